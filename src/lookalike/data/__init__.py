@@ -1,0 +1,77 @@
+"""Collections of images: folders, files and Parquet tables, all as lists of items.
+
+An item's name is its path; a row of a table is named `table.parquet#12`. Order is that of the names, so that
+the same collection gives the same list on every machine.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from lookalike.data import folder, parquet
+from lookalike.data.item import Item, Label
+from lookalike.data.parquet import row_of
+from lookalike.errors import DataError
+
+__all__ = ["Item", "Label", "default_name", "exists", "find", "read_bytes", "row_of"]
+
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+def find(images: Paths, *, labels_from_folders: bool = False, limit: int | None = None) -> list[Item]:
+    """The items of folders, files and Parquet files, each once, at most `limit`.
+
+    With `labels_from_folders` an item's label is the name of the sub-folder of its root that it lies in; the rows
+    of a table have the labels of its column `label_name`, `labels` or `label`.
+    Raises `DataError` if a path does not exist or nothing is found.
+    """
+    paths = _as_paths(images)
+    for path in paths:
+        if not (path.exists() or parquet.is_row(path)):
+            raise DataError(f"{path} does not exist; name a folder, files or a Parquet file")
+    unique: dict[str, Item] = {}
+    for item in itertools.chain.from_iterable(_items(path, labels_from_folders) for path in paths):
+        unique.setdefault(item.name, item)
+        if limit is not None and len(unique) >= limit:
+            break
+    if not unique:
+        raise DataError(
+            f"{', '.join(map(str, paths))}: there are no images here; name a folder, files or a Parquet file"
+        )
+    return list(unique.values())
+
+
+def read_bytes(item: Item) -> bytes:
+    """The encoded image of an item. Raises `ImageError` for what is no image, `OSError` for what cannot be read."""
+    return folder.read(item) if item.row is None else parquet.read(item)
+
+
+def exists(item: Item) -> bool:
+    """Whether an item is still where it was."""
+    return os.path.exists(item.file) and (item.row is None or parquet.holds(item))
+
+
+def default_name(images: Paths) -> str:
+    """What a collection is called where nobody named it: its folder's or file's name, `and 2 more` if there are."""
+    first, *others = _as_paths(images)
+    return first.resolve().stem + (f" and {len(others)} more" if others else "")
+
+
+def _as_paths(images: Paths) -> list[Path]:
+    paths = [images] if isinstance(images, str | os.PathLike) else list(images)
+    if not paths:
+        raise DataError("no images were named; name a folder, files or a Parquet file")
+    return [Path(os.path.abspath(path)) for path in paths]
+
+
+def _items(path: Path, labels_from_folders: bool) -> Iterator[Item]:
+    if parquet.is_row(path):
+        return iter([parquet.row(path)])
+    if path.is_dir():
+        return folder.walk(path, labels_from_folders=labels_from_folders)
+    if path.suffix.lower() == ".parquet":
+        return parquet.rows(path)
+    return iter([folder.single(path)])

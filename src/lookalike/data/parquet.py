@@ -1,0 +1,115 @@
+"""Images as rows of a Parquet file: the column `image` holds encoded bytes, or a struct with a field `bytes`."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import threading
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from lookalike.data.item import Item, Label
+from lookalike.errors import DataError, ImageError, MissingExtra
+
+LABEL_COLUMNS = ("label_name", "labels", "label")  # the first that exists is taken
+_ROW = re.compile(r"(.+\.parquet)#(\d+)", re.IGNORECASE)
+_lock = threading.Lock()
+
+
+def row_of(path: str) -> int | None:
+    """The row that a path such as `table.parquet#12` names, or nothing."""
+    match = _ROW.fullmatch(path)
+    return int(match[2]) if match else None
+
+
+def is_row(path: Path) -> bool:
+    """Whether a path names a row of a table rather than a file."""
+    return row_of(os.fspath(path)) is not None and not path.exists()
+
+
+def rows(path: Path) -> Iterator[Item]:
+    """The items of a table, in the order of its rows."""
+    table = _open(os.fspath(path), path.stat().st_mtime_ns)
+    status = path.stat()
+    for row, label in enumerate(_labels(table)):
+        yield Item(os.fspath(path.parent), f"{path.name}#{row}", status.st_size, status.st_mtime_ns, label, row)
+
+
+def row(path: Path) -> Item:
+    """The item of one row, named as `table.parquet#12`."""
+    match = _ROW.fullmatch(os.fspath(path))
+    file, number = (Path(match[1]), int(match[2])) if match else (path, 0)
+    if not file.exists():
+        raise DataError(f"{file} does not exist; name a folder, files or a Parquet file")
+    items = list(rows(file))
+    if number >= len(items):
+        raise DataError(f"{path}: the table has {len(items)} rows, counted from 0")
+    return items[number]
+
+
+def holds(item: Item) -> bool:
+    """Whether the table of an item has its row."""
+    count = _open(item.file, os.stat(item.file).st_mtime_ns).metadata.num_rows
+    return bool((item.row or 0) < count)
+
+
+def read(item: Item) -> bytes:
+    """The encoded image in an item's row."""
+    row = item.row or 0
+    table = _open(item.file, item.mtime_ns)
+    starts = _starts(table)
+    group = bisect_right(starts, row) - 1
+    with _lock:  # threads ask for neighbouring rows: let one of them read the group
+        column = _images(item.file, item.mtime_ns, group)
+    value = column[row - starts[group]].as_py()
+    data = value.get("bytes") if isinstance(value, dict) else value
+    if not data:
+        raise ImageError("the row holds no image")
+    return bytes(data)
+
+
+@functools.lru_cache(maxsize=4)
+def _open(file: str, mtime_ns: int) -> Any:  # the time is part of the key, so a changed file is opened anew
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingExtra("Reading Parquet files needs pyarrow", "parquet") from error
+    try:
+        table = pyarrow.parquet.ParquetFile(file, memory_map=True)
+    except Exception as error:
+        raise DataError(f"{file} is not a readable Parquet file ({error})") from error
+    if "image" not in table.schema_arrow.names:
+        names = ", ".join(table.schema_arrow.names)
+        raise DataError(f"{file} has no column `image` with encoded images; its columns are: {names}")
+    return table
+
+
+@functools.lru_cache(maxsize=2)
+def _images(file: str, mtime_ns: int, group: int) -> Any:
+    return _open(file, mtime_ns).read_row_group(group, columns=["image"]).column(0)
+
+
+def _starts(table: Any) -> list[int]:
+    """The first row of each row group."""
+    sizes = [table.metadata.row_group(i).num_rows for i in range(table.num_row_groups)]
+    return [0, *accumulate(sizes)][:-1]
+
+
+def _labels(table: Any) -> Iterator[Label]:
+    names = [name for name in LABEL_COLUMNS if name in table.schema_arrow.names]
+    if not names:
+        yield from [None] * table.metadata.num_rows
+        return
+    for value in table.read(columns=[names[0]]).column(0).to_pylist():
+        yield _label(value)
+
+
+def _label(value: Any) -> Label:
+    """One class or several tags; nothing where the table has neither."""
+    if isinstance(value, list):
+        return tuple(map(str, value)) or None
+    return None if value is None else str(value)

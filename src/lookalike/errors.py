@@ -1,0 +1,49 @@
+"""The one tree of errors. Each message names the value, what was expected and what mends it.
+
+On the command line every `LookalikeError` becomes one line on stderr and exit code 1.
+"""
+
+from __future__ import annotations
+
+
+class LookalikeError(Exception):
+    """Anything this package refuses to do, said in one line."""
+
+
+class ConfigError(LookalikeError):
+    """A setting is outside what is allowed."""
+
+
+class ImageError(LookalikeError):
+    """Bytes that are no image, or not one that may be decoded."""
+
+
+class DataError(LookalikeError):
+    """A folder, file or table that cannot serve as a collection of images."""
+
+
+class TrainingError(LookalikeError):
+    """Training cannot start or go on."""
+
+
+class ModelError(LookalikeError):
+    """A model file that cannot be used."""
+
+
+class CodeError(LookalikeError):
+    """Codes whose shape or length does not fit."""
+
+
+class DatabaseError(LookalikeError):
+    """A database that is absent, damaged, busy or made with another model."""
+
+
+class MissingExtra(LookalikeError):
+    """A part that needs a package which is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what}. Install it with: pip install 'lookalike[{extra}]'")
+
+
+class Interrupted(LookalikeError):
+    """Work that was stopped by the user and can go on where it stopped."""

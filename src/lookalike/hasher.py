@@ -1,0 +1,209 @@
+"""A model file and what it does: images in, codes out, by ONNX Runtime.
+
+A model is one ONNX file. Its input `images` is a batch of uint8 arrays of the model's size, its output `code` the
+packed codes; its output `latent` the values before the threshold. Scaling, encoder and threshold θ lie inside the
+graph. What the file says of itself is one JSON document in its metadata under the key `lookalike`.
+
+Shapes: N images, S pixels a side, K bits, W = K/8 bytes.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import itertools
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike import images
+from lookalike.codes import Codes
+from lookalike.errors import ImageError, ModelError
+from lookalike.images import ImageSpec, Source
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+METADATA_KEY = "lookalike"
+FORMAT = 1
+BATCH = 32
+DEFAULT = "default"
+
+Image = Source | images.Array  # a path, encoded bytes, or an array that has the model's shape already
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """What a model file says of itself. Distances are in bits, losses in nats an image."""
+
+    name: str  # such as "csvae-64"
+    model: str  # "vae", "cvae", "csvae", "vte"
+    bits: int  # K
+    image: ImageSpec
+    theta_digest: str  # BLAKE2b, 16 bytes in hexadecimal, of the float32 threshold
+    data_name: str  # what it was trained on
+    data_images: int  # how many images it was trained on
+    data_validation: int  # how many more were held out
+    seed: int
+    epochs: int
+    validation_loss: float | None = None
+    near: int = 0  # at most 1 in 10,000 pairs of different images is this near or nearer
+    similar: int = 0  # at most 1 in 100
+    pairs: int = 0  # number of pairs that `near` and `similar` were measured on
+    versions: dict[str, str] = field(default_factory=dict)  # of the packages that made it
+    card: str = ""  # for people: what it is good for, and what not
+    format: int = FORMAT
+
+    def to_json(self) -> str:
+        """The document stored in the file, the same for the same values."""
+        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelInfo:
+        """The document read back. Raises `ModelError` if it is damaged or of a later format."""
+        try:
+            values = json.loads(text)
+            if values["format"] > FORMAT:
+                raise ModelError(f"has format {values['format']}; this version reads up to {FORMAT}. Upgrade lookalike")
+            return cls(**{**values, "image": ImageSpec(**values["image"])})
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"its metadata is damaged ({type(error).__name__}: {error})") from error
+
+    def tier(self, distance: int) -> str:
+        """A plain word for a distance in bits, by the distances measured on held-out images."""
+        if distance == 0:
+            return "identical"
+        if distance <= self.near:
+            return "near-duplicate"
+        return "similar" if distance <= self.similar else "different"
+
+
+class Hasher:
+    """A loaded model. Make one with `Hasher.load`; it can be used from several threads."""
+
+    def __init__(self, data: bytes, *, path: str, threads: int | None = None) -> None:
+        self.path = path
+        self.digest = hashlib.blake2b(data, digest_size=16).hexdigest()
+        self._session = _session(data, path, threads or os.cpu_count() or 1)
+        self.info = _info(self._session, path)
+
+    @classmethod
+    def load(cls, model: str | os.PathLike[str] = DEFAULT, *, threads: int | None = None) -> Hasher:
+        """The hasher of a built-in model's name or a model file. Raises `ModelError`."""
+        path = find_model(model)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"{path}: {error.strerror}") from error
+        return cls(data, path=os.fspath(path), threads=threads)
+
+    @property
+    def bits(self) -> int:
+        """K, the length of a code in bits."""
+        return self.info.bits
+
+    @property
+    def spec(self) -> ImageSpec:
+        """What images are turned into."""
+        return self.info.image
+
+    @property
+    def name(self) -> str:
+        """Name and digest, as `csvae-64@3f2a1b9c`: what tells this model from any other."""
+        return f"{self.info.name}@{self.digest[:8]}"
+
+    def encode(self, sources: Image | Iterable[Image], *, max_pixels: int = images.MAX_PIXELS) -> Codes:
+        """Codes (N, W) of images: paths, encoded bytes, or uint8 arrays of the model's shape.
+
+        Images are decoded by several threads. Raises `ImageError`, naming the first image that cannot be read.
+        """
+        single = isinstance(sources, str | bytes | os.PathLike)
+        if single or (isinstance(sources, np.ndarray) and sources.shape == self.spec.shape):
+            sources = [cast(Image, sources)]
+        many = cast(Iterable[Image], sources)
+        read = functools.partial(self._to_array, max_pixels=max_pixels)
+        with ThreadPoolExecutor() as pool:
+            codes = [self.encode_arrays(np.stack(list(pool.map(read, batch)))) for batch in _batches(many, BATCH)]
+        return np.concatenate(codes) if codes else np.empty((0, self.bits // 8), np.uint8)
+
+    def encode_arrays(self, arrays_NSS: images.Array) -> Codes:
+        """Codes (N, W) of a batch of uint8 arrays of the model's shape."""
+        return np.asarray(self._run("code", arrays_NSS), np.uint8)
+
+    def latents(self, arrays_NSS: images.Array) -> npt.NDArray[np.float32]:
+        """Latents (N, K) of a batch of uint8 arrays of the model's shape, before the threshold."""
+        return np.asarray(self._run("latent", arrays_NSS), np.float32)
+
+    def _run(self, output: str, arrays_NSS: images.Array) -> Any:
+        shape = (len(arrays_NSS), *self.spec.shape)
+        if arrays_NSS.shape != shape or arrays_NSS.dtype != np.uint8:
+            raise ImageError(
+                f"images of shape {arrays_NSS.shape} and type {arrays_NSS.dtype}; {self.name} takes uint8 of {shape}"
+            )
+        # One image a run: kernels choose their order of sums by the batch's size, and a code must not depend on
+        # which other images happened to be encoded with it.
+        runs = [self._session.run([output], {"images": arrays_NSS[i : i + 1]})[0] for i in range(len(arrays_NSS))]
+        width = self.bits // 8 if output == "code" else self.bits
+        return np.concatenate(runs) if runs else np.empty((0, width), np.uint8 if output == "code" else np.float32)
+
+    def _to_array(self, image: Image, *, max_pixels: int) -> images.Array:
+        if isinstance(image, np.ndarray):
+            if image.shape != self.spec.shape:
+                raise ImageError(f"an array of shape {image.shape}; {self.name} takes {self.spec.shape}")
+            return image
+        return images.read(image, self.spec, max_pixels=max_pixels)
+
+
+def builtin_models() -> dict[str, Path]:
+    """The model files that come with the package, by name."""
+    folder = Path(str(files("lookalike") / "builtin"))
+    return {path.stem: path for path in sorted(folder.glob("*.onnx"))}
+
+
+def find_model(model: str | os.PathLike[str]) -> Path:
+    """The file of a built-in model's name or of a path. Raises `ModelError`, naming what there is."""
+    builtin = builtin_models()
+    if os.fspath(model) in builtin:
+        return builtin[os.fspath(model)]
+    path = Path(model)
+    if path.is_file():
+        return path
+    names = ", ".join(builtin)
+    raise ModelError(f"{model} is neither a model file nor one of the built-in models ({names}). See: lookalike models")
+
+
+def _session(data: bytes, path: str, threads: int) -> onnxruntime.InferenceSession:
+    import onnxruntime  # takes a tenth of a second, so not before a model is needed
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads leave the cores alone
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own classes of errors are not public
+        raise ModelError(f"{path} is not a readable model file: damaged, cut short, or not ONNX") from error
+
+
+def _info(session: onnxruntime.InferenceSession, path: str) -> ModelInfo:
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        raise ModelError(f"{path} is an ONNX file, but not a model of lookalike; make one with: lookalike train IMAGES")
+    try:
+        return ModelInfo.from_json(text)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def _batches(items: Iterable[Image], size: int) -> Iterator[Sequence[Image]]:
+    iterator = iter(items)
+    while batch := list(itertools.islice(iterator, size)):
+        yield batch
