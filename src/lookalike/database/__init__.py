@@ -1,0 +1,435 @@
+"""A database: a folder that holds a collection's catalog, its codes, and the model that made them.
+
+    catalog.sqlite   the truth: paths, digests, labels, codes, errors
+    codes.bin        derived: the codes, made to be memory-mapped; rebuilt whenever it does not fit the catalog
+    model.onnx       the model; codes of another one are refused
+    originals/       the images themselves, if they are kept
+    lock             held by the one process that writes
+
+Shapes: N images, W bytes a code.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import filelock
+import numpy as np
+import numpy.typing as npt
+
+from lookalike import data, images
+from lookalike.codes import Codes
+from lookalike.database import grouping, indexing
+from lookalike.database.indexing import IndexReport, Progress, Settings
+from lookalike.engines import Hits
+from lookalike.engines.scan import Scan
+from lookalike.errors import DatabaseError, Interrupted, LookalikeError
+from lookalike.hasher import DEFAULT, Hasher
+from lookalike.images import Source
+from lookalike.store import catalog as catalogs
+from lookalike.store import codefile, originals
+from lookalike.store.catalog import Catalog, Record
+
+__all__ = ["Database", "Finding", "Group", "Hit", "IndexReport", "Info", "Member"]
+
+MODEL = "model.onnx"
+LOCK = "lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An image that a search found."""
+
+    path: str
+    distance: int  # bits that differ
+    bits: int  # length of the code
+    tier: str  # "identical", "near-duplicate", "similar" or "different"
+    label: data.Label
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An image of a group of look-alikes."""
+
+    path: str
+    distance: int  # bits, to the group's first image
+    width: int | None  # pixels
+    height: int | None
+    size: int  # bytes of the encoded image
+    label: data.Label
+    id: int
+
+
+Group = list[Member]
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What a database holds."""
+
+    path: str
+    model: str
+    bits: int
+    images: int  # that can be found
+    errors: int
+    missing: int
+    labelled: int
+    originals: int
+    roots: list[str]
+    trained_on: str
+    near: int  # bits
+    similar: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that `verify` looked at."""
+
+    what: str
+    ok: bool
+    repaired: bool = False
+
+
+class Database:
+    """An open database. Reading needs no lock; each method that writes takes the lock for as long as it runs."""
+
+    def __init__(self, path: Path, catalog: Catalog) -> None:
+        self.path = path
+        self._catalog = catalog
+        self._hasher: Hasher | None = None
+        self._revision = -1  # of the codes that the engine holds
+        self._ids = np.empty(0, np.int64)
+        self._engine: Scan | None = None
+        self._model_digest = catalog.get("model")
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Database:
+        """The database in a folder. Raises `DatabaseError` if there is none or it is damaged."""
+        folder = Path(path)
+        return cls(folder, Catalog(folder / catalogs.FILE))
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], *, model: str | os.PathLike[str] = DEFAULT) -> Database:
+        """A new, empty database in a folder, which is made; with a built-in model's name or a model file."""
+        folder = Path(path)
+        hasher = Hasher.load(model)
+        if (folder / catalogs.FILE).exists():
+            raise DatabaseError(f"there is a database at {folder} already; open it, or name another folder")
+        if folder.is_file() or (folder.is_dir() and any(entry.name != LOCK for entry in folder.iterdir())):
+            raise DatabaseError(f"{folder} is not an empty folder; name one that is new, such as {folder}/db")
+        folder.mkdir(parents=True, exist_ok=True)
+        _copy_model(hasher, folder / MODEL)
+        catalog = Catalog(folder / catalogs.FILE, create=True)
+        with catalog.transaction():
+            _set_model(catalog, hasher)
+        return cls(folder, catalog)
+
+    def close(self) -> None:
+        """Give the files back."""
+        self._catalog.close()
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        """Number of images that can be found."""
+        return self._catalog.counts()["images"]
+
+    @property
+    def bits(self) -> int:
+        """Length of a code in bits."""
+        return int(self._catalog.get("bits"))
+
+    @property
+    def hasher(self) -> Hasher:
+        """The model that made the codes. Raises `DatabaseError` if its file is absent or another's."""
+        if self._hasher is None:
+            self._hasher = self._load_hasher()
+        return self._hasher
+
+    # Filling it
+
+    def index(
+        self,
+        sources: data.Paths,
+        *,
+        model: str | os.PathLike[str] | None = None,
+        labels_from_folders: bool = False,
+        keep_originals: bool = False,
+        reindex: bool = False,
+        max_pixels: int = images.MAX_PIXELS,
+        workers: int = 0,
+        limit: int | None = None,
+        progress: Progress | None = None,
+    ) -> IndexReport:
+        """Bring the database up to date with folders, files or Parquet files; what became of each image.
+
+        `model`, if given, must be the one that made the codes, unless `reindex` says that all codes are to be made
+        anew. Raises `DatabaseError`, `DataError`, or `Interrupted` on Ctrl-C, after which all is whole.
+        """
+        with self._writing():
+            items = data.find(sources, labels_from_folders=labels_from_folders, limit=limit)
+            if model is not None and self._takes_other(Hasher.load(model), reindex=reindex):
+                items = self._with_known(items)
+            settings = Settings(
+                folder=self.path,
+                keep_originals=keep_originals,
+                reindex=reindex,
+                max_pixels=max_pixels,
+                workers=workers,
+            )
+            try:
+                return indexing.run(items, self._catalog, self.hasher, settings, progress)
+            except KeyboardInterrupt:
+                raise Interrupted(
+                    f"Stopped. {len(self)} images are indexed in {self.path}; the same command goes on from there"
+                ) from None
+            finally:
+                self._write_codes()
+
+    def remove(self, paths: Iterable[str | os.PathLike[str]]) -> int:
+        """Forget images, or all images below folders; how many. Files are not touched."""
+        with self._writing():
+            ids: set[int] = set()
+            for path in paths:
+                found = self._catalog.below(os.path.abspath(path))
+                if not found:
+                    raise DatabaseError(
+                        f"{os.fspath(path)} is not in {self.path}; paths are listed by: lookalike info --paths"
+                    )
+                ids.update(found)
+            self._forget(ids)
+            return len(ids)
+
+    def prune(self) -> int:
+        """Forget images whose files are gone; how many. Those of folders that are gone altogether are kept."""
+        with self._writing():
+            here = [record for record in self._catalog.all_records() if os.path.isdir(record.root)]
+            indexing.mark_missing(self._catalog, here)
+            gone = [record.id for record in self._catalog.all_records() if record.missing_since]
+            self._forget(gone)
+            return len(gone)
+
+    # Asking it
+
+    def search(self, query: Source | images.Array, *, top: int | None = 10, radius: int | None = None) -> list[Hit]:
+        """The images nearest to one image (a path, bytes, or an array of the model's shape), nearest first."""
+        return self.search_codes(self.hasher.encode([query]), top=top, radius=radius)[0]
+
+    def search_codes(self, codes_NW: Codes, *, top: int | None = 10, radius: int | None = None) -> list[list[Hit]]:
+        """The images nearest to each code, nearest first; equal distances in the order of indexing."""
+        engine = self._current_engine()
+        found = engine.search(codes_NW, top=top, radius=radius)
+        wanted = {int(self._ids[row]) for hits in found for row in hits.rows}
+        records = self._catalog.records(sorted(wanted))
+        return [list(self._hits(hits, records)) for hits in found]
+
+    def duplicates(self, *, radius: int | None = None) -> list[Group]:
+        """Groups of images at most `radius` bits from the first of each; the model's own near radius if not given."""
+        self._current_engine()
+        ids, codes_NW = self._codes()
+        records = self._catalog.records([int(id_) for id_ in ids])
+        kept = [row for row, id_ in enumerate(ids) if int(id_) in records]
+        rows = [records[int(ids[row])] for row in kept]
+        groups = grouping.star(
+            np.asarray(codes_NW)[kept],
+            [record.name for record in rows],
+            radius=self.hasher.info.near if radius is None else radius,
+        )
+        return [[_member(rows[row], distance) for row, distance in group] for group in groups]
+
+    def records(self) -> Iterator[Record]:
+        """All rows of the catalog, by id."""
+        return self._catalog.all_records()
+
+    def codes(self) -> tuple[npt.NDArray[np.int64], Codes]:
+        """Ids (N,), ascending, and codes (N, W) of all images that can be found."""
+        return self._codes()
+
+    def info(self) -> Info:
+        """What the database holds."""
+        model = self.hasher.info
+        return Info(
+            path=os.fspath(self.path),
+            model=self.hasher.name,
+            bits=self.bits,
+            originals=sum(1 for _ in originals.digests(self.path)),
+            roots=self._catalog.roots(),
+            trained_on=f"{model.data_images} images of {model.data_name}",
+            near=model.near,
+            similar=model.similar,
+            **self._catalog.counts(),
+        )
+
+    def verify(self) -> list[Finding]:
+        """Check catalog, model, code file and originals; what is derived is repaired."""
+        with self._writing():
+            problems = self._catalog.problems()
+            findings = [Finding(f"catalog: {problems}", problems == "ok"), self._verify_model()]
+            findings.append(self._verify_codes())
+            findings.extend(self._verify_originals())
+            return findings
+
+    # The parts
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """The writer's lock. Raises `DatabaseError` if another process holds it or the folder is read-only."""
+        lock = filelock.FileLock(self.path / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            raise DatabaseError(f"another process is writing to {self.path}; wait until it has ended") from None
+        except OSError as error:
+            raise DatabaseError(f"{self.path} cannot be written to ({error.strerror})") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _load_hasher(self) -> Hasher:
+        path, digest = self.path / MODEL, self._catalog.get("model")
+        aside = path.with_name(MODEL + ".tmp")  # left by a change of model that was cut off before its last step
+        for candidate in (path, aside):
+            if candidate.exists() and (hasher := Hasher.load(candidate)).digest == digest:
+                return hasher
+        name = self._catalog.get("model_name")
+        raise DatabaseError(
+            f"{path} is not the model that made the codes of {self.path} ({name}@{digest[:8]}). "
+            "Put that file there, or encode all images again with: lookalike index IMAGES --model MODEL --reindex"
+        )
+
+    def _takes_other(self, hasher: Hasher, *, reindex: bool) -> bool:
+        """Whether all codes must be made anew by a model; if not, it must be the database's own."""
+        digest, name = self._catalog.get("model"), self._catalog.get("model_name")
+        if hasher.digest == digest:
+            return False
+        if not reindex:
+            raise DatabaseError(
+                f"{self.path} holds {self.bits}-bit codes of {name}@{digest[:8]}, but {hasher.path} is {hasher.name}. "
+                "Index again with --reindex, or pass the first model"
+            )
+        aside = self.path / (MODEL + ".tmp")
+        _copy_model(hasher, aside)
+        with self._catalog.transaction():
+            self._catalog.forget_codes()
+            _set_model(self._catalog, hasher)
+        aside.replace(self.path / MODEL)
+        self._hasher, self._engine, self._model_digest = hasher, None, hasher.digest
+        return True
+
+    def _with_known(self, items: list[data.Item]) -> list[data.Item]:
+        """Items, and all other images of the catalog, which have lost their codes."""
+        named = {item.name for item in items}
+        return items + [record.item for record in self._catalog.all_records() if record.name not in named]
+
+    def _forget(self, ids: Iterable[int]) -> None:
+        with self._catalog.transaction():
+            self._catalog.delete(ids)
+            self._catalog.touch()
+        self._write_codes()
+        for digest in originals.digests(self.path):
+            if not self._catalog.with_digest(digest):
+                originals.drop(self.path, digest)
+
+    def _codes(self) -> tuple[npt.NDArray[np.int64], Codes]:
+        """Ids and codes: from the code file if it fits the catalog, else from the catalog."""
+        try:
+            header, ids, codes_NW = codefile.read(self.path / codefile.FILE)
+            if (header.revision, header.model) == (self._catalog.revision, self._catalog.get("model")):
+                return ids, codes_NW
+        except DatabaseError:
+            pass  # it is derived: the catalog has the same
+        return self._catalog.codes(self.bits // 8)
+
+    def _write_codes(self) -> None:
+        revision = self._catalog.revision
+        ids, codes_NW = self._catalog.codes(self.bits // 8)
+        codefile.write(self.path / codefile.FILE, ids, codes_NW, model=self._catalog.get("model"), revision=revision)
+
+    def _current_engine(self) -> Scan:
+        """The engine, filled anew if the catalog has changed since."""
+        if self._catalog.get("model") != self._model_digest:
+            raise DatabaseError(f"{self.path} was indexed again with another model meanwhile; open it anew")
+        revision = self._catalog.revision
+        if self._engine is None or revision != self._revision:
+            self._ids, codes_NW = self._codes()
+            self._engine = Scan(self.bits)
+            self._engine.add(codes_NW)
+            self._revision = revision
+        return self._engine
+
+    def _hits(self, hits: Hits, records: dict[int, Record]) -> Iterator[Hit]:
+        info = self.hasher.info
+        for row, distance in zip(hits.rows, hits.distances, strict=True):
+            record = records.get(int(self._ids[row]))
+            if record is not None:  # else it was removed a moment ago
+                yield Hit(record.name, int(distance), self.bits, info.tier(int(distance)), record.label, record.id)
+
+    def _verify_model(self) -> Finding:
+        try:
+            hasher = self._load_hasher()
+        except LookalikeError as error:
+            return Finding(f"model: {error}", False)
+        place = self.path / MODEL
+        if hasher.path != os.fspath(place):
+            Path(hasher.path).replace(place)
+            return Finding(f"model: {hasher.name}, put in its place", True, repaired=True)
+        return Finding(f"model: {hasher.name}", True)
+
+    def _verify_codes(self) -> Finding:
+        path = self.path / codefile.FILE
+        try:
+            ids, codes_NW = self._catalog.codes(self.bits // 8)
+        except DatabaseError as error:
+            return Finding(f"codes: {error}", False)
+        try:
+            header, stored_ids, stored_NW = codefile.read(path)
+            same = np.array_equal(ids, stored_ids) and np.array_equal(codes_NW, stored_NW)
+            why = "" if same and header.revision == self._catalog.revision else "does not fit the catalog"
+            why = why if codefile.is_intact(path) else "damaged"
+        except DatabaseError as error:
+            why = str(error)
+        if not why:
+            return Finding(f"codes: {len(ids)} in {codefile.FILE}, as in the catalog", True)
+        self._write_codes()
+        return Finding(f"codes: {why}; written again from the catalog", True, repaired=True)
+
+    def _verify_originals(self) -> Iterator[Finding]:
+        bad = [digest.hex() for digest in originals.digests(self.path) if not originals.is_intact(self.path, digest)]
+        for name in bad:
+            yield Finding(
+                f"originals: {name} is damaged; delete it and index its image again with --keep-originals",
+                False,
+            )
+
+
+def _set_model(catalog: Catalog, hasher: Hasher) -> None:
+    catalog.set("model", hasher.digest)
+    catalog.set("model_name", hasher.info.name)
+    catalog.set("bits", str(hasher.bits))
+    catalog.touch()
+
+
+def _copy_model(hasher: Hasher, place: Path) -> None:
+    aside = place.with_name(place.name + ".part")
+    with aside.open("wb") as file:
+        file.write(Path(hasher.path).read_bytes())
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(place)
+
+
+def _member(record: Record, distance: int) -> Member:
+    return Member(record.name, distance, record.width, record.height, record.length or 0, record.label, record.id)

@@ -1,0 +1,230 @@
+"""From items to rows of the catalog: read, digest, decode in threads; encode and record in the caller's.
+
+What is known is not done again: an unchanged file (same size and time) is not read, a file whose bytes are known is
+not decoded. A renamed or moved file keeps its row, which its digest finds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lookalike import images
+from lookalike.data import Item, exists, read_bytes
+from lookalike.errors import ImageError
+from lookalike.hasher import Hasher
+from lookalike.store import originals
+from lookalike.store.catalog import Catalog, Outcome, Record
+
+BATCH = 64
+COMMIT_SECONDS = 2.0
+
+Progress = Callable[[int, int], None]  # images done, images in all
+
+
+@dataclass
+class IndexReport:
+    """What became of each item; `found` is the sum of the others but `missing`."""
+
+    found: int = 0
+    encoded: int = 0  # decoded and encoded now
+    copied: int = 0  # same bytes as an image that has a code already
+    moved: int = 0  # known under another path, where it is no more
+    unchanged: int = 0
+    failed: int = 0  # could not be read, now or when it was last tried
+    missing: int = 0  # in the database, but no longer where they were
+    seconds: float = 0.0
+    problems: list[tuple[str, str]] = field(default_factory=list)  # (name, reason) of all that failed
+
+    @property
+    def indexed(self) -> int:
+        """Items that can be found now."""
+        return self.encoded + self.copied + self.moved + self.unchanged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How items are read."""
+
+    folder: Path  # of the database
+    keep_originals: bool = False
+    reindex: bool = False  # read again what has not changed, too
+    max_pixels: int = images.MAX_PIXELS
+    workers: int = 0  # threads; 0: as many as there are cores
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """An item after its bytes were read: decoded, or known by its digest and so with a code, or failed."""
+
+    outcome: Outcome
+    pixels: images.Decoded | None = None
+
+
+def run(
+    items: list[Item], catalog: Catalog, hasher: Hasher, settings: Settings, progress: Progress | None = None
+) -> IndexReport:
+    """Bring the catalog up to date with items. After an interruption what was recorded is whole and stays."""
+    report = IndexReport(found=len(items))
+    started = time.monotonic()
+    seen: set[int] = set()
+    try:
+        changed = list(_changed(items, catalog, settings, report, seen))
+        done = len(items) - len(changed)
+        for batch in _batched(_read_all(changed, catalog, hasher, settings)):
+            with catalog.transaction():
+                seen.update(_record(batch, catalog, hasher, report))
+                catalog.touch()
+            done += len(batch)
+            if progress:
+                progress(done, len(items))
+    finally:
+        report.seconds = time.monotonic() - started
+    report.missing = _mark_missing(items, catalog, seen)
+    return report
+
+
+def _changed(
+    items: Iterable[Item], catalog: Catalog, settings: Settings, report: IndexReport, seen: set[int]
+) -> Iterator[Item]:
+    """The items that must be read; the others are counted."""
+    relabelled = []
+    for item in items:
+        record = catalog.find(item.name)
+        same = record and (record.size, record.mtime_ns) == (item.size, item.mtime_ns) and not record.missing_since
+        if record is None or not same or settings.reindex:
+            yield item
+            continue
+        seen.add(record.id)
+        if record.error is None:
+            report.unchanged += 1
+        else:
+            report.failed += 1
+            report.problems.append((item.name, record.error))
+        if item.label is not None and item.label != record.label:
+            relabelled.append((record.id, item.label))
+    if relabelled:
+        with catalog.transaction():
+            for id_, label in relabelled:
+                catalog.set_label(id_, label)
+
+
+def _read_all(items: list[Item], catalog: Catalog, hasher: Hasher, settings: Settings) -> Iterator[_Read]:
+    """Items read by threads, in their order; only a few are held at a time."""
+    workers = settings.workers or os.cpu_count() or 1
+    waiting: deque[Future[_Read]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(_read, item, catalog, hasher, settings))
+                if len(waiting) >= 4 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _read(item: Item, catalog: Catalog, hasher: Hasher, settings: Settings) -> _Read:
+    try:
+        data = read_bytes(item)
+    except ImageError as error:
+        return _Read(Outcome(item=item, error=str(error)))
+    except OSError as error:
+        return _Read(Outcome(item=item, error=error.strerror or str(error), try_again=True))
+    outcome = Outcome(item=item, digest=hashlib.blake2b(data, digest_size=16).digest(), length=len(data))
+    if settings.keep_originals and outcome.digest:
+        originals.keep(settings.folder, outcome.digest, data)
+    known = None if settings.reindex else _with_code(catalog, outcome.digest)
+    if known:
+        return _Read(replace(outcome, code=known.code, **_facts(known)))
+    try:
+        pixels = images.decode(data, hasher.spec, max_pixels=settings.max_pixels)
+    except ImageError as error:
+        # A package that is missing today may be there tomorrow.
+        return _Read(replace(outcome, error=str(error), try_again="pip install" in str(error)))
+    return _Read(replace(outcome, **_facts(pixels)), pixels=pixels)
+
+
+def _facts(of: images.Decoded | Record) -> dict[str, Any]:
+    return {"width": of.width, "height": of.height, "format": of.format, "animated": bool(of.animated)}
+
+
+def _with_code(catalog: Catalog, digest: bytes | None) -> Record | None:
+    records = catalog.with_digest(digest) if digest else []
+    return next((record for record in records if record.code is not None), None)
+
+
+def _batched(reads: Iterator[_Read]) -> Iterator[list[_Read]]:
+    """Batches of at most `BATCH`, smaller if reading takes long, so that little is lost if work is cut off."""
+    batch: list[_Read] = []
+    due = time.monotonic() + COMMIT_SECONDS
+    for read in reads:
+        batch.append(read)
+        if len(batch) >= BATCH or time.monotonic() > due:
+            yield batch
+            batch, due = [], time.monotonic() + COMMIT_SECONDS
+    if batch:
+        yield batch
+
+
+def _record(batch: list[_Read], catalog: Catalog, hasher: Hasher, report: IndexReport) -> Iterator[int]:
+    """Encode what was decoded and write all rows; their ids."""
+    arrays = [read.pixels.array for read in batch if read.pixels]
+    codes = iter(hasher.encode_arrays(np.stack(arrays))) if arrays else iter(())
+    for read in batch:
+        outcome = replace(read.outcome, code=next(codes).tobytes()) if read.pixels else read.outcome
+        here = catalog.find(outcome.item.name)
+        row, moved_from = (here.id, None) if here else _moved(outcome, catalog)
+        if moved_from and outcome.item.label is None:
+            outcome = replace(outcome, item=replace(outcome.item, label=moved_from.label))
+        _count(outcome, read, moved_from, report)
+        yield catalog.write(outcome, row=row)
+
+
+def _moved(outcome: Outcome, catalog: Catalog) -> tuple[int | None, Record | None]:
+    """The row of an image with the same bytes whose own file is gone."""
+    for record in catalog.with_digest(outcome.digest) if outcome.digest else []:
+        if not exists(record.item):
+            return record.id, record
+    return None, None
+
+
+def _count(outcome: Outcome, read: _Read, moved_from: Record | None, report: IndexReport) -> None:
+    if outcome.error is not None:
+        report.failed += 1
+        report.problems.append((outcome.item.name, outcome.error))
+    elif read.pixels:
+        report.encoded += 1
+    elif moved_from:
+        report.moved += 1
+    else:
+        report.copied += 1
+
+
+def _mark_missing(items: list[Item], catalog: Catalog, seen: set[int]) -> int:
+    """Mark the rows below the items' folders whose files are gone; how many there are."""
+    scopes = {item.root if item.row is None else item.file for item in items}
+    unseen = {id_ for scope in scopes for id_ in catalog.below(scope)} - seen
+    return mark_missing(catalog, catalog.records(sorted(unseen)).values())
+
+
+def mark_missing(catalog: Catalog, records: Iterable[Record]) -> int:
+    """Mark those of the rows whose files are gone; how many are."""
+    gone = [record for record in records if not exists(record.item)]
+    fresh = [record.id for record in gone if not record.missing_since]
+    if fresh:
+        with catalog.transaction():
+            catalog.set_missing(fresh, missing=True)
+            catalog.touch()
+    return len(gone)

@@ -1,0 +1,333 @@
+"""The catalog: an SQLite file that holds all that is known of a collection.
+
+The journal is SQLite's rollback journal, not its write-ahead log: a database may lie on a network disk, where the
+log is not safe, or on a read-only one. A writer commits often and shortly; readers wait those moments out.
+
+Paths are stored as the bytes that the file system gave, also where they are not valid UTF-8.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.codes import Codes
+from lookalike.data import Item, Label, row_of
+from lookalike.errors import DatabaseError
+from lookalike.store.migrations import migrate
+
+FILE = "catalog.sqlite"
+BUSY_SECONDS = 30.0
+
+_COLUMNS = (
+    "images.id, roots.path, images.path, size, mtime_ns, digest, length, label, code, width, height, format,"
+    " animated, error, missing_since"
+)
+_FROM = "FROM images JOIN roots ON roots.id = images.root"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row of the catalog."""
+
+    id: int
+    root: str
+    path: str
+    size: int
+    mtime_ns: int
+    digest: bytes | None
+    length: int | None
+    label: Label
+    code: bytes | None
+    width: int | None
+    height: int | None
+    format: str | None
+    animated: bool
+    error: str | None
+    missing_since: int | None
+
+    @property
+    def item(self) -> Item:
+        """Where the image is."""
+        return Item(self.root, self.path, self.size, self.mtime_ns, self.label, row_of(self.path))
+
+    @property
+    def name(self) -> str:
+        """The path to show."""
+        return os.path.join(self.root, self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of reading one item, to be recorded: a code, or an error."""
+
+    item: Item
+    digest: bytes | None = None
+    length: int | None = None  # bytes of the encoded image
+    code: bytes | None = None
+    width: int | None = None
+    height: int | None = None
+    format: str | None = None
+    animated: bool = False
+    error: str | None = None
+    try_again: bool = False  # the error may pass by itself, so the file is read again next time
+
+
+class Catalog:
+    """An open catalog. It may be used by several threads of the process that opened it."""
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self.path = path
+        if not create and not path.exists():
+            raise DatabaseError(
+                f"There is no database at {path.parent}. Make one with: lookalike index FOLDER --db {path.parent}"
+            )
+        try:
+            self._connection = _connect(path, create=create)
+            self._roots = dict(self._connection.execute("SELECT path, id FROM roots"))
+        except sqlite3.DatabaseError as error:
+            raise DatabaseError(f"{path} is not a readable catalog ({error})") from error
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of the changes inside, or none."""
+        self._run("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if self._connection.in_transaction:  # a full disk ends it by itself
+                self._run("ROLLBACK")
+            self._roots = dict(self._run("SELECT path, id FROM roots"))
+            raise
+        self._run("COMMIT")
+
+    # What is known of the collection as a whole
+
+    def get(self, key: str, default: str = "") -> str:
+        """A value of the table `meta`."""
+        row = self._run("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return default if row is None else str(row[0])
+
+    def set(self, key: str, value: str) -> None:
+        """Store a value in the table `meta`."""
+        self._run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    @property
+    def revision(self) -> int:
+        """A number that grows whenever the codes change; what is derived from them carries it."""
+        return int(self.get("revision", "0"))
+
+    def touch(self) -> None:
+        """Say that the codes have changed."""
+        self.set("revision", str(self.revision + 1))
+
+    def counts(self) -> dict[str, int]:
+        """Numbers of rows: with a code that can be found, with an error, missing, and labelled."""
+        row = self._run(
+            "SELECT count(*) FILTER (WHERE code IS NOT NULL AND missing_since IS NULL),"
+            " count(*) FILTER (WHERE error IS NOT NULL AND missing_since IS NULL),"
+            " count(*) FILTER (WHERE missing_since IS NOT NULL),"
+            " count(*) FILTER (WHERE label IS NOT NULL AND code IS NOT NULL AND missing_since IS NULL) FROM images"
+        ).fetchone()
+        return dict(zip(("images", "errors", "missing", "labelled"), row, strict=True))
+
+    def roots(self) -> list[str]:
+        """The folders that paths are relative to."""
+        return sorted(self._roots)
+
+    def codes(self, width: int) -> tuple[npt.NDArray[np.int64], Codes]:
+        """Ids (N,), ascending, and codes (N, W) of all images that can be found."""
+        rows = self._run(
+            "SELECT id, code FROM images WHERE code IS NOT NULL AND missing_since IS NULL ORDER BY id"
+        ).fetchall()
+        wrong = next((id_ for id_, code in rows if len(code) != width), None)
+        if wrong is not None:
+            raise DatabaseError(f"{self.path}: the code of image {wrong} has not {width * 8} bits; index it again")
+        ids = np.fromiter((id_ for id_, _ in rows), np.int64, len(rows))
+        return ids, np.frombuffer(b"".join(code for _, code in rows), np.uint8).reshape(-1, width)
+
+    def problems(self) -> str:
+        """What SQLite finds wrong with the file: "ok" if nothing."""
+        return "; ".join(row[0] for row in self._run("PRAGMA integrity_check"))
+
+    # Single rows
+
+    def records(self, ids: Sequence[int]) -> dict[int, Record]:
+        """The rows of ids."""
+        found = {}
+        for start in range(0, len(ids), 500):
+            part = [int(id_) for id_ in ids[start : start + 500]]
+            marks = ",".join("?" * len(part))
+            for row in self._run(f"SELECT {_COLUMNS} {_FROM} WHERE images.id IN ({marks})", part):
+                found[row[0]] = _record(row)
+        return found
+
+    def all_records(self) -> Iterator[Record]:
+        """All rows, by id, some thousands at a time."""
+        last = 0
+        while rows := self._run(
+            f"SELECT {_COLUMNS} {_FROM} WHERE images.id > ? ORDER BY images.id LIMIT 2000", (last,)
+        ).fetchall():
+            last = rows[-1][0]
+            yield from map(_record, rows)
+
+    def find(self, name: str) -> Record | None:
+        """The row of an image's path."""
+        place = self._place(name)
+        if place is None:
+            return None
+        row = self._run(
+            f"SELECT {_COLUMNS} {_FROM} WHERE root = ? AND images.path = CAST(? AS TEXT)",
+            (place[0], os.fsencode(place[1])),
+        ).fetchone()
+        return None if row is None else _record(row)
+
+    def with_digest(self, digest: bytes) -> list[Record]:
+        """The rows of images with the same bytes."""
+        rows = self._run(f"SELECT {_COLUMNS} {_FROM} WHERE digest = ? ORDER BY images.id", (digest,))
+        return [_record(row) for row in rows.fetchall()]
+
+    def below(self, name: str) -> list[int]:
+        """Ids of the images of a path: itself, all below it if it is a folder, all rows if it is a table."""
+        prefix = os.fsencode(name)
+        where = "CAST(rtrim(roots.path, '/') || '/' || images.path AS BLOB)"
+        between = f"({where} >= ? AND {where} < ?)"
+        ends = [
+            (prefix + b"/", prefix + b"0"),
+            (prefix + b"#", prefix + b"$"),
+        ]  # the byte behind / is 0, behind # is $
+        found = self._run(
+            f"SELECT images.id {_FROM} WHERE {where} = ? OR {between} OR {between}",
+            (prefix, *ends[0], *ends[1]),
+        )
+        return [row[0] for row in found.fetchall()]
+
+    # Changes, inside a transaction
+
+    def write(self, outcome: Outcome, *, row: int | None = None) -> int:
+        """Record an outcome, in place of the row with that id if one is given; the row's id."""
+        item = outcome.item
+        root, path = self._place(item.name) or (self._add_root(item.root), item.path)
+        values = {
+            "root": root,
+            "path": os.fsencode(path),
+            "size": item.size,
+            "mtime_ns": -1 if outcome.try_again else item.mtime_ns,
+            "digest": outcome.digest,
+            "length": outcome.length,
+            "label": _to_json(item.label),
+            "code": outcome.code,
+            "width": outcome.width,
+            "height": outcome.height,
+            "format": outcome.format,
+            "animated": int(outcome.animated),
+            "error": None if outcome.error is None else _clean(outcome.error),
+            "indexed_at": int(time.time()),
+        }
+        marks = [f"{'CAST(:path AS TEXT)' if name == 'path' else ':' + name}" for name in values]
+        if row is None:
+            sql = f"INSERT INTO images ({', '.join(values)}) VALUES ({', '.join(marks)})"
+        else:
+            pairs = ", ".join(f"{name} = {mark}" for name, mark in zip(values, marks, strict=True))
+            sql, values = (
+                f"UPDATE images SET {pairs}, missing_since = NULL WHERE id = :id",
+                {**values, "id": row},
+            )
+        cursor = self._run(sql, values)
+        return row if row is not None else int(cursor.lastrowid or 0)
+
+    def set_label(self, id_: int, label: Label) -> None:
+        """Store another label."""
+        self._run("UPDATE images SET label = ? WHERE id = ?", (_to_json(label), id_))
+
+    def set_missing(self, ids: Iterable[int], *, missing: bool) -> None:
+        """Mark images whose files are gone, or are back."""
+        since = int(time.time()) if missing else None
+        self._run_many("UPDATE images SET missing_since = ? WHERE id = ?", [(since, id_) for id_ in ids])
+
+    def delete(self, ids: Iterable[int]) -> None:
+        """Forget images."""
+        self._run_many("DELETE FROM images WHERE id = ?", [(id_,) for id_ in ids])
+
+    def forget_codes(self) -> None:
+        """Drop every code, so that every image is read and encoded again."""
+        self._run("UPDATE images SET code = NULL, mtime_ns = -1")
+
+    def _run(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(sql, values)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+
+    def _run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        try:
+            self._connection.executemany(sql, rows)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: sqlite3.Error) -> DatabaseError:
+        """What SQLite says, with what a person can do: a full disk, a lock that is held, a damaged file."""
+        return DatabaseError(f"{self.path}: {error}. Check the disk and: lookalike verify --db {self.path.parent}")
+
+    def _place(self, name: str) -> tuple[int, str] | None:
+        """The root that a path lies under and the path relative to it; the deepest root if there are several."""
+        folder = name
+        while (parent := os.path.dirname(folder)) != folder:
+            if parent in self._roots:
+                return self._roots[parent], os.path.relpath(name, parent).replace(os.sep, "/")
+            folder = parent
+        return None
+
+    def _add_root(self, path: str) -> int:
+        cursor = self._run("INSERT INTO roots (path) VALUES (CAST(? AS TEXT))", (os.fsencode(path),))
+        self._roots[path] = int(cursor.lastrowid or 0)
+        return int(self._roots[path])
+
+
+def _connect(path: Path, *, create: bool) -> sqlite3.Connection:
+    mode = "rwc" if create else "rw" if os.access(path, os.W_OK) else "ro"
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,  # transactions begin where the code says so
+        check_same_thread=False,  # SQLite is built to serialise the threads of a process
+    )
+    connection.text_factory = os.fsdecode
+    connection.execute("PRAGMA foreign_keys = ON")
+    if mode != "ro":
+        migrate(connection, where=str(path))
+    return connection
+
+
+def _record(row: tuple[Any, ...]) -> Record:
+    values = dict(zip(Record.__slots__, row, strict=True))
+    return Record(**{**values, "label": _from_json(values["label"]), "animated": bool(values["animated"])})
+
+
+def _clean(text: str) -> str:
+    """Text without the half characters that stand for undecodable bytes of a path."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _to_json(label: Label) -> str | None:
+    return None if label is None else json.dumps(label)
+
+
+def _from_json(text: str | None) -> Label:
+    value = None if text is None else json.loads(text)
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,45 @@
+"""Originals kept inside a database, one file for each content, named by its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+FOLDER = "originals"
+
+
+def path(database: Path, digest: bytes) -> Path:
+    """Where the original with that digest lies, or would lie."""
+    name = digest.hex()
+    return database / FOLDER / name[:2] / name[2:]
+
+
+def keep(database: Path, digest: bytes, data: bytes) -> None:
+    """Store the bytes of an image, once."""
+    place = path(database, digest)
+    if place.exists():
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    aside = place.with_name(f"{place.name}.{os.getpid()}.tmp")
+    aside.write_bytes(data)
+    aside.replace(place)
+
+
+def digests(database: Path) -> Iterator[bytes]:
+    """The digests of all originals that are kept."""
+    for folder in sorted((database / FOLDER).glob("??")):
+        for place in sorted(folder.iterdir()):
+            if place.suffix != ".tmp":
+                yield bytes.fromhex(folder.name + place.name)
+
+
+def is_intact(database: Path, digest: bytes) -> bool:
+    """Whether an original has the bytes that its name says."""
+    return hashlib.blake2b(path(database, digest).read_bytes(), digest_size=16).digest() == digest
+
+
+def drop(database: Path, digest: bytes) -> None:
+    """Delete an original that no row refers to any more."""
+    path(database, digest).unlink(missing_ok=True)
