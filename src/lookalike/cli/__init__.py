@@ -1,0 +1,89 @@
+"""The command line. One file a command, imported when it is called; heavy packages are imported inside commands.
+
+Data goes to stdout, talk to stderr, progress to a terminal only. Exit codes: 0, 1 (an error, one line on stderr),
+2 (wrong usage), 130 (stopped with Ctrl-C).
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from lookalike.errors import Interrupted, LookalikeError
+
+COMMANDS = (
+    "train", "index", "search", "duplicates", "encode", "remove", "prune", "info", "verify", "models", "demo",
+)  # fmt: skip
+STOPPED = 130  # what shells report for a program ended by Ctrl-C
+
+
+class _Commands(TyperGroup):
+    """The commands by name, each read from its file when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(cmd_name)(import_module(f"lookalike.cli.{cmd_name}").command)
+        return typer.main.get_command(single)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from lookalike import __version__
+
+        typer.echo(f"lookalike {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+) -> None:
+    """Find the images that look alike, by short binary codes learned from your own images.
+
+    Begin with:  lookalike index FOLDER --db DB   then   lookalike search IMAGE --db DB
+    """
+
+
+def main() -> None:
+    """Run the command line; errors become one line and an exit code."""
+    # Pillow's remarks on odd metadata say nothing to a user; its limit on pixels is replaced by ours.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="surrogateescape")  # paths are bytes, and are printed as such
+    try:
+        app()
+    except Interrupted as error:
+        sys.exit(_say(error, STOPPED))
+    except (LookalikeError, OSError) as error:
+        sys.exit(_say(error, 1))
+
+
+def _say(error: Exception, code: int) -> int:
+    text = str(error)
+    if isinstance(error, OSError):
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+    typer.echo(f"lookalike: {' '.join(text.split())}", err=True)
+    return code

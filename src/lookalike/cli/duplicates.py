@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import dataclasses
+
+import typer
+
+from lookalike.cli import options, terminal
+
+
+def command(db: options.Db, radius: options.Radius = None, json: options.Json = False) -> None:
+    """Print groups of images that look alike: at most RADIUS bits from the first image of their group.
+
+    Without --radius it is the distance that at most 1 in 10,000 pairs of different images reach, as measured on the
+    images held out when the model was trained. Nothing is deleted.
+    """
+    from lookalike.database import Database
+
+    with Database.open(db) as database:
+        radius = database.hasher.info.near if radius is None else radius
+        groups, bits = database.duplicates(radius=radius), database.bits
+    for number, group in enumerate(groups, start=1):
+        if json:
+            members = [dataclasses.asdict(member) for member in group]
+            terminal.echo_json({"group": number, "radius": radius, "bits": bits, "images": members})
+            continue
+        for member in group:
+            pixels = f"{member.width}×{member.height}"
+            typer.echo(f"{member.distance}/{bits}\t{pixels}\t{terminal.size(member.size)}\t{member.path}")
+        typer.echo()
+    images = sum(map(len, groups))
+    terminal.say(f"{len(groups)} groups of {images} images, at most {radius} of {bits} bits from the first of each")

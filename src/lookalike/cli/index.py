@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lookalike.cli import options, terminal
+
+
+def command(
+    images: options.Images,
+    db: options.Db,
+    model: options.Model = None,
+    labels_from_folders: options.LabelsFromFolders = False,
+    keep_originals: Annotated[
+        bool, typer.Option("--keep-originals", help="Store the images themselves in the database, too.")
+    ] = False,
+    reindex: Annotated[
+        bool, typer.Option("--reindex", help="Read unchanged images again; with --model, change the model.")
+    ] = False,
+    max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    workers: options.Workers = 0,
+    limit: options.Limit = None,
+    json: options.Json = False,
+) -> None:
+    """Put IMAGES into a database, which is made if there is none. Unchanged images are not read again."""
+    from lookalike import data
+    from lookalike.database import Database
+    from lookalike.hasher import DEFAULT
+
+    exists = (db / "catalog.sqlite").exists()
+    if not exists:
+        data.find(images, limit=1)  # raises before anything is made
+    with Database.open(db) if exists else Database.create(db, model=model or DEFAULT) as database:
+        with terminal.quiet_decoders(), terminal.progress("indexing") as show:
+            report = database.index(
+                images,
+                model=model,
+                labels_from_folders=labels_from_folders,
+                keep_originals=keep_originals,
+                reindex=reindex,
+                max_pixels=max_pixels,
+                workers=workers,
+                limit=limit,
+                progress=show,
+            )
+        total = len(database)
+    if json:
+        terminal.echo_json({**vars(report), "indexed": report.indexed, "total": total})
+        return
+    parts = {
+        "encoded": report.encoded,
+        "copies of known ones": report.copied,
+        "moved": report.moved,
+        "unchanged": report.unchanged,
+        "failed": report.failed,
+    }
+    said = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
+    typer.echo(f"{report.found} images found: {said}. {db} holds {total} ({report.seconds:.1f} s)")
+    if report.missing:
+        typer.echo(
+            f"{report.missing} images are no longer where they were; forget them with: lookalike prune --db {db}"
+        )
+    terminal.name_problems(report.problems, more=f"lookalike info --db {db} --errors")

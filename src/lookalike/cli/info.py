@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated
+
+import typer
+
+from lookalike.cli import options, terminal
+
+
+def command(
+    db: options.Db,
+    paths: Annotated[bool, typer.Option("--paths", help="List the images that can be found.")] = False,
+    errors: Annotated[bool, typer.Option("--errors", help="List the files that could not be read, and why.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Say what a database holds."""
+    from lookalike.database import Database
+
+    with Database.open(db) as database:
+        if paths or errors:
+            for record in database.records():
+                if errors and record.error is not None:
+                    _line(record.name, "error", record.error, json=json)
+                if paths and record.code is not None and record.missing_since is None:
+                    _line(record.name, "label", record.label, json=json)
+            return
+        info = database.info()
+    if json:
+        terminal.echo_json(info)
+        return
+    for name, value in dataclasses.asdict(info).items():
+        shown = ", ".join(value) if isinstance(value, list) else value
+        typer.echo(f"{name.replace('_', ' ') + ':':<12} {shown}")
+
+
+def _line(path: str, what: str, value: object, *, json: bool) -> None:
+    if json:
+        terminal.echo_json({"path": path, what: value})
+    else:
+        typer.echo(path if value is None else f"{path}\t{value}")

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lookalike.cli import options, terminal
+
+
+def command(
+    model: Annotated[
+        str | None, typer.Argument(metavar="[NAME|FILE]", help="A model to describe in full; else all built-in ones.")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """List the built-in models, or describe one model."""
+    from lookalike.hasher import Hasher, builtin_models
+
+    for name in [model] if model else builtin_models():
+        hasher = Hasher.load(name)
+        info, size = hasher.info, Path(hasher.path).stat().st_size
+        if json:
+            terminal.echo_json({"model": name, "file": hasher.path, "size": size, **dataclasses.asdict(info)})
+            continue
+        trained = f"{info.data_images} images of {info.data_name}"
+        typer.echo(f"{name}\t{hasher.name}\t{info.bits} bits\t{terminal.size(size)}\ttrained on {trained}")
+        if model:
+            typer.echo(f"\nnear-duplicate: up to {info.near} bits; similar: up to {info.similar} bits")
+            typer.echo(
+                f"(at most 1 in 10,000 and 1 in 100 of {info.pairs} pairs of different images)\n\n{info.card}".rstrip()
+            )

@@ -1,0 +1,27 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lookalike.images import MAX_PIXELS as MAX_PIXELS
+
+Images = Annotated[list[str], typer.Argument(metavar="IMAGES", help="Folders, image files, or Parquet files.")]
+Db = Annotated[Path, typer.Option("--db", metavar="DB", envvar="LOOKALIKE_DB", help="Folder of the database.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON lines.")]
+Top = Annotated[int, typer.Option("--top", min=1, help="How many hits at most.")]
+Radius = Annotated[int | None, typer.Option("--radius", min=0, help="Greatest distance, in bits.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Take at most so many images.")]
+Model = Annotated[
+    str | None, typer.Option("--model", metavar="NAME|FILE", help="A built-in model's name, or a model file.")
+]
+LabelsFromFolders = Annotated[
+    bool, typer.Option("--labels-from-folders", help="Label images by the sub-folder that they lie in.")
+]
+MaxPixels = Annotated[int, typer.Option("--max-pixels", min=1, help="Refuse images with more pixels.")]
+Workers = Annotated[int, typer.Option("--workers", min=0, help="Threads that read images; 0: one a core.")]
+
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all random numbers.")]

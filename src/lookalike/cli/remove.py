@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lookalike.cli import options
+
+
+def command(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Images, folders, or Parquet files.")],
+    db: options.Db,
+) -> None:
+    """Forget images, or all images below folders. The files themselves are not touched."""
+    from lookalike.database import Database
+
+    with Database.open(db) as database:
+        count = database.remove(paths)
+        typer.echo(f"{count} images forgotten; {db} holds {len(database)}")

@@ -1,0 +1,116 @@
+"""What a person sees while a command works, and the forms in which results are printed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+from lookalike import data
+from lookalike.data import Item
+from lookalike.errors import LookalikeError
+from lookalike.images import NO_IMAGE
+
+SHOWN = 10  # problems named one by one
+
+
+def echo_json(value: Any) -> None:
+    """Print a value, or a dataclass, as one line of JSON."""
+    typer.echo(json.dumps(dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value))  # type: ignore[arg-type]
+
+
+def say(text: str) -> None:
+    """Talk to the person: stderr."""
+    typer.echo(text, err=True)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A function of (done, total) that shows a bar with the time left, on a terminal only."""
+    from tqdm import tqdm
+
+    with tqdm(desc=what, unit=" images", disable=not sys.stderr.isatty(), leave=False, mininterval=0.2) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show
+
+
+@contextmanager
+def quiet_decoders() -> Iterator[None]:
+    """Keep what C libraries write about damaged images off the terminal; errors name those files anyway."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    python_stderr = sys.stderr
+    os.dup2(nowhere, 2)
+    if _is_fd_2(python_stderr):
+        sys.stderr = open(os.dup(kept), "w", buffering=1, errors="surrogateescape")  # noqa: SIM115 closed below
+    try:
+        yield
+    finally:
+        if sys.stderr is not python_stderr:
+            sys.stderr.close()
+            sys.stderr = python_stderr
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _is_fd_2(stream: Any) -> bool:
+    try:
+        return bool(stream.fileno() == 2)
+    except (AttributeError, OSError):
+        return False
+
+
+def queries(images: Sequence[str]) -> Iterator[tuple[str, Item]]:
+    """The items of what was named on the command line, each with its path as the person would write it."""
+    for named in images:
+        start = len(os.path.abspath(named))
+        for item in data.find(named):
+            yield named.rstrip("/") + item.name[start:], item
+
+
+def name_problems(problems: Sequence[tuple[str, str]], *, more: str) -> None:
+    """Name what could not be read: the first damaged images, then how many files are none, and how to see them all."""
+    damaged = [(name, reason) for name, reason in problems if reason != NO_IMAGE]
+    for name, reason in damaged[:SHOWN]:
+        say(f"  {name}: {reason}")
+    rest, foreign = len(damaged[SHOWN:]), len(problems) - len(damaged)
+    if rest:
+        say(f"  and {rest} more")
+    if foreign:
+        say(f"  {foreign} files are no images in a format that is read here")
+    if rest or foreign:
+        say(f"  all of them: {more}")
+
+
+def fail_if(problems: Sequence[tuple[str, str]], count: int) -> None:
+    """Raise one error that sums up what could not be read, if anything could not."""
+    if not problems:
+        return
+    name, reason = problems[0]
+    if len(problems) == 1:
+        raise LookalikeError(f"{name}: {reason}")
+    raise LookalikeError(f"{len(problems)} of {count} images could not be read; the first: {name}: {reason}")
+
+
+def size(count: int) -> str:
+    """Bytes for people.
+
+    >>> size(999), size(12_300), size(2_500_000)
+    ('999 bytes', '12.3 kB', '2.5 MB')
+    """
+    if count < 1000:
+        return f"{count} bytes"
+    power = min(int(math.log10(count) / 3), 3)
+    return f"{count / 1000**power:.1f} {['', 'kB', 'MB', 'GB'][power]}"

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import typer
+
+from lookalike.cli import options, terminal
+
+
+def command(db: options.Db, json: options.Json = False) -> None:
+    """Check a database's catalog, codes, model and originals, and repair what is derived."""
+    from lookalike.database import Database
+    from lookalike.errors import DatabaseError
+
+    with Database.open(db) as database:
+        findings = database.verify()
+    for finding in findings:
+        if json:
+            terminal.echo_json(finding)
+        else:
+            typer.echo(f"{'repaired' if finding.repaired else 'ok' if finding.ok else 'BAD'}\t{finding.what}")
+    bad = [finding.what for finding in findings if not finding.ok]
+    if bad:
+        raise DatabaseError(f"{db} has {len(bad)} faults that could not be repaired; the first: {bad[0]}")

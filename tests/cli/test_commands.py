@@ -1,0 +1,226 @@
+"""Every command on real files, and what a person sees when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lookalike.cli import COMMANDS, terminal
+
+from .conftest import Run
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture
+def db(run: Run, photo_folder: Path, tmp_path: Path) -> Path:
+    """A database of real photographs, made with the built-in model."""
+    result = run("index", photo_folder, "--db", tmp_path / "db")
+    assert result.code == 0, result.err
+    return tmp_path / "db"
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_index_counts_every_file(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+    (photo_folder / "notes.txt").write_text("no image")
+    (photo_folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 broken")
+    first = json.loads(run("index", photo_folder, "--db", tmp_path / "db", "--json").out)
+    assert first["found"] == len(files(photo_folder))
+    assert first["found"] == sum(first[what] for what in ("encoded", "copied", "moved", "unchanged", "failed"))
+    assert first["failed"] == 2
+    assert {Path(name).name for name, _ in first["problems"]} == {"notes.txt", "broken.jpg"}
+    again = json.loads(run("index", photo_folder, "--db", tmp_path / "db", "--json").out)
+    assert (again["encoded"], again["unchanged"], again["failed"]) == (0, first["indexed"], 2)
+
+
+def test_index_talks_on_stderr_and_reports_on_stdout(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+    (photo_folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 broken")
+    result = run("index", photo_folder, "--db", tmp_path / "db")
+    assert result.code == 0
+    assert f"{len(files(photo_folder))} images found" in result.out
+    assert "broken.jpg: " in result.err
+
+
+def test_search_finds_the_image_itself_first(run: Run, db: Path, photo_folder: Path) -> None:
+    for query in files(photo_folder)[:5]:
+        hits = lines(run("search", query, "--db", db, "--top", 3, "--json").out)
+        assert len(hits) == 3
+        assert set(hits[0]) == {"query", "path", "distance", "bits", "label", "tier"}
+        assert hits[0]["query"] == str(query)
+        assert (hits[0]["distance"], hits[0]["tier"]) == (0, "identical")
+        assert str(query) in [hit["path"] for hit in hits if hit["distance"] == 0]
+        assert [hit["distance"] for hit in hits] == sorted(hit["distance"] for hit in hits)
+
+
+def test_search_prints_distance_word_and_path(run: Run, db: Path, photo_folder: Path) -> None:
+    query = files(photo_folder)[0]
+    result = run("search", query, "--db", db, "--top", 2)
+    first = result.out.splitlines()[0].split("\t")
+    assert first[:2] == ["0/64", "identical"]
+    assert Path(first[2]).exists()
+
+
+def test_search_with_several_queries_names_each(run: Run, db: Path, photo_folder: Path) -> None:
+    first, second = files(photo_folder)[:2]
+    result = run("search", first, second, "--db", db, "--top", 1)
+    assert [line.split("\t")[0] for line in result.out.splitlines()] == [str(first), str(second)]
+
+
+def test_search_goes_on_after_a_query_that_cannot_be_read(run: Run, db: Path, photo_folder: Path) -> None:
+    good, bad = files(photo_folder)[0], photo_folder / "bad.png"
+    bad.write_bytes(b"\x89PNG\r\n\x1a\n")
+    result = run("search", bad, good, "--db", db, "--top", 1, "--json")
+    assert result.code == 1
+    assert [hit["query"] for hit in lines(result.out)] == [str(good)]
+    assert "bad.png" in result.err
+    assert len(result.err.splitlines()) == 1
+
+
+def test_search_within_a_radius(run: Run, db: Path, photo_folder: Path) -> None:
+    hits = lines(run("search", files(photo_folder)[0], "--db", db, "--radius", 0, "--json").out)
+    assert {hit["distance"] for hit in hits} == {0}
+
+
+def test_duplicates_are_groups_of_the_same_picture(run: Run, db: Path, photo_folder: Path) -> None:
+    original = files(photo_folder)[0]
+    copy = shutil.copy(original, photo_folder / "copy.png")
+    run("index", photo_folder, "--db", db)
+    result = run("duplicates", "--db", db, "--radius", 0, "--json")
+    groups = [{image["path"] for image in group["images"]} for group in lines(result.out)]
+    assert any({str(original), str(copy)} <= group for group in groups)
+    assert "groups of" in result.err
+    assert run("duplicates", "--db", db, "--radius", 0, "--json").out == result.out
+
+
+def test_encode_gives_the_codes_that_index_stores(run: Run, db: Path, photo_folder: Path) -> None:
+    query = files(photo_folder)[0]
+    (encoded,) = lines(run("encode", query, "--json").out)
+    assert (encoded["path"], encoded["bits"], len(encoded["code"])) == (str(query), 64, 16)
+    assert run("encode", query).out == f"{encoded['code']}\t{query}\n"
+
+
+def test_labels_from_folders(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+    one, two = files(photo_folder)[:2]
+    for name, file in (("cat", one), ("dog", two)):
+        (tmp_path / "classes" / name / "deep").mkdir(parents=True)
+        shutil.copy(file, tmp_path / "classes" / name / "deep")
+    run("index", tmp_path / "classes", "--db", tmp_path / "labels", "--labels-from-folders")
+    hit = lines(run("search", two, "--db", tmp_path / "labels", "--top", 1, "--json").out)[0]
+    assert hit["label"] == "dog"
+
+
+def test_remove_prune_info_verify(run: Run, db: Path, photo_folder: Path) -> None:
+    count = json.loads(run("info", "--db", db, "--json").out)["images"]
+    first, second = files(photo_folder)[:2]
+    assert f"1 images forgotten; {db} holds {count - 1}" in run("remove", first, "--db", db).out
+    second.unlink()
+    assert f"{db} holds {count - 2}" in run("prune", "--db", db).out
+    info = json.loads(run("info", "--db", db, "--json").out)
+    assert (info["images"], info["bits"], info["missing"]) == (count - 2, 64, 0)
+    assert len(run("info", "--db", db, "--paths").out.splitlines()) == count - 2
+    (db / "codes.bin").unlink()
+    verified = run("verify", "--db", db)
+    assert (verified.code, "repaired" in verified.out) == (0, True)
+    assert {finding["ok"] for finding in lines(run("verify", "--db", db, "--json").out)} == {True}
+
+
+def test_verify_fails_on_what_it_cannot_repair(run: Run, db: Path) -> None:
+    (db / "model.onnx").write_bytes(b"nothing")
+    result = run("verify", "--db", db)
+    assert result.code == 1
+    assert "BAD" in result.out
+
+
+def test_models_lists_and_describes(run: Run) -> None:
+    listed = run("models").out
+    assert listed.startswith("default\tcsvae-64@")
+    (described,) = lines(run("models", "default", "--json").out)
+    assert (described["bits"], described["model"]) == (64, "csvae")
+    assert described["size"] <= 3_000_000
+    assert described["data_name"] in listed
+    assert described["card"] in run("models", "default").out
+
+
+def test_other_model_is_refused_and_reindex_takes_it(run: Run, db: Path, photo_folder: Path, model: Path) -> None:
+    refused = run("index", photo_folder, "--db", db, "--model", model)
+    assert refused.code == 1
+    assert "--reindex" in refused.err
+    taken = run("index", photo_folder, "--db", db, "--model", model, "--reindex")
+    assert taken.code == 0, taken.err
+    assert run("search", files(photo_folder)[0], "--db", db, "--top", 1).code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["search", "x.png", "--db", "none"], "There is no database at none. Make one with: lookalike index"),
+        (["index", "none", "--db", "new"], "none does not exist"),
+        (["index", ".", "--db", "new", "--model", "nope"], "neither a model file nor one of the built-in models"),
+        (["encode", "none"], "none does not exist"),
+        (["verify", "--db", "none"], "There is no database at none"),
+        (["train", "none"], "none does not exist"),
+        (["train", ".", "--bits", "12"], "bits is 12"),
+    ],
+)
+def test_errors_are_one_line_and_exit_code_1(
+    run: Run, arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("something")
+    result = run(*arguments)
+    assert (result.code, result.out) == (1, "")
+    assert said in result.err
+    assert len(result.err.splitlines()) == 1
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_failed_first_index_leaves_no_half_database(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    result = run("index", tmp_path / "empty", "--db", tmp_path / "db")
+    assert result.code == 1
+    assert "there are no images here" in result.err
+    assert not (tmp_path / "db").exists()
+
+
+@pytest.mark.parametrize("arguments", [["frob"], ["search"], ["search", "x", "--top", "0"], ["index", "x"]])
+def test_wrong_usage_is_exit_code_2(run: Run, arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert (result.code, result.out) == (2, "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(run: Run, name: str) -> None:
+    result = run(name, "--help")
+    assert result.code == 0
+    assert f"lookalike {name}" in result.out
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").out.startswith("lookalike 0.")
+
+
+def test_output_cut_off_by_a_pipe_is_no_traceback(db: Path, photo_folder: Path) -> None:
+    command = f"{sys.executable} -m lookalike search {photo_folder} --db {db} | head -1"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
+    assert len(done.stdout.splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_decoders_are_kept_quiet(capfd: pytest.CaptureFixture[str]) -> None:
+    import os
+
+    with terminal.quiet_decoders():
+        os.write(2, b"chatter of a C library")
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"

@@ -1,0 +1,71 @@
+"""The snippets of README and docs run, in the order in which they stand, in a folder with a collection PHOTOS.
+
+A fenced block of `console` or `python` is run unless the line above it is a comment `<!-- skip: reason -->`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"(?P<skip><!-- skip: [^>]+ -->\n)?^```(?P<kind>console|python)\n(?P<text>.*?)^```$", re.M | re.S)
+NEEDED = ("coffee.png", "rocket.jpg")  # the photographs that the pages name
+
+
+class Snippet(NamedTuple):
+    kind: str
+    text: str
+
+
+def snippets(page: Path) -> list[Snippet]:
+    return [Snippet(found["kind"], found["text"]) for found in FENCE.finditer(page.read_text()) if not found["skip"]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    skimage = pytest.importorskip("skimage")
+    photos = tmp_path / "PHOTOS"
+    photos.mkdir()
+    for file in sorted((Path(skimage.__file__).parent / "data").iterdir()):
+        if file.suffix in (".png", ".jpg"):
+            shutil.copy(file, photos)
+    assert all((photos / name).exists() for name in NEEDED)
+    return tmp_path
+
+
+def run(snippet: Snippet, folder: Path) -> subprocess.CompletedProcess[str]:
+    scripts = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = ["sh", "-e", "-c", snippet.text] if snippet.kind == "console" else [sys.executable, "-c", snippet.text]
+    return subprocess.run(
+        command, cwd=folder, env={**os.environ, "PATH": scripts}, capture_output=True, text=True, timeout=300
+    )
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if snippets(page)], ids=lambda page: page.name)
+def test_snippets_run(page: Path, folder: Path) -> None:
+    for snippet in snippets(page):
+        done = run(snippet, folder)
+        assert done.returncode == 0, f"{snippet.text}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in [*PAGES, ROOT / "CONTRIBUTING.md"]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_command_is_documented() -> None:
+    from lookalike.cli import COMMANDS
+
+    text = (ROOT / "docs" / "cli.md").read_text()
+    assert [name for name in COMMANDS if name not in text] == []
