@@ -1,0 +1,23 @@
+"""Training: images in, a model file out.
+
+>>> from lookalike.training import train
+>>> train("photos", model="csvae", bits=64, epochs=20, out="model.onnx")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from lookalike.errors import MissingExtra
+
+try:
+    from lookalike.training.cache import Skipped
+    from lookalike.training.checkpoint import load_model
+    from lookalike.training.collapse import CollapseReport
+    from lookalike.training.log import EpochRecord
+    from lookalike.training.progress import Progress
+    from lookalike.training.run import Trained, reconstruct, train
+except ModuleNotFoundError as error:
+    if (error.name or "").startswith("lookalike"):
+        raise
+    raise MissingExtra(f"Training needs {error.name}", "train") from error
+
+__all__ = ["CollapseReport", "EpochRecord", "Progress", "Skipped", "Trained", "load_model", "reconstruct", "train"]

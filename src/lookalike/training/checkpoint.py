@@ -1,0 +1,111 @@
+"""Checkpoints: all that a run needs to go on as if it had never stopped, in one safetensors file without pickle.
+
+`checkpoint.safetensors` holds weights, optimiser state and the sums of the running epoch; its metadata hold settings
+and counters as one JSON document under the key `lookalike`. `best.safetensors` holds the weights of the epoch with
+the lowest validation loss. Both are written aside, flushed to the disk and renamed. A checkpoint is deleted when its
+run has finished, so one that exists belongs to a run that has not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from lookalike.errors import TrainingError
+from lookalike.models import HashModel, create
+from lookalike.training.files import write_aside
+from lookalike.training.settings import Settings
+
+METADATA_KEY = "lookalike"
+
+
+@dataclass(slots=True)
+class State:
+    """Where a run stands."""
+
+    model: HashModel[Any]
+    optimiser: torch.optim.Optimizer
+    step: int = 0  # batches done
+    sums: dict[str, float] = field(default_factory=dict)  # of the losses of the running epoch's batches
+    best_loss: float | None = None  # lowest validation loss, nats an image
+    best_epoch: int = 0  # from 1
+
+
+def save_checkpoint(path: Path, state: State, settings: Settings) -> None:
+    """Write where a run stands."""
+    tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
+    for index, moments in state.optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
+    counters = {
+        "step": state.step,
+        "sums": state.sums,
+        "best_loss": state.best_loss,
+        "best_epoch": state.best_epoch,
+    }
+    _write(path, tensors, {"settings": settings.values(), "counters": counters})
+
+
+def load_checkpoint(path: Path, state: State, settings: Settings) -> None:
+    """Put a state where the checkpoint's run stood. Raises `TrainingError` if its settings differ."""
+    tensors, metadata = _read(path)
+    settings.check_same(Settings.of(metadata["settings"]))
+    state.model.load_state_dict(_under("model.", tensors))
+    _load_optimiser(state.optimiser, _under("optimiser.", tensors))
+    for name, value in metadata["counters"].items():
+        setattr(state, name, value)
+
+
+def save_weights(path: Path, model: HashModel[Any], settings: Settings, *, epoch: int, loss: float) -> None:
+    """Write a model's weights with what is needed to build it again."""
+    _write(path, model.state_dict(), {"settings": settings.values(), "epoch": epoch, "loss": loss})
+
+
+def load_model(run: str | os.PathLike[str]) -> HashModel[Any]:
+    """The best model of a run's folder (or a `best.safetensors`), on the CPU and in evaluation mode."""
+    path = Path(run) / "best.safetensors" if Path(run).is_dir() else Path(run)
+    tensors, metadata = _read(path)
+    settings = Settings.of(metadata["settings"])
+    model = create(settings.model, **settings.config)
+    model.load_state_dict(tensors)
+    return model.eval()
+
+
+def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Fill an optimiser's moments, each in its weight's memory format, so that sums run in the same order."""
+    parameters = [weight for group in optimiser.param_groups for weight in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        index, moment = name.split(".")
+        weight = parameters[int(index)]
+        laid_out = torch.empty_like(weight).copy_(value) if value.shape == weight.shape else value
+        state.setdefault(int(index), {})[moment] = laid_out
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    write_aside(path, save(plain, {METADATA_KEY: json.dumps(metadata)}))
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and metadata of a file. Raises `TrainingError` if it is absent or damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = json.loads(file.metadata()[METADATA_KEY])
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise TrainingError(f"there is no {path}; train first, without --resume") from error
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise TrainingError(f"{path} is damaged ({error}); train again, without --resume") from error

@@ -1,0 +1,25 @@
+"""Files that are either whole or not there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lookalike.errors import TrainingError
+
+
+def write_aside(path: Path, content: bytes) -> None:
+    """Replace a file at once: the content is flushed to the disk under another name, and that file renamed.
+
+    Raises `TrainingError` if it cannot be written; the file is then as it was.
+    """
+    aside = path.with_name(path.name + ".new")
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise TrainingError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,64 @@
+"""Bits that say nothing and codes that are shared are found and said."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from lookalike import codes
+from lookalike.training.collapse import different, find_collapse, measure_radii
+
+
+@pytest.fixture
+def bits() -> codes.Bits:
+    return np.random.default_rng(0).random((200, 64)) < 0.5
+
+
+def test_healthy_codes_give_no_words(bits: codes.Bits) -> None:
+    report = find_collapse(bits)
+    assert report.sentences == ()
+    assert report.images == 200
+    assert report.duplicates == 0
+
+
+def test_dead_and_nearly_dead_bits_are_counted(bits: codes.Bits) -> None:
+    bits[:, [3, 9]] = True
+    bits[:, 20] = False
+    bits[:2, 20] = True
+    report = find_collapse(bits)
+    assert report.never_change == (3, 9)
+    assert report.nearly_constant == (20,)
+    assert report.sentences[0].startswith("2 of 64 bits have the same value on all 200 images")
+    assert report.sentences[1].startswith("1 of 64 bits have the same value on at least 98 of 100 images")
+
+
+def test_shared_codes_are_counted(bits: codes.Bits) -> None:
+    bits[:50] = bits[0]
+    report = find_collapse(bits)
+    assert report.duplicates == 0.25
+    assert report.sentences == (
+        "25.0% of 200 different images share their code with another image; train for more epochs or with more bits.",
+    )
+
+
+def test_equal_images_count_once() -> None:
+    images = np.zeros((5, 2, 2), np.uint8)
+    images[[1, 3]] = 7
+    images[4] = 9
+    assert different(images).tolist() == [0, 1, 4]
+
+
+def test_radii_are_those_of_all_pairs(bits: codes.Bits) -> None:
+    distances = sorted(int((a != b).sum()) for a, b in itertools.combinations(bits, 2))
+    radii = measure_radii(codes.pack(bits))
+    assert radii.pairs == len(distances) == 19_900
+    for radius, share in ((radii.near, 1e-4), (radii.similar, 1e-2)):
+        assert sum(d <= radius for d in distances) <= share * len(distances)
+        assert sum(d <= radius + 1 for d in distances) > share * len(distances)
+
+
+def test_radii_are_never_below_zero() -> None:
+    radii = measure_radii(np.zeros((10, 2), np.uint8))
+    assert (radii.near, radii.similar, radii.pairs) == (0, 0, 45)

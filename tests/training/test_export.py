@@ -1,0 +1,81 @@
+"""The model file gives the model's codes, and says what it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lookalike import codes
+from lookalike.errors import TrainingError
+from lookalike.hasher import Hasher, ModelInfo
+from lookalike.models import HashModel, create
+from lookalike.training.export import TOLERANCE, export, theta_digest
+from lookalike.training.loop import latents
+from lookalike.training.run import SPEC, choose_theta
+
+NUMBER_OF_IMAGES = {"csvae": 1000, "cvae": 100, "vae": 50, "vte": 100}
+
+
+def model_of(name: str) -> HashModel[Any]:
+    """An untrained model whose BatchNorm has seen something."""
+    model = create(name, bits=64, seed=2)
+    for _ in range(2):
+        model.latent(torch.rand(8, 1, 128, 128, generator=torch.Generator().manual_seed(0)))
+    return model.eval()
+
+
+def info_of(name: str, theta: np.ndarray) -> ModelInfo:
+    return ModelInfo(
+        name=f"{name}-64",
+        model=name,
+        bits=64,
+        image=SPEC,
+        theta_digest=theta_digest(theta),
+        data_name="tiny",
+        data_images=900,
+        data_validation=100,
+        seed=2,
+        epochs=1,
+    )
+
+
+@pytest.mark.parametrize("name", NUMBER_OF_IMAGES)
+def test_codes_are_those_of_the_torch_model(name: str, tiny_images: np.ndarray, tmp_path: Path) -> None:
+    images = tiny_images[: NUMBER_OF_IMAGES[name]]
+    model, rows = model_of(name), np.arange(len(images))
+    theta = choose_theta(model, images, rows)
+    info = info_of(name, theta)
+    export(tmp_path / "model.onnx", model, theta, info, check_NSS=images[:4])
+
+    hasher = Hasher.load(tmp_path / "model.onnx")
+    z = latents(model, images, rows)
+    np.testing.assert_allclose(hasher.latents(images[:20]), z[:20], atol=TOLERANCE)
+    differing = codes.unpack(hasher.encode_arrays(images)) != codes.binarize(z, theta)
+    assert not (differing & (np.abs(z - theta) >= TOLERANCE)).any()
+    assert hasher.info == info
+    if name == "csvae":
+        assert (tmp_path / "model.onnx").stat().st_size < 3e6
+
+
+def test_the_same_weights_give_the_same_bytes_and_no_paths(tiny_images: np.ndarray, tmp_path: Path) -> None:
+    theta = np.zeros(64, np.float32)
+    for out in ("a.onnx", "b.onnx"):
+        export(tmp_path / out, model_of("cvae"), theta, info_of("cvae", theta), check_NSS=tiny_images[:4])
+    content = (tmp_path / "a.onnx").read_bytes()
+    assert content == (tmp_path / "b.onnx").read_bytes()
+    assert b".py" not in content
+    assert not list(tmp_path.glob("*.new"))
+
+
+def test_a_graph_that_disagrees_is_not_written(
+    tiny_images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Hasher, "encode_arrays", lambda _self, images: np.zeros((len(images), 8), np.uint8))
+    theta = np.zeros(64, np.float32)
+    with pytest.raises(TrainingError, match="disagrees with the trained one"):
+        export(tmp_path / "m.onnx", model_of("cvae"), theta, info_of("cvae", theta), check_NSS=tiny_images[:4])
+    assert not list(tmp_path.iterdir())

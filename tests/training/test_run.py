@@ -1,0 +1,174 @@
+"""Whole runs: from real files to a model file."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lookalike import data, images
+from lookalike.errors import ConfigError, Interrupted, TrainingError
+from lookalike.hasher import Hasher
+from lookalike.training import Progress, Trained, loop, reconstruct, train
+from lookalike.training.checkpoint import load_model
+
+# 36 images train: 4 steps an epoch.
+QUICK: dict[str, Any] = {"model": "cvae", "bits": 16, "epochs": 3, "batch": 8, "seed": 7}
+
+KILLED = """
+import os, signal, sys
+from lookalike.training import loop, train
+loop.CHECKPOINT_SECONDS = 0.0
+def kill(progress):
+    if progress.step == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+train(sys.argv[1], out=sys.argv[2], model="cvae", bits=16, epochs=3, batch=8, seed=7, on_progress=kill)
+"""
+
+
+@pytest.fixture(scope="module")
+def unbroken(tiny_bytes: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A run that was never stopped, of images with one that cannot be read."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    photos = folder / "photos"
+    photos.mkdir()
+    for index, encoded in enumerate(tiny_bytes[:40]):
+        (photos / f"{index:02d}.jpg").write_bytes(encoded)
+    (photos / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnot a picture")
+    return train(photos, out=folder / "model.onnx", **QUICK)
+
+
+def photos_of(trained: Trained) -> Path:
+    return trained.path.parent / "photos"
+
+
+def assert_same_weights(one: Trained, other: Trained) -> None:
+    first, second = load_model(one.folder).state_dict(), load_model(other.folder).state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert one.info.theta_digest == other.info.theta_digest
+
+
+def test_the_model_file_encodes_and_says_what_it_is(unbroken: Trained) -> None:
+    hasher = Hasher.load(unbroken.path)
+    assert hasher.info == unbroken.info
+    assert (hasher.info.name, hasher.bits, hasher.info.data_name) == ("cvae-16", 16, "photos")
+    assert (hasher.info.data_images, hasher.info.data_validation, hasher.info.epochs) == (36, 4, 3)
+    assert hasher.info.pairs == 40 * 39 // 2
+    assert hasher.info.versions["torch"] == torch.__version__
+    assert hasher.encode(photos_of(unbroken) / "00.jpg").shape == (1, 2)
+
+
+def test_an_image_that_cannot_be_read_is_skipped_and_named(unbroken: Trained) -> None:
+    assert [entry.name for entry in unbroken.skipped] == [str(photos_of(unbroken) / "broken.png")]
+
+
+def test_log_holds_settings_epochs_and_outcome(unbroken: Trained) -> None:
+    lines = [json.loads(line) for line in (unbroken.folder / "log.jsonl").read_text().splitlines()]
+    assert [line["kind"] for line in lines] == ["settings", "epoch", "epoch", "epoch", "skipped", "collapse", "model"]
+    assert lines[0]["config"]["bits"] == 16
+    assert lines[0]["versions"]["torch"] == torch.__version__
+    assert [line["step"] for line in lines[1:4]] == [4, 8, 12]
+    assert [image["name"] for image in lines[4]["images"]] == [unbroken.skipped[0].name]
+    assert lines[5]["sentences"] == list(unbroken.collapse.sentences)
+
+
+def test_reported_loss_is_that_of_the_best_epoch_on_held_out_images(unbroken: Trained) -> None:
+    totals = [record.validation["total"] for record in unbroken.history]
+    assert unbroken.info.validation_loss == min(totals)
+    assert unbroken.history[int(np.argmin(totals))].best
+
+
+def test_the_run_folder_keeps_what_is_needed_later_and_no_more(unbroken: Trained) -> None:
+    assert {path.name for path in unbroken.folder.iterdir()} == {"best.safetensors", "log.jsonl", "lock"}
+
+
+def test_images_can_be_reconstructed_from_the_run(unbroken: Trained) -> None:
+    image = images.read(photos_of(unbroken) / "00.jpg")
+    again = reconstruct(unbroken.folder, image[None])
+    assert again.shape == (1, 128, 128)
+    assert 0 <= again.min() < again.max() <= 1
+
+
+def test_threshold_is_the_mean_latent_of_the_training_images(unbroken: Trained) -> None:
+    arrays = np.stack([images.read(data.read_bytes(item)) for item in data.find(photos_of(unbroken))[:40]])
+    ones = np.unpackbits(Hasher.load(unbroken.path).encode_arrays(arrays), axis=1).mean(axis=0)
+    assert 0.2 < ones.mean() < 0.8
+
+
+@pytest.mark.parametrize("step", [6, 8])
+def test_a_killed_run_goes_on_to_the_same_weights(unbroken: Trained, tmp_path: Path, step: int) -> None:
+    out = tmp_path / "model.onnx"
+    arguments = [sys.executable, "-c", KILLED, str(photos_of(unbroken)), str(out), str(step)]
+    assert subprocess.run(arguments, check=False).returncode == -signal.SIGKILL
+    assert not out.exists()
+    resumed = train(photos_of(unbroken), out=out, resume=True, **QUICK)
+    assert_same_weights(unbroken, resumed)
+    assert [record.validation for record in resumed.history] == [record.validation for record in unbroken.history]
+    assert [record.train for record in resumed.history] == [record.train for record in unbroken.history]
+    assert resumed.path.read_bytes() == unbroken.path.read_bytes()
+
+
+def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(unbroken: Trained, tmp_path: Path) -> None:
+    out = tmp_path / "model.onnx"
+
+    def send(progress: Progress) -> None:
+        if progress.step == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted, match=r"stopped after step 6 of 12; .* --resume"):
+        train(photos_of(unbroken), out=out, on_progress=send, **QUICK)
+    with pytest.raises(TrainingError, match="holds an unfinished run; go on with --resume, or delete that folder"):
+        train(photos_of(unbroken), out=out, **QUICK)
+    with pytest.raises(TrainingError, match="bits is 32, but the run to be resumed has 16"):
+        train(photos_of(unbroken), out=out, resume=True, **QUICK | {"bits": 32})
+    assert_same_weights(unbroken, train(photos_of(unbroken), out=out, resume=True, **QUICK))
+
+
+def test_nothing_to_resume_is_said(photo_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"m\.run holds no unfinished run to resume; start one without --resume"):
+        train(photo_folder, out=tmp_path / "m.onnx", resume=True, **QUICK)
+    assert not (tmp_path / "m.run").exists()
+
+
+def test_minutes_end_a_run_early_with_a_model(photo_folder: Path, tmp_path: Path) -> None:
+    steps: list[Progress] = []
+    random_numbers = torch.get_rng_state()
+    settings = QUICK | {"epochs": 1000}
+    trained = train(photo_folder, out=tmp_path / "m.onnx", minutes=0.01, on_progress=steps.append, **settings)
+    assert steps[0].steps == 4000
+    assert trained.history[-1].step == steps[-1].step < 4000
+    assert Hasher.load(trained.path).bits == 16
+    assert torch.equal(random_numbers, torch.get_rng_state())
+
+
+def test_too_few_images_are_refused(photo_folder: Path, tmp_path: Path) -> None:
+    for path in list(photo_folder.rglob("*.*"))[10:]:
+        path.unlink()
+    with pytest.raises(TrainingError, match="10 readable images; training needs at least 16"):
+        train(photo_folder, out=tmp_path / "m.onnx", **QUICK)
+
+
+def test_a_device_that_is_not_there_is_refused(photo_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="device is meat, which PyTorch cannot use"):
+        train(photo_folder, out=tmp_path / "m.onnx", device="meat", **QUICK)
+
+
+def test_a_folder_cannot_be_the_model_file(photo_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is the name of a folder; name the model file"):
+        train(photo_folder, out=tmp_path, **QUICK)
+
+
+def test_a_loss_that_is_no_number_ends_the_run(
+    photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "_values", lambda _losses: {"total": float("nan")})
+    with pytest.raises(TrainingError, match="no longer a number at step 0; lower --learning-rate"):
+        train(photo_folder, out=tmp_path / "m.onnx", **QUICK)
