@@ -18,6 +18,10 @@ class ImageError(LookalikeError):
     """Bytes that are no image, or not one that may be decoded."""
 
 
+class RetryableImageError(ImageError):
+    """An image that may be readable another time: a package is missing, a cap is too low, memory ran out."""
+
+
 class DataError(LookalikeError):
     """A folder, file or table that cannot serve as a collection of images."""
 

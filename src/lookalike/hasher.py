@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from lookalike import images
 from lookalike.codes import Codes
-from lookalike.errors import ImageError, ModelError
+from lookalike.errors import ConfigError, ImageError, ModelError
 from lookalike.images import ImageSpec, Source
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class ModelInfo:
             if values["format"] > FORMAT:
                 raise ModelError(f"has format {values['format']}; this version reads up to {FORMAT}. Upgrade lookalike")
             return cls(**{**values, "image": ImageSpec(**values["image"])})
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, ConfigError) as error:
             raise ModelError(f"its metadata is damaged ({type(error).__name__}: {error})") from error
 
     def tier(self, distance: int) -> str:
@@ -94,6 +94,7 @@ class Hasher:
         self.digest = hashlib.blake2b(data, digest_size=16).hexdigest()
         self._session = _session(data, path, threads or os.cpu_count() or 1)
         self.info = _info(self._session, path)
+        self._check_graph()
 
     @classmethod
     def load(cls, model: str | os.PathLike[str] = DEFAULT, *, threads: int | None = None) -> Hasher:
@@ -153,6 +154,19 @@ class Hasher:
         runs = [self._session.run([output], {"images": arrays_NSS[i : i + 1]})[0] for i in range(len(arrays_NSS))]
         width = self.bits // 8 if output == "code" else self.bits
         return np.concatenate(runs) if runs else np.empty((0, width), np.uint8 if output == "code" else np.float32)
+
+    def _check_graph(self) -> None:
+        """Encode one blank image, so that a graph which does not do what the metadata say is refused at once."""
+        blank_1SS = np.zeros((1, *self.spec.shape), np.uint8)
+        try:
+            code, latent = self._session.run(["code", "latent"], {"images": blank_1SS})
+        except Exception as error:  # ONNX Runtime's own classes of errors are not public
+            raise ModelError(f"{self.path} does not take images and give codes: {error}") from error
+        if code.dtype != np.uint8 or code.shape != (1, self.bits // 8) or latent.shape != (1, self.bits):
+            raise ModelError(
+                f"{self.path} says that it gives {self.bits} bits, but its codes are {code.dtype} of shape "
+                f"{code.shape} and its latents of shape {latent.shape}"
+            )
 
     def _to_array(self, image: Image, *, max_pixels: int) -> images.Array:
         if isinstance(image, np.ndarray):

@@ -15,25 +15,30 @@ from __future__ import annotations
 import functools
 import io
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from lookalike.errors import ConfigError, ImageError, MissingExtra
+from lookalike.errors import ConfigError, ImageError, MissingExtra, RetryableImageError
 
 Array = npt.NDArray[np.uint8]
 Source = str | os.PathLike[str] | bytes
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "PPM")  # and HEIF with the extra `heic`
 NO_IMAGE = f"not an image in a format that is read here ({', '.join(FORMATS)}, HEIF)"
+HEAD = 64  # bytes that tell a format
 MAX_PIXELS = 200_000_000
 WHITE = (255, 255, 255, 255)
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_cap_is_set = threading.Lock()
 _ORIENTATION = 0x0112  # the EXIF tag
 _UNDO = {  # what undoes each EXIF orientation (EXIF 2.32, 4.6.4)
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -91,25 +96,48 @@ def read(source: Source, spec: ImageSpec = ImageSpec(), *, max_pixels: int = MAX
         return decode(source, spec, max_pixels=max_pixels).array
     try:
         return decode(Path(source).read_bytes(), spec, max_pixels=max_pixels).array
-    except OSError as error:
-        raise ImageError(f"{os.fspath(source)}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise ImageError(f"{os.fspath(source)}: {getattr(error, 'strerror', None) or error}") from error
     except ImageError as error:
         raise ImageError(f"{os.fspath(source)}: {error}") from error
 
 
 def decode(data: bytes, spec: ImageSpec, *, max_pixels: int = MAX_PIXELS) -> Decoded:
     """Array, size and format of an encoded image. Raises `ImageError` with the reason and nothing else."""
+    try:
+        return _decode(data, spec, max_pixels)
+    except Image.DecompressionBombError:  # by the cap of Pillow, which some plugins heed, too
+        with _pillow_cap(max_pixels):
+            return _decode(data, spec, max_pixels)
+
+
+def _decode(data: bytes, spec: ImageSpec, max_pixels: int) -> Decoded:
     image = None
     try:
         image = _open(data, max_pixels)
-        return _decode(image, spec)
-    except (ImageError, MissingExtra):
+        return _reduce(image, spec)
+    except ImageError:
+        raise
+    except Image.DecompressionBombError as error:
+        if max_pixels == Image.MAX_IMAGE_PIXELS:
+            raise ImageError(f"decodes to more pixels than its header says: {_one_line(error)}") from error
         raise
     except MemoryError as error:
-        raise ImageError("there is not enough memory to decode it") from error
+        raise RetryableImageError("there is not enough memory to decode it") from error
     except Exception as error:  # decoders raise nearly anything on broken files
         what = f"cannot be decoded as {image.format}" if image else "cannot be opened"
         raise ImageError(f"{what}: {_one_line(error)}") from error
+
+
+@contextmanager
+def _pillow_cap(max_pixels: int) -> Iterator[None]:
+    """Pillow's cap set to ours for a moment: it still stops a frame that is larger than its header said."""
+    with _cap_is_set:
+        kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = kept
 
 
 def thumbnail(data: bytes, side: int, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -127,7 +155,7 @@ def thumbnail(data: bytes, side: int, *, max_pixels: int = MAX_PIXELS) -> Image.
 
 
 def recognise(head: bytes) -> str:
-    """The format that a file's first 16 bytes promise. Raises `ImageError` if it is none that is read here."""
+    """The format that a file's first `HEAD` bytes promise. Raises `ImageError` if it is none that is read here."""
     return _match(head)[0]
 
 
@@ -135,7 +163,7 @@ def _match(head: bytes) -> tuple[str, Any]:
     """Format and Pillow's class of the file that begins like this."""
     if not head:
         raise ImageError("the file is empty")
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS and b"avi" not in head[12 : head[3]]:
         _register_heif()
         return "HEIF", Image.OPEN["HEIF"][0]
     for name, (factory, accept) in _openers().items():
@@ -159,7 +187,7 @@ def _register_heif() -> None:
     try:
         import pi_heif
     except ImportError as error:
-        raise ImageError(str(MissingExtra("HEIC images need pi-heif", "heic"))) from error
+        raise RetryableImageError(str(MissingExtra("HEIC images need pi-heif", "heic"))) from error
     pi_heif.register_heif_opener()
 
 
@@ -168,14 +196,16 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
 
     Not `Image.open`: its pixel cap is one setting for the whole process, and only a warning up to twice its value.
     """
-    name, factory = _match(data[:16])
+    name, factory = _match(data[:HEAD])
     try:
-        image: Image.Image = factory(io.BytesIO(data), "")
+        image = cast(Image.Image, factory(io.BytesIO(data), ""))
+    except Image.DecompressionBombError:
+        raise
     except Exception as error:
         raise ImageError(f"begins like {name}, but its header cannot be read: {_one_line(error)}") from error
     width, height = image.size
     if width * height > max_pixels:
-        raise ImageError(
+        raise RetryableImageError(
             f"{width}×{height} are {width * height / 1e6:.0f} megapixels; at most {max_pixels / 1e6:g} are decoded. "
             "Raise the cap with --max-pixels"
         )
@@ -184,7 +214,7 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
     return image
 
 
-def _decode(image: Image.Image, spec: ImageSpec) -> Decoded:
+def _reduce(image: Image.Image, spec: ImageSpec) -> Decoded:
     animated = _is_animated(image)
     width, height = image.size
     # At least twice the side is decoded, so that what is left of the reduction is done by the resize below.
@@ -202,7 +232,7 @@ def _flatten(image: Image.Image, mode: str) -> Image.Image:
     """8-bit pixels in grey ("L") or colour ("RGB"), transparent ones composed on white."""
     image.load()
     if image.mode.startswith("I") or image.mode == "F":
-        image = Image.fromarray(_to_8_bits(np.asarray(image)))
+        image = _to_8_bits(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image)
@@ -211,20 +241,32 @@ def _flatten(image: Image.Image, mode: str) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)
 
 
-def _to_8_bits(values: npt.NDArray[Any]) -> Array:
-    """8-bit pixels of 16-bit, 32-bit or floating ones.
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    """An image of 8 bits ("L", or "LA" if one of its values means transparent) of one of 16, 32 or floating ones."""
+    values = np.asarray(image)
+    grey = Image.fromarray(_scale_to_8_bits(values))
+    if isinstance(clear := image.info.get("transparency"), int):
+        alpha = np.where(values == clear, 0, 255).astype(np.uint8)
+        return Image.merge("LA", (grey, Image.fromarray(alpha)))
+    return grey
+
+
+def _scale_to_8_bits(values: npt.NDArray[Any]) -> Array:
+    """8-bit values of 16-bit, 32-bit or floating ones.
 
     Unsigned 16-bit values, and whole numbers that fit, lose their low byte; others are stretched from their least
-    to their greatest finite value, since their files do not say what white is.
+    to their greatest finite value, since their files do not say what white is; what is no number becomes the least.
     """
     if values.dtype == np.uint16 or (values.dtype.kind in "iu" and values.min() >= 0 and values.max() > 255):
         if values.max() <= 65535:
             return np.asarray(values >> 8, np.uint8)
     elif values.dtype.kind in "iu" and values.min() >= 0:
         return np.asarray(values, np.uint8)
-    finite = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = finite.min(), finite.max()
-    return np.asarray(np.round((finite - low) * (255.0 / max(high - low, 1e-12))), np.uint8)
+    values = values.astype(np.float64)
+    finite = np.isfinite(values)
+    low, high = np.min(values, where=finite, initial=np.inf), np.max(values, where=finite, initial=-np.inf)
+    share = (np.where(finite, values, low) - low) / (high - low) if high > low else np.zeros(values.shape)
+    return np.asarray(np.round(255 * share), np.uint8)
 
 
 def _orientation(image: Image.Image) -> int:

@@ -28,9 +28,11 @@ def find(images: Paths, *, labels_from_folders: bool = False, limit: int | None 
     of a table have the labels of its column `label_name`, `labels` or `label`.
     Raises `DataError` if a path does not exist or nothing is found.
     """
+    if limit is not None and limit < 1:
+        raise DataError(f"limit is {limit}; it must be at least 1")
     paths = _as_paths(images)
     for path in paths:
-        if not (path.exists() or parquet.is_row(path)):
+        if not (os.path.exists(path) or parquet.is_row(path)):
             raise DataError(f"{path} does not exist; name a folder, files or a Parquet file")
     unique: dict[str, Item] = {}
     for item in itertools.chain.from_iterable(_items(path, labels_from_folders) for path in paths):
@@ -64,6 +66,8 @@ def _as_paths(images: Paths) -> list[Path]:
     paths = [images] if isinstance(images, str | os.PathLike) else list(images)
     if not paths:
         raise DataError("no images were named; name a folder, files or a Parquet file")
+    if any("\0" in os.fspath(path) for path in paths):
+        raise DataError("a path with a zero byte names no file")
     return [Path(os.path.abspath(path)) for path in paths]
 
 

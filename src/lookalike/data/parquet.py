@@ -16,7 +16,7 @@ from lookalike.data.item import Item, Label
 from lookalike.errors import DataError, ImageError, MissingExtra
 
 LABEL_COLUMNS = ("label_name", "labels", "label")  # the first that exists is taken
-_ROW = re.compile(r"(.+\.parquet)#(\d+)", re.IGNORECASE)
+_ROW = re.compile(r"(.+\.parquet)#(\d+)", re.IGNORECASE | re.DOTALL)
 _lock = threading.Lock()
 
 
@@ -28,7 +28,7 @@ def row_of(path: str) -> int | None:
 
 def is_row(path: Path) -> bool:
     """Whether a path names a row of a table rather than a file."""
-    return row_of(os.fspath(path)) is not None and not path.exists()
+    return row_of(os.fspath(path)) is not None and not os.path.exists(path)
 
 
 def rows(path: Path) -> Iterator[Item]:
@@ -52,24 +52,33 @@ def row(path: Path) -> Item:
 
 
 def holds(item: Item) -> bool:
-    """Whether the table of an item has its row."""
-    count = _open(item.file, os.stat(item.file).st_mtime_ns).metadata.num_rows
+    """Whether the table of an item has its row; a table that cannot be read has none."""
+    try:
+        count = _open(item.file, os.stat(item.file).st_mtime_ns).metadata.num_rows
+    except (OSError, DataError):
+        return False
     return bool((item.row or 0) < count)
 
 
 def read(item: Item) -> bytes:
-    """The encoded image in an item's row."""
-    row = item.row or 0
-    table = _open(item.file, item.mtime_ns)
-    starts = _starts(table)
-    group = bisect_right(starts, row) - 1
-    with _lock:  # threads ask for neighbouring rows: let one of them read the group
-        column = _images(item.file, item.mtime_ns, group)
-    value = column[row - starts[group]].as_py()
+    """The encoded image in an item's row. Raises `ImageError` if the table has become unreadable or shorter."""
+    try:
+        value = _value(item)
+    except (DataError, IndexError, OSError) as error:
+        raise ImageError(f"the table has changed since it was listed ({error})") from error
     data = value.get("bytes") if isinstance(value, dict) else value
     if not data:
         raise ImageError("the row holds no image")
     return bytes(data)
+
+
+def _value(item: Item) -> Any:
+    row = item.row or 0
+    starts = _starts(_open(item.file, item.mtime_ns))
+    group = bisect_right(starts, row) - 1
+    with _lock:  # threads ask for neighbouring rows: let one of them read the group
+        column = _images(item.file, item.mtime_ns, group)
+    return column[row - starts[group]].as_py()
 
 
 @functools.lru_cache(maxsize=4)
@@ -85,7 +94,24 @@ def _open(file: str, mtime_ns: int) -> Any:  # the time is part of the key, so a
     if "image" not in table.schema_arrow.names:
         names = ", ".join(table.schema_arrow.names)
         raise DataError(f"{file} has no column `image` with encoded images; its columns are: {names}")
+    kind = table.schema_arrow.field("image").type
+    if not _is_binary(kind):
+        raise DataError(f"{file}: its column `image` is of type {kind}; expected encoded images, that is binary")
     return table
+
+
+def _is_binary(kind: Any) -> bool:
+    """Whether values of a column's type are bytes, or structs with bytes in a field `bytes`, or nothing at all."""
+    import pyarrow.types as types
+
+    if types.is_struct(kind):
+        at = kind.get_field_index("bytes")
+        return at < 0 or _is_binary(kind.field(at).type)
+    if types.is_dictionary(kind):
+        return _is_binary(kind.value_type)
+    return bool(
+        types.is_null(kind) or types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind)
+    )
 
 
 @functools.lru_cache(maxsize=2)

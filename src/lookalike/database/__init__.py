@@ -11,9 +11,10 @@ Shapes: N images, W bytes a code.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +29,7 @@ from lookalike.database import grouping, indexing
 from lookalike.database.indexing import IndexReport, Progress, Settings
 from lookalike.engines import Hits
 from lookalike.engines.scan import Scan
-from lookalike.errors import DatabaseError, Interrupted, LookalikeError
+from lookalike.errors import DatabaseError, Interrupted, LookalikeError, ModelError
 from lookalike.hasher import DEFAULT, Hasher
 from lookalike.images import Source
 from lookalike.store import catalog as catalogs
@@ -39,6 +40,7 @@ __all__ = ["Database", "Finding", "Group", "Hit", "IndexReport", "Info", "Member
 
 MODEL = "model.onnx"
 LOCK = "lock"
+UNFINISHED = "catalog.new"  # a catalog that is being made
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +123,18 @@ class Database:
         hasher = Hasher.load(model)
         if (folder / catalogs.FILE).exists():
             raise DatabaseError(f"there is a database at {folder} already; open it, or name another folder")
-        if folder.is_file() or (folder.is_dir() and any(entry.name != LOCK for entry in folder.iterdir())):
+        if folder.is_file() or (folder.is_dir() and any(not _is_left_over(entry) for entry in folder.iterdir())):
             raise DatabaseError(f"{folder} is not an empty folder; name one that is new, such as {folder}/db")
         folder.mkdir(parents=True, exist_ok=True)
         _copy_model(hasher, folder / MODEL)
-        catalog = Catalog(folder / catalogs.FILE, create=True)
+        aside = folder / UNFINISHED
+        aside.unlink(missing_ok=True)
+        catalog = Catalog(aside, create=True)
         with catalog.transaction():
             _set_model(catalog, hasher)
-        return cls(folder, catalog)
+        catalog.close()
+        aside.replace(folder / catalogs.FILE)  # from here on there is a database
+        return cls.open(folder)
 
     def close(self) -> None:
         """Give the files back."""
@@ -153,7 +159,8 @@ class Database:
 
     @property
     def hasher(self) -> Hasher:
-        """The model that made the codes. Raises `DatabaseError` if its file is absent or another's."""
+        """The model that made the codes. Raises `DatabaseError` if its file is absent, damaged or another's."""
+        self._check_model_is_the_same()
         if self._hasher is None:
             self._hasher = self._load_hasher()
         return self._hasher
@@ -180,8 +187,10 @@ class Database:
         """
         with self._writing():
             items = data.find(sources, labels_from_folders=labels_from_folders, limit=limit)
-            if model is not None and self._takes_other(Hasher.load(model), reindex=reindex):
-                items = self._with_known(items)
+            if model is not None:
+                self._take_model(Hasher.load(model), reindex=reindex)
+            self._check_model_is_the_same()
+            items += self._owed(items)
             settings = Settings(
                 folder=self.path,
                 keep_originals=keep_originals,
@@ -217,7 +226,8 @@ class Database:
         with self._writing():
             here = [record for record in self._catalog.all_records() if os.path.isdir(record.root)]
             indexing.mark_missing(self._catalog, here)
-            gone = [record.id for record in self._catalog.all_records() if record.missing_since]
+            ids = [record.id for record in here]
+            gone = [record.id for record in self._catalog.records(ids).values() if record.missing_since]
             self._forget(gone)
             return len(gone)
 
@@ -295,6 +305,8 @@ class Database:
             raise DatabaseError(f"{self.path} cannot be written to ({error.strerror})") from error
         try:
             yield
+        except OSError as error:
+            raise DatabaseError(f"{self.path}: {error.strerror or error}") from error
         finally:
             lock.release()
 
@@ -302,37 +314,44 @@ class Database:
         path, digest = self.path / MODEL, self._catalog.get("model")
         aside = path.with_name(MODEL + ".tmp")  # left by a change of model that was cut off before its last step
         for candidate in (path, aside):
-            if candidate.exists() and (hasher := Hasher.load(candidate)).digest == digest:
-                return hasher
+            with suppress(ModelError):
+                if (hasher := Hasher.load(candidate)).digest == digest:
+                    return hasher
         name = self._catalog.get("model_name")
         raise DatabaseError(
-            f"{path} is not the model that made the codes of {self.path} ({name}@{digest[:8]}). "
+            f"{path} is absent, damaged, or not the model that made the codes of {self.path} ({name}@{digest[:8]}). "
             "Put that file there, or encode all images again with: lookalike index IMAGES --model MODEL --reindex"
         )
 
-    def _takes_other(self, hasher: Hasher, *, reindex: bool) -> bool:
-        """Whether all codes must be made anew by a model; if not, it must be the database's own."""
+    def _take_model(self, hasher: Hasher, *, reindex: bool) -> None:
+        """Make a model the database's own: another one only if all codes may be made anew."""
         digest, name = self._catalog.get("model"), self._catalog.get("model_name")
-        if hasher.digest == digest:
-            return False
-        if not reindex:
+        if hasher.digest != digest and not reindex:
             raise DatabaseError(
                 f"{self.path} holds {self.bits}-bit codes of {name}@{digest[:8]}, but {hasher.path} is {hasher.name}. "
                 "Index again with --reindex, or pass the first model"
             )
-        aside = self.path / (MODEL + ".tmp")
+        place, aside = self.path / MODEL, self.path / f"{MODEL}.tmp"
+        if hasher.digest == digest and _has_digest(place, digest):
+            return
         _copy_model(hasher, aside)
-        with self._catalog.transaction():
-            self._catalog.forget_codes()
-            _set_model(self._catalog, hasher)
-        aside.replace(self.path / MODEL)
+        if hasher.digest != digest:
+            with self._catalog.transaction():
+                self._catalog.forget_codes()
+                _set_model(self._catalog, hasher)
         self._hasher, self._engine, self._model_digest = hasher, None, hasher.digest
-        return True
+        aside.replace(place)
 
-    def _with_known(self, items: list[data.Item]) -> list[data.Item]:
-        """Items, and all other images of the catalog, which have lost their codes."""
+    def _check_model_is_the_same(self) -> None:
+        if self._catalog.get("model") != self._model_digest:
+            raise DatabaseError(f"{self.path} was indexed again with another model meanwhile; open it anew")
+
+    def _owed(self, items: list[data.Item]) -> list[data.Item]:
+        """The images that lost their codes to a change of model and are not among the items; the gone are marked."""
+        owed = self._catalog.owed()
+        indexing.mark_missing(self._catalog, owed)
         named = {item.name for item in items}
-        return items + [record.item for record in self._catalog.all_records() if record.name not in named]
+        return [record.item for record in owed if record.name not in named and data.exists(record.item)]
 
     def _forget(self, ids: Iterable[int]) -> None:
         with self._catalog.transaction():
@@ -360,8 +379,7 @@ class Database:
 
     def _current_engine(self) -> Scan:
         """The engine, filled anew if the catalog has changed since."""
-        if self._catalog.get("model") != self._model_digest:
-            raise DatabaseError(f"{self.path} was indexed again with another model meanwhile; open it anew")
+        self._check_model_is_the_same()
         revision = self._catalog.revision
         if self._engine is None or revision != self._revision:
             self._ids, codes_NW = self._codes()
@@ -415,11 +433,20 @@ class Database:
             )
 
 
+def _is_left_over(path: Path) -> bool:
+    """Whether a file comes from making a database that was cut off."""
+    return path.name in (LOCK, MODEL, f"{MODEL}.part") or path.name.startswith(UNFINISHED)
+
+
 def _set_model(catalog: Catalog, hasher: Hasher) -> None:
     catalog.set("model", hasher.digest)
     catalog.set("model_name", hasher.info.name)
     catalog.set("bits", str(hasher.bits))
     catalog.touch()
+
+
+def _has_digest(path: Path, digest: str) -> bool:
+    return path.exists() and hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest() == digest
 
 
 def _copy_model(hasher: Hasher, place: Path) -> None:

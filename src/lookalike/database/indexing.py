@@ -10,7 +10,7 @@ import hashlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ import numpy as np
 
 from lookalike import images
 from lookalike.data import Item, exists, read_bytes
-from lookalike.errors import ImageError
+from lookalike.errors import ImageError, RetryableImageError
 from lookalike.hasher import Hasher
 from lookalike.store import originals
 from lookalike.store.catalog import Catalog, Outcome, Record
@@ -101,7 +101,7 @@ def _changed(
     for item in items:
         record = catalog.find(item.name)
         same = record and (record.size, record.mtime_ns) == (item.size, item.mtime_ns) and not record.missing_since
-        if record is None or not same or settings.reindex:
+        if record is None or not same or settings.reindex or _lacks_original(record, settings):
             yield item
             continue
         seen.add(record.id)
@@ -116,6 +116,13 @@ def _changed(
         with catalog.transaction():
             for id_, label in relabelled:
                 catalog.set_label(id_, label)
+
+
+def _lacks_original(record: Record, settings: Settings) -> bool:
+    """Whether an image that is to be kept is not kept yet."""
+    if not settings.keep_originals or record.digest is None:
+        return False
+    return not originals.path(settings.folder, record.digest).exists()
 
 
 def _read_all(items: list[Item], catalog: Catalog, hasher: Hasher, settings: Settings) -> Iterator[_Read]:
@@ -139,7 +146,7 @@ def _read(item: Item, catalog: Catalog, hasher: Hasher, settings: Settings) -> _
     try:
         data = read_bytes(item)
     except ImageError as error:
-        return _Read(Outcome(item=item, error=str(error)))
+        return _Read(Outcome(item=item, error=str(error), try_again=isinstance(error, RetryableImageError)))
     except OSError as error:
         return _Read(Outcome(item=item, error=error.strerror or str(error), try_again=True))
     outcome = Outcome(item=item, digest=hashlib.blake2b(data, digest_size=16).digest(), length=len(data))
@@ -151,8 +158,7 @@ def _read(item: Item, catalog: Catalog, hasher: Hasher, settings: Settings) -> _
     try:
         pixels = images.decode(data, hasher.spec, max_pixels=settings.max_pixels)
     except ImageError as error:
-        # A package that is missing today may be there tomorrow.
-        return _Read(replace(outcome, error=str(error), try_again="pip install" in str(error)))
+        return _Read(replace(outcome, error=str(error), try_again=isinstance(error, RetryableImageError)))
     return _Read(replace(outcome, **_facts(pixels)), pixels=pixels)
 
 
@@ -185,28 +191,28 @@ def _record(batch: list[_Read], catalog: Catalog, hasher: Hasher, report: IndexR
     for read in batch:
         outcome = replace(read.outcome, code=next(codes).tobytes()) if read.pixels else read.outcome
         here = catalog.find(outcome.item.name)
-        row, moved_from = (here.id, None) if here else _moved(outcome, catalog)
-        if moved_from and outcome.item.label is None:
-            outcome = replace(outcome, item=replace(outcome.item, label=moved_from.label))
-        _count(outcome, read, moved_from, report)
-        yield catalog.write(outcome, row=row)
+        before = here or _moved(outcome, catalog)
+        if before and outcome.item.label is None:
+            outcome = replace(outcome, item=replace(outcome.item, label=before.label))
+        _count(outcome, read, here, before, report)
+        yield catalog.write(outcome, row=before.id if before else None)
 
 
-def _moved(outcome: Outcome, catalog: Catalog) -> tuple[int | None, Record | None]:
+def _moved(outcome: Outcome, catalog: Catalog) -> Record | None:
     """The row of an image with the same bytes whose own file is gone."""
-    for record in catalog.with_digest(outcome.digest) if outcome.digest else []:
-        if not exists(record.item):
-            return record.id, record
-    return None, None
+    records = catalog.with_digest(outcome.digest) if outcome.digest else []
+    return next((record for record in records if not exists(record.item)), None)
 
 
-def _count(outcome: Outcome, read: _Read, moved_from: Record | None, report: IndexReport) -> None:
+def _count(outcome: Outcome, read: _Read, here: Record | None, before: Record | None, report: IndexReport) -> None:
     if outcome.error is not None:
         report.failed += 1
         report.problems.append((outcome.item.name, outcome.error))
     elif read.pixels:
         report.encoded += 1
-    elif moved_from:
+    elif here and here.digest == outcome.digest:
+        report.unchanged += 1  # only its time has changed, or it is back
+    elif before and not here:
         report.moved += 1
     else:
         report.copied += 1
@@ -219,12 +225,14 @@ def _mark_missing(items: list[Item], catalog: Catalog, seen: set[int]) -> int:
     return mark_missing(catalog, catalog.records(sorted(unseen)).values())
 
 
-def mark_missing(catalog: Catalog, records: Iterable[Record]) -> int:
-    """Mark those of the rows whose files are gone; how many are."""
-    gone = [record for record in records if not exists(record.item)]
-    fresh = [record.id for record in gone if not record.missing_since]
-    if fresh:
+def mark_missing(catalog: Catalog, records: Collection[Record]) -> int:
+    """Mark those of the rows whose files are gone, and unmark those whose files are back; how many are gone."""
+    there = {record.id: exists(record.item) for record in records}
+    marked = {record.id for record in records if record.missing_since}
+    gone = {id_ for id_, is_there in there.items() if not is_there}
+    if gone != marked:
         with catalog.transaction():
-            catalog.set_missing(fresh, missing=True)
+            catalog.set_missing(gone - marked, missing=True)
+            catalog.set_missing(marked - gone, missing=False)
             catalog.touch()
     return len(gone)

@@ -43,6 +43,7 @@ class Scan:
     def search(self, queries_QW: Codes, *, top: int | None, radius: int | None = None) -> list[Hits]:
         """The `top` nearest codes of each query, or all (`top=None`), at distances up to `radius` bits."""
         check_limits(top, radius)
+        radius = None if radius is None else min(int(radius), self.bits)
         queries_QW = check_codes(queries_QW, self.bits)
         if not len(self) or not len(queries_QW):
             return [Hits(np.empty(0, np.int64), np.empty(0, np.int32)) for _ in queries_QW]
@@ -51,7 +52,7 @@ class Scan:
         return self._nearest(queries_QW, top, radius)
 
     def _nearest(self, queries_QW: Codes, top: int, radius: int | None) -> list[Hits]:
-        distances_QT, found_QT = self._index.search(queries_QW, min(top, len(self)))
+        distances_QT, found_QT = self._index.search(queries_QW, min(int(top), len(self)))
         rows_QT = self._rows[found_QT]
         return [
             _cut(Hits(rows, distances.astype(np.int32)), radius)

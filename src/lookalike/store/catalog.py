@@ -1,7 +1,7 @@
 """The catalog: an SQLite file that holds all that is known of a collection.
 
-The journal is SQLite's rollback journal, not its write-ahead log: a database may lie on a network disk, where the
-log is not safe, or on a read-only one. A writer commits often and shortly; readers wait those moments out.
+The journal is SQLite's write-ahead log, so that readers never wait for the writer. Where nothing can be written, the
+file is opened as one that does not change.
 
 Paths are stored as the bytes that the file system gave, also where they are not valid UTF-8.
 """
@@ -22,15 +22,15 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.codes import Codes
-from lookalike.data import Item, Label, row_of
+from lookalike.data import Item, Label
 from lookalike.errors import DatabaseError
-from lookalike.store.migrations import migrate
+from lookalike.store.migrations import check, migrate
 
 FILE = "catalog.sqlite"
 BUSY_SECONDS = 30.0
 
 _COLUMNS = (
-    "images.id, roots.path, images.path, size, mtime_ns, digest, length, label, code, width, height, format,"
+    "images.id, roots.path, images.path, row, size, mtime_ns, digest, length, label, code, width, height, format,"
     " animated, error, missing_since"
 )
 _FROM = "FROM images JOIN roots ON roots.id = images.root"
@@ -43,6 +43,7 @@ class Record:
     id: int
     root: str
     path: str
+    row: int | None
     size: int
     mtime_ns: int
     digest: bytes | None
@@ -59,7 +60,7 @@ class Record:
     @property
     def item(self) -> Item:
         """Where the image is."""
-        return Item(self.root, self.path, self.size, self.mtime_ns, self.label, row_of(self.path))
+        return Item(self.root, self.path, self.size, self.mtime_ns, self.label, self.row)
 
     @property
     def name(self) -> str:
@@ -88,14 +89,15 @@ class Catalog:
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self.path = path
+        self._roots: dict[str, int] = {}
+        self._roots_version = -1
         if not create and not path.exists():
             raise DatabaseError(
                 f"There is no database at {path.parent}. Make one with: lookalike index FOLDER --db {path.parent}"
             )
         try:
             self._connection = _connect(path, create=create)
-            self._roots = dict(self._connection.execute("SELECT path, id FROM roots"))
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeError) as error:
             raise DatabaseError(f"{path} is not a readable catalog ({error})") from error
 
     def close(self) -> None:
@@ -111,7 +113,7 @@ class Catalog:
         except BaseException:
             if self._connection.in_transaction:  # a full disk ends it by itself
                 self._run("ROLLBACK")
-            self._roots = dict(self._run("SELECT path, id FROM roots"))
+            self._roots_version = -1
             raise
         self._run("COMMIT")
 
@@ -119,7 +121,7 @@ class Catalog:
 
     def get(self, key: str, default: str = "") -> str:
         """A value of the table `meta`."""
-        row = self._run("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        row = self._row("SELECT value FROM meta WHERE key = ?", (key,))
         return default if row is None else str(row[0])
 
     def set(self, key: str, value: str) -> None:
@@ -137,23 +139,21 @@ class Catalog:
 
     def counts(self) -> dict[str, int]:
         """Numbers of rows: with a code that can be found, with an error, missing, and labelled."""
-        row = self._run(
+        row = self._row(
             "SELECT count(*) FILTER (WHERE code IS NOT NULL AND missing_since IS NULL),"
             " count(*) FILTER (WHERE error IS NOT NULL AND missing_since IS NULL),"
             " count(*) FILTER (WHERE missing_since IS NOT NULL),"
             " count(*) FILTER (WHERE label IS NOT NULL AND code IS NOT NULL AND missing_since IS NULL) FROM images"
-        ).fetchone()
+        )
         return dict(zip(("images", "errors", "missing", "labelled"), row, strict=True))
 
     def roots(self) -> list[str]:
         """The folders that paths are relative to."""
-        return sorted(self._roots)
+        return sorted(self._known_roots())
 
     def codes(self, width: int) -> tuple[npt.NDArray[np.int64], Codes]:
         """Ids (N,), ascending, and codes (N, W) of all images that can be found."""
-        rows = self._run(
-            "SELECT id, code FROM images WHERE code IS NOT NULL AND missing_since IS NULL ORDER BY id"
-        ).fetchall()
+        rows = self._rows("SELECT id, code FROM images WHERE code IS NOT NULL AND missing_since IS NULL ORDER BY id")
         wrong = next((id_ for id_, code in rows if len(code) != width), None)
         if wrong is not None:
             raise DatabaseError(f"{self.path}: the code of image {wrong} has not {width * 8} bits; index it again")
@@ -162,7 +162,7 @@ class Catalog:
 
     def problems(self) -> str:
         """What SQLite finds wrong with the file: "ok" if nothing."""
-        return "; ".join(row[0] for row in self._run("PRAGMA integrity_check"))
+        return "; ".join(row[0] for row in self._rows("PRAGMA integrity_check"))
 
     # Single rows
 
@@ -172,16 +172,16 @@ class Catalog:
         for start in range(0, len(ids), 500):
             part = [int(id_) for id_ in ids[start : start + 500]]
             marks = ",".join("?" * len(part))
-            for row in self._run(f"SELECT {_COLUMNS} {_FROM} WHERE images.id IN ({marks})", part):
+            for row in self._rows(f"SELECT {_COLUMNS} {_FROM} WHERE images.id IN ({marks})", part):
                 found[row[0]] = _record(row)
         return found
 
     def all_records(self) -> Iterator[Record]:
         """All rows, by id, some thousands at a time."""
         last = 0
-        while rows := self._run(
+        while rows := self._rows(
             f"SELECT {_COLUMNS} {_FROM} WHERE images.id > ? ORDER BY images.id LIMIT 2000", (last,)
-        ).fetchall():
+        ):
             last = rows[-1][0]
             yield from map(_record, rows)
 
@@ -190,31 +190,27 @@ class Catalog:
         place = self._place(name)
         if place is None:
             return None
-        row = self._run(
+        row = self._row(
             f"SELECT {_COLUMNS} {_FROM} WHERE root = ? AND images.path = CAST(? AS TEXT)",
             (place[0], os.fsencode(place[1])),
-        ).fetchone()
+        )
         return None if row is None else _record(row)
 
     def with_digest(self, digest: bytes) -> list[Record]:
         """The rows of images with the same bytes."""
-        rows = self._run(f"SELECT {_COLUMNS} {_FROM} WHERE digest = ? ORDER BY images.id", (digest,))
-        return [_record(row) for row in rows.fetchall()]
+        rows = self._rows(f"SELECT {_COLUMNS} {_FROM} WHERE digest = ? ORDER BY images.id", (digest,))
+        return [_record(row) for row in rows]
 
     def below(self, name: str) -> list[int]:
         """Ids of the images of a path: itself, all below it if it is a folder, all rows if it is a table."""
-        prefix = os.fsencode(name)
+        prefix = os.fsencode(name.rstrip("/"))
         where = "CAST(rtrim(roots.path, '/') || '/' || images.path AS BLOB)"
-        between = f"({where} >= ? AND {where} < ?)"
-        ends = [
-            (prefix + b"/", prefix + b"0"),
-            (prefix + b"#", prefix + b"$"),
-        ]  # the byte behind / is 0, behind # is $
-        found = self._run(
-            f"SELECT images.id {_FROM} WHERE {where} = ? OR {between} OR {between}",
-            (prefix, *ends[0], *ends[1]),
+        first, behind = (b"#", b"$") if name.lower().endswith(".parquet") else (b"/", b"0")  # the byte, and the next
+        found = self._rows(
+            f"SELECT images.id {_FROM} WHERE {where} = ? OR ({where} >= ? AND {where} < ?)",
+            (prefix, prefix + first, prefix + behind),
         )
-        return [row[0] for row in found.fetchall()]
+        return [row[0] for row in found]
 
     # Changes, inside a transaction
 
@@ -225,6 +221,7 @@ class Catalog:
         values = {
             "root": root,
             "path": os.fsencode(path),
+            "row": item.row,
             "size": item.size,
             "mtime_ns": -1 if outcome.try_again else item.mtime_ns,
             "digest": outcome.digest,
@@ -263,6 +260,14 @@ class Catalog:
         """Forget images."""
         self._run_many("DELETE FROM images WHERE id = ?", [(id_,) for id_ in ids])
 
+    def owed(self) -> list[Record]:
+        """The rows that should have a code and have none, since the model was changed."""
+        rows = self._rows(
+            f"SELECT {_COLUMNS} {_FROM} WHERE code IS NULL AND error IS NULL AND missing_since IS NULL"
+            " ORDER BY images.id"
+        )
+        return [_record(row) for row in rows]
+
     def forget_codes(self) -> None:
         """Drop every code, so that every image is read and encoded again."""
         self._run("UPDATE images SET code = NULL, mtime_ns = -1")
@@ -273,45 +278,76 @@ class Catalog:
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
+    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except (sqlite3.Error, UnicodeError) as error:
+            raise self._failed(error) from error
+
+    def _row(self, sql: str, values: Sequence[Any] = ()) -> Any:
+        return next(iter(self._rows(sql, values)), None)
+
     def _run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         try:
             self._connection.executemany(sql, rows)
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
-    def _failed(self, error: sqlite3.Error) -> DatabaseError:
+    def _failed(self, error: Exception) -> DatabaseError:
         """What SQLite says, with what a person can do: a full disk, a lock that is held, a damaged file."""
         return DatabaseError(f"{self.path}: {error}. Check the disk and: lookalike verify --db {self.path.parent}")
 
     def _place(self, name: str) -> tuple[int, str] | None:
         """The root that a path lies under and the path relative to it; the deepest root if there are several."""
-        folder = name
+        folder, roots = name, self._known_roots()
         while (parent := os.path.dirname(folder)) != folder:
-            if parent in self._roots:
-                return self._roots[parent], os.path.relpath(name, parent).replace(os.sep, "/")
+            if parent in roots:
+                return roots[parent], os.path.relpath(name, parent).replace(os.sep, "/")
             folder = parent
         return None
 
     def _add_root(self, path: str) -> int:
         cursor = self._run("INSERT INTO roots (path) VALUES (CAST(? AS TEXT))", (os.fsencode(path),))
-        self._roots[path] = int(cursor.lastrowid or 0)
-        return int(self._roots[path])
+        self._roots_version = -1
+        return int(cursor.lastrowid or 0)
+
+    def _known_roots(self) -> dict[str, int]:
+        """Ids of the roots by path, read again if another process may have added one."""
+        version = int(self._row("PRAGMA data_version")[0])
+        if version != self._roots_version:
+            self._roots = dict(self._rows("SELECT path, id FROM roots"))
+            self._roots_version = version
+        return self._roots
 
 
 def _connect(path: Path, *, create: bool) -> sqlite3.Connection:
-    mode = "rwc" if create else "rw" if os.access(path, os.W_OK) else "ro"
+    writable = all(_is_writable(place) for place in (path, path.parent) if place.exists())
+    log = path.with_name(f"{path.name}-wal")
+    unchanging = "" if log.exists() and log.stat().st_size else "&immutable=1"  # else what is in the log would be lost
+    how = "mode=rwc" if create else "mode=rw" if writable else f"mode=ro{unchanging}"
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
+        f"{path.absolute().as_uri()}?{how}",
         uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,  # transactions begin where the code says so
         check_same_thread=False,  # SQLite is built to serialise the threads of a process
     )
-    connection.text_factory = os.fsdecode
-    connection.execute("PRAGMA foreign_keys = ON")
-    if mode != "ro":
-        migrate(connection, where=str(path))
+    try:
+        connection.text_factory = os.fsdecode
+        connection.execute("PRAGMA foreign_keys = ON")
+        if not create:
+            check(connection, where=str(path))
+        if writable:
+            connection.execute("PRAGMA journal_mode = WAL")
+            migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def _is_writable(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _record(row: tuple[Any, ...]) -> Record:

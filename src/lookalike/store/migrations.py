@@ -19,6 +19,7 @@ STEPS = (
         id INTEGER PRIMARY KEY AUTOINCREMENT,   -- never used twice
         root INTEGER NOT NULL REFERENCES roots,
         path TEXT NOT NULL,                     -- relative to the root, with /; a row of a table is table.parquet#12
+        row INTEGER,                            -- that row, if the image lies in a table
         size INTEGER NOT NULL,                  -- bytes of the file
         mtime_ns INTEGER NOT NULL,              -- its time of change; -1: to be read again in any case
         digest BLOB,                            -- BLAKE2b, 16 bytes, of the encoded image
@@ -37,11 +38,19 @@ STEPS = (
 )
 
 
-def migrate(connection: sqlite3.Connection, *, where: str) -> None:
-    """Bring a catalog up to this version's schema. Raises `DatabaseError` for one of a later version."""
+def check(connection: sqlite3.Connection, *, where: str) -> None:
+    """Raise `DatabaseError` for an SQLite file that is no catalog, or one of a later version. Changes nothing."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    if application != APPLICATION_ID:
+        raise DatabaseError(f"{where} is no catalog of lookalike")
     if version > len(STEPS):
         raise DatabaseError(f"{where} was made by a later version of lookalike (schema {version}). Upgrade lookalike")
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a catalog up to this version's schema."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
     for number, step in enumerate(STEPS[version:], start=version + 1):
         connection.executescript(
             f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; PRAGMA application_id = {APPLICATION_ID}; COMMIT;"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,17 +23,17 @@ def keep(database: Path, digest: bytes, data: bytes) -> None:
     if place.exists():
         return
     place.parent.mkdir(parents=True, exist_ok=True)
-    aside = place.with_name(f"{place.name}.{os.getpid()}.tmp")
-    aside.write_bytes(data)
-    aside.replace(place)
+    with tempfile.NamedTemporaryFile(dir=place.parent, suffix=".tmp", delete=False) as aside:
+        aside.write(data)
+    Path(aside.name).replace(place)
 
 
 def digests(database: Path) -> Iterator[bytes]:
     """The digests of all originals that are kept."""
-    for folder in sorted((database / FOLDER).glob("??")):
-        for place in sorted(folder.iterdir()):
-            if place.suffix != ".tmp":
-                yield bytes.fromhex(folder.name + place.name)
+    for place in sorted((database / FOLDER).glob("??/*")):
+        name = place.parent.name + place.name
+        if re.fullmatch(r"[0-9a-f]{32}", name):
+            yield bytes.fromhex(name)
 
 
 def is_intact(database: Path, digest: bytes) -> bool:

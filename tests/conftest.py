@@ -1,0 +1,153 @@
+"""Shared fixtures: real photographs as files and arrays, and small models that need no torch.
+
+Shapes: N images, S = 128 pixels a side, P patches, K bits, W = K/8 bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image, ImageDraw
+
+ROOT = Path(__file__).resolve().parents[1]
+if os.fspath(ROOT) not in sys.path:
+    sys.path.insert(0, os.fspath(ROOT))  # so that tests find `tests.references`
+
+from tests.references.models import tiny_model  # noqa: E402
+
+SHARED = ROOT / "../shared/data"
+PHOTOS = 40
+ENDINGS = ("jpg", "png", "webp", "gif", "tif", "bmp", "avif", "ppm")
+
+hypothesis.settings.register_profile(
+    "lookalike", deadline=None, max_examples=40, derandomize=True, database=None, print_blob=True
+)
+hypothesis.settings.load_profile("lookalike")
+
+MakeModel = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets that lies beside the repository."""
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED} is absent")
+    return SHARED.resolve()
+
+
+@pytest.fixture(scope="session")
+def tiny_bytes(shared_data: Path) -> list[bytes]:
+    """1,000 encoded images of 64 × 64 pixels, of 202 classes."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = shared_data / "tiny_imagenet.parquet"
+    if not path.exists():
+        pytest.skip(f"{path} is absent")
+    column = parquet.read_table(path, columns=["image"]).column(0)
+    return [column[row].as_py() for row in range(0, 40 * 1000, 40)]
+
+
+@pytest.fixture(scope="session")
+def tiny_images(tiny_bytes: list[bytes]) -> npt.NDArray[np.uint8]:
+    """Real images as a model takes them: uint8 (1000, 128, 128), not to be written to."""
+    grey = (Image.open(io.BytesIO(data)).convert("L") for data in tiny_bytes)
+    images_NSS = np.stack([np.asarray(image.resize((128, 128), Image.Resampling.BILINEAR)) for image in grey])
+    images_NSS.flags.writeable = False
+    return images_NSS
+
+
+@pytest.fixture(scope="session")
+def pictures() -> list[Image.Image]:
+    """40 different RGB pictures: photographs where the shared data are present, drawings where they are not."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = SHARED / "tiny_imagenet.parquet"
+    if not path.exists():
+        return [_drawing(seed) for seed in range(PHOTOS)]
+    column = parquet.ParquetFile(path).read_row_group(0, columns=["image"]).column(0)
+    step = len(column) // PHOTOS
+    return [Image.open(io.BytesIO(column[i * step].as_py())).convert("RGB") for i in range(PHOTOS)]
+
+
+@pytest.fixture(scope="session")
+def photo_files(pictures: list[Image.Image]) -> dict[str, bytes]:
+    """40 encoded images of eight formats by name, in two sub-folders."""
+    files = {}
+    for number, picture in enumerate(pictures):
+        ending = ENDINGS[number % len(ENDINGS)]
+        files[f"{'cats' if number % 3 else 'dogs'}/{number:02}.{ending}"] = encoded(picture, ending)
+    return files
+
+
+@pytest.fixture(scope="session")
+def photo_bytes(photo_files: dict[str, bytes]) -> list[bytes]:
+    """The same 40 encoded images, without their names."""
+    return list(photo_files.values())
+
+
+@pytest.fixture
+def photo_folder(photo_files: dict[str, bytes], tmp_path: Path) -> Path:
+    """A folder of the test's own with 40 image files of eight formats in `cats` and `dogs`."""
+    folder = tmp_path / "photos"
+    for name, data in photo_files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
+    """A function that writes a small model of a seed and a number of bits, and gives its path."""
+    folder = tmp_path_factory.mktemp("models")
+
+    def make(*, seed: int = 0, bits: int = 64, **info: Any) -> Path:
+        path = folder / f"tiny-{seed}-{bits}-{abs(hash(repr(sorted(info.items()))))}.onnx"
+        if not path.exists():
+            path.write_bytes(tiny_model(seed=seed, bits=bits, **info))
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def model(make_model: MakeModel) -> Path:
+    """A small model of 64 bits, the same in every session."""
+    return make_model(seed=0, bits=64, near=6, similar=16)
+
+
+@pytest.fixture(scope="session")
+def other_model(make_model: MakeModel) -> Path:
+    """Another model of 64 bits: its codes have nothing to do with those of `model`."""
+    return make_model(seed=1, bits=64, near=6, similar=16)
+
+
+@pytest.fixture(autouse=True)
+def _working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test leaves files in the repository, and none sees a person's settings."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LOOKALIKE_DB", raising=False)
+
+
+def encoded(picture: Image.Image, ending: str, **options: Any) -> bytes:
+    """The picture as a file's bytes."""
+    out = io.BytesIO()
+    picture.save(out, {"jpg": "JPEG", "tif": "TIFF"}.get(ending, ending.upper()), **options)
+    return out.getvalue()
+
+
+def _drawing(seed: int) -> Image.Image:
+    random = np.random.default_rng(seed)
+    picture = Image.new("RGB", (96, 64), tuple(random.integers(0, 256, 3).tolist()))
+    draw = ImageDraw.Draw(picture)
+    for _ in range(12):
+        x, y, w, h = random.integers(0, 64, 4).tolist()
+        draw.ellipse((x, y, x + w + 1, y + h + 1), fill=tuple(random.integers(0, 256, 3).tolist()))
+    return picture

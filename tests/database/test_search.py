@@ -1,0 +1,213 @@
+"""A search finds the nearest images, nearest first, and says how far they are.
+
+Shapes: N images, W bytes a code.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from lookalike import images
+from lookalike.data import Item
+from lookalike.database import Database
+from lookalike.errors import CodeError, ImageError, LookalikeError
+from lookalike.store.catalog import Outcome
+from tests.references import bitcount
+
+MakeModel = Callable[..., Path]
+
+
+def test_an_indexed_image_is_found_at_distance_zero(indexed: Database, photo_folder: Path) -> None:
+    for path in photo_folder.rglob("*.*"):
+        hits = indexed.search(path)
+        assert len(hits) == 10
+        assert str(path) in [hit.path for hit in hits if hit.distance == 0]
+        assert hits[0].tier == "identical"
+
+
+def test_hits_are_those_of_counting_bits(indexed: Database, photo_folder: Path) -> None:
+    ids_N, codes_NW = indexed.codes()
+    codes = list(zip(ids_N.tolist(), codes_NW.tolist(), strict=True))
+    records = {record.id: record for record in indexed.records()}
+    limits: list[tuple[int | None, int | None]] = [(1, None), (7, None), (100, None), (None, 20), (3, 20), (None, 64)]
+    for path in sorted(photo_folder.rglob("*.*"))[::5]:
+        query_W = indexed.hasher.encode(path)[0].tolist()
+        for top, radius in limits:
+            hits = indexed.search(path, top=top, radius=radius)
+            expected = bitcount.search(codes, query_W, top=top, radius=radius)
+            assert [(hit.id, hit.distance) for hit in hits] == expected
+            for hit in hits:
+                assert (hit.path, hit.label, hit.bits) == (records[hit.id].name, records[hit.id].label, 64)
+
+
+def test_tier_words_follow_the_models_distances(indexed: Database, photo_folder: Path) -> None:
+    hits = indexed.search(photo_folder / "cats/01.png", top=None, radius=64)
+    for hit in hits:
+        word = "near-duplicate" if hit.distance <= 6 else "similar" if hit.distance <= 16 else "different"
+        assert hit.tier == ("identical" if hit.distance == 0 else word)
+    assert {hit.tier for hit in hits} >= {"identical", "different"}
+
+
+def test_paths_bytes_and_arrays_find_the_same(indexed: Database, photo_folder: Path) -> None:
+    path = photo_folder / "cats/01.png"
+    expected = indexed.search(path)
+    queries: list[Any] = [str(path), path.read_bytes(), images.read(path)]
+    for query in queries:
+        assert indexed.search(query) == expected
+
+
+def test_a_near_copy_is_near(indexed: Database, photo_folder: Path, tiny_images: npt.NDArray[np.uint8]) -> None:
+    array = images.read(photo_folder / "cats/01.png")
+    noisy = np.clip(array.astype(int) + 1, 0, 255).astype(np.uint8)
+    hits = indexed.search(noisy, top=3)
+    assert hits[0].path == str(photo_folder / "cats/01.png")
+    assert hits[0].distance < hits[1].distance
+
+
+def test_many_codes_at_once(indexed: Database) -> None:
+    _, codes_NW = indexed.codes()
+    together = indexed.search_codes(codes_NW, top=4)
+    assert together == [indexed.search_codes(codes_NW[i : i + 1], top=4)[0] for i in range(len(codes_NW))]
+    assert indexed.search_codes(codes_NW[:0]) == []
+
+
+def test_an_empty_database_finds_nothing(db: Database, photo_folder: Path) -> None:
+    assert db.search(photo_folder / "cats/01.png") == []
+    assert db.search(photo_folder / "cats/01.png", top=None, radius=3) == []
+    assert db.duplicates() == []
+    assert len(db) == 0
+    assert (db.info().images, db.info().roots) == (0, [])
+    assert all(finding.ok for finding in db.verify())
+
+
+def test_wrong_limits_and_queries_are_clear_errors(indexed: Database, photo_folder: Path, tmp_path: Path) -> None:
+    query = photo_folder / "cats/01.png"
+    for limits in ({"top": 0}, {"top": None}, {"radius": -1}):
+        with pytest.raises(CodeError):
+            indexed.search(query, **limits)
+    with pytest.raises(ImageError, match=r"absent\.jpg"):
+        indexed.search(tmp_path / "absent.jpg")
+    with pytest.raises(ImageError, match="not an image"):
+        indexed.search(b"no image at all")
+    with pytest.raises(CodeError, match="expected uint8 of shape"):
+        indexed.search_codes(np.zeros((1, 2), np.uint8))
+
+
+def test_codes_that_collide_are_all_found(
+    tmp_path: Path, make_model: MakeModel, tiny_images: npt.NDArray[np.uint8], tiny_bytes: list[bytes]
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number, data in enumerate(tiny_bytes[:400]):
+        (folder / f"{number:03}.jpg").write_bytes(data)
+    with Database.create(tmp_path / "db8", model=make_model(seed=4, bits=8)) as db:
+        db.index(folder)
+        _, codes_NW = db.codes()
+        values, counts = np.unique(codes_NW[:, 0], return_counts=True)
+        assert counts.max() > 1
+        for value, count in zip(values, counts, strict=True):
+            (hits,) = db.search_codes(np.array([[value]], np.uint8), top=None, radius=0)
+            assert len(hits) == count
+            assert [hit.id for hit in hits] == sorted(hit.id for hit in hits)
+        assert db.bits == 8
+
+
+def test_hits_can_be_written_as_json(indexed: Database, photo_folder: Path) -> None:
+    hits = indexed.search(photo_folder / "cats/01.png")
+    assert json.loads(json.dumps([asdict(hit) for hit in hits]))[0]["distance"] == 0
+    json.dumps(asdict(indexed.info()))
+
+
+def test_a_change_is_seen_by_a_database_that_is_open(indexed: Database, photo_folder: Path, tmp_path: Path) -> None:
+    query = photo_folder / "cats/01.png"
+    with Database.open(indexed.path) as reader:
+        assert str(query) in [hit.path for hit in reader.search(query)]
+        indexed.remove([query])
+        assert str(query) not in [hit.path for hit in reader.search(query)]
+        assert len(reader) == 39
+        indexed.index(photo_folder)
+        assert str(query) in [hit.path for hit in reader.search(query)]
+
+
+def test_readers_are_unharmed_while_a_writer_commits(
+    tmp_path: Path, model: Path, tiny_bytes: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lookalike.database.indexing.BATCH", 8)
+    first, second = tmp_path / "first", tmp_path / "second"
+    for number, data in enumerate(tiny_bytes[:300]):
+        folder = first if number < 20 else second
+        folder.mkdir(exist_ok=True)
+        (folder / f"{number:03}.jpg").write_bytes(data)
+    with Database.create(tmp_path / "db", model=model) as db:
+        db.index(first)
+        ended = threading.Event()
+
+        def write() -> None:
+            try:
+                with Database.open(tmp_path / "db") as writer:
+                    writer.index(second)
+                    writer.remove([second / "299.jpg"])
+            finally:
+                ended.set()
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        counts = []
+        while not ended.is_set():
+            hits = db.search(first / "000.jpg", top=None, radius=64)
+            assert hits[0].distance == 0
+            assert len({hit.id for hit in hits}) == len(hits)
+            counts.append(len(hits))
+        thread.join()
+        assert len(db.search(first / "000.jpg", top=None, radius=64)) == 299
+        assert min(counts) >= 20
+        assert sorted(counts[:-1]) == counts[:-1]  # it grows, but for the image that is removed at the end
+
+
+def test_a_moved_database_still_opens(indexed: Database, photo_folder: Path, tmp_path: Path) -> None:
+    expected = [(hit.path, hit.distance) for hit in indexed.search(photo_folder / "cats/01.png")]
+    indexed.close()
+    for place in (tmp_path / "elsewhere", tmp_path / "odd % \udcff # ?"):
+        shutil.copytree(tmp_path / "db", place)
+        with Database.open(place) as moved:
+            assert [(hit.path, hit.distance) for hit in moved.search(photo_folder / "cats/01.png")] == expected
+            assert moved.index(photo_folder).unchanged == 40
+            assert all(finding.ok for finding in moved.verify())
+
+
+def test_rows_that_cannot_be_found_are_left_out(indexed: Database) -> None:
+    with indexed._catalog.transaction():
+        indexed._catalog.write(Outcome(item=Item("/x", "broken.jpg", 1, 1), error="broken"))
+        indexed._catalog.touch()
+    assert len(indexed.search_codes(np.zeros((1, 8), np.uint8), top=1000)[0]) == 40
+    assert len(indexed) == 40
+
+
+def test_there_must_be_a_database(tmp_path: Path, photo_folder: Path) -> None:
+    for folder in (tmp_path / "absent", photo_folder, photo_folder / "cats/01.png"):
+        with pytest.raises(
+            LookalikeError, match=r"There is no database at .*Make one with: lookalike index FOLDER --db"
+        ):
+            Database.open(folder)
+
+
+def test_a_new_database_takes_only_a_folder_of_its_own(indexed: Database, photo_folder: Path, model: Path) -> None:
+    with pytest.raises(LookalikeError, match="already; open it"):
+        Database.create(indexed.path, model=model)
+    for folder in (photo_folder, photo_folder / "cats/01.png"):
+        with pytest.raises(LookalikeError, match="not an empty folder"):
+            Database.create(folder, model=model)
+    assert len(list(photo_folder.rglob("*.*"))) == 40
+    with pytest.raises(LookalikeError, match="neither a model file nor"):
+        Database.create(photo_folder.parent / "new", model="absent.onnx")
+    assert not (photo_folder.parent / "new").exists()
