@@ -1,0 +1,1 @@
+"""Recipes: runs that can be repeated, each a function that returns its settings."""
