@@ -384,4 +384,4 @@ def test_real_tables(shared_data: Path) -> None:
     [("t.parquet#12", 12), ("a/T.Parquet#0", 0), ("t.parquet", None), ("t.jpg#1", None), ("t.parquet#x", None)],
 )
 def test_row_of(path: str, row: int | None) -> None:
-    assert data.row_of(path) == row
+    assert data.parquet.row_of(path) == row

@@ -632,3 +632,16 @@ def test_an_error_of_the_callers_own_goes_through(
     assert len(db) == 8
     db.index(photo_folder)
     check(db.path, photo_folder)
+
+
+def test_a_folder_that_was_emptied_is_no_mistake(indexed: Database, photo_folder: Path) -> None:
+    for path in photo_folder.rglob("*.*"):
+        path.unlink()
+    report = indexed.index(photo_folder)
+    assert (report.found, report.missing, len(indexed)) == (0, 40, 0)
+
+
+def test_only_what_was_named_is_looked_at(indexed: Database, photo_folder: Path) -> None:
+    (photo_folder / "cats/01.png").unlink()
+    assert indexed.index(photo_folder / "dogs").missing == 0
+    assert indexed.index([photo_folder / "dogs", photo_folder / "cats"]).missing == 1

@@ -26,6 +26,12 @@ STOPPED = 130  # what shells report for a program ended by Ctrl-C
 class _Commands(TyperGroup):
     """The commands by name, each read from its file when it is asked for."""
 
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted("Stopped") from None
+
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 

@@ -1,7 +1,7 @@
 """Collections of images: folders, files and Parquet tables, all as lists of items.
 
-An item's name is its path; a row of a table is named `table.parquet#12`. Order is that of the names, so that
-the same collection gives the same list on every machine.
+An item's name is its path; a row of a table is named `table.parquet#12`. The same collection gives the same list on
+every machine.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from pathlib import Path
 
 from lookalike.data import folder, parquet
 from lookalike.data.item import Item, Label
-from lookalike.data.parquet import row_of
 from lookalike.errors import DataError
 
-__all__ = ["Item", "Label", "default_name", "exists", "find", "read_bytes", "row_of"]
+__all__ = ["Item", "Label", "default_name", "exists", "find", "read_bytes", "scopes"]
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
-def find(images: Paths, *, labels_from_folders: bool = False, limit: int | None = None) -> list[Item]:
+def find(
+    images: Paths, *, labels_from_folders: bool = False, limit: int | None = None, may_be_empty: bool = False
+) -> list[Item]:
     """The items of folders, files and Parquet files, each once, at most `limit`.
 
     With `labels_from_folders` an item's label is the name of the sub-folder of its root that it lies in; the rows
     of a table have the labels of its column `label_name`, `labels` or `label`.
-    Raises `DataError` if a path does not exist or nothing is found.
+    Raises `DataError` if a path does not exist, or if nothing is found and that must not be.
     """
     if limit is not None and limit < 1:
         raise DataError(f"limit is {limit}; it must be at least 1")
@@ -39,7 +40,7 @@ def find(images: Paths, *, labels_from_folders: bool = False, limit: int | None 
         unique.setdefault(item.name, item)
         if limit is not None and len(unique) >= limit:
             break
-    if not unique:
+    if not (unique or may_be_empty):
         raise DataError(
             f"{', '.join(map(str, paths))}: there are no images here; name a folder, files or a Parquet file"
         )
@@ -60,6 +61,11 @@ def default_name(images: Paths) -> str:
     """What a collection is called where nobody named it: its folder's or file's name, `and 2 more` if there are."""
     first, *others = _as_paths(images)
     return first.resolve().stem + (f" and {len(others)} more" if others else "")
+
+
+def scopes(images: Paths) -> list[str]:
+    """The absolute paths of what was named: files, folders, tables."""
+    return [os.fspath(path) for path in _as_paths(images)]
 
 
 def _as_paths(images: Paths) -> list[Path]:

@@ -20,7 +20,7 @@ DATABASE_MARK = "catalog.sqlite"
 
 
 def walk(root: Path, *, labels_from_folders: bool) -> Iterator[Item]:
-    """The items below a folder, in the order of their paths."""
+    """The items below a folder: the files of each folder by name, then those of its sub-folders."""
     for folder, subfolders, files in os.walk(root):
         if DATABASE_MARK in files:
             subfolders.clear()

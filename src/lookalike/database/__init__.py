@@ -186,7 +186,9 @@ class Database:
         anew. Raises `DatabaseError`, `DataError`, or `Interrupted` on Ctrl-C, after which all is whole.
         """
         with self._writing():
-            items = data.find(sources, labels_from_folders=labels_from_folders, limit=limit)
+            scopes = data.scopes(sources)
+            known = any(self._catalog.below(scope) for scope in scopes)  # a folder that was emptied is no mistake
+            items = data.find(sources, labels_from_folders=labels_from_folders, limit=limit, may_be_empty=known)
             if model is not None:
                 self._take_model(Hasher.load(model), reindex=reindex)
             self._check_model_is_the_same()
@@ -199,7 +201,7 @@ class Database:
                 workers=workers,
             )
             try:
-                return indexing.run(items, self._catalog, self.hasher, settings, progress)
+                return indexing.run(items, scopes, self._catalog, self.hasher, settings, progress)
             except KeyboardInterrupt:
                 raise Interrupted(
                     f"Stopped. {len(self)} images are indexed in {self.path}; the same command goes on from there"

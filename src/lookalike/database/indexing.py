@@ -71,9 +71,17 @@ class _Read:
 
 
 def run(
-    items: list[Item], catalog: Catalog, hasher: Hasher, settings: Settings, progress: Progress | None = None
+    items: list[Item],
+    scopes: list[str],
+    catalog: Catalog,
+    hasher: Hasher,
+    settings: Settings,
+    progress: Progress | None = None,
 ) -> IndexReport:
-    """Bring the catalog up to date with items. After an interruption what was recorded is whole and stays."""
+    """Bring the catalog up to date with items: all there are in the folders, tables and files named by `scopes`.
+
+    After an interruption what was recorded is whole and stays.
+    """
     report = IndexReport(found=len(items))
     started = time.monotonic()
     seen: set[int] = set()
@@ -89,7 +97,7 @@ def run(
                 progress(done, len(items))
     finally:
         report.seconds = time.monotonic() - started
-    report.missing = _mark_missing(items, catalog, seen)
+    report.missing = _mark_missing(scopes, catalog, seen)
     return report
 
 
@@ -218,9 +226,8 @@ def _count(outcome: Outcome, read: _Read, here: Record | None, before: Record | 
         report.copied += 1
 
 
-def _mark_missing(items: list[Item], catalog: Catalog, seen: set[int]) -> int:
-    """Mark the rows below the items' folders whose files are gone; how many there are."""
-    scopes = {item.root if item.row is None else item.file for item in items}
+def _mark_missing(scopes: list[str], catalog: Catalog, seen: set[int]) -> int:
+    """Mark the rows in the scopes whose files are gone; how many there are."""
     unseen = {id_ for scope in scopes for id_ in catalog.below(scope)} - seen
     return mark_missing(catalog, catalog.records(sorted(unseen)).values())
 

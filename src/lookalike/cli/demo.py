@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lookalike.cli import options, terminal
+
+
+def command(
+    images: Annotated[
+        Path | None,
+        typer.Argument(metavar="[IMAGES]", help="A folder, file or Parquet file; else photographs of packages."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write into.")] = Path("demo"),
+    seed: options.Seed = 0,
+) -> None:
+    """Do the main job on photographs, end to end, and write a page that shows it: DIR/report.html."""
+    from lookalike.demo.run import run, summary
+
+    with terminal.quiet_decoders():
+        outcome = run(images, out=out, seed=seed, on_step=_say_step)
+    for line in summary(outcome):
+        typer.echo(line)
+
+
+def _say_step(name: str) -> None:
+    if sys.stderr.isatty():
+        terminal.say(f"{name} …")

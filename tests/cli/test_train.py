@@ -1,0 +1,79 @@
+"""Training from the command line, and work that is stopped with Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import Run
+
+pytest.importorskip("torch")
+
+STOPPED = 130
+
+
+def lookalike(*arguments: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "lookalike", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def interrupt(process: subprocess.Popen[str], when: Callable[[], bool]) -> tuple[int, str]:
+    """Send Ctrl-C as soon as something is so; exit code and stderr."""
+    until = time.monotonic() + 120
+    while not when() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    return process.returncode, err
+
+
+def test_train_index_search(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+    (photo_folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 broken")
+    trained = run("train", photo_folder, "--bits", 16, "--epochs", 1, "--out", tmp_path / "m.onnx")
+    assert trained.code == 0, trained.err
+    assert "csvae-16, trained on 36 images of photos" in trained.out
+    assert "held-out images" in trained.out
+    assert "1 images could not be read" in trained.out
+    assert "broken.jpg: " in trained.err
+    assert run("index", photo_folder, "--db", tmp_path / "db", "--model", tmp_path / "m.onnx").code == 0
+    hit = json.loads(run("search", photo_folder / "cats/01.png", "--db", tmp_path / "db", "--top", 1, "--json").out)
+    assert (hit["distance"], hit["bits"]) == (0, 16)
+
+
+def test_a_stopped_training_goes_on_and_ends_with_the_same_model(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+    settings = ["--model", "cvae", "--bits", 8, "--epochs", 4]
+    run("train", photo_folder, *settings, "--out", tmp_path / "whole.onnx")
+    log = tmp_path / "stopped.run/log.jsonl"
+    process = lookalike("train", photo_folder, *settings, "--out", tmp_path / "stopped.onnx")
+    code, err = interrupt(process, lambda: log.exists() and '"epoch"' in log.read_text())
+    if code == STOPPED:  # else the machine was so fast that training had ended
+        assert len(err.splitlines()) == 1
+        assert "--resume" in err
+        assert "unfinished run" in run("train", photo_folder, *settings, "--out", tmp_path / "stopped.onnx").err
+        resumed = run("train", photo_folder, *settings, "--out", tmp_path / "stopped.onnx", "--resume")
+        assert resumed.code == 0, resumed.err
+    assert (tmp_path / "stopped.onnx").read_bytes() == (tmp_path / "whole.onnx").read_bytes()
+
+
+def test_a_stopped_index_is_one_line_and_goes_on(run: Run, photo_bytes: list[bytes], tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(3000):
+        (folder / f"{number:04}").write_bytes(photo_bytes[number % 40] + number.to_bytes(2, "big"))
+    process = lookalike("index", folder, "--db", tmp_path / "db")
+    code, err = interrupt(process, (tmp_path / "db/catalog.sqlite-wal").exists)
+    assert code in (0, STOPPED)
+    if code == STOPPED:
+        assert len(err.splitlines()) == 1
+        assert "Stopped" in err
+    again = json.loads(run("index", folder, "--db", tmp_path / "db", "--json").out)
+    assert again["indexed"] == again["total"] == 3000
+    assert os.listdir(tmp_path / "db").count("codes.bin") == 1
