@@ -87,9 +87,14 @@ class HashModel(nn.Module, Generic[Config]):
         reconstruction_N1SS: Tensor = self.decoder(self.latent(x_N1SS))
         return reconstruction_N1SS
 
-    def loss(self, x_N1SS: Tensor, *, generator: torch.Generator | None = None) -> Losses:
-        """Negative evidence lower bound, nats an image, and its two parts; `generator` draws the noise."""
-        h_ND = self.encoder(x_N1SS)
+    def loss(
+        self, x_N1SS: Tensor, *, seen_N1SS: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Losses:
+        """Negative evidence lower bound, nats an image, and its two parts; `generator` draws the noise.
+
+        The encoder may see other images than those to be reconstructed: the same ones, disturbed.
+        """
+        h_ND = self.encoder(x_N1SS if seen_N1SS is None else seen_N1SS)
         mean_NK, logvar_NK = self.to_mean(h_ND), functional.logsigmoid(self.to_variance(h_ND))
         noise_NK = torch.randn(mean_NK.shape, generator=generator, device=mean_NK.device)
         z_NK = mean_NK + torch.exp(0.5 * logvar_NK) * noise_NK  # z = μ + σ ⊙ ε, equation 10

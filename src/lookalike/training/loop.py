@@ -22,6 +22,7 @@ from lookalike.images import Array
 from lookalike.models import HashModel, create
 from lookalike.models.base import SIDE, Losses
 from lookalike.models.blocks import MinMax
+from lookalike.training.augment import disturb
 from lookalike.training.checkpoint import State, load_checkpoint, load_model, save_checkpoint, save_weights
 from lookalike.training.log import EpochRecord, Log
 from lookalike.training.progress import OnProgress, Reporter
@@ -160,10 +161,11 @@ def _step(run: Run, state: State, rows: Rows) -> float:
 
     model.train()
     noise = torch.Generator(run.device).manual_seed(noise_seed(settings, step=state.step))
-    losses = model.loss(to_input(run.images[rows], run.device), generator=noise)
+    x_N1SS = to_input(run.images[rows], run.device)
+    losses = model.loss(x_N1SS, seen_N1SS=disturb(x_N1SS, settings.jitter, generator=noise), generator=noise)
     values = _values(losses)
     if not np.isfinite(values["total"]):
-        raise TrainingError(f"the loss is no longer a number at step {state.step}; lower --learning-rate")
+        raise TrainingError(f"the loss is no longer a number at step {state.step}; lower the learning rate")
     state.optimiser.zero_grad()
     # In units of the squared error of a pixel, so that one bound on the gradient fits every σ.
     (losses.total * (2 * model.config.sigma**2 / SIDE**2)).backward()

@@ -66,6 +66,7 @@ def train(
     validation: float = 0.1,
     batch: int = 64,
     learning_rate: float = 1e-3,
+    jitter: float = 0.0,
     device: str = "cpu",
     name: str | None = None,
     card: str = "",
@@ -76,10 +77,11 @@ def train(
     """A hashing model of a collection of images, written to the file `out`.
 
     `images` are folders, files or Parquet files; `limit` takes that many of them, drawn under the seed. `minutes`
-    ends the training early. The run's folder, `out` with the suffix `.run`, holds log and checkpoints; with `resume`
-    a stopped run goes on in it and ends with the weights it would have had. `name` is what the collection is called
-    in the model file, `card` what people should know of the model. Raises `TrainingError`, and `Interrupted` after
-    Ctrl-C.
+    ends the training early. `jitter` disturbs the brightness, contrast and pixels of what the encoder sees by so much
+    of the range (see `augment`; not in the paper). The run's folder, `out` with the suffix `.run`, holds log and
+    checkpoints; with `resume` a stopped run goes on in it and ends with the weights it would have had. `name` is what
+    the collection is called in the model file, `card` what people should know of the model. Raises `TrainingError`,
+    and `Interrupted` after Ctrl-C.
     """
     _check_device(device)
     items = data.find(images)
@@ -94,6 +96,7 @@ def train(
         batch=batch,
         learning_rate=learning_rate,
         validation=validation,
+        jitter=jitter,
     )
     data_name = name or data.default_name(images)
     with _run_folder(Path(out), resume=resume) as folder, stop_on_signals() as asked:

@@ -37,12 +37,14 @@ class Settings:
     batch: int
     learning_rate: float  # the highest one
     validation: float  # share of the images that are held out
+    jitter: float = 0.0  # how much the images that the encoder sees are disturbed; see `augment`
 
     def __post_init__(self) -> None:
         _require(self.epochs >= 1, "epochs", self.epochs, "at least 1")
         _require(self.batch >= 2, "batch", self.batch, "at least 2")
         _require(self.seed >= 0, "seed", self.seed, "0 or above")
         _require(0 < self.learning_rate < 1, "learning_rate", self.learning_rate, "between 0 and 1")
+        _require(0 <= self.jitter <= 0.5, "jitter", self.jitter, "between 0 and 0.5")
         _require(0 < self.validation < 1, "validation", self.validation, "a share between 0 and 1")
         _require(self.limit is None or self.limit >= MIN_IMAGES, "limit", self.limit, f"at least {MIN_IMAGES}")
 
