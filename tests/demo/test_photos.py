@@ -86,5 +86,5 @@ def test_nothing_readable_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     for number in range(3):
         (tmp_path / "mine" / f"{number}.txt").write_text("no image")
-    with pytest.raises(DataError, match=r"none of the 3 files can be read as an image; the first: 0\.txt: "):
+    with pytest.raises(DataError, match=r"no file of 3 can be read as an image; the first: 0\.txt: "):
         photos.gather(data.find(tmp_path / "mine"), tmp_path / "demo", seed=0)

@@ -199,6 +199,12 @@ def test_a_page_without_misses_and_one_without_hits(outcome: Outcome) -> None:
     assert "no original came first alone" in pages[1]
 
 
+def test_training_that_was_cut_short_is_said_to_be(outcome: Outcome, source: str) -> None:
+    cut = report.page(replace(outcome, planned_epochs=outcome.trained.info.epochs + 7))
+    assert f"was up in epoch {outcome.trained.info.epochs} of {outcome.trained.info.epochs + 7}" in cut
+    assert "was up in epoch" not in source
+
+
 def test_a_second_run_replaces_the_first_and_leaves_other_files(
     own: Path, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,7 +77,7 @@ def pair(original_SS: Floats, reconstruction_SS: Floats, name: str, error: float
 
 def breakable(name: str) -> str:
     """A file's name as HTML that may be broken where its parts end."""
-    return text(name).replace("_", "_<wbr>").replace("/", "/<wbr>")
+    return text(name).replace("_", "_<wbr>").replace("/", "/<wbr>").replace(".", "<wbr>.")
 
 
 def text(value: str) -> str:

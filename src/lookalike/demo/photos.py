@@ -103,7 +103,7 @@ def gather(items: list[data.Item] | None, folder: Path, *, seed: int) -> Collect
     photos = _take(_drawn(own, seed), folder / "photos", seen, most=MOST)
     if not photos.pictures:
         name, reason = photos.skipped[0]
-        raise DataError(f"none of the {len(own)} files can be read as an image; the first: {name}: {reason}")
+        raise DataError(f"no file of {len(own)} can be read as an image; the first: {name}: {reason}")
     more = [*([] if items is None else packaged), *_packaged(OTHERS), *_patches()]
     others = _take(more, folder / "others", seen, most=len(more))
     return Collection(
@@ -120,6 +120,13 @@ def save(picture: Image.Image, path: Path) -> Path:
     """The path of a picture that was written there as JPEG."""
     picture.save(path, "JPEG", quality=QUALITY, subsampling=0)
     return path
+
+
+def part(picture: Image.Image, random: np.random.Generator, *, sides: tuple[float, float]) -> Image.Image:
+    """A random part of a picture; each of its sides is a share, between these two, of the picture's."""
+    width, height = (max(1, round(side * random.uniform(*sides))) for side in picture.size)
+    left, top = int(random.integers(picture.width - width + 1)), int(random.integers(picture.height - height + 1))
+    return picture.crop((left, top, left + width, top + height))
 
 
 def packages_folder(package: str) -> Path:
@@ -208,13 +215,7 @@ def _crops(photos: list[Picture], folder: Path, seed: int) -> list[Picture]:
         random = np.random.default_rng((seed, 1, number))
         with Image.open(photo.path) as file:
             whole = file.convert("RGB")
-        for part in range(CROPS if min(whole.size) >= SMALLEST else 0):
-            path = folder / f"{photo.path.stem}-part{part + 1}.jpg"
-            crops.append(Picture(f"part of {photo.name}", save(_part(whole, random), path), number))
+        for row in range(CROPS if min(whole.size) >= SMALLEST else 0):
+            path = folder / f"{photo.path.stem}-part{row + 1}.jpg"
+            crops.append(Picture(f"part of {photo.name}", save(part(whole, random, sides=CROP_SIDES), path), number))
     return crops
-
-
-def _part(picture: Image.Image, random: np.random.Generator) -> Image.Image:
-    width, height = (round(side * random.uniform(*CROP_SIDES)) for side in picture.size)
-    left, top = int(random.integers(picture.width - width + 1)), int(random.integers(picture.height - height + 1))
-    return picture.crop((left, top, left + width, top + height))

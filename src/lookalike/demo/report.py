@@ -71,14 +71,13 @@ def chosen(outcome: Outcome) -> Chosen:
 
 def _headline(outcome: Outcome) -> str:
     share = outcome.methods[0].first.mean()
-    return f"{share:.1%} of {len(outcome.copies)} manipulated copies found their original first"
+    return f"{share:.1%} of {len(outcome.copies):,} manipulated copies found their original first"
 
 
 def _happened(outcome: Outcome) -> str:
     collection, info = outcome.collection, outcome.trained.info
-    photographs = len(collection.photos)
     origin = f"of {text(outcome.named)}" if outcome.named else "that come with scikit-image and scikit-learn"
-    taken = f"{_drawn(outcome)} {count(photographs, 'photograph')} {origin}"
+    taken = f"{_drawn(outcome)} {origin}"
     paragraphs = [
         f"From {taken}, at most {photos.SIDE} pixels a side, {len(EDITS)} manipulated copies each were made. "
         f"A {info.model.upper()} of {info.bits} bits was trained, without labels, in {outcome.seconds['train']:.0f} "
@@ -96,13 +95,13 @@ def _happened(outcome: Outcome) -> str:
 def _drawn(outcome: Outcome) -> str:
     collection = outcome.collection
     if len(collection.photos) == photos.MOST < collection.found:
-        return f"the first of {count(collection.found, 'file')}, put in random order (seed {outcome.seed}):"
-    return ""
+        return f"{count(photos.MOST, 'photograph')}, drawn (seed {outcome.seed}) from {count(collection.found, 'file')}"
+    return count(len(collection.photos), "photograph")
 
 
 def _unseen(outcome: Outcome) -> str:
-    built_in = outcome.methods[2:]
-    return " The built-in model, trained on other pictures, stands beside it." if built_in else ""
+    """What stands beside this model, as a sentence, where there is a built-in model."""
+    return "".join(f" Beside it stands the built-in model {text(built_in.note)}." for built_in in outcome.methods[2:])
 
 
 def _left_out(outcome: Outcome) -> Iterable[str]:
@@ -264,12 +263,22 @@ def _training(outcome: Outcome) -> str:
         f"{last.train['total']:.0f} and validation {last.validation['total']:.0f} at the end"
     )
     chart = charts.lines(series, across="epoch", up="loss, nats an image", words=words)
-    found = "".join(f"<p>{text(sentence)}</p>" for sentence in trained.collapse.sentences)
+    sentences = [*_cut_short(outcome), *trained.collapse.sentences]
+    found = "".join(f"<p>{text(sentence)}</p>" for sentence in sentences)
     return (
         f"<p>{info.data_images} pictures trained and {info.data_validation} more were held out. Those held out are "
         f"variants of the same photographs, too, so the validation loss says little of others.</p>"
         f'<div class="charts"><figure>{chart}<figcaption>{text(words)}.</figcaption></figure></div>{found}'
     )
+
+
+def _cut_short(outcome: Outcome) -> Iterable[str]:
+    epochs, planned = outcome.trained.info.epochs, outcome.planned_epochs
+    if epochs < planned:
+        yield (
+            f"The time for training was up in epoch {epochs} of {planned}, so the model is less than it could be; "
+            "on an idle machine it gets further."
+        )
 
 
 # The end
