@@ -33,8 +33,7 @@ def search(outcome: Outcome, row: int) -> str:
     cells += [_hit(outcome, hit, copy) for hit in hits]
     if not any(_is_original(outcome, hit, copy) for hit in hits):
         distance = int(model.distances[row, copy.photo])
-        tier = outcome.trained.info.tier(distance)
-        said = f"<b>{distance}/{model.bits} bits</b><br>{tier}<br>original, rank {model.rank[row]:g}"
+        said = f"<b>{distance}/{model.bits} bits</b><br>original, rank {model.rank[row]:g}"
         cells.append(frame(photo.path, f"the original: {photo.name}", said, "right"))
     return f'<div class="search">{"".join(cells)}</div>'
 
@@ -42,7 +41,7 @@ def search(outcome: Outcome, row: int) -> str:
 def _hit(outcome: Outcome, hit: Hit, copy: Copy) -> str:
     names = {os.path.abspath(picture.path): picture.name for picture in outcome.collection.pictures}
     right = _is_original(outcome, hit, copy)
-    said = f"<b>{hit.distance}/{hit.bits} bits</b><br>{text(hit.tier)}<br>{breakable(names[hit.path])}"
+    said = f"<b>{hit.distance}/{hit.bits} bits</b><br>{breakable(names[hit.path])}"
     return frame(Path(hit.path), f"hit: {names[hit.path]}", said, "right" if right else "")
 
 
