@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import pytest
+from PIL import Image
 
 from lookalike import codes
 from lookalike.errors import ImageError, LookalikeError, ModelError
@@ -256,3 +257,9 @@ def test_built_in_models_load(tiny_images: Images) -> None:
         assert hasher.info.data_images > 0
         assert len(np.unique(hasher.encode_arrays(tiny_images[:100]), axis=0)) > 50
     assert METADATA_KEY == "lookalike"
+
+
+@pytest.mark.parametrize("wrong", [Image.new("L", (8, 8)), [Image.new("L", (8, 8))], 5, [None]])
+def test_what_is_no_image_is_an_image_error(wrong: Any, model: Path) -> None:
+    with pytest.raises(ImageError, match="give a path, encoded bytes, or a uint8 array"):
+        Hasher.load(model).encode(wrong)

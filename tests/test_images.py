@@ -110,7 +110,7 @@ MODES: dict[str, Callable[[], bytes]] = {
     "LAB tiff": lambda: save(lab(), "TIFF"),
     "I;16 png": lambda: save(Image.fromarray(RAMP.astype(np.uint16) << 8), "PNG"),
     "I;16 tiff": lambda: save(Image.fromarray(RAMP.astype(np.uint16) << 8), "TIFF"),
-    "I;16B tiff": lambda: save(Image.frombytes("I;16B", (64, 64), (RAMP.astype(">u2") << 8).tobytes()), "TIFF"),
+    "I;16B tiff": lambda: save(Image.frombytes("I;16B", (64, 64), (RAMP.astype(np.uint16) << 8).astype(">u2").tobytes()), "TIFF"),
     "I;16 pgm": lambda: save(Image.fromarray(RAMP.astype(np.uint16) << 8), "PPM"),
     "I tiff, 8 bits": lambda: save(Image.fromarray(RAMP.astype(np.int32)), "TIFF"),
     "I tiff, 16 bits": lambda: save(Image.fromarray(RAMP.astype(np.int32) << 8), "TIFF"),
@@ -318,11 +318,11 @@ def test_a_large_photograph_is_decoded_small(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(JpegImagePlugin.JpegImageFile, "load", spy)
     found = images.decode(data, ImageSpec())
-    assert decoded[0] == ((500, 375), "L")  # 1/8, and still more than twice 128
+    assert decoded[0] == ((1000, 750), "L")  # 1/4, and still more than four times 128
     assert (found.width, found.height) == (4000, 3000)
     decoded.clear()
     images.decode(data, ImageSpec(colour=True, side=256))
-    assert decoded[0] == ((1000, 750), "RGB")
+    assert decoded[0] == ((2000, 1500), "RGB")
 
 
 @pytest.mark.parametrize("size", [(4000, 3000), (1030, 520), (300, 2000), (257, 255)])
@@ -654,3 +654,17 @@ def test_thumbnails_have_a_white_ground_and_are_not_enlarged() -> None:
 def test_thumbnails_heed_the_cap() -> None:
     with pytest.raises(ImageError, match="--max-pixels"):
         images.thumbnail(save(photo(), "PNG"), 48, max_pixels=100)
+
+
+def test_the_order_of_bytes_in_a_16_bit_tiff_does_not_matter() -> None:
+    dark = np.arange(4096, dtype="<u2").reshape(64, 64) % 256
+    little, big = (
+        Image.frombytes(mode, (64, 64), dark.astype(kind).tobytes())
+        for mode, kind in (("I;16", "<u2"), ("I;16B", ">u2"))
+    )
+    arrays = []
+    for image in (little, big):
+        out = io.BytesIO()
+        image.save(out, "TIFF")
+        arrays.append(images.read(out.getvalue(), SPEC))
+    assert np.array_equal(arrays[0], arrays[1])

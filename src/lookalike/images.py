@@ -217,8 +217,9 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
 def _reduce(image: Image.Image, spec: ImageSpec) -> Decoded:
     animated = _is_animated(image)
     width, height = image.size
-    # At least twice the side is decoded, so that what is left of the reduction is done by the resize below.
-    image.draft(spec.mode, (2 * spec.side, 2 * spec.side))
+    # At least four times the side is decoded: the decoder's own reduction differs from the resize below, which is all
+    # that other files of the same picture go through.
+    image.draft(spec.mode, (4 * spec.side, 4 * spec.side))
     pixels = _flatten(image, spec.mode)
     orientation = _orientation(image)
     if orientation >= 5:
@@ -244,6 +245,7 @@ def _flatten(image: Image.Image, mode: str) -> Image.Image:
 def _to_8_bits(image: Image.Image) -> Image.Image:
     """An image of 8 bits ("L", or "LA" if one of its values means transparent) of one of 16, 32 or floating ones."""
     values = np.asarray(image)
+    values = values.astype(values.dtype.newbyteorder("="))  # a 16-bit TIFF may be big-endian
     grey = Image.fromarray(_scale_to_8_bits(values))
     if isinstance(clear := image.info.get("transparency"), int):
         alpha = np.where(values == clear, 0, 255).astype(np.uint8)

@@ -146,7 +146,7 @@ def test_models_lists_and_describes(run: Run) -> None:
     listed = run("models").out
     assert listed.startswith("default\tcsvae-64@")
     (described,) = lines(run("models", "default", "--json").out)
-    assert (described["bits"], described["model"]) == (64, "csvae")
+    assert (described["bits"], described["model"], described["architecture"]) == (64, "default", "csvae")
     assert described["size"] <= 3_000_000
     assert described["data_name"] in listed
     assert described["card"] in run("models", "default").out
@@ -224,3 +224,10 @@ def test_decoders_are_kept_quiet(capfd: pytest.CaptureFixture[str]) -> None:
         os.write(2, b"chatter of a C library")
     os.write(2, b"after")
     assert capfd.readouterr().err == "after"
+
+
+def test_prune_says_what_it_keeps(run: Run, db: Path, photo_folder: Path, tmp_path: Path) -> None:
+    photo_folder.rename(tmp_path / "elsewhere")
+    result = run("prune", "--db", db)
+    assert result.out.startswith("0 images forgotten")
+    assert f"{photo_folder} is gone, so its images are kept" in result.err

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from lookalike.codes import Codes
 from lookalike.data import Item
 from lookalike.database import Database, grouping
+from lookalike.errors import DatabaseError
 from lookalike.store.catalog import Outcome
 from tests.references import stars
 
@@ -149,3 +150,20 @@ def test_duplicates_can_be_asked_for_without_the_model_if_a_radius_is_given(db16
     db16.path.joinpath("model.onnx").unlink()
     with Database.open(db16.path) as again:
         assert len(again.duplicates(radius=1)) == 1
+
+
+def test_the_default_radius_is_at_most_a_sixteenth_of_the_bits(tmp_path: Path, make_model: MakeModel) -> None:
+    for near, expected in ((15, 4), (2, 2)):
+        with Database.create(tmp_path / f"db{near}", model=make_model(bits=64, near=near, similar=21)) as database:
+            assert database.hasher.info.duplicate == expected
+            assert database.hasher.info.tier(expected) == "near-duplicate"
+            assert database.hasher.info.tier(expected + 1) == "similar"
+
+
+def test_open_makes_a_database_only_when_asked(tmp_path: Path, make_model: MakeModel) -> None:
+    with pytest.raises(DatabaseError, match="create=True"):
+        Database.open(tmp_path / "new")
+    with Database.open(tmp_path / "new", create=True, model=make_model()) as database:
+        assert len(database) == 0
+    with Database.open(tmp_path / "new", create=True) as database:
+        assert database.hasher.info.name == "tiny-64"

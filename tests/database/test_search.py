@@ -53,7 +53,7 @@ def test_hits_are_those_of_counting_bits(indexed: Database, photo_folder: Path) 
 def test_tier_words_follow_the_models_distances(indexed: Database, photo_folder: Path) -> None:
     hits = indexed.search(photo_folder / "cats/01.png", top=None, radius=64)
     for hit in hits:
-        word = "near-duplicate" if hit.distance <= 6 else "similar" if hit.distance <= 16 else "different"
+        word = "near-duplicate" if hit.distance <= 4 else "similar" if hit.distance <= 16 else "different"
         assert hit.tier == ("identical" if hit.distance == 0 else word)
     assert {hit.tier for hit in hits} >= {"identical", "different"}
 

@@ -10,13 +10,13 @@ from lookalike.cli import options, terminal
 def command(db: options.Db, radius: options.Radius = None, json: options.Json = False) -> None:
     """Print groups of images that look alike: at most RADIUS bits from the first image of their group.
 
-    Without --radius it is the distance that at most 1 in 10,000 pairs of different images reach, as measured on the
-    images held out when the model was trained. Nothing is deleted.
+    Without --radius it is a sixteenth of the bits, or less if different images come nearer than that with the model.
+    Nothing is deleted.
     """
     from lookalike.database import Database
 
     with Database.open(db) as database:
-        radius = database.hasher.info.near if radius is None else radius
+        radius = database.hasher.info.duplicate if radius is None else radius
         groups, bits = database.duplicates(radius=radius), database.bits
     for number, group in enumerate(groups, start=1):
         if json:

@@ -22,12 +22,14 @@ def command(
         hasher = Hasher.load(name)
         info, size = hasher.info, Path(hasher.path).stat().st_size
         if json:
-            terminal.echo_json({"model": name, "file": hasher.path, "size": size, **dataclasses.asdict(info)})
+            values = {**dataclasses.asdict(info), "architecture": info.model, "model": name}
+            terminal.echo_json({**values, "file": hasher.path, "size": size})
             continue
         trained = f"{info.data_images} images of {info.data_name}"
         typer.echo(f"{name}\t{hasher.name}\t{info.bits} bits\t{terminal.size(size)}\ttrained on {trained}")
         if model:
-            typer.echo(f"\nnear-duplicate: up to {info.near} bits; similar: up to {info.similar} bits")
+            typer.echo(f"\nnear-duplicate: up to {info.duplicate} bits; similar: up to {info.similar} bits")
             typer.echo(
-                f"(at most 1 in 10,000 and 1 in 100 of {info.pairs} pairs of different images)\n\n{info.card}".rstrip()
+                f"(of {info.pairs} pairs of different images 1 in 100 are that similar, 1 in 10,000 within {info.near})"
             )
+            typer.echo(f"\n{info.card}".rstrip())

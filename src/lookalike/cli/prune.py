@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
+
 import typer
 
-from lookalike.cli import options
+from lookalike.cli import options, terminal
 
 
 def command(db: options.Db) -> None:
@@ -10,5 +12,10 @@ def command(db: options.Db) -> None:
     from lookalike.database import Database
 
     with Database.open(db) as database:
+        for root in database.info().roots:
+            if not os.path.isdir(root):
+                terminal.say(
+                    f"{root} is gone, so its images are kept; forget them with: lookalike remove {root} --db {db}"
+                )
         count = database.prune()
         typer.echo(f"{count} images forgotten; {db} holds {len(database)}")

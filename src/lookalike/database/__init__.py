@@ -111,9 +111,16 @@ class Database:
         self._model_digest = catalog.get("model")
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Database:
-        """The database in a folder. Raises `DatabaseError` if there is none or it is damaged."""
+    def open(
+        cls, path: str | os.PathLike[str], *, create: bool = False, model: str | os.PathLike[str] = DEFAULT
+    ) -> Database:
+        """The database in a folder; with `create`, a new one made with `model` where there is none.
+
+        Raises `DatabaseError` if there is none or it is damaged.
+        """
         folder = Path(path)
+        if create and not (folder / catalogs.FILE).exists():
+            return cls.create(folder, model=model)
         return cls(folder, Catalog(folder / catalogs.FILE))
 
     @classmethod
@@ -248,7 +255,7 @@ class Database:
         return [list(self._hits(hits, records)) for hits in found]
 
     def duplicates(self, *, radius: int | None = None) -> list[Group]:
-        """Groups of images at most `radius` bits from the first of each; the model's own near radius if not given."""
+        """Groups of images at most `radius` bits from the first of each; by default `ModelInfo.duplicate`."""
         self._current_engine()
         ids, codes_NW = self._codes()
         records = self._catalog.records([int(id_) for id_ in ids])
@@ -257,7 +264,7 @@ class Database:
         groups = grouping.star(
             np.asarray(codes_NW)[kept],
             [record.name for record in rows],
-            radius=self.hasher.info.near if radius is None else radius,
+            radius=self.hasher.info.duplicate if radius is None else radius,
         )
         return [[_member(rows[row], distance) for row, distance in group] for group in groups]
 

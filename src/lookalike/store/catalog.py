@@ -94,6 +94,7 @@ class Catalog:
         if not create and not path.exists():
             raise DatabaseError(
                 f"There is no database at {path.parent}. Make one with: lookalike index FOLDER --db {path.parent}"
+                "  (in Python: Database.open(path, create=True))"
             )
         try:
             self._connection = _connect(path, create=create)
@@ -295,7 +296,13 @@ class Catalog:
 
     def _failed(self, error: Exception) -> DatabaseError:
         """What SQLite says, with what a person can do: a full disk, a lock that is held, a damaged file."""
-        return DatabaseError(f"{self.path}: {error}. Check the disk and: lookalike verify --db {self.path.parent}")
+        damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+        remedy = (
+            "The catalog is damaged beyond repair: index again into a new folder, and keep this one if it has originals"
+            if damaged
+            else f"Check the disk and: lookalike verify --db {self.path.parent}"
+        )
+        return DatabaseError(f"{self.path}: {error}. {remedy}")
 
     def _place(self, name: str) -> tuple[int, str] | None:
         """The root that a path lies under and the path relative to it; the deepest root if there are several."""
