@@ -110,7 +110,9 @@ MODES: dict[str, Callable[[], bytes]] = {
     "LAB tiff": lambda: save(lab(), "TIFF"),
     "I;16 png": lambda: save(Image.fromarray(RAMP.astype(np.uint16) << 8), "PNG"),
     "I;16 tiff": lambda: save(Image.fromarray(RAMP.astype(np.uint16) << 8), "TIFF"),
-    "I;16B tiff": lambda: save(Image.frombytes("I;16B", (64, 64), (RAMP.astype(np.uint16) << 8).astype(">u2").tobytes()), "TIFF"),
+    "I;16B tiff": lambda: save(
+        Image.frombytes("I;16B", (64, 64), (RAMP.astype(np.uint16) << 8).astype(">u2").tobytes()), "TIFF"
+    ),
     "I;16 pgm": lambda: save(Image.fromarray(RAMP.astype(np.uint16) << 8), "PPM"),
     "I tiff, 8 bits": lambda: save(Image.fromarray(RAMP.astype(np.int32)), "TIFF"),
     "I tiff, 16 bits": lambda: save(Image.fromarray(RAMP.astype(np.int32) << 8), "TIFF"),

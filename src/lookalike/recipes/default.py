@@ -30,8 +30,8 @@ Made from {images} images, of which 2,000 were held out: rows of the training sp
 pixels) and CIFAR-10, and photographs, whole and in parts, of the training split of Imagenette and of a set of food
 photographs. No labels were used. In training the encoder saw images of slightly disturbed brightness, contrast and
 pixels (a jitter of 0.1), which is meant to make codes steadier under recompression and is not in the paper. The
-ImageNet subsets and CIFAR-10 are for research; the food photographs are in the public domain or under CC licences (BY, BY-SA,
-BY-ND).
+ImageNet subsets and CIFAR-10 are for research; the food photographs are in the public domain or under CC licences
+(BY, BY-SA, BY-ND).
 
 Good for: finding the same picture after recompression, resizing or a change of brightness or contrast; pictures of
 like composition. Brightness and contrast changes that clip nothing do not change the code at all.
