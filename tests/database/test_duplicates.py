@@ -6,6 +6,7 @@ Shapes: N images, W bytes a code.
 from __future__ import annotations
 
 import random
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -167,3 +168,33 @@ def test_open_makes_a_database_only_when_asked(tmp_path: Path, make_model: MakeM
         assert len(database) == 0
     with Database.open(tmp_path / "new", create=True) as database:
         assert database.hasher.info.name == "tiny-64"
+
+
+@pytest.mark.parametrize("link", ["symbolic", "hard"])
+def test_a_file_under_two_names_is_no_duplicate_of_itself(link: str, indexed: Database, photo_folder: Path) -> None:
+    original = sorted(path for path in photo_folder.rglob("*") if path.is_file())[0]
+    name = photo_folder / "a link.png"
+    name.symlink_to(original) if link == "symbolic" else name.hardlink_to(original)
+    indexed.index(photo_folder)
+    assert {str(original), str(name)} <= {record.name for record in indexed.records()}
+    assert not any({str(original), str(name)} <= {m.path for m in group} for group in indexed.duplicates(radius=0))
+    shutil.copy(original, photo_folder / "copy.png")
+    indexed.index(photo_folder)
+    (group,) = [g for g in indexed.duplicates(radius=0) if str(photo_folder / "copy.png") in {m.path for m in g}]
+    if link == "symbolic":
+        assert str(original) in {member.path for member in group}  # rather than the link
+    assert len({str(original), str(name)} & {member.path for member in group}) == 1
+
+
+@pytest.mark.parametrize("damage", ["absent", "truncated"])
+def test_a_built_in_model_is_put_back(damage: str, tmp_path: Path, photo_folder: Path) -> None:
+    with Database.create(tmp_path / "default") as db:
+        db.index(photo_folder)
+        before = db.duplicates(radius=0)
+        model = db.path / "model.onnx"
+        whole = model.read_bytes()
+        model.unlink() if damage == "absent" else model.write_bytes(whole[:1000])
+    with Database.open(tmp_path / "default") as db:
+        assert db.duplicates(radius=0) == before
+        assert [finding.repaired for finding in db.verify()][:2] == [False, True]
+        assert model.read_bytes() == whole

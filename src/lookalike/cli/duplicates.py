@@ -28,4 +28,7 @@ def command(db: options.Db, radius: options.Radius = None, json: options.Json = 
             typer.echo(f"{member.distance}/{bits}\t{pixels}\t{terminal.size(member.size)}\t{member.path}")
         typer.echo()
     images = sum(map(len, groups))
-    terminal.say(f"{len(groups)} groups of {images} images, at most {radius} of {bits} bits from the first of each")
+    terminal.say(
+        f"{terminal.count(len(groups), 'group')} of {terminal.count(images, 'image')}, "
+        f"at most {radius} of {bits} bits from the first of each"
+    )

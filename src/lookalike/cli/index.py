@@ -56,9 +56,10 @@ def command(
         "failed": report.failed,
     }
     said = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
-    typer.echo(f"{report.found} images found: {said}. {db} holds {total} ({report.seconds:.1f} s)")
+    typer.echo(f"{terminal.count(report.found, 'image')} found: {said}. {db} holds {total} ({report.seconds:.1f} s)")
     if report.missing:
         typer.echo(
-            f"{report.missing} images are no longer where they were; forget them with: lookalike prune --db {db}"
+            f"no longer where they were: {terminal.count(report.missing, 'image')}; "
+            f"forget what is gone with: lookalike prune --db {db}"
         )
     terminal.name_problems(report.problems, more=f"lookalike info --db {db} --errors")

@@ -9,6 +9,20 @@ import typer
 
 from lookalike.images import MAX_PIXELS as MAX_PIXELS
 
+
+def _check_bits(bits: int) -> int:
+    from lookalike.codes import check_bits
+    from lookalike.errors import ConfigError
+
+    try:
+        return check_bits(bits)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+Bits = Annotated[
+    int, typer.Option("--bits", callback=_check_bits, help="Length of a code: 8 to 512 bits, in steps of 8.")
+]
 Images = Annotated[list[str], typer.Argument(metavar="IMAGES", help="Folders, image files, or Parquet files.")]
 Db = Annotated[Path, typer.Option("--db", metavar="DB", envvar="LOOKALIKE_DB", help="Folder of the database.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON lines.")]

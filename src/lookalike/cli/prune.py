@@ -18,4 +18,4 @@ def command(db: options.Db) -> None:
                     f"{root} is gone, so its images are kept; forget them with: lookalike remove {root} --db {db}"
                 )
         count = database.prune()
-        typer.echo(f"{count} images forgotten; {db} holds {len(database)}")
+        typer.echo(f"{terminal.count(count, 'image')} forgotten; {db} holds {len(database)}")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from lookalike.cli import options
+from lookalike.cli import options, terminal
 
 
 def command(
@@ -16,4 +16,4 @@ def command(
 
     with Database.open(db) as database:
         count = database.remove(paths)
-        typer.echo(f"{count} images forgotten; {db} holds {len(database)}")
+        typer.echo(f"{terminal.count(count, 'image')} forgotten; {db} holds {len(database)}")

@@ -15,7 +15,7 @@ import typer
 
 from lookalike import data
 from lookalike.data import Item
-from lookalike.errors import LookalikeError
+from lookalike.errors import DataError, LookalikeError
 from lookalike.images import NO_IMAGE
 
 SHOWN = 10  # problems named one by one
@@ -24,6 +24,15 @@ SHOWN = 10  # problems named one by one
 def echo_json(value: Any) -> None:
     """Print a value, or a dataclass, as one line of JSON."""
     typer.echo(json.dumps(dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value))  # type: ignore[arg-type]
+
+
+def count(number: int, what: str) -> str:
+    """A number of things.
+
+    >>> count(1, "image"), count(2, "image")
+    ('1 image', '2 images')
+    """
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def say(text: str) -> None:
@@ -74,6 +83,9 @@ def _is_fd_2(stream: Any) -> bool:
 
 def queries(images: Sequence[str]) -> Iterator[tuple[str, Item]]:
     """The items of what was named on the command line, each with its path as the person would write it."""
+    for named in images:
+        if not os.path.exists(named) and "#" not in named:  # before any work; a row of a table is looked for below
+            raise DataError(f"{named} does not exist; name a folder, files or a Parquet file")
     for named in images:
         start = len(os.path.abspath(named))
         for item in data.find(named):

@@ -22,7 +22,7 @@ class Architecture(StrEnum):
 def command(
     images: options.Images,
     model: Annotated[Architecture, typer.Option("--model", help="Which of the paper's models.")] = Architecture.CSVAE,
-    bits: Annotated[int, typer.Option("--bits", help="Length of a code: 8 to 512 bits, in steps of 8.")] = 64,
+    bits: options.Bits = 64,
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="How often each image is seen.")] = 20,
     seed: options.Seed = 0,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The model file to write.")] = Path("model.onnx"),
@@ -62,7 +62,7 @@ def command(
     for sentence in trained.collapse.sentences:
         typer.echo(f"warning: {sentence}")
     if trained.skipped:
-        typer.echo(f"{len(trained.skipped)} images could not be read and were skipped")
+        typer.echo(f"skipped, as they could not be read: {terminal.count(len(trained.skipped), 'image')}")
         skipped = [(one.name, one.reason) for one in trained.skipped]
         terminal.name_problems(skipped, more=f"{trained.folder / 'log.jsonl'}")
     typer.echo(f"next: lookalike index IMAGES --db DB --model {trained.path}")

@@ -30,7 +30,7 @@ from lookalike.database.indexing import IndexReport, Progress, Settings
 from lookalike.engines import Hits
 from lookalike.engines.scan import Scan
 from lookalike.errors import DatabaseError, Interrupted, LookalikeError, ModelError
-from lookalike.hasher import DEFAULT, Hasher
+from lookalike.hasher import DEFAULT, Hasher, builtin_models
 from lookalike.images import Source
 from lookalike.store import catalog as catalogs
 from lookalike.store import codefile, originals
@@ -132,15 +132,18 @@ class Database:
             raise DatabaseError(f"there is a database at {folder} already; open it, or name another folder")
         if folder.is_file() or (folder.is_dir() and any(not _is_left_over(entry) for entry in folder.iterdir())):
             raise DatabaseError(f"{folder} is not an empty folder; name one that is new, such as {folder}/db")
-        folder.mkdir(parents=True, exist_ok=True)
-        _copy_model(hasher, folder / MODEL)
-        aside = folder / UNFINISHED
-        aside.unlink(missing_ok=True)
-        catalog = Catalog(aside, create=True)
-        with catalog.transaction():
-            _set_model(catalog, hasher)
-        catalog.close()
-        aside.replace(folder / catalogs.FILE)  # from here on there is a database
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _copy_model(hasher, folder / MODEL)
+            aside = folder / UNFINISHED
+            aside.unlink(missing_ok=True)
+            catalog = Catalog(aside, create=True)
+            with catalog.transaction():
+                _set_model(catalog, hasher)
+            catalog.close()
+            aside.replace(folder / catalogs.FILE)  # from here on there is a database
+        except OSError as error:
+            raise DatabaseError(f"no database can be made at {folder}: {error.strerror or error}") from error
         return cls.open(folder)
 
     def close(self) -> None:
@@ -255,7 +258,10 @@ class Database:
         return [list(self._hits(hits, records)) for hits in found]
 
     def duplicates(self, *, radius: int | None = None) -> list[Group]:
-        """Groups of images at most `radius` bits from the first of each; by default `ModelInfo.duplicate`."""
+        """Groups of images at most `radius` bits from the first of each; by default `ModelInfo.duplicate`.
+
+        A file that has several names (links) is there once, or whoever deletes a copy might delete the only one.
+        """
         self._current_engine()
         ids, codes_NW = self._codes()
         records = self._catalog.records([int(id_) for id_ in ids])
@@ -266,7 +272,8 @@ class Database:
             [record.name for record in rows],
             radius=self.hasher.info.duplicate if radius is None else radius,
         )
-        return [[_member(rows[row], distance) for row, distance in group] for group in groups]
+        members = [[_member(rows[row], distance) for row, distance in group] for group in groups]
+        return [group for group in map(_once_a_file, members) if len(group) > 1]
 
     def records(self) -> Iterator[Record]:
         """All rows of the catalog, by id."""
@@ -322,7 +329,8 @@ class Database:
     def _load_hasher(self) -> Hasher:
         path, digest = self.path / MODEL, self._catalog.get("model")
         aside = path.with_name(MODEL + ".tmp")  # left by a change of model that was cut off before its last step
-        for candidate in (path, aside):
+        candidates: list[str | Path] = [path, aside, *builtin_models()]  # a built-in model is always at hand
+        for candidate in candidates:
             with suppress(ModelError):
                 if (hasher := Hasher.load(candidate)).digest == digest:
                     return hasher
@@ -411,7 +419,8 @@ class Database:
             return Finding(f"model: {error}", False)
         place = self.path / MODEL
         if hasher.path != os.fspath(place):
-            Path(hasher.path).replace(place)
+            _copy_model(hasher, place)
+            place.with_name(MODEL + ".tmp").unlink(missing_ok=True)
             return Finding(f"model: {hasher.name}, put in its place", True, repaired=True)
         return Finding(f"model: {hasher.name}", True)
 
@@ -465,6 +474,21 @@ def _copy_model(hasher: Hasher, place: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     aside.replace(place)
+
+
+def _once_a_file(group: Group) -> Group:
+    """The group without further names of a file; a name that is no link is preferred."""
+    kept: dict[object, Member] = {}
+    for member in group:
+        try:
+            status = os.stat(member.path)
+        except OSError:  # a row of a table, or gone
+            kept[member.path] = member
+            continue
+        file = (status.st_dev, status.st_ino)
+        if file not in kept or (os.path.islink(kept[file].path) and not os.path.islink(member.path)):
+            kept[file] = member
+    return sorted(kept.values(), key=lambda member: (member.distance, member.path))
 
 
 def _member(record: Record, distance: int) -> Member:

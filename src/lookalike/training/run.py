@@ -71,7 +71,6 @@ def train(
     name: str | None = None,
     card: str = "",
     max_pixels: int = MAX_PIXELS,
-    keep_cache: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Trained:
     """A hashing model of a collection of images, written to the file `out`.
@@ -107,8 +106,7 @@ def train(
         best = loop.fit(run, resume=resume, seconds=seconds, asked=asked, on_progress=on_progress)
         trained = _finish(run, best, Path(out), data_name=data_name, card=card, skipped=cache.skipped)
         run.checkpoint.unlink()
-        if not keep_cache:
-            remove_cache(folder)
+        remove_cache(folder)
     return trained
 
 
