@@ -1,0 +1,103 @@
+"""Labels, and which images they make relevant to each other.
+
+Two images are relevant to each other if they share a label. What a label is called or numbered plays no part: the
+published code that takes the product of two class numbers for relevance makes class 0 relevant to nothing and all
+others to each other.
+
+Shapes: N images, Q queries, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.errors import DataError
+
+Labels = npt.NDArray[np.integer | np.bool_]  # integers (N,), or booleans (N, C)
+Names = Sequence[str | int | Sequence[str | int] | None]
+
+
+def check(labels: npt.ArrayLike, count: int, what: str) -> Labels:
+    """Labels as an array: integers (N,), or booleans (N, C). Raises `DataError` for anything else.
+
+    >>> check([[0, 1], [1, 1]], 2, "query").dtype
+    dtype('bool')
+    """
+    array = np.asarray(labels)
+    expected = f"{count} integers, or booleans of shape ({count}, classes)"
+    if array.ndim not in (1, 2) or len(array) != count:
+        raise DataError(f"{what} labels have shape {array.shape}; for {count} codes they must be {expected}")
+    if array.ndim == 1 and np.issubdtype(array.dtype, np.integer):
+        return array
+    if array.ndim == 2 and (array.dtype == bool or (np.issubdtype(array.dtype, np.integer) and _is_0_or_1(array))):
+        return array.astype(bool)
+    raise DataError(f"{what} labels are {array.dtype} of shape {array.shape}; they must be {expected}")
+
+
+def check_pair(query: Labels, database: Labels) -> None:
+    """Raise `DataError` unless the labels of queries and database are of the same kind."""
+    if query.shape[1:] != database.shape[1:]:
+        raise DataError(
+            f"query labels have shape {query.shape}, database labels {database.shape}; "
+            "both must be integers, or booleans over the same classes"
+        )
+
+
+def relevance(query: Labels, database: Labels) -> npt.NDArray[np.bool_]:
+    """Whether each database image is relevant to each query, (Q, N).
+
+    >>> relevance(np.array([0]), np.array([0, 1])).tolist()
+    [[True, False]]
+    """
+    if query.ndim == 1:
+        return np.asarray(query[:, None] == database[None, :])
+    return np.asarray(query.astype(np.float32) @ database.astype(np.float32).T > 0)
+
+
+def encode(*groups: Names) -> tuple[list[Labels], list[str]]:
+    """Labels as people write them, as arrays over the same classes, and the classes' names.
+
+    If any image has a list of labels, all become booleans (N, C); an image without a label is then relevant to none.
+    Raises `DataError` if an image has no label where each must have one.
+
+    >>> encode(["cat", "dog"], ["dog"])
+    ([array([0, 1]), array([1])], ['cat', 'dog'])
+    >>> [labels.tolist() for labels in encode([["cat", "dog"], []])[0]]
+    [[[True, True], [False, False]]]
+    """
+    multiple = any(isinstance(label, list | tuple) for group in groups for label in group)
+    as_lists = [[_as_list(label) for label in group] for group in groups]
+    names = sorted({name for group in as_lists for label in group for name in label})
+    place = {name: number for number, name in enumerate(names)}
+    if not multiple:
+        unlabelled = sum(not label for group in as_lists for label in group)
+        if unlabelled:
+            raise DataError(f"{unlabelled} images have no label; each must have one, or a list of labels")
+        return [np.array([place[label[0]] for label in group], np.int64) for group in as_lists], names
+    matrices: list[Labels] = []
+    for group in as_lists:
+        matrix = np.zeros((len(group), len(names)), bool)
+        for row, label in enumerate(group):
+            matrix[row, [place[name] for name in label]] = True
+        matrices.append(matrix)
+    return matrices, names
+
+
+def one_hot(labels: Labels, classes: npt.NDArray[np.integer] | None = None) -> npt.NDArray[np.bool_]:
+    """Labels as booleans (N, C): one column for each of the `classes`, by default those that occur."""
+    if labels.ndim == 2:
+        return labels.astype(bool)
+    return np.asarray(labels[:, None] == (np.unique(labels) if classes is None else classes)[None, :])
+
+
+def _as_list(label: str | int | Sequence[str | int] | None) -> list[str]:
+    if label is None:
+        return []
+    return [str(one) for one in label] if isinstance(label, list | tuple) else [str(label)]
+
+
+def _is_0_or_1(array: npt.NDArray[np.integer]) -> bool:
+    return bool(np.isin(array, (0, 1)).all())
