@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import pytest
 
+from lookalike.cli import COMMANDS, _Commands
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"(?P<skip><!-- skip: [^>]+ -->\n)?^```(?P<kind>console|python)\n(?P<text>.*?)^```$", re.M | re.S)
@@ -38,6 +40,10 @@ def folder(tmp_path: Path) -> Path:
     for file in sorted((Path(skimage.__file__).parent / "data").iterdir()):
         if file.suffix in (".png", ".jpg"):
             shutil.copy(file, photos)
+    for number, file in enumerate(sorted(photos.iterdir())):
+        album = tmp_path / "ALBUMS" / ("one" if number % 2 else "two")
+        album.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, album)
     assert all((photos / name).exists() for name in NEEDED)
     return tmp_path
 
@@ -64,8 +70,28 @@ def test_links_between_pages_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-def test_every_command_is_documented() -> None:
-    from lookalike.cli import COMMANDS
+def section(command: str) -> tuple[str, set[str]]:
+    """What docs/cli.md says of a command, and all commands that this section is about."""
+    for text in re.split(r"^## lookalike ", (ROOT / "docs/cli.md").read_text(), flags=re.M)[1:]:
+        about = set(re.findall(r"[a-z]+", text.partition("\n")[0])) & set(COMMANDS)
+        if command in about:
+            return text, about
+    raise AssertionError(f"docs/cli.md has no section on {command}")
 
-    text = (ROOT / "docs" / "cli.md").read_text()
-    assert [name for name in COMMANDS if name not in text] == []
+
+def options(command: str) -> set[str]:
+    """The options of a command, as its --help has them."""
+    found = _Commands().get_command(None, command).params
+    return {name for option in found for name in option.opts if name.startswith("--")} - {"--help"}
+
+
+def named(text: str) -> set[str]:
+    return set(re.findall(r"--[a-z][a-z-]*", text))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_documented_with_its_options(command: str) -> None:
+    text, about = section(command)
+    assert options(command) - named(text) == set()
+    synopsis = "".join(re.findall(r"^```\n(.*?)^```$", text, re.M | re.S))
+    assert named(synopsis) - {name for one in about for name in options(one)} == set()

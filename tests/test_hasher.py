@@ -109,6 +109,30 @@ def test_arrays_of_another_shape_or_type_are_refused(hasher: Hasher, array: Any)
             call(array)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (np.zeros((5, 5), np.uint8), r"shape \(5, 5\) and type uint8"),
+        (np.zeros((128, 128), np.float64), r"shape \(128, 128\) and type float64"),
+        (np.zeros((3, 128, 128), np.float64), r"shape \(3, 128, 128\) and type float64"),
+        (np.zeros((2, 2, 128, 128), np.uint8), r"shape \(2, 2, 128, 128\) and type uint8"),
+        (np.array(7), r"shape \(\) and type int64"),
+        ([np.zeros((128, 128), np.uint8), np.zeros((128, 128), bool)], r"shape \(128, 128\) and type bool"),
+        ([np.zeros(5, np.uint8)], r"shape \(5,\) and type uint8"),
+    ],
+    ids=repr,
+)
+def test_an_array_is_refused_as_it_was_given(hasher: Hasher, given: Any, said: str) -> None:
+    with pytest.raises(ImageError, match=f"^an array of {said}; tiny-64@.* takes uint8 of .*128, 128.*one or many"):
+        hasher.encode(given)
+
+
+def test_an_array_may_hold_paths(hasher: Hasher, photo_folder: Path) -> None:
+    paths = sorted(str(path) for path in photo_folder.rglob("*.*"))[:3]
+    assert np.array_equal(hasher.encode(np.array(paths)), hasher.encode(paths))
+    assert hasher.encode(np.array([])).shape == (0, 8)
+
+
 def test_the_image_that_cannot_be_read_is_named(hasher: Hasher, photo_folder: Path) -> None:
     broken = photo_folder / "broken.jpg"
     broken.write_bytes(b"\xff\xd8\xff\xe0 no more")

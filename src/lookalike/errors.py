@@ -46,7 +46,10 @@ class MissingExtra(LookalikeError):
     """A part that needs a package which is not installed."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what}. Install it with: pip install 'lookalike[{extra}]'")
+        super().__init__(
+            f"{what}. Install it with: pip install 'lookalike[{extra}]'"
+            f" (in a clone of the repository: pip install -c constraints.txt '.[{extra}]')"
+        )
 
 
 class Interrupted(LookalikeError):

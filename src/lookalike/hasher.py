@@ -135,13 +135,13 @@ class Hasher:
 
         Images are decoded by several threads. Raises `ImageError`, naming the first image that cannot be read.
         """
-        single = isinstance(sources, str | bytes | os.PathLike) or not isinstance(sources, Iterable)
-        if single or (isinstance(sources, np.ndarray) and sources.shape == self.spec.shape):
+        if isinstance(sources, np.ndarray) and sources.size and sources.dtype.kind not in "OSU":  # else it has paths
+            sources = self._one_or_many(sources)
+        elif isinstance(sources, str | bytes | os.PathLike) or not isinstance(sources, Iterable):
             sources = [cast(Image, sources)]
-        many = cast(Iterable[Image], sources)
         read = functools.partial(self._to_array, max_pixels=max_pixels)
         with ThreadPoolExecutor() as pool:
-            codes = [self.encode_arrays(np.stack(list(pool.map(read, batch)))) for batch in _batches(many, BATCH)]
+            codes = [self.encode_arrays(np.stack(list(pool.map(read, batch)))) for batch in _batches(sources, BATCH)]
         return np.concatenate(codes) if codes else np.empty((0, self.bits // 8), np.uint8)
 
     def encode_arrays(self, arrays_NSS: images.Array) -> Codes:
@@ -177,17 +177,29 @@ class Hasher:
                 f"{code.shape} and its latents of shape {latent.shape}"
             )
 
+    def _one_or_many(self, array: npt.NDArray[Any]) -> images.Array:
+        """Images (N, S, S) of an array that is one of them or several, which is refused as it was given."""
+        if array.dtype != np.uint8 or array.shape not in (self.spec.shape, (*array.shape[:1], *self.spec.shape)):
+            raise self._refusal(array)
+        return array.reshape(-1, *self.spec.shape)
+
     def _to_array(self, image: Image, *, max_pixels: int) -> images.Array:
         if isinstance(image, np.ndarray):
-            if image.shape != self.spec.shape:
-                raise ImageError(f"an array of shape {image.shape}; {self.name} takes {self.spec.shape}")
+            if image.shape != self.spec.shape or image.dtype != np.uint8:
+                raise self._refusal(image)
             return image
         if not isinstance(image, str | bytes | os.PathLike):
             raise ImageError(
-                f"a {type(image).__name__} is no image here; give a path, encoded bytes, or a uint8 array of shape "
-                f"{self.spec.shape}"
+                f"a value of type {type(image).__name__} is no image here; give a path, encoded bytes, or a uint8 "
+                f"array of shape {self.spec.shape}"
             )
         return images.read(image, self.spec, max_pixels=max_pixels)
+
+    def _refusal(self, array: npt.NDArray[Any]) -> ImageError:
+        return ImageError(
+            f"an array of shape {array.shape} and type {array.dtype}; {self.name} takes uint8 of {self.spec.shape}, "
+            "one or many"
+        )
 
 
 def builtin_models() -> dict[str, Path]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +122,73 @@ def test_labels_from_folders(run: Run, photo_folder: Path, tmp_path: Path) -> No
     assert hit["label"] == "dog"
 
 
+def test_info_says_what_the_words_stand_for_as_models_does(run: Run, db: Path) -> None:
+    info = json.loads(run("info", "--db", db, "--json").out)
+    assert (info["near"], info["duplicate"]) == (15, 4)
+    said = f"near-duplicate: up to 4 bits; similar: up to {info['similar']} bits\n"
+    assert said in run("info", "--db", db).out
+    assert said in run("models", "default").out
+
+
+def test_a_model_that_calls_nothing_near_duplicate_says_so(
+    run: Run, photo_folder: Path, make_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = make_model(near=0, similar=1)
+    described = run("models", path).out
+    assert "near-duplicate: none: different images can be 1 bit apart here; similar: up to 1 bit\n" in described
+    assert described.endswith("within 0)\n")  # no card, and so no blank line
+    run("index", photo_folder, "--db", tmp_path / "db", "--model", path)
+    said = "at most 0 of 64 bits from the first of each"
+    result = run("duplicates", "--db", tmp_path / "db")
+    assert (result.code, result.err.count("\n")) == (0, 1)
+    assert result.err.endswith(f"{said}; 0 is this model's radius, --radius gives another\n")
+    assert run("duplicates", "--db", tmp_path / "db", "--radius", 0).err.endswith(f"{said}\n")
+
+
+def test_a_folder_that_was_emptied(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+    db = tmp_path / "db"
+    run("index", photo_folder, "--db", db)
+    for path in files(photo_folder):
+        path.unlink()
+    first, second = run("index", photo_folder, "--db", db).out.splitlines()
+    assert first.startswith(f"0 images found. {db} holds 0 (")
+    assert second.startswith("no longer where they were: 40 images; ")
+    shutil.rmtree(photo_folder)
+    result = run("index", photo_folder, "--db", db)
+    assert result.code == 1
+    assert f"{photo_folder} does not exist any more; " in result.err
+    assert f"lookalike remove {photo_folder} --db {db}" in result.err
+
+
+def test_one_of_each_is_said_in_the_singular(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+    folder, db = tmp_path / "few", tmp_path / "db"
+    folder.mkdir()
+    shutil.copy(files(photo_folder)[0], folder / "a")
+    run("index", folder, "--db", db)
+    shutil.copy(folder / "a", folder / "b")
+    (folder / "notes.txt").write_text("no image")
+    result = run("index", folder, "--db", db)
+    assert "3 images found: 1 copy of a known one, 1 unchanged, 1 failed. " in result.out
+    assert "1 file is no image in a format that is read here" in result.err
+
+
+def test_searching_where_there_is_nothing_is_no_error_but_said(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "few").mkdir()
+    (tmp_path / "few/notes.txt").write_text("no image")
+    run("index", tmp_path / "few", "--db", "db")
+    result = run("search", files(photo_folder)[0], "--db", "db")
+    assert (result.code, result.out) == (0, "")
+    assert result.err == "db holds no images; fill it with: lookalike index IMAGES --db db\n"
+
+
+def test_a_radius_beyond_the_bits_is_an_error(run: Run, db: Path, photo_folder: Path) -> None:
+    for command in (["search", files(photo_folder)[0]], ["duplicates"]):
+        result = run(*command, "--db", db, "--radius", 99)
+        assert (result.code, result.out) == (1, "")
+        assert result.err == "lookalike: radius is 99; codes of 64 bits differ in at most 64\n"
+    assert run("search", files(photo_folder)[0], "--db", db, "--radius", 64).code == 0
+
+
 def test_remove_prune_info_verify(run: Run, db: Path, photo_folder: Path) -> None:
     count = json.loads(run("info", "--db", db, "--json").out)["images"]
     first, second = files(photo_folder)[:2]
@@ -194,7 +263,13 @@ def test_a_failed_first_index_leaves_no_half_database(run: Run, tmp_path: Path) 
     assert not (tmp_path / "db").exists()
 
 
-@pytest.mark.parametrize("arguments", [["frob"], ["search"], ["search", "x", "--top", "0"], ["index", "x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["frob"], ["search"], ["search", "x", "--top", "0"], ["index", "x"],
+        ["train", "x", "--minutes", "0"], ["train", "x", "--minutes", "-1"], ["train", "x", "--minutes", "nan"],
+    ],
+)  # fmt: skip
 def test_wrong_usage_is_exit_code_2(run: Run, arguments: list[str]) -> None:
     result = run(*arguments)
     assert (result.code, result.out) == (2, "")
@@ -211,16 +286,23 @@ def test_version(run: Run) -> None:
     assert run("--version").out.startswith("lookalike 0.")
 
 
-def test_output_cut_off_by_a_pipe_is_no_traceback(db: Path, photo_folder: Path) -> None:
+def test_when_nobody_reads_any_more_it_ends_without_a_word(db: Path, photo_folder: Path) -> None:
+    for arguments in (["search", photo_folder, "--db", db], ["info", "--db", db, "--paths"], ["--help"]):
+        command = [sys.executable, "-m", "lookalike", *map(str, arguments)]
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60)
+        os.close(writer)
+        assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_output_cut_off_by_head(db: Path, photo_folder: Path) -> None:
     command = f"{sys.executable} -m lookalike search {photo_folder} --db {db} | head -1"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
-    assert len(done.stdout.splitlines()) == 1
-    assert "Traceback" not in done.stderr
+    assert (len(done.stdout.splitlines()), done.stderr) == (1, "")
 
 
 def test_decoders_are_kept_quiet(capfd: pytest.CaptureFixture[str]) -> None:
-    import os
-
     with terminal.quiet_decoders():
         os.write(2, b"chatter of a C library")
     os.write(2, b"after")

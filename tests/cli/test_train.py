@@ -48,6 +48,15 @@ def test_train_index_search(run: Run, photo_folder: Path, tmp_path: Path) -> Non
     assert (hit["distance"], hit["bits"]) == (0, 16)
 
 
+def test_training_that_ran_out_of_minutes_says_how_far_it_came(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+    settings = ["--model", "cvae", "--bits", 8, "--epochs", 50, "--minutes", 1e-6]
+    trained = run("train", photo_folder, *settings, "--out", tmp_path / "m.onnx")
+    assert trained.code == 0, trained.err
+    assert "\nstopped by --minutes 1e-06 in epoch 1 of 50, after 1 step of 50\n" in trained.out
+    whole = run("train", photo_folder, *settings[:4], "--epochs", 1, "--minutes", 60, "--out", tmp_path / "m.onnx")
+    assert "stopped" not in whole.out
+
+
 def test_a_stopped_training_goes_on_and_ends_with_the_same_model(run: Run, photo_folder: Path, tmp_path: Path) -> None:
     settings = ["--model", "cvae", "--bits", 8, "--epochs", 4]
     run("train", photo_folder, *settings, "--out", tmp_path / "whole.onnx")

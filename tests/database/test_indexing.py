@@ -49,7 +49,8 @@ def test_a_folder_is_indexed(indexed: Database, photo_folder: Path, check: Check
     assert all((record.width, record.height) != (None, None) for record in indexed.records())
     info = indexed.info()
     assert (info.images, info.errors, info.missing, info.labelled, info.originals) == (40, 0, 0, 40, 0)
-    assert (info.roots, info.bits, info.near, info.similar) == ([str(photo_folder)], 64, 6, 16)
+    assert (info.roots, info.bits) == ([str(photo_folder)], 64)
+    assert (info.near, info.duplicate, info.similar) == (6, 4, 16)
     indexed.close()
     assert sorted(path.name for path in indexed.path.iterdir() if path.name != "lock") == [
         "catalog.sqlite", "codes.bin", "model.onnx",
@@ -548,13 +549,41 @@ def test_pruning_keeps_a_lost_root_inside_another(db: Database, photo_folder: Pa
     assert (report.indexed, report.encoded, len(db)) == (40, 0, 40)
 
 
-def test_pruning_forgets_the_rows_of_a_table_that_is_gone(
-    db: Database, tmp_path: Path, photo_bytes: list[bytes]
+def test_pruning_keeps_the_rows_of_a_table_that_is_gone_altogether(
+    db: Database, photo_folder: Path, photo_bytes: list[bytes], tmp_path: Path
 ) -> None:
-    table = write_table(tmp_path / "t.parquet", photo_bytes[:4])
-    db.index(table)
+    table = write_table(photo_folder / "t.parquet", photo_bytes[:4])
+    db.index([table, photo_folder / "dogs"])
+    assert db.lost() == []
+    table.rename(tmp_path / "moved.parquet")
+    (photo_folder / "dogs/00.jpg").unlink()
+    assert db.lost() == [str(table)]
+    assert db.prune() == 1  # the photograph
+    assert len(list(db.records())) == 17
+    report = db.index(tmp_path / "moved.parquet")
+    assert (report.moved, report.encoded, db.lost()) == (4, 0, [])
+
+
+def test_what_is_lost_can_be_removed(db: Database, photo_folder: Path, photo_bytes: list[bytes]) -> None:
+    table = write_table(photo_folder / "t.parquet", photo_bytes[:4])
+    db.index([table, photo_folder])
     table.unlink()
-    assert db.prune() == 4
+    shutil.rmtree(photo_folder / "dogs")  # below a folder that is there: gone, not lost
+    assert db.lost() == [str(table)]
+    shutil.rmtree(photo_folder)
+    assert db.lost() == [str(photo_folder)]
+    with pytest.raises(DataError) as refused:
+        db.index(photo_folder)
+    assert str(refused.value) == (
+        f"{photo_folder} does not exist any more; forget its images with: "
+        f"lookalike remove {photo_folder} --db {db.path}"
+    )
+    assert len(db) == 44
+    with pytest.raises(DataError, match=r"t\.parquet does not exist any more; .*lookalike remove .*t\.parquet --db"):
+        db.index(table)
+    assert db.remove([table]) == 5  # its rows, and itself as a file that is no image
+    assert db.remove([photo_folder]) == 40
+    assert db.lost() == []
 
 
 # Originals
@@ -609,7 +638,7 @@ def test_ctrl_c_leaves_a_valid_database(
         if done >= 16:
             raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted, match=r"16 images are indexed in .*the same command goes on from there"):
+    with pytest.raises(Interrupted, match=r"db holds 16 by now; the same command goes on from there"):
         db.index(photo_folder, progress=stop)
     assert len(db) == 16
     assert all(finding.ok and not finding.repaired for finding in db.verify())

@@ -293,6 +293,29 @@ def test_what_others_leave_in_the_database_does_no_harm(indexed: Database, photo
     check(indexed.path, photo_folder)
 
 
+def test_a_closed_database_says_so(indexed: Database, photo_folder: Path) -> None:
+    uses: list[Callable[[], object]] = [
+        lambda: indexed.search(photo_folder / "cats/01.png"),
+        lambda: indexed.index(photo_folder),
+        lambda: indexed.remove([photo_folder]),
+        lambda: list(indexed.records()),
+        lambda: len(indexed),
+        lambda: indexed.bits,
+        indexed.duplicates,
+        indexed.info,
+        indexed.verify,
+        indexed.prune,
+        indexed.lost,
+        indexed.codes,
+    ]
+    indexed.close()
+    indexed.close()
+    for use in uses:
+        with pytest.raises(DatabaseError) as refused:
+            use()
+        assert str(refused.value) == f"the database {indexed.path} is closed; open it again"
+
+
 # Folders that cannot be written to
 
 

@@ -95,6 +95,9 @@ def test_wrong_limits_and_queries_are_clear_errors(indexed: Database, photo_fold
     for limits in ({"top": 0}, {"top": None}, {"radius": -1}):
         with pytest.raises(CodeError):
             indexed.search(query, **limits)
+    for ask in (lambda: indexed.search(query, radius=65), lambda: indexed.duplicates(radius=65)):
+        with pytest.raises(CodeError, match="radius is 65; codes of 64 bits differ in at most 64"):
+            ask()
     with pytest.raises(ImageError, match=r"absent\.jpg"):
         indexed.search(tmp_path / "absent.jpg")
     with pytest.raises(ImageError, match="not an image"):
@@ -204,9 +207,10 @@ def test_there_must_be_a_database(tmp_path: Path, photo_folder: Path) -> None:
 def test_a_new_database_takes_only_a_folder_of_its_own(indexed: Database, photo_folder: Path, model: Path) -> None:
     with pytest.raises(LookalikeError, match="already; open it"):
         Database.create(indexed.path, model=model)
-    for folder in (photo_folder, photo_folder / "cats/01.png"):
-        with pytest.raises(LookalikeError, match="not an empty folder"):
-            Database.create(folder, model=model)
+    with pytest.raises(LookalikeError, match=r"not an empty folder; name one that is new, such as .*photos/db"):
+        Database.create(photo_folder, model=model)
+    with pytest.raises(LookalikeError, match=r"01\.png is a file, and a database is a folder.*such as .*01\.png\.db"):
+        Database.create(photo_folder / "cats/01.png", model=model)
     assert len(list(photo_folder.rglob("*.*"))) == 40
     with pytest.raises(LookalikeError, match="neither a model file nor"):
         Database.create(photo_folder.parent / "new", model="absent.onnx")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from lookalike import codes as coding
 from lookalike.errors import CodeError, ConfigError, DataError
-from lookalike.evaluation import counts, precision, ranking
+from lookalike.evaluation import counts, nearest, precision, ranking
 from lookalike.evaluation.ranking import mean_average_precision
 from tests.references import bitcount
 from tests.references import ranking as oracle
@@ -236,14 +236,24 @@ def test_radius_counts_an_empty_ball_as_0() -> None:
     assert len(curve.at) == 9
 
 
-def test_a_query_that_is_in_the_database_can_be_left_out() -> None:
-    _, _, database, labels = problem(12, database=60)
-    left_out = counts.count(counts.check(database, labels, database, labels)).without_self()
-    for row in (0, 13, 59):
+@pytest.mark.parametrize("bits", [16, 256])
+def test_a_query_that_is_in_the_database_is_not_its_own_answer(bits: int) -> None:
+    _, _, database, labels = problem(12, database=60, bits=bits)
+    queries = np.array([0, 13, 59])
+    among = counts.check_among(database, labels, queries=queries)
+    found, by_rows = counts.count(among), ranking.by_rows(among)
+    for number, row in enumerate(queries):
         others = np.delete(np.arange(60), row)
-        alone = counts.count(counts.check(database[[row]], labels[[row]], database[others], labels[others]))
-        assert np.array_equal(alone.items_QD[0], left_out.items_QD[row])
-        assert np.array_equal(alone.relevant_QD[0], left_out.relevant_QD[row])
+        alone = counts.check(database[[row]], labels[[row]], database[others], labels[others])
+        assert np.array_equal(counts.count(alone).items_QD[0], found.items_QD[number])
+        assert np.array_equal(counts.count(alone).relevant_QD[0], found.relevant_QD[number])
+        assert by_rows.per_query[number] == ranking.by_rows(alone)
+        for function in (nearest.of_problem, nearest.chance):
+            one = counts.check_among(database, labels, queries=[row])
+            assert function(one) == pytest.approx(function(alone))
+    assert len(counts.check_among(database, labels).query_codes) == 60
+    with pytest.raises(DataError, match="too few"):
+        counts.check_among(database[:1], labels[:1])
 
 
 def test_harmonic_numbers_are_exact_where_the_series_takes_over() -> None:

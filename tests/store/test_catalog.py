@@ -202,6 +202,7 @@ TRAPS = {
     "/photos/2024.parquet#10": "row",
     "/photos/2024.parquet": "table as a file",
     "/photos/2024.parquet2#1": "beside",
+    "/photos/batch.bin#7": "row",
     "/photos/2024\udcff/a.jpg": "beside",
 }
 
@@ -225,6 +226,7 @@ def traps(catalog: Catalog) -> Catalog:
         ("/photos2", ["/photos2/a.jpg"]),
         ("/photos", sorted(name for name in TRAPS if name.startswith("/photos/"))),
         ("/photos/2024.parquet", [f"/photos/2024.parquet{end}" for end in ("", "#1", "#10")]),
+        ("/photos/batch.bin", ["/photos/batch.bin#7"]),
         ("/photos/2024.parquet#1", ["/photos/2024.parquet#1"]),
         ("/", sorted(TRAPS)),
         ("/elsewhere", []),
@@ -390,6 +392,11 @@ def use(path: Path) -> None:
             raise DatabaseError("damaged")
     finally:
         catalog.close()
+
+
+def test_what_sqlite_says_ends_with_one_full_stop(catalog: Catalog) -> None:
+    for said in ("disk I/O error", "Something went wrong."):
+        assert f"{said.rstrip('.')}. Check the disk" in str(catalog._failed(sqlite3.OperationalError(said)))
 
 
 def test_a_catalog_that_cannot_be_opened_is_let_go_of(catalog: Catalog, path: Path) -> None:

@@ -1,7 +1,7 @@
 """The command line. One file a command, imported when it is called; heavy packages are imported inside commands.
 
 Data goes to stdout, talk to stderr, progress to a terminal only. Exit codes: 0, 1 (an error, one line on stderr),
-2 (wrong usage), 130 (stopped with Ctrl-C).
+2 (wrong usage), 130 (stopped with Ctrl-C), 141 (whoever read the output has gone away).
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from typer.core import TyperGroup
 from lookalike.errors import Interrupted, LookalikeError
 
 COMMANDS = (
-    "train", "index", "search", "duplicates", "encode", "remove", "prune", "info", "verify", "models", "demo",
+    "train", "index", "search", "duplicates", "encode", "remove", "prune", "info", "verify", "models",
+    "datasets", "evaluate", "reproduce", "demo",
 )  # fmt: skip
 STOPPED = 130  # what shells report for a program ended by Ctrl-C
+UNREAD = 141  # … and for one whose output nobody reads any more, as in `lookalike … | head -1`
 
 
 class _Commands(TyperGroup):
@@ -81,6 +83,10 @@ def main() -> None:
             stream.reconfigure(errors="surrogateescape")  # paths are bytes, and are printed as such
     try:
         app()
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # which typer has silenced and made an exit code 1
+            sys.exit(UNREAD)
+        raise
     except Interrupted as error:
         sys.exit(_say(error, STOPPED))
     except (LookalikeError, OSError) as error:

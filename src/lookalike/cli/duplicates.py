@@ -16,7 +16,8 @@ def command(db: options.Db, radius: options.Radius = None, json: options.Json = 
     from lookalike.database import Database
 
     with Database.open(db) as database:
-        radius = database.hasher.info.duplicate if radius is None else radius
+        own = database.hasher.info.duplicate if radius is None else None
+        radius = own if radius is None else radius
         groups, bits = database.duplicates(radius=radius), database.bits
     for number, group in enumerate(groups, start=1):
         if json:
@@ -31,4 +32,5 @@ def command(db: options.Db, radius: options.Radius = None, json: options.Json = 
     terminal.say(
         f"{terminal.count(len(groups), 'group')} of {terminal.count(images, 'image')}, "
         f"at most {radius} of {bits} bits from the first of each"
+        + ("; 0 is this model's radius, --radius gives another" if own == 0 else "")
     )

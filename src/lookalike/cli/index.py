@@ -49,14 +49,15 @@ def command(
         terminal.echo_json({**vars(report), "indexed": report.indexed, "total": total})
         return
     parts = {
-        "encoded": report.encoded,
-        "copies of known ones": report.copied,
-        "moved": report.moved,
-        "unchanged": report.unchanged,
-        "failed": report.failed,
+        f"{report.encoded} encoded": report.encoded,
+        terminal.count(report.copied, "copy of a known one", "copies of known ones"): report.copied,
+        f"{report.moved} moved": report.moved,
+        f"{report.unchanged} unchanged": report.unchanged,
+        f"{report.failed} failed": report.failed,
     }
-    said = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
-    typer.echo(f"{terminal.count(report.found, 'image')} found: {said}. {db} holds {total} ({report.seconds:.1f} s)")
+    said = ", ".join(text for text, count in parts.items() if count)
+    found = f"{terminal.count(report.found, 'image')} found{': ' if said else ''}{said}"
+    typer.echo(f"{found}. {db} holds {total} ({report.seconds:.1f} s)")
     if report.missing:
         typer.echo(
             f"no longer where they were: {terminal.count(report.missing, 'image')}; "

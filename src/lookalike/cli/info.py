@@ -7,6 +7,8 @@ import typer
 
 from lookalike.cli import options, terminal
 
+RADII = ("near", "duplicate", "similar")  # said in words, in one line
+
 
 def command(
     db: options.Db,
@@ -30,8 +32,10 @@ def command(
         terminal.echo_json(info)
         return
     for name, value in dataclasses.asdict(info).items():
-        shown = ", ".join(value) if isinstance(value, list) else value
-        typer.echo(f"{name.replace('_', ' ') + ':':<12} {shown}")
+        if name not in RADII:
+            shown = ", ".join(value) if isinstance(value, list) else value
+            typer.echo(f"{name.replace('_', ' ') + ':':<12} {shown}")
+    typer.echo(terminal.radii(duplicate=info.duplicate, similar=info.similar))
 
 
 def _line(path: str, what: str, value: object, *, json: bool) -> None:

@@ -28,8 +28,9 @@ def command(
         trained = f"{info.data_images} images of {info.data_name}"
         typer.echo(f"{name}\t{hasher.name}\t{info.bits} bits\t{terminal.size(size)}\ttrained on {trained}")
         if model:
-            typer.echo(f"\nnear-duplicate: up to {info.duplicate} bits; similar: up to {info.similar} bits")
+            typer.echo(f"\n{terminal.radii(duplicate=info.duplicate, similar=info.similar)}")
             typer.echo(
                 f"(of {info.pairs} pairs of different images 1 in 100 are that similar, 1 in 10,000 within {info.near})"
             )
-            typer.echo(f"\n{info.card}".rstrip())
+            if info.card:
+                typer.echo(f"\n{info.card}".rstrip())

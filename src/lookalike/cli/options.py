@@ -25,6 +25,8 @@ Bits = Annotated[
 ]
 Images = Annotated[list[str], typer.Argument(metavar="IMAGES", help="Folders, image files, or Parquet files.")]
 Db = Annotated[Path, typer.Option("--db", metavar="DB", envvar="LOOKALIKE_DB", help="Folder of the database.")]
+DATA = Path("data")
+Data = Annotated[Path, typer.Option("--data", metavar="DIR", envvar="LOOKALIKE_DATA", help="Folder of data sets.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON lines.")]
 Top = Annotated[int, typer.Option("--top", min=1, help="How many hits at most.")]
 Radius = Annotated[int | None, typer.Option("--radius", min=0, help="Greatest distance, in bits.")]
@@ -33,7 +35,7 @@ Model = Annotated[
     str | None, typer.Option("--model", metavar="NAME|FILE", help="A built-in model's name, or a model file.")
 ]
 LabelsFromFolders = Annotated[
-    bool, typer.Option("--labels-from-folders", help="Label images by the sub-folder that they lie in.")
+    bool, typer.Option("--labels-from-folders", help="Label images by the first sub-folder below IMAGES.")
 ]
 MaxPixels = Annotated[int, typer.Option("--max-pixels", min=1, help="Refuse images with more pixels.")]
 Workers = Annotated[int, typer.Option("--workers", min=0, help="Threads that read images; 0: one a core.")]

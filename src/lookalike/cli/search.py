@@ -27,6 +27,8 @@ def command(
     count, problems = 0, []
     several = len(images) > 1
     with Database.open(db) as database, terminal.quiet_decoders():
+        if not len(database):
+            terminal.say(f"{db} holds no images; fill it with: lookalike index IMAGES --db {db}")
         queries = terminal.queries(images)
         while batch := list(itertools.islice(queries, BATCH)):
             codes, named = [], []

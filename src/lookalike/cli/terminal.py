@@ -26,13 +26,13 @@ def echo_json(value: Any) -> None:
     typer.echo(json.dumps(dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value))  # type: ignore[arg-type]
 
 
-def count(number: int, what: str) -> str:
+def count(number: int, what: str, several: str = "") -> str:
     """A number of things.
 
-    >>> count(1, "image"), count(2, "image")
-    ('1 image', '2 images')
+    >>> count(1, "image"), count(2, "image"), count(2, "query", "queries")
+    ('1 image', '2 images', '2 queries')
     """
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    return f"{number} {what if number == 1 else several or what + 's'}"
 
 
 def say(text: str) -> None:
@@ -101,7 +101,7 @@ def name_problems(problems: Sequence[tuple[str, str]], *, more: str) -> None:
     if rest:
         say(f"  and {rest} more")
     if foreign:
-        say(f"  {foreign} files are no images in a format that is read here")
+        say(f"  {count(foreign, 'file is no image', 'files are no images')} in a format that is read here")
     if rest or foreign:
         say(f"  all of them: {more}")
 
@@ -114,6 +114,19 @@ def fail_if(problems: Sequence[tuple[str, str]], count: int) -> None:
     if len(problems) == 1:
         raise LookalikeError(f"{name}: {reason}")
     raise LookalikeError(f"{len(problems)} of {count} images could not be read; the first: {name}: {reason}")
+
+
+def radii(*, duplicate: int, similar: int) -> str:
+    """Up to how many bits a model calls images near-duplicate and similar.
+
+    >>> radii(duplicate=4, similar=20)
+    'near-duplicate: up to 4 bits; similar: up to 20 bits'
+    >>> radii(duplicate=0, similar=1)
+    'near-duplicate: none: different images can be 1 bit apart here; similar: up to 1 bit'
+    """
+    near = f"up to {count(duplicate, 'bit')}" if duplicate else "none: different images can be 1 bit apart here"
+    alike = f"up to {count(similar, 'bit')}" if similar else "none"
+    return f"near-duplicate: {near}; similar: {alike}"
 
 
 def size(count: int) -> str:

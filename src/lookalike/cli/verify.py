@@ -19,4 +19,5 @@ def command(db: options.Db, json: options.Json = False) -> None:
             typer.echo(f"{'repaired' if finding.repaired else 'ok' if finding.ok else 'BAD'}\t{finding.what}")
     bad = [finding.what for finding in findings if not finding.ok]
     if bad:
-        raise DatabaseError(f"{db} has {len(bad)} faults that could not be repaired; the first: {bad[0]}")
+        faults = terminal.count(len(bad), "fault")
+        raise DatabaseError(f"{db} has {faults} beyond repair; the first: {bad[0]}")

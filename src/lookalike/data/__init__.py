@@ -1,7 +1,7 @@
 """Collections of images: folders, files and Parquet tables, all as lists of items.
 
-An item's name is its path; a row of a table is named `table.parquet#12`. The same collection gives the same list on
-every machine.
+An item's name is its path; a row of a table is named `table.parquet#12`, one of a CIFAR-10 batch
+`data_batch_1.bin#12`. The same collection gives the same list on every machine.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lookalike.data import folder, parquet
+from lookalike.data import cifar10, folder, parquet
 from lookalike.data.item import Item, Label
 from lookalike.errors import DataError
 
@@ -26,14 +26,15 @@ def find(
     """The items of folders, files and Parquet files, each once, at most `limit`.
 
     With `labels_from_folders` an item's label is the name of the sub-folder of its root that it lies in; the rows
-    of a table have the labels of its column `label_name`, `labels` or `label`.
+    of a table have the labels of its column `label_name`, `labels` or `label`, those of the folder
+    `cifar-10-batches-bin` the names of their classes.
     Raises `DataError` if a path does not exist, or if nothing is found and that must not be.
     """
     if limit is not None and limit < 1:
         raise DataError(f"limit is {limit}; it must be at least 1")
     paths = _as_paths(images)
     for path in paths:
-        if not (os.path.exists(path) or parquet.is_row(path)):
+        if not (os.path.exists(path) or parquet.is_row(path) or cifar10.is_row(path)):
             raise DataError(f"{path} does not exist; name a folder, files or a Parquet file")
     unique: dict[str, Item] = {}
     for item in itertools.chain.from_iterable(_items(path, labels_from_folders) for path in paths):
@@ -49,12 +50,16 @@ def find(
 
 def read_bytes(item: Item) -> bytes:
     """The encoded image of an item. Raises `ImageError` for what is no image, `OSError` for what cannot be read."""
-    return folder.read(item) if item.row is None else parquet.read(item)
+    if item.row is None:
+        return folder.read(item)
+    return cifar10.read(item) if _is_cifar10(item) else parquet.read(item)
 
 
 def exists(item: Item) -> bool:
     """Whether an item is still where it was."""
-    return os.path.exists(item.file) and (item.row is None or parquet.holds(item))
+    if not os.path.exists(item.file):
+        return False
+    return item.row is None or (cifar10.holds(item) if _is_cifar10(item) else parquet.holds(item))
 
 
 def default_name(images: Paths) -> str:
@@ -77,9 +82,17 @@ def _as_paths(images: Paths) -> list[Path]:
     return [Path(os.path.abspath(path)) for path in paths]
 
 
+def _is_cifar10(item: Item) -> bool:
+    return item.file.endswith(".bin")
+
+
 def _items(path: Path, labels_from_folders: bool) -> Iterator[Item]:
     if parquet.is_row(path):
         return iter([parquet.row(path)])
+    if cifar10.is_row(path):
+        return iter([cifar10.row(path)])
+    if path.is_dir() and cifar10.is_here(path):
+        return cifar10.rows(path)
     if path.is_dir():
         return folder.walk(path, labels_from_folders=labels_from_folders)
     if path.suffix.lower() == ".parquet":

@@ -60,6 +60,14 @@ def holds(item: Item) -> bool:
     return bool((item.row or 0) < count)
 
 
+def column(path: Path, name: str) -> list[Any]:
+    """The values of a table's column, row by row; nothing if there is no such column."""
+    table = _open(os.fspath(path), path.stat().st_mtime_ns)
+    if name not in table.schema_arrow.names:
+        return []
+    return list(table.read(columns=[name]).column(0).to_pylist())
+
+
 def read(item: Item) -> bytes:
     """The encoded image in an item's row. Raises `ImageError` if the table has become unreadable or shorter."""
     try:

@@ -25,18 +25,19 @@ import numpy.typing as npt
 
 from lookalike import data, images
 from lookalike.codes import Codes
-from lookalike.database import grouping, indexing
+from lookalike.database import evaluating, grouping, indexing
+from lookalike.database.evaluating import Measured
 from lookalike.database.indexing import IndexReport, Progress, Settings
 from lookalike.engines import Hits
 from lookalike.engines.scan import Scan
-from lookalike.errors import DatabaseError, Interrupted, LookalikeError, ModelError
+from lookalike.errors import CodeError, DatabaseError, DataError, Interrupted, LookalikeError, ModelError
 from lookalike.hasher import DEFAULT, Hasher, builtin_models
 from lookalike.images import Source
 from lookalike.store import catalog as catalogs
 from lookalike.store import codefile, originals
 from lookalike.store.catalog import Catalog, Record
 
-__all__ = ["Database", "Finding", "Group", "Hit", "IndexReport", "Info", "Member"]
+__all__ = ["Database", "Finding", "Group", "Hit", "IndexReport", "Info", "Measured", "Member"]
 
 MODEL = "model.onnx"
 LOCK = "lock"
@@ -85,8 +86,9 @@ class Info:
     originals: int
     roots: list[str]
     trained_on: str
-    near: int  # bits
-    similar: int
+    near: int  # bits: at most 1 in 10,000 pairs of different images is this near or nearer
+    duplicate: int  # bits, up to which a hit is called near-duplicate
+    similar: int  # bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,9 @@ class Database:
         hasher = Hasher.load(model)
         if (folder / catalogs.FILE).exists():
             raise DatabaseError(f"there is a database at {folder} already; open it, or name another folder")
-        if folder.is_file() or (folder.is_dir() and any(not _is_left_over(entry) for entry in folder.iterdir())):
+        if folder.is_file():
+            raise DatabaseError(f"{folder} is a file, and a database is a folder; name a new one, such as {folder}.db")
+        if folder.is_dir() and any(not _is_left_over(entry) for entry in folder.iterdir()):
             raise DatabaseError(f"{folder} is not an empty folder; name one that is new, such as {folder}/db")
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -197,7 +201,7 @@ class Database:
         """
         with self._writing():
             scopes = data.scopes(sources)
-            known = any(self._catalog.below(scope) for scope in scopes)  # a folder that was emptied is no mistake
+            known = self._knows(scopes)  # a folder that was emptied is no mistake
             items = data.find(sources, labels_from_folders=labels_from_folders, limit=limit, may_be_empty=known)
             if model is not None:
                 self._take_model(Hasher.load(model), reindex=reindex)
@@ -214,7 +218,7 @@ class Database:
                 return indexing.run(items, scopes, self._catalog, self.hasher, settings, progress)
             except KeyboardInterrupt:
                 raise Interrupted(
-                    f"Stopped. {len(self)} images are indexed in {self.path}; the same command goes on from there"
+                    f"Stopped. {self.path} holds {len(self)} by now; the same command goes on from there"
                 ) from None
             finally:
                 self._write_codes()
@@ -234,14 +238,23 @@ class Database:
             return len(ids)
 
     def prune(self) -> int:
-        """Forget images whose files are gone; how many. Those of folders that are gone altogether are kept."""
+        """Forget images whose files are gone; how many. Those of folders and tables that `lost` names are kept."""
         with self._writing():
-            here = [record for record in self._catalog.all_records() if os.path.isdir(record.root)]
+            lost = set(self.lost())
+            records = self._catalog.all_records()
+            here = [record for record in records if not {record.root, record.item.file} & lost]
             indexing.mark_missing(self._catalog, here)
             ids = [record.id for record in here]
             gone = [record.id for record in self._catalog.records(ids).values() if record.missing_since]
             self._forget(gone)
             return len(gone)
+
+    def lost(self) -> list[str]:
+        """Folders and tables that are gone altogether: moved, perhaps, or on a drive that is not plugged in."""
+        records = self._catalog.all_records()
+        places = {(record.root, record.root if record.row is None else record.item.file) for record in records}
+        gone = [(root, place) for root, place in places if not (os.path.isdir(root) and os.path.exists(place))]
+        return sorted({place if os.path.isdir(root) else root for root, place in gone})
 
     # Asking it
 
@@ -251,6 +264,7 @@ class Database:
 
     def search_codes(self, codes_NW: Codes, *, top: int | None = 10, radius: int | None = None) -> list[list[Hit]]:
         """The images nearest to each code, nearest first; equal distances in the order of indexing."""
+        self._check_radius(radius)
         engine = self._current_engine()
         found = engine.search(codes_NW, top=top, radius=radius)
         wanted = {int(self._ids[row]) for hits in found for row in hits.rows}
@@ -262,6 +276,7 @@ class Database:
 
         A file that has several names (links) is there once, or whoever deletes a copy might delete the only one.
         """
+        self._check_radius(radius)
         self._current_engine()
         ids, codes_NW = self._codes()
         records = self._catalog.records([int(id_) for id_ in ids])
@@ -274,6 +289,27 @@ class Database:
         )
         members = [[_member(rows[row], distance) for row, distance in group] for group in groups]
         return [group for group in map(_once_a_file, members) if len(group) > 1]
+
+    def evaluate(
+        self,
+        queries: data.Paths | None = None,
+        *,
+        protocol: str = evaluating.AMONG,
+        seed: int = 0,
+        max_pixels: int = images.MAX_PIXELS,
+    ) -> Measured:
+        """How well codes find images of the same label: each image among the others, or divided by a protocol
+        (`data.splits.PROTOCOLS`), or `queries` (labelled by their sub-folders) among all.
+
+        Raises `DatabaseError` if no image has a label, `DataError` if queries or protocol do not fit.
+        """
+        held = evaluating.labelled(self._catalog.all_records())
+        if queries is not None:
+            items = data.find(queries, labels_from_folders=True)
+            return evaluating.from_outside(held, items, self.hasher, max_pixels=max_pixels)
+        if protocol == evaluating.AMONG:
+            return evaluating.among(held, seed=seed)
+        return evaluating.divided(held, protocol, seed=seed)
 
     def records(self) -> Iterator[Record]:
         """All rows of the catalog, by id."""
@@ -294,6 +330,7 @@ class Database:
             roots=self._catalog.roots(),
             trained_on=f"{model.data_images} images of {model.data_name}",
             near=model.near,
+            duplicate=model.duplicate,
             similar=model.similar,
             **self._catalog.counts(),
         )
@@ -363,6 +400,18 @@ class Database:
         if self._catalog.get("model") != self._model_digest:
             raise DatabaseError(f"{self.path} was indexed again with another model meanwhile; open it anew")
 
+    def _knows(self, scopes: list[str]) -> bool:
+        """Whether there are images of what was named. Raises `DataError` if there are, and it is gone itself."""
+        known = [scope for scope in scopes if self._catalog.below(scope)]
+        for scope in known:
+            record = self._catalog.find(scope)  # a file, or a row of a table
+            if not (os.path.exists(scope) or (record is not None and os.path.exists(record.item.file))):
+                raise DataError(
+                    f"{scope} does not exist any more; forget its images with: lookalike remove {scope} "
+                    f"--db {self.path}"
+                )
+        return bool(known)
+
     def _owed(self, items: list[data.Item]) -> list[data.Item]:
         """The images that lost their codes to a change of model and are not among the items; the gone are marked."""
         owed = self._catalog.owed()
@@ -404,6 +453,10 @@ class Database:
             self._engine.add(codes_NW)
             self._revision = revision
         return self._engine
+
+    def _check_radius(self, radius: int | None) -> None:
+        if radius is not None and radius > self.bits:
+            raise CodeError(f"radius is {radius}; codes of {self.bits} bits differ in at most {self.bits}")
 
     def _hits(self, hits: Hits, records: dict[int, Record]) -> Iterator[Hit]:
         info = self.hasher.info

@@ -231,9 +231,10 @@ def _distances(outcome: Outcome) -> str:
         "<p>Copies should lie near their originals and far from everything else. The second kind are all pairs of a "
         "copy and a picture in the database that is not its photograph or a part of it.</p>"
         f'<div class="charts">{drawn}</div>'
-        f'<p class="soft">In words, this model calls a distance of 0 identical, up to {info.near} bits near-duplicate, '
-        f"up to {info.similar} similar: at most 1 in 10,000 and 1 in 100 of {info.pairs:,} pairs of its training and "
-        "held-out pictures were that near. Since many of these are variants of one photograph, the words are stricter "
+        f'<p class="soft">In words, this model calls a distance of 0 identical, up to {info.duplicate} bits '
+        f"near-duplicate, up to {info.similar} similar: of {info.pairs:,} pairs of its training and held-out pictures "
+        f"at most 1 in 100 were that similar, and 1 in 10,000 within {info.near}. Near-duplicate is at most that, and "
+        "at most a sixteenth of the bits. Since many of these are variants of one photograph, the words are stricter "
         "here than with a model trained on a collection of different pictures.</p>"
     )
 

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.codes import Codes
-from lookalike.errors import CodeError
+from lookalike.errors import CodeError, DataError
 from lookalike.evaluation import labels as labelling
-from lookalike.evaluation.labels import Labels
+from lookalike.evaluation.labels import Labels, Sharing, words
 
 PART = 2**16  # codes of the database at a time: what they need stays in the cache of a processor
 PAIRED = 2**14  # pairs of distances that are counted as pairs
@@ -43,8 +43,8 @@ class Counts(NamedTuple):
         """Number of images that are relevant to each query."""
         return np.asarray(self.relevant_QD.sum(axis=1))
 
-    def without_self(self) -> Counts:
-        """The counts with one relevant image at distance 0 left out: the query itself, if queries = database."""
+    def without_own(self) -> Counts:
+        """The counts with one relevant image at distance 0 left out: the query itself, where it is searched, too."""
         items_QD, relevant_QD = self.items_QD.copy(), self.relevant_QD.copy()
         items_QD[:, 0] -= 1
         relevant_QD[:, 0] = np.maximum(relevant_QD[:, 0] - 1, 0)  # an image without any label is not its own relative
@@ -58,6 +58,12 @@ class Problem(NamedTuple):
     query_labels: Labels
     database_codes: Codes
     database_labels: Labels
+    own_Q: Integers | None = None  # the database row that is the query itself, which is not searched for it
+
+    @property
+    def size(self) -> int:
+        """Number of images that each query is searched among."""
+        return len(self.database_codes) - (self.own_Q is not None)
 
     @property
     def bits(self) -> int:
@@ -84,6 +90,15 @@ def check(
     return Problem(queries, query, database, other)
 
 
+def check_among(codes: npt.ArrayLike, labels: npt.ArrayLike, *, queries: npt.ArrayLike | None = None) -> Problem:
+    """Codes of one collection, each searched for among the others; `queries` are the rows to search for, if not all."""
+    whole = check(codes, labels, codes, labels)
+    own_Q = np.arange(len(whole.query_codes)) if queries is None else np.asarray(queries, np.int64)
+    if len(whole.query_codes) < 2 or not len(own_Q):
+        raise DataError(f"{len(whole.query_codes)} images are too few to search for one among the others")
+    return whole._replace(query_codes=whole.query_codes[own_Q], query_labels=whole.query_labels[own_Q], own_Q=own_Q)
+
+
 def check_codes(codes: npt.ArrayLike, what: str) -> Codes:
     """Packed codes (N, W), at least one. Raises `CodeError` for anything else."""
     array = np.asarray(codes)
@@ -103,7 +118,7 @@ def count(problem: Problem) -> Counts:
     for start in range(0, len(problem.database_codes), PART):
         part = slice(start, start + PART)
         add(counts, problem, problem.database_codes[part], problem.database_labels[part])
-    return counts
+    return counts if problem.own_Q is None else counts.without_own()
 
 
 def _add_by_class(counts: Counts, problem: Problem, codes_NW: Codes, labels_N: Labels) -> None:
@@ -120,25 +135,29 @@ def _add_by_class(counts: Counts, problem: Problem, codes_NW: Codes, labels_N: L
 
 def _add_by_overlap(counts: Counts, problem: Problem, codes_NW: Codes, labels_NC: Labels) -> None:
     """Count with several labels an image, as sets of bits that overlap or not."""
-    sets_XN, sets_XQ = (_words(np.packbits(part, axis=1)) for part in (labels_NC, problem.query_labels))
+    sharing = Sharing(labels_NC)
     for row, distances_N in _distances(problem.query_codes, codes_NW):
         counts.items_QD[row] += _histogram(distances_N, problem.bits + 1)
-        shared_N = np.zeros(len(codes_NW), bool)
-        for sets_N, sets_Q in zip(sets_XN, sets_XQ, strict=True):
-            shared_N |= (sets_N & sets_Q[row]) != 0
-        counts.relevant_QD[row] += np.bincount(distances_N[shared_N], minlength=problem.bits + 1)
+        relevant_M = distances_N[sharing.with_(problem.query_labels[row])]
+        counts.relevant_QD[row] += np.bincount(relevant_M, minlength=problem.bits + 1)
 
 
 def rows(problem: Problem) -> Iterator[tuple[int, Distances]]:
-    """Each query's number and its distances (N,) to the whole database, which the next step overwrites."""
-    return _distances(problem.query_codes, problem.database_codes)
+    """Each query's number and its distances (N,) to the whole database, which the next step overwrites.
+
+    To itself, where it is in the database, a query has more than any distance.
+    """
+    for row, distances_N in _distances(problem.query_codes, problem.database_codes):
+        if problem.own_Q is not None:
+            distances_N[problem.own_Q[row]] = np.iinfo(distances_N.dtype).max
+        yield row, distances_N
 
 
 def _distances(query_codes: Codes, database_codes: Codes) -> Iterator[tuple[int, Distances]]:
     """Each query's number and distances (N,), in arrays that are used again: to make them takes longer than to fill."""
-    query_QX, database_XN = _words(query_codes).T, _words(database_codes)
+    query_QX, database_XN = words(query_codes).T, words(database_codes)
     differ_N, bits_N = np.empty(len(database_codes), np.uint64), np.empty(len(database_codes), np.uint8)
-    distances_N: Distances = np.empty(len(database_codes), np.uint8 if query_codes.shape[1] * 8 < 256 else np.uint16)
+    distances_N: Distances = np.empty(len(database_codes), np.uint8 if query_codes.shape[1] * 8 < 255 else np.uint16)
     for row, query_X in enumerate(query_QX):
         np.bitwise_count(np.bitwise_xor(database_XN[0], query_X[0], out=differ_N), out=distances_N)
         for query, database_N in zip(query_X[1:], database_XN[1:], strict=True):
@@ -158,13 +177,6 @@ def _histogram(distances_N: Distances, size: int) -> Integers:
     if len(distances_N) % 2:
         histogram_D[distances_N[-1]] += 1
     return np.asarray(histogram_D)
-
-
-def _words(codes_NW: Codes) -> npt.NDArray[np.uint64]:
-    """Codes as words of 64 bits, (X, N), filled up with zeros."""
-    missing = -codes_NW.shape[1] % 8
-    padded = np.ascontiguousarray(np.pad(codes_NW, ((0, 0), (0, missing))))
-    return np.ascontiguousarray(padded.view(np.uint64).T)
 
 
 def divide(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:

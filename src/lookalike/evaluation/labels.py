@@ -4,7 +4,7 @@ Two images are relevant to each other if they share a label. What a label is cal
 published code that takes the product of two class numbers for relevance makes class 0 relevant to nothing and all
 others to each other.
 
-Shapes: N images, Q queries, C classes.
+Shapes: N images, W bytes, C classes, X words of 64 bits.
 """
 
 from __future__ import annotations
@@ -46,15 +46,35 @@ def check_pair(query: Labels, database: Labels) -> None:
         )
 
 
-def relevance(query: Labels, database: Labels) -> npt.NDArray[np.bool_]:
-    """Whether each database image is relevant to each query, (Q, N).
+class Sharing:
+    """Which images of a database share a label with another image; several labels are compared 64 at a time.
 
-    >>> relevance(np.array([0]), np.array([0, 1])).tolist()
-    [[True, False]]
+    >>> Sharing(np.array([0, 1, 0])).with_(np.array(0)).tolist()
+    [True, False, True]
+    >>> Sharing(np.array([[True, True], [True, False]])).with_(np.array([False, True])).tolist()
+    [True, False]
     """
-    if query.ndim == 1:
-        return np.asarray(query[:, None] == database[None, :])
-    return np.asarray(query.astype(np.float32) @ database.astype(np.float32).T > 0)
+
+    def __init__(self, database: Labels) -> None:
+        self._labels = database
+        self._sets_XN = words(np.packbits(database, axis=1)) if database.ndim == 2 else None
+
+    def with_(self, label: npt.NDArray[np.integer | np.bool_]) -> npt.NDArray[np.bool_]:
+        """Whether each image of the database shares this label (an integer), or one of these labels (booleans (C,))."""
+        if self._sets_XN is None:
+            return np.asarray(self._labels == label)
+        shared_N = np.zeros(len(self._labels), bool)
+        for set_1, sets_N in zip(words(np.packbits(label)[None]), self._sets_XN, strict=True):
+            if set_1[0]:
+                shared_N |= (sets_N & set_1[0]) != 0
+        return shared_N
+
+
+def words(bytes_NW: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    """Rows of bytes as words of 64 bits, (X, N), filled up with zeros."""
+    missing = -bytes_NW.shape[1] % 8
+    padded = np.ascontiguousarray(np.pad(bytes_NW, ((0, 0), (0, missing))))
+    return np.ascontiguousarray(padded.view(np.uint64).T)
 
 
 def encode(*groups: Names) -> tuple[list[Labels], list[str]]:

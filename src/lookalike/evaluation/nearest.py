@@ -61,9 +61,11 @@ def of_problem(problem: Problem) -> NearestLabels:
 def chance(problem: Problem) -> NearestLabels:
     """What a random database image in the place of the nearest gives."""
     query_QC, database_NC = _classes(problem)
-    share_C = database_NC.mean(axis=0)
-    relevant = sum(float((database_NC @ query_C).mean()) for query_C in query_QC)
-    return _scores(query_QC, np.broadcast_to(share_C, query_QC.shape), relevant / len(query_QC))
+    own_QC = query_QC if problem.own_Q is not None else np.zeros_like(query_QC)
+    shares_QC = (database_NC.sum(axis=0) - own_QC) / problem.size
+    own = problem.own_Q is not None
+    relevant_Q = [int((database_NC @ query_C).sum()) - int(own and query_C.any()) for query_C in query_QC]
+    return _scores(query_QC, shares_QC, float(np.mean(relevant_Q)) / problem.size)
 
 
 def _scores(query_QC: npt.NDArray[np.bool_], weights_QC: Floats, accuracy: float) -> NearestLabels:

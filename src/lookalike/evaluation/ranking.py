@@ -8,20 +8,21 @@ the first k, and N⁺ the number of relevant images in the database:
 
 Every mean is over queries, and a query to which nothing is relevant counts 0: how many there were, stands beside.
 
-Shapes: Q queries, N database images, W bytes a code, D distances, B queries of a block, R ranks.
+Shapes: Q queries, N database images, W bytes a code, D distances, R ranks, O options.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from lookalike.errors import ConfigError
-from lookalike.evaluation import labels as labelling
 from lookalike.evaluation import precision
 from lookalike.evaluation.counts import Counts, Floats, Integers, Problem, check, count, divide, rows
+from lookalike.evaluation.labels import Sharing
 from lookalike.evaluation.precision import Denominator, Ties, check_options
 
 
@@ -78,7 +79,7 @@ def mean_average_precision(
     check_options(ties, denominator, cutoff)
     problem = check(query_codes, query_labels, database_codes, database_labels)
     if ties == "row-order":
-        return _by_rows(problem, cutoff, denominator)
+        return by_rows(problem, cutoff=cutoff, denominator=denominator)
     return mean_of_counts(count(problem), cutoff=cutoff, ties=ties, denominator=denominator)
 
 
@@ -152,21 +153,30 @@ def _hits(counts: Counts, ranks_R: Integers) -> Floats:
     return hits_QR
 
 
-def _by_rows(problem: Problem, cutoff: int | None, denominator: Denominator) -> Mean:
+def by_rows(problem: Problem, *, cutoff: int | None = None, denominator: Denominator = "relevant") -> Mean:
     """mAP with equal distances in the order of the database, which takes sorting: stable, as counting sort is."""
-    size = len(problem.database_codes)
-    end = size if cutoff is None else min(cutoff, size)
-    values_Q, relevant_Q = np.zeros(len(problem.query_codes)), np.zeros(len(problem.query_codes), np.int64)
-    ranks_R = np.arange(1, end + 1)
+    return by_rows_each(problem, [(cutoff, denominator)])[0]
+
+
+def by_rows_each(problem: Problem, options: Sequence[tuple[int | None, Denominator]]) -> list[Mean]:
+    """The same for several cutoffs and denominators, in one pass."""
+    values_OQ = np.zeros((len(options), len(problem.query_codes)))
+    relevant_Q = np.zeros(len(problem.query_codes), np.int64)
+    sharing = Sharing(problem.database_labels)
     for row, distances_N in rows(problem):
-        relevant_N = labelling.relevance(problem.query_labels[row : row + 1], problem.database_labels)[0]
-        relevant_Q[row] = relevant_N.sum()
-        relevant_R = relevant_N[np.argsort(distances_N, kind="stable")[:end]]
-        found_R = np.cumsum(relevant_R)
-        total = found_R[-1] if denominator == "retrieved" else min(relevant_Q[row], end)
-        if total:
-            values_Q[row] = (found_R[relevant_R] / ranks_R[relevant_R]).sum() / total
-    return Mean.over(values_Q, without_relevant=int((relevant_Q == 0).sum()))
+        relevant_N = sharing.with_(problem.query_labels[row])
+        if problem.own_Q is not None:
+            relevant_N[problem.own_Q[row]] = False  # it comes last, and is no answer
+        ranks_R = np.flatnonzero(relevant_N[np.argsort(distances_N, kind="stable")]) + 1  # of what is relevant
+        relevant_Q[row] = len(ranks_R)
+        for number, (cutoff, denominator) in enumerate(options):
+            end = problem.size if cutoff is None else min(cutoff, problem.size)
+            found = int(np.searchsorted(ranks_R, end, side="right"))
+            total = found if denominator == "retrieved" else min(len(ranks_R), end)
+            if total:
+                values_OQ[number, row] = (np.arange(1, found + 1) / ranks_R[:found]).sum() / total
+    without_relevant = int((relevant_Q == 0).sum())
+    return [Mean.over(values_Q, without_relevant=without_relevant) for values_Q in values_OQ]
 
 
 def _without_relevant(counts: Counts) -> int:

@@ -89,12 +89,13 @@ class Catalog:
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self.path = path
+        self._closed = False
         self._roots: dict[str, int] = {}
         self._roots_version = -1
         if not create and not path.exists():
             raise DatabaseError(
                 f"There is no database at {path.parent}. Make one with: lookalike index FOLDER --db {path.parent}"
-                "  (in Python: Database.open(path, create=True))"
+                "  (in Python: Database.create(path), or Database.open(path, create=True))"
             )
         try:
             self._connection = _connect(path, create=create)
@@ -103,6 +104,7 @@ class Catalog:
 
     def close(self) -> None:
         """Give the file back."""
+        self._closed = True
         self._connection.close()
 
     @contextmanager
@@ -206,10 +208,10 @@ class Catalog:
         """Ids of the images of a path: itself, all below it if it is a folder, all rows if it is a table."""
         prefix = os.fsencode(name.rstrip("/"))
         where = "CAST(rtrim(roots.path, '/') || '/' || images.path AS BLOB)"
-        first, behind = (b"#", b"$") if name.lower().endswith(".parquet") else (b"/", b"0")  # the byte, and the next
+        row = "CAST(CAST(? AS TEXT) || '#' || row AS BLOB)"  # NULL, and so no path, of what is no row of a table
         found = self._rows(
-            f"SELECT images.id {_FROM} WHERE {where} = ? OR ({where} >= ? AND {where} < ?)",
-            (prefix, prefix + first, prefix + behind),
+            f"SELECT images.id {_FROM} WHERE {where} = ? OR ({where} >= ? AND {where} < ?) OR {where} = {row}",
+            (prefix, prefix + b"/", prefix + b"0", prefix),  # 0 is the byte behind /
         )
         return [row[0] for row in found]
 
@@ -296,13 +298,15 @@ class Catalog:
 
     def _failed(self, error: Exception) -> DatabaseError:
         """What SQLite says, with what a person can do: a full disk, a lock that is held, a damaged file."""
+        if self._closed:
+            return DatabaseError(f"the database {self.path.parent} is closed; open it again")
         damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
         remedy = (
             "The catalog is damaged beyond repair: index again into a new folder, and keep this one if it has originals"
             if damaged
             else f"Check the disk and: lookalike verify --db {self.path.parent}"
         )
-        return DatabaseError(f"{self.path}: {error}. {remedy}")
+        return DatabaseError(f"{self.path}: {str(error).rstrip('.')}. {remedy}")
 
     def _place(self, name: str) -> tuple[int, str] | None:
         """The root that a path lies under and the path relative to it; the deepest root if there are several."""

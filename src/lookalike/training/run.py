@@ -6,12 +6,12 @@ Shapes: N images, S pixels a side, K bits.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, cast
 
 import filelock
 import numpy as np
@@ -37,6 +37,7 @@ from lookalike.training.stop import stop_on_signals
 SPEC = ImageSpec(side=SIDE)
 MEASURED = 2_000  # images on whose codes distances and collapse are measured, at most
 HELD_OUT_ENOUGH = 500  # with fewer held-out images, training images are measured too
+RECONSTRUCTED = 128  # images reconstructed at a time
 CHECKED = 64  # training images on which the exported model is compared with the trained one
 
 
@@ -53,7 +54,7 @@ class Trained:
 
 
 def train(
-    images: data.Paths,
+    images: data.Paths | Sequence[data.Item],
     *,
     model: str = "csvae",
     bits: int = 64,
@@ -71,19 +72,21 @@ def train(
     name: str | None = None,
     card: str = "",
     max_pixels: int = MAX_PIXELS,
+    cache: str | os.PathLike[str] | None = None,
     on_progress: OnProgress | None = None,
 ) -> Trained:
     """A hashing model of a collection of images, written to the file `out`.
 
-    `images` are folders, files or Parquet files; `limit` takes that many of them, drawn under the seed. `minutes`
-    ends the training early. `jitter` disturbs the brightness, contrast and pixels of what the encoder sees by so much
-    of the range (see `augment`; not in the paper). The run's folder, `out` with the suffix `.run`, holds log and
-    checkpoints; with `resume` a stopped run goes on in it and ends with the weights it would have had. `name` is what
-    the collection is called in the model file, `card` what people should know of the model. Raises `TrainingError`,
-    and `Interrupted` after Ctrl-C.
+    `images` are folders, files or Parquet files, or items of them; `limit` takes that many of them, drawn under the
+    seed. `minutes` ends the training early. `jitter` disturbs the brightness, contrast and pixels of what the encoder
+    sees by so much of the range (see `augment`; not in the paper). The run's folder, `out` with the suffix `.run`,
+    holds log and checkpoints; with `resume` a stopped run goes on in it and ends with the weights it would have had.
+    `name` is what the collection is called in the model file, `card` what people should know of the model. `cache` is
+    a folder that keeps the decoded images for other runs of the same collection. Raises `TrainingError`, and
+    `Interrupted` after Ctrl-C.
     """
     _check_device(device)
-    items = data.find(images)
+    items, called = _items(images)
     items = [items[row] for row in sample(len(items), limit, seed)]
     settings = Settings(
         images=digest(items, SPEC, max_pixels=max_pixels),
@@ -97,16 +100,17 @@ def train(
         validation=validation,
         jitter=jitter,
     )
-    data_name = name or data.default_name(images)
     with _run_folder(Path(out), resume=resume) as folder, stop_on_signals() as asked:
-        cache = _decode(folder, items, key=settings.images, max_pixels=max_pixels, asked=asked)
-        rows = split(len(cache.arrays), settings)
-        run = loop.Run(folder=folder, settings=settings, images=cache.arrays, rows=rows, device=device)
+        place = folder if cache is None else Path(cache)
+        decoded = _decode(place, items, key=settings.images, max_pixels=max_pixels, asked=asked)
+        rows = split(len(decoded.arrays), settings)
+        run = loop.Run(folder=folder, settings=settings, images=decoded.arrays, rows=rows, device=device)
         seconds = None if minutes is None else 60 * minutes
         best = loop.fit(run, resume=resume, seconds=seconds, asked=asked, on_progress=on_progress)
-        trained = _finish(run, best, Path(out), data_name=data_name, card=card, skipped=cache.skipped)
+        trained = _finish(run, best, Path(out), data_name=name or called, card=card, skipped=decoded.skipped)
         run.checkpoint.unlink()
-        remove_cache(folder)
+        if cache is None:
+            remove_cache(folder)
     return trained
 
 
@@ -117,15 +121,26 @@ def reconstruct(run: str | os.PathLike[str], images_NSS: Array) -> npt.NDArray[n
     """
     model = load_model(run)
     with torch.inference_mode():
-        x_N1SS = model.reconstruct(loop.to_input(images_NSS, "cpu"))
-    x_NSS: npt.NDArray[np.float32] = x_N1SS.squeeze(1).numpy()
-    return x_NSS
+        parts = [
+            model.reconstruct(loop.to_input(images_NSS[at : at + RECONSTRUCTED], "cpu")).squeeze(1).numpy()
+            for at in range(0, len(images_NSS), RECONSTRUCTED)
+        ]
+    return np.concatenate(parts)
 
 
 def choose_theta(model: HashModel[Any], images_NSS: Array, rows: Rows) -> Threshold:
     """θ, (K,): the mean latent of the training images, summed in float64."""
     mean_K: npt.NDArray[np.float64] = loop.latents(model, images_NSS, rows).mean(axis=0)  # 1/N Σ M_e(x), section III
     return mean_K.astype(np.float32)
+
+
+def _items(images: data.Paths | Sequence[data.Item]) -> tuple[list[data.Item], str]:
+    """The items of a collection, and what it is called where nobody named it."""
+    items = [] if isinstance(images, str | os.PathLike) else [one for one in images if isinstance(one, data.Item)]
+    if items:
+        return items, data.default_name(items[0].file)
+    paths = cast(data.Paths, images)
+    return data.find(paths), data.default_name(paths)
 
 
 def _config(model: str, bits: int) -> dict[str, Any]:
@@ -170,6 +185,7 @@ def _decode(folder: Path, items: list[data.Item], *, key: str, max_pixels: int, 
     """The images of a run, from its cache where that is whole."""
     if (cache := open_cache(folder, key=key)) is not None:
         return cache
+    folder.mkdir(parents=True, exist_ok=True)
     with bar(len(items), what="reading images", unit="image") as reading:
         return make_cache(folder, items, SPEC, key=key, max_pixels=max_pixels, asked=asked, on_read=reading.update)
 

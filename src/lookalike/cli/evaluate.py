@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lookalike.cli import options, terminal
+
+if TYPE_CHECKING:
+    from lookalike.evaluation.measure import Evaluation
+
+
+def command(
+    db: Annotated[
+        Path | None, typer.Option("--db", metavar="DB", envvar="LOOKALIKE_DB", help="Folder of a database with labels.")
+    ] = None,
+    codes: Annotated[
+        Path | None,
+        typer.Option("--codes", metavar="FILE.npz", help="Codes made elsewhere, in the place of a database."),
+    ] = None,
+    queries: Annotated[
+        list[str] | None,
+        typer.Option("--queries", metavar="IMAGES", help="Labelled images to search for; can be given several times."),
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option("--protocol", help="How to divide the database, where there are no --queries.")
+    ] = None,
+    seed: options.Seed = 0,
+    max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE.html", help="Write a page with the figures, too.")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Measure how well codes find images of the same label: mAP and more, each beside its chance.
+
+    Without --queries each image of the database is searched for among the others, or the database is divided by
+    --protocol. FILE.npz holds query_codes, query_labels, database_codes and database_labels: packed codes, uint8
+    (N, K/8), and labels, integers (N,) or booleans (N, C).
+    """
+    if (db is None) == (codes is None):
+        raise typer.BadParameter("give a database with --db, or codes with --codes, and not both", param_hint="--db")
+    if codes is not None and (queries or protocol):
+        raise typer.BadParameter("codes in a file are divided already", param_hint="--queries, --protocol")
+    if queries and protocol:
+        raise typer.BadParameter("with --queries there is nothing to divide", param_hint="--protocol")
+
+    found, notes = _of_file(codes, seed) if codes else _of_database(db, queries, protocol, seed, max_pixels)
+    if json:
+        terminal.echo_json(found.values())
+    else:
+        for line in _lines(found):
+            typer.echo(line)
+    for note in notes:
+        terminal.say(note)
+    if report is not None:
+        from lookalike.reproduction.page import write
+
+        write(found, report, title=os.fspath(codes or db or ""), notes=notes)
+        terminal.say(f"page: {report}")
+
+
+def _of_file(codes: Path, seed: int) -> tuple[Evaluation, list[str]]:
+    from lookalike.evaluation.measure import measure_file
+
+    return measure_file(codes, seed=seed), []
+
+
+def _of_database(
+    db: Path | None, queries: list[str] | None, protocol: str | None, seed: int, max_pixels: int
+) -> tuple[Evaluation, list[str]]:
+    """The metrics of a database, and what was left out of them, in words."""
+    from lookalike.database import Database
+    from lookalike.database.evaluating import AMONG
+
+    with Database.open(db or "") as database, terminal.quiet_decoders():
+        found = database.evaluate(queries or None, protocol=protocol or AMONG, seed=seed, max_pixels=max_pixels)
+    left_out = {
+        "have no label": found.unlabelled,
+        "are copies of others, byte by byte": found.copies,
+        "cannot be read": found.unreadable,
+    }
+    return found.evaluation, [
+        f"left out: {terminal.count(count, 'image')} that {why}" for why, count in left_out.items() if count
+    ]
+
+
+def _lines(found: Evaluation) -> Iterator[str]:
+    """The metrics for people: each figure, and the chance of codes without meaning in brackets."""
+    yield f"{terminal.count(found.queries, 'query', 'queries')} among {found.database} images, {found.bits} bits"
+    bounds, at, by_label = found.map, found.map_at_cutoff, found.nearest
+    yield (
+        f"mAP                {bounds['expected']:.4f} ({bounds['chance']:.4f}), "
+        f"by the order of ties {bounds['pessimistic']:.4f} to {bounds['optimistic']:.4f}"
+    )
+    for denominator in ("relevant", "retrieved"):
+        values = at[denominator]
+        name = f"mAP@{at['cutoff']}, {denominator}"
+        yield f"{name:<18} {values['expected']:.4f} ({values['chance']:.4f})"
+    for k, value in found.precision_at.items():
+        if k != "chance":
+            yield f"P@{k:<16} {value:.4f} ({found.precision_at['chance']:.4f})"
+    for radius, value in found.precision_within.items():
+        empty = terminal.count(found.empty_within[radius], "query", "queries")
+        yield f"P within {radius:<9} {value:.4f}, {empty} with nothing there"
+    for name in ("precision", "recall", "f1", "accuracy"):
+        yield f"nearest, {name:<9} {by_label[name]:.4f} ({found.nearest_chance[name]:.4f})"
+    shared, use = found.collisions, found.bit_use
+    yield f"collisions         {shared['ratio']:.2f} % ({shared['chance_ratio']:.2f} %), {shared['unique']} codes"
+    yield f"effective bits     {use['effective']:.1f} of {found.bits}, {use['constant']} never change"
+    if found.without_relevant:
+        yield f"to {terminal.count(found.without_relevant, 'query', 'queries')} nothing is relevant; they count 0"

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import tempfile
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lookalike.cli import options, terminal
+
+
+class Table(StrEnum):
+    """The paper's tables."""
+
+    ONE = "1"
+    TWO = "2"
+    THREE = "3"
+
+
+class Figure(StrEnum):
+    """The paper's figures that show results."""
+
+    FIVE = "5"
+    SIX = "6"
+
+
+def command(
+    table: Annotated[Table | None, typer.Option("--table", help="Only the runs behind this table.")] = None,
+    figure: Annotated[Figure | None, typer.Option("--figure", help="Only the runs behind this figure.")] = None,
+    dataset: Annotated[str, typer.Option("--dataset", metavar="NAMES", help="Data sets, with commas between.")] = "",
+    bits: Annotated[str, typer.Option("--bits", metavar="NUMBERS", help="Lengths of codes, with commas between.")] = "",
+    models: Annotated[str, typer.Option("--models", metavar="NAMES", help="Models, with commas between.")] = "",
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs of each run.")] = None,
+    seeds: Annotated[str, typer.Option("--seeds", metavar="NUMBERS", help="Seeds, with commas between.")] = "0",
+    device: Annotated[str, typer.Option("--device", help="Where to train: cpu, cuda, mps.")] = "cpu",
+    data: options.Data = options.DATA,
+    results: Annotated[Path, typer.Option("--results", metavar="DIR", help="Folder of the results.")] = Path(
+        "reproduction/results"
+    ),
+    report: Annotated[bool, typer.Option("--report", help="Run nothing; write the page of what there is.")] = False,
+    page: Annotated[Path, typer.Option("--page", metavar="FILE", help="The page to write.")] = Path(
+        "docs/reproduction.md"
+    ),
+    smoke: Annotated[bool, typer.Option("--smoke", help="One tiny run of every part, in a temporary folder.")] = False,
+) -> None:
+    """Run the paper's tables and figures anew: what has no result yet, from where a killed run stopped.
+
+    Needs the data sets under --data (see: lookalike datasets) and the extra: lookalike[reproduce]
+    """
+    from lookalike.recipes import paper
+    from lookalike.reproduction import report as reports
+    from lookalike.reproduction import run
+
+    if smoke:
+        folder = Path(tempfile.mkdtemp(prefix="lookalike-smoke-"))
+        places = run.Places(data=data, results=folder / "results", work=folder / "work")
+        run.run_all(paper.smoke(), places, device=device, say=terminal.say)
+        written = reports.write(places.results, folder / "reproduction.md", protocol="smoke")
+        typer.echo(f"all parts work; the page made of these runs means nothing: {written[0]}")
+        return
+    if report:
+        for path in reports.write(results, page):
+            typer.echo(path)
+        return
+    wanted = paper.experiments(
+        datasets=_names(dataset) or (("cifar10",) if figure else ()),
+        models=_names(models) or _models(table, figure),
+        bits=_numbers(bits, "bits") or _bits(table, figure),
+        epochs=epochs or paper.EPOCHS,
+        seeds=_numbers(seeds, "seeds"),
+    )
+    count = run.run_all(
+        wanted, run.Places(data=data, results=results, work=results.parent / "work"), device=device, say=terminal.say
+    )
+    had = len(wanted) - count
+    typer.echo(
+        f"{terminal.count(count, 'run')} made, {had} there before, in {results}; next: lookalike reproduce --report"
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _numbers(text: str, name: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in _names(text))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no list of numbers, such as 16,32", param_hint=f"--{name}") from None
+
+
+def _models(table: Table | None, figure: Figure | None) -> tuple[str, ...]:
+    """The models whose results a table or figure shows; nothing for all."""
+    if figure == Figure.SIX:
+        return ("cvae",)
+    return ("csvae",) if table == Table.THREE else ()
+
+
+def _bits(table: Table | None, figure: Figure | None) -> tuple[int, ...]:
+    """The lengths that a table or figure shows; nothing for those of a whole reproduction."""
+    if figure == Figure.FIVE:
+        return (64,)
+    if figure == Figure.SIX:
+        return (16, 32, 64, 128)
+    return (16, 32, 64) if table == Table.THREE else ()

@@ -1,0 +1,148 @@
+"""The report: every table and figure of the paper with what we measured, as Markdown and as one HTML page.
+
+The text is `report.md`; a line `<!-- name -->` in it is the place of a table, figure or paragraph made of results.
+The Markdown page links to the figures beside it; the HTML page holds them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from lookalike.errors import MissingExtra
+from lookalike.reproduction import explanations, figures, published, tables
+from lookalike.reproduction.results import Result, load, select
+from lookalike.reproduction.tables import Table
+from lookalike.training.files import write_aside
+
+MODELS = ("cvae", "csvae", "vte")  # whose codes explanations are tried on
+FOLDER = "reproduction"  # of the figures, beside the page
+MARK = re.compile(r"^<!-- ([\w-]+) -->$", re.MULTILINE)
+PICTURE = re.compile(r'<img src="' + FOLDER + r'/([\w.-]+)" alt="[^"]*" ?/>')
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+table { border-collapse: collapse; font-size: 0.8rem; display: block; overflow-x: auto; }
+td, th { border: 1px solid #ccc; padding: 0.2rem 0.5rem; } th { background: #f3f3f3; text-align: left; }
+svg { max-width: 100%; height: auto; } code { font-size: 0.9em; overflow-wrap: anywhere; }
+"""
+
+
+def write(results_folder: Path, page: Path, *, protocol: str = "paper") -> list[Path]:
+    """Write the page, its HTML twin and the figures beside it; the files."""
+    results = load(results_folder, protocol=protocol)
+    page.parent.mkdir(parents=True, exist_ok=True)
+    captions = figures.draw_all(results, page.parent / FOLDER)
+    markdown = fill(results, captions)
+    write_aside(page, markdown.encode())
+    twin = page.with_suffix(".html")
+    write_aside(twin, to_html(markdown, page.parent / FOLDER).encode())
+    return [page, twin, *(page.parent / FOLDER / name for name in captions)]
+
+
+def fill(results: Sequence[Result], captions: dict[str, str]) -> str:
+    """The text with every mark replaced by what results make of it."""
+    made: dict[str, Callable[[], str]] = {
+        "runs": lambda: _runs(results),
+        "table_1": lambda: _all(tables.table_1(results)),
+        "table_2": lambda: _all(tables.table_2(results)),
+        "table_3": lambda: tables.table_3(results).markdown(),
+        "reconstruction": lambda: tables.reconstruction(results).markdown(),
+        "use_of_bits": lambda: tables.use_of_bits(results).markdown(),
+        "convergence": lambda: tables.convergence(results),
+        "why": lambda: _why(results),
+        "by_length": lambda: _by_length(results),
+    }
+
+    def replace(match: re.Match[str]) -> str:
+        name = match[1]
+        if name in made:
+            return made[name]().strip()
+        caption = captions.get(f"{name}.svg")
+        return f"![{caption}]({FOLDER}/{name}.svg)\n\n*{caption}*" if caption else "Not run yet: `lookalike reproduce`"
+
+    text = (files("lookalike.reproduction") / "report.md").read_text(encoding="utf-8")
+    return MARK.sub(replace, text).rstrip() + "\n"
+
+
+def to_html(markdown: str, folder: Path) -> str:
+    """One page of a Markdown text, with the figures in it."""
+    try:
+        from markdown_it import MarkdownIt
+    except ModuleNotFoundError as error:
+        raise MissingExtra("The HTML report needs markdown-it-py", "reproduce") from error
+    body = MarkdownIt("commonmark").enable("table").render(markdown)
+    return (
+        "<!doctype html>\n<html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>\n"
+        f"<title>Reproduction</title><style>{STYLE}</style>\n"
+        + PICTURE.sub(lambda match: inlined(folder / match[1]), body)
+        + "</html>\n"
+    )
+
+
+def inlined(path: Path) -> str:
+    """A figure as a part of a page; its names are made its own, since several figures use the same ones."""
+    text = path.read_text(encoding="utf-8")
+    text = text[text.index("<svg") :]
+    return re.sub(r'(id="|"#|url\(#)', lambda m: m[1] + path.stem + "-", text)
+
+
+def _runs(results: Sequence[Result]) -> str:
+    if not results:
+        return "There are no results yet: `lookalike reproduce` makes them."
+    epochs, seeds = ({getattr(one, name) for one in results} for name in ("epochs", "seed"))
+    hours = sum(one.number("seconds", name) for one in results for name in ("training", "rest")) / 3600
+    cores = sorted({one.values["environment"]["cores"] for one in results})
+    torch = sorted({one.values["environment"]["versions"]["torch"] for one in results})
+    devices = sorted({one.values["settings"]["device"] for one in results})
+    return (
+        f"{len(results)} runs of {_listed(sorted(epochs))} epochs, seed {_listed(sorted(seeds))}, {hours:.1f} hours in "
+        f"all on {_listed(devices)} ({_listed(cores)} cores, torch {_listed(torch)})."
+    )
+
+
+def _why(results: Sequence[Result]) -> str:
+    """Each explanation on our codes of CIFAR-10, 64 bits, and on codes without meaning."""
+    runs = [one for model in MODELS for one in select(results, dataset="cifar10", model=model, bits=64)[:1]]
+    if not runs:
+        return "Not run yet: `lookalike reproduce --dataset cifar10 --bits 64`"
+    ours = {run.model.upper(): explanations.collection(run) for run in runs}
+    found = explanations.explain(ours | explanations.without_meaning(next(iter(ours.values()))))
+    names = list(found[0][1])
+    rows = [(one.name, one.what, *(_marked(values[name]) for name in names)) for one, values in found]
+    reached = [one.name for one, values in found if any(explanations.in_range(values[name] or 0) for name in ours)]
+    table = Table("The same codes by other rules", ("explanation", "rule", *names), tuple(rows))
+    return table.markdown() + (
+        f"\nOf the published size, on our codes: {_listed(reached) or 'none'}. That says which mistakes can make such\n"
+        "figures, and no more: whether one was made, only the authors' code could tell."
+    )
+
+
+def _by_length(results: Sequence[Result]) -> str:
+    """Published mAP on CIFAR-10 by length, and what finding oneself gives at that length."""
+    rows = []
+    for model in MODELS:
+        for bits in published.bits_of("table_1"):
+            printed = published.of("table_1", model, "map", dataset="cifar10", bits=bits)
+            found = select(results, dataset="cifar10", model=model, bits=bits)[:1]
+            figures_of = explanations.by_length(explanations.collection(found[0])) if found else ("not run yet",) * 3
+            cells = [value if isinstance(value, str) else f"{value:.3f}" for value in figures_of]
+            rows.append((published.TITLES[model], str(bits), f"{printed:.3f}", *cells))
+    header = ("model", "bits", "published mAP", "finding itself first", "for random codes", "honest mAP")
+    return Table("Each query in the database, only the first hit counts", header, tuple(rows)).markdown()
+
+
+def _marked(figure: float | None) -> str:
+    if figure is None:
+        return "–"
+    return f"**{figure:.3f}**" if explanations.in_range(figure) else f"{figure:.3f}"
+
+
+def _all(several: Sequence[Table]) -> str:
+    return "\n".join(table.markdown() for table in several)
+
+
+def _listed(values: Sequence[object]) -> str:
+    words = [str(value) for value in values]
+    return ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1] if words else ""

@@ -1,0 +1,102 @@
+"""The results of runs, read back, and which of them stand behind a cell of a table."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.errors import DataError
+
+STAND_INS = {
+    "imagenet": "tiny_imagenet",
+    "nuswide": "tagged_food",
+}  # what is measured where a data set is not to be had
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one run came to."""
+
+    folder: Path
+    values: dict[str, Any]  # result.json
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set."""
+        return str(self.values["settings"]["dataset"])
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return str(self.values["settings"]["model"])
+
+    @property
+    def bits(self) -> int:
+        """Length of a code."""
+        return int(self.values["settings"]["bits"])
+
+    @property
+    def epochs(self) -> int:
+        """Length of the run."""
+        return int(self.values["settings"]["epochs"])
+
+    @property
+    def seed(self) -> int:
+        """Seed of the draw and of the training."""
+        return int(self.values["settings"]["seed"])
+
+    def number(self, *path: str) -> float:
+        """A number of the result, such as `number("metrics", "map", "expected")`."""
+        value: Any = self.values
+        for name in path:
+            value = value[name]
+        return float(value)
+
+    def codes(self) -> dict[str, npt.NDArray[Any]]:
+        """Codes and labels of queries and database, and of the training images where they were kept."""
+        found: dict[str, npt.NDArray[Any]] = {}
+        for path in sorted(self.folder.glob("*.npz")):
+            with np.load(path) as file:
+                found |= {name: file[name] for name in file.files}
+        return found
+
+
+def load(folder: Path, *, protocol: str = "paper") -> list[Result]:
+    """All results below a folder that come from a protocol."""
+    found = []
+    for path in sorted(folder.rglob("result.json")):
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise DataError(f"{path} is not a result ({error}); delete it and run lookalike reproduce again") from error
+        if values["settings"]["protocol"] == protocol:
+            found.append(Result(path.parent, values))
+    return found
+
+
+def select(results: Iterable[Result], *, dataset: str, model: str, bits: int) -> list[Result]:
+    """The longest runs of a cell, one a seed; a stand-in's where the data set was not to be had."""
+    fitting = [one for one in results if (one.model, one.bits) == (model, bits)]
+    for name in (dataset, STAND_INS.get(dataset, dataset)):
+        here = [one for one in fitting if one.dataset == name]
+        if here:
+            longest = max(one.epochs for one in here)
+            return sorted((one for one in here if one.epochs == longest), key=lambda one: one.seed)
+    return []
+
+
+def spread(values: Sequence[float], digits: int = 3) -> str:
+    """Mean and, of several values, their standard deviation.
+
+    >>> spread([0.12]), spread([0.11, 0.13])
+    ('0.120', '0.120 ± 0.014')
+    """
+    mean = f"{statistics.fmean(values):.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.{digits}f}"

@@ -1,0 +1,147 @@
+"""A reproduction: one tiny run of every part; killed at any point it ends with the same results."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lookalike.errors import DataError
+from lookalike.evaluation.measure import measure
+from lookalike.recipes import paper
+from lookalike.recipes.paper import Experiment
+from lookalike.reproduction import explanations, report, results
+from lookalike.reproduction.run import Places, run_all
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared/data"
+pytestmark = pytest.mark.skipif(
+    not (SHARED / "cifar10.parquet").exists(), reason="needs cifar10.parquet in ../shared/data"
+)
+KILLED = [Experiment(dataset="cifar10", model=m, bits=16, epochs=3, protocol="smoke") for m in ("csvae", "cvae")]
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """What `lookalike reproduce --smoke` leaves: its folder, and what it said."""
+    folder = tmp_path_factory.mktemp("smoke")
+    command = [sys.executable, "-m", "lookalike", "reproduce", "--smoke", "--data", str(SHARED)]
+    done = subprocess.run(command, capture_output=True, text=True, env=_environment(folder), check=True)
+    return Path(done.stdout.rsplit(": ", 1)[1].strip()).parent, done.stderr
+
+
+def _environment(temporary: Path) -> dict[str, str]:
+    import os
+
+    return os.environ | {"TMPDIR": str(temporary)}
+
+
+def test_smoke_runs_every_part(smoke: tuple[Path, str]) -> None:
+    folder, said = smoke
+    page = (folder / "reproduction.md").read_text()
+    assert "<!--" not in page  # every place is filled
+    assert page.count("](reproduction/") == len(list((folder / "reproduction").glob("*.svg"))) == 7
+    html = (folder / "reproduction.html").read_text()
+    assert html.count("<svg") == 7
+    assert html.count("<table>") == 11
+    assert said.count("run ") == 4
+
+
+def test_a_result_says_everything(smoke: tuple[Path, str]) -> None:
+    found = results.load(smoke[0] / "results", protocol="smoke")
+    assert [one.model for one in found] == ["csvae", "cvae", "vae", "vte"]
+    for one in found:
+        values = one.values
+        assert values["split"]["train"] == 256
+        assert (values["metrics"]["queries"], values["metrics"]["database"]) == (128, 128)
+        assert values["history"][0]["epoch"] == 1
+        assert values["environment"]["versions"]["torch"].startswith("2.")
+        assert 0 < values["reconstruction"]["mse"] < 1
+        codes = one.codes()
+        again = measure(*(codes[name] for name in ("query_codes", "query_labels", "database_codes", "database_labels")))
+        assert again.values() == values["metrics"]
+    assert len({one.values["split"]["digest"] for one in found}) == 1  # the same images for all models
+
+
+def test_what_is_there_is_not_run_again(smoke: tuple[Path, str]) -> None:
+    places = Places(data=Path("nowhere"), results=smoke[0] / "results", work=smoke[0] / "work")
+    assert run_all(paper.smoke(), places, say=lambda text: None) == 0
+    with pytest.raises(DataError, match="nowhere"):
+        run_all([*paper.smoke(), KILLED[0]], places, say=lambda text: None)
+
+
+def test_a_report_is_the_same_for_the_same_results(smoke: tuple[Path, str], tmp_path: Path) -> None:
+    written = report.write(smoke[0] / "results", tmp_path / "docs/page.md", protocol="smoke")
+    for path in written:
+        original = smoke[0] / path.relative_to(tmp_path / "docs").as_posix().replace("page.", "reproduction.")
+        assert path.read_bytes() == original.read_bytes(), path
+
+
+def test_a_report_without_results_says_what_to_run(tmp_path: Path) -> None:
+    report.write(tmp_path / "none", tmp_path / "page.md")
+    page = (tmp_path / "page.md").read_text()
+    assert "There are no results yet" in page
+    commands = page.count("not run yet: `lookalike reproduce --dataset")
+    assert commands == 2 * 3 * 16 + 5 * 9 + 4  # Tables I and II, Table III, errors of reconstruction
+    assert "0.969 / not run yet / –" in page
+
+
+@pytest.mark.parametrize("seed", [0])
+def test_killed_three_times_it_ends_with_the_same_results(seed: int, tmp_path: Path) -> None:
+    undisturbed, broken = (Places(data=SHARED, results=tmp_path / n, work=tmp_path / f"{n}-work") for n in "ab")
+    run_all(KILLED, undisturbed, say=lambda text: None)
+    draw = random.Random(seed)
+    for _ in range(3):
+        _start(broken, kill_after=draw.uniform(0.5, 6))
+    _start(broken)
+    for experiment in KILLED:
+        one, two = (json.loads(p.result(experiment).read_text()) for p in (undisturbed, broken))
+        assert without_times(one) == without_times(two)
+        first, second = (results.Result(p.result(experiment).parent, {}).codes() for p in (undisturbed, broken))
+        assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def _start(places: Places, *, kill_after: float | None = None) -> None:
+    """Run the killed experiments in a process of their own; let it run, or kill it so many seconds after it began."""
+    code = (
+        "import sys; from pathlib import Path; from lookalike.reproduction.run import Places, run_all\n"
+        "from tests.reproduction.test_run import KILLED\n"
+        "print('began', flush=True); data, results, work = map(Path, sys.argv[1:])\n"
+        "run_all(KILLED, Places(data=data, results=results, work=work), say=print)\n"
+    )
+    command = [sys.executable, "-c", code, *map(str, (places.data, places.results, places.work))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"began\n"
+        if kill_after is not None:
+            time.sleep(kill_after)
+            process.send_signal(signal.SIGKILL)
+        process.stdout.read()
+        assert process.wait() in ({0, -signal.SIGKILL} if kill_after is not None else {0})
+
+
+def without_times(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name != "seconds"}
+
+
+def test_explanations_that_make_any_codes_look_good(smoke: tuple[Path, str]) -> None:
+    run = results.load(smoke[0] / "results", protocol="smoke")[0]
+    codes = explanations.without_meaning(explanations.collection(run))
+    figures: dict[str, Callable[[explanations.Collection], float | None]] = {
+        one.name: one.figure for one in explanations.EXPLANATIONS
+    }
+    for name in ("random codes", "constant codes"):
+        assert figures["none"](codes[name]) == pytest.approx(0.13, abs=0.03)
+        assert figures["product of class numbers, from 1"](codes[name]) == 1
+        assert explanations.in_range(figures["product of class numbers, from 0"](codes[name]) or 0)
+    assert figures["query in the database, rank 1"](codes["random codes"]) == 1
+    assert figures["database = training set"](codes["random codes"]) is None  # their codes were not kept
