@@ -59,6 +59,7 @@ def test_the_page_holds_figures_and_plots(run: Run, codes: Path, tmp_path: Path)
         (["--db", "a", "--queries", "q", "--protocol", "paper"], 2, "nothing to divide"),
         (["--db", "none"], 1, "There is no database at none"),
         (["--codes", "none.npz"], 1, "none.npz is not a readable .npz file"),
+        (["--codes", "none.npz", "--report", "none/page.html"], 1, "none/page.html cannot be written to"),
     ],
 )
 def test_wrong_usage_is_told(run: Run, arguments: list[str], code: int, said: str) -> None:
@@ -72,6 +73,11 @@ def test_wrong_usage_is_told(run: Run, arguments: list[str], code: int, said: st
     [
         (["--bits", "16,many"], 2, "'16,many' is no list of numbers"),
         (["--table", "4"], 2, "'4' is not one of"),
+        (["--table", "1", "--figure", "5"], 2, "a table or a figure, not both"),
+        (["--smoke", "--report"], 2, "writes its page by itself"),
+        (["--seeds", ","], 2, "',' is no list of numbers"),
+        (["--seeds", "-1"], 1, "seed is -1"),
+        (["--models", "vae,foo"], 1, "no model 'foo'"),
         (["--dataset", "mnist"], 1, "there is no data set 'mnist'"),
         (["--dataset", "cifar10"], 1, "holds neither cifar-10-batches-bin nor cifar10.parquet"),
     ],

@@ -48,6 +48,8 @@ def test_a_protocol_divides_it_the_same_for_the_same_seed(indexed: Database) -> 
     assert indexed.evaluate(protocol="paper", seed=1) != found
     with pytest.raises(DataError, match="no protocol 'cross'; there are paper"):
         indexed.evaluate(protocol="cross")
+    with pytest.raises(DataError, match="takes the official parts of a data set, which a database has not"):
+        indexed.evaluate(protocol="cifar10-2")
     with pytest.raises(DataError, match="the protocol needs 100"):
         indexed.evaluate(protocol="cifar10-1")
 

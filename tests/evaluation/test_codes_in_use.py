@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
@@ -34,9 +32,9 @@ def test_codes_drawn_evenly_collide_as_often_as_expected() -> None:
     assert found[0].chance_ratio == pytest.approx(100 * found[0].chance / 2000)
 
 
-@pytest.mark.parametrize("bits", [8, 16, 32, 64, 512])
+@pytest.mark.parametrize("bits", [8, 16, 32, 64, 512, 1024, 4096])
 def test_expected_collisions_keep_their_precision(bits: int) -> None:
-    exact = 1000 * 999 / 2 / 2**bits if bits > 30 else 1000 - 2**bits * (1 - (1 - 2.0**-bits) ** 1000)
+    exact = 1000 * 999 / 2 * 2.0**-bits if bits > 30 else 1000 - 2**bits * (1 - (1 - 2.0**-bits) ** 1000)
     assert expected_repeated(1000, bits) == pytest.approx(exact, rel=1e-5)
 
 
@@ -69,8 +67,10 @@ def test_squared_error_is_a_mean_over_pixels_and_spread_over_images() -> None:
     errors = reconstruction_error(images, np.stack([np.full((4, 4), 0.1), np.full((4, 4), 0.3)]))
     assert errors.mse == pytest.approx((0.01 + 0.09) / 2)
     assert errors.deviation == pytest.approx(0.04)
-    assert errors.thousandths == pytest.approx((50, 40))
-    assert errors.grey_levels == pytest.approx(255 * math.sqrt(0.05))
+    assert (errors.root, errors.root_deviation) == pytest.approx((0.2, 0.1))
+    assert (errors.mse_of_mean, errors.root_of_mean) == (0, 0)  # both images are black, and so is their mean
+    halves = np.stack([np.zeros((4, 4)), np.ones((4, 4))])
+    assert reconstruction_error(halves, halves)[-2:] == pytest.approx((0.25, 0.5))
 
 
 def test_what_cannot_be_measured_is_one_clear_error() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lookalike.errors import DataError
+from lookalike.errors import CodeError, DataError
 from lookalike.evaluation import labels as labelling
 from lookalike.evaluation import measure as measuring
 from lookalike.evaluation.measure import FOUR, measure, measure_among, measure_file
@@ -73,7 +74,22 @@ def test_codes_made_elsewhere_come_from_a_file(four: Arrays, tmp_path: Path) -> 
     assert measure_file(path) == measure_among(four[2], four[3])
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"nothing like it"])
+def npy() -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, np.zeros(3))
+    return stream.getvalue()
+
+
+def damaged() -> bytes:
+    """A file whose compressed bytes are not what they were."""
+    stream = io.BytesIO()
+    np.savez_compressed(stream, codes=np.random.default_rng(0).integers(0, 256, (500, 8), np.uint8))
+    content = bytearray(stream.getvalue())
+    content[300:340] = bytes(40)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"nothing like it", npy(), damaged()])
 def test_a_file_that_is_none_is_one_clear_error(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "codes.npz"
     path.write_bytes(content)
@@ -88,6 +104,33 @@ def test_a_file_without_the_arrays_names_those_it_needs(tmp_path: Path) -> None:
     np.savez(tmp_path / "b.npz", codes=np.array([{}], object), labels=np.zeros(1))
     with pytest.raises(DataError, match="not a readable"):  # pickled objects are not read
         measure_file(tmp_path / "b.npz")
+
+
+@pytest.mark.parametrize("codes", [np.uint8(3), np.zeros(4, np.uint8), np.zeros((4, 8))])
+def test_codes_that_are_none_are_one_clear_error(codes: npt.NDArray[np.uint8], tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", codes=codes, labels=np.zeros(4, np.int64))
+    with pytest.raises(CodeError, match="must be packed codes"):
+        measure_file(tmp_path / "a.npz")
+
+
+def test_where_no_image_has_a_label_everything_is_0(four: Arrays) -> None:
+    none = [np.zeros((len(codes), 3), bool) for codes in (four[0], four[2])]
+    values = measure(four[0], none[0], four[2], none[1]).values()
+    assert (values["map"]["expected"], values["nearest"]["f1"], values["without_relevant"]) == (0, 0, 50)
+    assert "NaN" not in json.dumps(values)
+
+
+def test_labels_of_any_integer_type_are_compared_exactly(four: Arrays) -> None:
+    big = 2**53
+    for kind in (np.int64, np.uint64):
+        found = measure(four[0][:1], np.array([big + 1]), four[2][:3], np.array([big, big + 1, big + 2], kind))
+        assert found.precision_at["chance"] == pytest.approx(1 / 3)
+    with pytest.raises(DataError, match="below 2"):
+        measure(four[0][:1], [1], four[2][:1], np.array([2**64 - 1], np.uint64))
+
+
+def test_the_cutoff_is_what_is_asked_for(four: Arrays) -> None:
+    assert measure(*four, cutoff=20).map_at_cutoff["cutoff"] == 20
 
 
 def test_labels_as_people_write_them() -> None:

@@ -48,6 +48,10 @@ def command(
     if queries and protocol:
         raise typer.BadParameter("with --queries there is nothing to divide", param_hint="--protocol")
 
+    if report is not None:
+        from lookalike.reproduction import page  # before any work: its extra may be absent
+
+        page.check(report)
     found, notes = _of_file(codes, seed) if codes else _of_database(db, queries, protocol, seed, max_pixels)
     if json:
         terminal.echo_json(found.values())
@@ -57,9 +61,7 @@ def command(
     for note in notes:
         terminal.say(note)
     if report is not None:
-        from lookalike.reproduction.page import write
-
-        write(found, report, title=os.fspath(codes or db or ""), notes=notes)
+        page.write(found, report, title=os.fspath(codes or db or ""), notes=notes)
         terminal.say(f"page: {report}")
 
 

@@ -52,6 +52,10 @@ def command(
     from lookalike.reproduction import report as reports
     from lookalike.reproduction import run
 
+    if table and figure:
+        raise typer.BadParameter("give a table or a figure, not both", param_hint="--table, --figure")
+    if smoke and report:
+        raise typer.BadParameter("writes its page by itself", param_hint="--smoke")
     if smoke:
         folder = Path(tempfile.mkdtemp(prefix="lookalike-smoke-"))
         places = run.Places(data=data, results=folder / "results", work=folder / "work")
@@ -68,7 +72,7 @@ def command(
         models=_names(models) or _models(table, figure),
         bits=_numbers(bits, "bits") or _bits(table, figure),
         epochs=epochs or paper.EPOCHS,
-        seeds=_numbers(seeds, "seeds"),
+        seeds=_numbers(seeds, "seeds") or (0,),
     )
     count = run.run_all(
         wanted, run.Places(data=data, results=results, work=results.parent / "work"), device=device, say=terminal.say
@@ -85,7 +89,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _numbers(text: str, name: str) -> tuple[int, ...]:
     try:
-        return tuple(int(part) for part in _names(text))
+        return tuple(int(part) for part in text.split(",")) if text else ()
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no list of numbers, such as 16,32", param_hint=f"--{name}") from None
 

@@ -24,6 +24,7 @@ TRAIN = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 TEST = "test_batch.bin"
 NAMES = "batches.meta.txt"
 SIDE = 32
+COUNT = 60_000  # images of the whole data set
 PIXELS = 3 * SIDE * SIDE
 RECORD = 1 + PIXELS  # bytes
 HEADER = f"P6 {SIDE} {SIDE} 255\n".encode()

@@ -66,7 +66,8 @@ def _cifar10(folder: Path) -> Dataset:
     official = folder / cifar10.FOLDER
     if cifar10.is_here(official):
         items = tuple(cifar10.rows(official))
-        return Dataset("cifar10", "CIFAR-10", items, tuple(map(cifar10.part, items)))
+        title = "CIFAR-10" if len(items) == cifar10.COUNT else f"{len(items)} images in CIFAR-10's binary form"
+        return Dataset("cifar10", title, items, tuple(map(cifar10.part, items)))
     if (folder / "cifar10.parquet").exists():
         return _table("cifar10", "CIFAR-10, its images re-encoded as JPEG of quality 75", folder)
     raise DataError(f"{folder} holds neither {cifar10.FOLDER} nor cifar10.parquet; lookalike datasets get cifar10")
@@ -83,7 +84,9 @@ def _imagenet100(folder: Path) -> Dataset:
     lists, whole = folder / "imagenet100", folder / "imagenet"
     if imagenet.has_lists(lists):
         listed, parts = imagenet.from_lists(lists)
-        return Dataset("imagenet100", "ImageNet100 by HashNet's lists", tuple(listed), tuple(parts))
+        return Dataset(
+            "imagenet100", "ImageNet100, HashNet's 100 classes and lists of images", tuple(listed), tuple(parts)
+        )
     if imagenet.is_here(whole):
         items = tuple(imagenet.rows(whole, classes=imagenet.hashing_classes()))
         return Dataset("imagenet100", "ImageNet, HashNet's 100 classes", items, tuple(map(imagenet.part, items)))

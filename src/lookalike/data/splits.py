@@ -62,6 +62,7 @@ class Protocol:
     draw: Callable[[Dataset, Rows, Random], Split]  # of the rows that are left once copies are out
     cutoff: int | None  # of mAP; None: the whole database
     enough: int | None = None  # images to draw from, where a draw takes few; None: all
+    needs_parts: bool = False  # whether it takes the official parts of a data set
 
 
 def split(dataset: Dataset, protocol: str, *, seed: int, read: Read) -> Split:
@@ -72,6 +73,8 @@ def split(dataset: Dataset, protocol: str, *, seed: int, read: Read) -> Split:
     if protocol not in PROTOCOLS:
         raise DataError(f"there is no protocol {protocol!r}; there are {', '.join(PROTOCOLS)}")
     chosen, random = PROTOCOLS[protocol], np.random.default_rng([seed, 0x5917])
+    if chosen.needs_parts and not any(dataset.parts):
+        raise DataError(f"protocol {protocol} takes the official parts of a data set, which {dataset.title} has not")
     looked_at = np.arange(len(dataset))
     if chosen.enough and len(dataset) > chosen.enough:  # so that not all of ImageNet must be read
         looked_at = np.sort(random.permutation(looked_at)[: chosen.enough])
@@ -206,9 +209,9 @@ PROTOCOLS = {
         Protocol("paper", _paper, None, enough=60_000),
         Protocol("smoke", _smoke, None, enough=60_000),
         Protocol("cifar10-1", _cifar10_1, None),
-        Protocol("cifar10-2", _cifar10_2, None),
-        Protocol("cifar10-2-5000", _cifar10_2_5000, None),
-        Protocol("imagenet100", _imagenet100, 1_000),
+        Protocol("cifar10-2", _cifar10_2, None, needs_parts=True),
+        Protocol("cifar10-2-5000", _cifar10_2_5000, None, needs_parts=True),
+        Protocol("imagenet100", _imagenet100, 1_000, needs_parts=True),
         Protocol("nuswide21", _nuswide21, 5_000),
         Protocol("nuswide81", _nuswide81, 5_000),
     )

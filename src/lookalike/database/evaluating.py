@@ -20,7 +20,7 @@ from lookalike.data import splits
 from lookalike.data.datasets import Dataset
 from lookalike.errors import DatabaseError, DataError, ImageError
 from lookalike.evaluation import labels as labelling
-from lookalike.evaluation.measure import Evaluation, measure, measure_among
+from lookalike.evaluation.measure import CUTOFF, Evaluation, measure, measure_among
 from lookalike.hasher import Hasher
 from lookalike.store.catalog import Record
 
@@ -84,7 +84,8 @@ def divided(held: Labelled, protocol: str, *, seed: int) -> Measured:
     query, database = ([records[row] for row in rows] for rows in (split.query, split.database))
     (query_labels, labels), _ = labelling.encode([r.label for r in query], [r.label for r in database])
     codes = held.codes
-    found = measure(codes[split.query], query_labels, codes[split.database], labels)
+    cutoff = splits.PROTOCOLS[protocol].cutoff or CUTOFF
+    found = measure(codes[split.query], query_labels, codes[split.database], labels, cutoff=cutoff)
     return Measured(found, held.unlabelled, held.copies)
 
 

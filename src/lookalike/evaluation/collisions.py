@@ -71,7 +71,7 @@ def expected_repeated(count: int, bits: int) -> float:
     >>> round(expected_repeated(10_000, 16), 1), expected_repeated(10_000, 128) < 1e-30
     (725.5, True)
     """
-    slots = math.ldexp(1.0, bits)
-    if count < slots * 1e-6:  # the difference below would be lost in rounding
-        return count * (count - 1) / 2 / slots
+    if count < 2.0 ** min(bits, 1000) * 1e-6:  # the difference below would be lost in rounding
+        return count * (count - 1) / 2 * 2.0**-bits
+    slots = 2.0**bits
     return count - slots * -math.expm1(count * math.log1p(-1 / slots))

@@ -31,7 +31,9 @@ def check(labels: npt.ArrayLike, count: int, what: str) -> Labels:
     if array.ndim not in (1, 2) or len(array) != count:
         raise DataError(f"{what} labels have shape {array.shape}; for {count} codes they must be {expected}")
     if array.ndim == 1 and np.issubdtype(array.dtype, np.integer):
-        return array
+        if len(array) and int(array.max()) > np.iinfo(np.int64).max:
+            raise DataError(f"{what} labels reach {array.max()}; as integers they must be below 2**63")
+        return array.astype(np.int64)
     if array.ndim == 2 and (array.dtype == bool or (np.issubdtype(array.dtype, np.integer) and _is_0_or_1(array))):
         return array.astype(bool)
     raise DataError(f"{what} labels are {array.dtype} of shape {array.shape}; they must be {expected}")
@@ -104,13 +106,6 @@ def encode(*groups: Names) -> tuple[list[Labels], list[str]]:
             matrix[row, [place[name] for name in label]] = True
         matrices.append(matrix)
     return matrices, names
-
-
-def one_hot(labels: Labels, classes: npt.NDArray[np.integer] | None = None) -> npt.NDArray[np.bool_]:
-    """Labels as booleans (N, C): one column for each of the `classes`, by default those that occur."""
-    if labels.ndim == 2:
-        return labels.astype(bool)
-    return np.asarray(labels[:, None] == (np.unique(labels) if classes is None else classes)[None, :])
 
 
 def _as_list(label: str | int | Sequence[str | int] | None) -> list[str]:

@@ -5,7 +5,6 @@ Shapes: Q queries, N database images, W bytes a code, D distances.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,10 +17,10 @@ from lookalike.errors import DataError
 from lookalike.evaluation import nearest, ranking
 from lookalike.evaluation.bits import bit_use
 from lookalike.evaluation.collisions import collisions
-from lookalike.evaluation.counts import Counts, Problem, check, check_among, count
+from lookalike.evaluation.counts import Counts, Problem, check, check_among, check_codes, count
 from lookalike.evaluation.precision import Denominator, Ties
 
-CUTOFF = 1_000  # of the mAP that most papers on hashing give
+CUTOFF = 1_000  # of the mAP that most papers on hashing give; 5,000 for NUS-WIDE
 RANKS = (1, 10, 100, 1_000)
 RADII = (0, 1, 2)
 QUERIES = 10_000  # at most, where every image of a collection could be searched for
@@ -41,7 +40,7 @@ class Evaluation:
     bits: int
     without_relevant: int  # queries to which nothing is relevant; they count 0
     map: Values  # over the whole database, by each rule for ties, and chance
-    map_at_cutoff: Values  # over the first `CUTOFF`, with both denominators, and chance
+    map_at_cutoff: Values  # over the first so many, with both denominators, and chance
     precision_at: Values  # by rank
     recall_at: Values
     precision_within: Values  # by radius
@@ -65,14 +64,19 @@ def measure(
     query_labels: npt.ArrayLike,
     database_codes: npt.ArrayLike,
     database_labels: npt.ArrayLike,
+    *,
+    cutoff: int = CUTOFF,
 ) -> Evaluation:
-    """All metrics of packed codes, uint8 (Q, W) and (N, W), with labels as in `ranking.mean_average_precision`."""
-    return of_problem(check(query_codes, query_labels, database_codes, database_labels))
+    """All metrics of packed codes, uint8 (Q, W) and (N, W), with labels as in `ranking.mean_average_precision`.
+
+    `cutoff` is that of the mAP which the papers on hashing give.
+    """
+    return of_problem(check(query_codes, query_labels, database_codes, database_labels), cutoff=cutoff)
 
 
 def measure_among(codes: npt.ArrayLike, labels: npt.ArrayLike, *, seed: int = 0) -> Evaluation:
     """All metrics of one collection, each image searched for among the others; of at most `QUERIES`, drawn evenly."""
-    count = len(np.asarray(codes))
+    count = len(check_codes(codes, "the"))
     queries = np.random.default_rng(seed).permutation(count)[:QUERIES] if count > QUERIES else np.arange(count)
     return of_problem(check_among(codes, labels, queries=np.sort(queries)))
 
@@ -86,7 +90,7 @@ def measure_file(path: Path, *, seed: int = 0) -> Evaluation:
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # of NumPy, zip and zlib, each with classes of its own
         raise DataError(f"{path} is not a readable .npz file ({error}); numpy.savez makes one") from error
     if set(FOUR) <= set(arrays):
         return measure(*(arrays[name] for name in FOUR))
@@ -98,7 +102,7 @@ def measure_file(path: Path, *, seed: int = 0) -> Evaluation:
     )
 
 
-def of_problem(problem: Problem) -> Evaluation:
+def of_problem(problem: Problem, *, cutoff: int = CUTOFF) -> Evaluation:
     """All metrics of codes and labels that are checked."""
     counts = count(problem)
     parts = [problem.database_codes] if problem.own_Q is not None else [problem.query_codes, problem.database_codes]
@@ -107,7 +111,7 @@ def of_problem(problem: Problem) -> Evaluation:
     last = counts.total
     ranks = [rank for rank in RANKS if rank <= last]
     radii = [radius for radius in RADII if radius <= problem.bits]
-    cutoff = min(CUTOFF, last)
+    cutoff = min(cutoff, last)
     by_rows = ranking.by_rows_each(problem, [(None, "relevant"), *((cutoff, one) for one in DENOMINATORS)])
     return Evaluation(
         queries=len(problem.query_codes),

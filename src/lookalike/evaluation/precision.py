@@ -43,8 +43,8 @@ def check_options(ties: str, denominator: str, cutoff: int | None) -> None:
         raise ConfigError(f"ties is {ties!r}; it must be one of {', '.join(get_args(Ties))}")
     if denominator not in get_args(Denominator):
         raise ConfigError(f"denominator is {denominator!r}; it must be one of {', '.join(get_args(Denominator))}")
-    if cutoff is not None and cutoff < 1:
-        raise ConfigError(f"cutoff is {cutoff}; it must be at least 1, or None for the whole database")
+    if cutoff is not None and (cutoff < 1 or cutoff != int(cutoff)):
+        raise ConfigError(f"cutoff is {cutoff}; it must be a whole number from 1, or None for the whole database")
 
 
 def average_precision(

@@ -1,13 +1,14 @@
 """How far a reconstruction is from its image.
 
 The paper (section III, Fig. 5) gives "mean squared error: 8.680 ± 0.821 for VAE …" of images scaled to [0, 1], and no
-unit. A mean of squares of numbers in [0, 1] is below 1, so something is multiplied. Three forms are computed:
+unit. A mean of squares of numbers in [0, 1] is below 1, so something was multiplied, or a root was taken. Forms that
+have the published size:
 
-    mse          mean over pixels of (x − x̂)², x in [0, 1]
-    mse × 1000   the one of our forms that has the published size (8.7 is a deviation of 9 % of the range)
-    grey levels  root of the mean square, of 255
+    root, %      root of the mean over pixels of (x − x̂)², in percent of the range
+    mse × 1000   that mean itself, times 1000
 
-± is the standard deviation over images.
+± is the standard deviation over images. Beside them stands what the mean of all these images does in the place of every
+reconstruction.
 
 Shapes: N images, S pixels a side.
 """
@@ -24,21 +25,15 @@ from lookalike.evaluation.counts import Floats
 
 
 class ReconstructionError(NamedTuple):
-    """Squared errors of reconstructions, of pixels in [0, 1]: mean and standard deviation over images."""
+    """Errors of reconstructions, of pixels in [0, 1]: means and standard deviations over images."""
 
-    mse: float
+    mse: float  # squared errors
     deviation: float
+    root: float  # roots of each image's squared error
+    root_deviation: float
     images: int
-
-    @property
-    def thousandths(self) -> tuple[float, float]:
-        """Mean and deviation × 1000, in which we read the paper's figures."""
-        return 1000 * self.mse, 1000 * self.deviation
-
-    @property
-    def grey_levels(self) -> float:
-        """Root of the mean square, of 255."""
-        return 255 * float(np.sqrt(self.mse))
+    mse_of_mean: float  # with the mean of all images for every reconstruction
+    root_of_mean: float
 
 
 def squared_errors(images_NSS: npt.ArrayLike, reconstructions_NSS: npt.ArrayLike) -> Floats:
@@ -56,4 +51,14 @@ def squared_errors(images_NSS: npt.ArrayLike, reconstructions_NSS: npt.ArrayLike
 def reconstruction_error(images_NSS: npt.ArrayLike, reconstructions_NSS: npt.ArrayLike) -> ReconstructionError:
     """Error of reconstructions in [0, 1] of images in [0, 1]."""
     errors_N = squared_errors(images_NSS, reconstructions_NSS)
-    return ReconstructionError(float(errors_N.mean()), float(errors_N.std()), len(errors_N))
+    x_NSS = np.asarray(images_NSS, np.float64)
+    of_mean_N = squared_errors(x_NSS, np.broadcast_to(x_NSS.mean(axis=0), x_NSS.shape))
+    return ReconstructionError(
+        mse=float(errors_N.mean()),
+        deviation=float(errors_N.std()),
+        root=float(np.sqrt(errors_N).mean()),
+        root_deviation=float(np.sqrt(errors_N).std()),
+        images=len(errors_N),
+        mse_of_mean=float(of_mean_N.mean()),
+        root_of_mean=float(np.sqrt(of_mean_N).mean()),
+    )

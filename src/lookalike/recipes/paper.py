@@ -32,8 +32,16 @@ class Experiment:
     @property
     def name(self) -> str:
         """The name of the run's folder: everything that is not always the same."""
-        protocol = "" if self.protocol == "paper" else f"{self.protocol}-"
-        return f"{self.dataset}/{protocol}{self.model}-{self.bits}-e{self.epochs}-s{self.seed}"
+        usual = Experiment(dataset=self.dataset, model=self.model, bits=self.bits, epochs=self.epochs)
+        protocol = "" if self.protocol == usual.protocol else f"{self.protocol}-"
+        batch = "" if self.batch == usual.batch else f"-b{self.batch}"
+        rate = "" if self.learning_rate == usual.learning_rate else f"-r{self.learning_rate:g}"
+        return f"{self.dataset}/{protocol}{self.model}-{self.bits}-e{self.epochs}{batch}{rate}-s{self.seed}"
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether explanations of the published figures are tried on its codes."""
+        return (self.dataset, self.bits, self.seed) == ("cifar10", 64, 0) and self.model in ("cvae", "csvae", "vte")
 
 
 def experiments(
@@ -55,11 +63,6 @@ def experiments(
         for length in bits or (BITS if dataset == "cifar10" else (64,))
         for model in models or MODELS
     ]
-
-
-def explained(*, epochs: int) -> list[Experiment]:
-    """The runs on whose codes explanations of the published figures are tried."""
-    return [Experiment(dataset="cifar10", model=model, bits=64, epochs=epochs) for model in MODELS if model != "vae"]
 
 
 def smoke() -> list[Experiment]:

@@ -45,11 +45,13 @@ def figure_5(results: Sequence[Result], path: Path) -> bool:
         axes = figure.subplots(len(found) + 1, 1)
         for ax, one in zip(axes[1:], found, strict=True):
             above, below = np.split(np.asarray(Image.open(one.folder / "pictures.png")), 2)
-            mse = 1000 * one.number("reconstruction", "mse")
+            mse, root = 1000 * one.number("reconstruction", "mse"), 100 * one.number("reconstruction", "root")
             printed, _ = published.mse(one.model)
-            _picture(ax, below, f"{published.TITLES[one.model]}\n{mse:.2f}\n({printed:.2f})")
+            _picture(ax, below, f"{published.TITLES[one.model]}\n{mse:.1f}, {root:.1f} %\n({printed:.1f})")
         _picture(axes[0], above, "image")
-        figure.suptitle("MSE × 1000 of 1,000 queries (published, no unit); CIFAR-10, 64 bits", fontsize=8, y=0.995)
+        figure.suptitle(
+            "MSE × 1000 and its root in % of the range (published, no unit); CIFAR-10, 64 bits", fontsize=8, y=0.995
+        )
     return True
 
 
@@ -105,7 +107,7 @@ def distances(results: Sequence[Result], path: Path) -> bool:
                 counts = np.array(pair[name], float)
                 ax.plot(counts / counts.sum(), color=colour, label=f"{name} pairs")
             ax.set(title=published.TITLES[one.model], xlabel="distance in bits", ylabel="share of pairs")
-            _legend(ax)
+            ax.legend(frameon=False, fontsize=7, loc="upper left")
     return bool(found)
 
 

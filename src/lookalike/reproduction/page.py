@@ -9,10 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
+from lookalike.errors import ConfigError
 from lookalike.evaluation.measure import Evaluation
 from lookalike.reproduction.figures import drawing
 from lookalike.reproduction.report import STYLE, inlined
 from lookalike.training.files import write_aside
+
+
+def check(path: Path) -> None:
+    """Raise `ConfigError` unless a page can be written to a path."""
+    if path.is_dir() or not path.parent.is_dir():
+        raise ConfigError(f"{path} cannot be written to; name a file in a folder that exists, such as report.html")
 
 
 def write(found: Evaluation, path: Path, *, title: str, notes: Sequence[str] = ()) -> None:

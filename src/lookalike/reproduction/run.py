@@ -18,6 +18,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -29,17 +30,19 @@ import numpy.typing as npt
 from PIL import Image
 
 from lookalike import data
+from lookalike.codes import check_bits
 from lookalike.data import datasets, splits
 from lookalike.data.datasets import Dataset
 from lookalike.data.splits import Split
-from lookalike.errors import DataError, Interrupted
+from lookalike.errors import ConfigError, DataError, Interrupted
 from lookalike.evaluation import labels as labelling
-from lookalike.evaluation.measure import measure
-from lookalike.evaluation.reconstruction import reconstruction_error
+from lookalike.evaluation.measure import CUTOFF, FOUR, measure
+from lookalike.evaluation.reconstruction import ReconstructionError, reconstruction_error
 from lookalike.hasher import Hasher
 from lookalike.images import MAX_PIXELS, Array
+from lookalike.models import MODELS
 from lookalike.models.base import SIDE
-from lookalike.recipes.paper import Experiment, explained
+from lookalike.recipes.paper import Experiment
 from lookalike.training import reconstruct, train
 from lookalike.training.cache import digest, make_cache, open_cache
 from lookalike.training.files import write_aside
@@ -47,8 +50,9 @@ from lookalike.training.log import EpochRecord, Log, versions
 from lookalike.training.run import SPEC
 
 FORMAT = 1
+CHECKPOINT = "checkpoint.safetensors"  # of a run that has not ended
 PICTURES = 8  # images shown with their reconstructions
-RECONSTRUCTED = 1_000  # queries on which the error of reconstruction is measured
+RECONSTRUCTED = 1_000  # queries on which the error of reconstruction is measured, at most
 
 Say = Callable[[str], None]
 
@@ -77,25 +81,43 @@ class Prepared:
     database_NSS: Array
     folder: Path  # of its decoded training images
 
+    @property
+    def train(self) -> list[data.Item]:
+        """The training images."""
+        return [self.dataset.items[row] for row in self.split.train]
+
 
 def run_all(experiments: Sequence[Experiment], places: Places, *, device: str = "cpu", say: Say) -> int:
     """Run what has no result yet; how many runs that were. Raises `Interrupted` on Ctrl-C."""
-    missing = [one for one in experiments if not places.result(one).exists() or _owes_training_codes(one, places)]
+    check(experiments)
+    missing = [one for one in experiments if not places.result(one).exists()]
+    owing = [one for one in experiments if one in missing or _owes_training_codes(one, places)]
     prepared: dict[tuple[str, str, int], Prepared] = {}
-    for number, experiment in enumerate(missing, start=1):
+    for experiment in owing:
         key = (experiment.dataset, experiment.protocol, experiment.seed)
         if key not in prepared:
             prepared.clear()  # one data set at a time in memory
             prepared[key] = prepare(experiment, places)
-        say(f"run {number} of {len(missing)}: {experiment.name}")
         try:
-            if not places.result(experiment).exists():
+            if experiment in missing:
+                say(f"run {missing.index(experiment) + 1} of {len(missing)}: {experiment.name}")
                 run(experiment, prepared[key], places, device=device)
         except Interrupted:
             raise Interrupted(f"Stopped in {experiment.name}; the same command goes on from there") from None
         if _owes_training_codes(experiment, places):
             keep_training_codes(experiment, prepared[key], places)
     return len(missing)
+
+
+def check(experiments: Sequence[Experiment]) -> None:
+    """Raise an error that names the first setting of a run that cannot be, before anything is run."""
+    for one in experiments:
+        datasets.check_name(one.dataset)
+        if one.model not in MODELS:
+            raise ConfigError(f"there is no model {one.model!r} here; there are {', '.join(MODELS)}")
+        check_bits(one.bits)
+        if one.seed < 0 or one.epochs < 1:
+            raise ConfigError(f"seed is {one.seed}, epochs {one.epochs}; they must be at least 0 and 1")
 
 
 def keep_training_codes(experiment: Experiment, prepared: Prepared, places: Places) -> None:
@@ -108,7 +130,7 @@ def keep_training_codes(experiment: Experiment, prepared: Prepared, places: Plac
 
 def _owes_training_codes(experiment: Experiment, places: Places) -> bool:
     """Whether a run that explanations are tried on lacks the codes of its training images and could still make them."""
-    if experiment not in explained(epochs=experiment.epochs):
+    if not experiment.is_explained:
         return False
     there = (places.result(experiment).parent / "train.npz").exists()
     return not there and (_model(experiment, places).exists() or not places.result(experiment).exists())
@@ -135,46 +157,58 @@ def prepare(experiment: Experiment, places: Places) -> Prepared:
 
 def run(experiment: Experiment, prepared: Prepared, places: Places, *, device: str = "cpu") -> Path:
     """Train, encode, measure and write the result; its path. Goes on where a killed run stopped."""
+    model, path = _model(experiment, places), places.result(experiment)
+    if not _is_trained(model, prepared):
+        _train(experiment, prepared, model, device=device)
     began = time.monotonic()
-    model = _model(experiment, places)
-    unfinished = (model.with_suffix(".run") / "checkpoint.safetensors").exists()
-    if unfinished or not model.exists():
-        _train(experiment, prepared, model, device=device, resume=unfinished)
-    codes = _encode(Hasher.load(model), prepared)
-    labels = _labels(prepared)
-    shown_NSS = prepared.query_NSS[:RECONSTRUCTED]
-    restored_NSS = reconstruct(model.with_suffix(".run"), shown_NSS)
-    errors = reconstruction_error(_scaled(shown_NSS), restored_NSS)
-    history = Log(model.with_suffix(".run") / "log.jsonl").history()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = _encode(Hasher.load(model), prepared)
+    _write_arrays(path.with_name("codes.npz"), **arrays)
+    errors = _reconstruct(model, prepared, path.with_name("pictures.png"))
+    log = Log(model.with_suffix(".run") / "log.jsonl")
+    cutoff = splits.PROTOCOLS[experiment.protocol].cutoff or CUTOFF
     result = {
         "format": FORMAT,
         "settings": asdict(experiment) | {"title": prepared.dataset.title, "side": SIDE, "device": device},
         "split": _describe(prepared),
         "environment": _environment(),
-        "seconds": {"training": sum(one.seconds for one in history), "rest": time.monotonic() - began},
-        "model": {"code_digest": _digest(*codes), "bytes": model.stat().st_size},
-        "history": [_epoch(record) for record in history],
-        "metrics": measure(codes[0], labels[0], codes[1], labels[1]).values(),
+        "model": {
+            "settings": log.settings(),
+            "bytes": model.stat().st_size,
+            "code_digest": _digest(arrays["query_codes"], arrays["database_codes"]),
+        },
+        "history": [_epoch(record) for record in log.history()],
+        "metrics": measure(*(arrays[name] for name in FOUR), cutoff=cutoff).values(),
         "reconstruction": errors._asdict(),
+        "seconds": {"training": sum(one.seconds for one in log.history()), "rest": time.monotonic() - began},
     }
-    folder = places.result(experiment).parent
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_arrays(
-        folder / "codes.npz",
-        query_codes=codes[0],
-        query_labels=labels[0],
-        database_codes=codes[1],
-        database_labels=labels[1],
-    )
-    _write_pictures(folder / "pictures.png", _scaled(shown_NSS[:PICTURES]), restored_NSS[:PICTURES])
-    write_aside(places.result(experiment), (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())
-    return places.result(experiment)
+    write_aside(path, (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())  # last: now it is there
+    return path
 
 
-def _train(experiment: Experiment, prepared: Prepared, model: Path, *, device: str, resume: bool) -> None:
+def _reconstruct(model: Path, prepared: Prepared, pictures: Path) -> ReconstructionError:
+    """The error of reconstruction over some queries, of which a few are drawn."""
+    shown_NSS = prepared.query_NSS[_evenly(len(prepared.query_NSS), RECONSTRUCTED)]
+    images_NSS, restored_NSS = _scaled(shown_NSS), reconstruct(model.with_suffix(".run"), shown_NSS)
+    drawn = _evenly(len(shown_NSS), PICTURES)
+    _write_pictures(pictures, images_NSS[drawn], restored_NSS[drawn])
+    return reconstruction_error(images_NSS, restored_NSS)
+
+
+def _is_trained(model: Path, prepared: Prepared) -> bool:
+    """Whether there is a finished model of these very images; what was made of others is deleted."""
+    folder = model.with_suffix(".run")
+    log = Log(folder / "log.jsonl")
+    if log.path.exists() and log.settings().get("images") != digest(prepared.train, SPEC, max_pixels=MAX_PIXELS):
+        shutil.rmtree(folder)
+        model.unlink(missing_ok=True)
+    return model.exists() and not (folder / CHECKPOINT).exists()
+
+
+def _train(experiment: Experiment, prepared: Prepared, model: Path, *, device: str) -> None:
     model.parent.mkdir(parents=True, exist_ok=True)
     train(
-        [prepared.dataset.items[row] for row in prepared.split.train],
+        prepared.train,
         model=experiment.model,
         bits=experiment.bits,
         out=model,
@@ -185,7 +219,7 @@ def _train(experiment: Experiment, prepared: Prepared, model: Path, *, device: s
         device=device,
         name=f"{prepared.dataset.title}, protocol {experiment.protocol}",
         cache=prepared.folder,
-        resume=resume,
+        resume=(model.with_suffix(".run") / CHECKPOINT).exists(),
     )
 
 
@@ -202,9 +236,15 @@ def _decode(dataset: Dataset, rows: splits.Rows, folder: Path) -> Array:
     return cache.arrays
 
 
-def _encode(hasher: Hasher, prepared: Prepared) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Codes of queries and database, made by the exported model, as users get them."""
-    return hasher.encode_arrays(prepared.query_NSS), hasher.encode_arrays(prepared.database_NSS)
+def _encode(hasher: Hasher, prepared: Prepared) -> dict[str, npt.NDArray[Any]]:
+    """Codes and labels of queries and database; codes are made by the exported model, as users get them."""
+    query_labels, database_labels, _ = _labels(prepared)
+    return {
+        "query_codes": hasher.encode_arrays(prepared.query_NSS),
+        "query_labels": query_labels,
+        "database_codes": hasher.encode_arrays(prepared.database_NSS),
+        "database_labels": database_labels,
+    }
 
 
 def _labels(prepared: Prepared) -> list[labelling.Labels]:
@@ -239,6 +279,11 @@ def _environment() -> dict[str, Any]:
 def _epoch(record: EpochRecord) -> dict[str, Any]:
     values = asdict(record)
     return {name: values[name] for name in ("epoch", "train", "validation", "bits_alive", "best")}
+
+
+def _evenly(count: int, wanted: int) -> splits.Rows:
+    """Rows at even distances: data sets are often sorted by class, so the first ones would stand for a few classes."""
+    return np.unique(np.linspace(0, count - 1, min(count, wanted)).round().astype(np.int64))
 
 
 def _scaled(images_NSS: Array) -> npt.NDArray[np.float32]:

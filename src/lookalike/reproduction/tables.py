@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from lookalike.evaluation.collisions import expected_repeated
 from lookalike.reproduction import published
-from lookalike.reproduction.results import STAND_INS, Result, select, spread
+from lookalike.reproduction.results import MEASURED_ON, Result, select, spread
 
 METRICS = ("f1", "precision", "recall", "map")
 NOT_RUN = "not run yet"
+CONVERGED = 0.2  # percent by which the loss may still fall in the last epoch
+EVALUATED = 10_000  # images whose codes can collide
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +64,22 @@ def table_3(results: Sequence[Result]) -> Table:
 
 
 def reconstruction(results: Sequence[Result]) -> Table:
-    """Errors of reconstruction, as the paper gives them beneath Fig. 5."""
+    """Errors of reconstruction, as the paper gives them beneath Fig. 5, beside those of a mean image."""
     rows = []
     for model in published.MODELS:
         found = select(results, dataset="cifar10", model=model, bits=64)
         mean, deviation = published.mse(model)
-        measured = [_deviating(found, scale) if found else NOT_RUN for scale in (1_000.0, 255.0**2)]
-        rows.append((published.TITLES[model], f"{mean:.3f} ± {deviation:.3f}", *measured, _grey(found),
-                     _run(found, "cifar10", model, 64)))  # fmt: skip
-    header = (
-        "model", "published, no unit", "MSE × 1000, pixels to 1", "MSE, pixels to 255", "its root", "command, time",
-    )  # fmt: skip
+        forms = [_error(found, "root", "root_deviation", 100), _error(found, "mse", "deviation", 1000)]
+        rows.append(
+            (published.TITLES[model], f"{mean:.3f} ± {deviation:.3f}", *forms, _run(found, "cifar10", model, 64))
+        )
+    of_mean = [f"{scale * found[0].number('reconstruction', name):.3f}" if found else NOT_RUN
+               for name, scale in (("root_of_mean", 100), ("mse_of_mean", 1000))]  # fmt: skip
+    rows.append(("the mean image for each", "–", *of_mean, "–"))
+    header = ("model", "published, no unit", "root of the MSE, % of the range", "MSE × 1000", "command, time")
     notes = (
-        "± is the standard deviation over images, 1,000 queries of CIFAR-10, codes of 64 bits. The paper says neither "
-        "on which images nor at which length of codes it measured.",
+        "± is the standard deviation over 1,000 queries of CIFAR-10, codes of 64 bits. The paper says neither on which "
+        "images nor at which length of codes it measured.",
     )
     return Table("Errors of reconstruction (beneath Fig. 5)", header, tuple(rows), notes)
 
@@ -82,7 +87,10 @@ def reconstruction(results: Sequence[Result]) -> Table:
 def use_of_bits(results: Sequence[Result]) -> Table:
     """What else there is to say of the codes: ties, bits, the first hits."""
     rows = []
-    for one in (run for run in results if run.seed == min(other.seed for other in results)):
+    first: dict[str, int] = {}
+    for one in results:
+        first[one.dataset] = min(one.seed, first.get(one.dataset, one.seed))
+    for one in (run for run in results if run.seed == first[run.dataset]):
         use, bounds = one.values["metrics"]["bit_use"], one.values["metrics"]["map"]
         at = one.values["metrics"]["map_at_cutoff"]["retrieved"]
         rows.append((
@@ -105,10 +113,11 @@ def convergence(results: Sequence[Result]) -> str:
     falls = [100 * (one[-2] - one[-1]) / one[-2] for one in losses if len(one) > 1]
     if not falls:
         return "Not run yet: `lookalike reproduce`"
+    judged = "most had not converged" if sorted(falls)[len(falls) // 2] > CONVERGED else "most had about converged"
     return (
-        f"In the last epoch the loss on held-out images still fell by {min(falls):.1f} to {max(falls):.1f} %\n"
-        f"({len(falls)} runs), at a learning rate that had come down to a hundredth: the runs\n"
-        "were short. `--epochs` makes longer ones."
+        f"In the last epoch, at a hundredth of the highest learning rate, the loss on held-out images still fell by\n"
+        f"{min(falls):.1f} to {max(falls):.1f} % ({len(falls)} runs): {judged}. For longer runs: "
+        "`lookalike reproduce --epochs`."
     )
 
 
@@ -125,8 +134,9 @@ def _by_run(
             found = select(results, dataset=dataset, model=model, bits=bits)
             cells = [cell(found, dataset, model, bits, column) for column in columns]
             rows.append((published.TITLES[model], str(bits), *cells, _run(found, dataset, model, bits)))
-    measured_on = {one.values["settings"]["title"] for one in results if one.dataset == STAND_INS.get(dataset, dataset)}
-    where = f"; measured on {measured_on.pop()}" if len(measured_on) == 1 else ""
+    shown = [one for model in published.MODELS for bits in published.bits_of("table_1")
+             for one in select(results, dataset=dataset, model=model, bits=bits)]  # fmt: skip
+    where = "; measured on " + " and ".join(sorted({one.values["settings"]["title"] for one in shown})) if shown else ""
     names = {"map": "mAP", "f1": "F1", "ratio": "repeated, %", "sharing": "sharing, %", "shared": "shared, %"}
     header = ("model", "bits", *(names.get(column, column) for column in columns), "command, time")
     return Table(f"{title}, {published.TITLES[dataset]}{where}", header, tuple(rows))
@@ -147,6 +157,8 @@ def _metric_cell(found: Sequence[Result], dataset: str, model: str, bits: int, m
 def _collision_cell(found: Sequence[Result], dataset: str, model: str, bits: int, reading: str) -> str:
     if reading == "ratio":
         printed = published.of("table_2", model, dataset=dataset, bits=bits)
+        if not found:
+            return f"{printed:.2f} / {NOT_RUN} / {100 * expected_repeated(EVALUATED, bits) / EVALUATED:.2f}"
         return _three(
             printed,
             found,
@@ -188,12 +200,15 @@ def _three(
 
 def _run(found: Sequence[Result], dataset: str, model: str, bits: int) -> str:
     """The command that makes a row, and the time it took."""
-    name = found[0].dataset if found else STAND_INS.get(dataset, dataset)
-    command = f"`lookalike reproduce --dataset {name} --models {model} --bits {bits}`"
+    name = found[0].dataset if found else MEASURED_ON[dataset][-1]
+    command = f"lookalike reproduce --dataset {name} --models {model} --bits {bits}"
     if not found:
-        return f"{NOT_RUN}: {command}"
+        return f"{NOT_RUN}: `{command}`"
+    seeds = ",".join(str(one.seed) for one in found)
+    device = found[0].values["settings"]["device"]
+    command += f" --epochs {found[0].epochs} --seeds {seeds}" + (f" --device {device}" if device != "cpu" else "")
     minutes = sum(one.number("seconds", "training") + one.number("seconds", "rest") for one in found) / 60
-    return f"{command}, {minutes:.0f} min"
+    return f"`{command}`, {minutes:.0f} min"
 
 
 def _dataset_title(dataset: str, found: Sequence[Result]) -> str:
@@ -201,13 +216,13 @@ def _dataset_title(dataset: str, found: Sequence[Result]) -> str:
     return title if not found or found[0].dataset == dataset else f"{title}: {found[0].dataset}"
 
 
-def _deviating(found: Sequence[Result], scale: float) -> str:
-    mean, deviation = (found[0].number("reconstruction", name) for name in ("mse", "deviation"))
-    return f"{mean * scale:.3f} ± {deviation * scale:.3f}"
-
-
-def _grey(found: Sequence[Result]) -> str:
-    return f"{255 * found[0].number('reconstruction', 'mse') ** 0.5:.2f}" if found else NOT_RUN
+def _error(found: Sequence[Result], name: str, deviation: str, scale: float) -> str:
+    """An error with its deviation over images, means over seeds."""
+    if not found:
+        return NOT_RUN
+    values = [[scale * one.number("reconstruction", part) for one in found] for part in (name, deviation)]
+    mean, over_images = (sum(part) / len(part) for part in values)
+    return f"{mean:.3f} ± {over_images:.3f}"
 
 
 def _line(cells: Sequence[str]) -> str:

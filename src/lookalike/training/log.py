@@ -63,6 +63,11 @@ class Log:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(_line(kind, values))
 
+    def settings(self) -> dict[str, Any]:
+        """The settings that the run began with, and the versions of packages."""
+        record: dict[str, Any] = json.loads(self._lines()[0])
+        return {name: value for name, value in record.items() if name != "kind"}
+
     def history(self) -> tuple[EpochRecord, ...]:
         """The epochs logged so far."""
         records = [json.loads(line) for line in self._lines()]
