@@ -1,0 +1,55 @@
+"""What objectives have in common: their form, which images are similar, and the sign that gradients pass.
+
+An objective is called with the outputs u of a batch and its labels, and gives a number to make small. Labels are
+booleans (B, C), also where each image has one; two images are similar if they share a label.
+
+Shapes: B images of a batch, K bits, C classes.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Objective(nn.Module, ABC):
+    """A loss, with what it must remember: targets, classifiers, a schedule."""
+
+    needs_labels = True
+
+    @abstractmethod
+    def forward(self, u_BK: Tensor, labels_BC: Tensor, *, step: int = 0) -> Tensor:
+        """The loss of a batch, at a step of the training counted from 0."""
+
+
+def shared(labels_BC: Tensor) -> Tensor:
+    """s, (B, B): 1 where two images share a label, else 0."""
+    labels = labels_BC.to(torch.float32)
+    return (labels @ labels.T > 0).to(torch.float32)
+
+
+def pairs(count: int, device: torch.device) -> Tensor:
+    """Booleans (B, B): all pairs of two different images."""
+    return ~torch.eye(count, dtype=torch.bool, device=device)
+
+
+def log_cosh(x: Tensor) -> Tensor:
+    """log cosh x, without overflow."""
+    size = x.abs()
+    return size + functional.softplus(-2 * size) - math.log(2)
+
+
+def sign(u: Tensor) -> Tensor:
+    """−1 or 1, 1 for 0, whose gradient is that of u itself (straight-through)."""
+    hard = torch.where(u < 0, -1.0, 1.0).to(u.dtype)
+    return u + (hard - u).detach()
+
+
+def random_targets(classes: int, bits: int, *, seed: int) -> Tensor:
+    """Target codes (C, K) of −1 and 1, each bit drawn evenly."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.where(torch.rand(classes, bits, generator=generator) < 0.5, -1.0, 1.0)

@@ -1,0 +1,156 @@
+"""Losses of hashing networks in plain Python, a sum at a time, as the papers write them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+Rows = Sequence[Sequence[float]]
+Flags = Sequence[Sequence[bool]]
+
+
+def dot(a: Sequence[float], b: Sequence[float]) -> float:
+    return sum(x * y for x, y in zip(a, b, strict=True))
+
+
+def cosine(a: Sequence[float], b: Sequence[float]) -> float:
+    return dot(a, b) / math.sqrt(dot(a, a) * dot(b, b))
+
+
+def similar(a: Sequence[bool], b: Sequence[bool]) -> int:
+    return int(any(x and y for x, y in zip(a, b, strict=True)))
+
+
+def other_pairs(count: int) -> list[tuple[int, int]]:
+    return [(i, j) for i in range(count) for j in range(count) if i != j]
+
+
+def signs(row: Sequence[float]) -> list[float]:
+    return [-1.0 if x < 0 else 1.0 for x in row]
+
+
+def mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def flat(u: Rows) -> list[float]:
+    return [x for row in u for x in row]
+
+
+def dhn(u: Rows, labels: Flags, *, quantisation: float) -> float:
+    terms = []
+    for i, j in other_pairs(len(u)):
+        theta = dot(u[i], u[j]) / 2
+        terms.append(math.log(1 + math.exp(theta)) - similar(labels[i], labels[j]) * theta)
+    return mean(terms) + quantisation * mean([math.log(math.cosh(abs(x) - 1)) for x in flat(u)])
+
+
+def weighted_likelihood(h: Rows, labels: Flags, *, alpha: float) -> float:
+    chosen = other_pairs(len(h))
+    ones = sum(similar(labels[i], labels[j]) for i, j in chosen)
+    total = 0.0
+    for i, j in chosen:
+        s, theta = similar(labels[i], labels[j]), alpha * dot(h[i], h[j])
+        weight = len(chosen) / ones if s else len(chosen) / (len(chosen) - ones)
+        total += weight * (math.log(1 + math.exp(theta)) - s * theta)
+    return total / len(chosen)
+
+
+def hashnet(u: Rows, labels: Flags, *, step: int) -> float:
+    beta = math.sqrt(1 + 0.005 * (step - step % 200))
+    h = [[math.tanh(beta * x) for x in row] for row in u]
+    return weighted_likelihood(h, labels, alpha=10 / len(u[0]))
+
+
+def transhash(streams: Sequence[Rows], labels: Flags, *, quantisation: float) -> float:
+    def one(u: Rows) -> float:
+        return weighted_likelihood(u, labels, alpha=0.5) + quantisation * mean([(abs(x) - 1) ** 2 for x in flat(u)])
+
+    local = [one(u) for u in streams[1:]]
+    return one(streams[0]) + (mean(local) if local else 0.0)
+
+
+def dpn(u: Rows, labels: Flags, targets: Rows) -> float:
+    total = 0.0
+    for row, flags in zip(u, labels, strict=True):
+        for flag, target in zip(flags, targets, strict=True):
+            if flag:
+                total += sum(max(0.0, 1 - x * t) for x, t in zip(row, target, strict=True))
+    return total / len(u)
+
+
+def csq(u: Rows, labels: Flags, centres: Rows, ties: Sequence[float], *, quantisation: float) -> float:
+    terms, far = [], []
+    for row, flags in zip(u, labels, strict=True):
+        for k, x in enumerate(row):
+            votes = sum(centre[k] for flag, centre in zip(flags, centres, strict=True) if flag)
+            bit = ((votes > 0) - (votes < 0) or ties[k]) / 2 + 0.5
+            h = (math.tanh(x) + 1) / 2
+            terms.append(-bit * math.log(h) - (1 - bit) * math.log(1 - h))
+            far.append((abs(math.tanh(x)) - 1) ** 2)
+    return mean(terms) + quantisation * mean(far)
+
+
+def cross_entropy(logits: Sequence[float], target: Sequence[float]) -> float:
+    total = math.log(sum(math.exp(x) for x in logits))
+    return sum(t * (total - x) for t, x in zip(target, logits, strict=True))
+
+
+def evenly(flags: Sequence[bool]) -> list[float]:
+    return [flag / max(1, sum(flags)) for flag in flags]
+
+
+def orthohash(u: Rows, labels: Flags, words: Rows, *, scale: float, margin: float) -> float:
+    terms = []
+    for row, flags in zip(u, labels, strict=True):
+        logits = [scale * (cosine(row, word) - margin * flag) for word, flag in zip(words, flags, strict=True)]
+        terms.append(cross_entropy(logits, evenly(flags)))
+    return mean(terms)
+
+
+def greedyhash(u: Rows, labels: Flags, weight: Rows, bias: Sequence[float], *, penalty: float) -> float:
+    terms = []
+    for row, flags in zip(u, labels, strict=True):
+        logits = [dot(w, signs(row)) + b for w, b in zip(weight, bias, strict=True)]
+        terms.append(cross_entropy(logits, evenly(flags)))
+    return mean(terms) + penalty * mean([abs(abs(x) - 1) ** 3 for x in flat(u)])
+
+
+def follow(codes: Rows, features: Rows) -> float:
+    return mean([
+        (cosine(codes[i], codes[j]) - cosine(features[i], features[j])) ** 2 for i, j in other_pairs(len(codes))
+    ])  # fmt: skip
+
+
+def greedyhash_without_labels(u: Rows, features: Rows, *, penalty: float) -> float:
+    return follow([signs(row) for row in u], features) + penalty * mean([abs(abs(x) - 1) ** 3 for x in flat(u)])
+
+
+def halves(u: Rows) -> list[list[float]]:
+    columns = []
+    for column in zip(*u, strict=True):
+        upper = sorted(range(len(column)), key=lambda i: -column[i])[: len(column) // 2]
+        columns.append([1.0 if i in upper else -1.0 for i in range(len(column))])
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def contrast(a: Rows, b: Rows, *, temperature: float) -> float:
+    views, count = [*a, *b], len(a)
+    terms = []
+    for i, view in enumerate(views):
+        others = [j for j in range(2 * count) if j != i]
+        logits = [cosine(view, views[j]) / temperature for j in others]
+        terms.append(cross_entropy(logits, [float(j == (i + count) % (2 * count)) for j in others]))
+    return mean(terms)
+
+
+def cibhash(u: Rows, v: Rows, *, temperature: float, beta: float) -> float:
+    def divergence(p: Rows, q: Rows) -> float:
+        total = 0.0
+        for x, y in zip(flat(p), flat(q), strict=True):
+            s, t = 1 / (1 + math.exp(-x)), 1 / (1 + math.exp(-y))
+            total += s * math.log(s / t) + (1 - s) * math.log((1 - s) / (1 - t))
+        return total / len(p)
+
+    both = (divergence(u, v) + divergence(v, u)) / 2
+    return contrast([signs(r) for r in u], [signs(r) for r in v], temperature=temperature) + beta * both
