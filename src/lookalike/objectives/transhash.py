@@ -31,7 +31,7 @@ class TransHash(Objective):
     def of_streams(self, u_MBK: Tensor, labels_BC: Tensor) -> Tensor:
         """L_global + 1/M Σ L_local."""
         s_BB = shared(labels_BC)
-        losses = [
+        losses: list[Tensor] = [
             weighted_likelihood(u_BK, s_BB, alpha=0.5) + self.quantisation * ((u_BK.abs() - 1) ** 2).mean()
             for u_BK in u_MBK
         ]
