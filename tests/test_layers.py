@@ -16,7 +16,7 @@ LAYERS = (  # a part imports from the lines above its own only
     ("errors",),
     ("codes", "images"),
     ("data", "objectives", "engines", "hasher"),
-    ("models", "store", "evaluation"),
+    ("models", "store", "evaluation", "backbones"),
     ("training", "database"),
     ("recipes", "web", "demo"),
     ("reproduction",),
@@ -25,15 +25,15 @@ LAYERS = (  # a part imports from the lines above its own only
 HEIGHT = {part: height for height, line in enumerate(LAYERS) for part in line}
 FACADE = {"__init__", "__main__"}  # they open the door to all of it
 ONLY_IN = {
-    "torch": {"models", "objectives", "training", "recipes", "reproduction"},
-    "onnx": {"training"},
+    "torch": {"models", "objectives", "backbones", "training", "recipes", "reproduction"},
+    "onnx": {"backbones", "training"},
     "sqlite3": {"store"},
     "typer": {"cli"},
     "fastapi": {"web"},
     "starlette": {"web"},
     "matplotlib": {"reproduction"},
     "faiss": {"engines"},
-    "onnxruntime": {"hasher"},
+    "onnxruntime": {"hasher", "backbones"},
     "pickle": set(),
 }
 HEAVY = ("torch", "onnxruntime", "onnx", "faiss", "pyarrow", "skimage", "sklearn", "matplotlib", "scipy")

@@ -1,0 +1,92 @@
+"""What must be known of an encoder to run it, and to judge figures with it; written as a few lines of TOML.
+
+name = "dinov2-small"
+side = 224                          # pixels a side that the images are scaled to
+mean = [0.485, 0.456, 0.406]        # of pixels in [0, 1], taken off
+deviation = [0.229, 0.224, 0.225]   # and divided by
+layout = "NCHW"                     # or "NHWC"
+output = "last_hidden_state"        # which output is taken; the first if absent
+pooling = "first"                   # of tokens (N, T, D) or positions (N, D, H, W): "first", "mean" or "none"
+licence = "Apache-2.0"
+trained_on = "LVD-142M"
+labels = false                      # whether labels were used to train it
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from lookalike.errors import ConfigError
+
+LAYOUTS = ("NCHW", "NHWC")
+POOLINGS = ("mean", "first", "none")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class About:
+    """An encoder: how images are handed to it, and where it comes from."""
+
+    name: str
+    side: int = 224
+    colour: bool = True
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    deviation: tuple[float, ...] = (0.229, 0.224, 0.225)
+    layout: str = "NCHW"
+    output: str = ""
+    pooling: str = "mean"
+    licence: str = "unknown"
+    trained_on: str = "unknown"
+    labels: bool | None = None  # whether it was trained with labels; None: unknown
+
+    def __post_init__(self) -> None:
+        _require(8 <= self.side <= 2048, "side", self.side, "between 8 and 2048 pixels")
+        _require(self.layout in LAYOUTS, "layout", self.layout, f"one of {', '.join(LAYOUTS)}")
+        _require(self.pooling in POOLINGS, "pooling", self.pooling, f"one of {', '.join(POOLINGS)}")
+        _require(len(self.mean) == self.channels, "mean", self.mean, f"{self.channels} numbers")
+        _require(len(self.deviation) == self.channels, "deviation", self.deviation, f"{self.channels} numbers")
+        _require(min(self.deviation) > 0, "deviation", self.deviation, "above 0")
+
+    @property
+    def channels(self) -> int:
+        """Of the images: 3 in colour, 1 in grey."""
+        return 3 if self.colour else 1
+
+    @property
+    def sentence(self) -> str:
+        """What must stand beside figures with it."""
+        seen = {True: "with labels", False: "without labels", None: "with or without labels: unknown"}[self.labels]
+        return f"{self.name}, {self.side} pixels, trained on {self.trained_on} {seen}, licence {self.licence}"
+
+
+def read(path: Path) -> About:
+    """An encoder's description in a TOML file. Raises `ConfigError`, naming what is wrong in it."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} is not readable as TOML ({error})") from error
+    known = {field.name: field.type for field in fields(About)}
+    for name, value in values.items():
+        _require(name in known, f"{path}: {name!r}", "there", f"one of {', '.join(known)}")
+        _require(_fits(value, str(known[name])), f"{path}: {name}", repr(value), f"of type {known[name]}")
+    return About(**{"name": path.stem} | {name: _value(value) for name, value in values.items()})
+
+
+def _value(value: Any) -> Any:
+    return tuple(float(one) for one in value) if isinstance(value, list) else value
+
+
+def _fits(value: Any, kind: str) -> bool:
+    """Whether a value of TOML is of a field's type."""
+    if kind.startswith("tuple"):
+        return isinstance(value, list) and all(isinstance(one, int | float) for one in value)
+    if kind.startswith("bool"):
+        return isinstance(value, bool)
+    return isinstance(value, {"str": str, "int": int}[kind]) and not isinstance(value, bool)
+
+
+def _require(condition: bool, name: str, value: object, expected: str) -> None:
+    if not condition:
+        raise ConfigError(f"{name} is {value}; it must be {expected}")

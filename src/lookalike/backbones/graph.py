@@ -1,0 +1,223 @@
+"""ONNX graphs put together: pixels to an encoder, an encoder's output to features, features to codes.
+
+A user's encoder may come from any exporter, so the parts before and behind it are made of operators that have been in
+ONNX for long, in the encoder's own version.
+
+Shapes: N images, S pixels a side, C channels, T tokens or positions, D features, H hidden units, K bits, W = K/8 bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, compose, helper, numpy_helper
+
+from lookalike.backbones.about import About
+from lookalike.errors import ModelError
+
+Array = npt.NDArray[np.float32]
+OLDEST = 9  # version of ONNX operators that an encoder must have at least
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """x ↦ x·weight + bias, and nothing below 0 of it if `relu`."""
+
+    weight_DH: Array
+    bias_H: Array
+    relu: bool = False
+
+
+def to_features(encoder: onnx.ModelProto, about: About) -> onnx.ModelProto:
+    """`images` uint8 (N, S, S, C), or (N, S, S) if grey, to `features` float32 (N, D), by an encoder.
+
+    Raises `ModelError` if the encoder does not take such images or has no such output.
+    """
+    entry, output = _entry(encoder, about), _output(encoder, about)
+    encoder = compose.add_prefix(encoder, "encoder/")
+    joined = _join(_pixels(encoder, about), encoder, {"pixels": f"encoder/{entry.name}"})
+    rank = len(output.type.tensor_type.shape.dim)
+    behind = _pooled(encoder, about, rank)
+    return _join(joined, behind, {f"encoder/{output.name}": "raw"}, outputs=["features"])
+
+
+def with_head(features: onnx.ModelProto, layers: Sequence[Layer], theta_K: Array) -> onnx.ModelProto:
+    """`images` to `code` uint8 (N, W) and `latent` float32 (N, K): features of length 1, layers, θ and packing."""
+    nodes = [
+        helper.make_node("ReduceL2", ["raw"], ["length"], axes=[1], keepdims=1)
+        if _version(features) < 18
+        else helper.make_node("ReduceL2", ["raw", "axis"], ["length"], keepdims=1),
+        helper.make_node("Max", ["length", "least"], ["divisor"]),
+        helper.make_node("Div", ["raw", "divisor"], ["x0"]),
+    ]
+    constants: dict[str, npt.NDArray[Any]] = {"least": _f32([1e-12]), "axis": _i64([1])}
+    for number, layer in enumerate(layers):
+        last = number == len(layers) - 1
+        constants |= {f"w{number}": layer.weight_DH.astype(np.float32), f"b{number}": layer.bias_H.astype(np.float32)}
+        out = "latent" if last and not layer.relu else f"y{number}"
+        nodes.append(helper.make_node("Gemm", [f"x{number}", f"w{number}", f"b{number}"], [out]))
+        if layer.relu:
+            nodes.append(helper.make_node("Relu", [out], ["latent" if last else f"x{number + 1}"]))
+        elif not last:
+            nodes.append(helper.make_node("Identity", [out], [f"x{number + 1}"]))
+    width = len(theta_K) // 8
+    constants |= {
+        "theta": theta_K.astype(np.float32),
+        "eights": _i64([-1, width, 8]),
+        "places": 2.0 ** np.arange(7, -1, -1, dtype=np.float32)[:, None],  # most significant bit first
+        "flat": _i64([-1, width]),
+    }
+    nodes += [
+        helper.make_node("Greater", ["latent", "theta"], ["bits"]),
+        helper.make_node("Cast", ["bits"], ["ones"], to=TensorProto.FLOAT),
+        helper.make_node("Reshape", ["ones", "eights"], ["by_byte"]),
+        helper.make_node("MatMul", ["by_byte", "places"], ["bytes"]),
+        helper.make_node("Reshape", ["bytes", "flat"], ["whole"]),
+        helper.make_node("Cast", ["whole"], ["code"], to=TensorProto.UINT8),
+    ]
+    outputs = [
+        helper.make_tensor_value_info("code", TensorProto.UINT8, ["N", width]),
+        helper.make_tensor_value_info("latent", TensorProto.FLOAT, ["N", len(theta_K)]),
+    ]
+    head = _model(features, "head", nodes, constants, [_floats("raw", ["N", len(layers[0].weight_DH)])], outputs)
+    return _join(features, head, {"features": "raw"})
+
+
+def batch(encoder: onnx.ModelProto, about: About) -> int:
+    """How many images an encoder takes at a time; 0 where it takes any number."""
+    return int(_entry(encoder, about).type.tensor_type.shape.dim[0].dim_value)
+
+
+def _pixels(like: onnx.ModelProto, about: About) -> onnx.ModelProto:
+    """uint8 images to what an encoder takes: in [0, 1], less the mean, by the deviation, in its layout."""
+    shape: list[str | int | None] = ["N", about.side, about.side]
+    nodes = [helper.make_node("Cast", ["images"], ["bytes"], to=TensorProto.FLOAT)]
+    constants: dict[str, npt.NDArray[Any]] = {
+        "off": 255 * _f32(about.mean),
+        "by": 255 * _f32(about.deviation),
+        "with_channel": _i64([-1, about.side, about.side, about.channels]),
+    }
+    nodes += [
+        helper.make_node("Reshape", ["bytes", "with_channel"], ["nhwc"]),
+        helper.make_node("Sub", ["nhwc", "off"], ["centred"]),
+        helper.make_node("Div", ["centred", "by"], ["scaled"]),
+    ]
+    if about.layout == "NCHW":
+        nodes.append(helper.make_node("Transpose", ["scaled"], ["pixels"], perm=[0, 3, 1, 2]))
+    else:
+        nodes.append(helper.make_node("Identity", ["scaled"], ["pixels"]))
+    images = helper.make_tensor_value_info("images", TensorProto.UINT8, [*shape, 3] if about.colour else shape)
+    return _model(like, "pixels", nodes, constants, [images], [_floats("pixels", ["N", "A", "B", "C"])])
+
+
+def _pooled(like: onnx.ModelProto, about: About, rank: int) -> onnx.ModelProto:
+    """An encoder's output to features (N, D): tokens (N, T, D) and positions (N, D, H, W) are pooled."""
+    constants: dict[str, npt.NDArray[Any]] = {
+        "flat": _i64([0, -1]),
+        "zero": _i64(0),
+        "spots": _i64([0, 0, -1]),
+    }
+    first = about.pooling == "first"
+    if rank == 2 or about.pooling == "none":
+        nodes = []
+    elif rank == 3 and first:
+        nodes = [helper.make_node("Gather", ["raw", "zero"], ["pooled"], axis=1)]
+    elif rank == 3:
+        nodes = [
+            helper.make_node("Transpose", ["raw"], ["turned"], perm=[0, 2, 1]),
+            helper.make_node("GlobalAveragePool", ["turned"], ["pooled"]),
+        ]
+    elif rank == 4:
+        nodes = [helper.make_node("GlobalAveragePool", ["raw"], ["pooled"])]
+    else:
+        raise ModelError(f"{about.name} has an output of {rank} dimensions; name one of 2 to 4 with `output`")
+    nodes.append(helper.make_node("Reshape", ["pooled" if nodes else "raw", "flat"], ["features"]))
+    return _model(
+        like,
+        "pooled",
+        nodes,
+        constants,
+        [_floats("raw", [f"r{i}" for i in range(rank)])],
+        [_floats("features", ["N", "D"])],
+    )
+
+
+def _entry(encoder: onnx.ModelProto, about: About) -> Any:
+    """The one input of an encoder that takes pixels."""
+    weights = {tensor.name for tensor in encoder.graph.initializer}
+    inputs = [value for value in encoder.graph.input if value.name not in weights]
+    if len(inputs) != 1 or inputs[0].type.tensor_type.elem_type != TensorProto.FLOAT:
+        names = ", ".join(value.name for value in inputs) or "none"
+        raise ModelError(f"{about.name} has the inputs {names}; an encoder has one, of float32 images")
+    shape = [dim.dim_value for dim in inputs[0].type.tensor_type.shape.dim]
+    at = {"NCHW": (1, 2, 3), "NHWC": (3, 1, 2)}[about.layout]
+    expected = (about.channels, about.side, about.side)
+    if len(shape) != 4 or any(shape[i] not in (0, size) for i, size in zip(at, expected, strict=True)):
+        raise ModelError(
+            f"{about.name} takes images of shape {shape} (0: any); by its description they are {expected} in the "
+            f"layout {about.layout}. Give side, layout and colour in the TOML file beside it"
+        )
+    return inputs[0]
+
+
+def _output(encoder: onnx.ModelProto, about: About) -> Any:
+    named = {value.name: value for value in encoder.graph.output}
+    if about.output and about.output not in named:
+        raise ModelError(f"{about.name} has no output {about.output!r}; its outputs are {', '.join(named)}")
+    return named[about.output] if about.output else encoder.graph.output[0]
+
+
+def _f32(value: npt.ArrayLike) -> npt.NDArray[Any]:
+    return np.asarray(value, np.float32)
+
+
+def _i64(value: npt.ArrayLike) -> npt.NDArray[Any]:
+    return np.asarray(value, np.int64)
+
+
+def _version(model: onnx.ModelProto) -> int:
+    """The version of ONNX's own operators that a model uses."""
+    return next((int(one.version) for one in model.opset_import if one.domain in ("", "ai.onnx")), 0)
+
+
+def _floats(name: str, shape: list[str | int | None]) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+
+def _model(
+    like: onnx.ModelProto,
+    name: str,
+    nodes: Sequence[onnx.NodeProto],
+    constants: dict[str, npt.NDArray[Any]],
+    inputs: Sequence[onnx.ValueInfoProto],
+    outputs: Sequence[onnx.ValueInfoProto],
+) -> onnx.ModelProto:
+    """A graph of our own, in the version of another, its inner names made its own."""
+    used = {source for node in nodes for source in node.input}
+    weights = [numpy_helper.from_array(np.asarray(value), key) for key, value in constants.items() if key in used]
+    graph = helper.make_graph(list(nodes), name, list(inputs), list(outputs), weights)
+    model = helper.make_model(graph, opset_imports=list(like.opset_import), ir_version=like.ir_version)
+    kept = {value.name for value in (*inputs, *outputs)}
+    inner = {source for node in nodes for source in (*node.input, *node.output)} - kept
+    for node in model.graph.node:
+        node.input[:] = [f"{name}/{one}" if one in inner else one for one in node.input]
+        node.output[:] = [f"{name}/{one}" if one in inner else one for one in node.output]
+    for tensor in model.graph.initializer:
+        tensor.name = f"{name}/{tensor.name}"
+    return model
+
+
+def _join(
+    first: onnx.ModelProto, second: onnx.ModelProto, names: dict[str, str], *, outputs: list[str] | None = None
+) -> onnx.ModelProto:
+    """Two graphs, the outputs of the first in the place of inputs of the second."""
+    joined = compose.merge_models(first, second, io_map=list(names.items()), outputs=outputs)
+    versions = {one.domain: one.version for one in joined.opset_import}  # each is there twice
+    del joined.opset_import[:]
+    joined.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in versions.items())
+    return joined
