@@ -1,0 +1,77 @@
+"""Codes of features that are given, in closed form: the signs of principal components, as they are or turned (ITQ).
+
+Features are scaled to length 1 first, as the graph of a model does; z = x·weight + bias, and the code is z > θ with θ
+the mean latent of the training images, here 0.
+
+PCA: the signs of the projections on the K main axes. ITQ: Gong & Lazebnik, "Iterative quantization: a procrustean
+approach to learning binary codes", CVPR 2011: a rotation of these projections is sought for which they lie close to
+their signs.
+
+Shapes: N images, D features, K bits.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.codes import check_bits
+from lookalike.errors import ConfigError
+
+Floats = npt.NDArray[np.floating]
+ROUNDS = 50  # of the alternation, as in the paper
+
+
+class Linear(NamedTuple):
+    """z = x·weight + bias, of features x of length 1."""
+
+    weight_DK: npt.NDArray[np.float32]
+    bias_K: npt.NDArray[np.float32]
+
+    def latents(self, features_ND: Floats) -> npt.NDArray[np.float32]:
+        """z, (N, K)."""
+        return np.asarray(unit(features_ND) @ self.weight_DK + self.bias_K)
+
+
+def unit(features_ND: Floats) -> npt.NDArray[np.float32]:
+    """Features scaled to length 1; those of length 0 stay."""
+    length_N1 = np.linalg.norm(features_ND, axis=1, keepdims=True)
+    return np.asarray(features_ND / np.maximum(length_N1, 1e-12), np.float32)
+
+
+def pca(features_ND: Floats, bits: int) -> Linear:
+    """Projections on the main axes, the greatest variance first. Raises `ConfigError` if there are too few."""
+    check_bits(bits)
+    if bits > min(features_ND.shape):
+        raise ConfigError(
+            f"bits is {bits}; {features_ND.shape[0]} images with {features_ND.shape[1]} features have fewer axes"
+        )
+    x_ND = unit(features_ND).astype(np.float64)
+    mean_D = x_ND.mean(axis=0)
+    centred_ND = x_ND - mean_D
+    variance_D, axes_DD = np.linalg.eigh(centred_ND.T @ centred_ND / len(x_ND))
+    axes_DK = axes_DD[:, np.argsort(-variance_D)[:bits]]
+    axes_DK *= np.where(
+        axes_DK[np.abs(axes_DK).argmax(axis=0), np.arange(bits)] < 0, -1, 1
+    )  # the same on every machine
+    return _linear(axes_DK, mean_D)
+
+
+def itq(features_ND: Floats, bits: int, *, seed: int = 0, rounds: int = ROUNDS) -> Linear:
+    """Projections on the main axes, turned so that they lie close to their signs."""
+    projected = pca(features_ND, bits)
+    v_NK = projected.latents(features_ND).astype(np.float64)
+    rotation_KK = np.linalg.qr(np.random.default_rng(seed).normal(size=(bits, bits)))[0]
+    for _ in range(rounds):
+        b_NK = np.where(v_NK @ rotation_KK < 0, -1.0, 1.0)  # fix R, update B (their section 2.2)
+        left_KK, _, right_KK = np.linalg.svd(b_NK.T @ v_NK)
+        rotation_KK = (left_KK @ right_KK).T  # fix B, update R: the orthogonal Procrustes problem
+    weight_DK = projected.weight_DK.astype(np.float64) @ rotation_KK
+    return Linear(weight_DK.astype(np.float32), (projected.bias_K.astype(np.float64) @ rotation_KK).astype(np.float32))
+
+
+def _linear(weight_DK: npt.NDArray[np.float64], mean_D: npt.NDArray[np.float64]) -> Linear:
+    """Projections of what is left when the mean is taken off."""
+    return Linear(weight_DK.astype(np.float32), (-mean_D @ weight_DK).astype(np.float32))

@@ -1,0 +1,64 @@
+"""Principal components and ITQ: what they promise, on features of which the answer is known.
+
+Shapes: N images, D features, K bits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from sklearn.decomposition import PCA
+
+from lookalike.errors import ConfigError
+from lookalike.models import frozen
+
+
+def features(count: int = 400, dimension: int = 24, seed: int = 0) -> npt.NDArray[np.float64]:
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(count, dimension)) * np.linspace(3, 0.3, dimension) + 1
+
+
+def test_projections_are_those_of_scikit_learn() -> None:
+    x_ND = features()
+    found = frozen.pca(x_ND, 8)
+    theirs = PCA(8, svd_solver="full").fit(frozen.unit(x_ND)).transform(frozen.unit(x_ND))
+    ours = found.latents(x_ND)
+    signs = np.sign((ours * theirs).sum(axis=0))
+    assert np.allclose(ours, theirs * signs, atol=1e-5)
+    assert np.allclose(ours.mean(axis=0), 0, atol=1e-6)
+
+
+def test_itq_turns_projections_and_brings_them_to_their_signs() -> None:
+    x_ND = features()
+    pca, itq = frozen.pca(x_ND, 16), frozen.itq(x_ND, 16)
+    rotation_KK = pca.weight_DK.T @ itq.weight_DK
+    assert np.allclose(rotation_KK @ rotation_KK.T, np.eye(16), atol=1e-4)
+    assert np.allclose(pca.latents(x_ND) @ rotation_KK, itq.latents(x_ND), atol=1e-4)
+
+    def loss(rounds: int) -> float:
+        v_NK = frozen.itq(x_ND, 16, rounds=rounds).latents(x_ND)
+        return float(((np.where(v_NK < 0, -1, 1) - v_NK) ** 2).sum())
+
+    losses = [loss(rounds) for rounds in (0, 1, 2, 5, 20, 50)]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < losses[0]
+
+
+def test_the_same_seed_gives_the_same_codes() -> None:
+    x_ND = features()
+    assert np.array_equal(frozen.itq(x_ND, 16, seed=1).weight_DK, frozen.itq(x_ND, 16, seed=1).weight_DK)
+    assert not np.array_equal(frozen.itq(x_ND, 16, seed=1).weight_DK, frozen.itq(x_ND, 16, seed=2).weight_DK)
+
+
+def test_length_means_nothing_and_zero_is_no_accident() -> None:
+    x_ND = features()
+    found = frozen.pca(x_ND, 8)
+    assert np.allclose(found.latents(x_ND), found.latents(7 * x_ND), atol=1e-6)
+    assert np.isfinite(found.latents(np.zeros((1, 24)))).all()
+
+
+@pytest.mark.parametrize(("count", "bits"), [(400, 32), (10, 16)])
+def test_more_bits_than_axes_are_refused(count: int, bits: int) -> None:
+    with pytest.raises(ConfigError, match=f"bits is {bits}; {count} images with 24 features"):
+        frozen.itq(features(count), bits)
