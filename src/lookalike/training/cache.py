@@ -79,7 +79,7 @@ def make_cache(
     remove_cache(folder)
     skipped = []
     with (folder / "images.bin").open("wb") as file:
-        for item, result in _read_all(items, spec, max_pixels):
+        for item, result in read_all(items, spec, max_pixels):
             if asked is not None and asked.is_set():
                 raise Interrupted("stopped while the images were being read, before training began; start again")
             if isinstance(result, str):
@@ -105,7 +105,7 @@ def remove_cache(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _read_all(
+def read_all(
     items: Sequence[data.Item], spec: images.ImageSpec, max_pixels: int
 ) -> Iterator[tuple[data.Item, images.Array | str]]:
     """Each item with its array, or with the reason why there is none."""

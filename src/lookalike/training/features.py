@@ -1,0 +1,108 @@
+"""Features of a collection, computed once: a backbone takes far longer than what is trained behind it.
+
+`features.bin` is float32 (N, D) without a header, one row for each readable image in the order of the items;
+`features.json`, written last, says what they were made of. They are known by the digest of backbone and images, so a
+folder can be shared by all runs of a collection.
+
+Shapes: N images, D features.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike import data
+from lookalike.backbones.backbone import Backbone
+from lookalike.errors import Interrupted, TrainingError
+from lookalike.images import MAX_PIXELS, Array
+from lookalike.training import cache
+from lookalike.training.cache import Skipped
+from lookalike.training.files import write_aside
+
+BATCH = 64  # images handed to a backbone at once
+
+OnRead = Callable[[int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Features of the readable images, mapped from their file."""
+
+    features_ND: npt.NDArray[np.float32]
+    rows_N: npt.NDArray[np.int64]  # which items they belong to
+    skipped: tuple[Skipped, ...]
+
+
+def features(
+    items: Sequence[data.Item],
+    backbone: Backbone,
+    folder: Path,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    asked: threading.Event | None = None,
+    on_read: OnRead = lambda count: None,
+) -> Features:
+    """The features of a collection, from a folder of them or computed and put there.
+
+    `on_read` is told how many more images were done. Raises `Interrupted` once `asked` is set, `TrainingError` if no
+    image can be read.
+    """
+    name = key(items, backbone, max_pixels=max_pixels)
+    if (found := _open(folder, name)) is not None:
+        return found
+    folder.mkdir(parents=True, exist_ok=True)
+    rows, skipped, total = [], [], 0
+    with (folder / f"{name}.bin").open("wb") as file:
+        for number, part in _chunks(items, backbone, max_pixels):
+            if asked is not None and asked.is_set():
+                raise Interrupted("stopped while features were being computed, before training began; start again")
+            good = [(row, array) for row, (_, array) in zip(number, part, strict=True) if not isinstance(array, str)]
+            skipped += [Skipped(item.name, reason) for item, reason in part if isinstance(reason, str)]
+            if good:
+                file.write(backbone.features(np.stack([array for _, array in good])).tobytes())
+            rows += [row for row, _ in good]
+            total += len(part)
+            on_read(len(part))
+    if not rows:
+        raise TrainingError(f"none of {total} images can be read; the first: {skipped[0].name}: {skipped[0].reason}")
+    manifest = {"dimension": backbone.dimension, "rows": rows, "skipped": [asdict(one) for one in skipped]}
+    write_aside(folder / f"{name}.json", json.dumps(manifest).encode())
+    made = _open(folder, name)
+    assert made is not None
+    return made
+
+
+def key(items: Sequence[data.Item], backbone: Backbone, *, max_pixels: int) -> str:
+    """BLAKE2b in hexadecimal of backbone and images."""
+    what = f"{backbone.digest} {cache.digest(items, backbone.spec, max_pixels=max_pixels)}"
+    return hashlib.blake2b(what.encode(), digest_size=16).hexdigest()
+
+
+def _chunks(
+    items: Sequence[data.Item], backbone: Backbone, max_pixels: int
+) -> Iterator[tuple[range, list[tuple[data.Item, Array | str]]]]:
+    """Items with their arrays or the reasons why there are none, so many at a time, and their numbers."""
+    read = cache.read_all(items, backbone.spec, max_pixels)
+    for start in range(0, len(items), BATCH):
+        part = list(itertools.islice(read, BATCH))
+        yield range(start, start + len(part)), part
+
+
+def _open(folder: Path, name: str) -> Features | None:
+    try:
+        manifest = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        shape = (len(manifest["rows"]), manifest["dimension"])
+        features_ND = np.memmap(folder / f"{name}.bin", np.float32, mode="r", shape=shape)
+        rows_N = np.array(manifest["rows"], np.int64)
+        return Features(features_ND, rows_N, tuple(Skipped(**entry) for entry in manifest["skipped"]))
+    except (OSError, ValueError, KeyError):
+        return None

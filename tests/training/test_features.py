@@ -1,0 +1,64 @@
+"""Features of a collection are computed once, whatever is trained behind them, and name what cannot be read."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lookalike import data, images
+from lookalike.backbones.about import About
+from lookalike.backbones.backbone import Backbone
+from lookalike.errors import Interrupted, TrainingError
+from lookalike.training.features import features
+from tests.backbones.test_backbones import SIDE, exported, network
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    return Backbone(exported(network()), About(name="small", side=SIDE))
+
+
+def test_rows_are_features_of_the_readable_images_in_order(
+    backbone: Backbone, photo_folder: Path, tmp_path: Path
+) -> None:
+    (photo_folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    items = data.find(photo_folder)
+    found = features(items, backbone, tmp_path)
+    broken = next(row for row, item in enumerate(items) if item.path == "broken.png")
+    assert [Path(one.name).name for one in found.skipped] == ["broken.png"]
+    assert found.rows_N.tolist() == [row for row in range(len(items)) if row != broken]
+    for number in (0, 17, 39):
+        item = items[found.rows_N[number]]
+        alone = backbone.features(images.read(data.read_bytes(item), backbone.spec)[None])[0]
+        assert np.allclose(found.features_ND[number], alone, atol=1e-6)
+
+
+def test_they_are_computed_once_and_anew_for_other_images_or_backbones(
+    backbone: Backbone, photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = data.find(photo_folder)
+    first = np.array(features(items, backbone, tmp_path).features_ND)
+    other = Backbone(exported(network()), About(name="small", side=SIDE, mean=(0.1, 0.2, 0.3)))
+    assert not np.allclose(features(items, other, tmp_path).features_ND, first)
+    assert len(features(items[:5], backbone, tmp_path).rows_N) == 5
+    monkeypatch.setattr(Backbone, "features", lambda self, arrays: pytest.fail("computed again"))
+    assert np.array_equal(features(items, backbone, tmp_path).features_ND, first)
+
+
+def test_stopped_it_leaves_nothing_that_is_taken_for_whole(
+    backbone: Backbone, photo_folder: Path, tmp_path: Path
+) -> None:
+    asked = threading.Event()
+    asked.set()
+    with pytest.raises(Interrupted, match="while features were being computed"):
+        features(data.find(photo_folder), backbone, tmp_path, asked=asked)
+    assert len(features(data.find(photo_folder), backbone, tmp_path).rows_N) == 40
+
+
+def test_where_nothing_can_be_read_the_first_image_is_named(backbone: Backbone, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"nothing")
+    with pytest.raises(TrainingError, match=r"none of 1 images can be read; the first: .*a\.jpg"):
+        features(data.find(tmp_path), backbone, tmp_path / "cache")
