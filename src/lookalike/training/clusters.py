@@ -66,7 +66,7 @@ def eigenvectors(neighbours_NM: Integers, count: int, *, seed: int = 0) -> npt.N
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", UserWarning
-        )  # that the last ones are not exact: clusters do not need them to be
+        )  # that the last ones are not exact: they need not be
         values, vectors = linalg.lobpcg(scale @ graph @ scale, start, largest=True, tol=1e-4, maxiter=200)
     return np.asarray(vectors[:, np.argsort(-values)[:count]])
 
