@@ -64,9 +64,7 @@ def eigenvectors(neighbours_NM: Integers, count: int, *, seed: int = 0) -> npt.N
     # By blocks: a graph in several parts has its first eigenvalue several times, which Lanczos' method may miss.
     start = np.random.default_rng(seed).normal(size=(size, min(count + SPARE, size // 5)))
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # that the last ones are not exact: they need not be
+        warnings.simplefilter("ignore", UserWarning)  # that the last ones are not exact: they need not be
         values, vectors = linalg.lobpcg(scale @ graph @ scale, start, largest=True, tol=1e-4, maxiter=200)
     return np.asarray(vectors[:, np.argsort(-values)[:count]])
 
