@@ -149,7 +149,7 @@ def test_imagenet100_is_taken_from_lists_where_they_are(tmp_path: Path) -> None:
     lines = [f"{names[0]} 1 0\n", f"{names[1]} 0 1\n", f"{names[2]} 0 1\n"]
     write(folder, {"train.txt": lines[1], "database.txt": "".join(lines), "test.txt": f"{names[3]} 0 1\n"})
     dataset = datasets.load("imagenet100", tmp_path)
-    assert dataset.title == "ImageNet100 by HashNet's lists"
+    assert dataset.title == "ImageNet100, HashNet's 100 classes and lists of images"
     assert sorted((item.path, item.label, part) for item, part in zip(dataset.items, dataset.parts, strict=True)) == [
         (names[0], "0", "train"), (names[1], "1", "train"), (names[2], "1", "train"), (names[3], "1", "test"),
     ]  # fmt: skip
