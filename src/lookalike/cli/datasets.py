@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -47,21 +44,6 @@ def _get(name: str, data: options.Data) -> None:
     if name != "cifar10":
         places = " or ".join(str(data / place) for place in ABOUT[name].places)
         raise DataError(f"{name} cannot be fetched from here; get it from its makers, and put it in {places}")
-    with _bar("fetching CIFAR-10") as show:
+    with terminal.progress("fetching CIFAR-10", unit="B", scaled=True) as show:
         place = get_cifar10(data, progress=show)
     typer.echo(place)
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A function of (done, total), in bytes, that shows a bar with the time left, on a terminal only."""
-    from tqdm import tqdm
-
-    silent = not sys.stderr.isatty()
-    with tqdm(desc=what, unit="B", unit_scale=True, disable=silent, leave=False, mininterval=0.2) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield show

@@ -41,11 +41,12 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A function of (done, total) that shows a bar with the time left, on a terminal only."""
+def progress(what: str, *, unit: str = " images", scaled: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """A function of (done, total) that shows a bar with the time left, on a terminal only; `scaled`: in k, M and G."""
     from tqdm import tqdm
 
-    with tqdm(desc=what, unit=" images", disable=not sys.stderr.isatty(), leave=False, mininterval=0.2) as bar:
+    silent = not sys.stderr.isatty()
+    with tqdm(desc=what, unit=unit, unit_scale=scaled, disable=silent, leave=False, mininterval=0.2) as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total

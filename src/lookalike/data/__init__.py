@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lookalike.data import cifar10, folder, parquet
-from lookalike.data.item import Item, Label
+from lookalike.data.item import Item, Label, content_digest
 from lookalike.errors import DataError
 
-__all__ = ["Item", "Label", "default_name", "exists", "find", "read_bytes", "scopes"]
+__all__ = ["Item", "Label", "content_digest", "default_name", "exists", "find", "read_bytes", "scopes"]
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 

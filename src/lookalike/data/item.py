@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 
@@ -28,3 +29,8 @@ class Item:
     def file(self) -> str:
         """The file on disk that holds the image."""
         return self.name if self.row is None else self.name.rpartition("#")[0]
+
+
+def content_digest(content: bytes) -> bytes:
+    """What an image is known by: BLAKE2b of its encoded bytes, 16 bytes."""
+    return hashlib.blake2b(content, digest_size=16).digest()

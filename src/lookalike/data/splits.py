@@ -22,7 +22,6 @@ Shapes: N images of the data set, H pixels of a thumbnail.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,7 +30,7 @@ import numpy.typing as npt
 
 from lookalike import images
 from lookalike.data.datasets import Dataset
-from lookalike.data.item import Item
+from lookalike.data.item import Item, content_digest
 from lookalike.errors import DataError, ImageError
 
 Rows = npt.NDArray[np.int64]
@@ -89,7 +88,7 @@ def split(dataset: Dataset, protocol: str, *, seed: int, read: Read) -> Split:
 
 def _digest(item: Item, read: Read) -> bytes:
     try:
-        return hashlib.blake2b(read(item), digest_size=16).digest()
+        return content_digest(read(item))
     except (ImageError, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{item.name} cannot be read ({reason}); mend it, or take it out of the data set") from error

@@ -8,7 +8,6 @@ Shapes: N images, W bytes a code.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -99,7 +98,7 @@ def from_outside(held: Labelled, queries: Sequence[data.Item], hasher: Hasher, *
             continue
         try:
             content = data.read_bytes(item)
-            if hashlib.blake2b(content, digest_size=16).digest() in known:
+            if data.content_digest(content) in known:
                 copies += 1
                 continue
             codes.append(hasher.encode(content, max_pixels=max_pixels))

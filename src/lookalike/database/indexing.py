@@ -6,7 +6,6 @@ not decoded. A renamed or moved file keeps its row, which its digest finds.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections import deque
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from lookalike import images
-from lookalike.data import Item, exists, read_bytes
+from lookalike.data import Item, content_digest, exists, read_bytes
 from lookalike.errors import ImageError, RetryableImageError
 from lookalike.hasher import Hasher
 from lookalike.store import originals
@@ -157,7 +156,7 @@ def _read(item: Item, catalog: Catalog, hasher: Hasher, settings: Settings) -> _
         return _Read(Outcome(item=item, error=str(error), try_again=isinstance(error, RetryableImageError)))
     except OSError as error:
         return _Read(Outcome(item=item, error=error.strerror or str(error), try_again=True))
-    outcome = Outcome(item=item, digest=hashlib.blake2b(data, digest_size=16).digest(), length=len(data))
+    outcome = Outcome(item=item, digest=content_digest(data), length=len(data))
     if settings.keep_originals and outcome.digest:
         originals.keep(settings.folder, outcome.digest, data)
     known = None if settings.reindex else _with_code(catalog, outcome.digest)

@@ -130,14 +130,16 @@ def _at(cutoff: int) -> Callable[[Collection], float]:
 
 def _sorted_by_class(c: Collection, *, cutoff: int | None = None, drop: bool = False) -> float:
     order = np.argsort(c.database_labels, kind="stable")
-    ordered = c._replace(database_codes=c.database_codes[order], database_labels=c.database_labels[order])
-    found = mean_average_precision(*ordered.four, cutoff=cutoff, ties="row-order", denominator="retrieved")
+    found = mean_average_precision(*_in_order(c, order).four, cutoff=cutoff, ties="row-order", denominator="retrieved")
     return _without_zeros(found.per_query) if drop else float(found)
 
 
 def _shuffled(c: Collection, *, seed: int = 0) -> Collection:
     """The same database in another order, so that ties by row mean nothing."""
-    order = np.random.default_rng(seed).permutation(len(c.database_codes))
+    return _in_order(c, np.random.default_rng(seed).permutation(len(c.database_codes)))
+
+
+def _in_order(c: Collection, order: npt.NDArray[np.intp]) -> Collection:
     return c._replace(database_codes=c.database_codes[order], database_labels=c.database_labels[order])
 
 

@@ -12,12 +12,12 @@ from importlib.resources import files
 from pathlib import Path
 
 from lookalike.errors import MissingExtra
+from lookalike.recipes.paper import EXPLAINED
 from lookalike.reproduction import explanations, figures, published, tables
 from lookalike.reproduction.results import Result, load, select, spread
 from lookalike.reproduction.tables import Table
 from lookalike.training.files import write_aside
 
-MODELS = ("cvae", "csvae", "vte")  # whose codes explanations are tried on
 FOLDER = "reproduction"  # of the figures, beside the page
 MARK = re.compile(r"^<!-- ([\w-]+) -->$", re.MULTILINE)
 PICTURE = re.compile(r'<img src="' + FOLDER + r'/([\w.-]+)" alt="[^"]*" ?/>')
@@ -105,7 +105,7 @@ def _runs(results: Sequence[Result]) -> str:
 
 def _why(results: Sequence[Result]) -> str:
     """Each explanation on our codes of CIFAR-10, 64 bits, and on codes without meaning; what comes close is marked."""
-    runs = [one for model in MODELS for one in select(results, dataset="cifar10", model=model, bits=64)[:1]]
+    runs = [one for model in EXPLAINED for one in select(results, dataset="cifar10", model=model, bits=64)[:1]]
     if not runs:
         return "Not run yet: `lookalike reproduce --dataset cifar10 --bits 64`"
     ours = {published.TITLES[run.model]: explanations.collection(run) for run in runs}
@@ -133,7 +133,7 @@ def _why(results: Sequence[Result]) -> str:
 def _by_length(results: Sequence[Result]) -> str:
     """Published mAP on CIFAR-10 by length, and what finding oneself gives at that length."""
     rows = []
-    for model in MODELS:
+    for model in EXPLAINED:
         for bits in published.bits_of("table_1"):
             printed = published.of("table_1", model, "map", dataset="cifar10", bits=bits)
             found = select(results, dataset="cifar10", model=model, bits=bits)[:1]

@@ -45,12 +45,12 @@ from lookalike.models.base import SIDE
 from lookalike.recipes.paper import Experiment
 from lookalike.training import reconstruct, train
 from lookalike.training.cache import digest, make_cache, open_cache
+from lookalike.training.checkpoint import CHECKPOINT
 from lookalike.training.files import write_aside
 from lookalike.training.log import EpochRecord, Log, versions
 from lookalike.training.run import SPEC
 
 FORMAT = 1
-CHECKPOINT = "checkpoint.safetensors"  # of a run that has not ended
 PICTURES = 8  # images shown with their reconstructions
 RECONSTRUCTED = 1_000  # queries on which the error of reconstruction is measured, at most
 

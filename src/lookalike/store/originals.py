@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from lookalike.data import content_digest
 
 FOLDER = "originals"
 
@@ -38,7 +39,7 @@ def digests(database: Path) -> Iterator[bytes]:
 
 def is_intact(database: Path, digest: bytes) -> bool:
     """Whether an original has the bytes that its name says."""
-    return hashlib.blake2b(path(database, digest).read_bytes(), digest_size=16).digest() == digest
+    return content_digest(path(database, digest).read_bytes()) == digest
 
 
 def drop(database: Path, digest: bytes) -> None:

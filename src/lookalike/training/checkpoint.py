@@ -24,6 +24,7 @@ from lookalike.models import HashModel, create
 from lookalike.training.files import write_aside
 from lookalike.training.settings import Settings
 
+CHECKPOINT = "checkpoint.safetensors"  # the name of a run's file, which is there until the run has ended
 METADATA_KEY = "lookalike"
 
 

@@ -23,7 +23,7 @@ from lookalike.models import HashModel, create
 from lookalike.models.base import SIDE, Losses
 from lookalike.models.blocks import MinMax
 from lookalike.training.augment import disturb
-from lookalike.training.checkpoint import State, load_checkpoint, load_model, save_checkpoint, save_weights
+from lookalike.training.checkpoint import CHECKPOINT, State, load_checkpoint, load_model, save_checkpoint, save_weights
 from lookalike.training.log import EpochRecord, Log
 from lookalike.training.progress import OnProgress, Reporter
 from lookalike.training.settings import Rows, Settings, Split, epoch_order, learning_rate, noise_seed
@@ -60,7 +60,7 @@ class Run:
     @property
     def checkpoint(self) -> Path:
         """Where the run stands."""
-        return self.folder / "checkpoint.safetensors"
+        return self.folder / CHECKPOINT
 
     @property
     def best(self) -> Path:

@@ -26,7 +26,7 @@ from lookalike.models import MODELS, HashModel
 from lookalike.models.base import SIDE
 from lookalike.training import loop
 from lookalike.training.cache import Cache, Skipped, digest, make_cache, open_cache, remove_cache
-from lookalike.training.checkpoint import load_model
+from lookalike.training.checkpoint import CHECKPOINT, load_model
 from lookalike.training.collapse import CollapseReport, Radii, different, find_collapse, measure_radii
 from lookalike.training.export import Threshold, export, theta_digest
 from lookalike.training.log import EpochRecord, versions
@@ -163,7 +163,7 @@ def _check_device(device: str) -> None:
 def _run_folder(out: Path, *, resume: bool) -> Iterator[Path]:
     """The folder of the run that writes `out`, for this process alone."""
     folder = out.with_suffix(".run")
-    checkpoint = folder / "checkpoint.safetensors"
+    checkpoint = folder / CHECKPOINT
     if out.is_dir() or out == folder:
         raise ConfigError(f"{out} is the name of a folder; name the model file to be written, such as model.onnx")
     if resume and not checkpoint.exists():
