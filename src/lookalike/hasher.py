@@ -45,7 +45,7 @@ class ModelInfo:
     """What a model file says of itself. Distances are in bits, losses in nats an image."""
 
     name: str  # such as "csvae-64"
-    model: str  # "vae", "cvae", "csvae", "vte"
+    model: str  # of the paper's "vae", "cvae", "csvae", "vte"; or a method such as "itq"
     bits: int  # K
     image: ImageSpec
     theta_digest: str  # BLAKE2b, 16 bytes in hexadecimal, of the float32 threshold
@@ -59,6 +59,9 @@ class ModelInfo:
     similar: int = 0  # at most 1 in 100
     pairs: int = 0  # number of pairs that `near` and `similar` were measured on
     versions: dict[str, str] = field(default_factory=dict)  # of the packages that made it
+    backbone: str = ""  # the encoder behind which it was trained, what that was trained on and its licence
+    supervised: bool = False  # whether it learnt from labels
+    nested: dict[str, dict[str, int]] = field(default_factory=dict)  # near and similar of codes that are first bits
     card: str = ""  # for people: what it is good for, and what not
     format: int = FORMAT
 

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 
 from lookalike.models import create  # noqa: E402
 from lookalike.training.augment import NOISE, disturb  # noqa: E402
-from lookalike.training.loop import to_input  # noqa: E402
+from lookalike.training.task import to_input  # noqa: E402
 
 
 def generator(seed: int = 0) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,19 +27,19 @@ SETTINGS = Settings(
 )
 
 
-def state_after(steps: int) -> State:
+def state_after(steps: int) -> State[Any]:
     model = create("cvae", seed=1, **SETTINGS.config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     state = State(model=model, optimiser=torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True))
     advance(state, steps)
     return state
 
 
-def advance(state: State, steps: int) -> None:
+def advance(state: State[Any], steps: int) -> None:
     for _ in range(steps):
         noise = torch.Generator().manual_seed(state.step)
         x = torch.rand(4, 1, 128, 128, generator=noise)
         state.optimiser.zero_grad()
-        state.model.loss(x, generator=noise).total.backward()  # type: ignore[no-untyped-call]
+        state.model.loss(x, generator=noise).total.backward()
         state.optimiser.step()
         state.step += 1
 
@@ -46,11 +47,11 @@ def advance(state: State, steps: int) -> None:
 def test_a_checkpoint_brings_weights_moments_and_counters_back(tmp_path: Path) -> None:
     path = tmp_path / "c.safetensors"
     state = state_after(2)
-    state.sums, state.best_loss, state.best_epoch = {"total": 0.1 + 0.2, "batches": 2.0}, 1 / 3, 4
+    state.sums, state.least, state.best_epoch = {"total": 0.1 + 0.2, "batches": 2.0}, 1 / 3, 4
     save_checkpoint(path, state, SETTINGS)
     again = state_after(0)
     load_checkpoint(path, again, SETTINGS)
-    assert (again.step, again.sums, again.best_loss, again.best_epoch) == (2, state.sums, 1 / 3, 4)
+    assert (again.step, again.sums, again.least, again.best_epoch) == (2, state.sums, 1 / 3, 4)
     advance(state, 2)
     advance(again, 2)
     assert all(torch.equal(a, b) for a, b in zip(state.model.parameters(), again.model.parameters(), strict=True))

@@ -66,5 +66,5 @@ def test_the_same_seed_gives_the_same_clusters() -> None:
 
 
 def test_too_few_images_are_told() -> None:
-    with pytest.raises(TrainingError, match="30 images are too few for 50 clusters"):
+    with pytest.raises(TrainingError, match="30 images are too few for 80 clusters"):
         clusters.cluster_labels(kinds(3, 10)[0])

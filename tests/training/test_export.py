@@ -14,9 +14,13 @@ from lookalike.errors import TrainingError
 from lookalike.hasher import Hasher, ModelInfo
 from lookalike.models import HashModel, create
 from lookalike.training.export import TOLERANCE, export, theta_digest
-from lookalike.training.loop import latents
 from lookalike.training.run import SPEC, choose_theta
+from lookalike.training.settings import Settings
+from lookalike.training.task import Autoencoding
 
+SETTINGS = Settings(
+    images="", limit=None, model="csvae", config={}, seed=0, epochs=1, batch=64, learning_rate=1e-3, validation=0.1
+)
 NUMBER_OF_IMAGES = {"csvae": 1000, "cvae": 100, "vae": 50, "vte": 100}
 
 
@@ -47,12 +51,13 @@ def info_of(name: str, theta: np.ndarray) -> ModelInfo:
 def test_codes_are_those_of_the_torch_model(name: str, tiny_images: np.ndarray, tmp_path: Path) -> None:
     images = tiny_images[: NUMBER_OF_IMAGES[name]]
     model, rows = model_of(name), np.arange(len(images))
-    theta = choose_theta(model, images, rows)
+    task = Autoencoding(SETTINGS, images)
+    theta = choose_theta(task, model, rows)
     info = info_of(name, theta)
     export(tmp_path / "model.onnx", model, theta, info, check_NSS=images[:4])
 
     hasher = Hasher.load(tmp_path / "model.onnx")
-    z = latents(model, images, rows)
+    z = task.latents(model, rows)
     np.testing.assert_allclose(hasher.latents(images[:20]), z[:20], atol=TOLERANCE)
     differing = codes.unpack(hasher.encode_arrays(images)) != codes.binarize(z, theta)
     assert not (differing & (np.abs(z - theta) >= TOLERANCE)).any()

@@ -169,6 +169,6 @@ def test_a_folder_cannot_be_the_model_file(photo_folder: Path, tmp_path: Path) -
 def test_a_loss_that_is_no_number_ends_the_run(
     photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "_values", lambda _losses: {"total": float("nan")})
+    monkeypatch.setattr(loop, "values", lambda _losses: {"total": float("nan")})
     with pytest.raises(TrainingError, match="no longer a number at step 0; lower the learning rate"):
         train(photo_folder, out=tmp_path / "m.onnx", **QUICK)

@@ -2,6 +2,7 @@
 
     load("efficientnet-lite0")    the weights of a package (extra `backbones`), trained on ImageNet with its labels
     load("encoder.onnx")          any encoder, described by encoder.toml beside it (see `about`)
+    load("none")                  the pixels of a small image
 
 Shapes: N images, S pixels a side, C channels, D features.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,13 @@ import numpy.typing as npt
 import onnx
 
 from lookalike.backbones import about as abouts
-from lookalike.backbones import graph
+from lookalike.backbones import graph, pixels
 from lookalike.backbones.about import About
 from lookalike.errors import ConfigError, ModelError
 from lookalike.images import Array, ImageSpec
 
 EFFICIENTNET = "efficientnet-lite0"
+NONE = "none"  # the pixels themselves
 BATCH = 32
 
 
@@ -43,7 +46,9 @@ class Backbone:
         options.log_severity_level = 4
         try:
             self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-            self.dimension = int(self.features(np.zeros((self._batch, *self.spec.shape), np.uint8)).shape[1])
+            blank = np.zeros((self._batch, *self.spec.shape), np.uint8)
+            self.dimension = int(self.features(blank).shape[1])
+            self.tokens = self._tokens(blank)
         except Exception as error:  # ONNX Runtime's own classes of errors are not public
             raise ModelError(f"{about.name} does not run: {error}") from error
 
@@ -51,6 +56,12 @@ class Backbone:
     def spec(self) -> ImageSpec:
         """What an image must be turned into."""
         return ImageSpec(side=self.about.side, colour=self.about.colour)
+
+    def _tokens(self, images_NSSC: Array) -> int:
+        """How many tokens stand side by side in the features; 0 where they are of whole images."""
+        if self.about.pooling != "tokens":
+            return 0
+        return self.dimension // int(self._session.run(["width"], {"images": images_NSSC})[0][0])
 
     def features(self, images_NSSC: Array) -> npt.NDArray[np.float32]:
         """Features (N, D) of uint8 images of the backbone's size."""
@@ -61,18 +72,26 @@ class Backbone:
         return np.concatenate(found) if found else np.empty((0, self.dimension), np.float32)
 
 
-def load(backbone: str | os.PathLike[str], *, side: int | None = None) -> Backbone:
+def load(backbone: str | os.PathLike[str], *, side: int | None = None, tokens: bool = False) -> Backbone:
     """A backbone by name, or an ONNX file with its description beside it; `side` takes the place of its own.
 
+    With `tokens` its features are all tokens or positions side by side, float16 within float32.
     Raises `ConfigError` or `ModelError`.
     """
+    encoder, about = _find(backbone, side)
+    return Backbone(encoder, replace(about, pooling="tokens") if tokens else about)
+
+
+def _find(backbone: str | os.PathLike[str], side: int | None) -> tuple[onnx.ModelProto, About]:
     if os.fspath(backbone) == EFFICIENTNET:
         from lookalike.backbones import efficientnet
 
-        return Backbone(efficientnet.encoder(side or efficientnet.SIDE), efficientnet.about(side or efficientnet.SIDE))
+        return efficientnet.encoder(side or efficientnet.SIDE), efficientnet.about(side or efficientnet.SIDE)
+    if os.fspath(backbone) == NONE:
+        return pixels.encoder(side or pixels.SIDE), pixels.about(side or pixels.SIDE)
     path = Path(backbone)
     if path.suffix != ".onnx" or not path.is_file():
-        raise ConfigError(f"{backbone} is neither {EFFICIENTNET} nor an ONNX file; name one of these")
+        raise ConfigError(f"{backbone} is neither {EFFICIENTNET}, {NONE} nor an ONNX file; name one of these")
     described = path.with_suffix(".toml")
     if not described.is_file():
         raise ConfigError(f"{path} is not described; write {described}, as docs/backbones.md says")
@@ -81,4 +100,5 @@ def load(backbone: str | os.PathLike[str], *, side: int | None = None) -> Backbo
         onnx.checker.check_model(encoder)
     except Exception as error:  # protobuf's and ONNX's own classes
         raise ModelError(f"{path} is not a readable ONNX file ({error})") from error
-    return Backbone(encoder, abouts.read(described))
+    about = abouts.read(described)
+    return encoder, replace(about, side=side) if side else about

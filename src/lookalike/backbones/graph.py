@@ -42,8 +42,9 @@ def to_features(encoder: onnx.ModelProto, about: About) -> onnx.ModelProto:
     encoder = compose.add_prefix(encoder, "encoder/")
     joined = _join(_pixels(encoder, about), encoder, {"pixels": f"encoder/{entry.name}"})
     rank = len(output.type.tensor_type.shape.dim)
-    behind = _pooled(encoder, about, rank)
-    return _join(joined, behind, {f"encoder/{output.name}": "raw"}, outputs=["features"])
+    behind = _tokens(encoder, about, rank) if about.pooling == "tokens" else _pooled(encoder, about, rank)
+    outputs = [value.name for value in behind.graph.output]
+    return _join(joined, behind, {f"encoder/{output.name}": "raw"}, outputs=outputs)
 
 
 def with_head(features: onnx.ModelProto, layers: Sequence[Layer], theta_K: Array) -> onnx.ModelProto:
@@ -57,23 +58,65 @@ def with_head(features: onnx.ModelProto, layers: Sequence[Layer], theta_K: Array
     ]
     constants: dict[str, npt.NDArray[Any]] = {"least": _f32([1e-12]), "axis": _i64([1])}
     for number, layer in enumerate(layers):
-        last = number == len(layers) - 1
+        out = "u" if number == len(layers) - 1 else f"x{number + 1}"
+        product = f"y{number}" if layer.relu else out
         constants |= {f"w{number}": layer.weight_DH.astype(np.float32), f"b{number}": layer.bias_H.astype(np.float32)}
-        out = "latent" if last and not layer.relu else f"y{number}"
-        nodes.append(helper.make_node("Gemm", [f"x{number}", f"w{number}", f"b{number}"], [out]))
+        nodes.append(helper.make_node("Gemm", [f"x{number}", f"w{number}", f"b{number}"], [product]))
         if layer.relu:
-            nodes.append(helper.make_node("Relu", [out], ["latent" if last else f"x{number + 1}"]))
-        elif not last:
-            nodes.append(helper.make_node("Identity", [out], [f"x{number + 1}"]))
+            nodes.append(helper.make_node("Relu", [product], [out]))
+    dimension = len(layers[0].weight_DH)
+    outputs = [_floats("u", ["N", len(theta_K)])]
+    head = _model(features, "head", nodes, constants, [_floats("raw", ["N", dimension])], outputs)
+    return _packed(_join(features, head, {"features": "raw"}, outputs=["u"]), theta_K)
+
+
+def with_network(features: onnx.ModelProto, network: onnx.ModelProto, theta_K: Array) -> onnx.ModelProto:
+    """The same with a network of one input (N, D) and one output (N, K) in the place of layers.
+
+    Raises `ModelError` if the operators of the two cannot be brought to one version.
+    """
+    try:
+        network = onnx.version_converter.convert_version(network, _version(features))
+    except Exception as error:  # of ONNX's own
+        raise ModelError(
+            f"the encoder uses version {_version(features)} of ONNX's operators, to which a network cannot be brought "
+            f"({error}); export it with version 17"
+        ) from error
+    network.ir_version = features.ir_version
+    network = compose.add_prefix(network, "network/")
+    entry, output = network.graph.input[0].name, network.graph.output[0].name
+    return _packed(_join(features, network, {"features": entry}, outputs=[output]), theta_K)
+
+
+def shortened(model: onnx.ModelProto, bits: int) -> onnx.ModelProto:
+    """A model whose codes are the first `bits` bits of another's."""
+    model = onnx.ModelProto.FromString(model.SerializeToString())
+    for value, length in zip(model.graph.output, (bits // 8, bits), strict=True):
+        whole = f"whole/{value.name}"
+        for node in model.graph.node:
+            node.output[:] = [whole if name == value.name else name for name in node.output]
+            node.input[:] = [whole if name == value.name else name for name in node.input]
+        first, axis, end = (f"{value.name}/{name}" for name in ("first", "axis", "end"))
+        model.graph.initializer.extend(
+            numpy_helper.from_array(_i64([number]), name) for name, number in ((first, 0), (axis, 1), (end, length))
+        )
+        model.graph.node.append(helper.make_node("Slice", [whole, first, end, axis], [value.name]))
+        value.type.tensor_type.shape.dim[1].dim_value = length
+    return model
+
+
+def _packed(network: onnx.ModelProto, theta_K: Array) -> onnx.ModelProto:
+    """A graph whose one output is the latent, with the packed bits z > θ before it."""
     width = len(theta_K) // 8
-    constants |= {
+    constants: dict[str, npt.NDArray[Any]] = {
         "theta": theta_K.astype(np.float32),
         "eights": _i64([-1, width, 8]),
         "places": 2.0 ** np.arange(7, -1, -1, dtype=np.float32)[:, None],  # most significant bit first
         "flat": _i64([-1, width]),
     }
-    nodes += [
-        helper.make_node("Greater", ["latent", "theta"], ["bits"]),
+    nodes = [
+        helper.make_node("Identity", ["z"], ["latent"]),
+        helper.make_node("Greater", ["z", "theta"], ["bits"]),
         helper.make_node("Cast", ["bits"], ["ones"], to=TensorProto.FLOAT),
         helper.make_node("Reshape", ["ones", "eights"], ["by_byte"]),
         helper.make_node("MatMul", ["by_byte", "places"], ["bytes"]),
@@ -84,8 +127,8 @@ def with_head(features: onnx.ModelProto, layers: Sequence[Layer], theta_K: Array
         helper.make_tensor_value_info("code", TensorProto.UINT8, ["N", width]),
         helper.make_tensor_value_info("latent", TensorProto.FLOAT, ["N", len(theta_K)]),
     ]
-    head = _model(features, "head", nodes, constants, [_floats("raw", ["N", len(layers[0].weight_DH)])], outputs)
-    return _join(features, head, {"features": "raw"})
+    packing = _model(network, "packing", nodes, constants, [_floats("z", ["N", len(theta_K)])], outputs)
+    return _join(network, packing, {network.graph.output[0].name: "z"})
 
 
 def batch(encoder: onnx.ModelProto, about: About) -> int:
@@ -145,6 +188,30 @@ def _pooled(like: onnx.ModelProto, about: About, rank: int) -> onnx.ModelProto:
         [_floats("raw", [f"r{i}" for i in range(rank)])],
         [_floats("features", ["N", "D"])],
     )
+
+
+def _tokens(like: onnx.ModelProto, about: About, rank: int) -> onnx.ModelProto:
+    """An encoder's tokens or positions side by side (N, T·D), with no more digits than float16, and their number T."""
+    if rank not in (3, 4):
+        raise ModelError(
+            f"{about.name} has an output of {rank} dimensions, in which there are no tokens (N, T, D) or positions "
+            "(N, D, H, W); name such an output with `output`, or take a method that needs none"
+        )
+    turned = "raw" if rank == 3 else "turned"
+    nodes = [] if rank == 3 else [helper.make_node("Transpose", ["raw"], ["turned"], perm=[0, 2, 3, 1])]
+    nodes += [
+        helper.make_node("Shape", [turned], ["shape"]),
+        helper.make_node("Gather", ["shape", "last"], ["width"], axis=0),
+        helper.make_node("Reshape", [turned, "flat"], ["long"]),
+        helper.make_node("Cast", ["long"], ["half"], to=TensorProto.FLOAT16),
+        helper.make_node("Cast", ["half"], ["features"], to=TensorProto.FLOAT),
+    ]
+    outputs = [
+        _floats("features", ["N", "D"]),
+        helper.make_tensor_value_info("width", TensorProto.INT64, [1]),
+    ]
+    constants = {"flat": _i64([0, -1]), "last": _i64([rank - 1])}
+    return _model(like, "tokens", nodes, constants, [_floats("raw", [f"r{i}" for i in range(rank)])], outputs)
 
 
 def _entry(encoder: onnx.ModelProto, about: About) -> Any:

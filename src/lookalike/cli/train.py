@@ -11,16 +11,32 @@ import typer
 from lookalike.cli import options, terminal
 
 if TYPE_CHECKING:
-    from lookalike.training import Progress
+    from lookalike.training import Progress, Trained
 
 
-class Architecture(StrEnum):
-    """The paper's four models."""
+class Kind(StrEnum):
+    """The paper's four models; methods that need labels; methods that need none."""
 
     VAE = "vae"
     CVAE = "cvae"
     CSVAE = "csvae"
     VTE = "vte"
+    DHN = "dhn"
+    HASHNET = "hashnet"
+    DPN = "dpn"
+    TRANSHASH = "transhash"
+    CSQ = "csq"
+    ORTHOHASH = "orthohash"
+    GREEDYHASH = "greedyhash"
+    PCA = "pca"
+    ITQ = "itq"
+    BIHALF = "bihalf"
+    CIBHASH = "cibhash"
+    GREEDYHASH_UNSUPERVISED = "greedyhash-unsupervised"
+    CLUSTERS = "clusters"
+
+
+PAPER = (Kind.VAE, Kind.CVAE, Kind.CSVAE, Kind.VTE)
 
 
 def _check_minutes(minutes: float | None) -> float | None:
@@ -31,8 +47,31 @@ def _check_minutes(minutes: float | None) -> float | None:
 
 def command(
     images: options.Images,
-    model: Annotated[Architecture, typer.Option("--model", help="Which of the paper's models.")] = Architecture.CSVAE,
+    model: Annotated[
+        Kind,
+        typer.Option(
+            "--model",
+            help="vae to vte are the paper's, of grey pixels; dhn to greedyhash hash features of a backbone and need "
+            "labels; pca to clusters hash features and need none.",
+        ),
+    ] = Kind.CSVAE,
     bits: options.Bits = 64,
+    backbone: Annotated[
+        str,
+        typer.Option(
+            "--backbone",
+            metavar="NAME|FILE",
+            help="Whose features are hashed: efficientnet-lite0; FILE.onnx with FILE.toml beside it; none or vit to do "
+            "without. Not for the paper's models.",
+        ),
+    ] = "efficientnet-lite0",
+    side: Annotated[
+        int | None, typer.Option("--side", min=8, help="Pixels a side that the backbone sees, if not its usual ones.")
+    ] = None,
+    nested: Annotated[
+        bool, typer.Option("--nested", help="Let the first 16, 32, 64, … bits be codes too; see shorten.")
+    ] = False,
+    labels_from_folders: options.LabelsFromFolders = False,
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="How often each image is seen.")] = 20,
     seed: options.Seed = 0,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The model file to write.")] = Path("model.onnx"),
@@ -44,11 +83,17 @@ def command(
     device: Annotated[str, typer.Option("--device", help="Where to train: cpu, cuda, mps.")] = "cpu",
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
 ) -> None:
-    """Learn a model from IMAGES, without labels, and write it to one file that index and encode take.
+    """Learn a model from IMAGES and write it to one file that index and encode take.
 
-    Beside it a folder FILE.run is kept with the log and what --resume needs. Needs the extra: lookalike[train]
+    The paper's models and the last six need no labels. Beside the file a folder FILE.run is kept with the log and what
+    --resume needs; features of backbones are kept for other runs in $LOOKALIKE_CACHE, or else ~/.cache/lookalike.
+    Needs the extra lookalike[train], efficientnet-lite0 and clusters also lookalike[backbones]
     """
     from lookalike.training import train
+
+    if nested and model in PAPER:
+        message = f"{model.value} has no nested codes; take one of the other models"
+        raise typer.BadParameter(message, param_hint="--nested")
 
     began = time.monotonic()
     last: deque[Progress] = deque(maxlen=1)
@@ -58,6 +103,10 @@ def command(
             model=model.value,
             bits=bits,
             out=out,
+            backbone=backbone,
+            side=side,
+            nested=nested,
+            labels_from_folders=labels_from_folders,
             epochs=epochs,
             seed=seed,
             resume=resume,
@@ -70,9 +119,12 @@ def command(
     info = trained.info
     typer.echo(
         f"{trained.path}: {info.name}, trained on {info.data_images} images of {info.data_name} "
-        f"in {time.monotonic() - began:.0f} s; loss on {info.data_validation} held-out images "
-        f"{info.validation_loss or 0:.1f} nats an image"
+        f"in {time.monotonic() - began:.0f} s{_outcome(trained)}"
     )
+    if info.backbone:
+        typer.echo(f"backbone: {info.backbone}")
+    if info.nested:
+        typer.echo(f"its first {', '.join(info.nested)} bits are codes too; lookalike shorten {trained.path} --bits 16")
     for end in last:
         if end.step < end.steps:
             typer.echo(
@@ -86,3 +138,18 @@ def command(
         skipped = [(one.name, one.reason) for one in trained.skipped]
         terminal.name_problems(skipped, more=f"{trained.folder / 'log.jsonl'}")
     typer.echo(f"next: lookalike index IMAGES --db DB --model {trained.path}")
+
+
+def _outcome(trained: Trained) -> str:
+    """What came out on the images that were held out."""
+    info, best = trained.info, [record for record in trained.history if record.best]
+    if not best:
+        return ""
+    found, images = best[-1].validation, f"{info.data_validation} held-out images"
+    if "map" in found:
+        return f"; mAP of {images} among training images {found['map']:.3f}"
+    return (
+        f"; loss on {images} {found['total']:.1f} nats an image"
+        if not info.backbone
+        else (f"; loss on {images} {found['total']:.3f}")
+    )

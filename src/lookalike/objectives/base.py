@@ -1,9 +1,11 @@
 """What objectives have in common: their form, which images are similar, and the sign that gradients pass.
 
-An objective is called with the outputs u of a batch and its labels, and gives a number to make small. Labels are
-booleans (B, C), also where each image has one; two images are similar if they share a label.
+An objective is called with the outputs u of a batch and with what they shall follow, and gives a number to make small.
+For supervised ones that is labels: booleans (B, C), also where each image has one; two images are similar if they share
+a label. Others follow the features (B, D), the outputs of another view of the same images (B, K), or the numbers of the
+clusters that the images are in (B, M).
 
-Shapes: B images of a batch, K bits, C classes.
+Shapes: B images of a batch, K bits, C classes, D features, M clusterings.
 """
 
 from __future__ import annotations
@@ -19,10 +21,8 @@ from torch.nn import functional
 class Objective(nn.Module, ABC):
     """A loss, with what it must remember: targets, classifiers, a schedule."""
 
-    needs_labels = True
-
     @abstractmethod
-    def forward(self, u_BK: Tensor, labels_BC: Tensor, *, step: int = 0) -> Tensor:
+    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
         """The loss of a batch, at a step of the training counted from 0."""
 
 

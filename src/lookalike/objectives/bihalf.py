@@ -15,7 +15,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lookalike.objectives.base import pairs
+from lookalike.objectives.base import Objective, pairs
+
+
+class BiHalf(Objective):
+    """`follow_features` as an objective; its target is the features."""
+
+    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
+        return follow_features(u_BK, target)
 
 
 class _Halves(torch.autograd.Function):

@@ -13,10 +13,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lookalike.objectives.base import sign
+from lookalike.objectives.base import Objective, sign
 
 TEMPERATURE = 0.3
 BETA = 1e-3
+
+
+class CIBHash(Objective):
+    """`cibhash` as an objective; its target is the outputs of the other view."""
+
+    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
+        return cibhash(u_BK, target)
 
 
 def cibhash(u_BK: Tensor, v_BK: Tensor, *, temperature: float = TEMPERATURE, beta: float = BETA) -> Tensor:

@@ -30,9 +30,9 @@ class CSQ(Objective):
         self.register_buffer("centres_CK", centres(classes, bits, generator))
         self.register_buffer("ties_K", torch.where(torch.rand(bits, generator=generator) < 0.5, -1.0, 1.0))
 
-    def forward(self, u_BK: Tensor, labels_BC: Tensor, *, step: int = 0) -> Tensor:
+    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
         """Binary cross-entropy of (h + 1)/2 with the centre's bits, h = tanh u, and λ times the mean of (|h| − 1)²."""
-        votes_BK = labels_BC.to(u_BK.dtype) @ self.centres_CK.to(u_BK.dtype)
+        votes_BK = target.to(u_BK.dtype) @ self.centres_CK.to(u_BK.dtype)
         centre_BK = torch.where(votes_BK == 0, self.ties_K.to(u_BK.dtype), votes_BK.sign())
         # with h = tanh u, (h + 1)/2 = σ(2u)
         central = functional.binary_cross_entropy_with_logits(2 * u_BK, (centre_BK + 1) / 2)  # eq. 4

@@ -23,9 +23,9 @@ class DHN(Objective):
         super().__init__()
         self.quantisation = quantisation  # λ
 
-    def forward(self, u_BK: Tensor, labels_BC: Tensor, *, step: int = 0) -> Tensor:
+    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
         """Mean over pairs of log(1 + e^θ) − sθ, and λ times the mean of log cosh(|u| − 1)."""
         theta_BB = 0.5 * u_BK @ u_BK.T
-        likelihood_BB = functional.softplus(theta_BB) - shared(labels_BC) * theta_BB  # eq. 4
+        likelihood_BB = functional.softplus(theta_BB) - shared(target) * theta_BB  # eq. 4
         quantisation = log_cosh(u_BK.abs() - 1).mean()  # eq. 5
         return likelihood_BB[pairs(len(u_BK), u_BK.device)].mean() + self.quantisation * quantisation  # eq. 6

@@ -25,7 +25,7 @@ class DPN(Objective):
         self.margin = margin
         self.register_buffer("targets_CK", random_targets(classes, bits, seed=seed))
 
-    def forward(self, u_BK: Tensor, labels_BC: Tensor, *, step: int = 0) -> Tensor:
+    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
         """Mean over images of Σ_c Σ_k max(0, m − u_k t_ck) over the classes c that an image has."""
         short_BCK = (self.margin - u_BK[:, None, :] * self.targets_CK).clamp(min=0)  # eq. 2
-        return (short_BCK.sum(dim=2) * labels_BC).sum(dim=1).mean()
+        return (short_BCK.sum(dim=2) * target).sum(dim=1).mean()

@@ -23,12 +23,19 @@ class GreedyHash(Objective):
         self.penalty = penalty  # α
         self.classifier = nn.Linear(bits, classes)
 
-    def forward(self, u_BK: Tensor, labels_BC: Tensor, *, step: int = 0) -> Tensor:
+    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
         """Cross-entropy of W·sign(u), and α times the mean of |u − sign u|³."""
-        labels = labels_BC.to(u_BK.dtype)
+        labels = target.to(u_BK.dtype)
         target_BC = labels / labels.sum(dim=1, keepdim=True).clamp(min=1)
         classified = functional.cross_entropy(self.classifier(sign(u_BK)), target_BC)
         return classified + self.penalty * (u_BK.abs() - 1).abs().pow(3).mean()  # eq. 8
+
+
+class GreedyHashUnsupervised(Objective):
+    """`follow_features` as an objective; its target is the features."""
+
+    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
+        return follow_features(u_BK, target)
 
 
 def follow_features(u_BK: Tensor, features_BD: Tensor, *, penalty: float = 0.1) -> Tensor:

@@ -30,9 +30,9 @@ class HashNet(Objective):
         """β at a step."""
         return float((1 + self.growth * (step // EVERY * EVERY)) ** 0.5)
 
-    def forward(self, u_BK: Tensor, labels_BC: Tensor, *, step: int = 0) -> Tensor:
+    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
         """Weighted mean over pairs of log(1 + e^α⟨h, h'⟩) − αs⟨h, h'⟩ with h = tanh(βu)."""
-        return weighted_likelihood(torch.tanh(self.beta(step) * u_BK), shared(labels_BC), alpha=self.alpha)
+        return weighted_likelihood(torch.tanh(self.beta(step) * u_BK), shared(target), alpha=self.alpha)
 
 
 def weighted_likelihood(h_BK: Tensor, s_BB: Tensor, *, alpha: float) -> Tensor:

@@ -25,9 +25,9 @@ class OrthoHash(Objective):
         self.scale, self.margin = scale, margin
         self.register_buffer("words_CK", random_targets(classes, bits, seed=seed))
 
-    def forward(self, u_BK: Tensor, labels_BC: Tensor, *, step: int = 0) -> Tensor:
+    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
         """−log softmax of s·(cos(u, c_j) − m·[j is a label]) at the labels, mean over images that have any."""
-        labels = labels_BC.to(u_BK.dtype)
+        labels = target.to(u_BK.dtype)
         cosine_BC = functional.normalize(u_BK, dim=1) @ functional.normalize(self.words_CK.to(u_BK.dtype), dim=1).T
         logits_BC = self.scale * (cosine_BC - self.margin * labels)  # eq. 6
         target_BC = labels / labels.sum(dim=1, keepdim=True).clamp(min=1)

@@ -24,9 +24,9 @@ class TransHash(Objective):
         super().__init__()
         self.quantisation = quantisation
 
-    def forward(self, u_BK: Tensor, labels_BC: Tensor, *, step: int = 0) -> Tensor:
-        """The loss of the global stream alone."""
-        return self.of_streams(u_BK[None], labels_BC)
+    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
+        """The loss of the global stream alone, or of all streams (M + 1, B, K), the global one first."""
+        return self.of_streams(u_BK if u_BK.ndim == 3 else u_BK[None], target)
 
     def of_streams(self, u_MBK: Tensor, labels_BC: Tensor) -> Tensor:
         """L_global + 1/M Σ L_local."""

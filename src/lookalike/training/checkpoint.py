@@ -12,12 +12,12 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from lookalike.errors import TrainingError
 from lookalike.models import HashModel, create
@@ -27,20 +27,22 @@ from lookalike.training.settings import Settings
 CHECKPOINT = "checkpoint.safetensors"  # the name of a run's file, which is there until the run has ended
 METADATA_KEY = "lookalike"
 
+Module = TypeVar("Module", bound=nn.Module)
+
 
 @dataclass(slots=True)
-class State:
+class State(Generic[Module]):
     """Where a run stands."""
 
-    model: HashModel[Any]
+    model: Module
     optimiser: torch.optim.Optimizer
     step: int = 0  # batches done
     sums: dict[str, float] = field(default_factory=dict)  # of the losses of the running epoch's batches
-    best_loss: float | None = None  # lowest validation loss, nats an image
+    least: float | None = None  # badness of the best epoch; an autoencoder's is its validation loss, nats an image
     best_epoch: int = 0  # from 1
 
 
-def save_checkpoint(path: Path, state: State, settings: Settings) -> None:
+def save_checkpoint(path: Path, state: State[Any], settings: Settings) -> None:
     """Write where a run stands."""
     tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
     for index, moments in state.optimiser.state_dict()["state"].items():
@@ -48,13 +50,13 @@ def save_checkpoint(path: Path, state: State, settings: Settings) -> None:
     counters = {
         "step": state.step,
         "sums": state.sums,
-        "best_loss": state.best_loss,
+        "least": state.least,
         "best_epoch": state.best_epoch,
     }
     _write(path, tensors, {"settings": settings.values(), "counters": counters})
 
 
-def load_checkpoint(path: Path, state: State, settings: Settings) -> None:
+def load_checkpoint(path: Path, state: State[Any], settings: Settings) -> None:
     """Put a state where the checkpoint's run stood. Raises `TrainingError` if its settings differ."""
     tensors, metadata = _read(path)
     settings.check_same(Settings.of(metadata["settings"]))
@@ -64,9 +66,16 @@ def load_checkpoint(path: Path, state: State, settings: Settings) -> None:
         setattr(state, name, value)
 
 
-def save_weights(path: Path, model: HashModel[Any], settings: Settings, *, epoch: int, loss: float) -> None:
+def save_weights(path: Path, model: nn.Module, settings: Settings, *, epoch: int, loss: float) -> None:
     """Write a model's weights with what is needed to build it again."""
     _write(path, model.state_dict(), {"settings": settings.values(), "epoch": epoch, "loss": loss})
+
+
+def load_weights(path: Path, module: Module) -> Module:
+    """A module with the weights of a file, in evaluation mode."""
+    tensors, _ = _read(path)
+    module.load_state_dict(tensors)
+    return module.eval()
 
 
 def load_model(run: str | os.PathLike[str]) -> HashModel[Any]:

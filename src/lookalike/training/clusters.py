@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.floating]
 Integers = npt.NDArray[np.int64]
 
 NEIGHBOURS = 15
-SCALES = (10, 15, 20, 30, 50)  # numbers of clusters
+SCALES = (10, 20, 40, 80)  # numbers of clusters
 SPARE = 10  # eigenvectors sought beyond those wanted, whose errors do not matter
 BLOCK = 1024  # images whose neighbours are sought at once
 

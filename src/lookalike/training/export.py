@@ -1,13 +1,16 @@
 """The model file: scaling, encoder, threshold and packing in one ONNX graph that takes uint8 images.
 
 Input `images` uint8 (N, S, S); outputs `code` uint8 (N, W), as `numpy.packbits` packs, and `latent` float32 (N, K).
-The same weights give the same bytes. Shapes: N images, S pixels a side, K bits, W = K/8 bytes.
+The same weights give the same bytes. Behind a backbone the graph is the backbone's with the network's joined to it.
+Shapes: N images, S pixels a side, C channels, D features, K bits, W = K/8 bytes.
 """
 
 from __future__ import annotations
 
 import copy
+import dataclasses
 import hashlib
+import io
 import logging
 import os
 import warnings
@@ -23,14 +26,19 @@ import torch
 from torch import Tensor, nn
 
 from lookalike import codes
-from lookalike.errors import TrainingError
+from lookalike.backbones import graph
+from lookalike.backbones.backbone import Backbone
+from lookalike.errors import ConfigError, TrainingError
 from lookalike.hasher import METADATA_KEY, Hasher, ModelInfo
 from lookalike.images import Array
 from lookalike.models import HashModel
-from lookalike.models.base import SIDE
 from lookalike.models.blocks import MinMax
+from lookalike.models.hashing import HashingNetwork
+from lookalike.models.head import Head
+from lookalike.training.checkpoint import Module
 from lookalike.training.files import write_aside
 
+OPSET = 17  # version of ONNX's operators that a network behind a backbone is written in
 TOLERANCE = 1e-4  # a bit whose latent is this near θ may differ between PyTorch and ONNX Runtime
 
 Threshold = npt.NDArray[np.float32]
@@ -52,6 +60,21 @@ class CodeGraph(nn.Module):
         return (bits_NW8 * self.places_8).sum(2).to(torch.uint8), latent_NK
 
 
+class ImageGraph(nn.Module):
+    """What is exported of a network with an encoder of its own: images uint8 (N, S, S, C) → code and latent."""
+
+    def __init__(self, network: HashingNetwork, theta_K: Threshold) -> None:
+        super().__init__()
+        self.encoder, self.head = network.encoder, network.head
+        self.register_buffer("theta_K", torch.from_numpy(theta_K))
+        self.register_buffer("places_8", 2.0 ** torch.arange(7, -1, -1))  # most significant bit first
+
+    def forward(self, images_NSSC: Tensor) -> tuple[Tensor, Tensor]:
+        latent_NK = self.head(self.encoder(images_NSSC))
+        bits_NW8 = (latent_NK > self.theta_K).to(torch.float32).unflatten(1, (-1, 8))
+        return (bits_NW8 * self.places_8).sum(2).to(torch.uint8), latent_NK
+
+
 def theta_digest(theta_K: Threshold) -> str:
     """BLAKE2b, 16 bytes in hexadecimal, of a threshold."""
     return hashlib.blake2b(theta_K.tobytes(), digest_size=16).hexdigest()
@@ -59,18 +82,104 @@ def theta_digest(theta_K: Threshold) -> str:
 
 def export(path: Path, model: HashModel[Any], theta_K: Threshold, info: ModelInfo, *, check_NSS: Array) -> None:
     """Write the model file, after its codes of the images `check_NSS` were found to be those of the model."""
-    graph = CodeGraph(copy.deepcopy(model).cpu().to(memory_format=torch.contiguous_format), theta_K).eval()  # type: ignore[call-overload]
-    content = _to_onnx(graph, info)
-    _check(Hasher(content, path=os.fspath(path)), graph, theta_K, check_NSS)
+    _export(path, CodeGraph(_plain(model), theta_K).eval(), theta_K, info, check_NSS)
+
+
+def export_images(
+    path: Path, network: HashingNetwork, theta_K: Threshold, info: ModelInfo, *, check_NSSC: Array
+) -> None:
+    """Write the model file of a network with an encoder of its own, checked in the same way."""
+    _export(path, ImageGraph(_plain(network), theta_K).eval(), theta_K, info, check_NSSC)
+
+
+def export_behind(
+    path: Path,
+    backbone: Backbone,
+    network: HashingNetwork,
+    theta_K: Threshold,
+    info: ModelInfo,
+    *,
+    check_NSSC: Array,
+    features_ND: npt.NDArray[np.floating],
+) -> None:
+    """Write the model file of a network behind a backbone; `features_ND` are those of the images to be checked."""
+    network = _plain(network).eval()
+    if isinstance(network.head, Head):
+        layers = [graph.Layer(*layer) for layer in network.head.layers()]
+        proto = graph.with_head(backbone.model, layers, theta_K)
+    else:
+        proto = graph.with_network(backbone.model, _network_to_onnx(network.head, features_ND.shape[1]), theta_K)
+    with torch.inference_mode():
+        latents_NK = network(torch.from_numpy(np.asarray(features_ND, np.float32))).numpy()
+    _write(path, proto, theta_K, info, check_NSSC, latents_NK)
+
+
+def shorten(model: Path, bits: int, out: Path) -> ModelInfo:
+    """Write a model whose codes are the first `bits` bits of another's that was trained for that, and describe it.
+
+    Raises `ConfigError` if it was not.
+    """
+    whole = Hasher.load(model)
+    if str(bits) not in whole.info.nested:
+        lengths = ", ".join(whole.info.nested) or "none"
+        raise ConfigError(
+            f"bits is {bits}; the first bits of {model} are codes for these lengths: {lengths}. Train with "
+            "--nested, or take a model of pca, whose first bits always are"
+        )
+    proto = graph.shortened(onnx.load(whole.path), bits)
+    nested = {length: radii for length, radii in whole.info.nested.items() if int(length) < bits}
+    info = dataclasses.replace(
+        whole.info,
+        name=f"{whole.info.model}-{bits}",
+        bits=bits,
+        theta_digest=f"{whole.info.theta_digest}[:{bits}]",
+        nested=nested,
+        near=whole.info.nested[str(bits)]["near"],
+        similar=whole.info.nested[str(bits)]["similar"],
+    )
+    content = _content(proto, info)
+    Hasher(content, path=os.fspath(out))  # refuses what does not give such codes
+    write_aside(out, content)
+    return info
+
+
+def _plain(module: Module) -> Module:
+    """A copy on the CPU, its numbers in the usual order."""
+    return copy.deepcopy(module).cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload, no-any-return]
+
+
+def _export(path: Path, coded: nn.Module, theta_K: Threshold, info: ModelInfo, images: Array) -> None:
+    with torch.inference_mode():
+        latents_NK = coded(torch.from_numpy(np.array(images)))[1].numpy()
+    _write(path, _to_onnx(coded, images.shape[1:]), theta_K, info, images, latents_NK)
+
+
+def _write(
+    path: Path,
+    proto: onnx.ModelProto,
+    theta_K: Threshold,
+    info: ModelInfo,
+    images: Array,
+    latents_NK: npt.NDArray[np.float32],
+) -> None:
+    content = _content(proto, info)
+    _check(Hasher(content, path=os.fspath(path)), images, latents_NK, theta_K)
     write_aside(path, content)
 
 
-def _to_onnx(graph: CodeGraph, info: ModelInfo) -> bytes:
-    example = torch.zeros(2, SIDE, SIDE, dtype=torch.uint8)
+def _content(proto: onnx.ModelProto, info: ModelInfo) -> bytes:
+    _strip(proto)
+    onnx.helper.set_model_props(proto, {METADATA_KEY: info.to_json()})
+    onnx.checker.check_model(proto)
+    content: bytes = proto.SerializeToString(deterministic=True)
+    return content
+
+
+def _to_onnx(coded: nn.Module, shape: tuple[int, ...]) -> onnx.ModelProto:
     with _silent():
         program = torch.onnx.export(
-            graph,
-            (example,),
+            coded,
+            (torch.zeros(2, *shape, dtype=torch.uint8),),
             input_names=["images"],
             output_names=["code", "latent"],
             dynamic_shapes=({0: torch.export.Dim("n")},),
@@ -79,11 +188,19 @@ def _to_onnx(graph: CodeGraph, info: ModelInfo) -> bytes:
         )
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
-    _strip(proto)
-    onnx.helper.set_model_props(proto, {METADATA_KEY: info.to_json()})
-    onnx.checker.check_model(proto)
-    content: bytes = proto.SerializeToString(deterministic=True)
-    return content
+    return proto
+
+
+def _network_to_onnx(network: nn.Module, features: int) -> onnx.ModelProto:
+    """A network of features (N, D) by the older exporter, whose operators are those of most encoders."""
+    stream = io.BytesIO()
+    with _silent():
+        torch.onnx.export(
+            network, (torch.zeros(2, features),), stream,  # type: ignore[arg-type]
+            dynamo=False, opset_version=OPSET, input_names=["x"], output_names=["u"],
+            dynamic_axes={"x": {0: "N"}, "u": {0: "N"}},
+        )  # fmt: skip
+    return onnx.load_from_string(stream.getvalue())
 
 
 def _strip(proto: onnx.ModelProto) -> None:
@@ -94,16 +211,14 @@ def _strip(proto: onnx.ModelProto) -> None:
         part.ClearField("doc_string")
 
 
-def _check(hasher: Hasher, graph: CodeGraph, theta_K: Threshold, images_NSS: Array) -> None:
+def _check(hasher: Hasher, images: Array, latents_NK: npt.NDArray[np.float32], theta_K: Threshold) -> None:
     """Raise `TrainingError` if ONNX Runtime's codes are not the model's."""
-    with torch.inference_mode():
-        latents_NK = graph(torch.from_numpy(np.array(images_NSS)))[1].numpy()
-    wrong_NK = codes.unpack(hasher.encode_arrays(images_NSS)) != codes.binarize(latents_NK, theta_K)
-    serious = wrong_NK & (np.abs(latents_NK - theta_K) >= TOLERANCE)
+    wrong_NK = codes.unpack(hasher.encode_arrays(images)) != codes.binarize(latents_NK, theta_K)
+    serious = wrong_NK & (np.abs(latents_NK - theta_K) >= TOLERANCE * max(1.0, float(np.abs(latents_NK).max())))
     if serious.any():
         raise TrainingError(
             f"the exported model disagrees with the trained one in {int(serious.sum())} bits of "
-            f"{len(images_NSS)} images, by an error of the exporter; try the versions in constraints.txt"
+            f"{len(images)} images, by an error of the exporter; try the versions in constraints.txt"
         )
 
 

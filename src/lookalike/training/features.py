@@ -1,8 +1,8 @@
 """Features of a collection, computed once: a backbone takes far longer than what is trained behind it.
 
-`features.bin` is float32 (N, D) without a header, one row for each readable image in the order of the items;
-`features.json`, written last, says what they were made of. They are known by the digest of backbone and images, so a
-folder can be shared by all runs of a collection.
+`NAME.bin` is float32 (N, D) without a header, or float16 for tokens, one row for each readable image in the order of
+the items; `NAME.json`, written last, says what they were made of. The name is the digest of backbone and images, so a
+folder can be shared by all runs of all collections.
 
 Shapes: N images, D features.
 """
@@ -24,7 +24,7 @@ from lookalike import data
 from lookalike.backbones.backbone import Backbone
 from lookalike.errors import Interrupted, TrainingError
 from lookalike.images import MAX_PIXELS, Array
-from lookalike.training import cache
+from lookalike.training import cache, views
 from lookalike.training.cache import Skipped
 from lookalike.training.files import write_aside
 
@@ -37,7 +37,7 @@ OnRead = Callable[[int], object]
 class Features:
     """Features of the readable images, mapped from their file."""
 
-    features_ND: npt.NDArray[np.float32]
+    features_ND: npt.NDArray[np.floating]  # float32; of tokens float16
     rows_N: npt.NDArray[np.int64]  # which items they belong to
     skipped: tuple[Skipped, ...]
 
@@ -47,20 +47,23 @@ def features(
     backbone: Backbone,
     folder: Path,
     *,
+    seed: int | None = None,
     max_pixels: int = MAX_PIXELS,
     asked: threading.Event | None = None,
     on_read: OnRead = lambda count: None,
 ) -> Features:
     """The features of a collection, from a folder of them or computed and put there.
 
+    With a `seed` they are those of a view of each image, drawn under it (see `views`).
     `on_read` is told how many more images were done. Raises `Interrupted` once `asked` is set, `TrainingError` if no
     image can be read.
     """
-    name = key(items, backbone, max_pixels=max_pixels)
+    name = key(items, backbone, max_pixels=max_pixels) + ("" if seed is None else f"-view-{seed}")
     if (found := _open(folder, name)) is not None:
         return found
     folder.mkdir(parents=True, exist_ok=True)
     rows, skipped, total = [], [], 0
+    kind = "float16" if backbone.tokens else "float32"
     with (folder / f"{name}.bin").open("wb") as file:
         for number, part in _chunks(items, backbone, max_pixels):
             if asked is not None and asked.is_set():
@@ -68,17 +71,27 @@ def features(
             good = [(row, array) for row, (_, array) in zip(number, part, strict=True) if not isinstance(array, str)]
             skipped += [Skipped(item.name, reason) for item, reason in part if isinstance(reason, str)]
             if good:
-                file.write(backbone.features(np.stack([array for _, array in good])).tobytes())
+                seen = np.stack([_seen(array, row, seed) for row, array in good])
+                file.write(backbone.features(seen).astype(kind).tobytes())
             rows += [row for row, _ in good]
             total += len(part)
             on_read(len(part))
     if not rows:
         raise TrainingError(f"none of {total} images can be read; the first: {skipped[0].name}: {skipped[0].reason}")
-    manifest = {"dimension": backbone.dimension, "rows": rows, "skipped": [asdict(one) for one in skipped]}
+    manifest = {
+        "dimension": backbone.dimension,
+        "kind": kind,
+        "rows": rows,
+        "skipped": [asdict(one) for one in skipped],
+    }
     write_aside(folder / f"{name}.json", json.dumps(manifest).encode())
     made = _open(folder, name)
     assert made is not None
     return made
+
+
+def _seen(image: Array, row: int, seed: int | None) -> Array:
+    return image if seed is None else views.view(image, np.random.default_rng((seed, row)))
 
 
 def key(items: Sequence[data.Item], backbone: Backbone, *, max_pixels: int) -> str:
@@ -101,7 +114,7 @@ def _open(folder: Path, name: str) -> Features | None:
     try:
         manifest = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         shape = (len(manifest["rows"]), manifest["dimension"])
-        features_ND = np.memmap(folder / f"{name}.bin", np.float32, mode="r", shape=shape)
+        features_ND = np.memmap(folder / f"{name}.bin", manifest["kind"], mode="r", shape=shape)
         rows_N = np.array(manifest["rows"], np.int64)
         return Features(features_ND, rows_N, tuple(Skipped(**entry) for entry in manifest["skipped"]))
     except (OSError, ValueError, KeyError):

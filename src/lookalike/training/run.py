@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from threading import Event
 from typing import Any, cast
 
 import filelock
@@ -22,23 +21,26 @@ from lookalike import codes, data
 from lookalike.errors import ConfigError, TrainingError
 from lookalike.hasher import ModelInfo
 from lookalike.images import MAX_PIXELS, Array, ImageSpec
-from lookalike.models import MODELS, HashModel
+from lookalike.models import MODELS, hashing
 from lookalike.models.base import SIDE
+from lookalike.models.methods import METHODS
 from lookalike.training import loop
-from lookalike.training.cache import Cache, Skipped, digest, make_cache, open_cache, remove_cache
-from lookalike.training.checkpoint import CHECKPOINT, load_model
+from lookalike.training.cache import Skipped
+from lookalike.training.checkpoint import CHECKPOINT, Module, load_model
 from lookalike.training.collapse import CollapseReport, Radii, different, find_collapse, measure_radii
-from lookalike.training.export import Threshold, export, theta_digest
+from lookalike.training.export import Threshold, theta_digest
+from lookalike.training.hashing_job import Wanted, default_cache, prepare
+from lookalike.training.job import Job, autoencoding, images_digest
 from lookalike.training.log import EpochRecord, versions
-from lookalike.training.progress import OnProgress, bar
+from lookalike.training.progress import OnProgress
 from lookalike.training.settings import Rows, Settings, sample, split
 from lookalike.training.stop import stop_on_signals
+from lookalike.training.task import Task, to_input
 
-SPEC = ImageSpec(side=SIDE)
+SPEC = ImageSpec(side=SIDE)  # of the paper's models
 MEASURED = 2_000  # images on whose codes distances and collapse are measured, at most
 HELD_OUT_ENOUGH = 500  # with fewer held-out images, training images are measured too
 RECONSTRUCTED = 128  # images reconstructed at a time
-CHECKED = 64  # training images on which the exported model is compared with the trained one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,13 +61,17 @@ def train(
     model: str = "csvae",
     bits: int = 64,
     out: str | os.PathLike[str] = "model.onnx",
+    backbone: str = "efficientnet-lite0",
+    side: int | None = None,
+    nested: bool = False,
+    labels_from_folders: bool = False,
     epochs: int = 20,
     seed: int = 0,
     resume: bool = False,
     limit: int | None = None,
     minutes: float | None = None,
     validation: float = 0.1,
-    batch: int = 64,
+    batch: int | None = None,
     learning_rate: float = 1e-3,
     jitter: float = 0.0,
     device: str = "cpu",
@@ -78,39 +84,54 @@ def train(
     """A hashing model of a collection of images, written to the file `out`.
 
     `images` are folders, files or Parquet files, or items of them; `limit` takes that many of them, drawn under the
-    seed. `minutes` ends the training early. `jitter` disturbs the brightness, contrast and pixels of what the encoder
-    sees by so much of the range (see `augment`; not in the paper). The run's folder, `out` with the suffix `.run`,
-    holds log and checkpoints; with `resume` a stopped run goes on in it and ends with the weights it would have had.
-    `name` is what the collection is called in the model file, `card` what people should know of the model. `cache` is
-    a folder that keeps the decoded images for other runs of the same collection. Raises `TrainingError`, and
-    `Interrupted` after Ctrl-C.
+    seed. `model` is one of the paper's, or a method that hashes features of a `backbone` (see `backbones`), whose
+    images then have `side` pixels; with `none`, or `vit`, methods that teach by labels or views train an encoder of
+    their own. With `nested` the first 16, 32, … bits are codes too. `labels_from_folders` takes the names of
+    sub-folders for labels.
+
+    `minutes` ends the training early. `jitter` disturbs the brightness, contrast and pixels of what the encoder of the
+    paper's models sees by so much of the range (see `augment`; not in the paper). The run's folder, `out` with the
+    suffix `.run`, holds log and checkpoints; with `resume` a stopped run goes on in it and ends with the weights it
+    would have had. `name` is what the collection is called in the model file, `card` what people should know of the
+    model. `cache` is a folder that keeps the decoded images, or the features, for other runs of the same collection;
+    features are kept in $LOOKALIKE_CACHE where it is not given. Raises `TrainingError`, and `Interrupted` after Ctrl-C.
     """
+    _check_model(model)
     _check_device(device)
-    items, called = _items(images)
+    items, called = _items(images, labels_from_folders=labels_from_folders)
     items = [items[row] for row in sample(len(items), limit, seed)]
-    settings = Settings(
-        images=digest(items, SPEC, max_pixels=max_pixels),
-        limit=limit,
-        model=model,
-        config=_config(model, bits),
-        seed=seed,
-        epochs=epochs,
-        batch=batch,
-        learning_rate=learning_rate,
-        validation=validation,
-        jitter=jitter,
-    )
+    settings: dict[str, Any] = {
+        "limit": limit, "seed": seed, "epochs": epochs, "batch": batch or (64 if model in MODELS else 128),
+        "learning_rate": learning_rate, "validation": validation, "jitter": jitter,
+    }  # fmt: skip
+    place = None if cache is None else Path(cache)
     with _run_folder(Path(out), resume=resume) as folder, stop_on_signals() as asked:
-        place = folder if cache is None else Path(cache)
-        decoded = _decode(place, items, key=settings.images, max_pixels=max_pixels, asked=asked)
-        rows = split(len(decoded.arrays), settings)
-        run = loop.Run(folder=folder, settings=settings, images=decoded.arrays, rows=rows, device=device)
-        seconds = None if minutes is None else 60 * minutes
-        best = loop.fit(run, resume=resume, seconds=seconds, asked=asked, on_progress=on_progress)
-        trained = _finish(run, best, Path(out), data_name=name or called, card=card, skipped=decoded.skipped)
-        run.checkpoint.unlink()
-        if cache is None:
-            remove_cache(folder)
+        job: Job[Any]
+        if model in MODELS:
+            config = asdict(MODELS[model][0](bits=bits))
+            key = images_digest(items, SPEC, max_pixels=max_pixels)
+            whole = Settings(images=key, model=model, config=config, **settings)
+            job = autoencoding(items, whole, folder, cache=place, max_pixels=max_pixels, device=device, asked=asked)
+        else:
+            lengths = hashing.lengths_below(bits) if nested or model == "pca" else ()
+            wanted = Wanted(method=model, bits=bits, nested=lengths, backbone=backbone, side=side, seed=seed)
+            job = prepare(
+                items, wanted, settings=settings, folder=folder, cache=place or default_cache(),
+                max_pixels=max_pixels, device=device, asked=asked,
+            )  # fmt: skip
+        rows = split(len(job.inputs), job.settings)
+        run: loop.Run[Any] = loop.Run(
+            folder=folder, settings=job.settings, task=job.task(rows), rows=rows, device=device
+        )
+        if job.solve is not None:
+            run.log.begin(job.settings.values())
+            best = job.solve(rows)
+        else:
+            seconds = None if minutes is None else 60 * minutes
+            best = loop.fit(run, resume=resume, seconds=seconds, asked=asked, on_progress=on_progress)
+        trained = _finish(run, job, best, Path(out), data_name=name or called, card=card)
+        run.checkpoint.unlink(missing_ok=True)
+        job.clean_up()
     return trained
 
 
@@ -122,32 +143,30 @@ def reconstruct(run: str | os.PathLike[str], images_NSS: Array) -> npt.NDArray[n
     model = load_model(run)
     with torch.inference_mode():
         parts = [
-            model.reconstruct(loop.to_input(images_NSS[at : at + RECONSTRUCTED], "cpu")).squeeze(1).numpy()
+            model.reconstruct(to_input(images_NSS[at : at + RECONSTRUCTED], "cpu")).squeeze(1).numpy()
             for at in range(0, len(images_NSS), RECONSTRUCTED)
         ]
     return np.concatenate(parts)
 
 
-def choose_theta(model: HashModel[Any], images_NSS: Array, rows: Rows) -> Threshold:
+def choose_theta(task: Task[Module], module: Module, rows: Rows) -> Threshold:
     """θ, (K,): the mean latent of the training images, summed in float64."""
-    mean_K: npt.NDArray[np.float64] = loop.latents(model, images_NSS, rows).mean(axis=0)  # 1/N Σ M_e(x), section III
+    mean_K: npt.NDArray[np.float64] = task.latents(module, rows).mean(axis=0)  # 1/N Σ M_e(x), section III
     return mean_K.astype(np.float32)
 
 
-def _items(images: data.Paths | Sequence[data.Item]) -> tuple[list[data.Item], str]:
+def _items(images: data.Paths | Sequence[data.Item], *, labels_from_folders: bool) -> tuple[list[data.Item], str]:
     """The items of a collection, and what it is called where nobody named it."""
     items = [] if isinstance(images, str | os.PathLike) else [one for one in images if isinstance(one, data.Item)]
     if items:
         return items, data.default_name(items[0].file)
     paths = cast(data.Paths, images)
-    return data.find(paths), data.default_name(paths)
+    return data.find(paths, labels_from_folders=labels_from_folders), data.default_name(paths)
 
 
-def _config(model: str, bits: int) -> dict[str, Any]:
-    """All settings of a model of so many bits, those by default too."""
-    if model not in MODELS:
-        raise ConfigError(f"model is {model!r}; it must be one of {', '.join(MODELS)}")
-    return asdict(MODELS[model][0](bits=bits))
+def _check_model(model: str) -> None:
+    if model not in MODELS and model not in METHODS:
+        raise ConfigError(f"model is {model!r}; it must be one of {', '.join((*MODELS, *METHODS))}")
 
 
 def _check_device(device: str) -> None:
@@ -181,33 +200,29 @@ def _run_folder(out: Path, *, resume: bool) -> Iterator[Path]:
         raise TrainingError(f"another training is writing to {folder}; wait for it, or choose another --out") from error
 
 
-def _decode(folder: Path, items: list[data.Item], *, key: str, max_pixels: int, asked: Event) -> Cache:
-    """The images of a run, from its cache where that is whole."""
-    if (cache := open_cache(folder, key=key)) is not None:
-        return cache
-    folder.mkdir(parents=True, exist_ok=True)
-    with bar(len(items), what="reading images", unit="image") as reading:
-        return make_cache(folder, items, SPEC, key=key, max_pixels=max_pixels, asked=asked, on_read=reading.update)
-
-
-def _finish(
-    run: loop.Run, model: HashModel[Any], out: Path, *, data_name: str, card: str, skipped: tuple[Skipped, ...]
-) -> Trained:
+def _finish(run: loop.Run[Any], job: Job[Any], module: Any, out: Path, *, data_name: str, card: str) -> Trained:
     """Choose θ, measure the codes and write the model file."""
-    theta_K = choose_theta(model, run.images, run.rows.train)
-    measured_NSS = run.images[_measured_rows(run)]
-    measured_NSS = measured_NSS[different(measured_NSS)]
-    bits_NK = codes.binarize(loop.latents(model, measured_NSS, np.arange(len(measured_NSS))), theta_K)
+    theta_K = choose_theta(run.task, module, run.rows.train) if job.cut_at_mean else np.zeros(_bits(job), np.float32)
+    measured = _measured_rows(run)
+    measured = measured[different(job.inputs[measured])]
+    bits_NK = codes.binarize(run.task.latents(module, measured), theta_K)
     report, radii = find_collapse(bits_NK), measure_radii(codes.pack(bits_NK))
-    info = _info(run, theta_K, radii, data_name=data_name, card=card)
-    export(out, model, theta_K, info, check_NSS=run.images[run.rows.train[:CHECKED]])
-    run.log.add("skipped", {"images": [asdict(image) for image in skipped]})
+    shorter = {str(bits): measure_radii(codes.pack(bits_NK[:, :bits])) for bits in job.lengths}
+    info = _info(run, job, theta_K, radii, shorter, data_name=data_name, card=card)
+    job.write(out, module, theta_K, info, run.rows.train)
+    run.log.add("skipped", {"images": [asdict(image) for image in job.skipped]})
     run.log.add("collapse", asdict(report))
     run.log.add("model", asdict(info))
-    return Trained(path=out, folder=run.folder, info=info, history=run.log.history(), skipped=skipped, collapse=report)
+    return Trained(
+        path=out, folder=run.folder, info=info, history=run.log.history(), skipped=job.skipped, collapse=report
+    )
 
 
-def _measured_rows(run: loop.Run) -> Rows:
+def _bits(job: Job[Any]) -> int:
+    return int(job.settings.config["bits"])
+
+
+def _measured_rows(run: loop.Run[Any]) -> Rows:
     """Held-out rows, and training rows behind them where too few are held out."""
     held_out = run.rows.validation
     if len(held_out) < HELD_OUT_ENOUGH:
@@ -215,24 +230,29 @@ def _measured_rows(run: loop.Run) -> Rows:
     return held_out[:MEASURED]
 
 
-def _info(run: loop.Run, theta_K: Threshold, radii: Radii, *, data_name: str, card: str) -> ModelInfo:
+def _info(
+    run: loop.Run[Any], job: Job[Any], theta_K: Threshold, radii: Radii, shorter: dict[str, Radii], *, data_name: str,
+    card: str,
+) -> ModelInfo:  # fmt: skip
     history = run.log.history()
     settings = run.settings
     return ModelInfo(
         name=f"{settings.model}-{len(theta_K)}",
         model=settings.model,
         bits=len(theta_K),
-        image=SPEC,
+        image=job.spec,
         theta_digest=theta_digest(theta_K),
         data_name=data_name,
         data_images=len(run.rows.train),
         data_validation=len(run.rows.validation),
         seed=settings.seed,
-        epochs=history[-1].epoch,
-        validation_loss=min(record.validation["total"] for record in history),
+        epochs=history[-1].epoch if history else 0,
+        validation_loss=next((record.validation["total"] for record in reversed(history) if record.best), None),
         near=radii.near,
         similar=radii.similar,
         pairs=radii.pairs,
         versions=versions(),
+        nested={bits: {"near": one.near, "similar": one.similar} for bits, one in shorter.items()},
         card=card,
+        **job.info,
     )

@@ -1,0 +1,136 @@
+"""Hashing networks: features, tokens or images in, outputs u whose signs are the code, trained for an objective.
+
+A network may be trained for several lengths at once: then the first bits of its code are the code of a shorter length
+(nested codes, after Kusupati et al., "Matryoshka representation learning", NeurIPS 2022): the loss is the mean of those
+of all lengths, each of the first outputs alone.
+
+Shapes: B images of a batch, D features, K bits, M streams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lookalike.codes import check_bits
+from lookalike.errors import ConfigError
+from lookalike.models.base import Losses
+from lookalike.models.dual_stream import DualStream
+from lookalike.models.encoders import ConvEncoder, ViTEncoder
+from lookalike.models.head import Head, HeadConfig
+from lookalike.models.methods import Sizes, method
+from lookalike.objectives.base import Objective
+
+SOURCES = ("features", "conv", "vit")  # features of a backbone, or encoders of our own for images
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HashingConfig:
+    """What a network is made of."""
+
+    method: str
+    bits: int = 64  # K
+    nested: tuple[int, ...] = ()  # shorter lengths whose codes are the first bits
+    source: str = "features"
+    features: int = 0  # D, of the source `features`: of an image, or of each token
+    tokens: int = 0  # 0: features are those of whole images
+    classes: int = 0
+    clusters: tuple[int, ...] = ()
+    hidden: int = 512
+    seed: int = 0  # of first weights, of targets that are drawn
+
+    def __post_init__(self) -> None:
+        check_bits(self.bits)
+        if self.source not in SOURCES:
+            raise ConfigError(f"source is {self.source!r}; it must be one of {', '.join(SOURCES)}")
+        for length in self.nested:
+            check_bits(length)
+            if length >= self.bits:
+                raise ConfigError(f"nested is {self.nested}; shorter codes must have fewer than {self.bits} bits")
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Of all codes that are trained, ascending."""
+        return (*sorted(set(self.nested)), self.bits)
+
+
+class HashingNetwork(nn.Module):
+    """An encoder where there is no backbone, the outputs behind it, and what they are trained for."""
+
+    def __init__(self, config: HashingConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder: nn.Module = nn.Identity()
+        features, tokens, chosen = config.features, config.tokens, method(config.method)
+        if config.source != "features":
+            encoder = ViTEncoder(all_tokens=chosen.tokens) if config.source == "vit" else ConvEncoder()
+            self.encoder, features, tokens = encoder, encoder.width, encoder.tokens
+        if chosen.tokens and not tokens:
+            raise ConfigError(f"{config.method} takes tokens; {config.source} has none. Take vit or a backbone")
+        self.head: Head | DualStream = (
+            DualStream(tokens=tokens, width=features, bits=config.bits, dropout=chosen.dropout)
+            if chosen.tokens
+            else Head(HeadConfig(features=features, bits=config.bits, hidden=config.hidden, dropout=chosen.dropout))
+        )
+        self.objectives = nn.ModuleList(objectives(config))
+
+    def forward(self, x_BD: Tensor) -> Tensor:
+        """Outputs u, (B, K); of two streams in training (M + 1, B, K)."""
+        u_BK: Tensor = self.head(self.encoder(x_BD))
+        return u_BK
+
+    def loss(self, x_BD: Tensor, target: Tensor, *, step: int = 0) -> Losses:
+        """Mean over lengths; `target` is what the method follows, for `view` the other view of the same images."""
+        u_BK = self(x_BD)
+        follows_view = method(self.config.method).target == "view"
+        found = self(target) if follows_view else target
+        losses = [
+            objective(u_BK[..., :length], found[..., :length] if follows_view else found, step=step)
+            for length, objective in zip(self.config.lengths, self.objectives, strict=True)
+        ]
+        return Losses(torch.stack(losses).mean(), {})
+
+
+def objectives(config: HashingConfig) -> list[Objective]:
+    """The objective of each length, ascending; targets that are drawn are first bits of those of the whole code."""
+    make = method(config.method).objective
+    if make is None:
+        return []
+    found = [
+        make(Sizes(length, classes=config.classes, clusters=config.clusters, seed=config.seed))
+        for length in config.lengths
+    ]
+    whole = dict(found[-1].named_buffers())
+    for shorter, length in zip(found[:-1], config.lengths, strict=False):
+        for name, buffer in shorter.named_buffers():
+            buffer.copy_(whole[name][..., :length])
+    return found
+
+
+def create(config: HashingConfig) -> HashingNetwork:
+    """A network with weights drawn under its seed; torch's own random numbers go on as if nothing had been drawn."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(config.seed)
+        return HashingNetwork(config)
+
+
+def solved(config: HashingConfig, weight_DK: Tensor, bias_K: Tensor) -> HashingNetwork:
+    """The network of a closed form: z = x·weight + bias, of features x of length 1."""
+    network = HashingNetwork(config).eval()
+    assert isinstance(network.head, Head)
+    with torch.no_grad():
+        network.head.outputs.weight.copy_(weight_DK.T)
+        network.head.outputs.bias.copy_(bias_K)
+    return network
+
+
+def lengths_below(bits: int, usual: Sequence[int] = (16, 32, 64, 128)) -> tuple[int, ...]:
+    """The usual lengths that are shorter.
+
+    >>> lengths_below(64)
+    (16, 32)
+    """
+    return tuple(length for length in usual if length < bits)

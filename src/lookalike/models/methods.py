@@ -1,0 +1,89 @@
+"""Methods that hash features, by name: what each needs, its objective, and where its bits are cut.
+
+A new one costs its objective's file, its line in `METHODS` and its test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from lookalike.errors import ConfigError
+from lookalike.objectives.base import Objective
+from lookalike.objectives.bihalf import BiHalf
+from lookalike.objectives.cibhash import CIBHash
+from lookalike.objectives.clusters import Clusters
+from lookalike.objectives.csq import CSQ
+from lookalike.objectives.dhn import DHN
+from lookalike.objectives.dpn import DPN
+from lookalike.objectives.greedyhash import GreedyHash, GreedyHashUnsupervised
+from lookalike.objectives.hashnet import HashNet
+from lookalike.objectives.orthohash import OrthoHash
+from lookalike.objectives.transhash import TransHash
+
+Target = Literal["labels", "features", "view", "clusters", "none"]
+
+
+class Sizes(NamedTuple):
+    """What an objective must know."""
+
+    bits: int  # K
+    classes: int = 0  # C, of labels
+    clusters: tuple[int, ...] = ()  # of each clustering
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Method:
+    """How features become codes. What a method follows is its target; closed forms have none, and no objective."""
+
+    title: str
+    target: Target
+    objective: Callable[[Sizes], Objective] | None = None
+    tokens: bool = False  # whether it takes all tokens of an encoder
+    dropout: float = 0.2
+    cut_at_mean: bool = False  # θ is the mean latent of the training images, else 0, where the objective draws the line
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether images must have labels."""
+        return self.target == "labels"
+
+
+METHODS: dict[str, Method] = {
+    "dhn": Method(title="DHN", target="labels", objective=lambda s: DHN()),
+    "hashnet": Method(title="HashNet", target="labels", objective=lambda s: HashNet(bits=s.bits)),
+    "dpn": Method(title="DPN", target="labels", objective=lambda s: DPN(bits=s.bits, classes=s.classes, seed=s.seed)),
+    "transhash": Method(title="TransHash", target="labels", objective=lambda s: TransHash(), tokens=True),
+    "csq": Method(title="CSQ", target="labels", objective=lambda s: CSQ(bits=s.bits, classes=s.classes, seed=s.seed)),
+    "orthohash": Method(
+        title="OrthoHash", target="labels", objective=lambda s: OrthoHash(bits=s.bits, classes=s.classes, seed=s.seed)
+    ),
+    "greedyhash": Method(
+        title="GreedyHash", target="labels", objective=lambda s: GreedyHash(bits=s.bits, classes=s.classes)
+    ),
+    "pca": Method(title="PCA", target="none"),
+    "itq": Method(title="ITQ", target="none"),
+    "bihalf": Method(title="Bi-half", target="features", objective=lambda s: BiHalf(), dropout=0, cut_at_mean=True),
+    "cibhash": Method(title="CIBHash", target="view", objective=lambda s: CIBHash(), dropout=0, cut_at_mean=True),
+    "greedyhash-unsupervised": Method(
+        title="GreedyHash, unsupervised",
+        target="features",
+        objective=lambda s: GreedyHashUnsupervised(),
+        dropout=0,
+        cut_at_mean=True,
+    ),
+    "clusters": Method(
+        title="Clusters (ours)",
+        target="clusters",
+        objective=lambda s: Clusters(bits=s.bits, sizes=s.clusters),
+    ),
+}
+
+
+def method(name: str) -> Method:
+    """A method by name. Raises `ConfigError`."""
+    if name not in METHODS:
+        raise ConfigError(f"model is {name!r}; it must be one of {', '.join(METHODS)}")
+    return METHODS[name]

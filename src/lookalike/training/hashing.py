@@ -1,0 +1,137 @@
+"""Training a hashing network: behind a backbone, whose features are computed once, or with an encoder of our own.
+
+Shapes: N images, D features, C classes, M clusterings, K bits.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from lookalike import codes
+from lookalike.evaluation.ranking import mean_average_precision
+from lookalike.images import Array
+from lookalike.models import hashing
+from lookalike.models.base import Losses
+from lookalike.models.hashing import HashingConfig, HashingNetwork
+from lookalike.models.methods import method
+from lookalike.training.settings import Rows
+from lookalike.training.task import VALIDATION_SEED, Floats, Task, blocks, values
+from lookalike.training.views import view
+
+SEARCHED = 4_000  # training images among which held-out ones are searched for, at most
+
+
+class Inputs(ABC):
+    """What a network sees of the images of a collection."""
+
+    @abstractmethod
+    def plain(self, rows: Rows) -> npt.NDArray[np.generic]:
+        """The images as they are."""
+
+    @abstractmethod
+    def view(self, rows: Rows, random: np.random.Generator) -> npt.NDArray[np.generic]:
+        """A view of each; themselves where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureInputs(Inputs):
+    """Features of images, and of views of them where a method takes views."""
+
+    features_ND: npt.NDArray[np.floating]
+    views_ND: tuple[npt.NDArray[np.floating], ...] = ()
+
+    def plain(self, rows: Rows) -> npt.NDArray[np.generic]:
+        return np.asarray(self.features_ND[rows], np.float32)
+
+    def view(self, rows: Rows, random: np.random.Generator) -> npt.NDArray[np.generic]:
+        if not self.views_ND:
+            return self.plain(rows)
+        chosen = random.integers(len(self.views_ND), size=len(rows))
+        picked = [self.views_ND[one][row] for one, row in zip(chosen, rows, strict=True)]
+        return np.asarray(picked, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInputs(Inputs):
+    """Images themselves."""
+
+    images_NSSC: Array
+
+    def plain(self, rows: Rows) -> npt.NDArray[np.generic]:
+        return self.images_NSSC[rows]
+
+    def view(self, rows: Rows, random: np.random.Generator) -> npt.NDArray[np.generic]:
+        return np.stack([view(self.images_NSSC[row], random) for row in rows])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hashing(Task[HashingNetwork]):
+    """A network that learns codes."""
+
+    config: HashingConfig
+    inputs: Inputs
+    train: Rows  # of which some are searched in validation
+    labels_NC: npt.NDArray[np.bool_] | None = None
+    clusters_NM: npt.NDArray[np.int64] | None = None
+    device: str = "cpu"
+
+    clip = 5.0
+
+    def create(self) -> HashingNetwork:
+        return hashing.create(self.config)
+
+    def loss(self, module: HashingNetwork, rows: Rows, *, step: int, generator: torch.Generator) -> Losses:
+        seeds = torch.randint(2**62, (2,), generator=generator, device=generator.device).tolist()
+        with torch.random.fork_rng(devices=[]):  # for dropout, which takes no generator
+            torch.default_generator.manual_seed(seeds[0])
+            return self._loss(module, rows, step=step, random=np.random.default_rng(seeds[1]))
+
+    def validate(self, module: HashingNetwork, rows: Rows) -> dict[str, float]:
+        """The loss, mean over these rows; with labels also `map`, of them among some of the training images."""
+        random = np.random.default_rng(VALIDATION_SEED)
+        total = 0.0
+        with torch.inference_mode():
+            for block in blocks(rows):
+                total += values(self._loss(module, block, step=0, random=random))["total"] * len(block)
+        found = {"total": total / len(rows)}
+        if self.labels_NC is not None:
+            found["map"] = self._map(module, rows)
+        return found
+
+    def badness(self, validation: dict[str, float]) -> float:
+        """Where there are labels, what is missing to a mAP of 1."""
+        return 1 - validation["map"] if "map" in validation else validation["total"]
+
+    def latents(self, module: HashingNetwork, rows: Rows) -> Floats:
+        with torch.inference_mode():
+            parts = [module(self._tensor(self.inputs.plain(block))).cpu() for block in blocks(rows)]
+        return torch.cat(parts).double().numpy()
+
+    def _loss(self, module: HashingNetwork, rows: Rows, *, step: int, random: np.random.Generator) -> Losses:
+        target = method(self.config.method).target
+        if target == "view":
+            first, second = (self._tensor(self.inputs.view(rows, random)) for _ in range(2))
+            return module.loss(first, second, step=step)
+        seen = self.inputs.view(rows, random) if module.training else self.inputs.plain(rows)
+        x = self._tensor(seen)
+        if target == "features":
+            return module.loss(x, x, step=step)
+        followed = self.labels_NC if target == "labels" else self.clusters_NM
+        assert followed is not None
+        return module.loss(x, self._tensor(followed[rows]), step=step)
+
+    def _map(self, module: HashingNetwork, rows: Rows) -> float:
+        assert self.labels_NC is not None
+        searched = self.train[np.linspace(0, len(self.train) - 1, min(SEARCHED, len(self.train))).astype(np.int64)]
+        query, database = (codes.pack(self.latents(module, part) > 0) for part in (rows, searched))
+        found = mean_average_precision(query, self.labels_NC[rows], database, self.labels_NC[searched])
+        return float(found)
+
+    def _tensor(self, array: npt.NDArray[np.generic]) -> Tensor:
+        return torch.tensor(array, device=self.device)

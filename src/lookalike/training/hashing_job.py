@@ -1,0 +1,248 @@
+"""What a run of a hashing method needs: labels, features or images, clusters, and how it becomes a model file.
+
+Shapes: N images, S pixels a side, C classes, K bits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from lookalike import data
+from lookalike.backbones import backbone as backbones
+from lookalike.backbones.backbone import Backbone
+from lookalike.errors import ConfigError, DataError, TrainingError
+from lookalike.evaluation import labels as labelling
+from lookalike.hasher import ModelInfo
+from lookalike.images import ImageSpec
+from lookalike.models import encoders, frozen, hashing
+from lookalike.models.hashing import HashingConfig, HashingNetwork
+from lookalike.models.methods import Method, method
+from lookalike.training import clusters
+from lookalike.training.cache import read_all
+from lookalike.training.export import Threshold, export_behind, export_images
+from lookalike.training.features import Features, features
+from lookalike.training.hashing import FeatureInputs, Hashing, ImageInputs, Inputs
+from lookalike.training.job import CHECKED, Job, decode, images_digest, rows_of
+from lookalike.training.progress import bar
+from lookalike.training.settings import Rows, Settings, Split
+
+NONE, VIT = "none", "vit"  # in the place of a backbone: the pixels or our convolutions; our transformer
+VIEWS = 2  # of each image, whose features are kept
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What is asked for."""
+
+    method: str
+    bits: int
+    nested: tuple[int, ...]
+    backbone: str
+    side: int | None
+    seed: int
+
+    @property
+    def from_scratch(self) -> bool:
+        """Whether an encoder of our own is trained: by methods that teach by labels or by views."""
+        if self.backbone == VIT:
+            return True
+        return self.backbone == NONE and method(self.method).target in ("labels", "view")
+
+    @property
+    def source(self) -> str:
+        """Of the network's inputs; methods that take tokens get the transformer."""
+        if not self.from_scratch:
+            return "features"
+        return "vit" if self.backbone == VIT or method(self.method).tokens else "conv"
+
+
+def check(wanted: Wanted) -> Method:
+    """The method. Raises `ConfigError` if it cannot do what is asked for."""
+    chosen = method(wanted.method)
+    if wanted.from_scratch and wanted.side not in (None, encoders.SIDE):
+        raise ConfigError(f"side is {wanted.side}; encoders of our own take {encoders.SIDE} pixels. Leave it out")
+    if wanted.from_scratch and chosen.target not in ("labels", "view"):
+        raise ConfigError(f"{wanted.method} trains no encoder; give --backbone none, efficientnet-lite0 or FILE.onnx")
+    if wanted.nested and wanted.method == "itq":
+        raise ConfigError("itq turns all bits together, so that its first bits are no code; take pca for nested codes")
+    return chosen
+
+
+def label_matrix(items: Sequence[data.Item], name: str) -> npt.NDArray[np.bool_]:
+    """Labels as booleans (N, C). Raises `DataError` if there are none, too few, or of two kinds."""
+    without = [item.name for item in items if item.label is None]
+    if without:
+        raise DataError(
+            f"{name} learns from labels, and {len(without)} of {len(items)} images have none, the first: {without[0]}. "
+            "Give --labels-from-folders, or a table with a column label; or take a model that needs no labels"
+        )
+    several = [isinstance(item.label, tuple) for item in items]
+    if any(several) and not all(several):
+        raise DataError(
+            f"{sum(several)} of {len(items)} images have lists of labels, the others one label each, the first: "
+            f"{items[several.index(False)].name}; give all of them lists, or all of them one label"
+        )
+    (found,), names = labelling.encode([item.label for item in items])
+    if len(names) < 2:
+        raise DataError(f"all images have the label {names[0] if names else 'none'}; {name} needs at least two classes")
+    if found.ndim == 2:
+        return np.asarray(found, bool)
+    return np.asarray(found[:, None] == np.arange(len(names)))
+
+
+def prepare(
+    items: list[data.Item], wanted: Wanted, *, settings: dict[str, Any], folder: Path, cache: Path, max_pixels: int,
+    device: str, asked: Event,
+) -> Job[HashingNetwork]:  # fmt: skip
+    """A job for a hashing method. `settings` are those of the run beyond what is found out here."""
+    chosen = check(wanted)
+    labels_NC = label_matrix(items, wanted.method) if chosen.needs_labels else None
+    make = _from_scratch if wanted.from_scratch else _behind_backbone
+    return make(
+        items, wanted, labels_NC, settings=settings, folder=folder, cache=cache, max_pixels=max_pixels, device=device,
+        asked=asked,
+    )  # fmt: skip
+
+
+def _from_scratch(
+    items: list[data.Item], wanted: Wanted, labels_NC: npt.NDArray[np.bool_] | None, *, settings: dict[str, Any],
+    folder: Path, cache: Path, max_pixels: int, device: str, asked: Event,
+) -> Job[HashingNetwork]:  # fmt: skip
+    spec = ImageSpec(side=encoders.SIDE, colour=True)
+    key = images_digest(items, spec, max_pixels=max_pixels)
+    decoded = decode(folder, items, spec, key=key, max_pixels=max_pixels, asked=asked)
+    if labels_NC is not None:
+        labels_NC = labels_NC[rows_of(items, decoded.skipped)]
+    config = _config(wanted, classes=0 if labels_NC is None else labels_NC.shape[1])
+
+    def write(path: Path, network: HashingNetwork, theta_K: Threshold, info: ModelInfo, rows: Rows) -> None:
+        export_images(path, network, theta_K, info, check_NSSC=decoded.arrays[rows[:CHECKED]])
+
+    return _job(
+        wanted, config, ImageInputs(decoded.arrays), decoded.arrays, decoded.skipped, labels_NC, None,
+        settings=settings | {"images": key}, spec=spec, device=device, write=write, backbone=None,
+    )  # fmt: skip
+
+
+def _behind_backbone(
+    items: list[data.Item], wanted: Wanted, labels_NC: npt.NDArray[np.bool_] | None, *, settings: dict[str, Any],
+    folder: Path, cache: Path, max_pixels: int, device: str, asked: Event,
+) -> Job[HashingNetwork]:  # fmt: skip
+    chosen = method(wanted.method)
+    backbone = backbones.load(wanted.backbone, side=wanted.side, tokens=chosen.tokens)
+
+    def computed(seed: int | None = None) -> Features:
+        what = "computing features" if seed is None else "computing features of views"
+        with bar(len(items), what=what, unit="image") as reading:
+            return features(
+                items, backbone, cache, seed=seed, max_pixels=max_pixels, asked=asked, on_read=reading.update
+            )
+
+    found = computed()
+    views = tuple(computed(seed).features_ND for seed in range(VIEWS)) if chosen.target == "view" else ()
+    if labels_NC is not None:
+        labels_NC = labels_NC[found.rows_N]
+    clusters_NM = None
+    if chosen.target == "clusters":
+        clusters_NM = pseudo_labels(np.asarray(found.features_ND, np.float32), seed=wanted.seed)
+    config = _config(
+        wanted,
+        features=backbone.dimension // max(1, backbone.tokens),
+        tokens=backbone.tokens,
+        classes=0 if labels_NC is None else labels_NC.shape[1],
+        clusters=() if clusters_NM is None else tuple(int(count) for count in clusters_NM.max(axis=0) + 1),
+    )
+
+    def write(path: Path, network: HashingNetwork, theta_K: Threshold, info: ModelInfo, rows: Rows) -> None:
+        shown = rows[:CHECKED]
+        arrays = [
+            array for _, array in read_all([items[found.rows_N[row]] for row in shown], backbone.spec, max_pixels)
+        ]
+        export_behind(
+            path, backbone, network, theta_K, info, check_NSSC=np.asarray(arrays), features_ND=found.features_ND[shown]
+        )
+
+    return _job(
+        wanted, config, FeatureInputs(found.features_ND, views), found.features_ND, found.skipped, labels_NC,
+        clusters_NM, settings=settings | {"images": images_digest(items, backbone.spec, max_pixels=max_pixels)},
+        spec=backbone.spec, device=device, write=write, backbone=backbone,
+    )  # fmt: skip
+
+
+def pseudo_labels(features_ND: npt.NDArray[np.float32], *, seed: int) -> npt.NDArray[np.int64]:
+    """The clusters of images, (N, M), at as many of the usual scales as there are images for."""
+    scales = tuple(scale for scale in clusters.SCALES if 4 * scale <= len(features_ND))
+    if not scales:
+        raise TrainingError(
+            f"{len(features_ND)} images are too few for clusters; expected {4 * min(clusters.SCALES)} or more. "
+            "Take itq, which needs fewer"
+        )
+    neighbours = min(clusters.NEIGHBOURS, len(features_ND) // 4)
+    return np.stack(clusters.cluster_labels(features_ND, scales=scales, neighbours=neighbours, seed=seed), axis=1)
+
+
+def solve(config: HashingConfig, features_ND: npt.NDArray[np.floating]) -> HashingNetwork:
+    """The network of a closed form, PCA or ITQ, for these features."""
+    x_ND = np.asarray(features_ND, np.float32)
+    if config.method == "itq":
+        linear = frozen.itq(x_ND, config.bits, seed=config.seed)
+    else:
+        linear = frozen.pca(x_ND, config.bits)
+    return hashing.solved(config, torch.from_numpy(linear.weight_DK), torch.from_numpy(linear.bias_K))
+
+
+def _config(wanted: Wanted, **sizes: Any) -> HashingConfig:
+    linear = method(wanted.method).target == "none"
+    config = HashingConfig(
+        method=wanted.method, bits=wanted.bits, nested=wanted.nested, source=wanted.source, seed=wanted.seed, **sizes
+    )
+    return replace(config, hidden=0) if linear else config
+
+
+def _job(
+    wanted: Wanted, config: HashingConfig, inputs: Inputs, rows_ND: npt.NDArray[Any], skipped: tuple[Any, ...],
+    labels_NC: npt.NDArray[np.bool_] | None, clusters_NM: npt.NDArray[np.int64] | None, *, settings: dict[str, Any],
+    spec: ImageSpec, device: str, write: Any, backbone: Backbone | None,
+) -> Job[HashingNetwork]:  # fmt: skip
+    chosen = method(wanted.method)
+    content = b"" if labels_NC is None else np.packbits(labels_NC).tobytes()
+    labelled = hashlib.blake2b(content, digest_size=16).hexdigest()
+    made_of = {"backbone": backbone.digest if backbone else "", "labels": labelled}
+
+    def task(rows: Split) -> Hashing:
+        return Hashing(
+            config=config, inputs=inputs, train=rows.train, labels_NC=labels_NC, clusters_NM=clusters_NM, device=device
+        )
+
+    return Job(
+        settings=Settings(model=wanted.method, config=asdict(config) | made_of, **settings),
+        spec=spec,
+        inputs=rows_ND,
+        skipped=skipped,
+        task=task,
+        solve=(lambda rows: solve(config, rows_ND[rows.train])) if chosen.objective is None else None,
+        write=write,
+        cut_at_mean=chosen.cut_at_mean,
+        lengths=config.lengths[:-1],
+        info={
+            "backbone": backbone.about.sentence if backbone else f"{config.source}, trained from scratch",
+            "supervised": chosen.needs_labels,
+        },
+    )
+
+
+def default_cache() -> Path:
+    """The folder where features are kept for all runs: $LOOKALIKE_CACHE, or that of the system for such things."""
+    if place := os.environ.get("LOOKALIKE_CACHE"):
+        return Path(place)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lookalike"
