@@ -31,6 +31,9 @@ def command(
     dataset: Annotated[str, typer.Option("--dataset", metavar="NAMES", help="Data sets, with commas between.")] = "",
     bits: Annotated[str, typer.Option("--bits", metavar="NUMBERS", help="Lengths of codes, with commas between.")] = "",
     models: Annotated[str, typer.Option("--models", metavar="NAMES", help="Models, with commas between.")] = "",
+    protocol: Annotated[
+        str, typer.Option("--protocol", metavar="NAME", help="Only this protocol of the methods that are compared.")
+    ] = "",
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs of each run.")] = None,
     seeds: Annotated[str, typer.Option("--seeds", metavar="NUMBERS", help="Seeds, with commas between.")] = "0",
     device: Annotated[str, typer.Option("--device", help="Where to train: cpu, cuda, mps.")] = "cpu",
@@ -48,9 +51,11 @@ def command(
 
     Needs the data sets under --data (see: lookalike datasets) and the extra: lookalike[reproduce]
     """
-    from lookalike.recipes import paper
+    from lookalike.recipes import comparison, paper
+    from lookalike.reproduction import comparison as comparing
     from lookalike.reproduction import report as reports
     from lookalike.reproduction import run
+    from lookalike.reproduction.places import Places
 
     if table and figure:
         raise typer.BadParameter("give a table or a figure, not both", param_hint="--table, --figure")
@@ -58,7 +63,7 @@ def command(
         raise typer.BadParameter("writes its page by itself", param_hint="--smoke")
     if smoke:
         folder = Path(tempfile.mkdtemp(prefix="lookalike-smoke-"))
-        places = run.Places(data=data, results=folder / "results", work=folder / "work")
+        places = Places(data=data, results=folder / "results", work=folder / "work")
         run.run_all(paper.smoke(), places, device=device, say=terminal.say)
         written = reports.write(places.results, folder / "reproduction.md", protocol="smoke")
         typer.echo(f"all parts work; the page made of these runs means nothing: {written[0]}")
@@ -67,17 +72,33 @@ def command(
         for path in reports.write(results, page):
             typer.echo(path)
         return
+    named, sets, lengths = _names(models), _names(dataset), _numbers(bits, "bits")
+    some = named or (table, figure) != (None, None)
+    chosen = {"seeds": _numbers(seeds, "seeds") or (0,)}
     wanted = paper.experiments(
-        datasets=_names(dataset) or (("cifar10",) if figure else ()),
-        models=_names(models) or _models(table, figure),
-        bits=_numbers(bits, "bits") or _bits(table, figure),
+        datasets=sets or (("cifar10",) if figure else ()),
+        models=tuple(name for name in named if name not in comparison.MODELS) or _models(table, figure),
+        bits=lengths or _bits(table, figure),
         epochs=epochs or paper.EPOCHS,
-        seeds=_numbers(seeds, "seeds") or (0,),
+        **chosen,
     )
-    count = run.run_all(
-        wanted, run.Places(data=data, results=results, work=results.parent / "work"), device=device, say=terminal.say
+    compared = comparison.comparisons(
+        setups=tuple(one for one in comparison.SETUPS if (not sets or one[0] in sets) and protocol in ("", one[1])),
+        models=tuple(name for name in named if name in comparison.MODELS) or comparison.MODELS,
+        bits=lengths or comparison.BITS,
+        epochs=epochs or comparison.EPOCHS,
+        **chosen,
     )
-    had = len(wanted) - count
+    if named and not set(named) - set(comparison.MODELS):
+        wanted = []
+    if some and not (set(named) & set(comparison.MODELS) or table == Table.THREE):
+        compared = []
+    run.check(wanted)
+    comparing.check(compared)
+    places = Places(data=data, results=results, work=results.parent / "work")
+    count = run.run_all(wanted, places, device=device, say=terminal.say)
+    count += comparing.run_all(compared, places, device=device, say=terminal.say)
+    had = len(wanted) + len(compared) - count
     typer.echo(
         f"{terminal.count(count, 'run')} made, {had} there before, in {results}; next: lookalike reproduce --report"
     )

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from lookalike.models.blocks import TransformerBlock
 
-EMBEDDING = 128  # E
+EMBEDDING = 64  # E
 HEADS = 4
 GROUPS = 4  # M
 
@@ -28,7 +28,7 @@ class DualStream(nn.Module):
     def __init__(self, *, tokens: int, width: int, bits: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.tokens, self.width, self.groups = tokens, width, min(GROUPS, tokens)
-        self.project = nn.Sequential(nn.LayerNorm(width), nn.Dropout(dropout), nn.Linear(width, EMBEDDING))
+        self.project = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, EMBEDDING), nn.Dropout(dropout))
         self.first_E = nn.Parameter(0.02 * torch.randn(EMBEDDING))
         self.position_TE = nn.Parameter(0.02 * torch.randn(tokens + 1, EMBEDDING))
         self.shared = TransformerBlock(EMBEDDING, heads=HEADS)

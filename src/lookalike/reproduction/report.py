@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lookalike.errors import MissingExtra
 from lookalike.recipes.paper import EXPLAINED
-from lookalike.reproduction import explanations, figures, published, tables
+from lookalike.reproduction import compared, explanations, figures, published, tables
 from lookalike.reproduction.results import Result, load, select, spread
 from lookalike.reproduction.tables import Table
 from lookalike.training.files import write_aside
@@ -30,25 +30,34 @@ svg { max-width: 100%; height: auto; } code { font-size: 0.9em; overflow-wrap: a
 
 
 def write(results_folder: Path, page: Path, *, protocol: str = "paper") -> list[Path]:
-    """Write the page, its HTML twin and the figures beside it; the files."""
-    results = load(results_folder, protocol=protocol)
+    """Write the page, its HTML twin and the figures beside it; the files.
+
+    `protocol` is that of the paper's models; other methods are shown by each protocol they were run by.
+    """
+    everything = load(results_folder)
+    results = [one for one in everything if one.model in published.MODELS and one.protocol == protocol]
+    methods = [one for one in everything if one.model not in published.MODELS]
     page.parent.mkdir(parents=True, exist_ok=True)
     captions = figures.draw_all(results, page.parent / FOLDER)
-    markdown = fill(results, captions)
+    markdown = fill(results, captions, methods=methods)
     write_aside(page, markdown.encode())
     twin = page.with_suffix(".html")
     write_aside(twin, to_html(markdown, page.parent / FOLDER).encode())
     return [page, twin, *(page.parent / FOLDER / name for name in captions)]
 
 
-def fill(results: Sequence[Result], captions: dict[str, str]) -> str:
-    """The text with every mark replaced by what results make of it."""
+def fill(results: Sequence[Result], captions: dict[str, str], *, methods: Sequence[Result] = ()) -> str:
+    """The text with every mark replaced by what results make of it: of the paper's models, and of other methods."""
+    by_paper = [one for one in methods if one.protocol == "paper"]
     made: dict[str, Callable[[], str]] = {
         "runs": lambda: _runs(results),
         "finding": lambda: _finding(results),
         "table_1": lambda: _all(tables.table_1(results)),
         "table_2": lambda: _all(tables.table_2(results)),
-        "table_3": lambda: tables.table_3(results).markdown(),
+        "table_3": lambda: tables.table_3([*results, *by_paper]).markdown(),
+        "compared": lambda: _all(compared.tables(methods)),
+        "nested": lambda: compared.nested(methods).markdown(),
+        "shortfalls": lambda: compared.shortfalls(methods),
         "reconstruction": lambda: tables.reconstruction(results).markdown(),
         "use_of_bits": lambda: tables.use_of_bits(results).markdown(),
         "convergence": lambda: tables.convergence(results),

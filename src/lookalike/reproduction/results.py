@@ -44,6 +44,11 @@ class Result:
         return int(self.values["settings"]["bits"])
 
     @property
+    def protocol(self) -> str:
+        """Name of the protocol."""
+        return str(self.values["settings"]["protocol"])
+
+    @property
     def epochs(self) -> int:
         """Length of the run."""
         return int(self.values["settings"]["epochs"])
@@ -69,15 +74,15 @@ class Result:
         return found
 
 
-def load(folder: Path, *, protocol: str = "paper") -> list[Result]:
-    """All results below a folder that come from a protocol."""
+def load(folder: Path, *, protocol: str | None = None) -> list[Result]:
+    """All results below a folder, or those that come from a protocol."""
     found = []
     for path in sorted(folder.rglob("result.json")):
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise DataError(f"{path} is not a result ({error}); delete it and run lookalike reproduce again") from error
-        if values["settings"]["protocol"] == protocol:
+        if protocol in (None, values["settings"]["protocol"]):
             found.append(Result(path.parent, values))
     return found
 

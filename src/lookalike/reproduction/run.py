@@ -15,9 +15,6 @@ Shapes: N images, S pixels a side, W bytes a code.
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import platform
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -43,31 +40,17 @@ from lookalike.images import MAX_PIXELS, Array
 from lookalike.models import MODELS
 from lookalike.models.base import SIDE
 from lookalike.recipes.paper import Experiment
+from lookalike.reproduction.places import Places, environment, write_result
 from lookalike.training import reconstruct, train
 from lookalike.training.cache import digest, make_cache, open_cache
 from lookalike.training.checkpoint import CHECKPOINT
-from lookalike.training.files import write_aside
-from lookalike.training.log import EpochRecord, Log, versions
+from lookalike.training.log import EpochRecord, Log
 from lookalike.training.run import SPEC
 
-FORMAT = 1
 PICTURES = 8  # images shown with their reconstructions
 RECONSTRUCTED = 1_000  # queries on which the error of reconstruction is measured, at most
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Places:
-    """The folders of a reproduction."""
-
-    data: Path  # data sets
-    results: Path  # results, small
-    work: Path  # checkpoints and decoded images
-
-    def result(self, experiment: Experiment) -> Path:
-        """The result of a run."""
-        return self.results / experiment.name / "result.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +151,9 @@ def run(experiment: Experiment, prepared: Prepared, places: Places, *, device: s
     log = Log(model.with_suffix(".run") / "log.jsonl")
     cutoff = splits.PROTOCOLS[experiment.protocol].cutoff or CUTOFF
     result = {
-        "format": FORMAT,
         "settings": asdict(experiment) | {"title": prepared.dataset.title, "side": SIDE, "device": device},
         "split": _describe(prepared),
-        "environment": _environment(),
+        "environment": environment(),
         "model": {
             "settings": log.settings(),
             "bytes": model.stat().st_size,
@@ -182,7 +164,7 @@ def run(experiment: Experiment, prepared: Prepared, places: Places, *, device: s
         "reconstruction": errors._asdict(),
         "seconds": {"training": sum(one.seconds for one in log.history()), "rest": time.monotonic() - began},
     }
-    write_aside(path, (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())  # last: now it is there
+    write_result(path, result)  # last: now it is there
     return path
 
 
@@ -264,15 +246,6 @@ def _describe(prepared: Prepared) -> dict[str, Any]:
         "copies_left_out": split.left_out,
         "near_duplicates": prepared.near,
         "digest": hashlib.blake2b("\n".join(names).encode(), digest_size=16).hexdigest(),
-    }
-
-
-def _environment() -> dict[str, Any]:
-    return {
-        "versions": versions(),
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
     }
 
 
