@@ -55,8 +55,8 @@ class ModelInfo:
     seed: int
     epochs: int
     validation_loss: float | None = None
-    near: int = 0  # at most 1 in 10,000 pairs of different images is this near or nearer
-    similar: int = 0  # at most 1 in 100
+    near: int = 0  # at most 1 in 10,000 pairs of different images is this near or nearer; -1: more have equal codes
+    similar: int = 0  # at most 1 in 100; -1: more have equal codes
     pairs: int = 0  # number of pairs that `near` and `similar` were measured on
     versions: dict[str, str] = field(default_factory=dict)  # of the packages that made it
     backbone: str = ""  # the encoder behind which it was trained, what that was trained on and its licence
@@ -85,16 +85,17 @@ class ModelInfo:
         """The distance, in bits, up to which two images are taken for copies of one picture.
 
         `near` is a rate among pairs, and a collection of n images has n²/2 of them: among 10,000 images 5,000 pairs of
-        different ones are `near`. So a sixteenth of the bits is the most; recompression flips fewer.
+        different ones are `near`. So a sixteenth of the bits is the most; recompression flips fewer. It is -1 where
+        different images often have equal codes, as by methods that learn classes: those cannot tell copies.
         """
         return min(self.near, self.bits // 16)
 
     def tier(self, distance: int) -> str:
         """A plain word for a distance in bits."""
-        if distance == 0:
-            return "identical"
         if distance <= self.duplicate:
-            return "near-duplicate"
+            return "near-duplicate" if distance else "identical"
+        if distance == 0:
+            return "same code"
         return "similar" if distance <= self.similar else "different"
 
 

@@ -18,8 +18,8 @@ from typer.core import TyperGroup
 from lookalike.errors import Interrupted, LookalikeError
 
 COMMANDS = (
-    "train", "index", "search", "duplicates", "encode", "remove", "prune", "info", "verify", "models",
-    "datasets", "evaluate", "reproduce", "demo",
+    "train", "shorten", "index", "search", "duplicates", "encode", "remove", "prune", "info", "verify",
+    "models", "datasets", "evaluate", "reproduce", "demo",
 )  # fmt: skip
 STOPPED = 130  # what shells report for a program ended by Ctrl-C
 UNREAD = 141  # … and for one whose output nobody reads any more, as in `lookalike … | head -1`

@@ -16,7 +16,7 @@ def command(db: options.Db, radius: options.Radius = None, json: options.Json = 
     from lookalike.database import Database
 
     with Database.open(db) as database:
-        own = database.hasher.info.duplicate if radius is None else None
+        own = database.duplicate_radius() if radius is None else None
         radius = own if radius is None else radius
         groups, bits = database.duplicates(radius=radius), database.bits
     for number, group in enumerate(groups, start=1):

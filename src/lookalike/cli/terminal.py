@@ -124,9 +124,12 @@ def radii(*, duplicate: int, similar: int) -> str:
     'near-duplicate: up to 4 bits; similar: up to 20 bits'
     >>> radii(duplicate=0, similar=1)
     'near-duplicate: none: different images can be 1 bit apart here; similar: up to 1 bit'
+    >>> radii(duplicate=-1, similar=-1)
+    'near-duplicate: none: different images often have equal codes here; similar: none'
     """
     near = f"up to {count(duplicate, 'bit')}" if duplicate else "none: different images can be 1 bit apart here"
-    alike = f"up to {count(similar, 'bit')}" if similar else "none"
+    near = near if duplicate >= 0 else "none: different images often have equal codes here"
+    alike = f"up to {count(similar, 'bit')}" if similar > 0 else "none"
     return f"near-duplicate: {near}; similar: {alike}"
 
 

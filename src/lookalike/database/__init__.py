@@ -30,7 +30,7 @@ from lookalike.database.evaluating import Measured
 from lookalike.database.indexing import IndexReport, Progress, Settings
 from lookalike.engines import Hits
 from lookalike.engines.scan import Scan
-from lookalike.errors import CodeError, DatabaseError, DataError, Interrupted, LookalikeError, ModelError
+from lookalike.errors import CodeError, ConfigError, DatabaseError, DataError, Interrupted, LookalikeError, ModelError
 from lookalike.hasher import DEFAULT, Hasher, builtin_models
 from lookalike.images import Source
 from lookalike.store import catalog as catalogs
@@ -285,7 +285,7 @@ class Database:
         groups = grouping.star(
             np.asarray(codes_NW)[kept],
             [record.name for record in rows],
-            radius=self.hasher.info.duplicate if radius is None else radius,
+            radius=self.duplicate_radius() if radius is None else radius,
         )
         members = [[_member(rows[row], distance) for row, distance in group] for group in groups]
         return [group for group in map(_once_a_file, members) if len(group) > 1]
@@ -453,6 +453,16 @@ class Database:
             self._engine.add(codes_NW)
             self._revision = revision
         return self._engine
+
+    def duplicate_radius(self) -> int:
+        """The radius up to which the model takes images for copies, in bits. Raises `ConfigError` if it has none."""
+        radius = self.hasher.info.duplicate
+        if radius < 0:
+            raise ConfigError(
+                f"{self.hasher.name} gives different images equal codes, so it cannot tell copies; give --radius 0 "
+                "all the same, or index with a model of pictures, such as the built-in one"
+            )
+        return radius
 
     def _check_radius(self, radius: int | None) -> None:
         if radius is not None and radius > self.bits:

@@ -12,6 +12,7 @@ try:
     from lookalike.training.cache import Skipped
     from lookalike.training.checkpoint import load_model
     from lookalike.training.collapse import CollapseReport
+    from lookalike.training.export import shorten
     from lookalike.training.log import EpochRecord
     from lookalike.training.progress import Progress
     from lookalike.training.run import Trained, reconstruct, train
@@ -20,4 +21,14 @@ except ModuleNotFoundError as error:
         raise
     raise MissingExtra(f"Training needs {error.name}", "train") from error
 
-__all__ = ["CollapseReport", "EpochRecord", "Progress", "Skipped", "Trained", "load_model", "reconstruct", "train"]
+__all__ = [
+    "CollapseReport",
+    "EpochRecord",
+    "Progress",
+    "Skipped",
+    "Trained",
+    "load_model",
+    "reconstruct",
+    "shorten",
+    "train",
+]

@@ -35,8 +35,8 @@ class CollapseReport:
 class Radii:
     """Distances, in bits, up to which pairs of different images are rare."""
 
-    near: int  # at most 1 pair in 10,000 is this near or nearer
-    similar: int  # at most 1 pair in 100
+    near: int  # at most 1 pair in 10,000 is this near or nearer; -1: more have equal codes
+    similar: int  # at most 1 pair in 100; -1: more have equal codes
     pairs: int  # pairs that were measured
 
 
@@ -78,8 +78,8 @@ def measure_radii(codes_NW: codes.Codes) -> Radii:
 
 
 def _last_within(share: npt.NDArray[np.float64], most: float) -> int:
-    """The largest distance up to which the share of pairs is at most `most`; 0 if there is none."""
-    return max(0, int((share <= most).sum()) - 1)
+    """The largest distance up to which the share of pairs is at most `most`; -1 if there is none."""
+    return int((share <= most).sum()) - 1
 
 
 def _sentences(shape: tuple[int, ...], never: int, nearly: int, duplicates: float) -> tuple[str, ...]:

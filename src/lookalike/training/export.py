@@ -114,10 +114,10 @@ def export_behind(
     _write(path, proto, theta_K, info, check_NSSC, latents_NK)
 
 
-def shorten(model: Path, bits: int, out: Path) -> ModelInfo:
-    """Write a model whose codes are the first `bits` bits of another's that was trained for that, and describe it.
+def shorten(model: str | os.PathLike[str], *, bits: int, out: str | os.PathLike[str]) -> ModelInfo:
+    """Write a model whose codes are the first `bits` bits of another's that was trained for that.
 
-    Raises `ConfigError` if it was not.
+    Raises `ConfigError` if it was not trained for that length.
     """
     whole = Hasher.load(model)
     if str(bits) not in whole.info.nested:
@@ -139,7 +139,7 @@ def shorten(model: Path, bits: int, out: Path) -> ModelInfo:
     )
     content = _content(proto, info)
     Hasher(content, path=os.fspath(out))  # refuses what does not give such codes
-    write_aside(out, content)
+    write_aside(Path(out), content)
     return info
 
 

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lookalike.cli import options
+
+
+def command(
+    model: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A model of nested codes.")],
+    bits: options.Bits = 64,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The model file to write.")] = Path("short.onnx"),
+) -> None:
+    """Write a model whose codes are the first bits of those of another, which was trained for that with --nested.
+
+    Needs the extra: lookalike[train]
+    """
+    from lookalike.training import shorten
+
+    info = shorten(model, bits=bits, out=out)
+    typer.echo(f"{out}: {info.name}, the first {bits} bits of the codes of {model}")
