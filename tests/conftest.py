@@ -134,6 +134,7 @@ def _working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test leaves files in the repository, and none sees a person's settings."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LOOKALIKE_DB", raising=False)
+    monkeypatch.setenv("LOOKALIKE_CACHE", os.fspath(tmp_path / "lookalike-cache"))
 
 
 def encoded(picture: Image.Image, ending: str, **options: Any) -> bytes:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lookalike.objectives import base, bihalf, cibhash, csq, greedyhash
 from lookalike.objectives.base import Objective
+from lookalike.objectives.clusters import Clusters
 from lookalike.objectives.dhn import DHN
 from lookalike.objectives.dpn import DPN
 from lookalike.objectives.hashnet import HashNet
@@ -147,6 +148,30 @@ def test_codes_follow_features() -> None:
     assert greedyhash.follow_features(u_BK, features_BD).item() == pytest.approx(greedy)
     halved = oracle.follow(oracle.halves(u_BK.tolist()), features_BD.tolist())
     assert bihalf.follow_features(u_BK, features_BD).item() == pytest.approx(halved)
+
+
+def test_objectives_that_follow_features_or_a_view_are_their_functions() -> None:
+    u_BK, v_BK = batch(14)[0], batch(15)[0]
+    features_BD = torch.randn(B, D, generator=torch.Generator().manual_seed(16), dtype=torch.float64)
+    u, v, x = u_BK.tolist(), v_BK.tolist(), features_BD.tolist()
+    halved = oracle.follow(oracle.halves(u), x)
+    assert bihalf.BiHalf()(u_BK, features_BD).item() == pytest.approx(halved)
+    greedy = oracle.greedyhash_without_labels(u, x, penalty=0.1)
+    assert greedyhash.GreedyHashUnsupervised()(u_BK, features_BD).item() == pytest.approx(greedy)
+    contrasted = oracle.cibhash(u, v, temperature=0.3, beta=1e-3)
+    assert cibhash.CIBHash()(u_BK, v_BK, step=7).item() == pytest.approx(contrasted)
+
+
+def test_clusters_are_told_from_the_outputs_by_several_clusterings_at_once() -> None:
+    u_BK, _ = batch(17)
+    numbers_BM = torch.tensor([[0, 4], [1, 3], [2, 2], [0, 1], [1, 0], [2, 4]])
+    objective = Clusters(bits=K, sizes=(3, 5)).double()
+    classifiers = [(one.weight.tolist(), one.bias.tolist()) for one in objective.classifiers]
+    expected = oracle.clusters(u_BK.tolist(), numbers_BM.tolist(), classifiers, quantisation=0.1)  # type: ignore[arg-type]
+    assert objective(u_BK, numbers_BM).item() == pytest.approx(expected)
+    assert torch.autograd.gradcheck(lambda u: objective(u, numbers_BM), u_BK.requires_grad_())
+    backward(objective(u_BK, numbers_BM))
+    assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in objective.parameters())
 
 
 def test_half_of_each_bit_is_one_and_gradients_draw_outputs_to_it() -> None:

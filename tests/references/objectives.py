@@ -116,6 +116,22 @@ def greedyhash(u: Rows, labels: Flags, weight: Rows, bias: Sequence[float], *, p
     return mean(terms) + penalty * mean([abs(abs(x) - 1) ** 3 for x in flat(u)])
 
 
+def clusters(
+    u: Rows,
+    numbers: Sequence[Sequence[int]],
+    classifiers: Sequence[tuple[Rows, Sequence[float]]],
+    *,
+    quantisation: float,
+) -> float:
+    h = [[math.tanh(x) for x in row] for row in u]
+    terms = []
+    for clustering, (weight, bias) in enumerate(classifiers):
+        for row, own in zip(h, numbers, strict=True):
+            logits = [dot(w, row) + b for w, b in zip(weight, bias, strict=True)]
+            terms.append(cross_entropy(logits, [float(c == own[clustering]) for c in range(len(logits))]))
+    return mean(terms) + quantisation * mean([(abs(x) - 1) ** 2 for x in flat(h)])
+
+
 def follow(codes: Rows, features: Rows) -> float:
     return mean([
         (cosine(codes[i], codes[j]) - cosine(features[i], features[j])) ** 2 for i, j in other_pairs(len(codes))

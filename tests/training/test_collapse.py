@@ -59,6 +59,13 @@ def test_radii_are_those_of_all_pairs(bits: codes.Bits) -> None:
         assert sum(d <= radius + 1 for d in distances) > share * len(distances)
 
 
-def test_radii_are_never_below_zero() -> None:
+def test_where_different_images_have_equal_codes_there_are_no_radii() -> None:
     radii = measure_radii(np.zeros((10, 2), np.uint8))
-    assert (radii.near, radii.similar, radii.pairs) == (0, 0, 45)
+    assert (radii.near, radii.similar, radii.pairs) == (-1, -1, 45)
+
+
+def test_equal_codes_that_are_rare_leave_a_radius(bits: codes.Bits) -> None:
+    bits[:10] = bits[0]  # 45 of 19,900 pairs: more than 1 in 10,000, fewer than 1 in 100
+    radii = measure_radii(codes.pack(bits))
+    assert radii.near == -1
+    assert radii.similar > 10

@@ -51,7 +51,7 @@ def with_head(features: onnx.ModelProto, layers: Sequence[Layer], theta_K: Array
     """`images` to `code` uint8 (N, W) and `latent` float32 (N, K): features of length 1, layers, θ and packing."""
     nodes = [
         helper.make_node("ReduceL2", ["raw"], ["length"], axes=[1], keepdims=1)
-        if _version(features) < 18
+        if version(features) < 18
         else helper.make_node("ReduceL2", ["raw", "axis"], ["length"], keepdims=1),
         helper.make_node("Max", ["length", "least"], ["divisor"]),
         helper.make_node("Div", ["raw", "divisor"], ["x0"]),
@@ -76,10 +76,10 @@ def with_network(features: onnx.ModelProto, network: onnx.ModelProto, theta_K: A
     Raises `ModelError` if the operators of the two cannot be brought to one version.
     """
     try:
-        network = onnx.version_converter.convert_version(network, _version(features))
+        network = onnx.version_converter.convert_version(network, version(features))
     except Exception as error:  # of ONNX's own
         raise ModelError(
-            f"the encoder uses version {_version(features)} of ONNX's operators, to which a network cannot be brought "
+            f"the encoder uses version {version(features)} of ONNX's operators, to which a network cannot be brought "
             f"({error}); export it with version 17"
         ) from error
     network.ir_version = features.ir_version
@@ -97,10 +97,14 @@ def shortened(model: onnx.ModelProto, bits: int) -> onnx.ModelProto:
             node.output[:] = [whole if name == value.name else name for name in node.output]
             node.input[:] = [whole if name == value.name else name for name in node.input]
         first, axis, end = (f"{value.name}/{name}" for name in ("first", "axis", "end"))
-        model.graph.initializer.extend(
-            numpy_helper.from_array(_i64([number]), name) for name, number in ((first, 0), (axis, 1), (end, length))
-        )
-        model.graph.node.append(helper.make_node("Slice", [whole, first, end, axis], [value.name]))
+        if version(model) < 10:
+            node = helper.make_node("Slice", [whole], [value.name], starts=[0], ends=[length], axes=[1])
+        else:
+            model.graph.initializer.extend(
+                numpy_helper.from_array(_i64([number]), name) for name, number in ((first, 0), (axis, 1), (end, length))
+            )
+            node = helper.make_node("Slice", [whole, first, end, axis], [value.name])
+        model.graph.node.append(node)
         value.type.tensor_type.shape.dim[1].dim_value = length
     return model
 
@@ -129,6 +133,11 @@ def _packed(network: onnx.ModelProto, theta_K: Array) -> onnx.ModelProto:
     ]
     packing = _model(network, "packing", nodes, constants, [_floats("z", ["N", len(theta_K)])], outputs)
     return _join(network, packing, {network.graph.output[0].name: "z"})
+
+
+def version(model: onnx.ModelProto) -> int:
+    """The version of ONNX's own operators that a model uses."""
+    return next((int(one.version) for one in model.opset_import if one.domain in ("", "ai.onnx")), 0)
 
 
 def batch(encoder: onnx.ModelProto, about: About) -> int:
@@ -245,11 +254,6 @@ def _f32(value: npt.ArrayLike) -> npt.NDArray[Any]:
 
 def _i64(value: npt.ArrayLike) -> npt.NDArray[Any]:
     return np.asarray(value, np.int64)
-
-
-def _version(model: onnx.ModelProto) -> int:
-    """The version of ONNX's own operators that a model uses."""
-    return next((int(one.version) for one in model.opset_import if one.domain in ("", "ai.onnx")), 0)
 
 
 def _floats(name: str, shape: list[str | int | None]) -> onnx.ValueInfoProto:

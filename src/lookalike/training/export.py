@@ -38,7 +38,7 @@ from lookalike.models.head import Head
 from lookalike.training.checkpoint import Module
 from lookalike.training.files import write_aside
 
-OPSET = 17  # version of ONNX's operators that a network behind a backbone is written in
+OPSETS = 14, 17  # oldest and newest version of ONNX's operators that a network behind a backbone is written in
 TOLERANCE = 1e-4  # a bit whose latent is this near θ may differ between PyTorch and ONNX Runtime
 
 Threshold = npt.NDArray[np.float32]
@@ -108,7 +108,9 @@ def export_behind(
         layers = [graph.Layer(*layer) for layer in network.head.layers()]
         proto = graph.with_head(backbone.model, layers, theta_K)
     else:
-        proto = graph.with_network(backbone.model, _network_to_onnx(network.head, features_ND.shape[1]), theta_K)
+        opset = min(max(OPSETS[0], graph.version(backbone.model)), OPSETS[1])
+        head = _network_to_onnx(network.head, features_ND.shape[1], opset=opset)
+        proto = graph.with_network(backbone.model, head, theta_K)
     with torch.inference_mode():
         latents_NK = network(torch.from_numpy(np.asarray(features_ND, np.float32))).numpy()
     _write(path, proto, theta_K, info, check_NSSC, latents_NK)
@@ -191,13 +193,13 @@ def _to_onnx(coded: nn.Module, shape: tuple[int, ...]) -> onnx.ModelProto:
     return proto
 
 
-def _network_to_onnx(network: nn.Module, features: int) -> onnx.ModelProto:
+def _network_to_onnx(network: nn.Module, features: int, *, opset: int) -> onnx.ModelProto:
     """A network of features (N, D) by the older exporter, whose operators are those of most encoders."""
     stream = io.BytesIO()
     with _silent():
         torch.onnx.export(
             network, (torch.zeros(2, features),), stream,  # type: ignore[arg-type]
-            dynamo=False, opset_version=OPSET, input_names=["x"], output_names=["u"],
+            dynamo=False, opset_version=opset, input_names=["x"], output_names=["u"],
             dynamic_axes={"x": {0: "N"}, "u": {0: "N"}},
         )  # fmt: skip
     return onnx.load_from_string(stream.getvalue())

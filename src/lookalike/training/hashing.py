@@ -97,7 +97,7 @@ class Hashing(Task[HashingNetwork]):
         random = np.random.default_rng(VALIDATION_SEED)
         total = 0.0
         with torch.inference_mode():
-            for block in blocks(rows):
+            for block in _blocks(rows):
                 total += values(self._loss(module, block, step=0, random=random))["total"] * len(block)
         found = {"total": total / len(rows)}
         if self.labels_NC is not None:
@@ -135,3 +135,11 @@ class Hashing(Task[HashingNetwork]):
 
     def _tensor(self, array: npt.NDArray[np.generic]) -> Tensor:
         return torch.tensor(array, device=self.device)
+
+
+def _blocks(rows: Rows) -> list[Rows]:
+    """So many rows at a time, and no row alone behind others: losses of pairs are no number for one image."""
+    parts = list(blocks(rows))
+    if len(parts) > 1 and len(parts[-1]) == 1:
+        parts[-2:] = [np.concatenate(parts[-2:])]
+    return parts

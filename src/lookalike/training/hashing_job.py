@@ -19,8 +19,9 @@ import torch
 
 from lookalike import data
 from lookalike.backbones import backbone as backbones
+from lookalike.backbones import graph
 from lookalike.backbones.backbone import Backbone
-from lookalike.errors import ConfigError, DataError, TrainingError
+from lookalike.errors import ConfigError, DataError, ModelError, TrainingError
 from lookalike.evaluation import labels as labelling
 from lookalike.hasher import ModelInfo
 from lookalike.images import ImageSpec
@@ -28,8 +29,8 @@ from lookalike.models import encoders, frozen, hashing
 from lookalike.models.hashing import HashingConfig, HashingNetwork
 from lookalike.models.methods import Method, method
 from lookalike.training import clusters
-from lookalike.training.cache import read_all
-from lookalike.training.export import Threshold, export_behind, export_images
+from lookalike.training.cache import read_all, remove_cache
+from lookalike.training.export import OPSETS, Threshold, export_behind, export_images
 from lookalike.training.features import Features, features
 from lookalike.training.hashing import FeatureInputs, Hashing, ImageInputs, Inputs
 from lookalike.training.job import CHECKED, Job, decode, images_digest, rows_of
@@ -128,10 +129,11 @@ def _from_scratch(
     def write(path: Path, network: HashingNetwork, theta_K: Threshold, info: ModelInfo, rows: Rows) -> None:
         export_images(path, network, theta_K, info, check_NSSC=decoded.arrays[rows[:CHECKED]])
 
-    return _job(
+    job = _job(
         wanted, config, ImageInputs(decoded.arrays), decoded.arrays, decoded.skipped, labels_NC, None,
         settings=settings | {"images": key}, spec=spec, device=device, write=write, backbone=None,
     )  # fmt: skip
+    return replace(job, clean_up=lambda: remove_cache(folder))
 
 
 def _behind_backbone(
@@ -140,6 +142,11 @@ def _behind_backbone(
 ) -> Job[HashingNetwork]:  # fmt: skip
     chosen = method(wanted.method)
     backbone = backbones.load(wanted.backbone, side=wanted.side, tokens=chosen.tokens)
+    if chosen.tokens and (version := graph.version(backbone.model)) < OPSETS[0]:
+        raise ModelError(
+            f"{backbone.about.name} uses version {version} of ONNX's operators; {wanted.method} takes encoders of "
+            f"version {OPSETS[0]} or later. Export it with version {OPSETS[1]}"
+        )
 
     def computed(seed: int | None = None) -> Features:
         what = "computing features" if seed is None else "computing features of views"
