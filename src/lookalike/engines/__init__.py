@@ -1,27 +1,24 @@
 """Engines: exact search over packed codes by Hamming distance.
 
 Every engine keeps the same promises: hits come nearest first, equal distances by ascending row, and are never
-padded; `top` beyond the number of codes gives all of them; a row keeps its number until the engine is made anew.
+padded; `top` beyond the number of codes gives all of them; a row keeps its number until the engine is made anew. Where
+`top` cuts through codes of one distance, an engine may take any of them; a scan takes those of the lowest rows.
 
 Shapes: N codes in the engine, Q queries, W bytes a code.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from lookalike.codes import Codes
+from lookalike.engines.hits import Hits, Mask
 from lookalike.errors import CodeError
 
-
-class Hits(NamedTuple):
-    """What one query found, nearest first."""
-
-    rows: npt.NDArray[np.int64]
-    distances: npt.NDArray[np.int32]  # bits
+__all__ = ["Engine", "Hits", "Mask", "check_codes", "check_limits", "check_mask"]
 
 
 class Engine(Protocol):
@@ -41,8 +38,13 @@ class Engine(Protocol):
         """Let rows be found no more; the others keep their numbers."""
         ...
 
-    def search(self, queries_QW: Codes, *, top: int | None, radius: int | None = None) -> list[Hits]:
-        """The `top` nearest codes of each query, or all (`top=None`), at distances up to `radius` bits."""
+    def search(
+        self, queries_QW: Codes, *, top: int | None, radius: int | None = None, among: Mask = None
+    ) -> list[Hits]:
+        """The `top` nearest codes of each query, or all (`top=None`), at distances up to `radius` bits.
+
+        `among` says of each row, also of those that were removed, whether it may be found.
+        """
         ...
 
 
@@ -64,3 +66,12 @@ def check_limits(top: int | None, radius: int | None) -> None:
         raise CodeError(f"top is {top}; it must be at least 1")
     if radius is not None and radius < 0:
         raise CodeError(f"radius is {radius} bits; it must be at least 0")
+
+
+def check_mask(among: Mask, count: int) -> Mask:
+    """The mask, contiguous, if it is booleans of that many rows. Raises `CodeError`."""
+    if among is None:
+        return None
+    if among.dtype != bool or among.shape != (count,):
+        raise CodeError(f"among is {among.dtype} of shape {among.shape}; expected booleans of shape ({count},)")
+    return np.ascontiguousarray(among)

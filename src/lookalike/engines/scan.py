@@ -1,83 +1,120 @@
-"""Exact search that compares a query with every code, by FAISS."""
+"""Exact search that compares a query with every code.
+
+Shapes: N codes, Q queries, W bytes a code.
+"""
 
 from __future__ import annotations
 
-import itertools
+import functools
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lookalike.codes import Codes, check_bits
-from lookalike.engines import Hits, check_codes, check_limits
+from lookalike.engines import check_codes, check_limits, check_mask, portable
+from lookalike.engines import kernels as compiled
+from lookalike.engines.hits import NONE, Hits, Mask, merged
+
+KERNELS: Any = compiled if compiled.LIBRARY is not None else portable
+SMALL = 1 << 16  # codes that are not worth a second thread
 
 
 class Scan:
-    """A flat scan. FAISS holds the codes that are left; `_rows` tells which rows they are, in ascending order."""
+    """A flat scan of codes in their order. Rows that were removed stay, and are passed over."""
 
-    def __init__(self, bits: int) -> None:
+    def __init__(self, bits: int, *, codes_NW: Codes | None = None) -> None:
+        """With `codes_NW`, such as a file that is mapped, these are searched where they are."""
         self.bits = check_bits(bits)
-        self._index = _flat(bits)
-        self._rows = np.empty(0, np.int64)
-        self._next = 0
+        self._parts = [check_codes(codes_NW, bits)] if codes_NW is not None and len(codes_NW) else []
+        self._alive = np.ones(sum(map(len, self._parts)), bool)
+        self._gone = 0
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return len(self._alive) - self._gone
 
     def add(self, codes_NW: Codes) -> npt.NDArray[np.int64]:
         """Take codes in; their rows."""
         codes_NW = check_codes(codes_NW, self.bits)
-        rows = np.arange(self._next, self._next + len(codes_NW), dtype=np.int64)
-        self._index.add(codes_NW)
-        self._rows = np.concatenate([self._rows, rows])
-        self._next += len(rows)
+        rows = np.arange(len(self._alive), len(self._alive) + len(codes_NW), dtype=np.int64)
+        if len(codes_NW):
+            self._parts.append(codes_NW.copy())
+            self._alive = np.concatenate([self._alive, np.ones(len(codes_NW), bool)])
         return rows
 
     def remove(self, rows: npt.ArrayLike) -> None:
         """Let rows be found no more; unknown ones are passed over."""
-        gone = np.isin(self._rows, np.asarray(rows, np.int64))
-        if gone.any():
-            self._index.remove_ids(np.flatnonzero(gone))  # keeps the order of the rest
-            self._rows = self._rows[~gone]
+        known = np.asarray(rows, np.int64).reshape(-1)
+        known = known[(known >= 0) & (known < len(self._alive))]
+        self._alive[known] = False
+        self._gone = int(len(self._alive) - self._alive.sum())
 
-    def search(self, queries_QW: Codes, *, top: int | None, radius: int | None = None) -> list[Hits]:
+    def search(
+        self, queries_QW: Codes, *, top: int | None, radius: int | None = None, among: Mask = None
+    ) -> list[Hits]:
         """The `top` nearest codes of each query, or all (`top=None`), at distances up to `radius` bits."""
         check_limits(top, radius)
-        radius = None if radius is None else min(int(radius), self.bits)
         queries_QW = check_codes(queries_QW, self.bits)
-        if not len(self) or not len(queries_QW):
-            return [Hits(np.empty(0, np.int64), np.empty(0, np.int32)) for _ in queries_QW]
-        if top is None:
-            return self._within(queries_QW, radius if radius is not None else self.bits)
-        return self._nearest(queries_QW, top, radius)
+        allowed_N = allowed(self._alive, self._gone, check_mask(among, len(self._alive)))
+        self._join()
+        limit = self.bits if radius is None else min(int(radius), self.bits)
+        found = [NONE] * len(queries_QW)
+        for codes_NW in self._parts:
+            found = scan(codes_NW, queries_QW, top=top, radius=limit, allowed_N=allowed_N)
+        return found
 
-    def _nearest(self, queries_QW: Codes, top: int, radius: int | None) -> list[Hits]:
-        distances_QT, found_QT = self._index.search(queries_QW, min(int(top), len(self)))
-        rows_QT = self._rows[found_QT]
-        return [
-            _cut(Hits(rows, distances.astype(np.int32)), radius)
-            for rows, distances in zip(rows_QT, distances_QT, strict=True)
-        ]
-
-    def _within(self, queries_QW: Codes, radius: int) -> list[Hits]:
-        starts, distances, found = self._index.range_search(queries_QW, radius + 1)  # FAISS: strictly below
-        hits = []
-        for start, end in itertools.pairwise(starts):
-            rows, bits = self._rows[found[start:end]], distances[start:end].astype(np.int32)
-            order = np.lexsort((rows, bits))
-            hits.append(Hits(rows[order], bits[order]))
-        return hits
+    def _join(self) -> None:
+        """Many small additions to one block."""
+        if len(self._parts) > 1:
+            self._parts = [np.concatenate(self._parts)]
 
 
-def _cut(hits: Hits, radius: int | None) -> Hits:
-    end = len(hits.rows) if radius is None else int(np.searchsorted(hits.distances, radius, side="right"))
-    return Hits(hits.rows[:end], hits.distances[:end])
+def allowed(alive_N: npt.NDArray[np.bool_], gone: int, among_N: Mask) -> Mask:
+    """Which rows may be found: not removed, and among those that were asked for."""
+    if not gone:
+        return among_N
+    return alive_N if among_N is None else alive_N & among_N
 
 
-def _flat(bits: int) -> Any:
-    import faiss  # takes a tenth of a second, so not before something is searched
+def scan(
+    codes_NW: Codes, queries_QW: Codes, *, top: int | None, radius: int, allowed_N: Mask = None, first: int = 0
+) -> list[Hits]:
+    """The `top` nearest codes of each query within `radius`, or all of them; by all cores. Rows count from `first`."""
+    if not len(codes_NW) or not len(queries_QW):
+        return [NONE] * len(queries_QW)
+    if top is None:
+        look = functools.partial(KERNELS.within, codes_NW, radius=radius, allowed_N=allowed_N, first=first)
+        return list(in_threads(look, list(queries_QW)))
+    size = max(SMALL, -(-len(codes_NW) // cores()))
+    starts = list(range(0, len(codes_NW), size))
 
-    index = faiss.IndexBinaryFlat(bits)
-    # Counting keeps, among equal distances, the rows that come first; FAISS's heap does not promise that.
-    index.use_heap = False  # type: ignore[attr-defined]
-    return index
+    def one(start: int) -> list[Hits]:
+        part = slice(start, start + size)
+        mask = None if allowed_N is None else allowed_N[part]
+        found: list[Hits] = KERNELS.nearest(
+            codes_NW[part], queries_QW, top=int(top), radius=radius, allowed_N=mask, first=first + start
+        )
+        return found
+
+    return [merged(parts, top=top) for parts in zip(*in_threads(one, starts), strict=True)]
+
+
+def in_threads(work: Callable[[Any], Any], parts: list[Any]) -> Iterator[Any]:
+    """What each part of a work comes to, in order, done by as many threads as there are cores."""
+    if len(parts) < 2 or cores() < 2:
+        return map(work, parts)
+    return _pool().map(work, parts)
+
+
+@functools.cache
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(cores(), thread_name_prefix="lookalike-search")
