@@ -173,6 +173,13 @@ def test_tier_words() -> None:
     assert models.info(near=0, similar=0).tier(1) == "different"
 
 
+def test_a_model_that_gives_different_images_equal_codes_calls_nothing_a_copy() -> None:
+    info = models.info(near=-1, similar=3)
+    assert info.duplicate == -1
+    assert [info.tier(distance) for distance in (0, 1, 3, 4)] == ["same code", "similar", "similar", "different"]
+    assert models.info(near=-1, similar=-1).tier(1) == "different"
+
+
 def document(**changes: Any) -> str:
     values = json.loads(models.info().to_json())
     values.update(changes)

@@ -145,6 +145,25 @@ def test_a_model_that_calls_nothing_near_duplicate_says_so(
     assert run("duplicates", "--db", tmp_path / "db", "--radius", 0).err.endswith(f"{said}\n")
 
 
+@pytest.mark.parametrize(("similar", "word", "rate"), [(-1, "none", "1 in 100"), (2, "up to 2 bits", "1 in 10,000")])
+def test_a_model_that_cannot_tell_copies_says_so(
+    run: Run, photo_folder: Path, make_model: Callable[..., Path], tmp_path: Path, similar: int, word: str, rate: str
+) -> None:
+    path = make_model(near=-1, similar=similar, pairs=780)
+    said = f"near-duplicate: none: different images often have equal codes here; similar: {word}\n"
+    described = run("models", path).out
+    assert said in described
+    assert f"(of 780 pairs of different images more than {rate} have equal codes)\n" in described
+    assert run("index", photo_folder, "--db", tmp_path / "db", "--model", path).code == 0
+    assert said in run("info", "--db", tmp_path / "db").out
+    refused = run("duplicates", "--db", tmp_path / "db")
+    assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
+    assert "cannot tell copies; give --radius 0 all the same" in refused.err
+    assert run("duplicates", "--db", tmp_path / "db", "--radius", 0).code == 0
+    hit = json.loads(run("search", photo_folder / "cats/01.png", "--db", tmp_path / "db", "--top", 1, "--json").out)
+    assert (hit["distance"], hit["tier"]) == (0, "same code")
+
+
 def test_a_folder_that_was_emptied(run: Run, photo_folder: Path, tmp_path: Path) -> None:
     db = tmp_path / "db"
     run("index", photo_folder, "--db", db)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,9 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from lookalike.cli.train import PAPER, Kind
+from tests.references.encoders import SENTENCE, write_encoder
+
 from .conftest import Run
 
 pytest.importorskip("torch")
+
+from lookalike.models import MODELS
+from lookalike.models.methods import METHODS
 
 STOPPED = 130
 
@@ -46,6 +53,62 @@ def test_train_index_search(run: Run, photo_folder: Path, tmp_path: Path) -> Non
     assert run("index", photo_folder, "--db", tmp_path / "db", "--model", tmp_path / "m.onnx").code == 0
     hit = json.loads(run("search", photo_folder / "cats/01.png", "--db", tmp_path / "db", "--top", 1, "--json").out)
     assert (hit["distance"], hit["bits"]) == (0, 16)
+
+
+def test_a_model_behind_a_backbone_from_training_to_search(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+    encoder, out = write_encoder(tmp_path), tmp_path / "m.onnx"
+    trained = run("train", photo_folder, "--model", "itq", "--backbone", encoder, "--bits", 16, "--out", out)
+    assert trained.code == 0, trained.err
+    assert trained.out.startswith(f"{out}: itq-16, trained on 36 images of photos in ")
+    assert f"\nbackbone: {SENTENCE}\n" in trained.out
+    assert "bits are codes too" not in trained.out
+    assert trained.out.endswith(f"next: lookalike index IMAGES --db DB --model {out}\n")
+    assert run("index", photo_folder, "--db", tmp_path / "db", "--model", out).code == 0
+    hit = json.loads(run("search", photo_folder / "cats/01.png", "--db", tmp_path / "db", "--top", 1, "--json").out)
+    assert (hit["distance"], hit["bits"]) == (0, 16)
+
+
+def test_labels_are_taken_from_folders_and_nested_codes_announced(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+    settings = ["--model", "csq", "--backbone", write_encoder(tmp_path), "--bits", 32, "--epochs", 2, "--nested"]
+    trained = run("train", photo_folder, *settings, "--labels-from-folders", "--out", tmp_path / "m.onnx")
+    assert trained.code == 0, trained.err
+    assert re.search(r"; mAP of 4 held-out images among training images [01]\.\d{3}\n", trained.out)
+    assert f"\nits first 16 bits are codes too; lookalike shorten {tmp_path / 'm.onnx'} --bits 16\n" in trained.out
+
+
+def test_a_loss_without_labels_is_no_number_of_nats(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+    settings = ["--model", "bihalf", "--backbone", "none", "--side", 8, "--bits", 16, "--epochs", 1]
+    trained = run("train", photo_folder, *settings, "--out", tmp_path / "m.onnx")
+    assert trained.code == 0, trained.err
+    assert "; loss on 4 held-out images 0." in trained.out
+    assert "nats" not in trained.out
+    assert "\nbackbone: pixels, 8 pixels, trained on nothing" in trained.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--model", "dhn"), 1, "dhn learns from labels, and 40 of 40 images have none"),
+        (("--model", "itq", "--nested", "--bits", "32"), 1, "take pca for nested codes"),
+        (("--model", "pca", "--backbone", "missing.onnx"), 1, "missing.onnx is neither "),
+        (("--model", "csvae", "--nested"), 2, "csvae has no nested codes; take one of the other models"),
+        (("--model", "dhm"), 2, "Invalid value for '--model'"),
+    ],
+)
+def test_what_cannot_be_trained_is_told(
+    arguments: tuple[str, ...], code: int, said: str, run: Run, photo_folder: Path, tmp_path: Path
+) -> None:
+    backbone = () if "--backbone" in arguments else ("--backbone", write_encoder(tmp_path))
+    refused = run("train", photo_folder, *arguments, *backbone, "--out", tmp_path / "m.onnx")
+    assert (refused.code, refused.out) == (code, "")
+    assert said in " ".join(refused.err.split())
+    if code == 1:
+        assert len(refused.err.splitlines()) == 1
+    assert not (tmp_path / "m.onnx").exists()
+
+
+def test_every_model_can_be_named() -> None:
+    assert [kind.value for kind in Kind] == sorted((*MODELS, *METHODS), key=[*PAPER, *METHODS].index)
 
 
 def test_training_that_ran_out_of_minutes_says_how_far_it_came(run: Run, photo_folder: Path, tmp_path: Path) -> None:

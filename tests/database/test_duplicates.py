@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from lookalike.codes import Codes
 from lookalike.data import Item
 from lookalike.database import Database, grouping
-from lookalike.errors import DatabaseError
+from lookalike.errors import ConfigError, DatabaseError
 from lookalike.store.catalog import Outcome
 from tests.references import stars
 
@@ -159,6 +159,16 @@ def test_the_default_radius_is_at_most_a_sixteenth_of_the_bits(tmp_path: Path, m
             assert database.hasher.info.duplicate == expected
             assert database.hasher.info.tier(expected) == "near-duplicate"
             assert database.hasher.info.tier(expected + 1) == "similar"
+
+
+def test_a_model_that_cannot_tell_copies_has_no_radius_of_its_own(tmp_path: Path, make_model: MakeModel) -> None:
+    with Database.create(tmp_path / "db", model=make_model(bits=16, near=-1, similar=-1)) as database:
+        put(database, [("a", 0), ("b", 0), ("c", 0xFF00)])
+        with pytest.raises(ConfigError, match="gives different images equal codes, so it cannot tell copies"):
+            database.duplicates()
+        assert groups(database, 0) == [[("a", 0), ("b", 0)]]
+        (hits,) = database.search_codes(codes_of([0]))
+        assert [hit.tier for hit in hits] == ["same code", "same code", "different"]
 
 
 def test_open_makes_a_database_only_when_asked(tmp_path: Path, make_model: MakeModel) -> None:

@@ -166,8 +166,9 @@ def test_clusters_are_told_from_the_outputs_by_several_clusterings_at_once() -> 
     u_BK, _ = batch(17)
     numbers_BM = torch.tensor([[0, 4], [1, 3], [2, 2], [0, 1], [1, 0], [2, 4]])
     objective = Clusters(bits=K, sizes=(3, 5)).double()
-    classifiers = [(one.weight.tolist(), one.bias.tolist()) for one in objective.classifiers]
-    expected = oracle.clusters(u_BK.tolist(), numbers_BM.tolist(), classifiers, quantisation=0.1)  # type: ignore[arg-type]
+    weights = [weight.tolist() for weight in objective.parameters()]  # weight and bias of one classifier, then the next
+    classifiers = list(zip(weights[::2], weights[1::2], strict=True))
+    expected = oracle.clusters(u_BK.tolist(), numbers_BM.tolist(), classifiers, quantisation=0.1)
     assert objective(u_BK, numbers_BM).item() == pytest.approx(expected)
     assert torch.autograd.gradcheck(lambda u: objective(u, numbers_BM), u_BK.requires_grad_())
     backward(objective(u_BK, numbers_BM))

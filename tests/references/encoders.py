@@ -29,7 +29,8 @@ def encoder(*, pooled: bool = False, dimension: int = 32, version: int = 17) -> 
         helper.make_node("GlobalAveragePool", ["positions"], ["mean"]),
         helper.make_node("Flatten", ["mean"], ["features"]),
     ]
-    output, shape = ("features", ["N", dimension]) if pooled else ("positions", ["N", dimension, SIDE // 8, SIDE // 8])
+    output = "features" if pooled else "positions"
+    shape: list[str | int | None] = ["N", dimension] if pooled else ["N", dimension, SIDE // 8, SIDE // 8]
     graph = helper.make_graph(
         nodes if pooled else nodes[:2],
         "encoder",
@@ -41,7 +42,13 @@ def encoder(*, pooled: bool = False, dimension: int = 32, version: int = 17) -> 
 
 
 def write_encoder(
-    folder: Path, *, name: str = "small", mean: float = 0.5, pooled: bool = False, dimension: int = 32, version: int = 17
+    folder: Path,
+    *,
+    name: str = "small",
+    mean: float = 0.5,
+    pooled: bool = False,
+    dimension: int = 32,
+    version: int = 17,
 ) -> Path:
     """`NAME.onnx` in a folder, with `NAME.toml` beside it."""
     path = folder / f"{name}.onnx"

@@ -22,7 +22,8 @@ from lookalike.evaluation.measure import measure
 from lookalike.recipes import paper
 from lookalike.recipes.paper import Experiment
 from lookalike.reproduction import explanations, report, results, tables
-from lookalike.reproduction.run import Places, run_all
+from lookalike.reproduction.places import Places
+from lookalike.reproduction.run import run_all
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared/data"
@@ -115,7 +116,8 @@ def test_killed_three_times_it_ends_with_the_same_results(seed: int, tmp_path: P
 def _start(places: Places, *, kill_after: float | None = None) -> None:
     """Run the killed experiments in a process of their own; let it run, or kill it so many seconds after it began."""
     code = (
-        "import sys; from pathlib import Path; from lookalike.reproduction.run import Places, run_all\n"
+        "import sys; from pathlib import Path; from lookalike.reproduction.places import Places\n"
+        "from lookalike.reproduction.run import run_all\n"
         "from tests.reproduction.test_run import KILLED\n"
         "print('began', flush=True); data, results, work = map(Path, sys.argv[1:])\n"
         "run_all(KILLED, Places(data=data, results=results, work=work), say=print)\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,17 @@ import pytest
 import torch
 
 from lookalike import codes
+from lookalike.backbones.backbone import load
 from lookalike.errors import TrainingError
 from lookalike.hasher import Hasher, ModelInfo
-from lookalike.models import HashModel, create
-from lookalike.training.export import TOLERANCE, export, theta_digest
+from lookalike.images import ImageSpec
+from lookalike.models import HashModel, create, encoders, hashing
+from lookalike.models.hashing import HashingConfig
+from lookalike.training.export import TOLERANCE, export, export_behind, export_images, theta_digest
 from lookalike.training.run import SPEC, choose_theta
 from lookalike.training.settings import Settings
 from lookalike.training.task import Autoencoding
+from tests.references.encoders import SIDE, write_encoder
 
 SETTINGS = Settings(
     images="", limit=None, model="csvae", config={}, seed=0, epochs=1, batch=64, learning_rate=1e-3, validation=0.1
@@ -30,6 +35,11 @@ def model_of(name: str) -> HashModel[Any]:
     for _ in range(2):
         model.latent(torch.rand(8, 1, 128, 128, generator=torch.Generator().manual_seed(0)))
     return model.eval()
+
+
+def pictures(side: int) -> np.ndarray:
+    """Random ones, in colour."""
+    return np.random.default_rng(0).integers(0, 256, (5, side, side, 3), dtype=np.uint8)
 
 
 def info_of(name: str, theta: np.ndarray) -> ModelInfo:
@@ -74,6 +84,40 @@ def test_the_same_weights_give_the_same_bytes_and_no_paths(tiny_images: np.ndarr
     assert content == (tmp_path / "b.onnx").read_bytes()
     assert b".py" not in content
     assert not list(tmp_path.glob("*.new"))
+
+
+def test_networks_of_features_and_of_images_give_the_same_bytes_each_time(tmp_path: Path) -> None:
+    theta = np.zeros(16, np.float32)
+    backbone = load(write_encoder(tmp_path))
+    behind = hashing.create(HashingConfig(method="dhn", bits=16, features=32, hidden=8, classes=2)).eval()
+    own = hashing.create(HashingConfig(method="dhn", bits=16, source="conv", classes=2)).eval()
+    small, large = (pictures(side) for side in (SIDE, encoders.SIDE))
+    info = dataclasses.replace(info_of("dhn", theta), bits=16)
+    for out in ("a", "b"):
+        at_hand = dataclasses.replace(info, image=backbone.spec)
+        export_behind(
+            tmp_path / f"{out}.behind", backbone, behind, theta, at_hand, check_NSSC=small,
+            features_ND=backbone.features(small),
+        )  # fmt: skip
+        at_hand = dataclasses.replace(info, image=ImageSpec(side=encoders.SIDE, colour=True))
+        export_images(tmp_path / f"{out}.own", own, theta, at_hand, check_NSSC=large)
+    for kind in ("behind", "own"):
+        content = (tmp_path / f"a.{kind}").read_bytes()
+        assert content == (tmp_path / f"b.{kind}").read_bytes()
+        assert b".py" not in content
+    assert not list(tmp_path.glob("*.new"))
+
+
+def test_features_of_other_images_are_found_out(tmp_path: Path) -> None:
+    theta, backbone = np.zeros(16, np.float32), load(write_encoder(tmp_path))
+    network = hashing.create(HashingConfig(method="dhn", bits=16, features=32, hidden=8, classes=2)).eval()
+    info = dataclasses.replace(info_of("dhn", theta), bits=16, image=backbone.spec)
+    with pytest.raises(TrainingError, match=r"disagrees with the trained one in .* bits of 5 images"):
+        export_behind(
+            tmp_path / "m.onnx", backbone, network, theta, info, check_NSSC=pictures(SIDE),
+            features_ND=np.random.default_rng(1).normal(size=(5, 32)),
+        )  # fmt: skip
+    assert not (tmp_path / "m.onnx").exists()
 
 
 def test_a_graph_that_disagrees_is_not_written(

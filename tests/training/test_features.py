@@ -12,6 +12,7 @@ from lookalike import data, images
 from lookalike.backbones.about import About
 from lookalike.backbones.backbone import Backbone
 from lookalike.errors import Interrupted, TrainingError
+from lookalike.training import views
 from lookalike.training.features import features
 from tests.backbones.test_backbones import SIDE, exported, network
 
@@ -46,6 +47,33 @@ def test_they_are_computed_once_and_anew_for_other_images_or_backbones(
     assert len(features(items[:5], backbone, tmp_path).rows_N) == 5
     monkeypatch.setattr(Backbone, "features", lambda self, arrays: pytest.fail("computed again"))
     assert np.array_equal(features(items, backbone, tmp_path).features_ND, first)
+
+
+def test_features_of_views_are_kept_beside_those_of_the_images(
+    backbone: Backbone, photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = data.find(photo_folder)
+    plain, one, two = (np.array(features(items, backbone, tmp_path, seed=seed).features_ND) for seed in (None, 0, 1))
+    assert plain.shape == one.shape == two.shape
+    assert not np.allclose(plain, one, atol=1e-3)
+    assert not np.allclose(one, two, atol=1e-3)
+    image = images.read(data.read_bytes(items[7]), backbone.spec)
+    seen = views.view(image, np.random.default_rng((1, 7)))
+    assert np.allclose(two[7], backbone.features(seen[None])[0], atol=1e-6)
+    monkeypatch.setattr(Backbone, "features", lambda self, arrays: pytest.fail("computed again"))
+    assert np.array_equal(features(items, backbone, tmp_path, seed=0).features_ND, one)
+
+
+def test_tokens_are_kept_with_the_digits_that_they_have(photo_folder: Path, tmp_path: Path) -> None:
+    tokens = Backbone(exported(network("positions")), About(name="small", side=SIDE, pooling="tokens"))
+    items = data.find(photo_folder)
+    found = features(items, tokens, tmp_path)
+    assert found.features_ND.dtype == np.float16
+    assert found.features_ND.shape == (40, tokens.dimension)
+    arrays = np.stack([images.read(data.read_bytes(item), tokens.spec) for item in items])
+    assert np.allclose(found.features_ND, tokens.features(arrays), rtol=2e-3, atol=1e-4)
+    pooled = Backbone(exported(network("positions")), About(name="small", side=SIDE))
+    assert features(items, pooled, tmp_path).features_ND.dtype == np.float32
 
 
 def test_stopped_it_leaves_nothing_that_is_taken_for_whole(

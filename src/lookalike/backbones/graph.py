@@ -38,6 +38,8 @@ def to_features(encoder: onnx.ModelProto, about: About) -> onnx.ModelProto:
 
     Raises `ModelError` if the encoder does not take such images or has no such output.
     """
+    if version(encoder) < OLDEST:
+        raise ModelError(f"{about.name} uses version {version(encoder)} of ONNX's operators; export it with 17")
     entry, output = _entry(encoder, about), _output(encoder, about)
     encoder = compose.add_prefix(encoder, "encoder/")
     joined = _join(_pixels(encoder, about), encoder, {"pixels": f"encoder/{entry.name}"})
@@ -92,11 +94,11 @@ def shortened(model: onnx.ModelProto, bits: int) -> onnx.ModelProto:
     """A model whose codes are the first `bits` bits of another's."""
     model = onnx.ModelProto.FromString(model.SerializeToString())
     for value, length in zip(model.graph.output, (bits // 8, bits), strict=True):
-        whole = f"whole/{value.name}"
+        whole = f"before_{bits}/{value.name}"  # a name for each length, as a model may be shortened again
         for node in model.graph.node:
             node.output[:] = [whole if name == value.name else name for name in node.output]
             node.input[:] = [whole if name == value.name else name for name in node.input]
-        first, axis, end = (f"{value.name}/{name}" for name in ("first", "axis", "end"))
+        first, axis, end = (f"{whole}/{name}" for name in ("first", "axis", "end"))
         if version(model) < 10:
             node = helper.make_node("Slice", [whole], [value.name], starts=[0], ends=[length], axes=[1])
         else:

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lookalike.cli import options, terminal
+
+if TYPE_CHECKING:
+    from lookalike.hasher import ModelInfo
 
 
 def command(
@@ -29,8 +32,14 @@ def command(
         typer.echo(f"{name}\t{hasher.name}\t{info.bits} bits\t{terminal.size(size)}\ttrained on {trained}")
         if model:
             typer.echo(f"\n{terminal.radii(duplicate=info.duplicate, similar=info.similar)}")
-            typer.echo(
-                f"(of {info.pairs} pairs of different images 1 in 100 are that similar, 1 in 10,000 within {info.near})"
-            )
+            typer.echo(_rates(info))
             if info.card:
                 typer.echo(f"\n{info.card}".rstrip())
+
+
+def _rates(info: ModelInfo) -> str:
+    """How rare pairs within a model's radii are."""
+    of = f"of {info.pairs} pairs of different images"
+    if info.near < 0:
+        return f"({of} more than 1 in {'100' if info.similar < 0 else '10,000'} have equal codes)"
+    return f"({of} 1 in 100 are that similar, 1 in 10,000 within {info.near})"

@@ -2,6 +2,7 @@
 
     catalog.sqlite   the truth: paths, digests, labels, codes, errors
     codes.bin        derived: the codes, made to be memory-mapped; rebuilt whenever it does not fit the catalog
+    tables.bin       derived: tables for searching many codes, made anew when these have changed much
     model.onnx       the model; codes of another one are refused
     originals/       the images themselves, if they are kept
     lock             held by the one process that writes
@@ -25,11 +26,12 @@ import numpy.typing as npt
 
 from lookalike import data, images
 from lookalike.codes import Codes
-from lookalike.database import evaluating, grouping, indexing
+from lookalike.database import evaluating, grouping, indexing, searching
 from lookalike.database.evaluating import Measured
 from lookalike.database.indexing import IndexReport, Progress, Settings
-from lookalike.engines import Hits
-from lookalike.engines.scan import Scan
+from lookalike.database.searching import EngineName
+from lookalike.engines import Engine, Hits
+from lookalike.engines.multi_index import LEAST
 from lookalike.errors import CodeError, ConfigError, DatabaseError, DataError, Interrupted, LookalikeError, ModelError
 from lookalike.hasher import DEFAULT, Hasher, builtin_models
 from lookalike.images import Source
@@ -109,7 +111,8 @@ class Database:
         self._hasher: Hasher | None = None
         self._revision = -1  # of the codes that the engine holds
         self._ids = np.empty(0, np.int64)
-        self._engine: Scan | None = None
+        self._engine: Engine | None = None
+        self._engine_name = EngineName.AUTO
         self._model_digest = catalog.get("model")
 
     @classmethod
@@ -164,7 +167,11 @@ class Database:
 
     def __len__(self) -> int:
         """Number of images that can be found."""
-        return self._catalog.counts()["images"]
+        try:  # from the file of codes, since counting in the catalog takes long where there are many
+            header = codefile.read(self.path / codefile.FILE)[0]
+        except DatabaseError:
+            return self._catalog.counts()["images"]
+        return header.count if header.revision == self._catalog.revision else self._catalog.counts()["images"]
 
     @property
     def bits(self) -> int:
@@ -257,6 +264,17 @@ class Database:
         return sorted({place if os.path.isdir(root) else root for root, place in gone})
 
     # Asking it
+
+    def use(self, engine: EngineName | str) -> None:
+        """Search with a certain engine from now on; `auto` chooses by cost."""
+        self._engine_name, self._engine = EngineName(engine), None
+
+    def compact(self) -> bool:
+        """Make the tables anew, so that searches need not look at changes one by one; whether there are any."""
+        with self._writing():
+            self._write_codes(anew=True)
+            self._engine = None
+            return len(self) >= LEAST
 
     def search(self, query: Source | images.Array, *, top: int | None = 10, radius: int | None = None) -> list[Hit]:
         """The images nearest to one image (a path, bytes, or an array of the model's shape), nearest first."""
@@ -438,19 +456,22 @@ class Database:
             pass  # it is derived: the catalog has the same
         return self._catalog.codes(self.bits // 8)
 
-    def _write_codes(self) -> None:
+    def _write_codes(self, *, anew: bool = False) -> None:
         revision = self._catalog.revision
         ids, codes_NW = self._catalog.codes(self.bits // 8)
-        codefile.write(self.path / codefile.FILE, ids, codes_NW, model=self._catalog.get("model"), revision=revision)
+        model = self._catalog.get("model")
+        codefile.write(self.path / codefile.FILE, ids, codes_NW, model=model, revision=revision)
+        searching.keep_tables(self.path, ids, codes_NW, model=model, revision=revision, anew=anew)
 
-    def _current_engine(self) -> Scan:
+    def _current_engine(self) -> Engine:
         """The engine, filled anew if the catalog has changed since."""
         self._check_model_is_the_same()
         revision = self._catalog.revision
         if self._engine is None or revision != self._revision:
-            self._ids, codes_NW = self._codes()
-            self._engine = Scan(self.bits)
-            self._engine.add(codes_NW)
+            ids, codes_NW = self._codes()
+            self._engine, self._ids = searching.open_engine(
+                self.path, ids, codes_NW, model=self._model_digest, revision=revision, name=self._engine_name
+            )
             self._revision = revision
         return self._engine
 

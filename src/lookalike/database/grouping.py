@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.codes import Codes
-from lookalike.engines.scan import Scan
+from lookalike.engines.multi_index import MultiIndex
 
 BLOCK = 1024  # queries at a time, so that memory stays bounded
 
@@ -57,8 +57,7 @@ def _members(codes_NW: Codes, names: Sequence[str]) -> tuple[Codes, list[list[in
 
 def _neighbours(unique_UW: Codes, radius: int) -> Neighbours:
     """For each of the different codes the rows within the radius (itself too) and their distances."""
-    engine = Scan(unique_UW.shape[1] * 8)
-    engine.add(unique_UW)
+    engine = MultiIndex(unique_UW.shape[1] * 8, codes_NW=unique_UW)
     return [
         (hits.rows, hits.distances)
         for start in range(0, len(unique_UW), BLOCK)

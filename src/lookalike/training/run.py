@@ -93,8 +93,9 @@ def train(
     paper's models sees by so much of the range (see `augment`; not in the paper). The run's folder, `out` with the
     suffix `.run`, holds log and checkpoints; with `resume` a stopped run goes on in it and ends with the weights it
     would have had. `name` is what the collection is called in the model file, `card` what people should know of the
-    model. `cache` is a folder that keeps the decoded images, or the features, for other runs of the same collection;
-    features are kept in $LOOKALIKE_CACHE where it is not given. Raises `TrainingError`, and `Interrupted` after Ctrl-C.
+    model. `cache` is a folder that keeps the decoded images of the paper's models, or features, for other runs of the
+    same collection; features are kept in $LOOKALIKE_CACHE where it is not given. Raises `TrainingError`, and
+    `Interrupted` after Ctrl-C.
     """
     _check_model(model)
     _check_device(device)

@@ -75,10 +75,10 @@ class Split(NamedTuple):
 
 
 def split(count: int, settings: Settings) -> Split:
-    """Which of `count` images are held out: a share of them, at least one and at most `MAX_VALIDATION`."""
+    """Which of `count` images are held out: a share of them, at least two and at most `MAX_VALIDATION`."""
     if count < MIN_IMAGES:
         raise TrainingError(f"there are {count} readable images; training needs at least {MIN_IMAGES}")
-    held_out = min(max(1, round(count * settings.validation)), MAX_VALIDATION, count - 2)
+    held_out = min(max(2, round(count * settings.validation)), MAX_VALIDATION, count - 2)
     rows = generator(settings.seed, _SPLIT).permutation(count)
     return Split(np.sort(rows[held_out:]), np.sort(rows[:held_out]))
 

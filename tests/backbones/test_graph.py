@@ -1,0 +1,139 @@
+"""Tokens stand side by side, a network goes behind them, and a model may be cut to its first bits.
+
+Shapes: N images, T tokens, D features, K bits.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+from lookalike.backbones import graph
+from lookalike.backbones.about import About
+from lookalike.backbones.backbone import Backbone, load
+from lookalike.backbones.graph import Layer
+from lookalike.errors import ModelError
+from tests.references.encoders import POSITIONS, write_encoder
+
+from .test_backbones import DIMENSION, SIDE, exported, network, pictures
+
+K = 24
+
+
+def small(output: str = "positions", *, pooling: str = "tokens", version: int = 17) -> Backbone:
+    return Backbone(exported(network(output), version=version), About(name="small", side=SIDE, pooling=pooling))
+
+
+def run(model: onnx.ModelProto) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    """Codes and latents of the pictures."""
+    onnx.checker.check_model(model)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    code, latent = session.run(["code", "latent"], {"images": pictures()})
+    return code, latent
+
+
+def behind(features: int) -> tuple[nn.Module, onnx.ModelProto]:
+    """A small network, and its graph in version 17."""
+    torch.manual_seed(1)
+    module = nn.Sequential(nn.LayerNorm(features), nn.Linear(features, K)).eval()
+    stream = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module, (torch.zeros(2, features),), stream, dynamo=False, opset_version=17,  # type: ignore[arg-type]
+            input_names=["x"], output_names=["u"], dynamic_axes={"x": {0: "N"}, "u": {0: "N"}},
+        )  # fmt: skip
+    return module, onnx.load_from_string(stream.getvalue())
+
+
+def with_head(backbone: Backbone) -> onnx.ModelProto:
+    random = np.random.default_rng(0)
+    layer = Layer(random.normal(size=(backbone.dimension, K)).astype(np.float32), np.zeros(K, np.float32))
+    return graph.with_head(backbone.model, [layer], np.full(K, 0.1, np.float32))
+
+
+@pytest.mark.parametrize("version", [11, 17])
+@pytest.mark.parametrize("output", ["tokens", "positions"])
+def test_tokens_are_those_of_the_encoder_with_the_digits_of_float16(output: str, version: int) -> None:
+    backbone = small(output, version=version)
+    assert (backbone.tokens, backbone.dimension) == (POSITIONS, POSITIONS * DIMENSION)
+    found = backbone.features(pictures())
+    x = (torch.tensor(pictures()) / 255 - torch.tensor(backbone.about.mean)) / torch.tensor(backbone.about.deviation)
+    with torch.inference_mode():
+        expected = network("tokens")(x.permute(0, 3, 1, 2).float()).flatten(1).numpy()
+    assert np.allclose(found, expected, atol=1e-2)
+    assert np.array_equal(found, found.astype(np.float16).astype(np.float32))
+
+
+def test_their_mean_is_what_pooling_gives() -> None:
+    tokens_NTD = small().features(pictures()).reshape(3, POSITIONS, DIMENSION)
+    assert np.allclose(tokens_NTD.mean(axis=1), small(pooling="mean").features(pictures()), atol=1e-2)
+    assert small(pooling="mean").tokens == 0
+
+
+def test_where_there_are_none_that_is_told() -> None:
+    with pytest.raises(
+        ModelError, match=r"small has an output of 2 dimensions, in which there are no tokens \(N, T, D\)"
+    ):
+        small("features")
+
+
+@pytest.mark.parametrize("version", [17, 18])
+def test_a_network_behind_a_backbone_gives_codes(version: int) -> None:
+    backbone = small()
+    features = onnx.version_converter.convert_version(backbone.model, version) if version == 18 else backbone.model
+    module, part = behind(backbone.dimension)
+    before = part.SerializeToString()
+    theta_K = np.linspace(-0.2, 0.2, K).astype(np.float32)
+    code, latent = run(graph.with_network(features, part, theta_K))
+    with torch.inference_mode():
+        z_NK = module(torch.from_numpy(backbone.features(pictures()))).numpy()
+    assert np.allclose(latent, z_NK, atol=1e-5)
+    assert np.array_equal(code, np.packbits(latent > theta_K, axis=1))
+    assert part.SerializeToString() == before
+
+
+def test_operators_that_an_old_encoder_does_not_know_are_told() -> None:
+    backbone = small(version=11)
+    _, part = behind(backbone.dimension)
+    with pytest.raises(
+        ModelError, match=r"the encoder uses version 11 of ONNX's operators, .*export it with version 17"
+    ):
+        graph.with_network(backbone.model, part, np.zeros(K, np.float32))
+
+
+@pytest.mark.parametrize("version", [9, 11, 17])
+def test_a_shortened_model_gives_the_first_bits(version: int) -> None:
+    whole = with_head(small(pooling="mean", version=version))
+    before = whole.SerializeToString()
+    code, latent = run(whole)
+    for bits in (16, 8):
+        short_code, short_latent = run(graph.shortened(whole, bits))
+        assert np.array_equal(short_code, code[:, : bits // 8])
+        assert np.array_equal(short_latent, latent[:, :bits])
+    assert np.array_equal(run(graph.shortened(graph.shortened(whole, 16), 8))[0], code[:, :1])
+    assert whole.SerializeToString() == before
+
+
+def test_a_shortened_model_says_its_shapes() -> None:
+    short = graph.shortened(with_head(small(pooling="mean")), 16)
+    shapes = {value.name: value.type.tensor_type.shape.dim[1].dim_value for value in short.graph.output}
+    assert shapes == {"code": 2, "latent": 16}
+
+
+def test_tokens_are_asked_for_when_a_file_is_loaded(tmp_path: Path) -> None:
+    path = write_encoder(tmp_path)
+    plain, tokens = load(path), load(path, tokens=True)
+    assert (plain.tokens, plain.dimension) == (0, 32)
+    assert (tokens.tokens, tokens.dimension) == (POSITIONS, 32 * POSITIONS)
+    assert plain.digest != tokens.digest
+    assert plain.about.sentence == tokens.about.sentence
