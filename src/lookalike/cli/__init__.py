@@ -19,7 +19,7 @@ from lookalike.errors import Interrupted, LookalikeError
 
 COMMANDS = (
     "train", "shorten", "index", "search", "duplicates", "encode", "remove", "prune", "info", "verify",
-    "models", "datasets", "evaluate", "reproduce", "demo",
+    "compact", "models", "datasets", "evaluate", "reproduce", "demo",
 )  # fmt: skip
 STOPPED = 130  # what shells report for a program ended by Ctrl-C
 UNREAD = 141  # … and for one whose output nobody reads any more, as in `lookalike … | head -1`

@@ -34,6 +34,10 @@ Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Take at most 
 Model = Annotated[
     str | None, typer.Option("--model", metavar="NAME|FILE", help="A built-in model's name, or a model file.")
 ]
+Engine = Annotated[
+    str,
+    typer.Option("--engine", metavar="NAME", help="auto (by cost), scan (compare all), multi_index (by tables)."),
+]
 LabelsFromFolders = Annotated[
     bool, typer.Option("--labels-from-folders", help="Label images by the first sub-folder below IMAGES.")
 ]

@@ -15,6 +15,7 @@ def command(
     top: options.Top = 10,
     radius: options.Radius = None,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    engine: options.Engine = "auto",
     json: options.Json = False,
 ) -> None:
     """Find the images in a database that look most like IMAGES; the nearest comes first."""
@@ -27,6 +28,7 @@ def command(
     count, problems = 0, []
     several = len(images) > 1
     with Database.open(db) as database, terminal.quiet_decoders():
+        database.use(engine)
         if not len(database):
             terminal.say(f"{db} holds no images; fill it with: lookalike index IMAGES --db {db}")
         queries = terminal.queries(images)

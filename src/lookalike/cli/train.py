@@ -61,8 +61,9 @@ def command(
         typer.Option(
             "--backbone",
             metavar="NAME|FILE",
-            help="Whose features are hashed: efficientnet-lite0; FILE.onnx with FILE.toml beside it; none or vit to do "
-            "without. Not for the paper's models.",
+            help="Whose features are hashed: efficientnet-lite0; timm:NAME or hf:NAME, a model of timm or Hugging Face "
+            "that is on this machine; FILE.onnx with FILE.toml beside it; none or vit to do without. Not for the "
+            "paper's models.",
         ),
     ] = "efficientnet-lite0",
     side: Annotated[

@@ -31,7 +31,6 @@ from lookalike.database.evaluating import Measured
 from lookalike.database.indexing import IndexReport, Progress, Settings
 from lookalike.database.searching import EngineName
 from lookalike.engines import Engine, Hits
-from lookalike.engines.multi_index import LEAST
 from lookalike.errors import CodeError, ConfigError, DatabaseError, DataError, Interrupted, LookalikeError, ModelError
 from lookalike.hasher import DEFAULT, Hasher, builtin_models
 from lookalike.images import Source
@@ -266,7 +265,9 @@ class Database:
     # Asking it
 
     def use(self, engine: EngineName | str) -> None:
-        """Search with a certain engine from now on; `auto` chooses by cost."""
+        """Search with a certain engine from now on; `auto` chooses by cost. Raises `ConfigError`."""
+        if engine not in list(EngineName):
+            raise ConfigError(f"engine is {engine!r}; it must be one of {', '.join(EngineName)}")
         self._engine_name, self._engine = EngineName(engine), None
 
     def compact(self) -> bool:
@@ -274,7 +275,7 @@ class Database:
         with self._writing():
             self._write_codes(anew=True)
             self._engine = None
-            return len(self) >= LEAST
+            return len(self) >= searching.LEAST
 
     def search(self, query: Source | images.Array, *, top: int | None = 10, radius: int | None = None) -> list[Hit]:
         """The images nearest to one image (a path, bytes, or an array of the model's shape), nearest first."""
@@ -359,6 +360,7 @@ class Database:
             problems = self._catalog.problems()
             findings = [Finding(f"catalog: {problems}", problems == "ok"), self._verify_model()]
             findings.append(self._verify_codes())
+            findings.extend(self._verify_tables())
             findings.extend(self._verify_originals())
             return findings
 
@@ -525,6 +527,15 @@ class Database:
             return Finding(f"codes: {len(ids)} in {codefile.FILE}, as in the catalog", True)
         self._write_codes()
         return Finding(f"codes: {why}; written again from the catalog", True, repaired=True)
+
+    def _verify_tables(self) -> Iterator[Finding]:
+        ids, codes_NW = self._codes()
+        problem = searching.table_problem(self.path, ids, codes_NW, model=self._model_digest)
+        if problem is not None:
+            self._write_codes(anew=True)
+            yield Finding(f"tables: {problem}; made anew", True, repaired=True)
+        elif len(ids) >= searching.LEAST:
+            yield Finding("tables: as they must be", True)
 
     def _verify_originals(self) -> Iterator[Finding]:
         bad = [digest.hex() for digest in originals.digests(self.path) if not originals.is_intact(self.path, digest)]

@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from lookalike.codes import Codes
 from lookalike.engines import Engine
-from lookalike.engines.multi_index import LARGEST_TAIL, LEAST, MultiIndex
+from lookalike.engines.multi_index import LARGEST_TAIL, MultiIndex
+from lookalike.engines.multi_index import LEAST as LEAST
 from lookalike.engines.scan import Scan
 from lookalike.engines.table import Table
 from lookalike.errors import DatabaseError
@@ -68,10 +69,27 @@ def keep_tables(folder: Path, ids_N: Ids, codes_NW: Codes, *, model: str, revisi
         kept_T, new_N = _changes(tables, ids_N, codes_NW)
         if int((~kept_T).sum() + new_N.sum()) <= LARGEST_TAIL * len(kept_T):
             return False
-    engine = MultiIndex(8 * codes_NW.shape[1], codes_NW=codes_NW)
+    engine = MultiIndex(8 * codes_NW.shape[1], codes_NW=codes_NW, least=0)
     parts = [Part(*table) for table in engine.tables]
     tablefile.write(path, ids_N, codes_NW, parts, model=model, revision=revision)
     return True
+
+
+def table_problem(folder: Path, ids_N: Ids, codes_NW: Codes, *, model: str) -> str | None:
+    """What is wrong with the tables of a database, or nothing; reads all of them."""
+    if len(codes_NW) < LEAST:
+        return None
+    try:
+        tables = tablefile.read(folder / tablefile.FILE)
+    except DatabaseError as error:
+        return str(error)
+    if tables.header.model != model or tables.header.bits != 8 * codes_NW.shape[1]:
+        return "of another model"
+    for part in tables.parts:
+        again = MultiIndex.table(tables.codes_NW, part.begin, part.bits)
+        if not (np.array_equal(again.starts, part.starts) and np.array_equal(again.rows, part.rows)):
+            return "damaged"
+    return None
 
 
 def _read(folder: Path, model: str) -> Tables | None:

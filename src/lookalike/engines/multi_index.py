@@ -105,11 +105,17 @@ class MultiIndex:
         later = scan(self._tail[0], queries_QW, top=top, radius=limit, allowed_N=mask, first=count)
         return [merged(both, top=top) for both in zip(found, later, strict=True)]
 
+    @staticmethod
+    def table(codes_NW: Codes, begin: int, bits: int) -> Table:
+        """The table over some bits of all codes."""
+        made: Table = KERNELS.build(codes_NW, begin, bits)
+        return made
+
     def _build(self) -> list[Table]:
         """The tables of the codes; none if these are few."""
         if len(self._codes) < max(1, self._least):
             return []
-        return [KERNELS.build(self._codes, begin, bits) for begin, bits in parts(self.bits, len(self._codes))]
+        return [self.table(self._codes, begin, bits) for begin, bits in parts(self.bits, len(self._codes))]
 
     def _by_tables(self, queries_QW: Codes, top: int | None, radius: int, mask: Mask) -> list[Hits]:
         """Of the codes in tables: by tables within the budget, the rest of the queries by one scan."""

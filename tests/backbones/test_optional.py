@@ -1,0 +1,488 @@
+"""Models of timm and transformers give what they give in torch, and nothing is fetched for them.
+
+Neither package is among those that the tests install; with them all that is here runs. Weights are random.
+
+Shapes: N images, S pixels a side, D features.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+from lookalike.backbones import huggingface, offline, timm_models, tracing
+from lookalike.backbones.about import About
+from lookalike.backbones.backbone import Backbone, load
+from lookalike.errors import ConfigError, ModelError
+from lookalike.hasher import Hasher
+from lookalike.training import train
+
+SIDE, MEAN, DEVIATION = 32, (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
+SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+CARD = "---\nlicense: mit\ndatasets:\n- some/photos\n- others\n---\n# A model\n"
+FAR = 1e-4  # features of two runtimes
+
+
+def pictures(side: int = SIDE) -> npt.NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (3, side, side, 3), dtype=np.uint8)
+
+
+def scaled(images_NSSC: npt.NDArray[np.uint8], mean: Any = MEAN, deviation: Any = DEVIATION) -> Any:
+    """What a network is handed, (N, 3, S, S)."""
+    x_NSSC = (torch.from_numpy(images_NSSC).float() / 255 - torch.tensor(mean)) / torch.tensor(deviation)
+    return x_NSSC.permute(0, 3, 1, 2)
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks for another machine fails the test."""
+
+    def refused(*arguments: object, **_: object) -> None:
+        pytest.fail(f"asked for {arguments}")
+
+    monkeypatch.setattr("socket.getaddrinfo", refused)
+    monkeypatch.setattr("socket.socket.connect", refused)
+
+
+@pytest.fixture
+def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of the hub."""
+    constants = pytest.importorskip("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", os.fspath(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+def put(cache: Path, name: str) -> Path:
+    """The folder in a cache for a model's files."""
+    place, revision = cache / f"models--{name.replace('/', '--')}", "0" * 40
+    (place / "refs").mkdir(parents=True)
+    (place / "refs/main").write_text(revision)
+    (place / "snapshots" / revision).mkdir(parents=True)
+    return place / "snapshots" / revision
+
+
+# Without the packages
+
+
+@pytest.mark.parametrize(
+    ("name", "package"), [("timm:resnet18", "timm"), ("timm:a@b.bin", "timm"), ("hf:some/model", "transformers")]
+)
+def test_a_package_that_is_missing_is_named(name: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigError, match=f"{name} needs the package {package}, .* pip install {package} "):
+        load(name)
+
+
+@pytest.mark.parametrize("name", ["timm:", "hf:"])
+def test_a_prefix_alone_names_no_model(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} names no model; expected timm:NAME or hf:NAME"):
+        load(name)
+
+
+def test_what_is_no_backbone_is_told_which_there_are() -> None:
+    with pytest.raises(ConfigError, match=r"resnet is neither .*, timm:NAME, hf:NAME, none nor an ONNX file"):
+        load("resnet")
+
+
+@pytest.mark.parametrize("before", [None, "0"])
+def test_the_hub_is_not_asked_while_a_model_is_loaded(before: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub, constants = ModuleType("huggingface_hub"), SimpleNamespace(HF_HUB_OFFLINE=False)
+    monkeypatch.setattr(hub, "constants", constants, raising=False)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    monkeypatch.delenv(offline.OFFLINE, raising=False)
+    if before is not None:
+        monkeypatch.setenv(offline.OFFLINE, before)
+    seen = []
+
+    def load_and_fail() -> None:
+        with offline.offline("nothing"):
+            seen.append((os.environ[offline.OFFLINE], constants.HF_HUB_OFFLINE))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        load_and_fail()
+    assert seen == [("1", True)]
+    assert (os.environ.get(offline.OFFLINE), constants.HF_HUB_OFFLINE) == (before, False)
+
+
+@pytest.mark.parametrize(
+    ("told", "side"),
+    [
+        ({"size": 384}, 384),
+        ({"size": [192, 192]}, 192),
+        ({"size": {"height": 96, "width": 96}, "crop_size": {"height": 80, "width": 80}}, 96),
+        ({"size": {"shortest_edge": 256}, "crop_size": {"height": 80, "width": 80}, "do_center_crop": True}, 80),
+        ({"size": {"shortest_edge": 256}, "crop_size": 72, "do_center_crop": True}, 72),
+        ({"do_center_crop": True}, 64),
+        ({}, 64),
+    ],
+)
+def test_the_side_is_that_of_the_models_own_preparation(told: dict[str, Any], side: int, tmp_path: Path) -> None:
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(told))
+    assert huggingface.about(blank(image_size=64), str(tmp_path)).side == side
+    assert huggingface.about(blank(image_size=64), str(tmp_path), 48).side == 48
+
+
+@pytest.mark.parametrize(
+    ("told", "mean", "deviation"),
+    [
+        ({}, 0.485, 0.229),
+        ({"image_mean": 0.5, "image_std": [0.25]}, 0.5, 0.25),
+        ({"image_mean": [0.5] * 3, "image_std": [0.25] * 3, "do_normalize": False}, 0.0, 1.0),
+        ({"image_mean": [127.5] * 3, "image_std": [51] * 3, "do_rescale": False}, 0.5, 0.2),
+        ({"image_mean": [0.5] * 3, "do_flip_channel_order": True}, 0.0, 1.0),
+        ({"image_mean": 0, "image_std": 1, "rescale_factor": 1 / 127.5, "rescale_offset": True}, 0.5, 0.5),
+    ],
+)
+def test_pixels_are_scaled_as_the_model_has_it(
+    told: dict[str, Any], mean: float, deviation: float, tmp_path: Path
+) -> None:
+    (tmp_path / "processor_config.json").write_text(json.dumps({"image_processor": told}))
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({"image_mean": [0.9] * 3}))  # of older versions
+    about = huggingface.about(blank(), str(tmp_path))
+    assert about.mean == pytest.approx((mean, 0.456, 0.406) if not told else (mean,) * 3)
+    assert about.deviation == pytest.approx((deviation, 0.224, 0.225) if not told else (deviation,) * 3)
+
+
+def test_a_preparation_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "preprocessor_config.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"preprocessor_config\.json is not readable as an object of JSON"):
+        huggingface.about(blank(), str(tmp_path))
+
+
+def blank(**config: Any) -> Any:
+    """A model of which only the configuration counts."""
+    return SimpleNamespace(config=SimpleNamespace(**config), state_dict=dict)
+
+
+@pytest.mark.parametrize(
+    ("tag", "classes", "labels"),
+    [
+        ("a1_in1k", 1000, True),
+        ("augreg_in21k", 21843, True),
+        ("augreg_in21k_ft_in1k", 1000, True),
+        ("lvd142m", 0, False),
+        ("mae", 0, False),
+        ("in1k_ijepa", 0, None),
+        ("openai", 512, None),
+        ("", 1000, None),
+    ],
+)
+def test_labels_are_known_by_the_tag_of_the_weights(tag: str, classes: int, labels: bool | None) -> None:
+    assert timm_models._labels(tag, classes) is labels
+
+
+class Drawing(torch.nn.Module):
+    """A network that draws by chance."""
+
+    def forward(self, x_NCSS: Any) -> Any:
+        return x_NCSS.mean(dim=(2, 3)) + torch.rand(1)
+
+
+def test_what_onnx_does_not_give_again_is_refused() -> None:
+    about = About(name="drawing", side=SIDE)
+    network = Drawing().eval()
+    with pytest.raises(ModelError, match="drawing written as ONNX does not give what it gives in torch"):
+        tracing.check(tracing.traced(network, about, output="features"), network, about)
+
+
+class Heavy(torch.nn.Linear):
+    """A network of which only the size counts."""
+
+
+def test_a_network_too_large_for_a_file_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"heavy has 4\.0 GiB of weights"):
+        tracing.traced(Heavy(2**15, 2**15, device="meta"), About(name="heavy"), output="features")
+
+
+def test_what_an_error_says_fits_on_a_line() -> None:
+    assert tracing.said(ValueError("\nno such model.\nmore")) == "no such model"
+    assert tracing.said(ValueError("Error(s) in loading:\n\tmissing keys\nmore")) == "Error(s) in loading: missing keys"
+    assert tracing.said(ValueError()) == "ValueError"
+
+
+# With transformers
+
+
+@pytest.fixture
+def transformers() -> Any:
+    found = pytest.importorskip("transformers", reason="needs the package transformers")
+    torch.manual_seed(0)
+    return found
+
+
+def saved(model: Any, folder: Path, **preparation: Any) -> Any:
+    """A model in a folder, as from `save_pretrained`; itself."""
+    model.save_pretrained(folder)
+    told = {"image_mean": MEAN, "image_std": DEVIATION, "size": {"height": SIDE, "width": SIDE}} | preparation
+    (folder / "preprocessor_config.json").write_text(json.dumps(told))
+    return model.eval()
+
+
+def hidden(model: Any, images: npt.NDArray[np.uint8] | None = None, **options: Any) -> Any:
+    with torch.inference_mode():
+        return model(pixel_values=scaled(pictures() if images is None else images), **options)
+
+
+def vit(transformers: Any, **config: Any) -> Any:
+    return transformers.ViTModel(transformers.ViTConfig(image_size=SIDE, patch_size=8, **SMALL, **config))
+
+
+def dinov2(transformers: Any) -> Any:
+    return transformers.Dinov2Model(transformers.Dinov2Config(image_size=SIDE, patch_size=8, **SMALL))
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("make", [vit, dinov2])
+def test_features_of_transformers_are_its_class_tokens(make: Any, transformers: Any, tmp_path: Path) -> None:
+    expected = hidden(saved(make(transformers), tmp_path / "small")).last_hidden_state.numpy()
+    (tmp_path / "small/README.md").write_text(CARD)
+    backbone = load(f"hf:{tmp_path / 'small'}")
+    assert (backbone.dimension, backbone.spec.shape, backbone.about.pooling) == (32, (SIDE, SIDE, 3), "first")
+    assert np.abs(backbone.features(pictures()) - expected[:, 0]).max() < FAR
+    sentence = "hf:small, 32 pixels, trained on some/photos, others with or without labels: unknown, licence mit"
+    assert backbone.about.sentence == sentence
+    tokens = load(f"hf:{tmp_path / 'small'}", tokens=True)
+    assert (tokens.tokens, tokens.dimension) == (17, 17 * 32)
+    assert np.abs(tokens.features(pictures()).reshape(3, 17, 32) - expected).max() < 5e-3  # float16
+
+
+@pytest.mark.parametrize("make", [vit, dinov2])
+def test_another_side_interpolates_the_places(make: Any, transformers: Any, tmp_path: Path) -> None:
+    model = saved(make(transformers), tmp_path)
+    images = pictures(48)
+    options = {"interpolate_pos_encoding": True} if make is vit else {}
+    expected = hidden(model, images, **options).last_hidden_state[:, 0].numpy()
+    assert np.abs(load(f"hf:{tmp_path}", side=48).features(images) - expected).max() < FAR
+
+
+def test_of_clip_the_image_tower_is_taken(transformers: Any, tmp_path: Path) -> None:
+    config = transformers.CLIPConfig(
+        vision_config={"image_size": SIDE, "patch_size": 8, "intermediate_size": 64, **SMALL},
+        text_config={"vocab_size": 100, "bos_token_id": 1, "eos_token_id": 2, **SMALL},
+    )
+    model = saved(transformers.CLIPModel(config), tmp_path)
+    expected = hidden(model.vision_model).pooler_output.numpy()
+    assert np.abs(load(f"hf:{tmp_path}").features(pictures()) - expected).max() < FAR
+    assert load(f"hf:{tmp_path}", tokens=True).tokens == 17
+
+
+def test_siglip_pools_by_attention(transformers: Any, tmp_path: Path) -> None:
+    config = transformers.SiglipVisionConfig(image_size=SIDE, patch_size=8, intermediate_size=64, **SMALL)
+    model = saved(transformers.SiglipVisionModel(config), tmp_path)
+    expected = hidden(model).pooler_output.numpy()
+    assert np.abs(load(f"hf:{tmp_path}").features(pictures()) - expected).max() < FAR
+    with pytest.raises(ModelError, match="in which there are no tokens"):
+        load(f"hf:{tmp_path}", tokens=True)
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_features_of_convolutions_are_means_over_positions(flipped: bool, transformers: Any, tmp_path: Path) -> None:
+    config = transformers.ResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", num_labels=5
+    )
+    model = saved(
+        transformers.ResNetForImageClassification(config), tmp_path, do_flip_channel_order=flipped, do_normalize=True
+    )
+    x_NCSS = scaled(pictures())
+    with torch.inference_mode():
+        expected = model.resnet(x_NCSS.flip(1) if flipped else x_NCSS).last_hidden_state.mean(dim=(2, 3)).numpy()
+    backbone = load(f"hf:{tmp_path}")
+    assert np.abs(backbone.features(pictures()) - expected).max() < FAR
+    assert (backbone.about.pooling, backbone.about.labels) == ("mean", True)
+    assert load(f"hf:{tmp_path}", tokens=True).dimension % 16 == 0
+
+
+@pytest.mark.usefixtures("no_network")
+def test_a_name_of_the_hub_is_looked_up_in_its_cache(transformers: Any, cached: Path) -> None:
+    with pytest.raises(ConfigError, match=r"it is not in the cache .* Fetch it: hf download some/small; or name"):
+        load("hf:some/small")
+    folder = put(cached, "some/small")
+    expected = hidden(saved(vit(transformers), folder)).last_hidden_state[:, 0].numpy()
+    (folder / "README.md").write_text(CARD)
+    backbone = load("hf:some/small")
+    assert np.abs(backbone.features(pictures()) - expected).max() < FAR
+    assert (backbone.about.name, backbone.about.licence) == ("hf:some/small", "mit")
+
+
+@pytest.mark.usefixtures("no_network")
+def test_a_folder_without_a_model_is_told(transformers: Any, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be loaded .*\. Name a folder that save_pretrained wrote"):
+        load(f"hf:{tmp_path}")
+    text = transformers.BertModel(transformers.BertConfig(vocab_size=50, intermediate_size=64, **SMALL))
+    text.save_pretrained(tmp_path / "text")
+    with pytest.raises(ConfigError, match="takes input_ids, not images"):
+        load(f"hf:{tmp_path / 'text'}")
+
+
+def test_weights_that_are_missing_are_not_drawn(transformers: Any, tmp_path: Path) -> None:
+    safetensors = pytest.importorskip("safetensors.torch")
+    saved(vit(transformers), tmp_path)
+    weights = safetensors.load_file(tmp_path / "model.safetensors")
+    kept = {key: value for key, value in weights.items() if not key.startswith("pooler.")}
+    safetensors.save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    assert load(f"hf:{tmp_path}").dimension == 32  # the pooler's are not needed
+    del kept["embeddings.cls_token"]
+    safetensors.save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ConfigError, match=r"has no weights for embeddings\.cls_token and 0 more"):
+        load(f"hf:{tmp_path}")
+
+
+def test_a_model_that_masks_by_chance_is_refused(transformers: Any, tmp_path: Path) -> None:
+    config = transformers.ViTMAEConfig(image_size=SIDE, patch_size=8, intermediate_size=64, **SMALL)
+    saved(transformers.ViTMAEModel(config), tmp_path)
+    with pytest.raises(ModelError, match="draws by chance"):
+        load(f"hf:{tmp_path}")
+
+
+def test_a_model_is_trained_behind_transformers(transformers: Any, photo_folder: Path, tmp_path: Path) -> None:
+    saved(vit(transformers), tmp_path / "small")
+    trained = train(photo_folder, model="itq", bits=16, backbone=f"hf:{tmp_path / 'small'}", out=tmp_path / "m.onnx")
+    assert trained.info.backbone.startswith("hf:small, 32 pixels, trained on unknown")
+    codes = Hasher.load(tmp_path / "m.onnx").encode_arrays(pictures())
+    assert codes.shape == (3, 2)
+
+
+# With timm
+
+
+@pytest.fixture
+def timm() -> Any:
+    found = pytest.importorskip("timm", reason="needs the package timm, and torchvision, which that needs")
+    torch.manual_seed(0)
+    return found
+
+
+def made(timm: Any, name: str, folder: Path, **options: Any) -> tuple[Any, Path]:
+    """A model with random weights, and their file."""
+    safetensors = pytest.importorskip("safetensors.torch")
+    model = timm.create_model(name, **options).eval()
+    path = folder / "weights.safetensors"
+    safetensors.save_file({key: value.contiguous() for key, value in model.state_dict().items()}, path)
+    return model, path
+
+
+def forward(model: Any, side: int, about: About) -> npt.NDArray[np.float32]:
+    with torch.inference_mode():
+        found = model.forward_features(scaled(pictures(side), about.mean, about.deviation))
+    return np.asarray(found.numpy())
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("classes", [1000, 7, 0])
+def test_features_of_timm_are_its_class_tokens(classes: int, timm: Any, tmp_path: Path) -> None:
+    model, path = made(timm, "test_vit", tmp_path, num_classes=classes)
+    backbone = load(f"timm:test_vit@{path}")
+    side = backbone.about.side
+    expected = forward(model, side, backbone.about)
+    assert (backbone.about.pooling, backbone.about.mean) == ("first", tuple(model.pretrained_cfg["mean"]))
+    assert np.abs(backbone.features(pictures(side)) - expected[:, 0]).max() < FAR
+    assert backbone.about.sentence.startswith("timm:test_vit@weights.safetensors, 160 pixels, trained on unknown")
+    assert backbone.about.labels is None
+    assert load(f"timm:test_vit@{path}", tokens=True).tokens == expected.shape[1]
+
+
+def test_weights_in_a_file_of_torch_are_read(timm: Any, tmp_path: Path) -> None:
+    model, _ = made(timm, "test_vit", tmp_path)
+    torch.save(model.state_dict(), tmp_path / "weights.bin")
+    backbone = load(f"timm:test_vit@{tmp_path / 'weights.bin'}")
+    expected = forward(model, 160, backbone.about)[:, 0]
+    assert np.abs(backbone.features(pictures(160)) - expected).max() < FAR
+
+
+@pytest.mark.parametrize("side", [None, 64])
+def test_convolutions_of_timm_take_any_side(side: int | None, timm: Any, tmp_path: Path) -> None:
+    model, path = made(timm, "resnet10t", tmp_path)
+    backbone = load(f"timm:resnet10t@{path}", side=side)
+    found = backbone.about.side
+    assert found == (side or model.pretrained_cfg["input_size"][1])
+    expected = forward(model, found, backbone.about).mean(axis=(2, 3))
+    assert np.abs(backbone.features(pictures(found)) - expected).max() < FAR
+
+
+def test_channels_that_come_last_are_put_first(timm: Any, tmp_path: Path) -> None:
+    model, path = made(timm, "swin_tiny_patch4_window7_224", tmp_path, img_size=64, window_size=2, depths=(1, 1, 1, 1))
+    assert forward(model, 64, About(name="swin")).shape == (3, 2, 2, 768)
+    model.pretrained_cfg = {**model.pretrained_cfg, "input_size": (3, 64, 64)}
+    about = timm_models.about(model, "swin@" + path.name)
+    backbone = Backbone(timm_models.encoder(model, about), about)
+    expected = forward(model, 64, about).mean(axis=(1, 2))
+    assert np.abs(backbone.features(pictures(64)) - expected).max() < FAR
+
+
+def test_tokens_that_stand_for_no_place_are_left_out_of_a_mean(timm: Any, tmp_path: Path) -> None:
+    model, path = made(timm, "test_vit", tmp_path, global_pool="avg")
+    about = timm_models.about(model, "test_vit@" + path.name)
+    backbone = Backbone(timm_models.encoder(model, about), about)
+    expected = forward(model, 160, about)[:, 1:].mean(axis=1)
+    assert about.pooling == "mean"
+    assert np.abs(backbone.features(pictures(160)) - expected).max() < FAR
+
+
+def test_another_side_of_timm_interpolates_the_places(timm: Any, tmp_path: Path) -> None:
+    model, path = made(timm, "test_vit", tmp_path)
+    backbone = load(f"timm:test_vit@{path}", side=64)
+    model.set_input_size(img_size=64)
+    assert np.abs(backbone.features(pictures(64)) - forward(model, 64, backbone.about)[:, 0]).max() < FAR
+
+
+@pytest.mark.usefixtures("no_network")
+def test_weights_of_timm_are_taken_from_the_cache(timm: Any, cached: Path) -> None:
+    told = timm.models.get_pretrained_cfg("test_vit")
+    with pytest.raises(
+        ConfigError, match=f"it is not in the cache .* hf download {told.hf_hub_id}; or .*test_vit@FILE"
+    ):
+        load("timm:test_vit")
+    folder = put(cached, told.hf_hub_id)
+    model, path = made(timm, "test_vit", folder)
+    path.rename(folder / "model.safetensors")
+    backbone = load("timm:test_vit")
+    assert np.abs(backbone.features(pictures(160)) - forward(model, 160, backbone.about)[:, 0]).max() < FAR
+    assert (backbone.about.licence, backbone.about.trained_on) == (told.license, told.tag)
+    assert backbone.about.labels is True
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nonsense", r"timm:nonsense is no model of timm .*list_pretrained"),
+        ("test_vit.nonsense", r"timm:test_vit\.nonsense is no model of timm"),
+        ("test_vit@absent.bin", r"absent\.bin is not a file of weights; expected one that ends in \.safetensors"),
+        ("gcvit_tiny", r"the weights of timm:gcvit_tiny are not at .*; fetch them from https://"),
+        ("vit_base_patch16_18x2_224", r"timm:vit_base_patch16_18x2_224 has no trained weights"),
+    ],
+)
+def test_what_timm_does_not_have_is_told(
+    name: str, said: str, timm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", os.fspath(tmp_path))
+    with pytest.raises(ConfigError, match=said):
+        load(f"timm:{name}")
+
+
+def test_weights_of_another_model_are_told(timm: Any, tmp_path: Path) -> None:
+    _, path = made(timm, "test_vit", tmp_path)
+    with pytest.raises(ConfigError, match=r"cannot be loaded \(Error.* Missing key.* Give weights that timm has saved"):
+        load(f"timm:resnet10t@{path}")
+
+
+def test_a_model_of_one_size_is_told(timm: Any, tmp_path: Path) -> None:
+    _, path = made(timm, "levit_128s", tmp_path)
+    with pytest.raises(ConfigError, match=r"takes images of 224 pixels only, not of 96; leave --side out"):
+        load(f"timm:levit_128s@{path}", side=96)
+
+
+def test_a_model_with_several_outputs_is_refused(timm: Any, tmp_path: Path) -> None:
+    _, path = made(timm, "crossvit_9_240", tmp_path)
+    with pytest.raises(ModelError, match=r"gives no tokens \(N, T, D\) or positions"):
+        load(f"timm:crossvit_9_240@{path}")

@@ -1,0 +1,127 @@
+"""Tables that are older than the codes find the same as a scan of the codes.
+
+Shapes: N codes, W = 8 bytes a code.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lookalike.codes import Codes
+from lookalike.database import Database, searching
+from lookalike.database.searching import EngineName, Ids, keep_tables, open_engine
+from lookalike.engines.multi_index import MultiIndex
+from lookalike.engines.scan import Scan
+from lookalike.errors import ConfigError, DatabaseError
+from lookalike.store import tablefile
+
+MODEL = "ab" * 16
+
+
+@pytest.fixture(autouse=True)
+def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "LEAST", 20)
+
+
+def collection(count: int, *, seed: int = 0) -> tuple[Ids, Codes]:
+    random = np.random.default_rng(seed)
+    centres = random.integers(0, 256, (10, 8), np.uint8)
+    codes_NW = centres[random.integers(0, 10, count)]
+    codes_NW[np.arange(count), random.integers(0, 8, count)] ^= np.uint8(1) << random.integers(0, 8, count).astype(
+        np.uint8
+    )
+    return np.arange(1, 3 * count, 3)[:count].astype(np.int64), codes_NW
+
+
+def assert_finds_the_same(folder: Path, ids_N: Ids, codes_NW: Codes, *, revision: int) -> MultiIndex:
+    engine, found_ids = open_engine(folder, ids_N, codes_NW, model=MODEL, revision=revision)
+    assert isinstance(engine, MultiIndex)
+    assert len(engine) == len(ids_N)
+    scan = Scan(64, codes_NW=codes_NW)
+    queries_QW = np.concatenate([codes_NW[:5], codes_NW[-5:], collection(5, seed=9)[1]])
+    for found, expected in zip(
+        engine.search(queries_QW, top=None, radius=6), scan.search(queries_QW, top=None, radius=6), strict=True
+    ):
+        assert sorted(zip(found_ids[found.rows].tolist(), found.distances.tolist(), strict=True)) == sorted(
+            zip(ids_N[expected.rows].tolist(), expected.distances.tolist(), strict=True)
+        )
+    return engine
+
+
+def test_tables_are_made_once_and_opened(tmp_path: Path) -> None:
+    ids_N, codes_NW = collection(200)
+    assert keep_tables(tmp_path, ids_N, codes_NW, model=MODEL, revision=1)
+    assert not keep_tables(tmp_path, ids_N, codes_NW, model=MODEL, revision=2)
+    assert keep_tables(tmp_path, ids_N, codes_NW, model=MODEL, revision=3, anew=True)
+    engine = assert_finds_the_same(tmp_path, ids_N, codes_NW, revision=3)
+    assert len(engine.tables) > 1
+
+
+def test_changes_since_then_are_found(tmp_path: Path) -> None:
+    ids_N, codes_NW = collection(200)
+    keep_tables(tmp_path, ids_N, codes_NW, model=MODEL, revision=1)
+    kept = np.ones(200, bool)
+    kept[[0, 50, 199]] = False  # removed
+    codes_NW[7] = codes_NW[120] ^ np.uint8(1)  # another image at the same path
+    new_N = np.array([ids_N[-1] + 1, ids_N[-1] + 9])
+    ids_N, codes_NW = np.concatenate([ids_N[kept], new_N]), np.concatenate([codes_NW[kept], codes_NW[:2] ^ np.uint8(2)])
+    assert not keep_tables(tmp_path, ids_N, codes_NW, model=MODEL, revision=2)
+    assert tablefile.read(tmp_path / tablefile.FILE).header.revision == 1
+    assert_finds_the_same(tmp_path, ids_N, codes_NW, revision=2)
+
+
+def test_many_changes_make_tables_anew(tmp_path: Path) -> None:
+    ids_N, codes_NW = collection(200)
+    keep_tables(tmp_path, ids_N[:150], codes_NW[:150], model=MODEL, revision=1)
+    assert keep_tables(tmp_path, ids_N, codes_NW, model=MODEL, revision=2)
+    assert_finds_the_same(tmp_path, ids_N, codes_NW, revision=2)
+
+
+@pytest.mark.parametrize("what", ["none", "damaged", "of another model", "few codes", "forced"])
+def test_without_fitting_tables_codes_are_scanned(tmp_path: Path, what: str) -> None:
+    ids_N, codes_NW = collection(200)
+    if what != "none":
+        model = "cd" * 16 if what == "of another model" else MODEL
+        keep_tables(tmp_path, ids_N, codes_NW, model=model, revision=1)
+    if what == "damaged":
+        (tmp_path / tablefile.FILE).write_bytes(b"")
+    name = EngineName.SCAN if what == "forced" else EngineName.AUTO
+    if what == "few codes":
+        ids_N, codes_NW = ids_N[:10], codes_NW[:10]
+        assert not keep_tables(tmp_path, ids_N, codes_NW, model=MODEL, revision=2)
+        assert not (tmp_path / tablefile.FILE).exists()
+    engine, found_ids = open_engine(tmp_path, ids_N, codes_NW, model=MODEL, revision=2, name=name)
+    assert isinstance(engine, Scan)
+    assert np.array_equal(found_ids, ids_N)
+    (hits,) = engine.search(codes_NW[4:5], top=1)
+    assert hits.distances.tolist() == [0]
+
+
+def test_a_database_keeps_and_uses_tables(indexed: Database) -> None:
+    assert indexed.compact()
+    codes_NW = indexed.codes()[1]
+    scanned = _distances(indexed, codes_NW, "scan")
+    assert _distances(indexed, codes_NW, "multi_index") == scanned
+    assert _distances(indexed, codes_NW, "auto") == scanned
+    assert isinstance(indexed._engine, MultiIndex)
+    with pytest.raises(ConfigError, match="faiss"):
+        indexed.use("faiss")
+
+
+def test_verify_makes_damaged_tables_anew(indexed: Database) -> None:
+    indexed.compact()
+    path = indexed.path / tablefile.FILE
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(DatabaseError):
+        tablefile.read(path)
+    finding = next(one for one in indexed.verify() if one.what.startswith("tables"))
+    assert (finding.ok, finding.repaired) == (True, True)
+    assert tablefile.read(path).header.count == 40
+
+
+def _distances(database: Database, codes_NW: Codes, engine: str) -> list[list[int]]:
+    database.use(engine)
+    return [[hit.distance for hit in hits] for hits in database.search_codes(codes_NW, top=5)]
