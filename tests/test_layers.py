@@ -34,9 +34,24 @@ ONLY_IN = {
     "matplotlib": {"reproduction"},
     "faiss": {"engines"},
     "onnxruntime": {"hasher", "backbones"},
+    "timm": {"backbones"},
+    "transformers": {"backbones"},
+    "huggingface_hub": {"backbones"},
     "pickle": set(),
 }
-HEAVY = ("torch", "onnxruntime", "onnx", "faiss", "pyarrow", "skimage", "sklearn", "matplotlib", "scipy")
+HEAVY = (
+    "torch",
+    "onnxruntime",
+    "onnx",
+    "faiss",
+    "pyarrow",
+    "skimage",
+    "sklearn",
+    "matplotlib",
+    "scipy",
+    "timm",
+    "transformers",
+)
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 

@@ -18,7 +18,8 @@ def command(db: options.Db, radius: options.Radius = None, json: options.Json = 
     with Database.open(db) as database:
         own = database.duplicate_radius() if radius is None else None
         radius = own if radius is None else radius
-        groups, bits = database.duplicates(radius=radius), database.bits
+        with terminal.progress("comparing", unit=" codes", scaled=True) as show:
+            groups, bits = database.duplicates(radius=radius, on_rows=show), database.bits
     for number, group in enumerate(groups, start=1):
         if json:
             members = [dataclasses.asdict(member) for member in group]

@@ -36,9 +36,9 @@ from lookalike.hasher import DEFAULT, Hasher, builtin_models
 from lookalike.images import Source
 from lookalike.store import catalog as catalogs
 from lookalike.store import codefile, originals
-from lookalike.store.catalog import Catalog, Record
+from lookalike.store.catalog import Catalog, Filter, Record
 
-__all__ = ["Database", "Finding", "Group", "Hit", "IndexReport", "Info", "Measured", "Member"]
+__all__ = ["Database", "Filter", "Finding", "Group", "Hit", "IndexReport", "Info", "Measured", "Member"]
 
 MODEL = "model.onnx"
 LOCK = "lock"
@@ -277,23 +277,45 @@ class Database:
             self._engine = None
             return len(self) >= searching.LEAST
 
-    def search(self, query: Source | images.Array, *, top: int | None = 10, radius: int | None = None) -> list[Hit]:
+    def search(
+        self,
+        query: Source | images.Array,
+        *,
+        top: int | None = 10,
+        radius: int | None = None,
+        only: Filter | None = None,
+    ) -> list[Hit]:
         """The images nearest to one image (a path, bytes, or an array of the model's shape), nearest first."""
-        return self.search_codes(self.hasher.encode([query]), top=top, radius=radius)[0]
+        return self.search_codes(self.hasher.encode([query]), top=top, radius=radius, only=only)[0]
 
-    def search_codes(self, codes_NW: Codes, *, top: int | None = 10, radius: int | None = None) -> list[list[Hit]]:
-        """The images nearest to each code, nearest first; equal distances in the order of indexing."""
+    def search_codes(
+        self, codes_NW: Codes, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None
+    ) -> list[list[Hit]]:
+        """The images nearest to each code, nearest first; equal distances in the order of indexing.
+
+        With `only`, among images that pass a filter: the `top` nearest of these.
+        """
         self._check_radius(radius)
         engine = self._current_engine()
-        found = engine.search(codes_NW, top=top, radius=radius)
+        among = None
+        if only is not None:
+            among = np.zeros(len(self._ids), bool)
+            chosen = self._catalog.passing(only)
+            at = np.searchsorted(self._ids, chosen)
+            at = at[at < len(self._ids)]
+            among[at] = np.isin(self._ids[at], chosen)
+        found = engine.search(codes_NW, top=top, radius=radius, among=among)
         wanted = {int(self._ids[row]) for hits in found for row in hits.rows}
         records = self._catalog.records(sorted(wanted))
         return [list(self._hits(hits, records)) for hits in found]
 
-    def duplicates(self, *, radius: int | None = None) -> list[Group]:
+    def duplicates(
+        self, *, radius: int | None = None, on_rows: grouping.OnRows = lambda done, total: None
+    ) -> list[Group]:
         """Groups of images at most `radius` bits from the first of each; by default `ModelInfo.duplicate`.
 
         A file that has several names (links) is there once, or whoever deletes a copy might delete the only one.
+        `on_rows` is told how many of the different codes have been compared.
         """
         self._check_radius(radius)
         self._current_engine()
@@ -305,6 +327,7 @@ class Database:
             np.asarray(codes_NW)[kept],
             [record.name for record in rows],
             radius=self.duplicate_radius() if radius is None else radius,
+            on_rows=on_rows,
         )
         members = [[_member(rows[row], distance) for row, distance in group] for group in groups]
         return [group for group in map(_once_a_file, members) if len(group) > 1]

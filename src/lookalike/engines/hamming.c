@@ -241,3 +241,42 @@ FAST int64_t lookalike_multi(const uint8_t *codes, int64_t width, const uint8_t 
     }
     return count;
 }
+
+typedef struct {
+    int32_t distance;
+    uint32_t first, second; /* rows; the first is the lower */
+} Pair;
+
+/* All pairs within `radius` whose lower row is from `begin` up to `end`; how many, of which the first `room` are written.
+ * `scratch` has `scratch_room` places for the hits of one row; a row with more hits, or one whose look-ups would cost more
+ * than `budget`, is compared with all rows behind it. */
+int64_t lookalike_pairs(const uint8_t *codes, int64_t count, int64_t width, const Table *tables, int32_t table_count,
+                        const uint8_t *masks, int32_t radius, int64_t budget, int64_t begin, int64_t end, Hit *scratch,
+                        int64_t scratch_room, Pair *out, int64_t room) {
+    int64_t total = 0;
+    for (int64_t row = begin; row < end; row++) {
+        const uint8_t *code = codes + row * width;
+        int64_t hits = table_count ? lookalike_multi(codes, width, 0, tables, table_count, masks, code, 0, radius, budget,
+                                                     scratch, scratch_room)
+                                   : -1;
+        if (hits < 0 || hits > scratch_room) {
+            int32_t found[BLOCK];
+            for (int64_t start = row + 1; start < count; start += BLOCK) {
+                int64_t size = count - start < BLOCK ? count - start : BLOCK;
+                distances(codes + start * width, size, width, code, found);
+                for (int64_t i = 0; i < size; i++) {
+                    if (found[i] > radius) continue;
+                    if (total < room) out[total] = (Pair){found[i], (uint32_t)row, (uint32_t)(start + i)};
+                    total++;
+                }
+            }
+            continue;
+        }
+        for (int64_t i = 0; i < hits; i++) {
+            if (scratch[i].row <= row) continue;
+            if (total < room) out[total] = (Pair){scratch[i].distance, (uint32_t)row, (uint32_t)scratch[i].row};
+            total++;
+        }
+    }
+    return total;
+}

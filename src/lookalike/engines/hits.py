@@ -21,6 +21,14 @@ class Hits(NamedTuple):
     distances: npt.NDArray[np.int32]  # bits
 
 
+class Pairs(NamedTuple):
+    """Pairs of rows, the lower one first."""
+
+    first: npt.NDArray[np.int64]
+    second: npt.NDArray[np.int64]
+    distances: npt.NDArray[np.int32]  # bits
+
+
 NONE = Hits(np.empty(0, np.int64), np.empty(0, np.int32))
 
 

@@ -18,10 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.codes import Codes
-from lookalike.engines.hits import Hits, Mask
+from lookalike.engines.hits import Hits, Mask, Pairs
 from lookalike.engines.table import Table, masks
 
 HIT = np.dtype([("distance", np.int32), ("row", np.int64)], align=True)
+PAIR = np.dtype([("distance", np.int32), ("first", np.uint32), ("second", np.uint32)], align=True)
 TABLE = np.dtype([("begin", np.int32), ("bits", np.int32), ("starts", np.uintp), ("rows", np.uintp)], align=True)
 NAME = "hamming" + (".dll" if sysconfig.get_platform().startswith("win") else ".so")
 ROOM = 1024  # hits that a first try has room for, where nobody knows how many there are
@@ -38,6 +39,7 @@ def _load() -> ctypes.CDLL | None:
         "lookalike_sort": ([p, i64, i64, p], None),
         "lookalike_within": ([p, i64, i64, i64, p, p, i32, p, i64], i64),
         "lookalike_build": ([p, i64, i64, i32, i32, p, p], None),
+        "lookalike_pairs": ([p, i64, i64, p, i32, p, i32, i64, i64, i64, p, i64, p, i64], i64),
         "lookalike_multi": ([p, i64, p, p, i32, p, p, i64, i32, i64, p, i64], i64),
     }
     for name, (arguments, result) in signatures.items():
@@ -92,7 +94,7 @@ def multi(
     Of codes at the distance of the last of `top` hits any may be among them.
     """
     assert LIBRARY is not None
-    listed = np.array([(one.begin, one.bits, _at(one.starts), _at(one.rows)) for one in tables], TABLE)
+    listed = _listed(tables)
     masks_MW = masks(tables, codes_NW.shape[1])
     room = ROOM if top is None else min(top, len(codes_NW))
     while True:
@@ -108,12 +110,34 @@ def multi(
         room = total
 
 
+def pairs(codes_NW: Codes, tables: Sequence[Table], *, radius: int, budget: int, begin: int, end: int) -> Pairs:
+    """All pairs within `radius` whose lower row is from `begin` up to `end`, by the lower row."""
+    assert LIBRARY is not None
+    listed, masks_MW = _listed(tables), masks(tables, codes_NW.shape[1])
+    scratch, room = np.empty(ROOM, HIT), 4 * (end - begin) + ROOM
+    while True:
+        found = np.empty(room, PAIR)
+        total = LIBRARY.lookalike_pairs(
+            _at(codes_NW), *codes_NW.shape, _at(listed), len(tables), _at(masks_MW), radius, budget, begin, end,
+            _at(scratch), len(scratch), _at(found), room,
+        )  # fmt: skip
+        if total <= room:
+            found = found[:total]
+            return Pairs(found["first"].astype(np.int64), found["second"].astype(np.int64), found["distance"].copy())
+        room = total
+
+
 def build(codes_NW: Codes, begin: int, bits: int) -> Table:
     """A table over some bits of all codes."""
     assert LIBRARY is not None
     starts, rows = np.empty(2**bits + 1, np.uint32), np.empty(len(codes_NW), np.uint32)
     LIBRARY.lookalike_build(_at(codes_NW), *codes_NW.shape, begin, bits, _at(starts), _at(rows))
     return Table(begin, bits, starts, rows)
+
+
+def _listed(tables: Sequence[Table]) -> npt.NDArray[Any]:
+    """Tables as the kernels know them."""
+    return np.array([(one.begin, one.bits, _at(one.starts), _at(one.rows)) for one in tables], TABLE)
 
 
 def _at(array: npt.NDArray[Any] | None) -> int | None:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.codes import Codes
-from lookalike.engines.hits import NONE, Hits, Mask, merged
+from lookalike.engines.hits import NONE, Hits, Mask, Pairs, merged
 from lookalike.engines.table import Table, masks
 
 PROBE, CANDIDATE = 16, 24  # costs of looking up a value and of fetching a code, in codes of a scan
@@ -91,6 +91,18 @@ def multi(
         found = _first_found(codes_NW, rows, query_W, masks_MW, part, number)
         best = merged([best, _cut(found, radius)], top=top)
     return best
+
+
+def pairs(codes_NW: Codes, tables: Sequence[Table], *, radius: int, budget: int, begin: int, end: int) -> Pairs:
+    """All pairs within `radius` whose lower row is from `begin` up to `end`, by the lower row."""
+    parts = []
+    for row in range(begin, end):
+        hits = multi(codes_NW, tables, codes_NW[row], top=None, radius=radius, budget=budget) if tables else None
+        if hits is None:
+            hits = within(codes_NW[row + 1 :], codes_NW[row], radius=radius, first=row + 1)
+        behind = hits.rows > row
+        parts.append(Pairs(np.full(int(behind.sum()), row), hits.rows[behind], hits.distances[behind]))
+    return Pairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def build(codes_NW: Codes, begin: int, bits: int) -> Table:

@@ -69,6 +69,15 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which images a search is for; all that is given must hold."""
+
+    label: str | None = None  # the image's, or one of them
+    below: str | None = None  # a folder, or a file
+    since: float | None = None  # seconds since 1970: indexed then or later
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What came of reading one item, to be recorded: a code, or an error."""
 
@@ -214,6 +223,21 @@ class Catalog:
             (prefix, prefix + b"/", prefix + b"0", prefix),  # 0 is the byte behind /
         )
         return [row[0] for row in found]
+
+    def passing(self, wanted: Filter) -> npt.NDArray[np.int64]:
+        """Ids of the images that pass a filter, ascending."""
+        terms, values = ["code IS NOT NULL", "missing_since IS NULL"], []
+        if wanted.label is not None:
+            terms.append("(label = ? OR (label LIKE '[%' AND EXISTS (SELECT 1 FROM json_each(label) WHERE value = ?)))")
+            values += [json.dumps(wanted.label), wanted.label]
+        if wanted.since is not None:
+            terms.append("indexed_at >= ?")
+            values.append(str(int(wanted.since)))
+        rows = self._rows(f"SELECT id FROM images WHERE {' AND '.join(terms)} ORDER BY id", values)
+        ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
+        if wanted.below is not None:
+            ids = ids[np.isin(ids, self.below(os.path.abspath(wanted.below)))]
+        return ids
 
     # Changes, inside a transaction
 

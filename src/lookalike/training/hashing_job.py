@@ -142,6 +142,11 @@ def _behind_backbone(
 ) -> Job[HashingNetwork]:  # fmt: skip
     chosen = method(wanted.method)
     backbone = backbones.load(wanted.backbone, side=wanted.side, tokens=chosen.tokens)
+    if backbone.tokens and not chosen.tokens:
+        raise ConfigError(
+            f"pooling is tokens in the description of {backbone.about.name}; {wanted.method} takes one row of features "
+            'an image. Write pooling = "mean" or "first", or take transhash, which takes tokens whatever is written'
+        )
     if chosen.tokens and (version := graph.version(backbone.model)) < OPSETS[0]:
         raise ModelError(
             f"{backbone.about.name} uses version {version} of ONNX's operators; {wanted.method} takes encoders of "

@@ -1,0 +1,63 @@
+"""An encoder of one's own, as docs/backbones.md has it: exported by torch, described by TOML, trained behind.
+
+Shapes: N images, S = 32 pixels a side, D = 48 features.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lookalike.errors import ConfigError
+from lookalike.hasher import Hasher
+from lookalike.training import Trained, train
+
+SIDE, FEATURES, BITS = 32, 48, 16
+
+
+@pytest.fixture
+def encoder(tmp_path: Path) -> Path:
+    """An ONNX file of positions (N, D, 4, 4), not yet described."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, FEATURES, 8, stride=8), nn.ReLU())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network.eval(), (torch.zeros(1, 3, SIDE, SIDE),), tmp_path / "encoder.onnx", dynamo=False, opset_version=17,
+            input_names=["images"], output_names=["positions"],
+            dynamic_axes={"images": {0: "N"}, "positions": {0: "N"}},
+        )  # fmt: skip
+    return tmp_path / "encoder.onnx"
+
+
+def trained(encoder: Path, photos: Path, method: str) -> Trained:
+    return train(
+        photos,
+        model=method,
+        bits=BITS,
+        backbone=str(encoder),
+        epochs=1,
+        labels_from_folders=True,
+        out=encoder.with_name("model.onnx"),
+    )
+
+
+@pytest.mark.parametrize("method", ["itq", "transhash"])
+def test_what_is_written_beside_an_encoder_stands_in_the_model(method: str, encoder: Path, photo_folder: Path) -> None:
+    pooling = "tokens" if method == "transhash" else "mean"
+    encoder.with_suffix(".toml").write_text(f'side = {SIDE}\npooling = "{pooling}"\nlicence = "MIT"\nlabels = false\n')
+    made = trained(encoder, photo_folder, method)
+    assert made.info.backbone == "encoder, 32 pixels, trained on unknown without labels, licence MIT"
+    images = np.random.default_rng(0).integers(0, 256, (2, SIDE, SIDE, 3), dtype=np.uint8)
+    assert Hasher.load(made.path).encode_arrays(images).shape == (2, BITS // 8)
+
+
+def test_tokens_are_for_methods_that_take_them(encoder: Path, photo_folder: Path) -> None:
+    encoder.with_suffix(".toml").write_text(f'side = {SIDE}\npooling = "tokens"\n')
+    with pytest.raises(ConfigError, match=r"pooling is tokens in the description of encoder; itq takes one row"):
+        trained(encoder, photo_folder, "itq")
