@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +20,7 @@ import pytest
 
 from lookalike import images
 from lookalike.data import Item
-from lookalike.database import Database
+from lookalike.database import Database, Filter, Hit
 from lookalike.errors import CodeError, ImageError, LookalikeError
 from lookalike.store.catalog import Outcome
 from tests.references import bitcount
@@ -215,3 +216,36 @@ def test_a_new_database_takes_only_a_folder_of_its_own(indexed: Database, photo_
     with pytest.raises(LookalikeError, match="neither a model file nor"):
         Database.create(photo_folder.parent / "new", model="absent.onnx")
     assert not (photo_folder.parent / "new").exists()
+
+
+def test_a_filter_gives_the_nearest_of_what_passes_it(indexed: Database, photo_folder: Path) -> None:
+    records = [record for record in indexed.records() if record.code is not None]
+    query = np.frombuffer(records[0].code or b"", np.uint8)[None]
+    everything = indexed.search_codes(query, top=None, radius=indexed.bits)[0]
+    label = next(record.label for record in records if record.label != records[0].label)
+    assert isinstance(label, str)
+    folder = Path(records[-1].name).parent
+    cases: list[tuple[Filter, Callable[[Hit], bool]]] = [
+        (Filter(label=label), lambda hit: hit.label == label),
+        (Filter(below=str(folder)), lambda hit: Path(hit.path).parent == folder),
+        (Filter(label=label, below=str(photo_folder)), lambda hit: hit.label == label),
+        (Filter(since=time.time() - 3600), lambda hit: True),
+        (Filter(since=time.time() + 3600), lambda hit: False),
+        (Filter(label="no such label"), lambda hit: False),
+    ]
+    for only, passes in cases:
+        expected = [hit for hit in everything if passes(hit)]
+        for engine in ("scan", "multi_index"):
+            indexed.use(engine)
+            (found,) = indexed.search_codes(query, top=3, only=only)
+            assert [hit.distance for hit in found] == [hit.distance for hit in expected[:3]]
+            assert {hit.path for hit in found} <= {hit.path for hit in expected}
+
+
+def test_one_of_several_labels_passes_a_filter(indexed: Database) -> None:
+    ids = [record.id for record in indexed.records() if record.code is not None]
+    with indexed._catalog.transaction():
+        for id_ in ids[::3]:
+            indexed._catalog.set_label(id_, ("a", 'b "quoted"'))
+    (found,) = indexed.search_codes(indexed.codes()[1][:1], top=100, only=Filter(label='b "quoted"'))
+    assert sorted(hit.id for hit in found) == ids[::3]

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import itertools
+from datetime import datetime
+from typing import Annotated
 
 import typer
 
 from lookalike.cli import options, terminal
 
 BATCH = 64
+FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")  # of --since
 
 
 def command(
@@ -15,6 +18,11 @@ def command(
     top: options.Top = 10,
     radius: options.Radius = None,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    label: Annotated[str | None, typer.Option("--label", help="Only images with this label.")] = None,
+    below: Annotated[str | None, typer.Option("--below", metavar="PATH", help="Only images below this folder.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option("--since", formats=list(FORMATS), help="Only images indexed then or later.")
+    ] = None,
     engine: options.Engine = "auto",
     json: options.Json = False,
 ) -> None:
@@ -22,9 +30,12 @@ def command(
     import numpy as np
 
     from lookalike import data
-    from lookalike.database import Database
+    from lookalike.database import Database, Filter
     from lookalike.errors import ImageError
 
+    only = None
+    if label is not None or below is not None or since is not None:
+        only = Filter(label=label, below=below, since=since.timestamp() if since else None)
     count, problems = 0, []
     several = len(images) > 1
     with Database.open(db) as database, terminal.quiet_decoders():
@@ -42,7 +53,7 @@ def command(
                 except (ImageError, OSError) as error:
                     problems.append((query, getattr(error, "strerror", None) or str(error)))
             several = several or len(batch) > 1
-            found = database.search_codes(np.concatenate(codes), top=top, radius=radius) if codes else []
+            found = database.search_codes(np.concatenate(codes), top=top, radius=radius, only=only) if codes else []
             for query, hits in zip(named, found, strict=True):
                 for hit in hits:
                     _print(query, hit, json=json, several=several)

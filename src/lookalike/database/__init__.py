@@ -299,11 +299,7 @@ class Database:
         engine = self._current_engine()
         among = None
         if only is not None:
-            among = np.zeros(len(self._ids), bool)
-            chosen = self._catalog.passing(only)
-            at = np.searchsorted(self._ids, chosen)
-            at = at[at < len(self._ids)]
-            among[at] = np.isin(self._ids[at], chosen)
+            among = np.isin(self._ids, self._catalog.passing(only))
         found = engine.search(codes_NW, top=top, radius=radius, among=among)
         wanted = {int(self._ids[row]) for hits in found for row in hits.rows}
         records = self._catalog.records(sorted(wanted))

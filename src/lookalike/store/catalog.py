@@ -226,13 +226,14 @@ class Catalog:
 
     def passing(self, wanted: Filter) -> npt.NDArray[np.int64]:
         """Ids of the images that pass a filter, ascending."""
-        terms, values = ["code IS NOT NULL", "missing_since IS NULL"], []
+        terms = ["code IS NOT NULL", "missing_since IS NULL"]
+        values: list[Any] = []
         if wanted.label is not None:
             terms.append("(label = ? OR (label LIKE '[%' AND EXISTS (SELECT 1 FROM json_each(label) WHERE value = ?)))")
             values += [json.dumps(wanted.label), wanted.label]
         if wanted.since is not None:
             terms.append("indexed_at >= ?")
-            values.append(str(int(wanted.since)))
+            values.append(int(wanted.since))
         rows = self._rows(f"SELECT id FROM images WHERE {' AND '.join(terms)} ORDER BY id", values)
         ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
         if wanted.below is not None:
