@@ -2,6 +2,9 @@
 
     load("efficientnet-lite0")    the weights of a package (extra `backbones`), trained on ImageNet with its labels
     load("encoder.onnx")          any encoder, described by encoder.toml beside it (see `about`)
+    load("timm:NAME")             a model of the package timm, its weights in the cache of Hugging Face
+    load("timm:NAME@FILE")        the same with the weights of a file
+    load("hf:NAME")               a model of the package transformers in that cache, or a folder's: "hf:FOLDER"
     load("none")                  the pixels of a small image
 
 Shapes: N images, S pixels a side, C channels, D features.
@@ -22,6 +25,7 @@ import onnx
 from lookalike.backbones import about as abouts
 from lookalike.backbones import graph, pixels
 from lookalike.backbones.about import About
+from lookalike.backbones.offline import HUB, TIMM
 from lookalike.errors import ConfigError, ModelError
 from lookalike.images import Array, ImageSpec
 
@@ -83,15 +87,20 @@ def load(backbone: str | os.PathLike[str], *, side: int | None = None, tokens: b
 
 
 def _find(backbone: str | os.PathLike[str], side: int | None) -> tuple[onnx.ModelProto, About]:
-    if os.fspath(backbone) == EFFICIENTNET:
+    name = os.fspath(backbone)
+    if name.startswith((TIMM, HUB)):
+        return _of_package(name, side)
+    if name == EFFICIENTNET:
         from lookalike.backbones import efficientnet
 
         return efficientnet.encoder(side or efficientnet.SIDE), efficientnet.about(side or efficientnet.SIDE)
-    if os.fspath(backbone) == NONE:
+    if name == NONE:
         return pixels.encoder(side or pixels.SIDE), pixels.about(side or pixels.SIDE)
     path = Path(backbone)
     if path.suffix != ".onnx" or not path.is_file():
-        raise ConfigError(f"{backbone} is neither {EFFICIENTNET}, {NONE} nor an ONNX file; name one of these")
+        raise ConfigError(
+            f"{backbone} is neither {EFFICIENTNET}, {TIMM}NAME, {HUB}NAME, {NONE} nor an ONNX file; name one of these"
+        )
     described = path.with_suffix(".toml")
     if not described.is_file():
         raise ConfigError(f"{path} is not described; write {described}, as docs/backbones.md says")
@@ -102,3 +111,21 @@ def _find(backbone: str | os.PathLike[str], side: int | None) -> tuple[onnx.Mode
         raise ModelError(f"{path} is not a readable ONNX file ({error})") from error
     about = abouts.read(described)
     return encoder, replace(about, side=side) if side else about
+
+
+def _of_package(name: str, side: int | None) -> tuple[onnx.ModelProto, About]:
+    """A model of timm or transformers, by its name with the prefix."""
+    prefix, _, name = name.partition(":")
+    if not name:
+        raise ConfigError(f"{prefix}: names no model; expected {TIMM}NAME or {HUB}NAME, as docs/backbones.md says")
+    if f"{prefix}:" == TIMM:
+        from lookalike.backbones import timm_models
+
+        made = timm_models.network(name, side)
+        about = timm_models.about(made, name)
+        return timm_models.encoder(made, about), about
+    from lookalike.backbones import huggingface
+
+    made = huggingface.network(name)
+    about = huggingface.about(made, name, side)
+    return huggingface.encoder(made, about, name), about

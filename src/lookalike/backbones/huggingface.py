@@ -1,0 +1,212 @@
+"""Models of Hugging Face's package transformers, named `hf:FOLDER`, or `hf:NAME` where NAME is in its cache.
+
+What is taken is the last hidden state: tokens (N, T, D) or positions (N, D, H, W). Features are the class token where
+there is one, else the mean. Of models of images and texts only the image tower is taken. CLIP and its like norm the
+class token alone, behind the last hidden state; here every token is, so that features are what CLIP calls its pooler's
+output, and the others can be had, too. SigLIP and its like pool by attention: theirs is the pooler's output, without
+tokens. CLIP's and SigLIP's projections into the space of texts are left out.
+
+Nothing is fetched (see `offline`), and no code that comes with a model is run.
+
+Shapes: N images, S pixels a side, C channels, T tokens, D features, H by W positions.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+
+from lookalike.backbones import offline, tracing
+from lookalike.backbones.about import About
+from lookalike.backbones.offline import HUB
+from lookalike.errors import ConfigError, ModelError
+
+SIDE = 224  # where a model tells none
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, where a model tells none
+CLASS_TOKENS = ("cls_token", "class_token", "class_embedding")  # names of the weights
+ATTENTION_POOLS = ("siglip", "siglip_vision_model", "siglip2", "siglip2_vision_model")  # model types
+
+
+def network(name: str) -> Any:
+    """The model of a folder, or of a name in the cache, without its prefix; of images only, in evaluation mode.
+
+    Raises `ConfigError` if the package or the model is not there, or it takes no images.
+    """
+    try:
+        from transformers import AutoModel
+    except (ImportError, RuntimeError) as error:
+        raise offline.missing(f"{HUB}{name}", "transformers", error) from error
+    with offline.offline("transformers"):
+        try:
+            made, told = AutoModel.from_pretrained(
+                _place(name), local_files_only=True, trust_remote_code=False, attn_implementation="eager",
+                output_loading_info=True,
+            )  # fmt: skip
+        except Exception as error:  # of transformers, torch, safetensors and the hub's library
+            remedy = f"Fetch it: hf download {name}; or name"
+            if _folder(name).is_dir():
+                remedy = "Name"
+            raise ConfigError(
+                f"{HUB}{name} cannot be loaded ({offline.reason(error)}). {remedy} a folder that save_pretrained wrote"
+            ) from error
+    tower = getattr(made, "vision_model", made)
+    if getattr(tower, "main_input_name", "pixel_values") != "pixel_values":
+        raise ConfigError(f"{HUB}{name} takes {tower.main_input_name}, not images; name a model of images")
+    absent = sorted(key for key in told["missing_keys"] if _used(key, made, tower))
+    if absent:
+        raise ConfigError(
+            f"{HUB}{name} has no weights for {absent[0]} and {len(absent) - 1} more, which would be drawn by "
+            "chance; name a model that has them all"
+        )
+    return tower.float().eval()
+
+
+def about(made: Any, name: str, side: int | None = None) -> About:
+    """What a model is, by its own files. `name` is that which `network` was given, `side` takes the place of its own.
+
+    Raises `ConfigError` if its files tell what no images have.
+    """
+    told = _preparation(name)
+    said = offline.card(name)
+    scale = 255 * float(told.get("rescale_factor") or 1 / 255) if told.get("do_rescale", True) else 255.0
+    offset = 1.0 if told.get("rescale_offset") else 0.0
+    normed = told.get("do_normalize", "do_flip_channel_order" not in told)  # MobileViT's do not, nor say so
+    channels = int(getattr(made.config, "num_channels", None) or 3)
+    mean = _each(told.get("image_mean"), MEAN, channels) if normed else (0.0,) * channels
+    deviation = _each(told.get("image_std"), DEVIATION, channels) if normed else (1.0,) * channels
+    return About(
+        name=f"{HUB}{_folder(name).resolve().name if _folder(name).is_dir() else name}",
+        side=side or _side(told) or _own_side(made) or SIDE,
+        colour=channels != 1,
+        mean=tuple((one + offset) / scale for one in mean),
+        deviation=tuple(one / scale for one in deviation),
+        pooling="first" if _has_class_token(made) else "mean",
+        licence=offline.licence(said),
+        trained_on=offline.trained_on(said),
+        labels=True if _classifies(made) else None,
+    )
+
+
+def encoder(made: Any, described: About, name: str) -> onnx.ModelProto:
+    """A model's graph: scaled images (N, C, S, S) to tokens (N, T, D), positions (N, D, H, W) or features (N, D).
+
+    Raises `ModelError` if it gives none of these, or cannot be written as ONNX.
+    """
+    flipped = bool(_preparation(name).get("do_flip_channel_order"))
+    features = _Features(made, described, flipped=flipped).eval()
+    graph = tracing.traced(features, described, output="features")
+    tracing.check(graph, features, described)
+    return graph
+
+
+class _Features(torch.nn.Module):
+    """An image model with one output; it is handed images in the order of channels that it wants, red or blue first."""
+
+    def __init__(self, made: Any, described: About, *, flipped: bool) -> None:
+        """Raises `ModelError` if it has no such output, or does not take images of the size."""
+        super().__init__()
+        self.made = made
+        self.flipped = flipped
+        self.pooler = getattr(made.config, "model_type", "") in ATTENTION_POOLS
+        self.norm = getattr(made, "post_layernorm", None) if _has_class_token(made) else None
+        self.options: dict[str, Any] = {"return_dict": True}
+        own = _own_side(made)
+        if own != described.side and "interpolate_pos_encoding" in inspect.signature(made.forward).parameters:
+            self.options["interpolate_pos_encoding"] = True
+        blank = torch.zeros(1, described.channels, described.side, described.side)
+        try:
+            with torch.inference_mode():
+                y = self(blank)
+        except Exception as error:  # of the model's own code
+            usual = f"its own are of {own}" if own else "give another --side, or none"
+            raise ModelError(
+                f"{described.name} does not take images of {described.side} pixels ({tracing.said(error)}); {usual}"
+            ) from error
+        if y.ndim not in (2, 3, 4):
+            raise ModelError(
+                f"{described.name} gives no tokens (N, T, D) or positions (N, D, H, W); take another model, or an ONNX "
+                "file of it, as docs/backbones.md says"
+            )
+
+    def forward(self, x_NCSS: torch.Tensor) -> torch.Tensor:
+        given = self.made(pixel_values=x_NCSS.flip(1) if self.flipped else x_NCSS, **self.options)
+        y: torch.Tensor = given.pooler_output if self.pooler else given.last_hidden_state
+        return y if self.norm is None else self.norm(y)
+
+
+def _folder(name: str) -> Path:
+    return Path(name).expanduser()
+
+
+def _place(name: str) -> str:
+    """A folder's path, or the name of a model at the hub."""
+    return str(_folder(name)) if _folder(name).is_dir() else name
+
+
+def _used(key: str, made: Any, tower: Any) -> bool:
+    """Whether features depend on a weight: not the pooler's that `save_pretrained` left out, nor those of texts."""
+    inside = key.removeprefix("vision_model.")
+    if made is not tower and inside == key:
+        return False
+    return not inside.startswith("pooler.")
+
+
+def _preparation(name: str) -> Mapping[str, Any]:
+    """How images are prepared by the model's own files; nothing if they do not tell.
+
+    Read from them, not through transformers, whose classes for that may need torchvision.
+    """
+    for file, part in (("processor_config.json", "image_processor"), ("preprocessor_config.json", "")):
+        path = offline.file(name, file)
+        if path is None:
+            continue
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+            told = told.get(part) if part else told
+        except (OSError, ValueError, AttributeError) as error:
+            raise ConfigError(f"{path} is not readable as an object of JSON ({error}); fetch it again") from error
+        if isinstance(told, dict):
+            return told
+    return {}
+
+
+def _side(told: Mapping[str, Any]) -> int:
+    """Pixels a side by a model's preparation of images; 0 if it tells none."""
+    sizes = [told.get("crop_size")] if told.get("do_center_crop") else []
+    for size in [*sizes, told.get("size")]:
+        if isinstance(size, dict):
+            size = size.get("height") or size.get("shortest_edge")
+        if isinstance(size, list | tuple):
+            size = size[0]
+        if size:
+            return int(size)
+    return 0
+
+
+def _own_side(made: Any) -> int:
+    """Pixels a side that a model's places are for; 0 if any."""
+    size = getattr(made.config, "image_size", None) or 0
+    return int(size[0] if isinstance(size, list | tuple) else size)
+
+
+def _each(told: Any, otherwise: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    """One number for each channel, where one for all may be told, or none."""
+    numbers = otherwise if told is None else told if isinstance(told, list | tuple) else (told,)
+    found = [float(one) for one in numbers]
+    return tuple(found * channels) if len(found) == 1 else tuple(found)
+
+
+def _has_class_token(made: Any) -> bool:
+    return any(key.rpartition(".")[2] in CLASS_TOKENS for key in made.state_dict())
+
+
+def _classifies(made: Any) -> bool:
+    """Whether the weights were saved with a classifier, which was trained with labels."""
+    kinds = getattr(made.config, "architectures", None) or ()
+    return any(str(kind).endswith("ForImageClassification") for kind in kinds)

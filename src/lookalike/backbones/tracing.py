@@ -1,0 +1,80 @@
+"""Networks of torch as ONNX graphs: traced on one blank image, for any number of images of that size.
+
+Shapes: N images, S pixels a side, C channels.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+import warnings
+
+import numpy as np
+import onnx
+import torch
+
+from lookalike.backbones.about import About
+from lookalike.errors import ModelError
+
+VERSION = 17  # of ONNX's operators
+LARGEST = 2**31 - 2**24  # bytes of weights: an ONNX file without files beside it ends at 2 GiB
+TOLERANCE, LEAST = 1e-3, 1e-6  # of the largest feature, and beside it: kernels sum in different orders
+
+
+def traced(network: torch.nn.Module, about: About, *, output: str) -> onnx.ModelProto:
+    """A network in evaluation mode as a graph: scaled images `x` (N, C, S, S) to its one output, named `output`.
+
+    Raises `ModelError` if it is too large, or uses what ONNX has no operators for.
+    """
+    size = sum(weight.numel() * weight.element_size() for weight in network.state_dict().values())
+    if size > LARGEST:
+        raise ModelError(
+            f"{about.name} has {size / 2**30:.1f} GiB of weights; an ONNX file holds less than 2. Take a smaller model"
+        )
+    stream = io.BytesIO()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                network, (torch.zeros(1, about.channels, about.side, about.side),), stream,  # type: ignore[arg-type]
+                dynamo=False, opset_version=VERSION,
+                input_names=["x"], output_names=[output], dynamic_axes={"x": {0: "N"}, output: {0: "N"}},
+            )  # fmt: skip
+    except Exception as error:  # of the network's own code, or of torch's
+        raise ModelError(
+            f"{about.name} cannot be written as ONNX for images of {about.side} pixels ({said(error)}); take "
+            "another side or model, or an ONNX file of it, as docs/backbones.md says"
+        ) from error
+    return onnx.load_from_string(stream.getvalue())
+
+
+def check(graph: onnx.ModelProto, network: torch.nn.Module, about: About) -> None:
+    """Raises `ModelError` unless a graph gives what its network gives, for two images at once.
+
+    Tracing keeps one path through a network; whatever there depends on the images, their number or chance is lost.
+    """
+    import onnxruntime
+
+    draw = np.random.default_rng(0)
+    x_NCSS = draw.uniform(-1, 1, (2, about.channels, about.side, about.side)).astype(np.float32)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        found = session.run(None, {"x": x_NCSS})[0]
+    except Exception as error:  # ONNX Runtime's own classes of errors are not public
+        raise ModelError(f"{about.name} does not run as ONNX ({said(error)}); take another model") from error
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(x_NCSS)).numpy()
+    if found.shape != expected.shape or np.abs(found - expected).max() > TOLERANCE * np.abs(expected).max() + LEAST:
+        raise ModelError(
+            f"{about.name} written as ONNX does not give what it gives in torch: it draws by chance, or its path "
+            "depends on the images. Take another model"
+        )
+
+
+def said(error: Exception) -> str:
+    """What an error of another library says, cut to a line: its first, and the next where that only announces it."""
+    lines = (str(error).strip() or type(error).__name__).splitlines()
+    line = " ".join(lines[:2]) if lines[0].rstrip().endswith(":") else lines[0]
+    return textwrap.shorten(line, 200, placeholder=" …").rstrip(".")
