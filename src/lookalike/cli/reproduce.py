@@ -65,6 +65,7 @@ def command(
         folder = Path(tempfile.mkdtemp(prefix="lookalike-smoke-"))
         places = Places(data=data, results=folder / "results", work=folder / "work")
         run.run_all(paper.smoke(), places, device=device, say=terminal.say)
+        comparing.run_all(comparison.smoke(), places, device=device, say=terminal.say)
         written = reports.write(places.results, folder / "reproduction.md", protocol="smoke")
         typer.echo(f"all parts work; the page made of these runs means nothing: {written[0]}")
         return

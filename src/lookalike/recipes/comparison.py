@@ -41,3 +41,9 @@ def comparisons(
         for length in (bits if model != "cosine" else (64,))  # it has no bits
     ]
     return list(dict.fromkeys(found))
+
+
+def smoke() -> list[Experiment]:
+    """Tiny runs of each kind of method: they show that all parts work, and nothing else."""
+    models = ("cosine", "linear-classifier", "itq", "clusters", "cibhash", "dhn", "transhash", "orthohash-nested")
+    return comparisons(setups=(("cifar10", "smoke"),), models=models, bits=(64,), epochs=1)

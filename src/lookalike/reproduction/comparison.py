@@ -94,12 +94,10 @@ def check(experiments: Sequence[Experiment]) -> None:
 
 def material(experiment: Experiment, places: Places, *, before: Material | None = None) -> Material:
     """What runs of a data set, protocol and seed work on; features are those of `before` where it is the same set."""
-    if before is not None and before.dataset.name == experiment.dataset:
-        dataset = before.dataset
-    else:
-        dataset, before = datasets.load(experiment.dataset, places.data), None
+    dataset = datasets.load(experiment.dataset, places.data)
     split = splits.split(dataset, experiment.protocol, seed=experiment.seed, read=data.read_bytes)
-    if before is not None:
+    dataset, split = _needed(dataset, split)
+    if before is not None and before.dataset.items == dataset.items:
         return replace(before, split=split, views_ND=(), clusters_NM=None)
     backbone = backbones.load(BACKBONE, side=SIDE, tokens=True)
     found = caching.features(dataset.items, backbone, places.work / "features")
@@ -186,6 +184,16 @@ def _train(
     theta_K = task.latents(network, rows.train).mean(axis=0) if method.cut_at_mean else np.zeros(bits)
     found = [task.latents(network, part) > theta_K for part in (given.split.query, given.split.database)]
     return found[0], found[1], history
+
+
+def _needed(dataset: Dataset, split: Split) -> tuple[Dataset, Split]:
+    """A data set without the images that no part of a split takes, if these are most of it."""
+    rows = np.unique(np.concatenate([split.train, split.query, split.database]))
+    if 2 * len(rows) >= len(dataset):
+        return dataset, split
+    items, parts = (tuple(values[row] for row in rows) for values in (dataset.items, dataset.parts))
+    train, query, database = (np.searchsorted(rows, part) for part in (split.train, split.query, split.database))
+    return replace(dataset, items=items, parts=parts), Split(train, query, database, left_out=split.left_out)
 
 
 def _complete(given: Material, name: str, seed: int, places: Places) -> None:

@@ -53,10 +53,12 @@ def table_3(results: Sequence[Result]) -> Table:
             for bits in published.bits_of("table_3"):
                 model = "csvae" if method == "ours" else method
                 found = select(results, dataset=dataset, model=model, bits=bits)
+                others = [one for one in results if one.dataset in MEASURED_ON[dataset]]
                 printed = published.of("table_3", method, dataset=dataset, bits=bits)
                 rows.append((
                     published.TITLES[method] + (" (CSVAE)" if method == "ours" else ""),
-                    _dataset_title(dataset, found), str(bits), _three(printed, found, _expected_map, _map_chance),
+                    _dataset_title(dataset, found), str(bits),
+                    _three(printed, found, _expected_map, _map_chance, others=others),
                     _run(found, dataset, model, bits),
                 ))  # fmt: skip
     header = ("method", "data set", "bits", "mAP: published / measured / chance", "command, time")
@@ -126,35 +128,40 @@ def _by_run(
     dataset: str,
     title: str,
     columns: Sequence[str],
-    cell: Callable[[Sequence[Result], str, str, int, str], str],
+    cell: Callable[[Sequence[Result], Sequence[Result], str, str, int, str], str],
 ) -> Table:
     rows = []
+    shown = [one for model in published.MODELS for bits in published.bits_of("table_1")
+             for one in select(results, dataset=dataset, model=model, bits=bits)]  # fmt: skip
     for model in published.MODELS:
         for bits in published.bits_of("table_1"):
             found = select(results, dataset=dataset, model=model, bits=bits)
-            cells = [cell(found, dataset, model, bits, column) for column in columns]
+            cells = [cell(found, shown, dataset, model, bits, column) for column in columns]
             rows.append((published.TITLES[model], str(bits), *cells, _run(found, dataset, model, bits)))
-    shown = [one for model in published.MODELS for bits in published.bits_of("table_1")
-             for one in select(results, dataset=dataset, model=model, bits=bits)]  # fmt: skip
     where = "; measured on " + " and ".join(sorted({one.values["settings"]["title"] for one in shown})) if shown else ""
     names = {"map": "mAP", "f1": "F1", "ratio": "repeated, %", "sharing": "sharing, %", "shared": "shared, %"}
     header = ("model", "bits", *(names.get(column, column) for column in columns), "command, time")
     return Table(f"{title}, {published.TITLES[dataset]}{where}", header, tuple(rows))
 
 
-def _metric_cell(found: Sequence[Result], dataset: str, model: str, bits: int, metric: str) -> str:
+def _metric_cell(
+    found: Sequence[Result], others: Sequence[Result], dataset: str, model: str, bits: int, metric: str
+) -> str:
     printed = published.of("table_1", model, metric, dataset=dataset, bits=bits)
     if metric == "map":
-        return _three(printed, found, _expected_map, _map_chance)
+        return _three(printed, found, _expected_map, _map_chance, others=others)
     return _three(
         printed,
         found,
         lambda one: one.number("metrics", "nearest", metric),
         lambda one: one.number("metrics", "nearest_chance", metric),
+        others=others,
     )
 
 
-def _collision_cell(found: Sequence[Result], dataset: str, model: str, bits: int, reading: str) -> str:
+def _collision_cell(
+    found: Sequence[Result], others: Sequence[Result], dataset: str, model: str, bits: int, reading: str
+) -> str:
     if reading == "ratio":
         printed = published.of("table_2", model, dataset=dataset, bits=bits)
         if not found:
@@ -190,11 +197,12 @@ def _three(
     chance: Callable[[Result], float],
     *,
     digits: int = 3,
+    others: Sequence[Result] = (),
 ) -> str:
-    """published / measured / chance."""
+    """published / measured / chance; chance is that of `others`, of the same data set, where nothing was measured."""
     first = "–" if printed is None else f"{printed:.{digits}f}"
     if not found:
-        return f"{first} / {NOT_RUN} / –"
+        return f"{first} / {NOT_RUN} / " + (f"{chance(others[0]):.{digits}f}" if others else "–")
     return f"{first} / {spread([measured(one) for one in found], digits)} / {chance(found[0]):.{digits}f}"
 
 
