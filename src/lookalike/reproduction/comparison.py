@@ -154,7 +154,8 @@ def _train(
         hidden=0 if method.target == "none" else HashingConfig(method=name).hidden,
         seed=experiment.seed,
     )
-    inputs = FeatureInputs(given.tokens_ND if method.tokens else given.features_ND, given.views_ND)
+    views_ND = given.views_ND if method.target == "view" else ()
+    inputs = FeatureInputs(given.tokens_ND if method.tokens else given.features_ND, views_ND)
     rows = _held_out(given.split.train, experiment.seed)
     task = Hashing(
         config=config,
