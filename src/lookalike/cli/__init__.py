@@ -19,8 +19,9 @@ from lookalike.errors import Interrupted, LookalikeError
 
 COMMANDS = (
     "train", "shorten", "index", "search", "duplicates", "encode", "remove", "prune", "info", "verify",
-    "compact", "models", "datasets", "evaluate", "reproduce", "demo",
+    "compact", "import", "export", "models", "datasets", "evaluate", "reproduce", "demo",
 )  # fmt: skip
+MODULES = {"import": "import_"}  # whose names Python keeps for itself
 STOPPED = 130  # what shells report for a program ended by Ctrl-C
 UNREAD = 141  # … and for one whose output nobody reads any more, as in `lookalike … | head -1`
 
@@ -41,7 +42,7 @@ class _Commands(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
-        single.command(cmd_name)(import_module(f"lookalike.cli.{cmd_name}").command)
+        single.command(cmd_name)(import_module(f"lookalike.cli.{MODULES.get(cmd_name, cmd_name)}").command)
         return typer.main.get_command(single)
 
 

@@ -26,8 +26,10 @@ import numpy.typing as npt
 
 from lookalike import data, images
 from lookalike.codes import Codes
-from lookalike.database import evaluating, grouping, indexing, searching
+from lookalike.data import codetable
+from lookalike.database import evaluating, grouping, importing, indexing, searching
 from lookalike.database.evaluating import Measured
+from lookalike.database.importing import ImportReport
 from lookalike.database.indexing import IndexReport, Progress, Settings
 from lookalike.database.searching import EngineName
 from lookalike.engines import Engine, Hits
@@ -38,7 +40,7 @@ from lookalike.store import catalog as catalogs
 from lookalike.store import codefile, originals
 from lookalike.store.catalog import Catalog, Filter, Record
 
-__all__ = ["Database", "Filter", "Finding", "Group", "Hit", "IndexReport", "Info", "Measured", "Member"]
+__all__ = ["Database", "Filter", "Finding", "Group", "Hit", "ImportReport", "IndexReport", "Info", "Measured", "Member"]
 
 MODEL = "model.onnx"
 LOCK = "lock"
@@ -228,6 +230,35 @@ class Database:
                 ) from None
             finally:
                 self._write_codes()
+
+    def import_codes(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        root: str | os.PathLike[str] = ".",
+        on_rows: importing.OnRows = lambda done, total: None,
+    ) -> ImportReport:
+        """Take codes of a Parquet or `.npy` file in (see `data.codetable`), which the database's model has made.
+
+        Paths are relative to `root`, or lie below it. What is known already is left alone, so that an import that was
+        cut off can be started again. Raises `DataError` for a file that is none, or codes of another length.
+        """
+        codetable.check_name(Path(path))
+        with self._writing():
+            self._check_model_is_the_same()
+            try:
+                return importing.take(
+                    self._catalog, Path(path), bits=self.bits, root=os.path.abspath(root), on_rows=on_rows
+                )
+            except KeyboardInterrupt:
+                raise Interrupted(f"Stopped. What is in {self.path} by now stays; start the import again") from None
+            finally:
+                self._write_codes()
+
+    def export_codes(self, path: str | os.PathLike[str]) -> int:
+        """Write codes with paths and labels to a Parquet file, or the codes alone to a `.npy` file; how many."""
+        codetable.check_name(Path(path))
+        return codetable.write(Path(path), importing.rows(self._catalog, self.bits))
 
     def remove(self, paths: Iterable[str | os.PathLike[str]]) -> int:
         """Forget images, or all images below folders; how many. Files are not touched."""
@@ -478,11 +509,19 @@ class Database:
         return self._catalog.codes(self.bits // 8)
 
     def _write_codes(self, *, anew: bool = False) -> None:
-        revision = self._catalog.revision
+        revision, model = self._catalog.revision, self._catalog.get("model")
+        if not anew and self._is_written(revision, model):
+            return
         ids, codes_NW = self._catalog.codes(self.bits // 8)
-        model = self._catalog.get("model")
         codefile.write(self.path / codefile.FILE, ids, codes_NW, model=model, revision=revision)
         searching.keep_tables(self.path, ids, codes_NW, model=model, revision=revision, anew=anew)
+
+    def _is_written(self, revision: int, model: str) -> bool:
+        try:
+            header = codefile.read(self.path / codefile.FILE)[0]
+        except DatabaseError:
+            return False
+        return (header.revision, header.model) == (revision, model)
 
     def _current_engine(self) -> Engine:
         """The engine, filled anew if the catalog has changed since."""
@@ -544,7 +583,7 @@ class Database:
             why = str(error)
         if not why:
             return Finding(f"codes: {len(ids)} in {codefile.FILE}, as in the catalog", True)
-        self._write_codes()
+        self._write_codes(anew=True)
         return Finding(f"codes: {why}; written again from the catalog", True, repaired=True)
 
     def _verify_tables(self) -> Iterator[Finding]:

@@ -28,6 +28,7 @@ from lookalike.store.migrations import check, migrate
 
 FILE = "catalog.sqlite"
 BUSY_SECONDS = 30.0
+FETCHED = 65_536  # rows read at a time where all are
 
 _COLUMNS = (
     "images.id, roots.path, images.path, row, size, mtime_ns, digest, length, label, code, width, height, format,"
@@ -165,12 +166,15 @@ class Catalog:
 
     def codes(self, width: int) -> tuple[npt.NDArray[np.int64], Codes]:
         """Ids (N,), ascending, and codes (N, W) of all images that can be found."""
-        rows = self._rows("SELECT id, code FROM images WHERE code IS NOT NULL AND missing_since IS NULL ORDER BY id")
-        wrong = next((id_ for id_, code in rows if len(code) != width), None)
-        if wrong is not None:
-            raise DatabaseError(f"{self.path}: the code of image {wrong} has not {width * 8} bits; index it again")
-        ids = np.fromiter((id_ for id_, _ in rows), np.int64, len(rows))
-        return ids, np.frombuffer(b"".join(code for _, code in rows), np.uint8).reshape(-1, width)
+        cursor = self._run("SELECT id, code FROM images WHERE code IS NOT NULL AND missing_since IS NULL ORDER BY id")
+        ids, parts = [np.empty(0, np.int64)], [np.empty((0, width), np.uint8)]
+        while rows := self._fetch(cursor, FETCHED):
+            wrong = next((id_ for id_, code in rows if len(code) != width), None)
+            if wrong is not None:
+                raise DatabaseError(f"{self.path}: the code of image {wrong} has not {width * 8} bits; index it again")
+            ids.append(np.fromiter((id_ for id_, _ in rows), np.int64, len(rows)))
+            parts.append(np.frombuffer(b"".join(code for _, code in rows), np.uint8).reshape(-1, width))
+        return np.concatenate(ids), np.concatenate(parts)
 
     def problems(self) -> str:
         """What SQLite finds wrong with the file: "ok" if nothing."""
@@ -275,6 +279,25 @@ class Catalog:
         cursor = self._run(sql, values)
         return row if row is not None else int(cursor.lastrowid or 0)
 
+    def take(self, root: str, rows: Iterable[tuple[str, int | None, int, Label, bytes, int | None, int | None]]) -> int:
+        """Record codes that were made elsewhere: (path, row, size, label, code, width, height) each; how many changed.
+
+        Paths are relative to the root. A path that is known gets the code and label; what is the same is left alone.
+        """
+        number = self._known_roots().get(root) or self._add_root(root)
+        now, before = int(time.time()), self._connection.total_changes
+        self._run_many(
+            "INSERT INTO images (root, path, row, size, mtime_ns, label, code, width, height, indexed_at)"
+            " VALUES (?, CAST(? AS TEXT), ?, ?, -1, ?, ?, ?, ?, ?) ON CONFLICT (root, path) DO UPDATE SET"
+            " label = excluded.label, code = excluded.code, error = NULL, missing_since = NULL, mtime_ns = -1"
+            " WHERE code IS NOT excluded.code OR label IS NOT excluded.label OR missing_since IS NOT NULL",
+            (
+                (number, os.fsencode(path), row, size, _to_json(label), code, width, height, now)
+                for path, row, size, label, code, width, height in rows
+            ),
+        )
+        return self._connection.total_changes - before
+
     def set_label(self, id_: int, label: Label) -> None:
         """Store another label."""
         self._run("UPDATE images SET label = ? WHERE id = ?", (_to_json(label), id_))
@@ -309,6 +332,12 @@ class Catalog:
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         try:
             return self._connection.execute(sql, values).fetchall()
+        except (sqlite3.Error, UnicodeError) as error:
+            raise self._failed(error) from error
+
+    def _fetch(self, cursor: sqlite3.Cursor, count: int) -> list[Any]:
+        try:
+            return cursor.fetchmany(count)
         except (sqlite3.Error, UnicodeError) as error:
             raise self._failed(error) from error
 

@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lookalike.cli import options, terminal
+
+
+def command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The .parquet or .npy file to write.")], db: options.Db
+) -> None:
+    """Write the codes of a database to a file: with paths and labels as Parquet, or alone as .npy."""
+    from lookalike.database import Database
+
+    with Database.open(db) as database:
+        count = database.export_codes(file)
+    typer.echo(f"{file}: {terminal.count(count, 'code')}")

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lookalike.cli import options, terminal
+
+
+def command(
+    files: Annotated[list[Path], typer.Argument(metavar="FILES", help="Parquet or .npy files of codes.")],
+    db: options.Db,
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME|FILE", help="The model that made the codes, of a new database.")
+    ] = "default",
+    root: Annotated[
+        Path, typer.Option("--root", metavar="DIR", help="The folder that paths are relative to.")
+    ] = Path(),
+) -> None:
+    """Take codes that were made elsewhere into a database, which is made if there is none.
+
+    An import that was cut off is started again with the same command; no row is lost, none is there twice.
+    """
+    from lookalike.database import Database
+
+    with Database.open(db, create=True, model=model) as database:
+        for file in files:
+            with terminal.progress(f"importing {file.name}", unit=" codes", scaled=True) as show:
+                report = database.import_codes(file, root=root, on_rows=show)
+            typer.echo(
+                f"{file}: {terminal.count(report.found, 'code')}, {report.changed} of them new or changed; "
+                f"{db} holds {terminal.count(len(database), 'image')}"
+            )

@@ -1,0 +1,159 @@
+"""Codes that were made elsewhere, or on other machines: Parquet files and `.npy` arrays of them, read in blocks.
+
+A Parquet file has a column `code` (binary, or lists of bytes) and a column `path`, and may have `label_name`, `labels`
+(lists) or `label` (of several the first that a row has a value in), `width`, `height` and `size` (bytes of the image).
+A `.npy` file is uint8 (N, W); its rows are named `codes.npy#12`.
+
+Shapes: N codes, W bytes a code.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lookalike.codes import Codes
+from lookalike.data.item import Label
+from lookalike.data.parquet import LABEL_COLUMNS
+from lookalike.errors import DataError, MissingExtra
+
+BLOCK = 65_536  # rows at a time
+SIZES = ("width", "height", "size")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """So many rows; `row` is the number of the first in its file where they have no paths of their own."""
+
+    codes_NW: Codes
+    paths: Sequence[str]
+    labels: Sequence[Label]
+    sizes: Sequence[tuple[int | None, ...]]  # width, height, size
+    row: int | None
+
+
+def count(path: Path) -> int:
+    """How many rows a file has. Raises `DataError` if it is no file of codes."""
+    return len(_array(path)) if path.suffix == ".npy" else int(_table(path).metadata.num_rows)
+
+
+def read(path: Path, *, bits: int) -> Iterator[Rows]:
+    """The rows of a file, in blocks. Raises `DataError` if they are no codes of so many bits."""
+    yield from _of_array(path, bits) if path.suffix == ".npy" else _of_table(path, bits)
+
+
+def write(path: Path, rows: Iterable[Rows]) -> int:
+    """Write codes with what is known of them as Parquet, or as `.npy` the codes alone; how many."""
+    aside = path.with_name(f".{path.name}.tmp")
+    total = _write_array(aside, rows) if path.suffix == ".npy" else _write_table(aside, rows)
+    aside.replace(path)
+    return total
+
+
+def check_name(path: Path) -> None:
+    """Raise `DataError` unless a file's name says of which kind it is."""
+    if path.suffix not in (".npy", ".parquet"):
+        raise DataError(f"{path} is neither .npy nor .parquet; name a file of one of these kinds")
+
+
+def _of_array(path: Path, bits: int) -> Iterator[Rows]:
+    array = _array(path)
+    if array.shape[1] * 8 != bits:
+        raise DataError(f"{path} has codes of {array.shape[1] * 8} bits; the database has {bits}")
+    for start in range(0, len(array), BLOCK):
+        codes_NW = np.ascontiguousarray(array[start : start + BLOCK])
+        names = [f"{path.name}#{row}" for row in range(start, start + len(codes_NW))]
+        yield Rows(codes_NW, names, [None] * len(names), [(None, None, None)] * len(names), start)
+
+
+def _of_table(path: Path, bits: int) -> Iterator[Rows]:
+    table = _table(path)
+    names = table.schema_arrow.names
+    given = [name for name in LABEL_COLUMNS if name in names]
+    wanted = ["code", "path", *given, *(name for name in SIZES if name in names)]
+    for batch in table.iter_batches(BLOCK, columns=wanted):
+        columns = {name: batch.column(name).to_pylist() for name in wanted}
+        codes_NW = _codes(columns["code"], bits, path)
+        labels = [_label(values) for values in zip(*(columns[name] for name in given), strict=True)]
+        sizes = list(zip(*(columns.get(name, [None] * len(codes_NW)) for name in SIZES), strict=True))
+        if any(not isinstance(value, str) or not value for value in columns["path"]):
+            raise DataError(f"{path}: a row has no path; every row must have one, as a string")
+        yield Rows(codes_NW, columns["path"], labels or [None] * len(codes_NW), sizes, None)
+
+
+def _codes(values: list[Any], bits: int, path: Path) -> Codes:
+    if any(value is None or len(value) * 8 != bits for value in values):
+        wrong = next(value for value in values if value is None or len(value) * 8 != bits)
+        found = "no code" if wrong is None else f"a code of {len(wrong) * 8} bits"
+        raise DataError(f"{path}: a row has {found}; the database has codes of {bits} bits")
+    try:
+        joined = b"".join(map(bytes, values))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path}: the column code holds no bytes ({error})") from error
+    return np.frombuffer(joined, np.uint8).reshape(len(values), bits // 8)
+
+
+def _label(values: Sequence[Any]) -> Label:
+    value = next((value for value in values if value is not None), None)
+    if isinstance(value, list):
+        return tuple(map(str, value)) or None
+    return None if value is None else str(value)
+
+
+def _array(path: Path) -> Any:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} is not a readable .npy file ({error})") from error
+    if array.dtype != np.uint8 or array.ndim != 2:
+        raise DataError(f"{path} holds {array.dtype} of shape {array.shape}; codes are uint8 of shape (N, bits / 8)")
+    return array
+
+
+def _table(path: Path) -> Any:
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingExtra("Reading Parquet files needs pyarrow", "parquet") from error
+    try:
+        table = pyarrow.parquet.ParquetFile(os.fspath(path), memory_map=True)
+    except Exception as error:  # of pyarrow's own
+        raise DataError(f"{path} is not a readable Parquet file ({error})") from error
+    missing = [name for name in ("code", "path") if name not in table.schema_arrow.names]
+    if missing:
+        names = ", ".join(table.schema_arrow.names)
+        raise DataError(f"{path} has no column {' and no column '.join(missing)}; its columns are: {names}")
+    return table
+
+
+def _write_array(path: Path, rows: Iterable[Rows]) -> int:
+    parts = [block.codes_NW for block in rows]
+    codes_NW = np.concatenate(parts) if parts else np.empty((0, 0), np.uint8)
+    with path.open("wb") as file:
+        np.save(file, codes_NW)
+    return len(codes_NW)
+
+
+def _write_table(path: Path, rows: Iterable[Rows]) -> int:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtra("Writing Parquet files needs pyarrow", "parquet") from error
+    kinds = {"code": pa.binary(), "path": pa.string(), "label": pa.string(), "labels": pa.list_(pa.string())}
+    schema = pa.schema([*kinds.items(), *((name, pa.int64()) for name in SIZES)])
+    total = 0
+    with pq.ParquetWriter(path, schema) as writer:
+        for block in rows:
+            single = [None if isinstance(one, tuple) else one for one in block.labels]
+            several = [list(one) if isinstance(one, tuple) else None for one in block.labels]
+            columns: list[list[Any]] = [[code.tobytes() for code in block.codes_NW], list(block.paths), single, several]
+            columns += [list(column) for column in zip(*block.sizes, strict=True)]
+            writer.write_table(pa.table(dict(zip(schema.names, columns, strict=True)), schema=schema))
+            total += len(block.codes_NW)
+    return total
