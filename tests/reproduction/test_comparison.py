@@ -73,7 +73,7 @@ def test_tables_show_means_references_and_what_falls_short() -> None:
     assert cells["DHN"][2:6] == ("not run yet", "not run yet", "0.550 ± 0.071", "not run yet")
     assert cells["ITQ"][4] == "0.300"
     assert cells["the features themselves, cosine"][2:6] == ("0.340",) * 4
-    assert cells["chance"][2] == "0.100"
+    assert cells["a random order"][2] == "0.100"
     assert "some encoder" in table.notes[0]
     assert compared.shortfalls(results) == "- cifar10, the paper's protocol, 64 bits: DHN"
     (row,) = compared.nested(results).rows
