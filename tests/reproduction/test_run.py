@@ -42,6 +42,12 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return Path(done.stdout.rsplit(": ", 1)[1].strip()).parent, done.stderr
 
 
+def of_the_paper(smoke: tuple[Path, str]) -> list[results.Result]:
+    """The runs of the paper's models, by name."""
+    found = results.load(smoke[0] / "results", protocol="smoke")
+    return [one for one in found if one.model in published.MODELS]
+
+
 def _environment(temporary: Path) -> dict[str, str]:
     import os
 
@@ -60,7 +66,7 @@ def test_smoke_runs_every_part(smoke: tuple[Path, str]) -> None:
 
 
 def test_a_result_says_everything(smoke: tuple[Path, str]) -> None:
-    found = [one for one in results.load(smoke[0] / "results", protocol="smoke") if one.model in published.MODELS]
+    found = of_the_paper(smoke)
     assert [one.model for one in found] == ["csvae", "cvae", "vae", "vte"]
     for one in found:
         values = one.values
@@ -194,7 +200,7 @@ def test_runs_of_other_settings_have_other_folders() -> None:
 
 
 def test_real_data_sets_take_the_places_of_stand_ins(smoke: tuple[Path, str]) -> None:
-    run = results.load(smoke[0] / "results", protocol="smoke")[0]
+    run = of_the_paper(smoke)[0]
 
     def on(dataset: str) -> results.Result:
         settings = run.values["settings"] | {"dataset": dataset, "title": dataset}
@@ -208,7 +214,7 @@ def test_real_data_sets_take_the_places_of_stand_ins(smoke: tuple[Path, str]) ->
 
 
 def test_explanations_that_make_any_codes_look_good(smoke: tuple[Path, str]) -> None:
-    run = results.load(smoke[0] / "results", protocol="smoke")[0]
+    run = of_the_paper(smoke)[0]
     codes = explanations.without_meaning(explanations.collection(run))
     figures: dict[str, Callable[[explanations.Collection], float | None]] = {
         one.name: one.figure for one in explanations.EXPLANATIONS

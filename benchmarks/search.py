@@ -1,0 +1,210 @@
+"""Search among 1 and 10 million codes (100 million with --huge), beside FAISS: time of a query, of a batch, memory.
+
+    python benchmarks/search.py [--huge] [--quick]
+
+Distances of every exact engine are compared with those of FAISS's flat index, which compares a query with every code.
+Three kinds of codes: drawn evenly; around 10,000 centres, each bit flipped with probability 0.08; and those of the
+images of --data by the built-in model, brought to size by flipping 0 to 6 bits of each.
+Three kinds of queries: 3 bits from a stored code; around the same centres; drawn evenly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import record
+
+from lookalike.codes import Codes
+from lookalike.engines import Hits
+from lookalike.engines.multi_index import MultiIndex
+from lookalike.engines.scan import KERNELS, Scan, cores
+
+SINGLE, CHECKED, BATCH = 100, 1_000, 100
+TOPS = (1, 10, 100)
+CENTRES, FLIPPED = 10_000, 0.08
+CHUNK = 1_000_000
+Search = Callable[[Codes, int], Any]
+
+
+def uniform(count: int, width: int, random: np.random.Generator) -> Codes:
+    """Codes drawn evenly from all there are."""
+    return random.integers(0, 256, (count, width), np.uint8)
+
+
+def flipped(codes_NW: Codes, probability: float, random: np.random.Generator) -> Codes:
+    """Codes of which each bit is flipped with a probability."""
+    parts = [
+        part ^ np.packbits(random.random((len(part), 8 * part.shape[1]), np.float32) < probability, axis=1)
+        for part in np.array_split(codes_NW, max(1, len(codes_NW) // CHUNK))
+    ]
+    return np.concatenate(parts)
+
+
+def near(codes_NW: Codes, count: int, random: np.random.Generator, *, bits: int = 3) -> Codes:
+    """Codes that are so many bits from stored ones."""
+    found = codes_NW[random.integers(0, len(codes_NW), count)].copy()
+    for code in found:
+        for bit in random.permutation(8 * len(code))[:bits]:
+            code[bit // 8] ^= np.uint8(128 >> bit % 8)
+    return found
+
+
+def collections(count: int, width: int, data: Path | None) -> Iterator[tuple[str, Codes, dict[str, Codes]]]:
+    """Kinds of codes, and of queries to each."""
+    random = np.random.default_rng([count, width])
+    even = uniform(count, width, random)
+    yield "uniform", even, {"near": near(even, CHECKED, random), "uniform": uniform(CHECKED, width, random)}
+    centres = uniform(CENTRES, width, random)
+    around = flipped(centres[random.integers(0, CENTRES, count)], FLIPPED, random)
+    yield (
+        "clustered",
+        around,
+        {
+            "near": near(around, CHECKED, random),
+            "clustered": flipped(centres[random.integers(0, CENTRES, CHECKED)], FLIPPED, random),
+            "uniform": uniform(CHECKED, width, random),
+        },
+    )
+    if data is not None and width == 8:
+        real = np.load(data)
+        grown = flipped(real[random.integers(0, len(real), count)], 3 / 64, random)
+        yield "real", grown, {"near": near(grown, CHECKED, random)}
+
+
+def times(search: Search, queries_QW: Codes, top: int) -> list[float]:
+    """Milliseconds of each query by itself."""
+    found = []
+    for query in queries_QW:
+        began = time.perf_counter()
+        search(query[None], top)
+        found.append(1e3 * (time.perf_counter() - began))
+    return found
+
+
+def wrong(search: Callable[[Codes, int], list[Hits]], truth: Any, queries_QW: Codes, top: int) -> int:
+    """To how many queries the distances are not those of brute force."""
+    expected_QT, _ = truth.search(queries_QW, top)
+    found = search(queries_QW, top)
+    return sum(hits.distances.tolist() != row.tolist() for hits, row in zip(found, expected_QT, strict=True))
+
+
+def recall(index: Any, truth: Any, queries_QW: Codes, top: int) -> float:
+    """Share of the nearest that an inexact index finds, by distance."""
+    expected_QT, _ = truth.search(queries_QW, top)
+    found_QT, _ = index.search(queries_QW, top)
+    return float((found_QT <= expected_QT[:, -1:]).mean())
+
+
+def numpy_scan(codes_NW: Codes) -> Search:
+    """The plain way in NumPy."""
+    words = codes_NW.view(np.uint64)
+
+    def search(queries_QW: Codes, top: int) -> Any:
+        distances = np.bitwise_count(words ^ queries_QW.view(np.uint64)).sum(axis=1, dtype=np.uint16)
+        return np.argpartition(distances, top)[:top]
+
+    return search
+
+
+def measure(codes_NW: Codes, queries: dict[str, Codes], *, others: bool) -> dict[str, Any]:
+    """Every engine on one collection."""
+    bits = 8 * codes_NW.shape[1]
+    flat = faiss.IndexBinaryFlat(bits)
+    flat.add(codes_NW)
+    began = time.perf_counter()
+    multi = MultiIndex(bits, codes_NW=codes_NW)
+    build = time.perf_counter() - began
+    scan = Scan(bits, codes_NW=codes_NW)
+    engines: dict[str, Search] = {
+        "multi_index": lambda q, top: multi.search(q, top=top),
+        "scan": lambda q, top: scan.search(q, top=top),
+        "faiss flat": lambda q, top: flat.search(q, top),
+    }
+    tables = sum(table.starts.nbytes + table.rows.nbytes for table in multi.tables)
+    values: dict[str, Any] = {"build_seconds": build, "tables_bytes": tables, "codes_bytes": codes_NW.nbytes}
+    for kind, queries_QW in queries.items():
+        for top in TOPS:
+            found: dict[str, Any] = {}
+            for name, search in engines.items():
+                search(queries_QW[:1], top)
+                single = times(search, queries_QW[:SINGLE], top)
+                began = time.perf_counter()
+                search(queries_QW[:BATCH], top)
+                batch = BATCH / (time.perf_counter() - began)
+                found[name] = {"p50_ms": statistics.median(single), "p99_ms": float(np.percentile(single, 99)),
+                               "batch_per_second": batch}  # fmt: skip
+            flat_ms, flat_rate = found["faiss flat"]["p50_ms"], found["faiss flat"]["batch_per_second"]
+            for name in ("multi_index", "scan"):
+                found[name] |= {
+                    "times_faster": flat_ms / found[name]["p50_ms"],
+                    "batch_times_faster": found[name]["batch_per_second"] / flat_rate,
+                }
+            checked = queries_QW if top == 10 else queries_QW[:SINGLE]
+            found["wrong"] = {name: wrong(engines[name], flat, checked, top) for name in ("multi_index", "scan")}
+            values.setdefault(kind, {})[str(top)] = found
+            print(kind, top, json.dumps(found), flush=True)
+    if others:
+        values["others"] = inexact(codes_NW, flat, queries["near"][:SINGLE])
+    return values
+
+
+def inexact(codes_NW: Codes, truth: Any, queries_QW: Codes) -> dict[str, Any]:
+    """FAISS's graph and inverted lists, and NumPy, on near queries, the 10 nearest."""
+    bits = 8 * codes_NW.shape[1]
+    graph: Any = faiss.IndexBinaryHNSW(bits, 16)
+    lists: Any = faiss.IndexBinaryIVF(faiss.IndexBinaryFlat(bits), bits, 1024)
+    found: dict[str, Any] = {}
+    for name, index in (("faiss HNSW", graph), ("faiss IVF", lists)):
+        began = time.perf_counter()
+        if name == "faiss IVF":
+            index.train(codes_NW[:: max(1, len(codes_NW) // 100_000)].copy())
+            index.nprobe = 8
+        index.add(codes_NW)
+        build = time.perf_counter() - began
+        single = times(index.search, queries_QW, 10)
+        found[name] = {"p50_ms": statistics.median(single), "recall": recall(index, truth, queries_QW, 10),
+                       "build_seconds": build}  # fmt: skip
+    if codes_NW.shape[1] == 8:
+        found["numpy"] = {"p50_ms": statistics.median(times(numpy_scan(codes_NW), queries_QW[:10], 10))}
+    return found
+
+
+def main() -> None:
+    """Measure what is asked for, and write the record."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--huge", action="store_true", help="100 million codes too")
+    parser.add_argument("--quick", action="store_true", help="100,000 codes only; writes no record")
+    parser.add_argument("--real", type=Path, help="codes of real images, uint8 (N, 8), a .npy file of lookalike export")
+    given = parser.parse_args()
+    counts = [100_000] if given.quick else [1_000_000, 10_000_000, *([100_000_000] if given.huge else [])]
+    faiss.omp_set_num_threads(cores())
+    results: dict[str, Any] = {}
+    for count in counts:
+        for width in (8, 16):
+            if count > 10_000_000 and width > 8:
+                continue
+            for kind, codes_NW, queries in collections(count, width, given.real):
+                name = f"{count} {8 * width} {kind}"
+                print(name, flush=True)
+                others = kind == "clustered" and count <= 1_000_000
+                results[name] = measure(codes_NW, queries, others=others)
+    if not given.quick:
+        values = {
+            "what": f"{SINGLE} single queries and a batch of {BATCH}; distances of {CHECKED} queries compared",
+            "kernels": KERNELS.__name__,
+            "results": results,
+            **record.machine("lookalike", "numpy", "faiss-cpu"),
+        }
+        print(record.write("search", values))
+
+
+if __name__ == "__main__":
+    main()
