@@ -22,7 +22,8 @@ import numpy.typing as npt
 from lookalike.codes import Codes, check_bits
 from lookalike.engines import check_codes, check_limits, check_mask
 from lookalike.engines.hits import Hits, Mask, merged
-from lookalike.engines.scan import KERNELS, allowed, in_threads, scan
+from lookalike.engines.rows import Rows
+from lookalike.engines.scan import KERNELS, in_threads, scan
 from lookalike.engines.table import Table, parts
 
 BUDGET = 0.2  # of what a scan costs, after which a search scans
@@ -50,11 +51,10 @@ class MultiIndex:
         self._codes = np.empty((0, bits // 8), np.uint8) if codes_NW is None else check_codes(codes_NW, bits)
         self._tables = self._build() if tables is None else list(tables)
         self._tail: list[Codes] = []
-        self._alive = np.ones(len(self._codes), bool)
-        self._gone = 0
+        self._rows = Rows(len(self._codes))
 
     def __len__(self) -> int:
-        return len(self._alive) - self._gone
+        return self._rows.left
 
     @property
     def tables(self) -> Sequence[Table]:
@@ -64,20 +64,16 @@ class MultiIndex:
     def add(self, codes_NW: Codes) -> npt.NDArray[np.int64]:
         """Take codes in; their rows. Tables are made anew once those outside of them are too many."""
         codes_NW = check_codes(codes_NW, self.bits)
-        rows = np.arange(len(self._alive), len(self._alive) + len(codes_NW), dtype=np.int64)
+        rows = self._rows.add(len(codes_NW))
         if len(codes_NW):
             self._tail.append(codes_NW.copy())
-            self._alive = np.concatenate([self._alive, np.ones(len(codes_NW), bool)])
-        if len(self._alive) - len(self._codes) > max(self._least, LARGEST_TAIL * len(self._codes)):
+        if len(self._rows) - len(self._codes) > max(self._least, LARGEST_TAIL * len(self._codes)):
             self.compact()
         return rows
 
     def remove(self, rows: npt.ArrayLike) -> None:
         """Let rows be found no more; unknown ones are passed over."""
-        known = np.asarray(rows, np.int64).reshape(-1)
-        known = known[(known >= 0) & (known < len(self._alive))]
-        self._alive[known] = False
-        self._gone = int(len(self._alive) - self._alive.sum())
+        self._rows.remove(rows)
 
     def compact(self) -> None:
         """Make tables of all codes; rows keep their numbers."""
@@ -94,7 +90,7 @@ class MultiIndex:
         check_limits(top, radius)
         queries_QW = check_codes(queries_QW, self.bits)
         limit = self.bits if radius is None else min(int(radius), self.bits)
-        allowed_N = allowed(self._alive, self._gone, check_mask(among, len(self._alive)))
+        allowed_N = self._rows.allowed(check_mask(among, len(self._rows)))
         count = len(self._codes)
         mask = None if allowed_N is None else allowed_N[:count]
         found = self._by_tables(queries_QW, top, limit, mask)

@@ -18,6 +18,7 @@ from lookalike.codes import Codes, check_bits
 from lookalike.engines import check_codes, check_limits, check_mask, portable
 from lookalike.engines import kernels as compiled
 from lookalike.engines.hits import NONE, Hits, Mask, merged
+from lookalike.engines.rows import Rows
 
 KERNELS: Any = compiled if compiled.LIBRARY is not None else portable
 SMALL = 1 << 16  # codes that are not worth a second thread
@@ -30,27 +31,21 @@ class Scan:
         """With `codes_NW`, such as a file that is mapped, these are searched where they are."""
         self.bits = check_bits(bits)
         self._parts = [check_codes(codes_NW, bits)] if codes_NW is not None and len(codes_NW) else []
-        self._alive = np.ones(sum(map(len, self._parts)), bool)
-        self._gone = 0
+        self._rows = Rows(sum(map(len, self._parts)))
 
     def __len__(self) -> int:
-        return len(self._alive) - self._gone
+        return self._rows.left
 
     def add(self, codes_NW: Codes) -> npt.NDArray[np.int64]:
         """Take codes in; their rows."""
         codes_NW = check_codes(codes_NW, self.bits)
-        rows = np.arange(len(self._alive), len(self._alive) + len(codes_NW), dtype=np.int64)
         if len(codes_NW):
             self._parts.append(codes_NW.copy())
-            self._alive = np.concatenate([self._alive, np.ones(len(codes_NW), bool)])
-        return rows
+        return self._rows.add(len(codes_NW))
 
     def remove(self, rows: npt.ArrayLike) -> None:
         """Let rows be found no more; unknown ones are passed over."""
-        known = np.asarray(rows, np.int64).reshape(-1)
-        known = known[(known >= 0) & (known < len(self._alive))]
-        self._alive[known] = False
-        self._gone = int(len(self._alive) - self._alive.sum())
+        self._rows.remove(rows)
 
     def search(
         self, queries_QW: Codes, *, top: int | None, radius: int | None = None, among: Mask = None
@@ -58,7 +53,7 @@ class Scan:
         """The `top` nearest codes of each query, or all (`top=None`), at distances up to `radius` bits."""
         check_limits(top, radius)
         queries_QW = check_codes(queries_QW, self.bits)
-        allowed_N = allowed(self._alive, self._gone, check_mask(among, len(self._alive)))
+        allowed_N = self._rows.allowed(check_mask(among, len(self._rows)))
         self._join()
         limit = self.bits if radius is None else min(int(radius), self.bits)
         found = [NONE] * len(queries_QW)
@@ -70,13 +65,6 @@ class Scan:
         """Many small additions to one block."""
         if len(self._parts) > 1:
             self._parts = [np.concatenate(self._parts)]
-
-
-def allowed(alive_N: npt.NDArray[np.bool_], gone: int, among_N: Mask) -> Mask:
-    """Which rows may be found: not removed, and among those that were asked for."""
-    if not gone:
-        return among_N
-    return alive_N if among_N is None else alive_N & among_N
 
 
 def scan(

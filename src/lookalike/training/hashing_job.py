@@ -29,11 +29,11 @@ from lookalike.models import encoders, frozen, hashing
 from lookalike.models.hashing import HashingConfig, HashingNetwork
 from lookalike.models.methods import Method, method
 from lookalike.training import clusters
-from lookalike.training.cache import read_all, remove_cache
+from lookalike.training.cache import digest, read_all, remove_cache
 from lookalike.training.export import OPSETS, Threshold, export_behind, export_images
 from lookalike.training.features import Features, features
 from lookalike.training.hashing import FeatureInputs, Hashing, ImageInputs, Inputs
-from lookalike.training.job import CHECKED, Job, decode, images_digest, rows_of
+from lookalike.training.job import CHECKED, Job, decode, rows_of
 from lookalike.training.progress import bar
 from lookalike.training.settings import Rows, Settings, Split
 
@@ -120,7 +120,7 @@ def _from_scratch(
     folder: Path, cache: Path, max_pixels: int, device: str, asked: Event,
 ) -> Job[HashingNetwork]:  # fmt: skip
     spec = ImageSpec(side=encoders.SIDE, colour=True)
-    key = images_digest(items, spec, max_pixels=max_pixels)
+    key = digest(items, spec, max_pixels=max_pixels)
     decoded = decode(folder, items, spec, key=key, max_pixels=max_pixels, asked=asked)
     if labels_NC is not None:
         labels_NC = labels_NC[rows_of(items, decoded.skipped)]
@@ -186,7 +186,7 @@ def _behind_backbone(
 
     return _job(
         wanted, config, FeatureInputs(found.features_ND, views), found.features_ND, found.skipped, labels_NC,
-        clusters_NM, settings=settings | {"images": images_digest(items, backbone.spec, max_pixels=max_pixels)},
+        clusters_NM, settings=settings | {"images": digest(items, backbone.spec, max_pixels=max_pixels)},
         spec=backbone.spec, device=device, write=write, backbone=backbone,
     )  # fmt: skip
 

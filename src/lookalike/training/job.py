@@ -19,7 +19,7 @@ from lookalike.hasher import ModelInfo
 from lookalike.images import ImageSpec
 from lookalike.models import HashModel
 from lookalike.models.base import SIDE
-from lookalike.training.cache import Cache, Skipped, digest, make_cache, open_cache, remove_cache
+from lookalike.training.cache import Cache, Skipped, make_cache, open_cache, remove_cache
 from lookalike.training.checkpoint import Module
 from lookalike.training.export import Threshold, export
 from lookalike.training.progress import bar
@@ -75,11 +75,6 @@ def decode(folder: Path, items: list[data.Item], spec: ImageSpec, *, key: str, m
     folder.mkdir(parents=True, exist_ok=True)
     with bar(len(items), what="reading images", unit="image") as reading:
         return make_cache(folder, items, spec, key=key, max_pixels=max_pixels, asked=asked, on_read=reading.update)
-
-
-def images_digest(items: list[data.Item], spec: ImageSpec, *, max_pixels: int) -> str:
-    """What tells a collection from any other, as a run's settings have it."""
-    return digest(items, spec, max_pixels=max_pixels)
 
 
 def rows_of(items: list[data.Item], skipped: tuple[Skipped, ...]) -> npt.NDArray[np.int64]:

@@ -25,12 +25,12 @@ from lookalike.models import MODELS, hashing
 from lookalike.models.base import SIDE
 from lookalike.models.methods import METHODS
 from lookalike.training import loop
-from lookalike.training.cache import Skipped
+from lookalike.training.cache import Skipped, digest
 from lookalike.training.checkpoint import CHECKPOINT, Module, load_model
 from lookalike.training.collapse import CollapseReport, Radii, different, find_collapse, measure_radii
 from lookalike.training.export import Threshold, theta_digest
 from lookalike.training.hashing_job import Wanted, default_cache, prepare
-from lookalike.training.job import Job, autoencoding, images_digest
+from lookalike.training.job import Job, autoencoding
 from lookalike.training.log import EpochRecord, versions
 from lookalike.training.progress import OnProgress
 from lookalike.training.settings import Rows, Settings, sample, split
@@ -110,7 +110,7 @@ def train(
         job: Job[Any]
         if model in MODELS:
             config = asdict(MODELS[model][0](bits=bits))
-            key = images_digest(items, SPEC, max_pixels=max_pixels)
+            key = digest(items, SPEC, max_pixels=max_pixels)
             whole = Settings(images=key, model=model, config=config, **settings)
             job = autoencoding(items, whole, folder, cache=place, max_pixels=max_pixels, device=device, asked=asked)
         else:
