@@ -427,3 +427,20 @@ def test_a_catalog_in_a_folder_of_any_name(name: str, tmp_path: Path) -> None:
     assert again.counts()["images"] == 1
     again.close()
     assert [entry.name for entry in folder.iterdir()] == ["catalog.sqlite"]
+
+
+def test_ids_by_name_and_labels(catalog: Catalog) -> None:
+    with catalog.transaction():
+        for path, label in (("b.jpg", "x"), ("a.jpg", ("x", "y")), ("c.jpg", None)):
+            item = Item("/photos", path, 1, 1, label)
+            catalog.write(Outcome(item=item, digest=path.encode() * 3, length=1, code=CODE))
+        catalog.write(Outcome(item=Item("/photos", "0.jpg", 1, 1, "z"), error="broken"))
+    records = catalog.records(catalog.ids_by_name().tolist())
+    assert [records[int(id_)].path for id_ in catalog.ids_by_name()] == ["a.jpg", "b.jpg", "c.jpg"]
+    assert catalog.labels() == {"x": 2, "y": 1}
+
+
+def test_a_catalog_that_was_replaced_is_noticed(catalog: Catalog, path: Path) -> None:
+    assert catalog.is_in_place()
+    path.rename(path.with_name("other"))
+    assert not catalog.is_in_place()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -387,6 +387,31 @@ class Database:
     def codes(self) -> tuple[npt.NDArray[np.int64], Codes]:
         """Ids (N,), ascending, and codes (N, W) of all images that can be found."""
         return self._codes()
+
+    def records_of(self, ids: Sequence[int]) -> dict[int, Record]:
+        """The rows of the catalog with these ids; of ids that are not known, nothing."""
+        return self._catalog.records(ids)
+
+    def passing(self, only: Filter) -> npt.NDArray[np.int64]:
+        """Ids of the images that pass a filter, ascending."""
+        return self._catalog.passing(only)
+
+    def ids_by_name(self) -> npt.NDArray[np.int64]:
+        """Ids of all images that can be found, in the order of their names, root by root."""
+        return self._catalog.ids_by_name()
+
+    def labels(self) -> dict[str, int]:
+        """The labels of images that can be found, and how many images have each."""
+        return self._catalog.labels()
+
+    @property
+    def revision(self) -> int:
+        """A number that grows whenever the codes change, whichever process changes them."""
+        return self._catalog.revision
+
+    def is_current(self) -> bool:
+        """Whether this is still what lies there: neither replaced, nor indexed again with another model."""
+        return self._catalog.is_in_place() and self._catalog.get("model") == self._model_digest
 
     def info(self) -> Info:
         """What the database holds."""

@@ -99,6 +99,7 @@ class Catalog:
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self.path = path
+        self._file: tuple[int, int] | None = None
         self._closed = False
         self._roots: dict[str, int] = {}
         self._roots_version = -1
@@ -111,6 +112,7 @@ class Catalog:
             self._connection = _connect(path, create=create)
         except (sqlite3.DatabaseError, UnicodeError) as error:
             raise DatabaseError(f"{path} is not a readable catalog ({error})") from error
+        self._file = _identity(path)
 
     def close(self) -> None:
         """Give the file back."""
@@ -146,6 +148,10 @@ class Catalog:
         """A number that grows whenever the codes change; what is derived from them carries it."""
         return int(self.get("revision", "0"))
 
+    def is_in_place(self) -> bool:
+        """Whether the open file is the one that lies at its path: it may have been replaced, or be gone."""
+        return _identity(self.path) == self._file
+
     def touch(self) -> None:
         """Say that the codes have changed."""
         self.set("revision", str(self.revision + 1))
@@ -179,6 +185,27 @@ class Catalog:
     def problems(self) -> str:
         """What SQLite finds wrong with the file: "ok" if nothing."""
         return "; ".join(row[0] for row in self._rows("PRAGMA integrity_check"))
+
+    def ids_by_name(self) -> npt.NDArray[np.int64]:
+        """Ids of all images that can be found, root by root, within each by path."""
+        cursor = self._run("SELECT id FROM images WHERE code IS NOT NULL AND missing_since IS NULL ORDER BY root, path")
+        parts = [np.empty(0, np.int64)]
+        while rows := self._fetch(cursor, FETCHED):
+            parts.append(np.fromiter((row[0] for row in rows), np.int64, len(rows)))
+        return np.concatenate(parts)
+
+    def labels(self) -> dict[str, int]:
+        """Each label of images that can be found, by name, and how many have it."""
+        rows = self._rows(
+            "SELECT label, count(*) FROM images WHERE label IS NOT NULL AND code IS NOT NULL AND missing_since IS NULL"
+            " GROUP BY label"
+        )
+        counts: dict[str, int] = {}
+        for text, count in rows:
+            value = json.loads(text)
+            for name in {value} if isinstance(value, str) else set(value):
+                counts[name] = counts.get(name, 0) + count
+        return dict(sorted(counts.items()))
 
     # Single rows
 
@@ -409,6 +436,15 @@ def _connect(path: Path, *, create: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another that later lies at its path."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _is_writable(path: Path) -> bool:
