@@ -56,7 +56,9 @@ def test_all_ways_of_searching_agree(backend: ModuleType, width: int, masked: bo
             end = min(top, int((expected.distances <= radius).sum()))
             (scanned,) = backend.nearest(codes_NW, query_W[None], top=top, radius=radius, allowed_N=allowed)
             assert scanned.rows.tolist() == expected.rows[:end].tolist()
-            found = backend.multi(codes_NW, tables, query_W, top=top, radius=radius, allowed_N=allowed, budget=NO_LIMIT)
+            found = backend.multi(
+                codes_NW, tables, query_W[None], top=top, radius=radius, allowed_N=allowed, budget=NO_LIMIT
+            )[0]
             assert found.distances.tolist() == expected.distances[:end].tolist()
             assert found.distances.tolist() == np.bitwise_count(codes_NW[found.rows] ^ query_W).sum(axis=1).tolist()
             assert allowed is None or allowed[found.rows].all()
@@ -65,7 +67,9 @@ def test_all_ways_of_searching_agree(backend: ModuleType, width: int, masked: bo
             end = int((expected.distances <= radius).sum())
             for found in (
                 backend.within(codes_NW, query_W, radius=radius, allowed_N=allowed),
-                backend.multi(codes_NW, tables, query_W, top=None, radius=radius, allowed_N=allowed, budget=NO_LIMIT),
+                backend.multi(
+                    codes_NW, tables, query_W[None], top=None, radius=radius, allowed_N=allowed, budget=NO_LIMIT
+                )[0],
             ):
                 assert found.rows.tolist() == expected.rows[:end].tolist()
                 assert found.distances.tolist() == expected.distances[:end].tolist()
@@ -95,8 +99,8 @@ def test_a_search_that_would_cost_more_than_its_budget_gives_up(backend: ModuleT
     codes_NW = np.random.default_rng(0).integers(0, 256, (5000, 8), np.uint8)
     tables = tables_of(backend, codes_NW)
     far_W = np.random.default_rng(9).integers(0, 256, 8, np.uint8)
-    assert backend.multi(codes_NW, tables, far_W, top=10, radius=64, budget=2_000) is None
-    near = backend.multi(codes_NW, tables, codes_NW[3], top=1, radius=64, budget=2_000)
+    assert backend.multi(codes_NW, tables, far_W[None], top=10, radius=64, budget=2_000) == [None]
+    (near,) = backend.multi(codes_NW, tables, codes_NW[3:4], top=1, radius=64, budget=2_000)
     assert (near.rows.tolist(), near.distances.tolist()) == ([3], [0])
 
 

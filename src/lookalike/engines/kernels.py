@@ -41,6 +41,7 @@ def _load() -> ctypes.CDLL | None:
         "lookalike_build": ([p, i64, i64, i32, i32, p, p], None),
         "lookalike_pairs": ([p, i64, i64, p, i32, p, i32, i64, i64, i64, p, i64, p, i64], i64),
         "lookalike_multi": ([p, i64, p, p, i32, p, p, i64, i32, i64, p, i64], i64),
+        "lookalike_multi_all": ([p, i64, p, p, i32, p, p, i64, i64, i32, i64, p, p], None),
     }
     for name, (arguments, result) in signatures.items():
         function = getattr(library, name)
@@ -82,31 +83,43 @@ def within(codes_NW: Codes, query_W: Codes, *, radius: int, allowed_N: Mask = No
 def multi(
     codes_NW: Codes,
     tables: Sequence[Table],
-    query_W: Codes,
+    queries_QW: Codes,
     *,
     top: int | None,
     radius: int,
     allowed_N: Mask = None,
     budget: int,
-) -> Hits | None:
-    """What `nearest` or `within` gives, by tables; nothing if that would cost more than comparing `budget` codes.
+) -> list[Hits | None]:
+    """What `nearest` or `within` gives, by tables; nothing for a query that costs more than comparing `budget` codes.
 
     Of codes at the distance of the last of `top` hits any may be among them.
     """
     assert LIBRARY is not None
-    listed = _listed(tables)
-    masks_MW = masks(tables, codes_NW.shape[1])
-    room = ROOM if top is None else min(top, len(codes_NW))
+    (count, width), listed, masks_MW = codes_NW.shape, _listed(tables), masks(tables, codes_NW.shape[1])
+    asked = _at(codes_NW), width, _at(allowed_N), _at(listed), len(tables), _at(masks_MW)
+    if top is None:
+        return [_within_by_tables(asked, query_W, radius=radius, budget=budget) for query_W in queries_QW]
+    top = min(top, count)
+    heaps_QT, counts_Q = np.empty((len(queries_QW), top), HIT), np.empty(len(queries_QW), np.int64)
+    LIBRARY.lookalike_multi_all(
+        *asked, _at(queries_QW), len(queries_QW), top, radius, budget, _at(heaps_QT), _at(counts_Q)
+    )
+    return [
+        None if found < 0 else _hits(heap_T[:found]) for heap_T, found in zip(heaps_QT, counts_Q.tolist(), strict=True)
+    ]
+
+
+def _within_by_tables(asked: tuple[Any, ...], query_W: Codes, *, radius: int, budget: int) -> Hits | None:
+    """All codes within `radius` of a query, by tables; nothing if that would cost more than `budget`."""
+    assert LIBRARY is not None
+    room = ROOM
     while True:
-        heap = np.empty(room, HIT)
-        total = LIBRARY.lookalike_multi(
-            _at(codes_NW), codes_NW.shape[1], _at(allowed_N), _at(listed), len(tables), _at(masks_MW), _at(query_W),
-            0 if top is None else room, radius, budget, _at(heap), room,
-        )  # fmt: skip
+        found = np.empty(room, HIT)
+        total = LIBRARY.lookalike_multi(*asked, _at(query_W), 0, radius, budget, _at(found), room)
         if total < 0:
             return None
         if total <= room:
-            return _sorted(heap[:total])
+            return _sorted(found[:total])
         room = total
 
 

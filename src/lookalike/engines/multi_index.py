@@ -14,6 +14,7 @@ Shapes: N codes in tables, Q queries, W bytes a code.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,9 +27,10 @@ from lookalike.engines.rows import Rows
 from lookalike.engines.scan import KERNELS, in_threads, scan
 from lookalike.engines.table import Table, parts
 
-BUDGET = 0.2  # of what a scan costs, after which a search scans
+BUDGET = 0.3  # of what a scan costs, after which a search scans
 LARGEST_TAIL = 0.05  # of all codes; a larger one is worth new tables
 LEAST_BUDGET = 10_000  # codes of a scan, which cost nothing to speak of
+TOGETHER = 16  # queries that one thread takes at a time
 LEAST = 50_000  # codes, below which a scan is as fast as anything
 
 
@@ -121,7 +123,8 @@ class MultiIndex:
         look = functools.partial(
             KERNELS.multi, self._codes, self._tables, top=top, radius=radius, allowed_N=mask, budget=budget
         )
-        found: list[Hits | None] = list(in_threads(look, list(queries_QW)))
+        parts = np.array_split(queries_QW, -(-len(queries_QW) // TOGETHER)) if len(queries_QW) else []
+        found: list[Hits | None] = list(itertools.chain.from_iterable(in_threads(look, parts)))
         left = [number for number, hits in enumerate(found) if hits is None]
         scanned = iter(scan(self._codes, queries_QW[left], top=top, radius=radius, allowed_N=mask))
         return [next(scanned) if hits is None else hits for hits in found]

@@ -18,7 +18,7 @@ from lookalike.codes import Codes
 from lookalike.engines.hits import NONE, Hits, Mask, Pairs, merged
 from lookalike.engines.table import Table, masks
 
-PROBE, CANDIDATE = 16, 24  # costs of looking up a value and of fetching a code, in codes of a scan
+PROBE, CANDIDATE = 48, 80  # costs of looking up a value and of fetching a code, in codes of a scan
 BLOCK = 1 << 20  # codes compared at a time
 
 
@@ -57,17 +57,33 @@ def within(codes_NW: Codes, query_W: Codes, *, radius: int, allowed_N: Mask = No
 def multi(
     codes_NW: Codes,
     tables: Sequence[Table],
-    query_W: Codes,
+    queries_QW: Codes,
     *,
     top: int | None,
     radius: int,
     allowed_N: Mask = None,
     budget: int,
-) -> Hits | None:
-    """What `nearest` or `within` gives, by tables; nothing if that would cost more than comparing `budget` codes.
+) -> list[Hits | None]:
+    """What `nearest` or `within` gives, by tables; nothing for a query that costs more than comparing `budget` codes.
 
     Of codes at the distance of the last of `top` hits any may be among them.
     """
+    return [
+        _multi(codes_NW, tables, query_W, top=top, radius=radius, allowed_N=allowed_N, budget=budget)
+        for query_W in queries_QW
+    ]
+
+
+def _multi(
+    codes_NW: Codes,
+    tables: Sequence[Table],
+    query_W: Codes,
+    *,
+    top: int | None,
+    radius: int,
+    allowed_N: Mask,
+    budget: int,
+) -> Hits | None:
     masks_MW = masks(tables, codes_NW.shape[1])
     own = [_key(query_W, table) for table in tables]
     best, spent = NONE, 0
@@ -77,8 +93,9 @@ def multi(
             return best
         if part > table.bits:
             continue
-        spent += PROBE * math.comb(table.bits, part)
-        if spent > budget:
+        probes = math.comb(table.bits, part)
+        spent += PROBE * probes
+        if spent + CANDIDATE * probes * len(table.rows) / 2**table.bits > budget:  # expected, if codes are drawn evenly
             return None
         keys = own[number] ^ _flips(table.bits, part)
         starts, ends = table.starts[keys].astype(np.int64), table.starts[keys + np.uint32(1)].astype(np.int64)
@@ -97,7 +114,9 @@ def pairs(codes_NW: Codes, tables: Sequence[Table], *, radius: int, budget: int,
     """All pairs within `radius` whose lower row is from `begin` up to `end`, by the lower row."""
     parts = []
     for row in range(begin, end):
-        hits = multi(codes_NW, tables, codes_NW[row], top=None, radius=radius, budget=budget) if tables else None
+        hits = None
+        if tables:
+            hits = _multi(codes_NW, tables, codes_NW[row], top=None, radius=radius, allowed_N=None, budget=budget)
         if hits is None:
             hits = within(codes_NW[row + 1 :], codes_NW[row], radius=radius, first=row + 1)
         behind = hits.rows > row
