@@ -1,10 +1,11 @@
-"""Search among 1 and 10 million codes (100 million with --huge), beside FAISS: time of a query, of a batch, memory.
+"""Search among 10,000 to 10 million codes (100 million with --huge), beside FAISS: a query, a batch, memory.
 
-    python benchmarks/search.py [--huge] [--quick]
+    lookalike index IMAGES --db DB && lookalike export real.npy --db DB
+    python benchmarks/search.py --real real.npy [--huge] [--quick] && python benchmarks/plots.py
 
 Distances of every exact engine are compared with those of FAISS's flat index, which compares a query with every code.
-Three kinds of codes: drawn evenly; around 10,000 centres, each bit flipped with probability 0.08; and those of the
-images of --data by the built-in model, brought to size by flipping 0 to 6 bits of each.
+Three kinds of codes: drawn evenly; around 10,000 centres, each bit flipped with probability 0.08; and those of --real,
+brought to size by repeating them with each bit flipped with probability 3/64.
 Three kinds of queries: 3 bits from a stored code; around the same centres; drawn evenly.
 """
 
@@ -57,7 +58,7 @@ def near(codes_NW: Codes, count: int, random: np.random.Generator, *, bits: int 
     return found
 
 
-def collections(count: int, width: int, data: Path | None) -> Iterator[tuple[str, Codes, dict[str, Codes]]]:
+def collections(count: int, width: int, real: Path | None) -> Iterator[tuple[str, Codes, dict[str, Codes]]]:
     """Kinds of codes, and of queries to each."""
     random = np.random.default_rng([count, width])
     even = uniform(count, width, random)
@@ -73,9 +74,9 @@ def collections(count: int, width: int, data: Path | None) -> Iterator[tuple[str
             "uniform": uniform(CHECKED, width, random),
         },
     )
-    if data is not None and width == 8:
-        real = np.load(data)
-        grown = flipped(real[random.integers(0, len(real), count)], 3 / 64, random)
+    if real is not None and width == 8:
+        known = np.load(real)
+        grown = flipped(known[random.integers(0, len(known), count)], 3 / 64, random)
         yield "real", grown, {"near": near(grown, CHECKED, random)}
 
 
@@ -181,10 +182,12 @@ def main() -> None:
     """Measure what is asked for, and write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--huge", action="store_true", help="100 million codes too")
-    parser.add_argument("--quick", action="store_true", help="100,000 codes only; writes no record")
+    parser.add_argument("--quick", action="store_true", help="up to 100,000 codes; writes no record")
     parser.add_argument("--real", type=Path, help="codes of real images, uint8 (N, 8), a .npy file of lookalike export")
     given = parser.parse_args()
-    counts = [100_000] if given.quick else [1_000_000, 10_000_000, *([100_000_000] if given.huge else [])]
+    counts = [10_000, 100_000, 1_000_000, 10_000_000, *([100_000_000] if given.huge else [])]
+    if given.quick:
+        counts = counts[:2]
     faiss.omp_set_num_threads(cores())
     results: dict[str, Any] = {}
     for count in counts:
@@ -192,9 +195,11 @@ def main() -> None:
             if count > 10_000_000 and width > 8:
                 continue
             for kind, codes_NW, queries in collections(count, width, given.real):
+                if count > 10_000_000 and kind == "uniform":
+                    continue
                 name = f"{count} {8 * width} {kind}"
                 print(name, flush=True)
-                others = kind == "clustered" and count <= 1_000_000
+                others = kind == "clustered" and count == 1_000_000
                 results[name] = measure(codes_NW, queries, others=others)
     if not given.quick:
         values = {
