@@ -396,7 +396,7 @@ def use(path: Path) -> None:
 
 def test_what_sqlite_says_ends_with_one_full_stop(catalog: Catalog) -> None:
     for said in ("disk I/O error", "Something went wrong."):
-        assert f"{said.rstrip('.')}. Check the disk" in str(catalog._failed(sqlite3.OperationalError(said)))
+        assert f"{said.rstrip('.')}. Check the disk" in str(catalog._session.failed(sqlite3.OperationalError(said)))
 
 
 def test_a_catalog_that_cannot_be_opened_is_let_go_of(catalog: Catalog, path: Path) -> None:

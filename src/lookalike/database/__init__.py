@@ -330,7 +330,7 @@ class Database:
         engine = self._current_engine()
         among = None
         if only is not None:
-            among = np.isin(self._ids, self._catalog.passing(only))
+            among = searching.among(self._ids, self._catalog.passing(only))
         found = engine.search(codes_NW, top=top, radius=radius, among=among)
         wanted = {int(self._ids[row]) for hits in found for row in hits.rows}
         records = self._catalog.records(sorted(wanted))
@@ -393,8 +393,9 @@ class Database:
         return self._catalog.records(ids)
 
     def passing(self, only: Filter) -> npt.NDArray[np.int64]:
-        """Ids of the images that pass a filter, ascending."""
-        return self._catalog.passing(only)
+        """Ids of the images that pass a filter and can be found, ascending."""
+        ids_N = self._codes()[0]
+        return ids_N[searching.among(ids_N, self._catalog.passing(only))]
 
     def ids_by_name(self) -> npt.NDArray[np.int64]:
         """Ids of all images that can be found, in the order of their names, root by root."""

@@ -16,7 +16,7 @@ import numpy as np
 from lookalike.data import codetable
 from lookalike.data.codetable import Rows
 from lookalike.errors import DataError
-from lookalike.store.catalog import Catalog
+from lookalike.store.catalog import Catalog, Taken
 
 OnRows = Callable[[int, int], object]  # rows done, of how many
 
@@ -34,7 +34,7 @@ def take(catalog: Catalog, path: Path, *, bits: int, root: str, on_rows: OnRows)
     total, done, changed = codetable.count(path), 0, 0
     for block in codetable.read(path, bits=bits):
         with catalog.transaction():
-            now = catalog.take(root, _values(block, root))
+            now = catalog.take(root, _taken(block, root))
             if now:
                 catalog.touch()
         changed += now
@@ -57,15 +57,13 @@ def rows(catalog: Catalog, bits: int) -> Iterator[Rows]:
         )
 
 
-def _values(
-    block: Rows, root: str
-) -> Iterator[tuple[str, int | None, int, str | tuple[str, ...] | None, bytes, int | None, int | None]]:
+def _taken(block: Rows, root: str) -> Iterator[Taken]:
     codes = block.codes_NW.tobytes()
     width = block.codes_NW.shape[1]
     for at, (path, label, sizes) in enumerate(zip(block.paths, block.labels, block.sizes, strict=True)):
         row = None if block.row is None else block.row + at
         code = codes[at * width : (at + 1) * width]
-        yield _relative(path, root), row, sizes[2] or 0, label, code, sizes[0], sizes[1]
+        yield Taken(_relative(path, root), row, label, code, size=sizes[2], width=sizes[0], height=sizes[1])
 
 
 def _relative(path: str, root: str) -> str:

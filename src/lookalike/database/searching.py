@@ -92,6 +92,12 @@ def table_problem(folder: Path, ids_N: Ids, codes_NW: Codes, *, model: str) -> s
     return None
 
 
+def among(ids_N: Ids, passes_I: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which rows of an engine pass a filter, (N,), which tells it of all ids; later ones do not."""
+    known_N = ids_N < len(passes_I)
+    return np.where(known_N, passes_I[np.where(known_N, ids_N, 0)], False)
+
+
 def _read(folder: Path, model: str) -> Tables | None:
     with suppress(DatabaseError):  # they are derived: a scan finds the same
         tables = tablefile.read(folder / tablefile.FILE)

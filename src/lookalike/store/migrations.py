@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import suppress
 
 from lookalike.errors import DatabaseError
+from lookalike.store import naming
 
 APPLICATION_ID = 0x6C6F6F6B  # "look", so that `file` and we know whose SQLite file it is
 
@@ -35,23 +39,139 @@ STEPS = (
     ) STRICT;
     CREATE INDEX images_by_digest ON images (digest);
     """,
+    """
+    ALTER TABLE images RENAME TO images_1;
+    CREATE TABLE folders (
+        id INTEGER PRIMARY KEY,
+        root INTEGER NOT NULL REFERENCES roots,
+        path TEXT NOT NULL,                     -- below the root, with the mark at its end: a/b/, a/table.parquet#
+        UNIQUE (root, path)
+    ) STRICT;
+    CREATE TABLE labels (
+        id INTEGER PRIMARY KEY,
+        label TEXT NOT NULL UNIQUE              -- JSON: a name, or a list of tags
+    ) STRICT;
+    CREATE TABLE images (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,   -- never used twice
+        place INTEGER NOT NULL,                 -- the folder's id, then 24 bits that come from the name
+        name TEXT NOT NULL,                     -- in its folder; the number of a row in its table
+        label INTEGER REFERENCES labels,
+        code BLOB,                              -- packed bits, most significant first; NULL if there is none
+        missing_since INTEGER                   -- seconds since 1970, if the file was found gone
+    ) STRICT;
+    CREATE TABLE files (                        -- what reading an image told of it; none of codes made elsewhere
+        id INTEGER PRIMARY KEY REFERENCES images ON DELETE CASCADE,
+        size INTEGER NOT NULL,                  -- bytes of the file
+        mtime_ns INTEGER NOT NULL,              -- its time of change; -1: to be read again in any case
+        digest BLOB,                            -- BLAKE2b, 16 bytes, of the encoded image
+        length INTEGER,                         -- bytes of the encoded image
+        width INTEGER, height INTEGER,          -- pixels, as shown
+        format TEXT, animated INTEGER,
+        error TEXT,                             -- why there is no code
+        indexed_at INTEGER                      -- seconds since 1970, if it was read again after it came in
+    ) STRICT;
+    CREATE TABLE moments (
+        id INTEGER PRIMARY KEY,                 -- images from this id up to that of the next moment …
+        at INTEGER NOT NULL                     -- … came in then, in seconds since 1970
+    ) STRICT;
+    INSERT INTO folders (root, path)
+        SELECT DISTINCT root, CAST(folder_of(CAST(path AS BLOB), row) AS TEXT) FROM images_1 ORDER BY 1, 2;
+    INSERT INTO labels (label) SELECT DISTINCT label FROM images_1 WHERE label IS NOT NULL ORDER BY label;
+    INSERT INTO images (id, place, name, label, code, missing_since)
+        SELECT id, place_of((SELECT folders.id FROM folders WHERE folders.root = images_1.root
+                AND folders.path = CAST(folder_of(CAST(images_1.path AS BLOB), images_1.row) AS TEXT)),
+                CAST(path AS BLOB), row),
+            CAST(name_of(CAST(path AS BLOB), row) AS TEXT),
+            (SELECT labels.id FROM labels WHERE labels.label = images_1.label), code, missing_since
+        FROM images_1 ORDER BY id;
+    INSERT INTO files (id, size, mtime_ns, digest, length, width, height, format, animated, error)
+        SELECT id, size, mtime_ns, digest, length, width, height, format, animated, error
+        FROM images_1 ORDER BY id;
+    INSERT INTO moments (id, at)
+        SELECT id, indexed_at FROM
+            (SELECT id, indexed_at, lag(indexed_at) OVER (ORDER BY id) AS before FROM images_1)
+        WHERE before IS NOT indexed_at;
+    DELETE FROM sqlite_sequence WHERE name = 'images';
+    INSERT INTO sqlite_sequence (name, seq) SELECT 'images', seq FROM sqlite_sequence WHERE name = 'images_1';
+    DROP TABLE images_1;
+    CREATE INDEX images_by_place ON images (place);
+    CREATE INDEX images_without_code ON images (id) WHERE code IS NULL;
+    CREATE INDEX images_missing ON images (id) WHERE missing_since IS NOT NULL;
+    CREATE INDEX files_by_digest ON files (digest) WHERE digest IS NOT NULL;
+    CREATE INDEX files_with_error ON files (id) WHERE error IS NOT NULL;
+    CREATE INDEX files_by_time ON files (indexed_at) WHERE indexed_at IS NOT NULL;
+    CREATE TRIGGER images_inserted_once BEFORE INSERT ON images
+        WHEN EXISTS (SELECT 1 FROM images WHERE place = NEW.place AND name = NEW.name)
+        BEGIN SELECT RAISE(ABORT, 'there is a row of this path already'); END;
+    CREATE TRIGGER images_moved_once BEFORE UPDATE OF place, name ON images
+        WHEN EXISTS (SELECT 1 FROM images WHERE place = NEW.place AND name = NEW.name AND id <> NEW.id)
+        BEGIN SELECT RAISE(ABORT, 'there is a row of this path already'); END;
+    """,
 )
 
 
-def check(connection: sqlite3.Connection, *, where: str) -> None:
-    """Raise `DatabaseError` for an SQLite file that is no catalog, or one of a later version. Changes nothing."""
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+def check(connection: sqlite3.Connection, *, where: str, writable: bool) -> None:
+    """Raise `DatabaseError` for an SQLite file that is no catalog, or one of another version that cannot be brought
+    to this one. Changes nothing.
+    """
+    version = _version(connection)
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     if application != APPLICATION_ID:
         raise DatabaseError(f"{where} is no catalog of lookalike")
     if version > len(STEPS):
         raise DatabaseError(f"{where} was made by a later version of lookalike (schema {version}). Upgrade lookalike")
+    if version < len(STEPS) and not writable:
+        raise DatabaseError(
+            f"{where} was made by an earlier version of lookalike (schema {version}) and cannot be written to here. "
+            "Copy its folder to where you may write, and open that"
+        )
 
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring a catalog up to this version's schema."""
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    for number, step in enumerate(STEPS[version:], start=version + 1):
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; PRAGMA application_id = {APPLICATION_ID}; COMMIT;"
-        )
+    before = _version(connection)
+    if before == len(STEPS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for number in range(_version(connection), len(STEPS)):  # another process may have been first
+            _define(connection)
+            for statement in statements(STEPS[number]):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number + 1}")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+    if before:
+        with suppress(sqlite3.Error):  # what it gives back is only room
+            connection.execute("VACUUM")
+
+
+def statements(script: str) -> Iterator[str]:
+    """The statements of a script, one by one, so that they can be run inside a transaction."""
+    text = ""
+    for line in script.splitlines(keepends=True):
+        text += line
+        if sqlite3.complete_statement(text):
+            yield text
+            text = ""
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _define(connection: sqlite3.Connection) -> None:
+    """The functions that steps call; paths come and go as bytes, since they need not be UTF-8."""
+    connection.create_function("folder_of", 2, lambda path, row: _split(path, row)[0], deterministic=True)
+    connection.create_function("name_of", 2, lambda path, row: _split(path, row)[1], deterministic=True)
+    connection.create_function(
+        "place_of", 3, lambda folder, path, row: naming.place(folder, _split(path, row)[1]), deterministic=True
+    )
+
+
+def _split(path: bytes, row: int | None) -> tuple[bytes, bytes]:
+    folder, name = naming.split(os.fsdecode(path), row=row is not None)
+    return os.fsencode(folder), os.fsencode(name)

@@ -1,0 +1,101 @@
+"""Which images pass a filter, told by ids; and which lie below a path.
+
+Shapes: I ids, all there may be, from 0 on.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.store.naming import KEY_BITS, LAST_KEY
+from lookalike.store.places import Places
+from lookalike.store.records import Filter, from_json
+from lookalike.store.session import Session
+
+FETCHED = 65_536  # rows read at a time
+Passing = npt.NDArray[np.bool_]
+
+_BELOW = (
+    "SELECT images.id FROM folders CROSS JOIN images"
+    f" ON images.place BETWEEN folders.id << {KEY_BITS} AND (folders.id << {KEY_BITS}) + {LAST_KEY}"
+    " WHERE folders.root = ? AND folders.path >= CAST(? AS TEXT)"
+)
+
+
+def passing(session: Session, places: Places, wanted: Filter) -> Passing:
+    """Of each id whether its image passes a filter, (I,)."""
+    count = _count(session)
+    passes_I = np.ones(count, bool)
+    if wanted.label is not None:
+        passes_I &= _labelled(session, wanted.label, count)
+    if wanted.since is not None:
+        passes_I &= _since(session, int(wanted.since), count)
+    name = None if wanted.below is None else os.path.abspath(wanted.below)
+    if name is not None and not _is_all(places, name):
+        passes_I &= below(session, places, name)
+    return passes_I
+
+
+def below(session: Session, places: Places, name: str) -> Passing:
+    """Of each id whether its image has a path, or lies below it if it is a folder, or is a row of it, (I,)."""
+    passes_I = np.zeros(_count(session), bool)
+    for root, first, behind in places.below(name):
+        if behind is None:
+            _mark(session, passes_I, _BELOW, (root, first))
+        else:
+            _mark(session, passes_I, f"{_BELOW} AND folders.path < CAST(? AS TEXT)", (root, first, behind))
+    for place, encoded in places.places(name):
+        sql = "SELECT id FROM images WHERE place = ? AND name = CAST(? AS TEXT)"
+        _mark(session, passes_I, sql, (place, encoded))
+    return passes_I
+
+
+def _is_all(places: Places, name: str) -> bool:
+    """Whether all that there is lies below a path."""
+    ranges = list(places.below(name))
+    return len(ranges) == len(places.roots()) and all(behind is None for _, _, behind in ranges)
+
+
+def _labelled(session: Session, label: str, count: int) -> Passing:
+    passes_I = np.zeros(count, bool)
+    for number in _labels(session, label):
+        _mark(session, passes_I, "SELECT id FROM images WHERE label = ?", (number,))
+    return passes_I
+
+
+def _labels(session: Session, label: str) -> list[int]:
+    """The numbers of labels that are one, or hold it among theirs."""
+    held = json.dumps(label)  # as it stands in a list, too
+    rows = session.rows("SELECT id, label FROM labels WHERE label = ? OR instr(label, ?)", (held, held))
+    return [id_ for id_, text in rows if text == held or (isinstance(from_json(text), tuple) and label in _of(text))]
+
+
+def _of(text: str) -> tuple[str, ...]:
+    value = from_json(text)
+    return value if isinstance(value, tuple) else ()
+
+
+def _since(session: Session, at: int, count: int) -> Passing:
+    """By the moments in which images came in, and by those images that were read again."""
+    passes_I = np.zeros(count, bool)
+    moments = [*session.rows("SELECT id, at FROM moments ORDER BY id"), (count, 0)]
+    for (first, then), (behind, _) in itertools.pairwise(moments):
+        if then >= at:
+            passes_I[first:behind] = True
+    _mark(session, passes_I, "SELECT id FROM files WHERE indexed_at >= ?", (at,))
+    return passes_I
+
+
+def _mark(session: Session, passes_I: Passing, sql: str, values: tuple[object, ...]) -> None:
+    for rows in session.blocks(sql, values, size=FETCHED):
+        ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
+        passes_I[ids[ids < len(passes_I)]] = True  # those behind came in a moment ago
+
+
+def _count(session: Session) -> int:
+    return int(session.row("SELECT ifnull(max(id), 0) + 1 FROM images")[0])

@@ -1,0 +1,101 @@
+"""The roots and folders that images lie in, and their numbers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from lookalike.store.naming import place, split
+from lookalike.store.session import Session
+
+REMEMBERED = 1_000_000  # folders whose numbers are held in memory
+
+
+class Places:
+    """The numbers of roots and folders, as far as they were asked for."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._roots: dict[str, int] = {}
+        self._version = -1
+        self._folders: dict[tuple[int, str], int] = {}
+
+    def forget(self) -> None:
+        """Read all again: what was written was rolled back."""
+        self._version = -1
+        self._folders.clear()
+
+    def roots(self) -> dict[str, int]:
+        """Ids of the roots by path, read again if another process may have added one."""
+        version = int(self._session.row("PRAGMA data_version")[0])
+        if version != self._version:
+            self._roots = dict(self._session.rows("SELECT path, id FROM roots"))
+            self._version = version
+        return self._roots
+
+    def root(self, path: str) -> int:
+        """The id of a root, which is made."""
+        known = self.roots().get(path)
+        if known is not None:
+            return known
+        self._version = -1
+        return self._insert("INSERT INTO roots (path) VALUES (CAST(? AS TEXT))", os.fsencode(path))
+
+    def within(self, name: str) -> tuple[int, str] | None:
+        """The root that a path lies under and the path relative to it; the deepest root if there are several."""
+        folder, roots = name, self.roots()
+        while (parent := os.path.dirname(folder)) != folder:
+            if parent in roots:
+                return roots[parent], os.path.relpath(name, parent).replace(os.sep, "/")
+            folder = parent
+        return None
+
+    def folder(self, root: int, path: str) -> int | None:
+        """The id of a folder, if there is one."""
+        known = self._folders.get((root, path))
+        if known is None:
+            sql = "SELECT id FROM folders WHERE root = ? AND path = CAST(? AS TEXT)"
+            row = self._session.row(sql, (root, os.fsencode(path)))
+            known = None if row is None else self._remember(root, path, int(row[0]))
+        return known
+
+    def make_folder(self, root: int, path: str) -> int:
+        """The id of a folder, which is made if there is none."""
+        known = self.folder(root, path)
+        if known is not None:
+            return known
+        made = self._insert("INSERT INTO folders (root, path) VALUES (?, CAST(? AS TEXT))", root, os.fsencode(path))
+        return self._remember(root, path, made)
+
+    def places(self, name: str) -> Iterator[tuple[int, bytes]]:
+        """Where a path can be: as a file, and as a row of a table; place and name."""
+        found = self.within(name)
+        if found is None:
+            return
+        root, path = found
+        for folder, rest in dict.fromkeys((split(path, row=False), split(path, row=True))):
+            number = self.folder(root, folder)
+            if number is not None:
+                encoded = os.fsencode(rest)
+                yield place(number, encoded), encoded
+
+    def below(self, name: str) -> Iterator[tuple[int, bytes, bytes | None]]:
+        """Which folders lie below a path, or are the table of that path: root, first path, and the path behind."""
+        here = name.rstrip("/") + "/"
+        for path, root in self.roots().items():
+            there = path.rstrip("/") + "/"
+            if there.startswith(here):
+                yield root, b"", None
+            elif here.startswith(there):
+                inside = os.fsencode(here[len(there) : -1])
+                yield root, inside + b"/", inside + b"0"  # 0 is the byte behind /
+                yield root, inside + b"#", inside + b"#\0"
+
+    def _remember(self, root: int, path: str, number: int) -> int:
+        if len(self._folders) >= REMEMBERED:
+            self._folders.clear()
+        self._folders[root, path] = number
+        return number
+
+    def _insert(self, sql: str, *values: object) -> int:
+        return int(self._session.run(sql, values).lastrowid or 0)

@@ -1,0 +1,101 @@
+"""What the catalog holds of an image, what is to be recorded of one, and which ones a search is for."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from lookalike.data import Item, Label
+
+COLUMNS = (
+    "images.id, roots.path, folders.path, images.name, files.size, files.mtime_ns, digest, length, labels.label, code,"
+    " width, height, format, animated, error, missing_since"
+)
+# the order of tables is as it stands here: CROSS JOIN keeps SQLite from beginning with one that has fewer rows
+FROM = (
+    "FROM images CROSS JOIN folders ON folders.id = images.place >> 24 CROSS JOIN roots ON roots.id = folders.root"
+    " LEFT JOIN labels ON labels.id = images.label LEFT JOIN files ON files.id = images.id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row of the catalog."""
+
+    id: int
+    root: str
+    path: str
+    row: int | None
+    size: int
+    mtime_ns: int
+    digest: bytes | None
+    length: int | None
+    label: Label
+    code: bytes | None
+    width: int | None
+    height: int | None
+    format: str | None
+    animated: bool
+    error: str | None
+    missing_since: int | None
+
+    @property
+    def item(self) -> Item:
+        """Where the image is."""
+        return Item(self.root, self.path, self.size, self.mtime_ns, self.label, self.row)
+
+    @property
+    def name(self) -> str:
+        """The path to show."""
+        return os.path.join(self.root, self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which images a search is for; all that is given must hold."""
+
+    label: str | None = None  # the image's, or one of them
+    below: str | None = None  # a folder, or a file
+    since: float | None = None  # seconds since 1970: indexed then or later
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of reading one item, to be recorded: a code, or an error."""
+
+    item: Item
+    digest: bytes | None = None
+    length: int | None = None  # bytes of the encoded image
+    code: bytes | None = None
+    width: int | None = None
+    height: int | None = None
+    format: str | None = None
+    animated: bool = False
+    error: str | None = None
+    try_again: bool = False  # the error may pass by itself, so the file is read again next time
+
+
+def record(row: tuple[Any, ...]) -> Record:
+    """The record of a row of `COLUMNS`."""
+    id_, root, folder, name, size, mtime_ns, digest, length, label, code, width, height, format_, *rest = row
+    animated, error, missing_since = rest
+    return Record(
+        id_, root, folder + name, int(name) if folder.endswith("#") else None, size or 0,
+        -1 if mtime_ns is None else mtime_ns, digest, length, from_json(label), code, width, height, format_,
+        bool(animated), error, missing_since,
+    )  # fmt: skip
+
+
+def to_json(label: Label) -> str | None:
+    """A label as the catalog has it."""
+    return None if label is None else json.dumps(label)
+
+
+@functools.lru_cache(4096)
+def from_json(text: str | None) -> Label:
+    """The label that is meant."""
+    value = None if text is None else json.loads(text)
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,146 @@
+"""An open SQLite file: statements whose errors are ours, and say what a person can do.
+
+The journal is SQLite's write-ahead log, so that readers never wait for the writer. Where nothing can be written, the
+file is opened as one that does not change.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lookalike.errors import DatabaseError
+from lookalike.store.migrations import check, migrate
+
+BUSY_SECONDS = 30.0
+CACHE_KIB = 65_536  # of pages held in memory; SQLite's own 2 MB make it read the same ones over and over
+VARIABLES = 10_000  # in a statement; SQLite takes 32,766
+
+
+class Session:
+    """A catalog's connection. It may be used by several threads of the process that opened it."""
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self.path = path
+        self._closed = False
+        if not create and not path.exists():
+            raise DatabaseError(
+                f"There is no database at {path.parent}. Make one with: lookalike index FOLDER --db {path.parent}"
+                "  (in Python: Database.create(path), or Database.open(path, create=True))"
+            )
+        try:
+            self._connection = _connect(path, create=create)
+        except (sqlite3.DatabaseError, UnicodeError) as error:
+            raise DatabaseError(f"{path} is not a readable catalog ({error})") from error
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._closed = True
+        self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of the changes inside, or none."""
+        self.run("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if self._connection.in_transaction:  # a full disk ends it by itself
+                self.run("ROLLBACK")
+            raise
+        self.run("COMMIT")
+
+    def run(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> sqlite3.Cursor:
+        """A statement's cursor."""
+        try:
+            return self._connection.execute(sql, values)
+        except sqlite3.Error as error:
+            raise self.failed(error) from error
+
+    def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """A statement for each of many rows of values."""
+        try:
+            self._connection.executemany(sql, rows)
+        except sqlite3.Error as error:
+            raise self.failed(error) from error
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a query."""
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except (sqlite3.Error, UnicodeError) as error:
+            raise self.failed(error) from error
+
+    def row(self, sql: str, values: Sequence[Any] = ()) -> Any:
+        """The first row of a query, or nothing."""
+        return next(iter(self.rows(sql, values)), None)
+
+    def blocks(self, sql: str, values: Sequence[Any] = (), *, size: int) -> Iterator[list[Any]]:
+        """The rows of a query, so many at a time."""
+        cursor = self.run(sql, values)
+        try:
+            while rows := cursor.fetchmany(size):
+                yield rows
+        except (sqlite3.Error, UnicodeError) as error:
+            raise self.failed(error) from error
+
+    def among(self, sql: str, values: Sequence[Any]) -> Iterator[Any]:
+        """The rows of a query that ends with `IN`, for any number of values."""
+        for start in range(0, len(values), VARIABLES):
+            part = values[start : start + VARIABLES]
+            yield from self.rows(f"{sql} ({','.join('?' * len(part))})", part)
+
+    def failed(self, error: Exception) -> DatabaseError:
+        """What SQLite says, with what a person can do: a full disk, a lock that is held, a damaged file."""
+        if self._closed:
+            return DatabaseError(f"the database {self.path.parent} is closed; open it again")
+        damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+        remedy = (
+            "The catalog is damaged beyond repair: index again into a new folder, and keep this one if it has originals"
+            if damaged
+            else f"Check the disk and: lookalike verify --db {self.path.parent}"
+        )
+        return DatabaseError(f"{self.path}: {str(error).rstrip('.')}. {remedy}")
+
+
+def _connect(path: Path, *, create: bool) -> sqlite3.Connection:
+    writable = all(_is_writable(place) for place in (path, path.parent) if place.exists())
+    log = path.with_name(f"{path.name}-wal")
+    unchanging = "" if log.exists() and log.stat().st_size else "&immutable=1"  # else what is in the log would be lost
+    how = "mode=rwc" if create else "mode=rw" if writable else f"mode=ro{unchanging}"
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{how}",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,  # transactions begin where the code says so
+        check_same_thread=False,  # SQLite is built to serialise the threads of a process
+    )
+    try:
+        connection.text_factory = os.fsdecode
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        if not create:
+            check(connection, where=str(path), writable=writable)
+            _check_size(connection, path)
+        if writable:
+            connection.execute("PRAGMA journal_mode = WAL")
+            migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_size(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise `DatabaseError` for a file that was cut off within a page, which SQLite would fill with zeros."""
+    page = connection.execute("PRAGMA page_size").fetchone()[0]
+    if path.stat().st_size % page:
+        raise DatabaseError(f"{path} is damaged: its last page is cut off. Index again into a new folder")
+
+
+def _is_writable(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
