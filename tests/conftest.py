@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if os.fspath(ROOT) not in sys.path:
     sys.path.insert(0, os.fspath(ROOT))  # so that tests find `tests.references`
 
+from tests.milvus import milvus as milvus  # noqa: E402
 from tests.references.models import tiny_model  # noqa: E402
 
 SHARED = ROOT / "../shared/data"
