@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lookalike.cli import options, terminal
+
+if TYPE_CHECKING:
+    from lookalike.database import Database
+
+MAX_PIXELS = 100_000_000  # of an image that is sent
+MEBIBYTE = 1 << 20
+
+
+def command(
+    db: options.Db,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on; other machines reach any but this.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0: a free one.")] = 8765,
+    token: Annotated[
+        str, typer.Option("--token", envvar="LOOKALIKE_TOKEN", help="What must be known to ask; else anyone may.")
+    ] = "",
+    write: Annotated[bool, typer.Option("--write", help="Let the page store decisions; without it nothing is.")] = (
+        False
+    ),
+    cors: Annotated[
+        list[str] | None, typer.Option("--cors", metavar="ORIGIN", help="Let pages of that server ask, too.")
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None, typer.Option("--allow-host", metavar="NAME", help="Another name this server is called by.")
+    ] = None,
+    max_pixels: options.MaxPixels = MAX_PIXELS,
+    max_upload: Annotated[int, typer.Option("--max-upload", min=1, max=1024, help="MiB that may be sent.")] = 64,
+) -> None:
+    """Serve a page, and an HTTP API, to search in a database; until Ctrl-C.
+
+    Only this machine reaches it, unless --host names another address, for which a --token is needed.
+    """
+    try:
+        from lookalike.web import app, security, serving
+        from lookalike.web.settings import Settings
+    except ImportError as error:
+        from lookalike.errors import MissingExtra
+
+        raise MissingExtra(f"Serving needs FastAPI and uvicorn ({error})", "serve") from error
+
+    names = tuple(name.lower() for name in allow_host or ())
+    settings = Settings(
+        host=host, token=token, names=names, cors=tuple(cors or ()), write=write, max_pixels=max_pixels,
+        max_body=max_upload * MEBIBYTE,
+    )  # fmt: skip
+    security.check(settings)
+    listening = serving.bind(host, port)
+    with listening, _open(db) as database:
+        _ = database.hasher  # if the model is absent, it is said here
+        count = len(database)
+        if not count:
+            terminal.say(f"{db} holds no images; fill it with: lookalike index IMAGES --db {db}")
+        where = serving.url(listening, host, token=token)
+        made = app.create_app(database, settings, reopen=lambda: _open(db))
+        serving.run(made, listening, on_ready=lambda: _greet(where, count))
+    terminal.say("Stopped")
+
+
+def _open(db: Path) -> Database:
+    from lookalike.database import Database
+
+    return Database.open(db)
+
+
+def _greet(where: str, count: int) -> None:
+    typer.echo(where)
+    terminal.say(f"{terminal.count(count, 'image')}; open the address above in a browser; Ctrl-C stops")

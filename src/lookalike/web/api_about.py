@@ -1,0 +1,101 @@
+"""What the server serves: the database, the model, what each bit reacts to; and whether it is well."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from starlette.responses import Response
+
+from lookalike import __version__
+from lookalike.codes import MAX_BITS
+from lookalike.database import Database
+from lookalike.web import model as models
+from lookalike.web import rows
+from lookalike.web.api_groups import WORKING
+from lookalike.web.jobs import Done
+from lookalike.web.problems import JsonResponse, Problem
+from lookalike.web.schemas import Bit, Info, Live, Model, Status, failures
+from lookalike.web.server import Shared
+
+router = APIRouter(tags=["about"])
+
+
+@router.get("/api/info", responses={200: {"model": Info}, **failures()})
+async def info(server: Shared) -> JsonResponse:
+    """What the database holds, what distances mean, and what the server allows."""
+
+    def work(database: Database) -> dict[str, Any]:
+        return server.memory.get(database, "info", _info)
+
+    settings = server.settings
+    allowed = {"write": settings.write, "max_body": settings.max_body, "max_pixels": settings.max_pixels}
+    return JsonResponse({**await server.collection.read(work), **allowed, "version": __version__})
+
+
+@router.get("/api/model", responses={200: {"model": Model}, **failures()})
+async def model(server: Shared) -> JsonResponse:
+    """The model that made the codes: its card, θ, and how its bits are used here."""
+
+    def work(database: Database) -> dict[str, Any]:
+        return server.memory.get(database, "model", models.describe)
+
+    return JsonResponse(await server.collection.read(work))
+
+
+@router.get("/api/model/bits/{bit}", responses={200: {"model": Bit}, **WORKING, **failures(404, 422)})
+async def bit(
+    server: Shared,
+    bit: Annotated[int, Path(ge=0, lt=MAX_BITS, description="Counted from 0.", examples=[0])],
+    top: Annotated[int, Query(ge=1, le=50, description="How many images of each kind at most.")] = 12,
+) -> JsonResponse:
+    """What a bit reacts to: of some hundred images those that are furthest from θ, on either side."""
+    decode = server.decoder()
+    with server.collection.use() as database:
+        if bit >= database.bits:
+            raise Problem(404, f"there is no bit {bit}; the codes have {database.bits}")
+        found = await server.done("bits", lambda held, report: models.looks(held, report, decode=decode))
+        if not isinstance(found, Done):
+            return found
+        seen: models.Looks = found.value
+        high, low = models.extremes(seen, bit, top)
+        records = await server.collection.run(database.records_of, high + low)
+    shown = {
+        name: [rows.image(records[id_]) for id_ in ids if id_ in records]
+        for name, ids in (("top", high), ("bottom", low))
+    }
+    return JsonResponse({"bit": bit, "by": seen.by, "looked_at": len(seen.ids_N), **shown})
+
+
+@router.get("/status", responses={200: {"model": Status}, **failures()})
+async def status(server: Shared) -> JsonResponse:
+    """Whether searches can be made: which model, how many images, and whether the newest codes are seen."""
+    state = await server.collection.freshness()
+    with server.collection.use() as database:
+        name = database.hasher.name if not state.error else ""
+    alive = server.decoders.alive
+    ready = not state.error and alive > 0
+    fresh = "fresh" if state.revision == state.searched else "stale"
+    values = {"ready": ready, "model": name, "images": state.images, "index": fresh, "revision": state.revision}
+    return JsonResponse({**values, "decoders": alive, "error": state.error}, 200 if ready else 503)
+
+
+@router.get("/status/live", responses={200: {"model": Live}})
+async def live() -> JsonResponse:
+    """The server runs. No token is needed to ask."""
+    return JsonResponse({"live": True})
+
+
+@router.get("/metrics", include_in_schema=False)
+async def metrics(server: Shared) -> Response:
+    """Figures for Prometheus."""
+    state = await server.collection.freshness()
+    server.metrics.images.set(state.images)
+    server.metrics.fresh.set(float(not state.error and state.revision == state.searched))
+    return server.metrics.response()
+
+
+def _info(database: Database) -> dict[str, Any]:
+    found = {name: value for name, value in asdict(database.info()).items() if name != "originals"}
+    return {**found, "path": rows.clean(found["path"]), "roots": [rows.clean(root) for root in found["roots"]]}

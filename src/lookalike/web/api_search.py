@@ -1,0 +1,131 @@
+"""Search by an image, an id or a code; and the code of an image.
+
+Shapes: W bytes a code.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+from fastapi import APIRouter, Request
+
+from lookalike.codes import Codes, to_hex
+from lookalike.database import Database
+from lookalike.errors import DatabaseError
+from lookalike.images import Array
+from lookalike.web import bodies, rows
+from lookalike.web.bodies import Asked
+from lookalike.web.collection import Wanted
+from lookalike.web.problems import JsonResponse, Problem
+from lookalike.web.schemas import Answer, Code, failures
+from lookalike.web.server import Server, Shared
+from lookalike.web.uploads import Decoded
+
+router = APIRouter(prefix="/api", tags=["search"])
+
+
+class Understood(NamedTuple):
+    """The code of a query, and what it is the code of."""
+
+    code_W: Codes
+    id: int | None = None
+    image: Decoded | None = None
+
+    def about(self) -> dict[str, Any]:
+        image = self.image
+        size = (image.width, image.height, image.format) if image else (None, None, None)
+        return {
+            "code": to_hex(self.code_W),
+            "id": self.id,
+            **dict(zip(("width", "height", "format"), size, strict=True)),
+        }
+
+
+@router.post(
+    "/search",
+    responses={200: {"model": Answer}, **failures(404, 413, 415, 422)},
+    openapi_extra=bodies.described(),
+)
+async def search(request: Request, server: Shared) -> JsonResponse:
+    """The images that look most like an image file, an image of the database, or a code; the nearest comes first.
+
+    An image of the database is among its own hits.
+    """
+    began = time.perf_counter()
+    async with bodies.read(request) as asked:
+        try:
+            answer = await _answer(server, asked, began)
+        except DatabaseError:
+            await server.collection.refresh()  # perhaps it was replaced, or indexed with another model, a moment ago
+            answer = await _answer(server, asked, began)
+    return JsonResponse(answer)
+
+
+@router.post(
+    "/encode",
+    responses={200: {"model": Code}, **failures(413, 415, 422)},
+    openapi_extra=bodies.described_file(),
+)
+async def encode(request: Request, server: Shared) -> JsonResponse:
+    """The code of an image file; nothing is stored."""
+    async with bodies.image(request) as asked:
+        with server.collection.use() as database:
+            found = await _from_file(server, database, asked)
+            name, bits = database.hasher.name, database.bits
+    about = found.about()
+    del about["id"]
+    return JsonResponse({**about, "bits": bits, "model": name})
+
+
+async def _answer(server: Server, asked: Asked, began: float) -> dict[str, Any]:
+    query = asked.query
+    with server.collection.use() as database:
+        found = await _understood(server, database, asked)
+        start = time.perf_counter()
+        wanted = Wanted(database, query.top, query.radius, query.only)
+        hits, records = await server.collection.search(found.code_W, wanted)
+        server.metrics.search_seconds.observe(time.perf_counter() - start)
+        count, bits = await server.collection.run(lambda: (len(database), database.bits))
+    return {
+        "query": found.about(),
+        "hits": [rows.hit(hit, records[hit.id]) for hit in hits if hit.id in records],
+        "images": count,
+        "bits": bits,
+        "seconds": round(time.perf_counter() - began, 6),
+    }
+
+
+async def _understood(server: Server, database: Database, asked: Asked) -> Understood:
+    if asked.file is not None:
+        return await _from_file(server, database, asked)
+    if asked.query.id is not None:
+        return await _from_id(server, database, asked.query.id)
+    return Understood(_from_hex(asked.query.code or "", database.bits))
+
+
+async def _from_file(server: Server, database: Database, asked: Asked) -> Understood:
+    asked.content.seek(0)
+    hasher = database.hasher
+    found = await server.decoders.array(asked.content, asked.length, hasher.spec)
+    code_W = await server.collection.run(_encode, database, found.array)
+    return Understood(code_W, image=found)
+
+
+def _encode(database: Database, array: Array) -> Codes:
+    code_W: Codes = database.hasher.encode_arrays(array[None])[0]
+    return code_W
+
+
+async def _from_id(server: Server, database: Database, id_: int) -> Understood:
+    record = await server.record(database, id_)
+    if record.code is None:
+        raise Problem(422, f"image {id_} has no code ({rows.clean(record.error or 'it is to be indexed again')})")
+    return Understood(np.frombuffer(record.code, np.uint8), id_)
+
+
+def _from_hex(text: str, bits: int) -> Codes:
+    if 4 * len(text) != bits:
+        raise Problem(422, f"the code has {4 * len(text)} bits; those of this database have {bits}")
+    return np.frombuffer(bytes.fromhex(text), np.uint8)

@@ -1,0 +1,70 @@
+"""The collection in an order, page by page.
+
+An order is an array of ids; a cursor says how far a page went in it, and after which image, so that images that come
+or go meanwhile neither repeat nor hide others.
+
+Shapes: N images.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.database import Database, Filter
+from lookalike.store.catalog import Record
+from lookalike.web.collection import Memory
+from lookalike.web.problems import Problem
+from lookalike.web.schemas import LARGEST_ID, Sort
+
+Ids = npt.NDArray[np.int64]
+CURSOR = re.compile(r"(\d{1,18})-(\d{1,19})")
+
+
+class Slice(NamedTuple):
+    """Some images of an order."""
+
+    records: list[Record]
+    total: int
+    next: str | None
+
+
+def page(
+    database: Database, memory: Memory, *, sort: Sort, seed: int, label: str | None, cursor: str | None, top: int
+) -> Slice:
+    """The next `top` images behind a cursor. Raises `Problem` for a cursor that is none."""
+    key = (sort, seed if sort is Sort.RANDOM else 0, label)
+    ids_N = memory.get(database, key, lambda held: order(held, sort=sort, seed=seed, label=label))
+    start = 0 if cursor is None else position(ids_N, cursor)
+    chosen = ids_N[start : start + top].tolist()
+    found = database.records_of(chosen)
+    records = [found[id_] for id_ in chosen if id_ in found]  # the others were removed a moment ago
+    end = start + len(chosen)
+    return Slice(records, len(ids_N), f"{end}-{chosen[-1]}" if chosen and end < len(ids_N) else None)
+
+
+def order(database: Database, *, sort: Sort, seed: int, label: str | None) -> Ids:
+    """Ids (N,) of all images, or those with a label, in an order."""
+    passing_N = None if label is None else database.passing(Filter(label=label))
+    if sort is Sort.NAME:
+        ids_N = database.ids_by_name()
+        return ids_N if passing_N is None else ids_N[np.isin(ids_N, passing_N)]
+    ids_N = np.asarray(database.codes()[0]) if passing_N is None else passing_N
+    if sort is Sort.NEWEST:
+        return ids_N[::-1]
+    return ids_N if sort is Sort.ID else np.random.default_rng(seed).permutation(ids_N)
+
+
+def position(ids_N: Ids, cursor: str) -> int:
+    """Where the page behind a cursor begins: behind the image that it names, or, if that is gone, as far as it was."""
+    match = CURSOR.fullmatch(cursor)
+    if match is None or int(match[2]) > LARGEST_ID:
+        raise Problem(422, f"cursor is {cursor[:40]!r}; pass the `next` of the page before, or none")
+    at, last = int(match[1]), int(match[2])
+    if 0 < at <= len(ids_N) and ids_N[at - 1] == last:
+        return at
+    found = np.flatnonzero(ids_N == last)
+    return int(found[0]) + 1 if len(found) else min(at, len(ids_N))

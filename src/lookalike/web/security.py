@@ -1,0 +1,249 @@
+"""Who may ask, from where, and what every answer carries.
+
+A page elsewhere must not reach a server on this machine through a person's browser: the name that it is called by
+(Host) is checked, since an address can be given any name, and what changes or costs something (POST) must come from a
+page of its own (Origin). Without `--cors` no other page may read answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import ipaddress
+import logging
+import socket
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lookalike.errors import ConfigError
+from lookalike.web import problems
+from lookalike.web.problems import Problem
+from lookalike.web.settings import LEAST_TOKEN, Settings
+
+OPEN = "/status/live"  # says nothing, and may be asked by anyone
+COOKIE = "lookalike"
+COOKIE_SECONDS = 30 * 24 * 3600
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+}
+_log = logging.getLogger(__name__)
+
+
+def check(settings: Settings) -> None:
+    """Raises `ConfigError` for an address that others reach without a token, or a token that can be guessed."""
+    if not is_loopback(settings.host) and not settings.token:
+        raise ConfigError(
+            f"host is {settings.host}, which other machines can reach; give a --token of at least {LEAST_TOKEN} "
+            "characters, or leave --host out to serve this machine only"
+        )
+    if settings.token and (len(settings.token) < LEAST_TOKEN or not settings.token.isascii()):
+        raise ConfigError(f"the token must have at least {LEAST_TOKEN} characters, all of them ASCII")
+    for origin in settings.cors:
+        parts = urlsplit(origin)
+        if parts.scheme not in ("http", "https") or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
+            raise ConfigError(f"{origin!r} is no origin of pages; name one such as https://example.org")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def host_of(value: str) -> str:
+    """The name in a Host header, without the port.
+
+    >>> host_of("localhost:8000"), host_of("[::1]:8000"), host_of("Example.ORG")
+    ('localhost', '::1', 'example.org')
+    """
+    try:
+        return urlsplit(f"//{value}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def may_be_called(host: str, settings: Settings) -> bool:
+    """Whether a server answers to that name: its own, those of this machine, and addresses if others reach it."""
+    if host in LOOPBACK or host in settings.names or host == settings.host:
+        return True
+    if is_loopback(settings.host):
+        return False
+    try:
+        ipaddress.ip_address(host)  # an address cannot be given to another machine, as a name can
+    except ValueError:
+        return host in (socket.gethostname().lower(), socket.getfqdn().lower())
+    return True
+
+
+def is_foreign(headers: Mapping[str, str], settings: Settings) -> bool:
+    """Whether a page of another server sends this request. Programs, which send no origin, are no pages."""
+    origin = headers.get("origin")
+    if origin is None:
+        return headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+    if origin in settings.cors:
+        return False
+    return urlsplit(origin).netloc.lower() != headers.get("host", "").lower() if origin.startswith("http") else True
+
+
+def cookie_value(token: str) -> str:
+    """What the cookie holds in place of the token."""
+    return hashlib.sha256(f"lookalike {token}".encode()).hexdigest()
+
+
+def knows_token(headers: Mapping[str, str], token: str) -> bool:
+    """Whether a request has the token, in a header or by its cookie."""
+    given = headers.get("authorization", "")
+    if given[:7].lower() == "bearer " and hmac.compare_digest(given[7:].strip().encode(), token.encode()):
+        return True
+    try:
+        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return False
+    return cookie is not None and hmac.compare_digest(cookie.value.encode(), cookie_value(token).encode())
+
+
+def check_request(method: str, path: str, headers: Mapping[str, str], settings: Settings) -> None:
+    """Raises `Problem` for a request that may not be made."""
+    host = host_of(headers.get("host", ""))
+    if not may_be_called(host, settings):
+        raise Problem(403, f"this server does not answer to the name {host!r}; let it with: --allow-host {host}")
+    if method not in SAFE and is_foreign(headers, settings):
+        raise Problem(403, "a page of another server may not send this; let it with: --cors ORIGIN")
+    if settings.token and path != OPEN and not knows_token(headers, settings.token):
+        raise Problem(
+            401,
+            "a token is needed: the link with ?token=… that the server printed, or the header Authorization: Bearer …",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+
+
+class Guard:
+    """Lets requests pass that may be made, limits their bodies, and marks every answer."""
+
+    def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
+        self._app, self._settings = app, settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers, started = Headers(scope=scope), False
+
+        async def marked(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                _mark(message)
+            await send(message)
+
+        body = _Body(receive, self._settings)
+        try:
+            if (answer := self._with_cookie(scope, headers)) is None:
+                check_request(scope["method"], scope["path"], headers, self._settings)
+                await body.check_length(headers)
+                await self._app(scope, body.receive, marked)
+                return
+        except Problem as problem:
+            answer = problems.response(problem.status, str(problem), headers=problem.headers)
+        except Exception:
+            _log.exception("%s %s failed", scope["method"], scope["path"])
+            answer = problems.response(500, problems.UNKNOWN)
+        if not started:
+            await answer(scope, receive, marked)
+
+    def _with_cookie(self, scope: Scope, headers: Headers) -> Response | None:
+        """For a link with the right ?token=, the way to the same page without it, and a cookie in its place."""
+        token = self._settings.token
+        if not token or scope["method"] != "GET" or b"token=" not in scope["query_string"]:
+            return None
+        values = parse_qsl(scope["query_string"].decode("latin-1"))
+        given = [value for name, value in values if name == "token"]
+        host = host_of(headers.get("host", ""))
+        if not given or not hmac.compare_digest(given[0].encode(), token.encode()):
+            return None
+        if not may_be_called(host, self._settings):
+            return None
+        rest = urlencode([(name, value) for name, value in values if name != "token"])
+        path = "/" + scope["path"].lstrip("/")  # two slashes would begin the name of another server
+        answer = RedirectResponse(path + (f"?{rest}" if rest else ""), 303)
+        answer.set_cookie(
+            COOKIE, cookie_value(token), max_age=COOKIE_SECONDS, httponly=True, samesite="lax",
+            secure=scope.get("scheme") == "https",
+        )  # fmt: skip
+        return answer
+
+
+def _mark(message: Message) -> None:
+    headers = MutableHeaders(scope=message)
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
+    headers.setdefault("Cache-Control", "no-store")
+
+
+class _Body:
+    """A request's body, which may be so long, and take so long to come."""
+
+    def __init__(self, receive: Receive, settings: Settings) -> None:
+        self._receive, self._settings = receive, settings
+        self._length, self._ends = 0, asyncio.get_running_loop().time() + settings.body_seconds
+        self._whole = False
+
+    async def check_length(self, headers: Headers) -> None:
+        """Raises `Problem` if the request says that it is too long."""
+        said = headers.get("content-length", "0")
+        if said.isdecimal() and int(said) > self._settings.max_body:
+            await self._pass_over()
+            raise self._too_long()
+
+    async def receive(self) -> Message:
+        """The next part. Raises `Problem` if there are too many, or it does not come."""
+        if self._whole:
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._ends):
+                message = await self._receive()
+        except TimeoutError:
+            raise Problem(400, f"the body did not arrive within {self._settings.body_seconds:g} seconds") from None
+        self._length += len(message.get("body", b""))
+        self._whole = not message.get("more_body", False)
+        if self._length > self._settings.max_body:
+            await self._pass_over()
+            raise self._too_long()
+        return message
+
+    async def _pass_over(self) -> None:
+        """Read on for a while: who is still sending hears no answer."""
+        left = self._settings.max_body
+        try:
+            async with asyncio.timeout_at(min(self._ends, asyncio.get_running_loop().time() + 5)):
+                while left > 0:
+                    message = await self._receive()
+                    left -= len(message.get("body", b""))
+                    if not message.get("more_body", False):
+                        return
+        except TimeoutError:
+            return
+
+    def _too_long(self) -> Problem:
+        return Problem(413, f"the request is longer than the {self._settings.max_body >> 20} MiB that are read")

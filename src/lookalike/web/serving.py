@@ -1,0 +1,86 @@
+"""Running the application until it is told to stop."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable
+from types import FrameType
+from urllib.parse import quote
+
+import uvicorn
+from fastapi import FastAPI
+
+from lookalike.errors import ConfigError
+from lookalike.web.security import is_loopback
+
+BACKLOG = 1024
+GRACE = 5  # seconds that requests have to end
+KEEP_ALIVE = 30  # seconds
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 means a free one. Raises `ConfigError` if the address cannot be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (OSError, UnicodeError):
+        raise ConfigError(f"host is {host!r}, which is no address of this machine; try 127.0.0.1") from None
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise ConfigError(_why(error, host, port)) from None
+    return listening
+
+
+def url(listening: socket.socket, host: str, *, token: str = "") -> str:
+    """The address to open, with the token if there is one."""
+    name = host if is_loopback(host) else socket.gethostname() if host in ("0.0.0.0", "::", "") else host
+    name = f"[{name}]" if ":" in name else name
+    return f"http://{name}:{listening.getsockname()[1]}/" + (f"?token={quote(token)}" if token else "")
+
+
+def run(app: FastAPI, listening: socket.socket, *, on_ready: Callable[[], object] = lambda: None) -> None:
+    """Serve until SIGINT or SIGTERM, then let requests end, and return."""
+    server = Running(app, on_ready)
+    with listening:
+        server.run(sockets=[listening])
+    if not server.started:
+        raise ConfigError("the server did not start; what is written above says why")
+
+
+class Running(uvicorn.Server):
+    """A server that says when it is ready, and stops when it is told to, or `should_exit` is set."""
+
+    def __init__(self, app: FastAPI, on_ready: Callable[[], object]) -> None:
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, lifespan="on", server_header=False, proxy_headers=False,
+            timeout_graceful_shutdown=GRACE, timeout_keep_alive=KEEP_ALIVE, ws="none",
+        )  # fmt: skip
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop; who presses Ctrl-C twice is in no more of a hurry than `GRACE`."""
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._on_ready()
+
+
+def _why(error: Exception, host: str, port: int) -> str:
+    number = getattr(error, "errno", None)
+    if number == errno.EADDRINUSE:
+        return f"port {port} is in use; stop what uses it, or take another: --port 0 finds a free one"
+    if number == errno.EACCES:
+        return f"port {port} needs the rights of an administrator; take one from 1024 on, or --port 0"
+    if number == errno.EADDRNOTAVAIL:
+        return f"host is {host!r}, which is no address of this machine; try 127.0.0.1"
+    return f"{host} port {port} cannot be listened on ({getattr(error, 'strerror', None) or error})"

@@ -1,0 +1,34 @@
+"""What a server allows, and how much of it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+MAX_BODY = 64 << 20  # bytes of a request
+MAX_PIXELS = 100_000_000  # of an image that is uploaded
+MEMORY = 1 << 30  # bytes that decoding one image may take
+SECONDS = 10.0  # that decoding one image may take
+BODY_SECONDS = 60.0  # for a request's body to arrive
+LEAST_TOKEN = 8  # characters
+
+
+def _workers() -> int:
+    return min(8, max(2, os.cpu_count() or 1))  # at least two, so that one slow image does not hold up all others
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Limits and permissions of one server."""
+
+    host: str = "127.0.0.1"  # the address that it listens on
+    token: str = ""  # what must be known to ask; nothing: anyone who reaches the address may
+    names: tuple[str, ...] = ()  # by which it may be called, besides its own
+    cors: tuple[str, ...] = ()  # origins whose pages may ask
+    write: bool = False  # whether anything may be stored
+    max_body: int = MAX_BODY
+    max_pixels: int = MAX_PIXELS
+    memory: int = MEMORY
+    seconds: float = SECONDS
+    body_seconds: float = BODY_SECONDS
+    workers: int = field(default_factory=_workers)

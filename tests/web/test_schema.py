@@ -1,0 +1,41 @@
+"""What the OpenAPI document says holds for whatever is sent: schemathesis tries.
+
+`LOOKALIKE_CASES` says how many requests are made for each route and kind, valid and invalid.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tests.web.conftest import Served
+
+schemathesis = pytest.importorskip("schemathesis")
+
+CASES = int(os.environ.get("LOOKALIKE_CASES", "10"))
+
+
+@pytest.mark.parametrize("mode", ["POSITIVE", "NEGATIVE"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_answers_are_as_described(mode: str, served: Served) -> None:
+    document = schemathesis.openapi.from_url(f"{served.url}/openapi.json")
+    accepted = schemathesis.specs.openapi.checks.positive_data_acceptance  # bytes of the right type need be no image
+    operations = [found.ok() for found in document.get_all_operations()]
+    assert len(operations) >= 14
+    for operation in operations:
+        strategy = operation.as_strategy(generation_mode=schemathesis.GenerationMode[mode])
+
+        @settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(case=strategy)
+        def check(case: Any) -> None:
+            case.call_and_validate(excluded_checks=[accepted])
+
+        try:
+            check()
+        except Exception as error:
+            if type(error).__name__ not in ("Unsatisfiable", "SkipTest"):  # nothing invalid can be sent there
+                raise
+    assert served.client.get("/status").json()["ready"]
