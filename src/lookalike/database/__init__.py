@@ -27,13 +27,13 @@ import numpy.typing as npt
 from lookalike import data, images
 from lookalike.codes import Codes
 from lookalike.data import codetable
-from lookalike.database import evaluating, grouping, importing, indexing, searching
+from lookalike.database import evaluating, grouping, importing, indexing, radii, searching
 from lookalike.database.evaluating import Measured
 from lookalike.database.importing import ImportReport
 from lookalike.database.indexing import IndexReport, Progress, Settings
 from lookalike.database.searching import EngineName
 from lookalike.engines import Engine, Hits
-from lookalike.errors import CodeError, ConfigError, DatabaseError, DataError, Interrupted, LookalikeError, ModelError
+from lookalike.errors import ConfigError, DatabaseError, DataError, Interrupted, LookalikeError, ModelError
 from lookalike.hasher import DEFAULT, Hasher, builtin_models
 from lookalike.images import Source
 from lookalike.store import catalog as catalogs
@@ -563,17 +563,10 @@ class Database:
 
     def duplicate_radius(self) -> int:
         """The radius up to which the model takes images for copies, in bits. Raises `ConfigError` if it has none."""
-        radius = self.hasher.info.duplicate
-        if radius < 0:
-            raise ConfigError(
-                f"{self.hasher.name} gives different images equal codes, so it cannot tell copies; give --radius 0 "
-                "all the same, or index with a model of pictures, such as the built-in one"
-            )
-        return radius
+        return radii.duplicate_radius(self.hasher)
 
     def _check_radius(self, radius: int | None) -> None:
-        if radius is not None and radius > self.bits:
-            raise CodeError(f"radius is {radius}; codes of {self.bits} bits differ in at most {self.bits}")
+        radii.check_radius(radius, self.bits)
 
     def _hits(self, hits: Hits, records: dict[int, Record]) -> Iterator[Hit]:
         info = self.hasher.info

@@ -20,11 +20,10 @@ from lookalike.codes import Codes, check_bits
 from lookalike.engines import check_codes, check_limits, check_mask
 from lookalike.engines.hits import NONE, Hits, Mask, merged
 from lookalike.engines.scan import scan
-from lookalike.engines.server import LARGEST, Server
+from lookalike.engines.server import LARGEST, LISTED, Server, listed
 
 FIRST = 1024  # hits that a search for all within a radius asks for at first
 ANSWER = 1 << 18  # hits of all queries of a call at most
-LISTED = 20_000  # rows that an expression names at most
 
 Ids = npt.NDArray[np.int64]
 
@@ -56,8 +55,7 @@ class Milvus:
     def remove(self, rows: npt.ArrayLike) -> None:
         """Let rows be found no more; unknown ones are passed over."""
         known = np.asarray(rows, np.int64).reshape(-1)
-        for start in range(0, len(known), LISTED):
-            self.server.remove(self.name, _listed(known[start : start + LISTED]))
+        self.server.remove_ids(self.name, known.tolist())
 
     def search(
         self, queries_QW: Codes, *, top: int | None, radius: int | None = None, among: Mask = None
@@ -71,7 +69,7 @@ class Milvus:
         check_mask(among, self._count())
         allowed, barred = np.flatnonzero(among), np.flatnonzero(~among)
         if min(len(allowed), len(barred)) <= LISTED:
-            where = _listed(allowed) if len(allowed) <= len(barred) else f"not ({_listed(barred)})"
+            where = listed(allowed) if len(allowed) <= len(barred) else f"not ({listed(barred)})"
             return self.search_where(queries_QW, top=top, radius=radius, where=where)
         check_limits(top, radius)
         return self._streamed(check_codes(queries_QW, self.bits), top, self._limit(radius), "", among)
@@ -140,10 +138,6 @@ class Milvus:
                 for before, hits in zip(found, here, strict=True)
             ]
         return found
-
-
-def _listed(rows: Ids) -> str:
-    return f"id in [{', '.join(map(str, rows.tolist()))}]"
 
 
 def _hits(pairs: list[tuple[int, int]], limit: int) -> Hits:

@@ -31,6 +31,7 @@ LISTS = 1024  # of BIN_IVF_FLAT: parts that codes are divided into
 MESSAGE = 4 << 20  # bytes a call; a server takes 64 MiB, and the queue behind it 5
 LARGEST = 16_384  # hits, and rows, that Milvus gives at once
 ROWS = 4096  # rows a page
+LISTED = 20_000  # ids that an expression names at most
 TEXT = 65_535  # bytes that a text field holds at most
 TAGS = 1024  # texts of a list at most
 PAUSES = (0.1, 5.0)  # seconds between two tries: the first, the longest
@@ -99,6 +100,15 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+def listed(ids: Iterable[int]) -> str:
+    """The expression that holds for ids.
+
+    >>> listed([3, 5])
+    'id in [3, 5]'
+    """
+    return f"id in [{', '.join(str(int(id_)) for id_ in ids)}]"
+
+
 class Server:
     """A connection to the server of an address; may be used by several threads."""
 
@@ -135,8 +145,19 @@ class Server:
         self._behind.add(name)
         return str(self.call("describe_collection", name)["description"])
 
-    def make(self, name: str, bits: int, fields: Mapping[str, str], *, description: str = "") -> None:
-        """A new collection of `id`, `code` of so many bits, and fields that are "int", "flag", "text" or "texts"."""
+    def make(
+        self,
+        name: str,
+        bits: int,
+        fields: Mapping[str, str],
+        *,
+        description: str = "",
+        indexed: Iterable[str] = (),
+    ) -> None:
+        """A new collection of `id`, `code` of so many bits, and fields that are "int", "flag", "text" or "texts".
+
+        Texts that are `indexed` are found without looking at all rows.
+        """
         kinds = _pymilvus().DataType
         schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False, description=description)
         schema.add_field("id", kinds.INT64, is_primary=True)
@@ -146,6 +167,8 @@ class Server:
         index = self._client.prepare_index_params()
         more = {"params": {"nlist": LISTS}} if self.address.index == "BIN_IVF_FLAT" else {}
         index.add_index("code", index_name="code", index_type=self.address.index, metric_type="HAMMING", **more)
+        for field in indexed:
+            index.add_index(field, index_name=field, index_type="Trie")
         self.call(
             "create_collection", name, schema=schema, index_params=index, consistency_level=self.address.consistency
         )
@@ -168,6 +191,11 @@ class Server:
         self.call("delete", name, filter=where)
         self._behind.add(name)
 
+    def remove_ids(self, name: str, ids: Sequence[int]) -> None:
+        """Forget rows by their ids; unknown ones are passed over."""
+        for start in range(0, len(ids), LISTED):
+            self.remove(name, listed(ids[start : start + LISTED]))
+
     def count(self, name: str, where: str = "") -> int:
         """How many rows there are."""
         found = self._read("query", name, filter=where, output_fields=["count(*)"])
@@ -176,8 +204,8 @@ class Server:
     def get(self, name: str, ids: Sequence[int], fields: Sequence[str]) -> Iterator[Row]:
         """The rows of ids, as far as there are any, in no order."""
         for start in range(0, len(ids), ROWS):
-            part = ", ".join(str(int(id_)) for id_ in ids[start : start + ROWS])
-            yield from self._read("query", name, filter=f"id in [{part}]", output_fields=list(fields))
+            where = listed(ids[start : start + ROWS])
+            yield from self._read("query", name, filter=where, output_fields=list(fields))
 
     def first(self, name: str, where: str, fields: Sequence[str], *, limit: int = LARGEST) -> list[Row]:
         """Some of the rows that an expression holds for."""

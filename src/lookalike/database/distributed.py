@@ -1,0 +1,363 @@
+"""A database in Milvus: for collections that one machine does not hold, and that several machines fill and search.
+
+It answers as `Database` does. What Milvus keeps beside the codes is in `collection`, `rows` and `naming`, the model in
+`beside`. Any number of machines may write at once, as long as each indexes folders of its own.
+
+Shapes: N images, W bytes a code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike import data, images
+from lookalike.codes import Codes
+from lookalike.data import codetable
+from lookalike.database import Group, Hit, Info, _member, _once_a_file, grouping, importing, indexing, radii
+from lookalike.database.beside import SUFFIX, Beside
+from lookalike.database.collection import Collection
+from lookalike.database.naming import FOUND, from_text, passing
+from lookalike.database.rows import FIELDS, INDEXED
+from lookalike.database.searching import EngineName
+from lookalike.engines import Hits
+from lookalike.engines.milvus import Milvus
+from lookalike.engines.server import Address, Server
+from lookalike.errors import ConfigError, DatabaseError, DataError, Interrupted
+from lookalike.hasher import DEFAULT, Hasher
+from lookalike.images import Source
+from lookalike.store.catalog import Catalog, Filter, Record
+
+FORMAT = 1
+
+Ids = npt.NDArray[np.int64]
+
+
+class DistributedDatabase:
+    """An open database in Milvus."""
+
+    def __init__(self, server: Server) -> None:
+        """Raises `DatabaseError` if there is none at the server's address."""
+        self.path = str(server.address)
+        self._server, name = server, server.address.name
+        self._about = self._read_about()
+        self.bits = int(self._about["bits"])
+        self._beside = Beside(server, name)
+        self._beside.open()
+        self._engine = Milvus(self.bits, server)
+        self._collection = Collection(server, name, self._beside, bits=self.bits)
+        self._hasher: Hasher | None = None
+
+    @classmethod
+    def open(
+        cls, address: Address, *, create: bool = False, model: str | os.PathLike[str] = DEFAULT
+    ) -> DistributedDatabase:
+        """The database at an address; with `create`, a new one made with `model` where there is none."""
+        server = Server(address)
+        try:
+            if create and server.description(address.name) is None:
+                _make(server, Hasher.load(model))
+            return cls(server)
+        except BaseException:
+            server.close()
+            raise
+
+    @classmethod
+    def exists(cls, address: Address) -> bool:
+        """Whether there is one at an address. Raises `DatabaseError` if nobody answers there."""
+        server = Server(address)
+        try:
+            return server.description(address.name) is not None
+        finally:
+            server.close()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._server.close()
+
+    def __enter__(self) -> DistributedDatabase:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        """Number of images that can be found."""
+        return self._server.count(self._collection.name, FOUND)
+
+    @property
+    def hasher(self) -> Hasher:
+        """The model that made the codes, as it is kept beside them. Raises `DatabaseError` if it is not that one."""
+        if self._hasher is None:
+            hasher = Hasher(self._beside.model(int(self._about["parts"])), path=f"{self.path} ({self._about['name']})")
+            if hasher.digest != self._about["model"]:
+                raise DatabaseError(f"the model that {self.path} holds is not the one that made its codes; index anew")
+            self._hasher = hasher
+        return self._hasher
+
+    # Filling it
+
+    def index(
+        self,
+        sources: data.Paths,
+        *,
+        model: str | os.PathLike[str] | None = None,
+        labels_from_folders: bool = False,
+        keep_originals: bool = False,
+        reindex: bool = False,
+        max_pixels: int = images.MAX_PIXELS,
+        workers: int = 0,
+        limit: int | None = None,
+        progress: indexing.Progress | None = None,
+    ) -> indexing.IndexReport:
+        """Bring the database up to date with folders, files or Parquet files; what became of each image.
+
+        `model`, if given, must be the one that made the codes. Raises `DatabaseError`, `DataError`, or `Interrupted`
+        on Ctrl-C, after which all is whole.
+        """
+        if keep_originals:
+            raise ConfigError(f"{self.path} is in Milvus, which keeps no originals; leave --keep-originals out")
+        self._check_model(model)
+        scopes = data.scopes(sources)
+        items = data.find(
+            sources, labels_from_folders=labels_from_folders, limit=limit, may_be_empty=self._knows(scopes)
+        )
+        self._collection.expect([item.name for item in items])
+        settings = indexing.Settings(folder=Path(), reindex=reindex, max_pixels=max_pixels, workers=workers)
+        with self._stoppable("the same command goes on from there"):
+            return indexing.run(items, scopes, self._as_catalog(), self.hasher, settings, progress)
+
+    def import_codes(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        root: str | os.PathLike[str] = ".",
+        on_rows: importing.OnRows = lambda done, total: None,
+    ) -> importing.ImportReport:
+        """Take codes of a Parquet or `.npy` file in (see `data.codetable`), which the database's model has made."""
+        codetable.check_name(Path(path))
+        with self._stoppable("start the import again"):
+            return importing.take(
+                self._as_catalog(), Path(path), bits=self.bits, root=os.path.abspath(root), on_rows=on_rows
+            )
+
+    def export_codes(self, path: str | os.PathLike[str]) -> int:
+        """Write codes with paths and labels to a Parquet file, or the codes alone to a `.npy` file; how many."""
+        codetable.check_name(Path(path))
+        return codetable.write(Path(path), importing.rows(self._as_catalog(), self.bits))
+
+    def remove(self, paths: Iterable[str | os.PathLike[str]]) -> int:
+        """Forget images, or all images below folders; how many. Files are not touched."""
+        ids: set[int] = set()
+        for path in paths:
+            found = self._collection.below(os.path.abspath(path))
+            if not found:
+                raise DatabaseError(
+                    f"{os.fspath(path)} is not in {self.path}; paths are listed by: lookalike info --paths"
+                )
+            ids.update(found)
+        with self._collection.transaction():
+            self._collection.delete(ids)
+            self._collection.touch()
+        return len(ids)
+
+    # Asking it
+
+    def search(
+        self,
+        query: Source | images.Array,
+        *,
+        top: int | None = 10,
+        radius: int | None = None,
+        only: Filter | None = None,
+    ) -> list[Hit]:
+        """The images nearest to one image (a path, bytes, or an array of the model's shape), nearest first."""
+        return self.search_codes(self.hasher.encode([query]), top=top, radius=radius, only=only)[0]
+
+    def search_codes(
+        self, codes_NW: Codes, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None
+    ) -> list[list[Hit]]:
+        """The images nearest to each code, nearest first. With `only`, among images that pass a filter."""
+        radii.check_radius(radius, self.bits)
+        found = self._engine.search_where(codes_NW, top=top, radius=radius, where=passing(only))
+        wanted = sorted({int(row) for hits in found for row in hits.rows})
+        records = self._collection.records(wanted)
+        return [list(self._hits(hits, records)) for hits in found]
+
+    def duplicates(
+        self, *, radius: int | None = None, on_rows: grouping.OnRows = lambda done, total: None
+    ) -> list[Group]:
+        """Groups of images at most `radius` bits from the first of each; by default `ModelInfo.duplicate`.
+
+        The codes are fetched, and compared here.
+        """
+        radii.check_radius(radius, self.bits)
+        ids_N, codes_NW, names = self._with_names()
+        groups = grouping.star(
+            codes_NW, names, radius=self.duplicate_radius() if radius is None else radius, on_rows=on_rows
+        )
+        records = self._collection.records([int(ids_N[row]) for group in groups for row, _ in group])
+        members = [
+            [_member(records[id_], distance) for row, distance in group if (id_ := int(ids_N[row])) in records]
+            for group in groups
+        ]
+        return [group for group in map(_once_a_file, members) if len(group) > 1]
+
+    def duplicate_radius(self) -> int:
+        """The radius up to which the model takes images for copies, in bits. Raises `ConfigError` if it has none."""
+        return radii.duplicate_radius(self.hasher)
+
+    def records(self) -> Iterator[Record]:
+        """All rows, by id."""
+        return self._collection.all_records()
+
+    def records_of(self, ids: Sequence[int]) -> dict[int, Record]:
+        """The rows with these ids; of ids that are not known, nothing."""
+        return self._collection.records(ids)
+
+    def codes(self) -> tuple[Ids, Codes]:
+        """Ids (N,), ascending, and codes (N, W) of all images that can be found."""
+        blocks = list(self._engine.blocks(FOUND))
+        none = (np.empty(0, np.int64), np.empty((0, self.bits // 8), np.uint8))
+        ids, codes = zip(none, *blocks, strict=True)
+        return np.concatenate(ids), np.concatenate(codes)
+
+    def passing(self, only: Filter) -> Ids:
+        """Ids of the images that pass a filter and can be found, ascending."""
+        return np.array([row["id"] for row in self._found(["id"], passing(only))], np.int64)
+
+    def ids_by_name(self) -> Ids:
+        """Ids of all images that can be found, in the order of their names."""
+        named = sorted((row["path"], int(row["id"])) for row in self._found(["id", "path"]))
+        return np.array([id_ for _, id_ in named], np.int64)
+
+    def labels(self) -> dict[str, int]:
+        """The labels of images that can be found, and how many images have each."""
+        rows = self._found(["id", "labels"], f"{FOUND} and array_length(labels) != 0")
+        return dict(sorted(Counter(name for row in rows for name in set(row["labels"])).items()))
+
+    @property
+    def revision(self) -> int:
+        """A number that grows whenever the codes change, whichever machine changes them."""
+        return self._beside.revision
+
+    def is_current(self) -> bool:
+        """Whether this is still what lies there: not made anew with another model."""
+        try:
+            return self._read_about() == self._about
+        except DatabaseError:
+            return False
+
+    def info(self) -> Info:
+        """What the database holds."""
+        model = self.hasher.info
+        return Info(
+            path=self.path,
+            model=self.hasher.name,
+            bits=self.bits,
+            originals=0,
+            roots=sorted(self._beside.roots()),
+            trained_on=f"{model.data_images} images of {model.data_name}",
+            near=model.near,
+            duplicate=model.duplicate,
+            similar=model.similar,
+            **self._collection.counts(),
+        )
+
+    def use(self, engine: EngineName | str) -> None:
+        """Milvus is the engine here: only `auto` is taken. Raises `ConfigError`."""
+        if engine != EngineName.AUTO:
+            raise ConfigError(f"engine is {engine!r}; {self.path} is searched by Milvus, so leave --engine out")
+
+    # The parts
+
+    def _read_about(self) -> dict[str, Any]:
+        """What the collection says of itself. Raises `DatabaseError` if there is none, or it is another's."""
+        name = self._server.address.name
+        text = self._server.description(name)
+        if text is None:
+            there = [one for one in self._server.names() if f"{one}{SUFFIX}" in self._server.names()]
+            raise DatabaseError(
+                f"There is no database at {self.path}{': there are ' + ', '.join(there) if there else ''}. "
+                f"Make one with: lookalike index FOLDER --db {self.path}"
+            )
+        try:
+            about: dict[str, Any] = json.loads(text)
+            if about["lookalike"] > FORMAT:
+                raise DatabaseError(f"{self.path} was made by a later version of lookalike. Upgrade lookalike")
+        except (ValueError, KeyError, TypeError) as error:
+            raise DatabaseError(f"the collection {name} is no database of lookalike; name another") from error
+        return about
+
+    def _check_model(self, model: str | os.PathLike[str] | None) -> None:
+        """Raise `DatabaseError` if a model is not the one that made the codes."""
+        hasher = None if model is None else Hasher.load(model)
+        if hasher is not None and hasher.digest != self._about["model"]:
+            raise DatabaseError(
+                f"{self.path} holds codes of {self._about['name']}, but {hasher.path} is {hasher.name}. "
+                "Pass the first model, or index into a database of another name"
+            )
+
+    def _knows(self, scopes: list[str]) -> bool:
+        """Whether there are images of what was named. Raises `DataError` if there are, and it is gone itself."""
+        known = [scope for scope in scopes if self._collection.any_below(scope)]
+        for scope in known:
+            if not os.path.exists(scope) and not os.path.exists(scope.rpartition("#")[0]):
+                raise DataError(
+                    f"{scope} does not exist any more; forget its images with: lookalike remove {scope} "
+                    f"--db {self.path}"
+                )
+        return bool(known)
+
+    @contextmanager
+    def _stoppable(self, how: str) -> Iterator[None]:
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise Interrupted(f"Stopped. What is in {self.path} by now stays; {how}") from None
+        finally:
+            self._collection.expect([])
+
+    def _as_catalog(self) -> Catalog:
+        """The collection, which does what filling and exporting ask of a catalog."""
+        return cast(Catalog, self._collection)
+
+    def _found(self, fields: list[str], where: str = FOUND) -> Iterator[dict[str, Any]]:
+        for page in self._server.pages(self._collection.name, where, fields):
+            yield from page
+
+    def _with_names(self) -> tuple[Ids, Codes, list[str]]:
+        """Ids (N,), codes (N, W) and paths of all images that can be found."""
+        ids, codes, names = [], [], []
+        for row in self._found(["id", "code", "path"]):
+            ids.append(int(row["id"]))
+            codes.append(row["code"][0])
+            names.append(from_text(row["path"]))
+        codes_NW = np.frombuffer(b"".join(codes), np.uint8).reshape(len(ids), self.bits // 8)
+        return np.array(ids, np.int64), codes_NW, names
+
+    def _hits(self, hits: Hits, records: dict[int, Record]) -> Iterator[Hit]:
+        info = self.hasher.info
+        for id_, distance in zip(hits.rows.tolist(), hits.distances.tolist(), strict=True):
+            record = records.get(id_)
+            if record is not None:  # else it was removed a moment ago
+                yield Hit(record.name, distance, self.bits, info.tier(distance), record.label, id_)
+
+
+def _make(server: Server, hasher: Hasher) -> None:
+    """A new, empty database: first what lies beside it, then the collection itself, which says what made its codes."""
+    name = server.address.name
+    parts = Beside(server, name).make(Path(hasher.path).read_bytes())
+    about = {"lookalike": FORMAT, "bits": hasher.bits, "model": hasher.digest, "name": hasher.name, "parts": parts}
+    server.make(name, hasher.bits, FIELDS, description=json.dumps(about), indexed=INDEXED)
