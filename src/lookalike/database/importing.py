@@ -17,6 +17,7 @@ from lookalike.data import codetable
 from lookalike.data.codetable import Rows
 from lookalike.errors import DataError
 from lookalike.store.catalog import Catalog, Taken
+from lookalike.store.naming import split
 
 OnRows = Callable[[int, int], object]  # rows done, of how many
 
@@ -32,9 +33,10 @@ class ImportReport:
 def take(catalog: Catalog, path: Path, *, bits: int, root: str, on_rows: OnRows) -> ImportReport:
     """Record the codes of a file, a transaction a block: after an interruption what was recorded is whole and stays."""
     total, done, changed = codetable.count(path), 0, 0
+    folders = Folders(root)
     for block in codetable.read(path, bits=bits):
         with catalog.transaction():
-            now = catalog.take(root, _taken(block, root))
+            now = catalog.take(root, _taken(block, folders))
             if now:
                 catalog.touch()
         changed += now
@@ -57,18 +59,36 @@ def rows(catalog: Catalog, bits: int) -> Iterator[Rows]:
         )
 
 
-def _taken(block: Rows, root: str) -> Iterator[Taken]:
+def _taken(block: Rows, folders: Folders) -> Iterator[Taken]:
     codes = block.codes_NW.tobytes()
     width = block.codes_NW.shape[1]
-    for at, (path, label, sizes) in enumerate(zip(block.paths, block.labels, block.sizes, strict=True)):
-        row = None if block.row is None else block.row + at
-        code = codes[at * width : (at + 1) * width]
-        yield Taken(_relative(path, root), row, label, code, size=sizes[2], width=sizes[0], height=sizes[1])
+    is_row = block.row is not None
+    for at, (path, label, (*sides, size)) in enumerate(zip(block.paths, block.labels, block.sizes, strict=True)):
+        folder, name = folders.split(path, row=is_row)
+        yield Taken(folder, name, label, codes[at * width : (at + 1) * width], size, *sides)
 
 
-def _relative(path: str, root: str) -> str:
-    """A path relative to a root. Raises `DataError` if it does not lie below."""
-    relative = os.path.relpath(os.path.join(root, path), root).replace(os.sep, "/")
-    if relative.startswith("../"):
-        raise DataError(f"{path} does not lie below {root}; name the folder that all paths lie below with --root")
-    return relative
+class Folders:
+    """The folders of a file's paths, relative to a root; each is looked at once, since there are few."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._relative: dict[str, str] = {}
+
+    def split(self, path: str, *, row: bool) -> tuple[str, str]:
+        """A path's folder below the root, and name. Raises `DataError` if it does not lie below."""
+        folder, name = split(path, row=row)
+        if name in ("", ".", ".."):
+            folder, name = split(os.path.normpath(os.path.join(self._root, path)), row=row)
+        known = self._relative.get(folder)
+        if known is None:
+            known = self._relative[folder] = self._below(folder, path)
+        return known, name
+
+    def _below(self, folder: str, path: str) -> str:
+        place = os.path.relpath(os.path.join(self._root, folder[:-1] or folder), self._root).replace(os.sep, "/")
+        if place == ".." or place.startswith("../"):
+            raise DataError(
+                f"{path} does not lie below {self._root}; name the folder that all paths lie below with --root"
+            )
+        return "" if place == "." else place + folder[-1]

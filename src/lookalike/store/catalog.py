@@ -198,6 +198,7 @@ class Catalog:
         folder, name = split(path, row=item.row is not None)
         encoded, now = os.fsencode(name), int(time.time())
         number = place(self._places.make_folder(root, folder), encoded)
+        self._check_free(number, encoded, outcome, row)
         values = (number, encoded, self._labels.number(item.label), outcome.code)
         if row is None:
             sql = "INSERT INTO images (place, name, label, code) VALUES (?, CAST(? AS TEXT), ?, ?)"
@@ -255,6 +256,11 @@ class Catalog:
         """Drop every code, so that every image is read and encoded again."""
         self._session.run("UPDATE images SET code = NULL")
         self._session.run("UPDATE files SET mtime_ns = -1")
+
+    def _check_free(self, number: int, name: bytes, outcome: Outcome, row: int | None) -> None:
+        sql = "SELECT id FROM images WHERE place = ? AND name = CAST(? AS TEXT)"
+        if any(id_ != row for (id_,) in self._session.rows(sql, (number, name))):
+            raise DatabaseError(f"{self.path}: {outcome.item.name} has a row already, which was not named")
 
     def _came_in(self, id_: int, now: int) -> None:
         """Record when an image came in, and with it those that come behind it at the same time."""

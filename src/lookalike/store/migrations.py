@@ -100,12 +100,6 @@ STEPS = (
     CREATE INDEX files_by_digest ON files (digest) WHERE digest IS NOT NULL;
     CREATE INDEX files_with_error ON files (id) WHERE error IS NOT NULL;
     CREATE INDEX files_by_time ON files (indexed_at) WHERE indexed_at IS NOT NULL;
-    CREATE TRIGGER images_inserted_once BEFORE INSERT ON images
-        WHEN EXISTS (SELECT 1 FROM images WHERE place = NEW.place AND name = NEW.name)
-        BEGIN SELECT RAISE(ABORT, 'there is a row of this path already'); END;
-    CREATE TRIGGER images_moved_once BEFORE UPDATE OF place, name ON images
-        WHEN EXISTS (SELECT 1 FROM images WHERE place = NEW.place AND name = NEW.name AND id <> NEW.id)
-        BEGIN SELECT RAISE(ABORT, 'there is a row of this path already'); END;
     """,
 )
 

@@ -21,9 +21,11 @@ def split(path: str, *, row: bool) -> tuple[str, str]:
     >>> split("2021/07/a.jpg", row=False), split("a.jpg", row=False), split("x/t.parquet#12", row=True)
     (('2021/07/', 'a.jpg'), ('', 'a.jpg'), ('x/t.parquet#', '12'))
     """
-    folder, mark, name = path.rpartition("#")
-    if not (row and mark and name.isascii() and name.isdigit()):
-        folder, mark, name = path.rpartition("/")
+    if row:
+        folder, mark, name = path.rpartition("#")
+        if mark and name.isascii() and name.isdigit():
+            return folder + mark, name
+    folder, mark, name = path.rpartition("/")
     return folder + mark, name
 
 

@@ -14,10 +14,10 @@ from lookalike.store.session import Session
 
 
 class Taken(NamedTuple):
-    """A code with what is known of its image; the path is relative to a root."""
+    """A code with what is known of its image; folder and name as `naming.split` gives them, relative to a root."""
 
-    path: str
-    row: int | None  # of the table that the path names
+    folder: str
+    name: str
     label: Label
     code: bytes
     size: int | None  # bytes of the encoded image
@@ -61,11 +61,10 @@ class Labels:
 
 def take(session: Session, places: Places, labels: Labels, root: str, rows: Iterable[Taken]) -> int:
     """Record codes, in place of those that their paths have; how many are new or changed. Of equal paths the last."""
-    number = places.root(root)
-    found: dict[Place, Taken] = {_place(places, number, one): one for one in rows}
+    found = _found(places, root, rows)
     known = _known(session, found)
-    new = [(at, one) for at, one in found.items() if at not in known]
-    changed = [(known[at], one) for at, one in found.items() if at in known and _differs(known[at], one, labels)]
+    new = [(at, one) for at, one in found.items() if at not in known] if known else list(found.items())
+    changed = [(was, found[at]) for at, was in known.items() if at in found and _differs(was, found[at], labels)]
     first = next_id(session)
     session.run_many(
         "INSERT INTO images (place, name, label, code) VALUES (?, CAST(? AS TEXT), ?, ?)",
@@ -87,15 +86,39 @@ def take(session: Session, places: Places, labels: Labels, root: str, rows: Iter
     return len(new) + len(changed)
 
 
-def _place(places: Places, root: int, one: Taken) -> Place:
-    """Where an image lies; of a table if it is said to, or if that table is known."""
-    folder, name = split(one.path, row="#" in one.path)
-    number = places.folder(root, folder) if one.row is None and folder.endswith("#") else None
-    if number is None:
-        folder, name = split(one.path, row=one.row is not None)
-        number = places.make_folder(root, folder)
-    encoded = os.fsencode(name)
-    return place(number, encoded), encoded
+def _found(places: Places, root: str, rows: Iterable[Taken]) -> dict[Place, Taken]:
+    """What is to be taken, by place and name; folders are made."""
+    found: dict[Place, Taken] = {}
+    numbers: dict[str, int] = {}
+    for one in rows:
+        folder, name = one.folder, one.name
+        if "#" in name:
+            folder, name = _of_table(places, root, folder, name)
+        number = numbers.get(folder)
+        if number is None:
+            number = numbers[folder] = _folder(places, root, folder)
+        encoded = os.fsencode(name)
+        found[place(number, encoded), encoded] = one
+    return found
+
+
+def _of_table(places: Places, root: str, folder: str, name: str) -> tuple[str, str]:
+    """Folder and name of what is written like a row of a table, and is one if that table is known."""
+    table, row = split(folder + name, row=True)
+    number, path = _inside(places, root, table)
+    known = table != folder and places.folder(number, path) is not None
+    return (table, row) if known else (folder, name)
+
+
+def _folder(places: Places, root: str, folder: str) -> int:
+    number, path = _inside(places, root, folder)
+    return places.make_folder(number, path)
+
+
+def _inside(places: Places, root: str, folder: str) -> tuple[int, str]:
+    """The deepest root that a folder lies in, and its path from there."""
+    number, path = places.within(os.path.join(root, folder + "0")) or (places.root(root), folder + "0")
+    return number, path[:-1]
 
 
 def _known(session: Session, found: Iterable[Place]) -> dict[Place, _Known]:
