@@ -5,7 +5,7 @@ import typer
 from lookalike.cli import options, terminal
 
 
-def command(db: options.Db) -> None:
+def command(db: options.FolderDb) -> None:
     """Make the tables of a database anew, so that searches need not look one by one at what has changed since.
 
     They are also made by themselves, once a twentieth of the images has changed.

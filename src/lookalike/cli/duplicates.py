@@ -13,9 +13,9 @@ def command(db: options.Db, radius: options.Radius = None, json: options.Json = 
     Without --radius it is a sixteenth of the bits, or less if different images come nearer than that with the model.
     Nothing is deleted.
     """
-    from lookalike.database import Database
+    from lookalike.database.opening import open_database
 
-    with Database.open(db) as database:
+    with open_database(db) as database:
         own = database.duplicate_radius() if radius is None else None
         radius = own if radius is None else radius
         with terminal.progress("comparing", unit=" codes", scaled=True) as show:

@@ -22,9 +22,9 @@ def command(
 
     An import that was cut off is started again with the same command; no row is lost, none is there twice.
     """
-    from lookalike.database import Database
+    from lookalike.database.opening import open_database
 
-    with Database.open(db, create=True, model=model) as database:
+    with open_database(db, create=True, model=model) as database:
         for file in files:
             with terminal.progress(f"importing {file.name}", unit=" codes", scaled=True) as show:
                 report = database.import_codes(file, root=root, on_rows=show)

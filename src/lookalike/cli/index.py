@@ -25,13 +25,12 @@ def command(
 ) -> None:
     """Put IMAGES into a database, which is made if there is none. Unchanged images are not read again."""
     from lookalike import data
-    from lookalike.database import Database
+    from lookalike.database.opening import exists, open_database
     from lookalike.hasher import DEFAULT
 
-    exists = (db / "catalog.sqlite").exists()
-    if not exists:
+    if not exists(db):
         data.find(images, limit=1)  # raises before anything is made
-    with Database.open(db) if exists else Database.create(db, model=model or DEFAULT) as database:
+    with open_database(db, create=True, model=model or DEFAULT) as database:
         with terminal.quiet_decoders(), terminal.progress("indexing") as show:
             report = database.index(
                 images,

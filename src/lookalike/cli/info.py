@@ -17,9 +17,9 @@ def command(
     json: options.Json = False,
 ) -> None:
     """Say what a database holds."""
-    from lookalike.database import Database
+    from lookalike.database.opening import open_database
 
-    with Database.open(db) as database:
+    with open_database(db) as database:
         if paths or errors:
             for record in database.records():
                 if errors and record.error is not None:

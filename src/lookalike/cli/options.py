@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -20,11 +21,29 @@ def _check_bits(bits: int) -> int:
         raise typer.BadParameter(str(error)) from None
 
 
+def _place(text: str) -> str:
+    """A database's place: an address as it is, a folder without what is superfluous in its path."""
+    return text if text.startswith("milvus:") else os.fspath(Path(text))
+
+
 Bits = Annotated[
     int, typer.Option("--bits", callback=_check_bits, help="Length of a code: 8 to 512 bits, in steps of 8.")
 ]
 Images = Annotated[list[str], typer.Argument(metavar="IMAGES", help="Folders, image files, or Parquet files.")]
-Db = Annotated[Path, typer.Option("--db", metavar="DB", envvar="LOOKALIKE_DB", help="Folder of the database.")]
+Db = Annotated[
+    str,
+    typer.Option(
+        "--db",
+        metavar="DB",
+        envvar="LOOKALIKE_DB",
+        parser=_place,
+        help="Folder of the database, or milvus://HOST:PORT/NAME.",
+    ),
+]
+FolderDb = Annotated[
+    str,
+    typer.Option("--db", metavar="DB", envvar="LOOKALIKE_DB", parser=_place, help="Folder of the database."),
+]
 DATA = Path("data")
 Data = Annotated[Path, typer.Option("--data", metavar="DIR", envvar="LOOKALIKE_DATA", help="Folder of data sets.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON lines.")]

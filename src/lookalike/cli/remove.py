@@ -12,8 +12,8 @@ def command(
     db: options.Db,
 ) -> None:
     """Forget images, or all images below folders. The files themselves are not touched."""
-    from lookalike.database import Database
+    from lookalike.database.opening import open_database
 
-    with Database.open(db) as database:
+    with open_database(db) as database:
         count = database.remove(paths)
         typer.echo(f"{terminal.count(count, 'image')} forgotten; {db} holds {len(database)}")

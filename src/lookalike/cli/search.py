@@ -30,7 +30,8 @@ def command(
     import numpy as np
 
     from lookalike import data
-    from lookalike.database import Database, Filter
+    from lookalike.database import Filter
+    from lookalike.database.opening import open_database
     from lookalike.errors import ImageError
 
     only = None
@@ -38,7 +39,7 @@ def command(
         only = Filter(label=label, below=below, since=since.timestamp() if since else None)
     count, problems = 0, []
     several = len(images) > 1
-    with Database.open(db) as database, terminal.quiet_decoders():
+    with open_database(db) as database, terminal.quiet_decoders():
         database.use(engine)
         if not len(database):
             terminal.say(f"{db} holds no images; fill it with: lookalike index IMAGES --db {db}")

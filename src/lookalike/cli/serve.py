@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -65,7 +64,7 @@ def command(
     terminal.say("Stopped")
 
 
-def _open(db: Path) -> Database:
+def _open(db: str) -> Database:
     from lookalike.database import Database
 
     return Database.open(db)

@@ -5,7 +5,7 @@ import typer
 from lookalike.cli import options, terminal
 
 
-def command(db: options.Db, json: options.Json = False) -> None:
+def command(db: options.FolderDb, json: options.Json = False) -> None:
     """Check a database's catalog, codes, model and originals, and repair what is derived."""
     from lookalike.database import Database
     from lookalike.errors import DatabaseError

@@ -27,12 +27,13 @@ import numpy.typing as npt
 from lookalike import data, images
 from lookalike.codes import Codes
 from lookalike.data import codetable
-from lookalike.database import evaluating, grouping, importing, indexing, radii, searching
+from lookalike.database import evaluating, grouping, importing, indexing, pruning, radii, searching
 from lookalike.database.evaluating import Measured
 from lookalike.database.importing import ImportReport
 from lookalike.database.indexing import IndexReport, Progress, Settings
 from lookalike.database.searching import EngineName
 from lookalike.engines import Engine, Hits
+from lookalike.engines.server import is_address
 from lookalike.errors import ConfigError, DatabaseError, DataError, Interrupted, LookalikeError, ModelError
 from lookalike.hasher import DEFAULT, Hasher, builtin_models
 from lookalike.images import Source
@@ -124,6 +125,8 @@ class Database:
 
         Raises `DatabaseError` if there is none or it is damaged.
         """
+        if is_address(path):
+            raise DatabaseError(f"{path} is a database in Milvus; this takes one in a folder. See: docs/scale.md")
         folder = Path(path)
         if create and not (folder / catalogs.FILE).exists():
             return cls.create(folder, model=model)
@@ -277,21 +280,13 @@ class Database:
     def prune(self) -> int:
         """Forget images whose files are gone; how many. Those of folders and tables that `lost` names are kept."""
         with self._writing():
-            lost = set(self.lost())
-            records = self._catalog.all_records()
-            here = [record for record in records if not {record.root, record.item.file} & lost]
-            indexing.mark_missing(self._catalog, here)
-            ids = [record.id for record in here]
-            gone = [record.id for record in self._catalog.records(ids).values() if record.missing_since]
+            gone = pruning.gone(self._catalog)
             self._forget(gone)
             return len(gone)
 
     def lost(self) -> list[str]:
         """Folders and tables that are gone altogether: moved, perhaps, or on a drive that is not plugged in."""
-        records = self._catalog.all_records()
-        places = {(record.root, record.root if record.row is None else record.item.file) for record in records}
-        gone = [(root, place) for root, place in places if not (os.path.isdir(root) and os.path.exists(place))]
-        return sorted({place if os.path.isdir(root) else root for root, place in gone})
+        return pruning.lost(self._catalog.all_records())
 
     # Asking it
 

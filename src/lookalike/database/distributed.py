@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +23,7 @@ import numpy.typing as npt
 from lookalike import data, images
 from lookalike.codes import Codes
 from lookalike.data import codetable
-from lookalike.database import Group, Hit, Info, _member, _once_a_file, grouping, importing, indexing, radii
+from lookalike.database import Group, Hit, Info, _member, _once_a_file, grouping, importing, indexing, pruning, radii
 from lookalike.database.beside import SUFFIX, Beside
 from lookalike.database.collection import Collection
 from lookalike.database.naming import FOUND, from_text, passing
@@ -167,10 +167,15 @@ class DistributedDatabase:
                     f"{os.fspath(path)} is not in {self.path}; paths are listed by: lookalike info --paths"
                 )
             ids.update(found)
-        with self._collection.transaction():
-            self._collection.delete(ids)
-            self._collection.touch()
-        return len(ids)
+        return self._forget(ids)
+
+    def prune(self) -> int:
+        """Forget images whose files are gone; how many. Those of folders and tables that `lost` names are kept."""
+        return self._forget(pruning.gone(self._as_catalog()))
+
+    def lost(self) -> list[str]:
+        """Folders and tables that are gone altogether: moved, perhaps, or on a drive that is not plugged in."""
+        return pruning.lost(self.records())
 
     # Asking it
 
@@ -281,6 +286,12 @@ class DistributedDatabase:
             raise ConfigError(f"engine is {engine!r}; {self.path} is searched by Milvus, so leave --engine out")
 
     # The parts
+
+    def _forget(self, ids: Set[int] | Sequence[int]) -> int:
+        with self._collection.transaction():
+            self._collection.delete(ids)
+            self._collection.touch()
+        return len(ids)
 
     def _read_about(self) -> dict[str, Any]:
         """What the collection says of itself. Raises `DatabaseError` if there is none, or it is another's."""
