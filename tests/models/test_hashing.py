@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lookalike.errors import ConfigError, LookalikeError
-from lookalike.models import encoders, hashing
+from lookalike.models import hashing
 from lookalike.models.hashing import HashingConfig
 from lookalike.models.methods import METHODS, method
 
@@ -98,11 +98,13 @@ def test_weights_are_drawn_under_the_seed_and_nothing_else_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "source"), [("dhn", "conv"), ("dhn", "vit"), ("cibhash", "conv"), ("transhash", "vit")]
+    ("name", "source"),
+    [("dhn", "conv"), ("dhn", "vit"), ("cibhash", "conv"), ("transhash", "vit"), ("copies", "copies")],
 )
 def test_encoders_of_our_own_take_images(name: str, source: str) -> None:
     network = hashing.create(HashingConfig(method=name, bits=16, source=source, classes=3)).eval()
-    images = torch.randint(0, 256, (2, encoders.SIDE, encoders.SIDE, 3), dtype=torch.uint8)
+    side = hashing.ENCODERS[source].side
+    images = torch.randint(0, 256, (2, side, side, 3), dtype=torch.uint8)
     with torch.inference_mode():
         assert network(images).shape == (2, 16)
     assert sum(weight.numel() for weight in network.encoder.parameters()) > 100_000

@@ -41,5 +41,5 @@ def test_methods_with_labels_cut_where_their_objectives_do() -> None:
 
 
 def test_a_method_that_is_not_there_is_told() -> None:
-    with pytest.raises(ConfigError, match=r"model is 'dhm'; it must be one of dhn, hashnet, .*, clusters"):
+    with pytest.raises(ConfigError, match=r"model is 'dhm'; it must be one of dhn, hashnet, .*, copies"):
         method("dhm")

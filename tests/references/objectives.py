@@ -170,3 +170,15 @@ def cibhash(u: Rows, v: Rows, *, temperature: float, beta: float) -> float:
 
     both = (divergence(u, v) + divergence(v, u)) / 2
     return contrast([signs(r) for r in u], [signs(r) for r in v], temperature=temperature) + beta * both
+
+
+def copies(u: Rows, v: Rows, *, temperature: float, entropy: float, correlation: float) -> float:
+    """NT-Xent of tanh, less the mean log distance of the nearest, plus squared correlations and means of bits."""
+    a, b = ([[math.tanh(x) for x in row] for row in rows] for rows in (u, v))
+    nearest = [min(math.sqrt(2 - 2 * cosine(a[i], a[j])) for j in range(len(a)) if j != i) for i in range(len(a))]
+    columns = [list(column) for column in zip(*a, *b, strict=True)]
+    centred = [[x - mean(column) for x in column] for column in columns]
+    squares = sum(cosine(one, other) ** 2 for one in centred for other in centred) - len(columns)
+    correlated = squares / len(columns) + sum(mean(column) ** 2 for column in columns)
+    spread = mean([math.log(distance) for distance in nearest])
+    return contrast(a, b, temperature=temperature) - entropy * spread + correlation * correlated

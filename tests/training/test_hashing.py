@@ -27,7 +27,7 @@ from lookalike.models.methods import METHODS
 from lookalike.training import Progress, Trained, shorten
 from lookalike.training.checkpoint import load_weights
 from lookalike.training.export import TOLERANCE
-from lookalike.training.hashing import FeatureInputs, Hashing, ImageInputs
+from lookalike.training.hashing import CopyInputs, FeatureInputs, Hashing, ImageInputs
 from lookalike.training.hashing_job import solve
 from lookalike.training.settings import Settings, split
 from tests.references.encoders import COLOURS, SENTENCE
@@ -39,10 +39,12 @@ SCRATCH = {  # method and what stands in the place of a backbone, with the encod
     ("cibhash", "none"): "conv",
     ("dhn", "vit"): "vit",
     ("transhash", "none"): "vit",
+    ("copies", "none"): "copies",
 }
+BEHIND = [name for name, one in METHODS.items() if not one.encoder]  # a backbone
 
 
-@pytest.fixture(scope="module", params=METHODS)
+@pytest.fixture(scope="module", params=BEHIND)
 def trained(request: pytest.FixtureRequest, learn: Learn, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     name = request.param
     return learn(name, tmp_path_factory.mktemp(name) / "model.onnx", nested=name != "itq")
@@ -189,10 +191,37 @@ def test_encoders_of_our_own_are_trained_where_there_is_no_backbone(from_scratch
     assert info == from_scratch.info
     assert info.backbone == f"{source}, trained from scratch"
     assert info.supervised is METHODS[info.model].needs_labels
-    assert (info.image, info.data_images, info.epochs) == (ImageSpec(side=64, colour=True), 72, 1)
+    side = hashing.ENCODERS[source].side
+    assert (info.image, info.data_images, info.epochs) == (ImageSpec(side=side, colour=True), 72, 1)
     images_NSSC = arrays(place, info.image)
+    if source == "copies":  # which are read larger, so that parts of them are sharp
+        larger_NRRC = arrays(place, ImageSpec(side=144, colour=True))
+        images_NSSC = np.asarray(CopyInputs(larger_NRRC, side).plain(np.arange(len(larger_NRRC))), np.uint8)
     assert_codes_are_those_of_the_network(from_scratch, images_NSSC, images_NSSC)
     assert {path.name for path in from_scratch.folder.iterdir()} == {"log.jsonl", "lock", "best.safetensors"}
+
+
+def test_a_method_with_an_encoder_of_its_own_takes_no_backbone(learn: Learn, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="copies trains an encoder of its own; leave out --backbone vit"):
+        learn("copies", tmp_path / "model.onnx", backbone="vit")
+    with pytest.raises(ConfigError, match="side is 64; this encoder of our own takes 96 pixels"):
+        learn("copies", tmp_path / "model.onnx", backbone=None, side=64)
+
+
+def test_of_each_pair_one_is_nearly_the_image_and_the_other_an_edited_copy() -> None:
+    images_NRRC = np.random.default_rng(0).integers(0, 256, (40, 24, 24, 3), dtype=np.uint8)
+    inputs, rows = CopyInputs(images_NRRC, 16), np.arange(40)
+    plain_NSSC = np.asarray(inputs.plain(rows), np.float64)
+    assert plain_NSSC.shape == (40, 16, 16, 3)
+    near, copies = (
+        np.abs(one - plain_NSSC).mean(axis=(1, 2, 3)) for one in inputs.pair(rows, np.random.default_rng(1))
+    )
+    assert (near == 0).mean() > 0.3
+    assert near.max() < 70
+    assert copies.mean() > 2 * near.mean()
+    again = inputs.pair(rows, np.random.default_rng(1))
+    assert all(map(np.array_equal, again, inputs.pair(rows, np.random.default_rng(1))))
+    assert inputs.view(rows, np.random.default_rng(1)).shape == (40, 16, 16, 3)
 
 
 def test_pixels_stand_in_for_features_where_a_method_trains_no_encoder(learn: Learn, tmp_path: Path) -> None:

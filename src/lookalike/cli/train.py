@@ -34,6 +34,7 @@ class Kind(StrEnum):
     CIBHASH = "cibhash"
     GREEDYHASH_UNSUPERVISED = "greedyhash-unsupervised"
     CLUSTERS = "clusters"
+    COPIES = "copies"
 
 
 PAPER = (Kind.VAE, Kind.CVAE, Kind.CSVAE, Kind.VTE)
@@ -52,20 +53,20 @@ def command(
         typer.Option(
             "--model",
             help="vae to vte are the paper's, of grey pixels; dhn to greedyhash hash features of a backbone and need "
-            "labels; pca to clusters hash features and need none.",
+            "labels; pca to clusters hash features and need none; copies learns to know edited copies of a picture.",
         ),
     ] = Kind.CSVAE,
     bits: options.Bits = 64,
     backbone: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--backbone",
             metavar="NAME|FILE",
-            help="Whose features are hashed: efficientnet-lite0; timm:NAME or hf:NAME, a model of timm or Hugging Face "
-            "that is on this machine; FILE.onnx with FILE.toml beside it; none or vit to do without. Not for the "
-            "paper's models.",
+            help="Whose features are hashed: efficientnet-lite0, if none is named; timm:NAME or hf:NAME, a model of "
+            "timm or Hugging Face that is on this machine; FILE.onnx with FILE.toml beside it; none or vit to do "
+            "without. Not for the paper's models and copies.",
         ),
-    ] = "efficientnet-lite0",
+    ] = None,
     side: Annotated[
         int | None, typer.Option("--side", min=8, help="Pixels a side that the backbone sees, if not its usual ones.")
     ] = None,

@@ -30,6 +30,7 @@ class Pixels(nn.Module):
 class ConvEncoder(nn.Module):
     """Four convolutions, and the mean and the greatest of each channel: (N, S, S, C) → (N, D)."""
 
+    side = SIDE
     tokens = 0
     width = 2 * WIDTHS[-1]
 
@@ -48,6 +49,8 @@ class ViTEncoder(nn.Module):
 
     Dosovitskiy et al., "An Image is Worth 16x16 Words" (2021), without a class token.
     """
+
+    side = SIDE
 
     def __init__(self, *, all_tokens: bool = False) -> None:
         super().__init__()

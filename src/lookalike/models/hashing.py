@@ -18,13 +18,19 @@ from torch import Tensor, nn
 from lookalike.codes import check_bits
 from lookalike.errors import ConfigError
 from lookalike.models.base import Losses
+from lookalike.models.copy_encoder import CopyEncoder
 from lookalike.models.dual_stream import DualStream
 from lookalike.models.encoders import ConvEncoder, ViTEncoder
 from lookalike.models.head import Head, HeadConfig
 from lookalike.models.methods import Sizes, method
 from lookalike.objectives.base import Objective
 
-SOURCES = ("features", "conv", "vit")  # features of a backbone, or encoders of our own for images
+ENCODERS: dict[str, type[ConvEncoder | ViTEncoder | CopyEncoder]] = {  # of our own, for images
+    "conv": ConvEncoder,
+    "vit": ViTEncoder,
+    "copies": CopyEncoder,
+}
+SOURCES = ("features", *ENCODERS)  # features of a backbone, or an encoder of our own
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +72,7 @@ class HashingNetwork(nn.Module):
         self.encoder: nn.Module = nn.Identity()
         features, tokens, chosen = config.features, config.tokens, method(config.method)
         if config.source != "features":
-            encoder = ViTEncoder(all_tokens=chosen.tokens) if config.source == "vit" else ConvEncoder()
+            encoder = ViTEncoder(all_tokens=chosen.tokens) if config.source == "vit" else ENCODERS[config.source]()
             self.encoder, features, tokens = encoder, encoder.width, encoder.tokens
         if chosen.tokens and not tokens:
             raise ConfigError(f"{config.method} takes tokens; {config.source} has none. Take vit or a backbone")

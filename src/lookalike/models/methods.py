@@ -14,6 +14,7 @@ from lookalike.objectives.base import Objective
 from lookalike.objectives.bihalf import BiHalf
 from lookalike.objectives.cibhash import CIBHash
 from lookalike.objectives.clusters import Clusters
+from lookalike.objectives.copies import Copies
 from lookalike.objectives.csq import CSQ
 from lookalike.objectives.dhn import DHN
 from lookalike.objectives.dpn import DPN
@@ -42,6 +43,7 @@ class Method:
     target: Target
     objective: Callable[[Sizes], Objective] | None = None
     tokens: bool = False  # whether it takes all tokens of an encoder
+    encoder: str | None = None  # of our own, which it trains and which takes the place of a backbone
     dropout: float = 0.2
     cut_at_mean: bool = False  # θ is the mean latent of the training images, else 0, where the objective draws the line
 
@@ -78,6 +80,14 @@ METHODS: dict[str, Method] = {
         title="Clusters (ours)",
         target="clusters",
         objective=lambda s: Clusters(bits=s.bits, sizes=s.clusters),
+    ),
+    "copies": Method(
+        title="Copies (ours)",
+        target="view",
+        objective=lambda s: Copies(),
+        encoder="copies",
+        dropout=0,
+        cut_at_mean=True,
     ),
 }
 

@@ -20,6 +20,7 @@ from lookalike.models import hashing
 from lookalike.models.base import Losses
 from lookalike.models.hashing import HashingConfig, HashingNetwork
 from lookalike.models.methods import method
+from lookalike.training.edits import Edits, resized
 from lookalike.training.settings import Rows
 from lookalike.training.task import VALIDATION_SEED, Floats, Task, blocks, values
 from lookalike.training.views import view
@@ -37,6 +38,10 @@ class Inputs(ABC):
     @abstractmethod
     def view(self, rows: Rows, random: np.random.Generator) -> npt.NDArray[np.generic]:
         """A view of each; themselves where there is none."""
+
+    def pair(self, rows: Rows, random: np.random.Generator) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]:
+        """Two views of each."""
+        return self.view(rows, random), self.view(rows, random)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,36 @@ class ImageInputs(Inputs):
 
     def view(self, rows: Rows, random: np.random.Generator) -> npt.NDArray[np.generic]:
         return np.stack([view(self.images_NSSC[row], random) for row in rows])
+
+
+@dataclass(frozen=True, slots=True)
+class CopyInputs(Inputs):
+    """Images larger than the encoder takes them, and edited copies of them."""
+
+    images_NRRC: Array
+    side: int  # that the encoder takes
+
+    def plain(self, rows: Rows) -> npt.NDArray[np.generic]:
+        return _images(resized(self._pixels(rows), self.side))
+
+    def view(self, rows: Rows, random: np.random.Generator) -> npt.NDArray[np.generic]:
+        return _images(self._edits(random).edited(self._pixels(rows)))
+
+    def pair(self, rows: Rows, random: np.random.Generator) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]:
+        """Each nearly as it is, and an edited copy of it."""
+        x_BCRR, edits = self._pixels(rows), self._edits(random)
+        return _images(edits.slightly(x_BCRR)), _images(edits.edited(x_BCRR))
+
+    def _edits(self, random: np.random.Generator) -> Edits:
+        return Edits(torch.Generator().manual_seed(int(random.integers(2**62))), side=self.side)
+
+    def _pixels(self, rows: Rows) -> Tensor:
+        return torch.from_numpy(self.images_NRRC[rows]).permute(0, 3, 1, 2).to(torch.float32) / 255
+
+
+def _images(x_BCSS: Tensor) -> npt.NDArray[np.generic]:
+    """Images uint8 (B, S, S, C) of pixels in [0, 1]."""
+    return np.asarray((255 * x_BCSS).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,7 +151,7 @@ class Hashing(Task[HashingNetwork]):
     def _loss(self, module: HashingNetwork, rows: Rows, *, step: int, random: np.random.Generator) -> Losses:
         target = method(self.config.method).target
         if target == "view":
-            first, second = (self._tensor(self.inputs.view(rows, random)) for _ in range(2))
+            first, second = map(self._tensor, self.inputs.pair(rows, random))
             return module.loss(first, second, step=step)
         seen = self.inputs.view(rows, random) if module.training else self.inputs.plain(rows)
         x = self._tensor(seen)

@@ -25,20 +25,22 @@ from lookalike.errors import ConfigError, DataError, ModelError, TrainingError
 from lookalike.evaluation import labels as labelling
 from lookalike.hasher import ModelInfo
 from lookalike.images import ImageSpec
-from lookalike.models import encoders, frozen, hashing
+from lookalike.models import frozen, hashing
 from lookalike.models.hashing import HashingConfig, HashingNetwork
 from lookalike.models.methods import Method, method
 from lookalike.training import clusters
 from lookalike.training.cache import digest, read_all, remove_cache
 from lookalike.training.export import OPSETS, Threshold, export_behind, export_images
 from lookalike.training.features import Features, features
-from lookalike.training.hashing import FeatureInputs, Hashing, ImageInputs, Inputs
+from lookalike.training.hashing import CopyInputs, FeatureInputs, Hashing, ImageInputs, Inputs
 from lookalike.training.job import CHECKED, Job, decode, rows_of
 from lookalike.training.progress import bar
 from lookalike.training.settings import Rows, Settings, Split
 
 NONE, VIT = "none", "vit"  # in the place of a backbone: the pixels or our convolutions; our transformer
+USUAL = "efficientnet-lite0"
 VIEWS = 2  # of each image, whose features are kept
+LARGER = 1.5  # images of which parts are taken have so many times the pixels a side that the encoder takes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,30 +50,38 @@ class Wanted:
     method: str
     bits: int
     nested: tuple[int, ...]
-    backbone: str
+    backbone: str | None
     side: int | None
     seed: int
 
     @property
+    def place(self) -> str:
+        """The backbone's name, or what stands in its place."""
+        return self.backbone or (NONE if method(self.method).encoder else USUAL)
+
+    @property
     def from_scratch(self) -> bool:
         """Whether an encoder of our own is trained: by methods that teach by labels or by views."""
-        if self.backbone == VIT:
+        if self.place == VIT:
             return True
-        return self.backbone == NONE and method(self.method).target in ("labels", "view")
+        return self.place == NONE and method(self.method).target in ("labels", "view")
 
     @property
     def source(self) -> str:
         """Of the network's inputs; methods that take tokens get the transformer."""
         if not self.from_scratch:
             return "features"
-        return "vit" if self.backbone == VIT or method(self.method).tokens else "conv"
+        chosen = method(self.method)
+        return chosen.encoder or ("vit" if self.place == VIT or chosen.tokens else "conv")
 
 
 def check(wanted: Wanted) -> Method:
     """The method. Raises `ConfigError` if it cannot do what is asked for."""
     chosen = method(wanted.method)
-    if wanted.from_scratch and wanted.side not in (None, encoders.SIDE):
-        raise ConfigError(f"side is {wanted.side}; encoders of our own take {encoders.SIDE} pixels. Leave it out")
+    if chosen.encoder and wanted.place != NONE:
+        raise ConfigError(f"{wanted.method} trains an encoder of its own; leave out --backbone {wanted.backbone}")
+    if wanted.from_scratch and wanted.side not in (None, side := hashing.ENCODERS[wanted.source].side):
+        raise ConfigError(f"side is {wanted.side}; this encoder of our own takes {side} pixels. Leave it out")
     if wanted.from_scratch and chosen.target not in ("labels", "view"):
         raise ConfigError(f"{wanted.method} trains no encoder; give --backbone none, efficientnet-lite0 or FILE.onnx")
     if wanted.nested and wanted.method == "itq":
@@ -119,18 +129,22 @@ def _from_scratch(
     items: list[data.Item], wanted: Wanted, labels_NC: npt.NDArray[np.bool_] | None, *, settings: dict[str, Any],
     folder: Path, cache: Path, max_pixels: int, device: str, asked: Event,
 ) -> Job[HashingNetwork]:  # fmt: skip
-    spec = ImageSpec(side=encoders.SIDE, colour=True)
-    key = digest(items, spec, max_pixels=max_pixels)
-    decoded = decode(folder, items, spec, key=key, max_pixels=max_pixels, asked=asked)
+    side = hashing.ENCODERS[wanted.source].side
+    spec = ImageSpec(side=side, colour=True)
+    read = replace(spec, side=round(LARGER * side)) if method(wanted.method).encoder else spec
+    key = digest(items, read, max_pixels=max_pixels)
+    decoded = decode(folder, items, read, key=key, max_pixels=max_pixels, asked=asked)
     if labels_NC is not None:
         labels_NC = labels_NC[rows_of(items, decoded.skipped)]
     config = _config(wanted, classes=0 if labels_NC is None else labels_NC.shape[1])
 
+    inputs = ImageInputs(decoded.arrays) if read == spec else CopyInputs(decoded.arrays, side)
+
     def write(path: Path, network: HashingNetwork, theta_K: Threshold, info: ModelInfo, rows: Rows) -> None:
-        export_images(path, network, theta_K, info, check_NSSC=decoded.arrays[rows[:CHECKED]])
+        export_images(path, network, theta_K, info, check_NSSC=np.asarray(inputs.plain(rows[:CHECKED]), np.uint8))
 
     job = _job(
-        wanted, config, ImageInputs(decoded.arrays), decoded.arrays, decoded.skipped, labels_NC, None,
+        wanted, config, inputs, decoded.arrays, decoded.skipped, labels_NC, None,
         settings=settings | {"images": key}, spec=spec, device=device, write=write, backbone=None,
     )  # fmt: skip
     return replace(job, clean_up=lambda: remove_cache(folder))
@@ -141,7 +155,7 @@ def _behind_backbone(
     folder: Path, cache: Path, max_pixels: int, device: str, asked: Event,
 ) -> Job[HashingNetwork]:  # fmt: skip
     chosen = method(wanted.method)
-    backbone = backbones.load(wanted.backbone, side=wanted.side, tokens=chosen.tokens)
+    backbone = backbones.load(wanted.place, side=wanted.side, tokens=chosen.tokens)
     if backbone.tokens and not chosen.tokens:
         raise ConfigError(
             f"pooling is tokens in the description of {backbone.about.name}; {wanted.method} takes one row of features "

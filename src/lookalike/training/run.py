@@ -61,9 +61,9 @@ def train(
     model: str = "csvae",
     bits: int = 64,
     out: str | os.PathLike[str] = "model.onnx",
-    backbone: str = "efficientnet-lite0",
+    backbone: str | None = None,
     side: int | None = None,
-    nested: bool = False,
+    nested: bool | Sequence[int] = False,
     labels_from_folders: bool = False,
     epochs: int = 20,
     seed: int = 0,
@@ -85,9 +85,9 @@ def train(
 
     `images` are folders, files or Parquet files, or items of them; `limit` takes that many of them, drawn under the
     seed. `model` is one of the paper's, or a method that hashes features of a `backbone` (see `backbones`), whose
-    images then have `side` pixels; with `none`, or `vit`, methods that teach by labels or views train an encoder of
-    their own. With `nested` the first 16, 32, … bits are codes too. `labels_from_folders` takes the names of
-    sub-folders for labels.
+    images then have `side` pixels; `efficientnet-lite0` if none is named. With `none`, or `vit`, methods that teach by
+    labels or views train an encoder of their own, as `copies` always does. With `nested` the first 16, 32, … bits are
+    codes too, or as many as are listed. `labels_from_folders` takes the names of sub-folders for labels.
 
     `minutes` ends the training early. `jitter` disturbs the brightness, contrast and pixels of what the encoder of the
     paper's models sees by so much of the range (see `augment`; not in the paper). The run's folder, `out` with the
@@ -114,7 +114,9 @@ def train(
             whole = Settings(images=key, model=model, config=config, **settings)
             job = autoencoding(items, whole, folder, cache=place, max_pixels=max_pixels, device=device, asked=asked)
         else:
-            lengths = hashing.lengths_below(bits) if nested or model == "pca" else ()
+            lengths = () if isinstance(nested, bool) else tuple(nested)
+            if nested is True or model == "pca":
+                lengths = hashing.lengths_below(bits)
             wanted = Wanted(method=model, bits=bits, nested=lengths, backbone=backbone, side=side, seed=seed)
             job = prepare(
                 items, wanted, settings=settings, folder=folder, cache=place or default_cache(),
