@@ -42,6 +42,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Frame-Options": "DENY",
 }
+CLOSE = {"Connection": "close"}  # what is still to come on it is not waited for
 _log = logging.getLogger(__name__)
 
 
@@ -100,7 +101,8 @@ def is_foreign(headers: Mapping[str, str], settings: Settings) -> bool:
         return headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
     if origin in settings.cors:
         return False
-    return urlsplit(origin).netloc.lower() != headers.get("host", "").lower() if origin.startswith("http") else True
+    scheme, _, place = origin.lower().partition("://")
+    return scheme not in ("http", "https") or place != headers.get("host", "").lower()
 
 
 def cookie_value(token: str) -> str:
@@ -224,7 +226,8 @@ class _Body:
             async with asyncio.timeout_at(self._ends):
                 message = await self._receive()
         except TimeoutError:
-            raise Problem(400, f"the body did not arrive within {self._settings.body_seconds:g} seconds") from None
+            message = f"the body did not arrive within {self._settings.body_seconds:g} seconds"
+            raise Problem(400, message, headers=CLOSE) from None
         self._length += len(message.get("body", b""))
         self._whole = not message.get("more_body", False)
         if self._length > self._settings.max_body:
@@ -246,4 +249,5 @@ class _Body:
             return
 
     def _too_long(self) -> Problem:
-        return Problem(413, f"the request is longer than the {self._settings.max_body >> 20} MiB that are read")
+        message = f"the request is longer than the {self._settings.max_body >> 20} MiB that are read"
+        return Problem(413, message, headers=CLOSE)

@@ -1,0 +1,224 @@
+"""Asking a running server (`lookalike serve`) from Python; the standard library is all that this needs.
+
+client = Client("http://127.0.0.1:8765")
+for hit in client.search("photo.jpg", top=5):
+    print(hit.distance, hit.tier, hit.path)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from lookalike.errors import ImageError, ServerError
+
+Label = str | tuple[str, ...] | None
+PAUSE = 0.2  # seconds between two questions whether work is done
+PATIENCE = 600.0  # seconds to wait for work that the server does in the background
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """An image of the server's database."""
+
+    id: int
+    name: str
+    path: str
+    label: Label
+    width: int | None  # pixels
+    height: int | None
+    thumbnail: str  # address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found(Picture):
+    """An image that a search found."""
+
+    distance: int  # bits that differ
+    bits: int
+    tier: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alike(Picture):
+    """An image of a group of look-alikes."""
+
+    distance: int  # bits, to the group's first image
+    size: int  # bytes of the encoded image
+
+
+class Client:
+    """A server's address, and the token if it needs one."""
+
+    def __init__(self, url: str = "http://127.0.0.1:8765", *, token: str = "", timeout: float = 60.0) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise ServerError(f"{url!r} is no address of a server; one is http://127.0.0.1:8765")
+        self.url, self._token, self._timeout = f"{parts.scheme}://{parts.netloc}", token, timeout
+        local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        handlers = [urllib.request.ProxyHandler({})] if local else []
+        self._opener = urllib.request.build_opener(_StayHere, *handlers)
+
+    def search(
+        self,
+        image: str | os.PathLike[str] | bytes | None = None,
+        *,
+        id: int | None = None,  # noqa: A002 the API's own name
+        code: str | None = None,
+        top: int = 10,
+        radius: int | None = None,
+        label: str | None = None,
+        below: str | None = None,
+        since: datetime | None = None,
+    ) -> list[Found]:
+        """The images nearest to an image (a path, or encoded bytes), one of the database, or a code in hexadecimal.
+
+        Raises `ServerError` with what the server says, `ImageError` if the file cannot be read here.
+        """
+        values = {"top": top, "radius": radius, "label": label, "below": below, "id": id, "code": code,
+                  "since": None if since is None else since.isoformat()}  # fmt: skip
+        values = {name: value for name, value in values.items() if value is not None}
+        answer = self._send("/api/search", values, image)
+        return [_record(Found, hit) for hit in answer["hits"]]
+
+    def encode(self, image: str | os.PathLike[str] | bytes) -> str:
+        """The code of an image as hexadecimal digits, by the database's model; nothing is stored."""
+        return str(self._send("/api/encode", {}, image)["code"])
+
+    def image(self, id: int) -> dict[str, Any]:  # noqa: A002
+        """All that is known of an image of the database."""
+        return dict(self._get(f"/api/images/{int(id)}"))
+
+    def original(self, id: int) -> bytes:  # noqa: A002
+        """The encoded image itself."""
+        return self._ask(f"/api/images/{int(id)}/original")[1]
+
+    def thumbnail(self, id: int, *, size: int = 256) -> bytes:  # noqa: A002
+        """A JPEG of an image, at most about so many pixels a side."""
+        return self._ask(f"/api/images/{int(id)}/thumbnail?size={int(size)}")[1]
+
+    def images(self, *, sort: str = "id", label: str | None = None, seed: int = 0) -> Iterator[Picture]:
+        """All images that can be found, sorted by `id`, `name` or `newest`, or `random`."""
+        values = {"sort": sort, "seed": seed, **({} if label is None else {"label": label})}
+        for page in self._pages("/api/images", values):
+            yield from (_record(Picture, one) for one in page["images"])
+
+    def labels(self) -> dict[str, int]:
+        """The labels of the images, and how many have each."""
+        return dict(self._get("/api/labels")["labels"])
+
+    def duplicates(self, *, radius: int | None = None) -> Iterator[list[Alike]]:
+        """Groups of images that look alike; waits until the server has compared all."""
+        for page in self._pages("/api/duplicates", {} if radius is None else {"radius": radius}):
+            yield from ([_record(Alike, one) for one in group["images"]] for group in page["groups"])
+
+    def info(self) -> dict[str, Any]:
+        """What the database holds, and what the server allows."""
+        return dict(self._get("/api/info"))
+
+    # The wire
+
+    def _pages(self, path: str, values: Mapping[str, Any]) -> Iterator[Any]:
+        cursor: str | None = None
+        while True:
+            page = self._get(path, {**values, **({} if cursor is None else {"cursor": cursor})})
+            yield page
+            if (cursor := page["next"]) is None:
+                return
+
+    def _get(self, path: str, values: Mapping[str, Any] | None = None) -> Any:
+        """A JSON answer, once the server has it."""
+        wanted, end = path + (f"?{urlencode(values)}" if values else ""), time.monotonic() + PATIENCE
+        while True:
+            status, content = self._ask(wanted)
+            if status != 202:
+                return _parsed(content)
+            if time.monotonic() > end:
+                raise ServerError(f"{path} is not done after {PATIENCE:g} seconds; ask again later")
+            time.sleep(PAUSE)
+
+    def _send(self, path: str, values: Mapping[str, Any], image: str | os.PathLike[str] | bytes | None) -> Any:
+        if image is None:
+            body, kind = json.dumps(values).encode(), "application/json"
+        else:
+            body, kind = _multipart(values, _content(image))
+        return _parsed(self._ask(path, body=body, headers={"Content-Type": kind})[1])
+
+    def _ask(
+        self, path: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        """Status and body of an answer. Raises `ServerError` if it is a refusal, or none comes."""
+        token = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        request = urllib.request.Request(self.url + path, body, {**(headers or {}), **token})
+        try:
+            with self._opener.open(request, timeout=self._timeout) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            raise _refusal(error) from None
+        except (OSError, ValueError) as error:  # of which urllib's own error is one
+            reason = getattr(error, "reason", error)
+            why = getattr(reason, "strerror", None) or reason
+            raise ServerError(f"{self.url} does not answer ({why}); is it running?  lookalike serve --db DB") from error
+
+
+class _StayHere(urllib.request.HTTPRedirectHandler):
+    """Follows no way to another server, which would be told the token."""
+
+    def redirect_request(self, *given: Any, **named: Any) -> None:
+        return None
+
+
+def _multipart(values: Mapping[str, Any], content: bytes) -> tuple[bytes, str]:
+    """A form with values and one file, and its type."""
+    border = secrets.token_hex(16)
+    parts = [
+        f'--{border}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in values.items()
+    ]
+    head = f'--{border}\r\nContent-Disposition: form-data; name="file"; filename="image"\r\n'
+    parts += [
+        f"{head}Content-Type: application/octet-stream\r\n\r\n".encode(),
+        content,
+        f"\r\n--{border}--\r\n".encode(),
+    ]
+    return b"".join(parts), f"multipart/form-data; boundary={border}"
+
+
+def _content(image: str | os.PathLike[str] | bytes) -> bytes:
+    if isinstance(image, bytes):
+        return image
+    try:
+        return Path(image).read_bytes()
+    except OSError as error:
+        raise ImageError(f"{os.fspath(image)}: {error.strerror}") from error
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError:
+        raise ServerError("the answer is no JSON; is there another server at this address?") from None
+
+
+def _refusal(error: urllib.error.HTTPError) -> ServerError:
+    try:
+        found = json.loads(error.read())["error"]
+        return ServerError(str(found["message"]), status=error.code, type=str(found["type"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return ServerError(f"the answer is {error.code} {error.reason}", status=error.code)
+
+
+def _record(kind: type[Any], values: Mapping[str, Any]) -> Any:
+    known = {field.name: values[field.name] for field in fields(kind)}
+    label = known["label"]
+    return kind(**{**known, "label": tuple(label) if isinstance(label, list) else label})

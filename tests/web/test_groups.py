@@ -1,0 +1,178 @@
+"""Groups, the map, the model and its bits: made in the background, and right."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from lookalike.database import Database
+from lookalike.web import maps
+from tests.web.conftest import Serve, Served
+
+
+def made(served: Served, path: str, **values: Any) -> dict[str, Any]:
+    """The answer, once it is there."""
+    end = time.monotonic() + 60
+    while (answer := served.client.get(path, params=values)).status_code == 202:
+        assert set(answer.json()) == {"done", "total"}
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+@pytest.fixture
+def copies(photo_folder: Path, model: Path, tmp_path: Path) -> Path:
+    """A database in which some photographs are there twice."""
+    for name in ("cats/01.png", "dogs/00.jpg", "dogs/03.gif"):
+        file = photo_folder / name
+        file.with_name(f"copy-{file.name}").write_bytes(file.read_bytes())
+    with Database.create(tmp_path / "db", model=model) as database:
+        database.index(photo_folder, labels_from_folders=True)
+    return tmp_path / "db"
+
+
+def test_groups_are_those_of_the_database(copies: Path, serve: Serve) -> None:
+    with Database.open(copies) as database:
+        expected = database.duplicates(radius=2)
+    with serve(copies) as served:
+        answer = made(served, "/api/duplicates", radius=2)
+        got = [[(one["id"], one["distance"], one["size"]) for one in group["images"]] for group in answer["groups"]]
+        assert got == [[(one.id, one.distance, one.size) for one in group] for group in expected]
+        assert len(got) >= 3
+        assert (answer["total"], answer["images"]) == (len(expected), sum(map(len, expected)))
+        assert answer["fresh"]
+        assert answer["next"] is None
+        first = made(served, "/api/duplicates", radius=2, top=2)
+        rest = made(served, "/api/duplicates", radius=2, top=200, cursor=first["next"])
+        assert first["groups"] + rest["groups"] == answer["groups"]
+        assert made(served, "/api/duplicates")["radius"] == 4  # what is near-duplicate with this model
+        assert served.client.get("/api/duplicates", params={"radius": 9}).status_code == 422
+        assert served.client.get("/api/duplicates", params={"cursor": "x"}).status_code == 422
+
+
+def test_groups_follow_the_collection(copies: Path, photo_folder: Path, serve: Serve) -> None:
+    with serve(copies) as served:
+        before = made(served, "/api/duplicates", radius=0)
+        with Database.open(copies) as database:
+            database.remove([photo_folder / "cats/copy-01.png"])
+        old = made(served, "/api/duplicates", radius=0)  # the old ones, while the new are made
+        assert old["fresh"] or old["total"] == before["total"]
+        end = time.monotonic() + 30
+        while not (new := made(served, "/api/duplicates", radius=0))["fresh"]:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert new["total"] == before["total"] - 1
+        assert new["revision"] > before["revision"]
+
+
+def test_the_map_places_all_images(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = made(served, "/api/map")
+    assert sorted(found["ids"]) == list(range(1, 41))
+    assert found["total"] == 40
+    for axis in ("x", "y"):
+        assert len(found[axis]) == 40
+        assert 0 <= min(found[axis]) < max(found[axis]) <= maps.GRID
+    assert found["labels"] == ["cats", "dogs"]
+    assert sorted(set(found["label"])) == [0, 1]
+
+
+def test_a_map_is_kept_on_disk(photo_db: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LOOKALIKE_CACHE", str(tmp_path / "cache"))
+    with Database.open(photo_db) as database:
+        first = maps.make(database, lambda done, total: None)
+        assert len(list(maps.folder().glob("*.json"))) == 1
+
+        def fail(*given: Any, **named: Any) -> Any:
+            raise AssertionError("it was made anew")
+
+        monkeypatch.setattr(maps.layout, "places", fail)
+        assert maps.make(database, lambda done, total: None) == first
+
+
+def test_the_model_is_described(served: Served) -> None:
+    model = served.client.get("/api/model").json()
+    with Database.open(served.path) as database:
+        codes_NW = np.asarray(database.codes()[1])
+        assert model["name"] == database.hasher.name
+    balance_K = np.unpackbits(codes_NW, axis=1).mean(axis=0)
+    np.testing.assert_allclose(model["use"]["balance"], balance_K, atol=1e-6)
+    assert model["about"]["bits"] == 64
+    assert len(model["theta"]) == 64
+
+
+def test_what_a_bit_reacts_to(served: Served) -> None:
+    with Database.open(served.path) as database:
+        ids_N, codes_NW = database.codes()
+        bits_NK = np.unpackbits(np.asarray(codes_NW), axis=1)
+        records = database.records_of(ids_N.tolist())
+        latents_NK = {id_: database.hasher.latents(_array(database, records[id_].name))[0] for id_ in ids_N.tolist()}
+    for bit in (0, 63):
+        found = made(served, f"/api/model/bits/{bit}", top=3)
+        assert (found["bit"], found["by"], found["looked_at"]) == (bit, "latent", 40)
+        rows = {int(id_): row for row, id_ in enumerate(ids_N)}
+        assert all(bits_NK[rows[one["id"]], bit] == 1 for one in found["top"])
+        assert all(bits_NK[rows[one["id"]], bit] == 0 for one in found["bottom"])
+        highest = sorted((id_ for id_ in rows), key=lambda id_: -latents_NK[id_][bit])[:3]
+        assert [one["id"] for one in found["top"]] == highest
+    assert served.client.get("/api/model/bits/64").status_code == 404
+    assert served.client.get("/api/model/bits/-1").status_code == 422
+
+
+def _array(database: Database, path: str) -> Any:
+    from lookalike import images
+
+    return images.read(path, database.hasher.spec)[None]
+
+
+def test_bits_without_files(photo_folder: Path, model: Path, tmp_path: Path, serve: Serve) -> None:
+    with Database.create(tmp_path / "db", model=model) as database:
+        database.index(photo_folder)
+    photo_folder.rename(tmp_path / "away")
+    with serve(tmp_path / "db") as served:
+        found = made(served, "/api/model/bits/1")
+        assert (found["by"], found["looked_at"]) == ("code", 40)
+        assert found["top"]
+        assert found["bottom"]
+
+
+def test_an_empty_database(model: Path, tmp_path: Path, serve: Serve) -> None:
+    Database.create(tmp_path / "db", model=model).close()
+    with serve(tmp_path / "db") as served:
+        assert served.client.post("/api/search", json={"code": "00" * 8}).json()["hits"] == []
+        assert served.client.get("/api/images").json() == {"images": [], "total": 0, "next": None}
+        assert made(served, "/api/duplicates")["groups"] == []
+        assert made(served, "/api/map")["ids"] == []
+        assert made(served, "/api/model/bits/0")["top"] == []
+        assert served.client.get("/api/model").json()["use"] is None
+        assert served.client.get("/status").json()["ready"]
+
+
+def test_work_that_fails_is_said_once_and_tried_again(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*given: Any, **named: Any) -> Any:
+        raise RuntimeError("no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "duplicates", fail)
+        answers = []
+        for _ in range(100):
+            answers.append(served.client.get("/api/duplicates", params={"radius": 7}))
+            if answers[-1].status_code != 202:
+                break
+            time.sleep(0.05)
+        assert answers[-1].status_code == 500
+    assert made(served, "/api/duplicates", radius=7)["radius"] == 7
+
+
+def test_metrics_count(served: Served) -> None:
+    served.client.post("/api/search", json={"id": 1})
+    text = httpx.get(f"{served.url}/metrics", trust_env=False).text
+    assert 'lookalike_requests_total{method="POST",route="/api/search",status="200"}' in text
+    assert "lookalike_images 40.0" in text
+    assert "lookalike_index_fresh 1.0" in text
+    assert "lookalike_search_seconds_count" in text

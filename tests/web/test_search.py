@@ -1,0 +1,113 @@
+"""A search over HTTP finds what the database finds."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from lookalike.database import Database
+from tests.web.conftest import Served
+
+
+def found(served: Served, **sent: Any) -> dict[str, Any]:
+    answer = served.client.post("/api/search", **sent)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def test_a_file_finds_itself(served: Served, photo_files: dict[str, bytes]) -> None:
+    for name, content in photo_files.items():
+        answer = found(served, files={"file": (name, content)}, data={"top": "3"})
+        first = answer["hits"][0]
+        assert (first["distance"], first["tier"], first["bits"]) == (0, "identical", 64)
+        assert name in [hit["name"] for hit in answer["hits"] if hit["distance"] == 0]
+        assert answer["images"] == 40
+        assert answer["seconds"] > 0
+        assert answer["query"]["width"] == Image.open(io.BytesIO(content)).width
+
+
+def test_hits_are_those_of_the_database(served: Served, photo_files: dict[str, bytes]) -> None:
+    content = photo_files["cats/01.png"]
+    hits = found(served, files={"file": content}, data={"top": "40"})["hits"]
+    with Database.open(served.path) as database:
+        expected = database.search(content, top=40)
+        records = database.records_of([hit.id for hit in expected])
+    assert [(hit["id"], hit["distance"], hit["tier"], hit["path"], hit["label"]) for hit in hits] == [
+        (hit.id, hit.distance, hit.tier, hit.path, hit.label) for hit in expected
+    ]
+    assert [(hit["width"], hit["height"]) for hit in hits] == [
+        (records[hit.id].width, records[hit.id].height) for hit in expected
+    ]
+
+
+def test_id_code_and_file_give_the_same(served: Served, photo_files: dict[str, bytes]) -> None:
+    by_file = found(served, files={"file": photo_files["cats/01.png"]})
+    code, id_ = by_file["query"]["code"], by_file["hits"][0]["id"]
+    encoded = served.client.post("/api/encode", files={"file": photo_files["cats/01.png"]}).json()
+    assert (encoded["code"], encoded["bits"], encoded["format"]) == (code, 64, "PNG")
+    for sent in ({"json": {"code": code}}, {"json": {"code": code.upper()}}, {"data": {"code": code}},
+                 {"json": {"id": id_}}, {"data": {"id": str(id_), "radius": ""}}):  # fmt: skip
+        assert found(served, **sent)["hits"] == by_file["hits"]
+
+
+def test_filters_and_radius(served: Served) -> None:
+    everything = found(served, json={"id": 1, "top": 100})["hits"]
+    assert len(everything) == 40
+    dogs = found(served, json={"id": 1, "top": 100, "label": "dogs"})["hits"]
+    assert dogs == [hit for hit in everything if hit["label"] == "dogs"]
+    folder = str(Path(everything[0]["path"]).parent)
+    below = found(served, json={"id": 1, "top": 100, "below": folder})["hits"]
+    assert below == [hit for hit in everything if Path(hit["path"]).parent == Path(folder)]
+    near = found(served, json={"id": 1, "top": 100, "radius": 20})["hits"]
+    assert near == [hit for hit in everything if hit["distance"] <= 20]
+    assert found(served, json={"id": 1, "since": "2001-01-01"})["hits"] != []
+    assert found(served, json={"id": 1, "since": "9999-12-31T23:59:59+14:00"})["hits"] == []
+
+
+REFUSED: list[tuple[dict[str, Any], int, str]] = [
+    ({"json": {}}, 422, "only one of them"),
+    ({"json": {"id": 1, "code": "00" * 8}}, 422, "only one of them"),
+    ({"json": {"id": 4000}}, 404, "no image 4000"),
+    ({"json": {"id": 2**70}}, 422, "id"),
+    ({"json": {"code": "00"}}, 422, "8 bits; those of this database have 64"),
+    ({"json": {"code": "zz"}}, 422, "code"),
+    ({"json": {"id": 1, "top": 0}}, 422, "top"),
+    ({"json": {"id": 1, "radius": 65}}, 422, "65"),
+    ({"json": {"id": 1, "label": "a\0b"}}, 422, "zero bytes"),
+    ({"content": b'{"id": 1, "label": "\\ud800"}', "headers": {"content-type": "application/json"}}, 422, "unicode"),
+    ({"json": {"id": 1, "unknown": 1}}, 422, "unknown"),
+    ({"json": [1]}, 422, ""),
+    ({"content": b"{", "headers": {"content-type": "application/json"}}, 400, "no JSON"),
+    ({"content": b"[" * 100_000, "headers": {"content-type": "application/json"}}, 400, "no JSON"),
+    ({"content": b"x", "headers": {"content-type": "text/plain"}}, 415, "text/plain"),
+    ({"content": b"x"}, 415, "no type"),
+    ({"content": b"x", "headers": {"content-type": "multipart/form-data; boundary=y"}}, 400, ""),
+    ({"content": b"x", "headers": {"content-type": "multipart/form-data"}}, 400, ""),
+    ({"files": {"file": b"no image"}}, 422, "not an image"),
+    ({"files": {"file": b""}}, 422, "empty"),
+    ({"files": {"photo": b"x"}}, 422, "`file`"),
+    ({"files": [("file", b"x"), ("file", b"y")]}, 400, "Too many files"),
+    ({"files": {"file": b"x"}, "data": {"id": "1"}}, 422, "only one of them"),
+    ({"data": {"top": "many", "id": "1"}}, 422, "top"),
+]
+
+
+@pytest.mark.parametrize(("sent", "status", "part"), REFUSED, ids=lambda value: str(value)[:40])
+def test_what_is_refused_is_said(served: Served, sent: dict[str, Any], status: int, part: str) -> None:
+    answer = served.client.post("/api/search", **sent)
+    assert answer.status_code == status, answer.text
+    error = answer.json()["error"]
+    assert set(error) == {"type", "message"}
+    assert part in error["message"]
+    assert "Traceback" not in answer.text
+
+
+def test_encode_wants_a_file(served: Served) -> None:
+    assert served.client.post("/api/encode", json={"id": 1}).status_code == 415
+    assert served.client.post("/api/encode", files={"other": b"x"}).status_code == 422
+    answer = served.client.post("/api/encode", files={"file": b"GIF89a"})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (422, "unprocessable")

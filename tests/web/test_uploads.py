@@ -1,0 +1,207 @@
+"""Whatever is sent as an image: an answer with a reason, a server that goes on, and memory that stays bounded."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import io
+import os
+import resource
+import signal
+import socket
+import struct
+import tarfile
+import time
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from tests.conftest import encoded
+from tests.web.conftest import Serve, Served
+
+GROWTH = 300 << 10  # KiB that this process, which holds the server, may come to need
+
+
+def post(served: Served, content: bytes) -> httpx.Response:
+    return served.client.post("/api/search", files={"file": ("query", content)})
+
+
+def reason(answer: httpx.Response) -> str:
+    return str(answer.json()["error"]["message"])
+
+
+def members(archive: Path) -> Iterator[tuple[str, bytes]]:
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            if member.isfile():
+                file = tar.extractfile(member)
+                assert file is not None
+                yield member.name, file.read()
+
+
+def peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def deaths(served: Served) -> float:
+    samples = [one for family in served.parts.metrics.deaths.collect() for one in family.samples]
+    return sum(one.value for one in samples if one.name.endswith("_total"))
+
+
+@pytest.mark.parametrize(("archive", "least"), [("malformed_pngsuite.tar.gz", 160), ("malformed_pillow.tar.gz", 400)])
+def test_malformed_archives(archive: str, least: int, shared_data: Path, serve: Serve, photo_db: Path) -> None:
+    if not (shared_data / archive).exists():
+        pytest.skip(f"{archive} is absent")
+    with serve(photo_db) as served:
+        before, statuses = peak(), Counter[int]()
+        for name, content in members(shared_data / archive):
+            answer = post(served, content)
+            statuses[answer.status_code] += 1
+            assert answer.status_code in (200, 422), (name, answer.text)
+            assert answer.status_code == 200 or reason(answer), name
+        assert statuses[200] >= least, statuses
+        assert peak() - before < GROWTH
+        assert served.client.get("/status").json()["ready"]
+
+
+def png(width: int, height: int, rows: bytes) -> bytes:
+    """A grey PNG whose header promises so many pixels."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def test_bombs_are_refused(serve: Serve, photo_db: Path, photo_bytes: list[bytes]) -> None:
+    with serve(photo_db, max_pixels=40_000_000, memory=100 << 20) as served:
+        before = peak()
+        huge = post(served, png(30_000, 30_000, b""))
+        assert huge.status_code == 422
+        assert "megapixels" in reason(huge)
+        assert "--max-pixels" not in reason(huge)  # which is for the command line
+        endless = post(served, png(2**31 - 1, 2**31 - 1, b"\0" * 1000))
+        assert endless.status_code == 422
+        large = Image.new("RGBA", (6000, 6000), (1, 2, 3, 4))  # 144 MB of pixels in a file of some 100 kB
+        answer = post(served, encoded(large, "png"))
+        assert (answer.status_code, "memory" in reason(answer)) == (422, True), answer.text
+        assert peak() - before < GROWTH
+        assert post(served, photo_bytes[0]).status_code == 200
+
+
+def test_a_long_text_in_a_png_is_no_trouble(served: Served) -> None:
+    from PIL import PngImagePlugin
+
+    about = PngImagePlugin.PngInfo()
+    about.add_text("comment", "0" * 50_000_000, zip=True)
+    assert post(served, encoded(Image.new("L", (8, 8)), "png", pnginfo=about)).status_code in (200, 422)
+
+
+def test_a_dead_process_costs_one_request_at_most(serve: Serve, photo_db: Path, photo_bytes: list[bytes]) -> None:
+    with serve(photo_db) as served:
+        for one in list(served.parts.decoders._all):
+            os.kill(one.process.pid, signal.SIGKILL)
+        time.sleep(0.2)
+        statuses = [post(served, photo_bytes[0]).status_code for _ in range(6)]
+        assert statuses == [200] * 6
+        assert deaths(served) == 2
+
+
+def test_a_crash_while_decoding_is_a_refusal(serve: Serve, photo_db: Path, photo_bytes: list[bytes]) -> None:
+    with serve(photo_db, workers=1) as served, concurrent.futures.ThreadPoolExecutor() as pool:
+        worker = next(iter(served.parts.decoders._all)).process.pid
+        os.kill(worker, signal.SIGSTOP)  # so that it dies with a question in its hands
+        asked = pool.submit(post, served, photo_bytes[0])
+        time.sleep(0.3)
+        os.kill(worker, signal.SIGKILL)
+        assert asked.result().status_code == 422
+        assert "crashed" in reason(asked.result())
+        assert post(served, photo_bytes[0]).status_code == 200
+
+
+def test_a_slow_decoder_is_ended(serve: Serve, photo_db: Path, photo_bytes: list[bytes]) -> None:
+    with serve(photo_db, workers=1, seconds=0.5) as served:
+        os.kill(next(iter(served.parts.decoders._all)).process.pid, signal.SIGSTOP)
+        answer = post(served, photo_bytes[0])
+        assert answer.status_code == 422
+        assert "longer than 0.5 seconds" in reason(answer)
+        assert post(served, photo_bytes[0]).status_code == 200
+
+
+def test_one_slow_image_does_not_hold_up_others(serve: Serve, photo_db: Path, photo_bytes: list[bytes]) -> None:
+    with serve(photo_db, workers=2, seconds=5) as served, concurrent.futures.ThreadPoolExecutor() as pool:
+        os.kill(next(iter(served.parts.decoders._all)).process.pid, signal.SIGSTOP)
+        answers = list(pool.map(lambda content: post(served, content), photo_bytes[:10]))
+        assert sorted(answer.status_code for answer in answers)[:9] == [200] * 9
+
+
+@pytest.mark.parametrize("said", [True, False], ids=["said", "in pieces"])
+def test_a_long_body_is_refused(said: bool, serve: Serve, photo_db: Path, photo_bytes: list[bytes]) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b'--y\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
+        yield from (b"x" * 65536 for _ in range(64))
+
+    with serve(photo_db, max_body=1 << 20) as served:
+        content: Any = b"x" * (4 << 20) if said else pieces()
+        headers = {"content-type": "multipart/form-data; boundary=y"}
+        answer = served.client.post("/api/search", content=content, headers=headers)
+        assert (answer.status_code, answer.json()["error"]["type"]) == (413, "too_large")
+        assert "1 MiB" in reason(answer)
+        assert post(served, photo_bytes[0]).status_code == 200
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(serve: Serve, photo_db: Path) -> None:
+    with serve(photo_db, body_seconds=0.5) as served:
+        host, port = served.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(
+                f"POST /api/search HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\n"
+                "Content-Length: 100\r\n\r\n{".encode()
+            )
+            connection.settimeout(10)
+            with connection.makefile("rb") as answer:
+                assert b"did not arrive" in answer.read()
+
+
+def test_many_at_once_and_some_that_leave(served: Served, photo_bytes: list[bytes]) -> None:
+    def ask(number: int) -> int:
+        with httpx.Client(base_url=served.url, timeout=60, trust_env=False) as client:
+            if number % 5 == 0:  # gone before the answer
+                try:
+                    client.post("/api/search", files={"file": photo_bytes[0]}, timeout=0.001)
+                except httpx.TimeoutException:
+                    return 0
+            sent = {"json": {"id": number % 40 + 1}} if number % 2 else {"files": {"file": photo_bytes[number % 40]}}
+            return client.post("/api/search", **sent).status_code  # type: ignore[arg-type]
+
+    with concurrent.futures.ThreadPoolExecutor(30) as pool:
+        statuses = Counter(pool.map(ask, range(200)))
+    assert set(statuses) <= {0, 200}
+    assert statuses[200] >= 160
+    assert served.client.get("/status").json()["decoders"] == 2
+
+
+def test_a_connection_cut_in_the_middle_of_a_file(served: Served, photo_bytes: list[bytes]) -> None:
+    host, port = served.url.removeprefix("http://").split(":")
+    for _ in range(5):
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(
+                f"POST /api/search HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 100000\r\n"
+                "Content-Type: multipart/form-data; boundary=y\r\n\r\n--y\r\nContent-Disposition: form-data; "
+                'name="file"; filename="x"\r\n\r\n'.encode()
+                + photo_bytes[0][:500]
+            )
+    assert post(served, photo_bytes[0]).status_code == 200
+
+
+def test_what_is_shown_is_what_was_encoded(served: Served, photo_bytes: list[bytes]) -> None:
+    with io.BytesIO(photo_bytes[0]) as file:
+        size = Image.open(file).size
+    query = post(served, photo_bytes[0]).json()["query"]
+    assert (query["width"], query["height"], query["format"]) == (*size, "JPEG")
