@@ -8,6 +8,7 @@ from PIL import Image
 
 from lookalike.demo import edits
 from lookalike.demo.edits import EDITS
+from lookalike.evaluation import geometry, overlays, tones
 
 SIZES = [(1, 1), (3, 200), (200, 3), (120, 90)]
 
@@ -42,7 +43,7 @@ def test_size_stays(photo: Image.Image, name: str) -> None:
 
 
 def test_recompress_keeps_less_at_less_quality(photo: Image.Image) -> None:
-    errors = [np.abs(values(edits.recompress(photo, quality=q)) - values(photo)).mean() for q in (90, 20)]
+    errors = [np.abs(values(tones.recompress(photo, quality=q)) - values(photo)).mean() for q in (90, 20)]
     assert 0 < errors[0] < errors[1]
 
 
@@ -55,19 +56,19 @@ def test_resize_and_crop_give_the_sizes_they_say(photo: Image.Image) -> None:
 
 
 def test_grey_has_equal_channels(photo: Image.Image) -> None:
-    pixels = values(edits.grey(photo))
+    pixels = values(tones.grey(photo))
     assert (pixels == pixels[..., :1]).all()
 
 
 def test_blur_and_brightness(photo: Image.Image) -> None:
-    assert values(edits.blur(photo, share=0.05)).std() < values(photo).std()
+    assert values(tones.blur(photo, share=0.05)).std() < values(photo).std()
     flat = Image.new("RGB", (8, 8), (100, 50, 250))
-    assert edits.brighten(flat, factor=1.3).getpixel((0, 0)) == (130, 65, 255)
+    assert tones.brighten(flat, factor=1.3).getpixel((0, 0)) == (130, 65, 255)
 
 
 def test_watermark_writes_over_a_part_of_the_picture() -> None:
     black = Image.new("RGB", (200, 150))
-    marked = values(edits.watermark(black, np.random.default_rng(0))).max(axis=-1)
+    marked = values(overlays.watermark(black, np.random.default_rng(0))).max(axis=-1)
     rows, columns = np.nonzero(marked)
     assert 0.02 < (marked > 0).mean() < 0.3
     assert np.ptp(columns) > 100
@@ -82,13 +83,13 @@ def test_rotation_turns_five_degrees_either_way_with_black_corners(seed: int) ->
     corners = [turned.getpixel((x, y)) for x in (0, 99) for y in (0, 99)]
     assert corners == [(0, 0, 0)] * 4
     assert turned.getpixel((50, 50)) == (255, 255, 255)
-    angles = [edits.rotate(white, degrees=degrees).tobytes() for degrees in (-5, 5)]
+    angles = [geometry.rotate(white, degrees=degrees).tobytes() for degrees in (-5, 5)]
     assert turned.tobytes() in angles
 
 
 def test_rotation_goes_both_ways(photo: Image.Image) -> None:
     copies = {EDITS["rotation"].apply(photo, np.random.default_rng(seed)).tobytes() for seed in range(12)}
-    assert copies == {edits.rotate(photo, degrees=degrees).tobytes() for degrees in (-5, 5)}
+    assert copies == {geometry.rotate(photo, degrees=degrees).tobytes() for degrees in (-5, 5)}
 
 
 @pytest.mark.parametrize("size", SIZES)

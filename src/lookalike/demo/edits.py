@@ -1,23 +1,18 @@
 """Manipulated copies of a photograph: what happens to pictures that are passed on.
 
-Each function takes an RGB picture and gives an RGB picture, and changes nothing else. What is drawn at random comes
-from the generator that is handed in, so the same seed gives the same copy.
+Each edit takes an RGB picture and gives an RGB picture, and changes nothing else. What is drawn at random comes
+from the generator that is handed in, so the same seed gives the same copy. The edits themselves are those of the
+robustness benchmark (`lookalike.evaluation.perturbations`), each at one strength.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
-
-Random = np.random.Generator
-Picture = Image.Image
-
-WATERMARK = "© lookalike demo"
-BLACK = (0, 0, 0)
+from lookalike.evaluation.geometry import Picture, Random, rotate, scale, trim
+from lookalike.evaluation.overlays import watermark
+from lookalike.evaluation.tones import blur, brighten, grey, recompress
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,55 +21,6 @@ class Edit:
 
     words: str
     apply: Callable[[Picture, Random], Picture]
-
-
-def recompress(picture: Picture, *, quality: int) -> Picture:
-    """The picture after it was saved as JPEG of a quality (1 to 95) and opened again."""
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=quality)
-    return Image.open(file).convert("RGB")
-
-
-def scale(picture: Picture, *, factor: float) -> Picture:
-    """The picture with both sides multiplied by a factor, at least one pixel each."""
-    width, height = (max(1, round(side * factor)) for side in picture.size)
-    return picture.resize((width, height), Image.Resampling.LANCZOS)
-
-
-def trim(picture: Picture, *, share: float) -> Picture:
-    """The picture without a share of its width at the left and right, and of its height at the top and bottom."""
-    x, y = (min(round(side * share), (side - 1) // 2) for side in picture.size)
-    return picture.crop((x, y, picture.width - x, picture.height - y))
-
-
-def grey(picture: Picture) -> Picture:
-    """The picture without its colours."""
-    return picture.convert("L").convert("RGB")
-
-
-def blur(picture: Picture, *, share: float) -> Picture:
-    """The picture blurred by a Gaussian whose standard deviation is a share of the shorter side."""
-    return picture.filter(ImageFilter.GaussianBlur(share * min(picture.size)))
-
-
-def brighten(picture: Picture, *, factor: float) -> Picture:
-    """The picture with all values multiplied by a factor, cut at white."""
-    return ImageEnhance.Brightness(picture).enhance(factor)
-
-
-def watermark(picture: Picture, random: Random) -> Picture:
-    """The picture with a line of text over it, three quarters as wide, half transparent, at a random height."""
-    width, height = picture.size
-    font = ImageFont.load_default(max(4.0, 0.09 * width))
-    layer = Image.new("L", picture.size, 0)
-    y = height * random.uniform(0.3, 0.7)
-    ImageDraw.Draw(layer).text((width / 2, y), WATERMARK, fill=150, font=font, anchor="mm")
-    return Image.composite(Image.new("RGB", picture.size, "white"), picture, layer)
-
-
-def rotate(picture: Picture, *, degrees: float) -> Picture:
-    """The picture turned about its middle, of the same size; the corners that become empty are black."""
-    return picture.rotate(degrees, Image.Resampling.BICUBIC, fillcolor=BLACK)
 
 
 EDITS: dict[str, Edit] = {

@@ -5,9 +5,6 @@ Shapes: S pixels a side.
 
 from __future__ import annotations
 
-import base64
-import html
-import io
 import os
 from pathlib import Path
 
@@ -19,6 +16,7 @@ from lookalike.database import Hit
 from lookalike.demo.edits import EDITS
 from lookalike.demo.ranking import Floats
 from lookalike.demo.run import Copy, Outcome
+from lookalike.evaluation.markup import figure, picture, text
 
 THUMBNAIL = 180  # pixels of a small picture's longer side
 
@@ -51,25 +49,16 @@ def _is_original(outcome: Outcome, hit: Hit, copy: Copy) -> bool:
 
 def frame(path: Path, alternative: str, caption: str, style: str = "") -> str:
     """A small picture with its caption, which is HTML already."""
-    picture = images.thumbnail(path.read_bytes(), THUMBNAIL)
-    shown = f'<div class="frame">{_image(picture, alternative)}</div>'
-    return f'<figure class="{style}">{shown}<figcaption>{caption}</figcaption></figure>'
-
-
-def _image(picture: Image.Image, alternative: str) -> str:
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=80)
-    encoded = base64.b64encode(file.getvalue()).decode("ascii")
-    size = f'width="{picture.width}" height="{picture.height}"'
-    return f'<img src="data:image/jpeg;base64,{encoded}" {size} alt="{text(alternative)}">'
+    shown = images.thumbnail(path.read_bytes(), THUMBNAIL)
+    return figure(picture(shown, alternative), caption, style)
 
 
 def pair(original_SS: Floats, reconstruction_SS: Floats, name: str, error: float) -> str:
     """An image above its reconstruction, both with values from 0 to 1, and the error between them."""
     above, beneath = (Image.fromarray(np.round(255 * one).astype(np.uint8)) for one in (original_SS, reconstruction_SS))
     return (
-        f'<figure class="pair">{_image(above, f"{name} as the model takes it")}'
-        f"{_image(beneath, f'{name} reconstructed')}<figcaption>{breakable(name)}<br>MSE <b>{error:.4f}</b>"
+        f'<figure class="pair">{picture(above, f"{name} as the model takes it")}'
+        f"{picture(beneath, f'{name} reconstructed')}<figcaption>{breakable(name)}<br>MSE <b>{error:.4f}</b>"
         "</figcaption></figure>"
     )
 
@@ -77,12 +66,3 @@ def pair(original_SS: Floats, reconstruction_SS: Floats, name: str, error: float
 def breakable(name: str) -> str:
     """A file's name as HTML that may be broken where its parts end."""
     return text(name).replace("_", "_<wbr>").replace("/", "/<wbr>").replace(".", "<wbr>.")
-
-
-def text(value: str) -> str:
-    """A string as HTML text or attribute; what UTF-8 cannot write becomes a question mark.
-
-    >>> text('<b>&".jpg')
-    '&lt;b&gt;&amp;&quot;.jpg'
-    """
-    return html.escape(value.encode("utf-8", "replace").decode("utf-8"))

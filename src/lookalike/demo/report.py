@@ -16,11 +16,13 @@ from typing import NamedTuple
 import numpy as np
 
 from lookalike import images
-from lookalike.demo import charts, photos
+from lookalike.demo import photos
 from lookalike.demo.edits import EDITS
-from lookalike.demo.gallery import breakable, frame, pair, search, text
+from lookalike.demo.gallery import breakable, frame, pair, search
 from lookalike.demo.ranking import Floats
 from lookalike.demo.run import Method, Outcome, count
+from lookalike.evaluation import charts
+from lookalike.evaluation.markup import css, text
 
 ROWS = 8  # searches shown, of those that missed and of those that found
 RECONSTRUCTED = 8  # photographs shown with their reconstruction
@@ -31,6 +33,7 @@ def page(outcome: Outcome) -> str:
     template = Template((files("lookalike.demo") / "template.html").read_text(encoding="utf-8"))
     missed, found = chosen(outcome)
     return template.substitute(
+        style=css(),
         headline=_headline(outcome),
         happened=_happened(outcome),
         figures=_figures(outcome),

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from lookalike.demo import charts
+from lookalike.evaluation import charts
 
 
 def test_histogram_is_well_formed_and_its_areas_are_100_percent() -> None:

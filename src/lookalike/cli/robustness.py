@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lookalike.cli import options, terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from lookalike.data import Item
+    from lookalike.evaluation.peers import Peer
+    from lookalike.evaluation.robustness import Outcome
+
+
+def command(
+    images: Annotated[
+        list[str],
+        typer.Option("--images", metavar="IMAGES", help="A folder, file or Parquet file; can be given several times."),
+    ],
+    model: options.Model = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="NAMES",
+            help="Peers, with commas between: phash, phash-256, dhash, dhash-256, pdq, efficientnet-lite0, "
+            "efficientnet-lite0+itq-64, model files; none. The first five, if not given.",
+        ),
+    ] = None,
+    edits: Annotated[str, typer.Option("--edits", metavar="NAMES", help="Only these edits, with commas between.")] = "",
+    queries: Annotated[
+        int, typer.Option("--queries", min=1, help="Make copies of so many images; the others are distractors.")
+    ] = 500,
+    same: Annotated[
+        Path | None,
+        typer.Option(
+            "--same", metavar="FILE", help="Pairs that show the same picture: two names a line, a tab between."
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write into.")] = Path("robustness"),
+    seed: options.Seed = 0,
+    limit: options.Limit = None,
+    workers: options.Workers = 0,
+    max_pixels: options.MaxPixels = options.MAX_PIXELS,
+) -> None:
+    """Measure how well a model finds manipulated copies of IMAGES, beside other hashes: DIR/report.html.
+
+    Thresholds are set so that at most 1 in 10,000, 100,000 and 1,000,000 pairs of different images are taken for
+    copies. 500 images make 124,750 pairs, too few for the last; more images with the same --queries cost little.
+    """
+    from lookalike import data
+    from lookalike.evaluation import perturbations, robustness, robustness_page
+
+    robustness_page.check(out)
+    names = _names(edits)
+    for name in names:
+        perturbations.find(name)
+    items = data.find(images, limit=limit)
+    with terminal.quiet_decoders(), terminal.progress("read", unit=" pictures") as show:
+        peers, left_out = _peers(model, against, items)
+        outcome = robustness.run(
+            items,
+            peers,
+            settings=robustness.Settings(
+                edits=names, queries=queries, seed=seed, workers=workers, max_pixels=max_pixels
+            ),
+            same=_pairs(same) if same else (),
+            left_out=left_out,
+            on_progress=lambda _what, done, total: show(done, total),
+        )
+    report = robustness_page.write(outcome, out)
+    for line in _lines(outcome):
+        typer.echo(line)
+    for line in _notes(outcome, out):
+        terminal.say(line)
+    typer.echo(f"report: {report}")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _peers(model: str | None, against: str | None, items: Sequence[Item]) -> tuple[list[Peer], list[tuple[str, str]]]:
+    """The model and its peers; of those nobody asked for, what cannot be had is left out, with the reason."""
+    from lookalike.errors import MissingExtra
+    from lookalike.evaluation.peers import PEERS, of_model
+    from lookalike.hasher import DEFAULT
+    from lookalike.recipes.peers import find
+
+    found, left_out = [of_model(model or DEFAULT)], []
+    named = PEERS if against is None else [name for name in _names(against) if name != "none"]
+    for name in named:
+        try:
+            found.append(find(name, items))
+        except MissingExtra as error:
+            if against is not None:
+                raise
+            left_out.append((name, str(error)))
+    return found, left_out
+
+
+def _pairs(path: Path) -> list[tuple[str, str]]:
+    """The pairs of names in a file."""
+    from lookalike.errors import DataError
+
+    pairs = []
+    try:
+        lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}; --same is a file of pairs") from error
+    for number, line in enumerate(lines, 1):
+        names = line.split("\t")
+        if line.strip() and len(names) != 2:
+            raise DataError(f"{path}, line {number}: {line!r} is no pair; write two names with a tab between")
+        if line.strip():
+            pairs.append((names[0], names[1]))
+    return pairs
+
+
+def _lines(outcome: Outcome) -> Iterator[str]:
+    """A table of the methods: recall by kind of edit at the first rate, µAP and time."""
+    from lookalike.evaluation.robustness_result import by_kind, micro_ap, recall
+
+    kinds = [kind for kind in by_kind(outcome.methods[0], 0) if kind != "control"]
+    width = max(len(method.peer.name) for method in outcome.methods)
+    yield f"{'':{width}} threshold  {''.join(f'{kind:>9}' for kind in [*kinds, 'all'])}      µAP      ms"
+    for method in outcome.methods:
+        shares = by_kind(method, 0)
+        at, peer = method.thresholds[0].distance, method.peer
+        threshold = "none" if at < 0 else f"{at}/{peer.bits}" if peer.bits else f"{peer.shown(at):.3f}"
+        recalls = "".join(f"{share:9.1%}" for share in [*(shares[kind] for kind in kinds), recall(method, 0)])
+        yield (
+            f"{peer.name:{width}} {threshold:>9}  {recalls} {micro_ap(method):8.3f} "
+            f"{outcome.milliseconds[peer.name]:7.2f}"
+        )
+
+
+def _notes(outcome: Outcome, out: Path) -> Iterator[str]:
+    from lookalike.evaluation.robustness_page import one_in
+
+    first, found = outcome.methods[0].thresholds[0], outcome.originals
+    yield (
+        f"recall at {one_in(first.rate)} false pairs, measured on {first.pairs} pairs of {len(found.items)} images; "
+        f"copies of {len(outcome.edited)} of them"
+    )
+    few = [one_in(one.rate) for one in outcome.methods[0].thresholds if not one.is_measured]
+    if few:
+        yield f"too few pairs to measure {' and '.join(few)}: more images are needed, not more --queries"
+    if found.repeated:
+        yield f"left out for having the pixels of another one: {terminal.count(len(found.repeated), 'image')}"
+    for name, reason in outcome.left_out:
+        yield f"{name} was not compared: {reason}"
+    if outcome.suspected:
+        yield (
+            f"{terminal.count(len(outcome.suspected), 'pair')} may be the same picture; look at the report, keep in "
+            f"{out / 'suspected.tsv'} those that are, and give it with --same"
+        )
+    if found.skipped:
+        terminal.name_problems(found.skipped, more=f"{out / 'report.html'}")

