@@ -139,7 +139,7 @@ def _lines(outcome: Outcome) -> Iterator[str]:
 
 
 def _notes(outcome: Outcome, out: Path) -> Iterator[str]:
-    from lookalike.evaluation.robustness_page import one_in
+    from lookalike.evaluation.robustness_tables import one_in
 
     first, found = outcome.methods[0].thresholds[0], outcome.originals
     yield (
