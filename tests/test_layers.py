@@ -14,7 +14,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src/lookalike"
 LAYERS = (  # a part imports from the lines above its own only
     ("errors",),
-    ("codes", "images"),
+    ("codes", "images", "client"),
     ("data", "objectives", "engines", "hasher"),
     ("models", "store", "evaluation", "backbones"),
     ("training", "database"),
@@ -31,6 +31,8 @@ ONLY_IN = {
     "typer": {"cli"},
     "fastapi": {"web"},
     "starlette": {"web"},
+    "uvicorn": {"web"},
+    "prometheus_client": {"web"},
     "matplotlib": {"reproduction"},
     "faiss": {"engines"},
     "onnxruntime": {"hasher", "backbones"},

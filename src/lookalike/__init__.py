@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lookalike.client import Client as Client
     from lookalike.database import Database as Database
     from lookalike.errors import LookalikeError as LookalikeError
     from lookalike.hasher import Hasher as Hasher
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Client": "lookalike.client",
     "Database": "lookalike.database",
     "Hasher": "lookalike.hasher",
     "ImageSpec": "lookalike.images",
@@ -26,7 +28,7 @@ _HOMES = {
     "read": "lookalike.images",
     "train": "lookalike.training",
 }
-__all__ = ["Database", "Hasher", "ImageSpec", "LookalikeError", "__version__", "read", "train"]
+__all__ = ["Client", "Database", "Hasher", "ImageSpec", "LookalikeError", "__version__", "read", "train"]
 
 
 def __getattr__(name: str) -> Any:

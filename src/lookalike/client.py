@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -165,7 +166,7 @@ class Client:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             raise _refusal(error) from None
-        except (OSError, ValueError) as error:  # of which urllib's own error is one
+        except (OSError, ValueError, HTTPException) as error:  # of which urllib's own error is one
             reason = getattr(error, "reason", error)
             why = getattr(reason, "strerror", None) or reason
             raise ServerError(f"{self.url} does not answer ({why}); is it running?  lookalike serve --db DB") from error

@@ -42,6 +42,14 @@ class DatabaseError(LookalikeError):
     """A database that is absent, damaged, busy or made with another model."""
 
 
+class ServerError(LookalikeError):
+    """What a server refuses, with HTTP's number for the reason; 0 if it does not answer."""
+
+    def __init__(self, message: str, *, status: int = 0, type: str = "") -> None:  # noqa: A002 as in the answer
+        super().__init__(message)
+        self.status, self.type = status, type
+
+
 class MissingExtra(LookalikeError):
     """A part that needs a package which is not installed."""
 

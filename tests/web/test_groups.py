@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lookalike.database import Database
-from lookalike.web import maps
+from lookalike.web import layout, maps
 from tests.web.conftest import Serve, Served
 
 
@@ -91,7 +91,7 @@ def test_a_map_is_kept_on_disk(photo_db: Path, monkeypatch: pytest.MonkeyPatch, 
         def fail(*given: Any, **named: Any) -> Any:
             raise AssertionError("it was made anew")
 
-        monkeypatch.setattr(maps.layout, "places", fail)
+        monkeypatch.setattr(layout, "places", fail)
         assert maps.make(database, lambda done, total: None) == first
 
 

@@ -41,14 +41,17 @@ def db(photo_folder: Path, model: Path, tmp_path: Path) -> Path:
 def test_what_another_process_indexes_is_found(db: Path, photo_folder: Path, serve: Serve) -> None:
     with serve(db) as served:
         content = (photo_folder / "dogs/00.jpg").read_bytes()
-        sent = {"files": {"file": content}}
-        assert served.client.post("/api/search", **sent).json()["hits"][0]["distance"] > 0
+
+        def nearest() -> int:
+            return int(served.client.post("/api/search", files={"file": content}).json()["hits"][0]["distance"])
+
+        assert nearest() > 0
         cli("index", photo_folder / "dogs", "--db", db)
-        assert served.client.post("/api/search", **sent).json()["hits"][0]["distance"] == 0
+        assert nearest() == 0
         assert served.client.get("/api/images").json()["total"] == 40
         until(lambda: served.client.get("/status").json()["index"] == "fresh")
         cli("remove", photo_folder / "dogs", "--db", db)
-        assert served.client.post("/api/search", **sent).json()["hits"][0]["distance"] > 0
+        assert nearest() > 0
 
 
 def test_a_database_that_is_replaced_is_opened_anew(

@@ -110,7 +110,7 @@ def test_a_token_is_asked_for(serve: Serve, served: Served) -> None:
             assert (answer.status_code, answer.json()["error"]["type"]) == (401, "unauthorized")
         assert guarded.client.get("/status/live").status_code == 200
         for wrong in ("Bearer wrong", f"Basic {TOKEN}", "Bearer", f"Bearer {TOKEN}x", "Bearer \xff"):
-            headers = {"authorization": wrong.encode("latin-1")}
+            headers = httpx.Headers({"authorization": wrong}, encoding="latin-1")
             assert guarded.client.get("/api/info", headers=headers).status_code == 401
         right = {"authorization": f"Bearer {TOKEN}"}
         assert guarded.client.get("/api/info", headers=right).status_code == 200

@@ -50,7 +50,7 @@ def peak() -> int:
 
 def deaths(served: Served) -> float:
     samples = [one for family in served.parts.metrics.deaths.collect() for one in family.samples]
-    return sum(one.value for one in samples if one.name.endswith("_total"))
+    return sum(float(one.value) for one in samples if one.name.endswith("_total"))
 
 
 @pytest.mark.parametrize(("archive", "least"), [("malformed_pngsuite.tar.gz", 160), ("malformed_pillow.tar.gz", 400)])
@@ -177,8 +177,10 @@ def test_many_at_once_and_some_that_leave(served: Served, photo_bytes: list[byte
                     client.post("/api/search", files={"file": photo_bytes[0]}, timeout=0.001)
                 except httpx.TimeoutException:
                     return 0
-            sent = {"json": {"id": number % 40 + 1}} if number % 2 else {"files": {"file": photo_bytes[number % 40]}}
-            return client.post("/api/search", **sent).status_code  # type: ignore[arg-type]
+            sent: Any = (
+                {"json": {"id": number % 40 + 1}} if number % 2 else {"files": {"file": photo_bytes[number % 40]}}
+            )
+            return client.post("/api/search", **sent).status_code
 
     with concurrent.futures.ThreadPoolExecutor(30) as pool:
         statuses = Counter(pool.map(ask, range(200)))

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from lookalike.cli import options, terminal
-
-if TYPE_CHECKING:
-    from lookalike.database import Database
 
 MAX_PIXELS = 100_000_000  # of an image that is sent
 MEBIBYTE = 1 << 20
@@ -38,6 +35,8 @@ def command(
 
     Only this machine reaches it, unless --host names another address, for which a --token is needed.
     """
+    from lookalike.database.opening import open_database
+
     try:
         from lookalike.web import app, security, serving
         from lookalike.web.settings import Settings
@@ -53,21 +52,15 @@ def command(
     )  # fmt: skip
     security.check(settings)
     listening = serving.bind(host, port)
-    with listening, _open(db) as database:
+    with listening, open_database(db) as database:
         _ = database.hasher  # if the model is absent, it is said here
         count = len(database)
         if not count:
             terminal.say(f"{db} holds no images; fill it with: lookalike index IMAGES --db {db}")
         where = serving.url(listening, host, token=token)
-        made = app.create_app(database, settings, reopen=lambda: _open(db))
+        made = app.create_app(database, settings, reopen=lambda: open_database(db))
         serving.run(made, listening, on_ready=lambda: _greet(where, count))
     terminal.say("Stopped")
-
-
-def _open(db: str) -> Database:
-    from lookalike.database import Database
-
-    return Database.open(db)
 
 
 def _greet(where: str, count: int) -> None:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from lookalike import __version__
 from lookalike.codes import MAX_BITS
-from lookalike.database import Database
+from lookalike.database.opening import AnyDatabase
 from lookalike.web import model as models
 from lookalike.web import rows
 from lookalike.web.api_groups import WORKING
@@ -26,7 +26,7 @@ router = APIRouter(tags=["about"])
 async def info(server: Shared) -> JsonResponse:
     """What the database holds, what distances mean, and what the server allows."""
 
-    def work(database: Database) -> dict[str, Any]:
+    def work(database: AnyDatabase) -> dict[str, Any]:
         return server.memory.get(database, "info", _info)
 
     settings = server.settings
@@ -38,7 +38,7 @@ async def info(server: Shared) -> JsonResponse:
 async def model(server: Shared) -> JsonResponse:
     """The model that made the codes: its card, θ, and how its bits are used here."""
 
-    def work(database: Database) -> dict[str, Any]:
+    def work(database: AnyDatabase) -> dict[str, Any]:
         return server.memory.get(database, "model", models.describe)
 
     return JsonResponse(await server.collection.read(work))
@@ -96,6 +96,6 @@ async def metrics(server: Shared) -> Response:
     return server.metrics.response()
 
 
-def _info(database: Database) -> dict[str, Any]:
+def _info(database: AnyDatabase) -> dict[str, Any]:
     found = {name: value for name, value in asdict(database.info()).items() if name != "originals"}
     return {**found, "path": rows.clean(found["path"]), "roots": [rows.clean(root) for root in found["roots"]]}

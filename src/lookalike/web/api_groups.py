@@ -8,7 +8,8 @@ from typing import Annotated, Any, NamedTuple
 from fastapi import APIRouter, Query
 
 from lookalike.codes import MAX_BITS
-from lookalike.database import Database, Group
+from lookalike.database import Group
+from lookalike.database.opening import AnyDatabase
 from lookalike.web import maps, rows
 from lookalike.web.jobs import Done, Report
 from lookalike.web.problems import JsonResponse, Problem
@@ -74,7 +75,7 @@ async def map_(server: Shared) -> JsonResponse:
     return JsonResponse({**found.value, "revision": found.revision, "fresh": found.fresh})
 
 
-def _groups(database: Database, report: Report, radius: int) -> Groups:
+def _groups(database: AnyDatabase, report: Report, radius: int) -> Groups:
     groups = database.duplicates(radius=radius, on_rows=report)
     return Groups(groups, sum(map(len, groups)))
 

@@ -12,7 +12,7 @@ import numpy as np
 from fastapi import APIRouter, Request
 
 from lookalike.codes import Codes, to_hex
-from lookalike.database import Database
+from lookalike.database.opening import AnyDatabase
 from lookalike.errors import DatabaseError
 from lookalike.images import Array
 from lookalike.web import bodies, rows
@@ -97,7 +97,7 @@ async def _answer(server: Server, asked: Asked, began: float) -> dict[str, Any]:
     }
 
 
-async def _understood(server: Server, database: Database, asked: Asked) -> Understood:
+async def _understood(server: Server, database: AnyDatabase, asked: Asked) -> Understood:
     if asked.file is not None:
         return await _from_file(server, database, asked)
     if asked.query.id is not None:
@@ -105,7 +105,7 @@ async def _understood(server: Server, database: Database, asked: Asked) -> Under
     return Understood(_from_hex(asked.query.code or "", database.bits))
 
 
-async def _from_file(server: Server, database: Database, asked: Asked) -> Understood:
+async def _from_file(server: Server, database: AnyDatabase, asked: Asked) -> Understood:
     asked.content.seek(0)
     hasher = database.hasher
     found = await server.decoders.array(asked.content, asked.length, hasher.spec)
@@ -113,12 +113,12 @@ async def _from_file(server: Server, database: Database, asked: Asked) -> Unders
     return Understood(code_W, image=found)
 
 
-def _encode(database: Database, array: Array) -> Codes:
+def _encode(database: AnyDatabase, array: Array) -> Codes:
     code_W: Codes = database.hasher.encode_arrays(array[None])[0]
     return code_W
 
 
-async def _from_id(server: Server, database: Database, id_: int) -> Understood:
+async def _from_id(server: Server, database: AnyDatabase, id_: int) -> Understood:
     record = await server.record(database, id_)
     if record.code is None:
         raise Problem(422, f"image {id_} has no code ({rows.clean(record.error or 'it is to be indexed again')})")

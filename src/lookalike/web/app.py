@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from lookalike import __version__
-from lookalike.database import Database
+from lookalike.database.opening import AnyDatabase, open_database
 from lookalike.web import api_about, api_groups, api_images, api_search, pages, problems, security
 from lookalike.web.metrics import Counted
 from lookalike.web.security import Guard
@@ -24,7 +24,7 @@ ABOUT = (
 
 
 def create_app(
-    database: Database, settings: Settings = Settings(), *, reopen: Callable[[], Database] | None = None
+    database: AnyDatabase, settings: Settings = Settings(), *, reopen: Callable[[], AnyDatabase] | None = None
 ) -> FastAPI:
     """The application over one open database, which it closes in the end.
 
@@ -32,7 +32,7 @@ def create_app(
     """
     security.check(settings)
     path = database.path
-    server = Server.of(database, settings, reopen or (lambda: Database.open(path)))
+    server = Server.of(database, settings, reopen or (lambda: open_database(path)))
     app = FastAPI(
         title="lookalike", version=__version__, description=ABOUT, docs_url=None, redoc_url=None,
         lifespan=lambda app: _life(server),

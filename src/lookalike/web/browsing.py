@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.database import Database, Filter
+from lookalike.database import Filter
+from lookalike.database.opening import AnyDatabase
 from lookalike.store.catalog import Record
 from lookalike.web.collection import Memory
 from lookalike.web.problems import Problem
@@ -33,7 +34,7 @@ class Slice(NamedTuple):
 
 
 def page(
-    database: Database, memory: Memory, *, sort: Sort, seed: int, label: str | None, cursor: str | None, top: int
+    database: AnyDatabase, memory: Memory, *, sort: Sort, seed: int, label: str | None, cursor: str | None, top: int
 ) -> Slice:
     """The next `top` images behind a cursor. Raises `Problem` for a cursor that is none."""
     key = (sort, seed if sort is Sort.RANDOM else 0, label)
@@ -46,7 +47,7 @@ def page(
     return Slice(records, len(ids_N), f"{end}-{chosen[-1]}" if chosen and end < len(ids_N) else None)
 
 
-def order(database: Database, *, sort: Sort, seed: int, label: str | None) -> Ids:
+def order(database: AnyDatabase, *, sort: Sort, seed: int, label: str | None) -> Ids:
     """Ids (N,) of all images, or those with a label, in an order."""
     passing_N = None if label is None else database.passing(Filter(label=label))
     if sort is Sort.NAME:

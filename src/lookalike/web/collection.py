@@ -20,12 +20,13 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from lookalike.codes import Codes
-from lookalike.database import Database, Filter, Hit
+from lookalike.database import Filter, Hit
+from lookalike.database.opening import AnyDatabase
 from lookalike.errors import LookalikeError
 from lookalike.store.catalog import Record
 
 T = TypeVar("T")
-Open = Callable[[], Database]
+Open = Callable[[], AnyDatabase]
 Found = tuple[list[Hit], dict[int, Record]]
 EVERY = 1.0  # seconds between two looks at what other processes have done
 READERS = 8  # threads
@@ -34,7 +35,7 @@ READERS = 8  # threads
 class Wanted(NamedTuple):
     """What a search may find; searches for the same are done together."""
 
-    database: Database
+    database: AnyDatabase
     top: int
     radius: int | None
     only: Filter | None
@@ -52,10 +53,10 @@ class Freshness(NamedTuple):
 class Collection:
     """A database that several requests ask at the same time."""
 
-    def __init__(self, database: Database, *, reopen: Open) -> None:
+    def __init__(self, database: AnyDatabase, *, reopen: Open) -> None:
         self.reopen = reopen
         self._database = database
-        self._users: Counter[Database] = Counter()
+        self._users: Counter[AnyDatabase] = Counter()
         self._searching = ThreadPoolExecutor(1, thread_name_prefix="lookalike-serve-search")
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="lookalike-serve-read")
         self._pending: list[tuple[Wanted, Codes, asyncio.Future[Found]]] = []
@@ -63,7 +64,7 @@ class Collection:
         self._searched, self._error = -1, ""
 
     @contextlib.contextmanager
-    def use(self) -> Iterator[Database]:
+    def use(self) -> Iterator[AnyDatabase]:
         """The database as it is now; it stays open as long as it is used."""
         database = self._database
         self._users[database] += 1
@@ -130,7 +131,7 @@ class Collection:
         self._reading.shutdown()
         self._database.close()
 
-    def _replace(self, database: Database) -> None:
+    def _replace(self, database: AnyDatabase) -> None:
         """Called while the old one is in use, which closes it in the end."""
         self._database, self._searched = database, -1
 
@@ -165,7 +166,7 @@ def _search(wanted: Wanted, codes_NW: Codes) -> tuple[list[list[Hit]], dict[int,
     return found, wanted.database.records_of(sorted({hit.id for hits in found for hit in hits}))
 
 
-def _warm(database: Database) -> None:
+def _warm(database: AnyDatabase) -> None:
     """One search, which fills the engine, and one image, which loads the model."""
     database.search_codes(np.zeros((1, database.bits // 8), np.uint8), top=1)
     database.hasher.encode_arrays(np.zeros((1, *database.hasher.spec.shape), np.uint8))
@@ -174,7 +175,7 @@ def _warm(database: Database) -> None:
 class Kept(NamedTuple):
     """Something that was read from a database, and how long that took."""
 
-    database: Database
+    database: AnyDatabase
     revision: int
     value: Any
     at: float  # seconds
@@ -194,7 +195,7 @@ class Memory:
         self._most = most
         self._kept: dict[Any, Kept] = {}
 
-    def get(self, database: Database, key: Any, read: Callable[[Database], T]) -> T:
+    def get(self, database: AnyDatabase, key: Any, read: Callable[[AnyDatabase], T]) -> T:
         """What `read` gives, or has given. Called by threads."""
         kept, now, revision = self._kept.get(key), time.monotonic(), database.revision
         if kept is not None and kept.database is database:

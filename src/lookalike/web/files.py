@@ -29,7 +29,7 @@ TYPES = {
 }
 
 
-def read(folder: Path, record: Record) -> bytes:
+def read(folder: Path | str, record: Record) -> bytes:
     """The encoded image of a row of the catalog of the database in a folder. Raises `Problem` if it cannot be had."""
     reason = "is gone"
     if lies_below(record.item.file, record.root):
@@ -40,7 +40,7 @@ def read(folder: Path, record: Record) -> bytes:
             reason = f"cannot be read ({getattr(error, 'strerror', None) or error})"
     elif os.path.lexists(record.item.file):
         reason = "leads out of the folder that was indexed"
-    kept = None if record.digest is None else originals.path(folder, record.digest)
+    kept = None if record.digest is None else originals.path(Path(folder), record.digest)
     try:
         return kept.read_bytes() if kept is not None else _gone(record, reason)
     except OSError:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lookalike.database import Database
+from lookalike.database.opening import AnyDatabase
 from lookalike.errors import Interrupted
 
 Report = Callable[[int, int], object]  # told how much is done, of how much
-Work = Callable[[Database, Report], Any]
+Work = Callable[[AnyDatabase, Report], Any]
 KEPT = 8  # results
 PATIENCE = 2.0  # seconds to wait for work to end
 
@@ -38,7 +38,7 @@ class Running:
 class Jobs:
     """One piece of work after the other, each with a database of its own."""
 
-    def __init__(self, open_database: Callable[[], Database]) -> None:
+    def __init__(self, open_database: Callable[[], AnyDatabase]) -> None:
         self._open = open_database
         self._lock, self._turn = threading.Lock(), threading.Lock()
         self._threads: list[threading.Thread] = []

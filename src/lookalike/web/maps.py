@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.codes import Codes
-from lookalike.database import Database
+from lookalike.database.opening import AnyDatabase
 from lookalike.web import layout
 from lookalike.web.jobs import Report
 
@@ -26,7 +26,7 @@ KEPT = 20  # maps on disk
 FORMAT = 1  # changes when maps are made in another way
 
 
-def make(database: Database, report: Report) -> dict[str, Any]:
+def make(database: AnyDatabase, report: Report) -> dict[str, Any]:
     """Ids, places and labels of the images, or of some drawn under a fixed seed."""
     ids_N, codes_NW = database.codes()
     drawn = np.sort(np.random.default_rng(0).permutation(len(ids_N))[:MOST])
@@ -74,7 +74,7 @@ def _keep(file: Path, text: str) -> None:
         old.unlink(missing_ok=True)
 
 
-def _labels(database: Database, ids_N: npt.NDArray[np.int64]) -> tuple[list[str], list[int]]:
+def _labels(database: AnyDatabase, ids_N: npt.NDArray[np.int64]) -> tuple[list[str], list[int]]:
     """All labels of images by name, and which of them is the first of each image; −1: none."""
     records = database.records_of(ids_N.tolist())
     first = []

@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.codes import unpack
-from lookalike.database import Database
+from lookalike.database.opening import AnyDatabase
 from lookalike.errors import LookalikeError
 from lookalike.evaluation.bits import bit_use
+from lookalike.hasher import Hasher
 from lookalike.images import Array, ImageSpec
 from lookalike.web import files
 from lookalike.web.jobs import Report
@@ -41,10 +42,10 @@ class Looks(NamedTuple):
     by: str
 
 
-def describe(database: Database) -> dict[str, Any]:
+def describe(database: AnyDatabase) -> dict[str, Any]:
     """Model card, θ and the use of bits."""
     hasher = database.hasher
-    theta_K = theta(Path(hasher.path).read_bytes(), hasher.info.theta_digest, hasher.bits)
+    theta_K = _theta(hasher)
     return {
         "name": hasher.name,
         "card": hasher.info.card,
@@ -54,7 +55,7 @@ def describe(database: Database) -> dict[str, Any]:
     }
 
 
-def use(database: Database) -> dict[str, Any] | None:
+def use(database: AnyDatabase) -> dict[str, Any] | None:
     """How the bits of the codes, or of many of them, are used."""
     codes_NW = database.codes()[1]
     if not len(codes_NW):
@@ -79,11 +80,18 @@ def theta(model: bytes, digest: str, bits: int) -> Floats | None:
     return None
 
 
-def looks(database: Database, report: Report, *, decode: Decode) -> Looks:
+def _theta(hasher: Hasher) -> Floats | None:
+    try:
+        return theta(Path(hasher.path).read_bytes(), hasher.info.theta_digest, hasher.bits)
+    except OSError:  # the model of a database in Milvus is no file
+        return None
+
+
+def looks(database: AnyDatabase, report: Report, *, decode: Decode) -> Looks:
     """Some images of the database, drawn under a fixed seed, and their latents."""
     ids_N, codes_NW = database.codes()
     drawn = np.sort(np.random.default_rng(0).permutation(len(ids_N))[:LOOKED_AT])
-    theta_K = theta(Path(database.hasher.path).read_bytes(), database.hasher.info.theta_digest, database.bits)
+    theta_K = _theta(database.hasher)
     if theta_K is not None:
         found, latent_NK = _latents(database, ids_N[drawn].tolist(), decode, report)
         if len(found) > len(drawn) // 4:  # else nearly all files are gone
@@ -100,7 +108,7 @@ def extremes(seen: Looks, bit: int, top: int) -> tuple[list[int], list[int]]:
     return high, low
 
 
-def _latents(database: Database, ids: list[int], decode: Decode, report: Report) -> tuple[list[int], Floats]:
+def _latents(database: AnyDatabase, ids: list[int], decode: Decode, report: Report) -> tuple[list[int], Floats]:
     """Ids of the images that can be read, and their latents."""
     records, hasher = database.records_of(ids), database.hasher
     found, latents = [], [np.empty((0, hasher.bits), np.float32)]

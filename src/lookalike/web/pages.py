@@ -16,6 +16,7 @@ from lookalike import __version__
 
 FOLDER = Path(str(files("lookalike.web")))
 YEAR = "public, max-age=31536000, immutable"
+TABS = ("/", "/browse", "/duplicates", "/map", "/model")  # one page, which tells them apart itself
 router = APIRouter(include_in_schema=False)
 
 
@@ -30,9 +31,9 @@ class Static(StaticFiles):
         return response
 
 
-def render(name: str, **values: str) -> HTMLResponse:
+def render(page: str, /, **values: str) -> HTMLResponse:
     """A page of `templates/`, in which `$name` stands for a value; values are text, never markup."""
-    text = (FOLDER / "templates" / name).read_text(encoding="utf-8")
+    text = (FOLDER / "templates" / page).read_text(encoding="utf-8")
     known = {"version": __version__, **values}
     filled = string.Template(text).substitute({key: html.escape(value) for key, value in known.items()})
     return HTMLResponse(filled, headers={"Cache-Control": "no-cache"})
@@ -44,10 +45,13 @@ def install(app: FastAPI) -> None:
     app.mount("/static", Static(directory=FOLDER / "static"), name="static")
 
 
-@router.get("/")
 def index() -> HTMLResponse:
-    """The page to search with."""
+    """The page of the collection."""
     return render("index.html")
+
+
+for path in TABS:
+    router.add_api_route(path, index)
 
 
 @router.get("/docs")

@@ -226,8 +226,8 @@ class _Body:
             async with asyncio.timeout_at(self._ends):
                 message = await self._receive()
         except TimeoutError:
-            message = f"the body did not arrive within {self._settings.body_seconds:g} seconds"
-            raise Problem(400, message, headers=CLOSE) from None
+            late = f"the body did not arrive within {self._settings.body_seconds:g} seconds"
+            raise Problem(400, late, headers=CLOSE) from None
         self._length += len(message.get("body", b""))
         self._whole = not message.get("more_body", False)
         if self._length > self._settings.max_body:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from lookalike.database import Database
+from lookalike.database.opening import AnyDatabase
 from lookalike.images import Array, ImageSpec
 from lookalike.store.catalog import Record
 from lookalike.web.collection import Collection, Memory
@@ -35,7 +35,7 @@ class Server:
     metrics: Metrics
 
     @classmethod
-    def of(cls, database: Database, settings: Settings, reopen: Callable[[], Database]) -> Server:
+    def of(cls, database: AnyDatabase, settings: Settings, reopen: Callable[[], AnyDatabase]) -> Server:
         """The parts of a server over a database, none of them started."""
         metrics = Metrics()
         collection = Collection(database, reopen=reopen)
@@ -43,7 +43,7 @@ class Server:
         thumbnails = Thumbnails(collection, decoders)
         return cls(settings, collection, decoders, thumbnails, Jobs(reopen), Memory(), metrics)
 
-    async def record(self, database: Database, id_: int) -> Record:
+    async def record(self, database: AnyDatabase, id_: int) -> Record:
         """The row of an image. Raises `Problem` if there is none."""
         found = await self.collection.run(database.records_of, [id_])
         if id_ not in found:

@@ -11,7 +11,7 @@ import io
 from collections import OrderedDict
 
 from lookalike import images
-from lookalike.database import Database
+from lookalike.database.opening import AnyDatabase
 from lookalike.store.catalog import Record
 from lookalike.web import files
 from lookalike.web.collection import Collection
@@ -43,7 +43,7 @@ class Thumbnails:
         self._making: dict[tuple[str, int], asyncio.Task[bytes]] = {}
         self.size = 0  # bytes
 
-    async def get(self, database: Database, record: Record, side: int) -> bytes:
+    async def get(self, database: AnyDatabase, record: Record, side: int) -> bytes:
         """The JPEG of an image, at most `side` pixels a side. Raises `Problem` if it cannot be made."""
         key = (version(record), side)
         if key in self._kept:
@@ -54,7 +54,7 @@ class Thumbnails:
             task.add_done_callback(lambda done: self._made(key, done))
         return await asyncio.shield(self._making[key])  # several may wait for it
 
-    async def _make(self, database: Database, record: Record, side: int) -> bytes:
+    async def _make(self, database: AnyDatabase, record: Record, side: int) -> bytes:
         content = await self._collection.run(files.read, database.path, record)
         return await self._decoders.thumbnail(io.BytesIO(content), len(content), side, max_pixels=images.MAX_PIXELS)
 
