@@ -1,0 +1,157 @@
+// The shell: tabs, the address, light and dark, keys, and files that are dropped or pasted anywhere.
+//
+// A tab is a module of its name, `/static/search.js` and so on, that exports
+//
+//   export async function show(container, state)
+//
+// It is called whenever the address comes to this tab, or changes while the tab is shown (a link, or the way back).
+//   container  an element of this tab alone. Empty at first; what is put there stays for the next time. While the
+//              tab is not shown the container is hidden. It is as wide as the page; the heading (h1) is there
+//              already, so a tab begins at h2.
+//   state      see address.js: state.get(name), state.number(name), state.set({name: value}, {push}), state.signal.
+//              Pass state.signal to ask(), keys() and addEventListener(): it aborts when something else is shown.
+// What `show` throws, or its promise, is shown in words in the container's place for problems.
+//
+// For tabs: dom.js (make, button, icon, say, count …), api.js (ask, wait, info, Failure), address.js (href, go),
+// dialogs.js (openDialog, keys), tiles.js (tile, justify, tier), viewer.js (one image large, two compared),
+// grid.js (thousands of tiles).
+// Links to tabs are plain <a href="…">; no listener is needed. Text becomes markup nowhere, and no element has a style attribute.
+
+import { go, href, State, TABS, tabOf } from "./address.js";
+import { info, isAbort } from "./api.js";
+import { keys, showKeys } from "./dialogs.js";
+import { button, count, icon, make, say } from "./dom.js";
+
+const TITLES = { search: "Search", browse: "Browse", duplicates: "Duplicates", map: "Map", model: "Model" };
+const THEMES = ["auto", "light", "dark"];
+const main = document.getElementById("main");
+const containers = {};
+let current = null; // { tab, stop }
+
+function container(tab) {
+  if (!containers[tab]) {
+    const problem = make("div", { class: "problem", role: "alert" });
+    const inner = make("div", { class: "inner" });
+    const heading = make("h1", { class: "unseen", tabindex: "-1", text: TITLES[tab] });
+    const outer = make("section", { class: `tab ${tab}`, id: `tab-${tab}` }, heading, problem, inner);
+    containers[tab] = { outer, inner, problem, heading };
+    main.append(outer);
+  }
+  return containers[tab];
+}
+
+async function route() {
+  const tab = tabOf(location) || "search";
+  const changed = current !== null && current.tab !== tab;
+  current?.stop.abort();
+  const stop = new AbortController();
+  current = { tab, stop };
+  const shown = container(tab);
+  for (const [name, one] of Object.entries(containers)) one.outer.hidden = name !== tab;
+  for (const link of document.querySelectorAll("#tabs a")) {
+    if (link.dataset.tab === tab) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.title = `${TITLES[tab]} – lookalike`;
+  document.body.dataset.tab = tab;
+  if (changed) shown.heading.focus({ preventScroll: true });
+  await run(tab, shown, new State(tab, location.search, stop.signal));
+}
+
+async function run(tab, shown, state) {
+  shown.problem.textContent = "";
+  try {
+    const module = await import(`./${tab}.js`);
+    if (!state.signal.aborted) await module.show(shown.inner, state);
+  } catch (error) {
+    if (isAbort(error) || state.signal.aborted) return;
+    shown.problem.textContent = error.message;
+    if (!error.status) console.warn(error);
+  }
+}
+
+function follow(event) {
+  const link = event.target.closest("a[href]");
+  if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const url = new URL(link.href);
+  if (link.target || link.hasAttribute("download") || url.origin !== location.origin || !tabOf(url)) return;
+  event.preventDefault();
+  history.pushState(null, "", url);
+  route();
+  scrollTo(0, 0);
+}
+
+function header() {
+  const links = Object.keys(TABS).map((tab) => make("a", { href: href(tab), text: TITLES[tab], data: { tab } }));
+  document.getElementById("tabs").append(...links);
+  document.getElementById("tools").append(
+    make("a", { class: "plain", href: "/docs", text: "API", title: "The HTTP API" }),
+    button("Keyboard", { sign: "keys", quiet: true, class: "plain", on: { click: showKeys } }),
+    themeButton(),
+  );
+  const skip = make("a", { class: "skip", href: "#main", text: "Skip to content" });
+  skip.addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
+  document.body.prepend(skip);
+}
+
+function themeButton() {
+  const one = make("button", { type: "button", class: "plain", id: "theme" });
+  const told = () => {
+    const now = document.documentElement.dataset.theme || "auto";
+    one.replaceChildren(icon(now));
+    one.title = `Theme: ${now === "auto" ? "as the system has it" : now}`;
+    one.setAttribute("aria-label", one.title);
+    return now;
+  };
+  one.addEventListener("click", () => {
+    const next = THEMES[(THEMES.indexOf(told()) + 1) % THEMES.length];
+    if (next === "auto") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = next;
+    localStorage.setItem("theme", next);
+    say(`Theme ${told()}`);
+    dispatchEvent(new Event("themechange"));
+  });
+  told();
+  return one;
+}
+
+// A file that is dropped or pasted, on whichever tab, is searched for.
+function files() {
+  const take = async (file, event) => {
+    event.preventDefault();
+    const { searchFile } = await import("./search.js");
+    searchFile(file);
+  };
+  const fileOf = (data) => [...(data?.files || [])][0];
+  addEventListener("dragover", (event) => {
+    if (![...event.dataTransfer.types].includes("Files")) return;
+    event.preventDefault();
+    document.body.classList.add("dropping");
+  });
+  addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dropping"); });
+  addEventListener("drop", (event) => {
+    document.body.classList.remove("dropping");
+    const file = fileOf(event.dataTransfer);
+    if (file) take(file, event);
+  });
+  addEventListener("paste", (event) => {
+    const file = fileOf(event.clipboardData);
+    if (file) take(file, event);
+  });
+}
+
+async function collection() {
+  const { images } = await info();
+  document.getElementById("collection").textContent = count(images, "image");
+}
+
+header();
+files();
+keys("All pages", {
+  ...Object.fromEntries(Object.keys(TABS).map((tab, at) => [String(at + 1), [TITLES[tab], () => go(tab)]])),
+  "?": ["this help", showKeys],
+});
+document.addEventListener("click", follow);
+addEventListener("popstate", route);
+route();
+collection().catch(() => {});

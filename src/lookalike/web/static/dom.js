@@ -1,0 +1,106 @@
+// Elements. Text of files, labels and answers gets in as text (`text`, or a string child), never as markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+// An element. `given`: attributes; `text`; `on`: listeners by event; `style`: properties; `data`: data attributes.
+// A value of null, undefined or false sets nothing; true sets an empty attribute.
+export function make(tag, given = {}, ...children) {
+  return filled(document.createElement(tag), given, children);
+}
+
+// The same for SVG.
+export function draw(tag, given = {}, ...children) {
+  return filled(document.createElementNS(SVG, tag), given, children);
+}
+
+function filled(node, given, children) {
+  const { text, on = {}, style = {}, data = {}, ...attributes } = given;
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    node.setAttribute(name, value === true ? "" : String(value));
+  }
+  for (const [name, value] of Object.entries(style)) node.style.setProperty(name, value);
+  for (const [name, value] of Object.entries(data)) node.dataset[name] = value;
+  for (const [name, listener] of Object.entries(on)) node.addEventListener(name, listener);
+  if (text !== undefined) node.textContent = text;
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+const PATHS = {
+  close: "M4 4l8 8M12 4l-8 8",
+  compare: "M8 2v12M3 4h3v8H3zM10 4h3v8h-3z",
+  open: "M6 3H3v10h10v-3M9 3h4v4M13 3L7.5 8.5",
+  info: "M8 7.2v4M8 4.6v.4M8 1.8a6.2 6.2 0 1 0 0 12.4A6.2 6.2 0 0 0 8 1.8z",
+  search: "M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9zM10.4 10.4L14 14",
+  upload: "M8 11V3M4.8 6L8 2.8 11.2 6M2.5 10.5v3h11v-3",
+  download: "M8 3v8M4.8 8L8 11.2 11.2 8M2.5 10.5v3h11v-3",
+  link: "M6.6 9.4a2.6 2.6 0 0 1 0-3.6l2-2a2.6 2.6 0 0 1 3.6 3.6l-1 1M9.4 6.6a2.6 2.6 0 0 1 0 3.6l-2 2a2.6 2.6 0 0 1-3.6-3.6l1-1",
+  light: "M8 5a3 3 0 1 0 0 6 3 3 0 0 0 0-6zM8 1v1.5M8 13.5V15M1 8h1.5M13.5 8H15M3 3l1 1M12 12l1 1M13 3l-1 1M4 12l-1 1",
+  dark: "M13 9.6A5.6 5.6 0 1 1 6.4 3 4.5 4.5 0 0 0 13 9.6z",
+  auto: "M8 2a6 6 0 1 0 0 12zM8 2a6 6 0 0 1 0 12",
+  keys: "M1.5 4h13v8h-13zM4 6.5h.5M7 6.5h.5M10 6.5h.5M4.5 9.5h7",
+  left: "M10 3L5 8l5 5",
+  right: "M6 3l5 5-5 5",
+  shuffle: "M2 4h2.5l6 8H14M2 12h2.5l1.8-2.4M8.7 6.4L10.5 4H14M12 2l2 2-2 2M12 10l2 2-2 2",
+  plus: "M8 3v10M3 8h10",
+  minus: "M3 8h10",
+  fit: "M2.5 6V2.5H6M10 2.5h3.5V6M13.5 10v3.5H10M6 13.5H2.5V10",
+  lasso: "M8 3C4.5 3 2 4.7 2 7s2.5 4 6 4 6-1.7 6-4-2.5-4-6-4zM5.5 10.6c-1 .6-1.2 1.6-.5 2.2s1.5.9 1 2",
+  code: "M5.5 4.5L2 8l3.5 3.5M10.5 4.5L14 8l-3.5 3.5",
+};
+
+// A small drawing beside words; what has none beside it needs an aria-label of its own.
+export function icon(name) {
+  return draw("svg", { class: "icon", viewBox: "0 0 16 16", "aria-hidden": "true" }, draw("path", { d: PATHS[name] }));
+}
+
+// A button of an icon and a name; the name is shown unless `quiet`.
+export function button(name, { sign, quiet = false, ...given } = {}) {
+  const words = quiet ? null : make("span", { text: name });
+  const said = quiet ? { "aria-label": name, title: given.title || name } : {};
+  return make("button", { type: "button", ...said, ...given }, sign ? icon(sign) : null, words);
+}
+
+// 1234567 → 1,234,567, as this person writes numbers.
+export function number(value) {
+  return value.toLocaleString();
+}
+
+// 1 image, 2 images.
+export function count(value, one, many = `${one}s`) {
+  return `${number(value)} ${value === 1 ? one : many}`;
+}
+
+// Bytes for people: 12 kB, 3.4 MB.
+export function bytes(value) {
+  const units = ["bytes", "kB", "MB", "GB", "TB"];
+  let at = 0;
+  while (value >= 1000 && at < units.length - 1) [value, at] = [value / 1000, at + 1];
+  return `${at && value < 10 ? value.toFixed(1) : Math.round(value)} ${units[at]}`;
+}
+
+// Seconds for people.
+export function milliseconds(seconds) {
+  const value = 1000 * seconds;
+  return value < 1 ? "under 1 ms" : value < 1000 ? `${Math.round(value)} ms` : `${seconds.toFixed(1)} s`;
+}
+
+// Let those who cannot see the page hear something.
+export function say(text) {
+  const said = document.getElementById("said");
+  said.textContent = "";
+  requestAnimationFrame(() => { said.textContent = text; });
+}
+
+// A function that runs once it has not been called for a while.
+export function later(run, wait = 150) {
+  let timer = 0;
+  return (...values) => {
+    clearTimeout(timer);
+    timer = setTimeout(run, wait, ...values);
+  };
+}
+
+// Whether this person would rather see nothing move.
+export const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
