@@ -21,6 +21,7 @@ from lookalike.codes import Codes
 from lookalike.data import Label
 from lookalike.errors import DatabaseError
 from lookalike.store import filters, taking
+from lookalike.store.decisions import Decisions
 from lookalike.store.filters import FETCHED, Passing
 from lookalike.store.naming import place, split
 from lookalike.store.places import Places
@@ -43,6 +44,7 @@ class Catalog:
         self.path = path
         self._session = Session(path, create=create)
         self._places, self._labels = Places(self._session), Labels(self._session)
+        self.decisions = Decisions(self._session)
         self._moment = -1  # the last that was recorded in this transaction
         self._file = _identity(path)
 

@@ -101,6 +101,21 @@ STEPS = (
     CREATE INDEX files_with_error ON files (id) WHERE error IS NOT NULL;
     CREATE INDEX files_by_time ON files (indexed_at) WHERE indexed_at IS NOT NULL;
     """,
+    """
+    CREATE TABLE decisions (                    -- what people decided about images that look alike
+        id INTEGER PRIMARY KEY AUTOINCREMENT,   -- never used twice
+        kind TEXT NOT NULL,                     -- keep, different, later
+        at INTEGER NOT NULL                     -- seconds since 1970
+    ) STRICT;
+    CREATE TABLE decided (                      -- the images of a decision; they need not be in the catalog any more
+        decision INTEGER NOT NULL REFERENCES decisions ON DELETE CASCADE,
+        digest BLOB NOT NULL,                   -- of the encoded image, as in files
+        name TEXT NOT NULL,                     -- the whole path at that time
+        part INTEGER NOT NULL,                  -- keep: 1 is kept; different: those of one part are still alike
+        PRIMARY KEY (decision, digest, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE decision_changes (id INTEGER PRIMARY KEY AUTOINCREMENT) STRICT;  -- one row: how often they changed
+    """,
 )
 
 
@@ -138,7 +153,7 @@ def migrate(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
-    if before:
+    if 0 < before < 2:  # the second step leaves half of the file empty
         with suppress(sqlite3.Error):  # what it gives back is only room
             connection.execute("VACUUM")
 

@@ -1,0 +1,111 @@
+"""What people decided about images that look alike, kept for good.
+
+A decision is about contents, told by their digests, and so holds after files were renamed, moved, pruned, and indexed
+anew. A file's path is kept with it to tell copies of the same bytes apart, as long as it is where it was.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from lookalike.store.session import Session
+
+FETCHED = 65_536  # rows read at a time
+
+
+class Kind(StrEnum):
+    """What can be decided."""
+
+    KEEP = "keep"  # images of part 1 are kept, those of part 0 may go
+    DIFFERENT = "different"  # images of different parts are no duplicates of each other
+    LATER = "later"  # it was looked at, and put off
+
+
+class Decided(NamedTuple):
+    """An image that a decision is about."""
+
+    digest: bytes
+    name: str  # its path at that time
+    part: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What somebody decided."""
+
+    id: int
+    kind: Kind
+    at: int  # seconds since 1970
+    images: tuple[Decided, ...]
+
+
+class Decisions:
+    """The decisions of a catalog."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @property
+    def version(self) -> int:
+        """A number that changes whenever decisions do."""
+        return int(self._session.row("SELECT ifnull(max(id), 0) FROM decision_changes")[0])
+
+    def count(self) -> int:
+        """How many there are."""
+        return int(self._session.row("SELECT count(*) FROM decisions")[0])
+
+    def all(self) -> list[Decision]:
+        """All of them, the oldest first."""
+        found: dict[int, list[Decided]] = {}
+        for rows in self._session.blocks("SELECT decision, digest, name, part FROM decided", size=FETCHED):
+            for id_, digest, name, part in rows:
+                found.setdefault(id_, []).append(Decided(digest, name, part))
+        rows = self._session.rows("SELECT id, kind, at FROM decisions ORDER BY id")
+        return [_decision(row, found.get(row[0], [])) for row in rows]
+
+    def page(self, *, before: int | None = None, top: int = -1) -> list[Decision]:
+        """At most `top` of them (−1: all), the newest first; those older than the one with an id, if it is given."""
+        newest = (1 << 63) - 1 if before is None else before
+        sql = "SELECT id, kind, at FROM decisions WHERE id < ? ORDER BY id DESC LIMIT ?"
+        return [self._with_images(row) for row in self._session.rows(sql, (newest, top))]
+
+    def find(self, id_: int) -> Decision | None:
+        """The one with an id."""
+        row = self._session.row("SELECT id, kind, at FROM decisions WHERE id = ?", (id_,))
+        return None if row is None else self._with_images(row)
+
+    # Changes, inside a transaction
+
+    def add(self, kind: Kind, images: Sequence[Decided]) -> Decision:
+        """Keep a decision."""
+        now = int(time.time())
+        id_ = int(self._session.run("INSERT INTO decisions (kind, at) VALUES (?, ?)", (kind, now)).lastrowid or 0)
+        self._session.run_many(
+            "INSERT INTO decided VALUES (?, ?, CAST(? AS TEXT), ?)",
+            [(id_, one.digest, os.fsencode(one.name), one.part) for one in images],
+        )
+        self._changed()
+        return Decision(id_, kind, now, tuple(images))
+
+    def drop(self, ids: Iterable[int]) -> None:
+        """Forget decisions."""
+        self._session.run_many("DELETE FROM decisions WHERE id = ?", [(id_,) for id_ in ids])
+        self._changed()
+
+    def _changed(self) -> None:
+        self._session.run("INSERT INTO decision_changes DEFAULT VALUES")
+        self._session.run("DELETE FROM decision_changes WHERE id < (SELECT max(id) FROM decision_changes)")
+
+    def _with_images(self, row: Any) -> Decision:
+        sql = "SELECT digest, name, part FROM decided WHERE decision = ?"
+        return _decision(row, [Decided(*one) for one in self._session.rows(sql, (row[0],))])
+
+
+def _decision(row: Any, images: Iterable[Decided]) -> Decision:
+    id_, kind, at = row
+    return Decision(id_, Kind(kind), at, tuple(sorted(images)))
