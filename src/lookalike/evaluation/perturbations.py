@@ -27,10 +27,10 @@ KINDS = ("control", "codec", "tone", "frame", "overlay", "chain")
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A manipulation, its strengths, and what it is called for people."""
+    """A manipulation and its strengths."""
 
     kind: str  # of `KINDS`
-    words: str  # of one copy, with the strength in braces
+    words: str  # what is done, after the name, with the strength in braces
     strengths: tuple[float, ...]  # the mildest first
     function: Callable[..., Picture]  # of an RGB picture
     argument: str = ""  # what the strength is to the function; nothing for those that have none
@@ -56,7 +56,7 @@ class Variant(NamedTuple):
 
     @property
     def words(self) -> str:
-        """What it is called for people.
+        """What is done, after the edit's name.
 
         >>> Variant("crop", 0.1).words
         'middle 90 % of each side kept'
@@ -68,24 +68,24 @@ class Variant(NamedTuple):
 # fmt: off
 EDITS: dict[str, Edit] = {
     "none": Edit("control", "unchanged", (0,), tones.unchanged),
-    "jpeg": Edit("codec", "JPEG of quality {:g}", (95, 80, 60, 40, 20, 10, 5), tones.recompress, "quality"),
-    "webp": Edit("codec", "WebP of quality {:g}", (80, 40, 10), tones.as_webp, "quality", codec="webp"),
-    "avif": Edit("codec", "AVIF of quality {:g}", (70, 40, 10), tones.as_avif, "quality", codec="avif"),
-    "resize": Edit("codec", "reduced to {percent:.0f} % of each side and back", (.75, .5, .25, .125),
+    "jpeg": Edit("codec", "quality {:g}", (95, 80, 60, 40, 20, 10, 5), tones.recompress, "quality"),
+    "webp": Edit("codec", "quality {:g}", (80, 40, 10), tones.as_webp, "quality", codec="webp"),
+    "avif": Edit("codec", "quality {:g}", (70, 40, 10), tones.as_avif, "quality", codec="avif"),
+    "resize": Edit("codec", "reduced to {percent:g} % of each side and back", (.75, .5, .25, .125),
         tones.reduce, "factor"),
-    "blur": Edit("tone", "blurred, deviation {percent:g} % of the shorter side", (.005, .01, .02, .04),
+    "blur": Edit("tone", "deviation {percent:g} % of the shorter side", (.005, .01, .02, .04),
         tones.blur, "share"),
-    "noise": Edit("tone", "noise, deviation {:g} of 255", (5, 10, 20, 40, 80), tones.noise, "deviation", seeded=True),
-    "sharpen": Edit("tone", "sharpened {:g} times", (2, 4, 8), tones.sharpen, "factor"),
+    "noise": Edit("tone", "deviation {:g} of 255", (5, 10, 20, 40, 80), tones.noise, "deviation", seeded=True),
+    "sharpen": Edit("tone", "{:g} times", (2, 4, 8), tones.sharpen, "factor"),
     "brighter": Edit("tone", "values × {:g}", (1.15, 1.3, 1.6, 2), tones.brighten, "factor"),
     "darker": Edit("tone", "values × {:g}", (.85, .7, .5, .3), tones.brighten, "factor"),
-    "contrast-up": Edit("tone", "contrast × {:g}", (1.25, 1.5, 2, 3), tones.contrast, "factor"),
-    "contrast-down": Edit("tone", "contrast × {:g}", (.8, .6, .4, .2), tones.contrast, "factor"),
-    "gamma-light": Edit("tone", "gamma {:g}", (.8, .6, .4), tones.gamma, "power"),
-    "gamma-dark": Edit("tone", "gamma {:g}", (1.25, 1.7, 2.5), tones.gamma, "power"),
-    "saturation-up": Edit("tone", "saturation × {:g}", (1.5, 2, 4), tones.saturate, "factor"),
-    "saturation-down": Edit("tone", "saturation × {:g}", (.6, .3), tones.saturate, "factor"),
-    "grey": Edit("tone", "grey", (1,), tones.grey),
+    "contrast-up": Edit("tone", "× {:g}", (1.25, 1.5, 2, 3), tones.contrast, "factor"),
+    "contrast-down": Edit("tone", "× {:g}", (.8, .6, .4, .2), tones.contrast, "factor"),
+    "gamma-light": Edit("tone", "power {:g}", (.8, .6, .4), tones.gamma, "power"),
+    "gamma-dark": Edit("tone", "power {:g}", (1.25, 1.7, 2.5), tones.gamma, "power"),
+    "saturation-up": Edit("tone", "× {:g}", (1.5, 2, 4), tones.saturate, "factor"),
+    "saturation-down": Edit("tone", "× {:g}", (.6, .3), tones.saturate, "factor"),
+    "grey": Edit("tone", "without colours", (1,), tones.grey),
     "posterise": Edit("tone", "{:g} bits a value", (4, 3, 2, 1), tones.posterise, "bits"),
     "warm": Edit("tone", "red + {percent:.0f} %, blue − {percent:.0f} %", (.1, .2, .4), tones.warm, "share"),
     "cold": Edit("tone", "red − {percent:.0f} %, blue + {percent:.0f} %", (.1, .2, .4), tones.cool, "share"),
@@ -93,9 +93,9 @@ EDITS: dict[str, Edit] = {
         geometry.crop, "share"),
     "crop-aside": Edit("frame", "{rest:.0f} % of each side kept, anywhere", (.05, .1, .25, .4, .6),
         geometry.crop_aside, "share", seeded=True),
-    "border": Edit("frame", "black border of {percent:.0f} % of each side, each edge", (.02, .05, .1, .2),
+    "border": Edit("frame", "{percent:.0f} % of each side at each edge, black", (.02, .05, .1, .2),
         geometry.border, "share"),
-    "border-white": Edit("frame", "white border of {percent:.0f} % of each side, each edge", (.05, .1, .2),
+    "border-white": Edit("frame", "{percent:.0f} % of each side at each edge, white", (.05, .1, .2),
         geometry.white_border, "share"),
     "letterbox": Edit("frame", "black bars of {percent:g} % of the height, twice", (.05, .125, .25, .5),
         geometry.letterbox, "share"),
@@ -106,27 +106,27 @@ EDITS: dict[str, Edit] = {
     "straighten": Edit("frame", "turned by {:g}°, corners cut off", (2, 5, 10, 15),
         geometry.straighten, "degrees", seeded=True),
     "turn": Edit("frame", "turned by {:g}°", (90, 180, 270), geometry.turn, "degrees"),
-    "mirror": Edit("frame", "mirrored", (1,), geometry.mirror),
-    "flip": Edit("frame", "upside down mirrored", (1,), geometry.flip),
+    "mirror": Edit("frame", "left and right changed", (1,), geometry.mirror),
+    "flip": Edit("frame", "top and bottom changed", (1,), geometry.flip),
     "perspective": Edit("frame", "corners moved in by up to {percent:.0f} %", (.05, .1, .2),
         geometry.tilt, "share", seeded=True),
     "aspect": Edit("frame", "width × {:g}", (1.15, 1.33, 1.78), geometry.widen, "factor"),
-    "watermark": Edit("overlay", "watermark of opacity {:g}", (.3, .6, 1), overlays.watermark, "opacity", seeded=True),
-    "text": Edit("overlay", "text above and below, letters {percent:.0f} % of the height", (.06, .1, .15),
+    "watermark": Edit("overlay", "one line, opacity {:g}", (.3, .6, 1), overlays.watermark, "opacity", seeded=True),
+    "text": Edit("overlay", "above and below, letters {percent:.0f} % of the height", (.06, .1, .15),
         overlays.text, "share", seeded=True),
-    "logo": Edit("overlay", "logo of {percent:.0f} % of the shorter side in a corner", (.1, .2, .35),
+    "logo": Edit("overlay", "{percent:.0f} % of the shorter side, in a corner", (.1, .2, .35),
         overlays.logo, "share", seeded=True),
     "occlusion": Edit("overlay", "{percent:.0f} % of the area covered", (.05, .1, .2, .4),
         overlays.occlude, "share", seeded=True),
-    "screenshot": Edit("overlay", "screenshot, margins {percent:g} %", (.03, .06, .12),
+    "screenshot": Edit("overlay", "on a screen, margins of {percent:g} %", (.03, .06, .12),
         overlays.screenshot, "share", seeded=True),
     "caption": Edit("overlay", "white band with text above, {percent:.0f} % of the height", (.1, .2, .35),
         overlays.caption, "share", seeded=True),
-    "collage": Edit("overlay", "in a collage, {percent:.0f} % of its sides", (.8, .65, .5),
+    "collage": Edit("overlay", "{percent:.0f} % of the sides, among others", (.8, .65, .5),
         overlays.collage, "share", seeded=True),
     "messenger": Edit("chain", "sent on {:g} times: reduced, JPEG 50", (1, 2, 4), chains.messenger, "times"),
     "social": Edit("chain", "passed on {:g} times: cut, reduced, JPEG, sharpened", (1, 2, 3), chains.social, "times"),
-    "screen-repost": Edit("chain", "screenshot, margins {percent:g} %, cut, JPEG 50", (.03, .06, .12),
+    "screen-repost": Edit("chain", "on a screen, margins of {percent:g} %, cut, JPEG 50", (.03, .06, .12),
         chains.screen_repost, "share", seeded=True),
     "meme": Edit("chain", "loud colours, caption of {percent:.0f} %, JPEG 30", (.1, .2, .35),
         chains.meme, "share", seeded=True),

@@ -9,6 +9,7 @@ Shapes: Q edited images, V variants.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -63,11 +64,11 @@ def _measured(outcome: Outcome) -> str:
         *_doubts(outcome),
     ]
     if found.repeated:
-        sentences.append(f"{len(found.repeated)} images have the pixels of another one and were left out.")
+        sentences.append(f"Left out for having the pixels of another image: {len(found.repeated)}.")
     if found.skipped:
         named = "; ".join(f"{text(name)}: {text(reason)}" for name, reason in found.skipped[:5])
         more = " …" if len(found.skipped) > 5 else ""
-        sentences.append(f"{len(found.skipped)} files could not be read: {named}{more}")
+        sentences.append(f"Left out as they could not be read: {len(found.skipped)}: {named}{more}")
     sentences += [f"{text(name)} was not compared: {text(reason)}." for name, reason in outcome.left_out]
     return "".join(f"<p>{sentence}</p>" for sentence in sentences)
 
@@ -87,12 +88,12 @@ def _doubts(outcome: Outcome) -> Iterator[str]:
     )
     if outcome.suspected:
         yield (
-            f"<strong>{len(outcome.suspected)} pairs of images may show the same picture</strong> (listed in "
-            "suspected.tsv). They count as different images and so raise the thresholds' price. Look at the closest "
-            "pairs below; those that are the same picture can be left out with --same FILE."
+            f"<strong>Pairs of images that may show the same picture: {len(outcome.suspected)}</strong> (listed in "
+            "suspected.tsv). They count as different images; if they are not, thresholds are stricter than they need "
+            "be. Look at the closest pairs below; those that are the same picture can be left out with --same FILE."
         )
     if outcome.same:
-        yield f"{len(outcome.same)} pairs were said to be the same picture and count neither way."
+        yield f"Pairs that were said to be the same picture, and count neither way: {len(outcome.same)}."
 
 
 def _made(outcome: Outcome) -> str:
@@ -102,20 +103,18 @@ def _made(outcome: Outcome) -> str:
 
 
 def check(folder: Path) -> None:
-    """Raise `ConfigError` unless a report can be written into a folder, which is made if it is not there."""
+    """Raise `ConfigError` unless a report can be written into a folder, which need not be there yet."""
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file; name a folder with --out")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"{folder} cannot be made ({error.strerror}); name another folder with --out") from error
+    place = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not (place.is_dir() and os.access(place, os.W_OK)):
+        raise ConfigError(f"{folder} cannot be made, as {place} cannot be written to; name another folder with --out")
 
 
 def write(outcome: Outcome, folder: Path) -> Path:
     """Write charts, suspected.tsv, result.json and report.html into a folder; the path of the last."""
-    check(folder)
     drawn, style = robustness_charts.by_edit(outcome), css()
-    (folder / "charts").mkdir(exist_ok=True)
+    (folder / "charts").mkdir(parents=True, exist_ok=True)
     for edit in EDITS:
         path = folder / "charts" / f"{edit}.svg"
         if edit in drawn:

@@ -81,7 +81,8 @@ def false(outcome: Outcome) -> str:
     for one in nearest(outcome, method):
         row, variant = outcome.edited[one.query], outcome.variants[one.variant]
         name, other = outcome.originals.names[row], outcome.originals.names[one.other]
-        said = f"{_distance(method, one.distance)}<br>{text(name)}, {text(variant.words)}; beside it {text(other)}"
+        words = f"{name}, {variant.edit}: {variant.words}; beside it {other}"
+        said = f"{_distance(method, one.distance)}<br>{text(words)}"
         shown.append(_two((_copy(outcome, row, variant), name), (_original(outcome, one.other), other), said))
     return _row(shown)
 
