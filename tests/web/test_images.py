@@ -49,6 +49,20 @@ def test_only_a_label(served: Served) -> None:
     assert pages(served, label="birds") == []
 
 
+def test_only_below_a_folder_or_from_a_place_on_or_by_numbers(served: Served) -> None:
+    dogs = str(Path(served.client.get("/api/images/1").json()["root"]) / "dogs")
+    assert {one["label"] for one in pages(served, below=dogs, sort="name", top=5)} == {"dogs"}
+    assert len(pages(served, below=dogs)) == 14
+    assert pages(served, below="/nowhere") == []
+    late = served.client.get("/api/images", params={"start": 37, "sort": "newest"}).json()
+    assert ([one["id"] for one in late["images"]], late["total"], late["next"]) == ([3, 2, 1], 40, None)
+    assert served.client.get("/api/images", params={"start": 400}).json()["images"] == []
+    some = served.client.get("/api/images", params={"ids": f"9,3,400,{10**18 * 9 + 1},{10**19 - 1},7"}).json()
+    assert [one["id"] for one in some["images"]] == [9, 3, 7]
+    for wrong in ("", "x", "1,", "1;2", "-1"):
+        assert served.client.get("/api/images", params={"ids": wrong}).status_code == 422
+
+
 @pytest.mark.parametrize("cursor", ["x", "1", "1-2-3", "-1-1", "999999999999999999999-1", "../../etc/passwd"])
 def test_a_wrong_cursor_is_refused(served: Served, cursor: str) -> None:
     assert served.client.get("/api/images", params={"cursor": cursor}).status_code == 422

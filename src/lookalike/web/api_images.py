@@ -35,14 +35,28 @@ async def images(
     server: Shared,
     sort: Annotated[Sort, Query(description="newest: those indexed last first.")] = Sort.ID,
     label: Annotated[Plain | None, Query(description="Only images with this label.")] = None,
+    below: Annotated[Plain | None, Query(description="Only images below this folder of the server's machine.")] = None,
+    ids: Annotated[
+        str | None,
+        Query(
+            pattern=r"^[0-9]{1,19}(,[0-9]{1,19})*$",
+            max_length=20_000,
+            description="Only these, in this order.",
+            examples=["3,1,2"],
+        ),
+    ] = None,
     seed: Annotated[int, Query(ge=0, le=2**32 - 1, description="Of the order `random`.")] = 0,
+    start: Annotated[int, Query(ge=0, le=LARGEST_ID, description="How many to pass over, in place of a cursor.")] = 0,
     top: Annotated[int, Query(ge=1, le=1000, description="How many at most.")] = 100,
     cursor: Annotated[str | None, Query(max_length=60, description="`next` of the page before.")] = None,
 ) -> JsonResponse:
     """The images that can be found, page by page: sorted, or in a random order that is the same for the same seed."""
 
     def work(database: Any) -> browsing.Slice:
-        return browsing.page(database, server.memory, sort=sort, seed=seed, label=label, cursor=cursor, top=top)
+        if ids is not None:
+            return browsing.named(database, ids, start=start, top=top)
+        order = browsing.Order(sort, seed if sort is Sort.RANDOM else 0, label, below)
+        return browsing.page(database, server.memory, order, cursor=cursor, start=start, top=top)
 
     found = await server.collection.read(work)
     return JsonResponse(

@@ -33,30 +33,48 @@ class Slice(NamedTuple):
     next: str | None
 
 
+class Order(NamedTuple):
+    """Which images, and in which order."""
+
+    sort: Sort = Sort.ID
+    seed: int = 0
+    label: str | None = None
+    below: str | None = None
+
+
 def page(
-    database: AnyDatabase, memory: Memory, *, sort: Sort, seed: int, label: str | None, cursor: str | None, top: int
+    database: AnyDatabase, memory: Memory, order: Order, *, cursor: str | None = None, start: int = 0, top: int
 ) -> Slice:
-    """The next `top` images behind a cursor. Raises `Problem` for a cursor that is none."""
-    key = (sort, seed if sort is Sort.RANDOM else 0, label)
-    ids_N = memory.get(database, key, lambda held: order(held, sort=sort, seed=seed, label=label))
-    start = 0 if cursor is None else position(ids_N, cursor)
-    chosen = ids_N[start : start + top].tolist()
-    found = database.records_of(chosen)
-    records = [found[id_] for id_ in chosen if id_ in found]  # the others were removed a moment ago
-    end = start + len(chosen)
-    return Slice(records, len(ids_N), f"{end}-{chosen[-1]}" if chosen and end < len(ids_N) else None)
+    """The next `top` images behind a cursor, or after `start` of them. Raises `Problem` for a cursor that is none."""
+    ids_N = memory.get(database, order, lambda held: sorted_ids(held, order))
+    at = min(start, len(ids_N)) if cursor is None else position(ids_N, cursor)
+    chosen = ids_N[at : at + top].tolist()
+    end = at + len(chosen)
+    return Slice(_records(database, chosen), len(ids_N), f"{end}-{chosen[-1]}" if chosen and end < len(ids_N) else None)
 
 
-def order(database: AnyDatabase, *, sort: Sort, seed: int, label: str | None) -> Ids:
-    """Ids (N,) of all images, or those with a label, in an order."""
-    passing_N = None if label is None else database.passing(Filter(label=label))
-    if sort is Sort.NAME:
+def named(database: AnyDatabase, ids: str, *, start: int, top: int) -> Slice:
+    """Images by their numbers, a comma between them; those that there are none of are left out."""
+    wanted = [number for number in map(int, ids.split(",")) if number <= LARGEST_ID]
+    return Slice(_records(database, wanted[start : start + top]), len(wanted), None)
+
+
+def sorted_ids(database: AnyDatabase, order: Order) -> Ids:
+    """Ids (N,) of all images, or those that pass, in an order."""
+    only = None if order.label is None and order.below is None else Filter(label=order.label, below=order.below)
+    passing_N = None if only is None else database.passing(only)
+    if order.sort is Sort.NAME:
         ids_N = database.ids_by_name()
         return ids_N if passing_N is None else ids_N[np.isin(ids_N, passing_N)]
     ids_N = np.asarray(database.codes()[0]) if passing_N is None else passing_N
-    if sort is Sort.NEWEST:
+    if order.sort is Sort.NEWEST:
         return ids_N[::-1]
-    return ids_N if sort is Sort.ID else np.random.default_rng(seed).permutation(ids_N)
+    return ids_N if order.sort is Sort.ID else np.random.default_rng(order.seed).permutation(ids_N)
+
+
+def _records(database: AnyDatabase, ids: list[int]) -> list[Record]:
+    found = database.records_of(ids)
+    return [found[id_] for id_ in ids if id_ in found]  # the others were removed a moment ago
 
 
 def position(ids_N: Ids, cursor: str) -> int:
