@@ -1,0 +1,96 @@
+"""What people decided about a database's images: made, listed, undone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Sequence
+
+from lookalike.database import deciding
+from lookalike.database.deciding import Known
+from lookalike.errors import ConfigError, DatabaseError, DataError
+from lookalike.store.catalog import Catalog
+from lookalike.store.decisions import Decision, Kind
+
+
+class Decisions:
+    """The decisions of a database in a folder. They can be made while another process indexes."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._turn = threading.Lock()  # a connection has one transaction at a time
+
+    @property
+    def version(self) -> int:
+        """A number that changes whenever decisions do, whichever process makes them."""
+        return self._catalog.decisions.version
+
+    def known(self) -> Known:
+        """All of them, to be asked about contents."""
+        return Known(self._catalog.decisions.all())
+
+    def count(self) -> int:
+        """How many there are."""
+        return self._catalog.decisions.count()
+
+    def newest(self, *, before: int | None = None, top: int = -1) -> list[Decision]:
+        """At most `top` of them (−1: all), the newest first; those older than the one with an id, if it is given."""
+        return self._catalog.decisions.page(before=before, top=top)
+
+    def make(self, kind: Kind | str, ids: Sequence[int], *, chosen: Collection[int] = ()) -> Decision:
+        """Decide about images: `keep` those that are chosen, the rest of them may go; `different`: the chosen are no
+        duplicates of the rest, or with none chosen, none is one of another; `later`: look at them another time.
+
+        Raises `DataError` for images that are not there, or whose contents are not known, `ConfigError` for what is no
+        decision.
+        """
+        if kind not in list(Kind):
+            raise ConfigError(f"kind is {kind!r}; it must be one of {', '.join(Kind)}")
+        records = self._catalog.records(sorted(set(ids)))
+        absent = set(ids) - records.keys()
+        if absent:
+            raise DataError(f"there is no image {min(absent)}")
+        if len(records) < 2:
+            raise ConfigError("a decision is about at least two images")
+        about = deciding.images(Kind(kind), list(records.values()), set(chosen))
+        with self._turn, self._catalog.transaction():
+            return self._catalog.decisions.add(Kind(kind), about)
+
+    def undo(self, id_: int) -> Decision:
+        """Forget a decision; which it was. Raises `DataError` if there is none with that id."""
+        found = self._catalog.decisions.find(id_)
+        if found is None:
+            raise DataError(f"there is no decision {id_}")
+        with self._turn, self._catalog.transaction():
+            self._catalog.decisions.drop([id_])
+        return found
+
+
+class NoDecisions(Decisions):
+    """Those of a database that keeps none."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    @property
+    def version(self) -> int:
+        return 0
+
+    def known(self) -> Known:
+        return Known()
+
+    def count(self) -> int:
+        return 0
+
+    def newest(self, *, before: int | None = None, top: int = -1) -> list[Decision]:
+        return []
+
+    def make(self, kind: Kind | str, ids: Sequence[int], *, chosen: Collection[int] = ()) -> Decision:
+        raise self._refusal()
+
+    def undo(self, id_: int) -> Decision:
+        raise self._refusal()
+
+    def _refusal(self) -> DatabaseError:
+        return DatabaseError(
+            f"{self._place} is in Milvus, which keeps no decisions; use a database in a folder for them"
+        )

@@ -1,0 +1,60 @@
+"""Which copies have the same pixels, though other bytes: told by reading the files, of those only that may have.
+
+Two images can have the same pixels only if they have the same size. What cannot be read, and animations, of which only
+the first frame would be looked at, are never called the same.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from lookalike import data, images
+from lookalike.errors import LookalikeError
+from lookalike.store.records import Record
+
+Pixels = Mapping[bytes, bytes]  # digests of pixels, by the digest of the content
+OnRows = Callable[[int, int], object]
+
+
+def wanted(groups: Iterable[Sequence[Record]]) -> list[Record]:
+    """One image of each content that must be decoded: another of its group has the same size and other bytes."""
+    found: dict[bytes, Record] = {}
+    for group in groups:
+        by_size: dict[tuple[int, int], dict[bytes, Record]] = {}
+        for record in group:
+            if record.digest and record.width and record.height and not record.animated:
+                by_size.setdefault((record.width, record.height), {}).setdefault(record.digest, record)
+        for contents in by_size.values():
+            if len(contents) > 1:
+                found.update(contents)
+    return list(found.values())
+
+
+def read(
+    records: Sequence[Record], *, max_pixels: int = images.MAX_PIXELS, on_rows: OnRows = lambda done, total: None
+) -> dict[bytes, bytes]:
+    """The digests of the pixels of images, by the digest of their content; what has changed since is left out."""
+    found: dict[bytes, bytes] = {}
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        pairs = pool.map(lambda record: (record, _digest(record, max_pixels)), records)
+        try:
+            for done, (record, digest) in enumerate(pairs, start=1):
+                if digest is not None and record.digest is not None:
+                    found[record.digest] = digest
+                on_rows(done, len(records))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return found
+
+
+def _digest(record: Record, max_pixels: int) -> bytes | None:
+    try:
+        content = data.read_bytes(record.item)
+        if data.content_digest(content) != record.digest:
+            return None
+        return images.pixel_digest(content, max_pixels=max_pixels)
+    except (OSError, LookalikeError):
+        return None

@@ -1,0 +1,128 @@
+"""Groups of images as a person judges them: the best copy, how alike the others are to it, and what was decided."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from lookalike.codes import Codes
+from lookalike.database import choosing, deciding, grouping, pixels
+from lookalike.database.deciding import Known, Regroup, State
+from lookalike.database.derived import Ids
+from lookalike.database.pixels import Pixels
+from lookalike.database.results import Group, Member
+from lookalike.store.decisions import Decision
+from lookalike.store.records import Record
+
+Records = Mapping[int, Record]
+
+
+class Tier(StrEnum):
+    """How alike an image is to the one of its group that is kept."""
+
+    KEPT = "kept"
+    BYTES = "same bytes"
+    PIXELS = "same pixels"
+    NEAR = "near"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An image of a group, and what speaks for and against it."""
+
+    member: Member
+    record: Record
+    tier: Tier  # to the kept copy that is most like it
+    is_reference: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A group, and what is known of it."""
+
+    images: tuple[Judged, ...]
+    best: int  # id of the image that is proposed to be kept
+    why: str  # what makes it the best
+    state: State
+    decision: Decision | None  # to keep or put off
+    kept: frozenset[int]  # ids of what that decision keeps
+
+    @property
+    def records(self) -> list[Record]:
+        return [one.record for one in self.images]
+
+
+def review(
+    group: Group, records: Records, known: Known, same: Pixels, *, references: Collection[int] = frozenset()
+) -> Review | None:
+    """What is known of a group; nothing if fewer than two of its images are still there.
+
+    `same` holds the digests of pixels that were read; `references` are ids that are better than any other.
+    """
+    members = [member for member in group if member.id in records]
+    if len(members) < 2:
+        return None
+    held = [records[member.id] for member in members]
+    decision = known.of([record.digest for record in held])
+    kept = frozenset(deciding.kept(decision, held)) if decision is not None else frozenset[int]()
+    fixed = [record for record in held if record.id in references]
+    found = choosing.best(fixed or held)
+    why = "the reference" if len(fixed) == 1 else f"of the references {found.why}" if fixed else found.why
+    best = [record for record in held if record.id in (kept or {found.id})]
+    images = tuple(
+        Judged(member, record, tier(record, best, same), record.id in references)
+        for member, record in zip(members, held, strict=True)
+    )
+    return Review(images, found.id, why, deciding.state(decision), decision, kept)
+
+
+def tier(record: Record, kept: Sequence[Record], same: Pixels) -> Tier:
+    """How alike an image is to what is kept."""
+    if any(record.id == one.id for one in kept):
+        return Tier.KEPT
+    if record.digest is not None and any(record.digest == one.digest for one in kept):
+        return Tier.BYTES
+    own = look(record, same)
+    return Tier.PIXELS if own is not None and any(own == look(one, same) for one in kept) else Tier.NEAR
+
+
+def look(record: Record, same: Pixels) -> bytes | None:
+    """What is equal for images of the same pixels, if they were read."""
+    return None if record.digest is None else same.get(record.digest)
+
+
+def apart(groups: Sequence[Group], digests: deciding.Digests, known: Known, regroup: Regroup) -> list[list[Group]]:
+    """For each group those that it falls into by what was decided."""
+    return [deciding.split(group, digests, known, regroup) for group in groups]
+
+
+def regroup(ids_N: Ids, codes_NW: Codes, *, radius: int) -> Regroup:
+    """A function that groups some images anew by their codes."""
+
+    def among(members: Sequence[Member]) -> list[Group]:
+        wanted = [one.id for one in members]
+        rows = np.searchsorted(ids_N, wanted)
+        there = [at for at, row in enumerate(rows) if row < len(ids_N) and ids_N[row] == wanted[at]]
+        chosen = [members[at] for at in there]
+        found = grouping.star(codes_NW[rows[there]], [one.path for one in chosen], radius=radius)
+        return [[replace(chosen[row], distance=distance) for row, distance in group] for group in found]
+
+    return among
+
+
+def to_read(groups: Sequence[Group], records: Records) -> list[Record]:
+    """The images whose pixels must be read to tell which are the same."""
+    return pixels.wanted([records[one.id] for one in group if one.id in records] for group in groups)
+
+
+def reviews(
+    groups: Sequence[Group], records: Records, known: Known, same: Pixels, *, references: Collection[int] = frozenset()
+) -> Iterator[Review]:
+    """What is known of groups."""
+    for group in groups:
+        found = review(group, records, known, same, references=references)
+        if found is not None:
+            yield found
