@@ -192,7 +192,7 @@ def test_cut_off_while_being_made(
         raise Cut
 
     targets = {
-        "the model": "lookalike.database._copy_model",
+        "the model": "lookalike.database.modelfile.copy",
         "the catalog": "lookalike.database.Catalog",
         "its first rows": "lookalike.database._set_model",
     }

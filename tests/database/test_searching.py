@@ -11,19 +11,20 @@ import numpy as np
 import pytest
 
 from lookalike.codes import Codes
-from lookalike.database import Database, searching
-from lookalike.database.searching import EngineName, Ids, keep_tables, open_engine
+from lookalike.database import Database, derived
+from lookalike.database.derived import Held, Ids, write
+from lookalike.database.searching import EngineName, open_engine
 from lookalike.engines.multi_index import MultiIndex
 from lookalike.engines.scan import Scan
 from lookalike.errors import ConfigError, DatabaseError
-from lookalike.store import tablefile
+from lookalike.store import codefile, tablefile
 
 MODEL = "ab" * 16
 
 
 @pytest.fixture(autouse=True)
 def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searching, "LEAST", 20)
+    monkeypatch.setattr(derived, "LEAST", 20)
 
 
 def collection(count: int, *, seed: int = 0) -> tuple[Ids, Codes]:
@@ -36,8 +37,15 @@ def collection(count: int, *, seed: int = 0) -> tuple[Ids, Codes]:
     return np.arange(1, 3 * count, 3)[:count].astype(np.int64), codes_NW
 
 
-def assert_finds_the_same(folder: Path, ids_N: Ids, codes_NW: Codes, *, revision: int) -> MultiIndex:
-    engine, found_ids = open_engine(folder, ids_N, codes_NW, model=MODEL, revision=revision)
+def held(folder: Path) -> Held:
+    """What was written."""
+    header, ids_N, codes_NW = codefile.read(folder / codefile.FILE)
+    return Held(ids_N, codes_NW, header.digest)
+
+
+def assert_finds_the_same(folder: Path, ids_N: Ids, codes_NW: Codes) -> MultiIndex:
+    assert np.array_equal(held(folder).ids_N, ids_N)
+    engine, found_ids = open_engine(folder, held(folder), model=MODEL)
     assert isinstance(engine, MultiIndex)
     assert len(engine) == len(ids_N)
     scan = Scan(64, codes_NW=codes_NW)
@@ -53,31 +61,56 @@ def assert_finds_the_same(folder: Path, ids_N: Ids, codes_NW: Codes, *, revision
 
 def test_tables_are_made_once_and_opened(tmp_path: Path) -> None:
     ids_N, codes_NW = collection(200)
-    assert keep_tables(tmp_path, ids_N, codes_NW, model=MODEL, revision=1)
-    assert not keep_tables(tmp_path, ids_N, codes_NW, model=MODEL, revision=2)
-    assert keep_tables(tmp_path, ids_N, codes_NW, model=MODEL, revision=3, anew=True)
-    engine = assert_finds_the_same(tmp_path, ids_N, codes_NW, revision=3)
+    assert write(tmp_path, ids_N, codes_NW, model=MODEL, revision=1)
+    assert not write(tmp_path, ids_N, codes_NW, model=MODEL, revision=2)
+    assert write(tmp_path, ids_N, codes_NW, model=MODEL, revision=3, anew=True)
+    engine = assert_finds_the_same(tmp_path, ids_N, codes_NW)
     assert len(engine.tables) > 1
 
 
 def test_changes_since_then_are_found(tmp_path: Path) -> None:
     ids_N, codes_NW = collection(200)
-    keep_tables(tmp_path, ids_N, codes_NW, model=MODEL, revision=1)
+    write(tmp_path, ids_N, codes_NW, model=MODEL, revision=1)
     kept = np.ones(200, bool)
     kept[[0, 50, 199]] = False  # removed
     codes_NW[7] = codes_NW[120] ^ np.uint8(1)  # another image at the same path
     new_N = np.array([ids_N[-1] + 1, ids_N[-1] + 9])
     ids_N, codes_NW = np.concatenate([ids_N[kept], new_N]), np.concatenate([codes_NW[kept], codes_NW[:2] ^ np.uint8(2)])
-    assert not keep_tables(tmp_path, ids_N, codes_NW, model=MODEL, revision=2)
-    assert tablefile.read(tmp_path / tablefile.FILE).header.revision == 1
-    assert_finds_the_same(tmp_path, ids_N, codes_NW, revision=2)
+    assert not write(tmp_path, ids_N, codes_NW, model=MODEL, revision=2)
+    assert tablefile.read(tmp_path).codes.revision == 1
+    assert (tmp_path / tablefile.CODES).exists()
+    assert_finds_the_same(tmp_path, ids_N, codes_NW)
+    assert not write(tmp_path, ids_N, codes_NW, model=MODEL, revision=3)  # once more, with the codes of revision 1 kept
+    assert_finds_the_same(tmp_path, ids_N, codes_NW)
+    assert write(tmp_path, ids_N, codes_NW, model=MODEL, revision=3, anew=True)
+    assert not (tmp_path / tablefile.CODES).exists()
+    assert_finds_the_same(tmp_path, ids_N, codes_NW)
+
+
+def test_codes_that_are_again_what_they_were_need_not_be_kept_twice(tmp_path: Path) -> None:
+    ids_N, codes_NW = collection(200)
+    for removed in (0, 1, 0):
+        write(tmp_path, ids_N[removed:], codes_NW[removed:], model=MODEL, revision=1)
+        assert (tmp_path / tablefile.CODES).exists() == (removed == 1)
+        assert_finds_the_same(tmp_path, ids_N[removed:], codes_NW[removed:])
+
+
+def test_tables_without_their_codes_are_not_used(tmp_path: Path) -> None:
+    ids_N, codes_NW = collection(200)
+    write(tmp_path, ids_N, codes_NW, model=MODEL, revision=1)
+    write(tmp_path, ids_N[1:], codes_NW[1:], model=MODEL, revision=2)
+    (tmp_path / tablefile.CODES).unlink()
+    with pytest.raises(DatabaseError, match="tables of codes that are not there"):
+        tablefile.read(tmp_path)
+    assert isinstance(open_engine(tmp_path, held(tmp_path), model=MODEL)[0], Scan)
+    assert write(tmp_path, ids_N[1:], codes_NW[1:], model=MODEL, revision=3)
 
 
 def test_many_changes_make_tables_anew(tmp_path: Path) -> None:
     ids_N, codes_NW = collection(200)
-    keep_tables(tmp_path, ids_N[:150], codes_NW[:150], model=MODEL, revision=1)
-    assert keep_tables(tmp_path, ids_N, codes_NW, model=MODEL, revision=2)
-    assert_finds_the_same(tmp_path, ids_N, codes_NW, revision=2)
+    write(tmp_path, ids_N[:150], codes_NW[:150], model=MODEL, revision=1)
+    assert write(tmp_path, ids_N, codes_NW, model=MODEL, revision=2)
+    assert_finds_the_same(tmp_path, ids_N, codes_NW)
 
 
 @pytest.mark.parametrize("what", ["none", "damaged", "of another model", "few codes", "forced"])
@@ -85,15 +118,15 @@ def test_without_fitting_tables_codes_are_scanned(tmp_path: Path, what: str) -> 
     ids_N, codes_NW = collection(200)
     if what != "none":
         model = "cd" * 16 if what == "of another model" else MODEL
-        keep_tables(tmp_path, ids_N, codes_NW, model=model, revision=1)
+        write(tmp_path, ids_N, codes_NW, model=model, revision=1)
     if what == "damaged":
         (tmp_path / tablefile.FILE).write_bytes(b"")
     name = EngineName.SCAN if what == "forced" else EngineName.AUTO
     if what == "few codes":
         ids_N, codes_NW = ids_N[:10], codes_NW[:10]
-        assert not keep_tables(tmp_path, ids_N, codes_NW, model=MODEL, revision=2)
+        assert not write(tmp_path, ids_N, codes_NW, model=MODEL, revision=2)
         assert not (tmp_path / tablefile.FILE).exists()
-    engine, found_ids = open_engine(tmp_path, ids_N, codes_NW, model=MODEL, revision=2, name=name)
+    engine, found_ids = open_engine(tmp_path, Held(ids_N, codes_NW), model=MODEL, name=name)
     assert isinstance(engine, Scan)
     assert np.array_equal(found_ids, ids_N)
     (hits,) = engine.search(codes_NW[4:5], top=1)
@@ -116,10 +149,10 @@ def test_verify_makes_damaged_tables_anew(indexed: Database) -> None:
     path = indexed.path / tablefile.FILE
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(DatabaseError):
-        tablefile.read(path)
+        tablefile.read(indexed.path)
     finding = next(one for one in indexed.verify() if one.what.startswith("tables"))
     assert (finding.ok, finding.repaired) == (True, True)
-    assert tablefile.read(path).header.count == 40
+    assert tablefile.read(indexed.path).codes.count == 40
 
 
 def _distances(database: Database, codes_NW: Codes, engine: str) -> list[list[int]]:

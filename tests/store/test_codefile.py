@@ -33,7 +33,7 @@ def test_the_layout_is_pinned(path: Path) -> None:
     head = (
         b"lookalike codes 1\n"
         b'{"bits": 16, "count": 4, "model": "abababababababababababababababab", "revision": 7, '
-        b'"digest": "5fe86de336877526a34f5ff0cc54b124", "bit_order": "most significant first"}'
+        b'"digest": "5fe86de336877526a34f5ff0cc54b124", "runs": 0, "bit_order": "most significant first"}'
     )
     assert content[4096:] == ids + codes
     assert content[:4096] == head.ljust(4095) + b"\n"
@@ -70,6 +70,28 @@ def test_round_trip(
     assert np.array_equal(found_NW, codes_NW)
     assert (header.revision, header.bits, header.count) == (revision, codes_NW.shape[1] * 8, len(codes_NW))
     assert codefile.is_intact(path)
+
+
+@pytest.mark.parametrize("gaps", [[], [700], [1, 2, 999]])
+def test_ids_that_follow_each_other_take_no_room(gaps: list[int], tmp_path: Path) -> None:
+    path = tmp_path / "codes.bin"
+    ids_N = np.delete(np.arange(5, 1005, dtype=np.int64), gaps)
+    codes_NW = np.random.default_rng(0).integers(0, 256, (len(ids_N), 8), np.uint8)
+    header = codefile.write(path, ids_N, codes_NW, model="m", revision=1)
+    assert path.stat().st_size == codefile.HEADER + 16 * header.runs + codes_NW.nbytes
+    assert header.runs == {0: 1, 1: 2, 3: 2}[len(gaps)]  # the last takes none apart
+    assert codefile.read_header(path) == header
+    found, found_N, found_NW = codefile.read(path)
+    assert (found, found_N.dtype) == (header, np.int64)
+    assert np.array_equal(found_N, ids_N)
+    assert np.array_equal(found_NW, codes_NW)
+    assert codefile.is_intact(path)
+    content = bytearray(path.read_bytes())
+    content[codefile.HEADER + 8] ^= 1  # the length of a run
+    path.write_bytes(content)
+    with pytest.raises(DatabaseError, match="runs of ids that do not fit"):
+        codefile.read(path)
+    assert not codefile.is_intact(path)
 
 
 def test_no_codes(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lookalike.errors import DatabaseError
-from lookalike.store import tablefile
+from lookalike.store import codefile, tablefile
 from lookalike.store.tablefile import Part
 
 IDS = np.array([1, 2, 5], np.int64)
@@ -20,14 +20,20 @@ PARTS = [
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "tables.bin"
-    tablefile.write(path, IDS, CODES, PARTS, model="ab" * 16, revision=7)
-    return path
+def folder(tmp_path: Path) -> Path:
+    codefile.write(tmp_path / codefile.FILE, IDS, CODES, model="ab" * 16, revision=7)
+    tablefile.write(tmp_path, PARTS)
+    return tmp_path
 
 
-def test_what_was_written_is_read(path: Path) -> None:
-    header, ids_N, codes_NW, parts = tablefile.read(path)
+def write_other_codes(folder: Path) -> None:
+    tablefile.keep_codes(folder)
+    codefile.write(folder / codefile.FILE, IDS[1:], CODES[1:], model="ab" * 16, revision=8)
+    tablefile.tidy(folder)
+
+
+def check(folder: Path) -> None:
+    header, ids_N, codes_NW, parts = tablefile.read(folder)
     assert (header.bits, header.count, header.model, header.revision) == (16, 3, "ab" * 16, 7)
     assert np.array_equal(ids_N, IDS)
     assert np.array_equal(codes_NW, CODES)
@@ -36,31 +42,57 @@ def test_what_was_written_is_read(path: Path) -> None:
         assert np.array_equal(found.starts, written.starts)
         assert np.array_equal(found.rows, written.rows)
         assert found.rows.dtype == np.uint32
-    assert not list(path.parent.glob("*.tmp"))
+    assert not list(folder.glob("*.tmp"))
 
 
-def test_the_layout_is_pinned(path: Path) -> None:
-    content = path.read_bytes()
+def test_what_was_written_is_read(folder: Path) -> None:
+    check(folder)
+
+
+@pytest.mark.parametrize("links", ["links", "no links"])
+def test_codes_are_kept_for_their_tables(folder: Path, links: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(38, "Function not implemented")
+
+    if links == "no links":
+        monkeypatch.setattr("os.link", refuse)
+    for _ in range(2):
+        write_other_codes(folder)
+        assert codefile.read_header(folder / codefile.FILE).revision == 8
+        check(folder)
+    codefile.write(folder / codefile.FILE, IDS, CODES, model="ab" * 16, revision=7)
+    tablefile.tidy(folder)
+    assert not (folder / tablefile.CODES).exists()
+    check(folder)
+    tablefile.drop(folder)
+    assert [entry.name for entry in folder.iterdir()] == [codefile.FILE]
+
+
+def test_the_layout_is_pinned(folder: Path) -> None:
+    content = (folder / tablefile.FILE).read_bytes()
+    digest = codefile.read_header(folder / codefile.FILE).digest
     head = (
-        b"lookalike tables 1\n"
-        b'{"bits": 16, "count": 3, "model": "abababababababababababababababab", "revision": 7, '
-        b'"parts": [[0, 2], [2, 1]], "bit_order": "most significant first"}'
+        b"lookalike tables 2\n"
+        b'{"count": 3, "codes": "' + digest.encode() + b'", "parts": [[0, 2], [2, 1]], '
+        b'"bit_order": "most significant first"}'
     )
     assert content[:4096] == head.ljust(4095) + b"\n"
-    assert content[4096 : 4096 + 24] == IDS.astype("<i8").tobytes()
-    assert content[4160:4166] == CODES.tobytes()
-    assert content[4224 : 4224 + 20] == PARTS[0].starts.tobytes()
+    assert content[4096 : 4096 + 20] == PARTS[0].starts.tobytes()
+    assert content[4160 : 4160 + 12] == PARTS[0].rows.tobytes()
 
 
-@pytest.mark.parametrize("damage", ["absent", "cut", "head", "json"])
-def test_a_damaged_file_is_refused(path: Path, damage: str) -> None:
+@pytest.mark.parametrize("damage", ["absent", "cut", "head", "json", "other codes"])
+def test_a_damaged_file_is_refused(folder: Path, damage: str) -> None:
+    path = folder / tablefile.FILE
     content = path.read_bytes()
     damaged = {
         "cut": content[:-5], "head": b"something else" + content[14:], "json": content[:19] + b"x" + content[20:],
     }  # fmt: skip
     if damage == "absent":
         path.unlink()
+    elif damage == "other codes":
+        codefile.write(folder / codefile.FILE, IDS, ~CODES, model="ab" * 16, revision=7)
     else:
         path.write_bytes(damaged[damage])
     with pytest.raises(DatabaseError, match=r"tables\.bin"):
-        tablefile.read(path)
+        tablefile.read(folder)

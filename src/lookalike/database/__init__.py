@@ -12,11 +12,9 @@ Shapes: N images, W bytes a code.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -27,81 +25,42 @@ import numpy.typing as npt
 from lookalike import data, images
 from lookalike.codes import Codes
 from lookalike.data import codetable
-from lookalike.database import evaluating, grouping, importing, indexing, pruning, radii, searching
+from lookalike.database import (
+    copies,
+    derived,
+    evaluating,
+    grouping,
+    importing,
+    indexing,
+    modelfile,
+    neighbours,
+    pruning,
+    radii,
+    reviewing,
+    searching,
+    verifying,
+)
+from lookalike.database.decisions import Decisions
+from lookalike.database.derived import Held
 from lookalike.database.evaluating import Measured
 from lookalike.database.importing import ImportReport
 from lookalike.database.indexing import IndexReport, Progress, Settings
+from lookalike.database.results import Finding, Group, Hit, Info, Member
 from lookalike.database.searching import EngineName
 from lookalike.engines import Engine, Hits
 from lookalike.engines.server import is_address
-from lookalike.errors import ConfigError, DatabaseError, DataError, Interrupted, LookalikeError, ModelError
-from lookalike.hasher import DEFAULT, Hasher, builtin_models
+from lookalike.errors import ConfigError, DatabaseError, DataError, Interrupted
+from lookalike.hasher import DEFAULT, Hasher
 from lookalike.images import Source
 from lookalike.store import catalog as catalogs
-from lookalike.store import codefile, originals
+from lookalike.store import originals
 from lookalike.store.catalog import Catalog, Filter, Record
 
 __all__ = ["Database", "Filter", "Finding", "Group", "Hit", "ImportReport", "IndexReport", "Info", "Measured", "Member"]
 
-MODEL = "model.onnx"
+MODEL = modelfile.FILE
 LOCK = "lock"
 UNFINISHED = "catalog.new"  # a catalog that is being made
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """An image that a search found."""
-
-    path: str
-    distance: int  # bits that differ
-    bits: int  # length of the code
-    tier: str  # "identical", "near-duplicate", "similar" or "different"
-    label: data.Label
-    id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """An image of a group of look-alikes."""
-
-    path: str
-    distance: int  # bits, to the group's first image
-    width: int | None  # pixels
-    height: int | None
-    size: int  # bytes of the encoded image
-    label: data.Label
-    id: int
-
-
-Group = list[Member]
-
-
-@dataclass(frozen=True, slots=True)
-class Info:
-    """What a database holds."""
-
-    path: str
-    model: str
-    bits: int
-    images: int  # that can be found
-    errors: int
-    missing: int
-    labelled: int
-    originals: int
-    roots: list[str]
-    trained_on: str
-    near: int  # bits: at most 1 in 10,000 pairs of different images is this near or nearer
-    duplicate: int  # bits, up to which a hit is called near-duplicate
-    similar: int  # bits
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that `verify` looked at."""
-
-    what: str
-    ok: bool
-    repaired: bool = False
 
 
 class Database:
@@ -110,6 +69,7 @@ class Database:
     def __init__(self, path: Path, catalog: Catalog) -> None:
         self.path = path
         self._catalog = catalog
+        self.decisions = Decisions(catalog)
         self._hasher: Hasher | None = None
         self._revision = -1  # of the codes that the engine holds
         self._ids = np.empty(0, np.int64)
@@ -145,7 +105,7 @@ class Database:
             raise DatabaseError(f"{folder} is not an empty folder; name one that is new, such as {folder}/db")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _copy_model(hasher, folder / MODEL)
+            modelfile.copy(hasher, folder / MODEL)
             aside = folder / UNFINISHED
             aside.unlink(missing_ok=True)
             catalog = Catalog(aside, create=True)
@@ -171,11 +131,8 @@ class Database:
 
     def __len__(self) -> int:
         """Number of images that can be found."""
-        try:  # from the file of codes, since counting in the catalog takes long where there are many
-            header = codefile.read(self.path / codefile.FILE)[0]
-        except DatabaseError:
-            return self._catalog.counts()["images"]
-        return header.count if header.revision == self._catalog.revision else self._catalog.counts()["images"]
+        count = derived.count(self.path, self._catalog)  # counting in the catalog takes long where there are many
+        return self._catalog.counts()["images"] if count is None else count
 
     @property
     def bits(self) -> int:
@@ -187,7 +144,7 @@ class Database:
         """The model that made the codes. Raises `DatabaseError` if its file is absent, damaged or another's."""
         self._check_model_is_the_same()
         if self._hasher is None:
-            self._hasher = self._load_hasher()
+            self._hasher = modelfile.load(self.path, self._catalog)
         return self._hasher
 
     # Filling it
@@ -301,7 +258,7 @@ class Database:
         with self._writing():
             self._write_codes(anew=True)
             self._engine = None
-            return len(self) >= searching.LEAST
+            return len(self) >= derived.LEAST
 
     def search(
         self,
@@ -332,27 +289,53 @@ class Database:
         return [list(self._hits(hits, records)) for hits in found]
 
     def duplicates(
-        self, *, radius: int | None = None, on_rows: grouping.OnRows = lambda done, total: None
+        self,
+        *,
+        radius: int | None = None,
+        with_different: bool = False,
+        on_rows: grouping.OnRows = lambda done, total: None,
     ) -> list[Group]:
         """Groups of images at most `radius` bits from the first of each; by default `ModelInfo.duplicate`.
 
         A file that has several names (links) is there once, or whoever deletes a copy might delete the only one.
+        Images that were decided to be no duplicates of each other are in no group together, unless `with_different`.
         `on_rows` is told how many of the different codes have been compared.
         """
         self._check_radius(radius)
-        self._current_engine()
-        ids, codes_NW = self._codes()
-        records = self._catalog.records([int(id_) for id_ in ids])
-        kept = [row for row, id_ in enumerate(ids) if int(id_) in records]
-        rows = [records[int(ids[row])] for row in kept]
-        groups = grouping.star(
-            np.asarray(codes_NW)[kept],
-            [record.name for record in rows],
-            radius=self.duplicate_radius() if radius is None else radius,
-            on_rows=on_rows,
-        )
-        members = [[_member(rows[row], distance) for row, distance in group] for group in groups]
-        return [group for group in map(_once_a_file, members) if len(group) > 1]
+        self._check_model_is_the_same()
+        held = self._held()
+        radius = self.duplicate_radius() if radius is None else radius
+        names = copies.named(self._catalog, held.ids_N)
+        found = grouping.star_of(held.codes_NW, names, radius=radius, on_rows=on_rows)
+        groups = copies.groups(self._catalog, held.ids_N, found)
+        if with_different or not self.decisions.count():
+            return groups
+        records = self._catalog.records([one.id for group in groups for one in group])
+        digests = {id_: record.digest for id_, record in records.items()}
+        regroup = reviewing.regroup(held.ids_N, held.codes_NW, radius=radius)
+        parts = reviewing.apart(groups, digests, self.decisions.known(), regroup)
+        return [group for part in parts for group in part]
+
+    def neighbours(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        top: int = 10,
+        on_rows: neighbours.OnRows = lambda done, total: None,
+    ) -> int:
+        """Write the `top` nearest images of each image to a Parquet or `.npy` file (see `neighbours`); how many images.
+
+        What is done so far is kept beside the file: after Ctrl-C, which raises `Interrupted`, or a kill, the same call
+        goes on from there.
+        """
+        self._check_model_is_the_same()
+        held = self._held()
+        tables = derived.read_tables(self.path, self._model_digest)
+        names = copies.named(self._catalog, held.ids_N)
+        try:
+            return neighbours.write(Path(path), held, tables, top=top, names=names, on_rows=on_rows)
+        except KeyboardInterrupt:
+            raise Interrupted("Stopped. The same command goes on from here") from None
 
     def evaluate(
         self,
@@ -381,7 +364,8 @@ class Database:
 
     def codes(self) -> tuple[npt.NDArray[np.int64], Codes]:
         """Ids (N,), ascending, and codes (N, W) of all images that can be found."""
-        return self._codes()
+        held = self._held()
+        return held.ids_N, held.codes_NW
 
     def records_of(self, ids: Sequence[int]) -> dict[int, Record]:
         """The rows of the catalog with these ids; of ids that are not known, nothing."""
@@ -389,7 +373,7 @@ class Database:
 
     def passing(self, only: Filter) -> npt.NDArray[np.int64]:
         """Ids of the images that pass a filter and can be found, ascending."""
-        ids_N = self._codes()[0]
+        ids_N = self._held().ids_N
         return ids_N[searching.among(ids_N, self._catalog.passing(only))]
 
     def ids_by_name(self) -> npt.NDArray[np.int64]:
@@ -418,7 +402,7 @@ class Database:
             bits=self.bits,
             originals=sum(1 for _ in originals.digests(self.path)),
             roots=self._catalog.roots(),
-            trained_on=f"{model.data_images} images of {model.data_name}",
+            trained_on=model.origin,
             near=model.near,
             duplicate=model.duplicate,
             similar=model.similar,
@@ -428,12 +412,7 @@ class Database:
     def verify(self) -> list[Finding]:
         """Check catalog, model, code file and originals; what is derived is repaired."""
         with self._writing():
-            problems = self._catalog.problems()
-            findings = [Finding(f"catalog: {problems}", problems == "ok"), self._verify_model()]
-            findings.append(self._verify_codes())
-            findings.extend(self._verify_tables())
-            findings.extend(self._verify_originals())
-            return findings
+            return verifying.verify(self.path, self._catalog)
 
     # The parts
 
@@ -454,20 +433,6 @@ class Database:
         finally:
             lock.release()
 
-    def _load_hasher(self) -> Hasher:
-        path, digest = self.path / MODEL, self._catalog.get("model")
-        aside = path.with_name(MODEL + ".tmp")  # left by a change of model that was cut off before its last step
-        candidates: list[str | Path] = [path, aside, *builtin_models()]  # a built-in model is always at hand
-        for candidate in candidates:
-            with suppress(ModelError):
-                if (hasher := Hasher.load(candidate)).digest == digest:
-                    return hasher
-        name = self._catalog.get("model_name")
-        raise DatabaseError(
-            f"{path} is absent, damaged, or not the model that made the codes of {self.path} ({name}@{digest[:8]}). "
-            "Put that file there, or encode all images again with: lookalike index IMAGES --model MODEL --reindex"
-        )
-
     def _take_model(self, hasher: Hasher, *, reindex: bool) -> None:
         """Make a model the database's own: another one only if all codes may be made anew."""
         digest, name = self._catalog.get("model"), self._catalog.get("model_name")
@@ -477,9 +442,9 @@ class Database:
                 "Index again with --reindex, or pass the first model"
             )
         place, aside = self.path / MODEL, self.path / f"{MODEL}.tmp"
-        if hasher.digest == digest and _has_digest(place, digest):
+        if hasher.digest == digest and modelfile.has_digest(place, digest):
             return
-        _copy_model(hasher, aside)
+        modelfile.copy(hasher, aside)
         if hasher.digest != digest:
             with self._catalog.transaction():
                 self._catalog.forget_codes()
@@ -519,39 +484,19 @@ class Database:
             if not self._catalog.with_digest(digest):
                 originals.drop(self.path, digest)
 
-    def _codes(self) -> tuple[npt.NDArray[np.int64], Codes]:
-        """Ids and codes: from the code file if it fits the catalog, else from the catalog."""
-        try:
-            header, ids, codes_NW = codefile.read(self.path / codefile.FILE)
-            if (header.revision, header.model) == (self._catalog.revision, self._catalog.get("model")):
-                return ids, codes_NW
-        except DatabaseError:
-            pass  # it is derived: the catalog has the same
-        return self._catalog.codes(self.bits // 8)
+    def _held(self) -> Held:
+        return derived.held(self.path, self._catalog)
 
     def _write_codes(self, *, anew: bool = False) -> None:
-        revision, model = self._catalog.revision, self._catalog.get("model")
-        if not anew and self._is_written(revision, model):
-            return
-        ids, codes_NW = self._catalog.codes(self.bits // 8)
-        codefile.write(self.path / codefile.FILE, ids, codes_NW, model=model, revision=revision)
-        searching.keep_tables(self.path, ids, codes_NW, model=model, revision=revision, anew=anew)
-
-    def _is_written(self, revision: int, model: str) -> bool:
-        try:
-            header = codefile.read(self.path / codefile.FILE)[0]
-        except DatabaseError:
-            return False
-        return (header.revision, header.model) == (revision, model)
+        derived.keep(self.path, self._catalog, anew=anew)
 
     def _current_engine(self) -> Engine:
         """The engine, filled anew if the catalog has changed since."""
         self._check_model_is_the_same()
         revision = self._catalog.revision
         if self._engine is None or revision != self._revision:
-            ids, codes_NW = self._codes()
             self._engine, self._ids = searching.open_engine(
-                self.path, ids, codes_NW, model=self._model_digest, revision=revision, name=self._engine_name
+                self.path, self._held(), model=self._model_digest, name=self._engine_name
             )
             self._revision = revision
         return self._engine
@@ -570,53 +515,6 @@ class Database:
             if record is not None:  # else it was removed a moment ago
                 yield Hit(record.name, int(distance), self.bits, info.tier(int(distance)), record.label, record.id)
 
-    def _verify_model(self) -> Finding:
-        try:
-            hasher = self._load_hasher()
-        except LookalikeError as error:
-            return Finding(f"model: {error}", False)
-        place = self.path / MODEL
-        if hasher.path != os.fspath(place):
-            _copy_model(hasher, place)
-            place.with_name(MODEL + ".tmp").unlink(missing_ok=True)
-            return Finding(f"model: {hasher.name}, put in its place", True, repaired=True)
-        return Finding(f"model: {hasher.name}", True)
-
-    def _verify_codes(self) -> Finding:
-        path = self.path / codefile.FILE
-        try:
-            ids, codes_NW = self._catalog.codes(self.bits // 8)
-        except DatabaseError as error:
-            return Finding(f"codes: {error}", False)
-        try:
-            header, stored_ids, stored_NW = codefile.read(path)
-            same = np.array_equal(ids, stored_ids) and np.array_equal(codes_NW, stored_NW)
-            why = "" if same and header.revision == self._catalog.revision else "does not fit the catalog"
-            why = why if codefile.is_intact(path) else "damaged"
-        except DatabaseError as error:
-            why = str(error)
-        if not why:
-            return Finding(f"codes: {len(ids)} in {codefile.FILE}, as in the catalog", True)
-        self._write_codes(anew=True)
-        return Finding(f"codes: {why}; written again from the catalog", True, repaired=True)
-
-    def _verify_tables(self) -> Iterator[Finding]:
-        ids, codes_NW = self._codes()
-        problem = searching.table_problem(self.path, ids, codes_NW, model=self._model_digest)
-        if problem is not None:
-            self._write_codes(anew=True)
-            yield Finding(f"tables: {problem}; made anew", True, repaired=True)
-        elif len(ids) >= searching.LEAST:
-            yield Finding("tables: as they must be", True)
-
-    def _verify_originals(self) -> Iterator[Finding]:
-        bad = [digest.hex() for digest in originals.digests(self.path) if not originals.is_intact(self.path, digest)]
-        for name in bad:
-            yield Finding(
-                f"originals: {name} is damaged; delete it and index its image again with --keep-originals",
-                False,
-            )
-
 
 def _is_left_over(path: Path) -> bool:
     """Whether a file comes from making a database that was cut off."""
@@ -628,35 +526,3 @@ def _set_model(catalog: Catalog, hasher: Hasher) -> None:
     catalog.set("model_name", hasher.info.name)
     catalog.set("bits", str(hasher.bits))
     catalog.touch()
-
-
-def _has_digest(path: Path, digest: str) -> bool:
-    return path.exists() and hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest() == digest
-
-
-def _copy_model(hasher: Hasher, place: Path) -> None:
-    aside = place.with_name(place.name + ".part")
-    with aside.open("wb") as file:
-        file.write(Path(hasher.path).read_bytes())
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(place)
-
-
-def _once_a_file(group: Group) -> Group:
-    """The group without further names of a file; a name that is no link is preferred."""
-    kept: dict[object, Member] = {}
-    for member in group:
-        try:
-            status = os.stat(member.path)
-        except OSError:  # a row of a table, or gone
-            kept[member.path] = member
-            continue
-        file = (status.st_dev, status.st_ino)
-        if file not in kept or (os.path.islink(kept[file].path) and not os.path.islink(member.path)):
-            kept[file] = member
-    return sorted(kept.values(), key=lambda member: (member.distance, member.path))
-
-
-def _member(record: Record, distance: int) -> Member:
-    return Member(record.name, distance, record.width, record.height, record.length or 0, record.label, record.id)

@@ -4,7 +4,9 @@ A group is a star: one image in its middle, and images at most the radius away f
 differ by at most twice the radius, however many images there are; linking whatever is near something near would
 let groups grow without end. Groups depend on codes and names only, not on the order of the collection.
 
-Shapes: N images, U different codes, W bytes a code.
+Most images are near no other. Names are asked for only of those that are, since a collection is large.
+
+Shapes: N images, U different codes, C of them with another image near, W bytes a code.
 """
 
 from __future__ import annotations
@@ -19,14 +21,26 @@ from lookalike.codes import Codes
 from lookalike.engines import whole
 
 OnRows = Callable[[int, int], object]  # told how many codes were compared with all others, of how many
+Names = Callable[[Sequence[int]], Sequence[str | None]]  # the names of rows; none for what is there no more
 Group = list[tuple[int, int]]  # (image, distance in bits to the first image of the group)
+Ints = npt.NDArray[np.int64]
+
+
+class Lists(NamedTuple):
+    """A list of rows for each of U rows: that of row u is rows[starts[u] : starts[u + 1]]."""
+
+    starts: Ints
+    rows: Ints
+
+    def of(self, row: int) -> Ints:
+        """The list of a row."""
+        return self.rows[self.starts[row] : self.starts[row + 1]]
 
 
 class Neighbours(NamedTuple):
-    """Which of U rows are near each other: those of row u are rows[starts[u] : starts[u + 1]], itself among them."""
+    """Which of U rows are near each other, itself among them, nearest first, and at which distances."""
 
-    starts: npt.NDArray[np.int64]
-    rows: npt.NDArray[np.int64]
+    near: Lists
     distances: npt.NDArray[np.int32]  # bits
 
 
@@ -37,35 +51,58 @@ def star(
 
     `on_rows` is told how many of the different codes have been compared with all others.
     """
+    return star_of(codes_NW, lambda rows: [names[row] for row in rows], radius=radius, on_rows=on_rows)
+
+
+def star_of(codes_NW: Codes, names: Names, *, radius: int, on_rows: OnRows = lambda done, total: None) -> list[Group]:
+    """The groups that `star` gives, with names asked for."""
     if len(codes_NW) < 2:
         return []
-    unique_UW, members = _members(codes_NW, names)
-    near = _neighbours(unique_UW, radius, on_rows)
-    sizes = np.array([len(rows) for rows in members])
-    reach = np.add.reduceat(sizes[near.rows], near.starts[:-1])
-    order = sorted(range(len(unique_UW)), key=lambda node: (-reach[node], names[members[node][0]]))
-    taken = np.zeros(len(unique_UW), bool)
-    groups: list[Group] = []
+    unique_UW, images = _images(codes_NW)
+    found = _neighbours(unique_UW, radius, on_rows)
+    reach_U = np.add.reduceat(np.diff(images.starts)[found.near.rows], found.near.starts[:-1])
+    centres_C = np.flatnonzero(reach_U > 1)
+    known = _named(images, centres_C, names)
+    members = {node: sorted(_there(images.of(node), known), key=known.__getitem__) for node in centres_C.tolist()}
+    first = {node: known[rows[0]] for node, rows in members.items() if rows}
+    order = sorted(first, key=lambda node: (-reach_U[node], first[node]))
+    groups = list(_take(order, found, members, known))
+    return sorted(groups, key=lambda group: known[group[0][0]])
+
+
+def _take(order: Sequence[int], found: Neighbours, members: dict[int, list[int]], known: dict[int, str]) -> list[Group]:
+    """A group around each centre, in this order, of what is near it and in no group yet."""
+    taken_U = np.zeros(len(found.near.starts) - 1, bool)
+    groups = []
     for centre in order:
-        if taken[centre]:
+        if taken_U[centre]:
             continue
-        here = slice(near.starts[centre], near.starts[centre + 1])
-        rows, distances = near.rows[here], near.distances[here]
-        free = ~taken[rows]
-        taken[rows[free]] = True
-        found = [(row, int(d)) for node, d in zip(rows[free], distances[free], strict=True) for row in members[node]]
-        if len(found) > 1:
-            groups.append(sorted(found, key=lambda pair: (pair[1], names[pair[0]])))
-    return sorted(groups, key=lambda group: names[group[0][0]])
+        here = slice(found.near.starts[centre], found.near.starts[centre + 1])
+        rows, distances = found.near.rows[here], found.distances[here]
+        free = ~taken_U[rows]
+        taken_U[rows[free]] = True
+        nodes = zip(rows[free].tolist(), distances[free].tolist(), strict=True)
+        group = [(row, distance) for node, distance in nodes for row in members[node]]
+        if len(group) > 1:
+            groups.append(sorted(group, key=lambda pair: (pair[1], known[pair[0]])))
+    return groups
 
 
-def _members(codes_NW: Codes, names: Sequence[str]) -> tuple[Codes, list[list[int]]]:
-    """The different codes (U, W), and the images that have each, in the order of their names."""
+def _images(codes_NW: Codes) -> tuple[Codes, Lists]:
+    """The different codes (U, W), and the images that have each."""
     unique_UW, inverse_N = np.unique(codes_NW, axis=0, return_inverse=True)
-    members: list[list[int]] = [[] for _ in unique_UW]
-    for row in sorted(range(len(names)), key=names.__getitem__):
-        members[inverse_N.reshape(-1)[row]].append(row)
-    return unique_UW, members
+    inverse_N = inverse_N.reshape(-1)
+    return unique_UW, Lists(_starts(inverse_N, len(unique_UW)), np.argsort(inverse_N, kind="stable"))
+
+
+def _named(images: Lists, nodes: Ints, names: Names) -> dict[int, str]:
+    """The names of all images that have one of these codes, by row."""
+    rows = [row for node in nodes for row in images.of(node).tolist()]
+    return {row: name for row, name in zip(rows, names(rows), strict=True) if name is not None}
+
+
+def _there(rows: Ints, known: dict[int, str]) -> list[int]:
+    return [row for row in rows.tolist() if row in known]
 
 
 def _neighbours(unique_UW: Codes, radius: int, on_rows: OnRows) -> Neighbours:
@@ -80,6 +117,11 @@ def _neighbours(unique_UW: Codes, radius: int, on_rows: OnRows) -> Neighbours:
     rows = np.concatenate([own, second, first])
     bits = np.concatenate([np.zeros(count, np.int32), distances, distances])
     order = np.lexsort((rows, bits, centres))
+    return Neighbours(Lists(_starts(centres, count), rows[order]), bits[order])
+
+
+def _starts(lists: Ints, count: int) -> Ints:
+    """Where each of so many lists begins, if their members say which list they are of and are sorted by it."""
     starts = np.zeros(count + 1, np.int64)
-    starts[1:] = np.bincount(centres, minlength=count).cumsum()
-    return Neighbours(starts, rows[order], bits[order])
+    starts[1:] = np.bincount(lists, minlength=count).cumsum()
+    return starts

@@ -1,7 +1,9 @@
 """`codes.bin`: ids and codes of a database, made to be memory-mapped. Derived from the catalog at any time.
 
-Layout: a header of 4,096 bytes, then N ids (int64, little endian, ascending), then N codes of W bytes. The header is
-the line `lookalike codes 1` and a line of JSON, padded with spaces. Bits are packed most significant first.
+Layout: a header of 4,096 bytes, then the ids, then N codes of W bytes. Ids ascend; most follow each other, so that they
+are R runs of a first id and a length (int64, little endian, each); where they do not, they are N ids (int64), and the
+header has no runs. The header is the line `lookalike codes 1` and a line of JSON, padded with spaces. Bits are packed
+most significant first.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +25,8 @@ FILE = "codes.bin"
 MAGIC = b"lookalike codes 1\n"
 HEADER = 4096
 
+Ids = npt.NDArray[np.int64]
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -31,54 +36,89 @@ class Header:
     count: int
     model: str  # digest of the model that made the codes
     revision: int  # of the catalog that they were taken from
-    digest: str  # BLAKE2b, 16 bytes in hexadecimal, of ids and codes
+    digest: str  # BLAKE2b, 16 bytes in hexadecimal, of ids, as they are in the file, and codes
+    runs: int = 0  # of ids
     bit_order: str = "most significant first"
 
 
-def write(path: Path, ids_N: npt.NDArray[np.int64], codes_NW: Codes, *, model: str, revision: int) -> None:
-    """Write ids and codes aside, then put the file in place."""
-    ids, codes = ids_N.astype("<i8").tobytes(), np.ascontiguousarray(codes_NW).tobytes()
-    header = Header(codes_NW.shape[1] * 8, len(ids_N), model, revision, _digest(ids, codes))
-    text = MAGIC + json.dumps(asdict(header)).encode()
+def write(path: Path, ids_N: Ids, codes_NW: Codes, *, model: str, revision: int) -> Header:
+    """Write ids and codes aside, then put the file in place; its header."""
+    runs_R2 = _runs(ids_N)
+    are_few = runs_R2.nbytes < ids_N.nbytes / 2
+    ids = (runs_R2 if are_few else ids_N).astype("<i8", copy=False)
+    codes_NW = np.ascontiguousarray(codes_NW)
+    runs = len(runs_R2) if are_few else 0
+    header = Header(codes_NW.shape[1] * 8, len(ids_N), model, revision, _digest(ids, codes_NW), runs)
     aside = path.with_name(path.name + ".tmp")
     with aside.open("wb") as file:
-        file.write(text.ljust(HEADER - 1) + b"\n")
-        file.write(ids)
-        file.write(codes)
+        file.write((MAGIC + json.dumps(asdict(header)).encode()).ljust(HEADER - 1) + b"\n")
+        ids.tofile(file)
+        codes_NW.tofile(file)
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)
+    return header
 
 
-def read(path: Path) -> tuple[Header, npt.NDArray[np.int64], Codes]:
+def read(path: Path) -> tuple[Header, Ids, Codes]:
     """Header, ids (N,) and codes (N, W), memory-mapped. Raises `DatabaseError` if the file is absent or damaged."""
-    try:
-        header = _header(path)
-        size, width = path.stat().st_size, header.bits // 8
-        if size != HEADER + header.count * (8 + width):
-            raise DatabaseError(f"{path} has {size} bytes, not as many as its header says")
-        if not header.count:
-            return header, np.empty(0, np.int64), np.empty((0, width), np.uint8)
-        ids = np.memmap(path, "<i8", "r", HEADER, (header.count,))
-        codes = np.memmap(path, np.uint8, "r", HEADER + 8 * header.count, (header.count, width))
-    except (OSError, ValueError, TypeError) as error:
-        raise DatabaseError(f"{path} cannot be read ({error})") from error
-    return header, ids, codes
+    header, ids, codes_NW = _parts(path)
+    if not header.runs:
+        return header, ids, codes_NW
+    first_R, length_R = ids.reshape(-1, 2).T
+    if int(length_R.sum()) != header.count or length_R.min() < 1:
+        raise DatabaseError(f"{path} has runs of ids that do not fit its header")
+    if header.runs == 1:
+        return header, np.arange(first_R[0], first_R[0] + header.count), codes_NW
+    before_R = np.cumsum(length_R) - length_R
+    return header, np.repeat(first_R - before_R, length_R) + np.arange(header.count), codes_NW
 
 
 def is_intact(path: Path) -> bool:
     """Whether ids and codes are those that were written; reads all of them."""
-    header, ids, codes = read(path)
-    return header.digest == _digest(ids.tobytes(), codes.tobytes())
+    header, ids, codes_NW = _parts(path)
+    return header.digest == _digest(ids, codes_NW)
 
 
-def _header(path: Path) -> Header:
-    with path.open("rb") as file:
-        head = file.read(HEADER)
+def read_header(path: Path) -> Header:
+    """What the file says of itself. Raises `DatabaseError` if it is absent or no file of codes."""
+    try:
+        with path.open("rb") as file:
+            return _header(file, path)
+    except (OSError, ValueError, TypeError) as error:
+        raise DatabaseError(f"{path} cannot be read ({error})") from error
+
+
+def _header(file: BinaryIO, path: Path) -> Header:
+    head = file.read(HEADER)
     if not head.startswith(MAGIC):
         raise DatabaseError(f"{path} does not begin like a file of codes")
     return Header(**json.loads(head[len(MAGIC) :]))
 
 
-def _digest(ids: bytes, codes: bytes) -> str:
-    return hashlib.blake2b(codes, digest_size=16, key=hashlib.blake2b(ids).digest()).hexdigest()
+def _parts(path: Path) -> tuple[Header, Ids, Codes]:
+    """Header, ids or their runs as one row of numbers, and codes; all of one file, also if another takes its place."""
+    try:
+        with path.open("rb") as file:
+            header, size = _header(file, path), os.fstat(file.fileno()).st_size
+            width, numbers = header.bits // 8, 2 * header.runs or header.count
+            if size != HEADER + 8 * numbers + header.count * width or header.runs < 0:
+                raise DatabaseError(f"{path} has {size} bytes, not as many as its header says")
+            if not header.count:
+                return header, np.empty(0, np.int64), np.empty((0, width), np.uint8)
+            ids = np.memmap(file, "<i8", "r", HEADER, (numbers,))
+            codes = np.memmap(file, np.uint8, "r", HEADER + 8 * numbers, (header.count, width))
+    except (OSError, ValueError, TypeError, OverflowError) as error:
+        raise DatabaseError(f"{path} cannot be read ({error})") from error
+    return header, ids, codes
+
+
+def _runs(ids_N: Ids) -> Ids:
+    """First id and length of each run of ids that follow each other, (R, 2)."""
+    starts_R = np.flatnonzero(np.diff(ids_N, prepend=ids_N[:1] - 2) != 1)
+    return np.stack([ids_N[starts_R], np.diff(starts_R, append=len(ids_N))], axis=1)
+
+
+def _digest(ids: Ids, codes_NW: Codes) -> str:
+    key = hashlib.blake2b(np.ascontiguousarray(ids).data).digest()
+    return hashlib.blake2b(np.ascontiguousarray(codes_NW).data, digest_size=16, key=key).hexdigest()

@@ -1,11 +1,10 @@
-"""`tables.bin`: ids, codes and tables of a multi-index, made to be memory-mapped. Derived from the catalog at any time.
+"""`tables.bin`: the tables of a multi-index, made to be memory-mapped. Derived from the catalog at any time.
 
-It is a picture of the codes at some moment, not always the last: what came or went since is told from the ids and codes
-that `codes.bin` has. So a collection that grows needs new tables only now and then.
+The rows in tables are those of a file of codes: of `codes.bin`, or, since a collection that grows needs new tables only
+now and then, of `tabled.bin`, which is the `codes.bin` of the time when they were made. Which one, its digest tells.
 
-Layout: a header of 4,096 bytes, then each array at a multiple of 64 bytes: N ids (int64, little endian, ascending), N
-codes of W bytes, and for each table 2^bits + 1 starts and N rows (uint32, little endian). The header is the line
-`lookalike tables 1` and a line of JSON, padded with spaces.
+Layout: a header of 4,096 bytes, then for each table, at multiples of 64 bytes, 2^bits + 1 starts and N rows (uint32,
+little endian). The header is the line `lookalike tables 2` and a line of JSON, padded with spaces.
 
 Shapes: N codes, W bytes a code.
 """
@@ -14,7 +13,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,9 +25,11 @@ import numpy.typing as npt
 
 from lookalike.codes import Codes
 from lookalike.errors import DatabaseError
+from lookalike.store import codefile
 
 FILE = "tables.bin"
-MAGIC = b"lookalike tables 1\n"
+CODES = "tabled.bin"
+MAGIC = b"lookalike tables 2\n"
 HEADER = 4096
 ALIGNED = 64  # bytes
 
@@ -44,74 +47,108 @@ class Part(NamedTuple):
 class Header:
     """What the file says of itself."""
 
-    bits: int
     count: int
-    model: str  # digest of the model that made the codes
-    revision: int  # of the catalog that they were taken from
+    codes: str  # digest of the file of codes that the rows are of
     parts: list[list[int]]  # first bit and length of each table
     bit_order: str = "most significant first"
 
 
 class Tables(NamedTuple):
-    """What the file holds."""
+    """The tables, and the file of codes that they are of."""
 
-    header: Header
+    codes: codefile.Header
     ids_N: npt.NDArray[np.int64]
     codes_NW: Codes
     parts: list[Part]
 
 
-def write(
-    path: Path, ids_N: npt.NDArray[np.int64], codes_NW: Codes, parts: Sequence[Part], *, model: str, revision: int
-) -> None:
-    """Write ids, codes and tables aside, then put the file in place."""
-    header = Header(8 * codes_NW.shape[1], len(ids_N), model, revision, [[one.begin, one.bits] for one in parts])
-    aside = path.with_name(path.name + ".tmp")
-    arrays = [ids_N.astype("<i8"), codes_NW]
-    arrays += [array.astype("<u4", copy=False) for one in parts for array in (one.starts, one.rows)]
+def write(folder: Path, parts: Sequence[Part]) -> None:
+    """Write the tables of a folder's `codes.bin` aside, then put them in place."""
+    codes = codefile.read_header(folder / codefile.FILE)
+    header = Header(codes.count, codes.digest, [[one.begin, one.bits] for one in parts])
+    aside = folder / f"{FILE}.tmp"
     with aside.open("wb") as file:
         file.write((MAGIC + json.dumps(asdict(header)).encode()).ljust(HEADER - 1) + b"\n")
-        for array in arrays:
+        for array in (array.astype("<u4", copy=False) for one in parts for array in (one.starts, one.rows)):
             file.seek(_aligned(file.tell()))
             np.ascontiguousarray(array).tofile(file)
         file.truncate()
         file.flush()
         os.fsync(file.fileno())
-    aside.replace(path)
+    aside.replace(folder / FILE)
+    (folder / CODES).unlink(missing_ok=True)
 
 
-def read(path: Path) -> Tables:
-    """The file's arrays, memory-mapped. Raises `DatabaseError` if it is absent or damaged."""
+def read(folder: Path) -> Tables:
+    """The tables, memory-mapped, and their codes. Raises `DatabaseError` if they are absent or damaged."""
+    path = folder / FILE
     try:
-        with path.open("rb") as file:
-            head = file.read(HEADER)
-        if not head.startswith(MAGIC):
-            raise DatabaseError(f"{path} does not begin like a file of tables")
-        header = Header(**json.loads(head[len(MAGIC) :]))
-        whole = np.memmap(path, np.uint8, "r")
-        arrays = list(_arrays(whole, header))
+        header = _header(path)
+        arrays = list(_arrays(np.memmap(path, np.uint8, "r"), header))
     except (OSError, ValueError, TypeError) as error:
         raise DatabaseError(f"{path} cannot be read ({error})") from error
-    ids_N, codes_NW, *rest = arrays
     parts = [
         Part(begin, bits, starts, rows)
-        for (begin, bits), starts, rows in zip(header.parts, rest[::2], rest[1::2], strict=True)
+        for (begin, bits), starts, rows in zip(header.parts, arrays[::2], arrays[1::2], strict=True)
     ]
-    return Tables(header, ids_N, codes_NW, parts)
+    for name in (codefile.FILE, CODES):
+        with suppress(DatabaseError):
+            if _fits(folder / name, header):
+                return Tables(*codefile.read(folder / name), parts)
+    raise DatabaseError(f"{path} has tables of codes that are not there")
+
+
+def keep_codes(folder: Path) -> None:
+    """Keep the `codes.bin` that is there for the tables, if they are of it, before another takes its place."""
+    try:
+        is_theirs = _fits(folder / codefile.FILE, _header(folder / FILE))
+    except (OSError, ValueError, TypeError, DatabaseError):
+        return
+    if not is_theirs:
+        return
+    aside = folder / f"{CODES}.tmp"
+    aside.unlink(missing_ok=True)
+    try:
+        os.link(folder / codefile.FILE, aside)
+    except OSError:  # not every file system has links
+        shutil.copyfile(folder / codefile.FILE, aside)
+    aside.replace(folder / CODES)
+
+
+def tidy(folder: Path) -> None:
+    """Delete the codes that were kept for tables if these are of the `codes.bin` that is there."""
+    with suppress(OSError, ValueError, TypeError, DatabaseError):
+        if _fits(folder / codefile.FILE, _header(folder / FILE)):
+            (folder / CODES).unlink(missing_ok=True)
+
+
+def drop(folder: Path) -> None:
+    """Delete tables."""
+    for name in (FILE, CODES):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _header(path: Path) -> Header:
+    with path.open("rb") as file:
+        head = file.read(HEADER)
+    if not head.startswith(MAGIC):
+        raise DatabaseError(f"{path} does not begin like a file of tables")
+    return Header(**json.loads(head[len(MAGIC) :]))
+
+
+def _fits(path: Path, header: Header) -> bool:
+    codes = codefile.read_header(path)
+    return (codes.digest, codes.count) == (header.codes, header.count)
 
 
 def _arrays(whole: npt.NDArray[np.uint8], header: Header) -> Iterator[Any]:
-    shapes: list[tuple[str, tuple[int, ...]]] = [("<i8", (header.count,)), ("u1", (header.count, header.bits // 8))]
-    for _, bits in header.parts:
-        shapes += [("<u4", (2**bits + 1,)), ("<u4", (header.count,))]
     at = HEADER
-    for kind, shape in shapes:
+    for count in (count for _, bits in header.parts for count in (2**bits + 1, header.count)):
         at = _aligned(at)
-        end = at + int(np.prod(shape)) * np.dtype(kind).itemsize
-        if end > len(whole):
+        if at + 4 * count > len(whole):
             raise ValueError(f"{len(whole)} bytes are fewer than its header says")
-        yield whole[at:end].view(kind).reshape(shape)
-        at = end
+        yield whole[at : at + 4 * count].view("<u4")
+        at += 4 * count
 
 
 def _aligned(at: int) -> int:

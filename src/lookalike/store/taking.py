@@ -76,9 +76,9 @@ def take(session: Session, places: Places, labels: Labels, root: str, rows: Iter
     )
     session.run_many("UPDATE files SET error = NULL, mtime_ns = -1 WHERE id = ?", ((was.id,) for was, _ in changed))
     session.run_many(
-        "INSERT INTO files (id, size, mtime_ns, width, height) VALUES (?, ?, -1, ?, ?)",
+        "INSERT INTO files (id, size, mtime_ns, length, width, height) VALUES (?, ?, -1, ?, ?, ?)",
         (
-            (id_, one.size or 0, one.width, one.height)
+            (id_, one.size or 0, one.size, one.width, one.height)
             for id_, (_, one) in enumerate(new, start=first)
             if one.size or one.width or one.height
         ),

@@ -1,0 +1,140 @@
+"""What is derived from a catalog: `codes.bin`, and `tables.bin` for searching many codes; the writer makes them.
+
+Tables are made anew only once many codes have changed. Until then those that came are compared one by one, and those
+that went are passed over.
+
+Shapes: N codes in the database, W bytes a code, T codes in tables.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.codes import Codes
+from lookalike.engines.multi_index import LARGEST_TAIL, MultiIndex
+from lookalike.engines.multi_index import LEAST as LEAST
+from lookalike.errors import DatabaseError
+from lookalike.store import codefile, tablefile
+from lookalike.store.catalog import Catalog
+from lookalike.store.tablefile import Part, Tables
+
+Ids = npt.NDArray[np.int64]
+
+
+class Held(NamedTuple):
+    """Ids, ascending, and codes of all images that can be found, and the digest of the file that they are from."""
+
+    ids_N: Ids
+    codes_NW: Codes
+    digest: str | None = None  # none if they are from the catalog itself
+
+
+class Changes(NamedTuple):
+    """Which codes of tables are still there, as they were, and which codes are not in them."""
+
+    kept_T: npt.NDArray[np.bool_]
+    new_N: npt.NDArray[np.bool_]
+
+    @property
+    def are_few(self) -> bool:
+        """Whether tables that lack them are still worth having."""
+        return int((~self.kept_T).sum() + self.new_N.sum()) <= LARGEST_TAIL * len(self.kept_T)
+
+
+def held(folder: Path, catalog: Catalog) -> Held:
+    """Ids and codes: from the file of codes if it fits the catalog, else from the catalog."""
+    with suppress(DatabaseError):  # it is derived: the catalog has the same
+        header, ids_N, codes_NW = codefile.read(folder / codefile.FILE)
+        if (header.revision, header.model) == (catalog.revision, catalog.get("model")):
+            return Held(ids_N, codes_NW, header.digest)
+    return Held(*catalog.codes(_width(catalog)))
+
+
+def count(folder: Path, catalog: Catalog) -> int | None:
+    """How many images can be found, if the file of codes tells."""
+    header = _fitting(folder, catalog)
+    return None if header is None else header.count
+
+
+def keep(folder: Path, catalog: Catalog, *, anew: bool = False) -> None:
+    """Write what does not fit the catalog, or all of it `anew`."""
+    header = _fitting(folder, catalog)
+    if not anew and header and (header.count < LEAST or read_tables(folder, header.model)):
+        return
+    revision, model = catalog.revision, catalog.get("model")
+    ids_N, codes_NW = catalog.codes(_width(catalog))
+    write(folder, ids_N, codes_NW, model=model, revision=revision, anew=anew)
+
+
+def write(folder: Path, ids_N: Ids, codes_NW: Codes, *, model: str, revision: int, anew: bool = False) -> bool:
+    """Write codes, and their tables if there are none, or if much has changed (or `anew`); whether these were made."""
+    tables = None if anew else read_tables(folder, model)
+    fits = tables is not None and changes(tables, ids_N, codes_NW).are_few and len(codes_NW) >= LEAST
+    if fits:
+        tablefile.keep_codes(folder)
+    codefile.write(folder / codefile.FILE, ids_N, codes_NW, model=model, revision=revision)
+    if fits:
+        tablefile.tidy(folder)
+    elif len(codes_NW) < LEAST:
+        tablefile.drop(folder)
+    else:
+        engine = MultiIndex(8 * codes_NW.shape[1], codes_NW=codes_NW, least=0)
+        tablefile.write(folder, [Part(*table) for table in engine.tables])
+    return not fits and len(codes_NW) >= LEAST
+
+
+def read_tables(folder: Path, model: str) -> Tables | None:
+    """The tables, if there are any of this model's codes."""
+    with suppress(DatabaseError):  # they are derived: a scan finds the same
+        tables = tablefile.read(folder)
+        if tables.codes.model == model:
+            return tables
+    return None
+
+
+def table_problem(folder: Path, codes_NW: Codes, *, model: str) -> str | None:
+    """What is wrong with the tables of a database, or nothing; reads all of them."""
+    if len(codes_NW) < LEAST:
+        return None
+    try:
+        tables = tablefile.read(folder)
+    except DatabaseError as error:
+        return str(error)
+    if tables.codes.model != model:
+        return "of another model"
+    for part in tables.parts:
+        again = MultiIndex.table(tables.codes_NW, part.begin, part.bits)
+        if not (np.array_equal(again.starts, part.starts) and np.array_equal(again.rows, part.rows)):
+            return "damaged"
+    return None
+
+
+def changes(tables: Tables, ids_N: Ids, codes_NW: Codes) -> Changes:
+    """What has changed since tables were made."""
+    kept_T, known_N = np.zeros(len(tables.ids_N), bool), np.zeros(len(ids_N), bool)
+    if tables.codes_NW.shape[1] == codes_NW.shape[1]:
+        at_N = np.searchsorted(tables.ids_N, ids_N)
+        known_N = at_N < len(tables.ids_N)
+        known_N[known_N] = tables.ids_N[at_N[known_N]] == ids_N[known_N]
+        same = (tables.codes_NW[at_N[known_N]] == codes_NW[known_N]).all(axis=1)
+        known_N[np.flatnonzero(known_N)[~same]] = False
+        kept_T[at_N[known_N]] = True
+    return Changes(kept_T, ~known_N)
+
+
+def _fitting(folder: Path, catalog: Catalog) -> codefile.Header | None:
+    """What the file of codes says of itself, if it fits the catalog."""
+    with suppress(DatabaseError):
+        header = codefile.read_header(folder / codefile.FILE)
+        if (header.revision, header.model) == (catalog.revision, catalog.get("model")):
+            return header
+    return None
+
+
+def _width(catalog: Catalog) -> int:
+    return int(catalog.get("bits")) // 8

@@ -1,0 +1,45 @@
+"""The model that a database keeps beside its codes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from lookalike.errors import DatabaseError, ModelError
+from lookalike.hasher import Hasher, builtin_models
+from lookalike.store.catalog import Catalog
+
+FILE = "model.onnx"
+
+
+def load(folder: Path, catalog: Catalog) -> Hasher:
+    """The model that made the codes. Raises `DatabaseError` if its file is absent, damaged or another's."""
+    path, digest = folder / FILE, catalog.get("model")
+    aside = path.with_name(FILE + ".tmp")  # left by a change of model that was cut off before its last step
+    candidates: list[str | Path] = [path, aside, *builtin_models()]  # a built-in model is always at hand
+    for candidate in candidates:
+        with suppress(ModelError):
+            if (hasher := Hasher.load(candidate)).digest == digest:
+                return hasher
+    name = catalog.get("model_name")
+    raise DatabaseError(
+        f"{path} is absent, damaged, or not the model that made the codes of {folder} ({name}@{digest[:8]}). "
+        "Put that file there, or encode all images again with: lookalike index IMAGES --model MODEL --reindex"
+    )
+
+
+def copy(hasher: Hasher, place: Path) -> None:
+    """Write a model's file aside, then put it in place."""
+    aside = place.with_name(place.name + ".part")
+    with aside.open("wb") as file:
+        file.write(Path(hasher.path).read_bytes())
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(place)
+
+
+def has_digest(path: Path, digest: str) -> bool:
+    """Whether a file is there and is the model with that digest."""
+    return path.exists() and hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest() == digest

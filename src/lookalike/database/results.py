@@ -1,0 +1,63 @@
+"""What a database answers with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lookalike.data import Label
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An image that a search found."""
+
+    path: str
+    distance: int  # bits that differ
+    bits: int  # length of the code
+    tier: str  # "identical", "near-duplicate", "similar" or "different"
+    label: Label
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An image of a group of look-alikes."""
+
+    path: str
+    distance: int  # bits, to the group's first image
+    width: int | None  # pixels
+    height: int | None
+    size: int  # bytes of the encoded image
+    label: Label
+    id: int
+
+
+Group = list[Member]
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What a database holds."""
+
+    path: str
+    model: str
+    bits: int
+    images: int  # that can be found
+    errors: int
+    missing: int
+    labelled: int
+    originals: int
+    roots: list[str]
+    trained_on: str
+    near: int  # bits: at most 1 in 10,000 pairs of different images is this near or nearer
+    duplicate: int  # bits, up to which a hit is called near-duplicate
+    similar: int  # bits
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that `verify` looked at."""
+
+    what: str
+    ok: bool
+    repaired: bool = False
