@@ -509,11 +509,11 @@ class Database:
         radii.check_radius(radius, self.bits)
 
     def _hits(self, hits: Hits, records: dict[int, Record]) -> Iterator[Hit]:
-        info = self.hasher.info
-        for row, distance in zip(hits.rows, hits.distances, strict=True):
+        info, bits = self.hasher.info, self.bits
+        for row, distance in zip(hits.rows, hits.distances.tolist(), strict=True):
             record = records.get(int(self._ids[row]))
             if record is not None:  # else it was removed a moment ago
-                yield Hit(record.name, int(distance), self.bits, info.tier(int(distance)), record.label, record.id)
+                yield Hit(record.name, distance, bits, info.tier(distance), record.label, record.id)
 
 
 def _is_left_over(path: Path) -> bool:
