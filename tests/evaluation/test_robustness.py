@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -211,7 +212,7 @@ def test_the_page_holds_all_and_fetches_nothing(outcome: Outcome, tmp_path: Path
     assert f"grid: {results.recall(method, 0):.1%} of 150 copies found" in page
     for text in ("vectors", "meaningless", "780 pairs of different images are too few", "16 means of colour"):
         assert text in page
-    assert "1 files could not be read" in page
+    assert "could not be read: 1: broken.jpg: " in page
     assert page.count("data:image/jpeg;base64,") >= 2 * (
         len(robustness_pictures.worst(outcome, method)) + len(robustness_pictures.nearest(outcome, method))
     )
@@ -234,3 +235,22 @@ def test_charts_of_an_earlier_run_do_not_stay(outcome: Outcome, tmp_path: Path) 
     assert sorted(chart.name for chart in (tmp_path / "charts").iterdir()) == ["crop.svg", "jpeg.svg", "mine.svg"]
     with pytest.raises(ConfigError, match="is a file; name a folder with --out"):
         robustness_page.check(tmp_path / "result.json")
+
+
+def test_the_documented_figures_are_those_of_the_kept_result() -> None:
+    page = (ROOT / "docs/robustness.md").read_text()
+    found = json.loads((ROOT / "docs/robustness/imagenette-val.json").read_text())
+    methods = found["methods"]
+    names = " | ".join(f"`{method['name']}`" for method in methods)
+    assert page.count(f" | {names} |") == 2
+    rows = re.findall(r"^\| ([a-z-]+) ([\d.]+) \| (.*) \|$", page, re.M)
+    assert len(rows) > 40
+    for edit, strength, figures in rows:
+        cells = [
+            next(cell for cell in method["copies"] if (cell["edit"], cell["strength"]) == (edit, float(strength)))
+            for method in methods
+        ]
+        assert figures.split(" | ") == [f"{cell['recall'][0]:.3f}" for cell in cells], (edit, strength)
+    means = [f"{method['recall'][0]:.3f}" for method in methods]
+    assert f"| mean recall: all edits | {' | '.join(means)} |" in page
+    assert f"{methods[0]['thresholds'][0]['pairs']:,} pairs" in page

@@ -108,7 +108,7 @@ def closest(outcome: Outcome) -> str:
 def _distance(method: Method, distance: int) -> str:
     """A method's distance, and whether it lies within the first threshold."""
     verdict = "within" if distance <= method.thresholds[0].distance else "beyond"
-    return f"{text(method.peer.name)}: {method.peer.in_words(distance)}, {verdict} the threshold"
+    return f"{text(method.peer.name)}: {method.peer.in_words(distance)}, {verdict}"
 
 
 def _original(outcome: Outcome, row: int) -> Array:
