@@ -19,7 +19,7 @@ from lookalike.errors import Interrupted, LookalikeError
 
 COMMANDS = (
     "train", "shorten", "index", "search", "duplicates", "encode", "remove", "prune", "info", "verify",
-    "compact", "import", "export", "serve", "models", "datasets", "evaluate", "robustness", "reproduce", "demo",
+    "compact", "import", "export", "neighbours", "serve", "models", "datasets", "evaluate", "robustness", "reproduce", "demo",
 )  # fmt: skip
 MODULES = {"import": "import_"}  # whose names Python keeps for itself
 STOPPED = 130  # what shells report for a program ended by Ctrl-C

@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -53,6 +53,16 @@ def write(path: Path, rows: Iterable[Rows]) -> int:
     total = _write_array(aside, rows) if path.suffix == ".npy" else _write_table(aside, rows)
     aside.replace(path)
     return total
+
+
+def shards(path: Path) -> list[Path]:
+    """The files of codes of a folder, by name; a file itself. Raises `DataError` if a folder has none."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.iterdir() if file.suffix in (".npy", ".parquet"))
+    if not found:
+        raise DataError(f"{path} has no .npy and no .parquet files; name files of codes, or a folder of them")
+    return found
 
 
 def check_name(path: Path) -> None:
@@ -132,11 +142,21 @@ def _table(path: Path) -> Any:
 
 
 def _write_array(path: Path, rows: Iterable[Rows]) -> int:
-    parts = [block.codes_NW for block in rows]
-    codes_NW = np.concatenate(parts) if parts else np.empty((0, 0), np.uint8)
+    count, width = 0, 0
     with path.open("wb") as file:
-        np.save(file, codes_NW)
-    return len(codes_NW)
+        _write_head(file, count, width)
+        for block in rows:
+            file.write(block.codes_NW.tobytes())
+            count, width = count + len(block.codes_NW), block.codes_NW.shape[1]
+        file.seek(0)
+        _write_head(file, count, width)
+    return count
+
+
+def _write_head(file: BinaryIO, count: int, width: int) -> None:
+    """The head of an array, which has as many bytes for any number of codes."""
+    head = {"descr": "|u1", "fortran_order": False, "shape": (count, width)}
+    np.lib.format.write_array_header_1_0(file, head)
 
 
 def _write_table(path: Path, rows: Iterable[Rows]) -> int:

@@ -107,16 +107,16 @@ class Catalog:
 
     def codes(self, width: int) -> tuple[npt.NDArray[np.int64], Codes]:
         """Ids (N,), ascending, and codes (N, W) of all images that can be found."""
-        ids, parts = [np.empty(0, np.int64)], [np.empty((0, width), np.uint8)]
+        ids, joined = bytearray(), bytearray()  # which grow where they are
         sql = f"SELECT id, code FROM images WHERE {_FINDABLE} ORDER BY id"
         for rows in self._session.blocks(sql, size=FETCHED):
             numbers, codes = zip(*rows, strict=True)
             if any(len(code) != width for code in codes):
                 wrong = next(id_ for id_, code in rows if len(code) != width)
                 raise DatabaseError(f"{self.path}: the code of image {wrong} has not {width * 8} bits; index it again")
-            ids.append(np.array(numbers, np.int64))
-            parts.append(np.frombuffer(b"".join(codes), np.uint8).reshape(-1, width))
-        return np.concatenate(ids), np.concatenate(parts)
+            ids += np.array(numbers, np.int64).tobytes()
+            joined += b"".join(codes)
+        return np.frombuffer(ids, np.int64), np.frombuffer(joined, np.uint8).reshape(-1, width)
 
     def problems(self) -> str:
         """What SQLite finds wrong with the file: "ok" if nothing."""

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lookalike.cli import options, terminal
+
+
+def command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The .parquet or .npy file to write.")],
+    db: options.FolderDb,
+    top: Annotated[int, typer.Option("--top", min=1, help="How many neighbours of each image.")] = 10,
+) -> None:
+    """Write the nearest images of every image of a database to a file: a graph of the whole collection.
+
+    What was stopped or killed goes on where it was with the same command.
+    """
+    from lookalike.database import Database
+
+    with Database.open(db) as database, terminal.progress("comparing") as show:
+        count = database.neighbours(file, top=top, on_rows=show)
+    typer.echo(f"{file}: the nearest {top} of {terminal.count(count, 'image')}")
