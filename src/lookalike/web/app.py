@@ -41,6 +41,7 @@ def create_app(
     problems.install(app)
     for part in (api_search, api_images, api_groups, api_about):
         app.include_router(part.router)
+    app.router.routes.insert(0, api_search.lane(server))
     pages.install(app)
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Counted, metrics=server.metrics)

@@ -27,7 +27,6 @@ from lookalike.store.catalog import Record
 
 T = TypeVar("T")
 Open = Callable[[], AnyDatabase]
-Found = tuple[list[Hit], dict[int, Record]]
 EVERY = 1.0  # seconds between two looks at what other processes have done
 READERS = 8  # threads
 
@@ -39,6 +38,14 @@ class Wanted(NamedTuple):
     top: int
     radius: int | None
     only: Filter | None
+
+
+class Found(NamedTuple):
+    """The hits of one code, nearest first, the rows of the catalog that they stand for, and how many were searched."""
+
+    hits: list[Hit]
+    records: dict[int, Record]
+    images: int
 
 
 class Freshness(NamedTuple):
@@ -87,7 +94,7 @@ class Collection:
         return await asyncio.get_running_loop().run_in_executor(self._reading, work, *values)
 
     async def search(self, code_W: Codes, wanted: Wanted) -> Found:
-        """The hits of one code, nearest first, and the rows of the catalog that they stand for."""
+        """What is found by one code."""
         future: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
         self._pending.append((wanted, code_W, future))
         if self._batch is None or self._batch.done():
@@ -143,11 +150,9 @@ class Collection:
             self._pending = [one for one in self._pending if one[0] != wanted]
             codes_NW = np.stack([code_W for _, code_W, _ in together])
             try:
-                found, records = await loop.run_in_executor(self._searching, _search, wanted, codes_NW)
+                answers: list[Any] = await loop.run_in_executor(self._searching, _search, wanted, codes_NW)
             except Exception as error:
-                answers: list[Any] = [error] * len(together)
-            else:
-                answers = [(hits, records) for hits in found]
+                answers = [error] * len(together)
             for (_, _, future), answer in zip(together, answers, strict=True):
                 _settle(future, answer)
 
@@ -161,9 +166,12 @@ def _settle(future: asyncio.Future[Found], answer: Any) -> None:
         future.set_result(answer)
 
 
-def _search(wanted: Wanted, codes_NW: Codes) -> tuple[list[list[Hit]], dict[int, Record]]:
-    found = wanted.database.search_codes(codes_NW, top=wanted.top, radius=wanted.radius, only=wanted.only)
-    return found, wanted.database.records_of(sorted({hit.id for hits in found for hit in hits}))
+def _search(wanted: Wanted, codes_NW: Codes) -> list[Found]:
+    database = wanted.database
+    found = database.search_codes(codes_NW, top=wanted.top, radius=wanted.radius, only=wanted.only)
+    records = database.records_of(sorted({hit.id for hits in found for hit in hits}))
+    count = len(database)
+    return [Found(hits, records, count) for hits in found]
 
 
 def _warm(database: AnyDatabase) -> None:

@@ -69,7 +69,7 @@ class Server:
         return decode
 
 
-def _server(request: Request) -> Server:
+async def _server(request: Request) -> Server:  # not async, it would be called by another thread
     server: Server = request.app.state.server
     return server
 

@@ -4,7 +4,7 @@ import { button, make } from "./dom.js";
 
 // Show a dialog, which Escape closes. `content`: nodes; `buttons`: for its foot. Gives the <dialog>.
 export function openDialog(title, content, { buttons = [], kind = "", onClose = () => {} } = {}) {
-  const heading = make("h2", { id: "dialog-title", text: title });
+  const heading = make("h2", { id: "dialog-title", tabindex: "-1", autofocus: true, text: title });
   const close = button("Close", { sign: "close", quiet: true, class: "plain", on: { click: () => dialog.close() } });
   const foot = buttons.length ? make("footer", {}, ...buttons) : null;
   const dialog = make(

@@ -1,5 +1,321 @@
-import { make } from "./dom.js";
+// Search: by a file, an image of the collection, or a code. The address holds the id or code, radius and filters; of a
+// file it holds the code, so that the link finds the same elsewhere, though without the file's thumbnail.
 
-export async function show(container) {
-  if (!container.firstChild) container.append(make("p", { class: "nothing", text: "Not yet." }));
+import { go, href } from "./address.js";
+import { ask, Failure, info, isAbort } from "./api.js";
+import { keys } from "./dialogs.js";
+import { button, bytes, count, icon, later, make, milliseconds, number, say } from "./dom.js";
+import { Filters } from "./filters.js";
+import { Radius } from "./radius.js";
+import { recall, remember } from "./sent.js";
+import { action, justify, nameLine, rove, shape, thumbnail, tier, tile } from "./tiles.js";
+import { compare, showImage } from "./viewer.js";
+
+const FIRST = 100; // hits that are asked for
+const MOST = 1000; // and if the radius holds them all
+const TRIED = 14; // images to try
+const KEPT = 20; // answers
+const answers = new Map(); // by what was asked
+let page = null;
+let problem = "";
+
+export async function show(container, state) {
+  page ||= new Page(container, await info());
+  page.state = state;
+  keys("Search", {
+    c: ["compare with the image searched for (the tile in focus)", () => page.withFocus((hit, at) => page.compare(at))],
+    i: ["show the image large (the tile in focus)", () => page.withFocus((hit, at) => showImage(page.hits, at))],
+    o: ["choose a file", () => page.file.click()],
+    n: ["begin anew", () => go("search")],
+  }, state.signal);
+  addEventListener("resize", later(() => page.place(), 60), { signal: state.signal });
+  await page.show(state);
+}
+
+// Search for a file, from whichever tab.
+export async function searchFile(file) {
+  if (!page || location.pathname !== "/") go("search");
+  page?.busy(`Searching for ${file.name} …`);
+  try {
+    const { max_body: most } = await info();
+    if (file.size > most) throw new Failure(`it has ${bytes(file.size)}; this server reads up to ${bytes(most)}`);
+    const form = new FormData();
+    form.append("file", file, file.name || "pasted.png");
+    form.append("top", FIRST);
+    const answer = await ask("/api/search", { form });
+    keep(keyOf({ code: answer.query.code, top: FIRST }), answer);
+    remember(file, answer.query);
+    problem = "";
+    go("search", { code: answer.query.code });
+  } catch (error) {
+    problem = `${file.name || "What was pasted"} cannot be searched for: ${lower(error.message)}`;
+    go("search");
+  }
+}
+
+const lower = (text) => text.charAt(0).toLowerCase() + text.slice(1);
+const keyOf = (asked) => JSON.stringify(Object.entries(asked).filter(([, value]) => value !== null).sort());
+
+function keep(key, answer) {
+  answers.delete(key);
+  answers.set(key, answer);
+  if (answers.size > KEPT) answers.delete(answers.keys().next().value);
+}
+
+class Page {
+  constructor(container, known) {
+    this.known = known;
+    this.hits = [];
+    this.start = new Start((file) => searchFile(file));
+    this.file = this.start.file;
+    this.asked = make("section", { class: "asked", "aria-label": "What is searched for" });
+    this.radius = new Radius(known, (radius) => this.cut(radius));
+    this.filters = new Filters(["label", "below", "since"], (changes) => {
+      this.state.set(changes, { push: true });
+      this.search();
+    });
+    this.told = make("p", { class: "told", role: "status" });
+    this.more = button("Show more", { class: "more", on: { click: () => this.ask(MOST) } });
+    this.list = make("ol", { class: "tiles hits", "aria-label": "Hits" });
+    this.bar = make("div", { class: "bar stuck" }, this.radius.node, this.filters.node, this.told);
+    this.found = make("div", { class: "found" }, this.asked, this.bar, this.list, this.more);
+    this.address = later(() => this.state.set({ radius: this.radius.value }), 200);
+    this.all = later(() => this.fill(), 150);
+    container.append(this.start.node, this.found);
+  }
+
+  async show(state) {
+    this.start.tell(problem);
+    problem = "";
+    const some = state.get("id") || state.get("code");
+    this.start.node.hidden = Boolean(some);
+    this.found.hidden = !some;
+    if (!some) return this.start.show(state.signal);
+    this.radius.value = state.number("radius");
+    this.filters.show(state.all());
+    return this.search();
+  }
+
+  busy(text) {
+    this.told.textContent = text;
+    this.start.tell("", text);
+  }
+
+  async search() {
+    await this.ask(FIRST);
+    const id = this.state.number("id");
+    if (!this.state.signal.aborted) await this.tellAsked(id);
+  }
+
+  // Ask for so many hits, and show them.
+  async ask(top, { radius = null } = {}) {
+    const { state } = this;
+    const asked = {
+      id: state.number("id"), code: state.get("id") ? null : state.get("code"), top, radius,
+      label: state.get("label"), below: state.get("below"), since: state.get("since"),
+    };
+    const key = keyOf(asked);
+    if (!answers.has(key)) {
+      this.list.setAttribute("aria-busy", "true");
+      try {
+        keep(key, await ask("/api/search", { json: JSON.parse(JSON.stringify(asked, (_, value) => value ?? undefined)),
+          signal: state.signal }));
+      } catch (error) {
+        if (!isAbort(error)) this.none();
+        throw error;
+      } finally {
+        this.list.removeAttribute("aria-busy");
+      }
+    }
+    if (state.signal.aborted || state !== this.state) return;
+    this.take(answers.get(key), top);
+  }
+
+  none() {
+    this.hits = [];
+    this.list.replaceChildren();
+    this.told.textContent = "";
+    this.more.hidden = true;
+  }
+
+  take(answer, top) {
+    this.answer = answer;
+    this.top = top;
+    this.hits = answer.hits;
+    this.items = this.hits.map((hit, at) => ({ node: this.tile(hit, at), shape: shape(hit) }));
+    this.list.replaceChildren(...this.items.map((item) => item.node));
+    this.radius.draw(this.hits);
+    this.filters.suggest(this.hits);
+    this.cut(this.radius.value, { write: false });
+    rove(this.list);
+    say(this.told.textContent);
+  }
+
+  tile(hit, at) {
+    return tile(hit, {
+      lines: [tier(hit), nameLine(hit)],
+      actions: [
+        action("Compare", "compare", () => this.compare(at)), action("Show large", "info", () => showImage(this.hits, at)),
+      ],
+    });
+  }
+
+  // Show the hits within a radius.
+  cut(radius, { write = true } = {}) {
+    const beyond = radius === null ? -1 : this.hits.findIndex((hit) => hit.distance > radius);
+    this.shown = beyond < 0 ? this.hits.length : beyond;
+    this.isAll = beyond >= 0 || this.hits.length < this.top;
+    this.items?.forEach((item, at) => { item.node.hidden = at >= this.shown; });
+    this.place();
+    this.tell(radius);
+    if (write) this.address();
+    if (radius !== null && !this.isAll && this.top < MOST) this.all();
+  }
+
+  fill() {
+    if (!this.isAll && this.radius.value !== null && this.top < MOST) this.ask(MOST).catch(() => {});
+  }
+
+  tell(radius) {
+    const { images, seconds } = this.answer || { images: 0, seconds: 0 };
+    const all = this.isAll ? "" : radius === null ? "nearest " : "at least ";
+    const words = radius === null ? `${all}${number(this.shown)}` : `${all}${number(this.shown)} within ${count(radius, "bit")}`;
+    this.told.replaceChildren(make("b", { text: words }), ` of ${count(images, "image")}, in ${milliseconds(seconds)}`);
+    this.more.hidden = this.isAll || radius !== null || this.top >= MOST;
+    this.list.dataset.empty = this.shown ? "" : radius === null ? "Nothing passes these filters." : "Nothing is so near.";
+  }
+
+  place() {
+    if (this.found.hidden || !this.items) return;
+    const width = this.list.clientWidth;
+    justify(this.items.slice(0, this.shown), width, { height: width < 500 ? 130 : 165 });
+  }
+
+  withFocus(run) {
+    const item = document.activeElement.closest(".hits .tile");
+    const at = item ? [...this.list.children].indexOf(item) : -1;
+    if (at < 0) return false;
+    run(this.hits[at], at);
+    return true;
+  }
+
+  compare(at) {
+    if (this.query?.url) compare(this.query, this.hits.slice(0, this.shown), at);
+    else say("The image that was searched for is not at hand, so nothing can be compared with it.");
+  }
+
+  // What is searched for, with its thumbnail.
+  async tellAsked(id) {
+    const { state } = this;
+    const { code } = this.answer.query;
+    const image = id === null ? null : await ask(`/api/images/${id}`, { signal: state.signal });
+    if (state.signal.aborted) return;
+    this.query = image ? { ...image, url: thumbnail(image, 640) } : { name: "An image by its code", code, ...recall(code) };
+    this.list.classList.toggle("no-compare", !this.query.url);
+    const link = button("Copy link", { sign: "link", on: { click: () => copy(location.href, link) } });
+    const other = button("Other image", { sign: "upload", on: { click: () => this.file.click() } });
+    const buttons = [
+      image ? make("a", { class: "button", href: `/api/images/${id}/original`, target: "_blank", rel: "noopener" },
+        icon("open"), make("span", { text: "Original" })) : null,
+      link, other, make("a", { class: "button", href: href("search") }, icon("close"), make("span", { text: "Clear" })),
+    ];
+    const facts = [size(this.query), this.query.format, this.query.size ? bytes(this.query.size) : null].filter(Boolean);
+    this.asked.replaceChildren(
+      this.picture(), make(
+        "div", { class: "words" }, make("h2", { text: this.query.name, title: this.query.path, tabindex: "-1" }),
+        make("p", { class: "small soft", text: facts.join(" · ") }),
+        make("p", { class: "small" }, make("code", { text: code, title: `The code, ${4 * code.length} bits` })),
+      ), make("div", { class: "buttons" }, ...buttons),
+    );
+    if (document.activeElement === document.body) this.asked.querySelector("h2").focus({ preventScroll: true });
+  }
+
+  picture() {
+    const { url, name } = this.query;
+    if (!url) return make("span", { class: "thumb" }, icon("code"));
+    const image = make("img", { class: "thumb", src: url, alt: `Searched for: ${name}` });
+    image.addEventListener("error", () => {
+      this.query.url = null;
+      this.list.classList.add("no-compare");
+      image.replaceWith(make("span", { class: "thumb" }, icon("code")));
+    });
+    return image;
+  }
+}
+
+const size = (image) => (image.width ? `${image.width} × ${image.height}` : null);
+
+async function copy(text, from) {
+  try {
+    await navigator.clipboard.writeText(text);
+    from.lastChild.textContent = "Copied";
+  } catch {
+    from.lastChild.textContent = "Copy it from the address bar";
+  }
+  say(from.lastChild.textContent);
+  setTimeout(() => { from.lastChild.textContent = "Copy link"; }, 2500);
+}
+
+// What is there before anything is searched for.
+class Start {
+  constructor(take) {
+    this.file = make("input", { type: "file", id: "file", accept: "image/*,.heic,.heif,.tif,.tiff,.avif", class: "unseen" });
+    this.file.addEventListener("change", () => {
+      if (this.file.files.length) take(this.file.files[0]);
+      this.file.value = "";
+    });
+    const drop = make(
+      "label", { class: "drop", for: "file" }, icon("upload"), make("strong", { text: "Choose an image, or drop it here" }),
+      make("span", { text: "or paste one with Ctrl+V. It is sent to this server only, and not stored." }),
+    );
+    this.problem = make("p", { class: "problem", role: "alert" });
+    this.busy = make("p", { class: "told", role: "status" });
+    this.images = make("ul", { class: "tiles tried", "aria-label": "Images to try" });
+    const other = button("Others", { sign: "shuffle", class: "plain", on: { click: () => this.draw() } });
+    this.node = make(
+      "div", { class: "start" }, this.problem, this.file, drop, this.busy, this.code(),
+      make("div", { class: "bar" }, make("h2", { text: "Or try one of these" }), other), this.images,
+    );
+  }
+
+  code() {
+    const field = make("input", { id: "code", name: "code", required: true, pattern: "[0-9a-fA-F]+", spellcheck: "false",
+      autocomplete: "off", autocapitalize: "off", title: "Hexadecimal digits: 0 to 9 and a to f" });
+    info().then(({ bits }) => { field.placeholder = "0".repeat(Math.min(16, bits / 4)); }).catch(() => {});
+    const form = make(
+      "form", { class: "field code" }, make("label", { for: "code", text: "or by its code" }), field,
+      make("button", { text: "Search" }),
+    );
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      go("search", { code: field.value.trim().toLowerCase() });
+    });
+    return form;
+  }
+
+  tell(wrong, busy = "") {
+    this.problem.textContent = wrong;
+    this.busy.textContent = busy;
+  }
+
+  async show(signal) {
+    if (!this.items) await this.draw(signal);
+    else this.place();
+    addEventListener("resize", later(() => this.place(), 60), { signal });
+  }
+
+  async draw(signal) {
+    const seed = Math.floor(Math.random() * 2 ** 32);
+    const { images } = await ask("/api/images", { values: { sort: "random", seed, top: TRIED }, signal });
+    this.items = images.map((image) => ({ node: tile(image), shape: shape(image) }));
+    this.images.replaceChildren(...this.items.map((item) => item.node));
+    this.images.dataset.empty = images.length ? "" : "The collection is empty. Fill it with: lookalike index IMAGES --db DB";
+    this.place();
+    rove(this.images);
+  }
+
+  place() {
+    const width = this.images.clientWidth;
+    if (width) justify(this.items, width, { height: width < 500 ? 90 : 130 });
+  }
 }

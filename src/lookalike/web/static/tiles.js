@@ -11,10 +11,20 @@ export function thumbnail(image, pixels = 256) {
   return size === 256 ? url : `${url}${url.includes("?") ? "&" : "?"}size=${size}`;
 }
 
-// Width by height; 1 if unknown, and no wider or higher than 3 : 1.
+// Width by height as tiles show it, which crop what is very wide or high; 1 if unknown.
 export function shape(image) {
   const found = image.width && image.height ? image.width / image.height : 1;
-  return Math.min(3, Math.max(1 / 3, found));
+  return Math.min(2.5, Math.max(0.72, found));
+}
+
+// The name of an image's file, without its folder.
+export function fileName(image) {
+  return image.name.slice(image.name.lastIndexOf("/") + 1) || image.name;
+}
+
+// The line below a tile that names the image.
+export function nameLine(image) {
+  return make("span", { class: "name", text: fileName(image), title: image.path });
 }
 
 // The label, or labels, as text; null if there is none.
@@ -39,9 +49,9 @@ export function tile(image, { lines, to, actions = [], pixels = 256, says } = {}
     on: { error: () => { picture.classList.add("broken"); frame.classList.add("unread"); } },
   });
   const frame = make("span", { class: "frame" }, picture);
-  const words = lines || [make("span", { class: "name", text: image.name, title: image.path })];
+  const words = lines || [nameLine(image)];
   const link = make(
-    "a", { href: to || href("search", { id: image.id }), "aria-label": says || saidOf(image), title: image.name },
+    "a", { href: to || href("search", { id: image.id }), "aria-label": says || saidOf(image), title: image.path },
     frame, ...words,
   );
   const item = make("li", { class: "tile", data: { id: image.id } }, link);
@@ -77,7 +87,45 @@ export function justify(items, width, { height = 170, gap = 10 } = {}) {
     row.push(item);
     sum += item.shape;
     const high = (width - gap * (row.length - 1)) / sum;
-    if (high <= height) place(Math.floor(high));
+    if (high <= height) place(Math.floor(100 * high) / 100);
   }
   if (row.length) place(height);
+}
+
+// Let arrow keys go from tile to tile of a list, which is one stop for Tab. Call it again when tiles have changed.
+export function rove(list) {
+  if (!list.dataset.roving) {
+    list.dataset.roving = "yes";
+    list.addEventListener("keydown", (event) => move(list, event));
+    list.addEventListener("focusin", (event) => choose(list, event.target.closest(".tile")));
+  }
+  choose(list, list.querySelector(".tile"));
+}
+
+function choose(list, chosen) {
+  for (const item of list.children) {
+    for (const one of item.querySelectorAll("a, button")) one.tabIndex = item === chosen ? 0 : -1;
+  }
+}
+
+function move(list, event) {
+  const item = event.target.closest(".tile");
+  const step = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity, ArrowUp: 0, ArrowDown: 0 }[event.key];
+  if (!item || step === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+  const items = [...list.children].filter((one) => !one.hidden);
+  const at = items.indexOf(item);
+  const next = step ? Math.max(0, Math.min(items.length - 1, at + step)) : beside(items, at, event.key === "ArrowDown");
+  event.preventDefault();
+  items[next].querySelector("a").focus();
+}
+
+// The tile above or below one: in the next row, the one whose middle is nearest.
+function beside(items, at, down) {
+  const middle = (item) => item.offsetLeft + item.offsetWidth / 2;
+  const own = items[at];
+  const others = items.filter((one) => (down ? one.offsetTop > own.offsetTop : one.offsetTop < own.offsetTop));
+  if (!others.length) return at;
+  const row = down ? others[0].offsetTop : others.at(-1).offsetTop;
+  const far = (one) => Math.abs(middle(one) - middle(own));
+  return items.indexOf(others.filter((one) => one.offsetTop === row).sort((a, b) => far(a) - far(b))[0]);
 }
