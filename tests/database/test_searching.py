@@ -18,6 +18,7 @@ from lookalike.engines.multi_index import MultiIndex
 from lookalike.engines.scan import Scan
 from lookalike.errors import ConfigError, DatabaseError
 from lookalike.store import codefile, tablefile
+from lookalike.store.rowids import RowIds
 
 MODEL = "ab" * 16
 
@@ -40,7 +41,7 @@ def collection(count: int, *, seed: int = 0) -> tuple[Ids, Codes]:
 def held(folder: Path) -> Held:
     """What was written."""
     header, ids_N, codes_NW = codefile.read(folder / codefile.FILE)
-    return Held(ids_N, codes_NW, header.digest)
+    return Held(RowIds(ids_N), codes_NW, header.digest)
 
 
 def assert_finds_the_same(folder: Path, ids_N: Ids, codes_NW: Codes) -> MultiIndex:
@@ -53,7 +54,7 @@ def assert_finds_the_same(folder: Path, ids_N: Ids, codes_NW: Codes) -> MultiInd
     for found, expected in zip(
         engine.search(queries_QW, top=None, radius=6), scan.search(queries_QW, top=None, radius=6), strict=True
     ):
-        assert sorted(zip(found_ids[found.rows].tolist(), found.distances.tolist(), strict=True)) == sorted(
+        assert sorted(zip(found_ids.all[found.rows].tolist(), found.distances.tolist(), strict=True)) == sorted(
             zip(ids_N[expected.rows].tolist(), expected.distances.tolist(), strict=True)
         )
     return engine
@@ -126,9 +127,9 @@ def test_without_fitting_tables_codes_are_scanned(tmp_path: Path, what: str) -> 
         ids_N, codes_NW = ids_N[:10], codes_NW[:10]
         assert not write(tmp_path, ids_N, codes_NW, model=MODEL, revision=2)
         assert not (tmp_path / tablefile.FILE).exists()
-    engine, found_ids = open_engine(tmp_path, Held(ids_N, codes_NW), model=MODEL, name=name)
+    engine, found_ids = open_engine(tmp_path, Held(RowIds(ids_N), codes_NW), model=MODEL, name=name)
     assert isinstance(engine, Scan)
-    assert np.array_equal(found_ids, ids_N)
+    assert np.array_equal(found_ids.all, ids_N)
     (hits,) = engine.search(codes_NW[4:5], top=1)
     assert hits.distances.tolist() == [0]
 

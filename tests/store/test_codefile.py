@@ -82,7 +82,8 @@ def test_ids_that_follow_each_other_take_no_room(gaps: list[int], tmp_path: Path
     assert header.runs == {0: 1, 1: 2, 3: 2}[len(gaps)]  # the last takes none apart
     assert codefile.read_header(path) == header
     found, found_N, found_NW = codefile.read(path)
-    assert (found, found_N.dtype) == (header, np.int64)
+    assert found == header
+    assert found_N.dtype == np.int64
     assert np.array_equal(found_N, ids_N)
     assert np.array_equal(found_NW, codes_NW)
     assert codefile.is_intact(path)

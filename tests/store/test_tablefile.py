@@ -33,9 +33,9 @@ def write_other_codes(folder: Path) -> None:
 
 
 def check(folder: Path) -> None:
-    header, ids_N, codes_NW, parts = tablefile.read(folder)
+    header, ids, codes_NW, parts = tablefile.read(folder)
     assert (header.bits, header.count, header.model, header.revision) == (16, 3, "ab" * 16, 7)
-    assert np.array_equal(ids_N, IDS)
+    assert np.array_equal(ids.all, IDS)
     assert np.array_equal(codes_NW, CODES)
     for found, written in zip(parts, PARTS, strict=True):
         assert (found.begin, found.bits) == (written.begin, written.bits)

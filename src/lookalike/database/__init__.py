@@ -55,6 +55,7 @@ from lookalike.images import Source
 from lookalike.store import catalog as catalogs
 from lookalike.store import originals
 from lookalike.store.catalog import Catalog, Filter, Record
+from lookalike.store.rowids import RowIds
 
 __all__ = ["Database", "Filter", "Finding", "Group", "Hit", "ImportReport", "IndexReport", "Info", "Measured", "Member"]
 
@@ -72,7 +73,7 @@ class Database:
         self.decisions = Decisions(catalog)
         self._hasher: Hasher | None = None
         self._revision = -1  # of the codes that the engine holds
-        self._ids = np.empty(0, np.int64)
+        self._ids = RowIds(np.empty(0, np.int64))
         self._engine: Engine | None = None
         self._engine_name = EngineName.AUTO
         self._model_digest = catalog.get("model")
@@ -282,9 +283,9 @@ class Database:
         engine = self._current_engine()
         among = None
         if only is not None:
-            among = searching.among(self._ids, self._catalog.passing(only))
+            among = self._ids.among(self._catalog.passing(only))
         found = engine.search(codes_NW, top=top, radius=radius, among=among)
-        wanted = {int(self._ids[row]) for hits in found for row in hits.rows}
+        wanted = {self._ids[row] for hits in found for row in hits.rows}
         records = self._catalog.records(sorted(wanted))
         return [list(self._hits(hits, records)) for hits in found]
 
@@ -373,8 +374,8 @@ class Database:
 
     def passing(self, only: Filter) -> npt.NDArray[np.int64]:
         """Ids of the images that pass a filter and can be found, ascending."""
-        ids_N = self._held().ids_N
-        return ids_N[searching.among(ids_N, self._catalog.passing(only))]
+        ids = self._held().ids
+        return ids.all[ids.among(self._catalog.passing(only))]
 
     def ids_by_name(self) -> npt.NDArray[np.int64]:
         """Ids of all images that can be found, in the order of their names, root by root."""
@@ -511,7 +512,7 @@ class Database:
     def _hits(self, hits: Hits, records: dict[int, Record]) -> Iterator[Hit]:
         info, bits = self.hasher.info, self.bits
         for row, distance in zip(hits.rows, hits.distances.tolist(), strict=True):
-            record = records.get(int(self._ids[row]))
+            record = records.get(self._ids[row])
             if record is not None:  # else it was removed a moment ago
                 yield Hit(record.name, distance, bits, info.tier(distance), record.label, record.id)
 

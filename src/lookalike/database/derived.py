@@ -21,6 +21,7 @@ from lookalike.engines.multi_index import LEAST as LEAST
 from lookalike.errors import DatabaseError
 from lookalike.store import codefile, tablefile
 from lookalike.store.catalog import Catalog
+from lookalike.store.rowids import RowIds
 from lookalike.store.tablefile import Part, Tables
 
 Ids = npt.NDArray[np.int64]
@@ -29,9 +30,14 @@ Ids = npt.NDArray[np.int64]
 class Held(NamedTuple):
     """Ids, ascending, and codes of all images that can be found, and the digest of the file that they are from."""
 
-    ids_N: Ids
+    ids: RowIds
     codes_NW: Codes
     digest: str | None = None  # none if they are from the catalog itself
+
+    @property
+    def ids_N(self) -> Ids:
+        """All ids, one by one."""
+        return self.ids.all
 
 
 class Changes(NamedTuple):
@@ -49,10 +55,11 @@ class Changes(NamedTuple):
 def held(folder: Path, catalog: Catalog) -> Held:
     """Ids and codes: from the file of codes if it fits the catalog, else from the catalog."""
     with suppress(DatabaseError):  # it is derived: the catalog has the same
-        header, ids_N, codes_NW = codefile.read(folder / codefile.FILE)
+        header, ids, codes_NW = codefile.read_lazily(folder / codefile.FILE)
         if (header.revision, header.model) == (catalog.revision, catalog.get("model")):
-            return Held(ids_N, codes_NW, header.digest)
-    return Held(*catalog.codes(_width(catalog)))
+            return Held(ids, codes_NW, header.digest)
+    ids_N, codes_NW = catalog.codes(_width(catalog))
+    return Held(RowIds(ids_N), codes_NW)
 
 
 def count(folder: Path, catalog: Catalog) -> int | None:
@@ -116,11 +123,12 @@ def table_problem(folder: Path, codes_NW: Codes, *, model: str) -> str | None:
 
 def changes(tables: Tables, ids_N: Ids, codes_NW: Codes) -> Changes:
     """What has changed since tables were made."""
-    kept_T, known_N = np.zeros(len(tables.ids_N), bool), np.zeros(len(ids_N), bool)
+    ids_T = tables.ids.all
+    kept_T, known_N = np.zeros(len(ids_T), bool), np.zeros(len(ids_N), bool)
     if tables.codes_NW.shape[1] == codes_NW.shape[1]:
-        at_N = np.searchsorted(tables.ids_N, ids_N)
-        known_N = at_N < len(tables.ids_N)
-        known_N[known_N] = tables.ids_N[at_N[known_N]] == ids_N[known_N]
+        at_N = np.searchsorted(ids_T, ids_N)
+        known_N = at_N < len(ids_T)
+        known_N[known_N] = ids_T[at_N[known_N]] == ids_N[known_N]
         same = (tables.codes_NW[at_N[known_N]] == codes_NW[known_N]).all(axis=1)
         known_N[np.flatnonzero(known_N)[~same]] = False
         kept_T[at_N[known_N]] = True

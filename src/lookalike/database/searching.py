@@ -1,6 +1,6 @@
 """Which engine searches a database: few codes are scanned, for many there are tables.
 
-Shapes: N codes in the database or in an engine, I ids.
+Shapes: N codes in the database or in an engine, T in tables.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from lookalike.database import derived
-from lookalike.database.derived import Held, Ids
+from lookalike.database.derived import Held
 from lookalike.engines import Engine
 from lookalike.engines.multi_index import MultiIndex
 from lookalike.engines.scan import Scan
 from lookalike.engines.table import Table
+from lookalike.store.rowids import RowIds
 
 
 class EngineName(StrEnum):
@@ -27,27 +27,19 @@ class EngineName(StrEnum):
     MULTI_INDEX = "multi_index"
 
 
-def open_engine(folder: Path, held: Held, *, model: str, name: EngineName = EngineName.AUTO) -> tuple[Engine, Ids]:
+def open_engine(folder: Path, held: Held, *, model: str, name: EngineName = EngineName.AUTO) -> tuple[Engine, RowIds]:
     """An engine that holds these codes, and the id of each of its rows."""
     bits = 8 * held.codes_NW.shape[1]
     few = len(held.codes_NW) < derived.LEAST and name is not EngineName.MULTI_INDEX
     tables = None if few or name is EngineName.SCAN else derived.read_tables(folder, model)
     if tables is None:
         if name is EngineName.MULTI_INDEX:
-            return MultiIndex(bits, codes_NW=held.codes_NW, least=0), held.ids_N
-        return Scan(bits, codes_NW=held.codes_NW), held.ids_N
+            return MultiIndex(bits, codes_NW=held.codes_NW, least=0), held.ids
+        return Scan(bits, codes_NW=held.codes_NW), held.ids
     engine = MultiIndex(bits, codes_NW=tables.codes_NW, tables=[Table(*part) for part in tables.parts])
     if tables.codes.digest == held.digest:
-        return engine, tables.ids_N
+        return engine, tables.ids
     changes = derived.changes(tables, held.ids_N, held.codes_NW)
     engine.remove(np.flatnonzero(~changes.kept_T))
     engine.add(held.codes_NW[changes.new_N])
-    return engine, np.concatenate([tables.ids_N, held.ids_N[changes.new_N]])
-
-
-def among(ids_N: Ids, passes_I: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Which rows of an engine pass a filter, (N,), which tells it of all ids; later ones do not."""
-    known_N = ids_N < len(passes_I)
-    if known_N.all():
-        return passes_I[ids_N]
-    return np.where(known_N, passes_I[np.where(known_N, ids_N, 0)], False)
+    return engine, RowIds(np.concatenate([tables.ids.all, held.ids_N[changes.new_N]]))

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from lookalike.codes import Codes
 from lookalike.errors import DatabaseError
+from lookalike.store.rowids import RowIds, runs
 
 FILE = "codes.bin"
 MAGIC = b"lookalike codes 1\n"
@@ -43,12 +44,13 @@ class Header:
 
 def write(path: Path, ids_N: Ids, codes_NW: Codes, *, model: str, revision: int) -> Header:
     """Write ids and codes aside, then put the file in place; its header."""
-    runs_R2 = _runs(ids_N)
+    runs_R2 = runs(ids_N)
     are_few = runs_R2.nbytes < ids_N.nbytes / 2
     ids = (runs_R2 if are_few else ids_N).astype("<i8", copy=False)
     codes_NW = np.ascontiguousarray(codes_NW)
-    runs = len(runs_R2) if are_few else 0
-    header = Header(codes_NW.shape[1] * 8, len(ids_N), model, revision, _digest(ids, codes_NW), runs)
+    header = Header(
+        codes_NW.shape[1] * 8, len(ids_N), model, revision, _digest(ids, codes_NW), len(runs_R2) if are_few else 0
+    )
     aside = path.with_name(path.name + ".tmp")
     with aside.open("wb") as file:
         file.write((MAGIC + json.dumps(asdict(header)).encode()).ljust(HEADER - 1) + b"\n")
@@ -62,16 +64,19 @@ def write(path: Path, ids_N: Ids, codes_NW: Codes, *, model: str, revision: int)
 
 def read(path: Path) -> tuple[Header, Ids, Codes]:
     """Header, ids (N,) and codes (N, W), memory-mapped. Raises `DatabaseError` if the file is absent or damaged."""
+    header, ids, codes_NW = read_lazily(path)
+    return header, ids.all, codes_NW
+
+
+def read_lazily(path: Path) -> tuple[Header, RowIds, Codes]:
+    """What `read` gives, with ids that are not yet told one by one."""
     header, ids, codes_NW = _parts(path)
     if not header.runs:
-        return header, ids, codes_NW
-    first_R, length_R = ids.reshape(-1, 2).T
-    if int(length_R.sum()) != header.count or length_R.min() < 1:
+        return header, RowIds(ids), codes_NW
+    runs_R2 = ids.reshape(-1, 2)
+    if int(runs_R2[:, 1].sum()) != header.count or runs_R2[:, 1].min() < 1:
         raise DatabaseError(f"{path} has runs of ids that do not fit its header")
-    if header.runs == 1:
-        return header, np.arange(first_R[0], first_R[0] + header.count), codes_NW
-    before_R = np.cumsum(length_R) - length_R
-    return header, np.repeat(first_R - before_R, length_R) + np.arange(header.count), codes_NW
+    return header, RowIds(runs_R2=runs_R2), codes_NW
 
 
 def is_intact(path: Path) -> bool:
@@ -111,12 +116,6 @@ def _parts(path: Path) -> tuple[Header, Ids, Codes]:
     except (OSError, ValueError, TypeError, OverflowError) as error:
         raise DatabaseError(f"{path} cannot be read ({error})") from error
     return header, ids, codes
-
-
-def _runs(ids_N: Ids) -> Ids:
-    """First id and length of each run of ids that follow each other, (R, 2)."""
-    starts_R = np.flatnonzero(np.diff(ids_N, prepend=ids_N[:1] - 2) != 1)
-    return np.stack([ids_N[starts_R], np.diff(starts_R, append=len(ids_N))], axis=1)
 
 
 def _digest(ids: Ids, codes_NW: Codes) -> str:

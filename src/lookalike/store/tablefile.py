@@ -26,6 +26,7 @@ import numpy.typing as npt
 from lookalike.codes import Codes
 from lookalike.errors import DatabaseError
 from lookalike.store import codefile
+from lookalike.store.rowids import RowIds
 
 FILE = "tables.bin"
 CODES = "tabled.bin"
@@ -57,7 +58,7 @@ class Tables(NamedTuple):
     """The tables, and the file of codes that they are of."""
 
     codes: codefile.Header
-    ids_N: npt.NDArray[np.int64]
+    ids: RowIds
     codes_NW: Codes
     parts: list[Part]
 
@@ -94,7 +95,7 @@ def read(folder: Path) -> Tables:
     for name in (codefile.FILE, CODES):
         with suppress(DatabaseError):
             if _fits(folder / name, header):
-                return Tables(*codefile.read(folder / name), parts)
+                return Tables(*codefile.read_lazily(folder / name), parts)
     raise DatabaseError(f"{path} has tables of codes that are not there")
 
 
