@@ -104,6 +104,10 @@ def test_what_takes_long_is_not_read_at_every_change(database: Any, monkeypatch:
     for key in "bcd":
         memory.get(database, key, slow)
     assert len(memory._kept) == 2
+    small = Memory(most_bytes=1000)
+    for size in (100, 700, 900, 2000):
+        assert len(small.get(database, size, lambda held, size=size: np.zeros(size, np.uint8))) == size  # type: ignore[misc]
+    assert list(small._kept) == [2000]
 
 
 def until(holds: Callable[[], bool]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, BinaryIO, NamedTuple
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 from pydantic import ValidationError
@@ -42,14 +43,15 @@ async def read(request: Request) -> AsyncIterator[Asked]:
     """What a request asks for. Raises `Problem` for what is none."""
     kind = _kind(request)
     if kind == JSON:
-        yield Asked(_checked(IdOrCode, _parsed(await request.body())), None)
-        return
-    if kind not in (FORM, MULTIPART):
+        yield Asked(_checked(IdOrCode, _parsed(await _short(request))), None)
+    elif kind == FORM:
+        yield Asked(_checked(IdOrCode, _fields(await _short(request))), None)
+    elif kind == MULTIPART:
+        async with _form(request) as form:
+            file, texts = _file(form), [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+            yield Asked(_checked(IdOrCode if file is None else FileQuery, _given(texts)), file)
+    else:
         raise Problem(415, f"the body is {kind or 'of no type'}; send {MULTIPART} with a `file`, {JSON}, or {FORM}")
-    async with _form(request) as form:
-        file, texts = _file(form), [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
-        values = {name: value for name, value in texts if value != ""}
-        yield Asked(_checked(IdOrCode if file is None else FileQuery, values), file)
 
 
 @asynccontextmanager
@@ -110,6 +112,28 @@ def _simple(about: dict[str, Any]) -> dict[str, Any]:
     kind = next(one for one in about["anyOf"] if one.get("type") != "null")
     rest = {name: value for name, value in about.items() if name not in ("anyOf", "default")}
     return {**kind, **rest}
+
+
+async def _short(request: Request) -> bytes:
+    """A body without an image, which is held in memory."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > FIELD_BYTES:
+            raise Problem(413, f"the body is longer than {FIELD_BYTES >> 10} KiB; an image is sent as {MULTIPART}")
+    return body
+
+
+def _fields(body: bytes) -> dict[str, str]:
+    try:
+        return _given(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS))
+    except ValueError as error:
+        raise Problem(400, f"the body is no form ({error})") from None
+
+
+def _given(values: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The values of a form, in which a field that was left empty is as good as none."""
+    return {name: value for name, value in values if value != ""}
 
 
 def _parsed(body: bytes) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -199,21 +200,36 @@ class Memory:
 
     SHARE = 20
 
-    def __init__(self, *, most: int = 32) -> None:
-        self._most = most
+    def __init__(self, *, most: int = 32, most_bytes: int = 256 << 20) -> None:
+        self._most, self._most_bytes = most, most_bytes
         self._kept: dict[Any, Kept] = {}
+        self._lock = threading.Lock()
 
     def get(self, database: AnyDatabase, key: Any, read: Callable[[AnyDatabase], T]) -> T:
-        """What `read` gives, or has given. Called by threads."""
-        kept, now, revision = self._kept.get(key), time.monotonic(), database.revision
-        if kept is not None and kept.database is database:
-            fresh = kept.revision == revision or now - kept.at < self.SHARE * kept.took
-            if fresh:
-                value: T = kept.value
-                return value
-        value = read(database)
-        self._kept.pop(key, None)
-        self._kept[key] = Kept(database, revision, value, time.monotonic(), time.monotonic() - now)
-        for old in list(self._kept)[: -self._most]:
-            self._kept.pop(old, None)
+        """What `read` gives, or has given. Called by threads, of which one reads at a time."""
+        kept = self._held(database, key)
+        if kept is None:
+            with self._lock:
+                kept = self._held(database, key) or self._read(database, key, read)
+        value: T = kept.value
         return value
+
+    def _held(self, database: AnyDatabase, key: Any) -> Kept | None:
+        kept = self._kept.get(key)
+        if kept is None or kept.database is not database:
+            return None
+        holds = kept.revision == database.revision or time.monotonic() - kept.at < self.SHARE * kept.took
+        return kept if holds else None
+
+    def _read(self, database: AnyDatabase, key: Any, read: Callable[[AnyDatabase], Any]) -> Kept:
+        began, revision = time.monotonic(), database.revision
+        value = read(database)
+        now = time.monotonic()
+        kept = {name: one for name, one in self._kept.items() if name != key}
+        kept[key] = Kept(database, revision, value, now, now - began)
+        sizes = [getattr(one.value, "nbytes", 0) for one in kept.values()]
+        while len(kept) > 1 and (len(kept) > self._most or sum(sizes) > self._most_bytes):
+            del kept[next(iter(kept))]  # the oldest
+            del sizes[0]
+        self._kept = kept  # at once: others read it without the lock
+        return kept[key]

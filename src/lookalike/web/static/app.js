@@ -20,13 +20,14 @@
 import { go, href, State, TABS, tabOf } from "./address.js";
 import { info, isAbort } from "./api.js";
 import { keys, showKeys } from "./dialogs.js";
-import { button, count, icon, make, say } from "./dom.js";
+import { button, count, icon, later, make, say } from "./dom.js";
 
 const TITLES = { search: "Search", browse: "Browse", duplicates: "Duplicates", map: "Map", model: "Model" };
 const THEMES = ["auto", "light", "dark"];
 const main = document.getElementById("main");
 const containers = {};
 let current = null; // { tab, stop }
+const places = new Map(); // how far each address was scrolled
 
 function container(tab) {
   if (!containers[tab]) {
@@ -43,6 +44,7 @@ function container(tab) {
 async function route() {
   const tab = tabOf(location) || "search";
   const changed = current !== null && current.tab !== tab;
+  const place = places.get(location.href) || 0;
   current?.stop.abort();
   const stop = new AbortController();
   current = { tab, stop };
@@ -56,6 +58,7 @@ async function route() {
   document.body.dataset.tab = tab;
   if (changed) shown.heading.focus({ preventScroll: true });
   await run(tab, shown, new State(tab, location.search, stop.signal));
+  if (!stop.signal.aborted) scrollTo(0, place);
 }
 
 async function run(tab, shown, state) {
@@ -76,9 +79,9 @@ function follow(event) {
   const url = new URL(link.href);
   if (link.target || link.hasAttribute("download") || url.origin !== location.origin || !tabOf(url)) return;
   event.preventDefault();
+  if (tabOf(url) === current.tab) places.delete(url.href); // a new search begins at the top
   history.pushState(null, "", url);
   route();
-  scrollTo(0, 0);
 }
 
 function header() {
@@ -153,5 +156,7 @@ keys("All pages", {
 });
 document.addEventListener("click", follow);
 addEventListener("popstate", route);
+addEventListener("scroll", later(() => places.set(location.href, scrollY), 100), { passive: true });
+history.scrollRestoration = "manual";
 route();
 collection().catch(() => {});

@@ -86,6 +86,7 @@ export class Grid {
   }
 
   draw() {
+    if (!this.node.clientWidth) return; // another tab is shown
     const [first, end] = this.inSight(0.75);
     for (const [number, item] of this.shown) {
       if ((number < first || number >= end) && !item.contains(document.activeElement)) this.drop(number, item);
