@@ -1,5 +1,187 @@
-import { make } from "./dom.js";
+// Model: what made the codes, how its bits are used here, and what each bit reacts to. The address holds the bit.
 
-export async function show(container) {
-  if (!container.firstChild) container.append(make("p", { class: "nothing", text: "Not yet." }));
+import { ask, info, wait } from "./api.js";
+import { button, count, draw, make, number, say } from "./dom.js";
+import { nameLine, rove, tile } from "./tiles.js";
+
+const HIGH = 120; // of the charts, in their own units
+const SHOWN = 12; // images of each value of a bit
+const USUAL = [0.35, 0.65]; // shares of ones that are taken as even
+let page = null;
+
+export async function show(container, state) {
+  if (!page) {
+    const [model, known] = await Promise.all([ask("/api/model", { signal: state.signal }), info()]);
+    page = new Page(container, model, known);
+  }
+  await page.show(state);
+}
+
+class Page {
+  constructor(container, model, known) {
+    this.model = model;
+    this.bits = known.bits;
+    this.looked = make("div", { class: "looked" });
+    this.charts = [];
+    const parts = [card(model), facts(model, known)];
+    container.append(
+      make("div", { class: "about" }, ...parts), ...(model.use ? [this.balance(model.use)] : [noImages()]),
+      ...(model.theta ? [this.theta(model.theta)] : []), this.reactions(), decoder(model),
+    );
+  }
+
+  balance({ balance, constant, correlation, effective, images }) {
+    const odd = balance.filter((share) => share < USUAL[0] || share > USUAL[1]).length;
+    const words = `${odd ? count(odd, "bit") : "No bit"} ${odd === 1 ? "is" : "are"} outside of 35 to 65 %; `
+      + `${constant ? count(constant, "bit") : "none"} never ${constant === 1 ? "changes" : "change"}.`;
+    const figures = list([
+      ["Effective bits", `${effective.toFixed(1)} of ${balance.length}`], ["Mean correlation of two bits", correlation.toFixed(3)],
+      ["Bits that never change", number(constant)], ["Codes looked at", number(images)],
+    ]);
+    return make(
+      "section", { class: "panel" }, make("h2", { text: "Bit balance" }),
+      make("p", { class: "soft", text: `The share of ones of each bit: half is best. ${words}` }),
+      this.chart("Share of ones of each bit", balance, { low: 0, high: 1, line: 0.5, say: (value) => `${(100 * value).toFixed(1)} %` }),
+      figures, numbers("Share of ones", balance.map((value) => `${(100 * value).toFixed(1)} %`)),
+    );
+  }
+
+  theta(values) {
+    const most = Math.max(...values.map(Math.abs), 1e-9);
+    return make(
+      "section", { class: "panel" }, make("h2", { text: "Thresholds θ" }),
+      make("p", { class: "soft", text: "A bit is 1 where the encoder's value lies above its threshold." }),
+      this.chart("Threshold of each bit", values, { low: -most, high: most, line: 0, say: (value) => value.toFixed(3) }),
+      numbers("θ", values.map((value) => value.toFixed(4))),
+    );
+  }
+
+  // Bars of one value a bit, from `line` on; a bar leads to its bit. What is shown is in the table below, too.
+  chart(name, values, { low, high, line, say: told }) {
+    const y = (value) => HIGH * (1 - (value - low) / (high - low));
+    const wide = 1000 / values.length;
+    const bars = values.map((value, at) => {
+      const top = Math.min(y(value), y(line));
+      const bar = draw(
+        "g", { class: "bit", "data-bit": at }, draw("title", { text: `Bit ${at}: ${told(value)}` }),
+        draw("rect", { class: "reach", x: at * wide, y: 0, width: wide, height: HIGH }),
+        draw("rect", { class: "value", x: at * wide + wide * 0.12, width: wide * 0.76, y: top, height: Math.max(1, Math.abs(y(value) - y(line))) }),
+      );
+      bar.addEventListener("click", () => this.pick(at));
+      return bar;
+    });
+    const lines = [0.25, 0.5, 0.75].map((part) => draw("line", { class: part === 0.5 ? "middle" : "", x1: 0, x2: 1000, y1: HIGH * part, y2: HIGH * part }));
+    const svg = draw("svg", { class: "bars", viewBox: `0 0 1000 ${HIGH}`, preserveAspectRatio: "none", role: "img", "aria-label":
+      `${name}: bars for ${values.length} bits, from ${told(Math.min(...values))} to ${told(Math.max(...values))}. All values are in the table below.` },
+    ...lines, ...bars);
+    this.charts.push(svg);
+    const scale = make("div", { class: "scale", "aria-hidden": "true" }, ...[high, line, low].map((value) => make("span", { text: told(value).replace(".0 %", " %") })));
+    const ends = make("div", { class: "ends", "aria-hidden": "true" }, make("span", { text: "bit 0" }), make("span", { text: `bit ${values.length - 1}` }));
+    return make("div", { class: "chart" }, scale, svg, ends);
+  }
+
+  reactions() {
+    this.field = make("input", { type: "number", id: "bit", min: 0, max: this.bits - 1, step: 1 });
+    this.field.addEventListener("change", () => this.field.validity.valid && this.pick(Number(this.field.value)));
+    this.back = button("The bit before", { sign: "left", quiet: true, on: { click: () => this.pick(this.bit - 1) } });
+    this.on = button("The next bit", { sign: "right", quiet: true, on: { click: () => this.pick(this.bit + 1) } });
+    return make(
+      "section", { class: "panel", id: "reactions" }, make("h2", { text: "What each bit reacts to" }),
+      make("p", { class: "soft", text: "Images whose values lie furthest above a bit's threshold, and furthest below." }),
+      make("div", { class: "bar" }, make("label", { for: "bit", text: "Bit" }), this.back, this.field, this.on), this.looked,
+    );
+  }
+
+  async show(state) {
+    this.state = state;
+    const bit = Math.min(this.bits - 1, state.number("bit", 0));
+    await this.look(bit);
+  }
+
+  pick(bit) {
+    if (bit < 0 || bit >= this.bits) return;
+    this.state.set({ bit });
+    this.look(bit).catch((error) => this.looked.replaceChildren(make("p", { class: "problem", role: "alert", text: error.message })));
+  }
+
+  async look(bit) {
+    this.bit = bit;
+    this.field.value = bit;
+    this.back.disabled = bit === 0;
+    this.on.disabled = bit === this.bits - 1;
+    for (const one of this.charts.flatMap((chart) => [...chart.querySelectorAll(".bit")])) one.classList.toggle("chosen", Number(one.dataset.bit) === bit);
+    const bar = make("progress", { "aria-label": "Looking at images" });
+    const slow = setTimeout(() => this.looked.replaceChildren(make("div", { class: "working" }, make("p", { text: "Looking at some hundred images …" }), bar)), 150);
+    try {
+      const found = await wait(`/api/model/bits/${bit}`, {
+        values: { top: SHOWN }, signal: this.state.signal, onProgress: (done, total) => { if (total) [bar.max, bar.value] = [total, done]; },
+      });
+      if (bit === this.bit && !this.state.signal.aborted) this.tell(found);
+    } finally {
+      clearTimeout(slow);
+    }
+  }
+
+  tell({ bit, by, looked_at: many, top, bottom }) {
+    const code = by === "code" ? " Their files are gone, so only the bits are known, not how far the values lie from θ." : "";
+    this.looked.replaceChildren(
+      strip(`Bit ${bit} is 1`, top), strip(`Bit ${bit} is 0`, bottom),
+      make("p", { class: "soft small", text: `Of ${count(many, "image")} drawn from the collection.${code}` }),
+    );
+    say(`Bit ${bit}: ${count(top.length, "image")} with 1, ${bottom.length} with 0`);
+  }
+}
+
+function strip(title, images) {
+  const tiles = make("ul", { class: "tiles strip", "aria-label": title }, ...images.map((image) => tile(image, { lines: [nameLine(image)], pixels: 120 })));
+  tiles.dataset.empty = images.length ? "" : "None of the images that were looked at.";
+  rove(tiles);
+  return make("div", {}, make("h3", { text: title }), tiles);
+}
+
+function card({ card: text, name }) {
+  const paragraphs = text.split(/\n\s*\n/).filter((one) => one.trim());
+  const shown = paragraphs.length ? paragraphs : ["The model's file holds no card."];
+  return make("section", { class: "panel" }, make("h2", { text: name }), ...shown.map((one) => make("p", { text: one.replace(/\s+/g, " ") })));
+}
+
+function facts({ about }, known) {
+  const { image = {}, versions = {} } = about;
+  const rows = [
+    ["Bits", number(known.bits)], ["Kind", about.backbone ? `${about.model} on ${about.backbone}` : about.model],
+    ["Labels", about.supervised ? "used in training" : "not used"], ["Trained on", known.trained_on],
+    ["Sees", image.side ? `${image.side} × ${image.side} pixels, ${image.colour ? "colour" : "grey"}` : null],
+    ["Epochs", about.epochs ? number(about.epochs) : null], ["Seed", about.seed === undefined ? null : String(about.seed)],
+    ["Near-duplicate", known.duplicate < 0 ? "never said" : `up to ${count(known.duplicate, "bit")}`],
+    ["Similar", `up to ${count(known.similar, "bit")}`],
+    ["Different images", `at most 1 of 10,000 pairs within ${count(known.near, "bit")}`],
+    ["Made with", Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", ")],
+  ];
+  return make("section", { class: "panel" }, make("h2", { text: "Facts" }), list(rows));
+}
+
+function list(rows) {
+  return make("dl", { class: "figures" }, ...rows.filter(([, value]) => value).flatMap(([name, value]) => [make("dt", { text: name }), make("dd", { text: value })]));
+}
+
+// All values of a chart, for those who would rather read them.
+function numbers(name, values) {
+  const rows = values.map((value, at) => make("tr", {}, make("th", { scope: "row", text: at }), make("td", { text: value })));
+  const head = make("tr", {}, make("th", { scope: "col", text: "Bit" }), make("th", { scope: "col", text: name }));
+  const table = make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows));
+  return make("details", {}, make("summary", { text: "All values" }), make("div", { class: "values", tabindex: "0", role: "region", "aria-label": name }, table));
+}
+
+function noImages() {
+  return make("p", { class: "nothing", text: "The collection is empty, so nothing can be said of how its bits are used." });
+}
+
+function decoder({ about }) {
+  const how = /vae/.test(about.model || "")
+    ? "In training a decoder drew the image again from the encoder's values. The model file that was exported holds the encoder alone"
+    : "The model file that was exported holds what makes codes alone";
+  return make(
+    "section", { class: "panel" }, make("h2", { text: "Reconstructions" }),
+    make("p", { class: "soft", text: `${how}, so no image can be drawn from a code here.` }),
+  );
 }

@@ -1,0 +1,58 @@
+// Small pictures for a canvas, loaded a few at a time, those that are wanted now first.
+
+import { make } from "./dom.js";
+
+const AT_ONCE = 6;
+const KEPT = 700;
+
+export class Pictures {
+  // `urlOf(id)`; `onLoad` is called when there is one more.
+  constructor(urlOf, onLoad) {
+    Object.assign(this, { urlOf, onLoad });
+    this.held = new Map(); // by id: an ImageBitmap, or null if it cannot be had
+    this.loading = new Set();
+    this.queue = [];
+  }
+
+  // The picture, or null if it is not there.
+  get(id) {
+    return this.held.get(id) || null;
+  }
+
+  // These ids, and no others, are wanted now.
+  want(ids) {
+    this.queue = ids.filter((id) => !this.held.has(id) && !this.loading.has(id)).reverse();
+    for (const id of ids) {
+      const picture = this.held.get(id);
+      if (picture === undefined) continue;
+      this.held.delete(id); // so that it is the last to be dropped
+      this.held.set(id, picture);
+    }
+    this.next();
+  }
+
+  next() {
+    while (this.loading.size < AT_ONCE && this.queue.length) this.load(this.queue.pop());
+  }
+
+  async load(id) {
+    this.loading.add(id);
+    let picture = null;
+    try {
+      const image = make("img", { src: this.urlOf(id) });
+      await image.decode();
+      picture = await createImageBitmap(image);
+    } catch {
+      // Its file is gone, or cannot be shown: the point stays a point.
+    }
+    this.loading.delete(id);
+    this.held.set(id, picture);
+    for (const [old, one] of this.held) {
+      if (this.held.size <= KEPT) break;
+      one?.close();
+      this.held.delete(old);
+    }
+    this.onLoad();
+    this.next();
+  }
+}
