@@ -1,37 +1,109 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lookalike.cli import options, terminal
 
+if TYPE_CHECKING:
+    from lookalike.database import Group
+    from lookalike.database.opening import AnyDatabase
+    from lookalike.database.reviewing import Judged, Review
 
-def command(db: options.Db, radius: options.Radius = None, json: options.Json = False) -> None:
+
+def command(
+    db: options.Db,
+    radius: options.Radius = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also pairs that were decided to be no duplicates.")
+    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Read no files to tell which have the same pixels.")] = False,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", metavar="FILE", help="Write what to keep and remove: .json or .csv.")
+    ] = None,
+    near: Annotated[bool, typer.Option("--near", help="Let --plan remove copies that only look alike, too.")] = False,
+    apply: Annotated[
+        Path | None, typer.Option("--apply", metavar="PLAN", help="Do what a plan says, by --trash or --hardlink.")
+    ] = None,
+    trash: Annotated[
+        Path | None, typer.Option("--trash", metavar="FOLDER", help="Move what is removed into this folder.")
+    ] = None,
+    hardlink: Annotated[
+        bool, typer.Option("--hardlink", help="Make files of the same bytes links to the one that is kept.")
+    ] = False,
+    undo: Annotated[
+        Path | None, typer.Option("--undo", metavar="LOG", help="Undo what --apply did, by the log it wrote.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what --apply or --undo would do.")] = False,
+    json: options.Json = False,
+) -> None:
     """Print groups of images that look alike: at most RADIUS bits from the first image of their group.
 
     Without --radius it is a sixteenth of the bits, or less if different images come nearer than that with the model.
-    Nothing is deleted.
+    The best copy of each group is told: most pixels, then largest file, lossless, oldest. Nothing is deleted;
+    --plan, then --apply, move copies away.
     """
+    from lookalike.cli import plans
     from lookalike.database.opening import open_database
 
+    plans.check(plan=plan, near=near, apply=apply, trash=trash, hardlink=hardlink, undo=undo, dry_run=dry_run)
     with open_database(db) as database:
-        own = database.duplicate_radius() if radius is None else None
-        radius = own if radius is None else radius
+        if apply is not None or undo is not None:
+            plans.carry_out(database, apply=apply, trash=trash, undo=undo, dry_run=dry_run, json=json)
+            return
+        is_own = radius is None
+        radius = database.duplicate_radius() if radius is None else radius
         with terminal.progress("comparing", unit=" codes", scaled=True) as show:
-            groups, bits = database.duplicates(radius=radius, on_rows=show), database.bits
-    for number, group in enumerate(groups, start=1):
-        if json:
-            members = [dataclasses.asdict(member) for member in group]
-            terminal.echo_json({"group": number, "radius": radius, "bits": bits, "images": members})
-            continue
-        for member in group:
-            pixels = f"{member.width}×{member.height}"
-            typer.echo(f"{member.distance}/{bits}\t{pixels}\t{terminal.size(member.size)}\t{member.path}")
-        typer.echo()
-    images = sum(map(len, groups))
+            groups = database.duplicates(radius=radius, with_different=everything, on_rows=show)
+        reviews, same = _reviews(database, groups, quick=quick)
+        bits = database.bits
+        if plan is not None:
+            plans.write(plan, reviews, same, near=near, database=str(database.path), radius=radius, bits=bits)
+            return
+    for number, review in enumerate(reviews, start=1):
+        _print(number, review, radius=radius, bits=bits, json=json)
+    images = sum(len(review.images) for review in reviews)
     terminal.say(
-        f"{terminal.count(len(groups), 'group')} of {terminal.count(images, 'image')}, "
+        f"{terminal.count(len(reviews), 'group')} of {terminal.count(images, 'image')}, "
         f"at most {radius} of {bits} bits from the first of each"
-        + ("; 0 is this model's radius, --radius gives another" if own == 0 else "")
+        + ("; 0 is this model's radius, --radius gives another" if is_own and not radius else "")
     )
+
+
+def _reviews(
+    database: AnyDatabase, groups: Sequence[Group], *, quick: bool
+) -> tuple[list[Review], Mapping[bytes, bytes]]:
+    """What is known of the groups, and the digests of pixels that were read for it."""
+    from lookalike.database import pixels, reviewing
+
+    records = database.records_of([one.id for group in groups for one in group])
+    same: Mapping[bytes, bytes] = {}
+    if not quick:
+        with terminal.quiet_decoders(), terminal.progress("comparing pixels") as show:
+            same = pixels.read(reviewing.to_read(groups, records), on_rows=show)
+    return list(reviewing.reviews(groups, records, database.decisions.known(), same)), same
+
+
+def _print(number: int, review: Review, *, radius: int, bits: int, json: bool) -> None:
+    if json:
+        images = [{**dataclasses.asdict(one.member), "tier": one.tier} for one in review.images]
+        best = next(one.member.path for one in review.images if one.member.id == review.best)
+        about = {"best": best, "why": review.why, "state": review.state}
+        terminal.echo_json({"group": number, "radius": radius, "bits": bits, **about, "images": images})
+        return
+    for one in review.images:
+        member = one.member
+        size = f"{member.width}×{member.height}\t{terminal.size(member.size)}"
+        typer.echo(f"{member.distance}/{bits}\t{_word(one, review)}\t{size}\t{member.path}")
+    typer.echo()
+
+
+def _word(one: Judged, review: Review) -> str:
+    """How alike an image is to the best, or what makes it that."""
+    if one.member.id == review.best and not review.kept:
+        return f"best: {review.why}"
+    return str(one.tier)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 
@@ -26,6 +26,7 @@ from lookalike import data, images
 from lookalike.codes import Codes
 from lookalike.data import codetable
 from lookalike.database import (
+    applying,
     copies,
     derived,
     evaluating,
@@ -38,13 +39,16 @@ from lookalike.database import (
     radii,
     reviewing,
     searching,
+    undoing,
     verifying,
 )
+from lookalike.database.applying import Outcome, Step, Ways
 from lookalike.database.decisions import Decisions
 from lookalike.database.derived import Held
 from lookalike.database.evaluating import Measured
 from lookalike.database.importing import ImportReport
 from lookalike.database.indexing import IndexReport, Progress, Settings
+from lookalike.database.plans import Plan
 from lookalike.database.results import Finding, Group, Hit, Info, Member
 from lookalike.database.searching import EngineName
 from lookalike.engines import Engine, Hits
@@ -242,6 +246,22 @@ class Database:
             self._forget(gone)
             return len(gone)
 
+    def apply(self, plan: Plan, ways: Ways, *, on_step: applying.OnStep = lambda step: None) -> list[Step]:
+        """Do what a plan of duplicates says (see `applying`); what became of each file that it removes.
+
+        What is moved is marked as missing. Raises `DataError` or `ConfigError` before anything is done, or
+        `Interrupted` on Ctrl-C, after which all is whole.
+        """
+        with self._changing_files(on_step, dry_run=ways.dry_run) as note:
+            return applying.run(plan, self._catalog.roots(), ways, note)
+
+    def undo(
+        self, log: str | os.PathLike[str], *, dry_run: bool = False, on_step: applying.OnStep = lambda step: None
+    ) -> list[Step]:
+        """Undo what a plan did, by the log that was written; what became of each file."""
+        with self._changing_files(on_step, dry_run=dry_run) as note:
+            return undoing.run(Path(log), dry_run=dry_run, on_step=note)
+
     def lost(self) -> list[str]:
         """Folders and tables that are gone altogether: moved, perhaps, or on a drive that is not plugged in."""
         return pruning.lost(self._catalog.all_records())
@@ -433,6 +453,26 @@ class Database:
             raise DatabaseError(f"{self.path}: {error.strerror or error}") from error
         finally:
             lock.release()
+
+    @contextmanager
+    def _changing_files(self, on_step: applying.OnStep, *, dry_run: bool) -> Iterator[applying.OnStep]:
+        """A function to be told of files; those that came or went are marked in the end, whatever ends it."""
+        paths: list[str] = []
+
+        def note(step: Step) -> None:
+            paths.extend([step.path] if step.outcome is Outcome.DONE else [])
+            on_step(step)
+
+        with nullcontext() if dry_run else self._writing():
+            try:
+                yield note
+            except KeyboardInterrupt:
+                raise Interrupted("Stopped. What is done is in the log; the same command goes on from there") from None
+            finally:
+                found = [record for path in paths if (record := self._catalog.find(path)) is not None]
+                indexing.mark_missing(self._catalog, found)
+                if found:
+                    self._write_codes()
 
     def _take_model(self, hasher: Hasher, *, reindex: bool) -> None:
         """Make a model the database's own: another one only if all codes may be made anew."""

@@ -36,7 +36,7 @@ def best(records: Sequence[Record]) -> Best:
             return Best(remaining[0].id, rule.words(remaining[0]))
         left = remaining
     first = min(left, key=lambda record: record.name)
-    return Best(first.id, "the first by path of copies that are alike in all else")
+    return Best(first.id, "first by path")
 
 
 def _pixels(record: Record) -> int:
@@ -48,13 +48,8 @@ def _day(record: Record) -> str:
 
 
 RULES = (
-    Rule(_pixels, lambda one: f"the most pixels: {one.width}×{one.height}"),
-    Rule(
-        lambda one: one.length or 0, lambda one: f"as many pixels as others, and the largest file: {one.length} bytes"
-    ),
-    Rule(lambda one: one.format in LOSSLESS, lambda one: f"as large as others, and {one.format} loses nothing"),
-    Rule(
-        lambda one: -(one.mtime_ns if one.mtime_ns >= 0 else NEVER),
-        lambda one: f"the oldest of copies of the same size: of {_day(one)}",
-    ),
+    Rule(_pixels, lambda one: f"most pixels ({one.width}×{one.height})"),
+    Rule(lambda one: one.length or 0, lambda one: f"largest file ({one.length} bytes)"),
+    Rule(lambda one: one.format in LOSSLESS, lambda one: f"lossless ({one.format})"),
+    Rule(lambda one: -(one.mtime_ns if one.mtime_ns >= 0 else NEVER), lambda one: f"oldest file ({_day(one)})"),
 )

@@ -70,7 +70,7 @@ def review(
     kept = frozenset(deciding.kept(decision, held)) if decision is not None else frozenset[int]()
     fixed = [record for record in held if record.id in references]
     found = choosing.best(fixed or held)
-    why = "the reference" if len(fixed) == 1 else f"of the references {found.why}" if fixed else found.why
+    why = "reference" if len(fixed) == 1 else f"reference, {found.why}" if fixed else found.why
     best = [record for record in held if record.id in (kept or {found.id})]
     images = tuple(
         Judged(member, record, tier(record, best, same), record.id in references)

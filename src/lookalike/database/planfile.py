@@ -1,0 +1,122 @@
+"""Plans as files: JSON, or CSV to look through in a spreadsheet, in which `keep` and `remove` may be changed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from lookalike.database import plans
+from lookalike.database.plans import Action, Entry, Plan, PlanGroup
+from lookalike.errors import ConfigError, DataError
+
+FORMAT = 1
+COLUMNS = ("group", "action", "path", "digest", "size", "tier", "distance", "why")
+NEEDED = ("group", "action", "path", "digest")
+
+
+def check_name(path: Path) -> None:
+    """Raises `ConfigError` for a file that is neither JSON nor CSV by its name."""
+    if path.suffix.lower() not in (".json", ".csv"):
+        raise ConfigError(f"{path} is no name of a plan; it ends in .json or .csv")
+
+
+def write(path: Path, plan: Plan) -> None:
+    """Write a plan aside, then put the file in place."""
+    check_name(path)
+    text = to_csv(plan) if path.suffix.lower() == ".csv" else to_json(plan)
+    aside = path.with_name(path.name + ".tmp")
+    aside.write_bytes(os.fsencode(text))
+    aside.replace(path)
+
+
+def read(path: Path) -> Plan:
+    """The plan in a file. Raises `DataError` if it is none, or one that makes no sense."""
+    check_name(path)
+    parse = _from_csv if path.suffix.lower() == ".csv" else _from_json
+    try:
+        return plans.check(_parsed(parse, os.fsdecode(path.read_bytes())))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror})") from error
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def to_json(plan: Plan) -> str:
+    """The plan as JSON, in ASCII."""
+    groups = [
+        {"group": number, "images": [asdict(entry) for entry in group.entries]}
+        for number, group in enumerate(plan.groups, start=1)
+    ]
+    about = {"lookalike_plan": FORMAT, "database": plan.database, "radius": plan.radius, "bits": plan.bits}
+    return json.dumps({**about, "groups": groups}, indent=1) + "\n"
+
+
+def to_csv(plan: Plan) -> str:
+    """The plan as a table with a line for each file; bytes of paths that are no UTF-8 are half characters."""
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for number, group in enumerate(plan.groups, start=1):
+        for one in group.entries:
+            table.writerow([number, one.action, one.path, one.digest, one.size, one.tier, one.distance, one.why])
+    return out.getvalue()
+
+
+def _parsed(parse: Callable[[str], Plan], text: str) -> Plan:
+    try:
+        return parse(text)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(
+            f"is no plan ({type(error).__name__}: {error}); make one with: lookalike duplicates --plan FILE"
+        ) from error
+
+
+def _from_json(text: str) -> Plan:
+    found = json.loads(text)
+    if found["lookalike_plan"] != FORMAT:
+        raise DataError(f"is a plan of version {found['lookalike_plan']}, and {FORMAT} is read; upgrade lookalike")
+    groups = [PlanGroup(_entries(one["images"])) for one in found["groups"]]
+    return Plan(tuple(groups), found.get("database", ""), found.get("radius", 0), found.get("bits", 0))
+
+
+def _from_csv(text: str) -> Plan:
+    table = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))  # spreadsheets like to begin so
+    absent = [name for name in NEEDED if name not in (table.fieldnames or ())]
+    if absent:
+        raise DataError(f"has no column {absent[0]}; its columns are {', '.join(COLUMNS)}")
+    rows = sorted(table, key=lambda row: int(row["group"]))
+    return Plan(tuple(PlanGroup(_entries(group)) for _, group in groupby(rows, key=lambda row: int(row["group"]))))
+
+
+def _entries(values: Iterable[dict[str, Any]]) -> tuple[Entry, ...]:
+    return tuple(
+        Entry(
+            action=_action(one["action"]),
+            path=_path(one["path"]),
+            digest=bytes.fromhex(one["digest"]).hex(),
+            size=int(one.get("size") or 0),
+            tier=one.get("tier") or "",
+            distance=int(one.get("distance") or 0),
+            why=one.get("why") or "",
+        )
+        for one in values
+    )
+
+
+def _action(text: str) -> Action:
+    if text.strip().lower() not in list(Action):
+        raise DataError(f"the action {text!r} is unknown; it must be {' or '.join(Action)}")
+    return Action(text.strip().lower())
+
+
+def _path(text: str) -> str:
+    if not os.path.isabs(text) or "\0" in text:
+        raise DataError(f"{text!r} is no absolute path")
+    return os.path.normpath(text)

@@ -1,0 +1,136 @@
+"""Groups, plans, and what is done by them, as a person sees it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.conftest import encoded
+
+from .conftest import Run
+
+
+@pytest.fixture
+def folder(pictures: list[Image.Image], tmp_path: Path) -> Path:
+    """Two pictures, one of them three times."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(encoded(pictures[1], "png"))
+    (folder / "b.png").write_bytes(encoded(pictures[1], "png"))
+    (folder / "c.bmp").write_bytes(encoded(pictures[1], "bmp"))
+    (folder / "z.png").write_bytes(encoded(pictures[7], "png"))
+    return folder
+
+
+@pytest.fixture
+def db(run: Run, folder: Path, tmp_path: Path) -> Path:
+    assert run("index", folder, "--db", tmp_path / "db").code == 0
+    return tmp_path / "db"
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_the_best_copy_is_told_and_how_alike_others_are(run: Run, db: Path) -> None:
+    result = run("duplicates", "--db", db)
+    rows = [line.split("\t") for line in result.out.splitlines() if line]
+    assert [(Path(row[-1]).name, row[0], row[1].partition(" (")[0]) for row in rows] == [
+        ("a.png", "0/64", "same pixels"),
+        ("b.png", "0/64", "same pixels"),
+        ("c.bmp", "0/64", "best: largest file"),
+    ]
+    (group,) = [json.loads(line) for line in run("duplicates", "--db", db, "--json", "--quick").out.splitlines()]
+    assert [image["tier"] for image in group["images"]] == ["near", "near", "kept"]
+    assert (Path(group["best"]).name, group["state"]) == ("c.bmp", "undecided")
+
+
+def test_a_plan_is_written_done_and_undone(run: Run, db: Path, folder: Path, tmp_path: Path) -> None:
+    before = names(folder)
+    result = run("duplicates", "--db", db, "--plan", tmp_path / "plan.csv")
+    assert result.code == 0, result.err
+    assert "1 with 2 files to remove" in result.out
+    assert "nothing is done yet" in result.err
+    rows = list(csv.DictReader((tmp_path / "plan.csv").read_text().splitlines()))
+    assert [(row["action"], Path(row["path"]).name) for row in rows] == [
+        ("remove", "a.png"), ("remove", "b.png"), ("keep", "c.bmp"),
+    ]  # fmt: skip
+    apply = ["duplicates", "--db", db, "--apply", tmp_path / "plan.csv", "--trash", tmp_path / "trash"]
+    assert run(*apply, "--dry-run").out.count("would be done") == 2
+    assert names(folder) == before
+    done = run(*apply, "--json")
+    assert [json.loads(line)["outcome"] for line in done.out.splitlines()] == ["done", "done"]
+    assert "2 files moved" in done.err
+    assert "--undo" in done.err
+    assert names(folder) == {"c.bmp", "z.png"}
+    assert run("duplicates", "--db", db).out == ""
+    back = run("duplicates", "--db", db, "--undo", tmp_path / "plan.csv.undo.jsonl")
+    assert (back.code, back.out.count("done\t")) == (0, 2)
+    assert names(folder) == before
+    assert run("duplicates", "--db", db).out.count("\n") == 4
+
+
+def test_a_plan_for_links_goes_by_bytes(run: Run, db: Path, folder: Path, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    assert run("duplicates", "--db", db, "--plan", plan).code == 0
+    refused = run("duplicates", "--db", db, "--apply", plan, "--hardlink")
+    assert refused.code == 1
+    assert "2 of 2 files left alone; the first: " in refused.err
+    assert run("duplicates", "--db", db, "--plan", plan, "--quick").code == 0
+    done = run("duplicates", "--db", db, "--apply", plan, "--hardlink")
+    assert (done.code, done.out) == (0, f"done\t{folder / 'b.png'}\n")
+    assert (folder / "a.png").samefile(folder / "b.png")
+
+
+def test_what_only_looks_alike_goes_on_request(run: Run, db: Path, folder: Path, tmp_path: Path) -> None:
+    (folder / "b.png").unlink()
+    (folder / "c.bmp").unlink()
+    with Image.open(folder / "a.png") as picture:
+        (folder / "small.png").write_bytes(encoded(picture.resize((40, 40)), "png"))
+    run("index", folder, "--db", db)
+    plan = tmp_path / "plan.json"
+    first = run("duplicates", "--db", db, "--plan", plan, "--radius", 8)
+    assert json.loads(plan.read_text())["groups"] == []
+    assert "--near" in first.err
+    run("duplicates", "--db", db, "--plan", plan, "--radius", 8, "--near")
+    (group,) = json.loads(plan.read_text())["groups"]
+    assert {Path(one["path"]).name: one["action"] for one in group["images"]} == {
+        "a.png": "keep",
+        "small.png": "remove",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--apply", "p.json"], "--trash FOLDER or --hardlink"),
+        (["--apply", "p.json", "--trash", "t", "--hardlink"], "one of them"),
+        (["--trash", "t"], "write a plan with --plan first"),
+        (["--near"], "--plan FILE"),
+        (["--dry-run"], "--apply and --undo"),
+        (["--plan", "p.json", "--undo", "log"], "one of --plan, --apply and --undo"),
+    ],
+)
+def test_options_that_say_nothing_together_are_wrong_usage(arguments: list[str], said: str, run: Run, db: Path) -> None:
+    result = run("duplicates", "--db", db, *arguments)
+    assert result.code == 2
+    assert said in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--apply", "absent.json", "--hardlink"], "absent.json cannot be read"),
+        (["--undo", "absent"], "absent cannot be read"),
+        (["--plan", "plan.txt"], "ends in .json or .csv"),
+    ],
+)
+def test_mistakes_are_said_in_a_line(arguments: list[str], said: str, run: Run, db: Path) -> None:
+    result = run("duplicates", "--db", db, *arguments)
+    assert result.code == 1
+    assert said in result.err
+    assert result.err.count("\n") <= 2
