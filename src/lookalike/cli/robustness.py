@@ -42,6 +42,7 @@ def command(
     ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write into.")] = Path("robustness"),
     seed: options.Seed = 0,
+    labels_from_folders: options.LabelsFromFolders = False,
     limit: options.Limit = None,
     workers: options.Workers = 0,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
@@ -58,7 +59,7 @@ def command(
     names = _names(edits)
     for name in names:
         perturbations.find(name)
-    items = data.find(images, limit=limit)
+    items = data.find(images, labels_from_folders=labels_from_folders, limit=limit)
     with terminal.quiet_decoders(), terminal.progress("read", unit=" pictures") as show:
         peers, left_out = _peers(model, against, items)
         outcome = robustness.run(

