@@ -14,7 +14,7 @@ from lookalike.database.naming import candidates, from_text, to_text
 from lookalike.engines.server import Row, Server
 from lookalike.errors import DatabaseError
 
-SUFFIX = "_model"
+SUFFIX, DIGITS = "_model_", 16  # of the name, and of the model's digest in it
 FIELDS = {"kind": "text", "data": "text"}
 PART = 48_000  # bytes of a model in a row; in base64 a third more
 FETCHED = 64  # rows at a time
@@ -23,20 +23,18 @@ NO_CODE = b"\0"  # every collection has vectors
 
 
 class Beside:
-    """The rows beside a collection."""
+    """The rows beside a collection whose codes a model of some digest has made."""
 
-    def __init__(self, server: Server, name: str) -> None:
-        self._server, self._name = server, name + SUFFIX
+    def __init__(self, server: Server, name: str, digest: str) -> None:
+        self._server, self._name = server, f"{name}{SUFFIX}{digest[:DIGITS]}"
         self._roots: set[str] | None = None
 
     def make(self, model: bytes) -> int:
-        """Keep a model, in place of what a making that was cut off has left; in how many parts."""
-        if self._server.description(self._name) is not None:
-            self._server.drop(self._name)
-        self._server.make(self._name, 8, FIELDS)
+        """Keep a model, unless it is kept already; in how many parts."""
         parts = [model[start : start + PART] for start in range(0, len(model), PART)]
         texts = enumerate((base64.b64encode(part).decode() for part in parts), start=FIRST_PART)
-        self._server.put(self._name, (_row(id_, "model", text) for id_, text in texts))
+        if self._server.description(self._name) is None:
+            self._server.make(self._name, 8, FIELDS, rows=(_row(id_, "model", text) for id_, text in texts))
         return len(parts)
 
     def open(self) -> None:

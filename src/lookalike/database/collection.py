@@ -86,6 +86,10 @@ class Collection:
         """The rows of ids."""
         return {int(row["id"]): record_of(row) for row in self._server.get(self.name, ids, ALL)}
 
+    def names(self, ids: Sequence[int]) -> dict[int, str]:
+        """The paths of ids."""
+        return {int(row["id"]): from_text(row["path"]) for row in self._server.get(self.name, ids, ["id", "path"])}
+
     def all_records(self, where: str = "") -> Iterator[Record]:
         """All rows, or those that an expression holds for, by id."""
         for page in self._server.pages(self.name, where, ALL):

@@ -23,9 +23,10 @@ import numpy.typing as npt
 from lookalike import data, images
 from lookalike.codes import Codes
 from lookalike.data import codetable
-from lookalike.database import Group, Hit, Info, _member, _once_a_file, grouping, importing, indexing, pruning, radii
+from lookalike.database import Group, Hit, Info, copies, grouping, importing, indexing, pruning, radii
 from lookalike.database.beside import SUFFIX, Beside
 from lookalike.database.collection import Collection
+from lookalike.database.decisions import NoDecisions
 from lookalike.database.naming import FOUND, from_text, passing
 from lookalike.database.rows import FIELDS, INDEXED
 from lookalike.database.searching import EngineName
@@ -51,11 +52,12 @@ class DistributedDatabase:
         self._server, name = server, server.address.name
         self._about = self._read_about()
         self.bits = int(self._about["bits"])
-        self._beside = Beside(server, name)
+        self._beside = Beside(server, name, self._about["model"])
         self._beside.open()
         self._engine = Milvus(self.bits, server)
         self._collection = Collection(server, name, self._beside, bits=self.bits)
         self._hasher: Hasher | None = None
+        self.decisions = NoDecisions(self.path)
 
     @classmethod
     def open(
@@ -201,11 +203,15 @@ class DistributedDatabase:
         return [list(self._hits(hits, records)) for hits in found]
 
     def duplicates(
-        self, *, radius: int | None = None, on_rows: grouping.OnRows = lambda done, total: None
+        self,
+        *,
+        radius: int | None = None,
+        with_different: bool = False,
+        on_rows: grouping.OnRows = lambda done, total: None,
     ) -> list[Group]:
         """Groups of images at most `radius` bits from the first of each; by default `ModelInfo.duplicate`.
 
-        The codes are fetched, and compared here.
+        The codes are fetched, and compared here. No decisions are kept that `with_different` would pass over.
         """
         radii.check_radius(radius, self.bits)
         ids_N, codes_NW, names = self._with_names()
@@ -214,10 +220,10 @@ class DistributedDatabase:
         )
         records = self._collection.records([int(ids_N[row]) for group in groups for row, _ in group])
         members = [
-            [_member(records[id_], distance) for row, distance in group if (id_ := int(ids_N[row])) in records]
+            [copies.member(records[id_], distance) for row, distance in group if (id_ := int(ids_N[row])) in records]
             for group in groups
         ]
-        return [group for group in map(_once_a_file, members) if len(group) > 1]
+        return [group for group in map(copies.once_a_file, members) if len(group) > 1]
 
     def duplicate_radius(self) -> int:
         """The radius up to which the model takes images for copies, in bits. Raises `ConfigError` if it has none."""
@@ -250,7 +256,7 @@ class DistributedDatabase:
     def labels(self) -> dict[str, int]:
         """The labels of images that can be found, and how many images have each."""
         rows = self._found(["id", "labels"], f"{FOUND} and array_length(labels) != 0")
-        return dict(sorted(Counter(name for row in rows for name in set(row["labels"])).items()))
+        return dict(sorted(Counter(from_text(name) for row in rows for name in set(row["labels"])).items()))
 
     @property
     def revision(self) -> int:
@@ -273,7 +279,7 @@ class DistributedDatabase:
             bits=self.bits,
             originals=0,
             roots=sorted(self._beside.roots()),
-            trained_on=f"{model.data_images} images of {model.data_name}",
+            trained_on=model.origin,
             near=model.near,
             duplicate=model.duplicate,
             similar=model.similar,
@@ -298,7 +304,7 @@ class DistributedDatabase:
         name = self._server.address.name
         text = self._server.description(name)
         if text is None:
-            there = [one for one in self._server.names() if f"{one}{SUFFIX}" in self._server.names()]
+            there = sorted({one.split(SUFFIX)[0] for one in self._server.names() if SUFFIX in one})
             raise DatabaseError(
                 f"There is no database at {self.path}{': there are ' + ', '.join(there) if there else ''}. "
                 f"Make one with: lookalike index FOLDER --db {self.path}"
@@ -369,6 +375,6 @@ class DistributedDatabase:
 def _make(server: Server, hasher: Hasher) -> None:
     """A new, empty database: first what lies beside it, then the collection itself, which says what made its codes."""
     name = server.address.name
-    parts = Beside(server, name).make(Path(hasher.path).read_bytes())
+    parts = Beside(server, name, hasher.digest).make(Path(hasher.path).read_bytes())
     about = {"lookalike": FORMAT, "bits": hasher.bits, "model": hasher.digest, "name": hasher.name, "parts": parts}
     server.make(name, hasher.bits, FIELDS, description=json.dumps(about), indexed=INDEXED)

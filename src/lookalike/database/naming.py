@@ -29,7 +29,7 @@ def passing(wanted: Filter | None) -> str:
     """The expression of Milvus that holds for the images that pass a filter and can be found."""
     terms = [FOUND]
     if wanted is not None and wanted.label is not None:
-        terms.append(f"array_contains(labels, {quoted(wanted.label)})")
+        terms.append(f"array_contains(labels, {quoted(to_text(wanted.label))})")
     if wanted is not None and wanted.since is not None:
         terms.append(f"indexed_at >= {int(wanted.since)}")
     if wanted is not None and wanted.below is not None:

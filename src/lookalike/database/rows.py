@@ -80,7 +80,7 @@ def labels_of(label: Label) -> Row:
     names = [] if label is None else [label] if isinstance(label, str) else list(label)
     if len(names) > TAGS:
         raise DataError(f"an image has {len(names)} labels, such as {names[0]}; a database in Milvus takes {TAGS}")
-    return {"labels": names, "several": isinstance(label, tuple)}
+    return {"labels": [to_text(name) for name in names], "several": isinstance(label, tuple)}
 
 
 def found(row: Row) -> bool:
@@ -89,7 +89,7 @@ def found(row: Row) -> bool:
 
 
 def _label(row: Row) -> Label:
-    names = tuple(row["labels"])
+    names = tuple(from_text(name) for name in row["labels"])
     if row["several"]:
         return names
     return names[0] if names else None

@@ -15,6 +15,7 @@ import os
 import re
 import socket
 import time
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,7 @@ TEXT = 65_535  # bytes that a text field holds at most
 TAGS = 1024  # texts of a list at most
 PAUSES = (0.1, 5.0)  # seconds between two tries: the first, the longest
 FINAL = {9, 100, 1100, 1101}  # codes of errors that do not pass: denied, no such collection, wrong parameters
+FINAL_TEXTS = ("cannot parse expression", "duplicated new collection name", "auth")
 STRONG = "Strong"
 
 Row = dict[str, Any]
@@ -153,25 +155,22 @@ class Server:
         *,
         description: str = "",
         indexed: Iterable[str] = (),
+        rows: Iterable[Row] = (),
     ) -> None:
         """A new collection of `id`, `code` of so many bits, and fields that are "int", "flag", "text" or "texts".
 
-        Texts that are `indexed` are found without looking at all rows.
+        Texts that are `indexed` are found without looking at all rows. It is made under another name and there at once,
+        with its first rows; if another machine was faster, its collection stays.
         """
-        kinds = _pymilvus().DataType
-        schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False, description=description)
-        schema.add_field("id", kinds.INT64, is_primary=True)
-        schema.add_field("code", kinds.BINARY_VECTOR, dim=bits)
-        for field, kind in fields.items():
-            schema.add_field(field, **_kind(kinds, kind))
-        index = self._client.prepare_index_params()
-        more = {"params": {"nlist": LISTS}} if self.address.index == "BIN_IVF_FLAT" else {}
-        index.add_index("code", index_name="code", index_type=self.address.index, metric_type="HAMMING", **more)
-        for field in indexed:
-            index.add_index(field, index_name=field, index_type="Trie")
-        self.call(
-            "create_collection", name, schema=schema, index_params=index, consistency_level=self.address.consistency
-        )
+        aside = f"{name}_{uuid.uuid4().hex[:12]}_new"
+        try:
+            self._create(aside, bits, fields, description, indexed)
+            self.put(aside, rows)
+            self.call("rename_collection", aside, name)
+        except BaseException as error:
+            self.drop(aside)
+            if not isinstance(error, DatabaseError) or name not in self.names():
+                raise
 
     def load(self, name: str) -> None:
         """Have a collection in the server's memory, where it is searched."""
@@ -245,6 +244,24 @@ class Server:
                     raise DatabaseError(self._said(error)) from error
             time.sleep(pause)
             pause = min(2 * pause, PAUSES[1])
+
+    def _create(
+        self, name: str, bits: int, fields: Mapping[str, str], description: str, indexed: Iterable[str]
+    ) -> None:
+        kinds = _pymilvus().DataType
+        schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False, description=description)
+        schema.add_field("id", kinds.INT64, is_primary=True)
+        schema.add_field("code", kinds.BINARY_VECTOR, dim=bits)
+        for field, kind in fields.items():
+            schema.add_field(field, **_kind(kinds, kind))
+        index = self._client.prepare_index_params()
+        more = {"params": {"nlist": LISTS}} if self.address.index == "BIN_IVF_FLAT" else {}
+        index.add_index("code", index_name="code", index_type=self.address.index, metric_type="HAMMING", **more)
+        for field in indexed:
+            index.add_index(field, index_name=field, index_type="Trie")
+        self.call(
+            "create_collection", name, schema=schema, index_params=index, consistency_level=self.address.consistency
+        )
 
     def _read(self, method: str, name: str, **named: Any) -> Any:
         """What is read of a collection, seeing at least what this process has written."""
@@ -340,4 +357,4 @@ def _reach(address: Address) -> None:
 def _is_final(error: Any) -> bool:
     """Whether an error will not pass by waiting."""
     code, text = getattr(error, "code", 0), str(error)
-    return code in FINAL or type(error).__name__ == "ParamError" or "cannot parse expression" in text or "auth" in text
+    return code in FINAL or type(error).__name__ == "ParamError" or any(one in text for one in FINAL_TEXTS)
