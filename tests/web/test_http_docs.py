@@ -23,9 +23,9 @@ def described(served: Served) -> set[tuple[str, str]]:
 
 
 def test_the_table_has_every_route(described: set[tuple[str, str]]) -> None:
-    rows = set(re.findall(r"^\| `(GET|POST) ([^`]+)` \|", TEXT, re.M))
+    rows = set(re.findall(r"^\| `(GET|POST|DELETE) ([^`]+)` \|", TEXT, re.M))
     assert rows == described | UNDESCRIBED
-    named = set(re.findall(r"`(GET|POST) (/[^` ]*)", TEXT))
+    named = set(re.findall(r"`(GET|POST|DELETE) (/[^` ]*)", TEXT))
     assert named <= rows
 
 

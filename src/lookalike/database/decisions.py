@@ -32,6 +32,10 @@ class Decisions:
         """How many there are."""
         return self._catalog.decisions.count()
 
+    def find(self, id_: int) -> Decision | None:
+        """The one with an id."""
+        return self._catalog.decisions.find(id_)
+
     def newest(self, *, before: int | None = None, top: int = -1) -> list[Decision]:
         """At most `top` of them (−1: all), the newest first; those older than the one with an id, if it is given."""
         return self._catalog.decisions.page(before=before, top=top)
@@ -80,6 +84,9 @@ class NoDecisions(Decisions):
 
     def count(self) -> int:
         return 0
+
+    def find(self, id_: int) -> Decision | None:
+        return None
 
     def newest(self, *, before: int | None = None, top: int = -1) -> list[Decision]:
         return []

@@ -90,7 +90,7 @@ class Decisions:
             [(id_, one.digest, os.fsencode(one.name), one.part) for one in images],
         )
         self._changed()
-        return Decision(id_, kind, now, tuple(images))
+        return _decision((id_, kind, now), images)
 
     def drop(self, ids: Iterable[int]) -> None:
         """Forget decisions."""
@@ -108,4 +108,4 @@ class Decisions:
 
 def _decision(row: Any, images: Iterable[Decided]) -> Decision:
     id_, kind, at = row
-    return Decision(id_, Kind(kind), at, tuple(sorted(images)))
+    return Decision(id_, Kind(kind), at, tuple(sorted(images, key=lambda one: (one.name, one.digest))))

@@ -3,67 +3,97 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from starlette.responses import Response
 
 from lookalike.codes import MAX_BITS
-from lookalike.database import Group
+from lookalike.database import reviewing
+from lookalike.database.deciding import State
 from lookalike.database.opening import AnyDatabase
-from lookalike.web import maps, rows
-from lookalike.web.jobs import Done, Report
+from lookalike.web import maps, reviews, rows
+from lookalike.web.jobs import Done
 from lookalike.web.problems import JsonResponse, Problem
-from lookalike.web.schemas import Duplicates, Map, Progress, failures
-from lookalike.web.server import Shared
+from lookalike.web.reviews import Groups
+from lookalike.web.schemas import Duplicates, Map, PlanFormat, Progress, failures
+from lookalike.web.server import Server, Shared
 
 router = APIRouter(prefix="/api", tags=["collection"])
 WIDEST = 8  # a group's radius is at most this part of the bits: far more would be near than are copies
 WORKING: dict[int | str, dict[str, Any]] = {202: {"model": Progress, "description": "It is being made; ask again."}}
+PLAN: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The plan.",
+        "content": {"application/json": {"schema": {"type": "object"}}, "text/csv": {"schema": {"type": "string"}}},
+    }
+}
 
 
-class Groups(NamedTuple):
-    """All groups of a database."""
-
-    groups: list[Group]
-    images: int
+Radius = Annotated[
+    int | None, Query(ge=0, le=MAX_BITS, description="Bits; without it what is near-duplicate with the model.")
+]
 
 
 @router.get("/duplicates", responses={200: {"model": Duplicates}, **WORKING, **failures(422)})
 async def duplicates(
     server: Shared,
-    radius: Annotated[
-        int | None, Query(ge=0, le=MAX_BITS, description="Bits; without it what is near-duplicate with the model.")
-    ] = None,
-    top: Annotated[int, Query(ge=1, le=200, description="How many groups at most.")] = 50,
+    radius: Radius = None,
+    state: Annotated[State | None, Query(description="Only groups that are so far decided.")] = None,
+    top: Annotated[int, Query(ge=1, le=200, description="How many groups at most, or a few more.")] = 50,
     cursor: Annotated[str | None, Query(max_length=20, description="`next` of the page before.")] = None,
 ) -> JsonResponse:
     """Groups of images at most `radius` bits from the first of each, page by page."""
     start = _position(cursor)
     with server.collection.use() as database:
-        bits = database.bits
-        radius = database.duplicate_radius() if radius is None else radius
-        if radius > bits // WIDEST:
-            raise Problem(422, f"radius is {radius}; groups are made for up to {bits // WIDEST} of {bits} bits")
-        found = await server.done(("duplicates", radius), lambda held, report: _groups(held, report, radius))
+        found = await _compared(server, database, radius)
         if not isinstance(found, Done):
             return found
         groups: Groups = found.value
-        chosen = groups.groups[start : start + top]
-        records = await server.collection.run(database.records_of, [member.id for group in chosen for member in group])
-    end = start + len(chosen)
-    shown = [[rows.member(one, records[one.id]) for one in group if one.id in records] for group in chosen]
+        read = await _pixels(server, groups)
+        standing = await server.collection.run(server.reviews.standing, database, groups)
+        page = reviews.page(standing, start=start, top=top, state=state)
+        records = await server.collection.run(
+            database.records_of, [one.id for part in page.parts for one in part.group]
+        )
+    shown = reviewing.reviews([part.group for part in page.parts], records, standing.known, server.reviews.pixels)
     return JsonResponse(
         {
-            "groups": [{"images": members} for members in shown if len(members) > 1],
-            "total": len(groups.groups),
-            "images": groups.images,
-            "radius": radius,
-            "bits": bits,
+            "groups": [rows.group(one) for one in shown],
+            "total": sum(standing.counts.values()),
+            "images": standing.images,
+            "states": standing.counts,
+            "pixels": isinstance(read, Done) and read.fresh,
+            "radius": groups.radius,
+            "bits": database.bits,
             "revision": found.revision,
             "fresh": found.fresh,
-            "next": str(end) if end < len(groups.groups) else None,
+            "next": None if page.next is None else str(page.next),
         }
     )
+
+
+@router.get("/duplicates/plan", response_class=Response, responses={**PLAN, **WORKING, **failures(422)})
+async def plan(
+    server: Shared,
+    radius: Radius = None,
+    near: Annotated[bool, Query(description="Whether copies that only look alike are removed, too.")] = False,
+    format_: Annotated[PlanFormat, Query(alias="format")] = PlanFormat.JSON,
+) -> Response:
+    """What to keep and what to remove of each group, as a file for `lookalike duplicates --apply`. Nothing is done."""
+    with server.collection.use() as database:
+        found = await _compared(server, database, radius)
+        if not isinstance(found, Done):
+            return found
+        read = await _pixels(server, found.value)
+        if not isinstance(read, Done):
+            return read
+        table = format_ is PlanFormat.CSV
+        content = await server.collection.run(
+            lambda: server.reviews.plan(database, found.value, near=near, table=table)
+        )
+    headers = {"Content-Disposition": f'attachment; filename="plan.{format_}"'}
+    return Response(content, media_type="text/csv" if table else "application/json", headers=headers)
 
 
 @router.get("/map", responses={200: {"model": Map}, **WORKING, **failures()})
@@ -75,9 +105,18 @@ async def map_(server: Shared) -> JsonResponse:
     return JsonResponse({**found.value, "revision": found.revision, "fresh": found.fresh})
 
 
-def _groups(database: AnyDatabase, report: Report, radius: int) -> Groups:
-    groups = database.duplicates(radius=radius, on_rows=report)
-    return Groups(groups, sum(map(len, groups)))
+async def _compared(server: Server, database: AnyDatabase, radius: int | None) -> Done | JsonResponse:
+    """The groups, or how far they are. Raises `Problem` for too great a radius."""
+    bits, wanted = database.bits, database.duplicate_radius() if radius is None else radius
+    if wanted > bits // WIDEST:
+        raise Problem(422, f"radius is {wanted}; groups are made for up to {bits // WIDEST} of {bits} bits")
+    return await server.done(("duplicates", wanted), lambda held, report: reviews.compare(held, report, wanted))
+
+
+async def _pixels(server: Server, groups: Groups) -> Done | JsonResponse:
+    """Whether it is known which have the same pixels, or how far that is."""
+    work = server.reviews.reading(groups, server.pixel_reader())
+    return await server.done(("pixels", groups.radius), work)
 
 
 def _position(cursor: str | None) -> int:

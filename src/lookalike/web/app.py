@@ -11,7 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from lookalike import __version__
 from lookalike.database.opening import AnyDatabase, open_database
-from lookalike.web import api_about, api_groups, api_images, api_search, pages, problems, security
+from lookalike.web import api_about, api_decisions, api_groups, api_images, api_search, pages, problems, security
 from lookalike.web.metrics import Counted
 from lookalike.web.security import Guard
 from lookalike.web.server import Server
@@ -39,7 +39,7 @@ def create_app(
     )  # fmt: skip
     app.state.server = server
     problems.install(app)
-    for part in (api_search, api_images, api_groups, api_about):
+    for part in (api_search, api_images, api_groups, api_decisions, api_about):
         app.include_router(part.router)
     app.router.routes.insert(0, api_search.lane(server))
     pages.install(app)
@@ -47,7 +47,7 @@ def create_app(
     app.add_middleware(Counted, metrics=server.metrics)
     if settings.cors:
         app.add_middleware(
-            CORSMiddleware, allow_origins=list(settings.cors), allow_methods=["GET", "POST"],
+            CORSMiddleware, allow_origins=list(settings.cors), allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type"],
         )  # fmt: skip
     return app

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
-from lookalike.database import Hit, Member
+from lookalike.database import Hit
+from lookalike.database.reviewing import Judged, Review
 from lookalike.store.catalog import Record
+from lookalike.store.decisions import Decision
 from lookalike.web import thumbnails
 
 
@@ -28,9 +31,28 @@ def hit(found: Hit, record: Record) -> dict[str, Any]:
     return {**image(record), "distance": found.distance, "bits": found.bits, "tier": found.tier}
 
 
-def member(found: Member, record: Record) -> dict[str, Any]:
+def group(review: Review) -> dict[str, Any]:
+    """A group of look-alikes, and what is known of it."""
+    return {
+        "images": [member(one) for one in review.images],
+        "best": review.best,
+        "why": review.why,
+        "state": review.state,
+        "kept": sorted(review.kept),
+        "decision": None if review.decision is None else review.decision.id,
+    }
+
+
+def member(one: Judged) -> dict[str, Any]:
     """An image of a group."""
-    return {**image(record), "distance": found.distance, "size": found.size}
+    return {**image(one.record), "distance": one.member.distance, "size": one.member.size, "tier": one.tier}
+
+
+def decision(made: Decision) -> dict[str, Any]:
+    """What somebody decided."""
+    images = [{"path": clean(one.name), "digest": one.digest.hex(), "part": one.part} for one in made.images]
+    at = datetime.fromtimestamp(made.at, UTC).isoformat().replace("+00:00", "Z")
+    return {"id": made.id, "kind": made.kind, "at": at, "images": images}
 
 
 def details(record: Record) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from lookalike.codes import MAX_BITS
 from lookalike.database import Filter
+from lookalike.database.deciding import State
+from lookalike.store.decisions import Kind
 
 MOST_HITS = 1000
 LARGEST_ID = (1 << 63) - 1  # that a catalog can hold
@@ -180,25 +182,84 @@ class Member(Image):
 
     distance: int = Field(description="Bits, to the group's first image.")
     size: int = Field(description="Bytes of the encoded image.")
+    tier: str = Field(
+        description="How alike it is to what is kept, which is the best copy, or what was decided: kept, same bytes, "
+        "same pixels, near.",
+        examples=["same pixels"],
+    )
 
 
 class Group(BaseModel):
     """Images that look alike: each at most `radius` bits from the first."""
 
     images: list[Member]
+    best: int = Field(description="The image that is proposed to be kept.", examples=[1])
+    why: str = Field(description="What makes it the best.", examples=["most pixels (4000×3000)"])
+    state: State = Field(description="Whether it was decided which are kept, or put off.")
+    kept: list[int] = Field(description="The images that were decided to be kept.")
+    decision: int | None = Field(description="The number of that decision.")
 
 
 class Duplicates(BaseModel):
-    """Some of the groups."""
+    """Some of the groups. Images that were decided to be no duplicates are in no group together."""
 
     groups: list[Group]
     total: int = Field(description="How many groups there are.")
     images: int = Field(description="How many images are in groups.")
+    states: dict[State, int] = Field(description="How many groups are undecided, decided, and put off.")
+    pixels: bool = Field(description="Whether it is known which have the same pixels; else that is being read.")
     radius: int
     bits: int
     revision: int = Field(description="Of the codes that were compared.")
     fresh: bool = Field(description="Whether these are the newest; else they are being compared anew.")
     next: str | None
+
+
+class NewDecision(BaseModel):
+    """Something to be decided about images that look alike."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"kind": "keep", "images": [1, 2], "chosen": [1]}]}
+    )
+
+    kind: Kind = Field(
+        description="keep: the chosen are kept, the others may go. different: the chosen are no duplicates of the "
+        "others; with none chosen, none is one of another. later: it is put off."
+    )
+    images: Annotated[list[Id], Field(min_length=2, max_length=100_000, description="All that this is about.")]
+    chosen: Annotated[list[Id], Field(max_length=100_000, description="Some of them.")] = []
+
+
+class DecidedImage(BaseModel):
+    """An image of a decision, which need not be there any more."""
+
+    path: str = Field(description="Its path at that time.")
+    digest: str = Field(description="Of its bytes, in hexadecimal: what it is known by.")
+    part: int = Field(description="keep: 1 is kept; different: images of one part are still duplicates.")
+
+
+class Decision(BaseModel):
+    """What somebody decided."""
+
+    id: int = Field(examples=[1])
+    kind: Kind
+    at: datetime
+    images: list[DecidedImage]
+
+
+class Decisions(BaseModel):
+    """Some decisions, the newest first."""
+
+    decisions: list[Decision]
+    total: int
+    next: str | None = Field(description="The `cursor` of the next page; null on the last.")
+
+
+class PlanFormat(StrEnum):
+    """Forms of a plan."""
+
+    JSON = "json"
+    CSV = "csv"
 
 
 class Progress(BaseModel):
@@ -304,7 +365,7 @@ class Live(BaseModel):
 FAILURES: dict[int, str] = {
     400: "The request cannot be read.",
     401: "A token is needed.",
-    403: "The name, the page or the address may not ask.",
+    403: "The name, the page or the address may not ask, or nothing may be stored.",
     404: "There is no such thing.",
     413: "The request is too long.",
     415: "The body is of another type.",

@@ -11,12 +11,13 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from lookalike.database.opening import AnyDatabase
-from lookalike.images import Array, ImageSpec
+from lookalike.images import MAX_PIXELS, Array, ImageSpec
 from lookalike.store.catalog import Record
 from lookalike.web.collection import Collection, Memory
 from lookalike.web.jobs import Done, Jobs, Work
 from lookalike.web.metrics import Metrics
 from lookalike.web.problems import JsonResponse, Problem
+from lookalike.web.reviews import Reviews
 from lookalike.web.settings import Settings
 from lookalike.web.thumbnails import Thumbnails
 from lookalike.web.uploads import Decoders
@@ -32,6 +33,7 @@ class Server:
     thumbnails: Thumbnails
     jobs: Jobs
     memory: Memory
+    reviews: Reviews
     metrics: Metrics
 
     @classmethod
@@ -41,7 +43,7 @@ class Server:
         collection = Collection(database, reopen=reopen)
         decoders = Decoders(settings, on_death=lambda why: metrics.deaths.labels(why).inc())
         thumbnails = Thumbnails(collection, decoders)
-        return cls(settings, collection, decoders, thumbnails, Jobs(reopen), Memory(), metrics)
+        return cls(settings, collection, decoders, thumbnails, Jobs(reopen), Memory(), Reviews(), metrics)
 
     async def record(self, database: AnyDatabase, id_: int) -> Record:
         """The row of an image. Raises `Problem` if there is none."""
@@ -67,6 +69,16 @@ class Server:
             return asyncio.run_coroutine_threadsafe(work, loop).result().array
 
         return decode
+
+    def pixel_reader(self) -> Callable[[bytes], bytes]:
+        """A function for other threads that lets the processes tell what is the same for the same pixels."""
+        loop = asyncio.get_running_loop()
+
+        def read(content: bytes) -> bytes:
+            work = self.decoders.pixels(io.BytesIO(content), len(content), max_pixels=MAX_PIXELS)
+            return asyncio.run_coroutine_threadsafe(work, loop).result()
+
+        return read
 
 
 async def _server(request: Request) -> Server:  # not async, it would be called by another thread

@@ -136,6 +136,10 @@ class Decoders:
         head = {"do": "thumbnail", "side": side, "max_pixels": max_pixels}
         return (await self._ask(head, content, length))[1]
 
+    async def pixels(self, content: BinaryIO, length: int, *, max_pixels: int) -> bytes:
+        """What is the same for images of the same pixels (`images.pixel_digest`). Raises `Problem` if there is none."""
+        return (await self._ask({"do": "pixels", "max_pixels": max_pixels}, content, length))[1]
+
     async def _ask(self, head: dict[str, Any], content: BinaryIO, length: int) -> tuple[dict[str, Any], bytes]:
         async with self._worker() as chosen:
             about, answer = await self._asked(chosen, head, content, length)

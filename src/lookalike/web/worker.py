@@ -61,9 +61,9 @@ def packed(head: dict[str, Any], length: int) -> bytes:
 
 
 def answer(head: dict[str, Any], content: bytes) -> Message:
-    """What came of an image: its array, a thumbnail, or the reason why there is none."""
+    """What came of an image: its array, a thumbnail, a digest of its pixels, or the reason why there is none."""
     try:
-        return (_thumbnail if head["do"] == "thumbnail" else _array)(head, content)
+        return WORK[head["do"]](head, content)
     except RetryableImageError as error:
         return {"error": str(error), "tired": True}, b""
     except ImageError as error:
@@ -83,6 +83,13 @@ def _thumbnail(head: dict[str, Any], content: bytes) -> Message:
     out = io.BytesIO()
     shown.save(out, "JPEG", quality=QUALITY, optimize=True)
     return {"width": shown.width, "height": shown.height}, out.getvalue()
+
+
+def _pixels(head: dict[str, Any], content: bytes) -> Message:
+    return {}, images.pixel_digest(content, max_pixels=head["max_pixels"])
+
+
+WORK = {"array": _array, "thumbnail": _thumbnail, "pixels": _pixels}
 
 
 def _warm() -> None:

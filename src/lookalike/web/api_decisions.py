@@ -1,0 +1,66 @@
+"""Decisions about images that look alike: made, listed, undone. Only a server with `--write` stores any."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from lookalike.web import rows
+from lookalike.web.problems import JsonResponse, Problem
+from lookalike.web.schemas import LARGEST_ID, Decision, Decisions, NewDecision, failures
+from lookalike.web.server import Server, Shared
+
+router = APIRouter(prefix="/api/decisions", tags=["decisions"])
+READ_ONLY = "this server stores nothing; start it with --write to decide"
+
+
+async def _writable(server: Shared) -> Server:
+    """The server, if it may store something. Raises `Problem`."""
+    if not server.settings.write:
+        raise Problem(403, READ_ONLY)
+    return server
+
+
+Writable = Annotated[Server, Depends(_writable)]
+
+
+@router.post("", status_code=201, responses={201: {"model": Decision}, **failures(422)})
+async def decide(server: Writable, asked: NewDecision) -> JsonResponse:
+    """Decide about images that look alike. It holds for their contents, also when files are renamed or moved."""
+    made = await server.collection.read(
+        lambda database: database.decisions.make(asked.kind, asked.images, chosen=asked.chosen)
+    )
+    return JsonResponse(rows.decision(made), 201)
+
+
+@router.get("", responses={200: {"model": Decisions}, **failures(422)})
+async def decisions(
+    server: Shared,
+    top: Annotated[int, Query(ge=1, le=1000, description="How many at most.")] = 100,
+    cursor: Annotated[str | None, Query(max_length=20, description="`next` of the page before.")] = None,
+) -> JsonResponse:
+    """What was decided, the newest first, page by page."""
+    if cursor is not None and re.fullmatch(r"[0-9]{1,18}", cursor) is None:
+        raise Problem(422, f"cursor is {cursor!r}; pass the `next` of the page before, or none")
+    before = None if cursor is None else int(cursor)
+    with server.collection.use() as database:
+        found = await server.collection.run(lambda: database.decisions.newest(before=before, top=top + 1))
+        total = await server.collection.run(database.decisions.count)
+    shown = [rows.decision(one) for one in found[:top]]
+    following = str(found[top - 1].id) if len(found) > top else None
+    return JsonResponse({"decisions": shown, "total": total, "next": following})
+
+
+@router.delete("/{id}", responses={200: {"model": Decision}, **failures(404, 422)})
+async def undo(
+    server: Writable, id_: Annotated[int, Path(alias="id", ge=1, le=LARGEST_ID, description="Of a decision.")]
+) -> JsonResponse:
+    """Undo a decision; which it was."""
+
+    with server.collection.use() as database:
+        if await server.collection.run(database.decisions.find, id_) is None:
+            raise Problem(404, f"there is no decision {id_}")
+        made = await server.collection.run(database.decisions.undo, id_)
+    return JsonResponse(rows.decision(made))

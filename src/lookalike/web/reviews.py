@@ -1,0 +1,137 @@
+"""Groups as they stand after what was decided, and which images have the same pixels; kept between requests."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from lookalike import data
+from lookalike.database import Group, deciding, planfile, plans, reviewing
+from lookalike.database.deciding import Known, State
+from lookalike.database.opening import AnyDatabase
+from lookalike.database.reviewing import Review
+from lookalike.errors import LookalikeError
+from lookalike.web import files
+from lookalike.web.jobs import Report, Work
+from lookalike.web.problems import Problem
+
+ReadPixels = Callable[[bytes], bytes]  # an encoded image → what is the same for the same pixels
+
+
+class Groups(NamedTuple):
+    """All groups of a database, whatever was decided, and the digests of their images by id."""
+
+    groups: list[Group]
+    digests: deciding.Digests
+    radius: int
+
+
+class Part(NamedTuple):
+    """A group, and how far it is decided."""
+
+    group: Group
+    state: State
+
+
+class Standing(NamedTuple):
+    """For each group those that it has fallen into by what was decided."""
+
+    parts: list[list[Part]]
+    counts: dict[State, int]  # how many groups there are
+    images: int
+    known: Known
+
+
+class Page(NamedTuple):
+    """Some groups, and where the next page begins."""
+
+    parts: list[Part]
+    next: int | None
+
+
+class Reviews:
+    """What was last asked for."""
+
+    def __init__(self) -> None:
+        self.pixels: dict[bytes, bytes] = {}  # by the digest of the content, of all that was read
+        self._lock = threading.Lock()
+        self._kept: tuple[Groups, int, Standing] | None = None
+
+    def standing(self, database: AnyDatabase, groups: Groups) -> Standing:
+        """How groups stand now. Called by threads."""
+        with self._lock:
+            version = database.decisions.version
+            if self._kept is None or self._kept[0] is not groups or self._kept[1] != version:
+                self._kept = groups, version, stand(database, groups)
+            return self._kept[2]
+
+    def reading(self, groups: Groups, read: ReadPixels) -> Work:
+        """Work that reads the pixels of images that may have the same."""
+
+        def work(database: AnyDatabase, report: Report) -> bool:
+            records = database.records_of(list(groups.digests))
+            wanted = [one for one in reviewing.to_read(groups.groups, records) if one.digest not in self.pixels]
+            for number, record in enumerate(wanted):
+                report(number, len(wanted))
+                try:
+                    content = files.read(database.path, record)
+                    if record.digest is not None and data.content_digest(content) == record.digest:
+                        self.pixels[record.digest] = read(content)
+                except (Problem, LookalikeError):  # of what cannot be read nothing is said
+                    continue
+            return True
+
+        return work
+
+    def plan(self, database: AnyDatabase, groups: Groups, *, near: bool, table: bool) -> bytes:
+        """The plan for all groups, as JSON or as a table. Called by threads."""
+        same = dict(self.pixels)
+        made = plans.make(
+            self._reviews(database, groups), same, near=near, database=str(database.path), radius=groups.radius,
+            bits=database.bits,
+        )  # fmt: skip
+        text = planfile.to_csv(made) if table else planfile.to_json(made)
+        return text.encode("utf-8", "surrogateescape")
+
+    def _reviews(self, database: AnyDatabase, groups: Groups) -> Iterator[Review]:
+        standing = self.standing(database, groups)
+        records = database.records_of(list(groups.digests))
+        shown = [part.group for parts in standing.parts for part in parts]
+        return reviewing.reviews(shown, records, standing.known, dict(self.pixels))
+
+
+def compare(database: AnyDatabase, report: Report, radius: int) -> Groups:
+    """All groups of a database."""
+    groups = database.duplicates(radius=radius, with_different=True, on_rows=report)
+    records = database.records_of([one.id for group in groups for one in group])
+    return Groups(groups, {id_: record.digest for id_, record in records.items()}, radius)
+
+
+def stand(database: AnyDatabase, groups: Groups) -> Standing:
+    """How groups stand by what is decided now."""
+    known = database.decisions.known()
+    regroup = reviewing.regroup(*database.codes(), radius=groups.radius)
+    parts = [
+        [Part(group, _state(group, groups.digests, known)) for group in found]
+        for found in reviewing.apart(groups.groups, groups.digests, known, regroup)
+    ]
+    every = [part for found in parts for part in found]
+    counts = Counter(part.state for part in every)
+    return Standing(parts, {state: counts[state] for state in State}, sum(len(part.group) for part in every), known)
+
+
+def page(standing: Standing, *, start: int, top: int, state: State | None) -> Page:
+    """Groups from a place on, `top` or a few more: what one has fallen into is not torn apart."""
+    chosen: list[Part] = []
+    for at in range(start, len(standing.parts)):
+        fitting = [part for part in standing.parts[at] if state in (None, part.state)]
+        if fitting and len(chosen) >= top:
+            return Page(chosen, at)
+        chosen += fitting
+    return Page(chosen, None)
+
+
+def _state(group: Group, digests: deciding.Digests, known: Known) -> State:
+    return deciding.state(known.of([digests.get(one.id) for one in group]))
