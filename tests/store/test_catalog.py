@@ -15,7 +15,7 @@ import pytest
 
 from lookalike.data import Item
 from lookalike.errors import DatabaseError
-from lookalike.store.catalog import Catalog, Outcome
+from lookalike.store.catalog import Catalog, Filter, Outcome, Taken
 from lookalike.store.migrations import APPLICATION_ID, STEPS
 
 CODE = bytes(range(8))
@@ -234,6 +234,51 @@ def traps(catalog: Catalog) -> Catalog:
 )
 def test_below_means_folders_and_tables_not_beginnings(name: str, expected: list[str], traps: Catalog) -> None:
     assert names(traps, traps.below(name)) == expected
+    assert traps.any_below(name) == bool(expected)
+    passing = np.flatnonzero(traps.passing(Filter(below=name))).tolist()
+    assert names(traps, passing) == expected
+
+
+# Codes that were made elsewhere
+
+
+def take(catalog: Catalog, root: str, *rows: Taken) -> int:
+    with catalog.transaction():
+        return catalog.take(root, rows)
+
+
+def taken(folder: str, name: str, **values: Any) -> Taken:
+    return Taken(folder, name, None, CODE, None, None, None)._replace(**values)
+
+
+def test_what_is_taken_is_there_once_whichever_root_names_it(catalog: Catalog) -> None:
+    add(catalog, item("/photos/2024", "a.jpg"), item("/photos/2024", "t.parquet#1", row=1))
+    rows = [taken("2024/", "a.jpg"), taken("2024/", "b.jpg"), taken("2024/", "t.parquet#1"), taken("", "c.jpg")]
+    assert take(catalog, "/photos", *rows) == 2
+    assert take(catalog, "/photos/2024/x", taken("", "d.jpg")) == 1
+    assert sorted(record.name for record in catalog.all_records()) == [
+        "/photos/2024/a.jpg", "/photos/2024/b.jpg", "/photos/2024/t.parquet#1", "/photos/2024/x/d.jpg", "/photos/c.jpg",
+    ]  # fmt: skip
+    assert catalog.roots() == ["/photos", "/photos/2024"]
+    assert take(catalog, "/photos", *rows) == 0
+
+
+def test_of_equal_paths_the_last_is_taken_and_sizes_are_kept(catalog: Catalog) -> None:
+    other = bytes(8)
+    assert take(catalog, "/p", taken("", "\udcff"), taken("", "\udcff", code=other, label="x", size=5, width=3)) == 1
+    (record,) = catalog.all_records()
+    assert (record.path, record.code, record.label) == ("\udcff", other, "x")
+    assert (record.size, record.length, record.width, record.height, record.mtime_ns) == (5, 5, 3, None, -1)
+    with catalog.transaction():
+        catalog.set_missing([record.id], missing=True)
+    assert take(catalog, "/p", taken("", "\udcff", code=other, label="x")) == 1  # it is back
+    assert catalog.counts() == {"images": 1, "errors": 0, "missing": 0, "labelled": 1}
+
+
+def test_names_that_share_a_number_are_told_apart(catalog: Catalog) -> None:
+    ids = add(catalog, *(item("/p", name) for name in ("1", "01", "001", "plumless", "buckeroo")))  # equal CRC-32
+    assert [catalog.find(f"/p/{name}").id for name in ("1", "01", "001", "plumless", "buckeroo")] == ids  # type: ignore[union-attr]
+    assert take(catalog, "/p", taken("", "1"), taken("", "0001"), taken("", "buckeroo")) == 1
 
 
 # Transactions

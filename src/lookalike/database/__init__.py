@@ -223,7 +223,9 @@ class Database:
     def export_codes(self, path: str | os.PathLike[str]) -> int:
         """Write codes with paths and labels to a Parquet file, or the codes alone to a `.npy` file; how many."""
         codetable.check_name(Path(path))
-        return codetable.write(Path(path), importing.rows(self._catalog, self.bits))
+        bare = Path(path).suffix == ".npy"
+        rows = importing.bare(self._held().codes_NW) if bare else importing.rows(self._catalog, self.bits)
+        return codetable.write(Path(path), rows)
 
     def remove(self, paths: Iterable[str | os.PathLike[str]]) -> int:
         """Forget images, or all images below folders; how many. Files are not touched."""
@@ -499,7 +501,7 @@ class Database:
 
     def _knows(self, scopes: list[str]) -> bool:
         """Whether there are images of what was named. Raises `DataError` if there are, and it is gone itself."""
-        known = [scope for scope in scopes if self._catalog.below(scope)]
+        known = [scope for scope in scopes if self._catalog.any_below(scope)]
         for scope in known:
             record = self._catalog.find(scope)  # a file, or a row of a table
             if not (os.path.exists(scope) or (record is not None and os.path.exists(record.item.file))):

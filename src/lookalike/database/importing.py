@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lookalike.codes import Codes
 from lookalike.data import codetable
 from lookalike.data.codetable import Rows
 from lookalike.errors import DataError
@@ -57,6 +58,12 @@ def rows(catalog: Catalog, bits: int) -> Iterator[Rows]:
             [(one.width, one.height, one.length) for one in block],
             None,
         )
+
+
+def bare(codes_NW: Codes) -> Iterator[Rows]:
+    """Codes alone, in blocks."""
+    for start in range(0, len(codes_NW), codetable.BLOCK):
+        yield Rows(codes_NW[start : start + codetable.BLOCK], (), (), (), None)
 
 
 def _taken(block: Rows, folders: Folders) -> Iterator[Taken]:

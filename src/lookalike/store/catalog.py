@@ -187,6 +187,10 @@ class Catalog:
         """Ids of the images of a path: itself, all below it if it is a folder, all rows if it is a table."""
         return np.flatnonzero(filters.below(self._session, self._places, name)).tolist()
 
+    def any_below(self, name: str) -> bool:
+        """Whether there are images of a path."""
+        return filters.any_below(self._session, self._places, name)
+
     def passing(self, wanted: Filter) -> Passing:
         """Of each id whether its image passes a filter, (I,); whether it can be found, is not asked."""
         return filters.passing(self._session, self._places, wanted)

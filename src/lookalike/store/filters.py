@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -44,15 +45,25 @@ def passing(session: Session, places: Places, wanted: Filter) -> Passing:
 def below(session: Session, places: Places, name: str) -> Passing:
     """Of each id whether its image has a path, or lies below it if it is a folder, or is a row of it, (I,)."""
     passes_I = np.zeros(_count(session), bool)
+    for sql, values in _queries(places, name):
+        _mark(session, passes_I, sql, values)
+    return passes_I
+
+
+def any_below(session: Session, places: Places, name: str) -> bool:
+    """Whether any image has a path, or lies below it, or is a row of it."""
+    return any(session.row(f"{sql} LIMIT 1", values) is not None for sql, values in _queries(places, name))
+
+
+def _queries(places: Places, name: str) -> Iterator[tuple[str, tuple[object, ...]]]:
+    """Queries for the ids of images of a path, with their values."""
     for root, first, behind in places.below(name):
         if behind is None:
-            _mark(session, passes_I, _BELOW, (root, first))
+            yield _BELOW, (root, first)
         else:
-            _mark(session, passes_I, f"{_BELOW} AND folders.path < CAST(? AS TEXT)", (root, first, behind))
+            yield f"{_BELOW} AND folders.path < CAST(? AS TEXT)", (root, first, behind)
     for place, encoded in places.places(name):
-        sql = "SELECT id FROM images WHERE place = ? AND name = CAST(? AS TEXT)"
-        _mark(session, passes_I, sql, (place, encoded))
-    return passes_I
+        yield "SELECT id FROM images WHERE place = ? AND name = CAST(? AS TEXT)", (place, encoded)
 
 
 def _is_all(places: Places, name: str) -> bool:
