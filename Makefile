@@ -22,8 +22,8 @@ test: $(VENV)/dev.done | milvus  ## the tests
 check: $(VENV)/dev.done lint types test  ## all that must pass before a change is merged
 
 lint: $(VENV)/dev.done
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff format --check src tests benchmarks examples
 
 types: $(VENV)/dev.done
 	$(BIN)/mypy

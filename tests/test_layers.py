@@ -35,6 +35,7 @@ ONLY_IN = {
     "prometheus_client": {"web"},
     "matplotlib": {"reproduction"},
     "faiss": {"engines"},
+    "pymilvus": {"engines"},
     "onnxruntime": {"hasher", "backbones"},
     "timm": {"backbones"},
     "transformers": {"backbones"},
@@ -51,6 +52,8 @@ HEAVY = (
     "sklearn",
     "matplotlib",
     "scipy",
+    "pymilvus",
+    "ray",
     "timm",
     "transformers",
 )

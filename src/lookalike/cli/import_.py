@@ -9,7 +9,9 @@ from lookalike.cli import options, terminal
 
 
 def command(
-    files: Annotated[list[Path], typer.Argument(metavar="FILES", help="Parquet or .npy files of codes.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILES", help="Parquet or .npy files of codes, or folders of them.")
+    ],
     db: options.Db,
     model: Annotated[
         str, typer.Option("--model", metavar="NAME|FILE", help="The model that made the codes, of a new database.")
@@ -22,10 +24,12 @@ def command(
 
     An import that was cut off is started again with the same command; no row is lost, none is there twice.
     """
+    from lookalike.data import codetable
     from lookalike.database.opening import open_database
 
+    shards = [shard for file in files for shard in codetable.shards(file)]
     with open_database(db, create=True, model=model) as database:
-        for file in files:
+        for file in shards:
             with terminal.progress(f"importing {file.name}", unit=" codes", scaled=True) as show:
                 report = database.import_codes(file, root=root, on_rows=show)
             typer.echo(
