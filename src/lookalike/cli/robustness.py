@@ -53,9 +53,12 @@ def command(
     copies. 500 images make 124,750 pairs, too few for the last; more images with the same --queries cost little.
     """
     from lookalike import data
+    from lookalike.errors import ConfigError
     from lookalike.evaluation import perturbations, robustness, robustness_page
 
     robustness_page.check(out)
+    if same and same.resolve() == (out / robustness_page.SUSPECTED).resolve():
+        raise ConfigError(f"{same} would be written anew by this run; give --same a copy of it")
     names = _names(edits)
     for name in names:
         perturbations.find(name)

@@ -23,6 +23,8 @@ from lookalike.evaluation.robustness import RATES, Outcome
 from lookalike.evaluation.robustness_result import edits_of, recall, values, versions
 from lookalike.evaluation.robustness_tables import one_in
 
+SUSPECTED = "suspected.tsv"  # pairs of images that may show the same picture
+
 
 def page(outcome: Outcome) -> str:
     """The whole page as HTML."""
@@ -123,7 +125,7 @@ def write(outcome: Outcome, folder: Path) -> Path:
             path.unlink(missing_ok=True)  # of an earlier run
     names = outcome.originals.names
     pairs = "".join(f"{names[first]}\t{names[second]}\n" for first, second in outcome.suspected)
-    (folder / "suspected.tsv").write_text(pairs, encoding="utf-8", errors="surrogateescape")
+    (folder / SUSPECTED).write_text(pairs, encoding="utf-8", errors="surrogateescape")
     (folder / "result.json").write_text(json.dumps(values(outcome), separators=(",", ":")) + "\n", encoding="utf-8")
     report = folder / "report.html"
     report.write_text(page(outcome), encoding="utf-8")
