@@ -42,7 +42,7 @@ function limits(schema) {
   const one = (schema.anyOf || [schema]).find((each) => each.type !== "null") || schema;
   const parts = [];
   if (one.minimum !== undefined) parts.push(`≥ ${one.minimum}`);
-  if (one.maximum !== undefined) parts.push(`≤ ${one.maximum}`);
+  if (one.maximum <= Number.MAX_SAFE_INTEGER) parts.push(`≤ ${one.maximum}`);
   if (schema.default !== undefined && schema.default !== null) parts.push(`${schema.default} if not given`);
   return parts.join(", ");
 }
@@ -86,7 +86,8 @@ function section(method, path, operation, all) {
   }
   part.append(make("h3", "Answers"));
   part.append(table(Object.entries(operation.responses).map(([status, one]) => [status, one.description || ""])));
-  const json = operation.responses["200"].content && operation.responses["200"].content["application/json"];
+  const answers = Object.entries(operation.responses).filter(([status]) => status.startsWith("2"));
+  const json = answers.length && answers[0][1].content ? answers[0][1].content["application/json"] : null;
   if (json && json.schema) {
     part.append(make("pre", JSON.stringify(example(json.schema, all), null, 2)), fields(json.schema, all));
   }
@@ -94,7 +95,7 @@ function section(method, path, operation, all) {
 }
 
 fetch("/openapi.json").then((response) => response.json()).then((all) => {
-  const parts = [make("p", all.info.description)];
+  const parts = [make("p", all.info.description.replaceAll("`", ""))];
   for (const [path, operations] of Object.entries(all.paths)) {
     for (const [method, operation] of Object.entries(operations)) parts.push(section(method, path, operation, all));
   }
