@@ -54,5 +54,6 @@ export class State {
       else this.values.set(name, value);
     }
     history[push ? "pushState" : "replaceState"](history.state, "", href(this.tab, this.all()));
+    dispatchEvent(new Event("addresschange"));
   }
 }

@@ -10,7 +10,7 @@
 //              already, so a tab begins at h2.
 //   state      see address.js: state.get(name), state.number(name), state.set({name: value}, {push}), state.signal.
 //              Pass state.signal to ask(), keys() and addEventListener(): it aborts when something else is shown.
-// What `show` throws, or its promise, is shown in words in the container's place for problems.
+// What `show` throws, or any promise that nobody waits for, is shown in words in the tab's place for problems.
 //
 // For tabs: dom.js (make, button, icon, say, count …), api.js (ask, wait, info, Failure), address.js (href, go),
 // dialogs.js (openDialog, keys), tiles.js (tile, justify, tier), viewer.js (one image large, two compared),
@@ -18,7 +18,7 @@
 // Links to tabs are plain <a href="…">; no listener is needed. Text becomes markup nowhere, and no element has a style attribute.
 
 import { go, href, State, TABS, tabOf } from "./address.js";
-import { info, isAbort } from "./api.js";
+import { Failure, info, isAbort } from "./api.js";
 import { keys, showKeys } from "./dialogs.js";
 import { button, count, icon, later, make, say } from "./dom.js";
 
@@ -64,13 +64,25 @@ async function route() {
 async function run(tab, shown, state) {
   shown.problem.textContent = "";
   try {
-    const module = await import(`./${tab}.js`);
+    const module = await part(tab);
     if (!state.signal.aborted) await module.show(shown.inner, state);
   } catch (error) {
-    if (isAbort(error) || state.signal.aborted) return;
-    shown.problem.textContent = error.message;
-    if (!error.status) console.warn(error);
+    if (!state.signal.aborted) tell(error);
   }
+}
+
+async function part(tab) {
+  try {
+    return await import(`./${tab}.js`);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw error;
+    throw new Failure("This part of the page cannot be loaded. Does the server still run? Then load the page again.");
+  }
+}
+
+// Show what went wrong, unless it is that somebody went elsewhere.
+function tell(error) {
+  if (!isAbort(error)) containers[current.tab].problem.textContent = error.message;
 }
 
 function follow(event) {
@@ -155,8 +167,14 @@ keys("All pages", {
   "?": ["this help", showKeys],
 });
 document.addEventListener("click", follow);
+addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  tell(event.reason);
+});
+addEventListener("addresschange", () => { containers[current.tab].problem.textContent = ""; });
 addEventListener("popstate", route);
 addEventListener("scroll", later(() => places.set(location.href, scrollY), 100), { passive: true });
 history.scrollRestoration = "manual";
 route();
 collection().catch(() => {});
+addEventListener("load", () => Object.keys(TABS).forEach((tab) => part(tab).catch(() => {})));

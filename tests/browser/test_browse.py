@@ -1,0 +1,119 @@
+"""Browse: every image can be reached, in every order, with few tiles in the document; by mouse and by keys."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+pytest.importorskip("playwright.sync_api")
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visit, Visits
+from tests.web.conftest import Served
+
+
+def ids(page: Page) -> list[int]:
+    """Of the images in the document, in their order."""
+    found = page.locator(".grid .tile[data-id]").evaluate_all(
+        "(tiles) => tiles.map((tile) => [+tile.dataset.number, +tile.dataset.id]).sort((a, b) => a[0] - b[0])"
+    )
+    return [id_ for _, id_ in found]
+
+
+def opened(visit: Visit, path: str) -> Page:
+    page = visit.open(path)
+    expect(page.locator(".grid .tile[data-id]").first).to_be_visible()
+    return page
+
+
+def listed(site: Served, **values: str | int) -> list[int]:
+    return [one["id"] for one in site.client.get("/api/images", params={"top": 1000, **values}).json()["images"]]
+
+
+def test_orders(visit: Visit, site: Served) -> None:
+    page = opened(visit, "/browse")
+    expect(page.locator(".told")).to_have_text("336 images")
+    for shown, sort in (("by name", "name"), ("newest first", "newest"), ("as indexed", "id")):
+        page.get_by_label("Order").select_option(shown)
+        wanted = listed(site, sort=sort)
+        expect(page.locator(".grid .tile[data-number='0']")).to_have_attribute("data-id", str(wanted[0]))
+        found = ids(page)
+        assert found == wanted[: len(found)]
+
+
+def test_a_random_order_can_be_shared(visit: Visit, visits: Visits, site: Served) -> None:
+    page = opened(visit, "/browse")
+    page.get_by_role("button", name="Shuffle").click()
+    expect(page).to_have_url(re.compile(r"sort=random&seed=\d+"))
+    seed = int(page.url.rpartition("=")[2])
+    wanted = listed(site, sort="random", seed=seed)
+    expect(page.locator(".grid .tile[data-number='0']")).to_have_attribute("data-id", str(wanted[0]))
+    other = visits().page
+    other.goto(page.url)
+    expect(other.locator(".grid .tile[data-number='0']")).to_have_attribute("data-id", str(wanted[0]))
+    page.keyboard.press("r")
+    expect(page).not_to_have_url(re.compile(f"seed={seed}$"))
+
+
+def test_filters(visit: Visit, site: Served) -> None:
+    labels = site.client.get("/api/labels").json()["labels"]
+    label = max(labels, key=labels.get)
+    page = opened(visit, "/browse")
+    page.get_by_label("Label").fill(label)
+    page.get_by_label("Label").press("Enter")
+    expect(page.locator(".told")).to_have_text(f"{labels[label]} images")
+    assert ids(page) == listed(site, label=label)
+    page.get_by_label("Folder").fill("/nowhere")
+    page.get_by_label("Folder").press("Enter")
+    expect(page.locator(".nothing")).to_have_text("No image passes these filters.")
+    page.go_back()
+    expect(page.locator(".told")).to_have_text(f"{labels[label]} images")
+
+
+def test_all_are_reached_with_few_tiles_in_the_document(visit: Visit, site: Served) -> None:
+    page = opened(visit, "/browse")
+    seen = set(ids(page))
+    height = page.evaluate("document.documentElement.scrollHeight")
+    for top in range(0, height, 500):
+        page.evaluate(f"scrollTo(0, {top})")
+        expect(page.locator(".grid .waiting")).to_have_count(0)
+        seen.update(ids(page))
+        assert page.locator(".grid li").count() < 150
+    assert seen == set(listed(site))
+    expect(page.locator(".grid .tile[data-number='335']")).to_be_in_viewport()
+
+
+def test_keys_lead_to_the_end_and_the_size_changes(visit: Visit, site: Served) -> None:
+    page = opened(visit, "/browse")
+    page.locator(".grid .tile[data-number='0'] a").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("End")
+    last = page.locator(".grid .tile[data-number='335']")
+    expect(last.locator("a")).to_be_focused()
+    expect(last).to_be_in_viewport()
+    assert last.get_attribute("aria-posinset") == last.get_attribute("aria-setsize") == "336"
+    page.keyboard.press("Home")
+    first = page.locator(".grid .tile[data-number='0']")
+    expect(first.locator("a")).to_be_focused()
+    before = first.bounding_box()
+    page.get_by_role("slider", name="Size").fill("300")
+    after = first.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert after["width"] > 1.5 * before["width"]
+
+
+def test_an_image_is_shown_large_and_searched_by(visit: Visit) -> None:
+    page = opened(visit, "/browse")
+    third = page.locator(".grid .tile[data-number='2']")
+    third.hover()
+    third.get_by_role("button", name="Show large").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("row", name=re.compile("^Format JPEG"))).to_be_visible()
+    wanted = third.get_attribute("data-id")
+    dialog.get_by_role("link", name="Find look-alikes").click()
+    expect(page).to_have_url(re.compile(rf"/\?id={wanted}$"))
+    expect(page.locator(f".hits .tile[data-id='{wanted}'] .tier")).to_have_text("identical")

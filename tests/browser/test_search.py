@@ -1,0 +1,222 @@
+"""Search as a person does it: files chosen, dropped and pasted, hits clicked, codes, the slider, filters, comparing."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright.sync_api")
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visit, Visits
+from tests.web.conftest import Served
+
+SEND = """([name, type, data]) => {
+  const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
+  const carried = new DataTransfer();
+  carried.items.add(new File([bytes], name, {type}));
+  const how = {bubbles: true, cancelable: true, dataTransfer: carried, clipboardData: carried};
+  const event = name.startsWith("pasted") ? new ClipboardEvent("paste", how) : new DragEvent("drop", how);
+  document.body.dispatchEvent(event);
+}"""
+
+BRIGHT = """() => {
+  const canvas = document.querySelector("dialog canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return data.some((value, at) => at % 4 < 3 && value > 30);
+}"""
+
+
+def send(page: Page, name: str, content: bytes) -> None:
+    """Drop a file on the page, or paste it."""
+    page.evaluate(SEND, [name, "image/jpeg", base64.b64encode(content).decode()])
+
+
+def searched(page: Page) -> None:
+    """Wait for hits."""
+    expect(page.locator(".asked h2")).to_be_visible()
+    expect(page.locator(".hits .tile").first).to_be_visible()
+
+
+def first_id(page: Page) -> int:
+    return int(page.locator(".hits .tile").first.get_attribute("data-id") or 0)
+
+
+def shown(page: Page) -> int:
+    return page.locator(".hits .tile:not([hidden])").count()
+
+
+def test_a_chosen_file_is_found_and_its_link_finds_the_same(visit: Visit, visits: Visits, some_file: Path) -> None:
+    page = visit.open()
+    expect(page.locator(".tried .tile")).to_have_count(14)
+    page.set_input_files("#file", some_file)
+    searched(page)
+    expect(page.locator(".asked h2")).to_have_text(some_file.name)
+    expect(page.locator("img.thumb")).to_have_js_property("complete", True)
+    assert page.locator("img.thumb").get_attribute("src").startswith("blob:")  # type: ignore[union-attr]
+    best = page.locator(".hits .tile").first
+    expect(best.locator(".tier")).to_have_text("identical")
+    expect(best.locator(".caption span").first).to_have_text("0/64")
+    assert re.search(r"nearest 100 of 336 images, in \d+ ms|under 1 ms", page.locator(".told").last.inner_text())
+    assert re.fullmatch(r".*/\?code=[0-9a-f]{16}", page.url)
+    page.reload()
+    searched(page)
+    expect(page.locator(".asked h2")).to_have_text(some_file.name)  # its thumbnail outlives a reload
+    assert page.locator("img.thumb").get_attribute("src").startswith("data:image/jpeg")  # type: ignore[union-attr]
+    other = visits().page
+    other.goto(page.url)
+    searched(other)
+    assert first_id(other) == first_id(page)
+    expect(other.locator(".asked h2")).to_have_text("An image by its code")
+
+
+@pytest.mark.parametrize("name", ["dropped.jpg", "pasted.jpg"])
+def test_files_are_dropped_and_pasted_on_any_tab(visit: Visit, some_file: Path, name: str) -> None:
+    page = visit.open("/browse")
+    expect(page.locator(".grid .tile img").first).to_be_visible()
+    send(page, name, some_file.read_bytes())
+    searched(page)
+    expect(page.locator(".asked h2")).to_have_text(name)
+    expect(page.locator(".hits .tier").first).to_have_text("identical")
+    expect(page.get_by_role("link", name="Search", exact=True)).to_have_attribute("aria-current", "page")
+
+
+def test_a_file_that_is_no_image_is_refused_in_words(visit: Visit, some_file: Path) -> None:
+    visit.expected = ("status of 422",)
+    page = visit.open()
+    for name, content in (("notes.jpg", b"no image at all"), ("half.jpg", some_file.read_bytes()[:200])):
+        send(page, name, content)
+        problem = page.locator(".start .problem")
+        expect(problem).to_contain_text(f"{name} cannot be searched for: ")
+    page.locator(".tried a").first.click()
+    searched(page)
+    page.go_back()
+    expect(page.locator(".start .problem")).to_be_empty()
+
+
+def test_a_click_on_a_hit_searches_by_it_and_the_way_back_leads_back(visit: Visit) -> None:
+    page = visit.open()
+    page.locator(".tried a").first.click()
+    searched(page)
+    before = page.url
+    second = page.locator(".hits .tile").nth(1)
+    wanted = second.get_attribute("data-id")
+    second.locator("a").click()
+    expect(page.locator(f".hits .tile[data-id='{wanted}'] .tier").first).to_have_text("identical")
+    assert page.url.endswith(f"?id={wanted}")
+    page.go_back()
+    expect(page).to_have_url(before)
+    expect(page.locator(f".hits .tile[data-id='{wanted}'] .tier")).not_to_have_text("identical")
+    page.get_by_role("link", name="Clear", exact=True).click()
+    expect(page.locator(".drop")).to_be_visible()
+
+
+def test_a_code_finds_its_image_and_a_wrong_one_is_refused(visit: Visit, site: Served) -> None:
+    image = site.client.get("/api/images/5").json()
+    page = visit.open()
+    page.get_by_label("or by its code").fill(image["code"].upper())
+    page.get_by_role("button", name="Search", exact=True).click()
+    searched(page)
+    expect(page.locator(".hits .tile[data-id='5'] .tier")).to_have_text("identical")
+    visit.expected = ("status of 422",)
+    page.goto(f"{visit.url}/?code=0f")
+    expect(page.locator(".tab.search > .problem")).to_contain_text(
+        "The code has 8 bits; those of this database have 64"
+    )
+
+
+def test_the_slider_counts_live(visit: Visit, site: Served) -> None:
+    page = visit.open("/?id=1")
+    searched(page)
+    distances = [hit["distance"] for hit in site.client.post("/api/search", json={"id": 1, "top": 1000}).json()["hits"]]
+    slider = page.get_by_role("slider", name="Distance")
+    for radius in (0, 20, 24, 30):  # the last holds more than the hundred that were asked for first
+        slider.fill(str(radius))
+        within = sum(one <= radius for one in distances)
+        expect(page.locator(".told b")).to_have_text(f"{within} within {radius} bit{'' if radius == 1 else 's'}")
+        assert shown(page) == within
+    expect(page.locator("#radius-means")).to_have_text("≤ 30 bits: up to different")
+    expect(page).to_have_url(re.compile("radius=30"))
+    page.reload()
+    searched(page)
+    assert slider.input_value() == "30"
+
+
+def test_filters(visit: Visit, site: Served, photographs: Path) -> None:
+    labels = site.client.get("/api/labels").json()["labels"]
+    label = max(labels, key=labels.get)
+    page = visit.open("/?id=1")
+    searched(page)
+    page.get_by_label("Label").fill(label)
+    page.get_by_label("Label").press("Enter")
+    expect(page.locator(".told b")).to_have_text(str(labels[label]))
+    assert f"label={label.replace(' ', '+')}" in page.url
+    page.get_by_label("Label").fill("")
+    page.get_by_label("Folder").fill(str(photographs / label))
+    page.get_by_label("Folder").press("Enter")
+    expect(page.locator(".told b")).to_have_text(str(labels[label]))
+    page.get_by_label("Since").fill("2124-01-01")
+    expect(page.locator(".told b")).to_have_text("0")
+    assert page.locator(".hits").get_attribute("data-empty") == "Nothing passes these filters."
+    page.go_back()
+    expect(page.locator(".told b")).to_have_text(str(labels[label]))
+
+
+def test_the_original_opens(visit: Visit, site: Served) -> None:
+    page = visit.open("/?id=1")
+    searched(page)
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="Original").click()
+    expect(opened.value).to_have_url(re.compile("/api/images/1/original$"))
+
+
+def test_two_images_are_compared(visit: Visit, some_file: Path) -> None:
+    page = visit.open()
+    page.set_input_files("#file", some_file)
+    searched(page)
+    page.locator(".hits .tile").first.hover()
+    page.locator(".hits .tile").first.get_by_role("button", name="Compare").click()
+    dialog = page.get_by_role("dialog", name="Compare")
+    expect(dialog.locator(".stage.beside img")).to_have_count(2)
+    expect(dialog.get_by_role("row", name=re.compile("^Pixels"))).to_be_visible()
+    page.keyboard.press("4")
+    expect(dialog.locator(".told").first).to_have_text(re.compile(r"On average \d+\.\d of 255 apart"))
+    dialog.get_by_label("Made brighter").fill("16")
+    dialog.get_by_role("button", name="The next one").click()
+    page.keyboard.press("ArrowRight")
+    expect(dialog.locator(".told").last).to_have_text("3 of 100")
+    expect(dialog.locator("canvas")).to_be_visible()
+    page.wait_for_function(BRIGHT)
+    page.keyboard.press("2")
+    dialog.get_by_role("slider", name="Where one image ends").fill("30")
+    assert "30%" in dialog.locator(".over img").nth(1).evaluate("(image) => image.style.clipPath")
+    page.keyboard.press("3")
+    dialog.get_by_role("button", name="Flip").click()
+    expect(dialog.locator(".told").first).to_contain_text("Now: found.")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    assert page.evaluate("document.activeElement.closest('.tile') !== null")
+
+
+def test_keys_move_among_hits(visit: Visit) -> None:
+    page = visit.open("/?id=1")
+    searched(page)
+    page.locator(".hits a").first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".hits .tile a").nth(1)).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Home")
+    expect(page.locator(".hits .tile a").first).to_be_focused()
+    page.keyboard.press("i")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("row", name=re.compile("^Code [0-9a-f]{16}"))).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    expect(dialog.locator(".told")).to_have_text("2 of 100")
+    dialog.get_by_role("link", name="Find look-alikes").click()
+    expect(dialog).to_have_count(0)
+    expect(page.locator(".hits .tier").first).to_have_text("identical")

@@ -1,0 +1,213 @@
+"""The shell: tabs and addresses, light and dark, keys and their help, the token, narrow screens, axe-core."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("playwright.sync_api")
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visit, Visits
+from tests.web.conftest import Serve, Served
+
+READY = {
+    "/": ".tried .tile", "/?id=1": ".hits .tile", "/browse": ".grid .tile img", "/map": ".plane canvas",
+    "/model": ".looked .tile", "/duplicates": ".tab.duplicates .inner > *",
+}  # fmt: skip
+TOKEN = "a token of this test"
+
+
+def opened(visit: Visit, path: str) -> Page:
+    page = visit.open(path)
+    expect(page.locator(READY[path]).first).to_be_visible(timeout=90_000)
+    return page
+
+
+def test_tabs_have_addresses_titles_and_a_way_back(visit: Visit) -> None:
+    page = visit.open()
+    for name, path in (("Browse", "/browse"), ("Map", "/map"), ("Model", "/model"), ("Search", "/")):
+        link = page.get_by_role("link", name=name, exact=True)
+        link.click()
+        expect(link).to_have_attribute("aria-current", "page")
+        expect(page).to_have_title(f"{name} – lookalike")
+        assert page.url == visit.url + path
+        expect(page.get_by_role("heading", level=1)).to_have_text(name)
+        expect(page.get_by_role("heading", level=1)).to_be_focused()
+    page.go_back()
+    expect(page).to_have_title("Model – lookalike")
+    expect(page.locator("#collection")).to_have_text("336 images")
+
+
+def test_a_tab_comes_back_as_it_was_left(visit: Visit) -> None:
+    page = opened(visit, "/browse")
+    page.evaluate("scrollTo(0, 900)")
+    page.wait_for_timeout(300)
+    page.get_by_role("link", name="Model", exact=True).click()
+    expect(page.locator(".about")).to_be_visible()
+    page.go_back()
+    page.wait_for_function("scrollY === 900")
+
+
+def test_light_and_dark(visits: Visits) -> None:
+    page = opened(visits(scheme="dark"), "/model")
+    colour = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(colour)
+    page.locator("#theme").click()
+    light = page.evaluate(colour)
+    assert light != dark
+    page.reload()
+    expect(page.locator("#theme")).to_have_attribute("title", "Theme: light")
+    assert page.evaluate(colour) == light
+    page.locator("#theme").click()
+    assert page.evaluate(colour) == dark
+
+
+def test_keys_and_their_help(visit: Visit) -> None:
+    page = opened(visit, "/browse")
+    page.keyboard.press("?")
+    dialog = page.get_by_role("dialog", name="Keyboard")
+    expect(dialog.get_by_text("another random order")).to_be_visible()
+    dialog.get_by_label("Keys work on this page").uncheck()
+    page.keyboard.press("Escape")
+    page.keyboard.press("5")
+    assert page.url.endswith("/browse")
+    page.get_by_role("button", name="Keyboard").click()
+    page.get_by_role("dialog").get_by_label("Keys work on this page").check()
+    page.keyboard.press("Escape")
+    page.keyboard.press("5")
+    expect(page).to_have_url(re.compile("/model"))
+
+
+def test_the_first_tab_stop_skips_the_header(visit: Visit) -> None:
+    page = opened(visit, "/browse")
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to content")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Order")).to_be_focused()
+
+
+def test_a_token_is_asked_for(visits: Visits, serve: Serve, database: Path) -> None:
+    with serve(database, token=TOKEN) as guarded:
+        visit = visits(url=guarded.url)
+        visit.expected = ("status of 401",)
+        page = visit.open(f"/?token={TOKEN.replace(' ', '+')}")
+        expect(page.locator(".tried .tile").first).to_be_visible()
+        assert "token" not in page.url
+        page.wait_for_load_state("networkidle")
+        page.context.clear_cookies()
+        page.get_by_role("link", name="Browse", exact=True).click()
+        dialog = page.get_by_role("dialog", name="A token is needed")
+        dialog.get_by_label(re.compile("^The token")).fill("not this one")
+        dialog.get_by_role("button", name="Go on").click()
+        expect(dialog.get_by_role("alert")).to_have_text("That is not the token.")
+        dialog.get_by_label(re.compile("^The token")).fill(TOKEN)
+        dialog.get_by_role("button", name="Go on").click()
+        expect(dialog).to_have_count(0)
+        expect(page.locator(".grid .tile img").first).to_be_visible()
+        page.close()
+
+
+def test_an_absent_server_is_told_in_words(visits: Visits, serve: Serve, database: Path) -> None:
+    with serve(database) as gone:
+        visit = visits(url=gone.url)
+        visit.expected = ("ERR_CONNECTION",)
+        page = opened(visit, "/?id=1")
+    page.get_by_label("Label").fill("x")
+    page.get_by_label("Label").press("Enter")
+    expect(page.locator(".tab.search > .problem")).to_contain_text("The server does not answer.")
+
+
+@pytest.mark.parametrize("path", READY)
+def test_narrow_screens_need_no_sideways_scrolling(visits: Visits, path: str) -> None:
+    page = opened(visits(width=390, height=844, touch=True), path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    beyond = page.evaluate(
+        "[...document.querySelectorAll('main button, main input, main a, header a, header button')]"
+        ".filter((one) => one.offsetParent && !one.closest('.skip, .unseen'))"
+        ".filter((one) => one.getBoundingClientRect().right > 391)"
+        ".map((one) => one.outerHTML.slice(0, 80))"
+    )
+    assert beyond == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", [path for path in READY if path != "/duplicates"])
+def test_axe_finds_nothing_serious(visits: Visits, path: str, scheme: str) -> None:
+    page = opened(visits(scheme=scheme), path)
+    assert serious(page) == []
+
+
+def test_axe_finds_nothing_serious_in_dialogs(visit: Visit) -> None:
+    page = opened(visit, "/?id=1")
+    page.locator(".hits .tile").nth(1).hover()
+    page.locator(".hits .tile").nth(1).get_by_role("button", name="Compare").click()
+    expect(page.get_by_role("dialog").get_by_role("row", name=re.compile("^Format"))).to_be_visible()
+    assert serious(page) == []
+    page.keyboard.press("4")
+    expect(page.locator("dialog canvas")).to_be_visible()
+    assert serious(page) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    assert serious(page) == []
+
+
+def serious(page: Page) -> list[str]:
+    """What axe-core calls serious or critical, each with the elements that it means."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    found: list[dict[str, Any]] = axe.Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:120]} {node.get('failureSummary', '')}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"][:3]
+    ]
+
+
+def test_names_are_text_never_markup(visits: Visits, serve: Serve, some_file: Path, tmp_path: Path) -> None:
+    from lookalike.database import Database
+
+    name = "<img src=x onerror=document.title=1>"
+    folder = tmp_path / "photographs" / "<b>label</b>"
+    folder.mkdir(parents=True)
+    (folder / f"{name}.jpg").write_bytes(some_file.read_bytes())
+    with Database.create(tmp_path / "db") as made:
+        made.index(tmp_path / "photographs", labels_from_folders=True)
+    with serve(tmp_path / "db") as running:
+        visit = visits(url=running.url)
+        for path in ("/", "/?id=1", "/browse", "/map", "/model"):
+            page = opened(visit, path)
+            assert page.locator("main b:text('label'), img[src='x']").count() == 0
+        page = opened(visit, "/?id=1")
+        expect(page.locator(".asked h2")).to_have_text(f"<b>label</b>/{name}.jpg")
+        page.close()
+
+
+def test_an_empty_collection_says_how_to_fill_it(visits: Visits, serve: Serve, tmp_path: Path) -> None:
+    from lookalike.database import Database
+
+    Database.create(tmp_path / "db").close()
+    with serve(tmp_path / "db") as running:
+        visit = visits(url=running.url)
+        for path, where in (("/browse", ".nothing"), ("/map", ".working"), ("/model", ".nothing")):
+            expect(visit.open(path).locator(where)).to_contain_text("The collection is empty")
+        page = visit.open("/")
+        expect(page.locator(".tried")).to_have_attribute("data-empty", re.compile("lookalike index IMAGES --db DB"))
+        page.close()
+
+
+def test_it_works_without_the_network(visit: Visit, site: Served) -> None:
+    """Nothing is asked of another machine; the check is made for every visit, here with all tabs in one."""
+    page = visit.open()
+    for path in READY:
+        page.goto(visit.url + path)
+        expect(page.locator(READY[path]).first).to_be_visible(timeout=90_000)
+    assert visit.problems == []
