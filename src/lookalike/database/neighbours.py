@@ -31,7 +31,7 @@ from lookalike.engines import whole
 from lookalike.engines.hits import Hits
 from lookalike.engines.multi_index import MultiIndex
 from lookalike.engines.table import Table
-from lookalike.errors import ConfigError, DatabaseError, MissingExtra
+from lookalike.errors import ConfigError, DatabaseError, DataError, MissingExtra
 from lookalike.store.tablefile import Tables
 
 OnRows = Callable[[int, int], object]  # images done, of how many
@@ -73,6 +73,8 @@ def write(path: Path, held: Held, tables: Tables | None, *, top: int, names: Nam
 
 def _check(path: Path, top: int) -> None:
     codetable.check_name(path)
+    if not path.parent.is_dir():
+        raise DataError(f"{path.parent} is no folder; make it, or name a file in one that is there")
     if top < 1:
         raise ConfigError(f"top is {top}; it must be at least 1")
     if path.suffix == ".parquet":
