@@ -81,6 +81,13 @@ class ModelInfo:
             raise ModelError(f"its metadata is damaged ({type(error).__name__}: {error})") from error
 
     @property
+    def origin(self) -> str:
+        """What it was trained on, and behind which backbone: what must stand beside figures with it."""
+        learnt = "with their labels" if self.supervised else "without labels"
+        found = f"{self.data_images} images of {self.data_name}, {learnt}"
+        return f"{found}; backbone: {self.backbone}" if self.backbone else found
+
+    @property
     def duplicate(self) -> int:
         """The distance, in bits, up to which two images are taken for copies of one picture.
 

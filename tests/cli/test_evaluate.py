@@ -77,8 +77,9 @@ def test_wrong_usage_is_told(run: Run, arguments: list[str], code: int, said: st
         (["--smoke", "--report"], 2, "writes its page by itself"),
         (["--seeds", ","], 2, "',' is no list of numbers"),
         (["--seeds", "-1"], 1, "seed is -1"),
-        (["--models", "vae,foo"], 1, "no model 'foo'"),
-        (["--dataset", "mnist"], 1, "there is no data set 'mnist'"),
+        (["--models", "vae,foo"], 2, "there is no 'foo' here; there are vae, cvae, csvae, vte, cosine"),
+        (["--dataset", "mnist"], 2, "there is no 'mnist' here; there are cifar10"),
+        (["--models", "itq", "--protocol", "nope"], 2, "there is no 'nope' here; there are cifar10-1, paper"),
         (["--dataset", "cifar10"], 1, "holds neither cifar-10-batches-bin nor cifar10.parquet"),
     ],
 )

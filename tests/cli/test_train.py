@@ -60,7 +60,7 @@ def test_a_model_behind_a_backbone_from_training_to_search(run: Run, photo_folde
     trained = run("train", photo_folder, "--model", "itq", "--backbone", encoder, "--bits", 16, "--out", out)
     assert trained.code == 0, trained.err
     assert trained.out.startswith(f"{out}: itq-16, trained on 36 images of photos in ")
-    assert f"\nbackbone: {SENTENCE}\n" in trained.out
+    assert f"\nbackbone: {SENTENCE}; pixels in [0, 1] less " in trained.out
     assert "bits are codes too" not in trained.out
     assert trained.out.endswith(f"next: lookalike index IMAGES --db DB --model {out}\n")
     assert run("index", photo_folder, "--db", tmp_path / "db", "--model", out).code == 0
@@ -91,7 +91,18 @@ def test_a_loss_without_labels_is_no_number_of_nats(run: Run, photo_folder: Path
         (("--model", "dhn"), 1, "dhn learns from labels, and 40 of 40 images have none"),
         (("--model", "itq", "--nested", "--bits", "32"), 1, "take pca for nested codes"),
         (("--model", "pca", "--backbone", "missing.onnx"), 1, "missing.onnx is neither "),
-        (("--model", "csvae", "--nested"), 2, "csvae has no nested codes; take one of the other models"),
+        (("--model", "csvae", "--nested"), 2, "csvae does without it, which is for the models that hash features"),
+        (
+            ("--model", "vae", "--backbone", "none"),
+            2,
+            "vae does without it, which is for the models that hash features",
+        ),
+        (("--model", "itq", "--epochs", "3"), 2, "itq does without it, as nothing is trained step by step"),
+        (
+            ("--model", "bihalf", "--backbone", "none", "--nested", "--bits", "16"),
+            1,
+            "nested codes are for more than 16",
+        ),
         (("--model", "dhm"), 2, "Invalid value for '--model'"),
     ],
 )

@@ -302,6 +302,9 @@ def test_a_table_that_changed_before_it_was_read_spoils_its_rows_alone(
         ({"label": [3, 4], "labels": [["a", "b"], []]}, [("a", "b"), None]),
         ({"labels": [["a"], ["b"]], "label_name": ["x", None]}, ["x", None]),
         ({"labels": [None, ["b", "c"]]}, [None, ("b", "c")]),
+        ({"label": [3.0, float("nan")]}, ["3", None]),  # what pandas makes of whole numbers where one is absent
+        ({"label": ["", "x"], "text": ["a", "b"]}, [None, "x"]),
+        ({"labels": [["a", ""], [None]]}, [("a",), None]),
         ({"other": [1, 2]}, [None, None]),
     ],
 )
@@ -309,6 +312,13 @@ def test_labels_of_tables(columns: dict[str, Any], expected: list[data.Label], t
     path = table(tmp_path / "t.parquet", {"image": [b"x", b"y"], **columns})
     assert [item.label for item in data.find(path)] == expected
     assert [item.label for item in data.find(path, labels_from_folders=True)] == expected
+
+
+@pytest.mark.parametrize("value", [0.5, [[1, 0]], {"a": "b"}])
+def test_what_is_no_label_is_told(value: Any, tmp_path: Path) -> None:
+    path = table(tmp_path / "t.parquet", {"image": [b"x", b"y"], "label": [value, value]})
+    with pytest.raises(DataError, match=r"the column `label` holds .*; expected a label, as text or a whole number"):
+        data.find(path)
 
 
 STRUCT = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])

@@ -16,6 +16,7 @@ from lookalike.errors import ConfigError, LookalikeError
 from lookalike.models import hashing
 from lookalike.models.hashing import HashingConfig
 from lookalike.models.methods import METHODS, method
+from lookalike.objectives.csq import CSQ
 
 B, D, T = 6, 8, 4
 OF_FEATURES: dict[str, Any] = {"features": D, "hidden": 12, "classes": 3, "clusters": (2, 3)}
@@ -78,12 +79,22 @@ def test_the_loss_of_nested_codes_is_the_mean_over_lengths(name: str) -> None:
         assert network.loss(inputs(name), followed).total.item() == pytest.approx(sum(alone) / 3)
 
 
-@pytest.mark.parametrize(("name", "buffer"), [("dpn", "targets_CK"), ("csq", "centres_CK"), ("orthohash", "words_CK")])
+@pytest.mark.parametrize(("name", "buffer"), [("dpn", "targets_CK"), ("orthohash", "words_CK")])
 def test_targets_of_shorter_codes_are_first_bits_of_the_longest(name: str, buffer: str) -> None:
     shorter, whole = hashing.objectives(config(name, bits=32, nested=(16,)))
     (alone,) = hashing.objectives(config(name, bits=32))
     assert torch.equal(getattr(shorter, buffer), getattr(whole, buffer)[:, :16])
     assert torch.equal(getattr(whole, buffer), getattr(alone, buffer))
+
+
+def test_classes_have_different_centres_at_each_length_of_nested_codes() -> None:
+    for classes in (20, 202):
+        found = hashing.objectives(HashingConfig(method="csq", bits=64, nested=(16, 32), features=D, classes=classes))
+        for objective, length in zip(found, (16, 32, 64), strict=True):
+            assert isinstance(objective, CSQ)
+            assert len(objective.centres_CK.unique(dim=0)) == classes
+            assert objective.centres_CK.sum(dim=1).abs().max() == 0  # half of the bits are one
+            assert torch.equal(objective.centres_CK, found[-1].centres_CK[:, :length])
 
 
 def test_weights_are_drawn_under_the_seed_and_nothing_else_is() -> None:

@@ -45,13 +45,15 @@ def dhn(u: Rows, labels: Flags, *, quantisation: float) -> float:
     return mean(terms) + quantisation * mean([math.log(math.cosh(abs(x) - 1)) for x in flat(u)])
 
 
-def weighted_likelihood(h: Rows, labels: Flags, *, alpha: float) -> float:
+def weighted_likelihood(h: Rows, labels: Flags, *, alpha: float, by_common: bool = False) -> float:
     chosen = other_pairs(len(h))
     ones = sum(similar(labels[i], labels[j]) for i, j in chosen)
     total = 0.0
     for i, j in chosen:
         s, theta = similar(labels[i], labels[j]), alpha * dot(h[i], h[j])
         weight = len(chosen) / ones if s else len(chosen) / (len(chosen) - ones)
+        if s and by_common:
+            weight *= sum(map(min, labels[i], labels[j])) / sum(map(max, labels[i], labels[j]))
         total += weight * (math.log(1 + math.exp(theta)) - s * theta)
     return total / len(chosen)
 
@@ -59,7 +61,7 @@ def weighted_likelihood(h: Rows, labels: Flags, *, alpha: float) -> float:
 def hashnet(u: Rows, labels: Flags, *, step: int) -> float:
     beta = math.sqrt(1 + 0.005 * (step - step % 200))
     h = [[math.tanh(beta * x) for x in row] for row in u]
-    return weighted_likelihood(h, labels, alpha=10 / len(u[0]))
+    return weighted_likelihood(h, labels, alpha=10 / len(u[0]), by_common=True)
 
 
 def transhash(streams: Sequence[Rows], labels: Flags, *, quantisation: float) -> float:

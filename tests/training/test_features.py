@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from lookalike import data, images
@@ -90,3 +93,27 @@ def test_where_nothing_can_be_read_the_first_image_is_named(backbone: Backbone, 
     (tmp_path / "a.jpg").write_bytes(b"nothing")
     with pytest.raises(TrainingError, match=r"none of 1 images can be read; the first: .*a\.jpg"):
         features(data.find(tmp_path), backbone, tmp_path / "cache")
+
+
+def test_two_who_want_the_same_features_compute_them_once(
+    backbone: Backbone, photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items, computed, whole = data.find(photo_folder), [], Backbone.features
+
+    def slowly(self: Backbone, arrays: images.Array) -> npt.NDArray[np.float32]:
+        computed.append(len(arrays))
+        time.sleep(0.05)  # so that the other comes while these are being written
+        return whole(self, arrays)
+
+    monkeypatch.setattr(Backbone, "features", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: features(items, backbone, tmp_path), range(2)))
+    assert sum(computed) == len(items)
+    assert np.array_equal(found[0].features_ND, found[1].features_ND)
+    assert np.isfinite(found[0].features_ND).all()
+
+
+def test_a_cache_that_is_a_file_is_told(backbone: Backbone, photo_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(TrainingError, match=r"features cannot be kept in .*file: .*\$LOOKALIKE_CACHE"):
+        features(data.find(photo_folder), backbone, tmp_path / "file")

@@ -45,8 +45,9 @@ class About:
         _require(8 <= self.side <= 2048, "side", self.side, "between 8 and 2048 pixels")
         _require(self.layout in LAYOUTS, "layout", self.layout, f"one of {', '.join(LAYOUTS)}")
         _require(self.pooling in POOLINGS, "pooling", self.pooling, f"one of {', '.join(POOLINGS)}")
-        _require(len(self.mean) == self.channels, "mean", self.mean, f"{self.channels} numbers")
-        _require(len(self.deviation) == self.channels, "deviation", self.deviation, f"{self.channels} numbers")
+        for name, numbers in (("mean", self.mean), ("deviation", self.deviation)):
+            expected = "3 numbers, of red, green and blue" if self.colour else "1 number, as colour is false"
+            _require(len(numbers) == self.channels, f"{self.name}: {name}", list(numbers), expected)
         _require(min(self.deviation) > 0, "deviation", self.deviation, "above 0")
 
     @property
@@ -60,6 +61,12 @@ class About:
         seen = {True: "with labels", False: "without labels", None: "with or without labels: unknown"}[self.labels]
         return f"{self.name}, {self.side} pixels, trained on {self.trained_on} {seen}, licence {self.licence}"
 
+    @property
+    def in_full(self) -> str:
+        """The same, and what is done to pixels and to what comes out."""
+        pixels = f"pixels in [0, 1] less {_listed(self.mean)}, divided by {_listed(self.deviation)}, {self.layout}"
+        return f"{self.sentence}; {pixels}; pooling {self.pooling}"
+
 
 def read(path: Path) -> About:
     """An encoder's description in a TOML file. Raises `ConfigError`, naming what is wrong in it."""
@@ -72,6 +79,10 @@ def read(path: Path) -> About:
         _require(name in known, f"{path}: {name!r}", "there", f"one of {', '.join(known)}")
         _require(_fits(value, str(known[name])), f"{path}: {name}", repr(value), f"of type {known[name]}")
     return About(**{"name": path.stem} | {name: _value(value) for name, value in values.items()})
+
+
+def _listed(numbers: tuple[float, ...]) -> str:
+    return "/".join(f"{number:g}" for number in numbers)
 
 
 def _value(value: Any) -> Any:

@@ -186,6 +186,8 @@ def _pooled(like: onnx.ModelProto, about: About, rank: int) -> onnx.ModelProto:
             helper.make_node("Transpose", ["raw"], ["turned"], perm=[0, 2, 1]),
             helper.make_node("GlobalAveragePool", ["turned"], ["pooled"]),
         ]
+    elif rank == 4 and first:
+        raise ModelError(f'{about.name} gives positions, of which none is "first"; write pooling = "mean"')
     elif rank == 4:
         nodes = [helper.make_node("GlobalAveragePool", ["raw"], ["pooled"])]
     else:

@@ -80,12 +80,13 @@ def _of_database(
 
     with Database.open(db or "") as database, terminal.quiet_decoders():
         found = database.evaluate(queries or None, protocol=protocol or AMONG, seed=seed, max_pixels=max_pixels)
+        model = f"model: {database.hasher.info.name}, trained on {database.hasher.info.origin}"
     left_out = {
         "have no label": found.unlabelled,
         "are copies of others, byte by byte": found.copies,
         "cannot be read": found.unreadable,
     }
-    return found.evaluation, [
+    return found.evaluation, [model] + [
         f"left out: {terminal.count(count, 'image')} that {why}" for why, count in left_out.items() if count
     ]
 

@@ -28,8 +28,7 @@ def command(
             values = {**dataclasses.asdict(info), "architecture": info.model, "model": name}
             terminal.echo_json({**values, "file": hasher.path, "size": size})
             continue
-        trained = f"{info.data_images} images of {info.data_name}"
-        typer.echo(f"{name}\t{hasher.name}\t{info.bits} bits\t{terminal.size(size)}\ttrained on {trained}")
+        typer.echo(f"{name}\t{hasher.name}\t{info.bits} bits\t{terminal.size(size)}\ttrained on {info.origin}")
         if model:
             typer.echo(f"\n{terminal.radii(duplicate=info.duplicate, similar=info.similar)}")
             typer.echo(_rates(info))

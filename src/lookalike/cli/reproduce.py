@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -51,6 +52,8 @@ def command(
 
     Needs the data sets under --data (see: lookalike datasets) and the extra: lookalike[reproduce]
     """
+    from lookalike.data.datasets import DATASETS
+    from lookalike.models import MODELS
     from lookalike.recipes import comparison, paper
     from lookalike.reproduction import comparison as comparing
     from lookalike.reproduction import report as reports
@@ -74,6 +77,9 @@ def command(
             typer.echo(path)
         return
     named, sets, lengths = _names(models), _names(dataset), _numbers(bits, "bits")
+    _check(named, (*MODELS, *comparison.MODELS), "--models")
+    _check(sets, tuple(DATASETS), "--dataset")
+    _check(_names(protocol), sorted({one[1] for one in comparison.SETUPS}), "--protocol")
     some = named or (table, figure) != (None, None)
     chosen = {"seeds": _numbers(seeds, "seeds") or (0,)}
     wanted = paper.experiments(
@@ -107,6 +113,13 @@ def command(
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _check(names: Iterable[str], known: Collection[str], option: str) -> None:
+    """Raise for a name that nothing has."""
+    for name in names:
+        if name not in known:
+            raise typer.BadParameter(f"there is no {name!r} here; there are {', '.join(known)}", param_hint=option)
 
 
 def _numbers(text: str, name: str) -> tuple[int, ...]:

@@ -38,12 +38,27 @@ class Kind(StrEnum):
 
 
 PAPER = (Kind.VAE, Kind.CVAE, Kind.CSVAE, Kind.VTE)
+EPOCHS = 20
+SOLVED = (Kind.PCA, Kind.ITQ)  # in closed form
 
 
 def _check_minutes(minutes: float | None) -> float | None:
     if minutes is not None and not minutes > 0:
         raise typer.BadParameter(f"minutes is {minutes:g}; it must be above 0")
     return minutes
+
+
+def _check_options(model: Kind, of_methods: dict[str, object], of_training: dict[str, object]) -> None:
+    """Raise for an option that is given and that this model has no use for."""
+    if model in PAPER:
+        unused, why = of_methods, "which is for the models that hash features"
+    elif model in SOLVED:
+        unused, why = of_training, "as nothing is trained step by step"
+    else:
+        return
+    for name, value in unused.items():
+        if value:
+            raise typer.BadParameter(f"{model.value} does without it, {why}; leave it out", param_hint=name)
 
 
 def command(
@@ -74,7 +89,9 @@ def command(
         bool, typer.Option("--nested", help="Let the first 16, 32, 64, … bits be codes too; see shorten.")
     ] = False,
     labels_from_folders: options.LabelsFromFolders = False,
-    epochs: Annotated[int, typer.Option("--epochs", min=1, help="How often each image is seen.")] = 20,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help=f"How often each image is seen; {EPOCHS} if not given.")
+    ] = None,
     seed: options.Seed = 0,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The model file to write.")] = Path("model.onnx"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
@@ -93,9 +110,11 @@ def command(
     """
     from lookalike.training import train
 
-    if nested and model in PAPER:
-        message = f"{model.value} has no nested codes; take one of the other models"
-        raise typer.BadParameter(message, param_hint="--nested")
+    _check_options(
+        model,
+        {"--backbone": backbone, "--side": side, "--nested": nested, "--labels-from-folders": labels_from_folders},
+        {"--epochs": epochs, "--minutes": minutes, "--resume": resume},
+    )
 
     began = time.monotonic()
     last: deque[Progress] = deque(maxlen=1)
@@ -109,7 +128,7 @@ def command(
             side=side,
             nested=nested,
             labels_from_folders=labels_from_folders,
-            epochs=epochs,
+            epochs=epochs or EPOCHS,
             seed=seed,
             resume=resume,
             limit=limit,

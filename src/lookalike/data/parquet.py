@@ -139,11 +139,25 @@ def _labels(table: Any) -> Iterator[Label]:
         yield from [None] * table.metadata.num_rows
         return
     for value in table.read(columns=[names[0]]).column(0).to_pylist():
-        yield _label(value)
+        yield _label(value, names[0])
 
 
-def _label(value: Any) -> Label:
+def _label(value: Any, column: str) -> Label:
     """One class or several tags; nothing where the table has neither."""
     if isinstance(value, list):
-        return tuple(map(str, value)) or None
-    return None if value is None else str(value)
+        return tuple(name for one in value if (name := _name(one, column)) is not None) or None
+    return _name(value, column)
+
+
+def _name(value: Any, column: str) -> str | None:
+    """A label's name: text or a whole number, which other programs write as 3.0 where some labels are absent."""
+    if value is None or value == "" or value != value:  # the last is NaN
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, str | int):
+        return str(value)
+    raise DataError(
+        f"the column `{column}` holds {value!r}; expected a label, as text or a whole number, or a list of them. Give "
+        "the column another name if it is none"
+    )

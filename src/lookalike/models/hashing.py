@@ -30,6 +30,7 @@ ENCODERS: dict[str, type[ConvEncoder | ViTEncoder | CopyEncoder]] = {  # of our 
     "vit": ViTEncoder,
     "copies": CopyEncoder,
 }
+USUAL = (16, 32, 64, 128)  # lengths of codes
 SOURCES = ("features", *ENCODERS)  # features of a backbone, or an encoder of our own
 
 
@@ -106,7 +107,15 @@ def objectives(config: HashingConfig) -> list[Objective]:
     if make is None:
         return []
     found = [
-        make(Sizes(length, classes=config.classes, clusters=config.clusters, seed=config.seed))
+        make(
+            Sizes(
+                length,
+                lengths=config.lengths if len(config.lengths) > 1 else (),
+                classes=config.classes,
+                clusters=config.clusters,
+                seed=config.seed,
+            )
+        )
         for length in config.lengths
     ]
     whole = dict(found[-1].named_buffers())
@@ -133,7 +142,7 @@ def solved(config: HashingConfig, weight_DK: Tensor, bias_K: Tensor) -> HashingN
     return network
 
 
-def lengths_below(bits: int, usual: Sequence[int] = (16, 32, 64, 128)) -> tuple[int, ...]:
+def lengths_below(bits: int, usual: Sequence[int] = USUAL) -> tuple[int, ...]:
     """The usual lengths that are shorter.
 
     >>> lengths_below(64)

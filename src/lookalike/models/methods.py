@@ -1,6 +1,6 @@
 """Methods that hash features, by name: what each needs, its objective, and where its bits are cut.
 
-A new one costs its objective's file, its line in `METHODS` and its test.
+A new one costs its objective's file, its line in `METHODS`, its name on the command line and in the docs, and its test.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Sizes(NamedTuple):
     """What an objective must know."""
 
     bits: int  # K
+    lengths: tuple[int, ...] = ()  # of nested codes, ascending, the last of K bits
     classes: int = 0  # C, of labels
     clusters: tuple[int, ...] = ()  # of each clustering
     seed: int = 0
@@ -58,7 +59,11 @@ METHODS: dict[str, Method] = {
     "hashnet": Method(title="HashNet", target="labels", objective=lambda s: HashNet(bits=s.bits)),
     "dpn": Method(title="DPN", target="labels", objective=lambda s: DPN(bits=s.bits, classes=s.classes, seed=s.seed)),
     "transhash": Method(title="TransHash", target="labels", objective=lambda s: TransHash(), tokens=True),
-    "csq": Method(title="CSQ", target="labels", objective=lambda s: CSQ(bits=s.bits, classes=s.classes, seed=s.seed)),
+    "csq": Method(
+        title="CSQ",
+        target="labels",
+        objective=lambda s: CSQ(bits=s.bits, classes=s.classes, seed=s.seed, lengths=s.lengths),
+    ),
     "orthohash": Method(
         title="OrthoHash", target="labels", objective=lambda s: OrthoHash(bits=s.bits, classes=s.classes, seed=s.seed)
     ),
@@ -68,13 +73,12 @@ METHODS: dict[str, Method] = {
     "pca": Method(title="PCA", target="none"),
     "itq": Method(title="ITQ", target="none"),
     "bihalf": Method(title="Bi-half", target="features", objective=lambda s: BiHalf(), dropout=0, cut_at_mean=True),
-    "cibhash": Method(title="CIBHash", target="view", objective=lambda s: CIBHash(), dropout=0, cut_at_mean=True),
+    "cibhash": Method(title="CIBHash", target="view", objective=lambda s: CIBHash(), dropout=0),
     "greedyhash-unsupervised": Method(
         title="GreedyHash, unsupervised",
         target="features",
         objective=lambda s: GreedyHashUnsupervised(),
         dropout=0,
-        cut_at_mean=True,
     ),
     "clusters": Method(
         title="Clusters (ours)",

@@ -30,7 +30,7 @@ def cibhash(u_BK: Tensor, v_BK: Tensor, *, temperature: float = TEMPERATURE, bet
     """The loss of two views u and v of the same images."""
     p, q = torch.sigmoid(u_BK), torch.sigmoid(v_BK)
     divergence = (_divergence(p, q.detach()) + _divergence(q, p.detach())) / 2  # eq. 9
-    return contrast(sign(u_BK), sign(v_BK), temperature=temperature) + beta * divergence  # eq. 10
+    return contrast(sign(p - 0.5), sign(q - 0.5), temperature=temperature) + beta * divergence  # eq. 10
 
 
 def contrast(a_BK: Tensor, b_BK: Tensor, *, temperature: float) -> Tensor:

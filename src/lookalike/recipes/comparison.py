@@ -20,7 +20,7 @@ BATCH = 128
 FLOOR_AND_CEILING = ("cosine", "linear-classifier")  # of the features themselves; codes of a class that is predicted
 NESTED = {"clusters-nested": "clusters", "orthohash-nested": "orthohash"}  # one training for all lengths
 SUPERVISED = tuple(name for name, method in METHODS.items() if method.needs_labels)
-LABEL_FREE = tuple(name for name, method in METHODS.items() if not method.needs_labels)
+LABEL_FREE = tuple(name for name, method in METHODS.items() if not method.needs_labels and not method.encoder)
 MODELS = (*FLOOR_AND_CEILING, *LABEL_FREE, *SUPERVISED, *NESTED)
 
 

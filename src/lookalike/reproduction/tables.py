@@ -203,7 +203,11 @@ def _three(
     first = "–" if printed is None else f"{printed:.{digits}f}"
     if not found:
         return f"{first} / {NOT_RUN} / " + (f"{chance(others[0]):.{digits}f}" if others else "–")
-    return f"{first} / {spread([measured(one) for one in found], digits)} / {chance(found[0]):.{digits}f}"
+    return f"{first} / {spread([measured(one) for one in found], digits)} / {_mean(found, chance):.{digits}f}"
+
+
+def _mean(found: Sequence[Result], value: Callable[[Result], float]) -> float:
+    return sum(map(value, found)) / len(found)
 
 
 def _run(found: Sequence[Result], dataset: str, model: str, bits: int) -> str:

@@ -88,13 +88,13 @@ def _sentences(shape: tuple[int, ...], never: int, nearly: int, duplicates: floa
     if never:
         found.append(
             f"{never} of {bits} bits have the same value on all {images} images and tell nothing apart; "
-            "train on more, or more varied, images, for more epochs, or with fewer bits."
+            "train on more, or more varied, images, or take fewer bits."
         )
     if nearly:
         found.append(f"{nearly} of {bits} bits have the same value on at least 98 of 100 images and tell little apart.")
     if duplicates > DUPLICATES:
         found.append(
             f"{duplicates:.1%} of {images} different images share their code with another image; "
-            "train for more epochs or with more bits."
+            "take more bits, or another model."
         )
     return tuple(found)

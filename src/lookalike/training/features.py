@@ -14,9 +14,11 @@ import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import filelock
 import numpy as np
 import numpy.typing as npt
 
@@ -29,6 +31,7 @@ from lookalike.training.cache import Skipped
 from lookalike.training.files import write_aside
 
 BATCH = 64  # images handed to a backbone at once
+WAIT_SECONDS = 0.5  # for another process, before looking whether to stop
 
 OnRead = Callable[[int], object]
 
@@ -61,13 +64,49 @@ def features(
     name = key(items, backbone, max_pixels=max_pixels) + ("" if seed is None else f"-view-{seed}")
     if (found := _open(folder, name)) is not None:
         return found
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(
+            f"features cannot be kept in {folder}: {error.strerror}. Name a folder in $LOOKALIKE_CACHE"
+        ) from error
+    with _alone(folder / f"{name}.lock", asked):
+        if (found := _open(folder, name)) is None:  # else another process has computed them meanwhile
+            found = _compute(
+                items, backbone, folder, name, seed=seed, max_pixels=max_pixels, asked=asked, on_read=on_read
+            )
+    return found
+
+
+@contextmanager
+def _alone(lock: Path, asked: threading.Event | None) -> Iterator[None]:
+    """No other process computes the same features at the same time; waits for one that does."""
+    held = filelock.FileLock(lock)
+    while not held.is_locked:
+        with suppress(filelock.Timeout):
+            held.acquire(timeout=WAIT_SECONDS)
+        _heed(asked)
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def _heed(asked: threading.Event | None) -> None:
+    if asked is not None and asked.is_set():
+        raise Interrupted("stopped while features were being computed, before training began; start again")
+
+
+def _compute(
+    items: Sequence[data.Item], backbone: Backbone, folder: Path, name: str, *, seed: int | None, max_pixels: int,
+    asked: threading.Event | None, on_read: OnRead,
+) -> Features:  # fmt: skip
+    """The features, written to the folder."""
     rows, skipped, total = [], [], 0
     kind = "float16" if backbone.tokens else "float32"
     with (folder / f"{name}.bin").open("wb") as file:
         for number, part in _chunks(items, backbone, max_pixels):
-            if asked is not None and asked.is_set():
-                raise Interrupted("stopped while features were being computed, before training began; start again")
+            _heed(asked)
             good = [(row, array) for row, (_, array) in zip(number, part, strict=True) if not isinstance(array, str)]
             skipped += [Skipped(item.name, reason) for item, reason in part if isinstance(reason, str)]
             if good:

@@ -6,6 +6,8 @@ Shapes: N images, D features, C classes, M clusterings, K bits.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,7 +59,18 @@ class FeatureInputs(Inputs):
     def view(self, rows: Rows, random: np.random.Generator) -> npt.NDArray[np.generic]:
         if not self.views_ND:
             return self.plain(rows)
-        chosen = random.integers(len(self.views_ND), size=len(rows))
+        return self._picked(rows, random.integers(len(self.views_ND), size=len(rows)))
+
+    def pair(self, rows: Rows, random: np.random.Generator) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]:
+        """Two different views of each; nothing is to be learnt from one and the same."""
+        count = len(self.views_ND)
+        if count < 2:
+            return self.view(rows, random), self.view(rows, random)
+        first = random.integers(count, size=len(rows))
+        second = (first + random.integers(1, count, size=len(rows))) % count
+        return self._picked(rows, first), self._picked(rows, second)
+
+    def _picked(self, rows: Rows, chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.generic]:
         picked = [self.views_ND[one][row] for one, row in zip(chosen, rows, strict=True)]
         return np.asarray(picked, np.float32)
 
@@ -123,8 +136,7 @@ class Hashing(Task[HashingNetwork]):
 
     def loss(self, module: HashingNetwork, rows: Rows, *, step: int, generator: torch.Generator) -> Losses:
         seeds = torch.randint(2**62, (2,), generator=generator, device=generator.device).tolist()
-        with torch.random.fork_rng(devices=[]):  # for dropout, which takes no generator
-            torch.default_generator.manual_seed(seeds[0])
+        with _seeded(seeds[0], generator.device):
             return self._loss(module, rows, step=step, random=np.random.default_rng(seeds[1]))
 
     def validate(self, module: HashingNetwork, rows: Rows) -> dict[str, float]:
@@ -170,6 +182,20 @@ class Hashing(Task[HashingNetwork]):
 
     def _tensor(self, array: npt.NDArray[np.generic]) -> Tensor:
         return torch.tensor(array, device=self.device)
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Torch's own random numbers under a seed, for dropout, which takes no generator; they go on as before after it."""
+    with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device], device_type=_kind(device)):
+        torch.default_generator.manual_seed(seed)
+        if device.type != "cpu":
+            getattr(torch, device.type).manual_seed(seed)
+        yield
+
+
+def _kind(device: torch.device) -> str:
+    return "cuda" if device.type == "cpu" else device.type
 
 
 def _blocks(rows: Rows) -> list[Rows]:

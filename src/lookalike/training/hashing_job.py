@@ -95,7 +95,8 @@ def label_matrix(items: Sequence[data.Item], name: str) -> npt.NDArray[np.bool_]
     if without:
         raise DataError(
             f"{name} learns from labels, and {len(without)} of {len(items)} images have none, the first: {without[0]}. "
-            "Give --labels-from-folders, or a table with a column label; or take a model that needs no labels"
+            "Give --labels-from-folders and the folder above those that are labels, or a table with a column label; or "
+            "take a model that needs no labels"
         )
     several = [isinstance(item.label, tuple) for item in items]
     if any(several) and not all(several):
@@ -106,9 +107,15 @@ def label_matrix(items: Sequence[data.Item], name: str) -> npt.NDArray[np.bool_]
     (found,), names = labelling.encode([item.label for item in items])
     if len(names) < 2:
         raise DataError(f"all images have the label {names[0] if names else 'none'}; {name} needs at least two classes")
-    if found.ndim == 2:
-        return np.asarray(found, bool)
-    return np.asarray(found[:, None] == np.arange(len(names)))
+    if found.ndim == 1:
+        if len(names) == len(items):
+            raise DataError(f"each of {len(items)} images has a label of its own; {name} needs several of one label")
+        return np.asarray(found[:, None] == np.arange(len(names)))
+    if (found == found[0]).all():
+        raise DataError(
+            f"all images have the same labels, {' and '.join(names[:3])}; expected the names of those that an image has"
+        )
+    return np.asarray(found, bool)
 
 
 def prepare(
@@ -261,7 +268,7 @@ def _job(
         cut_at_mean=chosen.cut_at_mean,
         lengths=config.lengths[:-1],
         info={
-            "backbone": backbone.about.sentence if backbone else f"{config.source}, trained from scratch",
+            "backbone": backbone.about.in_full if backbone else f"{config.source}, trained from scratch",
             "supervised": chosen.needs_labels,
         },
     )

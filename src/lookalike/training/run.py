@@ -6,6 +6,7 @@ Shapes: N images, S pixels a side, K bits.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -117,6 +118,10 @@ def train(
             lengths = () if isinstance(nested, bool) else tuple(nested)
             if nested is True or model == "pca":
                 lengths = hashing.lengths_below(bits)
+            if nested and not lengths:
+                raise ConfigError(
+                    f"bits is {bits}; nested codes are for more than {min(hashing.USUAL)}. Leave out nested"
+                )
             wanted = Wanted(method=model, bits=bits, nested=lengths, backbone=backbone, side=side, seed=seed)
             job = prepare(
                 items, wanted, settings=settings, folder=folder, cache=place or default_cache(),
@@ -199,8 +204,16 @@ def _run_folder(out: Path, *, resume: bool) -> Iterator[Path]:
     try:
         with filelock.FileLock(folder / "lock", timeout=0):
             yield folder
+    except ConfigError:  # nothing was begun
+        _remove_if_unused(folder)
+        raise
     except filelock.Timeout as error:
         raise TrainingError(f"another training is writing to {folder}; wait for it, or choose another --out") from error
+
+
+def _remove_if_unused(folder: Path) -> None:
+    if {path.name for path in folder.iterdir()} <= {"lock", "log.jsonl"}:
+        shutil.rmtree(folder)
 
 
 def _finish(run: loop.Run[Any], job: Job[Any], module: Any, out: Path, *, data_name: str, card: str) -> Trained:
