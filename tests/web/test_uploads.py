@@ -113,6 +113,21 @@ def test_a_dead_process_costs_one_request_at_most(serve: Serve, photo_db: Path, 
         assert deaths(served) == 2
 
 
+def test_stopping_while_processes_are_replaced_leaves_none(serve: Serve, photo_db: Path) -> None:
+    with serve(photo_db) as served:
+        old = [one.process.pid for one in served.parts.decoders._all]
+        for pid in old:
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.2)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            asked = pool.submit(post, served, b"GIF89a")  # which makes it see that they are gone
+            time.sleep(0.1)
+        assert asked.result().status_code in (422, 503)
+        parts = served.parts.decoders
+    assert not any(one.is_alive for one in parts._all)
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in old)
+
+
 def test_a_crash_while_decoding_is_a_refusal(serve: Serve, photo_db: Path, photo_bytes: list[bytes]) -> None:
     with serve(photo_db, workers=1) as served, concurrent.futures.ThreadPoolExecutor() as pool:
         worker = next(iter(served.parts.decoders._all)).process.pid

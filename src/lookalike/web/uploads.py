@@ -60,8 +60,8 @@ class Worker:
         started = cls(process)
         try:
             await asyncio.wait_for(started._receive(), STARTING)
-        except BaseException:
-            started.kill()
+        except BaseException:  # also if the server stops meanwhile
+            await started.stop()
             raise
         return started
 
@@ -100,7 +100,8 @@ class Decoders:
         self._settings, self._on_death = settings, on_death
         self._idle: asyncio.LifoQueue[Worker] = asyncio.LifoQueue()
         self._all: set[Worker] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._starts: set[asyncio.Task[None]] = set()
+        self._ends: set[asyncio.Task[None]] = set()
         self._waiting = 0
 
     async def start(self) -> None:
@@ -114,9 +115,9 @@ class Decoders:
 
     async def stop(self) -> None:
         """End the processes."""
-        for task in self._tasks:
+        for task in self._starts:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._starts, *self._ends, return_exceptions=True)
         await asyncio.gather(*(one.stop() for one in self._all))
 
     @property
@@ -194,10 +195,10 @@ class Decoders:
         """End a process, and begin to start another."""
         self._all.discard(one)
         self._on_death(why)
-        for work in (one.stop(), self._add()):
+        for work, tasks in ((one.stop(), self._ends), (self._add(), self._starts)):
             task = asyncio.create_task(work)
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
 
     async def _add(self) -> None:
         while True:
