@@ -49,7 +49,7 @@ def _day(record: Record) -> str:
 
 RULES = (
     Rule(_pixels, lambda one: f"most pixels ({one.width}×{one.height})"),
-    Rule(lambda one: one.length or 0, lambda one: f"largest file ({one.length} bytes)"),
+    Rule(lambda one: one.length or 0, lambda one: f"largest file ({one.length:,} bytes)"),
     Rule(lambda one: one.format in LOSSLESS, lambda one: f"lossless ({one.format})"),
     Rule(lambda one: -(one.mtime_ns if one.mtime_ns >= 0 else NEVER), lambda one: f"oldest file ({_day(one)})"),
 )

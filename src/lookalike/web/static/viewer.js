@@ -43,8 +43,8 @@ export function showImage(images, at = 0) {
 }
 
 // Compare a query with one of its hits; arrow keys lead to the others.
-// `query`: { url, name, width, height, format, size, label }; `hits`: as a search answers them.
-export function compare(query, hits, at = 0) {
+// `query`: { url, name, width, height, format, size, label }; `hits`: as a search answers them; `names`: of the two.
+export function compare(query, hits, at = 0, { names = ["Searched for", "Found"] } = {}) {
   const stage = make("div", { class: "stage" });
   const controls = make("div", { class: "bar" });
   const facts = make("div", { class: "facts" });
@@ -82,7 +82,7 @@ export function compare(query, hits, at = 0) {
     pick(mode);
     say(`${hit.name}, ${hit.tier}, ${hit.distance} of ${hit.bits} bits`);
     const known = await details(hit.id, stop.signal).catch(() => hit);
-    if (now.hit === hit && !stop.signal.aborted) facts.replaceChildren(sideBySide(rows(query), rows(known)));
+    if (now.hit === hit && !stop.signal.aborted) facts.replaceChildren(sideBySide(rows(query), rows(known), names));
   }
 
   async function arrange() {
@@ -92,18 +92,18 @@ export function compare(query, hits, at = 0) {
     note.textContent = "";
     const places = { beside, swipe, blink, difference };
     try {
-      now.leave = (await places[mode](stage, pair, [query, hit], note)) || (() => {});
+      now.leave = (await places[mode](stage, pair, [query, hit], note, names)) || (() => {});
     } catch (error) {
       if (now.hit === hit) stage.replaceChildren(make("p", { class: "problem", text: error.message }));
     }
   }
 }
 
-function beside(stage, urls, images) {
+function beside(stage, urls, images, note, names) {
   stage.className = "stage beside";
   stage.replaceChildren(...urls.map((src, at) => make(
     "figure", {}, make("img", { src, alt: images[at].name }),
-    make("figcaption", { class: "name", text: at ? "Found" : "Searched for" }),
+    make("figcaption", { class: "name", text: names[at] }),
   )));
 }
 
@@ -115,7 +115,7 @@ function over(stage, kind, urls, images) {
   return { both, frame };
 }
 
-function swipe(stage, urls, images, note) {
+function swipe(stage, urls, images, note, names) {
   const { both, frame } = over(stage, "swipe", urls, images);
   const slider = make("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": "Where one image ends" });
   const put = () => {
@@ -125,15 +125,15 @@ function swipe(stage, urls, images, note) {
   slider.addEventListener("input", put);
   stage.append(slider);
   put();
-  note.textContent = `Left: searched for; right: found.${stretched(images)}`;
+  note.textContent = `Left: ${names[0].toLowerCase()}; right: ${names[1].toLowerCase()}.${stretched(images)}`;
 }
 
-function blink(stage, urls, images, note) {
+function blink(stage, urls, images, note, names) {
   const { both } = over(stage, "blink", urls, images);
   let second = false;
   const put = () => {
     both[1].style.visibility = second ? "visible" : "hidden";
-    note.textContent = `Now: ${second ? "found" : "searched for"}.${stretched(images)}`;
+    note.textContent = `Now: ${names[Number(second)].toLowerCase()}.${stretched(images)}`;
   };
   const flip = () => { second = !second; put(); };
   stage.append(button("Flip", { on: { click: flip } }));
@@ -256,9 +256,9 @@ function table(pairs) {
   return make("table", {}, make("tbody", {}, ...body));
 }
 
-function sideBySide(left, right) {
+function sideBySide(left, right, names) {
   const body = left.map(([name, value], at) => [name, value, right[at][1]]).filter(([, one, other]) => one || other);
-  const head = make("tr", {}, make("td"), ...["Searched for", "Found"].map((text) => make("th", { scope: "col", text })));
+  const head = make("tr", {}, make("td"), ...names.map((text) => make("th", { scope: "col", text })));
   return make("table", {}, make("thead", {}, head), make("tbody", {}, ...body.map(([name, one, other]) => make(
     "tr", {}, make("th", { scope: "row", text: name }), make("td", { text: one || "–" }), make("td", { text: other || "–" }),
   ))));

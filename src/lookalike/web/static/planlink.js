@@ -1,0 +1,36 @@
+// A link to the plan of all groups as a file, which waits until it is known which copies have the same pixels.
+
+import { withValues } from "./api.js";
+import { icon, make, say } from "./dom.js";
+
+export class PlanLink {
+  // `format`: csv or json; `onProblem(error)`.
+  constructor(format, onProblem) {
+    Object.assign(this, { format, onProblem, ready: false });
+    const text = make("span", { text: `Plan as ${format.toUpperCase()}` });
+    this.node = make("a", { class: "button", download: `plan.${format}`, title: PURPOSE }, icon("download"), text);
+    this.node.addEventListener("click", (event) => this.follow(event));
+  }
+
+  show(radius) {
+    this.path = withValues("/api/duplicates/plan", { format: this.format, radius });
+    this.node.href = this.path;
+  }
+
+  async follow(event) {
+    if (this.ready) return;
+    event.preventDefault();
+    say("Making the plan");
+    try {
+      while ((await fetch(this.path)).status === 202) await new Promise((resolve) => { setTimeout(resolve, 500); });
+      this.ready = true;
+      this.node.click();
+    } catch (error) {
+      this.onProblem(error);
+    } finally {
+      this.ready = false;
+    }
+  }
+}
+
+const PURPOSE = "What to keep and what to remove, for: lookalike duplicates --apply PLAN --trash FOLDER";
