@@ -134,3 +134,40 @@ def test_mistakes_are_said_in_a_line(arguments: list[str], said: str, run: Run, 
     assert result.code == 1
     assert said in result.err
     assert result.err.count("\n") <= 2
+
+
+def test_copies_of_references_are_found_and_references_stay(run: Run, db: Path, folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "new.png").write_bytes((folder / "a.png").read_bytes())
+    run("index", other, "--db", db)
+    result = run("duplicates", "--db", db, "--against", other, "--plan", tmp_path / "plan.json")
+    assert result.code == 0, result.err
+    (group,) = json.loads((tmp_path / "plan.json").read_text())["groups"]
+    assert [(Path(one["path"]).name, one["action"], one["tier"]) for one in group["images"]] == [
+        ("new.png", "keep", "kept"),
+        ("a.png", "remove", "same bytes"),
+        ("b.png", "remove", "same bytes"),
+        ("c.bmp", "remove", "same pixels"),
+    ]
+    assert run("duplicates", "--db", db, "--against", other).out.split("\t")[1] == "reference"
+    assert "neither a folder nor a label" in run("duplicates", "--db", db, "--against", "absent").err
+
+
+def test_what_leaked_from_one_part_to_another_is_told(run: Run, db: Path, folder: Path, tmp_path: Path) -> None:
+    test = tmp_path / "test"
+    test.mkdir()
+    (test / "leaked.png").write_bytes((folder / "b.png").read_bytes())
+    with Image.open(folder / "z.png") as picture:
+        picture.transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(test / "own.png")
+    run("index", test, "--db", db)
+    result = run("duplicates", "--db", db, "--between", folder, test)
+    assert result.out == f"0/64\tsame bytes\t{test / 'leaked.png'}\t{folder / 'a.png'}\n"
+    assert "1 of 2 images in" in result.err
+    assert "(50.0%)" in result.err
+    one, summary = [
+        json.loads(line) for line in run("duplicates", "--db", db, "--between", folder, test, "--json").out.splitlines()
+    ]
+    assert (one["copies"], one["tier"]) == (3, "same bytes")
+    assert (summary["copied"], summary["second"], summary["share"]) == (1, 2, 0.5)
+    assert run("duplicates", "--db", db, "--between", folder, test, "--against", folder).code == 2

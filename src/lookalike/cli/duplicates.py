@@ -22,6 +22,14 @@ def command(
         bool, typer.Option("--all", help="Also pairs that were decided to be no duplicates.")
     ] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Read no files to tell which have the same pixels.")] = False,
+    against: Annotated[
+        list[str] | None,
+        typer.Option("--against", metavar="FOLDER", help="Only copies of images below FOLDER, which stay."),
+    ] = None,
+    between: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--between", metavar="A B", help="What of B has a copy in A: folders, or labels."),
+    ] = None,
     plan: Annotated[
         Path | None, typer.Option("--plan", metavar="FILE", help="Write what to keep and remove: .json or .csv.")
     ] = None,
@@ -47,9 +55,11 @@ def command(
     The best copy of each group is told: most pixels, then largest file, lossless, oldest. Nothing is deleted;
     --plan, then --apply, move copies away.
     """
-    from lookalike.cli import plans
+    from lookalike.cli import leakage, plans
     from lookalike.database.opening import open_database
 
+    if between is not None and (against or everything or plan or apply or undo):
+        raise typer.BadParameter("--between prints a report of its own; leave --against, --all and plans out")
     plans.check(plan=plan, near=near, apply=apply, trash=trash, hardlink=hardlink, undo=undo, dry_run=dry_run)
     with open_database(db) as database:
         if apply is not None or undo is not None:
@@ -57,10 +67,12 @@ def command(
             return
         is_own = radius is None
         radius = database.duplicate_radius() if radius is None else radius
-        with terminal.progress("comparing", unit=" codes", scaled=True) as show:
-            groups = database.duplicates(radius=radius, with_different=everything, on_rows=show)
-        reviews, same = _reviews(database, groups, quick=quick)
         bits = database.bits
+        if between is not None:
+            leakage.report(database, *between, radius=radius, quick=quick, json=json)
+            return
+        groups, references = _groups(database, against or [], radius=radius, everything=everything)
+        reviews, same = _reviews(database, groups, references, quick=quick)
         if plan is not None:
             plans.write(plan, reviews, same, near=near, database=str(database.path), radius=radius, bits=bits)
             return
@@ -74,8 +86,20 @@ def command(
     )
 
 
+def _groups(
+    database: AnyDatabase, against: Sequence[str], *, radius: int, everything: bool
+) -> tuple[list[Group], frozenset[int]]:
+    """The groups, and the ids of what is never to be removed."""
+    from lookalike.database import across
+
+    with terminal.progress("comparing", unit=" codes", scaled=True) as show:
+        if against:
+            return across.against(database, against, radius=radius, on_rows=show)
+        return database.duplicates(radius=radius, with_different=everything, on_rows=show), frozenset()
+
+
 def _reviews(
-    database: AnyDatabase, groups: Sequence[Group], *, quick: bool
+    database: AnyDatabase, groups: Sequence[Group], references: frozenset[int], *, quick: bool
 ) -> tuple[list[Review], Mapping[bytes, bytes]]:
     """What is known of the groups, and the digests of pixels that were read for it."""
     from lookalike.database import pixels, reviewing
@@ -85,7 +109,8 @@ def _reviews(
     if not quick:
         with terminal.quiet_decoders(), terminal.progress("comparing pixels") as show:
             same = pixels.read(reviewing.to_read(groups, records), on_rows=show)
-    return list(reviewing.reviews(groups, records, database.decisions.known(), same)), same
+    found = reviewing.reviews(groups, records, database.decisions.known(), same, references=references)
+    return list(found), same
 
 
 def _print(number: int, review: Review, *, radius: int, bits: int, json: bool) -> None:
@@ -104,6 +129,8 @@ def _print(number: int, review: Review, *, radius: int, bits: int, json: bool) -
 
 def _word(one: Judged, review: Review) -> str:
     """How alike an image is to the best, or what makes it that."""
+    if one.is_reference:
+        return "reference"
     if one.member.id == review.best and not review.kept:
         return f"best: {review.why}"
     return str(one.tier)

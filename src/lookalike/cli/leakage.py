@@ -1,0 +1,39 @@
+"""The report of `lookalike duplicates --between A B`: what of B has a copy in A."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from lookalike.cli import terminal
+
+if TYPE_CHECKING:
+    from lookalike.database.opening import AnyDatabase
+
+
+def report(database: AnyDatabase, first: str, second: str, *, radius: int, quick: bool, json: bool) -> None:
+    """Print the images of B that have a copy in A, and say how many they are."""
+    from lookalike.database import across, pixels, reviewing
+
+    with terminal.progress("comparing", unit=" codes", scaled=True) as show:
+        found = across.leakage(database, first, second, radius=radius, on_rows=show)
+    same: dict[bytes, bytes] = {}
+    if not quick:
+        with terminal.quiet_decoders(), terminal.progress("comparing pixels") as show:
+            same = pixels.read(pixels.wanted([one.record, one.copy] for one in found.matches), on_rows=show)
+    bits = database.bits
+    for one in found.matches:
+        tier = reviewing.tier(one.record, [one.copy], same)
+        if json:
+            values = {"path": one.record.name, "copy": one.copy.name, "distance": one.distance, "bits": bits}
+            terminal.echo_json({**values, "tier": tier, "copies": one.copies})
+        else:
+            typer.echo(f"{one.distance}/{bits}\t{tier}\t{one.record.name}\t{one.copy.name}")
+    if json:
+        values = {"first": found.first, "second": found.second, "copied": len(found.matches)}
+        terminal.echo_json({**values, "share": found.share, "radius": radius, "bits": bits})
+    terminal.say(
+        f"{len(found.matches)} of {terminal.count(found.second, 'image')} in {second} ({found.share:.1%}) have a copy "
+        f"among {terminal.count(found.first, 'image')} in {first}, at most {radius} of {bits} bits away"
+    )

@@ -1,0 +1,150 @@
+"""Copies across two sets: of references that are never removed, and of one part of a collection in another.
+
+A part is what lies below a folder, or has a label. Each image is matched with the nearest of the other part; of equal
+distances the same bytes come first, then the same size, then the first path, so that nothing depends on the order of
+the collection. Pairs that were decided to be no duplicates do not count.
+
+Shapes: N images of the second part, U different codes, W bytes a code.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.codes import Codes
+from lookalike.database import Filter, Group, copies
+from lookalike.database.deciding import Known
+from lookalike.database.opening import AnyDatabase
+from lookalike.errors import ConfigError, DataError
+from lookalike.store.records import Record
+
+Ids = npt.NDArray[np.int64]
+OnRows = Callable[[int, int], object]
+BATCH = 256  # codes that are searched for at once
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An image of the second part that has a copy in the first."""
+
+    record: Record
+    copy: Record  # the nearest
+    distance: int  # bits
+    copies: int  # how many in the first part are near
+
+
+@dataclass(frozen=True, slots=True)
+class Leakage:
+    """What of the second part is in the first."""
+
+    first: int  # images
+    second: int
+    matches: list[Match]
+
+    @property
+    def share(self) -> float:
+        """Of the second part that has a copy in the first, 0 to 1."""
+        return len(self.matches) / self.second if self.second else 0.0
+
+
+def part(database: AnyDatabase, name: str) -> Filter:
+    """The part that a folder or a label names. Raises `ConfigError` if there is neither."""
+    below = Filter(below=os.path.abspath(name))
+    if len(database.passing(below)):
+        return below
+    if name in database.labels():
+        return Filter(label=name)
+    raise ConfigError(f"{name} is neither a folder nor a label of images in {database.path}; index it, or name another")
+
+
+def leakage(
+    database: AnyDatabase, first: str, second: str, *, radius: int, on_rows: OnRows = lambda done, total: None
+) -> Leakage:
+    """What of the second part has a copy in the first. What lies in both parts counts as of the first."""
+    there, here = database.passing(part(database, first)), database.passing(part(database, second))
+    here = np.setdiff1d(here, there)
+    if not len(here):
+        raise DataError(f"all of {second} lies in {first}, too; name two parts that have nothing in common")
+    matches = list(_matches(database, here, [part(database, first)], radius=radius, on_rows=on_rows))
+    return Leakage(len(there), len(here), sorted(matches, key=lambda one: one.record.name))
+
+
+def against(
+    database: AnyDatabase, folders: Sequence[str], *, radius: int, on_rows: OnRows = lambda done, total: None
+) -> tuple[list[Group], frozenset[int]]:
+    """Groups of a reference and the images nearest to it, by path; and the ids of all references."""
+    parts = [part(database, folder) for folder in folders]
+    references = np.unique(np.concatenate([database.passing(one) for one in parts]))
+    others = np.setdiff1d(database.codes()[0], references)
+    found: dict[int, Group] = {}
+    for match in _matches(database, others, parts, radius=radius, on_rows=on_rows):
+        group = found.setdefault(match.copy.id, [copies.member(match.copy, 0)])
+        group.append(copies.member(match.record, match.distance))
+    groups = [group for group in map(copies.once_a_file, found.values()) if len(group) > 1]
+    return sorted(groups, key=lambda group: group[0].path), frozenset(references.tolist())
+
+
+def _matches(
+    database: AnyDatabase, ids_N: Ids, parts: Sequence[Filter], *, radius: int, on_rows: OnRows
+) -> Iterator[Match]:
+    """The images that are near one of some parts, with the nearest of these."""
+    known = database.decisions.known()
+    unique_UW, owners = _unique(*_codes_of(database, ids_N))
+    for start in range(0, len(unique_UW), BATCH):
+        codes_QW = unique_UW[start : start + BATCH]
+        found = [database.search_codes(codes_QW, top=None, radius=radius, only=one) for one in parts]
+        near = [{hit.id: hit.distance for hits in each for hit in hits} for each in zip(*found, strict=True)]
+        yield from _of_batch(database, owners[start : start + BATCH], near, known)
+        on_rows(min(start + BATCH, len(unique_UW)), len(unique_UW))
+
+
+def _of_batch(
+    database: AnyDatabase, owners: Sequence[Ids], near: Sequence[dict[int, int]], known: Known
+) -> Iterator[Match]:
+    """The matches of images with some codes; `near`: the distances of what is near each code, by id."""
+    wanted = {id_ for ids, each in zip(owners, near, strict=True) if each for id_ in (*ids.tolist(), *each)}
+    records = database.records_of(sorted(wanted))
+    for ids, each in zip(owners, near, strict=True):
+        copies_of = [(records[id_], distance) for id_, distance in each.items() if id_ in records]
+        for record in (records[id_] for id_ in ids.tolist() if each and id_ in records):
+            match = _match(record, copies_of, known)
+            if match is not None:
+                yield match
+
+
+def _match(record: Record, near: Sequence[tuple[Record, int]], known: Known) -> Match | None:
+    """An image with the nearest of some."""
+    copied = [(one, distance) for one, distance in near if not known.are_different(record.digest, one.digest)]
+    if not copied:
+        return None
+    copy, distance = min(copied, key=lambda pair: (pair[1], *_unlike(record, pair[0]), pair[0].name))
+    return Match(record, copy, distance, len(copied))
+
+
+def _unlike(record: Record, other: Record) -> tuple[bool, bool]:
+    """Whether bytes differ, and whether sizes do."""
+    size, other_size = (record.width, record.height), (other.width, other.height)
+    return record.digest is None or record.digest != other.digest, size != other_size
+
+
+def _codes_of(database: AnyDatabase, ids_N: Ids) -> tuple[Ids, Codes]:
+    """Those of the ids that can be found, and their codes (N, W)."""
+    all_ids, codes = database.codes()
+    rows = np.searchsorted(all_ids, ids_N)
+    there = (rows < len(all_ids)) & (all_ids[np.minimum(rows, max(len(all_ids) - 1, 0))] == ids_N)
+    return ids_N[there], np.asarray(codes[rows[there]])
+
+
+def _unique(ids_N: Ids, codes_NW: Codes) -> tuple[Codes, list[Ids]]:
+    """The different codes (U, W), and the ids of the images that have each."""
+    if not len(codes_NW):
+        return codes_NW, []
+    unique_UW, inverse_N = np.unique(codes_NW, axis=0, return_inverse=True)
+    order_N = np.argsort(inverse_N.reshape(-1), kind="stable")
+    sizes_U = np.bincount(inverse_N.reshape(-1), minlength=len(unique_UW))
+    return unique_UW, np.split(ids_N[order_N], np.cumsum(sizes_U)[:-1])
