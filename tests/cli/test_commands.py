@@ -345,3 +345,16 @@ def test_a_path_that_does_not_exist_is_named_as_written_before_any_work(run: Run
     result = run("encode", files(photo_folder)[0], "nowhere.png")
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith("lookalike: nowhere.png does not exist")
+
+
+def test_search_finds_turned_copies_on_request(run: Run, db: Path, photo_folder: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    query = photo_folder / "cats/01.png"
+    with Image.open(query) as picture:
+        picture.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png")
+    result = run("search", tmp_path / "turned.png", "--db", db, "--top", 1, "--turned")
+    assert result.out.split("\t")[2:] == [str(query), "turned right\n"]
+    (hit,) = lines(run("search", tmp_path / "turned.png", "--db", db, "--top", 1, "--turned", "--json").out)
+    assert (hit["path"], hit["turned"]) == (str(query), "turned right")
+    assert "turned" not in lines(run("search", query, "--db", db, "--top", 1, "--json").out)[0]

@@ -23,6 +23,7 @@ def command(
     since: Annotated[
         datetime | None, typer.Option("--since", formats=list(FORMATS), help="Only images indexed then or later.")
     ] = None,
+    turned: Annotated[bool, typer.Option("--turned", help="Find mirrored and quarter-turned copies, too.")] = False,
     engine: options.Engine = "auto",
     json: options.Json = False,
 ) -> None:
@@ -31,6 +32,7 @@ def command(
 
     from lookalike import data
     from lookalike.database import Filter
+    from lookalike.database import turned as turns
     from lookalike.database.opening import open_database
     from lookalike.errors import ImageError
 
@@ -49,25 +51,26 @@ def command(
             for query, item in batch:
                 count += 1
                 try:
-                    codes.append(database.hasher.encode(data.read_bytes(item), max_pixels=max_pixels))
+                    codes.append(turns.encode(database.hasher, data.read_bytes(item), max_pixels, turned=turned))
                     named.append(query)
                 except (ImageError, OSError) as error:
                     problems.append((query, getattr(error, "strerror", None) or str(error)))
             several = several or len(batch) > 1
             found = database.search_codes(np.concatenate(codes), top=top, radius=radius, only=only) if codes else []
-            for query, hits in zip(named, found, strict=True):
-                for hit in hits:
-                    _print(query, hit, json=json, several=several)
+            for query, hits in zip(named, turns.merged(found, top=top, turned=turned), strict=True):
+                for hit, turn in hits:
+                    _print(query, hit, turn, json=json, several=several)
     terminal.fail_if(problems, count)
 
 
-def _print(query: str, hit: object, *, json: bool, several: bool) -> None:
+def _print(query: str, hit: object, turn: str, *, json: bool, several: bool) -> None:
     from lookalike.database import Hit
 
     assert isinstance(hit, Hit)
     if json:
         values = {"query": query, "path": hit.path, "distance": hit.distance, "bits": hit.bits}
-        terminal.echo_json({**values, "label": hit.label, "tier": hit.tier})
+        terminal.echo_json({**values, "label": hit.label, "tier": hit.tier, **({"turned": turn} if turn else {})})
     else:
         first = f"{query}\t" if several else ""
-        typer.echo(f"{first}{hit.distance}/{hit.bits}\t{hit.tier}\t{hit.path}")
+        last = f"\t{turn}" if turn else ""
+        typer.echo(f"{first}{hit.distance}/{hit.bits}\t{hit.tier}\t{hit.path}{last}")
