@@ -63,7 +63,7 @@ def encode(images: Path, out: Path, *, model: str = "default", workers: int = 0)
     from lookalike.hasher import find_model
 
     content = find_model(model).read_bytes()
-    cores = int(ray.cluster_resources().get("CPU", 1))
+    cores = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
     rows = (
         _read(images)
         .map_batches(
@@ -112,7 +112,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(f"{given.out} is not empty; name a new folder")
     import ray
 
-    ray.init(address=given.address, log_to_driver=False, logging_level="ERROR")
+    ray.init(address=given.address, log_to_driver=False, logging_level=logging.ERROR)
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     done, failed = encode(given.images.absolute(), given.out.absolute(), model=given.model, workers=given.workers)
     said = f"{given.out}: {done} codes, {failed} images could not be read\n"
