@@ -53,6 +53,27 @@ def test_images_and_what_belongs_to_them(client: Client, photo_files: dict[str, 
     assert client.info()["images"] == 40
 
 
+def test_decisions_are_made_and_undone(photo_folder: Path, model: Path, serve: Serve, tmp_path: Path) -> None:
+    file = photo_folder / "cats/01.png"
+    file.with_name("copy.png").write_bytes(file.read_bytes())
+    file.with_name("other.png").write_bytes(file.read_bytes() + b"\0")
+    with Database.create(tmp_path / "db", model=model) as database:
+        database.index(photo_folder)
+    with serve(tmp_path / "db", write=True) as served:
+        client = Client(served.url)
+        (group,) = [one for one in client.duplicates(radius=0) if file.name in {image.name[5:] for image in one}]
+        ids = [image.id for image in group]
+        assert "same bytes" in {image.tier for image in group}
+        keep, later = client.decide("keep", ids, chosen=ids[:1]), client.decide("later", ids)
+        assert [one["id"] for one in client.decisions()] == [later, keep]
+        client.undo(later)
+        assert [one["kind"] for one in client.decisions()] == ["keep"]
+        plan = next(one for one in client.plan(radius=0)["groups"] if len(one["images"]) == len(ids))
+        assert [image["action"] for image in plan["images"]].count("keep") == 1
+        with pytest.raises(ServerError, match="no decision 999"):
+            client.undo(999)
+
+
 def test_duplicates_are_waited_for(client: Client, served: Served) -> None:
     with Database.open(served.path) as database:
         expected = [[one.id for one in group] for group in database.duplicates(radius=8)]

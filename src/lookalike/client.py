@@ -13,7 +13,7 @@ import secrets
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from http.client import HTTPException
@@ -56,6 +56,7 @@ class Alike(Picture):
 
     distance: int  # bits, to the group's first image
     size: int  # bytes of the encoded image
+    tier: str  # "kept" (the best, or what was decided), "same bytes", "same pixels" or "near" to that
 
 
 class Client:
@@ -123,6 +124,29 @@ class Client:
         for page in self._pages("/api/duplicates", {} if radius is None else {"radius": radius}):
             yield from ([_record(Alike, one) for one in group["images"]] for group in page["groups"])
 
+    def decide(self, kind: str, images: Sequence[int], *, chosen: Sequence[int] = ()) -> int:
+        """Decide about images of a group, by their ids; the decision's number. Needs a server with `--write`.
+
+        `keep`: the chosen are kept, the others may go. `different`: the chosen are no duplicates of the others; with
+        none chosen, none is one of another. `later`: it is put off.
+        """
+        values = {"kind": kind, "images": list(images), "chosen": list(chosen)}
+        return int(self._send("/api/decisions", values, None)["id"])
+
+    def decisions(self) -> Iterator[dict[str, Any]]:
+        """What was decided, the newest first."""
+        for page in self._pages("/api/decisions", {}):
+            yield from page["decisions"]
+
+    def undo(self, decision: int) -> None:
+        """Undo a decision, by its number."""
+        self._ask(f"/api/decisions/{int(decision)}", method="DELETE")
+
+    def plan(self, *, radius: int | None = None, near: bool = False) -> dict[str, Any]:
+        """What to keep and what to remove of each group, as `lookalike duplicates --apply` takes it from a file."""
+        values = {"near": str(near).lower(), **({} if radius is None else {"radius": radius})}
+        return dict(self._get("/api/duplicates/plan", values))
+
     def info(self) -> dict[str, Any]:
         """What the database holds, and what the server allows."""
         return dict(self._get("/api/info"))
@@ -156,11 +180,16 @@ class Client:
         return _parsed(self._ask(path, body=body, headers={"Content-Type": kind})[1])
 
     def _ask(
-        self, path: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        method: str | None = None,
     ) -> tuple[int, bytes]:
         """Status and body of an answer. Raises `ServerError` if it is a refusal, or none comes."""
         token = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        request = urllib.request.Request(self.url + path, body, {**(headers or {}), **token})
+        request = urllib.request.Request(self.url + path, body, {**(headers or {}), **token}, method=method)
         try:
             with self._opener.open(request, timeout=self._timeout) as answer:
                 return answer.status, answer.read()
