@@ -56,7 +56,6 @@ def test_images_and_what_belongs_to_them(client: Client, photo_files: dict[str, 
 def test_decisions_are_made_and_undone(photo_folder: Path, model: Path, serve: Serve, tmp_path: Path) -> None:
     file = photo_folder / "cats/01.png"
     file.with_name("copy.png").write_bytes(file.read_bytes())
-    file.with_name("other.png").write_bytes(file.read_bytes() + b"\0")
     with Database.create(tmp_path / "db", model=model) as database:
         database.index(photo_folder)
     with serve(tmp_path / "db", write=True) as served:
