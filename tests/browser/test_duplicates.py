@@ -17,6 +17,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from lookalike.database import Database, planfile
 from tests.browser.conftest import Visit, Visits
+from tests.browser.test_shell import serious
 from tests.web.conftest import Serve, Served
 
 GROUPS = 6
@@ -238,3 +239,13 @@ def test_nothing_is_wider_than_the_page(scheme: str, width: int, writing: Served
     page = opened(visits(url=writing.url, width=width, scheme=scheme))
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     expect(groups(page).first.get_by_role("button", name="Later")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(scheme: str, writing: Served, visits: Visits) -> None:
+    page = opened(visits(url=writing.url, scheme=scheme))
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("l")
+    expect(lines(page)).to_have_count(1)
+    page.keyboard.press("ArrowRight")
+    assert serious(page) == []
