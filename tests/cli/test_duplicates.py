@@ -127,6 +127,7 @@ def test_options_that_say_nothing_together_are_wrong_usage(arguments: list[str],
         (["--apply", "absent.json", "--hardlink"], "absent.json cannot be read"),
         (["--undo", "absent"], "absent cannot be read"),
         (["--plan", "plan.txt"], "ends in .json or .csv"),
+        (["--plan", "absent/plan.csv"], "absent is no folder"),
     ],
 )
 def test_mistakes_are_said_in_a_line(arguments: list[str], said: str, run: Run, db: Path) -> None:

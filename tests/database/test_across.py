@@ -100,3 +100,17 @@ def test_groups_stand_around_references_which_stay(db16: Database) -> None:
 def test_an_empty_rest_has_no_groups(db16: Database) -> None:
     put(db16, {"a/1": 0, "a/2": 0})
     assert across.against(db16, ["/r/a"], radius=RADIUS)[0] == []
+
+
+def test_other_names_of_a_reference_are_no_copies(indexed: Database, photo_folder: Path) -> None:
+    reference = photo_folder / "cats/01.png"
+    (photo_folder / "dogs/hard.png").hardlink_to(reference)
+    (photo_folder / "dogs/soft.png").symlink_to(reference)
+    (photo_folder / "a copy.png").write_bytes(reference.read_bytes())
+    indexed.index(photo_folder)
+    for name in (reference, photo_folder / "dogs/soft.png"):
+        (group,), references = across.against(indexed, [str(name)], radius=0)
+        assert group[0].path == str(name)
+        assert {group[0].id} == references
+        assert str(photo_folder / "a copy.png") in [one.path for one in group]
+        assert not {str(reference), str(photo_folder / "dogs/hard.png")} & {one.path for one in group[1:]}

@@ -28,10 +28,22 @@ def check(
         raise typer.BadParameter("--apply needs --trash FOLDER or --hardlink, one of them")
     if apply is None and (trash is not None or hardlink):
         raise typer.BadParameter("--trash and --hardlink say what --apply PLAN does; write a plan with --plan first")
+    if plan is not None:
+        _check_place(plan)
     if near and plan is None:
         raise typer.BadParameter("--near is about what --plan FILE removes")
     if dry_run and apply is None and undo is None:
         raise typer.BadParameter("--dry-run is about --apply and --undo")
+
+
+def _check_place(plan: Path) -> None:
+    """Raise, before any work, for a plan that cannot be written."""
+    from lookalike.database import planfile
+    from lookalike.errors import ConfigError
+
+    planfile.check_name(plan)
+    if not plan.absolute().parent.is_dir():
+        raise ConfigError(f"{plan.parent} is no folder; make it, or name another for --plan")
 
 
 def write(
@@ -41,7 +53,6 @@ def write(
     """Write a plan for groups, and say what is in it."""
     from lookalike.database import planfile, plans
 
-    planfile.check_name(path)
     plan = plans.make(reviews, same, near=near, database=database, radius=radius, bits=bits)
     planfile.write(path, plan)
     removals = plan.removals

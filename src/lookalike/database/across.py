@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.codes import Codes
-from lookalike.database import Filter, Group, copies
+from lookalike.database import Filter, Group, Member, copies
 from lookalike.database.deciding import Known
 from lookalike.database.opening import AnyDatabase
 from lookalike.errors import ConfigError, DataError
@@ -81,12 +81,21 @@ def against(
     parts = [part(database, folder) for folder in folders]
     references = np.unique(np.concatenate([database.passing(one) for one in parts]))
     others = np.setdiff1d(database.codes()[0], references)
-    found: dict[int, Group] = {}
+    found: dict[int, tuple[Member, Group]] = {}
     for match in _matches(database, others, parts, radius=radius, on_rows=on_rows):
-        group = found.setdefault(match.copy.id, [copies.member(match.copy, 0)])
-        group.append(copies.member(match.record, match.distance))
-    groups = [group for group in map(copies.once_a_file, found.values()) if len(group) > 1]
+        reference, near = found.setdefault(match.copy.id, (copies.member(match.copy, 0), []))
+        if not _is_same_file(reference.path, match.record.name):
+            near.append(copies.member(match.record, match.distance))
+    groups = [[reference, *copies.once_a_file(near)] for reference, near in found.values() if near]
     return sorted(groups, key=lambda group: group[0].path), frozenset(references.tolist())
+
+
+def _is_same_file(first: str, second: str) -> bool:
+    """Whether two paths are names of one file."""
+    try:
+        return os.path.samefile(first, second)
+    except OSError:  # a row of a table, or gone
+        return False
 
 
 def _matches(
