@@ -116,6 +116,19 @@ def test_a_token_is_asked_for(visits: Visits, serve: Serve, database: Path) -> N
         page.close()
 
 
+def test_who_opens_the_bare_address_can_type_the_token(visits: Visits, serve: Serve, database: Path) -> None:
+    with serve(database, token=TOKEN) as guarded:
+        visit = visits(url=guarded.url)
+        visit.expected = ("status of 401",)
+        page = visit.open("/browse?sort=newest")
+        for given in ("not this one", TOKEN):
+            page.get_by_label(re.compile("^The token")).fill(given)
+            page.get_by_role("button", name="Go on").click()
+        expect(page.locator(".grid .tile img").first).to_be_visible()
+        assert page.url == f"{visit.url}/browse"
+        page.close()
+
+
 def test_an_absent_server_is_told_in_words(visits: Visits, serve: Serve, database: Path) -> None:
     with serve(database) as gone:
         visit = visits(url=gone.url)

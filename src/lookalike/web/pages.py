@@ -31,12 +31,12 @@ class Static(StaticFiles):
         return response
 
 
-def render(page: str, /, **values: str) -> HTMLResponse:
+def render(page: str, /, *, status: int = 200, **values: str) -> HTMLResponse:
     """A page of `templates/`, in which `$name` stands for a value; values are text, never markup."""
     text = (FOLDER / "templates" / page).read_text(encoding="utf-8")
     known = {"version": __version__, **values}
     filled = string.Template(text).substitute({key: html.escape(value) for key, value in known.items()})
-    return HTMLResponse(filled, headers={"Cache-Control": "no-cache"})
+    return HTMLResponse(filled, status, headers={"Cache-Control": "no-cache"})
 
 
 def install(app: FastAPI) -> None:

@@ -22,7 +22,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lookalike.errors import ConfigError
-from lookalike.web import problems
+from lookalike.web import pages, problems
 from lookalike.web.problems import Problem
 from lookalike.web.settings import LEAST_TOKEN, Settings
 
@@ -168,6 +168,8 @@ class Guard:
                 return
         except Problem as problem:
             answer = problems.response(problem.status, str(problem), headers=problem.headers)
+            if problem.status == 401 and scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
+                answer = pages.render("token.html", status=401)  # a person, who can type it
         except Exception:
             _log.exception("%s %s failed", scope["method"], scope["path"])
             answer = problems.response(500, problems.UNKNOWN)

@@ -53,7 +53,7 @@ export class MapView extends EventTarget {
       this.canvas.style.color = `var(${property})`;
       return getComputedStyle(this.canvas).color;
     };
-    this.colours = { paper: style("--sunk"), grey: style("--different"), mark: style("--mark"), faint: style("--line"), ink: style("--ink") };
+    this.colours = { paper: style("--sunk"), grey: style("--different"), dot: style("--dot"), mark: style("--mark"), faint: style("--line"), ink: style("--ink") };
     this.canvas.style.color = "";
     this.soon();
   }
@@ -142,7 +142,8 @@ export class MapView extends EventTarget {
     context.globalAlpha = 1;
     context.fillStyle = this.colours.paper;
     context.fillRect(0, 0, this.width, this.height);
-    this.groups.forEach((group, at) => this.paintPoints(group, PALETTE[at] || this.colours.grey));
+    this.paintPoints(this.groups[PALETTE.length], this.colours.dot);
+    PALETTE.forEach((colour, at) => this.paintPoints(this.groups[at], colour));
     this.paintThumbnails();
     this.paintHover();
     this.paintLine();

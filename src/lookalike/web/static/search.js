@@ -13,6 +13,7 @@ import { compare, showImage } from "./viewer.js";
 
 const FIRST = 100; // hits that are asked for
 const MOST = 1000; // and if the radius holds them all
+const SOME = 150; // tiles that are made at once
 const TRIED = 14; // images to try
 const KEPT = 20; // answers
 const answers = new Map(); // by what was asked
@@ -66,6 +67,8 @@ class Page {
   constructor(container, known) {
     this.known = known;
     this.hits = [];
+    this.items = [];
+    this.shown = 0;
     this.start = new Start((file) => searchFile(file));
     this.file = this.start.file;
     this.asked = make("section", { class: "asked", "aria-label": "What is searched for" });
@@ -110,6 +113,7 @@ class Page {
   // Ask for so many hits, and show them.
   async ask(top, { radius = null } = {}) {
     const { state } = this;
+    const turn = this.turn = (this.turn || 0) + 1;
     const asked = {
       id: state.number("id"), code: state.get("id") ? null : state.get("code"), top, radius,
       label: state.get("label"), below: state.get("below"), since: state.get("since"),
@@ -127,13 +131,16 @@ class Page {
         this.list.removeAttribute("aria-busy");
       }
     }
-    if (state.signal.aborted || state !== this.state) return;
+    if (state.signal.aborted || turn !== this.turn) return;
     this.take(answers.get(key), top);
   }
 
   none() {
     this.hits = [];
+    this.items = [];
+    this.shown = 0;
     this.list.replaceChildren();
+    this.asked.replaceChildren();
     this.told.textContent = "";
     this.more.hidden = true;
   }
@@ -142,12 +149,11 @@ class Page {
     this.answer = answer;
     this.top = top;
     this.hits = answer.hits;
-    this.items = this.hits.map((hit, at) => ({ node: this.tile(hit, at), shape: shape(hit) }));
-    this.list.replaceChildren(...this.items.map((item) => item.node));
+    this.items = [];
+    this.list.replaceChildren();
     this.radius.draw(this.hits);
     this.filters.suggest(this.hits);
     this.cut(this.radius.value, { write: false });
-    rove(this.list);
     say(this.told.textContent);
   }
 
@@ -165,11 +171,25 @@ class Page {
     const beyond = radius === null ? -1 : this.hits.findIndex((hit) => hit.distance > radius);
     this.shown = beyond < 0 ? this.hits.length : beyond;
     this.isAll = beyond >= 0 || this.hits.length < this.top;
-    this.items?.forEach((item, at) => { item.node.hidden = at >= this.shown; });
-    this.place();
+    this.fillIn();
     this.tell(radius);
     if (write) this.address();
     if (radius !== null && !this.isAll && this.top < MOST) this.all();
+  }
+
+  // Make the tiles that are shown for the first time, some at once, and hide those beyond.
+  fillIn() {
+    cancelAnimationFrame(this.frame);
+    const before = this.items.length;
+    const end = Math.min(this.shown, before + SOME);
+    for (let at = before; at < end; at += 1) {
+      this.items.push({ node: this.tile(this.hits[at], at), shape: shape(this.hits[at]) });
+      this.list.append(this.items[at].node);
+    }
+    this.items.forEach((item, at) => { item.node.hidden = at >= this.shown; });
+    this.place();
+    if (end > before) rove(this.list);
+    if (end < this.shown) this.frame = requestAnimationFrame(() => this.fillIn());
   }
 
   fill() {
@@ -186,7 +206,7 @@ class Page {
   }
 
   place() {
-    if (this.found.hidden || !this.items) return;
+    if (this.found.hidden) return;
     const width = this.list.clientWidth;
     justify(this.items.slice(0, this.shown), width, { height: width < 500 ? 130 : 165 });
   }

@@ -14,7 +14,7 @@ export function thumbnail(image, pixels = 256) {
 // Width by height as tiles show it, which crop what is very wide or high; 1 if unknown.
 export function shape(image) {
   const found = image.width && image.height ? image.width / image.height : 1;
-  return Math.min(2.5, Math.max(0.72, found));
+  return Math.min(2.5, Math.max(0.8, found));
 }
 
 // The name of an image's file, without its folder.

@@ -1,0 +1,105 @@
+"""Pictures of every tab: light, dark, and on a narrow screen. Those of docs/web are made by
+
+LOOKALIKE_PICTURES=docs/web python -m pytest tests/browser/test_pictures.py
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+pytest.importorskip("playwright.sync_api")
+
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visit, Visits
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOWN = ROOT / "docs/web.md"  # the page that shows some of them
+LARGEST = 150_000  # bytes
+HIDE_FOLDER = """(folder) => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) walker.currentNode.data = walker.currentNode.data.replaceAll(folder, "/home/ada/photos");
+}"""
+
+
+def search(visit: Visit, file: Path) -> Page:
+    page = visit.open()
+    page.set_input_files("#file", file)
+    expect(page.locator(".asked .thumb")).to_be_visible()
+    return page
+
+
+def start(visit: Visit, file: Path) -> Page:
+    page = visit.open()
+    expect(page.locator(".tried .tile").first).to_be_visible()
+    return page
+
+
+def compared(visit: Visit, file: Path) -> Page:
+    page = search(visit, file)
+    page.locator(".hits .tile").nth(1).hover()
+    page.locator(".hits .tile").nth(1).get_by_role("button", name="Compare").click()
+    expect(page.get_by_role("dialog").get_by_text("Format")).to_be_visible()
+    expect(page.get_by_role("dialog").locator(".bar button").first).to_be_in_viewport()
+    return page
+
+
+def browse(visit: Visit, file: Path) -> Page:
+    page = visit.open("/browse?sort=random&seed=5")
+    expect(page.locator(".grid .tile[data-id]").first).to_be_visible()
+    return page
+
+
+def duplicates(visit: Visit, file: Path) -> Page:
+    page = visit.open("/duplicates")
+    expect(page.locator(".duplicates img").first).to_be_visible(timeout=90_000)
+    return page
+
+
+def map_(visit: Visit, file: Path) -> Page:
+    page = visit.open("/map?x=5000&y=5000&z=1.3")
+    expect(page.locator(".plane canvas")).to_be_visible(timeout=90_000)
+    return page
+
+
+def model(visit: Visit, file: Path) -> Page:
+    page = visit.open("/model?bit=21")
+    expect(page.locator(".looked .tile").first).to_be_visible(timeout=90_000)
+    page.locator(".looked").scroll_into_view_if_needed()
+    return page
+
+
+TABS: dict[str, Callable[[Visit, Path], Page]] = {
+    "start": start, "search": search, "compare": compared, "browse": browse, "duplicates": duplicates, "map": map_,
+    "model": model,
+}  # fmt: skip
+SHAPES: dict[str, tuple[Literal["light", "dark"], int, int]] = {
+    "light": ("light", 1200, 760),
+    "dark": ("dark", 1200, 760),
+    "narrow": ("light", 390, 760),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", TABS)
+def test_pictures(visits: Visits, some_file: Path, photographs: Path, tmp_path: Path, name: str, shape: str) -> None:
+    scheme, width, height = SHAPES[shape]
+    page = TABS[name](visits(scheme=scheme, width=width, height=height, touch=width < 500), some_file)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(500)
+    page.evaluate(HIDE_FOLDER, str(photographs))
+    picture = Image.open(io.BytesIO(page.screenshot()))
+    assert picture.size == (width, height)
+    file = f"{name}-{shape}.webp"
+    wanted = "LOOKALIKE_PICTURES" in os.environ and f"web/{file}" in SHOWN.read_text(encoding="utf-8")
+    path = (ROOT / os.environ["LOOKALIKE_PICTURES"] if wanted else tmp_path) / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.convert("RGB").save(path, quality=80, method=6)
+    assert 4_000 < path.stat().st_size < LARGEST
