@@ -124,6 +124,17 @@ def test_what_is_no_duplicate_is_gone_for_good(page: Page, writing: Served) -> N
     expect(groups(page).first.locator(".whole")).to_have_text(["0 one.jpg", "0 two.jpg"])
     with Database.open(writing.path) as database:
         assert [one.kind for one in database.decisions.newest()] == ["different"]
+    page.get_by_role("button", name="No duplicates 1").click()
+    expect(lines(page)).to_have_count(1)
+    expect(lines(page)).to_contain_text("0 exact.png")
+    expect(lines(page).locator("img")).to_have_count(4)
+    for key in ("ArrowDown", "k", "k", "l"):  # there is no group here
+        page.keyboard.press(key)
+    lines(page).get_by_role("button", name="Undo").click()
+    expect(lines(page)).to_have_count(0)
+    counts(page, undecided=GROUPS)
+    page.locator("button[data-state=undecided]").click()
+    expect(groups(page).first.locator(".whole")).to_have_count(4)
 
 
 def test_one_image_is_set_apart_by_mouse_and_comes_back(page: Page) -> None:

@@ -207,3 +207,14 @@ def test_decisions_can_be_made_while_another_process_writes(db16: Database) -> N
     with Database.open(db16.path) as other, db16._writing():
         other.decisions.make("later", ids(other, "a", "b"))
     assert len(db16.decisions.newest()) == 1
+
+
+def test_the_images_of_a_decision_are_found_again_by_content(db16: Database) -> None:
+    put(db16, {"a": 0, "b": 0, "b2": 0}, digest=lambda name: name[:1].encode())
+    made = db16.decisions.make("different", ids(db16, "a", "b2"))
+    assert db16.decisions.ids(made.images) == ids(db16, "a", "b2")
+    with db16._catalog.transaction():
+        db16._catalog.delete(ids(db16, "a", "b2"))
+    assert db16.decisions.ids(made.images) == [None, *ids(db16, "b")]
+    assert [db16.decisions.count(kind) for kind in (None, Kind.DIFFERENT, Kind.KEEP)] == [1, 1, 0]
+    assert db16.decisions.newest(kind=Kind.KEEP) == []

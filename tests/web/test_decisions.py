@@ -91,6 +91,9 @@ def test_decisions_are_heeded_at_once_and_undone(writing: Served) -> None:
     assert [one["kind"] for one in listed["decisions"]] == ["different", "later", "keep"]
     assert listed["decisions"][2] == keep
     assert {image["part"] for image in keep["images"]} == {0, 1}
+    of_kind = writing.client.get("/api/decisions", params={"kind": "different"}).json()
+    assert (of_kind["total"], of_kind["decisions"]) == (1, listed["decisions"][:1])
+    assert sorted(image["id"] for image in keep["images"]) == sorted(ids(first))
     for one in listed["decisions"]:
         assert writing.client.delete(f"/api/decisions/{one['id']}").json() == one
     assert duplicates(writing)["states"]["undecided"] == 3

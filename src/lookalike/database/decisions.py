@@ -9,7 +9,7 @@ from lookalike.database import deciding
 from lookalike.database.deciding import Known
 from lookalike.errors import ConfigError, DatabaseError, DataError
 from lookalike.store.catalog import Catalog
-from lookalike.store.decisions import Decision, Kind
+from lookalike.store.decisions import Decided, Decision, Kind
 
 
 class Decisions:
@@ -28,17 +28,28 @@ class Decisions:
         """All of them, to be asked about contents."""
         return Known(self._catalog.decisions.all())
 
-    def count(self) -> int:
-        """How many there are."""
-        return self._catalog.decisions.count()
+    def count(self, kind: Kind | None = None) -> int:
+        """How many there are, or of a kind."""
+        return self._catalog.decisions.count(kind)
 
     def find(self, id_: int) -> Decision | None:
         """The one with an id."""
         return self._catalog.decisions.find(id_)
 
-    def newest(self, *, before: int | None = None, top: int = -1) -> list[Decision]:
-        """At most `top` of them (−1: all), the newest first; those older than the one with an id, if it is given."""
-        return self._catalog.decisions.page(before=before, top=top)
+    def newest(self, *, before: int | None = None, top: int = -1, kind: Kind | None = None) -> list[Decision]:
+        """At most `top` of them (−1: all), the newest first; those older than the one with an id, and of a kind, if
+        these are given.
+        """
+        return self._catalog.decisions.page(before=before, top=top, kind=kind)
+
+    def ids(self, images: Sequence[Decided]) -> list[int | None]:
+        """The images of a decision as they are there now: by path, or else another of the same content, or none."""
+        found = []
+        for one in images:
+            records = self._catalog.with_digest(one.digest)
+            here = [record.id for record in records if record.name == one.name]
+            found.append(next(iter(here or [record.id for record in records]), None))
+        return found
 
     def make(self, kind: Kind | str, ids: Sequence[int], *, chosen: Collection[int] = ()) -> Decision:
         """Decide about images: `keep` those that are chosen, the rest of them may go; `different`: the chosen are no
@@ -82,13 +93,13 @@ class NoDecisions(Decisions):
     def known(self) -> Known:
         return Known()
 
-    def count(self) -> int:
+    def count(self, kind: Kind | None = None) -> int:
         return 0
 
     def find(self, id_: int) -> Decision | None:
         return None
 
-    def newest(self, *, before: int | None = None, top: int = -1) -> list[Decision]:
+    def newest(self, *, before: int | None = None, top: int = -1, kind: Kind | None = None) -> list[Decision]:
         return []
 
     def make(self, kind: Kind | str, ids: Sequence[int], *, chosen: Collection[int] = ()) -> Decision:

@@ -55,9 +55,9 @@ class Decisions:
         """A number that changes whenever decisions do."""
         return int(self._session.row("SELECT ifnull(max(id), 0) FROM decision_changes")[0])
 
-    def count(self) -> int:
-        """How many there are."""
-        return int(self._session.row("SELECT count(*) FROM decisions")[0])
+    def count(self, kind: Kind | None = None) -> int:
+        """How many there are, or of a kind."""
+        return int(self._session.row("SELECT count(*) FROM decisions WHERE ifnull(kind = ?, 1)", (kind,))[0])
 
     def all(self) -> list[Decision]:
         """All of them, the oldest first."""
@@ -68,11 +68,13 @@ class Decisions:
         rows = self._session.rows("SELECT id, kind, at FROM decisions ORDER BY id")
         return [_decision(row, found.get(row[0], [])) for row in rows]
 
-    def page(self, *, before: int | None = None, top: int = -1) -> list[Decision]:
-        """At most `top` of them (−1: all), the newest first; those older than the one with an id, if it is given."""
+    def page(self, *, before: int | None = None, top: int = -1, kind: Kind | None = None) -> list[Decision]:
+        """At most `top` of them (−1: all), the newest first; those older than the one with an id, and of a kind, if
+        these are given.
+        """
         newest = (1 << 63) - 1 if before is None else before
-        sql = "SELECT id, kind, at FROM decisions WHERE id < ? ORDER BY id DESC LIMIT ?"
-        return [self._with_images(row) for row in self._session.rows(sql, (newest, top))]
+        sql = "SELECT id, kind, at FROM decisions WHERE id < ? AND ifnull(kind = ?, 1) ORDER BY id DESC LIMIT ?"
+        return [self._with_images(row) for row in self._session.rows(sql, (newest, kind, top))]
 
     def find(self, id_: int) -> Decision | None:
         """The one with an id."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
 
+from lookalike.database.opening import AnyDatabase
+from lookalike.store.decisions import Decision as Made
+from lookalike.store.decisions import Kind
 from lookalike.web import rows
 from lookalike.web.problems import JsonResponse, Problem
 from lookalike.web.schemas import LARGEST_ID, Decision, Decisions, NewDecision, failures
@@ -29,15 +32,17 @@ Writable = Annotated[Server, Depends(_writable)]
 @router.post("", status_code=201, responses={201: {"model": Decision}, **failures(422)})
 async def decide(server: Writable, asked: NewDecision) -> JsonResponse:
     """Decide about images that look alike. It holds for their contents, also when files are renamed or moved."""
-    made = await server.collection.read(
-        lambda database: database.decisions.make(asked.kind, asked.images, chosen=asked.chosen)
-    )
-    return JsonResponse(rows.decision(made), 201)
+
+    def work(database: AnyDatabase) -> dict[str, Any]:
+        return _row(database, database.decisions.make(asked.kind, asked.images, chosen=asked.chosen))
+
+    return JsonResponse(await server.collection.read(work), 201)
 
 
 @router.get("", responses={200: {"model": Decisions}, **failures(422)})
 async def decisions(
     server: Shared,
+    kind: Annotated[Kind | None, Query(description="Only decisions of this kind.")] = None,
     top: Annotated[int, Query(ge=1, le=1000, description="How many at most.")] = 100,
     cursor: Annotated[str | None, Query(max_length=20, description="`next` of the page before.")] = None,
 ) -> JsonResponse:
@@ -45,12 +50,14 @@ async def decisions(
     if cursor is not None and re.fullmatch(r"[0-9]{1,18}", cursor) is None:
         raise Problem(422, f"cursor is {cursor!r}; pass the `next` of the page before, or none")
     before = None if cursor is None else int(cursor)
-    with server.collection.use() as database:
-        found = await server.collection.run(lambda: database.decisions.newest(before=before, top=top + 1))
-        total = await server.collection.run(database.decisions.count)
-    shown = [rows.decision(one) for one in found[:top]]
-    following = str(found[top - 1].id) if len(found) > top else None
-    return JsonResponse({"decisions": shown, "total": total, "next": following})
+
+    def work(database: AnyDatabase) -> dict[str, Any]:
+        found = database.decisions.newest(before=before, top=top + 1, kind=kind)
+        shown = [_row(database, one) for one in found[:top]]
+        following = str(found[top - 1].id) if len(found) > top else None
+        return {"decisions": shown, "total": database.decisions.count(kind), "next": following}
+
+    return JsonResponse(await server.collection.read(work))
 
 
 @router.delete("/{id}", responses={200: {"model": Decision}, **failures(404, 422)})
@@ -59,8 +66,13 @@ async def undo(
 ) -> JsonResponse:
     """Undo a decision; which it was."""
 
-    with server.collection.use() as database:
-        if await server.collection.run(database.decisions.find, id_) is None:
+    def work(database: AnyDatabase) -> dict[str, Any]:
+        if database.decisions.find(id_) is None:
             raise Problem(404, f"there is no decision {id_}")
-        made = await server.collection.run(database.decisions.undo, id_)
-    return JsonResponse(rows.decision(made))
+        return _row(database, database.decisions.undo(id_))
+
+    return JsonResponse(await server.collection.read(work))
+
+
+def _row(database: AnyDatabase, made: Made) -> dict[str, Any]:
+    return rows.decision(made, database.decisions.ids(made.images))

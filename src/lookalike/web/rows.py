@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,9 +49,12 @@ def member(one: Judged) -> dict[str, Any]:
     return {**image(one.record), "distance": one.member.distance, "size": one.member.size, "tier": one.tier}
 
 
-def decision(made: Decision) -> dict[str, Any]:
-    """What somebody decided."""
-    images = [{"path": clean(one.name), "digest": one.digest.hex(), "part": one.part} for one in made.images]
+def decision(made: Decision, ids: Sequence[int | None]) -> dict[str, Any]:
+    """What somebody decided; `ids`: of its images, as far as they are there."""
+    images = [
+        {"id": id_, "path": clean(one.name), "digest": one.digest.hex(), "part": one.part}
+        for id_, one in zip(ids, made.images, strict=True)
+    ]
     at = datetime.fromtimestamp(made.at, UTC).isoformat().replace("+00:00", "Z")
     return {"id": made.id, "kind": made.kind, "at": at, "images": images}
 

@@ -233,6 +233,7 @@ class NewDecision(BaseModel):
 class DecidedImage(BaseModel):
     """An image of a decision, which need not be there any more."""
 
+    id: int | None = Field(description="Its number, or that of an image of the same bytes; null if there is none.")
     path: str = Field(description="Its path at that time.")
     digest: str = Field(description="Of its bytes, in hexadecimal: what it is known by.")
     part: int = Field(description="keep: 1 is kept; different: images of one part are still duplicates.")

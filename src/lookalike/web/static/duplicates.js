@@ -5,23 +5,20 @@
 // until the list is shown anew. The address holds what is shown, and the radius.
 
 import { href } from "./address.js";
+import { Apart, countApart } from "./apart.js";
 import { ask, info, wait } from "./api.js";
-import { keys } from "./dialogs.js";
-import { count, later, make, number, still } from "./dom.js";
+import { count, later, make, number } from "./dom.js";
 import { AHEAD, Block, keyOf, Sight } from "./groupblocks.js";
+import { Walk } from "./groupkeys.js";
 import { PlanLink } from "./planlink.js";
 
 const PAGE = 25; // groups that are asked for at once
-const STATES = { undecided: "Undecided", decided: "Decided", later: "Put off", all: "All" };
-const HELP = [
-  ["↓ ↑", "group"], ["← →", "image"], ["Space", "mark"], ["A", "mark all"], ["K", "keep the marked"], ["N", "no duplicates"],
-  ["L", "later"], ["C", "compare"], ["U", "undo"],
-];
+const STATES = { undecided: "Undecided", decided: "Decided", later: "Put off", all: "All", different: "No duplicates" };
 let list = null;
 
 export async function show(container, state) {
   list ||= new Duplicates(container);
-  list.bind(state);
+  list.walk.bind(state.signal);
   await list.show(state);
 }
 
@@ -41,7 +38,8 @@ class Duplicates {
     this.groups = make("div", { class: "groups" });
     this.end = make("div", { class: "end" });
     this.empty = make("p", { class: "nothing" });
-    this.keys = make("p", { class: "keyline" }, ...HELP.flatMap(([key, does]) => [make("kbd", { text: key }), make("span", { text: does })]));
+    this.walk = new Walk(this);
+    this.keys = this.walk.help();
     container.append(this.bar(), this.note, this.working, this.groups, this.end, this.empty, this.keys);
     this.blocks = [];
     this.sight = new Sight(this.blocks);
@@ -59,20 +57,10 @@ class Duplicates {
     );
   }
 
-  bind(state) {
-    const on = (name) => () => this.act(name);
-    keys("Duplicates", {
-      ArrowDown: ["next group", () => this.go(1)], ArrowUp: ["group before", () => this.go(-1)],
-      ArrowRight: ["next image of the group", () => this.turn(1)], ArrowLeft: ["image before", () => this.turn(-1)],
-      a: ["mark all images of the group, or only the best", on("all")], k: ["keep the marked images; the others may go", on("keep")],
-      n: ["none is a duplicate of another", on("different")], l: ["later", on("later")],
-      c: ["compare the best with the others", on("compare")], u: ["undo the last decision", on("undo")],
-    }, state.signal);
-  }
-
   values() {
     const state = this.state.get("state", "undecided");
-    return { radius: this.state.number("radius"), state: state === "all" || !(state in STATES) ? null : state };
+    const known = ["undecided", "decided", "later"].includes(state);
+    return { radius: this.state.number("radius"), state: known ? state : null };
   }
 
   change(values) {
@@ -82,20 +70,33 @@ class Duplicates {
 
   async show(state) {
     this.state = state;
-    const asked = JSON.stringify(this.values());
     const kept = state.get("state", "undecided");
+    const asked = JSON.stringify([this.values(), kept]);
     for (const one of this.choices) one.setAttribute("aria-pressed", String(one.dataset.state === kept));
     if (asked === this.asked) return;
     this.asked = null;
     const { write } = await info();
     this.page = { write, told: (card) => this.decided(card) };
+    this.isApart = kept === "different";
     const found = await wait("/api/duplicates", {
       values: { ...this.values(), top: PAGE }, signal: state.signal, onProgress: (done, total) => this.work(done, total),
     }).finally(() => this.working.replaceChildren());
     if (state.signal.aborted) return;
     this.asked = asked;
     this.reset(found);
+    if (this.isApart) await this.showApart(state.signal);
     scrollTo(0, 0);
+  }
+
+  // In place of groups: what was decided to be none.
+  async showApart(signal) {
+    const apart = new Apart({ write: this.page.write, told: () => this.recount() });
+    this.sight.clear(); // no key may decide about a group that is not shown
+    this.groups.replaceChildren(apart.node);
+    this.end.hidden = true;
+    this.next = null;
+    this.empty.hidden = (await apart.load(signal)) > 0;
+    this.empty.textContent = "Nothing was decided to be no duplicate.";
   }
 
   work(done, total) {
@@ -106,7 +107,7 @@ class Duplicates {
   reset(found) {
     this.sight.clear();
     this.groups.replaceChildren();
-    this.current = null;
+    this.walk.current = null;
     this.last = [];
     this.page.bits = found.bits;
     this.radius.value = found.radius;
@@ -146,13 +147,16 @@ class Duplicates {
   counts({ states, images, radius, bits, pixels, fresh }) {
     const all = states.undecided + states.decided + states.later;
     const totals = { ...states, all };
-    for (const one of this.choices) one.querySelector(".total").textContent = number(totals[one.dataset.state]);
+    for (const one of this.choices) {
+      if (one.dataset.state in totals) one.querySelector(".total").textContent = number(totals[one.dataset.state]);
+    }
+    countApart().then((total) => { this.choices.at(-1).querySelector(".total").textContent = number(total); }).catch(() => {});
     this.done.max = Math.max(1, all);
     this.done.value = states.decided;
     this.told.replaceChildren(make("b", { text: `${number(states.decided)} of ${number(all)}` }), ` decided, ${count(images, "image")}`);
     const shown = this.values().state;
-    this.empty.hidden = this.blocks.some((block) => block.cards.length);
-    this.empty.textContent = all === 0 ? `No two images are within ${radius} of ${bits} bits.`
+    if (!this.isApart) this.empty.hidden = this.blocks.some((block) => block.cards.length);
+    if (!this.isApart) this.empty.textContent = all === 0 ? `No two images are within ${radius} of ${bits} bits.`
       : shown === "undecided" ? "Every group is decided." : "There is no such group.";
     this.note.replaceChildren(...[
       this.page.write ? null : make("span", {}, "This server stores no decisions. To decide, start it with ",
@@ -197,8 +201,8 @@ class Duplicates {
     this.recount();
     if (card.decision?.kind === "different") await this.part(card);
     if (!card.decision) this.blockOf(card).join(card);
-    this.current = card;
-    if (card.decision) this.go(1);
+    this.walk.current = card;
+    if (card.decision) this.walk.go(1);
   }
 
   blockOf(card) {
@@ -215,53 +219,5 @@ class Duplicates {
 
   cards() {
     return this.blocks.flatMap((block) => block.cards);
-  }
-
-  // The card that keys are about: the one with the focus, else the last that had it.
-  now() {
-    const cards = this.cards();
-    const found = cards.find((card) => card.node.contains(document.activeElement));
-    return found || (cards.includes(this.current) ? this.current : null);
-  }
-
-  act(name) {
-    if (name === "undo") {
-      const last = this.last.at(-1);
-      if (last) last.undo().catch((error) => { this.note.textContent = error.message; });
-      return Boolean(last);
-    }
-    const card = this.now();
-    if (!card) return Boolean(this.go(1)); // so that it is seen first what will be decided about
-    if (!this.page.write && name !== "compare") return false;
-    this.current = card;
-    if (name === "compare") card.decision || card.compare();
-    else if (name === "all") card.toggleAll();
-    else card.decide(name);
-    return true;
-  }
-
-  // Give the focus to the group after the one that has it, or before.
-  go(step) {
-    const cards = this.cards();
-    const from = this.now();
-    let at = from ? cards.indexOf(from) + step : 0;
-    while (cards[at]?.decision) at += step;
-    const card = cards[at];
-    if (!card) return false;
-    this.current = card;
-    this.blockOf(card).draw();
-    card.node.focus({ preventScroll: true });
-    card.node.scrollIntoView({ block: "nearest", behavior: still() ? "auto" : "smooth" });
-    return card;
-  }
-
-  turn(step) {
-    const card = this.now();
-    if (!card) return false;
-    const picks = [...card.node.querySelectorAll(".pick")];
-    const at = picks.indexOf(document.activeElement);
-    const next = picks[at < 0 ? (step > 0 ? 0 : picks.length - 1) : at + step];
-    if (next) next.focus();
-    return true;
   }
 }
