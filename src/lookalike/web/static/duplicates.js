@@ -112,8 +112,9 @@ class Duplicates {
     this.page.bits = found.bits;
     this.radius.value = found.radius;
     this.radius.max = Math.floor(found.bits / 8);
-    this.unit.textContent = `of ${found.bits} bits`;
-    this.keys.hidden = !this.page.write;
+    this.unit.textContent = "bits";
+    this.unit.title = `of ${found.bits}`;
+    this.keys.hidden = !this.page.write || this.isApart;
     this.add(found, null);
     this.counts(found);
     for (const one of this.plans) one.show(found.radius);
@@ -153,7 +154,8 @@ class Duplicates {
     countApart().then((total) => { this.choices.at(-1).querySelector(".total").textContent = number(total); }).catch(() => {});
     this.done.max = Math.max(1, all);
     this.done.value = states.decided;
-    this.told.replaceChildren(make("b", { text: `${number(states.decided)} of ${number(all)}` }), ` decided, ${count(images, "image")}`);
+    this.told.replaceChildren(make("b", { text: `${number(states.decided)} of ${number(all)}` }), " decided");
+    this.told.title = `${count(images, "image")} in groups`;
     const shown = this.values().state;
     if (!this.isApart) this.empty.hidden = this.blocks.some((block) => block.cards.length);
     if (!this.isApart) this.empty.textContent = all === 0 ? `No two images are within ${radius} of ${bits} bits.`
