@@ -80,26 +80,33 @@ TABS: dict[str, Callable[[Visit, Path], Page]] = {
     "start": start, "search": search, "compare": compared, "browse": browse, "duplicates": duplicates, "map": map_,
     "model": model,
 }  # fmt: skip
-SHAPES: dict[str, tuple[Literal["light", "dark"], int, int]] = {
-    "light": ("light", 1200, 760),
-    "dark": ("dark", 1200, 760),
-    "narrow": ("light", 390, 760),
+SHAPES: dict[str, tuple[Literal["light", "dark"], int]] = {
+    "light": ("light", 1200),
+    "dark": ("dark", 1200),
+    "narrow": ("light", 390),
 }
+HIGH = 760
 
 
-@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", TABS)
-def test_pictures(visits: Visits, some_file: Path, photographs: Path, tmp_path: Path, name: str, shape: str) -> None:
-    scheme, width, height = SHAPES[shape]
-    page = TABS[name](visits(scheme=scheme, width=width, height=height, touch=width < 500), some_file)
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(500)
-    page.evaluate(HIDE_FOLDER, str(photographs))
-    picture = Image.open(io.BytesIO(page.screenshot()))
-    assert picture.size == (width, height)
-    file = f"{name}-{shape}.webp"
+def test_pictures(visits: Visits, some_file: Path, photographs: Path, tmp_path: Path, name: str) -> None:
+    page = TABS[name](visits(width=1200, height=HIGH), some_file)
+    for shape, (scheme, width) in SHAPES.items():
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": HIGH})
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(600)
+        page.evaluate(HIDE_FOLDER, str(photographs))
+        picture = Image.open(io.BytesIO(page.screenshot()))
+        assert picture.size == (width, HIGH)
+        path = place(tmp_path, f"{name}-{shape}.webp")
+        picture.convert("RGB").save(path, quality=80, method=6)
+        assert 4_000 < path.stat().st_size < LARGEST
+
+
+def place(tmp_path: Path, file: str) -> Path:
+    """Where a picture is kept: with those of the documentation, if it is one and they are wanted."""
     wanted = "LOOKALIKE_PICTURES" in os.environ and f"web/{file}" in SHOWN.read_text(encoding="utf-8")
-    path = (ROOT / os.environ["LOOKALIKE_PICTURES"] if wanted else tmp_path) / file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture.convert("RGB").save(path, quality=80, method=6)
-    assert 4_000 < path.stat().st_size < LARGEST
+    folder = ROOT / os.environ["LOOKALIKE_PICTURES"] if wanted else tmp_path
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / file

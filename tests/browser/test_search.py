@@ -183,6 +183,9 @@ def test_two_images_are_compared(visit: Visit, some_file: Path) -> None:
     dialog = page.get_by_role("dialog", name="Compare")
     expect(dialog.locator(".stage.beside img")).to_have_count(2)
     expect(dialog.get_by_role("row", name=re.compile("^Pixels"))).to_be_visible()
+    expect(dialog.get_by_role("link", name="Open original")).to_have_attribute(
+        "href", re.compile("/api/images/.*/original")
+    )
     page.keyboard.press("4")
     expect(dialog.locator(".told").first).to_have_text(re.compile(r"On average \d+\.\d of 255 apart"))
     dialog.get_by_label("Made brighter").fill("16")

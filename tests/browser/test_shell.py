@@ -13,7 +13,7 @@ pytest.importorskip("playwright.sync_api")
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visit, Visits
-from tests.web.conftest import Serve, Served
+from tests.web.conftest import Serve
 
 READY = {
     "/": ".tried .tile", "/?id=1": ".hits .tile", "/browse": ".grid .tile img", "/map": ".plane canvas",
@@ -152,10 +152,11 @@ def test_narrow_screens_need_no_sideways_scrolling(visits: Visits, path: str) ->
     assert beyond == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", [path for path in READY if path != "/duplicates"])
-def test_axe_finds_nothing_serious(visits: Visits, path: str, scheme: str) -> None:
-    page = opened(visits(scheme=scheme), path)
+@pytest.mark.parametrize("path", READY)
+def test_axe_finds_nothing_serious_in_light_and_dark(visit: Visit, path: str) -> None:
+    page = opened(visit, path)
+    assert serious(page) == []
+    page.emulate_media(color_scheme="dark")
     assert serious(page) == []
 
 
@@ -215,12 +216,3 @@ def test_an_empty_collection_says_how_to_fill_it(visits: Visits, serve: Serve, t
         page = visit.open("/")
         expect(page.locator(".tried")).to_have_attribute("data-empty", re.compile("lookalike index IMAGES --db DB"))
         page.close()
-
-
-def test_it_works_without_the_network(visit: Visit, site: Served) -> None:
-    """Nothing is asked of another machine; the check is made for every visit, here with all tabs in one."""
-    page = visit.open()
-    for path in READY:
-        page.goto(visit.url + path)
-        expect(page.locator(READY[path]).first).to_be_visible(timeout=90_000)
-    assert visit.problems == []

@@ -15,9 +15,7 @@ export function showImage(images, at = 0) {
   const picture = make("img", { class: "large", alt: "" });
   const facts = make("div", { class: "facts" });
   const search = make("a", { class: "button main" }, icon("search"), make("span", { text: "Find look-alikes" }));
-  const original = make(
-    "a", { class: "button", target: "_blank", rel: "noopener" }, icon("open"), make("span", { text: "Open original" }),
-  );
+  const original = originalLink();
   const stop = new AbortController();
   const turn = turner(images.length, at, show);
   const dialog = openDialog("", [picture, facts], {
@@ -49,6 +47,7 @@ export function compare(query, hits, at = 0, { names = ["Searched for", "Found"]
   const controls = make("div", { class: "bar" });
   const facts = make("div", { class: "facts" });
   const note = make("p", { class: "told", role: "status" });
+  const original = originalLink();
   const stop = new AbortController();
   let mode = "beside";
   let now = { hit: null, known: null, leave: () => {} };
@@ -58,7 +57,7 @@ export function compare(query, hits, at = 0, { names = ["Searched for", "Found"]
   const choice = make("div", { class: "choice", role: "group", "aria-label": "How to compare" }, ...choices);
   const turn = turner(hits.length, at, show);
   const dialog = openDialog("Compare", [controls, stage, note, facts], {
-    kind: "viewer compare", buttons: turn.buttons, onClose: () => { now.leave(); stop.abort(); },
+    kind: "viewer compare", buttons: [original, ...turn.buttons], onClose: () => { now.leave(); stop.abort(); },
   });
   controls.append(choice, make("span", { class: "grow" }), make("span", { class: "now" }));
   dialog.addEventListener("keydown", (event) => {
@@ -79,6 +78,7 @@ export function compare(query, hits, at = 0, { names = ["Searched for", "Found"]
     now.leave();
     now = { hit, leave: () => {} };
     controls.querySelector(".now").replaceChildren(tier(hit));
+    original.href = `/api/images/${hit.id}/original`;
     pick(mode);
     say(`${hit.name}, ${hit.tier}, ${hit.distance} of ${hit.bits} bits`);
     const known = await details(hit.id, stop.signal).catch(() => hit);
@@ -92,7 +92,9 @@ export function compare(query, hits, at = 0, { names = ["Searched for", "Found"]
     note.textContent = "";
     const places = { beside, swipe, blink, difference };
     try {
-      now.leave = (await places[mode](stage, pair, [query, hit], note, names)) || (() => {});
+      const leave = (await places[mode](stage, pair, [query, hit], note, names)) || (() => {});
+      if (now.hit === hit) now.leave = leave;
+      else leave();
     } catch (error) {
       if (now.hit === hit) stage.replaceChildren(make("p", { class: "problem", text: error.message }));
     }
@@ -159,6 +161,7 @@ async function difference(stage, urls, images, note) {
   gain.addEventListener("input", put);
   put();
   const mean = apart.reduce((sum, value) => sum + value, 0) / apart.length;
+  if (!canvas.isConnected) return; // others are compared by now
   const share = apart.filter((value) => value >= APART).length / apart.length;
   note.textContent = `On average ${mean.toFixed(1)} of 255 apart; ${(100 * share).toFixed(1)} % of the colour values `
     + `differ by ${APART} or more.${stretched(images)}`;
@@ -209,6 +212,10 @@ function pixelsOf(image, width, height) {
 function stretched([first, second]) {
   const [one, other] = [first, second].map((image) => image.width / image.height);
   return Math.abs(one / other - 1) > 0.02 ? " Their shapes differ, so one is stretched." : "";
+}
+
+function originalLink() {
+  return make("a", { class: "button", target: "_blank", rel: "noopener" }, icon("open"), make("span", { text: "Open original" }));
 }
 
 // Buttons and keys for the one before and the one after.
