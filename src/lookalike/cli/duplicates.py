@@ -21,6 +21,7 @@ def command(
     everything: Annotated[
         bool, typer.Option("--all", help="Also pairs that were decided to be no duplicates.")
     ] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Compare images that are too plain, too.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Read no files to tell which have the same pixels.")] = False,
     against: Annotated[
         list[str] | None,
@@ -60,6 +61,8 @@ def command(
 
     if between is not None and (against or everything or plan or apply or undo):
         raise typer.BadParameter("--between prints a report of its own; leave --against, --all and plans out")
+    if plain and (between is not None or against):
+        raise typer.BadParameter("--plain compares all images; leave --against and --between out")
     plans.check(plan=plan, near=near, apply=apply, trash=trash, hardlink=hardlink, undo=undo, dry_run=dry_run)
     with open_database(db) as database:
         if apply is not None or undo is not None:
@@ -71,7 +74,7 @@ def command(
         if between is not None:
             leakage.report(database, *between, radius=radius, quick=quick, json=json)
             return
-        groups, references = _groups(database, against or [], radius=radius, everything=everything)
+        groups, references = _groups(database, against or [], radius=radius, everything=everything, plain=plain)
         reviews, same = _reviews(database, groups, references, quick=quick)
         if plan is not None:
             plans.write(plan, reviews, same, near=near, database=str(database.path), radius=radius, bits=bits)
@@ -87,7 +90,7 @@ def command(
 
 
 def _groups(
-    database: AnyDatabase, against: Sequence[str], *, radius: int, everything: bool
+    database: AnyDatabase, against: Sequence[str], *, radius: int, everything: bool, plain: bool
 ) -> tuple[list[Group], frozenset[int]]:
     """The groups, and the ids of what is never to be removed."""
     from lookalike.database import across
@@ -95,7 +98,8 @@ def _groups(
     with terminal.progress("comparing", unit=" codes", scaled=True) as show:
         if against:
             return across.against(database, against, radius=radius, on_rows=show)
-        return database.duplicates(radius=radius, with_different=everything, on_rows=show), frozenset()
+        found = database.duplicates(radius=radius, with_different=everything, with_plain=plain, on_rows=show)
+        return found, frozenset()
 
 
 def _reviews(

@@ -62,4 +62,9 @@ def command(
             f"no longer where they were: {terminal.count(report.missing, 'image')}; "
             f"forget what is gone with: lookalike prune --db {db}"
         )
+    if report.plain:
+        typer.echo(
+            f"too plain to be compared: {terminal.count(report.plain, 'image')}; "
+            f"list what is with: lookalike info --db {db} --plain"
+        )
     terminal.name_problems(report.problems, more=f"lookalike info --db {db} --errors")

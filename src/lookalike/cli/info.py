@@ -14,18 +14,21 @@ def command(
     db: options.Db,
     paths: Annotated[bool, typer.Option("--paths", help="List the images that can be found.")] = False,
     errors: Annotated[bool, typer.Option("--errors", help="List the files that could not be read, and why.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="List images too plain to be compared.")] = False,
     json: options.Json = False,
 ) -> None:
     """Say what a database holds."""
     from lookalike.database.opening import open_database
 
     with open_database(db) as database:
-        if paths or errors:
+        if paths or errors or plain:
             for record in database.records():
                 if errors and record.error is not None:
                     _line(record.name, "error", record.error, json=json)
                 if paths and record.code is not None and record.missing_since is None:
                     _line(record.name, "label", record.label, json=json)
+                if plain and record.is_plain and record.code is not None and record.missing_since is None:
+                    _line(record.name, "quality", record.quality, json=json)
             return
         info = database.info()
     if json:

@@ -35,6 +35,7 @@ from lookalike.database import (
     indexing,
     modelfile,
     neighbours,
+    plain,
     pruning,
     radii,
     reviewing,
@@ -316,21 +317,22 @@ class Database:
         *,
         radius: int | None = None,
         with_different: bool = False,
+        with_plain: bool = False,
         on_rows: grouping.OnRows = lambda done, total: None,
     ) -> list[Group]:
         """Groups of images at most `radius` bits from the first of each; by default `ModelInfo.duplicate`.
 
         A file that has several names (links) is there once, or whoever deletes a copy might delete the only one.
-        Images that were decided to be no duplicates of each other are in no group together, unless `with_different`.
+        Images that were decided to be no duplicates of each other are in no group together, unless `with_different`;
+        images that are too plain for their codes to mean anything only with the same bytes, unless `with_plain`.
         `on_rows` is told how many of the different codes have been compared.
         """
         self._check_radius(radius)
         self._check_model_is_the_same()
         held = self._held()
         radius = self.duplicate_radius() if radius is None else radius
-        names = copies.named(self._catalog, held.ids_N)
-        found = grouping.star_of(held.codes_NW, names, radius=radius, on_rows=on_rows)
-        groups = copies.groups(self._catalog, held.ids_N, found)
+        little = {} if with_plain else self._catalog.plain()
+        groups = plain.groups(self._catalog, held, little, radius=radius, on_rows=on_rows)
         if with_different or not self.decisions.count():
             return groups
         records = self._catalog.records([one.id for group in groups for one in group])
@@ -429,6 +431,7 @@ class Database:
             near=model.near,
             duplicate=model.duplicate,
             similar=model.similar,
+            plain=len(self._catalog.plain()),
             **self._catalog.counts(),
         )
 

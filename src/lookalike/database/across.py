@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.codes import Codes
-from lookalike.database import Filter, Group, Member, copies
+from lookalike.database import Filter, Group, Member, copies, plain
 from lookalike.database.deciding import Known
 from lookalike.database.opening import AnyDatabase
 from lookalike.errors import ConfigError, DataError
@@ -128,7 +128,11 @@ def _of_batch(
 
 def _match(record: Record, near: Sequence[tuple[Record, int]], known: Known) -> Match | None:
     """An image with the nearest of some."""
-    copied = [(one, distance) for one, distance in near if not known.are_different(record.digest, one.digest)]
+    copied = [
+        (one, distance)
+        for one, distance in near
+        if not known.are_different(record.digest, one.digest) and not plain.differ(record, one)
+    ]
     if not copied:
         return None
     copy, distance = min(copied, key=lambda pair: (pair[1], *_unlike(record, pair[0]), pair[0].name))

@@ -21,6 +21,7 @@ from lookalike import images
 from lookalike.data import Item, content_digest, exists, read_bytes
 from lookalike.errors import ImageError, RetryableImageError
 from lookalike.hasher import Hasher
+from lookalike.quality import PLAIN, quality
 from lookalike.store import originals
 from lookalike.store.catalog import Catalog, Outcome, Record
 
@@ -41,6 +42,7 @@ class IndexReport:
     unchanged: int = 0
     failed: int = 0  # could not be read, now or when it was last tried
     missing: int = 0  # in the database, but no longer where they were
+    plain: int = 0  # of those read now: with too little to see for their codes to mean anything
     seconds: float = 0.0
     problems: list[tuple[str, str]] = field(default_factory=list)  # (name, reason) of all that failed
 
@@ -161,12 +163,13 @@ def _read(item: Item, catalog: Catalog, hasher: Hasher, settings: Settings) -> _
         originals.keep(settings.folder, outcome.digest, data)
     known = None if settings.reindex else _with_code(catalog, outcome.digest)
     if known:
-        return _Read(replace(outcome, code=known.code, **_facts(known)))
+        return _Read(replace(outcome, code=known.code, quality=known.quality, **_facts(known)))
     try:
         pixels = images.decode(data, hasher.spec, max_pixels=settings.max_pixels)
     except ImageError as error:
         return _Read(replace(outcome, error=str(error), try_again=isinstance(error, RetryableImageError)))
-    return _Read(replace(outcome, **_facts(pixels)), pixels=pixels)
+    seen = quality(pixels.array, width=pixels.width, height=pixels.height)
+    return _Read(replace(outcome, quality=seen, **_facts(pixels)), pixels=pixels)
 
 
 def _facts(of: images.Decoded | Record) -> dict[str, Any]:
@@ -223,6 +226,7 @@ def _count(outcome: Outcome, read: _Read, here: Record | None, before: Record | 
         report.moved += 1
     else:
         report.copied += 1
+    report.plain += outcome.quality is not None and outcome.quality < PLAIN
 
 
 def _mark_missing(scopes: list[str], catalog: Catalog, seen: set[int]) -> int:

@@ -52,6 +52,7 @@ class Info:
     near: int  # bits: at most 1 in 10,000 pairs of different images is this near or nearer
     duplicate: int  # bits, up to which a hit is called near-duplicate
     similar: int  # bits
+    plain: int = 0  # images with too little to see for their codes to mean anything
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from lookalike.codes import Codes
 from lookalike.data import Label
 from lookalike.errors import DatabaseError
+from lookalike.quality import PLAIN
 from lookalike.store import filters, taking
 from lookalike.store.decisions import Decisions
 from lookalike.store.filters import FETCHED, Passing
@@ -146,6 +147,15 @@ class Catalog:
                 counts[name] = counts.get(name, 0) + count
         return dict(sorted(counts.items()))
 
+    def plain(self) -> dict[int, bytes]:
+        """The images that can be found and show too little, by id, each with its digest."""
+        rows = self._session.rows(
+            "SELECT other.id, other.digest FROM files CROSS JOIN files AS other ON other.digest = files.digest"
+            f" CROSS JOIN images ON images.id = other.id WHERE files.quality < 50 AND files.quality < {PLAIN}"
+            f" AND {_FINDABLE}"
+        )
+        return dict(sorted(rows))
+
     # Single rows
 
     def records(self, ids: Sequence[int]) -> dict[int, Record]:
@@ -218,11 +228,12 @@ class Catalog:
             self._session.run(sql, (*values, row))
             id_ = row
         self._session.run(
-            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 id_, item.size, -1 if outcome.try_again else item.mtime_ns, outcome.digest, outcome.length,
                 outcome.width, outcome.height, outcome.format, int(outcome.animated),
                 None if outcome.error is None else _clean(outcome.error), None if row is None else now,
+                outcome.quality,
             ),
         )  # fmt: skip
         return id_

@@ -116,6 +116,10 @@ STEPS = (
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE decision_changes (id INTEGER PRIMARY KEY AUTOINCREMENT) STRICT;  -- one row: how often they changed
     """,
+    """
+    ALTER TABLE files ADD COLUMN quality INTEGER;  -- 0 to 100, how much there is to see; NULL if not yet looked at
+    CREATE INDEX files_of_little ON files (quality) WHERE quality < 50;
+    """,
 )
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from lookalike.data import Item, Label
+from lookalike.quality import PLAIN
 
 COLUMNS = (
     "images.id, roots.path, folders.path, images.name, files.size, files.mtime_ns, digest, length, labels.label, code,"
-    " width, height, format, animated, error, missing_since"
+    " width, height, format, animated, error, missing_since, quality"
 )
 # the order of tables is as it stands here: CROSS JOIN keeps SQLite from beginning with one that has fewer rows
 FROM = (
@@ -41,6 +42,12 @@ class Record:
     animated: bool
     error: str | None
     missing_since: int | None
+    quality: int | None = None  # 0 to 100; none if it was indexed before there was one
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is too little to see for its code to mean anything."""
+        return self.quality is not None and self.quality < PLAIN
 
     @property
     def item(self) -> Item:
@@ -74,6 +81,7 @@ class Outcome:
     height: int | None = None
     format: str | None = None
     animated: bool = False
+    quality: int | None = None
     error: str | None = None
     try_again: bool = False  # the error may pass by itself, so the file is read again next time
 
@@ -81,11 +89,11 @@ class Outcome:
 def record(row: tuple[Any, ...]) -> Record:
     """The record of a row of `COLUMNS`."""
     id_, root, folder, name, size, mtime_ns, digest, length, label, code, width, height, format_, *rest = row
-    animated, error, missing_since = rest
+    animated, error, missing_since, quality = rest
     return Record(
         id_, root, folder + name, int(name) if folder.endswith("#") else None, size or 0,
         -1 if mtime_ns is None else mtime_ns, digest, length, from_json(label), code, width, height, format_,
-        bool(animated), error, missing_since,
+        bool(animated), error, missing_since, quality,
     )  # fmt: skip
 
 

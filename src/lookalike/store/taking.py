@@ -74,7 +74,9 @@ def take(session: Session, places: Places, labels: Labels, root: str, rows: Iter
         "UPDATE images SET label = ?, code = ?, missing_since = NULL WHERE id = ?",
         ((labels.number(one.label), one.code, was.id) for was, one in changed),
     )
-    session.run_many("UPDATE files SET error = NULL, mtime_ns = -1 WHERE id = ?", ((was.id,) for was, _ in changed))
+    session.run_many(
+        "UPDATE files SET error = NULL, mtime_ns = -1, quality = NULL WHERE id = ?", ((was.id,) for was, _ in changed)
+    )
     session.run_many(
         "INSERT INTO files (id, size, mtime_ns, length, width, height) VALUES (?, ?, -1, ?, ?, ?)",
         (

@@ -296,6 +296,7 @@ class Info(BaseModel):
     near: int = Field(description="Bits that at most 1 in 10,000 pairs of different images are apart, or fewer.")
     duplicate: int = Field(description="Bits, up to which a hit is called near-duplicate; −1: none.")
     similar: int = Field(description="Bits, up to which a hit is called similar.")
+    plain: int = Field(description="Images with too little to see, which are in groups only with the same bytes.")
     write: bool = Field(description="Whether decisions can be stored.")
     max_body: int = Field(description="Bytes of a request.")
     max_pixels: int = Field(description="Pixels of an image that is sent.")

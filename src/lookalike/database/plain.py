@@ -1,0 +1,47 @@
+"""Groups of look-alikes without images that are too plain: their codes say nothing, so only their bytes are compared.
+
+Shapes: N images, W bytes a code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from lookalike.database import copies, grouping
+from lookalike.database.derived import Held, Ids
+from lookalike.database.results import Group
+from lookalike.store.catalog import Catalog, Record
+
+
+def groups(
+    catalog: Catalog, held: Held, plain: Mapping[int, bytes], *, radius: int, on_rows: grouping.OnRows
+) -> list[Group]:
+    """Groups by code of all images but the plain ones, and groups of plain ones with the same bytes.
+
+    `plain` has the digest of each plain image's content, by id.
+    """
+    ids_N, codes_NW = held.ids_N, held.codes_NW
+    if plain:
+        seen_N = ~np.isin(ids_N, np.fromiter(plain, np.int64, len(plain)))
+        ids_N, codes_NW = ids_N[seen_N], codes_NW[seen_N]
+    found = grouping.star_of(codes_NW, copies.named(catalog, ids_N), radius=radius, on_rows=on_rows)
+    alike = copies.groups(catalog, ids_N, found)
+    equal = _of_same_bytes(catalog, plain)
+    return sorted([*alike, *equal], key=lambda group: group[0].path) if equal else alike
+
+
+def differ(one: Record, other: Record) -> bool:
+    """Whether two images are both too plain to be compared by code, and have other bytes."""
+    return one.is_plain and other.is_plain and one.digest != other.digest
+
+
+def _of_same_bytes(catalog: Catalog, plain: Mapping[int, bytes]) -> list[Group]:
+    by_digest: dict[bytes, list[int]] = {}
+    for id_, digest in plain.items():
+        by_digest.setdefault(digest, []).append(id_)
+    ids: Ids = np.fromiter(plain, np.int64, len(plain))
+    rows = {id_: row for row, id_ in enumerate(plain)}
+    several = [[(rows[id_], 0) for id_ in equal] for equal in by_digest.values() if len(equal) > 1]
+    return copies.groups(catalog, ids, several)
