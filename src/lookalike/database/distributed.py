@@ -207,11 +207,13 @@ class DistributedDatabase:
         *,
         radius: int | None = None,
         with_different: bool = False,
+        with_plain: bool = False,
         on_rows: grouping.OnRows = lambda done, total: None,
     ) -> list[Group]:
         """Groups of images at most `radius` bits from the first of each; by default `ModelInfo.duplicate`.
 
-        The codes are fetched, and compared here. No decisions are kept that `with_different` would pass over.
+        The codes are fetched, and compared here. Neither decisions are kept that `with_different` would pass over, nor
+        how plain images are, as `with_plain` asks.
         """
         radii.check_radius(radius, self.bits)
         ids_N, codes_NW, names = self._with_names()
