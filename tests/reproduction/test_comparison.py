@@ -139,3 +139,4 @@ def test_a_run_says_everything_and_is_not_done_twice(tmp_path: Path) -> None:
     assert values["metrics"]["bits"] == 16
     assert 0 < values["metrics"]["map"]["chance"] < 0.3
     assert comparison.run_all(wanted, places, say=said.append) == 0
+    assert not list(places.work.rglob("checkpoint*"))  # or a run that is wanted anew would take old weights

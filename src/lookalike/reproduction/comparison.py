@@ -37,6 +37,7 @@ from lookalike.recipes.paper import Experiment
 from lookalike.reproduction.places import Places, environment, write_result
 from lookalike.training import features as caching
 from lookalike.training import loop, settings
+from lookalike.training.checkpoint import CHECKPOINT
 from lookalike.training.hashing import FeatureInputs, Hashing
 from lookalike.training.hashing_job import VIEWS, pseudo_labels, solve
 
@@ -131,6 +132,8 @@ def run(experiment: Experiment, given: Material, places: Places, *, device: str 
     for bits in lengths:
         one = replace(experiment, bits=bits)
         _write(one, given, places, query_QK[:, :bits], database_NK[:, :bits], history, began, device)
+    # What is finished is trained anew if its result is taken away, or later code would be measured by old weights.
+    (places.work / experiment.name / CHECKPOINT).unlink(missing_ok=True)
 
 
 def _train(
