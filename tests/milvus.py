@@ -34,6 +34,7 @@ def bound(self, port):  # also a port that was in use a moment ago
 
 MilvusServerConfig.try_bind_port = bound
 server = MilvusServer(wait_for_started=False, proxy_port=int(sys.argv[2]), etcd_port=int(sys.argv[3]))
+server.config.set("proxy.timeTickInterval", 20)  # ms, not 200: how long a strong read waits
 server.set_base_dir(sys.argv[1])
 server.start()
 print(server.server_proc.pid, flush=True)

@@ -19,7 +19,7 @@ QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}
 
 def encode(*arguments: object) -> subprocess.CompletedProcess[str]:
     pytest.importorskip("ray.data")
-    command = [sys.executable, EXAMPLES / "encode_with_ray.py", *map(str, arguments)]
+    command = [sys.executable, str(EXAMPLES / "encode_with_ray.py"), *map(str, arguments)]
     return subprocess.run(command, env={**os.environ, **QUIET}, capture_output=True, text=True, timeout=300)
 
 

@@ -24,8 +24,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from lookalike.database import Database, Filter
-from lookalike.database import collection as collections
 from lookalike.database.distributed import DistributedDatabase
+from lookalike.database.naming import candidates
 from lookalike.database.opening import AnyDatabase, exists, open_database
 from lookalike.engines.server import MESSAGE, Server, batches, parse
 from lookalike.errors import ConfigError, DatabaseError, DataError
@@ -233,10 +233,11 @@ def test_another_model_is_refused(
 def test_two_paths_of_one_number_stand_side_by_side(
     both: tuple[DistributedDatabase, Database], photo_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = collections.candidates
-    monkeypatch.setattr(
-        collections, "candidates", lambda name: (honest(name)[0] % 7 + 1, honest(name)[1] % 10**6 + 100)
-    )
+    def few(name: str) -> tuple[int, int]:
+        first, second = candidates(name)
+        return first % 7 + 1, second % 10**6 + 100
+
+    monkeypatch.setattr("lookalike.database.collection.candidates", few)
     for database in both:
         assert database.index(photo_folder).indexed == 40
         assert database.index(photo_folder).unchanged == 40
@@ -264,6 +265,7 @@ def test_machines_that_begin_at_once_share_one_database(
 
 KILLED = """
 import os, signal, sys
+from lookalike.database.naming import candidates
 from lookalike.database.opening import open_database
 from lookalike.database import indexing
 from lookalike.engines.server import Server
@@ -273,10 +275,10 @@ address, folder, model, writes = sys.argv[1:]
 put, count = Server.put, iter(range(10**6))
 
 def then_die(self, name, rows):
-    if "_model" in name:
+    if "_model" in name or (writes != "making" and name.endswith("_new")):
         return put(self, name, rows)
     rows = list(rows)
-    last = next(count) == int(writes)
+    last = writes == "making" or next(count) == int(writes)
     put(self, name, rows[: len(rows) // 2] if last else rows)  # the last one is cut off in its middle
     if last:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -304,6 +306,15 @@ def test_a_killed_index_is_completed_by_the_next(
         assert_same(remote, local)
 
 
+def test_a_killed_making_leaves_no_half_database(address: str, photo_folder: Path, model: Path) -> None:
+    child = subprocess.run([sys.executable, "-c", KILLED, address, photo_folder, model, "making"], capture_output=True)
+    assert child.returncode == -signal.SIGKILL
+    with pytest.raises(DatabaseError, match="There is no database at"):
+        open_database(address)
+    with open_database(address, create=True, model=model) as remote:
+        assert remote.index(photo_folder).encoded == 40
+
+
 def test_a_killed_import_is_completed_by_the_next(address: str, tmp_path: Path, model: Path) -> None:
     count = 40_000
     codes_NW = np.random.default_rng(1).integers(0, 256, (count, 8), np.uint8)
@@ -325,11 +336,8 @@ def test_a_killed_import_is_completed_by_the_next(address: str, tmp_path: Path, 
     with open_database(address) as remote:
         assert isinstance(remote, DistributedDatabase)
         assert len(remote) == count
-        ids, found_NW, names = remote._with_names()
-        assert len(set(ids.tolist())) == count
-        order = np.argsort(names)
-        assert [names[row] for row in order] == [str(tmp_path / path) for path in paths]
-        assert np.array_equal(found_NW[order], codes_NW)
+        found = {record.name: record.code for record in remote.records()}
+        assert found == {str(tmp_path / path): bytes(code) for path, code in zip(paths, codes_NW, strict=True)}
 
 
 def test_a_server_that_is_killed_and_comes_back(

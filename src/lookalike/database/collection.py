@@ -23,6 +23,7 @@ from lookalike.database.naming import FOUND, below, candidates, from_text
 from lookalike.database.rows import FIELDS, found, labels_of, record_of, row_of, whole
 from lookalike.engines.server import Row, Server
 from lookalike.errors import DatabaseError
+from lookalike.quality import PLAIN
 from lookalike.store.catalog import Outcome, Record, Taken
 
 WINDOW = 2048  # paths looked up at once
@@ -71,6 +72,12 @@ class Collection:
             "missing": self._server.count(self.name, "missing_since >= 0"),
             "labelled": self._server.count(self.name, f"{FOUND} and array_length(labels) != 0"),
         }
+
+    def plain(self) -> dict[int, bytes]:
+        """The images that can be found and show too little, by id, each with its digest."""
+        where = f"{FOUND} and quality >= 0 and quality < {PLAIN}"
+        pages = self._server.pages(self.name, where, ["id", "digest"])
+        return {int(row["id"]): bytes.fromhex(row["digest"]) for page in pages for row in page}
 
     # Single rows
 

@@ -23,10 +23,11 @@ import numpy.typing as npt
 from lookalike import data, images
 from lookalike.codes import Codes
 from lookalike.data import codetable
-from lookalike.database import Group, Hit, Info, copies, grouping, importing, indexing, pruning, radii
+from lookalike.database import Group, Hit, Info, grouping, importing, indexing, plain, pruning, radii
 from lookalike.database.beside import SUFFIX, Beside
 from lookalike.database.collection import Collection
 from lookalike.database.decisions import NoDecisions
+from lookalike.database.derived import Held
 from lookalike.database.naming import FOUND, from_text, passing
 from lookalike.database.rows import FIELDS, INDEXED
 from lookalike.database.searching import EngineName
@@ -37,6 +38,7 @@ from lookalike.errors import ConfigError, DatabaseError, DataError, Interrupted
 from lookalike.hasher import DEFAULT, Hasher
 from lookalike.images import Source
 from lookalike.store.catalog import Catalog, Filter, Record
+from lookalike.store.rowids import RowIds
 
 FORMAT = 1
 
@@ -212,20 +214,13 @@ class DistributedDatabase:
     ) -> list[Group]:
         """Groups of images at most `radius` bits from the first of each; by default `ModelInfo.duplicate`.
 
-        The codes are fetched, and compared here. Neither decisions are kept that `with_different` would pass over, nor
-        how plain images are, as `with_plain` asks.
+        The codes are fetched, and compared here. There are no decisions that `with_different` would pass over.
         """
         radii.check_radius(radius, self.bits)
-        ids_N, codes_NW, names = self._with_names()
-        groups = grouping.star(
-            codes_NW, names, radius=self.duplicate_radius() if radius is None else radius, on_rows=on_rows
-        )
-        records = self._collection.records([int(ids_N[row]) for group in groups for row, _ in group])
-        members = [
-            [copies.member(records[id_], distance) for row, distance in group if (id_ := int(ids_N[row])) in records]
-            for group in groups
-        ]
-        return [group for group in map(copies.once_a_file, members) if len(group) > 1]
+        radius = self.duplicate_radius() if radius is None else radius
+        ids_N, codes_NW = self.codes()
+        little = {} if with_plain else self._collection.plain()
+        return plain.groups(self._as_catalog(), Held(RowIds(ids_N), codes_NW), little, radius=radius, on_rows=on_rows)
 
     def duplicate_radius(self) -> int:
         """The radius up to which the model takes images for copies, in bits. Raises `ConfigError` if it has none."""
@@ -285,6 +280,7 @@ class DistributedDatabase:
             near=model.near,
             duplicate=model.duplicate,
             similar=model.similar,
+            plain=len(self._collection.plain()),
             **self._collection.counts(),
         )
 
@@ -306,7 +302,8 @@ class DistributedDatabase:
         name = self._server.address.name
         text = self._server.description(name)
         if text is None:
-            there = sorted({one.split(SUFFIX)[0] for one in self._server.names() if SUFFIX in one})
+            names = self._server.names()
+            there = sorted({one.split(SUFFIX)[0] for one in names if SUFFIX in one} & set(names))
             raise DatabaseError(
                 f"There is no database at {self.path}{': there are ' + ', '.join(there) if there else ''}. "
                 f"Make one with: lookalike index FOLDER --db {self.path}"
@@ -355,16 +352,6 @@ class DistributedDatabase:
     def _found(self, fields: list[str], where: str = FOUND) -> Iterator[dict[str, Any]]:
         for page in self._server.pages(self._collection.name, where, fields):
             yield from page
-
-    def _with_names(self) -> tuple[Ids, Codes, list[str]]:
-        """Ids (N,), codes (N, W) and paths of all images that can be found."""
-        ids, codes, names = [], [], []
-        for row in self._found(["id", "code", "path"]):
-            ids.append(int(row["id"]))
-            codes.append(row["code"][0])
-            names.append(from_text(row["path"]))
-        codes_NW = np.frombuffer(b"".join(codes), np.uint8).reshape(len(ids), self.bits // 8)
-        return np.array(ids, np.int64), codes_NW, names
 
     def _hits(self, hits: Hits, records: dict[int, Record]) -> Iterator[Hit]:
         info = self.hasher.info

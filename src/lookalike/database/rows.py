@@ -14,7 +14,8 @@ from lookalike.store.catalog import Outcome, Record
 FIELDS = {
     "path": "text", "root": "text", "table": "text", "row": "int", "size": "int", "mtime_ns": "int", "digest": "text",
     "length": "int", "labels": "texts", "several": "flag", "width": "int", "height": "int", "format": "text",
-    "animated": "flag", "error": "text", "indexed_at": "int", "missing_since": "int", "found": "flag",
+    "animated": "flag", "error": "text", "indexed_at": "int", "missing_since": "int", "quality": "int",
+    "found": "flag",
 }  # fmt: skip
 INDEXED = ("digest",)
 NO_INT = -1
@@ -42,6 +43,7 @@ def row_of(id_: int, outcome: Outcome, *, bits: int) -> Row:
         "error": to_text(outcome.error or ""),
         "indexed_at": int(time.time()),
         "missing_since": NO_INT,
+        "quality": _int(outcome.quality),
     }
     return {**row, "found": found(row)}
 
@@ -67,6 +69,7 @@ def record_of(row: Row) -> Record:
         animated=bool(row["animated"]),
         error=error,
         missing_since=_or_none(row["missing_since"]),
+        quality=_or_none(row["quality"]),
     )
 
 
