@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,22 @@ BATCH = 32
 DEFAULT = "default"
 
 Image = Source | images.Array  # a path, encoded bytes, or an array that has the model's shape already
+
+
+class Radii(NamedTuple):
+    """Up to how many bits images are called what."""
+
+    same: int  # 0: only equal codes, which have a word of their own
+    duplicate: int  # -1: different images often have equal codes
+    similar: int
+
+    def tier(self, distance: int) -> str:
+        """A plain word for a distance in bits."""
+        if distance == 0:
+            return "identical" if self.duplicate >= 0 else "same code"
+        if distance <= self.duplicate:
+            return "same" if distance <= self.same else "near-duplicate"
+        return "similar" if distance <= self.similar else "different"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,11 +115,12 @@ class ModelInfo:
 
     def tier(self, distance: int) -> str:
         """A plain word for a distance in bits."""
-        if distance <= self.duplicate:
-            return "near-duplicate" if distance else "identical"
-        if distance == 0:
-            return "same code"
-        return "similar" if distance <= self.similar else "different"
+        return self.radii.tier(distance)
+
+    @property
+    def radii(self) -> Radii:
+        """Up to how many bits images are called what, as long as nobody has calibrated a collection."""
+        return Radii(same=0, duplicate=self.duplicate, similar=self.similar)
 
 
 class Hasher:

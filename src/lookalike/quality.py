@@ -4,7 +4,7 @@ The formula is that of PDQ (Facebook 2019, "The TMK+PDQF video-hashing algorithm
 of the image in grey, reduced to 64 × 64 pixels, the sum of the steps between pixels side by side and one above the
 other, each as a whole percentage of the range from black to white, divided by 90. So steps below 1 %, such as those
 of a clear sky or of noise in the dark, count nothing. Departures: pixels are averaged by area, not by PDQ's filter, and
-the limit is lower, since among photographs those with a small thing in a clear sky have 20 to 50.
+the limit is lower, since photographs of a small thing in a clear sky have 6 to 50, and good codes.
 
 Shapes: S pixels a side.
 """
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 SIDE = 64  # pixels a side that are looked at
-PLAIN = 20  # below this an image is too plain
+PLAIN = 5  # below this an image is too plain
 LEAST_SIDE = 16  # pixels; what is smaller on either side shows nothing, whatever it is enlarged to
 
 

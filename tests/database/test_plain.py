@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from lookalike.database import Database, across
+from lookalike.quality import PLAIN
 from lookalike.store import migrations
 
 
@@ -48,7 +49,7 @@ def test_plain_images_are_duplicates_of_their_own_bytes_only(db: Database, plain
 def test_what_is_plain_is_known_by_quality(db: Database, plain_folder: Path) -> None:
     db.index(plain_folder)
     quality = {Path(record.name).name: record.quality for record in db.records()}
-    assert {name for name in quality if (quality[name] or 0) < 20} == {
+    assert {name for name in quality if (quality[name] or 0) < PLAIN} == {
         "black.png", "black again.png", "nearly black.png", "white.png", "tiny.png"
     }  # fmt: skip
     assert None not in quality.values()

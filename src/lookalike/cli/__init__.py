@@ -19,7 +19,8 @@ from lookalike.errors import Interrupted, LookalikeError
 
 COMMANDS = (
     "train", "shorten", "index", "search", "duplicates", "encode", "remove", "prune", "info", "verify",
-    "compact", "import", "export", "neighbours", "serve", "models", "datasets", "evaluate", "robustness", "reproduce", "demo",
+    "compact", "import", "export", "neighbours", "serve", "models", "datasets", "evaluate", "robustness",
+    "calibrate", "reproduce", "demo",
 )  # fmt: skip
 MODULES = {"import": "import_"}  # whose names Python keeps for itself
 STOPPED = 130  # what shells report for a program ended by Ctrl-C

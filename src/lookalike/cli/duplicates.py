@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lookalike.cli import options, terminal
+from lookalike.cli import calibrate, options, terminal
 
 if TYPE_CHECKING:
     from lookalike.database import Group
@@ -70,7 +70,7 @@ def command(
             return
         is_own = radius is None
         radius = database.duplicate_radius() if radius is None else radius
-        bits = database.bits
+        bits, calibration = database.bits, database.calibration
         if between is not None:
             leakage.report(database, *between, radius=radius, quick=quick, json=json)
             return
@@ -85,8 +85,10 @@ def command(
     terminal.say(
         f"{terminal.count(len(reviews), 'group')} of {terminal.count(images, 'image')}, "
         f"at most {radius} of {bits} bits from the first of each"
-        + ("; 0 is this model's radius, --radius gives another" if is_own and not radius else "")
+        + ("; 0 is this model's radius, --radius gives another" if is_own and not radius and not calibration else "")
     )
+    if is_own and calibration is not None:
+        terminal.say(f"that distance is {calibrate.said(calibration)}; {calibrate.rate_said(calibration)}")
 
 
 def _groups(

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from lookalike.cli import options, terminal
+from lookalike.cli import calibrate, options, terminal
 
-RADII = ("near", "duplicate", "similar")  # said in words, in one line
+SAID = ("near", "duplicate", "similar", "same", "calibration")  # in words, at the end
 
 
 def command(
@@ -35,10 +35,12 @@ def command(
         terminal.echo_json(info)
         return
     for name, value in dataclasses.asdict(info).items():
-        if name not in RADII:
+        if name not in SAID:
             shown = ", ".join(value) if isinstance(value, list) else value
             typer.echo(f"{name.replace('_', ' ') + ':':<12} {shown}")
-    typer.echo(terminal.radii(duplicate=info.duplicate, similar=info.similar))
+    typer.echo(terminal.radii(duplicate=info.duplicate, similar=info.similar, same=info.same))
+    if info.calibration is not None:
+        typer.echo(f"{calibrate.said(info.calibration)}; {calibrate.rate_said(info.calibration)}")
 
 
 def _line(path: str, what: str, value: object, *, json: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lookalike.cli import options, terminal
+from lookalike.cli import calibrate, options, terminal
 
 BATCH = 64
 FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")  # of --since
@@ -45,6 +45,8 @@ def command(
         database.use(engine)
         if not len(database):
             terminal.say(f"{db} holds no images; fill it with: lookalike index IMAGES --db {db}")
+        if not json and database.calibration is not None:
+            terminal.say(f"words for distances as {calibrate.said(database.calibration)}")
         queries = terminal.queries(images)
         while batch := list(itertools.islice(queries, BATCH)):
             codes, named = [], []

@@ -13,7 +13,7 @@ Shapes: N images, W bytes a code.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
@@ -27,12 +27,15 @@ from lookalike.codes import Codes
 from lookalike.data import codetable
 from lookalike.database import (
     applying,
+    calibrating,
+    calibration,
     copies,
     derived,
     evaluating,
     grouping,
     importing,
     indexing,
+    labelled,
     modelfile,
     neighbours,
     plain,
@@ -44,18 +47,20 @@ from lookalike.database import (
     verifying,
 )
 from lookalike.database.applying import Outcome, Step, Ways
+from lookalike.database.calibration import Calibration
 from lookalike.database.decisions import Decisions
 from lookalike.database.derived import Held
 from lookalike.database.evaluating import Measured
 from lookalike.database.importing import ImportReport
 from lookalike.database.indexing import IndexReport, Progress, Settings
+from lookalike.database.labelled import Labelled
 from lookalike.database.plans import Plan
 from lookalike.database.results import Finding, Group, Hit, Info, Member
 from lookalike.database.searching import EngineName
 from lookalike.engines import Engine, Hits
 from lookalike.engines.server import is_address
 from lookalike.errors import ConfigError, DatabaseError, DataError, Interrupted
-from lookalike.hasher import DEFAULT, Hasher
+from lookalike.hasher import DEFAULT, Hasher, Radii
 from lookalike.images import Source
 from lookalike.store import catalog as catalogs
 from lookalike.store import originals
@@ -310,7 +315,8 @@ class Database:
         found = engine.search(codes_NW, top=top, radius=radius, among=among)
         wanted = {self._ids[row] for hits in found for row in hits.rows}
         records = self._catalog.records(sorted(wanted))
-        return [list(self._hits(hits, records)) for hits in found]
+        tier = self.radii.tier
+        return [list(self._hits(hits, records, tier)) for hits in found]
 
     def duplicates(
         self,
@@ -420,7 +426,7 @@ class Database:
 
     def info(self) -> Info:
         """What the database holds."""
-        model = self.hasher.info
+        model, distances = self.hasher.info, self.radii
         return Info(
             path=os.fspath(self.path),
             model=self.hasher.name,
@@ -429,11 +435,64 @@ class Database:
             roots=self._catalog.roots(),
             trained_on=model.origin,
             near=model.near,
-            duplicate=model.duplicate,
-            similar=model.similar,
+            duplicate=distances.duplicate,
+            similar=distances.similar,
+            same=distances.same,
+            calibration=self.calibration,
             plain=len(self._catalog.plain()),
             **self._catalog.counts(),
         )
+
+    # What distances mean
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What `calibrate` found with this model; none if there is none."""
+        return calibration.load(self._catalog)
+
+    @property
+    def radii(self) -> Radii:
+        """Up to how many bits images are called what: as calibrated, or by the model."""
+        found = self.calibration
+        return self.hasher.info.radii if found is None else found.radii
+
+    def calibrate(
+        self,
+        pairs: Sequence[Labelled] = (),
+        *,
+        settings: calibrating.Settings = calibrating.Settings(),
+        on_progress: calibrating.OnProgress = lambda what, done, total: None,
+    ) -> calibrating.Found:
+        """Measure which distances mean what in this collection, and keep that: images are called by it from now on.
+
+        `pairs` are those of which somebody knows whether they show the same picture. Raises `DatabaseError` for too few
+        images, `DataError` for pairs that are not in the database.
+        """
+        self._check_model_is_the_same()
+        says = labelled.ids(self._catalog, pairs)
+        try:
+            found = calibrating.run(
+                self._catalog, self._held(), self.hasher, settings, says=says, on_progress=on_progress
+            )
+        except KeyboardInterrupt:
+            raise Interrupted("Stopped; nothing was changed") from None
+        self._keep_calibration(found.calibration.to_json())
+        return found
+
+    def forget_calibration(self) -> bool:
+        """Call images by what the model says again; whether anything was calibrated."""
+        was = self._catalog.get(calibration.KEY) != ""
+        if was:
+            self._keep_calibration("")
+        return was
+
+    def _keep_calibration(self, text: str) -> None:
+        with self._writing():
+            self._check_model_is_the_same()
+            with self._catalog.transaction():
+                self._catalog.set(calibration.KEY, text)
+                self._catalog.touch()  # servers keep what they said until then
+            self._write_codes()
 
     def verify(self) -> list[Finding]:
         """Check catalog, model, code file and originals; what is derived is repaired."""
@@ -548,18 +607,21 @@ class Database:
         return self._engine
 
     def duplicate_radius(self) -> int:
-        """The radius up to which the model takes images for copies, in bits. Raises `ConfigError` if it has none."""
-        return radii.duplicate_radius(self.hasher)
+        """The radius up to which images are taken for copies, in bits: as calibrated, or by the model.
+
+        Raises `ConfigError` if there is none.
+        """
+        return radii.duplicate_radius(self.hasher, self.calibration)
 
     def _check_radius(self, radius: int | None) -> None:
         radii.check_radius(radius, self.bits)
 
-    def _hits(self, hits: Hits, records: dict[int, Record]) -> Iterator[Hit]:
-        info, bits = self.hasher.info, self.bits
+    def _hits(self, hits: Hits, records: dict[int, Record], tier: Callable[[int], str]) -> Iterator[Hit]:
+        bits = self.bits
         for row, distance in zip(hits.rows, hits.distances.tolist(), strict=True):
             record = records.get(self._ids[row])
             if record is not None:  # else it was removed a moment ago
-                yield Hit(record.name, distance, bits, info.tier(distance), record.label, record.id)
+                yield Hit(record.name, distance, bits, tier(distance), record.label, record.id)
 
 
 def _is_left_over(path: Path) -> bool:
@@ -571,4 +633,5 @@ def _set_model(catalog: Catalog, hasher: Hasher) -> None:
     catalog.set("model", hasher.digest)
     catalog.set("model_name", hasher.info.name)
     catalog.set("bits", str(hasher.bits))
+    catalog.set(calibration.KEY, "")  # which was of another model
     catalog.touch()

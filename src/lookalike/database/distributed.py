@@ -110,6 +110,8 @@ class DistributedDatabase:
             self._hasher = hasher
         return self._hasher
 
+    calibration: None = None  # none is kept in Milvus
+
     # Filling it
 
     def index(
@@ -280,6 +282,7 @@ class DistributedDatabase:
             near=model.near,
             duplicate=model.duplicate,
             similar=model.similar,
+            calibration=None,
             plain=len(self._collection.plain()),
             **self._collection.counts(),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lookalike.data import Label
+from lookalike.database.calibration import Calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,7 @@ class Hit:
     path: str
     distance: int  # bits that differ
     bits: int  # length of the code
-    tier: str  # "identical", "near-duplicate", "similar" or "different"
+    tier: str  # "identical", "same" (if calibrated), "near-duplicate", "similar" or "different"
     label: Label
     id: int
 
@@ -52,6 +53,8 @@ class Info:
     near: int  # bits: at most 1 in 10,000 pairs of different images is this near or nearer
     duplicate: int  # bits, up to which a hit is called near-duplicate
     similar: int  # bits
+    same: int = 0  # bits, up to which a hit is called same; 0 unless calibrated
+    calibration: Calibration | None = None  # what says so, if it is not the model
     plain: int = 0  # images with too little to see for their codes to mean anything
 
 

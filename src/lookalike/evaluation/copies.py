@@ -106,11 +106,11 @@ def rate_bound(found: int, total: int) -> float:
     low, high = float(found), found + 10 * math.sqrt(found + 1) + 10
     for _ in range(60):
         mean = (low + high) / 2
-        low, high = (mean, high) if _at_most(found, mean) > DOUBT else (low, mean)
+        low, high = (mean, high) if at_most(found, mean) > DOUBT else (low, mean)
     return min(1.0, high / total)
 
 
-def _at_most(found: int, mean: float) -> float:
+def at_most(found: int, mean: float) -> float:
     """The chance that a Poisson count of this mean is at most `found`."""
     logs = -mean + np.concatenate([[0.0], np.cumsum(math.log(mean) - np.log(np.arange(1, found + 1)))])
     return float(np.exp(logs).sum())

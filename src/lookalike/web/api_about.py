@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from lookalike import __version__
 from lookalike.codes import MAX_BITS
+from lookalike.database.calibration import Calibration
 from lookalike.database.opening import AnyDatabase
 from lookalike.web import model as models
 from lookalike.web import rows
@@ -96,6 +97,20 @@ async def metrics(server: Shared) -> Response:
     return server.metrics.response()
 
 
+def _calibration(found: Calibration | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    near = found.rates["near-duplicate"]
+    rates = {"rate": near.value, "rate_low": near.low, "rate_high": near.high}
+    return {"at": found.at, "images": found.compared, "edited": found.edited, **rates}
+
+
 def _info(database: AnyDatabase) -> dict[str, Any]:
-    found = {name: value for name, value in asdict(database.info()).items() if name != "originals"}
-    return {**found, "path": rows.clean(found["path"]), "roots": [rows.clean(root) for root in found["roots"]]}
+    info = database.info()
+    found = {name: value for name, value in asdict(info).items() if name not in ("originals", "calibration")}
+    return {
+        **found,
+        "calibration": _calibration(info.calibration),
+        "path": rows.clean(found["path"]),
+        "roots": [rows.clean(root) for root in found["roots"]],
+    }

@@ -124,8 +124,8 @@ class Hit(Image):
     distance: int = Field(description="Bits that differ.", examples=[3])
     bits: int = Field(description="Length of the codes.", examples=[64])
     tier: str = Field(
-        description="What the distance means with this model: identical, near-duplicate, similar, different; or same "
-        "code, where that says little.",
+        description="What the distance means: identical, same (if calibrated), near-duplicate, similar, different; or "
+        "same code, where that says little.",
         examples=["near-duplicate"],
     )
 
@@ -281,6 +281,17 @@ class Code(BaseModel):
     format: str = Field(examples=["JPEG"])
 
 
+class Calibrated(BaseModel):
+    """When and on what the distances were measured, and how often different images are near-duplicates."""
+
+    at: int = Field(description="Seconds since 1970.")
+    images: int = Field(description="All pairs of which were compared.")
+    edited: int = Field(description="Images of which copies were made.")
+    rate: float = Field(description="Share of the pairs of different images that are near-duplicates.")
+    rate_low: float = Field(description="At least, with 95 % confidence.")
+    rate_high: float
+
+
 class Info(BaseModel):
     """What the database holds, and what the server allows."""
 
@@ -296,6 +307,8 @@ class Info(BaseModel):
     near: int = Field(description="Bits that at most 1 in 10,000 pairs of different images are apart, or fewer.")
     duplicate: int = Field(description="Bits, up to which a hit is called near-duplicate; −1: none.")
     similar: int = Field(description="Bits, up to which a hit is called similar.")
+    same: int = Field(description="Bits, up to which a hit is called same; 0 unless calibrated.")
+    calibration: Calibrated | None = Field(description="What says so, if it is not the model.")
     plain: int = Field(description="Images with too little to see, which are in groups only with the same bytes.")
     write: bool = Field(description="Whether decisions can be stored.")
     max_body: int = Field(description="Bytes of a request.")

@@ -145,6 +145,12 @@ function card({ card: text, name }) {
   return make("section", { class: "panel" }, make("h2", { text: name }), ...shown.map((one) => make("p", { text: one.replace(/\s+/g, " ") })));
 }
 
+function calibrated(found) {
+  if (!found) return null;
+  const rate = found.rate ? `${found.rate.toExponential(1)} of pairs` : `at most ${found.rate_high.toExponential(1)} of pairs`;
+  return `on ${number(found.images)} images, ${new Date(1000 * found.at).toLocaleDateString()}: ${rate} of different images are near-duplicates`;
+}
+
 function facts({ about }, known) {
   const { image = {}, versions = {} } = about;
   const rows = [
@@ -152,8 +158,10 @@ function facts({ about }, known) {
     ["Labels", about.supervised ? "used in training" : "not used"], ["Trained on", known.trained_on],
     ["Sees", image.side ? `${image.side} × ${image.side} pixels, ${image.colour ? "colour" : "grey"}` : null],
     ["Epochs", about.epochs ? number(about.epochs) : null], ["Seed", about.seed === undefined ? null : String(about.seed)],
+    ["Same", known.same ? `up to ${count(known.same, "bit")}` : null],
     ["Near-duplicate", known.duplicate < 0 ? "never said" : `up to ${count(known.duplicate, "bit")}`],
     ["Similar", `up to ${count(known.similar, "bit")}`],
+    ["Calibrated", calibrated(known.calibration)],
     ["Different images", `at most 1 of 10,000 pairs within ${count(known.near, "bit")}`],
     ["Made with", Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", ")],
   ];

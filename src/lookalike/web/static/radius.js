@@ -6,8 +6,8 @@ const HIGH = 24; // pixels
 
 // A slider from 0 to half the bits; its right end means any distance. `onInput(radius or null)`.
 export class Radius {
-  constructor({ bits, duplicate, similar }, onInput) {
-    this.limits = { duplicate, similar };
+  constructor({ bits, same = 0, duplicate, similar }, onInput) {
+    this.limits = { same, duplicate, similar };
     this.most = Math.floor(bits / 2) + 1;
     this.chart = draw("svg", { class: "distances", viewBox: `0 0 ${this.most + 1} ${HIGH}`, preserveAspectRatio: "none",
       "aria-hidden": "true" });
@@ -42,6 +42,7 @@ export class Radius {
   // What images so far apart are called.
   word(distance) {
     if (distance === 0) return "identical";
+    if (distance <= this.limits.same) return "same";
     if (distance <= this.limits.duplicate) return "near-duplicate";
     return distance <= this.limits.similar ? "similar" : "different";
   }

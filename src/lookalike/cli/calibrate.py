@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lookalike.cli import options, terminal
+
+if TYPE_CHECKING:
+    from lookalike.database.calibrating import Found
+    from lookalike.database.calibration import Calibration
+    from lookalike.evaluation.calibration import Rate, Share
+
+
+def command(
+    db: options.FolderDb,
+    pairs: Annotated[
+        Path | None,
+        typer.Option("--pairs", metavar="FILE", help="Labelled pairs: two paths and same or different, tabs between."),
+    ] = None,
+    fpr: Annotated[
+        float, typer.Option("--fpr", metavar="RATE", help="False pairs that near-duplicates may have.")
+    ] = 1e-6,
+    images: Annotated[int, typer.Option("--images", min=1, help="Make copies of so many images, at most.")] = 200,
+    suspected: Annotated[
+        Path | None,
+        typer.Option("--suspected", metavar="FILE", help="Write near pairs that may be the same picture, for --pairs."),
+    ] = None,
+    forget: Annotated[bool, typer.Option("--forget", help="Go back to the distances of the model.")] = False,
+    seed: options.Seed = 0,
+    max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    json: options.Json = False,
+) -> None:
+    """Measure which distances mean "same", "near-duplicate" and "similar" in a database, and keep that.
+
+    All pairs of its images are counted (of 20,000, if there are more), and edited copies of some are made. `search`,
+    `duplicates`, `info` and the page then call images by these distances.
+    """
+    from lookalike.database import Database, calibrating, labelled
+    from lookalike.engines.server import is_address
+    from lookalike.errors import ConfigError
+
+    if is_address(db):
+        raise ConfigError(f"{db} is a database in Milvus, which keeps no calibration; calibrate one in a folder")
+    if forget and (pairs or suspected):
+        raise typer.BadParameter("--forget measures nothing; leave --pairs and --suspected out")
+    settings = calibrating.Settings(rate=fpr, edited=images, seed=seed, max_pixels=max_pixels)
+    with Database.open(db) as database:
+        if forget:
+            was = database.forget_calibration()
+            terminal.say("the distances of the model count again" if was else f"{db} was not calibrated")
+            return
+        known = labelled.read(pairs) if pairs else ()
+        with terminal.quiet_decoders(), terminal.progress("calibrating", unit="") as show:
+            found = database.calibrate(
+                known, settings=settings, on_progress=lambda _what, done, total: show(done, total)
+            )
+        bits = database.bits
+    if suspected is not None:
+        labelled.write(suspected, found.suspected)
+    if json:
+        terminal.echo_json(_values(found))
+        return
+    for line in _table(found.calibration, bits):
+        typer.echo(line)
+    for line in _notes(found, suspected):
+        terminal.say(line)
+
+
+def said(found: Calibration) -> str:
+    """When and on what a database was calibrated."""
+    day = datetime.fromtimestamp(found.at).strftime("%Y-%m-%d")
+    more = "" if found.images == found.compared else f" of {found.images:,}"
+    return f"calibrated {day} on {found.compared:,}{more} images and copies of {found.edited}"
+
+
+def rate_said(found: Calibration) -> str:
+    """How often different images are near-duplicates."""
+    return f"of pairs of different images {_rate(found.rates['near-duplicate'])} are near-duplicates"
+
+
+def _values(found: Found) -> dict[str, object]:
+    expected = {word: found.calibration.expected(word) for word in found.calibration.rates}
+    suspected = [(pair.first, pair.second) for pair in found.suspected]
+    return {**dataclasses.asdict(found.calibration), "expected": expected, "suspected_pairs": suspected}
+
+
+def _table(found: Calibration, bits: int) -> Iterator[str]:
+    """A line a word: up to how far, what is found of copies, and how many pairs are false."""
+    kinds = list(next(iter(found.recall.values())))
+    yield f"{'':15}{'up to':>8}  {''.join(f'{kind:>20}' for kind in kinds)}   false pairs"
+    for word, rate in found.rates.items():
+        distance = "none" if rate.distance < 0 else f"{rate.distance}/{bits}"
+        recalls = "".join(f"{_share(found.recall[word][kind]):>20}" for kind in kinds)
+        yield f"{word:15}{distance:>8}  {recalls}   {_rate(rate)}, {_expected(found, word)}"
+    for word, kinds_of in found.labelled.items():
+        said_of = ", ".join(f"{one.found} of {one.copies} said to be {kind}" for kind, one in kinds_of.items())
+        yield f"{word}: {said_of}"
+
+
+def _share(share: Share) -> str:
+    if not share.copies:
+        return "no copies"
+    return f"{share.value:.1%} ({100 * share.low:.0f}–{100 * share.high:.0f})"
+
+
+def _rate(rate: Rate) -> str:
+    if not rate.false:
+        return f"at most {rate.high:.1e} with 95 % confidence (none of {rate.pairs:,})"
+    return f"{rate.value:.1e} ({rate.low:.1e} to {rate.high:.1e})"
+
+
+def _expected(found: Calibration, word: str) -> str:
+    """How many false pairs there are to be expected in the collection."""
+    value, low, high = found.expected(word)
+    if not found.rates[word].false:
+        return f"at most {_number(high)} here"
+    return f"{_number(value)} here ({_number(low)} to {_number(high)})"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def _notes(found: Found, suspected: Path | None) -> Iterator[str]:
+    calibration = found.calibration
+    near = calibration.rates["near-duplicate"]
+    more = "" if calibration.images == calibration.compared else f" (of {calibration.images:,})"
+    yield (
+        f"false: share of {near.pairs:,} pairs of {calibration.compared:,} different images{more}, and how many pairs "
+        "of the whole collection; copies: share that lies within, of each kind; 95 % intervals"
+    )
+    if not calibration.is_measured:
+        yield (
+            f"too few images to measure {calibration.rate:g}: {_images(calibration.rate):,} are needed; no false pair "
+            "is allowed, and the model's own distance is the most"
+        )
+    if not calibration.edited:
+        yield "no image could be read, so nothing is said of copies; index where the files are"
+    if calibration.equal:
+        yield f"left out for the same pixels, or as said: {terminal.count(calibration.equal, 'pair')}"
+    if calibration.suspected:
+        yield from _suspected(found, suspected)
+    if calibration.unread:
+        yield f"near, but could not be read, so taken for different: {terminal.count(calibration.unread, 'pair')}"
+    if calibration.unfinished:
+        yield "there are too many near pairs to look at; those that were not looked at were taken for different"
+
+
+def _suspected(found: Found, written: Path | None) -> Iterator[str]:
+    near = found.calibration.rates["near-duplicate"]
+    yield (
+        f"left out, since they may be the same picture: {terminal.count(len(found.suspected), 'pair')}, "
+        f"{near.suspected} of them near-duplicates; were all of these different, that rate would be {near.worst:.1e}"
+    )
+    if written:
+        yield f"they are in {written}: say different where they are, and give it with --pairs"
+        return
+    for pair in found.suspected[: terminal.SHOWN]:
+        yield f"  {pair.first}\t{pair.second}"
+    yield "look at all with --suspected FILE, say there what is different, and give it with --pairs FILE"
+
+
+def _images(rate: float) -> int:
+    """How many images have one false pair at this rate."""
+    return int((1 + (1 + 8 / rate) ** 0.5) / 2) + 1

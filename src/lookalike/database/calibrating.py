@@ -1,0 +1,299 @@
+"""Calibration of a database: its pairs of images, and edited copies of some of them, tell which distances mean what.
+
+Of a large collection some images are drawn; files with the same bytes count once, and what is too plain not at all. All
+pairs are counted by distance. A collection has duplicates that nobody knows of, and they are just the near pairs; so
+these are looked at, from the nearest on until more different ones have come than the wanted rate allows:
+
+    equal       the same pixels, once reduced: left out
+    suspected   grey miniatures correlate by 0.98 or more: left out, listed, and told how much they would change
+    different   all others, also what cannot be read
+
+What somebody says of a pair counts before all that.
+
+Shapes: N images that are compared, Q of which are edited, V edits, D distances, W bytes a code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike import data, images
+from lookalike.codes import Codes
+from lookalike.database.calibration import WORDS, Calibration
+from lookalike.database.derived import Held, Ids
+from lookalike.database.labelled import Labelled
+from lookalike.errors import ConfigError, DatabaseError, ImageError
+from lookalike.evaluation import calibration, originals
+from lookalike.evaluation.calibration import KINDS, Rate, Share
+from lookalike.evaluation.counts import Integers
+from lookalike.evaluation.peers import as_read
+from lookalike.evaluation.perturbations import Variant, perturb
+from lookalike.hasher import Hasher
+from lookalike.store.catalog import Catalog, Record
+
+COMPARED = 20_000  # images at most; 200 million pairs
+EDITED = 200
+LOOKED = 10_000  # near pairs that are looked at, at most
+
+OnProgress = Callable[[str, int, int], object]
+Rows = tuple[int, int]
+Says = Mapping[Rows, bool]  # whether pairs show the same picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What is asked for."""
+
+    rate: float = calibration.RATE
+    edited: int = EDITED
+    compared: int = COMPARED
+    seed: int = 0
+    max_pixels: int = images.MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rate <= calibration.SIMILAR:
+            raise ConfigError(
+                f"the rate of false pairs is {self.rate:g}; it must be above 0 and at most {calibration.SIMILAR:g}"
+            )
+
+
+class Found(NamedTuple):
+    """A calibration, and the pairs that were left out since they may show the same picture, the nearest first."""
+
+    calibration: Calibration
+    suspected: list[Labelled]
+
+
+class Kind(Enum):
+    """What looking at a pair comes to."""
+
+    EQUAL = "equal"
+    SUSPECTED = "suspected"
+    DIFFERENT = "different"
+    UNREAD = "unread"
+
+
+class _Look(NamedTuple):
+    digest: bytes
+    miniature_M: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """The images that are compared."""
+
+    records: list[Record]
+    codes_NW: Codes
+
+
+@dataclass(slots=True)
+class _Judged:
+    """What became of the near pairs, each with its distance."""
+
+    left_out: dict[Rows, int] = field(default_factory=dict)
+    suspected: dict[Rows, int] = field(default_factory=dict)  # some of those left out
+    equal: int = 0
+    unread: int = 0
+    unfinished: bool = False  # whether there were more than are looked at; the others count as different
+
+
+def run(
+    catalog: Catalog,
+    held: Held,
+    hasher: Hasher,
+    settings: Settings,
+    *,
+    says: Says,
+    on_progress: OnProgress = lambda what, done, total: None,
+) -> Found:
+    """Calibrate; `says` tells of pairs of ids whether they are the same. Raises `DatabaseError` for too few images."""
+    drawn = _draw(catalog, held, settings)
+    count = len(drawn.records)
+    if count < calibration.FEWEST:
+        raise DatabaseError(
+            f"{catalog.path.parent} holds {count} different images that are not too plain; "
+            f"{calibration.FEWEST} are the least to calibrate on"
+        )
+    counts_ND = calibration.histograms(drawn.codes_NW, on_rows=partial(on_progress, "comparing"))
+    judged = _judge(drawn, counts_ND, says, settings, on_progress)
+    left_ND = calibration.without(counts_ND, list(judged.left_out), list(judged.left_out.values()))
+    distances = _copies(drawn, hasher, settings, on_progress)
+    info = hasher.info
+    near, is_measured = calibration.near(left_ND, settings.rate, own=info.duplicate)
+    light_D = np.bincount(distances["re-encoded"].ravel(), minlength=hasher.bits + 1)
+    same = calibration.same(light_D, most=near)
+    similar = calibration.similar(left_ND, own=info.similar, least=near)
+    levels = dict(zip(WORDS, (same, near, similar), strict=True))
+    rates = {word: _rate(left_ND, distance, judged) for word, distance in levels.items()}
+    return Found(
+        Calibration(
+            model=hasher.digest,
+            at=int(time.time()),
+            images=len(held.ids),
+            compared=count,
+            edited=len(distances["re-encoded"]),
+            rate=settings.rate,
+            is_measured=is_measured,
+            rates=rates,
+            recall={word: _recall(distances, distance) for word, distance in levels.items()},
+            labelled=_labelled(held, says, levels),
+            equal=judged.equal,
+            suspected=len(judged.suspected),
+            unread=judged.unread,
+            unfinished=judged.unfinished,
+        ),
+        [Labelled(drawn.records[one].name, drawn.records[other].name, True) for one, other in judged.suspected],
+    )
+
+
+def _draw(catalog: Catalog, held: Held, settings: Settings) -> _Drawn:
+    """Images drawn by the seed, in the order of indexing: each content once, and none that is too plain."""
+    ids_N = held.ids_N
+    order = np.random.default_rng((settings.seed, 0)).permutation(len(ids_N))
+    rows = np.sort(order[: settings.compared])
+    records = catalog.records(ids_N[rows].tolist())
+    kept: dict[object, tuple[Record, int]] = {}
+    for row in rows.tolist():
+        record = records.get(int(ids_N[row]))
+        if record is not None and not record.is_plain:
+            kept.setdefault(record.digest or record.id, (record, row))
+    chosen = list(kept.values())
+    return _Drawn([record for record, _ in chosen], np.ascontiguousarray(held.codes_NW[[row for _, row in chosen]]))
+
+
+def _judge(drawn: _Drawn, counts_ND: Integers, says: Says, settings: Settings, on_progress: OnProgress) -> _Judged:
+    """Look at near pairs, distance by distance, until more are different than the rate allows."""
+    counts_D = counts_ND.sum(axis=0) // 2
+    reach, pairs = calibration.nearest_pairs(drawn.codes_NW, counts_D, most=LOOKED)
+    allowed, false, done = settings.rate * int(counts_D.sum()), 0, 0
+    judged, seen = _Judged(), dict[int, _Look | None]()
+    for distance, rows in calibration.by_distance(pairs):
+        unsaid = {row for pair in rows if _said(drawn, pair, says) is None for row in pair}
+        _look(drawn, unsaid - seen.keys(), seen, settings)
+        for pair in rows:
+            false += _note(judged, pair, distance, _kind(drawn, pair, says, seen))
+        done += len(rows)
+        on_progress("looking at near pairs", done, len(pairs.first))
+        if false > allowed:
+            return judged
+    judged.unfinished = reach < len(counts_D) - 1
+    return judged
+
+
+def _said(drawn: _Drawn, pair: Rows, says: Says) -> bool | None:
+    first, second = sorted(drawn.records[row].id for row in pair)
+    return says.get((first, second))
+
+
+def _kind(drawn: _Drawn, pair: Rows, says: Says, seen: Mapping[int, _Look | None]) -> Kind:
+    said = _said(drawn, pair, says)
+    if said is not None:
+        return Kind.EQUAL if said else Kind.DIFFERENT
+    one, other = (seen[row] for row in pair)
+    if one is None or other is None:
+        return Kind.UNREAD
+    if one.digest == other.digest:
+        return Kind.EQUAL
+    alike = float(one.miniature_M @ other.miniature_M) >= originals.SUSPECTED
+    return Kind.SUSPECTED if alike else Kind.DIFFERENT
+
+
+def _note(judged: _Judged, pair: Rows, distance: int, kind: Kind) -> bool:
+    """Count a pair; whether it is a false one."""
+    if kind in (Kind.EQUAL, Kind.SUSPECTED):
+        judged.left_out[pair] = distance
+    if kind is Kind.SUSPECTED:
+        judged.suspected[pair] = distance
+    judged.equal += kind is Kind.EQUAL
+    judged.unread += kind is Kind.UNREAD
+    return kind in (Kind.DIFFERENT, Kind.UNREAD)
+
+
+def _look(drawn: _Drawn, rows: Iterable[int], seen: dict[int, _Look | None], settings: Settings) -> None:
+    """Read images that were not read yet."""
+    wanted = sorted(rows)
+    work = partial(_look_at, max_pixels=settings.max_pixels)
+    found = originals.in_order(work, [drawn.records[row] for row in wanted], workers=os.cpu_count() or 1)
+    seen.update(zip(wanted, found, strict=True))
+
+
+def _look_at(record: Record, *, max_pixels: int) -> _Look | None:
+    pixels_HW3 = _pixels(record, max_pixels)
+    if pixels_HW3 is None:
+        return None
+    digest = hashlib.blake2b(repr(pixels_HW3.shape).encode() + pixels_HW3.tobytes(), digest_size=16).digest()
+    return _Look(digest, originals.miniature(pixels_HW3))
+
+
+def _pixels(record: Record, max_pixels: int) -> images.Array | None:
+    """The image, reduced; nothing if it cannot be read, or is not what was indexed."""
+    try:
+        content = data.read_bytes(record.item)
+        if data.content_digest(content) != record.digest:
+            return None
+        return np.array(images.thumbnail(content, originals.SIDE, max_pixels=max_pixels))
+    except (ImageError, OSError):
+        return None
+
+
+def _copies(drawn: _Drawn, hasher: Hasher, settings: Settings, on_progress: OnProgress) -> dict[str, Integers]:
+    """How far copies of some images lie from them, (Q, V) for each kind of edit."""
+    order = np.random.default_rng((settings.seed, 1)).permutation(len(drawn.records))[: settings.edited]
+    chosen = calibration.mix()
+    work = partial(_of_image, drawn=drawn, hasher=hasher, settings=settings, chosen=[one for _, one in chosen])
+    found = []
+    for done, one in enumerate(originals.in_order(work, order.tolist(), workers=os.cpu_count() or 1), 1):
+        found += [] if one is None else [one]
+        on_progress("copies", done, len(order))
+    distances_QV = np.stack(found) if found else np.empty((0, len(chosen)), np.int64)
+    kinds = np.array([kind for kind, _ in chosen])
+    return {kind: distances_QV[:, kinds == kind] for kind in KINDS}
+
+
+def _of_image(
+    row: int, *, drawn: _Drawn, hasher: Hasher, settings: Settings, chosen: Sequence[Variant]
+) -> Integers | None:
+    """How far the copies of an image lie from it, (V,)."""
+    record = drawn.records[row]
+    pixels_HW3 = _pixels(record, settings.max_pixels)
+    if pixels_HW3 is None:
+        return None
+    seed = int.from_bytes((record.digest or b"")[:8], "big") ^ settings.seed
+    arrays = [as_read(perturb(pixels_HW3, *one, seed=seed), hasher.spec) for one in chosen]
+    codes_VW = hasher.encode_arrays(np.stack(arrays))
+    return np.asarray(np.bitwise_count(codes_VW ^ drawn.codes_NW[row]).sum(axis=1), np.int64)
+
+
+def _rate(left_ND: Integers, distance: int, judged: _Judged) -> Rate:
+    suspected = sum(one <= distance for one in judged.suspected.values())
+    return calibration.rate(left_ND, distance, suspected=suspected)
+
+
+def _recall(distances: Mapping[str, Integers], distance: int) -> dict[str, Share]:
+    return {kind: calibration.recall(found_QV, distance) for kind, found_QV in distances.items()}
+
+
+def _labelled(held: Held, says: Says, levels: Mapping[str, int]) -> dict[str, dict[str, Share]]:
+    """How many of the pairs that somebody spoke of lie within each distance, by what was said."""
+    if not says:
+        return {}
+    found: dict[str, Integers] = {}
+    for word, is_same in (("same", True), ("different", False)):
+        pairs = np.array([pair for pair, said in says.items() if said is is_same], np.int64).reshape(-1, 2)
+        found[word] = _distances(held, pairs)[:, None]
+    return {word: _recall(found, distance) for word, distance in levels.items()}
+
+
+def _distances(held: Held, pairs_P2: Ids) -> Integers:
+    first_PW, second_PW = (held.codes_NW[np.searchsorted(held.ids_N, pairs_P2[:, side])] for side in (0, 1))
+    return np.asarray(np.bitwise_count(first_PW ^ second_PW).sum(axis=1), np.int64)
