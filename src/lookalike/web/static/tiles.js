@@ -92,20 +92,30 @@ export function justify(items, width, { height = 170, gap = 10 } = {}) {
   if (row.length) place(height);
 }
 
-// Let arrow keys go from tile to tile of a list, which is one stop for Tab. Call it again when tiles have changed.
+// Let arrow keys go from tile to tile of a list, which is one stop for Tab. Call it again when tiles have come.
 export function rove(list) {
   if (!list.dataset.roving) {
     list.dataset.roving = "yes";
     list.addEventListener("keydown", (event) => move(list, event));
     list.addEventListener("focusin", (event) => choose(list, event.target.closest(".tile")));
   }
-  choose(list, list.querySelector(".tile"));
+  for (const item of list.querySelectorAll(":scope > .tile:not([data-roved])")) {
+    item.dataset.roved = "yes";
+    reach(item, -1);
+  }
+  if (!chosen.get(list)?.isConnected) choose(list, list.querySelector(".tile"));
 }
 
-function choose(list, chosen) {
-  for (const item of list.children) {
-    for (const one of item.querySelectorAll("a, button")) one.tabIndex = item === chosen ? 0 : -1;
-  }
+const chosen = new WeakMap(); // the tile of a list that Tab leads to
+
+function choose(list, item) {
+  if (chosen.get(list)) reach(chosen.get(list), -1);
+  if (item) reach(item, 0);
+  chosen.set(list, item);
+}
+
+function reach(item, index) {
+  for (const one of item.querySelectorAll("a, button")) one.tabIndex = index;
 }
 
 function move(list, event) {
