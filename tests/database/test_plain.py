@@ -29,8 +29,8 @@ def plain_folder(photo_folder: Path) -> Path:
     return photo_folder
 
 
-def names(database: Database, **options: bool) -> list[set[str]]:
-    return [{Path(one.path).name for one in group} for group in database.duplicates(radius=4, **options)]
+def names(database: Database, *, with_plain: bool = False) -> list[set[str]]:
+    return [{Path(one.path).name for one in group} for group in database.duplicates(radius=4, with_plain=with_plain)]
 
 
 def test_plain_images_are_duplicates_of_their_own_bytes_only(db: Database, plain_folder: Path) -> None:
