@@ -152,6 +152,15 @@ def visit(visits: Visits) -> Visit:
     return visits()
 
 
+def until(page: Page, expression: str) -> None:
+    """Wait until something holds in a page. Playwright's own way asks the page to evaluate text, which it forbids."""
+    for _ in range(WAIT // 100):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"it never held that {expression}")
+
+
 def watch(visit: Visit) -> None:
     """Note what a page writes to its console, fails with, or asks of others."""
 

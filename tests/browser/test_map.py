@@ -12,7 +12,7 @@ pytest.importorskip("playwright.sync_api")
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Visit, Visits
+from tests.browser.conftest import Visit, Visits, until
 from tests.web.conftest import Served
 
 PIXELS = "(canvas) => new Set(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data).size"
@@ -63,7 +63,7 @@ def test_points_become_thumbnails(visit: Visit) -> None:
     with page.expect_response(re.compile(r"/thumbnail\?size=128")):
         page.mouse.move(*middle(page))
         page.mouse.wheel(0, -600)
-    page.wait_for_function(f"({PIXELS})(document.querySelector('.plane canvas')) > 200")
+    until(page, f"({PIXELS})(document.querySelector('.plane canvas')) > 200")
 
 
 def test_dragging_moves(visit: Visit) -> None:

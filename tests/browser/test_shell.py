@@ -12,7 +12,7 @@ pytest.importorskip("playwright.sync_api")
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Visit, Visits
+from tests.browser.conftest import Visit, Visits, until
 from tests.web.conftest import Serve
 
 READY = {
@@ -50,7 +50,7 @@ def test_a_tab_comes_back_as_it_was_left(visit: Visit) -> None:
     page.get_by_role("link", name="Model", exact=True).click()
     expect(page.locator(".about")).to_be_visible()
     page.go_back()
-    page.wait_for_function("scrollY === 900")
+    until(page, "scrollY === 900")
 
 
 def test_light_and_dark(visits: Visits) -> None:
