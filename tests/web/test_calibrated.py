@@ -19,7 +19,7 @@ def test_words_and_limits_follow_a_calibration(photo_folder: Path, model: Path, 
             found = database.calibrate(settings=FEW).calibration
             radii, near = found.radii, found.rates["near-duplicate"]
             after = served.client.get("/api/info").json()
-            assert (after["same"], after["duplicate"], after["similar"]) == radii
+            assert (after["same"], after["duplicate"], after["similar"]) == tuple(radii)
             assert radii.duplicate > before["duplicate"]
             assert after["calibration"] == {
                 "at": found.at, "images": 40, "edited": 3,
