@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 from lookalike.database import Database, calibrating
-from tests.web.conftest import Serve
+from tests.web.conftest import Serve, Served
 
 FEW = calibrating.Settings(rate=0.01, edited=3)
 
@@ -29,5 +31,19 @@ def test_words_and_limits_follow_a_calibration(photo_folder: Path, model: Path, 
             hits = served.client.post("/api/search", files={"file": content}).json()["hits"]
             assert len(hits) > 5
             assert all(hit["tier"] == radii.tier(hit["distance"]) for hit in hits)
+            assert radii.duplicate > 64 // 8  # which is the most otherwise
+            assert _groups(served)["radius"] == radii.duplicate
             database.forget_calibration()
+            assert _groups(served)["radius"] == 4
+            assert served.client.get("/api/duplicates", params={"radius": radii.duplicate}).status_code == 422
             assert served.client.get("/api/info").json() == before
+
+
+def _groups(served: Served) -> dict[str, Any]:
+    """The first page of groups at the radius that counts here, once they are made."""
+    for _ in range(300):
+        answer = served.client.get("/api/duplicates")
+        if answer.status_code == 200:
+            break
+        time.sleep(0.05)
+    return dict(answer.json())

@@ -20,7 +20,9 @@ from lookalike.web.schemas import Duplicates, Map, PlanFormat, Progress, failure
 from lookalike.web.server import Server, Shared
 
 router = APIRouter(prefix="/api", tags=["collection"])
-WIDEST = 8  # a group's radius is at most this part of the bits: far more would be near than are copies
+WIDEST = (
+    8  # a group's radius is at most this part of the bits, unless calibrated: far more would be near than are copies
+)
 WORKING: dict[int | str, dict[str, Any]] = {202: {"model": Progress, "description": "It is being made; ask again."}}
 PLAN: dict[int | str, dict[str, Any]] = {
     200: {
@@ -108,8 +110,10 @@ async def map_(server: Shared) -> JsonResponse:
 async def _compared(server: Server, database: AnyDatabase, radius: int | None) -> Done | JsonResponse:
     """The groups, or how far they are. Raises `Problem` for too great a radius."""
     bits, wanted = database.bits, database.duplicate_radius() if radius is None else radius
-    if wanted > bits // WIDEST:
-        raise Problem(422, f"radius is {wanted}; groups are made for up to {bits // WIDEST} of {bits} bits")
+    measured = database.calibration
+    most = max(bits // WIDEST, measured.radii.duplicate if measured else 0)
+    if wanted > most:
+        raise Problem(422, f"radius is {wanted}; groups are made for up to {most} of {bits} bits")
     return await server.done(("duplicates", wanted), lambda held, report: reviews.compare(held, report, wanted))
 
 
