@@ -20,9 +20,7 @@ from lookalike.web.schemas import Duplicates, Map, PlanFormat, Progress, failure
 from lookalike.web.server import Server, Shared
 
 router = APIRouter(prefix="/api", tags=["collection"])
-WIDEST = (
-    8  # a group's radius is at most this part of the bits, unless calibrated: far more would be near than are copies
-)
+WIDEST = 8  # unless calibrated, a radius is at most this part of the bits: far more would be near than are copies
 WORKING: dict[int | str, dict[str, Any]] = {202: {"model": Progress, "description": "It is being made; ask again."}}
 PLAN: dict[int | str, dict[str, Any]] = {
     200: {

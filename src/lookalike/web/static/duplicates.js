@@ -111,7 +111,7 @@ class Duplicates {
     this.last = [];
     this.page.bits = found.bits;
     this.radius.value = found.radius;
-    this.radius.max = Math.floor(found.bits / 8);
+    this.radius.max = Math.max(Math.floor(found.bits / 8), found.radius);
     this.unit.textContent = "bits";
     this.unit.title = `of ${found.bits}`;
     this.keys.hidden = !this.page.write || this.isApart;
