@@ -78,6 +78,7 @@ def test_tables_show_means_references_and_what_falls_short() -> None:
     assert compared.shortfalls(results) == "- cifar10, the paper's protocol, 64 bits: DHN"
     (row,) = compared.nested(results).rows
     assert row[2:] == ("OrthoHash", "64", "0.610", "0.620", "-0.010")
+    assert compared.nested_losses(results) == "Nowhere."
 
 
 def small() -> Material:

@@ -9,6 +9,7 @@ from lookalike.recipes.comparison import BITS, EPOCHS, LABEL_FREE, NESTED, SETUP
 from lookalike.reproduction.results import Result, spread
 from lookalike.reproduction.tables import NOT_RUN, Table
 
+LOSS = 0.01  # of mAP that the first bits of a nested code may lose
 REFERENCE = "linear-classifier"
 PROTOCOLS = {"paper": "the paper's protocol", "cifar10-1": "protocol cifar10-1"}
 
@@ -34,6 +35,15 @@ def nested(results: Sequence[Result]) -> Table:
                     ))  # fmt: skip
     header = ("data set", "protocol", "method", "bits", "first bits of a nested code", "trained alone", "difference")
     return Table("One training for all lengths", header, tuple(rows))
+
+
+def nested_losses(results: Sequence[Result]) -> str:
+    """Where the first bits of a nested code lose more mAP than they may, against codes trained alone."""
+    found = []
+    for dataset, protocol, method, bits, first, alone, difference in nested(results).rows:
+        if float(difference) < -LOSS:
+            found.append(f"- {dataset}, {protocol}, {method}, {bits} bits: {first} beside {alone}")
+    return "\n".join(found) or "Nowhere."
 
 
 def shortfalls(results: Sequence[Result]) -> str:

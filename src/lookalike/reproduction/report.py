@@ -57,6 +57,7 @@ def fill(results: Sequence[Result], captions: dict[str, str], *, methods: Sequen
         "table_3": lambda: tables.table_3([*results, *by_paper]).markdown(),
         "compared": lambda: _all(compared.tables(methods)),
         "nested": lambda: compared.nested(methods).markdown(),
+        "nested_losses": lambda: compared.nested_losses(methods),
         "shortfalls": lambda: compared.shortfalls(methods),
         "reconstruction": lambda: tables.reconstruction(results).markdown(),
         "use_of_bits": lambda: tables.use_of_bits(results).markdown(),
