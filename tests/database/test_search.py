@@ -251,3 +251,7 @@ def test_one_of_several_labels_passes_a_filter(indexed: Database) -> None:
             indexed._catalog.set_label(id_, ("a", 'b "quoted"'))
     (found,) = indexed.search_codes(indexed.codes()[1][:1], top=100, only=Filter(label='b "quoted"'))
     assert sorted(hit.id for hit in found) == ids[::3]
+    with indexed._catalog.transaction():  # a filter that was asked for before sees what has changed since
+        indexed._catalog.set_label(ids[0], "a")
+    (found,) = indexed.search_codes(indexed.codes()[1][:1], top=100, only=Filter(label='b "quoted"'))
+    assert sorted(hit.id for hit in found) == ids[3::3]

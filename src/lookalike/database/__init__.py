@@ -58,6 +58,7 @@ from lookalike.database.plans import Plan
 from lookalike.database.results import Finding, Group, Hit, Info, Member
 from lookalike.database.searching import EngineName
 from lookalike.engines import Engine, Hits
+from lookalike.engines.hits import Mask
 from lookalike.engines.server import is_address
 from lookalike.errors import ConfigError, DatabaseError, DataError, Interrupted
 from lookalike.hasher import DEFAULT, Hasher, Radii
@@ -86,6 +87,7 @@ class Database:
         self._ids = RowIds(np.empty(0, np.int64))
         self._engine: Engine | None = None
         self._engine_name = EngineName.AUTO
+        self._passing: tuple[object, Mask] | None = None  # which codes pass the filter of the last search
         self._model_digest = catalog.get("model")
 
     @classmethod
@@ -309,10 +311,7 @@ class Database:
         """
         self._check_radius(radius)
         engine = self._current_engine()
-        among = None
-        if only is not None:
-            among = self._ids.among(self._catalog.passing(only))
-        found = engine.search(codes_NW, top=top, radius=radius, among=among)
+        found = engine.search(codes_NW, top=top, radius=radius, among=self._among(only))
         wanted = {self._ids[row] for hits in found for row in hits.rows}
         records = self._catalog.records(sorted(wanted))
         tier = self.radii.tier
@@ -603,8 +602,17 @@ class Database:
             self._engine, self._ids = searching.open_engine(
                 self.path, self._held(), model=self._model_digest, name=self._engine_name
             )
-            self._revision = revision
+            self._revision, self._passing = revision, None
         return self._engine
+
+    def _among(self, only: Filter | None) -> Mask:
+        """Which codes pass a filter; that of the last search is kept, as people search several times with one."""
+        if only is None:
+            return None
+        key = only, self._catalog.state
+        if self._passing is None or self._passing[0] != key:
+            self._passing = key, self._ids.among(self._catalog.passing(only))
+        return self._passing[1]
 
     def duplicate_radius(self) -> int:
         """The radius up to which images are taken for copies, in bits: as calibrated, or by the model.

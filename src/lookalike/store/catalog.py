@@ -81,6 +81,11 @@ class Catalog:
         """A number that grows whenever the codes change; what is derived from them carries it."""
         return int(self.get("revision", "0"))
 
+    @property
+    def state(self) -> tuple[int, int]:
+        """Two numbers of which one changes with any change, by this process or another; they mean nothing else."""
+        return int(self._session.row("PRAGMA data_version")[0]), int(self._session.row("SELECT total_changes()")[0])
+
     def is_in_place(self) -> bool:
         """Whether the open file is the one that lies at its path: it may have been replaced, or be gone."""
         return _identity(self.path) == self._file
