@@ -100,7 +100,7 @@ def test_the_model_file_says_what_it_is(trained: Trained) -> None:
     assert info == trained.info
     assert (info.name, info.bits, info.data_name) == (f"{info.model}-32", 32, "photos")
     assert (info.data_images, info.data_validation) == (72, 8)
-    assert info.backbone.startswith(f"{SENTENCE}; pixels in [0, 1] less 0.485/0.456/0.406, divided by 0.229/")
+    assert info.backbone.startswith(f"{SENTENCE}; pixels in [0, 1] less 0.5/0.5/0.5, divided by ")
     assert info.supervised is method.needs_labels
     assert list(info.nested) == ([] if info.model == "itq" else ["16"])
     assert info.image == ImageSpec(side=32, colour=True)
