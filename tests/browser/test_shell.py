@@ -129,6 +129,8 @@ def test_who_opens_the_bare_address_can_type_the_token(visits: Visits, serve: Se
         page.close()
 
 
+# A server that is stopped under a browser leaves a connection that nobody has closed.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_absent_server_is_told_in_words(visits: Visits, serve: Serve, database: Path) -> None:
     with serve(database) as gone:
         visit = visits(url=gone.url)

@@ -125,7 +125,7 @@ def test_too_little_to_read_is_an_error(tmp_path: Path) -> None:
 
 
 def test_results_come_in_order_and_no_more_is_done_than_asked_for() -> None:
-    begun = []
+    begun, others = [], threading.active_count()
 
     def work(number: int) -> int:
         begun.append(number)
@@ -138,4 +138,4 @@ def test_results_come_in_order_and_no_more_is_done_than_asked_for() -> None:
     assert [next(some) for _ in range(3)] == [0, 1, 4]
     some.close()  # as Ctrl-C does
     assert len(begun) < 20
-    assert threading.active_count() < 20
+    assert threading.active_count() <= others + 2
