@@ -271,6 +271,35 @@ def test_a_link_of_which_the_kept_name_is_gone_is_in_its_place(plan: Plan, folde
     assert (folder / "2.png").read_bytes() == b"picture"
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"to": "{victim}", "path": "{victim}", "aside": "{victim}"},  # would be taken for a link that a kill has left
+        {"aside": "{victim}"},  # would be written over
+        {"how": "trash", "to": "{victim}", "path": "../elsewhere"},
+        {"path": 5},
+        {"path": "/\ud800"},
+        {"to": "/photos/../victim"},
+        {"size": "many"},
+    ],
+)
+def test_a_log_that_no_run_has_written_reaches_no_file(
+    changes: dict[str, object], plan: Plan, folder: Path, ways: Ways, tmp_path: Path
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"picture")
+    apply(plan, folder, replace(ways, trash=None))
+    head, first, *_ = ways.log.read_text().splitlines()
+    made_up = {name: str(value).format(victim=victim) if value != 5 else 5 for name, value in changes.items()}
+    ways.log.write_text(f"{head}\n{json.dumps(json.loads(first) | made_up)}\n")
+    before = state(tmp_path)
+    runs: list[Callable[[], list[Step]]] = [lambda: undo(ways), lambda: apply(plan, folder, ways)]
+    for act in runs:
+        with pytest.raises(DataError, match="holds an action that is not known"):
+            act()
+    assert state(tmp_path) == before
+
+
 def test_a_log_that_is_none_is_refused_and_a_line_cut_off_is_not(plan: Plan, folder: Path, ways: Ways) -> None:
     ways.log.write_text("notes\n")
     with pytest.raises(DataError, match="is no log"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -177,7 +178,10 @@ def test_of_the_same_bytes_the_path_says_which_is_kept(db16: Database) -> None:
     decision = db16.decisions.make("keep", ids(db16, "a", "b", "c"), chosen=ids(db16, "b"))
     records = list(db16.records())
     assert deciding.kept(decision, records) == set(ids(db16, "b"))
-    assert deciding.kept(decision, [record for record in records if record.path != "b"]) == set(ids(db16, "a"))
+    renamed = [replace(one, path="z") if one.path == "b" else one for one in records]
+    assert deciding.kept(decision, renamed) == set(ids(db16, "b"))
+    without = [record for record in records if record.path != "b"]
+    assert deciding.kept(decision, without) == set(ids(db16, "a", "c"))  # none of which is the one to keep
     every = db16.decisions.make("keep", ids(db16, "a", "b"), chosen=ids(db16, "a", "b"))
     assert deciding.kept(every, records) == set(ids(db16, "a", "b", "c"))
 

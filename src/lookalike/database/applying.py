@@ -7,7 +7,6 @@ of the file system, each logged before it is done: whenever this is killed, ever
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -173,7 +172,7 @@ class _Applying:
             self._log = Log(self._ways.log)
         about = Action(how=self._ways.how, path=entry.path, digest=seen.digest, size=seen.identity.size, to=copy.path)
         if self._ways.how is How.HARDLINK:
-            about = replace(about, aside=aside(entry.path), mode=seen.mode, mtime_ns=seen.identity.mtime_ns)
+            about = replace(about, aside=undolog.aside(entry.path), mode=seen.mode, mtime_ns=seen.identity.mtime_ns)
             self._log.about_to(about)
             _exchange(about, seen, copy)
         else:
@@ -258,12 +257,6 @@ def _new_folder(trash: Path) -> Path:
             folder.mkdir()
             return folder
     raise DataError(f"no folder can be made in {trash}")
-
-
-def aside(path: str) -> str:
-    """A hidden name beside a file, the same each time."""
-    folder, name = os.path.split(path)
-    return os.path.join(folder, f".lookalike-{hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()}")
 
 
 def is_done(action: Action) -> bool:

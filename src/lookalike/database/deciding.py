@@ -85,16 +85,18 @@ def split(group: Group, digests: Digests, known: Known, regroup: Regroup) -> lis
 def kept(decision: Decision, records: Sequence[Record]) -> set[int]:
     """The ids of those of a group's images that a decision keeps.
 
-    Of copies of the same bytes those are kept whose paths were named, or all if none was to go; if none lies where it
-    did, the first.
+    Of copies of the same bytes those are kept whose paths were named, or all if none was to go. If none lies where it
+    did, those are kept that were not named to go: the kept one may be among them under another name.
     """
     ids: set[int] = set()
     names = {(one.digest, one.name) for one in decision.images if one.part}
-    gone = {one.digest for one in decision.images if not one.part}
+    to_go = {(one.digest, one.name) for one in decision.images if not one.part}
+    gone = {digest for digest, _ in to_go}
     for digest in sorted({one.digest for one in decision.images if one.part}):
         here = [record for record in records if record.digest == digest]
         named = [record for record in here if (digest, record.name) in names]
-        ids |= {record.id for record in (here if digest not in gone else named or here[:1])}
+        renamed = [record for record in here if (digest, record.name) not in to_go]
+        ids |= {record.id for record in (here if digest not in gone else named or renamed or here)}
     return ids
 
 

@@ -5,6 +5,7 @@ A line of JSON for each file. Whether the action was done is told by the files t
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -67,6 +68,12 @@ class Log:
         os.fsync(self._file.fileno())
 
 
+def aside(path: str) -> str:
+    """A hidden name beside a file, the same each time."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".lookalike-{hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()}")
+
+
 def read(path: Path) -> list[Action]:
     """The actions in a log, in their order; lines that a kill cut off are passed over. Raises `DataError`."""
     try:
@@ -89,6 +96,23 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
 
 def _action(values: dict[str, Any], path: Path) -> Action:
     try:
-        return Action(**{**values, "how": How(values["how"])})
+        action = Action(**{**values, "how": How(values["how"])})
+        _check(action)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} holds an action that is not known ({error})") from error
+    return action
+
+
+def _check(action: Action) -> None:
+    """Raise `ValueError` for an action that no run has written: a log is obeyed, and must not reach any other file."""
+    for name, value in (("path", action.path), ("to", action.to)):
+        os.fsencode(value)
+        if not os.path.isabs(value) or os.path.normpath(value) != value:
+            raise ValueError(f"{name} is {value!r}, which is no whole path")
+    if action.to == action.path:
+        raise ValueError(f"{action.path} is to become itself")
+    if action.aside != (aside(action.path) if action.how is How.HARDLINK else ""):
+        raise ValueError(f"aside is {action.aside!r}")
+    for number in (action.size, action.mode, action.mtime_ns):
+        if not isinstance(number, int):
+            raise ValueError(f"{number!r} is no whole number")
