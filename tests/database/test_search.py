@@ -10,6 +10,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -255,3 +256,27 @@ def test_one_of_several_labels_passes_a_filter(indexed: Database) -> None:
         indexed._catalog.set_label(ids[0], "a")
     (found,) = indexed.search_codes(indexed.codes()[1][:1], top=100, only=Filter(label='b "quoted"'))
     assert sorted(hit.id for hit in found) == ids[3::3]
+
+
+def test_threads_that_share_a_database_never_mix_two_states_of_it(indexed: Database) -> None:
+    """Whatever comes and goes meanwhile, what lies at distance 0 has the code that was searched for."""
+    codes = {record.name: record.code or b"" for record in indexed.records() if record.code is not None}
+    queries_QW = np.stack([np.frombuffer(code, np.uint8) for code in codes.values()])
+    first = [record.id for record in indexed.records()][: len(codes) // 2]
+    stop = threading.Event()
+
+    def wrong() -> list[str]:
+        found = []
+        while not stop.is_set():
+            for query_W, hits in zip(queries_QW, indexed.search_codes(queries_QW, top=1), strict=True):
+                found += [hit.path for hit in hits if hit.distance == 0 and codes[hit.path] != query_W.tobytes()]
+        return found
+
+    with Database.open(indexed.path) as other, ThreadPoolExecutor(4) as pool:
+        searching = [pool.submit(wrong) for _ in range(4)]
+        for number in range(60):
+            with other._catalog.transaction():
+                other._catalog.set_missing(first, missing=number % 2 == 0)
+                other._catalog.touch()
+        stop.set()
+        assert [one.result() for one in searching] == [[]] * 4

@@ -140,7 +140,8 @@ def test_a_database_keeps_and_uses_tables(indexed: Database) -> None:
     scanned = _distances(indexed, codes_NW, "scan")
     assert _distances(indexed, codes_NW, "multi_index") == scanned
     assert _distances(indexed, codes_NW, "auto") == scanned
-    assert isinstance(indexed._engine, MultiIndex)
+    assert indexed._opened is not None
+    assert isinstance(indexed._opened.engine, MultiIndex)
     with pytest.raises(ConfigError, match="faiss"):
         indexed.use("faiss")
 

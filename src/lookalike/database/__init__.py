@@ -12,8 +12,9 @@ Shapes: N images, W bytes a code.
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
@@ -55,9 +56,8 @@ from lookalike.database.importing import ImportReport
 from lookalike.database.indexing import IndexReport, Progress, Settings
 from lookalike.database.labelled import Labelled
 from lookalike.database.plans import Plan
-from lookalike.database.results import Finding, Group, Hit, Info, Member
-from lookalike.database.searching import EngineName
-from lookalike.engines import Engine, Hits
+from lookalike.database.results import Finding, Group, Hit, Info, Member, hits_of
+from lookalike.database.searching import EngineName, Opened
 from lookalike.engines.hits import Mask
 from lookalike.engines.server import is_address
 from lookalike.errors import ConfigError, DatabaseError, DataError, Interrupted
@@ -66,7 +66,6 @@ from lookalike.images import Source
 from lookalike.store import catalog as catalogs
 from lookalike.store import originals
 from lookalike.store.catalog import Catalog, Filter, Record
-from lookalike.store.rowids import RowIds
 
 __all__ = ["Database", "Filter", "Finding", "Group", "Hit", "ImportReport", "IndexReport", "Info", "Measured", "Member"]
 
@@ -83,11 +82,9 @@ class Database:
         self._catalog = catalog
         self.decisions = Decisions(catalog)
         self._hasher: Hasher | None = None
-        self._revision = -1  # of the codes that the engine holds
-        self._ids = RowIds(np.empty(0, np.int64))
-        self._engine: Engine | None = None
-        self._engine_name = EngineName.AUTO
+        self._opened: Opened | None = None  # swapped as a whole, so that threads never mix two of them
         self._passing: tuple[object, Mask] | None = None  # which codes pass the filter of the last search
+        self._engine_name = EngineName.AUTO
         self._model_digest = catalog.get("model")
 
     @classmethod
@@ -282,13 +279,13 @@ class Database:
         """Search with a certain engine from now on; `auto` chooses by cost. Raises `ConfigError`."""
         if engine not in list(EngineName):
             raise ConfigError(f"engine is {engine!r}; it must be one of {', '.join(EngineName)}")
-        self._engine_name, self._engine = EngineName(engine), None
+        self._engine_name, self._opened = EngineName(engine), None
 
     def compact(self) -> bool:
         """Make the tables anew, so that searches need not look at changes one by one; whether there are any."""
         with self._writing():
             self._write_codes(anew=True)
-            self._engine = None
+            self._opened = None
             return len(self) >= derived.LEAST
 
     def search(
@@ -310,12 +307,14 @@ class Database:
         With `only`, among images that pass a filter: the `top` nearest of these.
         """
         self._check_radius(radius)
-        engine = self._current_engine()
-        found = engine.search(codes_NW, top=top, radius=radius, among=self._among(only))
-        wanted = {self._ids[row] for hits in found for row in hits.rows}
-        records = self._catalog.records(sorted(wanted))
-        tier = self.radii.tier
-        return [list(self._hits(hits, records, tier)) for hits in found]
+        opened = self._open_engine()
+        found = opened.engine.search(codes_NW, top=top, radius=radius, among=self._among(only, opened))
+        ids = [[opened.ids[row] for row in hits.rows] for hits in found]
+        records = self._catalog.records(sorted(set(itertools.chain.from_iterable(ids))))
+        bits, tier = self.bits, self.radii.tier
+        return [
+            hits_of(some, hits.distances, records, bits=bits, tier=tier) for some, hits in zip(ids, found, strict=True)
+        ]
 
     def duplicates(
         self,
@@ -553,7 +552,7 @@ class Database:
             with self._catalog.transaction():
                 self._catalog.forget_codes()
                 _set_model(self._catalog, hasher)
-        self._hasher, self._engine, self._model_digest = hasher, None, hasher.digest
+        self._hasher, self._opened, self._model_digest = hasher, None, hasher.digest
         aside.replace(place)
 
     def _check_model_is_the_same(self) -> None:
@@ -594,25 +593,24 @@ class Database:
     def _write_codes(self, *, anew: bool = False) -> None:
         derived.keep(self.path, self._catalog, anew=anew)
 
-    def _current_engine(self) -> Engine:
+    def _open_engine(self) -> Opened:
         """The engine, filled anew if the catalog has changed since."""
         self._check_model_is_the_same()
-        revision = self._catalog.revision
-        if self._engine is None or revision != self._revision:
-            self._engine, self._ids = searching.open_engine(
-                self.path, self._held(), model=self._model_digest, name=self._engine_name
-            )
-            self._revision, self._passing = revision, None
-        return self._engine
+        revision, opened = self._catalog.revision, self._opened
+        if opened is None or revision != opened.revision:
+            filled = searching.open_engine(self.path, self._held(), model=self._model_digest, name=self._engine_name)
+            self._opened = opened = Opened(*filled, revision)
+        return opened
 
-    def _among(self, only: Filter | None) -> Mask:
+    def _among(self, only: Filter | None, opened: Opened) -> Mask:
         """Which codes pass a filter; that of the last search is kept, as people search several times with one."""
         if only is None:
             return None
-        key = only, self._catalog.state
-        if self._passing is None or self._passing[0] != key:
-            self._passing = key, self._ids.among(self._catalog.passing(only))
-        return self._passing[1]
+        key, passing = (only, self._catalog.state, opened.revision), self._passing
+        if passing is None or passing[0] != key:
+            passing = key, opened.ids.among(self._catalog.passing(only))
+            self._passing = passing
+        return passing[1]
 
     def duplicate_radius(self) -> int:
         """The radius up to which images are taken for copies, in bits: as calibrated, or by the model.
@@ -623,13 +621,6 @@ class Database:
 
     def _check_radius(self, radius: int | None) -> None:
         radii.check_radius(radius, self.bits)
-
-    def _hits(self, hits: Hits, records: dict[int, Record], tier: Callable[[int], str]) -> Iterator[Hit]:
-        bits = self.bits
-        for row, distance in zip(hits.rows, hits.distances.tolist(), strict=True):
-            record = records.get(self._ids[row])
-            if record is not None:  # else it was removed a moment ago
-                yield Hit(record.name, distance, bits, tier(distance), record.label, record.id)
 
 
 def _is_left_over(path: Path) -> bool:

@@ -29,9 +29,9 @@ from lookalike.database.collection import Collection
 from lookalike.database.decisions import NoDecisions
 from lookalike.database.derived import Held
 from lookalike.database.naming import FOUND, from_text, passing
+from lookalike.database.results import hits_of
 from lookalike.database.rows import FIELDS, INDEXED
 from lookalike.database.searching import EngineName
-from lookalike.engines import Hits
 from lookalike.engines.milvus import Milvus
 from lookalike.engines.server import Address, Server
 from lookalike.errors import ConfigError, DatabaseError, DataError, Interrupted
@@ -204,7 +204,8 @@ class DistributedDatabase:
         found = self._engine.search_where(codes_NW, top=top, radius=radius, where=passing(only))
         wanted = sorted({int(row) for hits in found for row in hits.rows})
         records = self._collection.records(wanted)
-        return [list(self._hits(hits, records)) for hits in found]
+        bits, tier = self.bits, self.hasher.info.tier
+        return [hits_of(hits.rows.tolist(), hits.distances, records, bits=bits, tier=tier) for hits in found]
 
     def duplicates(
         self,
@@ -355,13 +356,6 @@ class DistributedDatabase:
     def _found(self, fields: list[str], where: str = FOUND) -> Iterator[dict[str, Any]]:
         for page in self._server.pages(self._collection.name, where, fields):
             yield from page
-
-    def _hits(self, hits: Hits, records: dict[int, Record]) -> Iterator[Hit]:
-        info = self.hasher.info
-        for id_, distance in zip(hits.rows.tolist(), hits.distances.tolist(), strict=True):
-            record = records.get(id_)
-            if record is not None:  # else it was removed a moment ago
-                yield Hit(record.name, distance, self.bits, info.tier(distance), record.label, id_)
 
 
 def _make(server: Server, hasher: Hasher) -> None:

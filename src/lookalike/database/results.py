@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 from lookalike.data import Label
 from lookalike.database.calibration import Calibration
+from lookalike.store.records import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,22 @@ class Hit:
     tier: str  # "identical", "same" (if calibrated), "near-duplicate", "similar" or "different"
     label: Label
     id: int
+
+
+def hits_of(
+    ids: Iterable[int],
+    distances: npt.NDArray[np.int32],
+    records: Mapping[int, Record],
+    *,
+    bits: int,
+    tier: Callable[[int], str],
+) -> list[Hit]:
+    """The images with these ids, at these distances; one that was removed a moment ago is passed over."""
+    return [
+        Hit(record.name, distance, bits, tier(distance), record.label, id_)
+        for id_, distance in zip(ids, distances.tolist(), strict=True)
+        if (record := records.get(id_)) is not None
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +26,14 @@ class EngineName(StrEnum):
     AUTO = "auto"
     SCAN = "scan"
     MULTI_INDEX = "multi_index"
+
+
+class Opened(NamedTuple):
+    """An engine, and what its rows are."""
+
+    engine: Engine
+    ids: RowIds  # of each row
+    revision: int  # of the catalog that the codes are of
 
 
 def open_engine(folder: Path, held: Held, *, model: str, name: EngineName = EngineName.AUTO) -> tuple[Engine, RowIds]:
