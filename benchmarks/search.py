@@ -32,6 +32,7 @@ SINGLE, CHECKED, BATCH = 100, 1_000, 100
 TOPS = (1, 10, 100)
 CENTRES, FLIPPED = 10_000, 0.08
 CHUNK = 1_000_000
+MOST_UNIFORM = 10_000_000  # codes drawn evenly; of more only those that lie in clusters, as images do
 Search = Callable[[Codes, int], Any]
 
 
@@ -61,8 +62,9 @@ def near(codes_NW: Codes, count: int, random: np.random.Generator, *, bits: int 
 def collections(count: int, width: int, real: Path | None) -> Iterator[tuple[str, Codes, dict[str, Codes]]]:
     """Kinds of codes, and of queries to each."""
     random = np.random.default_rng([count, width])
-    even = uniform(count, width, random)
-    yield "uniform", even, {"near": near(even, CHECKED, random), "uniform": uniform(CHECKED, width, random)}
+    if count <= MOST_UNIFORM:
+        even = uniform(count, width, random)
+        yield "uniform", even, {"near": near(even, CHECKED, random), "uniform": uniform(CHECKED, width, random)}
     centres = uniform(CENTRES, width, random)
     around = flipped(centres[random.integers(0, CENTRES, count)], FLIPPED, random)
     yield (
@@ -195,8 +197,6 @@ def main() -> None:
             if count > 10_000_000 and width > 8:
                 continue
             for kind, codes_NW, queries in collections(count, width, given.real):
-                if count > 10_000_000 and kind == "uniform":
-                    continue
                 name = f"{count} {8 * width} {kind}"
                 print(name, flush=True)
                 others = kind == "clustered" and count == 1_000_000

@@ -221,3 +221,11 @@ def test_few_images_train_in_one_batch(tmp_path: Path) -> None:
         labels_from_folders=True, **settings,
     )  # fmt: skip
     assert (made.info.data_images, made.info.data_validation, made.history[-1].step) == (18, 2, 1)
+
+
+def test_a_refused_training_leaves_the_log_of_an_earlier_one(learn: Learn, tmp_path: Path) -> None:
+    made = learn("pca", tmp_path / "model.onnx", bits=16)
+    log = (made.folder / "log.jsonl").read_bytes()
+    with pytest.raises(ConfigError, match="nested codes are for more than 16"):
+        learn("pca", tmp_path / "model.onnx", bits=16, nested=True)
+    assert (made.folder / "log.jsonl").read_bytes() == log

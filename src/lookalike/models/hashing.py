@@ -9,7 +9,6 @@ Shapes: B images of a batch, D features, K bits, M streams.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -142,10 +141,10 @@ def solved(config: HashingConfig, weight_DK: Tensor, bias_K: Tensor) -> HashingN
     return network
 
 
-def lengths_below(bits: int, usual: Sequence[int] = USUAL) -> tuple[int, ...]:
+def lengths_below(bits: int) -> tuple[int, ...]:
     """The usual lengths that are shorter.
 
     >>> lengths_below(64)
     (16, 32)
     """
-    return tuple(length for length in usual if length < bits)
+    return tuple(length for length in USUAL if length < bits)

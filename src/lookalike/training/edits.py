@@ -20,7 +20,7 @@ WEIGHTS = (0.299, 0.587, 0.114)  # of red, green and blue in grey (ITU-R BT.601)
 
 
 class Edits:
-    """Edits drawn by one generator of random numbers, for images (B, C, R, R) in [0, 1]."""
+    """Edits drawn by one generator of random numbers, for images (B, C, R, R) in [0, 1] on the CPU."""
 
     def __init__(self, generator: torch.Generator, *, side: int) -> None:
         self.generator, self.side = generator, side
@@ -42,11 +42,11 @@ class Edits:
 
     def _placed(self, x_BCRR: Tensor) -> Tensor:
         """Parts, turned, moved, with borders: each image where it comes to lie, and a ground around it."""
-        count, device = len(x_BCRR), x_BCRR.device
+        count = len(x_BCRR)
         grid = functional.affine_grid(
             self._places(x_BCRR), [count, 3, 2 * self.side, 2 * self.side], align_corners=False
         )
-        inside = torch.ones(count, 1, *x_BCRR.shape[2:], device=device)
+        inside = torch.ones(count, 1, *x_BCRR.shape[2:])
         sampled = functional.grid_sample(torch.cat([x_BCRR, inside], dim=1), grid, align_corners=False)
         sampled = functional.avg_pool2d(sampled, 2)  # sampled twice as finely, so that lines don't break up
         image, cover = sampled[:, :3], sampled[:, 3:]
@@ -73,7 +73,7 @@ class Edits:
         cos, sin = angle.cos(), angle.sin()
         skew = torch.where(self._chance(count, 0.2), self._between(count, -0.2, 0.2), torch.zeros(count))
         rows = [across * cos, -down * sin + skew, move_x, across * sin, down * cos, move_y]
-        return torch.stack(rows, dim=1).view(count, 2, 3).to(x_BCRR.device)
+        return torch.stack(rows, dim=1).view(count, 2, 3)
 
     def _ground(self, x_BCRR: Tensor) -> Tensor:
         """What lies around a picture: black, white, a colour, or another picture, enlarged."""
@@ -82,7 +82,7 @@ class Edits:
         kind = torch.rand(count, 1, 1, 1, generator=self.generator)
         colour = torch.where(kind < 0.45, torch.zeros(()), torch.where(kind < 0.75, torch.ones(()), colour))
         others = resized(x_BCRR.roll(1, dims=0), self.side)
-        return torch.where((kind > 0.93).to(x_BCRR.device), others, colour.to(x_BCRR.device))
+        return torch.where(kind > 0.93, others, colour)
 
     def _pasted(self, x_BCSS: Tensor) -> Tensor:
         """Some with a box pasted on them: of one colour, of writing, or of another picture."""

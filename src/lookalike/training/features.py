@@ -83,9 +83,9 @@ def _alone(lock: Path, asked: threading.Event | None) -> Iterator[None]:
     """No other process computes the same features at the same time; waits for one that does."""
     held = filelock.FileLock(lock)
     while not held.is_locked:
+        _heed(asked)
         with suppress(filelock.Timeout):
             held.acquire(timeout=WAIT_SECONDS)
-        _heed(asked)
     try:
         yield
     finally:

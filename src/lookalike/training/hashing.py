@@ -187,15 +187,12 @@ class Hashing(Task[HashingNetwork]):
 @contextmanager
 def _seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Torch's own random numbers under a seed, for dropout, which takes no generator; they go on as before after it."""
-    with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device], device_type=_kind(device)):
+    others = {} if device.type == "cpu" else {"devices": [device], "device_type": device.type}
+    with torch.random.fork_rng(**{"devices": []} | others):
         torch.default_generator.manual_seed(seed)
-        if device.type != "cpu":
+        if others:
             getattr(torch, device.type).manual_seed(seed)
         yield
-
-
-def _kind(device: torch.device) -> str:
-    return "cuda" if device.type == "cpu" else device.type
 
 
 def _blocks(rows: Rows) -> list[Rows]:

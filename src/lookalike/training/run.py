@@ -197,6 +197,7 @@ def _run_folder(out: Path, *, resume: bool) -> Iterator[Path]:
         raise TrainingError(f"{folder} holds no unfinished run to resume; start one without --resume")
     if not resume and checkpoint.exists():
         raise TrainingError(f"{folder} holds an unfinished run; go on with --resume, or delete that folder")
+    new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -205,15 +206,11 @@ def _run_folder(out: Path, *, resume: bool) -> Iterator[Path]:
         with filelock.FileLock(folder / "lock", timeout=0):
             yield folder
     except ConfigError:  # nothing was begun
-        _remove_if_unused(folder)
+        if new:
+            shutil.rmtree(folder)
         raise
     except filelock.Timeout as error:
         raise TrainingError(f"another training is writing to {folder}; wait for it, or choose another --out") from error
-
-
-def _remove_if_unused(folder: Path) -> None:
-    if {path.name for path in folder.iterdir()} <= {"lock", "log.jsonl"}:
-        shutil.rmtree(folder)
 
 
 def _finish(run: loop.Run[Any], job: Job[Any], module: Any, out: Path, *, data_name: str, card: str) -> Trained:
