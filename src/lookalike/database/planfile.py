@@ -15,6 +15,7 @@ from typing import Any
 from lookalike.database import plans
 from lookalike.database.plans import Action, Entry, Plan, PlanGroup
 from lookalike.errors import ConfigError, DataError
+from lookalike.files import replacing
 
 FORMAT = 1
 COLUMNS = ("group", "action", "path", "digest", "size", "tier", "distance", "why")
@@ -31,9 +32,8 @@ def write(path: Path, plan: Plan) -> None:
     """Write a plan aside, then put the file in place."""
     check_name(path)
     text = to_csv(plan) if path.suffix.lower() == ".csv" else to_json(plan)
-    aside = path.with_name(path.name + ".tmp")
-    aside.write_bytes(os.fsencode(text))
-    aside.replace(path)
+    with replacing(path) as aside:
+        aside.write_bytes(os.fsencode(text))
 
 
 def read(path: Path) -> Plan:
