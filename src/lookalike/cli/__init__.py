@@ -96,8 +96,10 @@ def main() -> None:
 
 
 def _say(error: Exception, code: int) -> int:
+    from lookalike.cli import terminal
+
     text = str(error)
     if isinstance(error, OSError):
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
-    typer.echo(f"lookalike: {' '.join(text.split())}", err=True)
+    terminal.say(f"lookalike: {' '.join(text.split())}")
     return code

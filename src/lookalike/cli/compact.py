@@ -15,4 +15,4 @@ def command(db: options.FolderDb) -> None:
     with Database.open(db) as database:
         made, count = database.compact(), len(database)
     what = "tables made" if made else "so few need no tables"
-    typer.echo(f"{db} holds {terminal.count(count, 'image')}; {what}")
+    typer.echo(f"{terminal.shown(db)} holds {terminal.count(count, 'image')}; {what}")

@@ -31,7 +31,7 @@ def _list(data: options.Data, *, json: bool) -> None:
             values = {"name": name, "what": about.what, "places": [str(data / one) for one in about.places]}
             terminal.echo_json({**values, "path": None if place is None else str(place)})
             continue
-        found = f"not found: {data / about.places[0]}" if place is None else str(place)
+        found = f"not found: {terminal.shown(data / about.places[0])}" if place is None else terminal.shown(place)
         typer.echo(f"{name}\t{about.what}\t{found}")
 
 
@@ -46,4 +46,4 @@ def _get(name: str, data: options.Data) -> None:
         raise DataError(f"{name} cannot be fetched from here; get it from its makers, and put it in {places}")
     with terminal.progress("fetching CIFAR-10", unit="B", scaled=True) as show:
         place = get_cifar10(data, progress=show)
-    typer.echo(place)
+    typer.echo(terminal.shown(place))

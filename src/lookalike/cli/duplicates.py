@@ -129,7 +129,7 @@ def _print(number: int, review: Review, *, radius: int, bits: int, json: bool) -
     for one in review.images:
         member = one.member
         size = f"{member.width}×{member.height}\t{terminal.size(member.size)}"
-        typer.echo(f"{member.distance}/{bits}\t{_word(one, review)}\t{size}\t{member.path}")
+        typer.echo(f"{member.distance}/{bits}\t{_word(one, review)}\t{size}\t{terminal.shown(member.path)}")
     typer.echo()
 
 

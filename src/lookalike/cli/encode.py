@@ -30,5 +30,5 @@ def command(
             if json:
                 terminal.echo_json({"path": path, "code": code, "bits": hasher.bits})
             else:
-                typer.echo(f"{code}\t{path}")
+                typer.echo(f"{code}\t{terminal.shown(path)}")
     terminal.fail_if(problems, count)

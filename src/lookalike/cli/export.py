@@ -16,4 +16,4 @@ def command(
 
     with open_database(db) as database:
         count = database.export_codes(file)
-    typer.echo(f"{file}: {terminal.count(count, 'code')}")
+    typer.echo(f"{terminal.shown(file)}: {terminal.count(count, 'code')}")

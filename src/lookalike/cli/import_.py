@@ -33,6 +33,6 @@ def command(
             with terminal.progress(f"importing {file.name}", unit=" codes", scaled=True) as show:
                 report = database.import_codes(file, root=root, on_rows=show)
             typer.echo(
-                f"{file}: {terminal.count(report.found, 'code')}, {report.changed} of them new or changed; "
-                f"{db} holds {terminal.count(len(database), 'image')}"
+                f"{terminal.shown(file)}: {terminal.count(report.found, 'code')}, {report.changed} of them new or "
+                f"changed; {terminal.shown(db)} holds {terminal.count(len(database), 'image')}"
             )

@@ -54,17 +54,17 @@ def command(
         f"{report.unchanged} unchanged": report.unchanged,
         f"{report.failed} failed": report.failed,
     }
-    said = ", ".join(text for text, count in parts.items() if count)
+    place, said = terminal.shown(db), ", ".join(text for text, count in parts.items() if count)
     found = f"{terminal.count(report.found, 'image')} found{': ' if said else ''}{said}"
-    typer.echo(f"{found}. {db} holds {total} ({report.seconds:.1f} s)")
+    typer.echo(f"{found}. {place} holds {total} ({report.seconds:.1f} s)")
     if report.missing:
         typer.echo(
             f"no longer where they were: {terminal.count(report.missing, 'image')}; "
-            f"forget what is gone with: lookalike prune --db {db}"
+            f"forget what is gone with: lookalike prune --db {place}"
         )
     if report.plain:
         typer.echo(
             f"too plain to be compared: {terminal.count(report.plain, 'image')}; "
-            f"list what is with: lookalike info --db {db} --plain"
+            f"list what is with: lookalike info --db {place} --plain"
         )
     terminal.name_problems(report.problems, more=f"lookalike info --db {db} --errors")

@@ -36,8 +36,8 @@ def command(
         return
     for name, value in dataclasses.asdict(info).items():
         if name not in SAID:
-            shown = ", ".join(value) if isinstance(value, list) else value
-            typer.echo(f"{name.replace('_', ' ') + ':':<12} {shown}")
+            said = ", ".join(value) if isinstance(value, list) else str(value)
+            typer.echo(f"{name.replace('_', ' ') + ':':<12} {terminal.shown(said)}")
     typer.echo(terminal.radii(duplicate=info.duplicate, similar=info.similar, same=info.same))
     if info.calibration is not None:
         typer.echo(f"{calibrate.said(info.calibration)}; {calibrate.rate_said(info.calibration)}")
@@ -47,4 +47,4 @@ def _line(path: str, what: str, value: object, *, json: bool) -> None:
     if json:
         terminal.echo_json({"path": path, what: value})
     else:
-        typer.echo(path if value is None else f"{path}\t{value}")
+        typer.echo("\t".join(terminal.shown(str(one)) for one in (path, value) if one is not None))

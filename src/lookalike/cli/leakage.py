@@ -29,7 +29,9 @@ def report(database: AnyDatabase, first: str, second: str, *, radius: int, quick
             values = {"path": one.record.name, "copy": one.copy.name, "distance": one.distance, "bits": bits}
             terminal.echo_json({**values, "tier": tier, "copies": one.copies})
         else:
-            typer.echo(f"{one.distance}/{bits}\t{tier}\t{one.record.name}\t{one.copy.name}")
+            typer.echo(
+                f"{one.distance}/{bits}\t{tier}\t{terminal.shown(one.record.name)}\t{terminal.shown(one.copy.name)}"
+            )
     if json:
         values = {"first": found.first, "second": found.second, "copied": len(found.matches)}
         terminal.echo_json({**values, "share": found.share, "radius": radius, "bits": bits})

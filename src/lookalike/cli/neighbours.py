@@ -21,4 +21,4 @@ def command(
 
     with Database.open(db) as database, terminal.progress("comparing") as show:
         count = database.neighbours(file, top=top, on_rows=show)
-    typer.echo(f"{file}: the nearest {top} of {terminal.count(count, 'image')}")
+    typer.echo(f"{terminal.shown(file)}: the nearest {top} of {terminal.count(count, 'image')}")

@@ -57,7 +57,7 @@ def write(
     planfile.write(path, plan)
     removals = plan.removals
     typer.echo(
-        f"{path}: of {terminal.count(len(reviews), 'group')}, {len(plan.groups)} with "
+        f"{terminal.shown(path)}: of {terminal.count(len(reviews), 'group')}, {len(plan.groups)} with "
         f"{terminal.count(len(removals), 'file')} to remove, {terminal.size(sum(one.size for one in removals))}"
     )
     left = len(reviews) - len(plan.groups)
@@ -112,7 +112,7 @@ def _print(step: Step, *, json: bool) -> None:
     if json:
         terminal.echo_json(step._asdict())
     else:
-        typer.echo(f"{step.outcome}\t{step.path}" + (f"\t{step.why}" if step.why else ""))
+        typer.echo("\t".join(terminal.shown(one) for one in (step.outcome, step.path, step.why) if one))
 
 
 def _sum_up(steps: Sequence[Step], what: str, *, dry_run: bool) -> None:

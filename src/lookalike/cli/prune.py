@@ -15,4 +15,4 @@ def command(db: options.Db) -> None:
                 f"{place} is gone, so its images are kept; forget them with: lookalike remove {place} --db {db}"
             )
         count = database.prune()
-        typer.echo(f"{terminal.count(count, 'image')} forgotten; {db} holds {len(database)}")
+        typer.echo(f"{terminal.count(count, 'image')} forgotten; {terminal.shown(db)} holds {len(database)}")

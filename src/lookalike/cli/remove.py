@@ -16,4 +16,4 @@ def command(
 
     with open_database(db) as database:
         count = database.remove(paths)
-        typer.echo(f"{terminal.count(count, 'image')} forgotten; {db} holds {len(database)}")
+        typer.echo(f"{terminal.count(count, 'image')} forgotten; {terminal.shown(db)} holds {len(database)}")

@@ -70,11 +70,11 @@ def command(
         run.run_all(paper.smoke(), places, device=device, say=terminal.say)
         comparing.run_all(comparison.smoke(), places, device=device, say=terminal.say)
         written = reports.write(places.results, folder / "reproduction.md", protocol="smoke")
-        typer.echo(f"all parts work; the page made of these runs means nothing: {written[0]}")
+        typer.echo(f"all parts work; the page made of these runs means nothing: {terminal.shown(written[0])}")
         return
     if report:
         for path in reports.write(results, page):
-            typer.echo(path)
+            typer.echo(terminal.shown(path))
         return
     named, sets, lengths = _names(models), _names(dataset), _numbers(bits, "bits")
     _check(named, (*MODELS, *comparison.MODELS), "--models")

@@ -80,7 +80,7 @@ def command(
         typer.echo(line)
     for line in _notes(outcome, out):
         terminal.say(line)
-    typer.echo(f"report: {report}")
+    typer.echo(f"report: {terminal.shown(report)}")
 
 
 def _names(text: str) -> tuple[str, ...]:

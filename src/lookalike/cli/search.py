@@ -73,6 +73,6 @@ def _print(query: str, hit: object, turn: str, *, json: bool, several: bool) -> 
         values = {"query": query, "path": hit.path, "distance": hit.distance, "bits": hit.bits}
         terminal.echo_json({**values, "label": hit.label, "tier": hit.tier, **({"turned": turn} if turn else {})})
     else:
-        first = f"{query}\t" if several else ""
+        first = f"{terminal.shown(query)}\t" if several else ""
         last = f"\t{turn}" if turn else ""
-        typer.echo(f"{first}{hit.distance}/{hit.bits}\t{hit.tier}\t{hit.path}{last}")
+        typer.echo(f"{first}{hit.distance}/{hit.bits}\t{hit.tier}\t{terminal.shown(hit.path)}{last}")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lookalike.cli import options
+from lookalike.cli import options, terminal
 
 
 def command(
@@ -20,4 +20,4 @@ def command(
     from lookalike.training import shorten
 
     info = shorten(model, bits=bits, out=out)
-    typer.echo(f"{out}: {info.name}, the first {bits} bits of the codes of {model}")
+    typer.echo(f"{terminal.shown(out)}: {info.name}, the first {bits} bits of the codes of {model}")

@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from lookalike import data
+from lookalike import data, names
 from lookalike.data import Item
 from lookalike.errors import DataError, LookalikeError
 from lookalike.images import NO_IMAGE
@@ -36,8 +36,13 @@ def count(number: int, what: str, several: str = "") -> str:
 
 
 def say(text: str) -> None:
-    """Talk to the person: stderr."""
-    typer.echo(text, err=True)
+    """Talk to the person: stderr. What is in it acts on no terminal."""
+    typer.echo(names.printable(text, but="\n\t"), err=True)
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """A path for stdout: on a terminal without what acts on it, else as its bytes are, which programs may need."""
+    return names.printable(os.fspath(path)) if sys.stdout.isatty() else os.fspath(path)
 
 
 @contextmanager

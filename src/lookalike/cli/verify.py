@@ -16,7 +16,8 @@ def command(db: options.FolderDb, json: options.Json = False) -> None:
         if json:
             terminal.echo_json(finding)
         else:
-            typer.echo(f"{'repaired' if finding.repaired else 'ok' if finding.ok else 'BAD'}\t{finding.what}")
+            word = "repaired" if finding.repaired else "ok" if finding.ok else "BAD"
+            typer.echo(f"{word}\t{terminal.shown(finding.what)}")
     bad = [finding.what for finding in findings if not finding.ok]
     if bad:
         faults = terminal.count(len(bad), "fault")

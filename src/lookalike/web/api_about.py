@@ -12,6 +12,7 @@ from lookalike import __version__
 from lookalike.codes import MAX_BITS
 from lookalike.database.calibration import Calibration
 from lookalike.database.opening import AnyDatabase
+from lookalike.names import clean
 from lookalike.web import model as models
 from lookalike.web import rows
 from lookalike.web.api_groups import WORKING
@@ -111,6 +112,6 @@ def _info(database: AnyDatabase) -> dict[str, Any]:
     return {
         **found,
         "calibration": _calibration(info.calibration),
-        "path": rows.clean(found["path"]),
-        "roots": [rows.clean(root) for root in found["roots"]],
+        "path": clean(found["path"]),
+        "roots": [clean(root) for root in found["roots"]],
     }

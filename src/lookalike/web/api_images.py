@@ -8,6 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Header, Path, Query
 from starlette.responses import Response
 
+from lookalike.names import clean
 from lookalike.web import browsing, files, rows, thumbnails
 from lookalike.web.problems import JsonResponse
 from lookalike.web.schemas import LARGEST_ID, Details, Labels, Page, Plain, Sort, failures
@@ -108,7 +109,7 @@ async def original(id_: Id, server: Shared, matches: Matches = None) -> Response
     headers = {"ETag": f'"{files.digest(content)}"', "Cache-Control": ASK}
     if _holds(matches, headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    name = rows.clean(record.path).rpartition("/")[2]
+    name = clean(record.path).rpartition("/")[2]
     headers["Content-Disposition"] = f"inline; filename*=UTF-8''{quote(name, safe='')}"
     headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return Response(content, media_type=files.media_type(content), headers=headers)

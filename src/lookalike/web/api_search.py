@@ -17,6 +17,7 @@ from lookalike.codes import Codes, to_hex
 from lookalike.database.opening import AnyDatabase
 from lookalike.errors import DatabaseError
 from lookalike.images import Array
+from lookalike.names import clean
 from lookalike.web import bodies, rows
 from lookalike.web.bodies import Asked
 from lookalike.web.collection import Wanted
@@ -141,7 +142,7 @@ def _encode(database: AnyDatabase, array: Array) -> Codes:
 async def _from_id(server: Server, database: AnyDatabase, id_: int) -> Understood:
     record = await server.record(database, id_)
     if record.code is None:
-        raise Problem(422, f"image {id_} has no code ({rows.clean(record.error or 'it is to be indexed again')})")
+        raise Problem(422, f"image {id_} has no code ({clean(record.error or 'it is to be indexed again')})")
     return Understood(np.frombuffer(record.code, np.uint8), id_)
 
 

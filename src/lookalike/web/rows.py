@@ -8,6 +8,7 @@ from typing import Any
 
 from lookalike.database import Hit
 from lookalike.database.reviewing import Judged, Review
+from lookalike.names import clean
 from lookalike.store.catalog import Record
 from lookalike.store.decisions import Decision
 from lookalike.web import thumbnails
@@ -72,12 +73,3 @@ def details(record: Record) -> dict[str, Any]:
         "missing": record.missing_since is not None,
         "original": f"/api/images/{record.id}/original",
     }
-
-
-def clean(name: str) -> str:
-    r"""A name in Unicode; a byte that is no UTF-8 as \xff.
-
-    >>> clean("caf\udce9.jpg")
-    'caf\\xe9.jpg'
-    """
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -1,0 +1,72 @@
+"""What is printed acts on no terminal, and is as it is for programs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from lookalike.cli import terminal
+from tests.conftest import encoded
+
+from .conftest import Run
+
+HOSTILE = "a\x1b]0;title\x07\n\u202egpj.png"
+HARMLESS = r"a\x1b]0;title\x07\x0a\u202egpj.png"
+
+
+@pytest.fixture
+def on_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+
+def test_a_path_for_programs_is_as_its_bytes_are() -> None:
+    assert terminal.shown(Path(HOSTILE)) == HOSTILE
+    assert terminal.shown("\udcff") == "\udcff"
+
+
+@pytest.mark.usefixtures("on_terminal")
+def test_a_path_on_a_terminal_is_text() -> None:
+    assert terminal.shown(Path(HOSTILE)) == HARMLESS
+    assert terminal.shown("\udcff \ud800") == r"\udcff \ud800"
+    assert terminal.shown("caf\udce9 \N{SNOWMAN}.png") == "caf\\xe9 \N{SNOWMAN}.png"
+
+
+def test_talk_keeps_its_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.say(f"one\n\t{HOSTILE[:2]}")
+    assert capsys.readouterr().err == "one\n\ta\\x1b\n"
+
+
+def test_errors_name_files_harmlessly(run: Run, tmp_path: Path) -> None:
+    result = run("search", tmp_path / HOSTILE[:-4], "--db", tmp_path / "absent\x1b[2J")
+    assert result.code == 1
+    assert "\x1b" not in result.err
+    assert "absent\\x1b[2J" in result.err
+
+
+def test_commands_that_print_paths(
+    run: Run, pictures: list[Image.Image], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, db = tmp_path / "photos", tmp_path / "db"
+    folder.mkdir()
+    for age, name in enumerate(("copy.png", HOSTILE)):
+        (folder / name).write_bytes(encoded(pictures[1], "png"))
+        os.utime(folder / name, (age, age))
+    (folder / f"bad {HOSTILE}").write_bytes(b"\x89PNG\r\n\x1a\n")
+    plan = tmp_path / "plan.json"
+    for command in (
+        ("index", folder, "--db", db), ("search", folder / HOSTILE, folder / "copy.png", "--db", db),
+        ("encode", folder / HOSTILE), ("duplicates", "--db", db), ("info", "--db", db, "--paths"),
+        ("info", "--db", db, "--errors"), ("duplicates", "--db", db, "--between", folder, folder),
+        ("duplicates", "--db", db, "--plan", plan),
+        ("duplicates", "--db", db, "--apply", plan, "--trash", tmp_path / "trash", "--dry-run"),
+    ):  # fmt: skip
+        with monkeypatch.context() as patched:
+            patched.setattr(sys.stdout, "isatty", lambda: True)
+            result = run(*command)
+        assert result.out or result.err
+        assert not {"\x1b", "\x07", "\u202e"} & set(result.out + result.err), command
+    assert HARMLESS in result.out
