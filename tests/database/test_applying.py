@@ -18,6 +18,7 @@ from lookalike.database import Database, applying, planfile, undoing, undolog
 from lookalike.database.applying import Outcome, Step, Ways
 from lookalike.database.plans import Action, Entry, Plan, PlanGroup
 from lookalike.errors import ConfigError, DataError, Interrupted
+from lookalike.store import catalog
 
 COPIES = 5
 
@@ -192,6 +193,18 @@ def test_nothing_outside_indexed_folders_is_touched(folder: Path, ways: Ways, tm
     assert (outside / "x.png").exists()
 
 
+def test_a_kept_copy_outside_indexed_folders_keeps_nothing(folder: Path, ways: Ways, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "x.png").write_bytes(b"picture")
+    (folder / "way out").symlink_to(outside)
+    for path in (outside / "x.png", folder / "way out/x.png"):
+        (step,) = apply(plan_of(path, folder / "0.png"), folder, ways)
+        assert step.outcome is Outcome.LEFT
+        assert step.why.endswith("x.png lies below no folder that was indexed")
+    assert (folder / "0.png").exists()
+
+
 def test_rows_of_tables_are_not_changed(folder: Path, ways: Ways) -> None:
     (folder / "t.parquet").write_bytes(b"table")
     row = Entry(action=Action.REMOVE, path=f"{folder}/t.parquet#3", digest="00" * 16)
@@ -230,6 +243,17 @@ def test_the_trash_lies_where_nothing_is_indexed(plan: Plan, folder: Path, ways:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="is a file"):
         apply(plan, folder, replace(ways, trash=tmp_path / "file"))
+
+
+def test_the_trash_is_no_part_of_a_database(plan: Plan, folder: Path, ways: Ways, tmp_path: Path) -> None:
+    db = tmp_path / "db"
+    db.mkdir()
+    (db / catalog.FILE).touch()
+    (tmp_path / "link").symlink_to(db)
+    for trash in (db, db / "trash/deep", tmp_path / "link/trash"):
+        with pytest.raises(ConfigError, match="lies in the folder of a database"):
+            apply(plan, folder, replace(ways, trash=trash))
+    assert [path.name for path in db.iterdir()] == [catalog.FILE]
 
 
 def test_a_trash_on_another_file_system_is_refused(plan: Plan, folder: Path, ways: Ways) -> None:

@@ -199,8 +199,12 @@ def test_what_is_no_decision_is_refused(db16: Database) -> None:
         with pytest.raises(error, match=match):
             db16.decisions.make(kind, about, chosen=chosen)
     put(db16, {"code": 0}, digest=lambda name: None)
-    with pytest.raises(DataError, match="was never read; index it"):
+    with pytest.raises(DataError, match="code has a code that was made elsewhere, and was never read; index it"):
         db16.decisions.make("later", ids(db16, "a", "code"))
+    with db16._catalog.transaction():
+        db16._catalog.write(Outcome(item=Item("/r", "locked", 1, 1), error="Permission denied"))
+    with pytest.raises(DataError, match=r"locked could not be read \(Permission denied\); mend that and index it"):
+        db16.decisions.make("later", ids(db16, "a", "locked"))
     with pytest.raises(DataError, match="no decision 7"):
         db16.decisions.undo(7)
     assert db16.decisions.newest() == []

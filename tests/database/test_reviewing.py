@@ -197,9 +197,31 @@ def test_a_table_may_be_changed_in_a_spreadsheet(tmp_path: Path) -> None:
     assert planfile.read(path) == PLAN
 
 
+def test_a_table_of_a_spreadsheet_that_writes_semicolons(tmp_path: Path) -> None:
+    path = tmp_path / "plan.csv"
+    rows = '1;keep;/r/a, b.jpg;00;3\r\n1;remove;"/r/c;d.jpg";00;3\r\n'
+    path.write_text(f"\ufeffgroup;action;path;digest;size\r\n{rows}", encoding="utf-8", newline="")
+    (group,) = planfile.read(path).groups
+    assert [(one.action, one.path, one.size) for one in group.entries] == [
+        (Action.KEEP, "/r/a, b.jpg", 3), (Action.REMOVE, "/r/c;d.jpg", 3),
+    ]  # fmt: skip
+
+
+def one_entry(**values: object) -> str:
+    """A plan of one file as JSON, as anybody may write it."""
+    entry = {"action": "keep", "path": "/a", "digest": "00", **values}
+    return json.dumps({"lookalike_plan": 1, "groups": [{"images": [entry]}]})
+
+
 @pytest.mark.parametrize(
     ("name", "text", "match"),
     [
+        ("p.json", one_entry(size=float("inf")), "is no plan .OverflowError"),
+        ("p.json", one_entry(distance=float("nan")), "is no plan"),
+        ("p.json", one_entry(path="/\ud800"), "no absolute path"),
+        ("p.json", one_entry(path="/a\0"), "no absolute path"),
+        ("p.json", one_entry(path=5), "is no plan"),
+        ("p.csv", "group,action,path,digest\n1,keep,/" + 200_000 * "a" + ",00\n", "is no plan .*field"),
         ("p.json", "[]", "is no plan"),
         ("p.json", "{", "is no plan"),
         ("p.json", '{"lookalike_plan": 9}', "version 9"),

@@ -21,6 +21,7 @@ from lookalike.database.plans import Entry, Plan, PlanGroup
 from lookalike.database.undolog import Action, How, Log
 from lookalike.database.witness import Witness
 from lookalike.errors import ConfigError, DataError
+from lookalike.store import catalog
 
 OnStep = Callable[["Step"], object]
 
@@ -151,6 +152,8 @@ class _Applying:
         held = self._kept.get(one.path)
         if held is None or not witness.is_unchanged(one.path, held):
             _check_is_file(one.path)
+            if not witness.lies_below(one.path, self._roots):
+                raise DataError("lies below no folder that was indexed")
             held = self._kept[one.path] = witness.look(one.path)
         if held.digest != one.digest:
             raise DataError("has changed since the plan was made")
@@ -232,12 +235,15 @@ def _check_is_file(path: str) -> None:
 
 
 def _check_trash(trash: Path | None, roots: Sequence[str]) -> None:
-    """Raises `ConfigError` for a trash whose images would be indexed the next time."""
+    """Raises `ConfigError` for a trash whose images would be indexed the next time, or that is part of a database."""
     if trash is None:
         return
     if trash.exists() and not trash.is_dir():
         raise ConfigError(f"{trash} is a file; name a folder for --trash")
-    if witness.lies_below(os.fspath(_nearest(trash) / "x"), roots):
+    nearest = _nearest(trash).resolve()
+    if any((folder / catalog.FILE).exists() for folder in (nearest, *nearest.parents)):
+        raise ConfigError(f"{trash} lies in the folder of a database, which may be deleted; name another for --trash")
+    if witness.lies_below(os.fspath(nearest / "x"), roots):
         raise ConfigError(f"{trash} lies below a folder that was indexed, which would index it again; name another")
 
 

@@ -105,9 +105,9 @@ def images(kind: Kind, records: Sequence[Record], chosen: Collection[int]) -> li
 
     Raises `DataError` for images whose contents are not known, `ConfigError` for a choice that says nothing.
     """
-    unknown = [record.name for record in records if record.digest is None]
+    unknown = [record for record in records if record.digest is None]
     if unknown:
-        raise DataError(f"{unknown[0]} has a code that was made elsewhere, and was never read; index it, then decide")
+        raise DataError(f"{unknown[0].name} {_unknown(unknown[0])}, then decide")
     if set(chosen) - {record.id for record in records}:
         raise ConfigError(f"chosen is {sorted(chosen)}; it must name images that are decided about")
     if kind is Kind.KEEP and not chosen:
@@ -116,6 +116,15 @@ def images(kind: Kind, records: Sequence[Record], chosen: Collection[int]) -> li
         raise ConfigError("images with the same bytes are duplicates; to leave all of them where they are, keep them")
     parts = _parts(kind, records, chosen)
     return [Decided(record.digest or b"", record.name, parts[record.id]) for record in records]
+
+
+def _unknown(record: Record) -> str:
+    """Why an image's content is not known, and what helps."""
+    if record.error is not None:
+        return f"could not be read ({record.error}); mend that and index it"
+    if record.code is not None:
+        return "has a code that was made elsewhere, and was never read; index it"
+    return "was never read; index it"
 
 
 def _parts(kind: Kind, records: Sequence[Record], chosen: Collection[int]) -> dict[int, int]:

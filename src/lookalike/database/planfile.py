@@ -72,7 +72,7 @@ def to_csv(plan: Plan) -> str:
 def _parsed(parse: Callable[[str], Plan], text: str) -> Plan:
     try:
         return parse(text)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError, csv.Error) as error:
         raise DataError(
             f"is no plan ({type(error).__name__}: {error}); make one with: lookalike duplicates --plan FILE"
         ) from error
@@ -87,12 +87,18 @@ def _from_json(text: str) -> Plan:
 
 
 def _from_csv(text: str) -> Plan:
-    table = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))  # spreadsheets like to begin so
+    text = text.removeprefix("\ufeff")  # spreadsheets like to begin so
+    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=_delimiter(text.partition("\n")[0]))
     absent = [name for name in NEEDED if name not in (table.fieldnames or ())]
     if absent:
         raise DataError(f"has no column {absent[0]}; its columns are {', '.join(COLUMNS)}")
     rows = sorted(table, key=lambda row: int(row["group"]))
     return Plan(tuple(PlanGroup(_entries(group)) for _, group in groupby(rows, key=lambda row: int(row["group"]))))
+
+
+def _delimiter(head: str) -> str:
+    """What stands between columns; a semicolon where spreadsheets write numbers with a comma."""
+    return ";" if head.count(";") > head.count(",") else ","
 
 
 def _entries(values: Iterable[dict[str, Any]]) -> tuple[Entry, ...]:
@@ -117,6 +123,10 @@ def _action(text: str) -> Action:
 
 
 def _path(text: str) -> str:
-    if not os.path.isabs(text) or "\0" in text:
-        raise DataError(f"{text!r} is no absolute path")
+    try:
+        is_path = os.path.isabs(text) and b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:  # half a character
+        is_path = False
+    if not is_path:
+        raise DataError(f"{text!r} is no absolute path; let the plan name files as it did when it was made")
     return os.path.normpath(text)
