@@ -81,11 +81,39 @@ def test_changes_since_then_are_found(tmp_path: Path) -> None:
     assert tablefile.read(tmp_path).codes.revision == 1
     assert (tmp_path / tablefile.CODES).exists()
     assert_finds_the_same(tmp_path, ids_N, codes_NW)
+    (tmp_path / tablefile.CHANGES).unlink()  # then all codes are compared
+    assert_finds_the_same(tmp_path, ids_N, codes_NW)
     assert not write(tmp_path, ids_N, codes_NW, model=MODEL, revision=3)  # once more, with the codes of revision 1 kept
     assert_finds_the_same(tmp_path, ids_N, codes_NW)
     assert write(tmp_path, ids_N, codes_NW, model=MODEL, revision=3, anew=True)
     assert not (tmp_path / tablefile.CODES).exists()
     assert_finds_the_same(tmp_path, ids_N, codes_NW)
+
+
+def test_changes_are_kept_beside_their_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids_N, codes_NW = collection(200)
+    write(tmp_path, ids_N, codes_NW, model=MODEL, revision=1)
+    write(tmp_path, ids_N[3:], codes_NW[3:], model=MODEL, revision=2)
+    compared = derived.changes(tablefile.read(tmp_path), ids_N[3:], codes_NW[3:])
+    assert (compared.gone.tolist(), compared.new.tolist()) == ([0, 1, 2], [])
+    monkeypatch.setattr(derived, "changes", None)  # nothing needs to be compared
+    assert_finds_the_same(tmp_path, ids_N[3:], codes_NW[3:])
+
+
+def test_a_damaged_table_never_ends_the_process(tmp_path: Path) -> None:
+    ids_N, codes_NW = collection(200)
+    write(tmp_path, ids_N, codes_NW, model=MODEL, revision=1)
+    whole = (tmp_path / tablefile.FILE).read_bytes()
+    random = np.random.default_rng(0)
+    for _ in range(50):
+        content = bytearray(whole)
+        at = random.integers(4096, len(content) - 200)
+        content[at : at + 200] = random.bytes(200)
+        (tmp_path / tablefile.FILE).write_bytes(content)
+        engine, _ = open_engine(tmp_path, held(tmp_path), model=MODEL)
+        for hits in engine.search(codes_NW[:20], top=5):
+            assert len(hits.rows) <= 5
+            assert (hits.rows < 200).all()
 
 
 def test_codes_that_are_again_what_they_were_need_not_be_kept_twice(tmp_path: Path) -> None:

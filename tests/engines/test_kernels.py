@@ -117,7 +117,7 @@ def test_parts_cover_all_bits_once() -> None:
 
 def test_far_queries_are_scanned_and_near_ones_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     codes_NW = np.random.default_rng(0).integers(0, 256, (60_000, 8), np.uint8)
-    engine = MultiIndex(64, codes_NW=codes_NW)
+    engine = MultiIndex(64, codes_NW=codes_NW, least=50_000)
     scanned: list[int] = []
 
     def watched(codes_NW: Codes, queries_QW: Codes, **rest: Any) -> list[Hits]:
@@ -145,10 +145,11 @@ def test_later_codes_are_found_and_compacted() -> None:
             assert (
                 hits.distances.tolist() == by_counting(codes_NW[rows], codes_NW[row], allowed).distances[:20].tolist()
             )
-        if rows.stop == 2050:  # so many more that tables are made anew
+        if rows.stop == 2050:
             assert len(engine.tables[0].rows) == 2000
             engine.add(codes_NW[2050:])
             allowed = np.concatenate([allowed, np.ones(950, bool)])
+            engine.compact()
             assert len(engine.tables[0].rows) == 3000
     among = np.zeros(3000, bool)
     among[[3, 7, 2999]] = True

@@ -13,10 +13,16 @@ from lookalike.store.tablefile import Part
 
 IDS = np.array([1, 2, 5], np.int64)
 CODES = np.array([[0x80, 0x01], [0xFF, 0x00], [0x12, 0x34]], np.uint8)
-PARTS = [
-    Part(0, 2, np.array([0, 1, 1, 2, 3], np.uint32), np.array([2, 0, 1], np.uint32)),
-    Part(2, 1, np.array([0, 2, 3], np.uint32), np.array([0, 2, 1], np.uint32)),
-]
+
+
+def part(byte: int) -> Part:
+    """The table over a byte of the codes."""
+    values = CODES[:, byte]
+    starts = np.searchsorted(np.sort(values), np.arange(257)).astype(np.uint32)
+    return Part(8 * byte, 8, starts, np.argsort(values).astype(np.uint32))
+
+
+PARTS = [part(0), part(1)]
 
 
 @pytest.fixture
@@ -73,20 +79,23 @@ def test_the_layout_is_pinned(folder: Path) -> None:
     digest = codefile.read_header(folder / codefile.FILE).digest
     head = (
         b"lookalike tables 2\n"
-        b'{"count": 3, "codes": "' + digest.encode() + b'", "parts": [[0, 2], [2, 1]], '
+        b'{"count": 3, "codes": "' + digest.encode() + b'", "parts": [[0, 8], [8, 8]], '
         b'"bit_order": "most significant first"}'
     )
     assert content[:4096] == head.ljust(4095) + b"\n"
-    assert content[4096 : 4096 + 20] == PARTS[0].starts.tobytes()
-    assert content[4160 : 4160 + 12] == PARTS[0].rows.tobytes()
+    assert content[4096 : 4096 + 4 * 257] == PARTS[0].starts.tobytes()
+    assert content[5184 : 5184 + 4 * 3] == PARTS[0].rows.tobytes()
 
 
-@pytest.mark.parametrize("damage", ["absent", "cut", "head", "json", "other codes"])
+@pytest.mark.parametrize("damage", ["absent", "cut", "head", "json", "other codes", "a part twice", "starts", "length"])
 def test_a_damaged_file_is_refused(folder: Path, damage: str) -> None:
     path = folder / tablefile.FILE
     content = path.read_bytes()
     damaged = {
         "cut": content[:-5], "head": b"something else" + content[14:], "json": content[:19] + b"x" + content[20:],
+        "a part twice": content.replace(b"[8, 8]", b"[0, 8]"),
+        "starts": content[: 4096 + 4 * 256] + b"\x09" + content[4096 + 4 * 256 + 1 :],
+        "length": content.replace(b"[8, 8]", b"[8,88]"),
     }  # fmt: skip
     if damage == "absent":
         path.unlink()

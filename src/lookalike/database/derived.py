@@ -41,15 +41,14 @@ class Held(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """Which codes of tables are still there, as they were, and which codes are not in them."""
+    """Rows of tables whose codes are no longer there, as they were, and rows of codes that are not in tables."""
 
-    kept_T: npt.NDArray[np.bool_]
-    new_N: npt.NDArray[np.bool_]
+    gone: Ids
+    new: Ids
 
-    @property
-    def are_few(self) -> bool:
-        """Whether tables that lack them are still worth having."""
-        return int((~self.kept_T).sum() + self.new_N.sum()) <= LARGEST_TAIL * len(self.kept_T)
+    def are_few(self, count: int) -> bool:
+        """Whether tables of so many codes that lack them are still worth having."""
+        return len(self.gone) + len(self.new) <= LARGEST_TAIL * count
 
 
 def held(folder: Path, catalog: Catalog) -> Held:
@@ -81,11 +80,13 @@ def keep(folder: Path, catalog: Catalog, *, anew: bool = False) -> None:
 def write(folder: Path, ids_N: Ids, codes_NW: Codes, *, model: str, revision: int, anew: bool = False) -> bool:
     """Write codes, and their tables if there are none, or if much has changed (or `anew`); whether these were made."""
     tables = None if anew else read_tables(folder, model)
-    fits = tables is not None and changes(tables, ids_N, codes_NW).are_few and len(codes_NW) >= LEAST
+    different = changes(tables, ids_N, codes_NW) if tables is not None and len(codes_NW) >= LEAST else None
+    fits = different is not None and tables is not None and different.are_few(len(tables.codes_NW))
     if fits:
         tablefile.keep_codes(folder)
-    codefile.write(folder / codefile.FILE, ids_N, codes_NW, model=model, revision=revision)
-    if fits:
+    header = codefile.write(folder / codefile.FILE, ids_N, codes_NW, model=model, revision=revision)
+    if fits and different is not None:
+        tablefile.write_changes(folder, header.digest, *different)
         tablefile.tidy(folder)
     elif len(codes_NW) < LEAST:
         tablefile.drop(folder)
@@ -121,6 +122,12 @@ def table_problem(folder: Path, codes_NW: Codes, *, model: str) -> str | None:
     return None
 
 
+def kept_changes(folder: Path, tables: Tables, now: Held) -> Changes:
+    """What has changed since tables were made: as it was kept beside them, or by comparing all."""
+    kept = None if now.digest is None else tablefile.read_changes(folder, tables.codes.digest, now.digest)
+    return changes(tables, now.ids_N, now.codes_NW) if kept is None else Changes(*kept)
+
+
 def changes(tables: Tables, ids_N: Ids, codes_NW: Codes) -> Changes:
     """What has changed since tables were made."""
     ids_T = tables.ids.all
@@ -132,7 +139,7 @@ def changes(tables: Tables, ids_N: Ids, codes_NW: Codes) -> Changes:
         same = (tables.codes_NW[at_N[known_N]] == codes_NW[known_N]).all(axis=1)
         known_N[np.flatnonzero(known_N)[~same]] = False
         kept_T[at_N[known_N]] = True
-    return Changes(kept_T, ~known_N)
+    return Changes(np.flatnonzero(~kept_T), np.flatnonzero(~known_N))
 
 
 def _fitting(folder: Path, catalog: Catalog) -> codefile.Header | None:

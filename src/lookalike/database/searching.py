@@ -9,8 +9,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from lookalike.database import derived
 from lookalike.database.derived import Held
 from lookalike.engines import Engine
@@ -48,7 +46,7 @@ def open_engine(folder: Path, held: Held, *, model: str, name: EngineName = Engi
     engine = MultiIndex(bits, codes_NW=tables.codes_NW, tables=[Table(*part) for part in tables.parts])
     if tables.codes.digest == held.digest:
         return engine, tables.ids
-    changes = derived.changes(tables, held.ids_N, held.codes_NW)
-    engine.remove(np.flatnonzero(~changes.kept_T))
-    engine.add(held.codes_NW[changes.new_N])
-    return engine, RowIds(np.concatenate([tables.ids.all, held.ids_N[changes.new_N]]))
+    changes = derived.kept_changes(folder, tables, held)
+    engine.remove(changes.gone)
+    engine.add(held.codes_NW[changes.new])
+    return engine, tables.ids.followed_by(held.ids.of(changes.new))

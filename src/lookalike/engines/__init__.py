@@ -3,6 +3,7 @@
 Every engine keeps the same promises: hits come nearest first, equal distances by ascending row, and are never
 padded; `top` beyond the number of codes gives all of them; a row keeps its number until the engine is made anew. Where
 `top` cuts through codes of one distance, an engine may take any of them; a scan takes those of the lowest rows.
+Threads may search while another adds or removes: a search that began before may or may not find what came or went.
 
 Shapes: N codes in the engine, Q queries, W bytes a code.
 """

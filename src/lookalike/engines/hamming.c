@@ -307,9 +307,10 @@ static inline void take(Search *s, const uint32_t *rows, int64_t row_count, int3
 }
 
 /* Look up all values of a table that differ from the query's in `part` bits; what it has cost, more than `budget` if it was
- * given up. */
+ * given up. A damaged table, of a file that is mapped, is given up too. */
 static inline int64_t look_up(Search *s, const Table *table, int32_t number, int32_t part, int64_t budget) {
     uint32_t keys[KEYS], fetched[FETCHED], own = key_of(s->query, table->begin, table->bits);
+    uint32_t count = table->starts[(int64_t)1 << table->bits]; /* of all codes, which is checked before */
     int64_t set = ((int64_t)1 << part) - 1, end = (int64_t)1 << table->bits, spent = 0, waiting = 0;
     while (set < end) {
         int32_t key_count = 0;
@@ -320,6 +321,7 @@ static inline int64_t look_up(Search *s, const Table *table, int32_t number, int
         }
         for (int32_t i = 0; i < key_count; i++) {
             uint32_t from = table->starts[keys[i]], to = table->starts[keys[i] + 1];
+            if (to > count) return budget + 1; /* damaged */
             if (from < to) __builtin_prefetch(table->rows + from);
             spent += PROBE + CANDIDATE * (int64_t)(to - from);
         }
@@ -327,6 +329,7 @@ static inline int64_t look_up(Search *s, const Table *table, int32_t number, int
         for (int32_t i = 0; i < key_count; i++) {
             uint32_t from = table->starts[keys[i]], to = table->starts[keys[i] + 1];
             for (uint32_t at = from; at < to; at++) {
+                if (table->rows[at] >= count) return budget + 1;
                 __builtin_prefetch(s->codes + (int64_t)table->rows[at] * s->width);
                 fetched[waiting++] = table->rows[at];
                 if (waiting < FETCHED) continue;

@@ -5,8 +5,8 @@ be nearer than the hits. Near copies are found after a few look-ups, however man
 from everything would need too many: a search has a budget, and one that would exceed it scans instead, so that the
 worst case costs little more than a scan.
 
-Codes that come later lie in a tail that is scanned, rows that are removed are passed over; `compact` makes tables of
-all.
+Codes that come later lie in a tail that is scanned, rows that are removed are passed over. Once the tail is long, a
+thread makes tables of all while searches go on with the old ones; `compact` does so at once.
 
 Shapes: N codes in tables, Q queries, W bytes a code.
 """
@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import functools
 import itertools
+import threading
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,15 +25,23 @@ import numpy.typing as npt
 from lookalike.codes import Codes, check_bits
 from lookalike.engines import check_codes, check_limits, check_mask
 from lookalike.engines.hits import Hits, Mask, merged
-from lookalike.engines.rows import Rows
+from lookalike.engines.rows import Growing, Rows
 from lookalike.engines.scan import KERNELS, in_threads, scan
 from lookalike.engines.table import Table, parts
 
-BUDGET = 0.3  # of what a scan costs, after which a search scans
+BUDGET = 0.2  # of what a scan costs, after which a search scans
 LARGEST_TAIL = 0.05  # of all codes; a larger one is worth new tables
 LEAST_BUDGET = 10_000  # codes of a scan, which cost nothing to speak of
 TOGETHER = 16  # queries that one thread takes at a time
-LEAST = 50_000  # codes, below which a scan is as fast as anything
+LEAST = 200_000  # codes, below which a scan is as fast as anything
+
+
+class State(NamedTuple):
+    """What a search looks at, all of one time."""
+
+    codes_NW: Codes
+    tables: list[Table]
+    tail: Growing  # of codes
 
 
 class MultiIndex:
@@ -50,10 +60,11 @@ class MultiIndex:
         `least` is the number of codes below which there are no tables.
         """
         self.bits, self._least = check_bits(bits), least
-        self._codes = np.empty((0, bits // 8), np.uint8) if codes_NW is None else check_codes(codes_NW, bits)
-        self._tables = self._build() if tables is None else list(tables)
-        self._tail: list[Codes] = []
-        self._rows = Rows(len(self._codes))
+        codes_NW = np.empty((0, bits // 8), np.uint8) if codes_NW is None else check_codes(codes_NW, bits)
+        self._rows = Rows(len(codes_NW))
+        self._state = self._made(codes_NW) if tables is None else State(codes_NW, list(tables), self._no_codes())
+        self._changing = threading.Lock()  # held while rows, or the state, change
+        self._rebuilding = threading.Lock()  # held by the one that makes tables
 
     def __len__(self) -> int:
         return self._rows.left
@@ -61,26 +72,27 @@ class MultiIndex:
     @property
     def tables(self) -> Sequence[Table]:
         """The tables, which can be given to another engine of the same codes."""
-        return self._tables
+        return self._state.tables
 
     def add(self, codes_NW: Codes) -> npt.NDArray[np.int64]:
-        """Take codes in; their rows. Tables are made anew once those outside of them are too many."""
+        """Take codes in; their rows. Once those outside of tables are many, a thread begins to make tables anew."""
         codes_NW = check_codes(codes_NW, self.bits)
-        rows = self._rows.add(len(codes_NW))
-        if len(codes_NW):
-            self._tail.append(codes_NW.copy())
-        if len(self._rows) - len(self._codes) > max(self._least, LARGEST_TAIL * len(self._codes)):
-            self.compact()
+        with self._changing:
+            rows = self._rows.add(len(codes_NW))  # first, so that a search knows of each code whether it may be found
+            self._state.tail.append(codes_NW)
+        if self._is_long() and not self._rebuilding.locked():
+            threading.Thread(target=self._rebuild, name="lookalike-tables", daemon=True).start()
         return rows
 
     def remove(self, rows: npt.ArrayLike) -> None:
         """Let rows be found no more; unknown ones are passed over."""
-        self._rows.remove(rows)
+        with self._changing:
+            self._rows.remove(rows)
 
     def compact(self) -> None:
-        """Make tables of all codes; rows keep their numbers."""
-        self._codes, self._tail = np.concatenate([self._codes, *self._tail]), []
-        self._tables = self._build()
+        """Make tables of all codes, after those that a thread is making; rows keep their numbers."""
+        with self._rebuilding:
+            self._make_anew()
 
     def search(
         self, queries_QW: Codes, *, top: int | None, radius: int | None = None, among: Mask = None
@@ -92,15 +104,15 @@ class MultiIndex:
         check_limits(top, radius)
         queries_QW = check_codes(queries_QW, self.bits)
         limit = self.bits if radius is None else min(int(radius), self.bits)
+        state = self._state
+        later_TW, count = state.tail.all, len(state.codes_NW)
         allowed_N = self._rows.allowed(check_mask(among, len(self._rows)))
-        count = len(self._codes)
         mask = None if allowed_N is None else allowed_N[:count]
-        found = self._by_tables(queries_QW, top, limit, mask)
-        if not self._tail:
+        found = self._by_tables(state, queries_QW, top, limit, mask)
+        if not len(later_TW):
             return found
-        self._tail = [np.concatenate(self._tail)]
-        mask = None if allowed_N is None else allowed_N[count:]
-        later = scan(self._tail[0], queries_QW, top=top, radius=limit, allowed_N=mask, first=count)
+        mask = None if allowed_N is None else allowed_N[count : count + len(later_TW)]
+        later = scan(later_TW, queries_QW, top=top, radius=limit, allowed_N=mask, first=count)
         return [merged(both, top=top) for both in zip(found, later, strict=True)]
 
     @staticmethod
@@ -109,22 +121,48 @@ class MultiIndex:
         made: Table = KERNELS.build(codes_NW, begin, bits)
         return made
 
-    def _build(self) -> list[Table]:
-        """The tables of the codes; none if these are few."""
-        if len(self._codes) < max(1, self._least):
-            return []
-        return [self.table(self._codes, begin, bits) for begin, bits in parts(self.bits, len(self._codes))]
+    def _no_codes(self) -> Growing:
+        return Growing(np.empty((0, self.bits // 8), np.uint8))
 
-    def _by_tables(self, queries_QW: Codes, top: int | None, radius: int, mask: Mask) -> list[Hits]:
+    def _made(self, codes_NW: Codes) -> State:
+        """Codes and their tables; none if they are few."""
+        if len(codes_NW) < max(1, self._least):
+            return State(codes_NW, [], self._no_codes())
+        tables = [self.table(codes_NW, begin, bits) for begin, bits in parts(self.bits, len(codes_NW))]
+        return State(codes_NW, tables, self._no_codes())
+
+    def _is_long(self) -> bool:
+        """Whether so many codes are in no table that making them anew is worth it."""
+        codes_NW, _, tail = self._state
+        return len(tail) > max(self._least, LARGEST_TAIL * len(codes_NW))
+
+    def _rebuild(self) -> None:
+        """Make tables anew unless a thread is at it; again if many codes have come meanwhile."""
+        if not self._rebuilding.acquire(blocking=False):
+            return
+        try:
+            while self._is_long():
+                self._make_anew()
+        finally:
+            self._rebuilding.release()
+
+    def _make_anew(self) -> None:
+        codes_NW, _, tail = self._state
+        taken_TW = tail.all
+        made = self._made(np.concatenate([codes_NW, taken_TW]))
+        with self._changing:
+            made.tail.append(tail.all[len(taken_TW) :])
+            self._state = made
+
+    def _by_tables(self, state: State, queries_QW: Codes, top: int | None, radius: int, mask: Mask) -> list[Hits]:
         """Of the codes in tables: by tables within the budget, the rest of the queries by one scan."""
-        if not self._tables:
-            return scan(self._codes, queries_QW, top=top, radius=radius, allowed_N=mask)
-        budget = max(LEAST_BUDGET, int(BUDGET * self._codes.size / 8))
-        look = functools.partial(
-            KERNELS.multi, self._codes, self._tables, top=top, radius=radius, allowed_N=mask, budget=budget
-        )
+        codes_NW, tables, _ = state
+        if not tables:
+            return scan(codes_NW, queries_QW, top=top, radius=radius, allowed_N=mask)
+        budget = max(LEAST_BUDGET, int(BUDGET * codes_NW.size / 8))
+        look = functools.partial(KERNELS.multi, codes_NW, tables, top=top, radius=radius, allowed_N=mask, budget=budget)
         parts = np.array_split(queries_QW, -(-len(queries_QW) // TOGETHER)) if len(queries_QW) else []
         found: list[Hits | None] = list(itertools.chain.from_iterable(in_threads(look, parts)))
         left = [number for number, hits in enumerate(found) if hits is None]
-        scanned = iter(scan(self._codes, queries_QW[left], top=top, radius=radius, allowed_N=mask))
+        scanned = iter(scan(codes_NW, queries_QW[left], top=top, radius=radius, allowed_N=mask))
         return [next(scanned) if hits is None else hits for hits in found]

@@ -102,7 +102,11 @@ def _multi(
         spent += CANDIDATE * int((ends - starts).sum())
         if spent > budget:
             return None
+        if (ends > len(codes_NW)).any() or (starts > ends).any():
+            return None  # a damaged table, of a file that is mapped
         rows = table.rows[_ranges(starts, ends)].astype(np.int64)
+        if (rows >= len(codes_NW)).any():
+            return None
         if allowed_N is not None:
             rows = rows[allowed_N[rows]]
         found = _first_found(codes_NW, rows, query_W, masks_MW, part, number)

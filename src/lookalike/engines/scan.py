@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,10 +19,10 @@ from lookalike.codes import Codes, check_bits
 from lookalike.engines import check_codes, check_limits, check_mask, portable
 from lookalike.engines import kernels as compiled
 from lookalike.engines.hits import NONE, Hits, Mask, merged
-from lookalike.engines.rows import Rows
+from lookalike.engines.rows import Growing, Rows
 
 KERNELS: Any = compiled if compiled.LIBRARY is not None else portable
-SMALL = 1 << 16  # codes that are not worth a second thread
+SMALL = 1 << 18  # codes that are not worth a second thread
 
 
 class Scan:
@@ -30,8 +31,9 @@ class Scan:
     def __init__(self, bits: int, *, codes_NW: Codes | None = None) -> None:
         """With `codes_NW`, such as a file that is mapped, these are searched where they are."""
         self.bits = check_bits(bits)
-        self._parts = [check_codes(codes_NW, bits)] if codes_NW is not None and len(codes_NW) else []
-        self._rows = Rows(sum(map(len, self._parts)))
+        self._codes = Growing(np.empty((0, bits // 8), np.uint8) if codes_NW is None else check_codes(codes_NW, bits))
+        self._rows = Rows(len(self._codes))
+        self._changing = threading.Lock()
 
     def __len__(self) -> int:
         return self._rows.left
@@ -39,13 +41,15 @@ class Scan:
     def add(self, codes_NW: Codes) -> npt.NDArray[np.int64]:
         """Take codes in; their rows."""
         codes_NW = check_codes(codes_NW, self.bits)
-        if len(codes_NW):
-            self._parts.append(codes_NW.copy())
-        return self._rows.add(len(codes_NW))
+        with self._changing:
+            rows = self._rows.add(len(codes_NW))  # first, so that a search knows of each code whether it may be found
+            self._codes.append(codes_NW)
+        return rows
 
     def remove(self, rows: npt.ArrayLike) -> None:
         """Let rows be found no more; unknown ones are passed over."""
-        self._rows.remove(rows)
+        with self._changing:
+            self._rows.remove(rows)
 
     def search(
         self, queries_QW: Codes, *, top: int | None, radius: int | None = None, among: Mask = None
@@ -53,18 +57,11 @@ class Scan:
         """The `top` nearest codes of each query, or all (`top=None`), at distances up to `radius` bits."""
         check_limits(top, radius)
         queries_QW = check_codes(queries_QW, self.bits)
+        codes_NW = self._codes.all
         allowed_N = self._rows.allowed(check_mask(among, len(self._rows)))
-        self._join()
+        mask = None if allowed_N is None else allowed_N[: len(codes_NW)]
         limit = self.bits if radius is None else min(int(radius), self.bits)
-        found = [NONE] * len(queries_QW)
-        for codes_NW in self._parts:
-            found = scan(codes_NW, queries_QW, top=top, radius=limit, allowed_N=allowed_N)
-        return found
-
-    def _join(self) -> None:
-        """Many small additions to one block."""
-        if len(self._parts) > 1:
-            self._parts = [np.concatenate(self._parts)]
+        return scan(codes_NW, queries_QW, top=top, radius=limit, allowed_N=mask)
 
 
 def scan(

@@ -18,8 +18,9 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.codes import Codes
-from lookalike.errors import DatabaseError
+from lookalike.codes import Codes, check_bits
+from lookalike.errors import ConfigError, DatabaseError
+from lookalike.files import replacing
 from lookalike.store.rowids import RowIds, runs
 
 FILE = "codes.bin"
@@ -51,14 +52,12 @@ def write(path: Path, ids_N: Ids, codes_NW: Codes, *, model: str, revision: int)
     header = Header(
         codes_NW.shape[1] * 8, len(ids_N), model, revision, _digest(ids, codes_NW), len(runs_R2) if are_few else 0
     )
-    aside = path.with_name(path.name + ".tmp")
-    with aside.open("wb") as file:
+    with replacing(path) as aside, aside.open("wb") as file:
         file.write((MAGIC + json.dumps(asdict(header)).encode()).ljust(HEADER - 1) + b"\n")
         ids.tofile(file)
         codes_NW.tofile(file)
         file.flush()
         os.fsync(file.fileno())
-    aside.replace(path)
     return header
 
 
@@ -90,7 +89,7 @@ def read_header(path: Path) -> Header:
     try:
         with path.open("rb") as file:
             return _header(file, path)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, ConfigError) as error:
         raise DatabaseError(f"{path} cannot be read ({error})") from error
 
 
@@ -98,7 +97,9 @@ def _header(file: BinaryIO, path: Path) -> Header:
     head = file.read(HEADER)
     if not head.startswith(MAGIC):
         raise DatabaseError(f"{path} does not begin like a file of codes")
-    return Header(**json.loads(head[len(MAGIC) :]))
+    header = Header(**json.loads(head[len(MAGIC) :]))
+    check_bits(header.bits)
+    return header
 
 
 def _parts(path: Path) -> tuple[Header, Ids, Codes]:
@@ -113,7 +114,7 @@ def _parts(path: Path) -> tuple[Header, Ids, Codes]:
                 return header, np.empty(0, np.int64), np.empty((0, width), np.uint8)
             ids = np.memmap(file, "<i8", "r", HEADER, (numbers,))
             codes = np.memmap(file, np.uint8, "r", HEADER + 8 * numbers, (header.count, width))
-    except (OSError, ValueError, TypeError, OverflowError) as error:
+    except (OSError, ValueError, TypeError, OverflowError, ConfigError) as error:
         raise DatabaseError(f"{path} cannot be read ({error})") from error
     return header, ids, codes
 

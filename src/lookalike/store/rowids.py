@@ -32,6 +32,20 @@ class RowIds:
         run = int(np.searchsorted(self._ends, row, side="right"))
         return int(self._first[run] + row - (self._ends[run] - self._lengths[run]))
 
+    def of(self, rows_I: Ints) -> Ints:
+        """The ids of some rows, (I,)."""
+        if self._listed is not None:
+            return np.asarray(self._listed[rows_I], np.int64)
+        run_I = np.searchsorted(self._ends, rows_I, side="right")
+        return np.asarray(self._first[run_I] + rows_I - (self._ends[run_I] - self._lengths[run_I]))
+
+    def followed_by(self, ids_I: Ints) -> RowIds:
+        """The ids of these rows and of further ones behind them, in any order."""
+        if self._listed is not None:
+            return RowIds(np.concatenate([self._listed, ids_I]))
+        own_R2 = np.stack([self._first, self._lengths], axis=1)
+        return RowIds(runs_R2=np.concatenate([own_R2, runs(ids_I)]))
+
     @functools.cached_property
     def all(self) -> Ints:
         """Ids (N,)."""

@@ -98,7 +98,7 @@ class Session:
         """What SQLite says, with what a person can do: a full disk, a lock that is held, a damaged file."""
         if self._closed:
             return DatabaseError(f"the database {self.path.parent} is closed; open it again")
-        damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+        damaged = getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
         remedy = (
             "The catalog is damaged beyond repair: index again into a new folder, and keep this one if it has originals"
             if damaged

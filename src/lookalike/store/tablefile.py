@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -25,14 +26,20 @@ import numpy.typing as npt
 
 from lookalike.codes import Codes
 from lookalike.errors import DatabaseError
+from lookalike.files import replacing
 from lookalike.store import codefile
 from lookalike.store.rowids import RowIds
 
 FILE = "tables.bin"
 CODES = "tabled.bin"
+CHANGES = "changes.npz"  # between the two
 MAGIC = b"lookalike tables 2\n"
 HEADER = 4096
+LONGEST = 24  # bits of a table
 ALIGNED = 64  # bytes
+
+
+Ints = npt.NDArray[np.int64]
 
 
 class Part(NamedTuple):
@@ -67,8 +74,7 @@ def write(folder: Path, parts: Sequence[Part]) -> None:
     """Write the tables of a folder's `codes.bin` aside, then put them in place."""
     codes = codefile.read_header(folder / codefile.FILE)
     header = Header(codes.count, codes.digest, [[one.begin, one.bits] for one in parts])
-    aside = folder / f"{FILE}.tmp"
-    with aside.open("wb") as file:
+    with replacing(folder / FILE) as aside, aside.open("wb") as file:
         file.write((MAGIC + json.dumps(asdict(header)).encode()).ljust(HEADER - 1) + b"\n")
         for array in (array.astype("<u4", copy=False) for one in parts for array in (one.starts, one.rows)):
             file.seek(_aligned(file.tell()))
@@ -76,8 +82,8 @@ def write(folder: Path, parts: Sequence[Part]) -> None:
         file.truncate()
         file.flush()
         os.fsync(file.fileno())
-    aside.replace(folder / FILE)
-    (folder / CODES).unlink(missing_ok=True)
+    for name in (CODES, CHANGES):
+        (folder / name).unlink(missing_ok=True)
 
 
 def read(folder: Path) -> Tables:
@@ -95,8 +101,30 @@ def read(folder: Path) -> Tables:
     for name in (codefile.FILE, CODES):
         with suppress(DatabaseError):
             if _fits(folder / name, header):
-                return Tables(*codefile.read_lazily(folder / name), parts)
-    raise DatabaseError(f"{path} has tables of codes that are not there")
+                codes = codefile.read_lazily(folder / name)
+                break
+    else:
+        raise DatabaseError(f"{path} has tables of codes that are not there")
+    if not _are_whole(parts, codes[0]):
+        raise DatabaseError(f"{path} is damaged: its tables are not those of {codes[0].count} codes")
+    return Tables(*codes, parts)
+
+
+def write_changes(folder: Path, codes: str, gone_G: Ints, new_H: Ints) -> None:
+    """Keep how codes of a digest differ from those of the tables: rows of tables that went, rows of codes that came."""
+    with replacing(folder / CHANGES) as aside, aside.open("wb") as file:
+        np.savez(file, of=np.array([_header(folder / FILE).codes, codes]), gone=gone_G, new=new_H)
+
+
+def read_changes(folder: Path, tables: str, codes: str) -> tuple[Ints, Ints] | None:
+    """What is different in codes of a digest from those that tables are of, if it was kept."""
+    try:
+        with np.load(folder / CHANGES, allow_pickle=False) as kept:
+            if kept["of"].tolist() == [tables, codes]:
+                return kept["gone"], kept["new"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # derived: comparing all codes tells the same
+        pass
+    return None
 
 
 def keep_codes(folder: Path) -> None:
@@ -107,13 +135,12 @@ def keep_codes(folder: Path) -> None:
         return
     if not is_theirs:
         return
-    aside = folder / f"{CODES}.tmp"
-    aside.unlink(missing_ok=True)
-    try:
-        os.link(folder / codefile.FILE, aside)
-    except OSError:  # not every file system has links
-        shutil.copyfile(folder / codefile.FILE, aside)
-    aside.replace(folder / CODES)
+    with replacing(folder / CODES) as aside:
+        aside.unlink(missing_ok=True)
+        try:
+            os.link(folder / codefile.FILE, aside)
+        except OSError:  # not every file system has links
+            shutil.copyfile(folder / codefile.FILE, aside)
 
 
 def tidy(folder: Path) -> None:
@@ -125,7 +152,7 @@ def tidy(folder: Path) -> None:
 
 def drop(folder: Path) -> None:
     """Delete tables."""
-    for name in (FILE, CODES):
+    for name in (FILE, CODES, CHANGES):
         (folder / name).unlink(missing_ok=True)
 
 
@@ -142,8 +169,20 @@ def _fits(path: Path, header: Header) -> bool:
     return (codes.digest, codes.count) == (header.codes, header.count)
 
 
+def _are_whole(parts: Sequence[Part], codes: codefile.Header) -> bool:
+    """Whether the parts are all bits of a code, once, and each has all codes; what lies within is not looked at."""
+    end = 0
+    for begin, bits, starts, _ in parts:
+        if begin != end or starts[0] != 0 or starts[-1] != codes.count:
+            return False
+        end += bits
+    return end == codes.bits
+
+
 def _arrays(whole: npt.NDArray[np.uint8], header: Header) -> Iterator[Any]:
     at = HEADER
+    if any(not 1 <= bits <= LONGEST for _, bits in header.parts):
+        raise ValueError(f"its tables are over {[bits for _, bits in header.parts]} bits, not 1 to {LONGEST} each")
     for count in (count for _, bits in header.parts for count in (2**bits + 1, header.count)):
         at = _aligned(at)
         if at + 4 * count > len(whole):
