@@ -29,9 +29,11 @@ class CompileKernels(BuildHookInterface[Any]):
             self.app.display_warning("no C compiler: search will use NumPy and FAISS alone, and be slower")
             return
         command = [*compiler.split(), "-O3", "-shared", "-fPIC", "-o", str(made), str(source)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            self.app.display_warning(f"the kernels did not compile, so search will be slower: {done.stderr}")
+        try:
+            subprocess.run(command, capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            said = getattr(error, "stderr", None) or error
+            self.app.display_warning(f"the kernels did not compile, so search will be slower: {said}")
             return
         build_data["artifacts"].append(str(made.relative_to(self.root)))
         build_data["pure_python"] = False

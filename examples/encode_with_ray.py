@@ -88,9 +88,17 @@ def _read(images: Path) -> Any:
     import ray.data
 
     reading = {"num_cpus": 1 - ENCODING}
-    if images.suffix == ".parquet" or next(images.rglob("*.parquet"), None):
+    if _are_tables(images):
         return ray.data.read_parquet(str(images), columns=["path", "image"], ray_remote_args=reading)
     return ray.data.read_binary_files(str(images), include_paths=True, ray_remote_args=reading)
+
+
+def _are_tables(images: Path) -> bool:
+    """Whether this is a Parquet file, or a folder of such; one among images does not make it one."""
+    if not images.is_dir():
+        return images.suffix == ".parquet"
+    files = (file for file in images.rglob("*") if file.is_file() and not file.name.startswith((".", "_")))
+    return all(file.suffix == ".parquet" for file in files)
 
 
 def _column(values: list[Any]) -> npt.NDArray[Any]:

@@ -20,6 +20,8 @@ from lookalike.data import Label, codetable
 from lookalike.database import Database
 from lookalike.errors import DataError
 
+ONE = {"code": [bytes(8)], "path": ["x"]}
+
 
 def codes_of(count: int, *, seed: int = 0) -> Codes:
     return np.random.default_rng(seed).integers(0, 256, (count, 8), np.uint8)
@@ -60,6 +62,47 @@ def test_an_array_has_numbered_rows(db: Database, tmp_path: Path) -> None:
     assert [(hit.path, hit.distance) for hit in hits] == [(str(tmp_path / "codes.npy#12"), 0)]
 
 
+def test_arrays_of_one_name_lie_in_their_folders(db: Database, tmp_path: Path) -> None:
+    for seed, folder in enumerate(("a", "b")):
+        (tmp_path / folder).mkdir()
+        np.save(tmp_path / folder / "codes.npy", codes_of(5, seed=seed))
+        for root in (tmp_path, tmp_path / "elsewhere"):  # the same rows, whatever the root
+            db.import_codes(tmp_path / folder / "codes.npy", root=root)
+    assert len(db) == 10
+    assert np.array_equal(db.codes()[1], np.concatenate([codes_of(5), codes_of(5, seed=1)]))
+
+
+def test_labels_may_be_numbers_lists_or_categories(db: Database, tmp_path: Path) -> None:
+    table = {
+        "code": pa.array([bytes([row] * 8) for row in range(3)], pa.binary(8)),
+        "path": pa.array(["a", "b", "c"]).dictionary_encode(),
+        "labels": [["x", "y"], None, []],
+        "label": [1, 2, None],
+    }
+    pq.write_table(pa.table(table), tmp_path / "a.parquet")
+    db.import_codes(tmp_path / "a.parquet", root=tmp_path)
+    assert [record.label for record in db.records()] == [("x", "y"), "2", None]
+
+
+@pytest.mark.parametrize("name", ["out.parquet", "out.npy"])
+def test_a_full_disk_leaves_nothing_behind(
+    indexed: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(codetable, "_write_head" if name.endswith(".npy") else "check_paths", full)
+    with pytest.raises(OSError, match=name):
+        indexed.export_codes(tmp_path / name)
+    assert not [file for file in tmp_path.iterdir() if "out" in file.name]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_name_that_is_not_utf8_is_refused_by_parquet(indexed: Database, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"photo\\xff\.jpg.* is not UTF-8.*rename the file"):
+        codetable.check_paths(["a.jpg", "photo\udcff.jpg"])
+
+
 def test_new_codes_and_labels_take_the_place_of_old_ones(db: Database, tmp_path: Path) -> None:
     paths = [f"album/{row}.jpg" for row in range(20)]
     db.import_codes(write(tmp_path / "a.parquet", codes_of(20), paths, ["cat"] * 20), root=tmp_path)
@@ -85,14 +128,33 @@ def test_new_codes_and_labels_take_the_place_of_old_ones(db: Database, tmp_path:
         ("a.parquet", {"code": [None], "path": ["x"]}, "a row has no code"),
         ("a.parquet", {"code": [bytes(8)], "path": [None]}, "a row has no path"),
         ("a.parquet", {"code": [bytes(8)], "path": ["/elsewhere/x"]}, "does not lie below .*--root"),
+        ("a.parquet", {"code": [7], "path": ["x"]}, "the column code holds int64; expected bytes"),
+        ("a.parquet", {"code": [[True] * 8], "path": ["x"]}, "the column code holds list<.*bool>; expected bytes"),
+        ("a.parquet", {"code": [[999] * 8], "path": ["x"]}, "the column code holds no bytes"),
+        ("a.parquet", {"code": [bytes(8)], "path": [7]}, "the column path holds int64; expected strings"),
+        ("a.parquet", {"code": [bytes(8)] * 3, "path": ["x", "y", "x"]}, "the path x is there twice"),
+        ("a.parquet", {**ONE, "width": ["wide"]}, "the column width holds string; expected integers"),
+        (
+            "a.parquet",
+            {**ONE, "size": pa.array([2**63], pa.uint64())},
+            "9223372036854775808 as width or height or size",
+        ),
+        ("a.parquet", {**ONE, "height": [-1]}, "a row has -1 as"),
+        ("a.parquet", {**ONE, "label": [float("nan")]}, "the column label holds double; expected strings or integers"),
+        (
+            "a.parquet",
+            {**ONE, "labels": [[{"a": 1}]]},
+            "the column labels holds list<.*>; expected strings or integers",
+        ),
+        ("a.parquet", pa.table([[bytes(8)], ["x"], ["y"]], ["code", "path", "path"]), "more than one column path"),
         ("a.npy", np.zeros((3, 4), np.uint8), "codes of 32 bits; the database has 64"),
         ("a.npy", np.zeros((3, 8), np.int16), r"int16 of shape \(3, 8\)"),
     ],
 )
 def test_what_are_no_codes_is_refused(db: Database, tmp_path: Path, name: str, table: object, says: str) -> None:
     path = tmp_path / name
-    if isinstance(table, dict):
-        pq.write_table(pa.table(table), path)
+    if isinstance(table, dict | pa.Table):
+        pq.write_table(pa.table(table) if isinstance(table, dict) else table, path)
     elif isinstance(table, np.ndarray):
         np.save(path, table)
     with pytest.raises(DataError, match=says):

@@ -1,14 +1,15 @@
 """Codes that were made elsewhere, or on other machines: Parquet files and `.npy` arrays of them, read in blocks.
 
 A Parquet file has a column `code` (binary, or lists of bytes) and a column `path`, and may have `label_name`, `labels`
-(lists) or `label` (of several the first that a row has a value in), `width`, `height` and `size` (bytes of the image).
-A `.npy` file is uint8 (N, W); its rows are named `codes.npy#12`.
+(lists) or `label` (of several the first that a row has a value in; strings, integers or booleans), `width`, `height`
+and `size` (bytes of the image). A `.npy` file is uint8 (N, W); its rows are named `codes.npy#12`, with its folder.
 
 Shapes: N codes, W bytes a code.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from lookalike.codes import Codes
 from lookalike.data.item import Label
 from lookalike.data.parquet import LABEL_COLUMNS
 from lookalike.errors import DataError, MissingExtra
+from lookalike.files import replacing
 
 BLOCK = 65_536  # rows at a time
 SIZES = ("width", "height", "size")
@@ -43,16 +45,14 @@ def count(path: Path) -> int:
 
 
 def read(path: Path, *, bits: int) -> Iterator[Rows]:
-    """The rows of a file, in blocks. Raises `DataError` if they are no codes of so many bits."""
+    """The rows of a file, in blocks. Raises `DataError` if they are no codes of so many bits, or a path comes twice."""
     yield from _of_array(path, bits) if path.suffix == ".npy" else _of_table(path, bits)
 
 
 def write(path: Path, rows: Iterable[Rows]) -> int:
     """Write codes with what is known of them as Parquet, or as `.npy` the codes alone; how many."""
-    aside = path.with_name(f".{path.name}.tmp")
-    total = _write_array(aside, rows) if path.suffix == ".npy" else _write_table(aside, rows)
-    aside.replace(path)
-    return total
+    with replacing(path) as aside:
+        return _write_array(aside, rows) if path.suffix == ".npy" else _write_table(aside, rows)
 
 
 def shards(path: Path) -> list[Path]:
@@ -71,19 +71,32 @@ def check_name(path: Path) -> None:
         raise DataError(f"{path} is neither .npy nor .parquet; name a file of one of these kinds")
 
 
+def check_paths(paths: Iterable[str]) -> None:
+    """Raise `DataError` for a path that is not UTF-8, which a Parquet file cannot hold."""
+    for path in paths:
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            raise DataError(
+                f"{os.fsencode(path)!r} is not UTF-8, so a Parquet file cannot hold it; rename the file, index again"
+            ) from None
+
+
 def _of_array(path: Path, bits: int) -> Iterator[Rows]:
     array = _array(path)
     if array.shape[1] * 8 != bits:
         raise DataError(f"{path} has codes of {array.shape[1] * 8} bits; the database has {bits}")
     for start in range(0, len(array), BLOCK):
         codes_NW = np.ascontiguousarray(array[start : start + BLOCK])
-        names = [f"{path.name}#{row}" for row in range(start, start + len(codes_NW))]
+        names = [f"{os.path.abspath(path)}#{row}" for row in range(start, start + len(codes_NW))]
         yield Rows(codes_NW, names, [None] * len(names), [(None, None, None)] * len(names), start)
 
 
 def _of_table(path: Path, bits: int) -> Iterator[Rows]:
     table = _table(path)
     names = table.schema_arrow.names
+    if repeated := _repeated(table):
+        raise DataError(f"{path}: the path {repeated} is there twice; every row must have a path of its own")
     given = [name for name in LABEL_COLUMNS if name in names]
     wanted = ["code", "path", *given, *(name for name in SIZES if name in names)]
     for batch in table.iter_batches(BLOCK, columns=wanted):
@@ -91,6 +104,10 @@ def _of_table(path: Path, bits: int) -> Iterator[Rows]:
         codes_NW = _codes(columns["code"], bits, path)
         labels = [_label(values) for values in zip(*(columns[name] for name in given), strict=True)]
         sizes = list(zip(*(columns.get(name, [None] * len(codes_NW)) for name in SIZES), strict=True))
+        if wrong := next(
+            (size for size in itertools.chain(*sizes) if size is not None and not 0 <= size < 2**63), None
+        ):
+            raise DataError(f"{path}: a row has {wrong} as {' or '.join(SIZES)}; expected 0 to 2^63 - 1")
         if any(not isinstance(value, str) or not value for value in columns["path"]):
             raise DataError(f"{path}: a row has no path; every row must have one, as a string")
         yield Rows(codes_NW, columns["path"], labels or [None] * len(codes_NW), sizes, None)
@@ -134,11 +151,64 @@ def _table(path: Path) -> Any:
         table = pyarrow.parquet.ParquetFile(os.fspath(path), memory_map=True)
     except Exception as error:  # of pyarrow's own
         raise DataError(f"{path} is not a readable Parquet file ({error})") from error
-    missing = [name for name in ("code", "path") if name not in table.schema_arrow.names]
+    names = table.schema_arrow.names
+    if several := [name for name in ("code", "path", *LABEL_COLUMNS, *SIZES) if names.count(name) > 1]:
+        raise DataError(f"{path} has more than one column {several[0]}; keep one of them")
+    missing = [name for name in ("code", "path") if name not in names]
     if missing:
-        names = ", ".join(table.schema_arrow.names)
-        raise DataError(f"{path} has no column {' and no column '.join(missing)}; its columns are: {names}")
+        raise DataError(f"{path} has no column {' and no column '.join(missing)}; its columns are: {', '.join(names)}")
+    for field in table.schema_arrow:
+        _check_kind(field, path)
     return table
+
+
+def _check_kind(field: Any, path: Path) -> None:
+    """Raise `DataError` unless a column that is read has values of a kind that make sense in it."""
+    from pyarrow import types
+
+    def is_text(kind: Any) -> bool:
+        return bool(types.is_string(kind) or types.is_large_string(kind))
+
+    def is_label(kind: Any) -> bool:
+        return bool(is_text(kind) or types.is_integer(kind) or types.is_boolean(kind) or types.is_null(kind))
+
+    def inner(kind: Any) -> Any:
+        return kind.value_type if types.is_dictionary(kind) or is_list(kind) else kind
+
+    def is_list(kind: Any) -> bool:
+        return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+
+    def is_code(kind: Any) -> bool:
+        whole = types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind)
+        return bool(whole or types.is_null(kind) or (is_list(kind) and types.is_integer(inner(kind))))
+
+    wanted = {
+        "code": (is_code, "bytes, or lists of bytes"),
+        "path": (lambda kind: types.is_null(kind) or (is_text(inner(kind)) and not is_list(kind)), "strings"),
+        **{name: (lambda kind: is_label(inner(inner(kind))), "strings or integers") for name in LABEL_COLUMNS},
+        **{name: (lambda kind: types.is_integer(kind) or types.is_null(kind), "integers") for name in SIZES},
+    }
+    if field.name in wanted:
+        fits, expected = wanted[field.name]
+        if not fits(field.type):
+            raise DataError(f"{path}: the column {field.name} holds {field.type}; expected {expected}")
+
+
+def _repeated(table: Any) -> str | None:
+    """A path that more than one row has, if there is one; keeps 8 bytes of each row."""
+
+    def paths() -> Iterator[list[str]]:
+        for batch in table.iter_batches(BLOCK, columns=["path"]):
+            yield batch.column(0).to_pylist()
+
+    hashes = np.sort(np.concatenate([np.empty(0, np.int64), *(np.array([*map(hash, block)]) for block in paths())]))
+    suspects = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
+    seen: set[str] = set()
+    for path in (path for block in paths() for path in block if hash(path) in suspects) if suspects else ():
+        if path in seen:
+            return path
+        seen.add(path)
+    return None
 
 
 def _write_array(path: Path, rows: Iterable[Rows]) -> int:
@@ -170,6 +240,7 @@ def _write_table(path: Path, rows: Iterable[Rows]) -> int:
     total = 0
     with pq.ParquetWriter(path, schema) as writer:
         for block in rows:
+            check_paths(block.paths)
             single = [None if isinstance(one, tuple) else one for one in block.labels]
             several = [list(one) if isinstance(one, tuple) else None for one in block.labels]
             columns: list[list[Any]] = [[code.tobytes() for code in block.codes_NW], list(block.paths), single, several]

@@ -3,7 +3,7 @@
     catalog.sqlite   the truth: paths, digests, labels, codes, errors
     codes.bin        derived: the codes, made to be memory-mapped; rebuilt whenever it does not fit the catalog
     tables.bin       derived: tables for searching many codes, made anew when these have changed much
-    model.onnx       the model; codes of another one are refused
+    model.onnx       the model; codes of another one are refused; model.decoder.onnx: its decoder, if it has one
     originals/       the images themselves, if they are kept
     lock             held by the one process that writes
 
@@ -39,6 +39,7 @@ from lookalike.database import (
     labelled,
     modelfile,
     neighbours,
+    pairfile,
     plain,
     pruning,
     radii,
@@ -210,16 +211,16 @@ class Database:
     ) -> ImportReport:
         """Take codes of a Parquet or `.npy` file in (see `data.codetable`), which the database's model has made.
 
-        Paths are relative to `root`, or lie below it. What is known already is left alone, so that an import that was
-        cut off can be started again. Raises `DataError` for a file that is none, or codes of another length.
+        Paths are relative to `root`, or lie below it; those of a `.npy` file lie in its folder. What is known already
+        is left alone, so that an import that was cut off can be started again. Raises `DataError` for a file that is
+        none, or codes of another length.
         """
         codetable.check_name(Path(path))
         with self._writing():
             self._check_model_is_the_same()
             try:
-                return importing.take(
-                    self._catalog, Path(path), bits=self.bits, root=os.path.abspath(root), on_rows=on_rows
-                )
+                below = importing.root_of(Path(path), os.path.abspath(root))
+                return importing.take(self._catalog, Path(path), bits=self.bits, root=below, on_rows=on_rows)
             except KeyboardInterrupt:
                 raise Interrupted(f"Stopped. What is in {self.path} by now stays; start the import again") from None
             finally:
@@ -329,14 +330,16 @@ class Database:
         A file that has several names (links) is there once, or whoever deletes a copy might delete the only one.
         Images that were decided to be no duplicates of each other are in no group together, unless `with_different`;
         images that are too plain for their codes to mean anything only with the same bytes, unless `with_plain`.
-        `on_rows` is told how many of the different codes have been compared.
+        `on_rows` is told how many of the different codes have been compared. Of a large collection what is found is
+        kept, so that after an interruption the same call goes on from there.
         """
         self._check_radius(radius)
         self._check_model_is_the_same()
         held = self._held()
         radius = self.duplicate_radius() if radius is None else radius
         little = {} if with_plain else self._catalog.plain()
-        groups = plain.groups(self._catalog, held, little, radius=radius, on_rows=on_rows)
+        pairs = pairfile.keeping(self.path)
+        groups = plain.groups(self._catalog, held, little, radius=radius, on_rows=on_rows, pairs=pairs)
         if with_different or not self.decisions.count():
             return groups
         records = self._catalog.records([one.id for group in groups for one in group])
@@ -625,7 +628,8 @@ class Database:
 
 def _is_left_over(path: Path) -> bool:
     """Whether a file comes from making a database that was cut off."""
-    return path.name in (LOCK, MODEL, f"{MODEL}.part") or path.name.startswith(UNFINISHED)
+    files = (MODEL, modelfile.DECODER)
+    return path.name in (LOCK, *files, *(f"{name}.part" for name in files)) or path.name.startswith(UNFINISHED)
 
 
 def _set_model(catalog: Catalog, hasher: Hasher) -> None:

@@ -11,7 +11,7 @@ Shapes: N images, U different codes, C of them with another image near, W bytes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,9 +19,11 @@ import numpy.typing as npt
 
 from lookalike.codes import Codes
 from lookalike.engines import whole
+from lookalike.engines.hits import Pairs
 
 OnRows = Callable[[int, int], object]  # told how many codes were compared with all others, of how many
 Names = Callable[[Sequence[int]], Sequence[str | None]]  # the names of rows; none for what is there no more
+PairsWithin = Callable[[Codes, int], Iterator[tuple[int, Pairs]]]  # of codes within a radius, in blocks up to a row
 Group = list[tuple[int, int]]  # (image, distance in bits to the first image of the group)
 Ints = npt.NDArray[np.int64]
 
@@ -44,6 +46,11 @@ class Neighbours(NamedTuple):
     distances: npt.NDArray[np.int32]  # bits
 
 
+def compared(codes_NW: Codes, radius: int) -> Iterator[tuple[int, Pairs]]:
+    """The pairs of codes within a radius, by comparing them."""
+    return whole.pairs_within(codes_NW, radius=radius)
+
+
 def star(
     codes_NW: Codes, names: Sequence[str], *, radius: int, on_rows: OnRows = lambda done, total: None
 ) -> list[Group]:
@@ -54,12 +61,19 @@ def star(
     return star_of(codes_NW, lambda rows: [names[row] for row in rows], radius=radius, on_rows=on_rows)
 
 
-def star_of(codes_NW: Codes, names: Names, *, radius: int, on_rows: OnRows = lambda done, total: None) -> list[Group]:
-    """The groups that `star` gives, with names asked for."""
+def star_of(
+    codes_NW: Codes,
+    names: Names,
+    *,
+    radius: int,
+    on_rows: OnRows = lambda done, total: None,
+    pairs: PairsWithin = compared,
+) -> list[Group]:
+    """The groups that `star` gives, with names asked for, and pairs of the different codes."""
     if len(codes_NW) < 2:
         return []
     unique_UW, images = _images(codes_NW)
-    found = _neighbours(unique_UW, radius, on_rows)
+    found = _neighbours(len(unique_UW), pairs(unique_UW, radius), on_rows)
     reach_U = np.add.reduceat(np.diff(images.starts)[found.near.rows], found.near.starts[:-1])
     centres_C = np.flatnonzero(reach_U > 1)
     known = _named(images, centres_C, names)
@@ -105,10 +119,10 @@ def _there(rows: Ints, known: dict[int, str]) -> list[int]:
     return [row for row in rows.tolist() if row in known]
 
 
-def _neighbours(unique_UW: Codes, radius: int, on_rows: OnRows) -> Neighbours:
-    """For each of the different codes the rows within the radius, itself first, nearest first."""
-    count, parts = len(unique_UW), []
-    for end, pairs in whole.pairs_within(unique_UW, radius=radius):
+def _neighbours(count: int, blocks: Iterator[tuple[int, Pairs]], on_rows: OnRows) -> Neighbours:
+    """For each of the different codes the rows that are near it, itself first, nearest first."""
+    parts = []
+    for end, pairs in blocks:
         parts.append(pairs)
         on_rows(end, count)
     first, second, distances = (np.concatenate(column) for column in zip(*parts, strict=True))

@@ -46,6 +46,14 @@ def take(catalog: Catalog, path: Path, *, bits: int, root: str, on_rows: OnRows)
     return ImportReport(done, changed)
 
 
+def root_of(path: Path, root: str) -> str:
+    """The folder that a file's rows lie below: the one given, or that of a `.npy` file which lies elsewhere."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if path.suffix != ".npy" or os.path.commonpath([folder, root]) == root:
+        return root
+    return folder
+
+
 def rows(catalog: Catalog, bits: int) -> Iterator[Rows]:
     """What a database holds, as a file of codes has it."""
     records = (one for one in catalog.all_records() if one.code is not None and one.missing_since is None)

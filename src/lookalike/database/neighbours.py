@@ -32,6 +32,7 @@ from lookalike.engines.hits import Hits
 from lookalike.engines.multi_index import MultiIndex
 from lookalike.engines.table import Table
 from lookalike.errors import ConfigError, DatabaseError, DataError, MissingExtra
+from lookalike.files import replacing
 from lookalike.store.tablefile import Tables
 
 OnRows = Callable[[int, int], object]  # images done, of how many
@@ -39,6 +40,7 @@ Names = Callable[[Sequence[int]], Sequence[str | None]]
 Graph = npt.NDArray[np.int32]  # (N, T, 2): rows and distances
 
 KIND = np.dtype("<i4")
+LARGEST = 10_000  # neighbours of an image
 ROWS = 65_536  # of a Parquet file, written at a time
 
 
@@ -46,7 +48,7 @@ def write(path: Path, held: Held, tables: Tables | None, *, top: int, names: Nam
     """Write the `top` nearest images of each, in the form that the file's name says; of how many images.
 
     `tables` are taken if they are of just these codes. Raises `DataError` for a name of another form, `ConfigError` for
-    `top` below 1, `DatabaseError` while another process writes the same.
+    `top` below 1 or over 10,000, `DatabaseError` while another process writes the same.
     """
     _check(path, top)
     part = _part(path, held, top)
@@ -75,8 +77,8 @@ def _check(path: Path, top: int) -> None:
     codetable.check_name(path)
     if not path.parent.is_dir():
         raise DataError(f"{path.parent} is no folder; make it, or name a file in one that is there")
-    if top < 1:
-        raise ConfigError(f"top is {top}; it must be at least 1")
+    if not 1 <= top <= LARGEST:
+        raise ConfigError(f"top is {top}; it must be from 1 to {LARGEST}")
     if path.suffix == ".parquet":
         _pyarrow()  # before hours of work
 
@@ -140,13 +142,13 @@ def _write_table(path: Path, part: Path, names: Names) -> None:
     graph_NT2 = np.load(part, mmap_mode="r")
     lists = pa.list_(pa.int32())
     schema = pa.schema([("path", pa.string()), ("neighbours", lists), ("distances", lists)])
-    aside = path.with_name(f".{path.name}.tmp")
-    with pq.ParquetWriter(aside, schema) as writer:
+    with replacing(path) as aside, pq.ParquetWriter(aside, schema) as writer:
         for start in range(0, len(graph_NT2), ROWS):
             rows = range(start, min(start + ROWS, len(graph_NT2)))
-            columns = [pa.array(names(rows)), *_lists(graph_NT2[start : rows.stop], pa)]
+            found = names(rows)
+            codetable.check_paths(name for name in found if name is not None)
+            columns = [pa.array(found), *_lists(graph_NT2[start : rows.stop], pa)]
             writer.write_table(pa.table(columns, schema=schema))
-    aside.replace(path)
 
 
 def _lists(graph_BT2: Graph, pa: Any) -> list[Any]:

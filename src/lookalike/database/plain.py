@@ -16,7 +16,13 @@ from lookalike.store.catalog import Catalog, Record
 
 
 def groups(
-    catalog: Catalog, held: Held, plain: Mapping[int, bytes], *, radius: int, on_rows: grouping.OnRows
+    catalog: Catalog,
+    held: Held,
+    plain: Mapping[int, bytes],
+    *,
+    radius: int,
+    on_rows: grouping.OnRows,
+    pairs: grouping.PairsWithin = grouping.compared,
 ) -> list[Group]:
     """Groups by code of all images but the plain ones, and groups of plain ones with the same bytes.
 
@@ -26,7 +32,7 @@ def groups(
     if plain:
         seen_N = ~np.isin(ids_N, np.fromiter(plain, np.int64, len(plain)))
         ids_N, codes_NW = ids_N[seen_N], codes_NW[seen_N]
-    found = grouping.star_of(codes_NW, copies.named(catalog, ids_N), radius=radius, on_rows=on_rows)
+    found = grouping.star_of(codes_NW, copies.named(catalog, ids_N), radius=radius, on_rows=on_rows, pairs=pairs)
     alike = copies.groups(catalog, ids_N, found)
     equal = _of_same_bytes(catalog, plain)
     return sorted([*alike, *equal], key=lambda group: group[0].path) if equal else alike
