@@ -2,6 +2,7 @@
 
     lookalike index IMAGES --db DB && lookalike export real.npy --db DB
     python benchmarks/search.py --real real.npy [--huge] [--quick] && python benchmarks/plots.py
+    python benchmarks/search.py --milvus HOST:PORT
 
 Distances of every exact engine are compared with those of FAISS's flat index, which compares a query with every code.
 Three kinds of codes: drawn evenly; around 10,000 centres, each bit flipped with probability 0.08; and those of --real,
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -25,11 +27,14 @@ import record
 
 from lookalike.codes import Codes
 from lookalike.engines import Hits
+from lookalike.engines.milvus import Milvus
 from lookalike.engines.multi_index import MultiIndex
 from lookalike.engines.scan import KERNELS, Scan, cores
+from lookalike.engines.server import Server, parse
 
 SINGLE, CHECKED, BATCH = 100, 1_000, 100
 TOPS = (1, 10, 100)
+INEXACT = 1_000_000  # codes that a graph is built of, and that a server is given
 CENTRES, FLIPPED = 10_000, 0.08
 CHUNK = 1_000_000
 MOST_UNIFORM = 10_000_000  # codes drawn evenly; of more only those that lie in clusters, as images do
@@ -59,7 +64,7 @@ def near(codes_NW: Codes, count: int, random: np.random.Generator, *, bits: int 
     return found
 
 
-def collections(count: int, width: int, real: Path | None) -> Iterator[tuple[str, Codes, dict[str, Codes]]]:
+def collections(count: int, width: int, reals: list[Path]) -> Iterator[tuple[str, Codes, dict[str, Codes]]]:
     """Kinds of codes, and of queries to each."""
     random = np.random.default_rng([count, width])
     if count <= MOST_UNIFORM:
@@ -76,8 +81,9 @@ def collections(count: int, width: int, real: Path | None) -> Iterator[tuple[str
             "uniform": uniform(CHECKED, width, random),
         },
     )
-    if real is not None and width == 8:
-        known = np.load(real)
+    for known in (np.load(real) for real in reals):
+        if known.shape[1] != width:
+            continue
         grown = flipped(known[random.integers(0, len(known), count)], 3 / 64, random)
         yield "real", grown, {"near": near(grown, CHECKED, random)}
 
@@ -106,6 +112,15 @@ def recall(index: Any, truth: Any, queries_QW: Codes, top: int) -> float:
     return float((found_QT <= expected_QT[:, -1:]).mean())
 
 
+def resident() -> int:
+    """Bytes of memory that this process holds; 0 where the system does not say."""
+    try:
+        found = re.search(r"VmRSS:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    except OSError:
+        return 0
+    return 1024 * int(found[1]) if found else 0
+
+
 def numpy_scan(codes_NW: Codes) -> Search:
     """The plain way in NumPy."""
     words = codes_NW.view(np.uint64)
@@ -122,9 +137,9 @@ def measure(codes_NW: Codes, queries: dict[str, Codes], *, others: bool) -> dict
     bits = 8 * codes_NW.shape[1]
     flat = faiss.IndexBinaryFlat(bits)
     flat.add(codes_NW)
-    began = time.perf_counter()
+    before, began = resident(), time.perf_counter()
     multi = MultiIndex(bits, codes_NW=codes_NW)
-    build = time.perf_counter() - began
+    build, held = time.perf_counter() - began, resident() - before
     scan = Scan(bits, codes_NW=codes_NW)
     engines: dict[str, Search] = {
         "multi_index": lambda q, top: multi.search(q, top=top),
@@ -132,13 +147,15 @@ def measure(codes_NW: Codes, queries: dict[str, Codes], *, others: bool) -> dict
         "faiss flat": lambda q, top: flat.search(q, top),
     }
     tables = sum(table.starts.nbytes + table.rows.nbytes for table in multi.tables)
-    values: dict[str, Any] = {"build_seconds": build, "tables_bytes": tables, "codes_bytes": codes_NW.nbytes}
+    values: dict[str, Any] = {"build_seconds": build, "tables_bytes": tables, "codes_bytes": codes_NW.nbytes,
+                              "tables_resident_bytes": held}  # fmt: skip
+    singles, checks = (SINGLE, CHECKED) if len(codes_NW) <= MOST_UNIFORM else (SINGLE // 2, SINGLE)
     for kind, queries_QW in queries.items():
         for top in TOPS:
             found: dict[str, Any] = {}
             for name, search in engines.items():
                 search(queries_QW[:1], top)
-                single = times(search, queries_QW[:SINGLE], top)
+                single = times(search, queries_QW[:singles], top)
                 began = time.perf_counter()
                 search(queries_QW[:BATCH], top)
                 batch = BATCH / (time.perf_counter() - began)
@@ -150,7 +167,7 @@ def measure(codes_NW: Codes, queries: dict[str, Codes], *, others: bool) -> dict
                     "times_faster": flat_ms / found[name]["p50_ms"],
                     "batch_times_faster": found[name]["batch_per_second"] / flat_rate,
                 }
-            checked = queries_QW if top == 10 else queries_QW[:SINGLE]
+            checked = queries_QW[: checks if top == 10 else singles]
             found["wrong"] = {name: wrong(engines[name], flat, checked, top) for name in ("multi_index", "scan")}
             values.setdefault(kind, {})[str(top)] = found
             print(kind, top, json.dumps(found), flush=True)
@@ -163,9 +180,10 @@ def inexact(codes_NW: Codes, truth: Any, queries_QW: Codes) -> dict[str, Any]:
     """FAISS's graph and inverted lists, and NumPy, on near queries, the 10 nearest."""
     bits = 8 * codes_NW.shape[1]
     graph: Any = faiss.IndexBinaryHNSW(bits, 16)
+    graphs = [("faiss HNSW", graph)] if len(codes_NW) <= INEXACT else []
     lists: Any = faiss.IndexBinaryIVF(faiss.IndexBinaryFlat(bits), bits, 1024)
     found: dict[str, Any] = {}
-    for name, index in (("faiss HNSW", graph), ("faiss IVF", lists)):
+    for name, index in (*graphs, ("faiss IVF", lists)):
         began = time.perf_counter()
         if name == "faiss IVF":
             index.train(codes_NW[:: max(1, len(codes_NW) // 100_000)].copy())
@@ -180,17 +198,55 @@ def inexact(codes_NW: Codes, truth: Any, queries_QW: Codes) -> dict[str, Any]:
     return found
 
 
+def on_milvus(at: str, width: int) -> dict[str, Any]:
+    """A Milvus server (BIN_FLAT) and FAISS, a million codes around centres, near queries, the 10 nearest."""
+    _, codes_NW, queries = list(collections(INEXACT, width, []))[1]
+    queries_QW, bits = queries["near"][:SINGLE], 8 * width
+    flat = faiss.IndexBinaryFlat(bits)
+    flat.add(codes_NW)
+    server = Server(parse(f"milvus://{at}/benchmark_{bits}"))
+    remote = Milvus(bits, server)
+    try:
+        began = time.perf_counter()
+        remote.add(codes_NW)
+        found: dict[str, Any] = {"build_seconds": time.perf_counter() - began}
+        engines: dict[str, Search] = {
+            "milvus": lambda q, top: remote.search(q, top=top),
+            "faiss flat": lambda q, top: flat.search(q, top),
+        }
+        found["wrong"] = wrong(engines["milvus"], flat, queries_QW, 10)
+        for name, search in engines.items():
+            single = times(search, queries_QW, 10)
+            began = time.perf_counter()
+            search(queries_QW, 10)
+            batch = len(queries_QW) / (time.perf_counter() - began)
+            found[name] = {"p50_ms": statistics.median(single), "p99_ms": float(np.percentile(single, 99)),
+                           "batch_per_second": batch}  # fmt: skip
+        return found
+    finally:
+        server.drop(remote.name)
+
+
 def main() -> None:
     """Measure what is asked for, and write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--huge", action="store_true", help="100 million codes too")
     parser.add_argument("--quick", action="store_true", help="up to 100,000 codes; writes no record")
-    parser.add_argument("--real", type=Path, help="codes of real images, uint8 (N, 8), a .npy file of lookalike export")
+    parser.add_argument("--milvus", default="", metavar="HOST:PORT", help="measure a Milvus server, alone")
+    parser.add_argument(
+        "--real", type=Path, nargs="*", default=[],
+        help="codes of real images, uint8 (N, 8) or (N, 16), .npy files of lookalike export",
+    )  # fmt: skip
     given = parser.parse_args()
     counts = [10_000, 100_000, 1_000_000, 10_000_000, *([100_000_000] if given.huge else [])]
     if given.quick:
         counts = counts[:2]
     faiss.omp_set_num_threads(cores())
+    if given.milvus:
+        found = {f"{INEXACT} {8 * width}": on_milvus(given.milvus, width) for width in (8, 16)}
+        about = record.machine("lookalike", "faiss-cpu", "pymilvus")
+        print(record.write("search-milvus", {"what": on_milvus.__doc__, "results": found, **about}))
+        return
     results: dict[str, Any] = {}
     for count in counts:
         for width in (8, 16):
@@ -199,7 +255,7 @@ def main() -> None:
             for kind, codes_NW, queries in collections(count, width, given.real):
                 name = f"{count} {8 * width} {kind}"
                 print(name, flush=True)
-                others = kind == "clustered" and count == 1_000_000
+                others = kind == "clustered" and count in (INEXACT, 10 * INEXACT)
                 results[name] = measure(codes_NW, queries, others=others)
     if not given.quick:
         values = {

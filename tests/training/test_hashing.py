@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from lookalike import codes, data, images
+from lookalike.backbones import efficientnet
 from lookalike.backbones.backbone import load
 from lookalike.errors import ConfigError, Interrupted
 from lookalike.hasher import Hasher
@@ -40,6 +41,7 @@ SCRATCH = {  # method and what stands in the place of a backbone, with the encod
     ("dhn", "vit"): "vit",
     ("transhash", "none"): "vit",
     ("copies", "none"): "copies",
+    ("copies", "efficientnet-lite0"): "lite",
 }
 BEHIND = [name for name, one in METHODS.items() if not one.encoder]  # a backbone
 
@@ -189,13 +191,15 @@ def test_encoders_of_our_own_are_trained_where_there_is_no_backbone(from_scratch
     info = Hasher.load(from_scratch.path).info
     source = SCRATCH[(info.model, from_scratch.path.stem)]
     assert info == from_scratch.info
-    assert info.backbone == f"{source}, trained from scratch"
+    whole = efficientnet.about().in_full
+    refined = f"first blocks of {whole}, trained further"
+    assert info.backbone == (refined if source == "lite" else f"{source}, trained from scratch")
     assert info.supervised is METHODS[info.model].needs_labels
     side = hashing.ENCODERS[source].side
     assert (info.image, info.data_images, info.epochs) == (ImageSpec(side=side, colour=True), 72, 1)
     images_NSSC = arrays(place, info.image)
-    if source == "copies":  # which are read larger, so that parts of them are sharp
-        larger_NRRC = arrays(place, ImageSpec(side=144, colour=True))
+    if info.model == "copies":  # whose images are read larger, so that parts of them are sharp
+        larger_NRRC = arrays(place, ImageSpec(side=side * 3 // 2, colour=True))
         images_NSSC = np.asarray(CopyInputs(larger_NRRC, side).plain(np.arange(len(larger_NRRC))), np.uint8)
     assert_codes_are_those_of_the_network(from_scratch, images_NSSC, images_NSSC)
     assert {path.name for path in from_scratch.folder.iterdir()} == {"log.jsonl", "lock", "best.safetensors"}

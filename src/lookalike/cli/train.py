@@ -79,7 +79,7 @@ def command(
             metavar="NAME|FILE",
             help="Whose features are hashed: efficientnet-lite0, if none is named; timm:NAME or hf:NAME, a model of "
             "timm or Hugging Face that is on this machine; FILE.onnx with FILE.toml beside it; none or vit to do "
-            "without. Not for the paper's models and copies.",
+            "without. Not for the paper's models; copies begins with the first blocks of efficientnet-lite0 if named.",
         ),
     ] = None,
     side: Annotated[

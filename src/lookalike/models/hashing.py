@@ -21,13 +21,15 @@ from lookalike.models.copy_encoder import CopyEncoder
 from lookalike.models.dual_stream import DualStream
 from lookalike.models.encoders import ConvEncoder, ViTEncoder
 from lookalike.models.head import Head, HeadConfig
+from lookalike.models.lite_encoder import LiteEncoder
 from lookalike.models.methods import Sizes, method
 from lookalike.objectives.base import Objective
 
-ENCODERS: dict[str, type[ConvEncoder | ViTEncoder | CopyEncoder]] = {  # of our own, for images
+ENCODERS: dict[str, type[ConvEncoder | ViTEncoder | CopyEncoder | LiteEncoder]] = {  # of our own, for images
     "conv": ConvEncoder,
     "vit": ViTEncoder,
     "copies": CopyEncoder,
+    "lite": LiteEncoder,
 }
 USUAL = (16, 32, 64, 128)  # lengths of codes
 SOURCES = ("features", *ENCODERS)  # features of a backbone, or an encoder of our own

@@ -6,7 +6,7 @@ Shapes: N images, D features, C classes, M clusterings, K bits.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -127,12 +127,16 @@ class Hashing(Task[HashingNetwork]):
     train: Rows  # of which some are searched in validation
     labels_NC: npt.NDArray[np.bool_] | None = None
     clusters_NM: npt.NDArray[np.int64] | None = None
+    first: Mapping[str, Tensor] | None = None  # weights that its encoder begins with, some of them
     device: str = "cpu"
 
     clip = 5.0
 
     def create(self) -> HashingNetwork:
-        return hashing.create(self.config)
+        network = hashing.create(self.config)
+        if self.first is not None:
+            network.encoder.load_state_dict(self.first, strict=False)
+        return network
 
     def loss(self, module: HashingNetwork, rows: Rows, *, step: int, generator: torch.Generator) -> Losses:
         seeds = torch.randint(2**62, (2,), generator=generator, device=generator.device).tolist()

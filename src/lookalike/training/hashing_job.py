@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event
@@ -19,13 +19,13 @@ import torch
 
 from lookalike import data
 from lookalike.backbones import backbone as backbones
-from lookalike.backbones import graph
+from lookalike.backbones import efficientnet, graph
 from lookalike.backbones.backbone import Backbone
 from lookalike.errors import ConfigError, DataError, ModelError, TrainingError
 from lookalike.evaluation import labels as labelling
 from lookalike.hasher import ModelInfo
 from lookalike.images import ImageSpec
-from lookalike.models import frozen, hashing
+from lookalike.models import frozen, hashing, lite_encoder
 from lookalike.models.hashing import HashingConfig, HashingNetwork
 from lookalike.models.methods import Method, method
 from lookalike.training import clusters
@@ -62,15 +62,22 @@ class Wanted:
     @property
     def from_scratch(self) -> bool:
         """Whether an encoder of our own is trained: by methods that teach by labels or by views."""
-        if self.place == VIT:
+        if self.place == VIT or self.refines:
             return True
         return self.place == NONE and method(self.method).target in ("labels", "view")
+
+    @property
+    def refines(self) -> bool:
+        """Whether an encoder of our own begins with the weights of a backbone."""
+        return bool(method(self.method).encoder) and self.backbone == USUAL
 
     @property
     def source(self) -> str:
         """Of the network's inputs; methods that take tokens get the transformer."""
         if not self.from_scratch:
             return "features"
+        if self.refines:
+            return "lite"
         chosen = method(self.method)
         return chosen.encoder or ("vit" if self.place == VIT or chosen.tokens else "conv")
 
@@ -78,8 +85,11 @@ class Wanted:
 def check(wanted: Wanted) -> Method:
     """The method. Raises `ConfigError` if it cannot do what is asked for."""
     chosen = method(wanted.method)
-    if chosen.encoder and wanted.place != NONE:
-        raise ConfigError(f"{wanted.method} trains an encoder of its own; leave out --backbone {wanted.backbone}")
+    if chosen.encoder and wanted.place not in (NONE, USUAL):
+        raise ConfigError(
+            f"{wanted.method} trains an encoder of its own; leave out --backbone {wanted.backbone}, or give {USUAL}, "
+            "whose weights it then begins with"
+        )
     if wanted.from_scratch and wanted.side not in (None, side := hashing.ENCODERS[wanted.source].side):
         raise ConfigError(f"side is {wanted.side}; this encoder of our own takes {side} pixels. Leave it out")
     if wanted.from_scratch and chosen.target not in ("labels", "view"):
@@ -153,6 +163,7 @@ def _from_scratch(
     job = _job(
         wanted, config, inputs, decoded.arrays, decoded.skipped, labels_NC, None,
         settings=settings | {"images": key}, spec=spec, device=device, write=write, backbone=None,
+        first=lite_encoder.first_weights(efficientnet.weights()) if wanted.refines else None,
     )  # fmt: skip
     return replace(job, clean_up=lambda: remove_cache(folder))
 
@@ -246,6 +257,7 @@ def _job(
     wanted: Wanted, config: HashingConfig, inputs: Inputs, rows_ND: npt.NDArray[Any], skipped: tuple[Any, ...],
     labels_NC: npt.NDArray[np.bool_] | None, clusters_NM: npt.NDArray[np.int64] | None, *, settings: dict[str, Any],
     spec: ImageSpec, device: str, write: Any, backbone: Backbone | None,
+    first: Mapping[str, torch.Tensor] | None = None,
 ) -> Job[HashingNetwork]:  # fmt: skip
     chosen = method(wanted.method)
     content = b"" if labels_NC is None else np.packbits(labels_NC).tobytes()
@@ -254,8 +266,9 @@ def _job(
 
     def task(rows: Split) -> Hashing:
         return Hashing(
-            config=config, inputs=inputs, train=rows.train, labels_NC=labels_NC, clusters_NM=clusters_NM, device=device
-        )
+            config=config, inputs=inputs, train=rows.train, labels_NC=labels_NC, clusters_NM=clusters_NM, first=first,
+            device=device,
+        )  # fmt: skip
 
     return Job(
         settings=Settings(model=wanted.method, config=asdict(config) | made_of, **settings),
@@ -268,10 +281,19 @@ def _job(
         cut_at_mean=chosen.cut_at_mean,
         lengths=config.lengths[:-1],
         info={
-            "backbone": backbone.about.in_full if backbone else f"{config.source}, trained from scratch",
+            "backbone": _origin(wanted, config, backbone),
             "supervised": chosen.needs_labels,
         },
     )
+
+
+def _origin(wanted: Wanted, config: HashingConfig, backbone: Backbone | None) -> str:
+    """What the model file says of where features come from."""
+    if backbone:
+        return backbone.about.in_full
+    if wanted.refines:
+        return f"first blocks of {efficientnet.about().in_full}, trained further"
+    return f"{config.source}, trained from scratch"
 
 
 def default_cache() -> Path:

@@ -1,0 +1,149 @@
+"""An encoder that finds copies and begins with what EfficientNet-Lite0 knows: its first blocks, trained further.
+
+Source: Tan & Le, "EfficientNet: Rethinking model scaling for convolutional neural networks", ICML 2019, in the form
+without squeeze-and-excitation that Google calls Lite: inverted bottlenecks (Sandler et al., "MobileNetV2", 2018) and
+ReLU6. The first eleven of its sixteen blocks are taken, which see textures and parts rather than kinds of things; the
+stem and the first blocks, which see edges and spots, stay as they are. Then generalised-mean pooling. About 65 million
+multiply-adds an image.
+
+Shapes: N images, S = 112 pixels a side, C channels, D features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lookalike.models.copy_encoder import GeneralisedMean
+from lookalike.models.encoders import CHANNELS
+
+SIDE = 112  # S
+STEM = 32  # channels at half the side
+FEATURES = 512  # D
+FIXED = 3  # blocks that stay as they are
+EPSILON = 1e-3  # of batch norms, as these weights were trained
+MEAN, DEVIATION = 127.0, 128.0  # of pixels
+
+
+class Stage(NamedTuple):
+    """Blocks of one kind, the first of which may halve the side."""
+
+    blocks: int
+    channels: int
+    kernel: int
+    stride: int
+    expansion: int
+
+
+STAGES = (
+    Stage(1, 16, 3, 1, 1),
+    Stage(2, 24, 3, 2, 6),
+    Stage(2, 40, 5, 2, 6),
+    Stage(3, 80, 3, 2, 6),
+    Stage(3, 112, 5, 1, 6),
+)
+
+
+class LiteEncoder(nn.Module):
+    """Images uint8 (N, S, S, C) → features (N, D)."""
+
+    side = SIDE
+    tokens = 0
+    width = FEATURES
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = _Conv(CHANNELS, STEM, kernel=3, stride=2)
+        blocks, inputs = [], STEM
+        for stage in STAGES:
+            for number in range(stage.blocks):
+                stride = stage.stride if number == 0 else 1
+                blocks.append(_Bottleneck(inputs, stage.channels, stage.kernel, stride, stage.expansion))
+                inputs = stage.channels
+        self.fixed, self.blocks = nn.Sequential(*blocks[:FIXED]), nn.Sequential(*blocks[FIXED:])
+        self.last = nn.Sequential(nn.Conv2d(inputs, FEATURES, 1, bias=False), nn.BatchNorm2d(FEATURES), nn.ReLU())
+        self.pool = GeneralisedMean()
+        self.norm = nn.BatchNorm1d(FEATURES)
+
+    def train(self, mode: bool = True) -> LiteEncoder:
+        """As ever, but what stays as it is keeps its means and variances too."""
+        super().train(mode)
+        self.stem.eval()
+        self.fixed.eval()
+        return self
+
+    def forward(self, images_NSSC: Tensor) -> Tensor:
+        with torch.no_grad():
+            x_NCSS = (images_NSSC.permute(0, 3, 1, 2).to(torch.float32) - MEAN) / DEVIATION
+            seen = self.fixed(self.stem(x_NCSS))
+        features_ND: Tensor = self.norm(self.pool(self.last(self.blocks(seen))))
+        return features_ND
+
+
+class _Conv(nn.Module):
+    """A convolution, its channels normed, and ReLU6 unless it is `linear`; padded as TensorFlow does."""
+
+    def __init__(
+        self, inputs: int, outputs: int, *, kernel: int = 1, stride: int = 1, groups: int = 1, linear: bool = False
+    ) -> None:
+        super().__init__()
+        odd = 0 if stride == 1 else 1  # sides are even: where they are halved, a place fewer is needed before the image
+        before, behind = kernel // 2 - odd, kernel // 2
+        self.pad = (before, behind, before, behind) if odd else (0, 0, 0, 0)
+        self.conv = nn.Conv2d(
+            inputs, outputs, kernel, stride=stride, padding=0 if odd else kernel // 2, groups=groups, bias=False
+        )
+        self.norm = nn.BatchNorm2d(outputs, eps=EPSILON, momentum=0.01)
+        self.linear = linear
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        if any(self.pad):
+            x_NCHW = functional.pad(x_NCHW, self.pad)
+        x_NCHW = self.norm(self.conv(x_NCHW))
+        return x_NCHW if self.linear else functional.relu6(x_NCHW)
+
+
+class _Bottleneck(nn.Module):
+    """Wider, each channel convolved by itself, narrower again; beside its input where that has the same shape."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        wide = inputs * expansion
+        expand = [_Conv(inputs, wide)] if expansion > 1 else []
+        self.convs = nn.Sequential(
+            *expand, _Conv(wide, wide, kernel=kernel, stride=stride, groups=wide), _Conv(wide, outputs, linear=True)
+        )
+        self.beside = stride == 1 and inputs == outputs
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        found: Tensor = self.convs(x_NCHW)
+        return found + x_NCHW if self.beside else found
+
+
+def first_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of an encoder's stem and blocks from those of EfficientNet-Lite0, as its package names them."""
+    found = _conv(weights, "_conv_stem", "_bn0", "stem")
+    number = 0
+    for stage in STAGES:
+        for _ in range(stage.blocks):
+            place = f"fixed.{number}" if number < FIXED else f"blocks.{number - FIXED}"
+            parts = [("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")]
+            if stage.expansion > 1:
+                parts = [("_expand_conv", "_bn0"), *parts]
+            for part, (conv, norm) in enumerate(parts):
+                block = f"_blocks.{number}."
+                found |= _conv(weights, block + conv, block + norm, f"{place}.convs.{part}")
+            number += 1
+    return found
+
+
+def _conv(weights: Mapping[str, Tensor], conv: str, norm: str, place: str) -> dict[str, Tensor]:
+    names = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+    return {
+        f"{place}.conv.weight": weights[f"{conv}.weight"],
+        **{f"{place}.norm.{name}": weights[f"{norm}.{name}"] for name in names},
+    }
