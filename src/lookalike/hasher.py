@@ -1,8 +1,9 @@
-"""A model file and what it does: images in, codes out, by ONNX Runtime.
+"""A model file and what it does: images in, codes out, by ONNX Runtime; and the decoder beside it, if there is one.
 
 A model is one ONNX file. Its input `images` is a batch of uint8 arrays of the model's size, its output `code` the
 packed codes; its output `latent` the values before the threshold. Scaling, encoder and threshold θ lie inside the
-graph. What the file says of itself is one JSON document in its metadata under the key `lookalike`.
+graph. What the file says of itself is one JSON document in its metadata under the key `lookalike`. A decoder is a file
+of its own, so that encoding neither loads nor runs it: `latent` in, `images` out.
 
 Shapes: N images, S pixels a side, K bits, W = K/8 bytes.
 """
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     import onnxruntime
 
 METADATA_KEY = "lookalike"
+DECODER_KEY = "lookalike-decoder"
+DECODER_SUFFIX = ".decoder.onnx"  # in the place of .onnx
 FORMAT = 1
 BATCH = 32
 DEFAULT = "default"
@@ -230,10 +233,60 @@ class Hasher:
         )
 
 
+class Decoder:
+    """What draws images from the latents of one model. Get one with `Decoder.beside`."""
+
+    def __init__(self, data: bytes, hasher: Hasher, *, path: str) -> None:
+        self.path, self._hasher = path, hasher
+        self._session = _session(data, path, os.cpu_count() or 1)
+        self._theta_digest = _decoder_theta(self._session, path)
+
+    @classmethod
+    def beside(cls, hasher: Hasher) -> Decoder | None:
+        """The decoder beside a model's file, or nothing if there is none, or that of another model.
+
+        Raises `ModelError` if its file is damaged.
+        """
+        path = decoder_path(hasher.path)
+        try:
+            data = path.read_bytes()
+        except OSError:
+            return None
+        found = cls(data, hasher, path=os.fspath(path))
+        return found if found.fits else None
+
+    @property
+    def fits(self) -> bool:
+        """Whether it was trained together with the model."""
+        return self._theta_digest == self._hasher.info.theta_digest
+
+    def draw(self, latents_NK: npt.NDArray[np.float32]) -> images.Array:
+        """Images (N, S, S), uint8, grey, as the decoder draws them from latents."""
+        try:
+            drawn_NSS = self._session.run(["images"], {"latent": np.asarray(latents_NK, np.float32)})[0]
+        except Exception as error:  # ONNX Runtime's own classes of errors are not public
+            raise ModelError(f"{self.path} does not take {self._hasher.bits} latents: {error}") from error
+        return np.asarray(drawn_NSS, np.uint8)
+
+    def reconstruct(self, arrays_NSS: images.Array) -> images.Array:
+        """Images (N, S, S) drawn from the latents of a batch of uint8 arrays of the model's shape.
+
+        Each compares with its image scaled so that it spans 0 to 255, which is what the model sees.
+        """
+        return self.draw(self._hasher.latents(arrays_NSS))
+
+
+def decoder_path(model: str | os.PathLike[str]) -> Path:
+    """Where the decoder of a model file lies: `m.decoder.onnx` of `m.onnx`."""
+    path = Path(model)
+    return path.with_name(path.name.removesuffix(".onnx") + DECODER_SUFFIX)
+
+
 def builtin_models() -> dict[str, Path]:
     """The model files that come with the package, by name."""
     folder = Path(str(files("lookalike") / "builtin"))
-    return {path.stem: path for path in sorted(folder.glob("*.onnx"))}
+    found = (path for path in sorted(folder.glob("*.onnx")) if not path.name.endswith(DECODER_SUFFIX))
+    return {path.stem: path for path in found}
 
 
 def find_model(model: str | os.PathLike[str]) -> Path:
@@ -269,6 +322,15 @@ def _info(session: onnxruntime.InferenceSession, path: str) -> ModelInfo:
         return ModelInfo.from_json(text)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
+
+
+def _decoder_theta(session: onnxruntime.InferenceSession, path: str) -> str:
+    """The digest of θ of the model that a decoder was trained with."""
+    text = session.get_modelmeta().custom_metadata_map.get(DECODER_KEY, "")
+    try:
+        return str(json.loads(text)["theta_digest"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path} is not a decoder; lookalike train writes one beside a model of the paper") from error
 
 
 def _batches(items: Iterable[Image], size: int) -> Iterator[Sequence[Image]]:

@@ -13,14 +13,14 @@ import torch
 from lookalike import codes
 from lookalike.backbones.backbone import load
 from lookalike.errors import TrainingError
-from lookalike.hasher import Hasher, ModelInfo
+from lookalike.hasher import Decoder, Hasher, ModelInfo, decoder_path
 from lookalike.images import ImageSpec
 from lookalike.models import HashModel, create, encoders, hashing
 from lookalike.models.hashing import HashingConfig
 from lookalike.training.export import TOLERANCE, export, export_behind, export_images, theta_digest
 from lookalike.training.run import SPEC, choose_theta
 from lookalike.training.settings import Settings
-from lookalike.training.task import Autoencoding
+from lookalike.training.task import Autoencoding, to_input
 from tests.references.encoders import SIDE, write_encoder
 
 SETTINGS = Settings(
@@ -72,17 +72,25 @@ def test_codes_are_those_of_the_torch_model(name: str, tiny_images: np.ndarray, 
     differing = codes.unpack(hasher.encode_arrays(images)) != codes.binarize(z, theta)
     assert not (differing & (np.abs(z - theta) >= TOLERANCE)).any()
     assert hasher.info == info
+
+    decoder = Decoder.beside(hasher)
+    assert decoder is not None
+    with torch.inference_mode():
+        drawn = 255 * model.reconstruct(to_input(images[:5], "cpu")).squeeze(1).numpy()
+    assert np.abs(decoder.reconstruct(images[:5]) - drawn).max() < 2
     if name == "csvae":
         assert (tmp_path / "model.onnx").stat().st_size < 3e6
+        assert (tmp_path / "model.decoder.onnx").stat().st_size < 1.5e6
 
 
 def test_the_same_weights_give_the_same_bytes_and_no_paths(tiny_images: np.ndarray, tmp_path: Path) -> None:
     theta = np.zeros(64, np.float32)
     for out in ("a.onnx", "b.onnx"):
         export(tmp_path / out, model_of("cvae"), theta, info_of("cvae", theta), check_NSS=tiny_images[:4])
-    content = (tmp_path / "a.onnx").read_bytes()
-    assert content == (tmp_path / "b.onnx").read_bytes()
-    assert b".py" not in content
+    for ending in (".onnx", ".decoder.onnx"):
+        content = (tmp_path / f"a{ending}").read_bytes()
+        assert content == (tmp_path / f"b{ending}").read_bytes()
+        assert b".py" not in content
     assert not list(tmp_path.glob("*.new"))
 
 
@@ -128,3 +136,13 @@ def test_a_graph_that_disagrees_is_not_written(
     with pytest.raises(TrainingError, match="disagrees with the trained one"):
         export(tmp_path / "m.onnx", model_of("cvae"), theta, info_of("cvae", theta), check_NSS=tiny_images[:4])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_decoder_that_disagrees_is_not_written(
+    tiny_images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Decoder, "draw", lambda _self, latents: np.full((len(latents), 128, 128), 255, np.uint8))
+    theta = np.zeros(64, np.float32)
+    with pytest.raises(TrainingError, match=r"draws pixels that are \d+ of 255 off"):
+        export(tmp_path / "m.onnx", model_of("cvae"), theta, info_of("cvae", theta), check_NSS=tiny_images[:4])
+    assert not decoder_path(tmp_path / "m.onnx").exists()

@@ -15,8 +15,9 @@ import pytest
 import torch
 
 from lookalike import data, images
+from lookalike.database import Database
 from lookalike.errors import ConfigError, Interrupted, TrainingError
-from lookalike.hasher import Hasher
+from lookalike.hasher import Decoder, Hasher
 from lookalike.training import Progress, Trained, loop, reconstruct, train
 from lookalike.training.checkpoint import load_model
 
@@ -95,6 +96,21 @@ def test_images_can_be_reconstructed_from_the_run(unbroken: Trained) -> None:
     again = reconstruct(unbroken.folder, image[None])
     assert again.shape == (1, 128, 128)
     assert 0 <= again.min() < again.max() <= 1
+
+
+@pytest.mark.parametrize("name", ["cvae", "csvae"])
+def test_a_database_draws_images_as_the_run_does(name: str, unbroken: Trained, tmp_path: Path) -> None:
+    trained = unbroken if name == "cvae" else train(
+        photos_of(unbroken), out=tmp_path / "model.onnx", **QUICK | {"model": name, "epochs": 1}
+    )  # fmt: skip
+    array = images.read(photos_of(unbroken) / "00.jpg", trained.info.image)[None]
+    with Database.create(tmp_path / "db", model=trained.path) as database:
+        assert (database.path / "model.decoder.onnx").is_file()
+        decoder = Decoder.beside(database.hasher)
+        assert decoder is not None
+        drawn = decoder.reconstruct(array)
+    assert np.abs(drawn - 255 * reconstruct(trained.folder, array)).max() < 2
+    assert len(np.unique(drawn)) > 1
 
 
 def test_threshold_is_the_mean_latent_of_the_training_images(unbroken: Trained) -> None:

@@ -8,10 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from lookalike.errors import DatabaseError, ModelError
-from lookalike.hasher import Hasher, builtin_models
+from lookalike.hasher import Hasher, builtin_models, decoder_path
 from lookalike.store.catalog import Catalog
 
 FILE = "model.onnx"
+DECODER = decoder_path(FILE).name  # only of models that have one
 
 
 def load(folder: Path, catalog: Catalog) -> Hasher:
@@ -31,10 +32,17 @@ def load(folder: Path, catalog: Catalog) -> Hasher:
 
 
 def copy(hasher: Hasher, place: Path) -> None:
-    """Write a model's file aside, then put it in place."""
+    """Write a model's file aside, then put it in place; its decoder, if it has one, beside it."""
+    _put(Path(hasher.path), place)
+    decoder, beside = decoder_path(hasher.path), place.with_name(DECODER)
+    if decoder.is_file() and decoder != beside:
+        _put(decoder, beside)
+
+
+def _put(source: Path, place: Path) -> None:
     aside = place.with_name(place.name + ".part")
     with aside.open("wb") as file:
-        file.write(Path(hasher.path).read_bytes())
+        file.write(source.read_bytes())
         file.flush()
         os.fsync(file.fileno())
     aside.replace(place)

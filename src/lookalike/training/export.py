@@ -1,6 +1,7 @@
 """The model file: scaling, encoder, threshold and packing in one ONNX graph that takes uint8 images.
 
 Input `images` uint8 (N, S, S); outputs `code` uint8 (N, W), as `numpy.packbits` packs, and `latent` float32 (N, K).
+The decoder of an autoencoder is a second file, which only drawing an image from its latent needs.
 The same weights give the same bytes. Behind a backbone the graph is the backbone's with the network's joined to it.
 Shapes: N images, S pixels a side, C channels, D features, K bits, W = K/8 bytes.
 """
@@ -11,6 +12,7 @@ import copy
 import dataclasses
 import hashlib
 import io
+import json
 import logging
 import os
 import warnings
@@ -23,13 +25,14 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
+from onnx import TensorProto, numpy_helper
 from torch import Tensor, nn
 
 from lookalike import codes
 from lookalike.backbones import graph
 from lookalike.backbones.backbone import Backbone
 from lookalike.errors import ConfigError, TrainingError
-from lookalike.hasher import METADATA_KEY, Hasher, ModelInfo
+from lookalike.hasher import DECODER_KEY, METADATA_KEY, Decoder, Hasher, ModelInfo, decoder_path
 from lookalike.images import Array
 from lookalike.models import HashModel
 from lookalike.models.blocks import MinMax
@@ -40,6 +43,8 @@ from lookalike.training.files import write_aside
 
 OPSETS = 14, 17  # oldest and newest version of ONNX's operators that a network behind a backbone is written in
 TOLERANCE = 1e-4  # a bit whose latent is this near θ may differ between PyTorch and ONNX Runtime
+SHADES = 2  # by which the drawings of PyTorch and ONNX Runtime may differ, of 255: weights are kept with 16 bits
+HALVED = 256  # numbers of a weight from which on it is kept with 16 bits
 
 Threshold = npt.NDArray[np.float32]
 
@@ -75,14 +80,30 @@ class ImageGraph(nn.Module):
         return (bits_NW8 * self.places_8).sum(2).to(torch.uint8), latent_NK
 
 
+class DecoderGraph(nn.Module):
+    """The decoder of an autoencoder: latents float32 (N, K) → images uint8 (N, S, S)."""
+
+    def __init__(self, model: HashModel[Any]) -> None:
+        super().__init__()
+        self.decoder = model.decoder
+
+    def forward(self, latents_NK: Tensor) -> Tensor:
+        drawn_N1SS = self.decoder(latents_NK)
+        return (drawn_N1SS.squeeze(1) * 255).round().to(torch.uint8)
+
+
 def theta_digest(theta_K: Threshold) -> str:
     """BLAKE2b, 16 bytes in hexadecimal, of a threshold."""
     return hashlib.blake2b(theta_K.tobytes(), digest_size=16).hexdigest()
 
 
 def export(path: Path, model: HashModel[Any], theta_K: Threshold, info: ModelInfo, *, check_NSS: Array) -> None:
-    """Write the model file, after its codes of the images `check_NSS` were found to be those of the model."""
+    """Write the model file, after its codes of the images `check_NSS` were found to be those of the model.
+
+    Its decoder is written beside it.
+    """
     _export(path, CodeGraph(_plain(model), theta_K).eval(), theta_K, info, check_NSS)
+    _export_decoder(path, DecoderGraph(_plain(model)).eval(), info, check_NSS)
 
 
 def export_images(
@@ -139,7 +160,7 @@ def shorten(model: str | os.PathLike[str], *, bits: int, out: str | os.PathLike[
         near=whole.info.nested[str(bits)]["near"],
         similar=whole.info.nested[str(bits)]["similar"],
     )
-    content = _content(proto, info)
+    content = _content(proto, METADATA_KEY, info.to_json())
     Hasher(content, path=os.fspath(out))  # refuses what does not give such codes
     write_aside(Path(out), content)
     return info
@@ -153,7 +174,26 @@ def _plain(module: Module) -> Module:
 def _export(path: Path, coded: nn.Module, theta_K: Threshold, info: ModelInfo, images: Array) -> None:
     with torch.inference_mode():
         latents_NK = coded(torch.from_numpy(np.array(images)))[1].numpy()
-    _write(path, _to_onnx(coded, images.shape[1:]), theta_K, info, images, latents_NK)
+    shown = torch.zeros(2, *images.shape[1:], dtype=torch.uint8)
+    proto = _to_onnx(coded, shown, inputs=["images"], outputs=["code", "latent"])
+    _write(path, proto, theta_K, info, images, latents_NK)
+
+
+def _export_decoder(path: Path, drawing: DecoderGraph, info: ModelInfo, images: Array) -> None:
+    proto = _to_onnx(drawing, torch.zeros(2, info.bits), inputs=["latent"], outputs=["images"])
+    _halve(proto)
+    content = _content(proto, DECODER_KEY, json.dumps({"name": info.name, "theta_digest": info.theta_digest}))
+    hasher, place = Hasher.load(path), decoder_path(path)
+    latents_NK = hasher.latents(images)
+    with torch.inference_mode():
+        expected_NSS = drawing(torch.from_numpy(latents_NK)).numpy()
+    wrong = np.abs(Decoder(content, hasher, path=os.fspath(place)).draw(latents_NK) - expected_NSS.astype(np.int16))
+    if (wrong > SHADES).any():
+        raise TrainingError(
+            f"the exported decoder draws pixels that are {int(wrong.max())} of 255 off, by an error of the exporter; "
+            "try the versions in constraints.txt"
+        )
+    write_aside(place, content)
 
 
 def _write(
@@ -164,26 +204,39 @@ def _write(
     images: Array,
     latents_NK: npt.NDArray[np.float32],
 ) -> None:
-    content = _content(proto, info)
+    content = _content(proto, METADATA_KEY, info.to_json())
     _check(Hasher(content, path=os.fspath(path)), images, latents_NK, theta_K)
     write_aside(path, content)
 
 
-def _content(proto: onnx.ModelProto, info: ModelInfo) -> bytes:
+def _content(proto: onnx.ModelProto, key: str, about: str) -> bytes:
     _strip(proto)
-    onnx.helper.set_model_props(proto, {METADATA_KEY: info.to_json()})
+    onnx.helper.set_model_props(proto, {key: about})
     onnx.checker.check_model(proto)
     content: bytes = proto.SerializeToString(deterministic=True)
     return content
 
 
-def _to_onnx(coded: nn.Module, shape: tuple[int, ...]) -> onnx.ModelProto:
+def _halve(proto: onnx.ModelProto) -> None:
+    """Keep weights with 16 bits; they are made 32 again when the file is opened, so arithmetic stays at 32."""
+    casts = []
+    for weight in proto.graph.initializer:
+        if weight.data_type == TensorProto.FLOAT and np.prod(weight.dims, dtype=np.int64) >= HALVED:
+            name = weight.name
+            halved = numpy_helper.to_array(weight).astype(np.float16)
+            weight.CopyFrom(numpy_helper.from_array(halved, f"{name}_half"))
+            casts.append(onnx.helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
+    for place, node in enumerate(casts):
+        proto.graph.node.insert(place, node)
+
+
+def _to_onnx(module: nn.Module, example: Tensor, *, inputs: list[str], outputs: list[str]) -> onnx.ModelProto:
     with _silent():
         program = torch.onnx.export(
-            coded,
-            (torch.zeros(2, *shape, dtype=torch.uint8),),
-            input_names=["images"],
-            output_names=["code", "latent"],
+            module,
+            (example,),
+            input_names=inputs,
+            output_names=outputs,
             dynamic_shapes=({0: torch.export.Dim("n")},),
             dynamo=True,
             verbose=False,
