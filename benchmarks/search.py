@@ -247,6 +247,11 @@ def main() -> None:
         about = record.machine("lookalike", "faiss-cpu", "pymilvus")
         print(record.write("search-milvus", {"what": on_milvus.__doc__, "results": found, **about}))
         return
+    about = {
+        "what": f"{SINGLE} single queries and a batch of {BATCH}; distances of {CHECKED} queries compared",
+        "kernels": KERNELS.__name__,
+        **record.machine("lookalike", "numpy", "faiss-cpu"),
+    }
     results: dict[str, Any] = {}
     for count in counts:
         for width in (8, 16):
@@ -257,14 +262,8 @@ def main() -> None:
                 print(name, flush=True)
                 others = kind == "clustered" and count in (INEXACT, 10 * INEXACT)
                 results[name] = measure(codes_NW, queries, others=others)
-    if not given.quick:
-        values = {
-            "what": f"{SINGLE} single queries and a batch of {BATCH}; distances of {CHECKED} queries compared",
-            "kernels": KERNELS.__name__,
-            "results": results,
-            **record.machine("lookalike", "numpy", "faiss-cpu"),
-        }
-        print(record.write("search", values))
+                if not given.quick:  # each time, so that who stops it keeps what there is
+                    print(record.write("search", about | {"results": results}))
 
 
 if __name__ == "__main__":

@@ -155,3 +155,23 @@ def test_later_codes_are_found_and_compacted() -> None:
     among[[3, 7, 2999]] = True
     (hits,) = engine.search(codes_NW[3:4], top=10, among=among)
     assert sorted(hits.rows.tolist()) == [7, 2999]
+
+
+def test_where_most_queries_are_far_the_others_are_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes_NW = np.random.default_rng(0).integers(0, 256, (60_000, 8), np.uint8)
+    engine = MultiIndex(64, codes_NW=codes_NW, least=50_000)
+    looked_up: list[int] = []
+    multi = multi_index.KERNELS.multi
+
+    def watched(codes_NW: Codes, tables: Any, queries_QW: Codes, **rest: Any) -> list[Hits | None]:
+        looked_up.append(len(queries_QW))
+        return multi(codes_NW, tables, queries_QW, **rest)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(multi_index.KERNELS, "multi", watched)
+    far_QW = np.random.default_rng(9).integers(0, 256, (100, 8), np.uint8)
+    for queries_QW, expected in ((far_QW, multi_index.TRIED), (codes_NW[:100], 100)):
+        looked_up.clear()
+        found = engine.search(queries_QW, top=1)
+        assert sum(looked_up) == expected
+        for hits, truth in zip(found, scan(codes_NW, queries_QW, top=1, radius=64), strict=True):
+            assert hits.distances.tolist() == truth.distances.tolist()

@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,13 +26,15 @@ from lookalike.codes import Codes, check_bits
 from lookalike.engines import check_codes, check_limits, check_mask
 from lookalike.engines.hits import Hits, Mask, merged
 from lookalike.engines.rows import Growing, Rows
-from lookalike.engines.scan import KERNELS, in_threads, scan
+from lookalike.engines.scan import KERNELS, cores, in_threads, scan
 from lookalike.engines.table import Table, parts
 
 BUDGET = 0.2  # of what a scan costs, after which a search scans
 LARGEST_TAIL = 0.05  # of all codes; a larger one is worth new tables
 LEAST_BUDGET = 10_000  # codes of a scan, which cost nothing to speak of
-TOGETHER = 16  # queries that one thread takes at a time
+TOGETHER = 16  # queries that one thread takes at a time, at most
+TRIED = 16  # queries of a call that are looked up first
+MOST_FAILED = 0.75  # share of them that may cost too much; else all others are far from everything too, and scanned
 LEAST = 200_000  # codes, below which a scan is as fast as anything
 
 
@@ -161,8 +163,17 @@ class MultiIndex:
             return scan(codes_NW, queries_QW, top=top, radius=radius, allowed_N=mask)
         budget = max(LEAST_BUDGET, int(BUDGET * codes_NW.size / 8))
         look = functools.partial(KERNELS.multi, codes_NW, tables, top=top, radius=radius, allowed_N=mask, budget=budget)
-        parts = np.array_split(queries_QW, -(-len(queries_QW) // TOGETHER)) if len(queries_QW) else []
-        found: list[Hits | None] = list(itertools.chain.from_iterable(in_threads(look, parts)))
+        found = _looked_up(look, queries_QW[:TRIED])
+        if found.count(None) <= MOST_FAILED * len(found):
+            found += _looked_up(look, queries_QW[TRIED:])
+        found += [None] * (len(queries_QW) - len(found))
         left = [number for number, hits in enumerate(found) if hits is None]
         scanned = iter(scan(codes_NW, queries_QW[left], top=top, radius=radius, allowed_N=mask))
         return [next(scanned) if hits is None else hits for hits in found]
+
+
+def _looked_up(look: Callable[[Codes], list[Hits | None]], queries_QW: Codes) -> list[Hits | None]:
+    """What tables give for each query, by all cores."""
+    size = min(TOGETHER, -(-len(queries_QW) // cores()))
+    parts = [queries_QW[start : start + size] for start in range(0, len(queries_QW), max(1, size))]
+    return list(itertools.chain.from_iterable(in_threads(look, parts)))
