@@ -1,0 +1,97 @@
+"""Models of 128 and 64 bits that know edited copies: `copies` that begins with EfficientNet-Lite0.
+
+    python -m lookalike.recipes.copies FOLDER_OF_DATA_SETS OUT_FOLDER [--resume]
+
+The folder holds the Parquet files that `Recipe.sources` names. Only rows of the split `train` are used, where a file
+has splits, and of a file without them two rows of three, so that the others can measure the models. Photographs of 224
+pixels and more are also taken in parts, since a collection holds details as well as scenes. One training gives both:
+the first 64 bits of the longer code are the shorter one.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from lookalike.recipes.gathering import Source, gather
+from lookalike.training import Trained, train
+from lookalike.training.export import shorten
+from lookalike.training.halving import halve
+
+CARD = """\
+A convolutional encoder of colour images of 112×112 pixels that knows edited copies of a picture: crops, borders, small
+turns, other colours, blur, noise, writing. It begins with the first eleven blocks of EfficientNet-Lite0 (Apache-2.0),
+which were trained on ImageNet with its labels, and was trained further without labels, by contrast with edited copies.
+
+Made from {images} images: rows of the training split of Tiny-ImageNet (202 classes, 64 pixels), and photographs, whole
+and in parts, of the training split of Imagenette and of a set of food photographs, of which every third was kept for
+measuring. The ImageNet subsets are for research; the food photographs are in the public domain or under CC licences
+(BY, BY-SA, BY-ND). How many copies it finds, at which rate of false pairs: docs/robustness.md.
+
+Good for: finding the same picture after the edits above. The first 64 bits of the longer code are the shorter one.
+
+Not good for: finding what is in a picture (its label); mirror images and quarter turns, which are other pictures here
+(`--turned` asks for them); telling flat or dark pictures apart. Codes reveal image content, and do not withstand
+someone who alters an image on purpose.\
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """All settings of the run."""
+
+    sources: tuple[Source, ...]
+    backbone: str | None = "efficientnet-lite0"
+    bits: int = 128
+    shorter: int = 64
+    epochs: int = 12
+    batch: int = 128
+    learning_rate: float = 1e-3
+    validation: float = 0.04
+    seed: int = 0
+
+
+def default() -> Recipe:
+    """The recipe of both models."""
+    return Recipe(
+        sources=(
+            Source(file="tiny_imagenet.parquet", rows=14_000),
+            Source(file="imagenette224.parquet", parts=2),
+            Source(file="tagged_food.parquet", parts=2, thirds=True),
+        )
+    )
+
+
+def run(recipe: Recipe, folder: Path, out: Path, *, resume: bool = False) -> Trained:
+    """Gather the images, train, and write `copies-128.onnx` and `copies-64.onnx` to the folder `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    table = out / "images.parquet"  # kept, since a resumed run needs it unchanged
+    if not (resume and table.exists()):
+        gather(recipe.sources, folder, table, seed=recipe.seed)
+    trained = train(
+        table,
+        model="copies",
+        backbone=recipe.backbone,
+        bits=recipe.bits,
+        nested=(recipe.shorter,),
+        out=out / "whole.onnx",
+        epochs=recipe.epochs,
+        batch=recipe.batch,
+        learning_rate=recipe.learning_rate,
+        validation=recipe.validation,
+        seed=recipe.seed,
+        name="Tiny-ImageNet, Imagenette and food photographs",
+        card=CARD.format(images=f"{pq.read_metadata(table).num_rows:,}"),
+        resume=resume,
+    )
+    whole = halve(trained.path, out / f"copies-{recipe.bits}.onnx")
+    shorten(whole, bits=recipe.shorter, out=out / f"copies-{recipe.shorter}.onnx")
+    return trained
+
+
+if __name__ == "__main__":
+    trained = run(default(), Path(sys.argv[1]), Path(sys.argv[2]), resume="--resume" in sys.argv)
+    sys.stdout.write(f"{trained.path}: loss {trained.info.validation_loss:.2f}, {trained.collapse.sentences}\n")
