@@ -51,6 +51,11 @@ def test_images_and_what_belongs_to_them(client: Client, photo_files: dict[str, 
     assert client.original(first.id) == photo_files[first.name]
     assert client.thumbnail(first.id, size=64)[:2] == b"\xff\xd8"
     assert client.info()["images"] == 40
+    wanted = [images[3].id, images[1].id]
+    assert [one.id for one in client.images(ids=wanted)] == wanted
+    assert list(client.images(ids=[])) == []
+    below = str(Path(first.path).parent)
+    assert {str(Path(one.path).parent) for one in client.images(below=below)} == {below}
 
 
 def test_decisions_are_made_and_undone(photo_folder: Path, model: Path, serve: Serve, tmp_path: Path) -> None:
@@ -139,6 +144,12 @@ def test_another_server(answer: bytes, part: str) -> None:
     listening, url = answering(answer)
     with listening, pytest.raises(ServerError, match=part):
         Client(url, token="secret that must not travel", timeout=10).info()
+
+
+def test_a_refusal_is_heard_though_sending_breaks_off(served: Served) -> None:
+    with pytest.raises(ServerError) as caught:
+        Client(served.url).search(b"x" * (90 << 20))  # of which 64 MiB are taken
+    assert (caught.value.status, caught.value.type) == (413, "too_large")
 
 
 def test_the_client_needs_nothing_else() -> None:

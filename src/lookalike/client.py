@@ -7,6 +7,7 @@ for hit in client.search("photo.jpg", top=5):
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import secrets
@@ -16,7 +17,6 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -24,6 +24,7 @@ from urllib.parse import urlencode, urlsplit
 from lookalike.errors import ImageError, ServerError
 
 Label = str | tuple[str, ...] | None
+BATCH = 500  # images that are asked for by their ids at once
 PAUSE = 0.2  # seconds between two questions whether work is done
 PATIENCE = 600.0  # seconds to wait for work that the server does in the background
 
@@ -69,7 +70,7 @@ class Client:
         self.url, self._token, self._timeout = f"{parts.scheme}://{parts.netloc}", token, timeout
         local = parts.hostname in ("localhost", "127.0.0.1", "::1")
         handlers = [urllib.request.ProxyHandler({})] if local else []
-        self._opener = urllib.request.build_opener(_StayHere, *handlers)
+        self._opener = urllib.request.build_opener(_StayHere, _Http, _Https, *handlers)
 
     def search(
         self,
@@ -109,9 +110,24 @@ class Client:
         """A JPEG of an image, at most about so many pixels a side."""
         return self._ask(f"/api/images/{int(id)}/thumbnail?size={int(size)}")[1]
 
-    def images(self, *, sort: str = "id", label: str | None = None, seed: int = 0) -> Iterator[Picture]:
-        """All images that can be found, sorted by `id`, `name` or `newest`, or `random`."""
-        values = {"sort": sort, "seed": seed, **({} if label is None else {"label": label})}
+    def images(
+        self,
+        *,
+        sort: str = "id",
+        label: str | None = None,
+        below: str | None = None,
+        ids: Sequence[int] | None = None,
+        seed: int = 0,
+    ) -> Iterator[Picture]:
+        """All images that can be found, sorted by `id`, `name` or `newest`, or `random`; or those of `ids`."""
+        if ids is not None:
+            for start in range(0, len(ids), BATCH):
+                wanted = ",".join(str(int(one)) for one in ids[start : start + BATCH])
+                page = self._get("/api/images", {"ids": wanted, "top": BATCH})
+                yield from (_record(Picture, one) for one in page["images"])
+            return
+        values = {"sort": sort, "seed": seed, "label": label, "below": below}
+        values = {name: value for name, value in values.items() if value is not None}
         for page in self._pages("/api/images", values):
             yield from (_record(Picture, one) for one in page["images"])
 
@@ -195,7 +211,7 @@ class Client:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             raise _refusal(error) from None
-        except (OSError, ValueError, HTTPException) as error:  # of which urllib's own error is one
+        except (OSError, ValueError, http.client.HTTPException) as error:  # of which urllib's own error is one
             reason = getattr(error, "reason", error)
             why = getattr(reason, "strerror", None) or reason
             raise ServerError(f"{self.url} does not answer ({why}); is it running?  lookalike serve --db DB") from error
@@ -206,6 +222,31 @@ class _StayHere(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, *given: Any, **named: Any) -> None:
         return None
+
+
+class _Hearing(http.client.HTTPConnection):
+    """A connection that hears the answer of a server that takes no more of what is sent: it says why."""
+
+    def endheaders(self, message_body: Any = None, *, encode_chunked: bool = False) -> None:
+        try:
+            super().endheaders(message_body, encode_chunked=encode_chunked)
+        except (BrokenPipeError, ConnectionResetError):
+            if self.sock is None:
+                raise
+
+
+class _HearingTls(_Hearing, http.client.HTTPSConnection):
+    """The same, by TLS."""
+
+
+class _Http(urllib.request.HTTPHandler):
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_Hearing, req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_HearingTls, req)
 
 
 def _multipart(values: Mapping[str, Any], content: bytes) -> tuple[bytes, str]:
