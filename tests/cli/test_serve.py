@@ -27,6 +27,7 @@ def db(tmp_path: Path, model: Path) -> Path:
         (["--host", "nowhere.invalid", "--token", "correct horse"], "no address of this machine"),
         (["--host", "203.0.113.1", "--token", "correct horse"], "no address of this machine"),
         (["--cors", "everything"], "no origin"),
+        (["--token", ""], "token is empty"),
     ],
 )
 def test_what_is_wrong_is_said(run: Run, db: Path, arguments: list[str], part: str) -> None:

@@ -28,6 +28,8 @@ def test_this_machine_needs_no_token(host: str) -> None:
         ({"host": "192.168.1.5"}, "--token"),
         ({"host": "example.org"}, "--token"),
         ({"token": "short"}, "8 characters"),
+        ({"token": "        "}, "space"),
+        ({"token": "correct horse\n"}, "cannot be seen"),
         ({"token": "ünïcödé-token"}, "ASCII"),
         ({"cors": ("*",)}, "origin"),
         ({"cors": ("https://example.org/path",)}, "origin"),
@@ -133,11 +135,23 @@ def test_a_link_with_the_token_gives_a_cookie(serve: Serve, served: Served) -> N
         foreign = {"origin": "https://evil.example"}
         assert guarded.client.post("/api/search", json={"id": 1}, headers=foreign).status_code == 403
         guarded.client.cookies.clear()
-        assert guarded.client.get("/api/info", headers={"cookie": "lookalike=wrong"}).status_code == 401
+        assert (
+            guarded.client.get("/api/info", headers={"cookie": f"{security.cookie_name(TOKEN)}=wrong"}).status_code
+            == 401
+        )
         connection = http.client.HTTPConnection(guarded.url.removeprefix("http://"))
         connection.request("GET", f"//evil.example/?token={TOKEN.replace(' ', '%20')}")
         assert connection.getresponse().getheader("location") == "/evil.example/"  # not another server's page
         connection.close()
+
+
+def test_two_servers_of_a_machine_keep_their_cookies_apart(serve: Serve, served: Served) -> None:
+    other_token = "battery staple"
+    with serve(served.path, token=TOKEN) as first, serve(served.path, token=other_token) as second:
+        for one, token in ((first, TOKEN), (second, other_token)):
+            assert first.client.get(one.url, params={"token": token}).status_code == 303
+        for one in (first, second):
+            assert first.client.get(f"{one.url}/api/info").status_code == 200
 
 
 def test_what_fails_inside_is_not_told(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

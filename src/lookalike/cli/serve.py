@@ -17,8 +17,9 @@ def command(
     ),
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0: a free one.")] = 8765,
     token: Annotated[
-        str, typer.Option("--token", envvar="LOOKALIKE_TOKEN", help="What must be known to ask; else anyone may.")
-    ] = "",
+        str | None,
+        typer.Option("--token", envvar="LOOKALIKE_TOKEN", help="What must be known to ask; or anyone may."),
+    ] = None,
     write: Annotated[bool, typer.Option("--write", help="Let the page store decisions; without it nothing is.")] = (
         False
     ),
@@ -45,9 +46,11 @@ def command(
 
         raise MissingExtra(f"Serving needs FastAPI and uvicorn ({error})", "serve") from error
 
+    if token is not None:
+        security.check_token(token)
     names = tuple(name.lower() for name in allow_host or ())
     settings = Settings(
-        host=host, token=token, names=names, cors=tuple(cors or ()), write=write, max_pixels=max_pixels,
+        host=host, token=token or "", names=names, cors=tuple(cors or ()), write=write, max_pixels=max_pixels,
         max_body=max_upload * MEBIBYTE,
     )  # fmt: skip
     security.check(settings)
@@ -57,7 +60,7 @@ def command(
         count = len(database)
         if not count:
             terminal.say(f"{db} holds no images; fill it with: lookalike index IMAGES --db {db}")
-        where = serving.url(listening, host, token=token)
+        where = serving.url(listening, host, token=token or "")
         made = app.create_app(database, settings, reopen=lambda: open_database(db))
         serving.run(made, listening, on_ready=lambda: _greet(where, count))
     terminal.say("Stopped")

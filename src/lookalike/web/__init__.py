@@ -5,5 +5,6 @@ security     who may ask, from where, and what every answer carries
 uploads      decoding in processes of their own (worker), with limits
 collection   the open database: searched by one thread, opened anew when it is replaced
 jobs         work that takes longer than a request, done once and kept
+connections  how long they wait, and how many there are
 app          all of it as one application; serving runs it
 """

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from lookalike.errors import DatabaseError, DataError, LookalikeError, MissingExtra
+from lookalike.web import pages
 
 TYPES = {
     400: "bad_request",
@@ -85,5 +86,8 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    is_page = not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
+    if error.status_code == 404 and is_page:
+        return pages.render("missing.html", status=404)
     message = f"there is nothing at {request.url.path}" if error.status_code == 404 else error.detail
     return response(error.status_code, message, headers=error.headers)

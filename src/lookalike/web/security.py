@@ -8,6 +8,7 @@ page of its own (Origin). Without `--cors` no other page may read answers.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import ipaddress
@@ -27,7 +28,6 @@ from lookalike.web.problems import Problem
 from lookalike.web.settings import LEAST_TOKEN, Settings
 
 OPEN = "/status/live"  # says nothing, and may be asked by anyone
-COOKIE = "lookalike"
 COOKIE_SECONDS = 30 * 24 * 3600
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -43,6 +43,7 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 CLOSE = {"Connection": "close"}  # what is still to come on it is not waited for
+PASSED_OVER = 5.0  # seconds that a body nobody wants is read for, so that who sends it hears why
 _log = logging.getLogger(__name__)
 
 
@@ -53,12 +54,24 @@ def check(settings: Settings) -> None:
             f"host is {settings.host}, which other machines can reach; give a --token of at least {LEAST_TOKEN} "
             "characters, or leave --host out to serve this machine only"
         )
-    if settings.token and (len(settings.token) < LEAST_TOKEN or not settings.token.isascii()):
-        raise ConfigError(f"the token must have at least {LEAST_TOKEN} characters, all of them ASCII")
+    if settings.token:
+        check_token(settings.token)
     for origin in settings.cors:
         parts = urlsplit(origin)
         if parts.scheme not in ("http", "https") or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
             raise ConfigError(f"{origin!r} is no origin of pages; name one such as https://example.org")
+
+
+def check_token(token: str) -> None:
+    """Raises `ConfigError` for a token that can be guessed, or not be sent."""
+    if not token:
+        raise ConfigError(f"the token is empty; give one of at least {LEAST_TOKEN} characters, or leave --token out")
+    if not (token.isascii() and token.isprintable()):
+        raise ConfigError("the token holds what is no ASCII or cannot be seen; take letters, digits and signs")
+    if token != token.strip():
+        raise ConfigError("the token begins or ends with a space, which would be lost on its way; leave that out")
+    if len(token) < LEAST_TOKEN:
+        raise ConfigError(f"the token has {len(token)} characters; it must have at least {LEAST_TOKEN} characters")
 
 
 def is_loopback(host: str) -> bool:
@@ -105,6 +118,11 @@ def is_foreign(headers: Mapping[str, str], settings: Settings) -> bool:
     return scheme not in ("http", "https") or place != headers.get("host", "").lower()
 
 
+def cookie_name(token: str) -> str:
+    """The cookie of servers with that token: browsers send it to all ports of a machine."""
+    return f"lookalike-{hashlib.sha256(f'lookalike name {token}'.encode()).hexdigest()[:12]}"
+
+
 def cookie_value(token: str) -> str:
     """What the cookie holds in place of the token."""
     return hashlib.sha256(f"lookalike {token}".encode()).hexdigest()
@@ -116,7 +134,7 @@ def knows_token(headers: Mapping[str, str], token: str) -> bool:
     if given[:7].lower() == "bearer " and hmac.compare_digest(given[7:].strip().encode(), token.encode()):
         return True
     try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        cookie = SimpleCookie(headers.get("cookie", "")).get(cookie_name(token))
     except CookieError:
         return False
     return cookie is not None and hmac.compare_digest(cookie.value.encode(), cookie_value(token).encode())
@@ -151,28 +169,32 @@ class Guard:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, started = Headers(scope=scope), False
+        asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope  # the same, of which no body is sent
 
         async def marked(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                if not await body.pass_over(headers):
+                    MutableHeaders(scope=message).update(CLOSE)
                 _mark(message)
             await send(message)
 
-        body = _Body(receive, self._settings)
+        body = _Body(receive, self._settings, headers)
         try:
             if (answer := self._with_cookie(scope, headers)) is None:
                 check_request(scope["method"], scope["path"], headers, self._settings)
-                await body.check_length(headers)
-                await self._app(scope, body.receive, marked)
+                body.check_length(headers)
+                await self._app(asked, body.receive, marked)
                 return
-        except Problem as problem:
-            answer = problems.response(problem.status, str(problem), headers=problem.headers)
-            if problem.status == 401 and scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
-                answer = pages.render("token.html", status=401)  # a person, who can type it
-        except Exception:
-            _log.exception("%s %s failed", scope["method"], scope["path"])
-            answer = problems.response(500, problems.UNKNOWN)
+        except asyncio.CancelledError:  # the server stops, and this request has taken too long
+            body.give_up()
+            answer = problems.response(503, "the server stops", headers=CLOSE)
+        except Exception as error:
+            answer = _refusal(error, scope, headers)
+        finally:
+            if "route" in asked:
+                scope["route"] = asked["route"]  # by which requests are counted
         if not started:
             await answer(scope, receive, marked)
 
@@ -192,10 +214,20 @@ class Guard:
         path = "/" + scope["path"].lstrip("/")  # two slashes would begin the name of another server
         answer = RedirectResponse(path + (f"?{rest}" if rest else ""), 303)
         answer.set_cookie(
-            COOKIE, cookie_value(token), max_age=COOKIE_SECONDS, httponly=True, samesite="lax",
+            cookie_name(token), cookie_value(token), max_age=COOKIE_SECONDS, httponly=True, samesite="lax",
             secure=scope.get("scheme") == "https",
         )  # fmt: skip
         return answer
+
+
+def _refusal(error: Exception, scope: Scope, headers: Headers) -> Response:
+    """What is answered to a request that may not be made, or fails."""
+    if not isinstance(error, Problem):
+        _log.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
+        return problems.response(500, problems.UNKNOWN)
+    if error.status == 401 and scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
+        return pages.render("token.html", status=401)  # a person, who can type it
+    return problems.response(error.status, str(error), headers=error.headers)
 
 
 def _mark(message: Message) -> None:
@@ -208,16 +240,15 @@ def _mark(message: Message) -> None:
 class _Body:
     """A request's body, which may be so long, and take so long to come."""
 
-    def __init__(self, receive: Receive, settings: Settings) -> None:
+    def __init__(self, receive: Receive, settings: Settings, headers: Headers) -> None:
         self._receive, self._settings = receive, settings
         self._length, self._ends = 0, asyncio.get_running_loop().time() + settings.body_seconds
-        self._whole = False
+        self._whole = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
 
-    async def check_length(self, headers: Headers) -> None:
+    def check_length(self, headers: Headers) -> None:
         """Raises `Problem` if the request says that it is too long."""
         said = headers.get("content-length", "0")
         if said.isdecimal() and int(said) > self._settings.max_body:
-            await self._pass_over()
             raise self._too_long()
 
     async def receive(self) -> Message:
@@ -233,22 +264,25 @@ class _Body:
         self._length += len(message.get("body", b""))
         self._whole = not message.get("more_body", False)
         if self._length > self._settings.max_body:
-            await self._pass_over()
             raise self._too_long()
         return message
 
-    async def _pass_over(self) -> None:
-        """Read on for a while: who is still sending hears no answer."""
-        left = self._settings.max_body
-        try:
-            async with asyncio.timeout_at(min(self._ends, asyncio.get_running_loop().time() + 5)):
-                while left > 0:
+    def give_up(self) -> None:
+        """Wait for no more of it."""
+        self._ends = 0.0
+
+    async def pass_over(self, headers: Headers) -> bool:
+        """Whether the body is read to its end, which is tried for a while: who is still sending hears no answer."""
+        if self._whole or (not self._length and headers.get("expect", "").lower() == "100-continue"):
+            return self._whole  # who asks before sending hears the answer
+        left = 4 * self._settings.max_body
+        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+            async with asyncio.timeout_at(min(self._ends, asyncio.get_running_loop().time() + PASSED_OVER)):
+                while left > 0 and not self._whole:
                     message = await self._receive()
                     left -= len(message.get("body", b""))
-                    if not message.get("more_body", False):
-                        return
-        except TimeoutError:
-            return
+                    self._whole = not message.get("more_body", False)
+        return self._whole
 
     def _too_long(self) -> Problem:
         message = f"the request is longer than the {self._settings.max_body >> 20} MiB that are read"

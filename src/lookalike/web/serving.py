@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import logging
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -12,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from lookalike.errors import ConfigError
+from lookalike.web import connections
 from lookalike.web.security import is_loopback
 
 BACKLOG = 1024
@@ -61,8 +64,10 @@ class Running(uvicorn.Server):
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, lifespan="on", server_header=False, proxy_headers=False,
             timeout_graceful_shutdown=GRACE, timeout_keep_alive=KEEP_ALIVE, ws="none",
+            http=connections.protocol(app.state.server.settings),
         )  # fmt: skip
         super().__init__(config)
+        logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of each body that is no form
         self._on_ready = on_ready
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -70,6 +75,7 @@ class Running(uvicorn.Server):
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(connections.Damped())
         await super().startup(sockets=sockets)
         if self.started:
             self._on_ready()

@@ -9,12 +9,24 @@ MAX_BODY = 64 << 20  # bytes of a request
 MAX_PIXELS = 100_000_000  # of an image that is uploaded
 MEMORY = 1 << 30  # bytes that decoding one image may take
 SECONDS = 10.0  # that decoding one image may take
-BODY_SECONDS = 60.0  # for a request's body to arrive
+BODY_SECONDS = 60.0  # for a request's body to arrive, or for some of an answer to be taken
+HEADER_SECONDS = 10.0  # for the headers of a request to arrive
+CONNECTIONS = 4096  # at once
 LEAST_TOKEN = 8  # characters
 
 
 def _workers() -> int:
     return min(8, max(2, os.cpu_count() or 1))  # at least two, so that one slow image does not hold up all others
+
+
+def _connections() -> int:
+    """At most half of the files that may be open: requests need some of their own."""
+    try:
+        import resource  # absent on Windows
+    except ImportError:
+        return CONNECTIONS
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return CONNECTIONS if allowed == resource.RLIM_INFINITY else max(min(allowed // 2, CONNECTIONS), 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,4 +43,6 @@ class Settings:
     memory: int = MEMORY
     seconds: float = SECONDS
     body_seconds: float = BODY_SECONDS
+    header_seconds: float = HEADER_SECONDS
+    connections: int = field(default_factory=_connections)
     workers: int = field(default_factory=_workers)
