@@ -14,7 +14,7 @@ import pytest
 from lookalike.codes import Codes
 from lookalike.engines import Hits, kernels, multi_index, portable
 from lookalike.engines.multi_index import MultiIndex
-from lookalike.engines.scan import scan
+from lookalike.engines.scan import KERNELS, scan
 from lookalike.engines.table import Table, masks, parts
 
 NO_LIMIT = 10**12  # of a budget
@@ -161,13 +161,13 @@ def test_where_most_queries_are_far_the_others_are_not_looked_up(monkeypatch: py
     codes_NW = np.random.default_rng(0).integers(0, 256, (60_000, 8), np.uint8)
     engine = MultiIndex(64, codes_NW=codes_NW, least=50_000)
     looked_up: list[int] = []
-    multi = multi_index.KERNELS.multi
+    multi = KERNELS.multi
 
     def watched(codes_NW: Codes, tables: Any, queries_QW: Codes, **rest: Any) -> list[Hits | None]:
         looked_up.append(len(queries_QW))
         return multi(codes_NW, tables, queries_QW, **rest)  # type: ignore[no-any-return]
 
-    monkeypatch.setattr(multi_index.KERNELS, "multi", watched)
+    monkeypatch.setattr(KERNELS, "multi", watched)
     far_QW = np.random.default_rng(9).integers(0, 256, (100, 8), np.uint8)
     for queries_QW, expected in ((far_QW, multi_index.TRIED), (codes_NW[:100], 100)):
         looked_up.clear()

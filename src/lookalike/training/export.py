@@ -88,7 +88,7 @@ class DecoderGraph(nn.Module):
         self.decoder = model.decoder
 
     def forward(self, latents_NK: Tensor) -> Tensor:
-        drawn_N1SS = self.decoder(latents_NK)
+        drawn_N1SS: Tensor = self.decoder(latents_NK)
         return (drawn_N1SS.squeeze(1) * 255).round().to(torch.uint8)
 
 
