@@ -137,6 +137,34 @@ def test_what_is_no_duplicate_is_gone_for_good(page: Page, writing: Served) -> N
     expect(groups(page).first.locator(".whole")).to_have_count(4)
 
 
+def test_what_has_the_same_bytes_cannot_be_called_different(
+    serve: Serve, visits: Visits, folder: Path, tmp_path: Path
+) -> None:
+    for file in [*folder.glob("* exact.png"), *folder.glob("* small.png")]:
+        file.unlink()
+    with Database.create(tmp_path / "exact") as database:
+        database.index(folder)
+    with serve(tmp_path / "exact", write=True) as running:
+        page = opened(visits(url=running.url))
+        first = groups(page).first
+        expect(first.locator(".tier.same-bytes")).to_have_count(1)
+        expect(first.get_by_role("button", name="Later")).to_be_visible()
+        expect(page.get_by_role("button", name=re.compile("Not duplicates|None is a duplicate"))).to_have_count(0)
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("n")
+        expect(first.locator(".problem")).to_have_text(re.compile("^These have the same bytes, so they are duplicates"))
+        expect(lines(page)).to_have_count(0)
+        page.close()
+
+
+def test_the_plan_is_in_one_row_on_a_narrow_screen(writing: Served, visits: Visits) -> None:
+    page = opened(visits(url=writing.url, width=390, height=844, touch=True))
+    boxes = [one.bounding_box() for one in page.get_by_role("link", name=re.compile("^Plan as")).all()]
+    assert len({box["y"] for box in boxes if box}) == 1
+    assert len({box["height"] for box in boxes if box}) == 1
+    assert all(box and box["height"] < 40 and box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
+
+
 def test_one_image_is_set_apart_by_mouse_and_comes_back(page: Page) -> None:
     small = groups(page).first.locator(".copy", has_text="0 small.png")
     small.hover()

@@ -2,16 +2,51 @@
 
 from __future__ import annotations
 
+import base64
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("playwright.sync_api")
 
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Visit
-from tests.web.conftest import Served
+from lookalike.database import Database
+from lookalike.hasher import decoder_path
+from tests.browser.conftest import Visit, Visits
+from tests.browser.test_search import send
+from tests.browser.test_shell import serious
+from tests.references import models
+from tests.web.conftest import Serve, Served
+
+DROP = """([name, data]) => {
+  const carried = new DataTransfer();
+  carried.items.add(new File([Uint8Array.from(atob(data), (one) => one.charCodeAt(0))], name));
+  const how = {bubbles: true, cancelable: true, dataTransfer: carried};
+  document.querySelector("#drawing .drop").dispatchEvent(new DragEvent("drop", how));
+}"""
+
+
+@pytest.fixture(scope="module")
+def drawing(photographs: Path, serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server whose model has a decoder."""
+    folder = tmp_path_factory.mktemp("drawing")
+    (folder / "m.onnx").write_bytes(models.tiny_model(seed=4, bits=32))
+    decoder_path(folder / "m.onnx").write_bytes(models.tiny_decoder(seed=4, bits=32))
+    with Database.create(folder / "db", model=folder / "m.onnx") as database:
+        database.index(sorted(photographs.rglob("*.jpg"))[:8])
+    with serve(folder / "db") as running:
+        yield running
+
+
+def drawn(page: Page, name: str) -> None:
+    """Wait until an image stands beside what was drawn of it."""
+    expect(page.locator(".drawn figcaption").first).to_have_text(name)
+    for image in page.locator(".drawn img").all():
+        expect(image).to_have_js_property("complete", True)
+        assert image.evaluate("(one) => one.naturalWidth") > 0
 
 
 def test_card_balance_and_thresholds(visit: Visit, site: Served) -> None:
@@ -29,7 +64,41 @@ def test_card_balance_and_thresholds(visit: Visit, site: Served) -> None:
         panel.get_by_text("All values").click()
         expect(panel.get_by_role("row")).to_have_count(65)
         expect(panel.get_by_role("row").nth(6)).to_have_text(f"5{fifth}")
-    expect(page.locator(".panel").last).to_contain_text("holds the encoder alone, so no image can be drawn from a code")
+    expect(page.locator(".panel").last).to_contain_text("This model has no decoder")
+    expect(page.locator("#draw")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_an_image_is_drawn_again(
+    scheme: str, width: int, visits: Visits, drawing: Served, some_file: Path, photographs: Path
+) -> None:
+    visit = visits(url=drawing.url, scheme=scheme, width=width)
+    page = visit.open("/model")
+    page.set_input_files("#draw", some_file)
+    drawn(page, some_file.name)
+    expect(page.locator(".drawn figcaption").last).to_have_text("Drawn from 32 latents, 128 × 128 pixels, grey")
+    left, right = (image.bounding_box() for image in page.locator(".drawn img").all())
+    assert left is not None
+    assert right is not None
+    assert abs(left["width"] / left["height"] - right["width"] / right["height"]) < 0.05
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert serious(page) == []
+
+    other = sorted(photographs.rglob("*.jpg"))[0]
+    page.evaluate(DROP, [other.name, base64.b64encode(other.read_bytes()).decode()])
+    drawn(page, other.name)
+    expect(page).to_have_url(re.compile("/model"))
+
+    visit.expected = ("status of 422",)
+    page.set_input_files("#draw", {"name": "notes.jpg", "mimeType": "image/jpeg", "buffer": b"no image at all"})
+    expect(page.locator(".drawn .problem")).to_contain_text("notes.jpg cannot be drawn.")
+
+
+def test_an_image_that_is_dropped_elsewhere_is_searched_for(visits: Visits, drawing: Served, some_file: Path) -> None:
+    page = visits(url=drawing.url).open("/model")
+    expect(page.locator("#drawing .drop")).to_be_visible()
+    send(page, "dropped.jpg", some_file.read_bytes())
+    expect(page.locator(".asked h2")).to_have_text("dropped.jpg")
 
 
 def test_what_bits_react_to(visit: Visit, site: Served) -> None:

@@ -122,11 +122,73 @@ def test_a_code_finds_its_image_and_a_wrong_one_is_refused(visit: Visit, site: S
     page.get_by_role("button", name="Search", exact=True).click()
     searched(page)
     expect(page.locator(".hits .tile[data-id='5'] .tier")).to_have_text("identical")
-    visit.expected = ("status of 422",)
-    page.goto(f"{visit.url}/?code=0f")
-    expect(page.locator(".tab.search > .problem")).to_contain_text(
-        "The code has 8 bits; those of this database have 64"
-    )
+    page.get_by_role("link", name="Clear", exact=True).click()
+    page.get_by_label("or by its code").fill("0f")
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.locator("#code:invalid")).to_be_visible()
+    assert page.locator("#code").get_attribute("title") == "16 hexadecimal digits: 0 to 9 and a to f"
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("?code=0f", "The code “0f” has 2 digits; those of this collection have 16."),
+        ("?code=hello", "“hello” is not a code. A code of this collection has 16 digits, each 0 to 9 or a to f."),
+        ("?id=abc", "“abc” is not the number of an image."),
+        ("?id=0", "“0” is not the number of an image."),
+        ("?id=987654321", "There is no image 987654321 in this collection. It may have been removed"),
+        ("?id=1&since=soon", "“soon” is not a date. Write it like 2026-05-01."),
+    ],
+)
+def test_an_address_that_asks_for_nothing_is_told_so_in_words(visit: Visit, address: str, words: str) -> None:
+    visit.expected = ("status of 404",)
+    page = visit.open(f"/{address}")
+    problem = page.locator(".tab.search > .problem")
+    expect(problem).to_contain_text(words)
+    assert not re.search("should|valid|pattern|multipart|datetime", problem.inner_text())
+    expect(page.locator(".hits .tile")).to_have_count(0)
+
+
+def test_a_line_divides_what_looks_alike_from_the_rest(visit: Visit, site: Served, some_file: Path) -> None:
+    similar = site.client.get("/api/info").json()["similar"]
+    page = visit.open()
+    page.set_input_files("#file", some_file)
+    searched(page)
+    line = page.locator(".hits .edge")
+    expect(line).to_contain_text(f"More than {similar} bits apart: most likely different images")
+    tiers = page.locator(".hits .tile .tier").all_inner_texts()
+    alike = sum(tier != "different" for tier in tiers)
+    assert 3 <= alike < 100
+    assert tiers == sorted(tiers, key=lambda tier: tier == "different")
+    assert line.evaluate("(one) => [...one.parentElement.children].indexOf(one)") == alike
+    above, below = (page.locator(".hits .tile").nth(at).bounding_box() for at in (alike - 1, alike))
+    middle = line.bounding_box()
+    assert above is not None
+    assert below is not None
+    assert middle is not None
+    assert above["y"] + above["height"] <= middle["y"]
+    assert middle["y"] + middle["height"] <= below["y"]
+    expect(page.locator(".found .bar > .told")).to_contain_text(f"; {alike} of them look alike")
+    page.locator(".hits .tile a").nth(alike - 1).focus()
+    page.keyboard.press("ArrowRight")  # over the line
+    expect(page.locator(".hits .tile a").nth(alike)).to_be_focused()
+    page.get_by_role("button", name="Only what looks alike").click()
+    expect(page.locator(".told b")).to_have_text(f"{alike} within {similar} bits")
+    assert shown(page) == alike
+    expect(line).to_be_hidden()
+    expect(page).to_have_url(re.compile(f"radius={similar}"))
+
+
+def test_nothing_that_looks_alike_is_said(visit: Visit, site: Served) -> None:
+    similar = site.client.get("/api/info").json()["similar"]
+    alone = next(
+        id_ for id_ in site.ids()
+        if [hit["tier"] for hit in site.client.post("/api/search", json={"id": id_, "top": 2}).json()["hits"]][1]
+        == "different"
+    )  # fmt: skip
+    page = visit.open(f"/?id={alone}")
+    searched(page)
+    expect(page.locator(".hits .edge")).to_contain_text(f"Nothing else is within {similar} bits. These are the nearest")
 
 
 def test_the_slider_counts_live(visit: Visit, site: Served) -> None:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
+from PIL import Image
 from starlette.responses import Response
 
 from lookalike import __version__
 from lookalike.codes import MAX_BITS
 from lookalike.database.calibration import Calibration
 from lookalike.database.opening import AnyDatabase
+from lookalike.hasher import Decoder
+from lookalike.images import Array
 from lookalike.names import clean
+from lookalike.web import bodies, rows
 from lookalike.web import model as models
-from lookalike.web import rows
 from lookalike.web.api_groups import WORKING
 from lookalike.web.jobs import Done
 from lookalike.web.problems import JsonResponse, Problem
 from lookalike.web.schemas import Bit, Info, Live, Model, Status, failures
 from lookalike.web.server import Shared
+
+PNG = {"image/png": {"schema": {"type": "string", "format": "binary"}}}
 
 router = APIRouter(tags=["about"])
 
@@ -70,6 +76,27 @@ async def bit(
     return JsonResponse({"bit": bit, "by": seen.by, "looked_at": len(seen.ids_N), **shown})
 
 
+@router.post(
+    "/api/reconstruct",
+    response_class=Response,
+    responses={200: {"content": PNG, "description": "The picture."}, **failures(404, 413, 415, 422)},
+    openapi_extra=bodies.described_file(),
+)
+async def reconstruct(request: Request, server: Shared) -> Response:
+    """What the model's decoder draws from the latents of an image file, as a grey PNG; nothing is stored.
+
+    It has the model's size, whatever the image's shape. 404: this model has no decoder.
+    """
+    async with bodies.image(request) as asked:
+        with server.collection.use() as database:
+            decoder = await server.collection.run(server.memory.get, database, "decoder", _decoder)
+            if decoder is None:
+                raise Problem(404, f"{database.hasher.name} has no decoder, so nothing can be drawn from its latents")
+            asked.content.seek(0)
+            found = await server.decoders.array(asked.content, asked.length, database.hasher.spec)
+            return Response(await server.collection.run(_drawn, decoder, found.array), media_type="image/png")
+
+
 @router.get("/status", responses={200: {"model": Status}, **failures()})
 async def status(server: Shared) -> JsonResponse:
     """Whether searches can be made: which model, how many images, and whether the newest codes are seen."""
@@ -96,6 +123,16 @@ async def metrics(server: Shared) -> Response:
     server.metrics.images.set(state.images)
     server.metrics.fresh.set(float(not state.error and state.revision == state.searched))
     return server.metrics.response()
+
+
+def _decoder(database: AnyDatabase) -> Decoder | None:
+    return Decoder.beside(database.hasher)
+
+
+def _drawn(decoder: Decoder, array: Array) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(decoder.reconstruct(array[None])[0]).save(out, "PNG")
+    return out.getvalue()
 
 
 def _calibration(found: Calibration | None) -> dict[str, Any] | None:

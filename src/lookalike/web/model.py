@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from lookalike.codes import unpack
 from lookalike.database.opening import AnyDatabase
-from lookalike.errors import LookalikeError
+from lookalike.errors import LookalikeError, ModelError
 from lookalike.evaluation.bits import bit_use
-from lookalike.hasher import Hasher
+from lookalike.hasher import Decoder, Hasher
 from lookalike.images import Array, ImageSpec
 from lookalike.web import files
 from lookalike.web.jobs import Report
@@ -52,6 +52,7 @@ def describe(database: AnyDatabase) -> dict[str, Any]:
         "about": asdict(hasher.info),
         "theta": None if theta_K is None else [round(float(value), 6) for value in theta_K],
         "use": use(database),
+        "decoder": _draws(hasher),
     }
 
 
@@ -68,6 +69,14 @@ def use(database: AnyDatabase) -> dict[str, Any] | None:
         "effective": found.effective,
         "images": len(codes_NW),
     }
+
+
+def _draws(hasher: Hasher) -> bool:
+    """Whether there is a decoder beside it that can be used."""
+    try:
+        return Decoder.beside(hasher) is not None
+    except ModelError:
+        return False
 
 
 def theta(model: bytes, digest: str, bits: int) -> Floats | None:

@@ -347,6 +347,7 @@ class Model(BaseModel):
     about: dict[str, Any] = Field(description="All that the model file says of itself.")
     theta: list[float] | None = Field(description="The threshold of each bit, if the file says what it is.")
     use: Balance | None = Field(description="Null if there are no images.")
+    decoder: bool = Field(description="Whether it can draw an image from its latents.")
 
 
 class Bit(BaseModel):

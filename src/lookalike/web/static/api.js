@@ -24,6 +24,11 @@ export async function ask(path, { values, json, form, method, signal } = {}) {
   return (await response(withValues(path, values), { json, form, method, signal })).answer;
 }
 
+// The same of an answer that is a picture: a Blob.
+export async function askPicture(path, { form, signal } = {}) {
+  return (await response(path, { form, signal })).answer;
+}
+
 // The answer of something that is made in the background; `onProgress(done, total)` is told meanwhile.
 export async function wait(path, { values, signal, onProgress = () => {} } = {}) {
   for (let pause = 250; ; pause = Math.min(2000, pause * 1.3)) {
@@ -61,6 +66,7 @@ async function response(url, { json, form, method, signal }, again = true) {
 }
 
 async function read(found) {
+  if (found.ok && found.headers.get("Content-Type")?.startsWith("image/")) return found.blob();
   let answer;
   try {
     answer = await found.json();

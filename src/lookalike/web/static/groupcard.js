@@ -8,6 +8,7 @@ import { compare, showImage } from "./viewer.js";
 const SHOWN = 24; // images of a group that are drawn before somebody asks for more
 const SIDE = 168; // CSS pixels of a picture's height
 export const LARGE = 50; // a group of more is said to be looked at closely
+const EXACT = "These have the same bytes, so they are duplicates. Keep them all, or put them off.";
 const WORDS = { keep: "Decided", different: "No duplicates", later: "Put off" };
 
 export class Card {
@@ -27,6 +28,11 @@ export class Card {
     const ids = new Set(this.images.map((one) => one.id));
     this.marked = new Set(marked ? [...marked].filter((id) => ids.has(id)) : group.kept.length ? group.kept : [group.best]);
     this.draw();
+  }
+
+  // Whether no image can be set apart: what has the same bytes is a copy, whatever anybody decides.
+  get exact() {
+    return this.images.every((one) => one.id === this.group.best || one.tier === "same bytes");
   }
 
   get best() {
@@ -105,10 +111,16 @@ export class Card {
     return make("span", { class: `tier ${word.replace(" ", "-")}`, text: word });
   }
 
+  // Whether another image of the group is known to have the same bytes.
+  hasTwin(image) {
+    if (image.id !== this.group.best) return image.tier === "same bytes";
+    return this.images.some((one) => one.id !== image.id && one.tier === "same bytes");
+  }
+
   actions(image, at) {
     const found = [action("Show large", "info", () => showImage(this.images, at))];
     if (image.id !== this.group.best) found.unshift(action("Compare with the best", "compare", () => this.compare(image)));
-    if (this.write && this.images.length > 2) {
+    if (this.write && this.images.length > 2 && !this.hasTwin(image)) {
       found.push(action("Not a duplicate of the others", "close", () => this.decide("different", [image.id])));
     }
     return found;
@@ -121,7 +133,8 @@ export class Card {
     return make(
       "footer", {},
       button(text, { class: "main", disabled: size === 0, on: { click: () => this.decide("keep") } }),
-      button(this.images.length > 2 ? "None is a duplicate" : "Not duplicates", { on: { click: () => this.decide("different") } }),
+      this.exact ? null
+        : button(this.images.length > 2 ? "None is a duplicate" : "Not duplicates", { on: { click: () => this.decide("different") } }),
       button("Later", { on: { click: () => this.decide("later") } }),
       this.problem,
     );
@@ -160,6 +173,10 @@ export class Card {
   // Decide, and leave a line in the card's place. `chosen`: those that are no duplicates of the others.
   async decide(kind, chosen = kind === "keep" ? [...this.marked] : []) {
     if (!this.write || this.decision || this.busy || (kind === "keep" && !chosen.length)) return false;
+    if (kind === "different" && this.exact) {
+      this.problem.textContent = EXACT;
+      return false;
+    }
     this.busy = true;
     try {
       const images = this.images.map((one) => one.id);

@@ -1,7 +1,7 @@
 // Model: what made the codes, how its bits are used here, and what each bit reacts to. The address holds the bit.
 
-import { ask, info, wait } from "./api.js";
-import { button, count, draw, make, number, say } from "./dom.js";
+import { ask, askPicture, info, wait } from "./api.js";
+import { button, bytes, count, draw, icon, make, number, say } from "./dom.js";
 import { nameLine, rove, tile } from "./tiles.js";
 
 const HIGH = 120; // of the charts, in their own units
@@ -26,7 +26,7 @@ class Page {
     const parts = [card(model), facts(model, known)];
     container.append(
       make("div", { class: "about" }, ...parts), ...(model.use ? [this.balance(model.use)] : [noImages()]),
-      ...(model.theta ? [this.theta(model.theta)] : []), this.reactions(), decoder(model),
+      ...(model.theta ? [this.theta(model.theta)] : []), this.reactions(), this.drawing(),
     );
   }
 
@@ -89,6 +89,63 @@ class Page {
       "section", { class: "panel", id: "reactions" }, make("h2", { text: "What each bit reacts to" }),
       make("p", { class: "soft", text: "Images whose values lie furthest above a bit's threshold, and furthest below." }),
       make("div", { class: "bar" }, make("label", { for: "bit", text: "Bit" }), this.back, this.field, this.on), this.looked,
+    );
+  }
+
+  // What the decoder draws of an image; or why there is none.
+  drawing() {
+    const title = make("h2", { text: "Reconstructions" });
+    if (!this.model.decoder) return make("section", { class: "panel" }, title, make("p", { class: "soft", text: without(this.model) }));
+    const file = make("input", { type: "file", id: "draw", accept: "image/*,.heic,.heif,.tif,.tiff,.avif", class: "unseen" });
+    file.addEventListener("change", () => {
+      if (file.files.length) this.reconstruct(file.files[0]);
+      file.value = "";
+    });
+    const drop = make("label", { class: "drop", for: "draw" }, icon("upload"), make("strong", { text: "Choose an image, or drop it here" }));
+    drop.addEventListener("drop", (event) => {
+      const dropped = event.dataTransfer.files[0];
+      if (!dropped) return;
+      event.preventDefault();
+      event.stopPropagation(); // anywhere else on the page it is searched for
+      document.body.classList.remove("dropping");
+      this.reconstruct(dropped);
+    });
+    this.drawn = make("div", { class: "drawn", "aria-live": "polite" });
+    return make(
+      "section", { class: "panel", id: "drawing" }, title,
+      make("p", { class: "soft", text: "What the decoder draws from an image's latents: what is left of it before bits are made of them. "
+        + "The image is sent to this server only, and not stored." }),
+      file, drop, this.drawn,
+    );
+  }
+
+  async reconstruct(file) {
+    const turn = this.turn = (this.turn || 0) + 1;
+    this.drawn.replaceChildren(make("p", { class: "told", text: `Drawing ${file.name} …` }));
+    let shown;
+    try {
+      const { max_body: most } = await info();
+      if (file.size > most) throw new Error(`It has ${bytes(file.size)}; this server reads up to ${bytes(most)}`);
+      const form = new FormData();
+      form.append("file", file, file.name || "image.png");
+      shown = await this.pair(file, await askPicture("/api/reconstruct", { form, signal: this.state.signal }));
+    } catch (error) {
+      if (this.state.signal.aborted) return;
+      shown = [make("p", { class: "problem", role: "alert", text: `${file.name} cannot be drawn. ${error.message}` })];
+    }
+    if (turn === this.turn) this.drawn.replaceChildren(...shown);
+  }
+
+  // The image beside what was drawn, which is shown in the image's shape.
+  async pair(file, picture) {
+    const original = make("img", { src: URL.createObjectURL(file), alt: `The image: ${file.name}` });
+    const again = make("img", { src: URL.createObjectURL(picture), alt: `What the decoder draws of ${file.name}` });
+    const known = await original.decode().then(() => true, () => false);
+    if (known) again.style.aspectRatio = `${original.naturalWidth} / ${original.naturalHeight}`;
+    const { side } = this.model.about.image;
+    const left = known ? original : make("p", { class: "soft", text: "This browser cannot show the image." });
+    return [[left, file.name], [again, `Drawn from ${count(this.bits, "latent")}, ${side} × ${side} pixels, grey`]].map(
+      ([node, words]) => make("figure", {}, node, make("figcaption", { class: "small soft", text: words })),
     );
   }
 
@@ -184,12 +241,9 @@ function noImages() {
   return make("p", { class: "nothing", text: "The collection is empty, so nothing can be said of how its bits are used." });
 }
 
-function decoder({ about }) {
-  const how = /vae/.test(about.model || "")
-    ? "In training a decoder drew the image again from the encoder's values. The model file that was exported holds the encoder alone"
-    : "The model file that was exported holds what makes codes alone";
-  return make(
-    "section", { class: "panel" }, make("h2", { text: "Reconstructions" }),
-    make("p", { class: "soft", text: `${how}, so no image can be drawn from a code here.` }),
-  );
+// Why no image can be drawn.
+function without({ about }) {
+  return /^(vae|cvae|csvae|vte)$/.test(about.model || "")
+    ? "This model has no decoder: its file came without the second one, .decoder.onnx, that training writes beside it. So no image can be drawn from a code here."
+    : "This model has no decoder: only the paper's autoencoders learn to draw an image again. So no image can be drawn from a code here.";
 }

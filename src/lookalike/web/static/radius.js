@@ -36,7 +36,7 @@ export class Radius {
       : `≤ ${value} ${value === 1 ? "bit" : "bits"}: up to ${this.word(value)}`;
     this.output.textContent = words;
     this.input.setAttribute("aria-valuetext", value === null ? "any distance" : words);
-    for (const bar of this.chart.children) bar.classList.toggle("out", value !== null && Number(bar.dataset.at) > value);
+    for (const bar of this.chart.querySelectorAll(".bar")) bar.classList.toggle("out", value !== null && Number(bar.dataset.at) > value);
   }
 
   // What images so far apart are called.
@@ -52,7 +52,9 @@ export class Radius {
     const counts = new Array(this.most + 1).fill(0);
     for (const hit of hits) if (hit.distance <= this.most) counts[hit.distance] += 1;
     const highest = Math.max(1, ...counts);
-    this.chart.replaceChildren(...counts.flatMap((count, at) => {
+    const { similar } = this.limits;
+    const edge = similar < 0 || similar >= this.most ? [] : [draw("line", { class: "edge", x1: similar + 1, x2: similar + 1, y1: 0, y2: HIGH })];
+    this.chart.replaceChildren(...edge, ...counts.flatMap((count, at) => {
       if (!count) return [];
       const height = Math.max(2, (HIGH * Math.sqrt(count)) / Math.sqrt(highest));
       const kind = `bar ${this.word(at)}`;

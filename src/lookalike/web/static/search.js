@@ -81,6 +81,10 @@ class Page {
     this.more = button("Show more", { class: "more", on: { click: () => this.ask(MOST) } });
     this.list = make("ol", { class: "tiles hits", "aria-label": "Hits" });
     this.bar = make("div", { class: "bar stuck" }, this.radius.node, this.filters.node, this.told);
+    this.edge = make("p");
+    this.near = button("Only what looks alike", { on: { click: () => this.keepNear() } });
+    this.near.hidden = known.similar < 0;
+    this.line = make("li", { class: "edge" }, this.edge, this.near);
     this.found = make("div", { class: "found" }, this.asked, this.bar, this.list, this.more);
     this.address = later(() => this.state.set({ radius: this.radius.value }), 200);
     this.all = later(() => this.fill(), 150);
@@ -105,6 +109,11 @@ class Page {
   }
 
   async search() {
+    const wrong = wrongIn(this.state, this.known);
+    if (wrong) {
+      this.none();
+      throw new Failure(wrong);
+    }
     await this.ask(FIRST);
     const id = this.state.number("id");
     if (!this.state.signal.aborted) await this.tellAsked(id);
@@ -126,7 +135,7 @@ class Page {
           signal: state.signal }));
       } catch (error) {
         if (!isAbort(error)) this.none();
-        throw error;
+        throw error.status === 404 && asked.id !== null ? new Failure(gone(asked.id), 404) : error;
       } finally {
         this.list.removeAttribute("aria-busy");
       }
@@ -149,6 +158,9 @@ class Page {
     this.answer = answer;
     this.top = top;
     this.hits = answer.hits;
+    const different = this.hits.findIndex((hit) => hit.tier === "different");
+    this.alike = different < 0 ? this.hits.length : different;
+    this.edge.textContent = this.beyond();
     this.items = [];
     this.list.replaceChildren();
     this.radius.draw(this.hits);
@@ -184,12 +196,30 @@ class Page {
     const end = Math.min(this.shown, before + SOME);
     for (let at = before; at < end; at += 1) {
       this.items.push({ node: this.tile(this.hits[at], at), shape: shape(this.hits[at]) });
+      if (at === this.alike) this.list.append(this.line);
       this.list.append(this.items[at].node);
     }
     this.items.forEach((item, at) => { item.node.hidden = at >= this.shown; });
+    this.line.hidden = this.alike >= this.shown;
     this.place();
     if (end > before) rove(this.list);
     if (end < this.shown) this.frame = requestAnimationFrame(() => this.fillIn());
+  }
+
+  // What stands between the hits that look alike and the others.
+  beyond() {
+    const { similar } = this.known;
+    const others = this.hits.slice(0, this.alike).filter((hit) => hit.id !== this.state.number("id"));
+    const apart = similar < 0 ? "Further apart" : `More than ${count(similar, "bit")} apart`;
+    if (others.length) return `${apart}: most likely different images`;
+    const none = similar < 0 ? "Nothing else looks alike" : `Nothing else is within ${count(similar, "bit")}`;
+    return `${none}. These are the nearest, and most likely different images`;
+  }
+
+  keepNear() {
+    this.radius.value = this.known.similar;
+    this.cut(this.known.similar);
+    this.list.querySelector(".tile:not([hidden]) a")?.focus();
   }
 
   fill() {
@@ -200,7 +230,8 @@ class Page {
     const { images, seconds } = this.answer || { images: 0, seconds: 0 };
     const all = this.isAll ? "" : radius === null ? "nearest " : "at least ";
     const words = radius === null ? `${all}${number(this.shown)}` : `${all}${number(this.shown)} within ${count(radius, "bit")}`;
-    this.told.replaceChildren(make("b", { text: words }), ` of ${count(images, "image")}, in ${milliseconds(seconds)}`);
+    const alike = this.alike < this.shown ? `; ${this.alike ? number(this.alike) : "none"} of them ${this.alike === 1 ? "looks" : "look"} alike` : "";
+    this.told.replaceChildren(make("b", { text: words }), ` of ${count(images, "image")}, in ${milliseconds(seconds)}${alike}`);
     this.more.hidden = this.isAll || radius !== null || this.top >= MOST;
     this.list.dataset.empty = this.shown ? "" : radius === null ? "Nothing passes these filters." : "Nothing is so near.";
   }
@@ -208,12 +239,14 @@ class Page {
   place() {
     if (this.found.hidden) return;
     const width = this.list.clientWidth;
-    justify(this.items.slice(0, this.shown), width, { height: width < 500 ? 130 : 165 });
+    const height = width < 500 ? 130 : 165;
+    justify(this.items.slice(0, Math.min(this.alike, this.shown)), width, { height });
+    justify(this.items.slice(this.alike, this.shown), width, { height });
   }
 
   withFocus(run) {
     const item = document.activeElement.closest(".hits .tile");
-    const at = item ? [...this.list.children].indexOf(item) : -1;
+    const at = this.items.findIndex(({ node }) => node === item);
     if (at < 0) return false;
     run(this.hits[at], at);
     return true;
@@ -263,6 +296,20 @@ class Page {
   }
 }
 
+// Why what the address asks for cannot be searched for, or "".
+function wrongIn(state, { bits }) {
+  const [id, code, since] = ["id", "code", "since"].map((name) => state.get(name));
+  const digits = bits / 4;
+  if (id && !state.number("id")) return `${quoted(id)} is not the number of an image. A link to what looks like an image ends with ?id= and a number, such as 7.`;
+  if (!id && !/^[0-9a-f]+$/i.test(code)) return `${quoted(code)} is not a code. A code of this collection has ${digits} digits, each 0 to 9 or a to f.`;
+  if (!id && code.length !== digits) {
+    return `The code ${quoted(code)} has ${count(code.length, "digit")}; those of this collection have ${digits}. Is it of another collection, or cut off?`;
+  }
+  return since && Number.isNaN(Date.parse(since)) ? `${quoted(since)} is not a date. Write it like 2026-05-01.` : "";
+}
+
+const gone = (id) => `There is no image ${id} in this collection. It may have been removed since this link was made.`;
+const quoted = (text) => `“${text.length > 40 ? `${text.slice(0, 40)}…` : text}”`;
 const size = (image) => (image.width ? `${image.width} × ${image.height}` : null);
 
 async function copy(text, from) {
@@ -301,7 +348,11 @@ class Start {
   code() {
     const field = make("input", { id: "code", name: "code", required: true, pattern: "[0-9a-fA-F]+", spellcheck: "false",
       autocomplete: "off", autocapitalize: "off", title: "Hexadecimal digits: 0 to 9 and a to f" });
-    info().then(({ bits }) => { field.placeholder = "0".repeat(Math.min(16, bits / 4)); }).catch(() => {});
+    info().then(({ bits }) => {
+      field.placeholder = "0".repeat(Math.min(16, bits / 4));
+      field.pattern = `\\s*[0-9a-fA-F]{${bits / 4}}\\s*`;
+      field.title = `${bits / 4} hexadecimal digits: 0 to 9 and a to f`;
+    }).catch(() => {});
     const form = make(
       "form", { class: "field code" }, make("label", { for: "code", text: "or by its code" }), field,
       make("button", { text: "Search" }),

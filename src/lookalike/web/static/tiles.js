@@ -122,7 +122,7 @@ function move(list, event) {
   const item = event.target.closest(".tile");
   const step = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity, ArrowUp: 0, ArrowDown: 0 }[event.key];
   if (!item || step === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
-  const items = [...list.children].filter((one) => !one.hidden);
+  const items = [...list.children].filter((one) => !one.hidden && one.matches(".tile")); // not a line between them
   const at = items.indexOf(item);
   const next = step ? Math.max(0, Math.min(items.length - 1, at + step)) : beside(items, at, event.key === "ArrowDown");
   event.preventDefault();
