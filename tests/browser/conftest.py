@@ -26,6 +26,7 @@ from lookalike.database import Database
 from tests.web.conftest import Serve, Served
 from tests.web.conftest import serve as serve
 
+NEEDED = os.environ.get("LOOKALIKE_NEEDS_BROWSER") == "1"  # then a browser that is missing is a failure
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PHOTOS = 320
 COPIES = 8  # photographs that are there twice more: smaller, and pressed harder
@@ -59,7 +60,10 @@ def browser() -> Iterator[Browser]:
     """Chromium, as Debian has it, or another browser of its kind that is installed."""
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
     if path is None:
-        pytest.skip(f"there is no browser: none of {', '.join(NAMES)}")
+        missing = f"there is no browser: none of {', '.join(NAMES)}"
+        if NEEDED:
+            pytest.fail(f"{missing}; install one, or unset LOOKALIKE_NEEDS_BROWSER")
+        pytest.skip(missing)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(
             executable_path=path, args=["--no-sandbox"] if os.geteuid() == 0 else [], timeout=90_000
