@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from lookalike.training import Trained
 
 MARK = ".lookalike-demo"  # an empty file in a folder that this command made
-WRITTEN = ("photos", "crops", "others", "copies", "training.parquet", "model.onnx", "model.run", "db", "report.html")
+WRITTEN = (
+    "photos", "crops", "others", "copies", "training.parquet", "model.onnx", "model.decoder.onnx", "model.run", "db",
+    "report.html",
+)  # fmt: skip
 NEEDED = ("torch", "onnxscript", "safetensors", "pyarrow", "skimage", "sklearn", "imagehash")
 PACKAGES = ("scikit-image", "scikit-learn", "ImageHash")
 
