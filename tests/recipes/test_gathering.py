@@ -62,3 +62,11 @@ def test_parts_of_photographs_are_gathered_too(folder: Path) -> None:
 def test_a_recipe_without_its_data_says_which(recipe: copies.Recipe | default.Recipe, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"has no tiny_imagenet\.parquet; name the folder of the data sets"):
         gather(recipe.sources, tmp_path, tmp_path / "table.parquet", seed=0)
+
+
+def test_a_table_to_resume_with_stays_as_it_is(folder: Path) -> None:
+    sources, table = [Source(file="whole.parquet")], folder / "table.parquet"
+    assert gather(sources, folder, table, seed=0, resume=True) == 9  # there is none yet
+    before = table.read_bytes()
+    assert gather([], folder, table, seed=1, resume=True) == 9
+    assert table.read_bytes() == before

@@ -91,7 +91,7 @@ def test_the_same_weights_give_the_same_bytes_and_no_paths(tiny_images: np.ndarr
         content = (tmp_path / f"a{ending}").read_bytes()
         assert content == (tmp_path / f"b{ending}").read_bytes()
         assert b".py" not in content
-    assert not list(tmp_path.glob("*.new"))
+    assert not list(tmp_path.glob("*.tmp"))
 
 
 def test_networks_of_features_and_of_images_give_the_same_bytes_each_time(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_networks_of_features_and_of_images_give_the_same_bytes_each_time(tmp_pa
         content = (tmp_path / f"a.{kind}").read_bytes()
         assert content == (tmp_path / f"b.{kind}").read_bytes()
         assert b".py" not in content
-    assert not list(tmp_path.glob("*.new"))
+    assert not list(tmp_path.glob("*.tmp"))
 
 
 def test_features_of_other_images_are_found_out(tmp_path: Path) -> None:

@@ -80,20 +80,23 @@ def keep(folder: Path, catalog: Catalog, *, anew: bool = False) -> None:
 def write(folder: Path, ids_N: Ids, codes_NW: Codes, *, model: str, revision: int, anew: bool = False) -> bool:
     """Write codes, and their tables if there are none, or if much has changed (or `anew`); whether these were made."""
     tables = None if anew else read_tables(folder, model)
-    different = changes(tables, ids_N, codes_NW) if tables is not None and len(codes_NW) >= LEAST else None
-    fits = different is not None and tables is not None and different.are_few(len(tables.codes_NW))
-    if fits:
+    few = None  # changes since the tables were made, if these are still worth having
+    if tables is not None and len(codes_NW) >= LEAST:
+        found = changes(tables, ids_N, codes_NW)
+        few = found if found.are_few(len(tables.codes_NW)) else None
+    if few is not None:
         tablefile.keep_codes(folder)
     header = codefile.write(folder / codefile.FILE, ids_N, codes_NW, model=model, revision=revision)
-    if fits and different is not None:
-        tablefile.write_changes(folder, header.digest, *different)
+    if few is not None:
+        tablefile.write_changes(folder, header.digest, *few)
         tablefile.tidy(folder)
-    elif len(codes_NW) < LEAST:
+        return False
+    if len(codes_NW) < LEAST:
         tablefile.drop(folder)
-    else:
-        engine = MultiIndex(8 * codes_NW.shape[1], codes_NW=codes_NW, least=0)
-        tablefile.write(folder, [Part(*table) for table in engine.tables])
-    return not fits and len(codes_NW) >= LEAST
+        return False
+    engine = MultiIndex(8 * codes_NW.shape[1], codes_NW=codes_NW, least=0)
+    tablefile.write(folder, [Part(*table) for table in engine.tables])
+    return True
 
 
 def read_tables(folder: Path, model: str) -> Tables | None:

@@ -14,8 +14,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from lookalike.recipes.gathering import Source, gather
 from lookalike.training import Trained, train
 from lookalike.training.export import shorten
@@ -69,8 +67,7 @@ def run(recipe: Recipe, folder: Path, out: Path, *, resume: bool = False) -> Tra
     """Gather the images, train, and write `copies-128.onnx` and `copies-64.onnx` to the folder `out`."""
     out.mkdir(parents=True, exist_ok=True)
     table = out / "images.parquet"  # kept, since a resumed run needs it unchanged
-    if not (resume and table.exists()):
-        gather(recipe.sources, folder, table, seed=recipe.seed)
+    count = gather(recipe.sources, folder, table, seed=recipe.seed, resume=resume)
     trained = train(
         table,
         model="copies",
@@ -84,7 +81,7 @@ def run(recipe: Recipe, folder: Path, out: Path, *, resume: bool = False) -> Tra
         validation=recipe.validation,
         seed=recipe.seed,
         name="Tiny-ImageNet, Imagenette and food photographs",
-        card=CARD.format(images=f"{pq.read_metadata(table).num_rows:,}"),
+        card=CARD.format(images=f"{count:,}"),
         resume=resume,
     )
     whole = halve(trained.path, out / f"copies-{recipe.bits}.onnx")

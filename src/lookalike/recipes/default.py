@@ -13,8 +13,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from lookalike.recipes.gathering import Source, gather
 from lookalike.training import Trained, train
 
@@ -64,8 +62,7 @@ def default() -> Recipe:
 def run(recipe: Recipe, folder: Path, out: Path, *, resume: bool = False) -> Trained:
     """Gather the images and train."""
     table = out.with_name(f"{out.stem}-images.parquet")  # kept until the end, since a resumed run needs it unchanged
-    if not (resume and table.exists()):
-        gather(recipe.sources, folder, table, seed=recipe.seed)
+    count = gather(recipe.sources, folder, table, seed=recipe.seed, resume=resume)
     trained = train(
         table,
         model="csvae",
@@ -76,7 +73,7 @@ def run(recipe: Recipe, folder: Path, out: Path, *, resume: bool = False) -> Tra
         jitter=recipe.jitter,
         seed=recipe.seed,
         name="Tiny-ImageNet, CIFAR-10, Imagenette and food photographs",
-        card=CARD.format(images=f"{pq.read_metadata(table).num_rows:,}"),
+        card=CARD.format(images=f"{count:,}"),
         resume=resume,
     )
     table.unlink()

@@ -30,8 +30,10 @@ class Source:
     thirds: bool = False  # whether every third row is kept for measuring, where a file has no splits
 
 
-def gather(sources: Sequence[Source], folder: Path, table: Path, *, seed: int) -> int:
-    """Write the images of all sources to one table; how many."""
+def gather(sources: Sequence[Source], folder: Path, table: Path, *, seed: int, resume: bool = False) -> int:
+    """Write the images of all sources to one table; how many. With `resume` one that is there stays as it is."""
+    if resume and table.exists():
+        return int(pq.read_metadata(table).num_rows)
     random = np.random.default_rng(seed)
     images = [image for source in sources for image in _images(source, folder, random)]
     pq.write_table(pa.table({"image": pa.array(images, pa.binary())}), table, row_group_size=2000)

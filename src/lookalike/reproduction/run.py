@@ -35,6 +35,7 @@ from lookalike.errors import ConfigError, DataError, Interrupted
 from lookalike.evaluation import labels as labelling
 from lookalike.evaluation.measure import CUTOFF, FOUR, measure
 from lookalike.evaluation.reconstruction import ReconstructionError, reconstruction_error
+from lookalike.files import replacing
 from lookalike.hasher import Hasher
 from lookalike.images import MAX_PIXELS, Array
 from lookalike.models import MODELS
@@ -271,10 +272,8 @@ def _digest(*parts: npt.NDArray[np.uint8]) -> str:
 
 
 def _write_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:
-    aside = path.with_suffix(".tmp")
-    with aside.open("wb") as file:
+    with replacing(path) as aside, aside.open("wb") as file:
         np.savez_compressed(file, **cast(Any, arrays))
-    aside.replace(path)
 
 
 def _write_pictures(path: Path, images_NSS: npt.NDArray[np.float32], restored_NSS: npt.NDArray[np.float32]) -> None:

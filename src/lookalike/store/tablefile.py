@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.codes import Codes
+from lookalike.engines.table import LONGEST
 from lookalike.errors import DatabaseError
 from lookalike.files import replacing
 from lookalike.store import codefile
@@ -35,7 +36,6 @@ CODES = "tabled.bin"
 CHANGES = "changes.npz"  # between the two
 MAGIC = b"lookalike tables 2\n"
 HEADER = 4096
-LONGEST = 24  # bits of a table
 ALIGNED = 64  # bytes
 
 

@@ -25,7 +25,6 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
-from onnx import TensorProto, numpy_helper
 from torch import Tensor, nn
 
 from lookalike import codes
@@ -40,11 +39,11 @@ from lookalike.models.hashing import HashingNetwork
 from lookalike.models.head import Head
 from lookalike.training.checkpoint import Module
 from lookalike.training.files import write_aside
+from lookalike.training.halving import halve_weights
 
 OPSETS = 14, 17  # oldest and newest version of ONNX's operators that a network behind a backbone is written in
 TOLERANCE = 1e-4  # a bit whose latent is this near θ may differ between PyTorch and ONNX Runtime
 SHADES = 2  # by which the drawings of PyTorch and ONNX Runtime may differ, of 255: weights are kept with 16 bits
-HALVED = 256  # numbers of a weight from which on it is kept with 16 bits
 
 Threshold = npt.NDArray[np.float32]
 
@@ -181,7 +180,7 @@ def _export(path: Path, coded: nn.Module, theta_K: Threshold, info: ModelInfo, i
 
 def _export_decoder(path: Path, drawing: DecoderGraph, info: ModelInfo, images: Array) -> None:
     proto = _to_onnx(drawing, torch.zeros(2, info.bits), inputs=["latent"], outputs=["images"])
-    _halve(proto)
+    halve_weights(proto)
     content = _content(proto, DECODER_KEY, json.dumps({"name": info.name, "theta_digest": info.theta_digest}))
     hasher, place = Hasher.load(path), decoder_path(path)
     latents_NK = hasher.latents(images)
@@ -215,19 +214,6 @@ def _content(proto: onnx.ModelProto, key: str, about: str) -> bytes:
     onnx.checker.check_model(proto)
     content: bytes = proto.SerializeToString(deterministic=True)
     return content
-
-
-def _halve(proto: onnx.ModelProto) -> None:
-    """Keep weights with 16 bits; they are made 32 again when the file is opened, so arithmetic stays at 32."""
-    casts = []
-    for weight in proto.graph.initializer:
-        if weight.data_type == TensorProto.FLOAT and np.prod(weight.dims, dtype=np.int64) >= HALVED:
-            name = weight.name
-            halved = numpy_helper.to_array(weight).astype(np.float16)
-            weight.CopyFrom(numpy_helper.from_array(halved, f"{name}_half"))
-            casts.append(onnx.helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
-    for place, node in enumerate(casts):
-        proto.graph.node.insert(place, node)
 
 
 def _to_onnx(module: nn.Module, example: Tensor, *, inputs: list[str], outputs: list[str]) -> onnx.ModelProto:

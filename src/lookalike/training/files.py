@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from lookalike.errors import TrainingError
+from lookalike.files import replacing
 
 
 def write_aside(path: Path, content: bytes) -> None:
@@ -13,13 +14,10 @@ def write_aside(path: Path, content: bytes) -> None:
 
     Raises `TrainingError` if it cannot be written; the file is then as it was.
     """
-    aside = path.with_name(path.name + ".new")
     try:
-        with aside.open("wb") as file:
+        with replacing(path) as aside, aside.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(aside, path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
         raise TrainingError(f"{path} cannot be written: {error.strerror or error}") from error
