@@ -3,7 +3,8 @@
 What is done, in this order: the format must be on an allow-list; the pixel count is read from the header and
 capped before anything is decoded; a JPEG is decoded at reduced size, and in grey, when no more is needed; of an
 animation the first frame is taken; 16-bit and floating pixels become 8 bits; transparent pixels are composed on
-white; EXIF orientation is applied; last, the image is resized to the model's square, whatever its aspect ratio.
+white; EXIF orientation is applied; borders are cut off, if the model wants that (`borders`); last, the image is resized
+to the model's square, whatever its aspect ratio.
 Colour profiles are not applied. Everything before the resize is done pixel by pixel, so a turned copy of a file
 whose orientation tag undoes the turn gives the same array.
 
@@ -19,7 +20,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from lookalike import borders
 from lookalike.errors import ConfigError, ImageError, MissingExtra, RetryableImageError
 
 Array = npt.NDArray[np.uint8]
@@ -60,6 +62,7 @@ class ImageSpec:
     side: int = 128  # S, pixels
     colour: bool = False
     resampling: str = "bilinear"  # a name of PIL.Image.Resampling
+    trim: bool = field(default=False, repr=False)  # whether borders are cut off
 
     def __post_init__(self) -> None:
         if not 8 <= self.side <= 1024:
@@ -250,7 +253,10 @@ def _reduce(image: Image.Image, spec: ImageSpec) -> Decoded:
     if orientation >= 5:
         width, height = height, width
     resampling = Image.Resampling[spec.resampling.upper()]
-    small = _upright(pixels, orientation).resize((spec.side, spec.side), resampling)
+    upright = _upright(pixels, orientation)
+    if spec.trim:
+        upright = upright.crop(borders.inside(np.asarray(upright)))
+    small = upright.resize((spec.side, spec.side), resampling)
     return Decoded(np.asarray(small), width, height, image.format or "?", animated)
 
 

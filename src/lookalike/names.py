@@ -14,6 +14,8 @@ def clean(name: str) -> str:
     >>> clean("caf\udce9.jpg")
     'caf\\xe9.jpg'
     """
+    if name.isascii():
+        return name
     try:
         return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # half a character, which no name of a file has

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("playwright.sync_api")
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Visit, Visits, until
 from tests.web.conftest import Served
@@ -45,6 +45,26 @@ def test_orders(visit: Visit, site: Served) -> None:
         wanted = listed(site, sort=sort)
         expect(page.locator(".grid .tile[data-number='0']")).to_have_attribute("data-id", str(wanted[0]))
         until(page, f"({IN_ORDER})({wanted})")  # the first image may be the same in the order before
+
+
+def test_the_last_order_chosen_is_shown_even_if_an_earlier_one_is_answered_later(visit: Visit, site: Served) -> None:
+    page = opened(visit, "/browse")
+    held: list[Route] = []
+    page.route(re.compile("sort=name"), held.append)
+    page.get_by_label("Order").select_option("by name")
+    page.get_by_label("Order").select_option("newest first")
+    wanted = listed(site, sort="newest")
+    until(page, f"({IN_ORDER})({wanted})")
+    with page.expect_response(re.compile("sort=name")):
+        held[0].continue_()
+    page.wait_for_timeout(200)
+    assert page.evaluate(f"({IN_ORDER})({wanted})")
+    page.get_by_label("Order").select_option("by name")
+    page.get_by_label("Order").select_option("newest first")  # which is shown already, and is not asked for again
+    with page.expect_response(re.compile("sort=name")):
+        held[1].continue_()
+    page.wait_for_timeout(200)
+    assert page.evaluate(f"({IN_ORDER})({wanted})")
 
 
 def test_a_random_order_can_be_shared(visit: Visit, visits: Visits, site: Served) -> None:

@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("playwright.sync_api")
 
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from lookalike.database import Database, planfile
 from tests.browser.conftest import Visit, Visits
@@ -70,6 +70,21 @@ def lines(page: Page) -> Locator:
 def counts(page: Page, *, undecided: int, decided: int = 0, later: int = 0) -> None:
     for name, number in (("undecided", undecided), ("decided", decided), ("later", later)):
         expect(page.locator(f"button[data-state={name}] .total")).to_have_text(str(number))
+
+
+def test_the_last_choice_is_shown_even_if_an_earlier_one_is_answered_later(page: Page) -> None:
+    expect(groups(page)).to_have_count(GROUPS)
+    held: list[Route] = []
+    page.route(re.compile("state=decided"), held.append)
+    page.locator("button[data-state=decided]").click()
+    page.locator("button[data-state=all]").click()
+    expect(page).to_have_url(re.compile("state=all"))
+    expect(page.locator(".working")).to_be_empty()
+    with page.expect_response(re.compile("state=decided")):
+        held[0].continue_()
+    page.wait_for_timeout(200)
+    expect(groups(page)).to_have_count(GROUPS)
+    expect(page.locator(".nothing")).to_be_hidden()
 
 
 def test_the_best_copy_is_outlined_and_said_in_words(page: Page) -> None:

@@ -137,7 +137,7 @@ def test_new_codes_and_labels_take_the_place_of_old_ones(db: Database, tmp_path:
         (
             "a.parquet",
             {**ONE, "size": pa.array([2**63], pa.uint64())},
-            "9223372036854775808 as width or height or size",
+            "9223372036854775808 as size; expected 0 to",
         ),
         ("a.parquet", {**ONE, "height": [-1]}, "a row has -1 as"),
         ("a.parquet", {**ONE, "label": [float("nan")]}, "the column label holds double; expected strings or integers"),

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -121,7 +120,10 @@ def _reviews(
 
 def _print(number: int, review: Review, *, radius: int, bits: int, json: bool) -> None:
     if json:
-        images = [{**dataclasses.asdict(one.member), "tier": one.tier} for one in review.images]
+        images = [
+            {name: getattr(one.member, name) for name in one.member.__slots__} | {"tier": one.tier}
+            for one in review.images
+        ]
         best = next(one.member.path for one in review.images if one.member.id == review.best)
         about = {"best": best, "why": review.why, "state": review.state}
         terminal.echo_json({"group": number, "radius": radius, "bits": bits, **about, "images": images})

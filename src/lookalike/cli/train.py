@@ -137,15 +137,15 @@ def command(
             max_pixels=max_pixels,
             on_progress=last.append,
         )
-    info = trained.info
+    info, path = trained.info, terminal.shown(trained.path)
     typer.echo(
-        f"{trained.path}: {info.name}, trained on {info.data_images} images of {info.data_name} "
+        f"{path}: {info.name}, trained on {info.data_images} images of {info.data_name} "
         f"in {time.monotonic() - began:.0f} s{_outcome(trained)}"
     )
     if info.backbone:
         typer.echo(f"backbone: {info.backbone}")
     if info.nested:
-        typer.echo(f"its first {', '.join(info.nested)} bits are codes too; lookalike shorten {trained.path} --bits 16")
+        typer.echo(f"its first {', '.join(info.nested)} bits are codes too; lookalike shorten {path} --bits 16")
     for end in last:
         if end.step < end.steps:
             typer.echo(
@@ -158,7 +158,7 @@ def command(
         typer.echo(f"skipped, as they could not be read: {terminal.count(len(trained.skipped), 'image')}")
         skipped = [(one.name, one.reason) for one in trained.skipped]
         terminal.name_problems(skipped, more=f"{trained.folder / 'log.jsonl'}")
-    typer.echo(f"next: lookalike index IMAGES --db DB --model {trained.path}")
+    typer.echo(f"next: lookalike index IMAGES --db DB --model {path}")
 
 
 def _outcome(trained: Trained) -> str:

@@ -9,7 +9,6 @@ Shapes: N codes, W bytes a code.
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -100,20 +99,35 @@ def _of_table(path: Path, bits: int) -> Iterator[Rows]:
     given = [name for name in LABEL_COLUMNS if name in names]
     wanted = ["code", "path", *given, *(name for name in SIZES if name in names)]
     for batch in table.iter_batches(BLOCK, columns=wanted):
-        columns = {name: batch.column(name).to_pylist() for name in wanted}
-        codes_NW = _codes(columns["code"], bits, path)
-        labels = [_label(values) for values in zip(*(columns[name] for name in given), strict=True)]
-        sizes = list(zip(*(columns.get(name, [None] * len(codes_NW)) for name in SIZES), strict=True))
-        if wrong := next(
-            (size for size in itertools.chain(*sizes) if size is not None and not 0 <= size < 2**63), None
-        ):
-            raise DataError(f"{path}: a row has {wrong} as {' or '.join(SIZES)}; expected 0 to 2^63 - 1")
-        if any(not isinstance(value, str) or not value for value in columns["path"]):
+        columns = {name: batch.column(name).to_pylist() for name in wanted[1:]}
+        codes_NW = _codes(batch.column("code"), bits, path)
+        for name in SIZES:
+            _check_sizes(batch.column(name) if name in columns else None, name, path)
+        if not all(columns["path"]):
             raise DataError(f"{path}: a row has no path; every row must have one, as a string")
-        yield Rows(codes_NW, columns["path"], labels or [None] * len(codes_NW), sizes, None)
+        labels = _labels([columns[name] for name in given])
+        sizes = zip(*(columns.get(name, [None] * len(codes_NW)) for name in SIZES), strict=True)
+        yield Rows(codes_NW, columns["path"], labels or [None] * len(codes_NW), list(sizes), None)
 
 
-def _codes(values: list[Any], bits: int, path: Path) -> Codes:
+def _check_sizes(column: Any, name: str, path: Path) -> None:
+    """Raise `DataError` for a number that is no size."""
+    import pyarrow.compute
+
+    if column is None or column.null_count == len(column):
+        return
+    least, most = pyarrow.compute.min_max(column).as_py().values()
+    if least < 0 or most >= 2**63:
+        raise DataError(f"{path}: a row has {least if least < 0 else most} as {name}; expected 0 to 2^63 - 1")
+
+
+def _codes(column: Any, bits: int, path: Path) -> Codes:
+    from pyarrow import types
+
+    if types.is_fixed_size_binary(column.type) and column.type.byte_width * 8 == bits and not column.null_count:
+        width, count = bits // 8, len(column)
+        return np.frombuffer(column.buffers()[1], np.uint8, count * width, column.offset * width).reshape(count, width)
+    values = column.to_pylist()
     if any(value is None or len(value) * 8 != bits for value in values):
         wrong = next(value for value in values if value is None or len(value) * 8 != bits)
         found = "no code" if wrong is None else f"a code of {len(wrong) * 8} bits"
@@ -123,6 +137,13 @@ def _codes(values: list[Any], bits: int, path: Path) -> Codes:
     except (TypeError, ValueError) as error:
         raise DataError(f"{path}: the column code holds no bytes ({error})") from error
     return np.frombuffer(joined, np.uint8).reshape(len(values), bits // 8)
+
+
+def _labels(columns: Sequence[list[Any]]) -> list[Label]:
+    """Of each row the first value that there is."""
+    if len(columns) == 1 and all(type(value) is str for value in columns[0]):
+        return columns[0]
+    return [_label(values) for values in zip(*columns, strict=True)]
 
 
 def _label(values: Sequence[Any]) -> Label:
@@ -157,41 +178,25 @@ def _table(path: Path) -> Any:
     missing = [name for name in ("code", "path") if name not in names]
     if missing:
         raise DataError(f"{path} has no column {' and no column '.join(missing)}; its columns are: {', '.join(names)}")
-    for field in table.schema_arrow:
-        _check_kind(field, path)
+    _check_kinds(table.schema_arrow, path)
     return table
 
 
-def _check_kind(field: Any, path: Path) -> None:
-    """Raise `DataError` unless a column that is read has values of a kind that make sense in it."""
-    from pyarrow import types
-
-    def is_text(kind: Any) -> bool:
-        return bool(types.is_string(kind) or types.is_large_string(kind))
-
-    def is_label(kind: Any) -> bool:
-        return bool(is_text(kind) or types.is_integer(kind) or types.is_boolean(kind) or types.is_null(kind))
-
-    def inner(kind: Any) -> Any:
-        return kind.value_type if types.is_dictionary(kind) or is_list(kind) else kind
-
-    def is_list(kind: Any) -> bool:
-        return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
-
-    def is_code(kind: Any) -> bool:
-        whole = types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind)
-        return bool(whole or types.is_null(kind) or (is_list(kind) and types.is_integer(inner(kind))))
+def _check_kinds(schema: Any, path: Path) -> None:
+    """Raise `DataError` unless the columns that are read have values of kinds that make sense in them."""
+    from lookalike.data import kinds
 
     wanted = {
-        "code": (is_code, "bytes, or lists of bytes"),
-        "path": (lambda kind: types.is_null(kind) or (is_text(inner(kind)) and not is_list(kind)), "strings"),
-        **{name: (lambda kind: is_label(inner(inner(kind))), "strings or integers") for name in LABEL_COLUMNS},
-        **{name: (lambda kind: types.is_integer(kind) or types.is_null(kind), "integers") for name in SIZES},
+        "code": (kinds.is_code, "bytes, or lists of bytes"),
+        "path": (kinds.is_path, "strings"),
+        **dict.fromkeys(LABEL_COLUMNS, (kinds.is_label, "strings or integers")),
+        **dict.fromkeys(SIZES, (kinds.is_size, "integers")),
     }
-    if field.name in wanted:
-        fits, expected = wanted[field.name]
-        if not fits(field.type):
-            raise DataError(f"{path}: the column {field.name} holds {field.type}; expected {expected}")
+    for field in schema:
+        if field.name in wanted:
+            fits, expected = wanted[field.name]
+            if not fits(field.type):
+                raise DataError(f"{path}: the column {field.name} holds {field.type}; expected {expected}")
 
 
 def _repeated(table: Any) -> str | None:

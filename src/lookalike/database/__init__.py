@@ -307,15 +307,22 @@ class Database:
 
         With `only`, among images that pass a filter: the `top` nearest of these.
         """
+        return self.search_records(codes_NW, top=top, radius=radius, only=only)[0]
+
+    def search_records(
+        self, codes_NW: Codes, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None
+    ) -> tuple[list[list[Hit]], dict[int, Record]]:
+        """What `search_codes` gives, and the rows of the catalog that the hits stand for, by id."""
         self._check_radius(radius)
         opened = self._open_engine()
         found = opened.engine.search(codes_NW, top=top, radius=radius, among=self._among(only, opened))
-        ids = [[opened.ids[row] for row in hits.rows] for hits in found]
+        ids = [opened.ids.of(hits.rows).tolist() for hits in found]
         records = self._catalog.records(sorted(set(itertools.chain.from_iterable(ids))))
         bits, tier = self.bits, self.radii.tier
-        return [
+        hits = [
             hits_of(some, hits.distances, records, bits=bits, tier=tier) for some, hits in zip(ids, found, strict=True)
         ]
+        return hits, records
 
     def duplicates(
         self,

@@ -200,12 +200,19 @@ class DistributedDatabase:
         self, codes_NW: Codes, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None
     ) -> list[list[Hit]]:
         """The images nearest to each code, nearest first. With `only`, among images that pass a filter."""
+        return self.search_records(codes_NW, top=top, radius=radius, only=only)[0]
+
+    def search_records(
+        self, codes_NW: Codes, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None
+    ) -> tuple[list[list[Hit]], dict[int, Record]]:
+        """What `search_codes` gives, and all that is known of the hits, by id."""
         radii.check_radius(radius, self.bits)
         found = self._engine.search_where(codes_NW, top=top, radius=radius, where=passing(only))
         wanted = sorted({int(row) for hits in found for row in hits.rows})
         records = self._collection.records(wanted)
         bits, tier = self.bits, self.hasher.info.tier
-        return [hits_of(hits.rows.tolist(), hits.distances, records, bits=bits, tier=tier) for hits in found]
+        hits = [hits_of(hits.rows.tolist(), hits.distances, records, bits=bits, tier=tier) for hits in found]
+        return hits, records
 
     def duplicates(
         self,

@@ -6,8 +6,10 @@ file is opened as one that does not change.
 
 from __future__ import annotations
 
+import functools
 import os
 import sqlite3
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,8 @@ from lookalike.store.migrations import check, migrate
 BUSY_SECONDS = 30.0
 CACHE_KIB = 65_536  # of pages held in memory; SQLite's own 2 MB make it read the same ones over and over
 VARIABLES = 10_000  # in a statement; SQLite takes 32,766
+
+_text = functools.partial(str, encoding=sys.getfilesystemencoding(), errors=sys.getfilesystemencodeerrors())
 
 
 class Session:
@@ -120,7 +124,7 @@ def _connect(path: Path, *, create: bool) -> sqlite3.Connection:
         check_same_thread=False,  # SQLite is built to serialise the threads of a process
     )
     try:
-        connection.text_factory = os.fsdecode
+        connection.text_factory = _text
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         if not create:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -33,6 +34,7 @@ class _Known(NamedTuple):
 
 
 Place = tuple[int, bytes]  # place and name
+_AS_FILES = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()  # what `os.fsencode` looks up each time
 
 
 class Labels:
@@ -99,7 +101,7 @@ def _found(places: Places, root: str, rows: Iterable[Taken]) -> dict[Place, Take
         number = numbers.get(folder)
         if number is None:
             number = numbers[folder] = _folder(places, root, folder)
-        encoded = os.fsencode(name)
+        encoded = name.encode(*_AS_FILES)
         found[place(number, encoded), encoded] = one
     return found
 

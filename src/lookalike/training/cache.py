@@ -44,7 +44,7 @@ class Cache:
 
 def digest(items: Sequence[data.Item], spec: images.ImageSpec, *, max_pixels: int) -> str:
     """BLAKE2b in hexadecimal of what decides the cache's content: names, sizes, times of change, and the reading."""
-    what = hashlib.blake2b(f"{spec} {max_pixels}\n".encode(), digest_size=16)
+    what = hashlib.blake2b(f"{spec}{' trimmed' * spec.trim} {max_pixels}\n".encode(), digest_size=16)
     for item in items:
         what.update(f"{item.name}\0{item.size}\0{item.mtime_ns}\n".encode("utf-8", "surrogateescape"))
     return what.hexdigest()

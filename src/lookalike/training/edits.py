@@ -57,7 +57,7 @@ class Edits:
         count = len(x_BCRR)
         # Of the share of each side that is seen: a part of it, all of it, or more than there is, which makes a border.
         part = torch.where(self._chance(count, 0.5), self._between(count, 0.45, 0.95), torch.ones(count))
-        border = self._chance(count, 0.25)
+        border = self._chance(count, 0.15)  # most are cut off before a model sees them (`borders`)
         part = torch.where(border, self._between(count, 1.02, 1.6), part)
         one_way = border & self._chance(count, 0.5)  # a letterbox
         wide = self._chance(count, 0.5)

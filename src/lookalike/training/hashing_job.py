@@ -147,8 +147,9 @@ def _from_scratch(
     folder: Path, cache: Path, max_pixels: int, device: str, asked: Event,
 ) -> Job[HashingNetwork]:  # fmt: skip
     side = hashing.ENCODERS[wanted.source].side
-    spec = ImageSpec(side=side, colour=True)
-    read = replace(spec, side=round(LARGER * side)) if method(wanted.method).encoder else spec
+    finds_copies = method(wanted.method).encoder is not None
+    spec = ImageSpec(side=side, colour=True, trim=finds_copies)
+    read = replace(spec, side=round(LARGER * side)) if finds_copies else spec
     key = digest(items, read, max_pixels=max_pixels)
     decoded = decode(folder, items, read, key=key, max_pixels=max_pixels, asked=asked)
     if labels_NC is not None:

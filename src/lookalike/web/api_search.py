@@ -111,7 +111,7 @@ async def _answer(server: Server, asked: Asked, began: float) -> dict[str, Any]:
         server.metrics.search_seconds.observe(time.perf_counter() - start)
     return {
         "query": understood.about(),
-        "hits": [rows.hit(hit, found.records[hit.id]) for hit in found.hits if hit.id in found.records],
+        "hits": [rows.hit(hit, found.records[hit.id]) for hit in found.hits],
         "images": found.images,
         "bits": 8 * len(understood.code_W),
         "seconds": round(time.perf_counter() - began, 6),

@@ -169,8 +169,7 @@ def _settle(future: asyncio.Future[Found], answer: Any) -> None:
 
 def _search(wanted: Wanted, codes_NW: Codes) -> list[Found]:
     database = wanted.database
-    found = database.search_codes(codes_NW, top=wanted.top, radius=wanted.radius, only=wanted.only)
-    records = database.records_of(sorted({hit.id for hits in found for hit in hits}))
+    found, records = database.search_records(codes_NW, top=wanted.top, radius=wanted.radius, only=wanted.only)
     count = len(database)
     return [Found(hits, records, count) for hits in found]
 

@@ -14,13 +14,13 @@ from lookalike.store.decisions import Decision
 from lookalike.web import thumbnails
 
 
-def image(record: Record) -> dict[str, Any]:
-    """What is said of any image."""
+def image(record: Record, path: str = "") -> dict[str, Any]:
+    """What is said of any image; `path` is its whole path, where that is known already."""
     label = record.label
     return {
         "id": record.id,
         "name": clean(record.path),
-        "path": clean(record.name),
+        "path": clean(path or record.name),
         "label": list(label) if isinstance(label, tuple) else label,
         "width": record.width,
         "height": record.height,
@@ -30,7 +30,7 @@ def image(record: Record) -> dict[str, Any]:
 
 def hit(found: Hit, record: Record) -> dict[str, Any]:
     """An image that a search found."""
-    return {**image(record), "distance": found.distance, "bits": found.bits, "tier": found.tier}
+    return {**image(record, found.path), "distance": found.distance, "bits": found.bits, "tier": found.tier}
 
 
 def group(review: Review) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from lookalike.web.uploads import Decoders
 SIDES = (64, 128, 256, 512, 1024)  # pixels
 USUAL = 256
 BYTES = 128 << 20  # of all that are kept
-FORMAT = 1  # changes when they are made in another way
+SALT = bytes([1])  # changes when they are made in another way
 
 
 def side_for(size: int) -> int:
@@ -31,7 +31,7 @@ def side_for(size: int) -> int:
 def version(record: Record) -> str:
     """What changes when an image does, in hexadecimal."""
     what = record.digest or f"{record.name} {record.size} {record.mtime_ns}".encode("utf-8", "surrogateescape")
-    return hashlib.blake2b(what, digest_size=8, salt=bytes([FORMAT])).hexdigest()
+    return hashlib.blake2b(what, digest_size=8, salt=SALT).hexdigest()
 
 
 class Thumbnails:

@@ -81,9 +81,10 @@ class Page {
     this.filters.show(state.all());
     this.sort.value = state.get("sort", "id") in SORTS ? state.get("sort", "id") : "id";
     const asked = JSON.stringify(this.values());
+    const turn = this.turn = (this.turn || 0) + 1; // an answer may come after that of a later question
     if (asked === this.asked) return this.grid.measure();
     const { images, total } = await ask("/api/images", { values: { ...this.values(), top: 100 }, signal: state.signal });
-    if (state.signal.aborted) return null;
+    if (state.signal.aborted || turn !== this.turn) return null;
     this.asked = asked;
     this.grid.reset(total, images);
     this.filters.suggest(images);

@@ -73,16 +73,17 @@ class Duplicates {
     const kept = state.get("state", "undecided");
     const asked = JSON.stringify([this.values(), kept]);
     for (const one of this.choices) one.setAttribute("aria-pressed", String(one.dataset.state === kept));
+    const turn = this.turn = (this.turn || 0) + 1; // an answer may come after that of a later question
     if (asked === this.asked) return;
     this.asked = null;
     const { write } = await info();
     this.page = { write, told: (card) => this.decided(card) };
-    this.isApart = kept === "different";
     const found = await wait("/api/duplicates", {
       values: { ...this.values(), top: PAGE }, signal: state.signal, onProgress: (done, total) => this.work(done, total),
     }).finally(() => this.working.replaceChildren());
-    if (state.signal.aborted) return;
+    if (state.signal.aborted || turn !== this.turn) return;
     this.asked = asked;
+    this.isApart = kept === "different";
     this.reset(found);
     if (this.isApart) await this.showApart(state.signal);
     scrollTo(0, 0);

@@ -1,0 +1,42 @@
+"""Which kinds of columns of an Arrow table can hold codes, paths, labels and sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyarrow import types
+
+
+def is_code(kind: Any) -> bool:
+    """Bytes, or lists of them."""
+    whole = types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind)
+    return bool(whole or types.is_null(kind) or (_is_list(kind) and types.is_integer(_inner(kind))))
+
+
+def is_path(kind: Any) -> bool:
+    """Text."""
+    return bool(types.is_null(kind) or (not _is_list(kind) and _is_text(_inner(kind))))
+
+
+def is_label(kind: Any) -> bool:
+    """Text, whole numbers or booleans, or lists of them."""
+    one = _inner(_inner(kind))
+    return bool(_is_text(one) or types.is_integer(one) or types.is_boolean(one) or types.is_null(one))
+
+
+def is_size(kind: Any) -> bool:
+    """Whole numbers."""
+    return bool(types.is_integer(kind) or types.is_null(kind))
+
+
+def _inner(kind: Any) -> Any:
+    """Of what a list or a dictionary is."""
+    return kind.value_type if types.is_dictionary(kind) or _is_list(kind) else kind
+
+
+def _is_list(kind: Any) -> bool:
+    return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+
+
+def _is_text(kind: Any) -> bool:
+    return bool(types.is_string(kind) or types.is_large_string(kind))
