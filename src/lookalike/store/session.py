@@ -12,6 +12,7 @@ import sqlite3
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from lookalike.store.migrations import check, migrate
 
 BUSY_SECONDS = 30.0
 CACHE_KIB = 65_536  # of pages held in memory; SQLite's own 2 MB make it read the same ones over and over
+TOGETHER = 400  # rows of a statement that inserts many
 VARIABLES = 10_000  # in a statement; SQLite takes 32,766
 
 _text = functools.partial(str, encoding=sys.getfilesystemencoding(), errors=sys.getfilesystemencodeerrors())
@@ -71,6 +73,14 @@ class Session:
             self._connection.executemany(sql, rows)
         except sqlite3.Error as error:
             raise self.failed(error) from error
+
+    def insert(self, sql: str, values: str, rows: Iterable[Sequence[Any]]) -> None:
+        """A statement that ends with `VALUES` for each of many rows, several of them at a time: `values` are one's."""
+        rest = iter(rows)
+        many = ", ".join([values] * TOGETHER)
+        while block := list(islice(rest, TOGETHER)):
+            text = many if len(block) == TOGETHER else ", ".join([values] * len(block))
+            self.run(f"{sql} {text}", list(chain.from_iterable(block)))
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query."""

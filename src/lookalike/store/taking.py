@@ -68,8 +68,9 @@ def take(session: Session, places: Places, labels: Labels, root: str, rows: Iter
     new = [(at, one) for at, one in found.items() if at not in known] if known else list(found.items())
     changed = [(was, found[at]) for at, was in known.items() if at in found and _differs(was, found[at], labels)]
     first = next_id(session)
-    session.run_many(
-        "INSERT INTO images (place, name, label, code) VALUES (?, CAST(? AS TEXT), ?, ?)",
+    session.insert(
+        "INSERT INTO images (place, name, label, code) VALUES",
+        "(?, CAST(? AS TEXT), ?, ?)",
         ((at, name, labels.number(one.label), one.code) for (at, name), one in new),
     )
     session.run_many(
@@ -79,8 +80,9 @@ def take(session: Session, places: Places, labels: Labels, root: str, rows: Iter
     session.run_many(
         "UPDATE files SET error = NULL, mtime_ns = -1, quality = NULL WHERE id = ?", ((was.id,) for was, _ in changed)
     )
-    session.run_many(
-        "INSERT INTO files (id, size, mtime_ns, length, width, height) VALUES (?, ?, -1, ?, ?, ?)",
+    session.insert(
+        "INSERT INTO files (id, size, mtime_ns, length, width, height) VALUES",
+        "(?, ?, -1, ?, ?, ?)",
         (
             (id_, one.size or 0, one.size, one.width, one.height)
             for id_, (_, one) in enumerate(new, start=first)
