@@ -50,7 +50,7 @@ def test_orders(visit: Visit, site: Served) -> None:
 def test_the_last_order_chosen_is_shown_even_if_an_earlier_one_is_answered_later(visit: Visit, site: Served) -> None:
     page = opened(visit, "/browse")
     held: list[Route] = []
-    page.route(re.compile("sort=name"), held.append)
+    page.route(re.compile("sort=name"), lambda route: held.append(route))
     page.get_by_label("Order").select_option("by name")
     page.get_by_label("Order").select_option("newest first")
     wanted = listed(site, sort="newest")

@@ -75,7 +75,7 @@ def counts(page: Page, *, undecided: int, decided: int = 0, later: int = 0) -> N
 def test_the_last_choice_is_shown_even_if_an_earlier_one_is_answered_later(page: Page) -> None:
     expect(groups(page)).to_have_count(GROUPS)
     held: list[Route] = []
-    page.route(re.compile("state=decided"), held.append)
+    page.route(re.compile("state=decided"), lambda route: held.append(route))
     page.locator("button[data-state=decided]").click()
     page.locator("button[data-state=all]").click()
     expect(page).to_have_url(re.compile("state=all"))
