@@ -161,7 +161,8 @@ class MultiIndex:
         codes_NW, tables, _ = state
         if not tables:
             return scan(codes_NW, queries_QW, top=top, radius=radius, allowed_N=mask)
-        budget = max(LEAST_BUDGET, int(BUDGET * codes_NW.size / 8))
+        share = min(1.0, len(queries_QW) / cores())  # one core looks a query up, all scan
+        budget = max(LEAST_BUDGET, int(share * BUDGET * codes_NW.size / 8))
         look = functools.partial(KERNELS.multi, codes_NW, tables, top=top, radius=radius, allowed_N=mask, budget=budget)
         found = _looked_up(look, queries_QW[:TRIED])
         if found.count(None) <= MOST_FAILED * len(found):
