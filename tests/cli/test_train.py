@@ -122,6 +122,19 @@ def test_every_model_can_be_named() -> None:
     assert [kind.value for kind in Kind] == sorted((*MODELS, *METHODS), key=[*PAPER, *METHODS].index)
 
 
+def test_the_papers_models_learn_from_edited_copies_and_others_refuse_to(
+    run: Run, photo_folder: Path, tmp_path: Path
+) -> None:
+    files = [tmp_path / "plain.onnx", tmp_path / "edited.onnx"]
+    for file, options in zip(files, ([], ["--edited"]), strict=True):
+        made = run("train", photo_folder, "--model", "cvae", "--bits", 8, "--epochs", 1, *options, "--out", file)
+        assert made.code == 0
+    assert files[0].read_bytes() != files[1].read_bytes()
+    refused = run("train", photo_folder, "--model", "copies", "--edited", "--out", tmp_path / "m.onnx")
+    assert refused.code == 2
+    assert "copies gives no images back" in refused.err
+
+
 def test_training_that_ran_out_of_minutes_says_how_far_it_came(run: Run, photo_folder: Path, tmp_path: Path) -> None:
     settings = ["--model", "cvae", "--bits", 8, "--epochs", 50, "--minutes", 1e-6]
     trained = run("train", photo_folder, *settings, "--out", tmp_path / "m.onnx")

@@ -9,8 +9,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from lookalike.models import create  # noqa: E402
-from lookalike.training.augment import NOISE, disturb  # noqa: E402
-from lookalike.training.task import to_input  # noqa: E402
+from lookalike.training.augment import NOISE, disturb, edited  # noqa: E402
+from lookalike.training.settings import Settings  # noqa: E402
+from lookalike.training.task import Autoencoding, to_input  # noqa: E402
 
 
 def generator(seed: int = 0) -> Any:
@@ -54,3 +55,28 @@ def test_the_loss_compares_with_the_undisturbed_image(tiny_images: npt.NDArray[n
     assert not torch.equal(plain.total, disturbed.total)
     assert torch.equal(disturbed.parts["kl"], wrong.parts["kl"])
     assert not torch.equal(disturbed.parts["reconstruction"], wrong.parts["reconstruction"])
+
+
+def test_edited_copies_are_grey_images_that_depend_on_the_seed(tiny_images: npt.NDArray[np.uint8]) -> None:
+    images_NSS = tiny_images[:16]
+    first, again, other = (edited(images_NSS, seed=seed) for seed in (1, 1, 2))
+    assert first.shape == images_NSS.shape
+    assert first.dtype == np.uint8
+    assert (first == again).all()
+    assert (first != other).any()
+    differs_N = (first != images_NSS).any(axis=(1, 2))
+    assert differs_N.mean() > 0.9
+
+
+def test_the_loss_of_edited_copies_compares_with_the_clean_image(tiny_images: npt.NDArray[np.uint8]) -> None:
+    def loss(*, edited: bool, seed: int = 0) -> float:
+        settings = Settings(
+            images="x", limit=None, model="cvae", config={"bits": 8}, seed=0, epochs=1, batch=8, learning_rate=0.001,
+            validation=0.1, edited=edited,
+        )  # fmt: skip
+        task = Autoencoding(settings, tiny_images)
+        return float(task.loss(task.create().eval(), np.arange(8), step=0, generator=generator(seed)).total.item())
+
+    assert loss(edited=True) == loss(edited=True)
+    assert loss(edited=True) != loss(edited=False)
+    assert loss(edited=True) != loss(edited=True, seed=1)

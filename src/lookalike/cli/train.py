@@ -98,6 +98,9 @@ def command(
     minutes: Annotated[
         float | None, typer.Option("--minutes", callback=_check_minutes, help="Stop training after so long.")
     ] = None,
+    edited: Annotated[
+        bool, typer.Option("--edited", help="Show the paper's models edited copies, and let them give the images back.")
+    ] = False,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Draw so many of the images.")] = None,
     device: Annotated[str, typer.Option("--device", help="Where to train: cpu, cuda, mps.")] = "cpu",
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
@@ -116,6 +119,11 @@ def command(
         {"--epochs": epochs, "--minutes": minutes, "--resume": resume},
     )
 
+    if edited and model not in PAPER:
+        raise typer.BadParameter(
+            f"{model.value} gives no images back; leave it out. To find edited copies, take --model copies",
+            param_hint="--edited",
+        )
     began = time.monotonic()
     last: deque[Progress] = deque(maxlen=1)
     with terminal.quiet_decoders():
@@ -133,6 +141,7 @@ def command(
             resume=resume,
             limit=limit,
             minutes=minutes,
+            edited=edited,
             device=device,
             max_pixels=max_pixels,
             on_progress=last.append,

@@ -120,10 +120,10 @@ class Edits:
         """Some brighter or darker, flatter or harder, more or less colourful, grey, warmer or colder, of few tones."""
         toned = self._toned(x_BCSS, 0.5)
         x_BCSS = torch.where(self._chosen(x_BCSS, 0.5), toned, x_BCSS)
-        grey = (x_BCSS * torch.tensor(WEIGHTS).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+        flat_B1SS = grey(x_BCSS)
         colour = self._between(len(x_BCSS), 0.0, 2.0).view(-1, 1, 1, 1)
         colour = torch.where(self._chosen(x_BCSS, 0.4), torch.zeros(()), colour)
-        x_BCSS = torch.where(self._chosen(x_BCSS, 0.35), grey + colour * (x_BCSS - grey), x_BCSS).clamp(0, 1)
+        x_BCSS = torch.where(self._chosen(x_BCSS, 0.35), flat_B1SS + colour * (x_BCSS - flat_B1SS), x_BCSS).clamp(0, 1)
         warmth = 1 + 0.3 * (2 * torch.rand(len(x_BCSS), 3, 1, 1, generator=self.generator) - 1)
         x_BCSS = torch.where(self._chosen(x_BCSS, 0.2), x_BCSS * warmth, x_BCSS).clamp(0, 1)
         tones = torch.where(self._chance(len(x_BCSS), 0.5), 3.0, 7.0).view(-1, 1, 1, 1)
@@ -173,6 +173,11 @@ class Edits:
     def _chosen(self, x_BCSS: Tensor, share: float) -> Tensor:
         """Booleans (B, 1, 1, 1): some of the images."""
         return self._chance(len(x_BCSS), share).view(-1, 1, 1, 1)
+
+
+def grey(x_BCSS: Tensor) -> Tensor:
+    """Images in grey, (B, 1, S, S)."""
+    return (x_BCSS * torch.tensor(WEIGHTS).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
 
 
 def resized(x_BCRR: Tensor, side: int) -> Tensor:

@@ -75,6 +75,7 @@ def train(
     batch: int | None = None,
     learning_rate: float = 1e-3,
     jitter: float = 0.0,
+    edited: bool = False,
     device: str = "cpu",
     name: str | None = None,
     card: str = "",
@@ -91,7 +92,8 @@ def train(
     codes too, or as many as are listed. `labels_from_folders` takes the names of sub-folders for labels.
 
     `minutes` ends the training early. `jitter` disturbs the brightness, contrast and pixels of what the encoder of the
-    paper's models sees by so much of the range (see `augment`; not in the paper). The run's folder, `out` with the
+    paper's models sees by so much of the range; with `edited` it sees edited copies of the images that it gives back
+    (see `augment`; neither is in the paper). The run's folder, `out` with the
     suffix `.run`, holds log and checkpoints; with `resume` a stopped run goes on in it and ends with the weights it
     would have had. `name` is what the collection is called in the model file, `card` what people should know of the
     model. `cache` is a folder that keeps the decoded images of the paper's models, or features, for other runs of the
@@ -100,11 +102,13 @@ def train(
     """
     _check_model(model)
     _check_device(device)
+    if edited and model not in MODELS:
+        raise ConfigError(f"edited is for the models that give images back ({', '.join(MODELS)}), not for {model}")
     items, called = _items(images, labels_from_folders=labels_from_folders)
     items = [items[row] for row in sample(len(items), limit, seed)]
     settings: dict[str, Any] = {
         "limit": limit, "seed": seed, "epochs": epochs, "batch": batch or (64 if model in MODELS else 128),
-        "learning_rate": learning_rate, "validation": validation, "jitter": jitter,
+        "learning_rate": learning_rate, "validation": validation, "jitter": jitter, "edited": edited,
     }  # fmt: skip
     place = None if cache is None else Path(cache)
     with _run_folder(Path(out), resume=resume) as folder, stop_on_signals() as asked:

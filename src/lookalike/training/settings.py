@@ -38,6 +38,7 @@ class Settings:
     learning_rate: float  # the highest one
     validation: float  # share of the images that are held out
     jitter: float = 0.0  # how much the images that the encoder sees are disturbed; see `augment`
+    edited: bool = False  # whether it sees edited copies of them
 
     def __post_init__(self) -> None:
         _require(self.epochs >= 1, "epochs", self.epochs, "at least 1")

@@ -19,7 +19,7 @@ from lookalike.images import Array
 from lookalike.models import HashModel, create
 from lookalike.models.base import SIDE, Losses
 from lookalike.models.blocks import MinMax
-from lookalike.training.augment import disturb
+from lookalike.training.augment import disturb, edited
 from lookalike.training.checkpoint import Module
 from lookalike.training.settings import Rows, Settings
 
@@ -73,8 +73,12 @@ class Autoencoding(Task[HashModel[Any]]):
         return create(self.settings.model, seed=self.settings.seed, **self.settings.config)
 
     def loss(self, module: HashModel[Any], rows: Rows, *, step: int, generator: torch.Generator) -> Losses:
-        x_N1SS = to_input(self.images[rows], self.device)
-        seen_N1SS = disturb(x_N1SS, self.settings.jitter, generator=generator)
+        images_NSS = self.images[rows]
+        x_N1SS = seen_N1SS = to_input(images_NSS, self.device)
+        if self.settings.edited:
+            seed = int(torch.randint(2**62, (), generator=generator, device=generator.device).item())
+            seen_N1SS = to_input(edited(images_NSS, seed=seed), self.device)
+        seen_N1SS = disturb(seen_N1SS, self.settings.jitter, generator=generator)
         return module.loss(x_N1SS, seen_N1SS=seen_N1SS, generator=generator)
 
     def validate(self, module: HashModel[Any], rows: Rows) -> dict[str, float]:
