@@ -2,11 +2,12 @@
 
     python benchmarks/planted.py FOLDER_OF_DATA_SETS [--model NAME|FILE] [--quick]
 
-The images are the rows that the recipe of `copies` keeps: the part `val` of Imagenette and Tiny-ImageNet (64 pixels),
-and every third food photograph. Copies are of images drawn from those of 200 pixels and more, and each is made by one
-of the edits that `lookalike calibrate` calls re-encoded and edited, in turn. A collection has duplicates of its own:
-pairs of originals whose grey miniatures correlate by 0.98 or more are not counted as false, and how many there are is
-in the record. Groups are looked for twice: of files in the order of the rows, and of the same files under other names.
+The images are the rows that the recipe of the built-in models keeps: the part `val` of Imagenette and Tiny-ImageNet (64
+pixels), and every third food photograph. Copies are of images drawn from those of 200 pixels and more, and each is made
+by one of the edits that `lookalike calibrate` calls re-encoded and edited, in turn. A collection has duplicates of its
+own: pairs of originals whose grey miniatures correlate by 0.98 or more are not counted as false, and how many there are
+is in the record. Groups are looked for twice: of files in the order of the rows, and of the same files under other
+names.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from PIL import Image
 from lookalike import Database, images
 from lookalike.evaluation.calibration import MIX
 from lookalike.evaluation.perturbations import perturb
-from lookalike.recipes import copies
+from lookalike.recipes import default
 from lookalike.recipes.gathering import kept
 
 IMAGES, COPIES, LEAST = 10_000, 500, 200
@@ -45,7 +46,7 @@ class Planted(NamedTuple):
 
 def unseen(folder: Path) -> Iterator[bytes]:
     """The images that no training has seen, photographs first."""
-    sources = sorted(copies.default().sources, key=lambda source: source.file == "tiny_imagenet.parquet")
+    sources = sorted(default.default().sources, key=lambda source: source.file == "tiny_imagenet.parquet")
     for source in sources:
         column = pq.read_table(folder / source.file, columns=["image"]).column("image")
         yield from (column[int(row)].as_py() for row in kept(source, folder))

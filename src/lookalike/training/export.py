@@ -165,6 +165,14 @@ def shorten(model: str | os.PathLike[str], *, bits: int, out: str | os.PathLike[
     return info
 
 
+def describe(model: str | os.PathLike[str], *, card: str, out: str | os.PathLike[str]) -> ModelInfo:
+    """Write a model with another card, such as one that tells what was measured; its codes stay the same."""
+    whole = Hasher.load(model)
+    info = dataclasses.replace(whole.info, card=card)
+    write_aside(Path(out), _content(onnx.load(whole.path), METADATA_KEY, info.to_json()))
+    return info
+
+
 def _plain(module: Module) -> Module:
     """A copy on the CPU, its numbers in the usual order."""
     return copy.deepcopy(module).cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload, no-any-return]
