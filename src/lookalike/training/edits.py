@@ -119,21 +119,22 @@ class Edits:
     def _coloured(self, x_BCSS: Tensor) -> Tensor:
         """Some brighter or darker, flatter or harder, more or less colourful, grey, warmer or colder, of few tones."""
         toned = self._toned(x_BCSS, 0.5)
-        x_BCSS = torch.where(self._chosen(x_BCSS, 0.5), toned, x_BCSS)
+        x_BCSS = torch.where(self._chosen(x_BCSS, 0.6), toned, x_BCSS)
         flat_B1SS = grey(x_BCSS)
         colour = self._between(len(x_BCSS), 0.0, 2.0).view(-1, 1, 1, 1)
-        colour = torch.where(self._chosen(x_BCSS, 0.4), torch.zeros(()), colour)
-        x_BCSS = torch.where(self._chosen(x_BCSS, 0.35), flat_B1SS + colour * (x_BCSS - flat_B1SS), x_BCSS).clamp(0, 1)
+        colour = torch.where(self._chosen(x_BCSS, 0.5), torch.zeros(()), colour)
+        x_BCSS = torch.where(self._chosen(x_BCSS, 0.45), flat_B1SS + colour * (x_BCSS - flat_B1SS), x_BCSS).clamp(0, 1)
         warmth = 1 + 0.3 * (2 * torch.rand(len(x_BCSS), 3, 1, 1, generator=self.generator) - 1)
         x_BCSS = torch.where(self._chosen(x_BCSS, 0.2), x_BCSS * warmth, x_BCSS).clamp(0, 1)
         tones = torch.where(self._chance(len(x_BCSS), 0.5), 3.0, 7.0).view(-1, 1, 1, 1)
         return torch.where(self._chosen(x_BCSS, 0.05), (x_BCSS * tones).round() / tones, x_BCSS)
 
     def _toned(self, x_BCSS: Tensor, strength: float) -> Tensor:
-        """Other brightness, contrast and gamma, each by a factor up to 1 ± strength (gamma: 2^±2·strength)."""
+        """Other brightness, contrast and gamma, each by a factor or power of up to 2^±2·strength."""
         count = len(x_BCSS)
-        brightness, contrast = (self._between(count, 1 - strength, 1 + strength).view(-1, 1, 1, 1) for _ in range(2))
-        gamma = (2 ** (2 * self._between(count, -strength, strength))).view(-1, 1, 1, 1)
+        brightness, contrast, gamma = (
+            (2 ** (2 * self._between(count, -strength, strength))).view(-1, 1, 1, 1) for _ in range(3)
+        )
         mean = x_BCSS.mean(dim=(1, 2, 3), keepdim=True)
         lit = torch.where(self._chosen(x_BCSS, 0.5), x_BCSS * brightness, x_BCSS).clamp(0, 1)
         hard = torch.where(self._chosen(x_BCSS, 0.5), mean + contrast * (lit - mean), lit).clamp(1e-4, 1)
@@ -142,9 +143,9 @@ class Edits:
     def _blurred(self, x_BCSS: Tensor) -> Tensor:
         """Some made small and large again, others sharpened."""
         side = x_BCSS.shape[-1]
-        small = int(self._between(1, 0.25, 0.8).item() * side)
+        small = int(2 ** self._between(1, -2.5, -0.3).item() * side)
         soft = resized(resized(x_BCSS, small), side)
-        blurred = torch.where(self._chosen(x_BCSS, 0.25), soft, x_BCSS)
+        blurred = torch.where(self._chosen(x_BCSS, 0.35), soft, x_BCSS)
         return torch.where(self._chosen(x_BCSS, 0.1), (2 * blurred - soft).clamp(0, 1), blurred)
 
     def _noisy(self, x_BCSS: Tensor) -> Tensor:
