@@ -278,15 +278,18 @@ def test_names_and_paths(make_model: MakeModel, tmp_path: Path) -> None:
 
 def test_built_in_models_load(tiny_images: Images) -> None:
     builtin = builtin_models()
-    if not builtin:
-        pytest.skip("no model is built in yet")
-    assert "default" in builtin
-    for name, path in builtin.items():
-        assert path.stat().st_size <= 3_000_000
+    assert list(builtin) == ["default", "default-128"]
+    assert sum(path.stat().st_size for path in builtin.values()) <= 6_000_000
+    codes = {}
+    for name in builtin:
         hasher = Hasher.load(name)
         assert hasher.info.card
         assert hasher.info.data_images > 0
-        assert len(np.unique(hasher.encode_arrays(tiny_images[:100]), axis=0)) > 50
+        side = hasher.spec.side
+        arrays = np.repeat(tiny_images[:100, :side, :side, None], 3, axis=3)
+        codes[name] = hasher.encode_arrays(arrays)
+        assert len(np.unique(codes[name], axis=0)) > 50
+    assert (codes["default-128"][:, :8] == codes["default"]).all()  # one training gave both
     assert METADATA_KEY == "lookalike"
 
 

@@ -283,10 +283,10 @@ def decoder_path(model: str | os.PathLike[str]) -> Path:
 
 
 def builtin_models() -> dict[str, Path]:
-    """The model files that come with the package, by name."""
+    """The model files that come with the package, by name; the usual one first."""
     folder = Path(str(files("lookalike") / "builtin"))
-    found = (path for path in sorted(folder.glob("*.onnx")) if not path.name.endswith(DECODER_SUFFIX))
-    return {path.stem: path for path in found}
+    found = (path for path in folder.glob("*.onnx") if not path.name.endswith(DECODER_SUFFIX))
+    return {path.stem: path for path in sorted(found, key=lambda path: (path.stem != DEFAULT, path.stem))}
 
 
 def find_model(model: str | os.PathLike[str]) -> Path:

@@ -53,7 +53,7 @@ def test_card_balance_and_thresholds(visit: Visit, site: Served) -> None:
     model = site.client.get("/api/model").json()
     page = visit.open("/model")
     expect(page.get_by_role("heading", name=model["name"])).to_be_visible()
-    expect(page.locator(".about")).to_contain_text("A convolutional variational autoencoder with SimAM attention")
+    expect(page.locator(".about")).to_contain_text("knows edited copies of a picture")
     for name, fifth in (
         ("Share of ones", f"{100 * model['use']['balance'][5]:.1f} %"),
         ("Threshold", f"{model['theta'][5]:.4f}"),

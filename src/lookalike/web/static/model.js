@@ -211,7 +211,7 @@ function calibrated(found) {
 function facts({ about }, known) {
   const { image = {}, versions = {} } = about;
   const rows = [
-    ["Bits", number(known.bits)], ["Kind", about.backbone ? `${about.model} on ${about.backbone}` : about.model],
+    ["Bits", number(known.bits)], ["Kind", about.model],
     ["Labels", about.supervised ? "used in training" : "not used"], ["Trained on", known.trained_on],
     ["Sees", image.side ? `${image.side} × ${image.side} pixels, ${image.colour ? "colour" : "grey"}` : null],
     ["Epochs", about.epochs ? number(about.epochs) : null], ["Seed", about.seed === undefined ? null : String(about.seed)],
