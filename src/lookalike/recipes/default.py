@@ -38,7 +38,18 @@ Not good for: finding what is in a picture (its label); mirror images and quarte
 (`--turned` asks for them); telling flat or dark pictures apart. Codes reveal image content, and do not withstand
 someone who alters an image on purpose.\
 """
-FIGURES: dict[int, str] = {}  # of each length, as they were measured
+FIGURES = {  # of each length, as they were measured with `lookalike robustness`
+    64: """\
+Measured on 1,338 photographs that it has not seen (the part `val` of Imagenette, of kinds that EfficientNet-Lite0 knew,
+and food), with copies of 500 of them, at 11 bits, which 1 in 17,500 pairs of different photographs reach: found are
+99.8 % of copies in JPEG of quality 20, 99.2 % cropped by 10 % of each side, 78.0 % by 25 %, 99.8 % turned by 5°, 94.2 %
+by 15°, 100 % with a black border, 96.8 % with a caption, 88.4 % in grey, 95.8 % much brighter, 68.6 % much blurred.""",
+    128: """\
+Measured on 1,338 photographs that it has not seen (the part `val` of Imagenette, of kinds that EfficientNet-Lite0 knew,
+and food), with copies of 500 of them, at 30 bits, which 1 in 14,400 pairs of different photographs reach: found are
+100 % of copies in JPEG of quality 20, 100 % cropped by 10 % of each side, 95.0 % by 25 %, 100 % turned by 5° or 15°,
+100 % with a black border, 99.6 % with a caption, 98.6 % in grey, 98.0 % much brighter, 86.8 % much blurred.""",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
