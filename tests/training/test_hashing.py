@@ -196,10 +196,11 @@ def test_encoders_of_our_own_are_trained_where_there_is_no_backbone(from_scratch
     assert info.backbone == (refined if source == "lite" else f"{source}, trained from scratch")
     assert info.supervised is METHODS[info.model].needs_labels
     side = hashing.ENCODERS[source].side
-    assert (info.image, info.data_images, info.epochs) == (ImageSpec(side=side, colour=True), 72, 1)
+    spec = ImageSpec(side=side, colour=True, trim=info.model == "copies")
+    assert (info.image, info.data_images, info.epochs) == (spec, 72, 1)
     images_NSSC = arrays(place, info.image)
     if info.model == "copies":  # whose images are read larger, so that parts of them are sharp
-        larger_NRRC = arrays(place, ImageSpec(side=side * 3 // 2, colour=True))
+        larger_NRRC = arrays(place, dataclasses.replace(spec, side=side * 3 // 2))
         images_NSSC = np.asarray(CopyInputs(larger_NRRC, side).plain(np.arange(len(larger_NRRC))), np.uint8)
     assert_codes_are_those_of_the_network(from_scratch, images_NSSC, images_NSSC)
     assert {path.name for path in from_scratch.folder.iterdir()} == {"log.jsonl", "lock", "best.safetensors"}

@@ -28,7 +28,7 @@ def database(photo_db: Path) -> Any:
 
 def test_searches_at_the_same_time_are_made_together(photo_db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    search = Database.search_codes
+    search = Database.search_records
 
     def counted(self: Database, codes_NW: Any, **named: Any) -> Any:
         sizes.append(len(codes_NW))
@@ -44,7 +44,7 @@ def test_searches_at_the_same_time_are_made_together(photo_db: Path, monkeypatch
         await collection.close()
         return found
 
-    monkeypatch.setattr(Database, "search_codes", counted)
+    monkeypatch.setattr(Database, "search_records", counted)
     found = asyncio.run(ask())
     assert sizes == [40, 1]
     assert [len(one.hits) for one in found] == [3] * 40 + [5]

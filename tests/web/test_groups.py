@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from lookalike.database import Database
+from lookalike.hasher import Hasher
 from lookalike.web import layout, maps
+from lookalike.web.model import theta
 from tests.web.conftest import Serve, Served
 
 
@@ -176,3 +178,10 @@ def test_metrics_count(served: Served) -> None:
     assert "lookalike_images 40.0" in text
     assert "lookalike_index_fresh 1.0" in text
     assert "lookalike_search_seconds_count" in text
+
+
+def test_the_threshold_of_a_model_that_is_the_first_bits_of_another_is_the_first_part_of_its() -> None:
+    short, long = (Hasher.load(name) for name in ("default", "default-128"))
+    thresholds = [theta(Path(one.path).read_bytes(), one.info.theta_digest, one.bits) for one in (short, long)]
+    assert [None if one is None else one.shape for one in thresholds] == [(64,), (128,)]
+    assert (thresholds[0] == thresholds[1][:64]).all()  # type: ignore[index]

@@ -80,12 +80,16 @@ def _draws(hasher: Hasher) -> bool:
 
 
 def theta(model: bytes, digest: str, bits: int) -> Floats | None:
-    """The threshold (K,) in a model file: the constant with the digest that the file's description names."""
+    """The threshold (K,) in a model file: the constant with the digest that the file's description names.
+
+    Of a model whose codes are the first bits of another's it is the first part of that one's, and the digest says so.
+    """
+    whole, _, _ = digest.partition("[:")
     graphs = (graph for field, graph in _fields(model) if field == GRAPH)
     tensors = (tensor for graph in graphs for field, tensor in _fields(graph) if field == INITIALIZER)
     for values in map(_floats, tensors):
-        if len(values) == 4 * bits and hashlib.blake2b(values, digest_size=16).hexdigest() == digest:
-            return np.frombuffer(values, "<f4")
+        if len(values) >= 4 * bits and hashlib.blake2b(values, digest_size=16).hexdigest() == whole:
+            return np.frombuffer(values, "<f4")[:bits]
     return None
 
 
