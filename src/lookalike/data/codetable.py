@@ -101,8 +101,8 @@ def _of_table(path: Path, bits: int) -> Iterator[Rows]:
     for batch in table.iter_batches(BLOCK, columns=wanted):
         columns = {name: batch.column(name).to_pylist() for name in wanted[1:]}
         codes_NW = _codes(batch.column("code"), bits, path)
-        for name in SIZES:
-            _check_sizes(batch.column(name) if name in columns else None, name, path)
+        for name in (name for name in SIZES if name in columns):
+            _check_sizes(batch.column(name), name, path)
         if not all(columns["path"]):
             raise DataError(f"{path}: a row has no path; every row must have one, as a string")
         labels = _labels([columns[name] for name in given])
@@ -114,7 +114,7 @@ def _check_sizes(column: Any, name: str, path: Path) -> None:
     """Raise `DataError` for a number that is no size."""
     import pyarrow.compute
 
-    if column is None or column.null_count == len(column):
+    if column.null_count == len(column):
         return
     least, most = pyarrow.compute.min_max(column).as_py().values()
     if least < 0 or most >= 2**63:
