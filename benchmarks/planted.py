@@ -28,12 +28,12 @@ from PIL import Image
 
 from lookalike import Database, images
 from lookalike.evaluation.calibration import MIX
+from lookalike.evaluation.originals import SIDE, SUSPECTED, miniature
 from lookalike.evaluation.perturbations import perturb
 from lookalike.recipes import default
 from lookalike.recipes.gathering import kept
 
 IMAGES, COPIES, LEAST = 10_000, 500, 200
-MINIATURE, SUSPECTED = 16, 0.98
 Pairs = set[tuple[int, int]]
 
 
@@ -55,7 +55,7 @@ def unseen(folder: Path) -> Iterator[bytes]:
 def plant(files: list[bytes], count: int, seed: int) -> Planted:
     """The files, and copies of some of them behind."""
     random = np.random.default_rng(seed)
-    pixels = [np.asarray(images.thumbnail(file, 512)) for file in files[:1400]]
+    pixels = [np.asarray(images.thumbnail(file, SIDE)) for file in files[:1400]]
     large = [row for row, image in enumerate(pixels) if min(image.shape[:2]) >= LEAST]
     chosen = random.permutation(large)[:count].tolist()
     edits = [variant for kind in ("re-encoded", "edited") for variant in MIX[kind]]
@@ -84,11 +84,8 @@ def groups(planted: Planted, order: Sequence[int], model: str) -> tuple[list[lis
 
 def alike(files: list[bytes]) -> Pairs:
     """Pairs of originals whose miniatures hardly differ."""
-    small = np.stack([np.asarray(images.thumbnail(file, 512).convert("L").resize((MINIATURE,) * 2)) for file in files])
-    flat = small.reshape(len(small), -1).astype(np.float64)
-    flat -= flat.mean(axis=1, keepdims=True)
-    flat /= np.linalg.norm(flat, axis=1, keepdims=True) + 1e-9
-    first, second = np.nonzero(np.triu(flat @ flat.T, 1) >= SUSPECTED)
+    small = np.stack([miniature(np.asarray(images.thumbnail(file, SIDE))) for file in files])
+    first, second = np.nonzero(np.triu(small @ small.T, 1) >= SUSPECTED)
     return set(zip(first.tolist(), second.tolist(), strict=True))
 
 
