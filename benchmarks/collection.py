@@ -78,7 +78,7 @@ def command(*arguments: str | Path) -> dict[str, Any]:
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"lookalike {arguments[0]} ended with {status}: {said}")
-    return {"seconds": time.perf_counter() - began, "peak_mib": usage.ru_maxrss / 1024, "said": said.splitlines()[-1:]}
+    return {"seconds": time.perf_counter() - began, "peak_mib": usage.ru_maxrss / 1024}
 
 
 def opened(db: Path, codes_NW: Codes) -> dict[str, Any]:
@@ -129,7 +129,6 @@ def measure(count: int) -> dict[str, Any]:
         found["open"] = opened(db, codes_NW)
         for name in ("duplicates", "duplicates_again") if count <= COMPARED else ():
             found[name] = command("duplicates", "--db", db, "--radius", str(RADIUS), "--quick", "--json")
-            found[name].pop("said")
     if count <= COMPARED:
         began = time.perf_counter()
         found["pairs"] = sum(len(pairs.first) for _, pairs in pairs_within(np.unique(codes_NW, axis=0), radius=RADIUS))
