@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 
-from lookalike.models.lite_encoder import FIXED, MEAN, SIDE, LiteEncoder, first_weights
+from lookalike.models.encoders import GREY
+from lookalike.models.lite_encoder import FIXED, SIDE, LiteEncoder, first_weights
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +28,11 @@ def test_it_begins_with_what_the_backbone_computes(encoder: LiteEncoder) -> None
     assert not missing.unexpected_keys
     assert {name.split(".")[0] for name in missing.missing_keys} == {"last", "pool", "norm"}
     encoder.eval()
-    images = torch.randint(0, 256, (2, SIDE, SIDE, 3), dtype=torch.uint8)
-    x_NCSS = (images.permute(0, 3, 1, 2).float() - MEAN) / 128
+    x_N1SS = torch.rand(2, 1, SIDE, SIDE) * 2 - 1
     with torch.inference_mode():
-        expected = network._swish(network._bn0(network._conv_stem(torch.nn.functional.pad(x_NCSS, (0, 1, 0, 1)))))
-        found = encoder.stem(x_NCSS)
+        padded = torch.nn.functional.pad(x_N1SS.expand(-1, 3, -1, -1), (0, 1, 0, 1))
+        expected = network._swish(network._bn0(network._conv_stem(padded)))
+        found = encoder.stem(x_N1SS)
         assert found.shape[2:] == (SIDE // 2, SIDE // 2)
         assert torch.allclose(found, expected[..., : SIDE // 2, : SIDE // 2], atol=1e-4)
         for number, block in enumerate([*encoder.fixed, *encoder.blocks]):
@@ -46,6 +48,32 @@ def test_features_are_those_of_each_image_alone(encoder: LiteEncoder) -> None:
         alone = torch.cat([encoder(image[None]) for image in images])
     assert features.shape == (3, encoder.width)
     assert torch.allclose(features, alone, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda x_NSSC: (x_NSSC.float() @ torch.tensor(GREY))[..., None].round().expand(-1, -1, -1, 3),
+        lambda x_NSSC: x_NSSC * 0.5,
+        lambda x_NSSC: 40 + x_NSSC * 0.6,
+    ],
+    ids=["grey", "darker", "flatter"],
+)
+def test_tones_hardly_matter(encoder: LiteEncoder, edit: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    encoder.eval()
+    images = torch.randint(0, 256, (4, 7, 7, 3), dtype=torch.uint8).repeat_interleave(16, 1).repeat_interleave(16, 2)
+    with torch.inference_mode():
+        features, changed = encoder(images), encoder(edit(images).to(torch.uint8))
+    between = torch.cdist(features, features)[~torch.eye(4, dtype=torch.bool)].min()
+    assert (features - changed).norm(dim=1).max() < between / 5
+
+
+def test_an_even_image_has_features(encoder: LiteEncoder) -> None:
+    encoder.eval()
+    with torch.inference_mode():
+        features = encoder(torch.full((2, SIDE, SIDE, 3), 90, dtype=torch.uint8))
+    assert features.isfinite().all()
+    assert torch.equal(features[0], features[1])
 
 
 def test_training_changes_only_what_may_change(encoder: LiteEncoder) -> None:

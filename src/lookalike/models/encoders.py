@@ -14,6 +14,7 @@ from lookalike.models.blocks import TransformerBlock, conv_layer
 
 SIDE = 64  # S
 CHANNELS = 3  # C
+GREY = (0.299, 0.587, 0.114)  # of red, green and blue in grey (ITU-R BT.601)
 WIDTHS = (32, 64, 128, 256)  # of the convolutions, each of which halves the side
 PATCH = 8  # pixels a side
 EMBEDDING = 128  # E

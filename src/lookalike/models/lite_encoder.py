@@ -6,6 +6,9 @@ ReLU6. The first eleven of its sixteen blocks are taken, which see textures and 
 stem and the first blocks, which see edges and spots, stay as they are. Then generalised-mean pooling. About 65 million
 multiply-adds an image.
 
+What makes a copy lighter, darker, harder, flatter or grey is mostly undone before the first convolution: an image is
+taken in grey, less its mean and divided by its deviation.
+
 Shapes: N images, S = 112 pixels a side, C channels, D features.
 """
 
@@ -19,14 +22,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lookalike.models.copy_encoder import GeneralisedMean
-from lookalike.models.encoders import CHANNELS
+from lookalike.models.encoders import GREY
 
 SIDE = 112  # S
 STEM = 32  # channels at half the side
 FEATURES = 512  # D
 FIXED = 3  # blocks that stay as they are
 EPSILON = 1e-3  # of batch norms, as these weights were trained
-MEAN, DEVIATION = 127.0, 128.0  # of pixels
+SPREAD = 0.5  # deviation of an image's pixels, about that of those that these weights were trained on
+LEAST = 4.0  # deviation, of 255 shades, of what an image is divided by at least; an even one stays even
 
 
 class Stage(NamedTuple):
@@ -54,10 +58,12 @@ class LiteEncoder(nn.Module):
     side = SIDE
     tokens = 0
     width = FEATURES
+    grey_C: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = _Conv(CHANNELS, STEM, kernel=3, stride=2)
+        self.stem = _Conv(1, STEM, kernel=3, stride=2)
+        self.register_buffer("grey_C", torch.tensor(GREY), persistent=False)
         blocks, inputs = [], STEM
         for stage in STAGES:
             for number in range(stage.blocks):
@@ -78,10 +84,16 @@ class LiteEncoder(nn.Module):
 
     def forward(self, images_NSSC: Tensor) -> Tensor:
         with torch.no_grad():
-            x_NCSS = (images_NSSC.permute(0, 3, 1, 2).to(torch.float32) - MEAN) / DEVIATION
-            seen = self.fixed(self.stem(x_NCSS))
+            seen = self.fixed(self.stem(self._evened(images_NSSC)))
         features_ND: Tensor = self.norm(self.pool(self.last(self.blocks(seen))))
         return features_ND
+
+    def _evened(self, images_NSSC: Tensor) -> Tensor:
+        """In grey, of mean 0 and of the same deviation: (N, 1, S, S)."""
+        x_N1SS = (images_NSSC.to(torch.float32) @ self.grey_C)[:, None]
+        x_N1SS = x_N1SS - x_N1SS.mean(dim=(2, 3), keepdim=True)
+        variance_N111 = x_N1SS.square().mean(dim=(2, 3), keepdim=True)
+        return SPREAD * x_N1SS / (variance_N111 + LEAST**2).sqrt()
 
 
 class _Conv(nn.Module):
@@ -127,6 +139,7 @@ class _Bottleneck(nn.Module):
 def first_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights of an encoder's stem and blocks from those of EfficientNet-Lite0, as its package names them."""
     found = _conv(weights, "_conv_stem", "_bn0", "stem")
+    found["stem.conv.weight"] = found["stem.conv.weight"].sum(dim=1, keepdim=True)  # of three equal channels
     number = 0
     for stage in STAGES:
         for _ in range(stage.blocks):

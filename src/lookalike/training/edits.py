@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-WEIGHTS = (0.299, 0.587, 0.114)  # of red, green and blue in grey (ITU-R BT.601)
+from lookalike.models.encoders import GREY
 
 
 class Edits:
@@ -143,10 +143,11 @@ class Edits:
     def _blurred(self, x_BCSS: Tensor) -> Tensor:
         """Some made small and large again, others sharpened."""
         side = x_BCSS.shape[-1]
-        small = int(2 ** self._between(1, -2.5, -0.3).item() * side)
-        soft = resized(resized(x_BCSS, small), side)
-        blurred = torch.where(self._chosen(x_BCSS, 0.35), soft, x_BCSS)
-        return torch.where(self._chosen(x_BCSS, 0.1), (2 * blurred - soft).clamp(0, 1), blurred)
+        for least, most, chance in ((-2.8, -1.4, 0.25), (-1.8, -0.3, 0.25)):  # of the side, as powers of 2
+            small = int(2 ** self._between(1, least, most).item() * side)
+            soft = resized(resized(x_BCSS, small), side)
+            x_BCSS = torch.where(self._chosen(x_BCSS, chance), soft, x_BCSS)
+        return torch.where(self._chosen(x_BCSS, 0.1), (2 * x_BCSS - soft).clamp(0, 1), x_BCSS)
 
     def _noisy(self, x_BCSS: Tensor) -> Tensor:
         """Some with Gaussian noise."""
@@ -178,7 +179,7 @@ class Edits:
 
 def grey(x_BCSS: Tensor) -> Tensor:
     """Images in grey, (B, 1, S, S)."""
-    return (x_BCSS * torch.tensor(WEIGHTS).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    return (x_BCSS * torch.tensor(GREY).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
 
 
 def resized(x_BCRR: Tensor, side: int) -> Tensor:
