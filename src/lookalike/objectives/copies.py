@@ -16,8 +16,8 @@ from torch import Tensor
 from lookalike.objectives.base import Objective, pairs
 from lookalike.objectives.cibhash import contrast
 
-TEMPERATURE = 0.1
-ENTROPY = 0.1  # weight of the entropy term
+TEMPERATURE = 0.05
+ENTROPY = 0.5  # weight of the entropy term
 CORRELATION = 0.1  # weight of the correlations of bits
 
 

@@ -60,7 +60,7 @@ class Recipe:
     backbone: str | None = "efficientnet-lite0"
     bits: int = 128
     shorter: int = 64
-    epochs: int = 5
+    epochs: int = 7
     batch: int = 128
     learning_rate: float = 1e-3
     validation: float = 0.04
