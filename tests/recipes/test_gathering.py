@@ -53,7 +53,7 @@ def test_parts_of_photographs_are_gathered_too(folder: Path) -> None:
     found = gathered(folder, Source(file="whole.parquet", rows=4, parts=2))
     assert len(found) == 12
     assert [size for _, size in found[::3]] == [(40, 30)] * 4
-    assert all(20 <= width <= 36 and 15 <= height <= 27 for _, (width, height) in found[1::3] + found[2::3])
+    assert all(16 <= width <= 26 and 12 <= height <= 19 for _, (width, height) in found[1::3] + found[2::3])
     assert found == gathered(folder, Source(file="whole.parquet", rows=4, parts=2))
     assert found != gathered(folder, Source(file="whole.parquet", rows=4, parts=2), seed=1)
 
