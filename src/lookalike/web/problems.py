@@ -27,6 +27,7 @@ TYPES = {
     500: "internal",
     503: "unavailable",
 }
+_encoder = json.JSONEncoder(separators=(",", ":"))
 UNKNOWN = "something went wrong here; the server's log says what"
 
 
@@ -44,7 +45,7 @@ class JsonResponse(Response):
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        return json.dumps(content, separators=(",", ":")).encode()
+        return _encoder.encode(content).encode()
 
 
 def response(status: int, message: str, *, headers: Mapping[str, str] | None = None) -> JsonResponse:

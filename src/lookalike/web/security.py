@@ -43,6 +43,7 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 CLOSE = {"Connection": "close"}  # what is still to come on it is not waited for
+_RAW = [(name.lower().encode(), value.encode()) for name, value in (HEADERS | {"Cache-Control": "no-store"}).items()]
 PASSED_OVER = 5.0  # seconds that a body nobody wants is read for, so that who sends it hears why
 _log = logging.getLogger(__name__)
 
@@ -231,10 +232,9 @@ def _refusal(error: Exception, scope: Scope, headers: Headers) -> Response:
 
 
 def _mark(message: Message) -> None:
-    headers = MutableHeaders(scope=message)
-    for name, value in HEADERS.items():
-        headers.setdefault(name, value)
-    headers.setdefault("Cache-Control", "no-store")
+    headers: list[tuple[bytes, bytes]] = message["headers"]
+    there = {name for name, _ in headers}
+    headers += [(name, value) for name, value in _RAW if name not in there]
 
 
 class _Body:

@@ -6,7 +6,6 @@ They are kept in memory up to a bound. A browser that has one is told so without
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import io
 from collections import OrderedDict
 
@@ -20,7 +19,7 @@ from lookalike.web.uploads import Decoders
 SIDES = (64, 128, 256, 512, 1024)  # pixels
 USUAL = 256
 BYTES = 128 << 20  # of all that are kept
-SALT = bytes([1])  # changes when they are made in another way
+MAKING = "1"  # changes when they are made in another way
 
 
 def side_for(size: int) -> int:
@@ -29,9 +28,10 @@ def side_for(size: int) -> int:
 
 
 def version(record: Record) -> str:
-    """What changes when an image does, in hexadecimal."""
-    what = record.digest or f"{record.name} {record.size} {record.mtime_ns}".encode("utf-8", "surrogateescape")
-    return hashlib.blake2b(what, digest_size=8, salt=SALT).hexdigest()
+    """What changes when an image does, in hexadecimal and dots."""
+    if record.digest:
+        return f"{MAKING}.{record.digest[:8].hex()}"
+    return f"{MAKING}.{record.id:x}.{record.size:x}.{record.mtime_ns:x}"
 
 
 class Thumbnails:
