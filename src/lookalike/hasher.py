@@ -77,6 +77,7 @@ class ModelInfo:
     near: int = 0  # at most 1 in 10,000 pairs of different images is this near or nearer; -1: more have equal codes
     similar: int = 0  # at most 1 in 100; -1: more have equal codes
     pairs: int = 0  # number of pairs that `near` and `similar` were measured on
+    copies: int | None = None  # at most some 1 in 10 million is this near, so that it is a copy; None: not measured
     versions: dict[str, str] = field(default_factory=dict)  # of the packages that made it
     backbone: str = ""  # the encoder behind which it was trained, what that was trained on and its licence
     supervised: bool = False  # whether it learnt from labels
@@ -111,10 +112,11 @@ class ModelInfo:
         """The distance, in bits, up to which two images are taken for copies of one picture.
 
         `near` is a rate among pairs, and a collection of n images has n²/2 of them: among 10,000 images 5,000 pairs of
-        different ones are `near`. So a sixteenth of the bits is the most; recompression flips fewer. It is -1 where
-        different images often have equal codes, as by methods that learn classes: those cannot tell copies.
+        different ones are `near`. So `copies` is the most, or, where that was not measured, a sixteenth of the bits;
+        recompression flips fewer. It is -1 where different images often have equal codes, as by methods that learn
+        classes: those cannot tell copies.
         """
-        return min(self.near, self.bits // 16)
+        return min(self.near, self.bits // 16 if self.copies is None else self.copies)
 
     def tier(self, distance: int) -> str:
         """A plain word for a distance in bits."""

@@ -161,6 +161,15 @@ def test_the_default_radius_is_at_most_a_sixteenth_of_the_bits(tmp_path: Path, m
             assert database.hasher.info.tier(expected + 1) == "similar"
 
 
+def test_a_measured_distance_of_copies_is_the_default_radius(tmp_path: Path, make_model: MakeModel) -> None:
+    with Database.create(tmp_path / "db", model=make_model(bits=16, near=5, similar=7, copies=3)) as database:
+        assert database.duplicate_radius() == 3
+        put(database, [("a", 0), ("b", 0b111), ("c", 0b1111_0000)])
+        assert groups(database, None) == [[("a", 0), ("b", 3)]]
+    with Database.create(tmp_path / "narrow", model=make_model(bits=16, near=2, similar=7, copies=3)) as database:
+        assert database.duplicate_radius() == 2  # different images come nearer than what was measured elsewhere
+
+
 def test_a_model_that_cannot_tell_copies_has_no_radius_of_its_own(tmp_path: Path, make_model: MakeModel) -> None:
     with Database.create(tmp_path / "db", model=make_model(bits=16, near=-1, similar=-1)) as database:
         put(database, [("a", 0), ("b", 0), ("c", 0xFF00)])

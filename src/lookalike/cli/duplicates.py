@@ -51,7 +51,7 @@ def command(
 ) -> None:
     """Print groups of images that look alike: at most RADIUS bits from the first image of their group.
 
-    Without --radius it is a sixteenth of the bits, or less if different images come nearer than that with the model.
+    Without --radius it is what was measured for the model or the collection, else a sixteenth of the bits or less.
     The best copy of each group is told: most pixels, then largest file, lossless, oldest. Nothing is deleted;
     --plan, then --apply, move copies away.
     """

@@ -156,6 +156,7 @@ def shorten(model: str | os.PathLike[str], *, bits: int, out: str | os.PathLike[
         bits=bits,
         theta_digest=f"{whole.info.theta_digest}[:{bits}]",
         nested=nested,
+        copies=None,
         near=whole.info.nested[str(bits)]["near"],
         similar=whole.info.nested[str(bits)]["similar"],
     )
@@ -165,10 +166,12 @@ def shorten(model: str | os.PathLike[str], *, bits: int, out: str | os.PathLike[
     return info
 
 
-def describe(model: str | os.PathLike[str], *, card: str, out: str | os.PathLike[str]) -> ModelInfo:
-    """Write a model with another card, such as one that tells what was measured; its codes stay the same."""
+def describe(
+    model: str | os.PathLike[str], *, card: str, copies: int | None = None, out: str | os.PathLike[str]
+) -> ModelInfo:
+    """Write a model with what was measured of it, the card and the distance of copies; its codes stay the same."""
     whole = Hasher.load(model)
-    info = dataclasses.replace(whole.info, card=card)
+    info = dataclasses.replace(whole.info, card=card, copies=copies)
     write_aside(Path(out), _content(onnx.load(whole.path), METADATA_KEY, info.to_json()))
     return info
 
