@@ -191,7 +191,7 @@ def test_encoders_of_our_own_are_trained_where_there_is_no_backbone(from_scratch
     info = Hasher.load(from_scratch.path).info
     source = SCRATCH[(info.model, from_scratch.path.stem)]
     assert info == from_scratch.info
-    whole = efficientnet.about().sentence
+    whole = efficientnet.about(hashing.ENCODERS[source].side).sentence
     refined = f"first blocks of {whole}, trained further"
     assert info.backbone == (refined if source == "lite" else f"{source}, trained from scratch")
     assert info.supervised is METHODS[info.model].needs_labels

@@ -20,10 +20,11 @@ from lookalike.training.export import describe, shorten
 from lookalike.training.halving import halve
 
 CARD = """\
-A convolutional encoder of colour images of 112×112 pixels that knows edited copies of a picture: crops, borders, small
-turns, other colours, blur, noise, writing. It begins with the first eleven blocks of EfficientNet-Lite0 (Apache-2.0),
-which were trained on ImageNet with its labels, and was trained further without labels, by contrast with edited copies.
-Bars and frames of one colour are cut off before it sees a picture.
+A convolutional encoder of images of 112×112 pixels that knows edited copies of a picture: crops, borders, small turns,
+other tones, blur, noise, writing. It begins with the first eleven blocks of EfficientNet-Lite0 (Apache-2.0), which were
+trained on ImageNet with its labels, and was trained further without labels, by contrast with edited copies. Bars and
+frames of one colour are cut off before it sees a picture, which it takes in grey, of one mean and deviation: pictures
+that differ in colour alone are the same to it.
 
 Made from {images} images: rows of the training split of Tiny-ImageNet (202 classes, 64 pixels), and photographs, whole
 and in parts, of the training split of Imagenette and of a set of food photographs, of which every third was kept for

@@ -293,7 +293,7 @@ def _origin(wanted: Wanted, config: HashingConfig, backbone: Backbone | None) ->
     if backbone:
         return backbone.about.in_full
     if wanted.refines:
-        return f"first blocks of {efficientnet.about().sentence}, trained further"
+        return f"first blocks of {efficientnet.about(hashing.ENCODERS[config.source].side).sentence}, trained further"
     return f"{config.source}, trained from scratch"
 
 
