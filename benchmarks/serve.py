@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 import record
+import uvloop
 from search import CENTRES, FLIPPED, flipped, near, uniform
 
 from lookalike import Database
@@ -107,7 +108,7 @@ def measure(port: int, pid: int, requests: Requests, seconds: float) -> dict[str
     """One client, then 50 as fast as they can, then 50 that pause."""
 
     def load(**given: Any) -> dict[str, Any]:
-        return asyncio.run(ask(port, requests, **given))
+        return uvloop.run(ask(port, requests, **given))  # the lighter client, as it shares the cores with the server
 
     load(clients=CLIENTS, seconds=seconds / 10)  # so that all is warm
     single = load(clients=1, seconds=max(2, seconds / 4))
