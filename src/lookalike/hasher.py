@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from lookalike import images
+from lookalike import images, threshold
 from lookalike.codes import Codes
 from lookalike.errors import ConfigError, ImageError, ModelError
 from lookalike.images import ImageSpec, Source
@@ -157,6 +157,14 @@ class Hasher:
     def spec(self) -> ImageSpec:
         """What images are turned into."""
         return self.info.image
+
+    @functools.cached_property
+    def theta(self) -> npt.NDArray[np.float32] | None:
+        """The threshold (K,) that latents are compared with; nothing if its file is gone, or does not say it."""
+        try:
+            return threshold.find(Path(self.path).read_bytes(), self.info.theta_digest, self.bits)
+        except OSError:  # the model of a database in Milvus is no file
+            return None
 
     @property
     def name(self) -> str:

@@ -347,6 +347,19 @@ def test_a_path_that_does_not_exist_is_named_as_written_before_any_work(run: Run
     assert result.err.startswith("lookalike: nowhere.png does not exist")
 
 
+def test_search_lets_bits_count_as_the_query_is_sure_of_them(run: Run, db: Path, photo_folder: Path) -> None:
+    query = files(photo_folder)[0]
+    result = run("search", query, "--db", db, "--top", 2, "--asymmetric")
+    assert result.out.splitlines()[0] == f"0/64\tidentical\t{query}\tweighed 0.0"
+    hits = lines(run("search", query, "--db", db, "--top", 3, "--asymmetric", "--json").out)
+    assert [hit["weighed"] for hit in hits] == sorted(hit["weighed"] for hit in hits)
+    assert "weighed" not in lines(run("search", query, "--db", db, "--top", 1, "--json").out)[0]
+    for option in (["--radius", 3], ["--turned"]):
+        result = run("search", query, "--db", db, "--asymmetric", *option)
+        assert result.code == 1
+        assert f"leave out {option[0]}" in result.err
+
+
 def test_search_finds_turned_copies_on_request(run: Run, db: Path, photo_folder: Path, tmp_path: Path) -> None:
     from PIL import Image
 

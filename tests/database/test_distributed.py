@@ -111,6 +111,8 @@ def test_the_same_distances_as_in_a_folder(
         for database in both
     ]
     assert groups[0] == groups[1]
+    with pytest.raises(ConfigError, match="search without --asymmetric"):
+        remote.search_asymmetric(folder / "007.jpg")
     assert [hit.distance for hit in remote.search(folder / "007.jpg")] == [
         hit.distance for hit in local.search(folder / "007.jpg")
     ]

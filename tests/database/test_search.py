@@ -280,3 +280,33 @@ def test_threads_that_share_a_database_never_mix_two_states_of_it(indexed: Datab
                 other._catalog.touch()
         stop.set()
         assert [one.result() for one in searching] == [[]] * 4
+
+
+def test_an_asymmetric_search_ranks_by_what_the_query_is_sure_of(indexed: Database, photo_folder: Path) -> None:
+    hasher, path = indexed.hasher, sorted(photo_folder.rglob("*.*"))[0]
+    array = images.read(path, hasher.spec)
+    assert hasher.theta is not None
+    above_K = (hasher.latents(array[None])[0] - hasher.theta).astype(float)
+    weights_K = np.abs(above_K) / np.abs(above_K).mean()
+    ids_N, codes_NW = indexed.codes()
+    differ_NK = np.unpackbits(np.asarray(codes_NW), axis=1) != (above_K > 0)
+    expected = dict(zip(ids_N.tolist(), (differ_NK * weights_K).sum(axis=1).tolist(), strict=True))
+    hits = indexed.search_asymmetric(path, top=100)
+    assert len(hits) == len(expected) == len({hit.id for hit in hits})
+    assert [hit.weighed for hit in hits] == pytest.approx(sorted(expected.values()), abs=1e-3)
+    assert [hit.weighed for hit in hits] == pytest.approx([expected[hit.id] for hit in hits], abs=1e-3)
+    symmetric = {hit.id: hit.distance for hit in indexed.search(path, top=100)}
+    assert {hit.id: hit.distance for hit in hits} == symmetric
+    assert indexed.search_asymmetric(array, top=3) == hits[:3]
+    only = Filter(below=str(path.parent))
+    inside = [hit for hit in hits if Path(hit.path).parent == path.parent]
+    assert 0 < len(inside) < len(hits)
+    assert indexed.search_asymmetric(path, top=100, only=only) == inside
+
+
+def test_an_asymmetric_search_needs_the_threshold(tmp_path: Path, photo_folder: Path, make_model: MakeModel) -> None:
+    model = make_model(theta_digest="0" * 32)
+    with Database.create(tmp_path / "db", model=model) as database:
+        database.index(photo_folder)
+        with pytest.raises(LookalikeError, match="does not say its threshold"):
+            database.search_asymmetric(sorted(photo_folder.rglob("*.*"))[0])

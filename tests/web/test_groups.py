@@ -13,7 +13,6 @@ import pytest
 from lookalike.database import Database
 from lookalike.hasher import Hasher
 from lookalike.web import layout, maps
-from lookalike.web.model import theta
 from tests.web.conftest import Serve, Served
 
 
@@ -182,6 +181,6 @@ def test_metrics_count(served: Served) -> None:
 
 def test_the_threshold_of_a_model_that_is_the_first_bits_of_another_is_the_first_part_of_its() -> None:
     short, long = (Hasher.load(name) for name in ("default", "default-128"))
-    thresholds = [theta(Path(one.path).read_bytes(), one.info.theta_digest, one.bits) for one in (short, long)]
+    thresholds = [one.theta for one in (short, long)]
     assert [None if one is None else one.shape for one in thresholds] == [(64,), (128,)]
     assert (thresholds[0] == thresholds[1][:64]).all()  # type: ignore[index]

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lookalike.cli import calibrate, options, terminal
+
+if TYPE_CHECKING:
+    from lookalike.database import Filter, Hit
+    from lookalike.database.opening import AnyDatabase
+    from lookalike.images import Array
 
 BATCH = 64
 FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")  # of --since
@@ -24,21 +30,24 @@ def command(
         datetime | None, typer.Option("--since", formats=list(FORMATS), help="Only images indexed then or later.")
     ] = None,
     turned: Annotated[bool, typer.Option("--turned", help="Find mirrored and quarter-turned copies, too.")] = False,
+    asymmetric: Annotated[
+        bool, typer.Option("--asymmetric", help="Let a bit count as much as the query is sure of it; finds more.")
+    ] = False,
     engine: options.Engine = "auto",
     json: options.Json = False,
 ) -> None:
     """Find the images in a database that look most like IMAGES; the nearest comes first."""
-    import numpy as np
-
     from lookalike import data
-    from lookalike.database import Filter
     from lookalike.database import turned as turns
     from lookalike.database.opening import open_database
-    from lookalike.errors import ImageError
+    from lookalike.errors import ConfigError, ImageError
+    from lookalike.images import read
 
-    only = None
-    if label is not None or below is not None or since is not None:
-        only = Filter(label=label, below=below, since=since.timestamp() if since else None)
+    if asymmetric and (turned or radius is not None):
+        raise ConfigError(
+            f"--asymmetric ranks by a distance of its own; leave out {'--turned' if turned else '--radius'}"
+        )
+    only = _filter(label, below, since)
     count, problems = 0, []
     several = len(images) > 1
     with open_database(db) as database, terminal.quiet_decoders():
@@ -49,30 +58,53 @@ def command(
             terminal.say(f"words for distances as {calibrate.said(database.calibration)}")
         queries = terminal.queries(images)
         while batch := list(itertools.islice(queries, BATCH)):
-            codes, named = [], []
+            arrays, named = [], []
             for query, item in batch:
                 count += 1
                 try:
-                    codes.append(turns.encode(database.hasher, data.read_bytes(item), max_pixels, turned=turned))
+                    arrays.append(read(data.read_bytes(item), database.hasher.spec, max_pixels=max_pixels))
                     named.append(query)
                 except (ImageError, OSError) as error:
                     problems.append((query, getattr(error, "strerror", None) or str(error)))
             several = several or len(batch) > 1
-            found = database.search_codes(np.concatenate(codes), top=top, radius=radius, only=only) if codes else []
+            if asymmetric:
+                found = [database.search_asymmetric(array, top=top, only=only) for array in arrays]
+            else:
+                found = _by_codes(database, arrays, turned=turned, top=top, radius=radius, only=only)
             for query, hits in zip(named, turns.merged(found, top=top, turned=turned), strict=True):
                 for hit, turn in hits:
                     _print(query, hit, turn, json=json, several=several)
     terminal.fail_if(problems, count)
 
 
-def _print(query: str, hit: object, turn: str, *, json: bool, several: bool) -> None:
-    from lookalike.database import Hit
+def _filter(label: str | None, below: str | None, since: datetime | None) -> Filter | None:
+    from lookalike.database import Filter
 
-    assert isinstance(hit, Hit)
+    if label is None and below is None and since is None:
+        return None
+    return Filter(label=label, below=below, since=since.timestamp() if since else None)
+
+
+def _by_codes(
+    database: AnyDatabase, arrays: Sequence[Array], *, turned: bool, top: int, radius: int | None, only: Filter | None
+) -> list[list[Hit]]:
+    """What is found by the codes of images; of turned ones eight after each other."""
+    import numpy as np
+
+    from lookalike.database import turned as turns
+
+    if not arrays:
+        return []
+    codes_NW = np.concatenate([turns.encode(database.hasher, array, turned=turned) for array in arrays])
+    return database.search_codes(codes_NW, top=top, radius=radius, only=only)
+
+
+def _print(query: str, hit: Hit, turn: str, *, json: bool, several: bool) -> None:
     if json:
         values = {"query": query, "path": hit.path, "distance": hit.distance, "bits": hit.bits}
-        terminal.echo_json({**values, "label": hit.label, "tier": hit.tier, **({"turned": turn} if turn else {})})
+        more = {**({"turned": turn} if turn else {}), **({} if hit.weighed is None else {"weighed": hit.weighed})}
+        terminal.echo_json({**values, "label": hit.label, "tier": hit.tier, **more})
     else:
         first = f"{terminal.shown(query)}\t" if several else ""
-        last = f"\t{turn}" if turn else ""
+        last = f"\t{turn}" if turn else "" if hit.weighed is None else f"\tweighed {hit.weighed:.1f}"
         typer.echo(f"{first}{hit.distance}/{hit.bits}\t{hit.tier}\t{terminal.shown(hit.path)}{last}")

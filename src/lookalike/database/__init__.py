@@ -28,6 +28,7 @@ from lookalike.codes import Codes
 from lookalike.data import codetable
 from lookalike.database import (
     applying,
+    asymmetric,
     calibrating,
     calibration,
     copies,
@@ -323,6 +324,21 @@ class Database:
             hits_of(some, hits.distances, records, bits=bits, tier=tier) for some, hits in zip(ids, found, strict=True)
         ]
         return hits, records
+
+    def search_asymmetric(
+        self, query: Source | images.Array, *, top: int = 10, only: Filter | None = None
+    ) -> list[Hit]:
+        """The images nearest to one image where a bit counts as much as the query is sure of it (`engines.asymmetric`).
+
+        `Hit.weighed` is that distance, by which hits are sorted; `distance` and `tier` are those of the codes. Every
+        code is looked at. Raises `ConfigError` if the model's file does not say its threshold.
+        """
+        self._check_model_is_the_same()
+        held = self._held()
+        among = None if only is None else held.ids.among(self._catalog.passing(only))
+        return asymmetric.search(
+            self.hasher, query, held, top=top, among=among, records=self._catalog.records, tier=self.radii.tier
+        )
 
     def duplicates(
         self,

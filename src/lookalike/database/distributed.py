@@ -196,6 +196,15 @@ class DistributedDatabase:
         """The images nearest to one image (a path, bytes, or an array of the model's shape), nearest first."""
         return self.search_codes(self.hasher.encode([query]), top=top, radius=radius, only=only)[0]
 
+    def search_asymmetric(
+        self, query: Source | images.Array, *, top: int = 10, only: Filter | None = None
+    ) -> list[Hit]:
+        """Raises `ConfigError`: Milvus compares bits alone."""
+        raise ConfigError(
+            "an asymmetric search looks at every code, and those of this database are in Milvus, which compares bits "
+            "alone; search without --asymmetric"
+        )
+
     def search_codes(
         self, codes_NW: Codes, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None
     ) -> list[list[Hit]]:

@@ -23,6 +23,7 @@ class Hit:
     tier: str  # "identical", "same" (if calibrated), "near-duplicate", "similar" or "different"
     label: Label
     id: int
+    weighed: float | None = None  # bits that differ, as sure as the query is of each; of asymmetric searches
 
 
 def hits_of(

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lookalike import images
 from lookalike.codes import Codes
 from lookalike.database.results import Hit
 from lookalike.hasher import Hasher
@@ -35,9 +34,8 @@ def orientations(array: Array) -> Array:
     return np.stack([np.rot90(one, -quarter) for one in (array, mirrored) for quarter in range(4)])
 
 
-def encode(hasher: Hasher, content: bytes, max_pixels: int, *, turned: bool = True) -> Codes:
-    """The codes (O, W) of an encoded image in all orientations, or (1, W) as it is. Raises `ImageError`."""
-    array = images.read(content, hasher.spec, max_pixels=max_pixels)
+def encode(hasher: Hasher, array: Array, *, turned: bool = True) -> Codes:
+    """The codes (O, W) of an image of the model's shape in all orientations, or (1, W) as it is."""
     return hasher.encode_arrays(np.ascontiguousarray(orientations(array) if turned else array[None]))
 
 
