@@ -114,3 +114,23 @@ def test_encode_wants_a_file(served: Served) -> None:
     assert served.client.post("/api/encode", files={"other": b"x"}).status_code == 422
     answer = served.client.post("/api/encode", files={"file": b"GIF89a"})
     assert (answer.status_code, answer.json()["error"]["type"]) == (422, "unprocessable")
+
+
+def test_bits_count_as_the_image_is_sure_of_them_on_request(served: Served, photo_files: dict[str, bytes]) -> None:
+    content = photo_files["cats/01.png"]
+    hits = found(served, files={"file": content}, data={"top": "40", "asymmetric": "true"})["hits"]
+    with Database.open(served.path) as database:
+        expected = database.search_asymmetric(content, top=40)
+    assert [(hit["id"], hit["distance"], hit["tier"]) for hit in hits] == [
+        (hit.id, hit.distance, hit.tier) for hit in expected
+    ]
+    assert [hit["weighed"] for hit in hits] == pytest.approx([hit.weighed for hit in expected], abs=1e-3)
+    assert "weighed" not in found(served, files={"file": content})["hits"][0]
+    dogs = found(served, files={"file": content}, data={"asymmetric": "true", "label": "dogs"})["hits"]
+    assert {hit["label"] for hit in dogs} == {"dogs"}
+    refused = (
+        {"files": {"file": content}, "data": {"asymmetric": "true", "radius": "3"}},
+        {"json": {"id": 1, "asymmetric": True}},
+    )
+    for sent in refused:
+        assert served.client.post("/api/search", **sent).status_code == 422

@@ -20,9 +20,9 @@ from lookalike.images import Array
 from lookalike.names import clean
 from lookalike.web import bodies, rows
 from lookalike.web.bodies import Asked
-from lookalike.web.collection import Wanted
+from lookalike.web.collection import Found, Wanted
 from lookalike.web.problems import JsonResponse, Problem
-from lookalike.web.schemas import Answer, Code, failures
+from lookalike.web.schemas import Answer, Code, FileQuery, failures
 from lookalike.web.server import Server, Shared
 from lookalike.web.uploads import Decoded
 
@@ -106,16 +106,24 @@ async def _answer(server: Server, asked: Asked, began: float) -> dict[str, Any]:
     with server.collection.use() as database:
         understood = await _understood(server, database, asked)
         start = time.perf_counter()
-        wanted = Wanted(database, query.top, query.radius, query.only)
-        found = await server.collection.search(understood.code_W, wanted)
+        if isinstance(query, FileQuery) and query.asymmetric and understood.image is not None:
+            found = await server.collection.run(_asymmetric, database, understood.image.array, query)
+        else:
+            wanted = Wanted(database, query.top, query.radius, query.only)
+            found = await server.collection.search(understood.code_W, wanted)
         server.metrics.search_seconds.observe(time.perf_counter() - start)
     return {
         "query": understood.about(),
-        "hits": [rows.hit(hit, found.records[hit.id]) for hit in found.hits],
+        "hits": [rows.hit(hit, found.records[hit.id]) for hit in found.hits if hit.id in found.records],
         "images": found.images,
         "bits": 8 * len(understood.code_W),
         "seconds": round(time.perf_counter() - began, 6),
     }
+
+
+def _asymmetric(database: AnyDatabase, array: Array, query: FileQuery) -> Found:
+    hits = database.search_asymmetric(array, top=query.top, only=query.only)
+    return Found(hits, database.records_of([hit.id for hit in hits]), len(database))
 
 
 async def _understood(server: Server, database: AnyDatabase, asked: Asked) -> Understood:

@@ -70,7 +70,9 @@ def described() -> dict[str, Any]:
     """The body of a search, for the OpenAPI document."""
     query = Query.model_json_schema(ref_template="#/components/schemas/{model}")
     values = query["properties"]
-    fields = {name: about for name, about in values.items() if name not in ("id", "code")}
+    fields = {
+        name: about for name, about in FileQuery.model_json_schema()["properties"].items() if name not in ("id", "code")
+    }
     multipart = {
         "type": "object",
         "properties": {"file": FILE, **{name: _simple(about) for name, about in fields.items()}},

@@ -30,7 +30,8 @@ def image(record: Record, path: str = "") -> dict[str, Any]:
 
 def hit(found: Hit, record: Record) -> dict[str, Any]:
     """An image that a search found."""
-    return {**image(record, found.path), "distance": found.distance, "bits": found.bits, "tier": found.tier}
+    values = {**image(record, found.path), "distance": found.distance, "bits": found.bits, "tier": found.tier}
+    return values if found.weighed is None else {**values, "weighed": round(found.weighed, 3)}
 
 
 def group(review: Review) -> dict[str, Any]:

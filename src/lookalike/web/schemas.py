@@ -72,10 +72,16 @@ class IdOrCode(Query):
 class FileQuery(Query):
     """What may be sent along with a file."""
 
+    asymmetric: Annotated[
+        bool, Field(description="Let a bit count as much as the image is sure of it: finds more, without `radius`.")
+    ] = False
+
     @model_validator(mode="after")
     def _none(self) -> Self:
         if self.id is not None or self.code is not None:
             raise ValueError("give an image as `file`, or an id, or a code, and only one of them")
+        if self.asymmetric and self.radius is not None:
+            raise ValueError("an asymmetric search ranks by a distance of its own; leave out radius")
         return self
 
 
@@ -128,6 +134,7 @@ class Hit(Image):
         "same code, where that says little.",
         examples=["near-duplicate"],
     )
+    weighed: float | None = Field(None, description="Bits that differ, as sure as the image is of each: if asymmetric.")
 
 
 class Asked(BaseModel):
