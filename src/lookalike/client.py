@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -293,6 +293,7 @@ def _refusal(error: urllib.error.HTTPError) -> ServerError:
 
 
 def _record(kind: type[Any], values: Mapping[str, Any]) -> Any:
-    known = {field.name: values[field.name] for field in fields(kind)}
+    needed = [one.name for one in fields(kind) if one.name in values or one.default is MISSING]
+    known = {name: values[name] for name in needed}
     label = known["label"]
     return kind(**{**known, "label": tuple(label) if isinstance(label, list) else label})
