@@ -154,6 +154,59 @@ def test_nothing_to_resume_is_said(photo_folder: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "m.run").exists()
 
 
+def test_a_run_begins_with_the_weights_of_another(unbroken: Trained, tmp_path: Path) -> None:
+    photos, settings = photos_of(unbroken), QUICK | {"epochs": 1}
+    fresh = train(photos, out=tmp_path / "fresh.onnx", **settings)
+    further = train(photos, out=tmp_path / "further.onnx", begin=unbroken.folder, **settings)
+    best = {trained.path.name: trained.history[0].validation["total"] for trained in (fresh, further)}
+    assert best["further.onnx"] < best["fresh.onnx"]
+    assert further.history[0].validation["total"] == pytest.approx(unbroken.info.validation_loss, rel=0.05)
+
+
+def test_a_begun_run_that_was_killed_goes_on_to_the_same_weights(unbroken: Trained, tmp_path: Path) -> None:
+    photos = photos_of(unbroken)
+
+    def send(progress: Progress) -> None:
+        if progress.step == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    expected = train(photos, out=tmp_path / "whole.onnx", begin=unbroken.folder, **QUICK)
+    out = tmp_path / "model.onnx"
+    with pytest.raises(Interrupted):
+        train(photos, out=out, begin=unbroken.folder, on_progress=send, **QUICK)
+    with pytest.raises(TrainingError, match="the run to be resumed began with other weights; name the same run"):
+        train(photos, out=out, resume=True, **QUICK)
+    resumed = train(photos, out=out, begin=unbroken.folder / "best.safetensors", resume=True, **QUICK)
+    assert_same_weights(expected, resumed)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": "vae"}, r"best\.safetensors holds cvae, not vae; begin with a run of the same model"),
+        (
+            {"bits": 32},
+            r"best\.safetensors has other weights \(bits 16, not 32\); begin with a run of the same settings",
+        ),
+    ],
+)
+def test_weights_of_another_kind_are_not_begun_with(
+    changes: dict[str, Any], message: str, unbroken: Trained, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match=message):
+        train(photos_of(unbroken), out=tmp_path / "model.onnx", begin=unbroken.folder, **QUICK | changes)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_is_not_there_is_not_begun_with(unbroken: Trained, tmp_path: Path) -> None:
+    with pytest.raises(
+        TrainingError, match=r"there is no .*nothing\.run to begin with; name the folder MODEL\.run of a training"
+    ):
+        train(photos_of(unbroken), out=tmp_path / "model.onnx", begin=tmp_path / "nothing.run", **QUICK)
+    with pytest.raises(ConfigError, match=r"model\.run is the folder that this training writes to"):
+        train(photos_of(unbroken), out=tmp_path / "model.onnx", begin=tmp_path / "model.run", **QUICK)
+
+
 def test_minutes_end_a_run_early_with_a_model(photo_folder: Path, tmp_path: Path) -> None:
     steps: list[Progress] = []
     random_numbers = torch.get_rng_state()

@@ -56,6 +56,14 @@ def test_each_step_has_its_own_noise() -> None:
     assert len(seeds) == 150
 
 
+def test_a_run_begun_with_another_s_weights_differs_in_all_but_what_is_held_out() -> None:
+    again = replace(SETTINGS, begun="ff" * 16)
+    rows = split(100, SETTINGS).train
+    assert np.array_equal(rows, split(100, again).train)
+    assert not np.array_equal(epoch_order(rows, SETTINGS, epoch=0), epoch_order(rows, again, epoch=0))
+    assert noise_seed(SETTINGS, step=0) != noise_seed(again, step=0)
+
+
 def test_a_limit_draws_a_sample() -> None:
     assert sample(10, None, 0).tolist() == list(range(10))
     drawn = sample(1000, 20, 0)

@@ -95,6 +95,14 @@ def command(
     seed: options.Seed = 0,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The model file to write.")] = Path("model.onnx"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    begin: Annotated[
+        Path | None,
+        typer.Option(
+            "--begin",
+            metavar="RUN",
+            help="Begin with the weights of a training of the same kind: its folder MODEL.run.",
+        ),
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option("--minutes", callback=_check_minutes, help="Stop training after so long.")
     ] = None,
@@ -116,7 +124,7 @@ def command(
     _check_options(
         model,
         {"--backbone": backbone, "--side": side, "--nested": nested, "--labels-from-folders": labels_from_folders},
-        {"--epochs": epochs, "--minutes": minutes, "--resume": resume},
+        {"--epochs": epochs, "--minutes": minutes, "--resume": resume, "--begin": begin},
     )
 
     if edited and model not in PAPER:
@@ -139,6 +147,7 @@ def command(
             epochs=epochs or EPOCHS,
             seed=seed,
             resume=resume,
+            begin=begin,
             limit=limit,
             minutes=minutes,
             edited=edited,

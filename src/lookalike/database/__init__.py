@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
@@ -333,6 +333,12 @@ class Database:
         `Hit.weighed` is that distance, by which hits are sorted; `distance` and `tier` are those of the codes. Every
         code is looked at. Raises `ConfigError` if the model's file does not say its threshold.
         """
+        return self.search_asymmetric_records(query, top=top, only=only)[0]
+
+    def search_asymmetric_records(
+        self, query: Source | images.Array, *, top: int = 10, only: Filter | None = None
+    ) -> tuple[list[Hit], Mapping[int, Record]]:
+        """What `search_asymmetric` gives, and the rows of the catalog that the hits stand for, by id."""
         self._check_model_is_the_same()
         held = self._held()
         among = None if only is None else held.ids.among(self._catalog.passing(only))

@@ -26,16 +26,17 @@ from lookalike.store.records import Record
 def search(
     hasher: Hasher, query: Source | images.Array, held: Held, *, top: int, among: Mask,
     records: Callable[[Sequence[int]], Mapping[int, Record]], tier: Callable[[int], str],
-) -> list[Hit]:  # fmt: skip
-    """The hits, the nearest by weighed distance first."""
+) -> tuple[list[Hit], Mapping[int, Record]]:  # fmt: skip
+    """The hits, the nearest by weighed distance first, and the rows of the catalog that they stand for, by id."""
     above_K = above(hasher, query)
     found = nearest(held.codes_NW, above_K, top=top, among=among)
     code_W = np.packbits(above_K > 0)
     ids = held.ids.of(found.rows).tolist()
     bits_N = hamming(code_W[None], np.asarray(held.codes_NW[found.rows]))[0]
     weighed = dict(zip(ids, found.distances.tolist(), strict=True))
-    hits = hits_of(ids, bits_N, records(ids), bits=hasher.bits, tier=tier)
-    return [dataclasses.replace(hit, weighed=weighed[hit.id]) for hit in hits]
+    known = records(ids)
+    hits = hits_of(ids, bits_N, known, bits=hasher.bits, tier=tier)
+    return [dataclasses.replace(hit, weighed=weighed[hit.id]) for hit in hits], known
 
 
 def above(hasher: Hasher, query: Source | images.Array) -> npt.NDArray[np.float32]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -199,6 +199,12 @@ class DistributedDatabase:
     def search_asymmetric(
         self, query: Source | images.Array, *, top: int = 10, only: Filter | None = None
     ) -> list[Hit]:
+        """Raises `ConfigError`: Milvus compares bits alone."""
+        return self.search_asymmetric_records(query, top=top, only=only)[0]
+
+    def search_asymmetric_records(
+        self, query: Source | images.Array, *, top: int = 10, only: Filter | None = None
+    ) -> tuple[list[Hit], Mapping[int, Record]]:
         """Raises `ConfigError`: Milvus compares bits alone."""
         raise ConfigError(
             "an asymmetric search looks at every code, and those of this database are in Milvus, which compares bits "

@@ -7,7 +7,7 @@ stem and the first blocks, which see edges and spots, stay as they are. Then gen
 multiply-adds an image.
 
 What makes a copy lighter, darker, harder, flatter or grey is mostly undone before the first convolution: an image is
-taken in grey, less its mean and divided by its deviation.
+taken in grey, less its mean and divided by its deviation. It is also softened, so that a blurred copy differs less.
 
 Shapes: N images, S = 112 pixels a side, C channels, D features.
 """
@@ -31,6 +31,7 @@ FIXED = 3  # blocks that stay as they are
 EPSILON = 1e-3  # of batch norms, as these weights were trained
 SPREAD = 0.5  # deviation of an image's pixels, about that of those that these weights were trained on
 LEAST = 4.0  # deviation, of 255 shades, of what an image is divided by at least; an even one stays even
+SOFT = (1.0, 4.0, 6.0, 4.0, 1.0)  # weights of five pixels in a row; a blur of one pixel (standard deviation)
 
 
 class Stage(NamedTuple):
@@ -59,11 +60,14 @@ class LiteEncoder(nn.Module):
     tokens = 0
     width = FEATURES
     grey_C: Tensor
+    soft_11KK: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.stem = _Conv(1, STEM, kernel=3, stride=2)
         self.register_buffer("grey_C", torch.tensor(GREY), persistent=False)
+        soft_K = torch.tensor(SOFT) / sum(SOFT)
+        self.register_buffer("soft_11KK", torch.outer(soft_K, soft_K)[None, None], persistent=False)
         blocks, inputs = [], STEM
         for stage in STAGES:
             for number in range(stage.blocks):
@@ -89,8 +93,10 @@ class LiteEncoder(nn.Module):
         return features_ND
 
     def _evened(self, images_NSSC: Tensor) -> Tensor:
-        """In grey, of mean 0 and of the same deviation: (N, 1, S, S)."""
+        """In grey, soft, of mean 0 and of the same deviation: (N, 1, S, S)."""
         x_N1SS = (images_NSSC.to(torch.float32) @ self.grey_C)[:, None]
+        x_N1SS = x_N1SS - x_N1SS.mean(dim=(2, 3), keepdim=True)
+        x_N1SS = functional.conv2d(x_N1SS, self.soft_11KK, padding=len(SOFT) // 2)
         x_N1SS = x_N1SS - x_N1SS.mean(dim=(2, 3), keepdim=True)
         variance_N111 = x_N1SS.square().mean(dim=(2, 3), keepdim=True)
         return SPREAD * x_N1SS / (variance_N111 + LEAST**2).sqrt()

@@ -8,6 +8,7 @@ run has finished, so one that exists belongs to a run that has not.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from lookalike.training.files import write_aside
 from lookalike.training.settings import Settings
 
 CHECKPOINT = "checkpoint.safetensors"  # the name of a run's file, which is there until the run has ended
+BEST = "best.safetensors"
 METADATA_KEY = "lookalike"
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -78,9 +80,41 @@ def load_weights(path: Path, module: Module) -> Module:
     return module.eval()
 
 
+def weights_of(run: str | os.PathLike[str]) -> Path:
+    """The file of the best weights in a run's folder; such a file itself."""
+    return Path(run) / BEST if Path(run).is_dir() else Path(run)
+
+
+def check_begun(path: Path, *, model: str, bits: int) -> str:
+    """What names the weights of another run. Raises `TrainingError` if there are none, or of another kind."""
+    if not path.is_file():
+        raise TrainingError(f"there is no {path} to begin with; name the folder MODEL.run of a training that has ended")
+    earlier = Settings.of(_read(path)[1]["settings"])
+    if earlier.model != model:
+        raise TrainingError(f"{path} holds {earlier.model}, not {model}; begin with a run of the same model")
+    _check_alike(path, {"bits": bits}, {"bits": earlier.config["bits"]})
+    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+
+
+def begin_with(path: Path, module: nn.Module, settings: Settings) -> None:
+    """Give a module the weights of another run. Raises `TrainingError` if they are of another kind of model."""
+    tensors, metadata = _read(path)
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError:
+        _check_alike(path, settings.config, Settings.of(metadata["settings"]).config)
+        raise
+
+
+def _check_alike(path: Path, now: dict[str, Any], then: dict[str, Any]) -> None:
+    differ = [f"{key} {then.get(key)}, not {now.get(key)}" for key in now if now[key] != then.get(key)]
+    if differ:
+        raise TrainingError(f"{path} has other weights ({', '.join(differ)}); begin with a run of the same settings")
+
+
 def load_model(run: str | os.PathLike[str]) -> HashModel[Any]:
     """The best model of a run's folder (or a `best.safetensors`), on the CPU and in evaluation mode."""
-    path = Path(run) / "best.safetensors" if Path(run).is_dir() else Path(run)
+    path = weights_of(run)
     tensors, metadata = _read(path)
     settings = Settings.of(metadata["settings"])
     model = create(settings.model, **settings.config)

@@ -107,7 +107,7 @@ class Edits:
         light = self._chance(count, 0.5).view(-1, 1, 1, 1)
         letters = self._writing(x_BCSS)[:, :1] * 0.9
         band = torch.where(light, 1 - letters, letters)
-        return torch.where((above | below) & self._chosen(x_BCSS, 0.12), band.expand_as(x_BCSS), x_BCSS)
+        return torch.where((above | below) & self._chosen(x_BCSS, 0.18), band.expand_as(x_BCSS), x_BCSS)
 
     def _writing(self, x_BCSS: Tensor) -> Tensor:
         """Rows of marks, (B, 3, S, S) of 0 and 1: something like text."""
@@ -118,8 +118,8 @@ class Edits:
 
     def _coloured(self, x_BCSS: Tensor) -> Tensor:
         """Some brighter or darker, flatter or harder, more or less colourful, grey, warmer or colder, of few tones."""
-        toned = self._toned(x_BCSS, 0.5)
-        x_BCSS = torch.where(self._chosen(x_BCSS, 0.6), toned, x_BCSS)
+        toned = self._toned(x_BCSS, 0.6)
+        x_BCSS = torch.where(self._chosen(x_BCSS, 0.75), toned, x_BCSS)
         flat_B1SS = grey(x_BCSS)
         colour = self._between(len(x_BCSS), 0.0, 2.0).view(-1, 1, 1, 1)
         colour = torch.where(self._chosen(x_BCSS, 0.5), torch.zeros(()), colour)

@@ -16,9 +16,11 @@ import torch
 
 from lookalike.errors import Interrupted, TrainingError
 from lookalike.training.checkpoint import (
+    BEST,
     CHECKPOINT,
     Module,
     State,
+    begin_with,
     load_checkpoint,
     load_weights,
     save_checkpoint,
@@ -42,6 +44,7 @@ class Run(Generic[Module]):
     task: Task[Module]
     rows: Split
     device: str = "cpu"
+    begun: Path | None = None  # weights of another run, to begin with
 
     @property
     def steps_an_epoch(self) -> int:
@@ -61,7 +64,7 @@ class Run(Generic[Module]):
     @property
     def best(self) -> Path:
         """The weights of the best epoch."""
-        return self.folder / "best.safetensors"
+        return self.folder / BEST
 
     @property
     def log(self) -> Log:
@@ -114,8 +117,10 @@ def fit(
 
 
 def _begin(run: Run[Module]) -> State[Module]:
-    """A new run: seeded weights, an empty log, and a checkpoint of step 0."""
+    """A new run: seeded weights or those of another, an empty log, and a checkpoint of step 0."""
     state = _new_state(run)
+    if run.begun:
+        begin_with(run.begun, state.model, run.settings)
     run.log.begin(run.settings.values())
     save_checkpoint(run.checkpoint, state, run.settings)
     return state

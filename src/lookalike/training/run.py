@@ -27,7 +27,7 @@ from lookalike.models.base import SIDE
 from lookalike.models.methods import METHODS
 from lookalike.training import loop
 from lookalike.training.cache import Skipped, digest
-from lookalike.training.checkpoint import CHECKPOINT, Module, load_model
+from lookalike.training.checkpoint import CHECKPOINT, Module, check_begun, load_model, weights_of
 from lookalike.training.collapse import CollapseReport, Radii, different, find_collapse, measure_radii
 from lookalike.training.export import Threshold, theta_digest
 from lookalike.training.hashing_job import Wanted, default_cache, prepare
@@ -69,6 +69,7 @@ def train(
     epochs: int = 20,
     seed: int = 0,
     resume: bool = False,
+    begin: str | os.PathLike[str] | None = None,
     limit: int | None = None,
     minutes: float | None = None,
     validation: float = 0.1,
@@ -95,8 +96,10 @@ def train(
     paper's models sees by so much of the range; with `edited` it sees edited copies of the images that it gives back
     (see `augment`; neither is in the paper). The run's folder, `out` with the
     suffix `.run`, holds log and checkpoints; with `resume` a stopped run goes on in it and ends with the weights it
-    would have had. `name` is what the collection is called in the model file, `card` what people should know of the
-    model. `cache` is a folder that keeps the decoded images of the paper's models, or features, for other runs of the
+    would have had. `begin` is the folder of another run that has ended, of the same model and settings: its weights are
+    begun with, as when a collection has grown or edits are to be known better. `name` is what the collection is called
+    in the model file, `card` what people should know of the model. `cache` is a folder that keeps the decoded images of
+    the paper's models, or features, for other runs of the
     same collection; features are kept in $LOOKALIKE_CACHE where it is not given. Raises `TrainingError`, and
     `Interrupted` after Ctrl-C.
     """
@@ -106,9 +109,12 @@ def train(
         raise ConfigError(f"edited is for the models that give images back ({', '.join(MODELS)}), not for {model}")
     items, called = _items(images, labels_from_folders=labels_from_folders)
     items = [items[row] for row in sample(len(items), limit, seed)]
+    if begin is not None and Path(begin).resolve() == Path(out).with_suffix(".run").resolve():
+        raise ConfigError(f"{begin} is the folder that this training writes to; choose another name for the model file")
     settings: dict[str, Any] = {
         "limit": limit, "seed": seed, "epochs": epochs, "batch": batch or (64 if model in MODELS else 128),
         "learning_rate": learning_rate, "validation": validation, "jitter": jitter, "edited": edited,
+        "begun": "" if begin is None else check_begun(weights_of(begin), model=model, bits=bits),
     }  # fmt: skip
     place = None if cache is None else Path(cache)
     with _run_folder(Path(out), resume=resume) as folder, stop_on_signals() as asked:
@@ -133,8 +139,9 @@ def train(
             )  # fmt: skip
         rows = split(len(job.inputs), job.settings)
         run: loop.Run[Any] = loop.Run(
-            folder=folder, settings=job.settings, task=job.task(rows), rows=rows, device=device
-        )
+            folder=folder, settings=job.settings, task=job.task(rows), rows=rows, device=device,
+            begun=None if begin is None else weights_of(begin),
+        )  # fmt: skip
         if job.solve is not None:
             run.log.begin(job.settings.values())
             best = job.solve(rows)

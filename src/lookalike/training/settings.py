@@ -39,6 +39,7 @@ class Settings:
     validation: float  # share of the images that are held out
     jitter: float = 0.0  # how much the images that the encoder sees are disturbed; see `augment`
     edited: bool = False  # whether it sees edited copies of them
+    begun: str = ""  # digest of the weights that it begins with, if they are of another run
 
     def __post_init__(self) -> None:
         _require(self.epochs >= 1, "epochs", self.epochs, "at least 1")
@@ -93,12 +94,17 @@ def sample(count: int, limit: int | None, seed: int) -> Rows:
 
 def epoch_order(train: Rows, settings: Settings, *, epoch: int) -> Rows:
     """The training rows in the order of an epoch (from 0)."""
-    return generator(settings.seed, _ORDER, epoch).permutation(train)
+    return generator(settings.seed, _ORDER, epoch, *_again(settings)).permutation(train)
 
 
 def noise_seed(settings: Settings, *, step: int) -> int:
     """The seed of a step's noise."""
-    return int(generator(settings.seed, _NOISE, step).integers(2**63))
+    return int(generator(settings.seed, _NOISE, step, *_again(settings)).integers(2**63))
+
+
+def _again(settings: Settings) -> tuple[int, ...]:
+    """What makes order and noise others than those of the run begun with; the held-out images are the same."""
+    return (int(settings.begun, 16),) if settings.begun else ()
 
 
 def learning_rate(step: int, steps: int, *, highest: float) -> float:
@@ -127,6 +133,8 @@ def _require(condition: bool, name: str, value: object, expected: str) -> None:
 def _difference(name: str, now: Any, then: Any) -> str:
     if name == "images":
         return "the images have changed since the run began, so it cannot be resumed; start it anew without --resume"
+    if name == "begun":
+        return "the run to be resumed began with other weights; name the same run to begin with, or start anew"
     if name == "config":
         name = next(key for key in now | then if now.get(key) != then.get(key))
         now, then = now.get(name), then.get(name)

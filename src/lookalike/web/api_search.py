@@ -114,7 +114,7 @@ async def _answer(server: Server, asked: Asked, began: float) -> dict[str, Any]:
         server.metrics.search_seconds.observe(time.perf_counter() - start)
     return {
         "query": understood.about(),
-        "hits": [rows.hit(hit, found.records[hit.id]) for hit in found.hits if hit.id in found.records],
+        "hits": [rows.hit(hit, found.records[hit.id]) for hit in found.hits],
         "images": found.images,
         "bits": 8 * len(understood.code_W),
         "seconds": round(time.perf_counter() - began, 6),
@@ -122,8 +122,8 @@ async def _answer(server: Server, asked: Asked, began: float) -> dict[str, Any]:
 
 
 def _asymmetric(database: AnyDatabase, array: Array, query: FileQuery) -> Found:
-    hits = database.search_asymmetric(array, top=query.top, only=query.only)
-    return Found(hits, database.records_of([hit.id for hit in hits]), len(database))
+    hits, records = database.search_asymmetric_records(array, top=query.top, only=query.only)
+    return Found(hits, records, len(database))
 
 
 async def _understood(server: Server, database: AnyDatabase, asked: Asked) -> Understood:

@@ -14,7 +14,7 @@ import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
@@ -45,7 +45,7 @@ class Found(NamedTuple):
     """The hits of one code, nearest first, the rows of the catalog that they stand for, and how many were searched."""
 
     hits: list[Hit]
-    records: dict[int, Record]
+    records: Mapping[int, Record]
     images: int
 
 
