@@ -4,8 +4,8 @@
 
 The other is serve_peer.py. Both are asked the same: a code 3 bits from a stored one, the 10 nearest. Clients keep their
 connections and ask again as soon as they are answered; so with 50 of them a request waits for 49 others, and its time
-is at best 50 times the server's share of one. `paced` are 50 clients that ask twice a second each, as people do. With
-`--image`, ours is also sent that file.
+is at best 50 times the server's share of one. `paced` are 50 clients that ask twice a second each, as people do. Ours
+is measured as one process and as several; with `--image` it is also sent that file.
 
 clip-retrieval's back end is no peer that runs here: it cannot start without downloading weights of CLIP.
 """
@@ -37,6 +37,7 @@ from lookalike.codes import Codes, to_hex
 
 CLIENTS, TOP, WIDTH = 50, 10, 8
 QUERIES = 10_000
+PROCESSES = 2  # of ours, in the second measurement
 PAUSE = 0.5  # seconds between two requests of a paced client
 BORDER = "lookalike-benchmark"
 Requests = list[bytes]
@@ -98,10 +99,10 @@ async def ask(port: int, requests: Requests, *, clients: int, seconds: float, pa
 
 
 def memory(pid: int) -> float:
-    """MiB that a process and its children hold."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    sizes = [re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{one}/status").read_text()) for one in [pid, *children]]
-    return sum(int(size[1]) for size in sizes if size) / 1024
+    """MiB that a process and all that it has started hold; what several share is counted for each."""
+    size = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    own = int(size[1]) / 1024 if size else 0.0
+    return own + sum(memory(int(one)) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
 
 
 def measure(port: int, pid: int, requests: Requests, seconds: float) -> dict[str, Any]:
@@ -207,10 +208,13 @@ def main() -> None:
             results["lookalike"] = measure(own, pid, requests, seconds)
             if given.image:
                 results["lookalike by image"] = measure(own, pid, by_image(given.image.read_bytes()), seconds)
+        with running([*ours, "--processes", str(PROCESSES)], printed_port) as (own, pid):
+            results[f"lookalike, {PROCESSES} processes"] = measure(own, pid, requests, seconds)
         with running(peer, lambda process: wait_for(port, process)) as (other, pid):
             results["fastapi and faiss"] = measure(other, pid, requests, seconds)
-    rates = [results[name]["many"]["per_second"] for name in ("lookalike", "fastapi and faiss")]
-    results["times_faster"] = rates[0] / rates[1]
+    peers = results["fastapi and faiss"]["many"]["per_second"]
+    for name in ("lookalike", f"lookalike, {PROCESSES} processes"):
+        results[name]["times_faster"] = results[name]["many"]["per_second"] / peers
     print(json.dumps(results, indent=2))
     if not given.quick:
         values = {"what": f"{count} codes of {8 * WIDTH} bits, {CLIENTS} clients for {seconds:g} s, top {TOP}"}

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lookalike.cli import options, terminal
+
+if TYPE_CHECKING:
+    from lookalike.database.opening import AnyDatabase
 
 MAX_PIXELS = 100_000_000  # of an image that is sent
 MEBIBYTE = 1 << 20
@@ -29,6 +32,9 @@ def command(
     allow_host: Annotated[
         list[str] | None, typer.Option("--allow-host", metavar="NAME", help="Another name this server is called by.")
     ] = None,
+    processes: Annotated[
+        int, typer.Option("--processes", min=1, max=64, help="How many processes answer, for many searches at once.")
+    ] = 1,
     max_pixels: options.MaxPixels = MAX_PIXELS,
     max_upload: Annotated[int, typer.Option("--max-upload", min=1, max=1024, help="MiB that may be sent.")] = 64,
 ) -> None:
@@ -40,6 +46,7 @@ def command(
 
     try:
         from lookalike.web import app, security, serving
+        from lookalike.web import processes as several
         from lookalike.web.settings import Settings
     except ImportError as error:
         from lookalike.errors import MissingExtra
@@ -54,16 +61,28 @@ def command(
         max_body=max_upload * MEBIBYTE,
     )  # fmt: skip
     security.check(settings)
+    if processes > 1:
+        with open_database(db) as database:
+            count = _count(database, db)
+        several.run(db, settings, port=port, count=processes, on_ready=lambda where: _greet(where, count))
+        terminal.say("Stopped")
+        return
     listening = serving.bind(host, port)
     with listening, open_database(db) as database:
-        _ = database.hasher  # if the model is absent, it is said here
-        count = len(database)
-        if not count:
-            terminal.say(f"{db} holds no images; fill it with: lookalike index IMAGES --db {db}")
+        count = _count(database, db)
         where = serving.url(listening, host, token=token or "")
         made = app.create_app(database, settings, reopen=lambda: open_database(db))
         serving.run(made, listening, on_ready=lambda: _greet(where, count))
     terminal.say("Stopped")
+
+
+def _count(database: AnyDatabase, db: str) -> int:
+    """How many images are there; says so if there are none. Raises `DatabaseError` if the model is absent."""
+    _ = database.hasher
+    count = len(database)
+    if not count:
+        terminal.say(f"{db} holds no images; fill it with: lookalike index IMAGES --db {db}")
+    return count
 
 
 def _greet(where: str, count: int) -> None:

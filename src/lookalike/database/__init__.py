@@ -87,7 +87,7 @@ class Database:
         self._opened: Opened | None = None  # swapped as a whole, so that threads never mix two of them
         self._passing: tuple[object, Mask] | None = None  # which codes pass the filter of the last search
         self._engine_name = EngineName.AUTO
-        self._model_digest = catalog.get("model")
+        self._model_digest, self._bits = catalog.get("model"), int(catalog.get("bits"))
 
     @classmethod
     def open(
@@ -149,7 +149,7 @@ class Database:
     @property
     def bits(self) -> int:
         """Length of a code in bits."""
-        return int(self._catalog.get("bits"))
+        return self._bits
 
     @property
     def hasher(self) -> Hasher:

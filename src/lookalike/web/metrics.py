@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+SHARED = "PROMETHEUS_MULTIPROC_DIR"  # where several processes keep their figures; the client knows it by that name
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 
 class Metrics:
-    """The figures of one server."""
+    """The figures of one server; of all its processes, if there are several."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        ProcessCollector(registry=self._registry)
+        self._shared = SHARED in os.environ
+        if not self._shared:
+            ProcessCollector(registry=self._registry)
         self.requests = Counter(
             "lookalike_requests", "Requests answered", ["method", "route", "status"], registry=self._registry
         )
@@ -31,12 +36,23 @@ class Metrics:
         self.deaths = Counter(
             "lookalike_decoder_deaths", "Decoding processes that ended", ["why"], registry=self._registry
         )
-        self.images = Gauge("lookalike_images", "Images that can be found", registry=self._registry)
-        self.fresh = Gauge("lookalike_index_fresh", "1 if searches see the newest codes", registry=self._registry)
+        self.images = Gauge(
+            "lookalike_images", "Images that can be found", registry=self._registry, multiprocess_mode="mostrecent"
+        )
+        self.fresh = Gauge(
+            "lookalike_index_fresh",
+            "1 if searches see the newest codes",
+            registry=self._registry,
+            multiprocess_mode="mostrecent",
+        )
 
     def response(self) -> Response:
         """All figures, as text."""
-        return Response(generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        told = self._registry
+        if self._shared:
+            told = CollectorRegistry()
+            MultiProcessCollector(told)  # type: ignore[no-untyped-call]
+        return Response(generate_latest(told), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 class Counted:

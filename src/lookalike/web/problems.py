@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
@@ -40,12 +41,15 @@ class Problem(Exception):
 
 
 class JsonResponse(Response):
-    """JSON in ASCII: names of files may hold what is no UTF-8."""
+    """JSON, in ASCII if it holds what is no UTF-8, as names of files may."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        return _encoder.encode(content).encode()
+        try:
+            return orjson.dumps(content)
+        except TypeError:
+            return _encoder.encode(content).encode()
 
 
 def response(status: int, message: str, *, headers: Mapping[str, str] | None = None) -> JsonResponse:

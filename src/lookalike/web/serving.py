@@ -22,8 +22,11 @@ GRACE = 5  # seconds that requests have to end
 KEEP_ALIVE = 30  # seconds
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 means a free one. Raises `ConfigError` if the address cannot be had."""
+def bind(host: str, port: int, *, shared: bool = False, listen: bool = True) -> socket.socket:
+    """A socket that listens; port 0 means a free one. Raises `ConfigError` if the address cannot be had.
+
+    A `shared` address is for several processes (`processes`); without `listen` it is only kept for them.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -33,8 +36,11 @@ def bind(host: str, port: int) -> socket.socket:
     listening = socket.socket(family, kind, protocol)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listening.bind(address)
-        listening.listen(BACKLOG)
+        if listen:
+            listening.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         listening.close()
         raise ConfigError(_why(error, host, port)) from None
