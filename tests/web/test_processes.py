@@ -107,7 +107,7 @@ def test_an_address_is_not_shared_with_another_server(db: Path) -> None:
 
 def test_why_one_does_not_start_is_said(tmp_path: Path) -> None:
     settings = Settings(workers=1)
-    with pytest.raises(ConfigError, match="a process of the server did not start: .*nothing"):
+    with pytest.raises(ConfigError, match=r"a process of the server did not start: .*nothing"):
         processes.run(str(tmp_path / "nothing"), settings, port=0, count=2, on_ready=lambda url: None)
 
 
