@@ -1,0 +1,50 @@
+"""The recipe of the built-in models, on a few images and without a backbone: two trainings, two files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from lookalike import Hasher
+from lookalike.recipes import default
+from lookalike.recipes.default import Recipe
+from lookalike.recipes.gathering import Source
+from lookalike.training.checkpoint import CHECKPOINT
+
+
+@pytest.fixture(scope="module")
+def made(tiny_bytes: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Path, Path]:
+    folder = tmp_path_factory.mktemp("recipe")
+    pq.write_table(pa.table({"image": tiny_bytes[:24]}), folder / "tiny.parquet")
+    recipe = Recipe(
+        sources=(Source(file="tiny.parquet"),), backbone=None, bits=32, shorter=16, epochs=1, batch=8, validation=0.2
+    )
+    default.run(recipe, folder, folder / "out")
+    return recipe, folder, folder / "out"
+
+
+def test_one_code_is_the_beginning_of_the_other(made: tuple[Recipe, Path, Path], tiny_bytes: list[bytes]) -> None:
+    longer, shorter = Hasher.load(made[2] / "default-32.onnx"), Hasher.load(made[2] / "default.onnx")
+    assert (longer.bits, shorter.bits) == (32, 16)
+    assert (longer.encode(tiny_bytes[:4])[:, :2] == shorter.encode(tiny_bytes[:4])).all()
+    assert "Not measured yet" in shorter.info.card
+
+
+def test_the_second_training_begins_with_the_first(made: tuple[Recipe, Path, Path]) -> None:
+    out = made[2]
+    assert (out / "first.run" / "best.safetensors").exists()
+    assert '"begun": ""' in (out / "first.run" / "log.jsonl").read_text()
+    assert '"begun": ""' not in (out / "whole.run" / "log.jsonl").read_text()
+
+
+def test_what_is_done_is_not_done_again(made: tuple[Recipe, Path, Path]) -> None:
+    recipe, folder, out = made
+    first = (out / "first.onnx").stat().st_mtime_ns
+    before = (out / "default.onnx").read_bytes()
+    assert not (out / "first.run" / CHECKPOINT).exists()
+    default.run(recipe, folder, out, resume=True)
+    assert (out / "first.onnx").stat().st_mtime_ns == first
+    assert (out / "default.onnx").read_bytes() == before
