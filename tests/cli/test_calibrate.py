@@ -54,6 +54,18 @@ def test_all_commands_say_it_in_words(run: Run, db: Path, photo_folder: Path) ->
     assert "calibrated" not in run("info", "--db", db).out
 
 
+def test_a_place_that_cannot_be_written_is_said_before_any_work(run: Run, db: Path, tmp_path: Path) -> None:
+    for place, why in ((tmp_path / "no/x.tsv", "is in a folder that is not there"), (tmp_path, "is a folder")):
+        result = run("calibrate", "--db", db, "--suspected", place)
+        assert result.code == 1
+        assert f"{place} {why}; name a file that can be written" in result.err
+    Path("pairs.tsv").write_text("")
+    result = run("calibrate", "--db", db, "--pairs", "pairs.tsv", "--suspected", "./pairs.tsv")
+    assert result.code == 2
+    assert "it is the file of --pairs, which would be lost" in " ".join(result.err.split())
+    assert "calibrated" not in run("info", "--db", db).out
+
+
 def test_suspected_pairs_go_out_and_come_back(run: Run, db: Path) -> None:
     assert run("calibrate", "--db", db, "--images", 1, "--suspected", "pairs.tsv").code == 0
     text = Path("pairs.tsv").read_text()

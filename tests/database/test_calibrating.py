@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from lookalike.database import Database, calibrating, labelled
 from lookalike.database.calibration import KEY, WORDS, Calibration
@@ -143,6 +143,68 @@ def test_files_that_cannot_be_read_are_said(indexed: Database, photo_folder: Pat
     assert found.unread > 0
     assert found.rates["same"].distance == 0
     assert found.recall["similar"]["edited"].copies == 0
+
+
+def test_a_calibration_is_not_replaced_by_one_of_files_that_cannot_be_read(
+    indexed: Database, photo_folder: Path
+) -> None:
+    before = indexed.calibrate(settings=FEW).calibration
+    photo_folder.rename(photo_folder.with_name("elsewhere"))
+    with pytest.raises(DatabaseError, match=r"none of the images could be read, and .* was calibrated when they could"):
+        indexed.calibrate(settings=FEW)
+    assert indexed.calibration == before
+
+
+def test_originals_that_are_kept_are_read(db: Database, photo_folder: Path) -> None:
+    db.index(photo_folder, keep_originals=True)
+    before = db.calibrate(settings=FEW).calibration
+    photo_folder.rename(photo_folder.with_name("elsewhere"))
+    after = db.calibrate(settings=FEW).calibration
+    assert (after.edited, after.unread) == (6, 0)
+    assert after.rates == before.rates
+
+
+def test_equal_codes_of_files_that_cannot_be_read_are_no_ground(db: Database, photo_folder: Path) -> None:
+    picture = Image.open(photo_folder / "cats/01.png")
+    picture.save(photo_folder / "again.png", compress_level=1)
+    db.index(photo_folder)
+    photo_folder.rename(photo_folder.with_name("elsewhere"))
+    with pytest.raises(
+        DatabaseError, match=r"images with equal codes whose files cannot be read, .* Nothing was changed"
+    ):
+        db.calibrate(settings=calibrating.Settings(edited=2))
+    assert db.calibration is None
+
+
+def test_a_picture_that_is_there_very_often_hides_nothing(
+    db: Database, photo_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.index(photo_folder)
+    expected = db.calibrate(settings=FEW).calibration
+    picture = Image.open(photo_folder / "cats/01.png")
+    for number in range(30):  # 465 pairs of other bytes and the same pixels
+        info = PngImagePlugin.PngInfo()
+        info.add_text("number", str(number))
+        picture.save(photo_folder / f"again {number:02}.png", pnginfo=info)
+    db.index(photo_folder)
+    monkeypatch.setattr(calibrating, "LOOKED", 100)
+    found, suspected = db.calibrate(settings=FEW)
+    assert (found.images, found.compared, found.merged, suspected) == (70, 40, 30, [])
+    assert found.rates == expected.rates
+
+
+def test_labels_of_a_file_hold_for_all_of_the_same_bytes(photos: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    (folder / "zz.jpg").write_bytes((folder / "003.jpg").read_bytes())
+    photos.index(folder)
+    first, again, copy = (str(folder / name) for name in ("003.jpg", "003 again.jpg", "zz.jpg"))
+    by_first, by_copy = (
+        photos.calibrate([Labelled(one, again, False)], settings=FEW).calibration for one in (first, copy)
+    )
+    assert by_first.rates == by_copy.rates
+    assert by_first.rates["near-duplicate"].false >= 1
+    with pytest.raises(DataError, match="said to be both same and different, by files of the same bytes"):
+        photos.calibrate([Labelled(first, again, False), Labelled(copy, again, True)], settings=FEW)
 
 
 def test_plain_images_and_copies_of_the_same_bytes_are_not_compared(indexed: Database, photo_folder: Path) -> None:

@@ -55,10 +55,22 @@ def test_what_is_plain_is_known_by_quality(db: Database, plain_folder: Path) -> 
     assert None not in quality.values()
 
 
+def test_plain_images_are_never_called_identical_by_a_search(db: Database, plain_folder: Path) -> None:
+    db.index(plain_folder)
+    hits = {Path(hit.path).name: hit.tier for hit in db.search(plain_folder / "plain/black.png", top=10)}
+    assert hits["black.png"] == hits["nearly black.png"] == "same code"
+    assert "identical" not in hits.values()
+    assert "near-duplicate" not in hits.values()
+    assert db.search(plain_folder / "cats/01.png", top=1)[0].tier == "identical"
+
+
 def test_copies_across_parts_do_not_count_plain_ones(db: Database, photo_folder: Path) -> None:
     for part, grey in (("one", 0), ("two", 1)):
         (photo_folder / part).mkdir()
         Image.new("L", (64, 64), grey).save(photo_folder / part / "plain.png")
+        dot = Image.new("L", (64, 64), 10 * grey)
+        dot.paste(60 + 195 * (part == "two"), (30, 30, 30 + 12 * (part == "two"), 42))  # on the other side it is seen
+        dot.save(photo_folder / part / "dot.png")
         shutil.copy(photo_folder / "cats/01.png", photo_folder / part / "photograph.png")
     db.index(photo_folder)
     found = across.leakage(db, str(photo_folder / "one"), str(photo_folder / "two"), radius=4)

@@ -203,7 +203,11 @@ def test_a_run_that_is_not_there_is_not_begun_with(unbroken: Trained, tmp_path: 
         TrainingError, match=r"there is no .*nothing\.run to begin with; name the folder MODEL\.run of a training"
     ):
         train(photos_of(unbroken), out=tmp_path / "model.onnx", begin=tmp_path / "nothing.run", **QUICK)
-    with pytest.raises(ConfigError, match=r"model\.run is the folder that this training writes to"):
+    with pytest.raises(TrainingError, match=r"model\.onnx holds no weights of a training; name the folder MODEL\.run"):
+        train(photos_of(unbroken), out=tmp_path / "model.onnx", begin=unbroken.path, **QUICK)
+    with pytest.raises(ConfigError, match=r"best\.safetensors is what this training writes to"):
+        train(photos_of(unbroken), out=unbroken.path, begin=unbroken.folder / "best.safetensors", **QUICK)
+    with pytest.raises(ConfigError, match=r"model\.run is what this training writes to"):
         train(photos_of(unbroken), out=tmp_path / "model.onnx", begin=tmp_path / "model.run", **QUICK)
 
 

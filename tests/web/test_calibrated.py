@@ -26,6 +26,7 @@ def test_words_and_limits_follow_a_calibration(photo_folder: Path, model: Path, 
             assert after["calibration"] == {
                 "at": found.at, "images": 40, "edited": 3,
                 "rate": near.value, "rate_low": near.low, "rate_high": near.high,
+                "expected": 780 * near.value, "expected_low": 780 * near.low, "expected_high": 780 * near.high,
             }  # fmt: skip
             content = (photo_folder / "dogs/00.jpg").read_bytes()
             hits = served.client.post("/api/search", files={"file": content}).json()["hits"]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -13,7 +16,7 @@ import pytest
 
 from lookalike.database import Database
 from lookalike.errors import ConfigError
-from lookalike.web import processes
+from lookalike.web import processes, serving
 from lookalike.web.settings import Settings
 from tests.web.test_life import children, started, until
 
@@ -27,6 +30,7 @@ def db(photo_files: dict[str, bytes], model: Path, tmp_path_factory: pytest.Temp
         path = folder / "photos" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+    shutil.copy(folder / "photos/cats/01.png", folder / "photos/again.png")
     with Database.create(folder / "db", model=model) as database:
         database.index(folder / "photos")
     return folder / "db"
@@ -66,12 +70,17 @@ def test_one_that_ends_is_started_anew(db: Path) -> None:
         search(url)
         os.kill(killed, signal.SIGKILL)
         until(lambda: len(servers(process.pid)) == 2 and killed not in servers(process.pid))
+        (new,) = set(servers(process.pid)) - {other}
         assert other in servers(process.pid)
-        until(lambda: httpx.get(f"{url}status", trust_env=False).status_code == 200)
-        assert search(url)["images"] == 40
+        for _ in range(20):  # for two seconds, and by both
+            assert search(url)["images"] == 41
+            time.sleep(0.1)
+        assert set(servers(process.pid)) == {other, new}
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=30)
+        assert said.count("takes its place") == 1
         assert "a process of the server ended (by signal 9); another takes its place" in said
+        assert "Traceback" not in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -87,12 +96,78 @@ def test_all_stop_when_the_first_is_told_to(db: Path, number: signal.Signals) ->
         until(lambda: not any(os.path.exists(f"/proc/{one}") for one in family))
 
 
-def test_they_end_with_the_first(db: Path) -> None:
+def test_they_end_with_the_first_and_leave_nothing(db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(place))
     with started("--db", db, "--port", 0, "--processes", 2) as (process, _):
+        assert "lookalike-serve-" in [path.name[:16] for path in place.iterdir()]
         family = [one for child in children(process.pid) for one in (child, *children(child))]
         process.kill()
         process.wait()
         until(lambda: not any(os.path.exists(f"/proc/{one}") for one in family))
+        until(lambda: not list(place.glob("lookalike-*")))
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.5, 3])
+def test_ctrl_c_while_they_start_is_no_error(db: Path, seconds: float) -> None:
+    command = [sys.executable, "-m", "lookalike", "serve", "--db", str(db), "--port", "0", "--processes", "2"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    until(lambda: children(process.pid), seconds=60)
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in said) == (0, False), said
+    assert said.endswith("Stopped\n")
+
+
+def test_two_that_start_at_once_do_not_share_an_address(db: Path) -> None:
+    with serving.bind("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "lookalike", "serve", "--db", str(db), "--port", str(port), "--processes", "2"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    until(lambda: any(one.poll() is not None for one in both), seconds=60)
+    (lost,) = [one for one in both if one.poll() is not None]
+    (won,) = [one for one in both if one is not lost]
+    assert won.stdout is not None
+    assert won.stdout.readline().strip().endswith(f":{port}/")
+    assert f"port {port} is in use" in lost.communicate()[1]
+    won.send_signal(signal.SIGTERM)
+    won.communicate(timeout=60)
+    assert (won.returncode, lost.returncode) == (0, 1)
+
+
+def test_one_works_in_the_background_for_all(db: Path) -> None:
+    with started("--db", db, "--port", 0, "--processes", 3, "--write") as (process, url):
+        path = f"{url}api/duplicates?radius=8"
+        until(lambda: httpx.get(path, trust_env=False).status_code == 200)
+        found = [httpx.get(path, trust_env=False) for _ in range(20)]  # each from whichever process
+        assert {one.status_code for one in found} == {200}
+        until(lambda: httpx.get(path, trust_env=False).json()["pixels"])
+        assert all(httpx.get(path, trust_env=False).json()["pixels"] for _ in range(20))
+        plans = {httpx.get(f"{url}api/duplicates/plan?radius=8&format=csv", trust_env=False).content for _ in range(9)}
+        assert len(plans) == 1
+        ids = [image["id"] for image in found[0].json()["groups"][0]["images"][:2]]
+        for kind in ("later", "keep"):
+            asked = {"kind": kind, "images": ids} | ({"chosen": ids[:1]} if kind == "keep" else {})
+            made = httpx.post(f"{url}api/decisions", json=asked, trust_env=False)
+            assert made.status_code == 201, made.text
+        sizes = {len(httpx.get(f"{url}api/decisions", trust_env=False).json()["decisions"]) for _ in range(9)}
+        assert sizes == {2}
+        refused = httpx.post(f"{url}api/decisions", content=b"x" * (70 << 20), trust_env=False)
+        assert refused.status_code == 413
+        assert httpx.get(f"{url}api/model/bits/0", headers={"Host": "evil.example"}, trust_env=False).status_code == 403
+        os.kill(min(servers(process.pid)), signal.SIGKILL)  # it was the first, which does it
+        until(lambda: all(_answers(path) for _ in range(9)), seconds=60)
+
+
+def _answers(path: str) -> bool:
+    try:
+        return httpx.get(path, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def test_an_address_is_not_shared_with_another_server(db: Path) -> None:

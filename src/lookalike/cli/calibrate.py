@@ -10,6 +10,8 @@ import typer
 
 from lookalike.cli import options, terminal
 
+GROWN = 1.2  # times as many images as when it was calibrated
+
 if TYPE_CHECKING:
     from lookalike.database.calibrating import Found
     from lookalike.database.calibration import Calibration
@@ -48,6 +50,12 @@ def command(
         raise ConfigError(f"{db} is a database in Milvus, which keeps no calibration; calibrate one in a folder")
     if forget and (pairs or suspected):
         raise typer.BadParameter("--forget measures nothing; leave --pairs and --suspected out")
+    if suspected is not None:
+        if pairs is not None and suspected.resolve() == pairs.resolve():
+            raise typer.BadParameter(
+                "it is the file of --pairs, which would be lost; name another", param_hint="--suspected"
+            )
+        labelled.check_writable(suspected)
     settings = calibrating.Settings(rate=fpr, edited=images, seed=seed, max_pixels=max_pixels)
     with Database.open(db) as database:
         if forget:
@@ -78,9 +86,12 @@ def said(found: Calibration) -> str:
     return f"calibrated {day} on {found.compared:,}{more} images and copies of {found.edited}"
 
 
-def rate_said(found: Calibration) -> str:
-    """How often different images are near-duplicates."""
-    return f"of pairs of different images {_rate(found.rates['near-duplicate'])} are near-duplicates"
+def rate_said(found: Calibration, images: int) -> str:
+    """How often different images are near-duplicates, and how many such pairs that makes in a collection now."""
+    rate = found.rates["near-duplicate"]
+    grown = "" if images <= GROWN * found.images else "; it has grown since, so calibrate again"
+    here = f"{_expected(found, 'near-duplicate', images)}, among {terminal.count(images, 'image')}"
+    return f"of pairs of different images {_rate(rate)} are near-duplicates: {here}{grown}"
 
 
 def _values(found: Found) -> dict[str, object]:
@@ -96,7 +107,7 @@ def _table(found: Calibration, bits: int) -> Iterator[str]:
     for word, rate in found.rates.items():
         distance = "none" if rate.distance < 0 else f"{rate.distance}/{bits}"
         recalls = "".join(f"{_share(found.recall[word][kind]):>20}" for kind in kinds)
-        yield f"{word:15}{distance:>8}  {recalls}   {_rate(rate)}, {_expected(found, word)}"
+        yield f"{word:15}{distance:>8}  {recalls}   {_rate(rate)}, {_expected(found, word, found.images)}"
     for word, kinds_of in found.labelled.items():
         said_of = ", ".join(f"{one.found} of {one.copies} said to be {kind}" for kind, one in kinds_of.items())
         yield f"{word}: {said_of}"
@@ -114,9 +125,9 @@ def _rate(rate: Rate) -> str:
     return f"{rate.value:.1e} ({rate.low:.1e} to {rate.high:.1e})"
 
 
-def _expected(found: Calibration, word: str) -> str:
-    """How many false pairs there are to be expected in the collection."""
-    value, low, high = found.expected(word)
+def _expected(found: Calibration, word: str, images: int) -> str:
+    """How many false pairs there are to be expected in a collection of that size."""
+    value, low, high = found.expected(word, images=images)
     if not found.rates[word].false:
         return f"at most {_number(high)} here"
     return f"{_number(value)} here ({_number(low)} to {_number(high)})"
@@ -141,6 +152,8 @@ def _notes(found: Found, suspected: Path | None) -> Iterator[str]:
         )
     if not calibration.edited:
         yield "no image could be read, so nothing is said of copies; index where the files are"
+    if calibration.merged:
+        yield f"left out, since they show what others show: {terminal.count(calibration.merged, 'image')}"
     if calibration.equal:
         yield f"left out for the same pixels, or as said: {terminal.count(calibration.equal, 'pair')}"
     if calibration.suspected:

@@ -69,7 +69,7 @@ def command(
             return
         is_own = radius is None
         radius = database.duplicate_radius() if radius is None else radius
-        bits, calibration = database.bits, database.calibration
+        bits, calibration, count = database.bits, database.calibration, len(database)
         if between is not None:
             leakage.report(database, *between, radius=radius, quick=quick, json=json)
             return
@@ -87,7 +87,7 @@ def command(
         + ("; 0 is this model's radius, --radius gives another" if is_own and not radius and not calibration else "")
     )
     if is_own and calibration is not None:
-        terminal.say(f"that distance is {calibrate.said(calibration)}; {calibrate.rate_said(calibration)}")
+        terminal.say(f"that distance is {calibrate.said(calibration)}; {calibrate.rate_said(calibration, count)}")
 
 
 def _groups(

@@ -40,7 +40,7 @@ def command(
             typer.echo(f"{name.replace('_', ' ') + ':':<12} {terminal.shown(said)}")
     typer.echo(terminal.radii(duplicate=info.duplicate, similar=info.similar, same=info.same))
     if info.calibration is not None:
-        typer.echo(f"{calibrate.said(info.calibration)}; {calibrate.rate_said(info.calibration)}")
+        typer.echo(f"{calibrate.said(info.calibration)}; {calibrate.rate_said(info.calibration, info.images)}")
 
 
 def _line(path: str, what: str, value: object, *, json: bool) -> None:

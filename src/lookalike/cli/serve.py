@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,6 +45,7 @@ def command(
     """
     from lookalike.database.opening import open_database
 
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)  # of whoever starts this: it would mix the figures of both
     try:
         from lookalike.web import app, security, serving
         from lookalike.web import processes as several

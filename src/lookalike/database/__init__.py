@@ -496,7 +496,7 @@ class Database:
         """Measure which distances mean what in this collection, and keep that: images are called by it from now on.
 
         `pairs` are those of which somebody knows whether they show the same picture. Raises `DatabaseError` for too few
-        images, `DataError` for pairs that are not in the database.
+        images and for files that cannot be read any more, `DataError` for pairs that are not in the database.
         """
         self._check_model_is_the_same()
         says = labelled.ids(self._catalog, pairs)
@@ -506,6 +506,12 @@ class Database:
             )
         except KeyboardInterrupt:
             raise Interrupted("Stopped; nothing was changed") from None
+        before = self.calibration
+        if before is not None and before.edited and not found.calibration.edited:
+            raise DatabaseError(
+                f"none of the images could be read, and {self.path} was calibrated when they could; calibrate where "
+                "the files are, or forget that first with: lookalike calibrate --forget. Nothing was changed"
+            )
         self._keep_calibration(found.calibration.to_json())
         return found
 

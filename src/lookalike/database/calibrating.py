@@ -8,7 +8,8 @@ these are looked at, from the nearest on until more different ones have come tha
     suspected   grey miniatures correlate by 0.98 or more: left out, listed, and told how much they would change
     different   all others, also what cannot be read
 
-What somebody says of a pair counts before all that.
+What somebody says of a pair counts before all that. Where there are too many near pairs to look at, images that show
+what an earlier one near them shows are left out first.
 
 Shapes: N images that are compared, Q of which are edited, V edits, D distances, W bytes a code.
 """
@@ -19,9 +20,11 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -32,18 +35,20 @@ from lookalike.codes import Codes
 from lookalike.database.calibration import WORDS, Calibration
 from lookalike.database.derived import Held, Ids
 from lookalike.database.labelled import Labelled
-from lookalike.errors import ConfigError, DatabaseError, ImageError
+from lookalike.errors import ConfigError, DatabaseError, DataError, LookalikeError
 from lookalike.evaluation import calibration, originals
 from lookalike.evaluation.calibration import KINDS, Rate, Share
 from lookalike.evaluation.counts import Integers
 from lookalike.evaluation.peers import as_read
 from lookalike.evaluation.perturbations import Variant, perturb
 from lookalike.hasher import Hasher
+from lookalike.store import originals as stored
 from lookalike.store.catalog import Catalog, Record
 
 COMPARED = 20_000  # images at most; 200 million pairs
 EDITED = 200
 LOOKED = 10_000  # near pairs that are looked at, at most
+AT_ONCE = 500  # images that are read between two reports
 
 OnProgress = Callable[[str, int, int], object]
 Rows = tuple[int, int]
@@ -94,6 +99,11 @@ class _Drawn:
 
     records: list[Record]
     codes_NW: Codes
+    folder: Path  # of the database, which may keep originals
+
+    def only(self, rows: Sequence[int]) -> _Drawn:
+        """Some of them."""
+        return _Drawn([self.records[row] for row in rows], np.ascontiguousarray(self.codes_NW[rows]), self.folder)
 
 
 @dataclass(slots=True)
@@ -116,20 +126,34 @@ def run(
     says: Says,
     on_progress: OnProgress = lambda what, done, total: None,
 ) -> Found:
-    """Calibrate; `says` tells of pairs of ids whether they are the same. Raises `DatabaseError` for too few images."""
+    """Calibrate; `says` tells of pairs of ids whether they are the same.
+
+    Raises `DatabaseError` for too few images, and where none can be read and that decides.
+    """
     drawn = _draw(catalog, held, settings)
+    spoken = _of_contents(catalog, drawn, says)
+    counts_ND, merged = calibration.histograms(drawn.codes_NW, on_rows=partial(on_progress, "comparing")), 0
+    most = max(0, hasher.info.duplicate)
+    if counts_ND[:, : most + 1].sum() // 2 > LOOKED:
+        kept = _once_each(drawn, counts_ND, most, spoken, settings, on_progress)
+        merged, drawn = len(drawn.records) - len(kept), drawn.only(kept)
+        counts_ND = calibration.histograms(drawn.codes_NW, on_rows=partial(on_progress, "comparing"))
     count = len(drawn.records)
     if count < calibration.FEWEST:
         raise DatabaseError(
-            f"{catalog.path.parent} holds {count} different images that are not too plain; "
+            f"{drawn.folder} holds {count} different images that are not too plain; "
             f"{calibration.FEWEST} are the least to calibrate on"
         )
-    counts_ND = calibration.histograms(drawn.codes_NW, on_rows=partial(on_progress, "comparing"))
-    judged = _judge(drawn, counts_ND, says, settings, on_progress)
+    judged = _judge(drawn, counts_ND, spoken, settings, on_progress)
     left_ND = calibration.without(counts_ND, list(judged.left_out), list(judged.left_out.values()))
     distances = _copies(drawn, hasher, settings, on_progress)
     info = hasher.info
     near, is_measured = calibration.near(left_ND, settings.rate, own=info.duplicate)
+    if near < 0 and judged.unread:
+        raise DatabaseError(
+            "there are images with equal codes whose files cannot be read, so nobody can tell whether they are copies; "
+            f"calibrate where the files are ({judged.unread:,} such pairs). Nothing was changed"
+        )
     light_D = np.bincount(distances["re-encoded"].ravel(), minlength=hasher.bits + 1)
     same = calibration.same(light_D, most=near)
     similar = calibration.similar(left_ND, own=info.similar, least=near)
@@ -150,6 +174,7 @@ def run(
             equal=judged.equal,
             suspected=len(judged.suspected),
             unread=judged.unread,
+            merged=merged,
             unfinished=judged.unfinished,
         ),
         [Labelled(drawn.records[one].name, drawn.records[other].name, True) for one, other in judged.suspected],
@@ -167,8 +192,47 @@ def _draw(catalog: Catalog, held: Held, settings: Settings) -> _Drawn:
         record = records.get(int(ids_N[row]))
         if record is not None and not record.is_plain:
             kept.setdefault(record.digest or record.id, (record, row))
-    chosen = list(kept.values())
-    return _Drawn([record for record, _ in chosen], np.ascontiguousarray(held.codes_NW[[row for _, row in chosen]]))
+    records_of, rows_of = zip(*kept.values(), strict=True) if kept else ((), ())
+    codes_NW = np.ascontiguousarray(held.codes_NW[list(rows_of)])
+    return _Drawn(list(records_of), codes_NW, catalog.path.parent)
+
+
+def _of_contents(catalog: Catalog, drawn: _Drawn, says: Says) -> dict[Rows, bool]:
+    """What is said of pairs, with the ids of the images that are compared in place of others of the same bytes."""
+    ids = {record.digest or record.id: record.id for record in drawn.records}
+    named = catalog.records(sorted({id_ for pair in says for id_ in pair}))
+    found: dict[Rows, bool] = {}
+    for (one, other), is_same in says.items():
+        first, second = sorted(ids.get(named[id_].digest or id_, id_) for id_ in (one, other))
+        if first != second and found.setdefault((first, second), is_same) != is_same:
+            raise DataError(
+                f"{named[one].name} and {named[other].name} are said to be both same and different, by files of the "
+                "same bytes"
+            )
+    return found
+
+
+def _once_each(
+    drawn: _Drawn, counts_ND: Integers, most: int, says: Says, settings: Settings, on_progress: OnProgress
+) -> list[int]:
+    """The rows without those of images that show what an earlier one near them shows.
+
+    A picture that is there a hundred times makes five thousand near pairs: too many to look at one by one.
+    """
+    rows = np.flatnonzero(counts_ND[:, : most + 1].sum(axis=1)).tolist()
+    seen: dict[int, _Look | None] = {}
+    for start in range(0, len(rows), AT_ONCE):
+        _look(drawn, rows[start : start + AT_ONCE], seen, settings)
+        on_progress("looking at near images", min(start + AT_ONCE, len(rows)), len(rows))
+    firsts, gone = np.empty(0, np.int64), set[int]()
+    for row in rows:
+        distances = np.bitwise_count(drawn.codes_NW[firsts] ^ drawn.codes_NW[row]).sum(axis=1)
+        kinds = (_kind(drawn, (int(first), row), says, seen) for first in firsts[distances <= most])
+        if any(kind in (Kind.EQUAL, Kind.SUSPECTED) for kind in kinds):
+            gone.add(row)
+        else:
+            firsts = np.append(firsts, row)
+    return [row for row in range(len(drawn.records)) if row not in gone]
 
 
 def _judge(drawn: _Drawn, counts_ND: Integers, says: Says, settings: Settings, on_progress: OnProgress) -> _Judged:
@@ -222,28 +286,31 @@ def _note(judged: _Judged, pair: Rows, distance: int, kind: Kind) -> bool:
 def _look(drawn: _Drawn, rows: Iterable[int], seen: dict[int, _Look | None], settings: Settings) -> None:
     """Read images that were not read yet."""
     wanted = sorted(rows)
-    work = partial(_look_at, max_pixels=settings.max_pixels)
+    work = partial(_look_at, folder=drawn.folder, max_pixels=settings.max_pixels)
     found = originals.in_order(work, [drawn.records[row] for row in wanted], workers=os.cpu_count() or 1)
     seen.update(zip(wanted, found, strict=True))
 
 
-def _look_at(record: Record, *, max_pixels: int) -> _Look | None:
-    pixels_HW3 = _pixels(record, max_pixels)
+def _look_at(record: Record, *, folder: Path, max_pixels: int) -> _Look | None:
+    pixels_HW3 = _pixels(record, folder, max_pixels)
     if pixels_HW3 is None:
         return None
     digest = hashlib.blake2b(repr(pixels_HW3.shape).encode() + pixels_HW3.tobytes(), digest_size=16).digest()
     return _Look(digest, originals.miniature(pixels_HW3))
 
 
-def _pixels(record: Record, max_pixels: int) -> images.Array | None:
-    """The image, reduced; nothing if it cannot be read, or is not what was indexed."""
-    try:
-        content = data.read_bytes(record.item)
-        if data.content_digest(content) != record.digest:
-            return None
-        return np.array(images.thumbnail(content, originals.SIDE, max_pixels=max_pixels))
-    except (ImageError, OSError):
-        return None
+def _pixels(record: Record, folder: Path, max_pixels: int) -> images.Array | None:
+    """The image as it was indexed, reduced; nothing if it cannot be read any more, and no original is kept."""
+    for read in (partial(data.read_bytes, record.item), partial(_kept, record, folder)):
+        with suppress(LookalikeError, OSError):
+            content = read()
+            if data.content_digest(content) == record.digest:
+                return np.array(images.thumbnail(content, originals.SIDE, max_pixels=max_pixels))
+    return None
+
+
+def _kept(record: Record, folder: Path) -> bytes:
+    return b"" if record.digest is None else stored.path(folder, record.digest).read_bytes()
 
 
 def _copies(drawn: _Drawn, hasher: Hasher, settings: Settings, on_progress: OnProgress) -> dict[str, Integers]:
@@ -265,7 +332,7 @@ def _of_image(
 ) -> Integers | None:
     """How far the copies of an image lie from it, (V,)."""
     record = drawn.records[row]
-    pixels_HW3 = _pixels(record, settings.max_pixels)
+    pixels_HW3 = _pixels(record, drawn.folder, settings.max_pixels)
     if pixels_HW3 is None:
         return None
     seed = int.from_bytes((record.digest or b"")[:8], "big") ^ settings.seed

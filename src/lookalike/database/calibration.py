@@ -36,6 +36,7 @@ class Calibration:
     equal: int = 0  # pairs with the same pixels, which are left out
     suspected: int = 0  # pairs left out that may show the same picture
     unread: int = 0  # near pairs that could not be looked at, and count as false
+    merged: int = 0  # images left out at once, of a collection with many copies
     unfinished: bool = False  # whether there were too many near pairs to look at
     format: int = FORMAT
 
@@ -45,15 +46,11 @@ class Calibration:
         same, duplicate, similar = (self.rates[word].distance for word in WORDS)
         return Radii(same=max(0, same), duplicate=duplicate, similar=similar)
 
-    @property
-    def pairs(self) -> int:
-        """How many pairs the collection has."""
-        return self.images * (self.images - 1) // 2
-
-    def expected(self, word: str) -> tuple[float, float, float]:
-        """How many false pairs are to be expected in the whole collection, at least and at most."""
-        found = self.rates[word]
-        return found.value * self.pairs, found.low * self.pairs, found.high * self.pairs
+    def expected(self, word: str, *, images: int | None = None) -> tuple[float, float, float]:
+        """How many false pairs are to be expected, at least and at most; in the collection as it was, or of a size."""
+        count, found = self.images if images is None else images, self.rates[word]
+        pairs = count * (count - 1) // 2
+        return found.value * pairs, found.low * pairs, found.high * pairs
 
     def to_json(self) -> str:
         """What the catalog keeps."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ class Labelled(NamedTuple):
 def read(path: Path) -> list[Labelled]:
     """The pairs of a file: a line has two paths and `same` or `different`, with tabs between. Raises `DataError`."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}; --pairs is a file of labelled pairs") from error
     return [_pair(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
@@ -38,6 +39,16 @@ def write(path: Path, pairs: Sequence[Labelled]) -> None:
         path.write_text(text, encoding="utf-8", errors="surrogateescape")
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}; name a file that can be written") from error
+
+
+def check_writable(path: Path) -> None:
+    """Raise `DataError`, before any work, for a file that `write` could not write."""
+    folder = path if path.is_dir() else path.parent
+    if path.is_dir() or not folder.is_dir():
+        why = "is a folder" if path.is_dir() else "is in a folder that is not there"
+        raise DataError(f"{path} {why}; name a file that can be written")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise DataError(f"{path}: {os.strerror(errno.EACCES)}; name a file that can be written")
 
 
 def ids(catalog: Catalog, pairs: Sequence[Labelled]) -> dict[tuple[int, int], bool]:

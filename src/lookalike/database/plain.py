@@ -39,8 +39,8 @@ def groups(
 
 
 def differ(one: Record, other: Record) -> bool:
-    """Whether two images are both too plain to be compared by code, and have other bytes."""
-    return one.is_plain and other.is_plain and one.digest != other.digest
+    """Whether one of two images is too plain to be compared by code, and they have other bytes."""
+    return (one.is_plain or other.is_plain) and one.digest != other.digest
 
 
 def _of_same_bytes(catalog: Catalog, plain: Mapping[int, bytes]) -> list[Group]:

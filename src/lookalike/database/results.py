@@ -36,10 +36,22 @@ def hits_of(
 ) -> list[Hit]:
     """The images with these ids, at these distances; one that was removed a moment ago is passed over."""
     return [
-        Hit(record.name, distance, bits, tier(distance), record.label, id_)
+        Hit(
+            record.name,
+            distance,
+            bits,
+            _of_plain(tier(distance)) if record.is_plain else tier(distance),
+            record.label,
+            id_,
+        )
         for id_, distance in zip(ids, distances.tolist(), strict=True)
         if (record := records.get(id_)) is not None
     ]
+
+
+def _of_plain(tier: str) -> str:
+    """What an image is called that shows too little for its code to say more."""
+    return {"identical": "same code", "same": "similar", "near-duplicate": "similar"}.get(tier, tier)
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,10 +152,10 @@ def rate(counts_ND: Integers, distance: int, *, suspected: int = 0) -> Rate:
 def near(counts_ND: Integers, wanted: float, *, own: int) -> tuple[int, bool]:
     """The distance of near-duplicates, and whether there are pairs enough to measure the wanted rate.
 
-    `own` is what the model says, the most where it cannot be measured.
+    `own` is what the model says, the most where it cannot be measured, but for equal codes.
     """
     found = threshold(counts_ND.sum(axis=0) // 2, wanted)
-    return (found.distance, True) if found.is_measured else (min(found.distance, own), False)
+    return (found.distance, True) if found.is_measured else (min(found.distance, max(own, 0)), False)
 
 
 def similar(counts_ND: Integers, *, own: int, least: int) -> int:

@@ -144,7 +144,7 @@ def perturb(pixels_HW3: Array, edit: str, strength: float, *, seed: int = 0) -> 
     >>> perturb(np.full((4, 4, 3), 100, np.uint8), "brighter", 1.5)[0, 0].tolist()
     [150, 150, 150]
 
-    Raises `ConfigError` if there is no such edit here, and `ImageError` for an array of another kind.
+    Raises `ConfigError` if there is no such edit here, or not with that strength, and `ImageError` for an array of another kind.
     """
     found = find(edit)
     if pixels_HW3.dtype != np.uint8 or pixels_HW3.ndim != 3 or pixels_HW3.shape[2] != 3 or not pixels_HW3.size:
@@ -152,7 +152,11 @@ def perturb(pixels_HW3: Array, edit: str, strength: float, *, seed: int = 0) -> 
             f"an array of shape {pixels_HW3.shape} and type {pixels_HW3.dtype}; edits take uint8 (H, W, 3)"
         )
     random = np.random.default_rng((seed, zlib.crc32(edit.encode())))
-    return np.array(found.apply(Image.fromarray(pixels_HW3), strength, random))
+    try:
+        return np.array(found.apply(Image.fromarray(pixels_HW3), strength, random))
+    except (KeyError, ValueError, ZeroDivisionError) as error:
+        usual = ", ".join(f"{one:g}" for one in found.strengths)
+        raise ConfigError(f"{edit} cannot be done with a strength of {strength:g}; it has {usual}") from error
 
 
 def find(edit: str) -> Edit:

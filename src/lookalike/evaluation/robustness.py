@@ -132,7 +132,11 @@ def _check(peers: Sequence[Peer], settings: Settings) -> None:
     names = [peer.name for peer in peers]
     twice = next((name for name in names if names.count(name) > 1), None)
     if not peers or twice:
-        raise ConfigError(f"{twice} is named twice; name each once" if twice else "there is nothing to measure")
+        raise ConfigError(
+            f"{twice} is named twice; name each once, and give model files different names"
+            if twice
+            else "there is nothing to measure"
+        )
     if settings.queries < 1:
         raise ConfigError(f"queries is {settings.queries}; copies of at least one image must be made")
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from lookalike.codes import check_bits, pack
 from lookalike.data import Item
-from lookalike.errors import ImageError, MissingExtra
+from lookalike.errors import ConfigError, ImageError, MissingExtra
 from lookalike.evaluation import originals, peers
 from lookalike.evaluation.peers import Peer, Row
 from lookalike.images import Array
@@ -72,6 +72,11 @@ def _vectors(name: str, backbone: Backbone) -> Peer:
 def _codes(name: str, backbone: Backbone, items: Sequence[Item], bits: int) -> Peer:
     from lookalike.models.frozen import itq
 
+    if len(items) <= bits:
+        raise ConfigError(
+            f"{name} finds {bits} axes in the images that are measured, for which {len(items)} are too few; name fewer "
+            "bits, or more images"
+        )
     features_ND = np.concatenate(
         [_features(backbone, pixels_HW3) for pixels_HW3 in map(_pixels, items) if pixels_HW3 is not None]
     )

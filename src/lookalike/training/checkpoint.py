@@ -89,7 +89,12 @@ def check_begun(path: Path, *, model: str, bits: int) -> str:
     """What names the weights of another run. Raises `TrainingError` if there are none, or of another kind."""
     if not path.is_file():
         raise TrainingError(f"there is no {path} to begin with; name the folder MODEL.run of a training that has ended")
-    earlier = Settings.of(_read(path)[1]["settings"])
+    try:
+        earlier = Settings.of(_read(path)[1]["settings"])
+    except (TrainingError, KeyError, TypeError):
+        raise TrainingError(
+            f"{path} holds no weights of a training; name the folder MODEL.run of one that has ended"
+        ) from None
     if earlier.model != model:
         raise TrainingError(f"{path} holds {earlier.model}, not {model}; begin with a run of the same model")
     _check_alike(path, {"bits": bits}, {"bits": earlier.config["bits"]})

@@ -109,8 +109,9 @@ def train(
         raise ConfigError(f"edited is for the models that give images back ({', '.join(MODELS)}), not for {model}")
     items, called = _items(images, labels_from_folders=labels_from_folders)
     items = [items[row] for row in sample(len(items), limit, seed)]
-    if begin is not None and Path(begin).resolve() == Path(out).with_suffix(".run").resolve():
-        raise ConfigError(f"{begin} is the folder that this training writes to; choose another name for the model file")
+    written = Path(out).with_suffix(".run").resolve()
+    if begin is not None and written in (Path(begin).resolve(), Path(begin).resolve().parent):
+        raise ConfigError(f"{begin} is what this training writes to; choose another name for the model file")
     settings: dict[str, Any] = {
         "limit": limit, "seed": seed, "epochs": epochs, "batch": batch or (64 if model in MODELS else 128),
         "learning_rate": learning_rate, "validation": validation, "jitter": jitter, "edited": edited,

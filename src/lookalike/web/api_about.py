@@ -135,12 +135,14 @@ def _drawn(decoder: Decoder, array: Array) -> bytes:
     return out.getvalue()
 
 
-def _calibration(found: Calibration | None) -> dict[str, Any] | None:
+def _calibration(found: Calibration | None, images: int) -> dict[str, Any] | None:
     if found is None:
         return None
     near = found.rates["near-duplicate"]
     rates = {"rate": near.value, "rate_low": near.low, "rate_high": near.high}
-    return {"at": found.at, "images": found.compared, "edited": found.edited, **rates}
+    expected = zip(("", "_low", "_high"), found.expected("near-duplicate", images=images), strict=True)
+    counts = {f"expected{name}": value for name, value in expected}
+    return {"at": found.at, "images": found.compared, "edited": found.edited, **rates, **counts}
 
 
 def _info(database: AnyDatabase) -> dict[str, Any]:
@@ -148,7 +150,7 @@ def _info(database: AnyDatabase) -> dict[str, Any]:
     found = {name: value for name, value in asdict(info).items() if name not in ("originals", "calibration")}
     return {
         **found,
-        "calibration": _calibration(info.calibration),
+        "calibration": _calibration(info.calibration, info.images),
         "path": clean(found["path"]),
         "roots": [clean(root) for root in found["roots"]],
     }

@@ -22,7 +22,7 @@ from lookalike.web.problems import Problem
 from lookalike.web.schemas import LARGEST_ID, Sort
 
 Ids = npt.NDArray[np.int64]
-CURSOR = re.compile(r"(\d{1,18})-(\d{1,19})")
+CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,19})")
 
 
 class Slice(NamedTuple):

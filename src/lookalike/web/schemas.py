@@ -297,6 +297,9 @@ class Calibrated(BaseModel):
     rate: float = Field(description="Share of the pairs of different images that are near-duplicates.")
     rate_low: float = Field(description="At least, with 95 % confidence.")
     rate_high: float
+    expected: float = Field(description="How many such pairs that makes among all images that there are now.")
+    expected_low: float
+    expected_high: float
 
 
 class Info(BaseModel):

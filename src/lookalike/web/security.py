@@ -145,7 +145,8 @@ def check_request(method: str, path: str, headers: Mapping[str, str], settings: 
     """Raises `Problem` for a request that may not be made."""
     host = host_of(headers.get("host", ""))
     if not may_be_called(host, settings):
-        raise Problem(403, f"this server does not answer to the name {host!r}; let it with: --allow-host {host}")
+        name = host or "NAME"
+        raise Problem(403, f"this server does not answer to the name {host!r}; let it with: --allow-host {name}")
     if method not in SAFE and is_foreign(headers, settings):
         raise Problem(403, "a page of another server may not send this; let it with: --cors ORIGIN")
     if settings.token and path != OPEN and not knows_token(headers, settings.token):

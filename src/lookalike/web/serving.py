@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import socket
@@ -47,6 +48,11 @@ def bind(host: str, port: int, *, shared: bool = False, listen: bool = True) -> 
     return listening
 
 
+def taken(port: int) -> str:
+    """What is said of a port that another server has."""
+    return f"port {port} is in use; stop what uses it, or take another: --port 0 finds a free one"
+
+
 def url(listening: socket.socket, host: str, *, token: str = "") -> str:
     """The address to open, with the token if there is one."""
     name = host if is_loopback(host) else socket.gethostname() if host in ("0.0.0.0", "::", "") else host
@@ -54,11 +60,11 @@ def url(listening: socket.socket, host: str, *, token: str = "") -> str:
     return f"http://{name}:{listening.getsockname()[1]}/" + (f"?token={quote(token)}" if token else "")
 
 
-def run(app: FastAPI, listening: socket.socket, *, on_ready: Callable[[], object] = lambda: None) -> None:
+def run(app: FastAPI, *listening: socket.socket, on_ready: Callable[[], object] = lambda: None) -> None:
     """Serve until SIGINT or SIGTERM, then let requests end, and return."""
     server = Running(app, on_ready)
-    with listening:
-        server.run(sockets=[listening])
+    with contextlib.ExitStack() as stack:
+        server.run(sockets=[stack.enter_context(one) for one in listening])
     if not server.started:
         raise ConfigError("the server did not start; what is written above says why")
 
@@ -90,7 +96,7 @@ class Running(uvicorn.Server):
 def _why(error: Exception, host: str, port: int) -> str:
     number = getattr(error, "errno", None)
     if number == errno.EADDRINUSE:
-        return f"port {port} is in use; stop what uses it, or take another: --port 0 finds a free one"
+        return taken(port)
     if number == errno.EACCES:
         return f"port {port} needs the rights of an administrator; take one from 1024 on, or --port 0"
     if number == errno.EADDRNOTAVAIL:

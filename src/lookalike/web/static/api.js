@@ -29,10 +29,11 @@ export async function askPicture(path, { form, signal } = {}) {
   return (await response(path, { form, signal })).answer;
 }
 
-// The answer of something that is made in the background; `onProgress(done, total)` is told meanwhile.
-export async function wait(path, { values, signal, onProgress = () => {} } = {}) {
+// The answer of something that is made in the background, a Blob if it is a `file`; `onProgress(done, total)` is told
+// meanwhile.
+export async function wait(path, { values, signal, file = false, onProgress = () => {} } = {}) {
   for (let pause = 250; ; pause = Math.min(2000, pause * 1.3)) {
-    const { answer, status } = await response(withValues(path, values), { signal });
+    const { answer, status } = await response(withValues(path, values), { signal, file });
     if (status !== 202) return answer;
     onProgress(answer.done, answer.total);
     await sleep(pause, signal);
@@ -48,7 +49,7 @@ export function info({ fresh = false } = {}) {
 // Whether an error only says that somebody went elsewhere meanwhile.
 export const isAbort = (error) => error instanceof DOMException && error.name === "AbortError";
 
-async function response(url, { json, form, method, signal }, again = true) {
+async function response(url, { json, form, method, signal, file = false }, again = true) {
   const body = json === undefined ? form : JSON.stringify(json);
   const headers = json === undefined ? {} : { "Content-Type": "application/json" };
   let found;
@@ -60,12 +61,13 @@ async function response(url, { json, form, method, signal }, again = true) {
   }
   if (found.status === 401 && again) {
     await askToken();
-    return response(url, { json, form, method, signal }, false);
+    return response(url, { json, form, method, signal, file }, false);
   }
-  return { answer: await read(found), status: found.status };
+  return { answer: await read(found, file && found.status === 200), status: found.status };
 }
 
-async function read(found) {
+async function read(found, file) {
+  if (file) return found.blob();
   if (found.ok && found.headers.get("Content-Type")?.startsWith("image/")) return found.blob();
   let answer;
   try {

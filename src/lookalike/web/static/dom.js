@@ -104,3 +104,9 @@ export function later(run, wait = 150) {
 
 // Whether this person would rather see nothing move.
 export const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+// How many pairs of different images are to be expected among near-duplicates, by a calibration (/api/info).
+export function falsePairs({ expected, expected_high: high }) {
+  const about = (value) => (value >= 10 ? number(Math.round(value)) : String(Number(value.toPrecision(2))));
+  return `${expected ? `about ${about(expected)}` : `at most ${about(high)}`} false pairs are to be expected here`;
+}

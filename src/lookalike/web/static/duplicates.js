@@ -7,7 +7,7 @@
 import { href } from "./address.js";
 import { Apart, countApart } from "./apart.js";
 import { ask, info, wait } from "./api.js";
-import { count, later, make, number } from "./dom.js";
+import { count, falsePairs, later, make, number } from "./dom.js";
 import { AHEAD, Block, keyOf, Sight } from "./groupblocks.js";
 import { Walk } from "./groupkeys.js";
 import { PlanLink } from "./planlink.js";
@@ -76,8 +76,8 @@ class Duplicates {
     const turn = this.turn = (this.turn || 0) + 1; // an answer may come after that of a later question
     if (asked === this.asked) return;
     this.asked = null;
-    const { write } = await info();
-    this.page = { write, told: (card) => this.decided(card) };
+    const { write, calibration, duplicate } = await info();
+    this.page = { write, calibration, duplicate, told: (card) => this.decided(card) };
     const found = await wait("/api/duplicates", {
       values: { ...this.values(), top: PAGE }, signal: state.signal, onProgress: (done, total) => this.work(done, total),
     }).finally(() => this.working.replaceChildren());
@@ -164,6 +164,8 @@ class Duplicates {
     this.note.replaceChildren(...[
       this.page.write ? null : make("span", {}, "This server stores no decisions. To decide, start it with ",
         make("code", { text: "lookalike serve --db DB --write" }), ". No file is ever touched by this page."),
+      this.page.calibration && radius === this.page.duplicate
+        ? make("span", { text: ` That distance is calibrated: ${falsePairs(this.page.calibration)}.` }) : null,
       pixels ? null : make("span", { text: " Reading which copies have the same pixels …" }),
       fresh ? null : make("span", {}, " Images have changed and are being compared anew. ", make("a", { href: href("duplicates", this.state.all()), text: "Show again",
         on: { click: () => { this.asked = null; } } })),

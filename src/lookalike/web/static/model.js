@@ -1,7 +1,7 @@
 // Model: what made the codes, how its bits are used here, and what each bit reacts to. The address holds the bit.
 
 import { ask, askPicture, info, wait } from "./api.js";
-import { button, bytes, count, draw, icon, make, number, say } from "./dom.js";
+import { button, bytes, count, draw, falsePairs, icon, make, number, say } from "./dom.js";
 import { nameLine, rove, tile } from "./tiles.js";
 
 const HIGH = 120; // of the charts, in their own units
@@ -205,7 +205,7 @@ function card({ card: text, name }) {
 function calibrated(found) {
   if (!found) return null;
   const rate = found.rate ? `${found.rate.toExponential(1)} of pairs` : `at most ${found.rate_high.toExponential(1)} of pairs`;
-  return `on ${number(found.images)} images, ${new Date(1000 * found.at).toLocaleDateString()}: ${rate} of different images are near-duplicates`;
+  return `on ${number(found.images)} images, ${new Date(1000 * found.at).toLocaleDateString()}: ${rate} of different images are near-duplicates; ${falsePairs(found)}`;
 }
 
 function facts({ about }, known) {

@@ -1,6 +1,6 @@
 // A link to the plan of all groups as a file, which waits until it is known which copies have the same pixels.
 
-import { withValues } from "./api.js";
+import { wait, withValues } from "./api.js";
 import { icon, make, say } from "./dom.js";
 
 export class PlanLink {
@@ -18,19 +18,20 @@ export class PlanLink {
   }
 
   async follow(event) {
-    if (this.ready) return;
     event.preventDefault();
     say("Making the plan");
     try {
-      while ((await fetch(this.path)).status === 202) await new Promise((resolve) => { setTimeout(resolve, 500); });
-      this.ready = true;
-      this.node.click();
+      saveAs(await wait(this.path, { file: true }), `plan.${this.format}`);
     } catch (error) {
       this.onProblem(error);
-    } finally {
-      this.ready = false;
     }
   }
+}
+
+function saveAs(blob, name) {
+  const link = make("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 }
 
 const PURPOSE = "What to keep and what to remove, for: lookalike duplicates --apply PLAN --trash FOLDER";

@@ -35,6 +35,7 @@ export async function show(container, state) {
 
 // Search for a file, from whichever tab.
 export async function searchFile(file) {
+  const turn = (searchFile.turn = (searchFile.turn || 0) + 1); // of two files only the later one is shown
   if (!page || location.pathname !== "/") go("search");
   page?.busy(`Searching for ${file.name} …`);
   try {
@@ -44,11 +45,13 @@ export async function searchFile(file) {
     form.append("file", file, file.name || "pasted.png");
     form.append("top", FIRST);
     const answer = await ask("/api/search", { form });
+    if (turn !== searchFile.turn) return;
     keep(keyOf({ code: answer.query.code, top: FIRST }), answer);
     remember(file, answer.query);
     problem = "";
     go("search", { code: answer.query.code });
   } catch (error) {
+    if (turn !== searchFile.turn) return;
     problem = `${file.name || "What was pasted"} cannot be searched for: ${lower(error.message)}`;
     go("search");
   }
