@@ -55,6 +55,15 @@ def test_each_picture_is_read_once(folder: Path, pictures: list[Image.Image]) ->
     assert "cats/02.png" in found.names
 
 
+def test_equal_names_in_several_folders_are_told_apart(pictures: list[Image.Image], tmp_path: Path) -> None:
+    for number, place in enumerate(("one/a.png", "two/a.png", "two/b.png")):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        pictures[number].save(tmp_path / place)
+    items = data.find([tmp_path / "one", tmp_path / "two"])
+    found = originals.read(items, [GRID], workers=1, max_pixels=10**8, on_progress=lambda *_: None)
+    assert sorted(found.names) == sorted([f"{tmp_path}/one/a.png", f"{tmp_path}/two/a.png", "b.png"])
+
+
 def test_the_number_of_threads_and_other_images_change_nothing(folder: Path) -> None:
     one, two, part = read(folder, workers=1), read(folder, workers=3), read(folder / "cats")
     assert np.array_equal(one.rows[0], two.rows[0])

@@ -159,3 +159,9 @@ def test_what_there_is_not_is_refused_by_name(photo: Array, monkeypatch: pytest.
     with pytest.raises(ConfigError, match="without AVIF"):
         perturb(photo, "avif", 40)
     assert "avif" not in {variant.edit for variant in variants()}
+
+
+@pytest.mark.parametrize(("edit", "strength"), [("turn", 45), ("posterise", 0), ("posterise", 9)])
+def test_a_strength_that_an_edit_does_not_have_is_refused(photo: Array, edit: str, strength: float) -> None:
+    with pytest.raises(ConfigError, match=f"{edit} cannot be done with a strength of {strength}; it has "):
+        perturb(photo, edit, strength)

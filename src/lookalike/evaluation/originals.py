@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -68,8 +68,9 @@ class Originals:
 
     @property
     def names(self) -> list[str]:
-        """Paths below what was named, with `/`."""
-        return [item.path for item in self.items]
+        """Paths below what was named, with `/`; whole paths of those that several folders have."""
+        count = Counter(item.path for item in self.items)
+        return [item.path if count[item.path] == 1 else item.name for item in self.items]
 
 
 class _Read(NamedTuple):

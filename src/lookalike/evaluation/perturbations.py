@@ -144,7 +144,8 @@ def perturb(pixels_HW3: Array, edit: str, strength: float, *, seed: int = 0) -> 
     >>> perturb(np.full((4, 4, 3), 100, np.uint8), "brighter", 1.5)[0, 0].tolist()
     [150, 150, 150]
 
-    Raises `ConfigError` if there is no such edit here, or not with that strength, and `ImageError` for an array of another kind.
+    Raises `ConfigError` if there is no such edit here, or not with that strength, and `ImageError` for an array of
+    another kind.
     """
     found = find(edit)
     if pixels_HW3.dtype != np.uint8 or pixels_HW3.ndim != 3 or pixels_HW3.shape[2] != 3 or not pixels_HW3.size:
