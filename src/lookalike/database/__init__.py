@@ -87,7 +87,8 @@ class Database:
         self._opened: Opened | None = None  # swapped as a whole, so that threads never mix two of them
         self._passing: tuple[object, Mask] | None = None  # which codes pass the filter of the last search
         self._engine_name = EngineName.AUTO
-        self._model_digest, self._bits = catalog.get("model"), int(catalog.get("bits"))
+        self._model_digest = catalog.get("model")
+        self._bits: int | None = None  # as long as the model stays; a server asks for it with each search
 
     @classmethod
     def open(
@@ -132,6 +133,7 @@ class Database:
     def close(self) -> None:
         """Give the files back."""
         self._catalog.close()
+        self._bits = None
 
     def __enter__(self) -> Database:
         return self
@@ -149,6 +151,8 @@ class Database:
     @property
     def bits(self) -> int:
         """Length of a code in bits."""
+        if self._bits is None:
+            self._bits = int(self._catalog.get("bits"))
         return self._bits
 
     @property
@@ -590,7 +594,7 @@ class Database:
             with self._catalog.transaction():
                 self._catalog.forget_codes()
                 _set_model(self._catalog, hasher)
-        self._hasher, self._opened, self._model_digest = hasher, None, hasher.digest
+        self._hasher, self._opened, self._model_digest, self._bits = hasher, None, hasher.digest, None
         aside.replace(place)
 
     def _check_model_is_the_same(self) -> None:

@@ -18,6 +18,7 @@ from lookalike.web.schemas import FileQuery, IdOrCode, Query
 JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
 FIELDS = 20
 FIELD_BYTES = 1 << 16
+SENT = "the bytes of photo.jpg"
 FILE = {"type": "string", "format": "binary", "description": "An image file."}
 
 
@@ -86,7 +87,7 @@ def described() -> dict[str, Any]:
     }
     one = {"oneOf": [{"required": ["id"]}, {"required": ["code"]}]}
     content = {
-        MULTIPART: {"schema": multipart},
+        MULTIPART: {"schema": multipart, "example": {"file": SENT, "top": 5}},
         JSON: {"schema": {**_only_one(query), **one}, "example": {"id": 1, "top": 5}},
         FORM: {"schema": {**form, **one}, "example": {"code": "8102ff00a1b2c3d4"}},
     }
@@ -96,7 +97,7 @@ def described() -> dict[str, Any]:
 def described_file() -> dict[str, Any]:
     """The body of a request that sends an image, for the OpenAPI document."""
     schema = {"type": "object", "properties": {"file": FILE}, "required": ["file"]}
-    return {"requestBody": {"required": True, "content": {MULTIPART: {"schema": schema}}}}
+    return {"requestBody": {"required": True, "content": {MULTIPART: {"schema": schema, "example": {"file": SENT}}}}}
 
 
 def _only_one(query: dict[str, Any]) -> dict[str, Any]:
