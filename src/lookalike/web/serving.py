@@ -65,7 +65,7 @@ def run(app: FastAPI, *listening: socket.socket, on_ready: Callable[[], object] 
     server = Running(app, on_ready)
     with contextlib.ExitStack() as stack:
         server.run(sockets=[stack.enter_context(one) for one in listening])
-    if not server.started:
+    if not server.started and not server.was_told:
         raise ConfigError("the server did not start; what is written above says why")
 
 
@@ -81,10 +81,13 @@ class Running(uvicorn.Server):
         super().__init__(config)
         logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of each body that is no form
         self._on_ready = on_ready
+        self.was_told = False  # to stop
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop; who presses Ctrl-C twice is in no more of a hurry than `GRACE`."""
-        self.should_exit = True
+        self.should_exit = self.was_told = True
+        if not self.started:  # what Ctrl-C has cut off in the middle of starting is no error
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         asyncio.get_running_loop().set_exception_handler(connections.Damped())
