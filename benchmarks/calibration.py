@@ -23,7 +23,7 @@ import numpy.typing as npt
 import planted
 import record
 
-from lookalike import Database, images
+from lookalike import Database, Hasher, images
 from lookalike.codes import Codes, hamming
 from lookalike.database.calibrating import Settings
 from lookalike.evaluation.originals import SIDE, SUSPECTED, miniature
@@ -37,8 +37,7 @@ Floats = npt.NDArray[np.float32]
 
 def miniatures(files: list[bytes]) -> Floats:
     """Grey miniatures of mean 0 and length 1, whose products are correlations, (N, M)."""
-    made = [miniature(np.asarray(images.thumbnail(file, SIDE))) for file in files]
-    return np.stack(made).reshape(len(files), -1).astype(np.float32)
+    return np.stack([miniature(np.asarray(images.thumbnail(file, SIDE))) for file in files])
 
 
 def counts(codes_NW: Codes, seen_NM: Floats) -> npt.NDArray[np.int64]:
@@ -67,9 +66,8 @@ def calibrated(files: list[bytes], model: str) -> list[int]:
 
 def measure(files: list[bytes], seen_NM: Floats, model: str, draws: int) -> dict[str, Any]:
     """Distances, and rates at them as multiples of the stated ones."""
-    from lookalike import Hasher
-
-    codes_NW = np.concatenate([Hasher.load(model).encode(files[at : at + BLOCK]) for at in range(0, len(files), BLOCK)])
+    hasher = Hasher.load(model)
+    codes_NW = np.concatenate([hasher.encode(files[at : at + BLOCK]) for at in range(0, len(files), BLOCK)])
     distances: list[list[int]] = []
     multiples: list[list[float]] = []
     for draw in range(draws):

@@ -72,14 +72,19 @@ def serve() -> Serve:
     return _serve
 
 
-@pytest.fixture(scope="session")
-def photo_db(photo_files: dict[str, bytes], model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database of the 40 photographs, labelled by their folders; not to be written to."""
-    folder = tmp_path_factory.mktemp("served")
+def write_photos(folder: Path, photo_files: dict[str, bytes]) -> None:
+    """The photographs, below `photos` in a folder."""
     for name, data in photo_files.items():
         path = folder / "photos" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+
+
+@pytest.fixture(scope="session")
+def photo_db(photo_files: dict[str, bytes], model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of the 40 photographs, labelled by their folders; not to be written to."""
+    folder = tmp_path_factory.mktemp("served")
+    write_photos(folder, photo_files)
     with Database.create(folder / "db", model=model) as database:
         database.index(folder / "photos", labels_from_folders=True)
     return folder / "db"

@@ -18,6 +18,7 @@ from lookalike.database import Database
 from lookalike.errors import ConfigError
 from lookalike.web import processes, serving
 from lookalike.web.settings import Settings
+from tests.web.conftest import write_photos
 from tests.web.test_life import children, started, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives connections to several processes")
@@ -26,10 +27,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux give
 @pytest.fixture(scope="module")
 def db(photo_files: dict[str, bytes], model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("several")
-    for name, content in photo_files.items():
-        path = folder / "photos" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+    write_photos(folder, photo_files)
     shutil.copy(folder / "photos/cats/01.png", folder / "photos/again.png")
     with Database.create(folder / "db", model=model) as database:
         database.index(folder / "photos")
