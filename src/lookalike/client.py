@@ -50,6 +50,7 @@ class Found(Picture):
     bits: int
     tier: str
     weighed: float | None = None  # bits that differ, as sure as the image is of each: of asymmetric searches
+    turned: str | None = None  # how the query is to be turned to look like it: of searches with `turned`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,14 +86,17 @@ class Client:
         below: str | None = None,
         since: datetime | None = None,
         asymmetric: bool = False,
+        turned: bool = False,
     ) -> list[Found]:
         """The images nearest to an image (a path, or encoded bytes), one of the database, or a code in hexadecimal.
 
-        With `asymmetric`, for an image that is sent, a bit counts as much as the image is sure of it.
+        With `asymmetric`, for an image that is sent, a bit counts as much as the image is sure of it. With `turned`,
+        not for a code, mirrored and quarter-turned copies are found, too.
         Raises `ServerError` with what the server says, `ImageError` if the file cannot be read here.
         """
         values = {"top": top, "radius": radius, "label": label, "below": below, "id": id, "code": code,
-                  "since": None if since is None else since.isoformat(), "asymmetric": asymmetric or None}  # fmt: skip
+                  "since": None if since is None else since.isoformat(), "asymmetric": asymmetric or None,
+                  "turned": turned or None}  # fmt: skip
         values = {name: value for name, value in values.items() if value is not None}
         answer = self._send("/api/search", values, image)
         return [_record(Found, hit) for hit in answer["hits"]]

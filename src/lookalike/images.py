@@ -255,7 +255,7 @@ def _reduce(image: Image.Image, spec: ImageSpec) -> Decoded:
     resampling = Image.Resampling[spec.resampling.upper()]
     upright = _upright(pixels, orientation)
     if spec.trim:
-        upright = upright.crop(borders.inside(np.asarray(upright)))
+        upright = upright.crop(borders.inside(np.asarray(upright.convert("L"))))
     small = upright.resize((spec.side, spec.side), resampling)
     return Decoded(np.asarray(small), width, height, image.format or "?", animated)
 

@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("playwright.sync_api")
 
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visit, Visits, until
@@ -287,3 +288,40 @@ def test_keys_move_among_hits(visit: Visit) -> None:
     dialog.get_by_role("link", name="Find look-alikes").click()
     expect(dialog).to_have_count(0)
     expect(page.locator(".hits .tier").first).to_have_text("identical")
+
+
+def test_turned_copies_are_found_on_request(visit: Visit, some_file: Path, tmp_path: Path) -> None:
+    mirrored = tmp_path / "mirrored.png"
+    with Image.open(some_file) as image:
+        image.convert("RGB").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(mirrored)
+    page = visit.open()
+    page.set_input_files("#file", some_file)
+    searched(page)
+    copied = first_id(page)
+    page.set_input_files("#file", mirrored)
+    expect(page.locator(".asked h2")).to_have_text("mirrored.png")
+    box = page.get_by_label("Mirrored and turned, too")
+    expect(box).not_to_be_checked()
+    box.check()
+    best = page.locator(f".hits .tile[data-id='{copied}']").first
+    expect(best.locator(".turn")).to_have_text("mirrored")
+    expect(best.locator(".tier")).to_have_text(re.compile("identical|near-duplicate"))
+    assert first_id(page) == copied
+    assert "turned=1" in page.url
+    box.uncheck()
+    expect(page.locator(".turn")).to_have_count(0)
+    page.go_back()
+    expect(best.locator(".turn")).to_have_text("mirrored")
+    best.locator("a").click()  # an image of the collection can be turned, too
+    expect(page.locator(".asked .thumb")).to_be_visible()
+    box.check()
+    expect(page.locator(".hits .tile").first.locator(".tier")).to_have_text("identical")
+    page.reload()
+    expect(box).to_be_checked()
+
+
+def test_a_code_alone_cannot_be_turned(visit: Visit) -> None:
+    page = visit.open("/?code=8102ff00a1b2c3d4&turned=1")
+    searched(page)
+    expect(page.get_by_label("Mirrored and turned, too")).to_be_disabled()
+    expect(page.locator(".turn")).to_have_count(0)

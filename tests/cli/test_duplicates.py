@@ -104,6 +104,29 @@ def test_what_only_looks_alike_goes_on_request(run: Run, db: Path, folder: Path,
     }
 
 
+def test_turned_copies_are_told_on_request(run: Run, db: Path, folder: Path, tmp_path: Path) -> None:
+    for name in ("b.png", "c.bmp"):
+        (folder / name).unlink()
+    with Image.open(folder / "a.png") as picture:
+        picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(folder / "mirrored.png")
+    run("index", folder, "--db", db)
+    assert run("duplicates", "--db", db, "--radius", 2).out == ""
+    result = run("duplicates", "--db", db, "--radius", 2, "--turned")
+    rows = [line.split("\t") for line in result.out.splitlines() if line]
+    assert [Path(row[4]).name for row in rows] == ["a.png", "mirrored.png"]
+    assert [row[5:] for row in rows] == [[], ["mirrored"]]
+    (group,) = [
+        json.loads(x) for x in run("duplicates", "--db", db, "--radius", 2, "--turned", "--json").out.splitlines()
+    ]
+    assert [image.get("turned") for image in group["images"]] == [None, "mirrored"]
+    plan = tmp_path / "plan.json"
+    run("duplicates", "--db", db, "--radius", 2, "--turned", "--plan", plan, "--near")
+    assert [one["action"] for one in json.loads(plan.read_text())["groups"][0]["images"]].count("remove") == 1
+    refused = run("duplicates", "--db", db, "--turned", "--against", folder)
+    assert refused.code == 2
+    assert "--turned compares all images" in refused.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -196,12 +196,13 @@ def test_encoders_of_our_own_are_trained_where_there_is_no_backbone(from_scratch
     assert info.backbone == (refined if source == "lite" else f"{source}, trained from scratch")
     assert info.supervised is METHODS[info.model].needs_labels
     side = hashing.ENCODERS[source].side
-    spec = ImageSpec(side=side, colour=True, trim=info.model == "copies")
+    spec = ImageSpec(side=side, colour=source != "lite", trim=info.model == "copies")
     assert (info.image, info.data_images, info.epochs) == (spec, 72, 1)
     images_NSSC = arrays(place, info.image)
-    if info.model == "copies":  # whose images are read larger, so that parts of them are sharp
-        larger_NRRC = arrays(place, dataclasses.replace(spec, side=side * 3 // 2))
-        images_NSSC = np.asarray(CopyInputs(larger_NRRC, side).plain(np.arange(len(larger_NRRC))), np.uint8)
+    if info.model == "copies":  # whose images are read larger, so that parts of them are sharp, and in colour
+        larger_NRRC = arrays(place, dataclasses.replace(spec, side=side * 3 // 2, colour=True))
+        inputs = CopyInputs(larger_NRRC, side, colour=spec.colour)
+        images_NSSC = np.asarray(inputs.plain(np.arange(len(larger_NRRC))), np.uint8)
     assert_codes_are_those_of_the_network(from_scratch, images_NSSC, images_NSSC)
     assert {path.name for path in from_scratch.folder.iterdir()} == {"log.jsonl", "lock", "best.safetensors"}
 
@@ -226,6 +227,20 @@ def test_of_each_pair_one_is_nearly_the_image_and_the_other_an_edited_copy() -> 
     again = inputs.pair(rows, np.random.default_rng(1))
     assert all(map(np.array_equal, again, inputs.pair(rows, np.random.default_rng(1))))
     assert inputs.view(rows, np.random.default_rng(1)).shape == (40, 16, 16, 3)
+
+
+def test_an_encoder_of_grey_images_gets_copies_that_were_made_in_colour() -> None:
+    images_NRRC = np.random.default_rng(0).integers(0, 256, (40, 24, 24, 3), dtype=np.uint8)
+    rows = np.arange(40)
+    coloured, plain = (CopyInputs(images_NRRC, 16, colour=colour) for colour in (True, False))
+    for one_NSSC, one_NSS in zip(
+        (coloured.plain(rows), *coloured.pair(rows, np.random.default_rng(1))),
+        (plain.plain(rows), *plain.pair(rows, np.random.default_rng(1))),
+        strict=True,
+    ):
+        assert one_NSS.shape == (40, 16, 16)
+        assert one_NSS.dtype == np.uint8
+        assert np.abs(one_NSSC @ np.array([0.299, 0.587, 0.114]) - one_NSS).max() < 1.01
 
 
 def test_pixels_stand_in_for_features_where_a_method_trains_no_encoder(learn: Learn, tmp_path: Path) -> None:

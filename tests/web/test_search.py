@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from lookalike.database import Database
+from tests.conftest import encoded
 from tests.web.conftest import Served
 
 
@@ -134,3 +135,27 @@ def test_bits_count_as_the_image_is_sure_of_them_on_request(served: Served, phot
     )
     for sent in refused:
         assert served.client.post("/api/search", **sent).status_code == 422
+
+
+def test_turned_copies_are_found_on_request(served: Served, photo_files: dict[str, bytes]) -> None:
+    name = "cats/01.png"
+    with Image.open(io.BytesIO(photo_files[name])) as image:
+        mirrored = encoded(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), "png")
+    hits = found(served, files={"file": mirrored}, data={"turned": "true", "top": "40"})["hits"]
+    assert len(hits) == len({hit["id"] for hit in hits}) == 40
+    assert (hits[0]["name"], hits[0]["turned"]) == (name, "mirrored")
+    assert hits[0]["distance"] <= 1
+    assert "turned" not in found(served, files={"file": mirrored})["hits"][0]
+    by_id = found(served, json={"id": hits[0]["id"], "turned": True, "top": 3})["hits"]
+    assert (by_id[0]["id"], by_id[0]["distance"], by_id[0]["turned"]) == (hits[0]["id"], 0, "upright")
+    near = found(served, files={"file": mirrored}, data={"turned": "true", "top": "40", "radius": "1", "label": "cats"})
+    assert near["hits"] == hits[:1]
+
+
+def test_turned_copies_need_an_image(served: Served, photo_files: dict[str, bytes]) -> None:
+    code = {"json": {"code": "00" * 8, "turned": True}}
+    both = {"files": {"file": photo_files["cats/01.png"]}, "data": {"asymmetric": "true", "turned": "true"}}
+    for sent, said in ((code, "a code cannot be turned"), (both, "leave out turned")):
+        answer = served.client.post("/api/search", **sent)
+        assert answer.status_code == 422
+        assert said in answer.json()["error"]["message"]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -21,6 +21,9 @@ def command(
         bool, typer.Option("--all", help="Also pairs that were decided to be no duplicates.")
     ] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Compare images that are too plain, too.")] = False,
+    turned: Annotated[
+        bool, typer.Option("--turned", help="Also mirrored and quarter-turned copies; reads all images, once.")
+    ] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Read no files to tell which have the same pixels.")] = False,
     against: Annotated[
         list[str] | None,
@@ -62,6 +65,8 @@ def command(
         raise typer.BadParameter("--between prints a report of its own; leave --against, --all and plans out")
     if plain and (between is not None or against):
         raise typer.BadParameter("--plain compares all images; leave --against and --between out")
+    if turned and (between is not None or against):
+        raise typer.BadParameter("--turned compares all images; leave --against and --between out")
     plans.check(plan=plan, near=near, apply=apply, trash=trash, hardlink=hardlink, undo=undo, dry_run=dry_run)
     with open_database(db) as database:
         if apply is not None or undo is not None:
@@ -73,7 +78,8 @@ def command(
         if between is not None:
             leakage.report(database, *between, radius=radius, quick=quick, json=json)
             return
-        groups, references = _groups(database, against or [], radius=radius, everything=everything, plain=plain)
+        asked = _Asked(radius=radius, everything=everything, plain=plain, turned=turned)
+        groups, references = _groups(database, against or [], asked)
         reviews, same = _reviews(database, groups, references, quick=quick)
         if plan is not None:
             plans.write(plan, reviews, same, near=near, database=str(database.path), radius=radius, bits=bits)
@@ -90,16 +96,27 @@ def command(
         terminal.say(f"that distance is {calibrate.said(calibration)}; {calibrate.rate_said(calibration, count)}")
 
 
-def _groups(
-    database: AnyDatabase, against: Sequence[str], *, radius: int, everything: bool, plain: bool
-) -> tuple[list[Group], frozenset[int]]:
+class _Asked(NamedTuple):
+    """Which groups are asked for."""
+
+    radius: int
+    everything: bool
+    plain: bool
+    turned: bool
+
+
+def _groups(database: AnyDatabase, against: Sequence[str], asked: _Asked) -> tuple[list[Group], frozenset[int]]:
     """The groups, and the ids of what is never to be removed."""
     from lookalike.database import across
 
     with terminal.progress("comparing", unit=" codes", scaled=True) as show:
         if against:
-            return across.against(database, against, radius=radius, on_rows=show)
-        found = database.duplicates(radius=radius, with_different=everything, with_plain=plain, on_rows=show)
+            return across.against(database, against, radius=asked.radius, on_rows=show)
+        with terminal.quiet_decoders(), terminal.progress("reading images") as show_read:
+            found = database.duplicates(
+                radius=asked.radius, with_different=asked.everything, with_plain=asked.plain, turned=asked.turned,
+                on_rows=show, on_read=show_read,
+            )  # fmt: skip
         return found, frozenset()
 
 
@@ -120,10 +137,7 @@ def _reviews(
 
 def _print(number: int, review: Review, *, radius: int, bits: int, json: bool) -> None:
     if json:
-        images = [
-            {name: getattr(one.member, name) for name in one.member.__slots__} | {"tier": one.tier}
-            for one in review.images
-        ]
+        images = [_values(one) for one in review.images]
         best = next(one.member.path for one in review.images if one.member.id == review.best)
         about = {"best": best, "why": review.why, "state": review.state}
         terminal.echo_json({"group": number, "radius": radius, "bits": bits, **about, "images": images})
@@ -131,8 +145,15 @@ def _print(number: int, review: Review, *, radius: int, bits: int, json: bool) -
     for one in review.images:
         member = one.member
         size = f"{member.width}×{member.height}\t{terminal.size(member.size)}"
-        typer.echo(f"{member.distance}/{bits}\t{_word(one, review)}\t{size}\t{terminal.shown(member.path)}")
+        turn = f"\t{member.turn}" if member.turn else ""
+        typer.echo(f"{member.distance}/{bits}\t{_word(one, review)}\t{size}\t{terminal.shown(member.path)}{turn}")
     typer.echo()
+
+
+def _values(one: Judged) -> dict[str, object]:
+    """What is told of an image as JSON; how it is turned only where it is."""
+    values = {name: getattr(one.member, name) for name in one.member.__slots__ if name != "turn"}
+    return values | {"tier": one.tier} | ({"turned": one.member.turn} if one.member.turn else {})
 
 
 def _word(one: Judged, review: Review) -> str:

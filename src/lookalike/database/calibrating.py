@@ -20,7 +20,6 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -30,8 +29,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lookalike import data, images
+from lookalike import images
 from lookalike.codes import Codes
+from lookalike.database import contents
 from lookalike.database.calibration import WORDS, Calibration
 from lookalike.database.derived import Held, Ids
 from lookalike.database.labelled import Labelled
@@ -42,7 +42,6 @@ from lookalike.evaluation.counts import Integers
 from lookalike.evaluation.peers import as_read
 from lookalike.evaluation.perturbations import Variant, perturb
 from lookalike.hasher import Hasher
-from lookalike.store import originals as stored
 from lookalike.store.catalog import Catalog, Record
 
 COMPARED = 20_000  # images at most; 200 million pairs
@@ -301,16 +300,13 @@ def _look_at(record: Record, *, folder: Path, max_pixels: int) -> _Look | None:
 
 def _pixels(record: Record, folder: Path, max_pixels: int) -> images.Array | None:
     """The image as it was indexed, reduced; nothing if it cannot be read any more, and no original is kept."""
-    for read in (partial(data.read_bytes, record.item), partial(_kept, record, folder)):
-        with suppress(LookalikeError, OSError):
-            content = read()
-            if data.content_digest(content) == record.digest:
-                return np.array(images.thumbnail(content, originals.SIDE, max_pixels=max_pixels))
-    return None
-
-
-def _kept(record: Record, folder: Path) -> bytes:
-    return b"" if record.digest is None else stored.path(folder, record.digest).read_bytes()
+    content = contents.as_indexed(record, folder)
+    if content is None:
+        return None
+    try:
+        return np.array(images.thumbnail(content, originals.SIDE, max_pixels=max_pixels))
+    except LookalikeError:
+        return None
 
 
 def _copies(drawn: _Drawn, hasher: Hasher, settings: Settings, on_progress: OnProgress) -> dict[str, Integers]:

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from lookalike import data, images
 from lookalike.codes import Codes
 from lookalike.data import codetable
-from lookalike.database import Group, Hit, Info, grouping, importing, indexing, plain, pruning, radii
+from lookalike.database import Group, Hit, Info, grouping, importing, indexing, plain, pruning, radii, turned_copies
 from lookalike.database.beside import SUFFIX, Beside
 from lookalike.database.collection import Collection
 from lookalike.database.decisions import NoDecisions
@@ -235,12 +235,17 @@ class DistributedDatabase:
         radius: int | None = None,
         with_different: bool = False,
         with_plain: bool = False,
+        turned: bool = False,
         on_rows: grouping.OnRows = lambda done, total: None,
+        on_read: turned_copies.OnRead = lambda done, total: None,
     ) -> list[Group]:
         """Groups of images at most `radius` bits from the first of each; by default `ModelInfo.duplicate`.
 
-        The codes are fetched, and compared here. There are no decisions that `with_different` would pass over.
+        The codes are fetched, and compared here. There are no decisions that `with_different` would pass over. Raises
+        `ConfigError` with `turned`, for which images are read that lie elsewhere.
         """
+        if turned:
+            raise ConfigError(f"{self.path} is in Milvus, and turned copies are looked for in a folder; leave it out")
         radii.check_radius(radius, self.bits)
         radius = self.duplicate_radius() if radius is None else radius
         ids_N, codes_NW = self.codes()

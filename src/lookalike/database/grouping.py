@@ -52,13 +52,18 @@ def compared(codes_NW: Codes, radius: int) -> Iterator[tuple[int, Pairs]]:
 
 
 def star(
-    codes_NW: Codes, names: Sequence[str], *, radius: int, on_rows: OnRows = lambda done, total: None
+    codes_NW: Codes,
+    names: Sequence[str],
+    *,
+    radius: int,
+    on_rows: OnRows = lambda done, total: None,
+    pairs: PairsWithin = compared,
 ) -> list[Group]:
     """Groups of at least two images, each image in at most one; the largest stars are taken first.
 
     `on_rows` is told how many of the different codes have been compared with all others.
     """
-    return star_of(codes_NW, lambda rows: [names[row] for row in rows], radius=radius, on_rows=on_rows)
+    return star_of(codes_NW, lambda rows: [names[row] for row in rows], radius=radius, on_rows=on_rows, pairs=pairs)
 
 
 def star_of(

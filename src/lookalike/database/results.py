@@ -65,6 +65,7 @@ class Member:
     size: int  # bytes of the encoded image
     label: Label
     id: int
+    turn: str = ""  # how the group's first image is turned to look like it; empty: not at all
 
 
 Group = list[Member]

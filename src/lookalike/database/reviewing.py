@@ -99,7 +99,7 @@ def apart(groups: Sequence[Group], digests: deciding.Digests, known: Known, regr
     return [deciding.split(group, digests, known, regroup) for group in groups]
 
 
-def regroup(ids_N: Ids, codes_NW: Codes, *, radius: int) -> Regroup:
+def regroup(ids_N: Ids, codes_NW: Codes, *, radius: int, pairs: grouping.PairsWithin = grouping.compared) -> Regroup:
     """A function that groups some images anew by their codes."""
 
     def among(members: Sequence[Member]) -> list[Group]:
@@ -107,7 +107,8 @@ def regroup(ids_N: Ids, codes_NW: Codes, *, radius: int) -> Regroup:
         rows = np.searchsorted(ids_N, wanted)
         there = [at for at, row in enumerate(rows) if row < len(ids_N) and ids_N[row] == wanted[at]]
         chosen = [members[at] for at in there]
-        found = grouping.star(codes_NW[rows[there]], [one.path for one in chosen], radius=radius)
+        names = [one.path for one in chosen]
+        found = grouping.star(codes_NW[rows[there]], names, radius=radius, pairs=pairs)
         return [[replace(chosen[row], distance=distance) for row, distance in group] for group in found]
 
     return among

@@ -24,6 +24,7 @@ class CopyEncoder(nn.Module):
     """Images uint8 (N, S, S, C) → features (N, D)."""
 
     side = SIDE
+    colour = True
     tokens = 0
     width = 2 * WIDTHS[-1]
 

@@ -32,6 +32,7 @@ class ConvEncoder(nn.Module):
     """Four convolutions, and the mean and the greatest of each channel: (N, S, S, C) → (N, D)."""
 
     side = SIDE
+    colour = True
     tokens = 0
     width = 2 * WIDTHS[-1]
 
@@ -52,6 +53,7 @@ class ViTEncoder(nn.Module):
     """
 
     side = SIDE
+    colour = True
 
     def __init__(self, *, all_tokens: bool = False) -> None:
         super().__init__()

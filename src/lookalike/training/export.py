@@ -65,7 +65,7 @@ class CodeGraph(nn.Module):
 
 
 class ImageGraph(nn.Module):
-    """What is exported of a network with an encoder of its own: images uint8 (N, S, S, C) → code and latent."""
+    """What is exported of a network with an encoder of its own: images uint8 (N, S, S[, C]) → code and latent."""
 
     def __init__(self, network: HashingNetwork, theta_K: Threshold) -> None:
         super().__init__()

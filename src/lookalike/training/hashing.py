@@ -22,7 +22,7 @@ from lookalike.models import hashing
 from lookalike.models.base import Losses
 from lookalike.models.hashing import HashingConfig, HashingNetwork
 from lookalike.models.methods import method
-from lookalike.training.edits import Edits, resized
+from lookalike.training.edits import Edits, grey, resized
 from lookalike.training.settings import Rows
 from lookalike.training.task import VALIDATION_SEED, Floats, Task, blocks, values
 from lookalike.training.views import view
@@ -90,21 +90,22 @@ class ImageInputs(Inputs):
 
 @dataclass(frozen=True, slots=True)
 class CopyInputs(Inputs):
-    """Images larger than the encoder takes them, and edited copies of them."""
+    """Images in colour, larger than the encoder takes them, and edited copies of them."""
 
     images_NRRC: Array
     side: int  # that the encoder takes
+    colour: bool = True  # whether the encoder takes it; edits are made in colour, since they change it
 
     def plain(self, rows: Rows) -> npt.NDArray[np.generic]:
-        return _images(resized(self._pixels(rows), self.side))
+        return self._images(resized(self._pixels(rows), self.side))
 
     def view(self, rows: Rows, random: np.random.Generator) -> npt.NDArray[np.generic]:
-        return _images(self._edits(random).edited(self._pixels(rows)))
+        return self._images(self._edits(random).edited(self._pixels(rows)))
 
     def pair(self, rows: Rows, random: np.random.Generator) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]:
         """Each nearly as it is, and an edited copy of it."""
         x_BCRR, edits = self._pixels(rows), self._edits(random)
-        return _images(edits.slightly(x_BCRR)), _images(edits.edited(x_BCRR))
+        return self._images(edits.slightly(x_BCRR)), self._images(edits.edited(x_BCRR))
 
     def _edits(self, random: np.random.Generator) -> Edits:
         return Edits(torch.Generator().manual_seed(int(random.integers(2**62))), side=self.side)
@@ -112,10 +113,10 @@ class CopyInputs(Inputs):
     def _pixels(self, rows: Rows) -> Tensor:
         return torch.from_numpy(self.images_NRRC[rows]).permute(0, 3, 1, 2).to(torch.float32) / 255
 
-
-def _images(x_BCSS: Tensor) -> npt.NDArray[np.generic]:
-    """Images uint8 (B, S, S, C) of pixels in [0, 1]."""
-    return np.asarray((255 * x_BCSS).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy())
+    def _images(self, x_BCSS: Tensor) -> npt.NDArray[np.generic]:
+        """Images uint8, (B, S, S, C) in colour or (B, S, S) in grey, of pixels in [0, 1]."""
+        x_BSSC = x_BCSS.permute(0, 2, 3, 1) if self.colour else grey(x_BCSS)[:, 0]
+        return np.asarray((255 * x_BSSC).round().to(torch.uint8).contiguous().numpy())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

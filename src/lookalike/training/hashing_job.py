@@ -146,17 +146,19 @@ def _from_scratch(
     items: list[data.Item], wanted: Wanted, labels_NC: npt.NDArray[np.bool_] | None, *, settings: dict[str, Any],
     folder: Path, cache: Path, max_pixels: int, device: str, asked: Event,
 ) -> Job[HashingNetwork]:  # fmt: skip
-    side = hashing.ENCODERS[wanted.source].side
+    encoder = hashing.ENCODERS[wanted.source]
     finds_copies = method(wanted.method).encoder is not None
-    spec = ImageSpec(side=side, colour=True, trim=finds_copies)
-    read = replace(spec, side=round(LARGER * side)) if finds_copies else spec
+    spec = ImageSpec(side=encoder.side, colour=encoder.colour, trim=finds_copies)
+    read = replace(spec, side=round(LARGER * encoder.side), colour=True) if finds_copies else spec
     key = digest(items, read, max_pixels=max_pixels)
     decoded = decode(folder, items, read, key=key, max_pixels=max_pixels, asked=asked)
     if labels_NC is not None:
         labels_NC = labels_NC[rows_of(items, decoded.skipped)]
     config = _config(wanted, classes=0 if labels_NC is None else labels_NC.shape[1])
 
-    inputs = ImageInputs(decoded.arrays) if read == spec else CopyInputs(decoded.arrays, side)
+    inputs: Inputs = ImageInputs(decoded.arrays)
+    if finds_copies:
+        inputs = CopyInputs(decoded.arrays, encoder.side, colour=encoder.colour)
 
     def write(path: Path, network: HashingNetwork, theta_K: Threshold, info: ModelInfo, rows: Rows) -> None:
         export_images(path, network, theta_K, info, check_NSSC=np.asarray(inputs.plain(rows[:CHECKED]), np.uint8))

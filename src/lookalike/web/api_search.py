@@ -5,7 +5,10 @@ Shapes: W bytes a code.
 
 from __future__ import annotations
 
+import asyncio
+import io
 import time
+from collections import ChainMap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,11 +17,12 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from lookalike.codes import Codes, to_hex
+from lookalike.database import turned
 from lookalike.database.opening import AnyDatabase
 from lookalike.errors import DatabaseError
 from lookalike.images import Array
 from lookalike.names import clean
-from lookalike.web import bodies, rows
+from lookalike.web import bodies, files, rows
 from lookalike.web.bodies import Asked
 from lookalike.web.collection import Found, Wanted
 from lookalike.web.problems import JsonResponse, Problem
@@ -106,15 +110,19 @@ async def _answer(server: Server, asked: Asked, began: float) -> dict[str, Any]:
     with server.collection.use() as database:
         understood = await _understood(server, database, asked)
         start = time.perf_counter()
+        wanted = Wanted(database, query.top, query.radius, query.only)
+        turns: dict[int, str] = {}
         if isinstance(query, FileQuery) and query.asymmetric and understood.image is not None:
             found = await server.collection.run(_asymmetric, database, understood.image.array, query)
+        elif query.turned:
+            array = (understood.image or await _indexed(server, database, understood.id)).array
+            found, turns = await _turned(server, array, wanted)
         else:
-            wanted = Wanted(database, query.top, query.radius, query.only)
             found = await server.collection.search(understood.code_W, wanted)
         server.metrics.search_seconds.observe(time.perf_counter() - start)
     return {
         "query": understood.about(),
-        "hits": [rows.hit(hit, found.records[hit.id]) for hit in found.hits],
+        "hits": [rows.hit(hit, found.records[hit.id], turns.get(hit.id, "")) for hit in found.hits],
         "images": found.images,
         "bits": 8 * len(understood.code_W),
         "seconds": round(time.perf_counter() - began, 6),
@@ -124,6 +132,15 @@ async def _answer(server: Server, asked: Asked, began: float) -> dict[str, Any]:
 def _asymmetric(database: AnyDatabase, array: Array, query: FileQuery) -> Found:
     hits, records = database.search_asymmetric_records(array, top=query.top, only=query.only)
     return Found(hits, records, len(database))
+
+
+async def _turned(server: Server, array: Array, wanted: Wanted) -> tuple[Found, dict[int, str]]:
+    """What looks like an image in any orientation, and in which, by id."""
+    codes_OW = await server.collection.run(turned.encode, wanted.database.hasher, array)
+    found = await asyncio.gather(*(server.collection.search(code_W, wanted) for code_W in codes_OW))
+    (merged,) = turned.merged([one.hits for one in found], top=wanted.top)
+    records = ChainMap(*(dict(one.records) for one in found))
+    return Found([hit for hit, _ in merged], records, found[0].images), {hit.id: turn for hit, turn in merged}
 
 
 async def _understood(server: Server, database: AnyDatabase, asked: Asked) -> Understood:
@@ -152,6 +169,13 @@ async def _from_id(server: Server, database: AnyDatabase, id_: int) -> Understoo
     if record.code is None:
         raise Problem(422, f"image {id_} has no code ({clean(record.error or 'it is to be indexed again')})")
     return Understood(np.frombuffer(record.code, np.uint8), id_)
+
+
+async def _indexed(server: Server, database: AnyDatabase, id_: int | None) -> Decoded:
+    """An image of the database as its model takes it."""
+    record = await server.record(database, id_ or 0)
+    content = await server.collection.run(files.read, database.path, record)
+    return await server.decoders.array(io.BytesIO(content), len(content), database.hasher.spec)
 
 
 def _from_hex(text: str, bits: int) -> Codes:

@@ -28,9 +28,11 @@ def image(record: Record, path: str = "") -> dict[str, Any]:
     }
 
 
-def hit(found: Hit, record: Record) -> dict[str, Any]:
-    """An image that a search found."""
+def hit(found: Hit, record: Record, turn: str = "") -> dict[str, Any]:
+    """An image that a search found; in which turn of the query, if it was turned."""
     values = {**image(record, found.path), "distance": found.distance, "bits": found.bits, "tier": found.tier}
+    if turn:
+        values["turned"] = turn
     return values if found.weighed is None else {**values, "weighed": round(found.weighed, 3)}
 
 

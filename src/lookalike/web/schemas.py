@@ -50,6 +50,10 @@ class Query(BaseModel):
     label: Annotated[Plain | None, Field(description="Only images with this label.")] = None
     below: Annotated[Plain | None, Field(description="Only images below this folder of the server's machine.")] = None
     since: Annotated[datetime | None, Field(description="Only images indexed then or later.")] = None
+    turned: Annotated[
+        bool,
+        Field(description="Find mirrored and quarter-turned copies, too; not of a code. Takes eight times as long."),
+    ] = False
 
     @property
     def only(self) -> Filter | None:
@@ -66,6 +70,8 @@ class IdOrCode(Query):
     def _one(self) -> Self:
         if (self.id is None) == (self.code is None):
             raise ValueError("give an image as `file` (multipart/form-data), or an id, or a code, and only one of them")
+        if self.turned and self.code is not None:
+            raise ValueError("a code cannot be turned; give the image as `file`, or an id")
         return self
 
 
@@ -82,6 +88,8 @@ class FileQuery(Query):
             raise ValueError("give an image as `file`, or an id, or a code, and only one of them")
         if self.asymmetric and self.radius is not None:
             raise ValueError("an asymmetric search ranks by a distance of its own; leave out radius")
+        if self.asymmetric and self.turned:
+            raise ValueError("an asymmetric search ranks by a distance of its own; leave out turned")
         return self
 
 
@@ -135,6 +143,12 @@ class Hit(Image):
         examples=["near-duplicate"],
     )
     weighed: float | None = Field(None, description="Bits that differ, as sure as the image is of each: if asymmetric.")
+    turned: str | None = Field(
+        None,
+        description="If asked for: how the query is to be turned to look like it; upright, turned right, upside down, "
+        "turned left, or mirrored and then turned.",
+        examples=["mirrored"],
+    )
 
 
 class Asked(BaseModel):

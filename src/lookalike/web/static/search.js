@@ -41,10 +41,7 @@ export async function searchFile(file) {
   try {
     const { max_body: most } = await info();
     if (file.size > most) throw new Failure(`it has ${bytes(file.size)}; this server reads up to ${bytes(most)}`);
-    const form = new FormData();
-    form.append("file", file, file.name || "pasted.png");
-    form.append("top", FIRST);
-    const answer = await ask("/api/search", { form });
+    const answer = await ask("/api/search", { form: formOf({ top: FIRST }, file) });
     if (turn !== searchFile.turn) return;
     keep(keyOf({ code: answer.query.code, top: FIRST }), answer);
     remember(file, answer.query);
@@ -59,6 +56,15 @@ export async function searchFile(file) {
 
 const lower = (text) => text.charAt(0).toLowerCase() + text.slice(1);
 const keyOf = (asked) => JSON.stringify(Object.entries(asked).filter(([, value]) => value !== null).sort());
+
+const given = (asked) => Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== null));
+
+function formOf(asked, file) {
+  const form = new FormData();
+  form.append("file", file, file.name || "pasted.png");
+  for (const [name, value] of Object.entries(given(asked))) form.append(name, value);
+  return form;
+}
 
 function keep(key, answer) {
   answers.delete(key);
@@ -80,10 +86,12 @@ class Page {
       this.state.set(changes, { push: true });
       this.search();
     });
+    this.turned = make("input", { type: "checkbox", id: "turned", on: { change: () => this.turn() } });
+    this.turns = make("span", { class: "field" }, this.turned, make("label", { for: "turned", text: "Mirrored and turned, too" }));
     this.told = make("p", { class: "told", role: "status" });
     this.more = button("Show more", { class: "more", on: { click: () => this.ask(MOST) } });
     this.list = make("ol", { class: "tiles hits", "aria-label": "Hits" });
-    this.bar = make("div", { class: "bar stuck" }, this.radius.node, this.filters.node, this.told);
+    this.bar = make("div", { class: "bar stuck" }, this.radius.node, this.filters.node, this.turns, this.told);
     this.edge = make("p");
     this.near = button("Only what looks alike", { on: { click: () => this.keepNear() } });
     this.near.hidden = known.similar < 0;
@@ -106,6 +114,17 @@ class Page {
     return this.search();
   }
 
+  // Search again, for the image in all orientations or as it is.
+  turn() {
+    this.state.set({ turned: this.turned.checked ? 1 : null }, { push: true });
+    this.search();
+  }
+
+  // The file that is searched for, if it is at hand; of an image of the collection the server has it.
+  get sent() {
+    return this.state.get("id") ? null : recall(this.state.get("code")).file;
+  }
+
   busy(text) {
     this.told.textContent = text;
     this.start.tell("", text);
@@ -124,18 +143,23 @@ class Page {
 
   // Ask for so many hits, and show them.
   async ask(top, { radius = null } = {}) {
-    const { state } = this;
-    const turn = this.turn = (this.turn || 0) + 1;
+    const { state, sent } = this;
+    const visit = this.visit = (this.visit || 0) + 1;
+    const canTurn = Boolean(state.get("id") || sent); // a code alone cannot be turned
+    this.turned.disabled = !canTurn;
+    this.turned.checked = canTurn && Boolean(state.get("turned"));
+    this.turns.title = canTurn ? "" : "For this the image itself is needed: choose it again";
     const asked = {
       id: state.number("id"), code: state.get("id") ? null : state.get("code"), top, radius,
       label: state.get("label"), below: state.get("below"), since: state.get("since"),
+      turned: this.turned.checked || null,
     };
     const key = keyOf(asked);
     if (!answers.has(key)) {
       this.list.setAttribute("aria-busy", "true");
       try {
-        keep(key, await ask("/api/search", { json: JSON.parse(JSON.stringify(asked, (_, value) => value ?? undefined)),
-          signal: state.signal }));
+        const body = asked.turned && sent ? { form: formOf({ ...asked, code: null }, sent) } : { json: given(asked) };
+        keep(key, await ask("/api/search", { ...body, signal: state.signal }));
       } catch (error) {
         if (!isAbort(error)) this.none();
         throw error.status === 404 && asked.id !== null ? new Failure(gone(asked.id), 404) : error;
@@ -143,7 +167,7 @@ class Page {
         this.list.removeAttribute("aria-busy");
       }
     }
-    if (state.signal.aborted || turn !== this.turn) return;
+    if (state.signal.aborted || visit !== this.visit) return;
     this.take(answers.get(key), top);
   }
 

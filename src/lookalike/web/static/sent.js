@@ -8,11 +8,11 @@ const held = new Map(); // by code
 // Keep what can be shown of a file. `query`: as a search answers it.
 export function remember(file, { code, width, height, format }) {
   const about = { name: file.name || "Pasted image", width, height, format, size: file.size };
-  held.set(code, { ...about, url: URL.createObjectURL(file) });
+  held.set(code, { ...about, file, url: URL.createObjectURL(file) });
   keep(code, about, held.get(code).url);
 }
 
-// The same, or {} if it is not known any more.
+// The same, or {} if it is not known any more. `file` itself is there until the page is loaded anew.
 export function recall(code) {
   try {
     return held.get(code) || JSON.parse(sessionStorage.getItem(`sent ${code}`)) || {};

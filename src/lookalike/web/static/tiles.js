@@ -32,12 +32,15 @@ export function labels(image) {
   return Array.isArray(image.label) ? image.label.join(", ") : image.label;
 }
 
-// Distance and what it means: 3/64 ● near-duplicate.
+const isTurned = (hit) => Boolean(hit.turned) && hit.turned !== "upright";
+
+// Distance and what it means, and how what was searched for is turned to look like it: 3/64 ● near-duplicate mirrored.
 export function tier(hit) {
   return make(
     "span", { class: "caption" },
     make("span", { text: `${hit.distance}/${hit.bits}`, title: `${hit.distance} of ${hit.bits} bits differ` }),
     make("span", { class: `tier ${hit.tier.replace(" ", "-")}`, text: hit.tier }),
+    isTurned(hit) ? make("span", { class: "turn", text: hit.turned }) : null,
   );
 }
 
@@ -63,6 +66,7 @@ export function tile(image, { lines, to, actions = [], pixels = 256, says } = {}
 export function saidOf(image) {
   const known = [image.name];
   if (image.distance !== undefined && image.tier) known.push(`${image.tier}, ${image.distance} of ${image.bits} bits`);
+  if (isTurned(image)) known.push(image.turned);
   if (labels(image)) known.push(labels(image));
   return known.join(", ");
 }
