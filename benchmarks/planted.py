@@ -6,8 +6,8 @@ The images are the rows that the recipe of the built-in models keeps: the part `
 pixels), and every third food photograph. Copies are of images drawn from those of 200 pixels and more, and each is made
 by one of the edits that `lookalike calibrate` calls re-encoded and edited, in turn. A collection has duplicates of its
 own: pairs of originals whose grey miniatures correlate by 0.98 or more are not counted as false, and how many there are
-is in the record. Groups are looked for twice: of files in the order of the rows, and of the same files under other
-names.
+is in the record, as is how many pairs of all unseen images each distance has. Groups are looked for twice: of files in
+the order of the rows, and of the same files under other names.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ import pyarrow.parquet as pq
 import record
 from PIL import Image
 
-from lookalike import Database, images
+from lookalike import Database, Hasher, images
+from lookalike.engines.whole import pairs_within
 from lookalike.evaluation.calibration import MIX
 from lookalike.evaluation.originals import SIDE, SUSPECTED, miniature
 from lookalike.evaluation.perturbations import perturb
@@ -34,6 +35,7 @@ from lookalike.recipes import default
 from lookalike.recipes.gathering import kept
 
 IMAGES, COPIES, LEAST = 10_000, 500, 200
+MORE = 3  # bits beyond the radius up to which pairs are counted
 Pairs = set[tuple[int, int]]
 
 
@@ -89,6 +91,13 @@ def alike(files: list[bytes]) -> Pairs:
     return set(zip(first.tolist(), second.tolist(), strict=True))
 
 
+def near(files: list[bytes], model: str, radius: int) -> dict[str, int]:
+    """How many pairs of different images are at most so many bits apart, up to some more than a radius."""
+    codes = Hasher.load(model).encode(files)
+    found = np.concatenate([pairs.distances for _, pairs in pairs_within(codes, radius=radius + MORE)])
+    return {str(bits): int((found <= bits).sum()) for bits in range(radius + MORE + 1)}
+
+
 def judged(planted: Planted, found: list[list[int]], suspected: Pairs) -> dict[str, Any]:
     """Precision of the pairs that groups say, recall of the copies, and groups of different pictures."""
     true = false = left_out = mixed = 0
@@ -116,19 +125,23 @@ def main() -> None:
     """Measure, and write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--model", nargs="+", default=["default"])
+    parser.add_argument("--model", nargs="+", default=["default", "default-128"])
     parser.add_argument("--quick", action="store_true", help="1,400 images, 40 copies; writes no record")
     given = parser.parse_args()
     count, copied = (1400, 40) if given.quick else (IMAGES, COPIES)
-    planted = plant(list(itertools.islice(unseen(given.data), count)), copied, seed=0)
+    everything = list(unseen(given.data))[: count if given.quick else None]
+    planted = plant(everything[:count], copied, seed=0)
     suspected = alike(planted.files[:count])
     other = np.random.default_rng(1).permutation(len(planted.files)).tolist()
-    results: dict[str, Any] = {"suspected_pairs": len(suspected)}
+    pairs = len(everything) * (len(everything) - 1) // 2
+    results: dict[str, Any] = {"suspected_pairs": len(suspected), "unseen": len(everything), "pairs": pairs}
     for model in given.model:
         found, radius = groups(planted, range(len(planted.files)), model)
         again, _ = groups(planted, other, model)
         equal = sorted(map(sorted, found)) == sorted(map(sorted, again))
-        results[model] = judged(planted, found, suspected) | {"radius": radius, "same_under_other_names": equal}
+        results[model] = judged(planted, found, suspected) | {
+            "radius": radius, "same_under_other_names": equal, "near": near(everything, model, radius),
+        }  # fmt: skip
     print(json.dumps(results, indent=2))
     if not given.quick:
         what = f"{copied} copies among {count} images"

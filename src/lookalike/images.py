@@ -38,6 +38,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "PPM")  # and HE
 NO_IMAGE = f"not an image in a format that is read here ({', '.join(FORMATS)}, HEIF)"
 HEAD = 64  # bytes that tell a format
 MAX_PIXELS = 200_000_000
+LARGER = 3  # times a model's side that a JPEG is decoded at, at least
 WHITE = (255, 255, 255, 255)
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -245,9 +246,9 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
 def _reduce(image: Image.Image, spec: ImageSpec) -> Decoded:
     animated = _is_animated(image)
     width, height = image.size
-    # At least four times the side is decoded: the decoder's own reduction differs from the resize below, which is all
+    # At least three times the side is decoded: the decoder's own reduction differs from the resize below, which is all
     # that other files of the same picture go through.
-    image.draft(spec.mode, (4 * spec.side, 4 * spec.side))
+    image.draft(spec.mode, (LARGER * spec.side, LARGER * spec.side))
     pixels = _flatten(image, spec.mode)
     orientation = _orientation(image)
     if orientation >= 5:

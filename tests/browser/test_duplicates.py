@@ -285,7 +285,7 @@ def test_an_empty_collection_has_no_groups(visits: Visits, serve: Serve, tmp_pat
     Database.create(tmp_path / "empty").close()
     with serve(tmp_path / "empty", write=True) as running:
         page = visits(url=running.url).open("/duplicates")
-        expect(page.locator(".nothing")).to_have_text("No two images are within 8 of 64 bits.")
+        expect(page.locator(".nothing")).to_have_text("No two images are within 7 of 64 bits.")
         page.close()  # before the server, which it asks for news
 
 

@@ -11,6 +11,7 @@ Shapes: N images of the collection, M of them that were read, O = 8 orientations
 from __future__ import annotations
 
 import os
+import time
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
@@ -39,6 +40,7 @@ from lookalike.store.records import Record
 
 FILE = "turned.npz"
 BLOCK = 1024  # images
+SAVE_SECONDS = 60.0  # after which what was read is kept
 OTHERS = len(turned.TURNS) - 1
 BACK = (0, 3, 2, 1, 4, 5, 6, 7)  # the orientation that undoes each; what is mirrored undoes itself
 
@@ -70,27 +72,32 @@ def read(
 
     What is done is kept when this is interrupted, too.
     """
-    folder = catalog.path.parent
-    known = _still_true(_load(folder / FILE, hasher), held)
+    path = catalog.path.parent / FILE
+    known = _still_true(_load(path, hasher), held)
     missing = np.setdiff1d(held.ids_N, known.ids_M)
-    parts = [known]
-    try:
-        for start in range(0, len(missing), BLOCK):
-            part = _read_block(catalog, missing[start : start + BLOCK], hasher, max_pixels)
-            ids, codes = [], []
-            for done, (id_, codes_OW) in enumerate(part, start + 1):
-                on_read(done, len(missing))
-                if codes_OW is not None:
-                    ids.append(id_)
-                    codes.append(codes_OW)
-            if ids:
-                parts.append(_still_true(Turned(np.array(ids), np.stack(codes)), held))
-    finally:
-        whole = _joined(parts)
-        if len(parts) > 1:
+    ids: list[int] = []
+    codes: list[Codes] = []
+
+    def save() -> Turned:
+        those = _joined(known, _still_true(Turned(np.array(ids), np.stack(codes)), held)) if ids else known
+        if ids:
             with suppress(OSError):  # it is only kept to be faster next time
-                _save(folder / FILE, hasher, whole)
-    return whole
+                _save(path, hasher, those)
+        return those
+
+    due = time.monotonic() + SAVE_SECONDS
+    try:
+        for done, (id_, codes_OW) in enumerate(_read_each(catalog, missing, hasher, max_pixels), 1):
+            on_read(done, len(missing))
+            if codes_OW is not None:
+                ids.append(id_)
+                codes.append(codes_OW)
+            if time.monotonic() > due:
+                save()
+                due = time.monotonic() + SAVE_SECONDS
+    finally:
+        those = save()
+    return those
 
 
 def pairs(those: Turned, upright: PairsWithin) -> PairsWithin:
@@ -154,10 +161,12 @@ def _rows_of(codes_UW: Codes, own_MW: Codes) -> npt.NDArray[np.int64]:
     return rows[places[len(codes_UW) :]]
 
 
-def _read_block(catalog: Catalog, ids: Ids, hasher: Hasher, max_pixels: int) -> Iterator[tuple[int, Codes | None]]:
-    records = catalog.records(ids.tolist())
+def _read_each(catalog: Catalog, ids: Ids, hasher: Hasher, max_pixels: int) -> Iterator[tuple[int, Codes | None]]:
+    """Ids and codes (O, W) of images, none of what cannot be read."""
     work = partial(_encode, folder=catalog.path.parent, hasher=hasher, max_pixels=max_pixels)
-    return zip(records, in_order(work, records.values(), workers=os.cpu_count() or 1), strict=True)
+    for start in range(0, len(ids), BLOCK):
+        records = catalog.records(ids[start : start + BLOCK].tolist())
+        yield from zip(records, in_order(work, records.values(), workers=os.cpu_count() or 1), strict=True)
 
 
 def _encode(record: Record, *, folder: Path, hasher: Hasher, max_pixels: int) -> Codes | None:
@@ -180,7 +189,7 @@ def _still_true(those: Turned, held: Held) -> Turned:
     return Turned(those.ids_M[there_M], those.codes_MOW[there_M])
 
 
-def _joined(parts: Sequence[Turned]) -> Turned:
+def _joined(*parts: Turned) -> Turned:
     ids, codes = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(ids, kind="stable")
     return Turned(ids[order], codes[order])

@@ -8,7 +8,7 @@ import { button, bytes, count, icon, later, make, milliseconds, number, say } fr
 import { Filters } from "./filters.js";
 import { Radius } from "./radius.js";
 import { recall, remember } from "./sent.js";
-import { action, justify, nameLine, rove, shape, thumbnail, tier, tile } from "./tiles.js";
+import { action, justify, nameLine, rove, shape, thumbnail, tier, tile, turnLine } from "./tiles.js";
 import { compare, showImage } from "./viewer.js";
 
 const FIRST = 100; // hits that are asked for
@@ -198,7 +198,7 @@ class Page {
 
   tile(hit, at) {
     return tile(hit, {
-      lines: [tier(hit), nameLine(hit)],
+      lines: [tier(hit), turnLine(hit), nameLine(hit)].filter(Boolean),
       actions: [
         action("Compare", "compare", () => this.compare(at)), action("Show large", "info", () => showImage(this.hits, at)),
       ],

@@ -34,13 +34,17 @@ export function labels(image) {
 
 const isTurned = (hit) => Boolean(hit.turned) && hit.turned !== "upright";
 
-// Distance and what it means, and how what was searched for is turned to look like it: 3/64 ● near-duplicate mirrored.
+// The line that says how what was searched for is turned to look like a hit; null if it is not.
+export function turnLine(hit) {
+  return isTurned(hit) ? make("span", { class: "turn", text: hit.turned, title: hit.turned }) : null;
+}
+
+// Distance and what it means: 3/64 ● near-duplicate.
 export function tier(hit) {
   return make(
     "span", { class: "caption" },
     make("span", { text: `${hit.distance}/${hit.bits}`, title: `${hit.distance} of ${hit.bits} bits differ` }),
     make("span", { class: `tier ${hit.tier.replace(" ", "-")}`, text: hit.tier }),
-    isTurned(hit) ? make("span", { class: "turn", text: hit.turned }) : null,
   );
 }
 
