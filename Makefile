@@ -17,7 +17,7 @@ demo: $(VENV)/demo.done  ## the main job, end to end, on photographs; writes $(O
 	$(BIN)/lookalike demo $(PHOTOS) --out $(OUT)
 
 test: $(VENV)/dev.done | milvus  ## the tests
-	$(BIN)/python -m pytest --durations=15
+	$(BIN)/python -m pytest --durations=15 --numprocesses=2 --dist=loadfile
 
 check: $(VENV)/dev.done lint types test  ## all that must pass before a change is merged
 
