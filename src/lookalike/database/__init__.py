@@ -3,6 +3,7 @@
     catalog.sqlite   the truth: paths, digests, labels, codes, errors
     codes.bin        derived: the codes, made to be memory-mapped; rebuilt whenever it does not fit the catalog
     tables.bin       derived: tables for searching many codes, made anew when these have changed much
+    turned.npz       derived: codes of turned images, once somebody has asked for turned copies
     model.onnx       the model; codes of another one are refused; model.decoder.onnx: its decoder, if it has one
     originals/       the images themselves, if they are kept
     lock             held by the one process that writes
