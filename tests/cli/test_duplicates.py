@@ -121,7 +121,13 @@ def test_turned_copies_are_told_on_request(run: Run, db: Path, folder: Path, tmp
     assert [image.get("turned") for image in group["images"]] == [None, "mirrored"]
     plan = tmp_path / "plan.json"
     run("duplicates", "--db", db, "--radius", 2, "--turned", "--plan", plan, "--near")
-    assert [one["action"] for one in json.loads(plan.read_text())["groups"][0]["images"]].count("remove") == 1
+    entries = json.loads(plan.read_text())["groups"][0]["images"]
+    assert {Path(one["path"]).name: one["action"] for one in entries}.keys() == {"a.png", "mirrored.png"}
+    assert [one["action"] for one in entries].count("remove") == 1
+    assert all(one["why"] in ("", "mirrored") for one in entries if one["action"] == "remove")
+    (folder / "a.png").unlink()
+    (db / "turned.npz").unlink()
+    assert "1 image cannot be read as they were indexed" in run("duplicates", "--db", db, "--turned", "--radius", 2).err
     refused = run("duplicates", "--db", db, "--turned", "--against", folder)
     assert refused.code == 2
     assert "--turned compares all images" in refused.err

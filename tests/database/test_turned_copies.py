@@ -5,6 +5,7 @@ Shapes: N images, O = 8 orientations, W bytes a code.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from lookalike import images
 from lookalike.database import Database, Group, grouping, turned, turned_copies
 from lookalike.database.turned_copies import FILE, Turned
 from lookalike.errors import Interrupted
@@ -65,7 +67,7 @@ def test_images_are_read_once(db: Database, folder: Path) -> None:
     assert {"other-5": "", "turned-5": "turned left"} in told(db.duplicates(radius=2, turned=True))
 
 
-@pytest.mark.parametrize("damage", ["cut", "foreign", "absent"])
+@pytest.mark.parametrize("damage", ["cut", "foreign", "absent", "no archive"])
 def test_what_is_kept_of_it_may_be_lost(damage: str, db: Database, folder: Path) -> None:
     db.index(folder)
     expected, path = db.duplicates(radius=2, turned=True), db.path / FILE
@@ -73,6 +75,9 @@ def test_what_is_kept_of_it_may_be_lost(damage: str, db: Database, folder: Path)
         path.write_bytes(path.read_bytes()[:300])
     elif damage == "foreign":
         np.savez(path, model=np.array("of another"), ids=np.arange(7), codes=np.zeros((7, 8, 8), np.uint8))
+    elif damage == "no archive":
+        with path.open("wb") as file:
+            np.save(file, np.arange(7))
     else:
         path.unlink()
     assert db.duplicates(radius=2, turned=True) == expected
@@ -99,7 +104,47 @@ def test_files_that_are_gone(kept: bool, db: Database, folder: Path) -> None:
     if kept:
         assert found == [{"0": "", **HOW}]
     else:  # only of the fourth it is known how it looks when it is turned
-        assert found == [{"3-down": "", "0": "", "1-left": "", "2-mirrored": ""}]
+        turns = {"3-down": "", "0": "upside down", "1-left": "turned right", "2-mirrored": "mirrored, upside down"}
+        assert found == [turns]
+        assert next(iter(found[0])) == "3-down"
+
+
+def test_files_that_cannot_be_read_are_named(db: Database, folder: Path) -> None:
+    db.index(folder)
+    (folder / "0.png").unlink()
+    (folder / "other-5.png").write_bytes((folder / "other-6.png").read_bytes())
+    unread: list[str] = []
+    db.duplicates(radius=2, turned=True, on_unread=unread.extend)
+    assert unread == [str(folder / name) for name in ("0.png", "other-5.png")]
+    db.index(folder)
+    refused: list[str] = []
+    db.duplicates(radius=2, turned=True, max_pixels=100, on_unread=refused.extend)
+    assert refused == [str(folder / "other-5.png")]  # it is known of the others
+
+
+def test_another_decoder_loses_nothing(db: Database, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    db.index(folder)
+    before = db.codes()[1]
+    decode = images.decode
+
+    def moved(data: bytes, spec: images.ImageSpec, *, max_pixels: int) -> images.Decoded:
+        found = decode(data, spec, max_pixels=max_pixels)
+        return dataclasses.replace(found, array=np.roll(found.array, 9, axis=0))
+
+    monkeypatch.setattr(images, "decode", moved)
+    assert (db.hasher.encode(sorted(folder.iterdir())) != before).any()
+    assert len(read_of(db)) == 7
+    assert read_of(db) == []
+
+
+def test_progress_goes_up_to_the_end(db: Database, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turned_copies, "BLOCK", 3)
+    db.index(folder)
+    told_of: list[tuple[int, int]] = []
+    db.duplicates(radius=2, turned=True, on_rows=lambda done, total: told_of.append((done, total)))
+    assert told_of == sorted(told_of)
+    assert len(told_of) > 3
+    assert told_of[-1][0] == told_of[-1][1]
 
 
 def test_a_turned_copy_that_is_none(db: Database, folder: Path) -> None:

@@ -8,7 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -94,10 +96,15 @@ def test_all_stop_when_the_first_is_told_to(db: Path, number: signal.Signals) ->
         until(lambda: not any(os.path.exists(f"/proc/{one}") for one in family))
 
 
-def test_they_end_with_the_first_and_leave_nothing(db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = tmp_path / "place"
-    place.mkdir()
-    monkeypatch.setenv("TMPDIR", str(place))
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for what is temporary, with a name that is short enough for a socket in it."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
+
+
+def test_they_end_with_the_first_and_leave_nothing(db: Path, place: Path) -> None:
     with started("--db", db, "--port", 0, "--processes", 2) as (process, _):
         assert "lookalike-serve-" in [path.name[:16] for path in place.iterdir()]
         family = [one for child in children(process.pid) for one in (child, *children(child))]

@@ -152,6 +152,23 @@ def test_turned_copies_are_found_on_request(served: Served, photo_files: dict[st
     assert near["hits"] == hits[:1]
 
 
+def test_a_file_that_changed_is_not_turned_for_what_it_was(served: Served) -> None:
+    id_ = served.ids()[3]
+    with Database.open(served.path) as database:
+        (record,) = database.records_of([id_]).values()
+    path = Path(record.name)
+    content = path.read_bytes()
+    try:
+        for changed, said in ((b"GIF89a", "has changed since it was indexed"), (None, "is gone")):
+            path.unlink() if changed is None else path.write_bytes(changed)
+            answer = served.client.post("/api/search", json={"id": id_, "turned": True})
+            assert answer.status_code == 404
+            assert said in answer.json()["error"]["message"]
+            assert found(served, json={"id": id_})["hits"][0]["id"] == id_
+    finally:
+        path.write_bytes(content)
+
+
 def test_turned_copies_need_an_image(served: Served, photo_files: dict[str, bytes]) -> None:
     code = {"json": {"code": "00" * 8, "turned": True}}
     both = {"files": {"file": photo_files["cats/01.png"]}, "data": {"asymmetric": "true", "turned": "true"}}

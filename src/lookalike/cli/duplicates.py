@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -36,6 +37,7 @@ def command(
     plan: Annotated[
         Path | None, typer.Option("--plan", metavar="FILE", help="Write what to keep and remove: .json or .csv.")
     ] = None,
+    max_pixels: options.MaxPixels = options.MAX_PIXELS,
     near: Annotated[bool, typer.Option("--near", help="Let --plan remove copies that only look alike, too.")] = False,
     apply: Annotated[
         Path | None, typer.Option("--apply", metavar="PLAN", help="Do what a plan says, by --trash or --hardlink.")
@@ -78,7 +80,7 @@ def command(
         if between is not None:
             leakage.report(database, *between, radius=radius, quick=quick, json=json)
             return
-        asked = _Asked(radius=radius, everything=everything, plain=plain, turned=turned)
+        asked = _Asked(radius, everything=everything, plain=plain, turned=turned, max_pixels=max_pixels)
         groups, references = _groups(database, against or [], asked)
         reviews, same = _reviews(database, groups, references, quick=quick)
         if plan is not None:
@@ -93,7 +95,9 @@ def command(
         + ("; 0 is this model's radius, --radius gives another" if is_own and not radius and not calibration else "")
     )
     if is_own and calibration is not None:
-        terminal.say(f"that distance is {calibrate.said(calibration)}; {calibrate.rate_said(calibration, count)}")
+        more = ", and up to eight times as many as turned copies" if turned else ""
+        said = f"{calibrate.said(calibration)}; {calibrate.rate_said(calibration, count)}"
+        terminal.say(f"that distance is {said}{more}")
 
 
 class _Asked(NamedTuple):
@@ -103,21 +107,34 @@ class _Asked(NamedTuple):
     everything: bool
     plain: bool
     turned: bool
+    max_pixels: int
 
 
 def _groups(database: AnyDatabase, against: Sequence[str], asked: _Asked) -> tuple[list[Group], frozenset[int]]:
     """The groups, and the ids of what is never to be removed."""
     from lookalike.database import across
 
-    with terminal.progress("comparing", unit=" codes", scaled=True) as show:
-        if against:
+    if against:
+        with terminal.progress("comparing", unit=" codes", scaled=True) as show:
             return across.against(database, against, radius=asked.radius, on_rows=show)
-        with terminal.quiet_decoders(), terminal.progress("reading images") as show_read:
-            found = database.duplicates(
-                radius=asked.radius, with_different=asked.everything, with_plain=asked.plain, turned=asked.turned,
-                on_rows=show, on_read=show_read,
-            )  # fmt: skip
-        return found, frozenset()
+    unread: list[str] = []
+    with ExitStack() as stack:
+        more: dict[str, Any] = {}
+        if asked.turned:
+            stack.enter_context(terminal.quiet_decoders())
+            show_read = stack.enter_context(terminal.progress("reading images"))
+            more = {"max_pixels": asked.max_pixels, "on_read": show_read, "on_unread": unread.extend}
+        show = stack.enter_context(terminal.progress("comparing", unit=" codes", scaled=True))
+        found = database.duplicates(
+            radius=asked.radius, with_different=asked.everything, with_plain=asked.plain, turned=asked.turned,
+            on_rows=show, **more,
+        )  # fmt: skip
+    if unread:
+        terminal.say(
+            f"{terminal.count(len(unread), 'image')} cannot be read as they were indexed, so their turned looks are "
+            f"unknown; the first: {terminal.shown(unread[0])}"
+        )
+    return found, frozenset()
 
 
 def _reviews(

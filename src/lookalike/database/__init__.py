@@ -360,7 +360,9 @@ class Database:
         with_plain: bool = False,
         turned: bool = False,
         on_rows: grouping.OnRows = lambda done, total: None,
+        max_pixels: int = images.MAX_PIXELS,
         on_read: turned_copies.OnRead = lambda done, total: None,
+        on_unread: turned_copies.OnUnread = lambda names: None,
     ) -> list[Group]:
         """Groups of images at most `radius` bits from the first of each; by default `ModelInfo.duplicate`.
 
@@ -370,30 +372,32 @@ class Database:
         `on_rows` is told how many of the different codes have been compared. Of a large collection what is found is
         kept, so that after an interruption the same call goes on from there.
         With `turned`, images that look alike when one is mirrored or turned by quarters are in a group, too. For that
-        all images are read, once; `on_read` is told how many.
+        all images are read, once; `on_read` is told how many, and `on_unread` the names of those that cannot be.
         """
         self._check_radius(radius)
         self._check_model_is_the_same()
         held = self._held()
         radius = self.duplicate_radius() if radius is None else radius
         little = {} if with_plain else self._catalog.plain()
-        pairs: grouping.PairsWithin = pairfile.keeping(self.path)
-        compared: grouping.PairsWithin = grouping.compared
+        pairs = pairfile.keeping(self.path)
         those = None
         if turned:
             try:
-                those = turned_copies.read(self._catalog, held, self.hasher, on_read=on_read).without(little)
+                those = turned_copies.read(
+                    self._catalog, held, self.hasher, max_pixels=max_pixels, on_read=on_read, on_unread=on_unread
+                ).without(little)
             except KeyboardInterrupt:
                 raise Interrupted("Stopped. What was read is kept; the same command starts from there") from None
-            pairs, compared = turned_copies.pairs(those, pairs), turned_copies.pairs(those, compared)
+            pairs = turned_copies.pairs(those, pairs)
         groups = plain.groups(self._catalog, held, little, radius=radius, on_rows=on_rows, pairs=pairs)
         if not with_different and self.decisions.count():
             records = self._catalog.records([one.id for group in groups for one in group])
             digests = {id_: record.digest for id_, record in records.items()}
-            regroup = reviewing.regroup(held.ids_N, held.codes_NW, radius=radius, pairs=compared)
+            pairs_of = grouping.comparing if those is None else turned_copies.comparing(those)
+            regroup = reviewing.regroup(held.ids_N, held.codes_NW, radius=radius, pairs_of=pairs_of)
             parts = reviewing.apart(groups, digests, self.decisions.known(), regroup)
             groups = [group for part in parts for group in part]
-        return groups if those is None else turned_copies.with_turns(groups, those, radius=radius)
+        return groups if those is None else turned_copies.with_turns(groups, those, held)
 
     def neighbours(
         self,

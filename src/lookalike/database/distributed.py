@@ -237,7 +237,9 @@ class DistributedDatabase:
         with_plain: bool = False,
         turned: bool = False,
         on_rows: grouping.OnRows = lambda done, total: None,
+        max_pixels: int = images.MAX_PIXELS,
         on_read: turned_copies.OnRead = lambda done, total: None,
+        on_unread: turned_copies.OnUnread = lambda names: None,
     ) -> list[Group]:
         """Groups of images at most `radius` bits from the first of each; by default `ModelInfo.duplicate`.
 

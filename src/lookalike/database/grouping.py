@@ -24,6 +24,7 @@ from lookalike.engines.hits import Pairs
 OnRows = Callable[[int, int], object]  # told how many codes were compared with all others, of how many
 Names = Callable[[Sequence[int]], Sequence[str | None]]  # the names of rows; none for what is there no more
 PairsWithin = Callable[[Codes, int], Iterator[tuple[int, Pairs]]]  # of codes within a radius, in blocks up to a row
+PairsOf = Callable[[Sequence[int]], PairsWithin]  # what finds the pairs of images with these ids
 Group = list[tuple[int, int]]  # (image, distance in bits to the first image of the group)
 Ints = npt.NDArray[np.int64]
 
@@ -49,6 +50,11 @@ class Neighbours(NamedTuple):
 def compared(codes_NW: Codes, radius: int) -> Iterator[tuple[int, Pairs]]:
     """The pairs of codes within a radius, by comparing them."""
     return whole.pairs_within(codes_NW, radius=radius)
+
+
+def comparing(ids: Sequence[int]) -> PairsWithin:
+    """What finds pairs of some images: whichever they are, their codes are compared."""
+    return compared
 
 
 def star(

@@ -31,7 +31,7 @@ class Entry:
     size: int = 0  # bytes
     tier: str = ""  # how alike it is to what is kept
     distance: int = 0  # bits, to the first of its group
-    why: str = ""  # it is kept
+    why: str = ""  # it is kept; or how the first of its group is turned to look like it, if it is not
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def _group(review: Review, kept: set[int], same: Pixels) -> PlanGroup:
                 size=one.member.size,
                 tier=str(reviewing.tier(one.record, held, same)),
                 distance=one.member.distance,
-                why=_why(one, review) if one.record.id in kept else "",
+                why=_why(one, review) if one.record.id in kept else one.member.turn,
             )
             for one in review.images
         )

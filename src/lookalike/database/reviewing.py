@@ -99,8 +99,14 @@ def apart(groups: Sequence[Group], digests: deciding.Digests, known: Known, regr
     return [deciding.split(group, digests, known, regroup) for group in groups]
 
 
-def regroup(ids_N: Ids, codes_NW: Codes, *, radius: int, pairs: grouping.PairsWithin = grouping.compared) -> Regroup:
-    """A function that groups some images anew by their codes."""
+def regroup(
+    ids_N: Ids,
+    codes_NW: Codes,
+    *,
+    radius: int,
+    pairs_of: grouping.PairsOf = grouping.comparing,
+) -> Regroup:
+    """A function that groups some images anew by their codes; `pairs_of` gives what finds pairs of some."""
 
     def among(members: Sequence[Member]) -> list[Group]:
         wanted = [one.id for one in members]
@@ -108,7 +114,7 @@ def regroup(ids_N: Ids, codes_NW: Codes, *, radius: int, pairs: grouping.PairsWi
         there = [at for at, row in enumerate(rows) if row < len(ids_N) and ids_N[row] == wanted[at]]
         chosen = [members[at] for at in there]
         names = [one.path for one in chosen]
-        found = grouping.star(codes_NW[rows[there]], names, radius=radius, pairs=pairs)
+        found = grouping.star(codes_NW[rows[there]], names, radius=radius, pairs=pairs_of([one.id for one in chosen]))
         return [[replace(chosen[row], distance=distance) for row, distance in group] for group in found]
 
     return among

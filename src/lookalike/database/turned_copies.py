@@ -26,9 +26,10 @@ import numpy.typing as npt
 from lookalike import images
 from lookalike.codes import Codes
 from lookalike.database import contents, turned
-from lookalike.database.derived import LEAST, Held, Ids
-from lookalike.database.grouping import PairsWithin
+from lookalike.database.derived import Held, Ids
+from lookalike.database.grouping import PairsOf, PairsWithin, compared
 from lookalike.database.results import Group, Member
+from lookalike.engines import whole
 from lookalike.engines.hits import Pairs
 from lookalike.engines.multi_index import MultiIndex
 from lookalike.errors import LookalikeError
@@ -40,11 +41,14 @@ from lookalike.store.records import Record
 
 FILE = "turned.npz"
 BLOCK = 1024  # images
+DAMAGED = (OSError, ValueError, KeyError, IndexError, EOFError, NotImplementedError, zipfile.BadZipFile)  # files
 SAVE_SECONDS = 60.0  # after which what was read is kept
 OTHERS = len(turned.TURNS) - 1
+NO_PAIRS = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32))
 BACK = (0, 3, 2, 1, 4, 5, 6, 7)  # the orientation that undoes each; what is mirrored undoes itself
 
 OnRead = Callable[[int, int], object]  # images read, of how many
+OnUnread = Callable[[Sequence[str]], object]  # names of images that could not be read
 Blocks = Iterator[tuple[int, Pairs]]
 
 
@@ -59,24 +63,40 @@ class Turned(NamedTuple):
         kept_M = ~np.isin(self.ids_M, np.fromiter(ids, np.int64, len(ids)))
         return Turned(self.ids_M[kept_M], self.codes_MOW[kept_M])
 
+    def only(self, ids: Sequence[int]) -> Turned:
+        """Those of some images."""
+        rows = [row for row in map(self._row, sorted(ids)) if row is not None]
+        return Turned(self.ids_M[rows], self.codes_MOW[rows])
+
     def of(self, id_: int) -> Codes | None:
         """The codes (O, W) of an image, if it was read."""
+        row = self._row(id_)
+        return None if row is None else self.codes_MOW[row]
+
+    def _row(self, id_: int) -> int | None:
         row = int(np.searchsorted(self.ids_M, id_))
-        return self.codes_MOW[row] if row < len(self.ids_M) and self.ids_M[row] == id_ else None
+        return row if row < len(self.ids_M) and self.ids_M[row] == id_ else None
 
 
 def read(
-    catalog: Catalog, held: Held, hasher: Hasher, *, max_pixels: int = images.MAX_PIXELS, on_read: OnRead
+    catalog: Catalog,
+    held: Held,
+    hasher: Hasher,
+    *,
+    max_pixels: int = images.MAX_PIXELS,
+    on_read: OnRead = lambda done, total: None,
+    on_unread: OnUnread = lambda names: None,
 ) -> Turned:
-    """The codes of all images whose files, or originals that are kept, can still be read.
+    """The codes of all images whose files, or originals that are kept, can still be read as they were indexed.
 
-    What is done is kept when this is interrupted, too.
+    `on_unread` is told the names of the others. What is done is kept when this is interrupted, too.
     """
     path = catalog.path.parent / FILE
     known = _still_true(_load(path, hasher), held)
     missing = np.setdiff1d(held.ids_N, known.ids_M)
     ids: list[int] = []
     codes: list[Codes] = []
+    unread: list[str] = []
 
     def save() -> Turned:
         those = _joined(known, _still_true(Turned(np.array(ids), np.stack(codes)), held)) if ids else known
@@ -87,69 +107,121 @@ def read(
 
     due = time.monotonic() + SAVE_SECONDS
     try:
-        for done, (id_, codes_OW) in enumerate(_read_each(catalog, missing, hasher, max_pixels), 1):
+        for done, (record, codes_OW) in enumerate(_read_each(catalog, missing, hasher, max_pixels), 1):
             on_read(done, len(missing))
-            if codes_OW is not None:
-                ids.append(id_)
+            if codes_OW is None:
+                unread.append(record.name)
+            else:
+                ids.append(record.id)
                 codes.append(codes_OW)
             if time.monotonic() > due:
                 save()
                 due = time.monotonic() + SAVE_SECONDS
     finally:
         those = save()
+    if unread:
+        on_unread(unread)
     return those
 
 
 def pairs(those: Turned, upright: PairsWithin) -> PairsWithin:
-    """Pairs of codes within a radius as they are, then those that are so near only in another orientation."""
+    """Pairs of codes within a radius as they are, then those that are so near only in another orientation.
+
+    All come with the last block, the others say how far the work is: an eighth of it is done upright.
+    """
 
     def found(codes_UW: Codes, radius: int) -> Blocks:
-        count, known = len(codes_UW), [np.empty(0, np.int64)]
+        count, parts = len(codes_UW), [NO_PAIRS]
         for end, near in upright(codes_UW, radius):
-            known.append(near.first * count + near.second)
-            yield end, near
-        yield count, _turned_pairs(codes_UW, those, radius, np.concatenate(known))
+            parts.append(near)
+            yield end // len(turned.TURNS), NO_PAIRS
+        known = np.concatenate([near.first * count + near.second for near in parts])
+        others = [NO_PAIRS]
+        for share, near in _turned_pairs(codes_UW, those, radius):
+            others.append(near)
+            yield int(count * (1 + OTHERS * share) / len(turned.TURNS)), NO_PAIRS
+        yield count, _concatenated([*parts, _without(_nearest(_concatenated(others), count), known, count)])
 
     return found
 
 
-def with_turns(groups: Sequence[Group], those: Turned, *, radius: int) -> list[Group]:
+def comparing(those: Turned) -> PairsOf:
+    """What finds such pairs of some images, without looking at others."""
+    return lambda ids: pairs(those.only(ids), compared)
+
+
+def with_turns(groups: Sequence[Group], those: Turned, held: Held) -> list[Group]:
     """Groups whose members say how the first image of their group is turned to look like them."""
-    return [[replace(one, turn=_turn(those, group[0], one, radius)) for one in group] for group in groups]
+    return [_with_turns(group, those, held) for group in groups]
 
 
-def _turn(those: Turned, first: Member, member: Member, radius: int) -> str:
-    """Nothing where the images are near as they are, or where neither was read."""
+def _with_turns(group: Group, those: Turned, held: Held) -> Group:
+    """The image in the middle comes first: another one may be no bit from it, too, when it is turned."""
+    for first in (one for one in group if one.distance == 0):
+        found = [_nearest_turn(those, held, first, one) for one in group]
+        if all(bits == one.distance for (bits, _), one in zip(found, group, strict=True)):
+            break
+    else:  # images of one code differ when they are turned
+        first = group[0]
+        found = [_nearest_turn(those, held, first, one) for one in group]
+    told = [replace(one, turn=turn) for one, (_, turn) in zip(group, found, strict=True)]
+    return sorted(told, key=lambda one: one.id != first.id)
+
+
+def _nearest_turn(those: Turned, held: Held, first: Member, member: Member) -> tuple[int, str]:
+    """How many bits an image is from the first one in the turn in which it is nearest, and in which; "": as it is."""
     first_OW, member_OW = those.of(first.id), those.of(member.id)
-    if first_OW is None or member_OW is None:
-        return ""
-    there_O = np.bitwise_count(first_OW ^ member_OW[0]).sum(axis=1)
-    back_O = np.bitwise_count(member_OW ^ first_OW[0]).sum(axis=1)[list(BACK)]
-    nearest_O = np.minimum(there_O, back_O)
-    return "" if nearest_O[0] <= radius else turned.TURNS[int(nearest_O.argmin())]
+    first_W, member_W = (held.codes_NW[np.searchsorted(held.ids_N, one.id)] for one in (first, member))
+    upright = int(np.bitwise_count(first_W ^ member_W).sum())
+    if upright == member.distance or (first_OW is None and member_OW is None):
+        return upright, ""
+    there_O = _bits(first_OW, member_W) if first_OW is not None else _bits(member_OW, first_W)[list(BACK)]
+    nearest_O = there_O if member_OW is None else np.minimum(there_O, _bits(member_OW, first_W)[list(BACK)])
+    return int(nearest_O.min()), turned.TURNS[int(nearest_O.argmin())]
 
 
-def _turned_pairs(codes_UW: Codes, those: Turned, radius: int, known: npt.NDArray[np.int64]) -> Pairs:
-    """Different codes of which an image of one, in another orientation, is near the other; each pair once."""
-    count = len(codes_UW)
+def _bits(codes_OW: Codes | None, code_W: Codes) -> npt.NDArray[np.int64]:
+    """How many bits each code, if there are any, is from another one, (O,)."""
+    assert codes_OW is not None
+    return np.asarray(np.bitwise_count(codes_OW ^ code_W).sum(axis=1), np.int64)
+
+
+def _turned_pairs(codes_UW: Codes, those: Turned, radius: int) -> Iterator[tuple[float, Pairs]]:
+    """Different codes of which an image of one, in another orientation, is near the other: the share that was looked
+    for, and pairs, of which one may come several times.
+    """
     rows_M = _rows_of(codes_UW, those.codes_MOW[:, 0])
     rows_M, others_MOW = rows_M[rows_M >= 0], those.codes_MOW[rows_M >= 0, 1:]
-    engine = MultiIndex(8 * codes_UW.shape[1], codes_NW=codes_UW, least=LEAST)
-    keys, distances = [np.empty(0, np.int64)], [np.empty(0, np.int32)]
+    engine = MultiIndex(8 * codes_UW.shape[1], codes_NW=codes_UW, least=whole.FEW)
     for start in range(0, len(rows_M), BLOCK):
         block = others_MOW[start : start + BLOCK]
         hits = engine.search(block.reshape(-1, block.shape[2]), top=None, radius=radius)
         own = np.repeat(rows_M[start : start + BLOCK], OTHERS).repeat([len(one.rows) for one in hits])
         near = np.concatenate([one.rows for one in hits])
+        distances = np.concatenate([one.distances for one in hits])
         different = own != near
-        keys.append((np.minimum(own, near) * count + np.maximum(own, near))[different])
-        distances.append(np.concatenate([one.distances for one in hits])[different])
-    key, distance = np.concatenate(keys), np.concatenate(distances)
-    order = np.lexsort((distance, key))
-    key, first = np.unique(key[order], return_index=True)
-    distance = distance[order][first]
-    is_new = ~np.isin(key, known)
-    return Pairs(key[is_new] // count, key[is_new] % count, distance[is_new].astype(np.int32))
+        found = Pairs(np.minimum(own, near)[different], np.maximum(own, near)[different], distances[different])
+        yield (start + len(block)) / len(rows_M), _nearest(found, len(codes_UW))
+
+
+def _nearest(pairs: Pairs, count: int) -> Pairs:
+    """Each pair of so many codes once, at its least distance."""
+    order = np.lexsort((pairs.distances, pairs.second, pairs.first))
+    _, first = np.unique((pairs.first * count + pairs.second)[order], return_index=True)
+    return _taken(pairs, order[first])
+
+
+def _without(pairs: Pairs, keys: npt.NDArray[np.int64], count: int) -> Pairs:
+    """The pairs of so many codes whose keys are others."""
+    return _taken(pairs, np.flatnonzero(~np.isin(pairs.first * count + pairs.second, keys)))
+
+
+def _taken(pairs: Pairs, places: npt.NDArray[np.int64]) -> Pairs:
+    return Pairs(pairs.first[places], pairs.second[places], pairs.distances[places])
+
+
+def _concatenated(parts: Sequence[Pairs]) -> Pairs:
+    return Pairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _rows_of(codes_UW: Codes, own_MW: Codes) -> npt.NDArray[np.int64]:
@@ -161,23 +233,26 @@ def _rows_of(codes_UW: Codes, own_MW: Codes) -> npt.NDArray[np.int64]:
     return rows[places[len(codes_UW) :]]
 
 
-def _read_each(catalog: Catalog, ids: Ids, hasher: Hasher, max_pixels: int) -> Iterator[tuple[int, Codes | None]]:
-    """Ids and codes (O, W) of images, none of what cannot be read."""
+def _read_each(catalog: Catalog, ids: Ids, hasher: Hasher, max_pixels: int) -> Iterator[tuple[Record, Codes | None]]:
+    """Images and their codes (O, W), none of what cannot be read."""
     work = partial(_encode, folder=catalog.path.parent, hasher=hasher, max_pixels=max_pixels)
     for start in range(0, len(ids), BLOCK):
-        records = catalog.records(ids[start : start + BLOCK].tolist())
-        yield from zip(records, in_order(work, records.values(), workers=os.cpu_count() or 1), strict=True)
+        records = list(catalog.records(ids[start : start + BLOCK].tolist()).values())
+        yield from zip(records, in_order(work, records, workers=os.cpu_count() or 1), strict=True)
 
 
 def _encode(record: Record, *, folder: Path, hasher: Hasher, max_pixels: int) -> Codes | None:
+    """The first code is that of the database, even where another decoder would give another one."""
     content = contents.as_indexed(record, folder)
-    if content is None:
+    if content is None or record.code is None:
         return None
     try:
         array = images.decode(content, hasher.spec, max_pixels=max_pixels).array
     except LookalikeError:
         return None
-    return turned.encode(hasher, array)
+    codes_OW = turned.encode(hasher, array)
+    codes_OW[0] = np.frombuffer(record.code, np.uint8)
+    return codes_OW
 
 
 def _still_true(those: Turned, held: Held) -> Turned:
@@ -197,7 +272,7 @@ def _joined(*parts: Turned) -> Turned:
 
 def _load(path: Path, hasher: Hasher) -> Turned:
     """What the file holds of this model; nothing if it is absent, damaged or another model's."""
-    with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile), path.open("rb") as file:
+    with suppress(*DAMAGED), path.open("rb") as file:
         values = np.load(file)
         ids_M, codes_MOW = values["ids"], values["codes"]
         shape = (len(ids_M), len(turned.TURNS), hasher.bits // 8)

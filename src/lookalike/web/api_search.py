@@ -109,13 +109,15 @@ async def _answer(server: Server, asked: Asked, began: float) -> dict[str, Any]:
     query = asked.query
     with server.collection.use() as database:
         understood = await _understood(server, database, asked)
+        array = None
+        if query.turned:
+            array = (understood.image or await _indexed(server, database, understood.id)).array
         start = time.perf_counter()
         wanted = Wanted(database, query.top, query.radius, query.only)
         turns: dict[int, str] = {}
         if isinstance(query, FileQuery) and query.asymmetric and understood.image is not None:
             found = await server.collection.run(_asymmetric, database, understood.image.array, query)
-        elif query.turned:
-            array = (understood.image or await _indexed(server, database, understood.id)).array
+        elif array is not None:
             found, turns = await _turned(server, array, wanted)
         else:
             found = await server.collection.search(understood.code_W, wanted)
@@ -175,6 +177,8 @@ async def _indexed(server: Server, database: AnyDatabase, id_: int | None) -> De
     """An image of the database as its model takes it."""
     record = await server.record(database, id_ or 0)
     content = await server.collection.run(files.read, database.path, record)
+    if files.digest(content) != (record.digest or b"").hex():
+        raise Problem(404, f"the file of image {record.id} has changed since it was indexed; index it again")
     return await server.decoders.array(io.BytesIO(content), len(content), database.hasher.spec)
 
 

@@ -147,7 +147,7 @@ class Page {
     const visit = this.visit = (this.visit || 0) + 1;
     const canTurn = Boolean(state.get("id") || sent); // a code alone cannot be turned
     this.turned.disabled = !canTurn;
-    this.turned.checked = canTurn && Boolean(state.get("turned"));
+    this.turned.checked = canTurn && state.get("turned") === "1";
     this.turns.title = canTurn ? "" : "For this the image itself is needed: choose it again";
     const asked = {
       id: state.number("id"), code: state.get("id") ? null : state.get("code"), top, radius,
@@ -162,7 +162,7 @@ class Page {
         keep(key, await ask("/api/search", { ...body, signal: state.signal }));
       } catch (error) {
         if (!isAbort(error)) this.none();
-        throw error.status === 404 && asked.id !== null ? new Failure(gone(asked.id), 404) : error;
+        throw error.status === 404 && asked.id !== null && !asked.turned ? new Failure(gone(asked.id), 404) : error;
       } finally {
         this.list.removeAttribute("aria-busy");
       }

@@ -1,4 +1,5 @@
-// Files that were searched for: their thumbnails, by code, as long as the browser's tab is open. The server keeps none.
+// Files that were searched for, by code: themselves until the page is loaded anew, their thumbnails as long as the
+// browser's tab is open. The server keeps none.
 
 import { make } from "./dom.js";
 
