@@ -98,9 +98,9 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def milvus() -> Iterator[Running]:
-    """A server with nothing in it."""
+    """A server with nothing in it, for the tests of one file: an idle one takes a quarter of a core."""
     if not (VENV / "bin/milvus-server").exists():
         pytest.skip(f"there is no Milvus server in {VENV}; make one with: make milvus")
     pytest.importorskip("pymilvus")

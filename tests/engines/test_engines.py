@@ -94,7 +94,7 @@ def near_copies(count: int, width: int, *, seed: int = 0, flips: int = 3) -> Cod
     return codes_NW
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def remote(milvus: Running) -> Make:
     """Engines on a Milvus server, each in place of the one before: a new collection takes seconds there."""
     server = Server(parse(milvus.address("contract")))
