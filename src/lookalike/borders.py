@@ -88,9 +88,9 @@ def _lines(image_HW: Array, limits: _Limits) -> int:
         return 0
     edge, mean_H = int(sharp[0]), far_HW.mean(axis=1)
     is_even = (mean_H[: max(1, edge - BLOCK)] <= limits.alike).all()
-    is_even = is_even and (mean_H[: max(1, edge - EDGE)] <= limits.blurred).all()
+    fades = (mean_H[: max(1, edge - EDGE)] > limits.blurred).any()
     step = mean_H[min(edge + 1, len(mean_H) - 1)] - mean_H[max(0, edge - EDGE - 1)]
-    return edge if is_even and step >= STEP * limits.far else 0
+    return edge if is_even and not fades and step >= STEP * limits.far else 0
 
 
 def _far(image_HW: Array, colour: int) -> npt.NDArray[np.int16]:

@@ -55,9 +55,8 @@ export async function searchFile(file) {
 }
 
 const lower = (text) => text.charAt(0).toLowerCase() + text.slice(1);
-const keyOf = (asked) => JSON.stringify(Object.entries(asked).filter(([, value]) => value !== null).sort());
-
 const given = (asked) => Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== null));
+const keyOf = (asked) => JSON.stringify(Object.entries(given(asked)).sort());
 
 function formOf(asked, file) {
   const form = new FormData();
