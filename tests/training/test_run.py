@@ -155,12 +155,13 @@ def test_nothing_to_resume_is_said(photo_folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_begins_with_the_weights_of_another(unbroken: Trained, tmp_path: Path) -> None:
-    photos, settings = photos_of(unbroken), QUICK | {"epochs": 1}
-    fresh = train(photos, out=tmp_path / "fresh.onnx", **settings)
-    further = train(photos, out=tmp_path / "further.onnx", begin=unbroken.folder, **settings)
-    best = {trained.path.name: trained.history[0].validation["total"] for trained in (fresh, further)}
-    assert best["further.onnx"] < best["fresh.onnx"]
-    assert further.history[0].validation["total"] == pytest.approx(unbroken.info.validation_loss, rel=0.05)
+    # Steps this small leave weights where they were, so that what is compared is what training began with.
+    still = QUICK | {"epochs": 1, "learning_rate": 1e-9}
+    fresh = train(photos_of(unbroken), out=tmp_path / "fresh.onnx", **still)
+    further = train(photos_of(unbroken), out=tmp_path / "further.onnx", begin=unbroken.folder, **still)
+    former, first, second = (dict(load_model(run.folder).named_parameters()) for run in (unbroken, fresh, further))
+    torch.testing.assert_close(second, former, atol=1e-6, rtol=0)
+    assert any((first[name] - former[name]).abs().max() > 1e-3 for name in former)
 
 
 def test_a_begun_run_that_was_killed_goes_on_to_the_same_weights(unbroken: Trained, tmp_path: Path) -> None:
