@@ -134,13 +134,17 @@ class Hasher:
     def __init__(self, data: bytes, *, path: str, threads: int | None = None) -> None:
         self.path = path
         self.digest = hashlib.blake2b(data, digest_size=16).hexdigest()
-        self._session = _session(data, path, threads or os.cpu_count() or 1)
+        self._threads = threads or os.cpu_count() or 1
+        self._session = _session(data, path, 1)  # each of several images on one core is faster than each on all
         self.info = _info(self._session, path)
         self._check_graph()
 
     @classmethod
     def load(cls, model: str | os.PathLike[str] = DEFAULT, *, threads: int | None = None) -> Hasher:
-        """The hasher of a built-in model's name or a model file. Raises `ModelError`."""
+        """The hasher of a built-in model's name or a model file. Raises `ModelError`.
+
+        So many `threads`, as many as there are cores if not given, encode the images of one call.
+        """
         path = find_model(model)
         try:
             data = path.read_bytes()
@@ -199,9 +203,18 @@ class Hasher:
             raise ImageError(
                 f"images of shape {arrays_NSS.shape} and type {arrays_NSS.dtype}; {self.name} takes uint8 of {shape}"
             )
+
         # One image a run: kernels choose their order of sums by the batch's size, and a code must not depend on
         # which other images happened to be encoded with it.
-        runs = [self._session.run([output], {"images": arrays_NSS[i : i + 1]})[0] for i in range(len(arrays_NSS))]
+        def one(row: int) -> Any:
+            return self._session.run([output], {"images": arrays_NSS[row : row + 1]})[0]
+
+        rows, threads = range(len(arrays_NSS)), min(len(arrays_NSS), self._threads)
+        if threads > 1:
+            with ThreadPoolExecutor(threads) as pool:
+                runs = list(pool.map(one, rows))
+        else:
+            runs = [one(row) for row in rows]
         width = self.bits // 8 if output == "code" else self.bits
         return np.concatenate(runs) if runs else np.empty((0, width), np.uint8 if output == "code" else np.float32)
 

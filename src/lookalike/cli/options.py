@@ -61,6 +61,6 @@ LabelsFromFolders = Annotated[
     bool, typer.Option("--labels-from-folders", help="Label images by the first sub-folder below IMAGES.")
 ]
 MaxPixels = Annotated[int, typer.Option("--max-pixels", min=1, help="Refuse images with more pixels.")]
-Workers = Annotated[int, typer.Option("--workers", min=0, help="Threads that read images; 0: one a core.")]
+Workers = Annotated[int, typer.Option("--workers", min=0, help="Threads that read and encode images; 0: one a core.")]
 
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all random numbers.")]

@@ -1,4 +1,4 @@
-"""From items to rows of the catalog: read, digest, decode in threads; encode and record in the caller's.
+"""From items to rows of the catalog: read, digest, decode and encode in threads; record in the caller's.
 
 What is known is not done again: an unchanged file (same size and time) is not read, a file whose bytes are known is
 not decoded. A renamed or moved file keeps its row, which its digest finds.
@@ -14,8 +14,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from lookalike import images
 from lookalike.data import Item, content_digest, exists, read_bytes
@@ -65,10 +63,10 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """An item after its bytes were read: decoded, or known by its digest and so with a code, or failed."""
+    """An item after its bytes were read: encoded now, or known by its digest and so with a code, or failed."""
 
     outcome: Outcome
-    pixels: images.Decoded | None = None
+    encoded: bool = False
 
 
 def run(
@@ -91,7 +89,7 @@ def run(
         done = len(items) - len(changed)
         for batch in _batched(_read_all(changed, catalog, hasher, settings)):
             with catalog.transaction():
-                seen.update(_record(batch, catalog, hasher, report))
+                seen.update(_record(batch, catalog, report))
                 catalog.touch()
             done += len(batch)
             if progress:
@@ -169,7 +167,8 @@ def _read(item: Item, catalog: Catalog, hasher: Hasher, settings: Settings) -> _
     except ImageError as error:
         return _Read(replace(outcome, error=str(error), try_again=isinstance(error, RetryableImageError)))
     seen = quality(pixels.array, width=pixels.width, height=pixels.height)
-    return _Read(replace(outcome, quality=seen, **_facts(pixels)), pixels=pixels)
+    code = hasher.encode_arrays(pixels.array[None])[0].tobytes()
+    return _Read(replace(outcome, code=code, quality=seen, **_facts(pixels)), encoded=True)
 
 
 def _facts(of: images.Decoded | Record) -> dict[str, Any]:
@@ -194,12 +193,10 @@ def _batched(reads: Iterator[_Read]) -> Iterator[list[_Read]]:
         yield batch
 
 
-def _record(batch: list[_Read], catalog: Catalog, hasher: Hasher, report: IndexReport) -> Iterator[int]:
-    """Encode what was decoded and write all rows; their ids."""
-    arrays = [read.pixels.array for read in batch if read.pixels]
-    codes = iter(hasher.encode_arrays(np.stack(arrays))) if arrays else iter(())
+def _record(batch: list[_Read], catalog: Catalog, report: IndexReport) -> Iterator[int]:
+    """Write all rows; their ids."""
     for read in batch:
-        outcome = replace(read.outcome, code=next(codes).tobytes()) if read.pixels else read.outcome
+        outcome = read.outcome
         here = catalog.find(outcome.item.name)
         before = here or _moved(outcome, catalog)
         if before and outcome.item.label is None:
@@ -218,7 +215,7 @@ def _count(outcome: Outcome, read: _Read, here: Record | None, before: Record | 
     if outcome.error is not None:
         report.failed += 1
         report.problems.append((outcome.item.name, outcome.error))
-    elif read.pixels:
+    elif read.encoded:
         report.encoded += 1
     elif here and here.digest == outcome.digest:
         report.unchanged += 1  # only its time has changed, or it is back
