@@ -320,6 +320,37 @@ def test_turned_copies_are_found_on_request(visit: Visit, some_file: Path, tmp_p
     expect(box).to_be_checked()
 
 
+@pytest.mark.parametrize(
+    ("transposed", "turn"),
+    [
+        (Image.Transpose.FLIP_LEFT_RIGHT, "mirrored"),
+        (Image.Transpose.ROTATE_90, "turned right"),  # by the other way round
+        (Image.Transpose.ROTATE_180, "upside down"),
+        (Image.Transpose.TRANSPOSE, "mirrored, turned left"),
+        (Image.Transpose.TRANSVERSE, "mirrored, turned right"),
+    ],
+)
+def test_a_turned_copy_is_compared_in_its_turn(
+    transposed: Image.Transpose, turn: str, visit: Visit, some_file: Path, tmp_path: Path
+) -> None:
+    with Image.open(some_file) as image:
+        image.convert("RGB").transpose(transposed).save(tmp_path / "turned.png")
+    page = visit.open()
+    page.set_input_files("#file", tmp_path / "turned.png")
+    page.get_by_label("Mirrored and turned, too").check()
+    expect(page.locator(".hits .tile").first.locator(".turn")).to_have_text(turn)
+    page.locator(".hits .tile").first.hover()
+    page.locator(".hits .tile").first.get_by_role("button", name="Compare").click()
+    dialog = page.get_by_role("dialog", name="Compare")
+    expect(dialog.locator(".stage figcaption").first).to_have_text(f"Searched for, {turn}")
+    page.keyboard.press("4")
+    told = dialog.locator(".told").first
+    expect(told).to_have_text(re.compile("On average .* of 255 apart"))
+    said = told.inner_text()
+    assert float(said.split()[2]) < 8  # the hit is a JPEG, and smaller
+    assert "shapes differ" not in said
+
+
 def test_a_code_alone_cannot_be_turned(visit: Visit) -> None:
     page = visit.open("/?code=8102ff00a1b2c3d4&turned=1")
     searched(page)

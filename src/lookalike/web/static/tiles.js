@@ -32,7 +32,8 @@ export function labels(image) {
   return Array.isArray(image.label) ? image.label.join(", ") : image.label;
 }
 
-const isTurned = (hit) => Boolean(hit.turned) && hit.turned !== "upright";
+// Whether a hit was found by the query mirrored or turned.
+export const isTurned = (hit) => Boolean(hit.turned) && hit.turned !== "upright";
 
 // The line that says how what was searched for is turned to look like a hit; null if it is not.
 export function turnLine(hit) {

@@ -1,10 +1,11 @@
 // One image large with all that is known of it; two images compared.
 
 import { href } from "./address.js";
-import { ask, Failure } from "./api.js";
+import { ask } from "./api.js";
 import { openDialog } from "./dialogs.js";
 import { button, bytes, icon, make, say, still } from "./dom.js";
-import { labels, thumbnail, tier } from "./tiles.js";
+import { isTurned, labels, thumbnail, tier } from "./tiles.js";
+import { loaded, turned } from "./turns.js";
 
 const MODES = { beside: "Side by side", swipe: "Swipe", blink: "Blink", difference: "Difference" };
 const LARGEST = 640; // pixels a side that are compared
@@ -40,7 +41,7 @@ export function showImage(images, at = 0) {
   }
 }
 
-// Compare a query with one of its hits; arrow keys lead to the others.
+// Compare a query, turned as a hit says, with one of its hits; arrow keys lead to the others.
 // `query`: { url, name, width, height, format, size, label }; `hits`: as a search answers them; `names`: of the two.
 export function compare(query, hits, at = 0, { names = ["Searched for", "Found"] } = {}) {
   const stage = make("div", { class: "stage" });
@@ -51,6 +52,7 @@ export function compare(query, hits, at = 0, { names = ["Searched for", "Found"]
   const stop = new AbortController();
   let mode = "beside";
   let now = { hit: null, known: null, leave: () => {} };
+  let arranged = 0;
   const choices = Object.entries(MODES).map(([name, text]) => make(
     "button", { type: "button", text, "aria-pressed": "false", data: { mode: name }, on: { click: () => pick(name) } },
   ));
@@ -87,16 +89,21 @@ export function compare(query, hits, at = 0, { names = ["Searched for", "Found"]
 
   async function arrange() {
     const { hit } = now;
+    const number = ++arranged;
     now.leave();
-    const pair = [query.url, thumbnail(hit, LARGEST)];
     note.textContent = "";
     const places = { beside, swipe, blink, difference };
     try {
-      const leave = (await places[mode](stage, pair, [query, hit], note, names)) || (() => {});
-      if (now.hit === hit) now.leave = leave;
-      else leave();
+      const first = isTurned(hit) ? await turned(query, hit.turned, LARGEST) : query;
+      const forget = () => first === query || URL.revokeObjectURL(first.url);
+      if (arranged !== number || stop.signal.aborted) return forget();
+      const said = isTurned(hit) ? [`${names[0]}, ${hit.turned}`, names[1]] : names;
+      const leave = await places[mode](stage, [first.url, thumbnail(hit, LARGEST)], [first, hit], note, said);
+      const done = () => { leave?.(); forget(); };
+      if (arranged === number && !stop.signal.aborted) now.leave = done;
+      else done();
     } catch (error) {
-      if (now.hit === hit) stage.replaceChildren(make("p", { class: "problem", text: error.message }));
+      if (arranged === number) stage.replaceChildren(make("p", { class: "problem", text: error.message }));
     }
   }
 }
@@ -187,16 +194,6 @@ function paint(canvas, apart, gain) {
     out.data[to + 3] = 255;
   }
   canvas.getContext("2d").putImageData(out, 0, 0);
-}
-
-async function loaded(src) {
-  const image = make("img", { src });
-  try {
-    await image.decode();
-  } catch {
-    throw new Failure("One of the images cannot be shown by this browser, so they cannot be compared.");
-  }
-  return image;
 }
 
 function pixelsOf(image, width, height) {

@@ -1,0 +1,43 @@
+// A picture turned the way a search says, so that it lies like what was found.
+
+import { make } from "./dom.js";
+import { Failure } from "./api.js";
+
+const MIRRORED = "mirrored";
+const QUARTERS = ["turned right", "upside down", "turned left"];
+
+// What must be done to a picture: mirrored first, then turned right by so many quarters.
+function turnOf(text) {
+  const parts = text.split(", ");
+  return { mirrored: parts.includes(MIRRORED), quarters: 1 + QUARTERS.findIndex((one) => parts.includes(one)) };
+}
+
+// A picture { url, width, height, … } as a new one whose file is turned, at most `largest` pixels a side; its `url` is to be
+// revoked by who asked.
+export async function turned(picture, text, largest) {
+  const { mirrored, quarters } = turnOf(text);
+  const image = await loaded(picture.url);
+  const scale = Math.min(1, largest / Math.max(image.naturalWidth, image.naturalHeight));
+  const [width, height] = [image.naturalWidth, image.naturalHeight].map((side) => Math.max(1, Math.round(side * scale)));
+  const onSide = quarters % 2 === 1;
+  const canvas = make("canvas", { width: onSide ? height : width, height: onSide ? width : height });
+  const context = canvas.getContext("2d");
+  context.translate(canvas.width / 2, canvas.height / 2);
+  context.rotate((quarters * Math.PI) / 2);
+  context.scale(mirrored ? -1 : 1, 1);
+  context.drawImage(image, -width / 2, -height / 2, width, height);
+  const blob = await new Promise((done) => canvas.toBlob(done));
+  const [wide, high] = onSide ? [picture.height, picture.width] : [picture.width, picture.height];
+  return { ...picture, url: URL.createObjectURL(blob), width: wide, height: high };
+}
+
+// An image whose pixels are there.
+export async function loaded(src) {
+  const image = make("img", { src });
+  try {
+    await image.decode();
+  } catch {
+    throw new Failure("One of the images cannot be shown by this browser, so they cannot be compared.");
+  }
+  return image;
+}
