@@ -45,6 +45,23 @@ def test_itq_turns_projections_and_brings_them_to_their_signs() -> None:
     assert losses[-1] < losses[0]
 
 
+def test_whitened_latents_are_uncorrelated_with_a_variance_of_1_however_they_are_turned() -> None:
+    x_ND = features()
+    pca, whitened = frozen.pca(x_ND, 16), frozen.whitened_itq(x_ND, 16)
+    assert np.allclose(np.cov(whitened.latents(x_ND).T, bias=True), np.eye(16), atol=1e-3)
+    scaled_NK = pca.latents(x_ND) / pca.latents(x_ND).std(axis=0)
+    rotation_KK = np.linalg.lstsq(scaled_NK, whitened.latents(x_ND), rcond=None)[0]
+    assert np.allclose(rotation_KK @ rotation_KK.T, np.eye(16), atol=1e-3)
+    assert np.allclose(scaled_NK @ rotation_KK, whitened.latents(x_ND), atol=1e-3)  # nothing else was done
+    bits_NK = whitened.latents(x_ND) > 0
+    assert np.abs(np.corrcoef(bits_NK.T) - np.eye(16)).max() < np.abs(np.corrcoef((pca.latents(x_ND) > 0).T)).max()
+
+
+def test_axes_without_variance_are_not_blown_up() -> None:
+    x_ND = np.hstack([features(dimension=8), np.zeros((400, 16))])
+    assert np.abs(frozen.whitened_itq(x_ND, 16).latents(x_ND)).max() < 30
+
+
 def test_the_same_seed_gives_the_same_codes() -> None:
     x_ND = features()
     assert np.array_equal(frozen.itq(x_ND, 16, seed=1).weight_DK, frozen.itq(x_ND, 16, seed=1).weight_DK)

@@ -29,7 +29,7 @@ from lookalike.training import Progress, Trained, shorten
 from lookalike.training.checkpoint import load_weights
 from lookalike.training.export import TOLERANCE
 from lookalike.training.hashing import CopyInputs, FeatureInputs, Hashing, ImageInputs
-from lookalike.training.hashing_job import solve
+from lookalike.training.hashing_job import TURNED, solve
 from lookalike.training.settings import Settings, split
 from tests.references.encoders import COLOURS, SENTENCE
 
@@ -49,7 +49,7 @@ BEHIND = [name for name, one in METHODS.items() if not one.encoder]  # a backbon
 @pytest.fixture(scope="module", params=BEHIND)
 def trained(request: pytest.FixtureRequest, learn: Learn, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     name = request.param
-    return learn(name, tmp_path_factory.mktemp(name) / "model.onnx", nested=name != "itq")
+    return learn(name, tmp_path_factory.mktemp(name) / "model.onnx", nested=name not in TURNED)
 
 
 @pytest.fixture(scope="module", params=SCRATCH, ids="-".join)
@@ -104,7 +104,7 @@ def test_the_model_file_says_what_it_is(trained: Trained) -> None:
     assert (info.data_images, info.data_validation) == (72, 8)
     assert info.backbone.startswith(f"{SENTENCE}; pixels in [0, 1] less 0.5/0.5/0.5, divided by ")
     assert info.supervised is method.needs_labels
-    assert list(info.nested) == ([] if info.model == "itq" else ["16"])
+    assert list(info.nested) == ([] if info.model in TURNED else ["16"])
     assert info.image == ImageSpec(side=32, colour=True)
     assert [Path(one.name).name for one in trained.skipped] == ["05a.png"]
 
@@ -128,7 +128,7 @@ def test_mean_average_precision_is_measured_where_there_are_labels(trained: Trai
 
 def test_shortened_codes_are_the_first_bits(trained: Trained, place: Path, tmp_path: Path) -> None:
     out = tmp_path / "short.onnx"
-    if trained.info.model == "itq":
+    if trained.info.model in TURNED:
         with pytest.raises(ConfigError, match=r"bits is 16; the first bits of .* are codes for these lengths: none"):
             shorten(trained.path, bits=16, out=out)
         return

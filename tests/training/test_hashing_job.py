@@ -142,6 +142,12 @@ def test_labels_that_teach_nothing_are_refused(
 
 REFUSED: list[tuple[str, dict[str, Any], type[LookalikeError], str]] = [
     ("itq", {"nested": True}, ConfigError, "itq turns all bits together, .*; take pca for nested codes"),
+    (
+        "whitened-itq",
+        {"nested": True},
+        ConfigError,
+        "whitened-itq turns all bits together, .*; take pca",
+    ),
     ("dhn", {"backbone": "none", "side": 32}, ConfigError, "side is 32; this encoder of our own takes 64 pixels"),
     ("dhn", {"backbone": "vit", "side": 32}, ConfigError, "side is 32; this encoder of our own takes 64 pixels"),
     ("bihalf", {"backbone": "vit"}, ConfigError, "bihalf trains no encoder; give --backbone none, "),

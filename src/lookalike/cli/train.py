@@ -30,6 +30,7 @@ class Kind(StrEnum):
     GREEDYHASH = "greedyhash"
     PCA = "pca"
     ITQ = "itq"
+    WHITENED_ITQ = "whitened-itq"
     BIHALF = "bihalf"
     CIBHASH = "cibhash"
     GREEDYHASH_UNSUPERVISED = "greedyhash-unsupervised"
@@ -39,7 +40,7 @@ class Kind(StrEnum):
 
 PAPER = (Kind.VAE, Kind.CVAE, Kind.CSVAE, Kind.VTE)
 EPOCHS = 20
-SOLVED = (Kind.PCA, Kind.ITQ)  # in closed form
+SOLVED = (Kind.PCA, Kind.ITQ, Kind.WHITENED_ITQ)  # in closed form
 
 
 def _check_minutes(minutes: float | None) -> float | None:
@@ -115,8 +116,8 @@ def command(
 ) -> None:
     """Learn a model from IMAGES and write it to one file that index and encode take.
 
-    The paper's models and the last six need no labels. Beside the file a folder FILE.run is kept with the log and what
-    --resume needs; features of backbones are kept for other runs in $LOOKALIKE_CACHE, or else ~/.cache/lookalike.
+    The paper's models and those from pca on need no labels. Beside the file a folder FILE.run is kept with the log and
+    what --resume needs; features of backbones are kept for other runs in $LOOKALIKE_CACHE, or else ~/.cache/lookalike.
     Needs the extra lookalike[train], efficientnet-lite0 and clusters also lookalike[backbones]
     """
     from lookalike.training import train

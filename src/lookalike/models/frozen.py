@@ -1,11 +1,13 @@
-"""Codes of features that are given, in closed form: the signs of principal components, as they are or turned (ITQ).
+"""Codes of given features, in closed form: the signs of principal components, as they are, turned, or whitened too.
 
 Features are scaled to length 1 first, as the graph of a model does; z = x·weight + bias, and the code is z > θ with θ
 the mean latent of the training images, here 0.
 
 PCA: the signs of the projections on the K main axes. ITQ: Gong & Lazebnik, "Iterative quantization: a procrustean
 approach to learning binary codes", CVPR 2011: a rotation of these projections is sought for which they lie close to
-their signs.
+their signs. Whitened: each projection is divided by its deviation before it is turned, after Jégou & Chum, "Negative
+evidences and co-occurrences in image retrieval: the benefit of PCA and whitening", ECCV 2012, so that all axes count
+alike; latents are then uncorrelated, with a variance of 1, and stay so however they are turned.
 
 Shapes: N images, D features, K bits.
 """
@@ -22,6 +24,7 @@ from lookalike.errors import ConfigError
 
 Floats = npt.NDArray[np.floating]
 ROUNDS = 50  # of the alternation, as in the paper
+LEAST = 1e-6  # the least deviation to divide by, as a share of the greatest; what is less is noise of the arithmetic
 
 
 class Linear(NamedTuple):
@@ -61,7 +64,20 @@ def pca(features_ND: Floats, bits: int) -> Linear:
 
 def itq(features_ND: Floats, bits: int, *, seed: int = 0, rounds: int = ROUNDS) -> Linear:
     """Projections on the main axes, turned so that they lie close to their signs."""
+    return _turned(pca(features_ND, bits), features_ND, seed, rounds)
+
+
+def whitened_itq(features_ND: Floats, bits: int, *, seed: int = 0, rounds: int = ROUNDS) -> Linear:
+    """Projections on the main axes, each of variance 1, turned so that they lie close to their signs."""
     projected = pca(features_ND, bits)
+    deviation_K = projected.latents(features_ND).std(axis=0, dtype=np.float64)
+    deviation_K = np.maximum(deviation_K, LEAST * deviation_K.max())
+    whitened = Linear(*((part / deviation_K).astype(np.float32) for part in projected))
+    return _turned(whitened, features_ND, seed, rounds)
+
+
+def _turned(projected: Linear, features_ND: Floats, seed: int, rounds: int) -> Linear:
+    bits = len(projected.bias_K)
     v_NK = projected.latents(features_ND).astype(np.float64)
     rotation_KK = np.linalg.qr(np.random.default_rng(seed).normal(size=(bits, bits)))[0]
     for _ in range(rounds):

@@ -72,6 +72,7 @@ METHODS: dict[str, Method] = {
     ),
     "pca": Method(title="PCA", target="none"),
     "itq": Method(title="ITQ", target="none"),
+    "whitened-itq": Method(title="ITQ, whitened", target="none"),
     "bihalf": Method(title="Bi-half", target="features", objective=lambda s: BiHalf(), dropout=0, cut_at_mean=True),
     "cibhash": Method(title="CIBHash", target="view", objective=lambda s: CIBHash(), dropout=0),
     "greedyhash-unsupervised": Method(
