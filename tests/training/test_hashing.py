@@ -23,13 +23,14 @@ from lookalike.errors import ConfigError, Interrupted
 from lookalike.hasher import Hasher
 from lookalike.images import Array, ImageSpec
 from lookalike.models import hashing
+from lookalike.models.frozen import TURNED
 from lookalike.models.hashing import HashingConfig, HashingNetwork
 from lookalike.models.methods import METHODS
 from lookalike.training import Progress, Trained, shorten
 from lookalike.training.checkpoint import load_weights
 from lookalike.training.export import TOLERANCE
 from lookalike.training.hashing import CopyInputs, FeatureInputs, Hashing, ImageInputs
-from lookalike.training.hashing_job import TURNED, solve
+from lookalike.training.hashing_job import solve
 from lookalike.training.settings import Settings, split
 from tests.references.encoders import COLOURS, SENTENCE
 

@@ -91,3 +91,6 @@ def _turned(projected: Linear, features_ND: Floats, seed: int, rounds: int) -> L
 def _linear(weight_DK: npt.NDArray[np.float64], mean_D: npt.NDArray[np.float64]) -> Linear:
     """Projections of what is left when the mean is taken off."""
     return Linear(weight_DK.astype(np.float32), (-mean_D @ weight_DK).astype(np.float32))
+
+
+TURNED = {"itq": itq, "whitened-itq": whitened_itq}  # whose first bits are no codes

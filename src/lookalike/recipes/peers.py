@@ -1,7 +1,8 @@
 """Peers of the robustness benchmark that need an encoder which others have trained.
 
-    efficientnet-lite0          features of a backbone by name (`lookalike.backbones`), compared by their cosine
-    efficientnet-lite0+itq-64   codes of so many bits of them, by ITQ, fitted without labels to the images themselves
+    efficientnet-lite0                   features of a backbone (`lookalike.backbones`), compared by their cosine
+    efficientnet-lite0+itq-64            codes of so many bits of them, by ITQ, fitted to the images themselves
+    efficientnet-lite0+whitened-itq-64   the same, of main axes that are whitened
 
 Fitting to the very images that are measured is a help that the other methods do not get; a model trained elsewhere
 (`lookalike train --model itq`) and given as a file has none.
@@ -34,7 +35,7 @@ PACKAGES = {  # whose weights or code it is, by what names of backbones begin wi
     "timm:": "timm",
     "hf:": "transformers",
 }
-CODES = re.compile(r"(?P<backbone>.+)\+itq-(?P<bits>\d+)")
+CODES = re.compile(r"(?P<backbone>.+)\+(?P<method>(whitened-)?itq)-(?P<bits>\d+)")
 
 
 def find(name: str, items: Sequence[Item]) -> Peer:
@@ -46,7 +47,9 @@ def find(name: str, items: Sequence[Item]) -> Peer:
         return peers.find(name)
     coded = CODES.fullmatch(name)
     backbone = _load(coded["backbone"] if coded else name)
-    return _codes(name, backbone, items, check_bits(int(coded["bits"]))) if coded else _vectors(name, backbone)
+    if not coded:
+        return _vectors(name, backbone)
+    return _codes(name, coded["method"], backbone, items, check_bits(int(coded["bits"])))
 
 
 def _load(name: str) -> Backbone:
@@ -69,8 +72,8 @@ def _vectors(name: str, backbone: Backbone) -> Peer:
     return Peer(name=name, bits=0, note=_note(backbone), encode=encode, versions=_versions(name))
 
 
-def _codes(name: str, backbone: Backbone, items: Sequence[Item], bits: int) -> Peer:
-    from lookalike.models.frozen import itq
+def _codes(name: str, method: str, backbone: Backbone, items: Sequence[Item], bits: int) -> Peer:
+    from lookalike.models.frozen import TURNED
 
     if len(items) <= bits:
         raise ConfigError(
@@ -80,12 +83,12 @@ def _codes(name: str, backbone: Backbone, items: Sequence[Item], bits: int) -> P
     features_ND = np.concatenate(
         [_features(backbone, pixels_HW3) for pixels_HW3 in map(_pixels, items) if pixels_HW3 is not None]
     )
-    linear = itq(features_ND, bits)
+    linear = TURNED[method](features_ND, bits)
 
     def encode(pixels_HW3: Array) -> Row:
         return np.asarray(pack(linear.latents(_features(backbone, pixels_HW3)) > 0)[0])
 
-    note = f"{_note(backbone)}; ITQ fitted without labels to the {len(features_ND)} images that are measured"
+    note = f"{_note(backbone)}; {method} fitted without labels to the {len(features_ND)} images that are measured"
     return Peer(name=name, bits=bits, note=note, encode=encode, versions=_versions(name))
 
 

@@ -40,7 +40,6 @@ from lookalike.training.settings import Rows, Settings, Split
 NONE, VIT = "none", "vit"  # in the place of a backbone: the pixels or our convolutions; our transformer
 USUAL = "efficientnet-lite0"
 VIEWS = 2  # of each image, whose features are kept
-TURNED = {"itq": frozen.itq, "whitened-itq": frozen.whitened_itq}
 LARGER = 1.5  # images of which parts are taken have so many times the pixels a side that the encoder takes
 
 
@@ -95,7 +94,7 @@ def check(wanted: Wanted) -> Method:
         raise ConfigError(f"side is {wanted.side}; this encoder of our own takes {side} pixels. Leave it out")
     if wanted.from_scratch and chosen.target not in ("labels", "view"):
         raise ConfigError(f"{wanted.method} trains no encoder; give --backbone none, efficientnet-lite0 or FILE.onnx")
-    if wanted.nested and wanted.method in TURNED:
+    if wanted.nested and wanted.method in frozen.TURNED:
         raise ConfigError(
             f"{wanted.method} turns all bits together, so that its first bits are no code; take pca for nested codes"
         )
@@ -244,7 +243,7 @@ def pseudo_labels(features_ND: npt.NDArray[np.float32], *, seed: int) -> npt.NDA
 def solve(config: HashingConfig, features_ND: npt.NDArray[np.floating]) -> HashingNetwork:
     """The network of a closed form for these features."""
     x_ND = np.asarray(features_ND, np.float32)
-    turned = TURNED.get(config.method)
+    turned = frozen.TURNED.get(config.method)
     linear = turned(x_ND, config.bits, seed=config.seed) if turned else frozen.pca(x_ND, config.bits)
     return hashing.solved(config, torch.from_numpy(linear.weight_DK), torch.from_numpy(linear.bias_K))
 
