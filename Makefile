@@ -16,7 +16,7 @@ MILVUS_VERSION := 2.3.5
 demo: $(VENV)/demo.done  ## the main job, end to end, on photographs; writes $(OUT)/report.html
 	$(BIN)/lookalike demo $(PHOTOS) --out $(OUT)
 
-# Two processes with a thread each: with more, threads of PyTorch wait for one another, and it takes half as long again.
+# Two processes with a thread each: with more, threads of PyTorch wait for one another, and it takes a third longer.
 test: $(VENV)/dev.done | milvus  ## the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --durations=15 --numprocesses=2 --dist=loadfile
 
