@@ -53,9 +53,13 @@ def main() -> None:
     parser.add_argument("--rows", nargs="*", default=[], metavar="EDIT STRENGTH", help='such as "crop 0.25"')
     arguments = parser.parse_args()
     record = reduced(json.loads(arguments.result.read_text()))
+    try:
+        shown = table(record, arguments.rows)
+    except (KeyError, ValueError) as error:
+        parser.error(f"{error}: a row is an edit and a strength that were measured, such as 'crop 0.25'")
     arguments.record.write_text(json.dumps(record, separators=(",", ":")) + "\n")
     if arguments.rows:
-        print(table(record, arguments.rows))
+        print(shown)
 
 
 if __name__ == "__main__":

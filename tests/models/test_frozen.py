@@ -57,9 +57,25 @@ def test_whitened_latents_are_uncorrelated_with_a_variance_of_1_however_they_are
     assert np.abs(np.corrcoef(bits_NK.T) - np.eye(16)).max() < np.abs(np.corrcoef((pca.latents(x_ND) > 0).T)).max()
 
 
-def test_axes_without_variance_are_not_blown_up() -> None:
-    x_ND = np.hstack([features(dimension=8), np.zeros((400, 16))])
-    assert np.abs(frozen.whitened_itq(x_ND, 16).latents(x_ND)).max() < 30
+@pytest.mark.parametrize("count", [16, 400])
+def test_axes_that_the_given_features_do_not_have_say_nothing_of_others(count: int) -> None:
+    x_ND = features(count, 8) @ np.random.default_rng(1).normal(size=(8, 24))  # 8 axes, of which 16 bits are made
+    found = frozen.whitened_itq(x_ND, 16)
+    noisy_ND = x_ND + np.random.default_rng(2).normal(size=x_ND.shape) * 1e-3
+    assert np.mean((found.latents(noisy_ND) > 0) != (found.latents(x_ND) > 0)) < 0.01
+    assert np.abs(found.latents(features(300, 24, seed=5))).max() < 100
+
+
+def test_as_many_images_as_bits_leave_codes_of_others_apart() -> None:
+    found = frozen.whitened_itq(features(16), 16)  # 15 axes: their mean takes one
+    codes_NK = found.latents(features(300, seed=5)) > 0
+    assert len(np.unique(codes_NK, axis=0)) > 150  # 2 if the axis that is missing was whitened, too
+
+
+def test_images_that_are_all_alike_have_one_code() -> None:
+    x_ND = np.ones((40, 24))
+    assert np.isfinite(frozen.whitened_itq(x_ND, 16).latents(x_ND)).all()
+    assert len(np.unique(frozen.whitened_itq(x_ND, 16).latents(x_ND) > 0, axis=0)) == 1
 
 
 def test_the_same_seed_gives_the_same_codes() -> None:

@@ -27,7 +27,8 @@ def command(
             "--against",
             metavar="NAMES",
             help="Peers, with commas between: phash, phash-256, dhash, dhash-256, pdq, efficientnet-lite0, "
-            "efficientnet-lite0+itq-64, model files; none. The first five, if not given.",
+            "efficientnet-lite0+itq-64, efficientnet-lite0+whitened-itq-64, model files; none. The first five, if not "
+            "given.",
         ),
     ] = None,
     edits: Annotated[str, typer.Option("--edits", metavar="NAMES", help="Only these edits, with commas between.")] = "",

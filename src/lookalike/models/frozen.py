@@ -24,7 +24,7 @@ from lookalike.errors import ConfigError
 
 Floats = npt.NDArray[np.floating]
 ROUNDS = 50  # of the alternation, as in the paper
-LEAST = 1e-6  # the least deviation to divide by, as a share of the greatest; what is less is noise of the arithmetic
+LEAST = 1e-4  # the least deviation of an axis, as a share of the greatest; what is less is noise of the arithmetic
 
 
 class Linear(NamedTuple):
@@ -68,11 +68,14 @@ def itq(features_ND: Floats, bits: int, *, seed: int = 0, rounds: int = ROUNDS) 
 
 
 def whitened_itq(features_ND: Floats, bits: int, *, seed: int = 0, rounds: int = ROUNDS) -> Linear:
-    """Projections on the main axes, each of variance 1, turned so that they lie close to their signs."""
+    """Projections on the main axes, each of variance 1, turned so that they lie close to their signs.
+
+    Axes along which these features do not differ are left out, as nothing is known of how far others lie along them.
+    """
     projected = pca(features_ND, bits)
     deviation_K = projected.latents(features_ND).std(axis=0, dtype=np.float64)
-    deviation_K = np.maximum(deviation_K, LEAST * deviation_K.max())
-    whitened = Linear(*((part / deviation_K).astype(np.float32) for part in projected))
+    divisor_K = np.where(deviation_K > LEAST * deviation_K.max(), deviation_K, np.inf)
+    whitened = Linear(*((part / divisor_K).astype(np.float32) for part in projected))
     return _turned(whitened, features_ND, seed, rounds)
 
 

@@ -1,9 +1,10 @@
 // A picture turned the way a search says, so that it lies like what was found.
 
-import { make } from "./dom.js";
 import { Failure } from "./api.js";
+import { make } from "./dom.js";
 
 const MIRRORED = "mirrored";
+const NOT_SHOWN = "One of the images cannot be shown by this browser, so they cannot be compared.";
 const QUARTERS = ["turned right", "upside down", "turned left"];
 
 // What must be done to a picture: mirrored first, then turned right by so many quarters.
@@ -12,8 +13,8 @@ function turnOf(text) {
   return { mirrored: parts.includes(MIRRORED), quarters: 1 + QUARTERS.findIndex((one) => parts.includes(one)) };
 }
 
-// A picture { url, width, height, … } as a new one whose file is turned, at most `largest` pixels a side; its `url` is to be
-// revoked by who asked.
+// A picture { url, width, height, … } as a new one whose file is turned, at most `largest` pixels a side; who asks is to
+// revoke its `url`.
 export async function turned(picture, text, largest) {
   const { mirrored, quarters } = turnOf(text);
   const image = await loaded(picture.url);
@@ -27,6 +28,7 @@ export async function turned(picture, text, largest) {
   context.scale(mirrored ? -1 : 1, 1);
   context.drawImage(image, -width / 2, -height / 2, width, height);
   const blob = await new Promise((done) => canvas.toBlob(done));
+  if (!blob) throw new Failure(NOT_SHOWN);
   const [wide, high] = onSide ? [picture.height, picture.width] : [picture.width, picture.height];
   return { ...picture, url: URL.createObjectURL(blob), width: wide, height: high };
 }
@@ -37,7 +39,7 @@ export async function loaded(src) {
   try {
     await image.decode();
   } catch {
-    throw new Failure("One of the images cannot be shown by this browser, so they cannot be compared.");
+    throw new Failure(NOT_SHOWN);
   }
   return image;
 }

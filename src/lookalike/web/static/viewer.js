@@ -92,12 +92,14 @@ export function compare(query, hits, at = 0, { names = ["Searched for", "Found"]
     const number = ++arranged;
     now.leave();
     note.textContent = "";
+    stage.replaceChildren(); // so that nothing of the pair before goes on
     const places = { beside, swipe, blink, difference };
     try {
       const first = isTurned(hit) ? await turned(query, hit.turned, LARGEST) : query;
       const forget = () => first === query || URL.revokeObjectURL(first.url);
       if (arranged !== number || stop.signal.aborted) return forget();
       const said = isTurned(hit) ? [`${names[0]}, ${hit.turned}`, names[1]] : names;
+      now.leave = forget;
       const leave = await places[mode](stage, [first.url, thumbnail(hit, LARGEST)], [first, hit], note, said);
       const done = () => { leave?.(); forget(); };
       if (arranged === number && !stop.signal.aborted) now.leave = done;
