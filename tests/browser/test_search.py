@@ -349,6 +349,9 @@ def test_a_turned_copy_is_compared_in_its_turn(
     said = told.inner_text()
     assert float(said.split()[2]) < 8  # the hit is a JPEG, and smaller
     assert "shapes differ" not in said
+    assert said.endswith(f"The image searched for is shown {turn}.")
+    page.keyboard.press("3")
+    expect(told).to_have_text(f"Now: searched for, {turn}.")
 
 
 def test_a_code_alone_cannot_be_turned(visit: Visit) -> None:

@@ -39,7 +39,8 @@ def test_shared_codes_are_counted(bits: codes.Bits) -> None:
     report = find_collapse(bits)
     assert report.duplicates == 0.25
     assert report.sentences == (
-        "25.0% of 200 different images share their code with another image; take more bits, or another model.",
+        "25.0% of 200 images share their code with another image; if these are not copies of one another, take more "
+        "bits, or another model.",
     )
 
 

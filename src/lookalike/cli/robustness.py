@@ -66,6 +66,8 @@ def command(
     items = data.find(images, labels_from_folders=labels_from_folders, limit=limit)
     with terminal.quiet_decoders(), terminal.progress("read", unit=" pictures") as show:
         peers, left_out = _peers(model, against, items)
+        if left_out:
+            terminal.say(_missing(left_out))
         outcome = robustness.run(
             items,
             peers,
@@ -105,6 +107,15 @@ def _peers(model: str | None, against: str | None, items: Sequence[Item]) -> tup
                 raise
             left_out.append((name, str(error)))
     return found, left_out
+
+
+def _missing(left_out: Sequence[tuple[str, str]]) -> str:
+    """One line for all peers that cannot be had."""
+    (first, reason), *others = left_out
+    if not others:
+        return f"{first} is not compared: {reason}"
+    names = ", ".join(name for name, _ in left_out)
+    return f"{names} are not compared; the first of them: {reason}"
 
 
 def _pairs(path: Path) -> list[tuple[str, str]]:
@@ -156,8 +167,6 @@ def _notes(outcome: Outcome, out: Path) -> Iterator[str]:
         yield f"too few pairs to measure {' and '.join(few)}: more images are needed, not more --queries"
     if found.repeated:
         yield f"left out for having the pixels of another one: {terminal.count(len(found.repeated), 'image')}"
-    for name, reason in outcome.left_out:
-        yield f"{name} was not compared: {reason}"
     if outcome.suspected:
         yield (
             f"{terminal.count(len(outcome.suspected), 'pair')} may be the same picture; look at the report, keep in "

@@ -94,7 +94,7 @@ def _sentences(shape: tuple[int, ...], never: int, nearly: int, duplicates: floa
         found.append(f"{nearly} of {bits} bits have the same value on at least 98 of 100 images and tell little apart.")
     if duplicates > DUPLICATES:
         found.append(
-            f"{duplicates:.1%} of {images} different images share their code with another image; "
-            "take more bits, or another model."
+            f"{duplicates:.1%} of {images} images share their code with another image; if these are not copies of one "
+            "another, take more bits, or another model."
         )
     return tuple(found)

@@ -30,7 +30,7 @@ export async function turned(picture, text, largest) {
   const blob = await new Promise((done) => canvas.toBlob(done));
   if (!blob) throw new Failure(NOT_SHOWN);
   const [wide, high] = onSide ? [picture.height, picture.width] : [picture.width, picture.height];
-  return { ...picture, url: URL.createObjectURL(blob), width: wide, height: high };
+  return { ...picture, turn: text, url: URL.createObjectURL(blob), width: wide, height: high };
 }
 
 // An image whose pixels are there.

@@ -53,13 +53,14 @@ export function compare(query, hits, at = 0, { names = ["Searched for", "Found"]
   let mode = "beside";
   let now = { hit: null, known: null, leave: () => {} };
   let arranged = 0;
+  const inTurn = new Map(); // the query by how it is turned
   const choices = Object.entries(MODES).map(([name, text]) => make(
     "button", { type: "button", text, "aria-pressed": "false", data: { mode: name }, on: { click: () => pick(name) } },
   ));
   const choice = make("div", { class: "choice", role: "group", "aria-label": "How to compare" }, ...choices);
   const turn = turner(hits.length, at, show);
   const dialog = openDialog("Compare", [controls, stage, note, facts], {
-    kind: "viewer compare", buttons: [original, ...turn.buttons], onClose: () => { now.leave(); stop.abort(); },
+    kind: "viewer compare", buttons: [original, ...turn.buttons], onClose: () => { now.leave(); stop.abort(); forget(); },
   });
   controls.append(choice, make("span", { class: "grow" }), make("span", { class: "now" }));
   dialog.addEventListener("keydown", (event) => {
@@ -92,21 +93,26 @@ export function compare(query, hits, at = 0, { names = ["Searched for", "Found"]
     const number = ++arranged;
     now.leave();
     note.textContent = "";
-    stage.replaceChildren(); // so that nothing of the pair before goes on
     const places = { beside, swipe, blink, difference };
     try {
-      const first = isTurned(hit) ? await turned(query, hit.turned, LARGEST) : query;
-      const forget = () => first === query || URL.revokeObjectURL(first.url);
-      if (arranged !== number || stop.signal.aborted) return forget();
+      if (isTurned(hit) && !inTurn.has(hit.turned)) {
+        stage.replaceChildren(); // so that nothing of the pair before goes on meanwhile
+        inTurn.set(hit.turned, turned(query, hit.turned, LARGEST));
+      }
+      const first = isTurned(hit) ? await inTurn.get(hit.turned) : query;
+      if (arranged !== number || stop.signal.aborted) return;
+      note.textContent = "";
       const said = isTurned(hit) ? [`${names[0]}, ${hit.turned}`, names[1]] : names;
-      now.leave = forget;
-      const leave = await places[mode](stage, [first.url, thumbnail(hit, LARGEST)], [first, hit], note, said);
-      const done = () => { leave?.(); forget(); };
-      if (arranged === number && !stop.signal.aborted) now.leave = done;
-      else done();
+      const leave = (await places[mode](stage, [first.url, thumbnail(hit, LARGEST)], [first, hit], note, said)) || (() => {});
+      if (arranged === number && !stop.signal.aborted) now.leave = leave;
+      else leave();
     } catch (error) {
       if (arranged === number) stage.replaceChildren(make("p", { class: "problem", text: error.message }));
     }
+  }
+
+  function forget() {
+    for (const picture of inTurn.values()) picture.then(({ url }) => URL.revokeObjectURL(url), () => {});
   }
 }
 
@@ -173,7 +179,7 @@ async function difference(stage, urls, images, note) {
   if (!canvas.isConnected) return; // others are compared by now
   const share = apart.filter((value) => value >= APART).length / apart.length;
   note.textContent = `On average ${mean.toFixed(1)} of 255 apart; ${(100 * share).toFixed(1)} % of the colour values `
-    + `differ by ${APART} or more.${stretched(images)}`;
+    + `differ by ${APART} or more.${inWhichTurn(images)}${stretched(images)}`;
 }
 
 // |first − second| of each of red, green and blue, of two arrays of RGBA.
@@ -205,6 +211,11 @@ function pixelsOf(image, width, height) {
   context.fillRect(0, 0, width, height);
   context.drawImage(image, 0, 0, width, height);
   return context.getImageData(0, 0, width, height).data;
+}
+
+// A sentence if the first image is turned.
+function inWhichTurn([first]) {
+  return first.turn ? ` The image searched for is shown ${first.turn}.` : "";
 }
 
 // A sentence if two images have not the same shape.
