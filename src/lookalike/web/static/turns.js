@@ -18,8 +18,9 @@ function turnOf(text) {
 export async function turned(picture, text, largest) {
   const { mirrored, quarters } = turnOf(text);
   const image = await loaded(picture.url);
-  const scale = Math.min(1, largest / Math.max(image.naturalWidth, image.naturalHeight));
-  const [width, height] = [image.naturalWidth, image.naturalHeight].map((side) => Math.max(1, Math.round(side * scale)));
+  const sides = [image.naturalWidth, image.naturalHeight];
+  const scale = Math.min(1, largest / Math.max(...sides));
+  const [width, height] = sides.map((side) => Math.max(1, Math.round(side * scale)));
   const onSide = quarters % 2 === 1;
   const canvas = make("canvas", { width: onSide ? height : width, height: onSide ? width : height });
   const context = canvas.getContext("2d");

@@ -103,7 +103,8 @@ export function compare(query, hits, at = 0, { names = ["Searched for", "Found"]
       if (arranged !== number || stop.signal.aborted) return;
       note.textContent = "";
       const said = isTurned(hit) ? [`${names[0]}, ${hit.turned}`, names[1]] : names;
-      const leave = (await places[mode](stage, [first.url, thumbnail(hit, LARGEST)], [first, hit], note, said)) || (() => {});
+      const urls = [first.url, thumbnail(hit, LARGEST)];
+      const leave = (await places[mode](stage, urls, [first, hit], note, said)) || (() => {});
       if (arranged === number && !stop.signal.aborted) now.leave = leave;
       else leave();
     } catch (error) {
