@@ -33,17 +33,12 @@ def reduced(result: dict[str, Any]) -> dict[str, Any]:
 def table(record: dict[str, Any], rows: list[str]) -> str:
     """Recall at the first rate, of each method (columns) by edits and strengths (rows)."""
     methods = record["methods"]
+    recalls = [{(copy["edit"], copy["strength"]): copy["recall"][0] for copy in method["copies"]} for method in methods]
     lines = ["| copy | " + " | ".join(f"`{one['name']}`" for one in methods) + " |", "|---" * (1 + len(methods)) + "|"]
     for row in rows:
         edit, strength = row.split()
-        cells = [_recall(method, edit, float(strength)) for method in methods]
-        lines.append(f"| {row} | " + " | ".join(f"{cell:.3f}" for cell in cells) + " |")
+        lines.append(f"| {row} | " + " | ".join(f"{one[edit, float(strength)]:.3f}" for one in recalls) + " |")
     return "\n".join(lines)
-
-
-def _recall(method: dict[str, Any], edit: str, strength: float) -> float:
-    found = {(copy["edit"], copy["strength"]): copy["recall"][0] for copy in method["copies"]}
-    return float(found[edit, strength])
 
 
 def main() -> None:

@@ -21,10 +21,9 @@ from lookalike.reproduction import compared, comparison
 from lookalike.reproduction.comparison import Material
 from lookalike.reproduction.places import Places
 from lookalike.reproduction.results import Result
+from tests.reproduction.shared import SHARED, needs_cifar10
 
 pytest.importorskip("efficientnet_lite_pytorch", reason="needs the extra backbones")
-ROOT = Path(__file__).resolve().parents[2]
-SHARED = ROOT.parent / "shared/data"
 
 
 def result(model: str, bits: int, value: float, *, seed: int = 0, protocol: str = "paper") -> Result:
@@ -123,7 +122,7 @@ def test_a_linear_classifier_gives_one_code_a_class() -> None:
     assert len(np.unique(codes, axis=0)) == 3
 
 
-@pytest.mark.skipif(not (SHARED / "cifar10.parquet").exists(), reason="needs cifar10.parquet in ../shared/data")
+@needs_cifar10
 def test_a_run_says_everything_and_is_not_done_twice(tmp_path: Path) -> None:
     places = Places(data=SHARED, results=tmp_path / "results", work=tmp_path / "work")
     wanted = comparisons(

@@ -18,12 +18,9 @@ from lookalike.recipes.paper import Experiment
 from lookalike.reproduction import results
 from lookalike.reproduction.places import Places
 from lookalike.reproduction.run import run_all
+from tests.reproduction.shared import ROOT, SHARED, needs_cifar10
 
-ROOT = Path(__file__).resolve().parents[2]
-SHARED = ROOT.parent / "shared/data"
-pytestmark = pytest.mark.skipif(
-    not (SHARED / "cifar10.parquet").exists(), reason="needs cifar10.parquet in ../shared/data"
-)
+pytestmark = needs_cifar10
 KILLED = [Experiment(dataset="cifar10", model=m, bits=16, epochs=3, protocol="smoke") for m in ("csvae", "cvae")]
 
 

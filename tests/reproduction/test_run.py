@@ -21,12 +21,9 @@ from lookalike.recipes.paper import Experiment
 from lookalike.reproduction import explanations, published, report, results, tables
 from lookalike.reproduction.places import Places
 from lookalike.reproduction.run import run_all
+from tests.reproduction.shared import SHARED, needs_cifar10
 
-ROOT = Path(__file__).resolve().parents[2]
-SHARED = ROOT.parent / "shared/data"
-pytestmark = pytest.mark.skipif(
-    not (SHARED / "cifar10.parquet").exists(), reason="needs cifar10.parquet in ../shared/data"
-)
+pytestmark = needs_cifar10
 OTHER = Experiment(dataset="cifar10", model="csvae", bits=16, epochs=3, protocol="smoke")
 
 

@@ -93,15 +93,12 @@ export function compare(query, hits, at = 0, { names = ["Searched for", "Found"]
     const number = ++arranged;
     now.leave();
     note.textContent = "";
+    stage.replaceChildren(); // nothing of the pair before goes on while the query is turned
     const places = { beside, swipe, blink, difference };
     try {
-      if (isTurned(hit) && !inTurn.has(hit.turned)) {
-        stage.replaceChildren(); // so that nothing of the pair before goes on meanwhile
-        inTurn.set(hit.turned, turned(query, hit.turned, LARGEST));
-      }
+      if (isTurned(hit) && !inTurn.has(hit.turned)) inTurn.set(hit.turned, turned(query, hit.turned, LARGEST));
       const first = isTurned(hit) ? await inTurn.get(hit.turned) : query;
       if (arranged !== number || stop.signal.aborted) return;
-      note.textContent = "";
       const said = isTurned(hit) ? [`${names[0]}, ${hit.turned}`, names[1]] : names;
       const urls = [first.url, thumbnail(hit, LARGEST)];
       const leave = (await places[mode](stage, urls, [first, hit], note, said)) || (() => {});

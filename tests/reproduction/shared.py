@@ -1,0 +1,13 @@
+"""Where the real images lie, and what tests that need them are marked with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared/data"
+needs_cifar10 = pytest.mark.skipif(
+    not (SHARED / "cifar10.parquet").exists(), reason="needs cifar10.parquet in ../shared/data"
+)
