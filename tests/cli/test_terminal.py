@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from lookalike.__main__ import main
 from lookalike.cli import terminal
 from tests.conftest import encoded
 
@@ -70,3 +72,53 @@ def test_commands_that_print_paths(
         assert result.out or result.err
         assert not {"\x1b", "\x07", "\u202e"} & set(result.out + result.err), command
     assert HARMLESS in result.out
+
+
+EVERY_STEP = """
+import itertools, sys
+from lookalike.cli import terminal
+
+code = terminal.quiet_decoders.__wrapped__.__code__
+
+def interrupting(at):
+    steps = itertools.count(1)
+    def follow(frame, event, _):
+        if event == "line" and next(steps) == at:
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return follow
+    return lambda frame, event, _: follow if frame.f_code is code else None
+
+for at in itertools.count(1):
+    sys.settrace(interrupting(at))
+    try:
+        with terminal.quiet_decoders():
+            pass
+        sys.settrace(None)
+        break
+    except KeyboardInterrupt:
+        terminal.say(f"stopped at {at}")
+print(at)
+"""
+
+
+def test_ctrl_c_is_answered_wherever_the_decoders_are_made_quiet() -> None:
+    done = subprocess.run([sys.executable, "-c", EVERY_STEP], capture_output=True, text=True, timeout=60)
+    steps = int(done.stdout)
+    assert steps > 10
+    assert done.stderr.splitlines() == [f"stopped at {at}" for at in range(1, steps)]
+
+
+def interrupted(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("where", ["lookalike.cli.main", "lookalike.cli._Commands.make_context"])
+def test_ctrl_c_before_a_command_begins(
+    where: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(where, interrupted)
+    monkeypatch.setattr(sys, "argv", ["lookalike", "info"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert (stopped.value.code, capsys.readouterr().err) == (130, "lookalike: Stopped\n")

@@ -88,6 +88,8 @@ def main() -> None:
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):  # which typer has silenced and made an exit code 1
             sys.exit(UNREAD)
+        if end.code == STOPPED:  # Ctrl-C outside of a command, which typer says nothing of
+            _say(Interrupted("Stopped"), STOPPED)
         raise
     except Interrupted as error:
         sys.exit(_say(error, STOPPED))

@@ -62,20 +62,23 @@ def progress(what: str, *, unit: str = " images", scaled: bool = False) -> Itera
 
 @contextmanager
 def quiet_decoders() -> Iterator[None]:
-    """Keep what C libraries write about damaged images off the terminal; errors name those files anyway."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    """Keep what C libraries write about damaged images off the terminal; errors name those files anyway.
+
+    At every step `sys.stderr` is a stream that reaches the person, so that a Ctrl-C at any of them is answered.
+    """
     python_stderr = sys.stderr
-    os.dup2(nowhere, 2)
-    if _is_fd_2(python_stderr):
-        sys.stderr = open(os.dup(kept), "w", buffering=1, errors="surrogateescape")  # noqa: SIM115 closed below
+    python_stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
+        if _is_fd_2(python_stderr):
+            sys.stderr = open(os.dup(kept), "w", buffering=1, errors="surrogateescape")  # noqa: SIM115 closed below
+        os.dup2(nowhere, 2)
         yield
     finally:
-        if sys.stderr is not python_stderr:
-            sys.stderr.close()
-            sys.stderr = python_stderr
         os.dup2(kept, 2)
+        loud, sys.stderr = sys.stderr, python_stderr
+        if loud is not python_stderr:
+            loud.close()
         os.close(kept)
         os.close(nowhere)
 
