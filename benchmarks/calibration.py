@@ -26,7 +26,8 @@ import record
 from lookalike import Database, Hasher, images
 from lookalike.codes import Codes, hamming
 from lookalike.database.calibrating import Settings
-from lookalike.evaluation.originals import SIDE, SUSPECTED, miniature
+from lookalike.evaluation.originals import SIDE
+from lookalike.miniatures import SUSPECTED, miniature
 
 IMAGES = 10_000
 RATES = (1e-3, 1e-4, 1e-5, 1e-6)

@@ -29,8 +29,9 @@ from PIL import Image
 from lookalike import Database, Hasher, images
 from lookalike.engines.whole import pairs_within
 from lookalike.evaluation.calibration import MIX
-from lookalike.evaluation.originals import SIDE, SUSPECTED, miniature
+from lookalike.evaluation.originals import SIDE
 from lookalike.evaluation.perturbations import perturb
+from lookalike.miniatures import SUSPECTED, miniature
 from lookalike.recipes import default
 from lookalike.recipes.gathering import kept
 

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lookalike import data
+from lookalike import data, miniatures
 from lookalike.codes import pack
 from lookalike.errors import DataError
 from lookalike.evaluation import originals
-from lookalike.evaluation.originals import Originals, Pair, in_order, miniature, pair_counts
+from lookalike.evaluation.originals import Originals, Pair, in_order, pair_counts
 from lookalike.evaluation.peers import Peer, Row
 from lookalike.images import Array
+from lookalike.miniatures import miniature
 
 
 def grid(pixels_HW3: Array) -> Row:
@@ -95,7 +96,7 @@ def test_pairs_are_counted_one_by_one(folder: Path, monkeypatch: pytest.MonkeyPa
             "all": True,
             "label": one.label == other.label,
             "neighbours": second == first + 1 and Path(one.path).parent == Path(other.path).parent,
-            "look-alikes": alike >= originals.ALIKE,
+            "look-alikes": alike >= miniatures.ALIKE,
         }
         for kind, is_so in kinds.items():
             expected[kind][distance] += is_so

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from lookalike import data, images
 from lookalike.database import Database
@@ -20,6 +21,7 @@ from lookalike.errors import ConfigError, Interrupted, TrainingError
 from lookalike.hasher import Decoder, Hasher
 from lookalike.training import Progress, Trained, loop, reconstruct, train
 from lookalike.training.checkpoint import load_model
+from tests.references.encoders import write_encoder
 
 # 36 images train: 4 steps an epoch.
 QUICK: dict[str, Any] = {"model": "cvae", "bits": 16, "epochs": 3, "batch": 8, "seed": 7}
@@ -246,3 +248,19 @@ def test_a_loss_that_is_no_number_ends_the_run(
     monkeypatch.setattr(loop, "values", lambda _losses: {"total": float("nan")})
     with pytest.raises(TrainingError, match="no longer a number at step 0; lower the learning rate"):
         train(photo_folder, out=tmp_path / "m.onnx", **QUICK)
+
+
+@pytest.mark.parametrize("model", ["cvae", "itq"])
+def test_copies_in_the_folder_are_no_pairs_of_different_images(
+    model: str, pictures: list[Image.Image], tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for index, picture in enumerate(pictures):
+        picture.save(photos / f"{index}.png")
+        if index < 10:
+            picture.save(photos / f"{index} again.jpg", quality=90)
+    backbone = str(write_encoder(tmp_path)) if model == "itq" else None
+    trained = train(photos, model=model, backbone=backbone, bits=16, epochs=1, out=tmp_path / "m.onnx")
+    assert trained.info.data_images + trained.info.data_validation == 50
+    assert trained.info.pairs == 50 * 49 // 2 - 10

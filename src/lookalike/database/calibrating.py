@@ -29,7 +29,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lookalike import images
+from lookalike import images, miniatures
 from lookalike.codes import Codes
 from lookalike.database import contents
 from lookalike.database.calibration import WORDS, Calibration
@@ -267,7 +267,7 @@ def _kind(drawn: _Drawn, pair: Rows, says: Says, seen: Mapping[int, _Look | None
         return Kind.UNREAD
     if one.digest == other.digest:
         return Kind.EQUAL
-    alike = float(one.miniature_M @ other.miniature_M) >= originals.SUSPECTED
+    alike = float(one.miniature_M @ other.miniature_M) >= miniatures.SUSPECTED
     return Kind.SUSPECTED if alike else Kind.DIFFERENT
 
 
@@ -295,7 +295,7 @@ def _look_at(record: Record, *, folder: Path, max_pixels: int) -> _Look | None:
     if pixels_HW3 is None:
         return None
     digest = hashlib.blake2b(repr(pixels_HW3.shape).encode() + pixels_HW3.tobytes(), digest_size=16).digest()
-    return _Look(digest, originals.miniature(pixels_HW3))
+    return _Look(digest, miniatures.miniature(pixels_HW3))
 
 
 def _pixels(record: Record, folder: Path, max_pixels: int) -> images.Array | None:

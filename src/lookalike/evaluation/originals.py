@@ -6,8 +6,8 @@ Images with the same pixels count once. Kinds of pairs of different images, besi
     neighbours    files next to each other in the list of one folder, as the shots of a burst are
     look-alikes   pairs whose grey miniatures of 16 × 16 pixels correlate by 0.9 or more
 
-Whether two of the images show the same picture, no measurement can tell for sure. Pairs whose miniatures correlate by
-0.98 or more are suspected of it; they count as different images unless somebody says that they are the same.
+Pairs whose miniatures correlate by 0.98 or more are suspected of showing the same picture (see `miniatures`); they
+count as different images unless somebody says that they are the same.
 
 Shapes: N images, X bytes of a code or numbers of a vector, D distances, B images of a block, M = 256 pixels.
 """
@@ -25,7 +25,6 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from lookalike import data, images
 from lookalike.data import Item
@@ -34,10 +33,9 @@ from lookalike.evaluation import labels as labelling
 from lookalike.evaluation.counts import Integers
 from lookalike.evaluation.peers import Distances, Peer, Row
 from lookalike.images import Array
+from lookalike.miniatures import ALIKE, SUSPECTED, miniature
 
 SIDE = 512  # pixels of an image's longer side, at most; larger ones are reduced before anything else
-MINIATURE = 16
-ALIKE, SUSPECTED = 0.9, 0.98  # correlations of miniatures
 BLOCK = 256  # images whose distances to all others are held at a time
 CLOSEST = 12  # pairs that are kept
 KINDS = ("all", "label", "neighbours", "look-alikes")
@@ -145,14 +143,6 @@ def _read(item: Item, *, peers: Sequence[Peer], max_pixels: int) -> _Read | str:
     size = repr(pixels_HW3.shape).encode()
     digest = hashlib.blake2b(size + pixels_HW3.tobytes(), digest_size=16).digest()
     return _Read(digest, miniature(pixels_HW3), [peer.encode(pixels_HW3) for peer in peers])
-
-
-def miniature(pixels_HW3: Array) -> npt.NDArray[np.float32]:
-    """A grey miniature (M,) of mean 0 and length 1; all 0 for an image of one grey."""
-    small = Image.fromarray(pixels_HW3).convert("L").resize((MINIATURE, MINIATURE), Image.Resampling.BOX)
-    values_M = np.asarray(small, np.float32).ravel()
-    centred_M = values_M - values_M.mean()
-    return np.asarray(centred_M / max(float(np.linalg.norm(centred_M)), 1e-6), np.float32)
 
 
 def suspected(originals: Originals) -> list[tuple[int, int]]:

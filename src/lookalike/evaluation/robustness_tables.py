@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from lookalike import miniatures
 from lookalike.evaluation import originals
 from lookalike.evaluation.copies import Share, Threshold
 from lookalike.evaluation.markup import text
@@ -23,7 +24,7 @@ PAIR_WORDS = {
     "all": "all pairs of different images",
     "label": "pairs of one label",
     "neighbours": "neighbours in a folder",
-    "look-alikes": f"miniatures correlate by {originals.ALIKE:g} or more",
+    "look-alikes": f"miniatures correlate by {miniatures.ALIKE:g} or more",
 }
 
 

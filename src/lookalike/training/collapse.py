@@ -1,7 +1,7 @@
 """What codes look like on images that did not train: bits that say nothing, codes that unlike images share, and how
 far apart different images lie.
 
-Shapes: N images, S pixels a side, K bits, W bytes.
+Shapes: N images, S pixels a side, K bits, W bytes, B images of a block, M pixels of a miniature.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from lookalike import codes
 from lookalike.images import Array
+from lookalike.miniatures import SUSPECTED
 
 NEARLY_CONSTANT = 0.02  # a bit whose rarer value has at most this share of the images
 DUPLICATES = 0.01  # share of images that share their code, above which it is said
@@ -37,7 +38,7 @@ class Radii:
 
     near: int  # at most 1 pair in 10,000 is this near or nearer; -1: more have equal codes
     similar: int  # at most 1 pair in 100; -1: more have equal codes
-    pairs: int  # pairs that were measured
+    pairs: int  # pairs that were measured, without those that may well show the same picture
 
 
 def different(images_NSS: Array) -> npt.NDArray[np.int64]:
@@ -64,14 +65,20 @@ def find_collapse(bits_NK: codes.Bits) -> CollapseReport:
     )
 
 
-def measure_radii(codes_NW: codes.Codes) -> Radii:
-    """How near to each other the codes of different images come."""
+def measure_radii(codes_NW: codes.Codes, miniatures_NM: npt.NDArray[np.float32] | None = None) -> Radii:
+    """How near to each other the codes of different images come.
+
+    Pairs whose miniatures correlate so much that they may well show the same picture are left out: folders are full of
+    copies, and a few of them would take the radii to nothing.
+    """
     bits = 8 * codes_NW.shape[1]
     histogram = np.zeros(bits + 1, np.int64)
     for start in range(0, len(codes_NW), _BLOCK):
         distances = codes.hamming(codes_NW[start : start + _BLOCK], codes_NW)
-        above = np.arange(len(codes_NW))[None, :] > np.arange(start, start + len(distances))[:, None]
-        histogram += np.bincount(distances[above], minlength=bits + 1)
+        counted_BN = np.arange(len(codes_NW))[None, :] > np.arange(start, start + len(distances))[:, None]
+        if miniatures_NM is not None:
+            counted_BN &= miniatures_NM[start : start + _BLOCK] @ miniatures_NM.T < SUSPECTED
+        histogram += np.bincount(distances[counted_BN], minlength=bits + 1)
     pairs = int(histogram.sum())
     share = histogram.cumsum() / max(1, pairs)
     return Radii(near=_last_within(share, NEAR), similar=_last_within(share, SIMILAR), pairs=pairs)

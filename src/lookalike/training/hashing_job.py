@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event
@@ -24,7 +24,7 @@ from lookalike.backbones.backbone import Backbone
 from lookalike.errors import ConfigError, DataError, ModelError, TrainingError
 from lookalike.evaluation import labels as labelling
 from lookalike.hasher import ModelInfo
-from lookalike.images import ImageSpec
+from lookalike.images import Array, ImageSpec
 from lookalike.models import frozen, hashing, lite_encoder
 from lookalike.models.hashing import HashingConfig, HashingNetwork
 from lookalike.models.methods import Method, method
@@ -166,7 +166,7 @@ def _from_scratch(
         export_images(path, network, theta_K, info, check_NSSC=np.asarray(inputs.plain(rows[:CHECKED]), np.uint8))
 
     job = _job(
-        wanted, config, inputs, decoded.arrays, decoded.skipped, labels_NC, None,
+        wanted, config, inputs, decoded.arrays, lambda rows: decoded.arrays[rows], decoded.skipped, labels_NC, None,
         settings=settings | {"images": key}, spec=spec, device=device, write=write, backbone=None,
         first=lite_encoder.first_weights(efficientnet.weights()) if wanted.refines else None,
     )  # fmt: skip
@@ -212,17 +212,23 @@ def _behind_backbone(
         clusters=() if clusters_NM is None else tuple(int(count) for count in clusters_NM.max(axis=0) + 1),
     )
 
+    def pictures(rows: Rows) -> list[Array]:
+        read = []
+        for item, array in read_all([items[found.rows_N[row]] for row in rows], backbone.spec, max_pixels):
+            if isinstance(array, str):
+                raise TrainingError(f"{item.name} can no longer be read: {array}; put it back, and go on with --resume")
+            read.append(array)
+        return read
+
     def write(path: Path, network: HashingNetwork, theta_K: Threshold, info: ModelInfo, rows: Rows) -> None:
         shown = rows[:CHECKED]
-        arrays = [
-            array for _, array in read_all([items[found.rows_N[row]] for row in shown], backbone.spec, max_pixels)
-        ]
         export_behind(
-            path, backbone, network, theta_K, info, check_NSSC=np.asarray(arrays), features_ND=found.features_ND[shown]
-        )
+            path, backbone, network, theta_K, info,
+            check_NSSC=np.asarray(pictures(shown)), features_ND=found.features_ND[shown],
+        )  # fmt: skip
 
     return _job(
-        wanted, config, FeatureInputs(found.features_ND, views), found.features_ND, found.skipped, labels_NC,
+        wanted, config, FeatureInputs(found.features_ND, views), found.features_ND, pictures, found.skipped, labels_NC,
         clusters_NM, settings=settings | {"images": digest(items, backbone.spec, max_pixels=max_pixels)},
         spec=backbone.spec, device=device, write=write, backbone=backbone,
     )  # fmt: skip
@@ -257,9 +263,10 @@ def _config(wanted: Wanted, **sizes: Any) -> HashingConfig:
 
 
 def _job(
-    wanted: Wanted, config: HashingConfig, inputs: Inputs, rows_ND: npt.NDArray[Any], skipped: tuple[Any, ...],
-    labels_NC: npt.NDArray[np.bool_] | None, clusters_NM: npt.NDArray[np.int64] | None, *, settings: dict[str, Any],
-    spec: ImageSpec, device: str, write: Any, backbone: Backbone | None,
+    wanted: Wanted, config: HashingConfig, inputs: Inputs, rows_ND: npt.NDArray[Any],
+    pictures: Callable[[Rows], Iterable[Array]], skipped: tuple[Any, ...], labels_NC: npt.NDArray[np.bool_] | None,
+    clusters_NM: npt.NDArray[np.int64] | None, *, settings: dict[str, Any], spec: ImageSpec, device: str, write: Any,
+    backbone: Backbone | None,
     first: Mapping[str, torch.Tensor] | None = None,
 ) -> Job[HashingNetwork]:  # fmt: skip
     chosen = method(wanted.method)
@@ -277,6 +284,7 @@ def _job(
         settings=Settings(model=wanted.method, config=asdict(config) | made_of, **settings),
         spec=spec,
         inputs=rows_ND,
+        pictures=pictures,
         skipped=skipped,
         task=task,
         solve=(lambda rows: solve(config, rows_ND[rows.train])) if chosen.objective is None else None,

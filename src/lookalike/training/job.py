@@ -5,7 +5,7 @@ Shapes: N images, S pixels a side, K bits.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from lookalike import data
 from lookalike.hasher import ModelInfo
-from lookalike.images import ImageSpec
+from lookalike.images import Array, ImageSpec
 from lookalike.models import HashModel
 from lookalike.models.base import SIDE
 from lookalike.training.cache import Cache, Skipped, make_cache, open_cache, remove_cache
@@ -36,6 +36,7 @@ class Job(Generic[Module]):
     settings: Settings
     spec: ImageSpec
     inputs: npt.NDArray[Any]  # of readable images, one row each: images or features
+    pictures: Callable[[Rows], Iterable[Array]]  # uint8 pixels of the images of some rows
     skipped: tuple[Skipped, ...]
     task: Callable[[Split], Task[Module]]
     write: Callable[[Path, Module, Threshold, ModelInfo, Rows], None]
@@ -61,6 +62,7 @@ def autoencoding(
         settings=settings,
         spec=spec,
         inputs=decoded.arrays,
+        pictures=lambda rows: decoded.arrays[rows],
         skipped=decoded.skipped,
         task=lambda _: Autoencoding(settings, decoded.arrays, device),
         write=write,

@@ -22,6 +22,7 @@ from lookalike import codes, data
 from lookalike.errors import ConfigError, TrainingError
 from lookalike.hasher import ModelInfo
 from lookalike.images import MAX_PIXELS, Array, ImageSpec
+from lookalike.miniatures import miniature
 from lookalike.models import MODELS, hashing
 from lookalike.models.base import SIDE
 from lookalike.models.methods import METHODS
@@ -231,8 +232,9 @@ def _finish(run: loop.Run[Any], job: Job[Any], module: Any, out: Path, *, data_n
     measured = _measured_rows(run)
     measured = measured[different(job.inputs[measured])]
     bits_NK = codes.binarize(run.task.latents(module, measured), theta_K)
-    report, radii = find_collapse(bits_NK), measure_radii(codes.pack(bits_NK))
-    shorter = {str(bits): measure_radii(codes.pack(bits_NK[:, :bits])) for bits in job.lengths}
+    minis_NM = np.stack([miniature(pixels) for pixels in job.pictures(measured)])
+    report, radii = find_collapse(bits_NK), measure_radii(codes.pack(bits_NK), minis_NM)
+    shorter = {str(bits): measure_radii(codes.pack(bits_NK[:, :bits]), minis_NM) for bits in job.lengths}
     info = _info(run, job, theta_K, radii, shorter, data_name=data_name, card=card)
     job.write(out, module, theta_K, info, run.rows.train)
     run.log.add("skipped", {"images": [asdict(image) for image in job.skipped]})
