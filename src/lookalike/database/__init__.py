@@ -102,7 +102,7 @@ class Database:
         """
         if is_address(path):
             raise DatabaseError(f"{path} is a database in Milvus; this takes one in a folder. See: docs/scale.md")
-        folder = Path(path)
+        folder = _folder(path)
         if create and not (folder / catalogs.FILE).exists():
             return cls.create(folder, model=model)
         return cls(folder, Catalog(folder / catalogs.FILE))
@@ -110,12 +110,10 @@ class Database:
     @classmethod
     def create(cls, path: str | os.PathLike[str], *, model: str | os.PathLike[str] = DEFAULT) -> Database:
         """A new, empty database in a folder, which is made; with a built-in model's name or a model file."""
-        folder = Path(path)
+        folder = _folder(path)
         hasher = Hasher.load(model)
         if (folder / catalogs.FILE).exists():
             raise DatabaseError(f"there is a database at {folder} already; open it, or name another folder")
-        if folder.is_file():
-            raise DatabaseError(f"{folder} is a file, and a database is a folder; name a new one, such as {folder}.db")
         if folder.is_dir() and any(not _is_left_over(entry) for entry in folder.iterdir()):
             raise DatabaseError(f"{folder} is not an empty folder; name one that is new, such as {folder}/db")
         try:
@@ -681,6 +679,14 @@ class Database:
 
     def _check_radius(self, radius: int | None) -> None:
         radii.check_radius(radius, self.bits)
+
+
+def _folder(path: str | os.PathLike[str]) -> Path:
+    """Where a database is or may be made. Raises `DatabaseError` for a file."""
+    folder = Path(path)
+    if folder.is_file():
+        raise DatabaseError(f"{folder} is a file, and a database is a folder; name a new one, such as {folder}.db")
+    return folder
 
 
 def _is_left_over(path: Path) -> bool:
