@@ -1,0 +1,49 @@
+"""The photographs that no training of the built-in models has seen, as a table for `lookalike robustness`.
+
+    python benchmarks/unseen.py DATA unseen.parquet
+    lookalike robustness --images unseen.parquet --model default --against default-128 --out robustness
+
+DATA is the folder of data sets that `lookalike.recipes.default` learned from. Their parts that were kept for measuring
+are written, whole: columns `image` and `label`, which is the class where there is one, else the name of the data set.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lookalike.recipes import default
+from lookalike.recipes.gathering import kept
+
+SMALL = "tiny_imagenet.parquet"  # whose images are too small to be edited as photographs are
+
+
+def table(data: Path) -> pa.Table:
+    """The table of all photographs that were kept."""
+    parts = []
+    for source in default.default().sources:
+        if source.file == SMALL:
+            continue
+        rows = pq.read_table(data / source.file).take(kept(source, data))
+        named = "label_name" in rows.schema.names
+        labels = rows.column("label_name").to_pylist() if named else [Path(source.file).stem] * rows.num_rows
+        images = pa.array(rows.column("image").to_pylist(), pa.binary())
+        parts.append(pa.table({"image": images, "label": pa.array(labels, pa.string())}))
+    return pa.concat_tables(parts)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    given = parser.parse_args()
+    found = table(given.data)
+    pq.write_table(found, given.out)
+    print(f"{found.num_rows} photographs in {given.out}")
+
+
+if __name__ == "__main__":
+    main()
