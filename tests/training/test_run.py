@@ -19,7 +19,7 @@ from lookalike import data, images
 from lookalike.database import Database
 from lookalike.errors import ConfigError, Interrupted, TrainingError
 from lookalike.hasher import Decoder, Hasher
-from lookalike.training import Progress, Trained, loop, reconstruct, train
+from lookalike.training import Progress, Trained, hashing_job, loop, reconstruct, train
 from lookalike.training.checkpoint import load_model
 from tests.references.encoders import write_encoder
 
@@ -264,3 +264,16 @@ def test_copies_in_the_folder_are_no_pairs_of_different_images(
     trained = train(photos, model=model, backbone=backbone, bits=16, epochs=1, out=tmp_path / "m.onnx")
     assert trained.info.data_images + trained.info.data_validation == 50
     assert trained.info.pairs == 50 * 49 // 2 - 10
+
+
+def test_an_image_that_went_away_in_between_is_named(
+    pictures: list[Image.Image], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for index, picture in enumerate(pictures):
+        picture.save(photos / f"{index:02}.png")
+    monkeypatch.setattr(hashing_job, "read_all", lambda items, *_: ((item, "gone") for item in items))
+    with pytest.raises(TrainingError, match=r"\d\d\.png can no longer be read: gone; put it back, and train again"):
+        train(photos, model="itq", backbone=str(write_encoder(tmp_path)), bits=16, out=tmp_path / "m.onnx")
+    assert not (tmp_path / "m.onnx").exists()

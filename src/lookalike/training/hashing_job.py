@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event
@@ -212,19 +212,20 @@ def _behind_backbone(
         clusters=() if clusters_NM is None else tuple(int(count) for count in clusters_NM.max(axis=0) + 1),
     )
 
-    def pictures(rows: Rows) -> list[Array]:
-        read = []
+    def pictures(rows: Rows) -> Iterator[Array]:
         for item, array in read_all([items[found.rows_N[row]] for row in rows], backbone.spec, max_pixels):
             if isinstance(array, str):
-                raise TrainingError(f"{item.name} can no longer be read: {array}; put it back, and go on with --resume")
-            read.append(array)
-        return read
+                raise TrainingError(
+                    f"{item.name} can no longer be read: {array}; put it back, and train again: --resume goes on from "
+                    "the last epoch"
+                )
+            yield array
 
     def write(path: Path, network: HashingNetwork, theta_K: Threshold, info: ModelInfo, rows: Rows) -> None:
         shown = rows[:CHECKED]
         export_behind(
             path, backbone, network, theta_K, info,
-            check_NSSC=np.asarray(pictures(shown)), features_ND=found.features_ND[shown],
+            check_NSSC=np.asarray(list(pictures(shown))), features_ND=found.features_ND[shown],
         )  # fmt: skip
 
     return _job(
@@ -266,8 +267,7 @@ def _job(
     wanted: Wanted, config: HashingConfig, inputs: Inputs, rows_ND: npt.NDArray[Any],
     pictures: Callable[[Rows], Iterable[Array]], skipped: tuple[Any, ...], labels_NC: npt.NDArray[np.bool_] | None,
     clusters_NM: npt.NDArray[np.int64] | None, *, settings: dict[str, Any], spec: ImageSpec, device: str, write: Any,
-    backbone: Backbone | None,
-    first: Mapping[str, torch.Tensor] | None = None,
+    backbone: Backbone | None, first: Mapping[str, torch.Tensor] | None = None,
 ) -> Job[HashingNetwork]:  # fmt: skip
     chosen = method(wanted.method)
     content = b"" if labels_NC is None else np.packbits(labels_NC).tobytes()
