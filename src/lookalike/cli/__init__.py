@@ -30,12 +30,6 @@ UNREAD = 141  # … and for one whose output nobody reads any more, as in `looka
 class _Commands(TyperGroup):
     """The commands by name, each read from its file when it is asked for."""
 
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise Interrupted("Stopped") from None
-
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
@@ -88,7 +82,7 @@ def main() -> None:
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):  # which typer has silenced and made an exit code 1
             sys.exit(UNREAD)
-        if end.code == STOPPED:  # Ctrl-C outside of a command, which typer says nothing of
+        if end.code == STOPPED:  # Ctrl-C that no command answered, which typer makes an exit code of and says nothing
             _say(Interrupted("Stopped"), STOPPED)
         raise
     except Interrupted as error:
