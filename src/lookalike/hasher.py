@@ -77,7 +77,7 @@ class ModelInfo:
     near: int = 0  # at most 1 in 10,000 pairs of different images is this near or nearer; -1: more have equal codes
     similar: int = 0  # at most 1 in 100; -1: more have equal codes
     pairs: int = 0  # number of pairs that `near` and `similar` were measured on
-    copies: int | None = None  # at most some 1 in 20 million is this near, so that it is a copy; None: not measured
+    copies: int | None = None  # hardly one in tens of millions is this near, so that it is a copy; None: not measured
     versions: dict[str, str] = field(default_factory=dict)  # of the packages that made it
     backbone: str = ""  # the encoder behind which it was trained, what that was trained on and its licence
     supervised: bool = False  # whether it learnt from labels

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from lookalike.errors import ConfigError, LookalikeError
 from lookalike.models import hashing
 from lookalike.models.hashing import HashingConfig
+from lookalike.models.lite_encoder import SIDE, LiteEncoder
 from lookalike.models.methods import METHODS, method
 
 B, D, T = 6, 8, 4
@@ -158,3 +159,24 @@ def test_usual_lengths() -> None:
         (16, 32, 64),
         (16, 32, 64, 128),
     ]
+
+
+def test_codes_are_of_two_looks_and_one_is_learned_from() -> None:
+    network = hashing.create(HashingConfig(method="copies", bits=16, source="lite"))
+    images = torch.randint(0, 256, (2, SIDE, SIDE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    seen: list[torch.Size] = []
+    network.encoder.register_forward_pre_hook(lambda _module, given: seen.append(given[0].shape))
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.momentum = 1.0  # one step is enough to know means and variances
+    network.train()
+    network(images)
+    assert seen == [images.shape]
+    network.eval()
+    assert isinstance(network.encoder, LiteEncoder)
+    with torch.inference_mode():
+        found = network(images)
+        alone = [network.head(network.encoder(look)) for look in network.encoder.looks(images)]
+    assert seen[1:3] == [look.shape for look in network.encoder.looks(images)]
+    assert torch.allclose(found, (alone[0] + alone[1]) / 2, atol=1e-6)
+    assert not torch.allclose(alone[0], alone[1], atol=1e-3)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from lookalike.models.lite_encoder import FIXED, SIDE, LiteEncoder, first_weights
+from lookalike.models.lite_encoder import FIXED, NEARER, SECOND, SIDE, SOFT, LiteEncoder, first_weights
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +47,42 @@ def test_features_are_those_of_each_image_alone(encoder: LiteEncoder) -> None:
         alone = torch.cat([encoder(image[None]) for image in images])
     assert features.shape == (3, encoder.width)
     assert torch.allclose(features, alone, atol=1e-4)
+
+
+def test_the_second_look_is_at_the_middle(encoder: LiteEncoder) -> None:
+    rows_S = torch.arange(SIDE, dtype=torch.uint8)
+    images = torch.stack([rows_S[:, None].expand(-1, SIDE), rows_S.expand(SIDE, -1)])
+    as_it_is, middle = encoder.looks(images)
+    assert torch.equal(as_it_is, images.float())
+    assert middle.shape == (2, SECOND, SECOND)
+    step = (1 - NEARER) * SIDE / SECOND  # rows of the image between two of the second look
+    seen = SIDE / 2 + step * (torch.arange(SECOND) - SECOND / 2 + 0.5) - 0.5
+    assert torch.allclose(middle[0], seen[:, None].expand(-1, SECOND), atol=0.01)
+    assert torch.allclose(middle[1], seen.expand(SECOND, -1), atol=0.01)
+
+
+def test_the_second_look_is_softer(encoder: LiteEncoder) -> None:
+    stripes = (torch.arange(SIDE) % 4 < 2).to(torch.uint8).mul(255).expand(1, SIDE, SIDE)  # of two pixels each
+    as_it_is, middle = encoder.looks(stripes)
+    assert middle.std() < as_it_is.std() / 20
+    assert torch.allclose(middle.mean(), as_it_is.mean(), atol=1)
+
+
+@pytest.mark.parametrize("pixels", [SIDE, SECOND])
+def test_softening_is_a_convolution_with_zeros_around(encoder: LiteEncoder, pixels: int) -> None:
+    x_NPP = torch.randn(2, pixels, pixels, generator=torch.Generator().manual_seed(0))
+    row_K = torch.tensor(SOFT) / sum(SOFT)
+    expected = torch.nn.functional.conv2d(x_NPP[:, None], torch.outer(row_K, row_K)[None, None], padding=len(SOFT) // 2)
+    soft_PP = encoder.soft_SS[:pixels, :pixels]
+    assert torch.allclose(soft_PP @ x_NPP @ soft_PP.T, expected[:, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize("pixels", [SIDE, SECOND])
+def test_images_of_both_looks_have_features(encoder: LiteEncoder, pixels: int) -> None:
+    encoder.eval()
+    with torch.inference_mode():
+        features = encoder(torch.randint(0, 256, (2, pixels, pixels), dtype=torch.uint8))
+    assert features.shape == (2, encoder.width)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from lookalike.backbones.backbone import load
 from lookalike.errors import TrainingError
 from lookalike.hasher import Decoder, Hasher, ModelInfo, decoder_path
 from lookalike.images import ImageSpec
-from lookalike.models import HashModel, create, encoders, hashing
+from lookalike.models import HashModel, create, encoders, hashing, lite_encoder
 from lookalike.models.hashing import HashingConfig
 from lookalike.training.export import TOLERANCE, export, export_behind, export_images, theta_digest
 from lookalike.training.run import SPEC, choose_theta
@@ -114,6 +114,19 @@ def test_networks_of_features_and_of_images_give_the_same_bytes_each_time(tmp_pa
         assert content == (tmp_path / f"b.{kind}").read_bytes()
         assert b".py" not in content
     assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_both_looks_are_in_the_file_and_weights_once(tmp_path: Path) -> None:
+    network = hashing.create(HashingConfig(method="copies", bits=16, source="lite")).eval()
+    theta, images = np.zeros(16, np.float32), pictures(lite_encoder.SIDE)[..., 0]
+    spec = ImageSpec(side=lite_encoder.SIDE, colour=False)
+    info = dataclasses.replace(info_of("copies", theta), bits=16, image=spec)
+    export_images(tmp_path / "m.onnx", network, theta, info, check_NSSC=images)
+    with torch.inference_mode():
+        z = network(torch.from_numpy(images)).numpy()
+    np.testing.assert_allclose(Hasher.load(tmp_path / "m.onnx").latents(images), z, atol=TOLERANCE)
+    weights = sum(weight.numel() for weight in network.parameters())
+    assert 4 * weights < (tmp_path / "m.onnx").stat().st_size < 5 * weights
 
 
 def test_features_of_other_images_are_found_out(tmp_path: Path) -> None:

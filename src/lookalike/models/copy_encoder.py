@@ -65,7 +65,8 @@ class GeneralisedMean(nn.Module):
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         power = self.power.clamp(1.0, 8.0)
-        return x_NCHW.clamp(min=1e-4).pow(power).mean(dim=(2, 3)).pow(1 / power)
+        raised_NCHW = (power * x_NCHW.clamp(min=1e-4).log()).exp()  # ONNX Runtime takes three times as long for a power
+        return raised_NCHW.mean(dim=(2, 3)).pow(1 / power)
 
 
 def _conv(inputs: int, outputs: int, *, size: int = 3, stride: int = 1) -> nn.Sequential:

@@ -10,7 +10,11 @@ Images are taken in grey, in which files are also read faster. What makes a copy
 mostly undone before the first convolution: the mean is taken off, and what is left divided by its deviation. Images are
 softened, too, so that a blurred copy differs less.
 
-Shapes: N images, S = 112 pixels a side, C channels, D features.
+A code is the mean of two looks at an image: as it is, and at its middle, softer and with fewer pixels, for half as much
+work again. What is cropped, turned or blurred differs less so, and nothing has to be trained for it
+(docs/experiments.md, "More than one look").
+
+Shapes: N images, S = 112 pixels a side, T = 80 of the second look, C channels, D features.
 """
 
 from __future__ import annotations
@@ -32,6 +36,9 @@ EPSILON = 1e-3  # of batch norms, as these weights were trained
 SPREAD = 0.5  # deviation of an image's pixels, about that of those that these weights were trained on
 LEAST = 4.0  # deviation, of 255 shades, of what an image is divided by at least; an even one stays even
 SOFT = (1.0, 4.0, 6.0, 4.0, 1.0)  # weights of five pixels in a row; a blur of one pixel (standard deviation)
+SECOND = 80  # T; a multiple of 16, as S is, since sides are halved four times
+NEARER = 0.2  # share of each side that the second look leaves out, half of it at each end
+SOFTER = 2.5  # pixels; the standard deviation of the second look's blur
 
 
 class Stage(NamedTuple):
@@ -54,19 +61,20 @@ STAGES = (
 
 
 class LiteEncoder(nn.Module):
-    """Images uint8 (N, S, S) → features (N, D)."""
+    """Images (N, S, S) or (N, T, T), of 255 shades → features (N, D)."""
 
     side = SIDE
     colour = False
     tokens = 0
     width = FEATURES
-    soft_11KK: Tensor
+    soft_SS: Tensor
+    second_TS: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.stem = _Conv(1, STEM, kernel=3, stride=2)
-        soft_K = torch.tensor(SOFT) / sum(SOFT)
-        self.register_buffer("soft_11KK", torch.outer(soft_K, soft_K)[None, None], persistent=False)
+        self.register_buffer("soft_SS", _soft(SIDE), persistent=False)
+        self.register_buffer("second_TS", second_look(SIDE, SECOND), persistent=False)
         blocks, inputs = [], STEM
         for stage in STAGES:
             for number in range(stage.blocks):
@@ -85,6 +93,11 @@ class LiteEncoder(nn.Module):
         self.fixed.eval()
         return self
 
+    def looks(self, images_NSS: Tensor) -> tuple[Tensor, Tensor]:
+        """The images as they are, and their middles, softer: float32 (N, S, S) and (N, T, T)."""
+        x_NSS = images_NSS.to(torch.float32)
+        return x_NSS, self.second_TS @ x_NSS @ self.second_TS.T
+
     def forward(self, images_NSS: Tensor) -> Tensor:
         with torch.no_grad():
             seen = self.fixed(self.stem(self._evened(images_NSS)))
@@ -95,10 +108,32 @@ class LiteEncoder(nn.Module):
         """Soft, of mean 0 and of the same deviation: (N, 1, S, S)."""
         x_N1SS = images_NSS[:, None].to(torch.float32)
         x_N1SS = x_N1SS - x_N1SS.mean(dim=(2, 3), keepdim=True)
-        x_N1SS = functional.conv2d(x_N1SS, self.soft_11KK, padding=len(SOFT) // 2)
+        soft_SS = self.soft_SS[: x_N1SS.shape[2], : x_N1SS.shape[2]]
+        x_N1SS = soft_SS @ x_N1SS @ soft_SS.T  # a convolution with zeros around, in half the time
         x_N1SS = x_N1SS - x_N1SS.mean(dim=(2, 3), keepdim=True)
         variance_N111 = x_N1SS.square().mean(dim=(2, 3), keepdim=True)
         return SPREAD * x_N1SS / (variance_N111 + LEAST**2).sqrt()
+
+
+def _soft(side: int) -> Tensor:
+    """Rows softened by `SOFT` as weighed rows, (S, S); of less than all pixels a corner of it."""
+    rows = [
+        torch.full((side - abs(place),), weight / sum(SOFT)).diag(place)
+        for place, weight in enumerate(SOFT, -(len(SOFT) // 2))
+    ]
+    return torch.stack(rows).sum(dim=0)
+
+
+def second_look(side: int, second: int) -> Tensor:
+    """The rows of the second look as weighed rows of an image, (T, S); of its columns likewise.
+
+    >>> second_look(112, 80).sum(dim=1).allclose(torch.ones(80))
+    True
+    """
+    row_S, seen_T = (torch.arange(length, dtype=torch.float32) + 0.5 for length in (side, second))
+    place_T = side / 2 + (1 - NEARER) * side / second * (seen_T - second / 2)
+    weight_TS = torch.exp(-((place_T[:, None] - row_S) ** 2) / (2 * SOFTER**2))
+    return weight_TS / weight_TS.sum(dim=1, keepdim=True)
 
 
 class _Conv(nn.Module):

@@ -69,12 +69,12 @@ class ImageGraph(nn.Module):
 
     def __init__(self, network: HashingNetwork, theta_K: Threshold) -> None:
         super().__init__()
-        self.encoder, self.head = network.encoder, network.head
+        self.network = network
         self.register_buffer("theta_K", torch.from_numpy(theta_K))
         self.register_buffer("places_8", 2.0 ** torch.arange(7, -1, -1))  # most significant bit first
 
     def forward(self, images_NSSC: Tensor) -> tuple[Tensor, Tensor]:
-        latent_NK = self.head(self.encoder(images_NSSC))
+        latent_NK = self.network(images_NSSC)
         bits_NW8 = (latent_NK > self.theta_K).to(torch.float32).unflatten(1, (-1, 8))
         return (bits_NW8 * self.places_8).sum(2).to(torch.uint8), latent_NK
 
