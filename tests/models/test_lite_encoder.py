@@ -8,7 +8,18 @@ from typing import Any
 import pytest
 import torch
 
-from lookalike.models.lite_encoder import FIXED, NEARER, SECOND, SIDE, SOFT, LiteEncoder, first_weights
+from lookalike.models.lite_encoder import (
+    FIXED,
+    LEAST,
+    NEARER,
+    SECOND,
+    SIDE,
+    SOFT,
+    SOFTER,
+    SPREAD,
+    LiteEncoder,
+    first_weights,
+)
 
 
 @pytest.fixture(scope="module")
@@ -66,23 +77,34 @@ def test_the_second_look_is_softer(encoder: LiteEncoder) -> None:
     as_it_is, middle = encoder.looks(stripes)
     assert middle.std() < as_it_is.std() / 20
     assert torch.allclose(middle.mean(), as_it_is.mean(), atol=1)
+    weight_S = encoder.second_TS[SECOND // 2].double()  # of a row in the middle: a bell of this width
+    row_S = torch.arange(SIDE).double()
+    spread = ((row_S - (weight_S * row_S).sum()) ** 2 * weight_S).sum().sqrt()
+    assert spread.item() == pytest.approx(SOFTER, abs=0.01)
 
 
 @pytest.mark.parametrize("pixels", [SIDE, SECOND])
-def test_softening_is_a_convolution_with_zeros_around(encoder: LiteEncoder, pixels: int) -> None:
-    x_NPP = torch.randn(2, pixels, pixels, generator=torch.Generator().manual_seed(0))
+def test_images_are_softened_and_of_one_mean_and_deviation(encoder: LiteEncoder, pixels: int) -> None:
+    images = torch.randint(0, 256, (2, pixels, pixels), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     row_K = torch.tensor(SOFT) / sum(SOFT)
-    expected = torch.nn.functional.conv2d(x_NPP[:, None], torch.outer(row_K, row_K)[None, None], padding=len(SOFT) // 2)
-    soft_PP = encoder.soft_SS[:pixels, :pixels]
-    assert torch.allclose(soft_PP @ x_NPP @ soft_PP.T, expected[:, 0], atol=1e-5)
+    x_N1PP = images[:, None].float()
+    x_N1PP = x_N1PP - x_N1PP.mean(dim=(2, 3), keepdim=True)
+    x_N1PP = torch.nn.functional.conv2d(x_N1PP, torch.outer(row_K, row_K)[None, None], padding=len(SOFT) // 2)
+    x_N1PP = x_N1PP - x_N1PP.mean(dim=(2, 3), keepdim=True)
+    expected = SPREAD * x_N1PP / (x_N1PP.square().mean(dim=(2, 3), keepdim=True) + LEAST**2).sqrt()
+    assert torch.allclose(encoder._evened(images), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("pixels", [SIDE, SECOND])
-def test_images_of_both_looks_have_features(encoder: LiteEncoder, pixels: int) -> None:
+def test_images_of_both_looks_have_features_of_their_own(encoder: LiteEncoder, pixels: int) -> None:
     encoder.eval()
+    images = torch.rand(2, 8, 8, generator=torch.Generator().manual_seed(0)).mul(255).to(torch.uint8)
+    images = images.repeat_interleave(pixels // 8, 1).repeat_interleave(pixels // 8, 2)
     with torch.inference_mode():
-        features = encoder(torch.randint(0, 256, (2, pixels, pixels), dtype=torch.uint8))
+        features = encoder(images)
     assert features.shape == (2, encoder.width)
+    assert features.isfinite().all()
+    assert not torch.allclose(features[0], features[1], rtol=0.01)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from lookalike import Hasher
+from lookalike.models.lite_encoder import LiteEncoder
 from lookalike.recipes import default
 from lookalike.recipes.default import Recipe
 from lookalike.recipes.gathering import Source
@@ -48,3 +51,13 @@ def test_what_is_done_is_not_done_again(made: tuple[Recipe, Path, Path]) -> None
     default.run(recipe, folder, out, resume=True)
     assert (out / "first.onnx").stat().st_mtime_ns == first
     assert (out / "default.onnx").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["default", "default-128"])
+def test_the_built_in_models_are_as_the_code_says(name: str) -> None:
+    hasher = Hasher.load(name)
+    assert hasher.info.copies == default.COPIES[hasher.bits]
+    assert default.FIGURES[hasher.bits] in hasher.info.card
+    weights = {weight.name: onnx.numpy_helper.to_array(weight) for weight in onnx.load(hasher.path).graph.initializer}
+    looks_TS = weights["network.encoder.second_TS_half"]  # with 16 bits
+    np.testing.assert_array_equal(looks_TS, LiteEncoder().second_TS.numpy().astype(np.float16))

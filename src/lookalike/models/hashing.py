@@ -88,13 +88,14 @@ class HashingNetwork(nn.Module):
     def forward(self, x_BD: Tensor) -> Tensor:
         """Outputs u, (B, K); of two streams in training (M + 1, B, K).
 
-        Of an encoder that looks at an image more than once, the mean over its looks; one look is enough to learn from.
+        In evaluation, of an encoder that looks at an image more than once, the mean over its looks; one look is enough
+        to learn from.
         """
         if self.training or not isinstance(self.encoder, LiteEncoder):
             u_BK: Tensor = self.head(self.encoder(x_BD))
             return u_BK
         looks = self.encoder.looks(x_BD)
-        return torch.stack([self.head(self.encoder(look_BSS)) for look_BSS in looks]).mean(dim=0)
+        return torch.stack([self.head(self.encoder(look)) for look in looks]).mean(dim=0)
 
     def loss(self, x_BD: Tensor, target: Tensor, *, step: int = 0) -> Losses:
         """Mean over lengths; `target` is what the method follows, for `view` the other view of the same images."""

@@ -3,16 +3,16 @@
 Source: Tan & Le, "EfficientNet: Rethinking model scaling for convolutional neural networks", ICML 2019, in the form
 without squeeze-and-excitation that Google calls Lite: inverted bottlenecks (Sandler et al., "MobileNetV2", 2018) and
 ReLU6. The first eleven of its sixteen blocks are taken, which see textures and parts rather than kinds of things; the
-stem and the first blocks, which see edges and spots, stay as they are. Then generalised-mean pooling. About 65 million
-multiply-adds an image.
+stem and the first blocks, which see edges and spots, stay as they are. Then generalised-mean pooling. About 62 million
+multiply-adds an image of 112 pixels a side, 32 million of 80.
 
 Images are taken in grey, in which files are also read faster. What makes a copy lighter, darker, harder or flatter is
 mostly undone before the first convolution: the mean is taken off, and what is left divided by its deviation. Images are
 softened, too, so that a blurred copy differs less.
 
 A code is the mean of two looks at an image: as it is, and at its middle, softer and with fewer pixels, for half as much
-work again. What is cropped, turned or blurred differs less so, and nothing has to be trained for it
-(docs/experiments.md, "More than one look").
+work again. What is blurred, turned, or cropped by up to a quarter, differs less so, and nothing has to be trained for
+it (docs/experiments.md, "More than one look").
 
 Shapes: N images, S = 112 pixels a side, T = 80 of the second look, C channels, D features.
 """
@@ -38,7 +38,7 @@ LEAST = 4.0  # deviation, of 255 shades, of what an image is divided by at least
 SOFT = (1.0, 4.0, 6.0, 4.0, 1.0)  # weights of five pixels in a row; a blur of one pixel (standard deviation)
 SECOND = 80  # T; a multiple of 16, as S is, since sides are halved four times
 NEARER = 0.2  # share of each side that the second look leaves out, half of it at each end
-SOFTER = 2.5  # pixels; the standard deviation of the second look's blur
+SOFTER = 2.5  # pixels of the S of an image; the standard deviation of the second look's blur
 
 
 class Stage(NamedTuple):
@@ -61,7 +61,7 @@ STAGES = (
 
 
 class LiteEncoder(nn.Module):
-    """Images (N, S, S) or (N, T, T), of 255 shades → features (N, D)."""
+    """Images (N, S, S) or (N, T, T), uint8 or float32 from 0 to 255 → features (N, D)."""
 
     side = SIDE
     colour = False
@@ -74,7 +74,7 @@ class LiteEncoder(nn.Module):
         super().__init__()
         self.stem = _Conv(1, STEM, kernel=3, stride=2)
         self.register_buffer("soft_SS", _soft(SIDE), persistent=False)
-        self.register_buffer("second_TS", second_look(SIDE, SECOND), persistent=False)
+        self.register_buffer("second_TS", _second(SIDE, SECOND), persistent=False)
         blocks, inputs = [], STEM
         for stage in STAGES:
             for number in range(stage.blocks):
@@ -105,7 +105,7 @@ class LiteEncoder(nn.Module):
         return features_ND
 
     def _evened(self, images_NSS: Tensor) -> Tensor:
-        """Soft, of mean 0 and of the same deviation: (N, 1, S, S)."""
+        """Soft, of mean 0 and of the same deviation: (N, 1, S, S), or smaller squares as they are given."""
         x_N1SS = images_NSS[:, None].to(torch.float32)
         x_N1SS = x_N1SS - x_N1SS.mean(dim=(2, 3), keepdim=True)
         soft_SS = self.soft_SS[: x_N1SS.shape[2], : x_N1SS.shape[2]]
@@ -124,10 +124,10 @@ def _soft(side: int) -> Tensor:
     return torch.stack(rows).sum(dim=0)
 
 
-def second_look(side: int, second: int) -> Tensor:
+def _second(side: int, second: int) -> Tensor:
     """The rows of the second look as weighed rows of an image, (T, S); of its columns likewise.
 
-    >>> second_look(112, 80).sum(dim=1).allclose(torch.ones(80))
+    >>> _second(112, 80).sum(dim=1).allclose(torch.ones(80))
     True
     """
     row_S, seen_T = (torch.arange(length, dtype=torch.float32) + 0.5 for length in (side, second))
