@@ -18,14 +18,12 @@ import pyarrow.parquet as pq
 from lookalike.recipes import default
 from lookalike.recipes.gathering import kept
 
-SMALL = "tiny_imagenet.parquet"  # whose images are too small to be edited as photographs are
-
 
 def table(data: Path) -> pa.Table:
     """The table of all photographs that were kept."""
     parts = []
     for source in default.default().sources:
-        if source.file == SMALL:
+        if not source.parts:  # images too small to be edited as photographs are
             continue
         rows = pq.read_table(data / source.file).take(kept(source, data))
         named = "label_name" in rows.schema.names

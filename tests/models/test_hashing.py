@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from lookalike.errors import ConfigError, LookalikeError
@@ -17,6 +17,7 @@ from lookalike.models import hashing
 from lookalike.models.hashing import HashingConfig
 from lookalike.models.lite_encoder import SIDE, LiteEncoder
 from lookalike.models.methods import METHODS, method
+from tests.references.batch_norms import settle
 
 B, D, T = 6, 8, 4
 OF_FEATURES: dict[str, Any] = {"features": D, "hidden": 12, "classes": 3, "clusters": (2, 3)}
@@ -166,13 +167,8 @@ def test_codes_are_of_two_looks_and_one_is_learned_from() -> None:
     images = torch.randint(0, 256, (2, SIDE, SIDE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     seen: list[torch.Size] = []
     network.encoder.register_forward_pre_hook(lambda _module, given: seen.append(given[0].shape))
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            module.momentum = 1.0  # one step is enough to know means and variances
-    network.train()
-    network(images)
+    settle(network, images)  # a step of training
     assert seen == [images.shape]
-    network.eval()
     assert isinstance(network.encoder, LiteEncoder)
     with torch.inference_mode():
         found = network(images)

@@ -21,6 +21,7 @@ from lookalike.training.export import TOLERANCE, export, export_behind, export_i
 from lookalike.training.run import SPEC, choose_theta
 from lookalike.training.settings import Settings
 from lookalike.training.task import Autoencoding, to_input
+from tests.references.batch_norms import settle
 from tests.references.encoders import SIDE, write_encoder
 
 SETTINGS = Settings(
@@ -119,11 +120,7 @@ def test_networks_of_features_and_of_images_give_the_same_bytes_each_time(tmp_pa
 def test_both_looks_are_in_the_file_and_weights_once(tmp_path: Path) -> None:
     network = hashing.create(HashingConfig(method="copies", bits=16, source="lite"))
     theta, images = np.zeros(16, np.float32), pictures(lite_encoder.SIDE)[..., 0]
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
-            module.momentum = 1.0  # one step is enough to know means and variances
-    network.train()(torch.from_numpy(images))
-    network.eval()
+    settle(network, torch.from_numpy(images))
     spec = ImageSpec(side=lite_encoder.SIDE, colour=False)
     info = dataclasses.replace(info_of("copies", theta), bits=16, image=spec)
     export_images(tmp_path / "m.onnx", network, theta, info, check_NSSC=images)
