@@ -13,7 +13,7 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[1] / "src/lookalike"
 LAYERS = (  # a part imports from the lines above its own only
-    ("errors", "borders"),
+    ("errors", "borders", "limits"),
     ("codes", "images", "client", "quality", "files", "names", "threshold"),
     ("data", "objectives", "engines", "hasher", "miniatures"),
     ("models", "store", "evaluation", "backbones"),

@@ -30,6 +30,7 @@ from PIL import Image
 
 from lookalike import borders
 from lookalike.errors import ConfigError, ImageError, MissingExtra, RetryableImageError
+from lookalike.limits import MAX_PIXELS as MAX_PIXELS
 
 Array = npt.NDArray[np.uint8]
 Source = str | os.PathLike[str] | bytes
@@ -37,7 +38,6 @@ Source = str | os.PathLike[str] | bytes
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "PPM")  # and HEIF with the extra `heic`
 NO_IMAGE = f"not an image in a format that is read here ({', '.join(FORMATS)}, HEIF)"
 HEAD = 64  # bytes that tell a format
-MAX_PIXELS = 200_000_000
 LARGER = 3  # times a model's side that a JPEG is decoded at, at least
 WHITE = (255, 255, 255, 255)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lookalike.images import MAX_PIXELS as MAX_PIXELS
+from lookalike.limits import MAX_PIXELS as MAX_PIXELS
 
 
 def _check_bits(bits: int) -> int:

@@ -9,14 +9,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from lookalike import data, names
-from lookalike.data import Item
+from lookalike import names
 from lookalike.errors import DataError, LookalikeError
-from lookalike.images import NO_IMAGE
+
+if TYPE_CHECKING:
+    from lookalike.data import Item
 
 SHOWN = 10  # problems named one by one
 
@@ -95,6 +96,8 @@ def queries(images: Sequence[str]) -> Iterator[tuple[str, Item]]:
     for named in images:
         if not os.path.exists(named) and "#" not in named:  # before any work; a row of a table is looked for below
             raise DataError(f"{named} does not exist; name a folder, files or a Parquet file")
+    from lookalike import data
+
     for named in images:
         start = len(os.path.abspath(named))
         for item in data.find(named):
@@ -103,6 +106,8 @@ def queries(images: Sequence[str]) -> Iterator[tuple[str, Item]]:
 
 def name_problems(problems: Sequence[tuple[str, str]], *, more: str) -> None:
     """Name what could not be read: the first damaged images, then how many files are none, and how to see them all."""
+    from lookalike.images import NO_IMAGE
+
     damaged = [(name, reason) for name, reason in problems if reason != NO_IMAGE]
     for name, reason in damaged[:SHOWN]:
         say(f"  {name}: {reason}")
