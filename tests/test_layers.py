@@ -15,7 +15,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src/lookalike"
 LAYERS = (  # a part imports from the lines above its own only
     ("errors", "borders", "limits"),
     ("codes", "images", "client", "quality", "files", "names", "threshold"),
-    ("data", "objectives", "engines", "hasher", "miniatures"),
+    ("data", "objectives", "engines", "hasher", "miniatures", "registration"),
     ("models", "store", "evaluation", "backbones"),
     ("training", "database"),
     ("recipes", "web", "demo"),

@@ -84,8 +84,8 @@ def test_a_database_of_an_earlier_version_takes_none_for_plain_until_it_is_index
     db.close()
     connection = sqlite3.connect(db.path / "catalog.sqlite")
     connection.executescript(
-        "DROP INDEX files_of_little; ALTER TABLE files DROP COLUMN quality;"
-        f"PRAGMA user_version = {len(migrations.STEPS) - 1};"
+        "DROP TABLE reliefs; DROP INDEX files_of_little; ALTER TABLE files DROP COLUMN quality;"
+        f"PRAGMA user_version = {len(migrations.STEPS) - 2};"
     )
     connection.close()
     with Database.open(db.path) as again:

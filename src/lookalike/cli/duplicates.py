@@ -12,6 +12,7 @@ from lookalike.cli import calibrate, options, terminal
 if TYPE_CHECKING:
     from lookalike.database import Group
     from lookalike.database.opening import AnyDatabase
+    from lookalike.database.overlaying import Overlaid
     from lookalike.database.reviewing import Judged, Review
 
 
@@ -24,6 +25,9 @@ def command(
     plain: Annotated[bool, typer.Option("--plain", help="Compare images that are too plain, too.")] = False,
     turned: Annotated[
         bool, typer.Option("--turned", help="Also mirrored and quarter-turned copies; reads all images, once.")
+    ] = False,
+    by_code: Annotated[
+        bool, typer.Option("--by-code", help="Near codes suffice, even if the pictures laid over each other differ.")
     ] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Read no files to tell which have the same pixels.")] = False,
     against: Annotated[
@@ -78,9 +82,11 @@ def command(
         radius = database.duplicate_radius() if radius is None else radius
         bits, calibration, count = database.bits, database.calibration, len(database)
         if between is not None:
-            leakage.report(database, *between, radius=radius, quick=quick, json=json)
+            leakage.report(database, *between, radius=radius, by_code=by_code, quick=quick, json=json)
             return
-        asked = _Asked(radius, everything=everything, plain=plain, turned=turned, max_pixels=max_pixels)
+        asked = _Asked(
+            radius, everything=everything, plain=plain, turned=turned, by_code=by_code, max_pixels=max_pixels
+        )
         groups, references = _groups(database, against or [], asked)
         reviews, same = _reviews(database, groups, references, quick=quick)
         if plan is not None:
@@ -107,6 +113,7 @@ class _Asked(NamedTuple):
     everything: bool
     plain: bool
     turned: bool
+    by_code: bool
     max_pixels: int
 
 
@@ -116,25 +123,41 @@ def _groups(database: AnyDatabase, against: Sequence[str], asked: _Asked) -> tup
 
     if against:
         with terminal.progress("comparing", unit=" codes", scaled=True) as show:
-            return across.against(database, against, radius=asked.radius, on_rows=show)
+            return across.against(database, against, radius=asked.radius, by_code=asked.by_code, on_rows=show)
     unread: list[str] = []
+    overlaid: list[Overlaid] = []
     with ExitStack() as stack:
         more: dict[str, Any] = {}
         if asked.turned:
             stack.enter_context(terminal.quiet_decoders())
             show_read = stack.enter_context(terminal.progress("reading images"))
             more = {"max_pixels": asked.max_pixels, "on_read": show_read, "on_unread": unread.extend}
+        show_laid = stack.enter_context(terminal.progress("laying over each other", unit=" pairs", scaled=True))
         show = stack.enter_context(terminal.progress("comparing", unit=" codes", scaled=True))
         found = database.duplicates(
             radius=asked.radius, with_different=asked.everything, with_plain=asked.plain, turned=asked.turned,
-            on_rows=show, **more,
+            by_code=asked.by_code, on_rows=show, on_laid=show_laid, on_overlaid=overlaid.append, **more,
         )  # fmt: skip
     if unread:
         terminal.say(
             f"{terminal.count(len(unread), 'image')} cannot be read as they were indexed, so their turned looks are "
             f"unknown; the first: {terminal.shown(unread[0])}"
         )
+    for one in overlaid:
+        _say_overlaid(one)
     return found, frozenset()
+
+
+def _say_overlaid(found: Overlaid) -> None:
+    """What was left out since pictures differ, and what could not be laid over each other."""
+    if found.differing:
+        pairs = terminal.count(found.differing, "pair")
+        terminal.say(
+            f"left out: {pairs} of near codes, whose pictures laid over each other differ; --by-code shows them"
+        )
+    if found.unknown:
+        images = terminal.count(found.unknown, "image")
+        terminal.say(f"{images} went by code alone: read before pictures were compared; index again with --reindex")
 
 
 def _reviews(

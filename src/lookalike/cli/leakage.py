@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from lookalike.database.opening import AnyDatabase
 
 
-def report(database: AnyDatabase, first: str, second: str, *, radius: int, quick: bool, json: bool) -> None:
+def report(
+    database: AnyDatabase, first: str, second: str, *, radius: int, by_code: bool, quick: bool, json: bool
+) -> None:
     """Print the images of B that have a copy in A, and say how many they are."""
     from lookalike.database import across, pixels, reviewing
 
     with terminal.progress("comparing", unit=" codes", scaled=True) as show:
-        found = across.leakage(database, first, second, radius=radius, on_rows=show)
+        found = across.leakage(database, first, second, radius=radius, by_code=by_code, on_rows=show)
     same: dict[bytes, bytes] = {}
     if not quick:
         with terminal.quiet_decoders(), terminal.progress("comparing pixels") as show:

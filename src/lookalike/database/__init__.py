@@ -17,6 +17,7 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -41,6 +42,7 @@ from lookalike.database import (
     labelled,
     modelfile,
     neighbours,
+    overlaying,
     pairfile,
     plain,
     pruning,
@@ -357,18 +359,23 @@ class Database:
         with_different: bool = False,
         with_plain: bool = False,
         turned: bool = False,
+        by_code: bool = False,
         on_rows: grouping.OnRows = lambda done, total: None,
         max_pixels: int = images.MAX_PIXELS,
         on_read: turned_copies.OnRead = lambda done, total: None,
         on_unread: turned_copies.OnUnread = lambda names: None,
+        on_laid: overlaying.OnLaid = lambda done, total: None,
+        on_overlaid: overlaying.OnOverlaid = lambda found: None,
     ) -> list[Group]:
         """Groups of images at most `radius` bits from the first of each; by default `ModelInfo.duplicate`.
 
         A file that has several names (links) is there once, or whoever deletes a copy might delete the only one.
         Images that were decided to be no duplicates of each other are in no group together, unless `with_different`;
         images that are too plain for their codes to mean anything only with the same bytes, unless `with_plain`.
-        `on_rows` is told how many of the different codes have been compared. Of a large collection what is found is
-        kept, so that after an interruption the same call goes on from there.
+        Images whose pictures differ when one is laid over the other (see `registration`) are not near each other,
+        unless groups go `by_code` alone; `on_laid` is told how many pairs were so compared, `on_overlaid` what came of
+        it. `on_rows` is told how many of the different codes have been compared. Of a large collection what is found
+        is kept, so that after an interruption the same call goes on from there.
         With `turned`, images that look alike when one is mirrored or turned by quarters are in a group, too. For that
         all images are read, once; `on_read` is told how many, and `on_unread` the names of those that cannot be.
         """
@@ -387,12 +394,18 @@ class Database:
             except KeyboardInterrupt:
                 raise Interrupted("Stopped. What was read is kept; the same command starts from there") from None
             pairs = turned_copies.pairs(those, pairs)
-        groups = plain.groups(self._catalog, held, little, radius=radius, on_rows=on_rows, pairs=pairs)
+        reliefs_of = None if by_code else partial(overlaying.by_id, reliefs=self.reliefs, turned=turned)
+        groups = plain.groups(
+            self._catalog, held, little, radius=radius, on_rows=on_rows, pairs=pairs,
+            reliefs_of=reliefs_of and partial(reliefs_of, on_laid=on_laid, on_overlaid=on_overlaid),
+        )  # fmt: skip
         if not with_different and self.decisions.count():
             records = self._catalog.records([one.id for group in groups for one in group])
             digests = {id_: record.digest for id_, record in records.items()}
             pairs_of = grouping.comparing if those is None else turned_copies.comparing(those)
-            regroup = reviewing.regroup(held.ids_N, held.codes_NW, radius=radius, pairs_of=pairs_of)
+            regroup = reviewing.regroup(
+                held.ids_N, held.codes_NW, radius=radius, pairs_of=pairs_of, reliefs_of=reliefs_of
+            )
             parts = reviewing.apart(groups, digests, self.decisions.known(), regroup)
             groups = [group for part in parts for group in part]
         return groups if those is None else turned_copies.with_turns(groups, those, held)
@@ -451,6 +464,10 @@ class Database:
     def records_of(self, ids: Sequence[int]) -> dict[int, Record]:
         """The rows of the catalog with these ids; of ids that are not known, nothing."""
         return self._catalog.records(ids)
+
+    def reliefs(self, ids: Sequence[int]) -> dict[int, bytes]:
+        """The reliefs (see `registration`) of images with these ids; of those that have none, nothing."""
+        return self._catalog.reliefs(ids)
 
     def passing(self, only: Filter) -> npt.NDArray[np.int64]:
         """Ids of the images that pass a filter and can be found, ascending."""

@@ -2,7 +2,8 @@
 
 A part is what lies below a folder, or has a label. Each image is matched with the nearest of the other part; of equal
 distances the same bytes come first, then the same size, then the first path, so that nothing depends on the order of
-the collection. Pairs that were decided to be no duplicates do not count.
+the collection. Pairs that were decided to be no duplicates do not count, nor do those whose pictures differ when one is
+laid over the other (see `registration`), unless matches go by code alone.
 
 Shapes: N images of the second part, U different codes, W bytes a code.
 """
@@ -10,7 +11,7 @@ Shapes: N images of the second part, U different codes, W bytes a code.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from lookalike.database import Filter, Group, Member, copies, plain
 from lookalike.database.deciding import Known
 from lookalike.database.opening import AnyDatabase
 from lookalike.errors import ConfigError, DataError
+from lookalike.registration import same_picture
 from lookalike.store.records import Record
 
 Ids = npt.NDArray[np.int64]
@@ -63,26 +65,38 @@ def part(database: AnyDatabase, name: str) -> Filter:
 
 
 def leakage(
-    database: AnyDatabase, first: str, second: str, *, radius: int, on_rows: OnRows = lambda done, total: None
+    database: AnyDatabase,
+    first: str,
+    second: str,
+    *,
+    radius: int,
+    by_code: bool = False,
+    on_rows: OnRows = lambda done, total: None,
 ) -> Leakage:
     """What of the second part has a copy in the first. What lies in both parts counts as of the first."""
     there, here = database.passing(part(database, first)), database.passing(part(database, second))
     here = np.setdiff1d(here, there)
     if not len(here):
         raise DataError(f"all of {second} lies in {first}, too; name two parts that have nothing in common")
-    matches = list(_matches(database, here, [part(database, first)], radius=radius, on_rows=on_rows))
+    parts = [part(database, first)]
+    matches = list(_matches(database, here, parts, radius=radius, by_code=by_code, on_rows=on_rows))
     return Leakage(len(there), len(here), sorted(matches, key=lambda one: one.record.name))
 
 
 def against(
-    database: AnyDatabase, folders: Sequence[str], *, radius: int, on_rows: OnRows = lambda done, total: None
+    database: AnyDatabase,
+    folders: Sequence[str],
+    *,
+    radius: int,
+    by_code: bool = False,
+    on_rows: OnRows = lambda done, total: None,
 ) -> tuple[list[Group], frozenset[int]]:
     """Groups of a reference and the images nearest to it, by path; and the ids of all references."""
     parts = [part(database, folder) for folder in folders]
     references = np.unique(np.concatenate([database.passing(one) for one in parts]))
     others = np.setdiff1d(database.codes()[0], references)
     found: dict[int, tuple[Member, Group]] = {}
-    for match in _matches(database, others, parts, radius=radius, on_rows=on_rows):
+    for match in _matches(database, others, parts, radius=radius, by_code=by_code, on_rows=on_rows):
         reference, near = found.setdefault(match.copy.id, (copies.member(match.copy, 0), []))
         if not _is_same_file(reference.path, match.record.name):
             near.append(copies.member(match.record, match.distance))
@@ -99,7 +113,7 @@ def _is_same_file(first: str, second: str) -> bool:
 
 
 def _matches(
-    database: AnyDatabase, ids_N: Ids, parts: Sequence[Filter], *, radius: int, on_rows: OnRows
+    database: AnyDatabase, ids_N: Ids, parts: Sequence[Filter], *, radius: int, by_code: bool, on_rows: OnRows
 ) -> Iterator[Match]:
     """The images that are near one of some parts, with the nearest of these."""
     known = database.decisions.known()
@@ -108,30 +122,35 @@ def _matches(
         codes_QW = unique_UW[start : start + BATCH]
         found = [database.search_codes(codes_QW, top=None, radius=radius, only=one) for one in parts]
         near = [{hit.id: hit.distance for hits in each for hit in hits} for each in zip(*found, strict=True)]
-        yield from _of_batch(database, owners[start : start + BATCH], near, known)
+        yield from _of_batch(database, owners[start : start + BATCH], near, known, by_code=by_code)
         on_rows(min(start + BATCH, len(unique_UW)), len(unique_UW))
 
 
 def _of_batch(
-    database: AnyDatabase, owners: Sequence[Ids], near: Sequence[dict[int, int]], known: Known
+    database: AnyDatabase, owners: Sequence[Ids], near: Sequence[dict[int, int]], known: Known, *, by_code: bool
 ) -> Iterator[Match]:
     """The matches of images with some codes; `near`: the distances of what is near each code, by id."""
     wanted = {id_ for ids, each in zip(owners, near, strict=True) if each for id_ in (*ids.tolist(), *each)}
     records = database.records_of(sorted(wanted))
+    reliefs = {} if by_code else database.reliefs(sorted(wanted))
     for ids, each in zip(owners, near, strict=True):
         copies_of = [(records[id_], distance) for id_, distance in each.items() if id_ in records]
         for record in (records[id_] for id_ in ids.tolist() if each and id_ in records):
-            match = _match(record, copies_of, known)
+            match = _match(record, copies_of, known, reliefs)
             if match is not None:
                 yield match
 
 
-def _match(record: Record, near: Sequence[tuple[Record, int]], known: Known) -> Match | None:
+def _match(
+    record: Record, near: Sequence[tuple[Record, int]], known: Known, reliefs: Mapping[int, bytes]
+) -> Match | None:
     """An image with the nearest of some."""
     copied = [
         (one, distance)
         for one, distance in near
-        if not known.are_different(record.digest, one.digest) and not plain.differ(record, one)
+        if not known.are_different(record.digest, one.digest)
+        and not plain.differ(record, one)
+        and same_picture(reliefs.get(record.id), reliefs.get(one.id))
     ]
     if not copied:
         return None

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from lookalike.data import Item, Label
 from lookalike.database.beside import Beside
 from lookalike.database.naming import FOUND, below, candidates, from_text
-from lookalike.database.rows import FIELDS, found, labels_of, record_of, row_of, whole
+from lookalike.database.rows import BIG, FIELDS, found, labels_of, record_of, row_of, whole
 from lookalike.engines.server import Row, Server
 from lookalike.errors import DatabaseError
 from lookalike.quality import PLAIN
@@ -28,7 +28,7 @@ from lookalike.store.catalog import Outcome, Record, Taken
 
 WINDOW = 2048  # paths looked up at once
 COPIES = 1000  # rows of equal images at most that are told
-ALL = ["code", *FIELDS]
+ALL = ["code", *(field for field in FIELDS if field != BIG)]
 
 
 class Seen(NamedTuple):
@@ -41,8 +41,10 @@ class Seen(NamedTuple):
 class Collection:
     """The rows of images. Reading may be done by several threads."""
 
-    def __init__(self, server: Server, name: str, beside: Beside, *, bits: int) -> None:
+    def __init__(self, server: Server, name: str, beside: Beside, *, bits: int, reliefs: bool = True) -> None:
+        """`reliefs`: whether its rows have that field."""
         self._server, self.name, self._beside, self._bits = server, name, beside, bits
+        self._written = [*ALL, BIG] if reliefs else ALL
         self._names: Sequence[str] = ()
         self._next = 0  # of the names, which are asked for in this order
         self._window: dict[str, Seen] = {}
@@ -96,6 +98,13 @@ class Collection:
     def names(self, ids: Sequence[int]) -> dict[int, str]:
         """The paths of ids."""
         return {int(row["id"]): from_text(row["path"]) for row in self._server.get(self.name, ids, ["id", "path"])}
+
+    def reliefs(self, ids: Sequence[int]) -> dict[int, bytes]:
+        """The reliefs of ids (see `registration`); of images that have none, nothing."""
+        if BIG not in self._written:
+            return {}
+        rows = self._server.get(self.name, ids, ["id", BIG])
+        return {int(row["id"]): bytes.fromhex(row[BIG]) for row in rows if row[BIG]}
 
     def all_records(self, where: str = "") -> Iterator[Record]:
         """All rows, or those that an expression holds for, by id."""
@@ -158,14 +167,16 @@ class Collection:
 
     def _write(self) -> None:
         changed = [id_ for id_ in self._changes if id_ not in self._rows]
-        for row in self._server.get(self.name, changed, ALL) if changed else ():
+        for row in self._server.get(self.name, changed, self._written) if changed else ():
             self._rows[int(row["id"])] = whole(row)
         for id_, values in self._changes.items():
             if id_ in self._rows:
                 self._rows[id_].update(values)
         for row in self._rows.values():
             row["found"] = found(row)
-        self._server.put(self.name, self._rows.values())
+        self._server.put(
+            self.name, ({name: row[name] for name in ("id", *self._written)} for row in self._rows.values())
+        )
         self._server.remove_ids(self.name, sorted(self._gone))
 
     def _seen(self, name: str) -> Seen:

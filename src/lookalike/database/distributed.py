@@ -13,6 +13,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -23,7 +24,19 @@ import numpy.typing as npt
 from lookalike import data, images
 from lookalike.codes import Codes
 from lookalike.data import codetable
-from lookalike.database import Group, Hit, Info, grouping, importing, indexing, plain, pruning, radii, turned_copies
+from lookalike.database import (
+    Group,
+    Hit,
+    Info,
+    grouping,
+    importing,
+    indexing,
+    overlaying,
+    plain,
+    pruning,
+    radii,
+    turned_copies,
+)
 from lookalike.database.beside import SUFFIX, Beside
 from lookalike.database.collection import Collection
 from lookalike.database.decisions import NoDecisions
@@ -40,7 +53,7 @@ from lookalike.images import Source
 from lookalike.store.catalog import Catalog, Filter, Record
 from lookalike.store.rowids import RowIds
 
-FORMAT = 1
+FORMAT = 2  # 1: without reliefs
 
 Ids = npt.NDArray[np.int64]
 
@@ -57,7 +70,7 @@ class DistributedDatabase:
         self._beside = Beside(server, name, self._about["model"])
         self._beside.open()
         self._engine = Milvus(self.bits, server)
-        self._collection = Collection(server, name, self._beside, bits=self.bits)
+        self._collection = Collection(server, name, self._beside, bits=self.bits, reliefs=self._about["lookalike"] > 1)
         self._hasher: Hasher | None = None
         self.decisions = NoDecisions(self.path)
 
@@ -236,10 +249,13 @@ class DistributedDatabase:
         with_different: bool = False,
         with_plain: bool = False,
         turned: bool = False,
+        by_code: bool = False,
         on_rows: grouping.OnRows = lambda done, total: None,
         max_pixels: int = images.MAX_PIXELS,
         on_read: turned_copies.OnRead = lambda done, total: None,
         on_unread: turned_copies.OnUnread = lambda names: None,
+        on_laid: overlaying.OnLaid = lambda done, total: None,
+        on_overlaid: overlaying.OnOverlaid = lambda found: None,
     ) -> list[Group]:
         """Groups of images at most `radius` bits from the first of each; by default `ModelInfo.duplicate`.
 
@@ -252,7 +268,11 @@ class DistributedDatabase:
         radius = self.duplicate_radius() if radius is None else radius
         ids_N, codes_NW = self.codes()
         little = {} if with_plain else self._collection.plain()
-        return plain.groups(self._as_catalog(), Held(RowIds(ids_N), codes_NW), little, radius=radius, on_rows=on_rows)
+        reliefs_of = partial(overlaying.by_id, reliefs=self.reliefs, on_laid=on_laid, on_overlaid=on_overlaid)
+        return plain.groups(
+            self._as_catalog(), Held(RowIds(ids_N), codes_NW), little, radius=radius, on_rows=on_rows,
+            reliefs_of=None if by_code else reliefs_of,
+        )  # fmt: skip
 
     def duplicate_radius(self) -> int:
         """The radius up to which the model takes images for copies, in bits. Raises `ConfigError` if it has none."""
@@ -265,6 +285,10 @@ class DistributedDatabase:
     def records_of(self, ids: Sequence[int]) -> dict[int, Record]:
         """The rows with these ids; of ids that are not known, nothing."""
         return self._collection.records(ids)
+
+    def reliefs(self, ids: Sequence[int]) -> dict[int, bytes]:
+        """The reliefs (see `registration`) of images with these ids; of those that have none, nothing."""
+        return self._collection.reliefs(ids)
 
     def codes(self) -> tuple[Ids, Codes]:
         """Ids (N,), ascending, and codes (N, W) of all images that can be found."""

@@ -18,6 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.codes import Codes
+from lookalike.database import overlaying
+from lookalike.database.lists import Ints, Lists, starts_of
+from lookalike.database.overlaying import Reliefs
 from lookalike.engines import whole
 from lookalike.engines.hits import Pairs
 
@@ -26,18 +29,6 @@ Names = Callable[[Sequence[int]], Sequence[str | None]]  # the names of rows; no
 PairsWithin = Callable[[Codes, int], Iterator[tuple[int, Pairs]]]  # of codes within a radius, in blocks up to a row
 PairsOf = Callable[[Sequence[int]], PairsWithin]  # what finds the pairs of images with these ids
 Group = list[tuple[int, int]]  # (image, distance in bits to the first image of the group)
-Ints = npt.NDArray[np.int64]
-
-
-class Lists(NamedTuple):
-    """A list of rows for each of U rows: that of row u is rows[starts[u] : starts[u + 1]]."""
-
-    starts: Ints
-    rows: Ints
-
-    def of(self, row: int) -> Ints:
-        """The list of a row."""
-        return self.rows[self.starts[row] : self.starts[row + 1]]
 
 
 class Neighbours(NamedTuple):
@@ -64,12 +55,18 @@ def star(
     radius: int,
     on_rows: OnRows = lambda done, total: None,
     pairs: PairsWithin = compared,
+    reliefs: Reliefs | None = None,
 ) -> list[Group]:
     """Groups of at least two images, each image in at most one; the largest stars are taken first.
 
-    `on_rows` is told how many of the different codes have been compared with all others.
+    `on_rows` is told how many of the different codes have been compared with all others. With `reliefs`, images of
+    near codes that are not the same picture are not near.
     """
-    return star_of(codes_NW, lambda rows: [names[row] for row in rows], radius=radius, on_rows=on_rows, pairs=pairs)
+
+    def named(rows: Sequence[int]) -> list[str | None]:
+        return [names[row] for row in rows]
+
+    return star_of(codes_NW, named, radius=radius, on_rows=on_rows, pairs=pairs, reliefs=reliefs)
 
 
 def star_of(
@@ -79,12 +76,16 @@ def star_of(
     radius: int,
     on_rows: OnRows = lambda done, total: None,
     pairs: PairsWithin = compared,
+    reliefs: Reliefs | None = None,
 ) -> list[Group]:
     """The groups that `star` gives, with names asked for, and pairs of the different codes."""
     if len(codes_NW) < 2:
         return []
     unique_UW, images = _images(codes_NW)
-    found = _neighbours(len(unique_UW), pairs(unique_UW, radius), on_rows)
+    near = _all_pairs(len(unique_UW), pairs(unique_UW, radius), on_rows)
+    if reliefs is not None:
+        images, near = overlaying.overlaid(images, near, reliefs)
+    found = _neighbours(len(images.starts) - 1, near)
     reach_U = np.add.reduceat(np.diff(images.starts)[found.near.rows], found.near.starts[:-1])
     centres_C = np.flatnonzero(reach_U > 1)
     known = _named(images, centres_C, names)
@@ -117,7 +118,7 @@ def _images(codes_NW: Codes) -> tuple[Codes, Lists]:
     """The different codes (U, W), and the images that have each."""
     unique_UW, inverse_N = np.unique(codes_NW, axis=0, return_inverse=True)
     inverse_N = inverse_N.reshape(-1)
-    return unique_UW, Lists(_starts(inverse_N, len(unique_UW)), np.argsort(inverse_N, kind="stable"))
+    return unique_UW, Lists(starts_of(inverse_N, len(unique_UW)), np.argsort(inverse_N, kind="stable"))
 
 
 def _named(images: Lists, nodes: Ints, names: Names) -> dict[int, str]:
@@ -130,23 +131,21 @@ def _there(rows: Ints, known: dict[int, str]) -> list[int]:
     return [row for row in rows.tolist() if row in known]
 
 
-def _neighbours(count: int, blocks: Iterator[tuple[int, Pairs]], on_rows: OnRows) -> Neighbours:
-    """For each of the different codes the rows that are near it, itself first, nearest first."""
+def _all_pairs(count: int, blocks: Iterator[tuple[int, Pairs]], on_rows: OnRows) -> Pairs:
+    """The pairs of all blocks of so many codes."""
     parts = []
     for end, pairs in blocks:
         parts.append(pairs)
         on_rows(end, count)
     first, second, distances = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Pairs(first, second, distances)
+
+
+def _neighbours(count: int, pairs: Pairs) -> Neighbours:
+    """For each of so many nodes the rows that are near it, itself first, nearest first."""
     own = np.arange(count)
-    centres = np.concatenate([own, first, second])
-    rows = np.concatenate([own, second, first])
-    bits = np.concatenate([np.zeros(count, np.int32), distances, distances])
+    centres = np.concatenate([own, pairs.first, pairs.second])
+    rows = np.concatenate([own, pairs.second, pairs.first])
+    bits = np.concatenate([np.zeros(count, np.int32), pairs.distances, pairs.distances])
     order = np.lexsort((rows, bits, centres))
-    return Neighbours(Lists(_starts(centres, count), rows[order]), bits[order])
-
-
-def _starts(lists: Ints, count: int) -> Ints:
-    """Where each of so many lists begins, if their members say which list they are of and are sorted by it."""
-    starts = np.zeros(count + 1, np.int64)
-    starts[1:] = np.bincount(lists, minlength=count).cumsum()
-    return starts
+    return Neighbours(Lists(starts_of(centres, count), rows[order]), bits[order])

@@ -20,6 +20,7 @@ from lookalike.data import Item, content_digest, exists, read_bytes
 from lookalike.errors import ImageError, RetryableImageError
 from lookalike.hasher import Hasher
 from lookalike.quality import PLAIN, quality
+from lookalike.registration import relief
 from lookalike.store import originals
 from lookalike.store.catalog import Catalog, Outcome, Record
 
@@ -161,14 +162,16 @@ def _read(item: Item, catalog: Catalog, hasher: Hasher, settings: Settings) -> _
         originals.keep(settings.folder, outcome.digest, data)
     known = None if settings.reindex else _with_code(catalog, outcome.digest)
     if known:
-        return _Read(replace(outcome, code=known.code, quality=known.quality, **_facts(known)))
+        seen_before = catalog.reliefs([known.id]).get(known.id)
+        return _Read(replace(outcome, code=known.code, quality=known.quality, relief=seen_before, **_facts(known)))
     try:
         pixels = images.decode(data, hasher.spec, max_pixels=settings.max_pixels)
     except ImageError as error:
         return _Read(replace(outcome, error=str(error), try_again=isinstance(error, RetryableImageError)))
     seen = quality(pixels.array, width=pixels.width, height=pixels.height)
     code = hasher.encode_arrays(pixels.array[None])[0].tobytes()
-    return _Read(replace(outcome, code=code, quality=seen, **_facts(pixels)), encoded=True)
+    facts = {**_facts(pixels), "quality": seen, "relief": relief(pixels.array)}
+    return _Read(replace(outcome, code=code, **facts), encoded=True)
 
 
 def _facts(of: images.Decoded | Record) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from lookalike.database import copies, grouping
 from lookalike.database.derived import Held, Ids
+from lookalike.database.overlaying import ReliefsOf
 from lookalike.database.results import Group
 from lookalike.store.catalog import Catalog, Record
 
@@ -23,16 +24,20 @@ def groups(
     radius: int,
     on_rows: grouping.OnRows,
     pairs: grouping.PairsWithin = grouping.compared,
+    reliefs_of: ReliefsOf | None = None,
 ) -> list[Group]:
     """Groups by code of all images but the plain ones, and groups of plain ones with the same bytes.
 
-    `plain` has the digest of each plain image's content, by id.
+    `plain` has the digest of each plain image's content, by id; `reliefs_of` gives those of images with these ids.
     """
     ids_N, codes_NW = held.ids_N, held.codes_NW
     if plain:
         seen_N = ~np.isin(ids_N, np.fromiter(plain, np.int64, len(plain)))
         ids_N, codes_NW = ids_N[seen_N], codes_NW[seen_N]
-    found = grouping.star_of(codes_NW, copies.named(catalog, ids_N), radius=radius, on_rows=on_rows, pairs=pairs)
+    found = grouping.star_of(
+        codes_NW, copies.named(catalog, ids_N), radius=radius, on_rows=on_rows, pairs=pairs,
+        reliefs=None if reliefs_of is None else reliefs_of(ids_N),
+    )  # fmt: skip
     alike = copies.groups(catalog, ids_N, found)
     equal = _of_same_bytes(catalog, plain)
     return sorted([*alike, *equal], key=lambda group: group[0].path) if equal else alike

@@ -12,6 +12,7 @@ from lookalike.codes import Codes
 from lookalike.database import choosing, deciding, grouping, pixels
 from lookalike.database.deciding import Known, Regroup, State
 from lookalike.database.derived import Ids
+from lookalike.database.overlaying import ReliefsOf
 from lookalike.database.pixels import Pixels
 from lookalike.database.results import Group, Member
 from lookalike.store.decisions import Decision
@@ -105,8 +106,11 @@ def regroup(
     *,
     radius: int,
     pairs_of: grouping.PairsOf = grouping.comparing,
+    reliefs_of: ReliefsOf | None = None,
 ) -> Regroup:
-    """A function that groups some images anew by their codes; `pairs_of` gives what finds pairs of some."""
+    """A function that groups some images anew by their codes; `pairs_of` gives what finds pairs of some, `reliefs_of`
+    their reliefs.
+    """
 
     def among(members: Sequence[Member]) -> list[Group]:
         wanted = [one.id for one in members]
@@ -114,7 +118,11 @@ def regroup(
         there = [at for at, row in enumerate(rows) if row < len(ids_N) and ids_N[row] == wanted[at]]
         chosen = [members[at] for at in there]
         names = [one.path for one in chosen]
-        found = grouping.star(codes_NW[rows[there]], names, radius=radius, pairs=pairs_of([one.id for one in chosen]))
+        ids = [one.id for one in chosen]
+        found = grouping.star(
+            codes_NW[rows[there]], names, radius=radius, pairs=pairs_of(ids),
+            reliefs=None if reliefs_of is None else reliefs_of(ids),
+        )  # fmt: skip
         return [[replace(chosen[row], distance=distance) for row, distance in group] for group in found]
 
     return among

@@ -15,8 +15,9 @@ FIELDS = {
     "path": "text", "root": "text", "table": "text", "row": "int", "size": "int", "mtime_ns": "int", "digest": "text",
     "length": "int", "labels": "texts", "several": "flag", "width": "int", "height": "int", "format": "text",
     "animated": "flag", "error": "text", "indexed_at": "int", "missing_since": "int", "quality": "int",
-    "found": "flag",
+    "found": "flag", "relief": "text",
 }  # fmt: skip
+BIG = "relief"  # a field that is read where it is asked for; collections of the first format have none
 INDEXED = ("digest",)
 NO_INT = -1
 
@@ -44,6 +45,7 @@ def row_of(id_: int, outcome: Outcome, *, bits: int) -> Row:
         "indexed_at": int(time.time()),
         "missing_since": NO_INT,
         "quality": _int(outcome.quality),
+        "relief": (outcome.relief or b"").hex(),
     }
     return {**row, "found": found(row)}
 

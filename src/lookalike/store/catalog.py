@@ -179,6 +179,10 @@ class Catalog:
         rows = self._session.among(sql, [int(id_) for id_ in ids])
         return {id_: os.path.join(root, folder + name) for id_, root, folder, name in rows}
 
+    def reliefs(self, ids: Sequence[int]) -> dict[int, bytes]:
+        """The reliefs of ids (see `registration`); of images that were not read since there are any, nothing."""
+        return dict(self._session.among("SELECT id, relief FROM reliefs WHERE id IN", [int(id_) for id_ in ids]))
+
     def all_records(self) -> Iterator[Record]:
         """All rows, by id, some thousands at a time."""
         last = 0
@@ -241,6 +245,10 @@ class Catalog:
                 outcome.quality,
             ),
         )  # fmt: skip
+        if outcome.relief is None:
+            self._session.run("DELETE FROM reliefs WHERE id = ?", (id_,))
+        else:
+            self._session.run("INSERT OR REPLACE INTO reliefs VALUES (?, ?)", (id_, outcome.relief))
         return id_
 
     def take(self, root: str, rows: Iterable[Taken]) -> int:

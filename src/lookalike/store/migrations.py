@@ -120,6 +120,12 @@ STEPS = (
     ALTER TABLE files ADD COLUMN quality INTEGER;  -- 0 to 100, how much there is to see; NULL if not yet looked at
     CREATE INDEX files_of_little ON files (quality) WHERE quality < 50;
     """,
+    """
+    CREATE TABLE reliefs (                      -- of images that were read; see the module `registration`
+        id INTEGER PRIMARY KEY REFERENCES images ON DELETE CASCADE,
+        relief BLOB NOT NULL CHECK (length(relief) = 128)
+    ) STRICT;
+    """,
 )
 
 

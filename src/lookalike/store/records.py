@@ -82,6 +82,7 @@ class Outcome:
     format: str | None = None
     animated: bool = False
     quality: int | None = None
+    relief: bytes | None = None  # see `registration`
     error: str | None = None
     try_again: bool = False  # the error may pass by itself, so the file is read again next time
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from lookalike import data
-from lookalike.database import Group, deciding, planfile, plans, reviewing
+from lookalike.database import Group, deciding, overlaying, planfile, plans, reviewing
 from lookalike.database.deciding import Known, State
 from lookalike.database.opening import AnyDatabase
 from lookalike.database.reviewing import Review
@@ -112,7 +113,9 @@ def compare(database: AnyDatabase, report: Report, radius: int) -> Groups:
 def stand(database: AnyDatabase, groups: Groups) -> Standing:
     """How groups stand by what is decided now."""
     known = database.decisions.known()
-    regroup = reviewing.regroup(*database.codes(), radius=groups.radius)
+    regroup = reviewing.regroup(
+        *database.codes(), radius=groups.radius, reliefs_of=partial(overlaying.by_id, reliefs=database.reliefs)
+    )
     parts = [
         [Part(group, _state(group, groups.digests, known)) for group in found]
         for found in reviewing.apart(groups.groups, groups.digests, known, regroup)

@@ -1,0 +1,28 @@
+"""Lists of rows behind each other in one array."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+
+class Lists(NamedTuple):
+    """A list of rows for each of U rows: that of row u is rows[starts[u] : starts[u + 1]]."""
+
+    starts: Ints
+    rows: Ints
+
+    def of(self, row: int) -> Ints:
+        """The list of a row."""
+        return self.rows[self.starts[row] : self.starts[row + 1]]
+
+
+def starts_of(lists: Ints, count: int) -> Ints:
+    """Where each of so many lists begins, if their members say which list they are of and are sorted by it."""
+    starts = np.zeros(count + 1, np.int64)
+    starts[1:] = np.bincount(lists, minlength=count).cumsum()
+    return starts

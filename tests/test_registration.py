@@ -1,0 +1,114 @@
+"""Whether two images show the same picture, once one is laid over the other."""
+
+from __future__ import annotations
+
+import io
+import itertools
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lookalike import registration
+from lookalike.evaluation.peers import as_read
+from lookalike.evaluation.perturbations import perturb
+from lookalike.images import Array, ImageSpec
+from lookalike.registration import BYTES, SAME, SIDE, agreement, relief, same_picture, same_pictures
+from lookalike.registration import _levels as levels
+
+LIGHT = (("jpeg", 30), ("resize", 0.25), ("brighter", 1.3), ("darker", 0.5), ("contrast-up", 1.5), ("grey", 1))
+SEEN = ImageSpec(side=112, trim=True)  # as the built-in models see images
+RESHAPED = (("crop", 0.1), ("crop", 0.25), ("rotate", 5), ("border", 0.1), ("letterbox", 0.125))
+
+
+@pytest.fixture
+def photos(tiny_bytes: list[bytes]) -> list[Array]:
+    """Photographs of 64 pixels a side, which are seldom alike."""
+    return [_pixels(image) for image in tiny_bytes[:40]]
+
+
+def _pixels(image: bytes) -> Array:
+    return np.array(Image.open(io.BytesIO(image)).convert("RGB"))
+
+
+def test_a_relief_says_how_pixels_differ_from_their_surroundings() -> None:
+    square = np.full((64, 64), 100, np.uint8)
+    square[24:40, 24:40] = 110
+    found = relief(square)
+    assert len(found) == BYTES
+    pixels = levels(found)
+    assert pixels.shape == (SIDE, SIDE)
+    assert pixels[6:10, 6:10].min() > 0 > pixels[5, 5]
+    assert np.array_equal(pixels, pixels.T)
+    assert abs(pixels[0, 0]) <= 1
+    lighter = np.clip(square.astype(int) * 2 - 60, 0, 255).astype(np.uint8)
+    assert relief(lighter) == found
+
+
+def test_colour_and_grey_pixels_have_the_same(photos: list[Array]) -> None:
+    for photo in photos:
+        assert relief(np.array(Image.fromarray(photo).convert("L"))) == relief(photo)
+
+
+@pytest.mark.parametrize(("edit", "strength"), LIGHT)
+def test_edited_copies_are_the_same_picture(photos: list[Array], edit: str, strength: float) -> None:
+    copies = [perturb(photo, edit, strength, seed=1) for photo in photos]
+    same = [same_picture(relief(photo), relief(copy)) for photo, copy in zip(photos, copies, strict=True)]
+    assert sum(same) >= 39
+
+
+@pytest.mark.parametrize(("edit", "strength"), RESHAPED)
+def test_reshaped_copies_are_the_same_picture(photos: list[Array], edit: str, strength: float) -> None:
+    copies = [perturb(photo, edit, strength, seed=1) for photo in photos]
+    read = [
+        (relief(as_read(photo, SEEN)), relief(as_read(copy, SEEN))) for photo, copy in zip(photos, copies, strict=True)
+    ]
+    moved = [agreement(*pair) for pair in read]
+    assert sum(one >= SAME for one in moved) >= 36
+
+
+def test_different_pictures_are_not(photos: list[Array]) -> None:
+    reliefs = [relief(photo) for photo in photos]
+    same = [same_picture(*pair) for pair in itertools.combinations(reliefs, 2)]
+    assert sum(same) <= len(same) // 200
+
+
+def test_the_order_of_the_two_does_not_matter(photos: list[Array]) -> None:
+    reliefs = [relief(photo) for photo in photos[:10]]
+    for one, other in itertools.combinations(reliefs, 2):
+        assert same_picture(one, other) == same_picture(other, one)
+        assert agreement(one, other) == pytest.approx(agreement(other, one), abs=1e-5)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("quarters", range(4))
+def test_turned_copies_are_the_same_picture_where_that_is_asked(
+    photos: list[Array], quarters: int, mirrored: bool
+) -> None:
+    straight = turned = 0
+    for photo in photos[:15]:
+        copy = np.rot90(photo[:, ::-1] if mirrored else photo, quarters)
+        turned += same_picture(relief(photo), relief(np.ascontiguousarray(copy)), turned=True)
+        straight += same_picture(relief(photo), relief(np.ascontiguousarray(copy)))
+    assert turned == 15
+    assert straight == 15 if (quarters, mirrored) == (0, False) else straight < 8
+
+
+def test_what_is_unknown_or_even_speaks_for_nothing(photos: list[Array]) -> None:
+    even, photo = relief(np.full((32, 32), 77, np.uint8)), relief(photos[0])
+    assert even == b"\x88" * BYTES
+    assert same_picture(None, photo)
+    assert same_picture(photo, None)
+    assert same_picture(None, None)
+    assert same_picture(even, photo)
+
+
+def test_many_pairs_are_judged_as_each_is(photos: list[Array], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registration, "TOGETHER", 7)
+    edited = [perturb(photo, "crop", 0.1, seed=1) for photo in photos[:10]]
+    reliefs = [None, relief(np.zeros((20, 20), np.uint8)), *map(relief, photos[:10]), *map(relief, edited)]
+    pairs = list(itertools.product(reliefs, repeat=2))
+    found = np.concatenate(list(same_pictures([one for one, _ in pairs], [other for _, other in pairs])))
+    assert found.tolist() == [same_picture(*pair) for pair in pairs]
+    assert 0 < found.sum() < len(pairs)
+    assert list(same_pictures([], [])) == []
