@@ -6,7 +6,8 @@ The images are the rows that the recipe of the built-in models keeps: the part `
 pixels), and every third food photograph. Copies are of images drawn from those of 200 pixels and more, and each is made
 by one of the edits that `lookalike calibrate` calls re-encoded and edited, in turn. A collection has duplicates of its
 own: pairs of originals whose grey miniatures correlate by 0.98 or more are not counted as false, and how many there are
-is in the record, as is how many pairs of all unseen images each distance has. Groups are looked for twice: of files in
+is in the record. So is, for each radius, how many copies and how many pairs of all unseen images are that near, and of
+how many of these the pictures laid over each other are the same. Groups are looked for twice: of files in
 the order of the rows, and of the same files under other names.
 """
 
@@ -34,9 +35,10 @@ from lookalike.evaluation.perturbations import perturb
 from lookalike.miniatures import SUSPECTED, miniature
 from lookalike.recipes import default
 from lookalike.recipes.gathering import kept
+from lookalike.registration import relief, same_picture
 
 IMAGES, COPIES, LEAST = 10_000, 500, 200
-MORE = 3  # bits beyond the radius up to which pairs are counted
+MORE = 4  # bits beyond the radius up to which pairs are counted
 Pairs = set[tuple[int, int]]
 
 
@@ -92,11 +94,28 @@ def alike(files: list[bytes]) -> Pairs:
     return set(zip(first.tolist(), second.tolist(), strict=True))
 
 
-def near(files: list[bytes], model: str, radius: int) -> dict[str, int]:
-    """How many pairs of different images are at most so many bits apart, up to some more than a radius."""
-    codes = Hasher.load(model).encode(files)
-    found = np.concatenate([pairs.distances for _, pairs in pairs_within(codes, radius=radius + MORE)])
-    return {str(bits): int((found <= bits).sum()) for bits in range(radius + MORE + 1)}
+def by_radius(everything: list[bytes], planted: Planted, model: str, radius: int) -> dict[str, dict[str, float]]:
+    """By radius, up to some bits more than the default: the share of the copies found, and how many pairs of different
+    images are that near; `…_same`: of these, whose pictures laid over each other are the same.
+    """
+    hasher = Hasher.load(model)
+    plants = [number for number, row in enumerate(planted.original) if row != number]
+    files = everything + [planted.files[number] for number in plants]
+    codes_NW, reliefs = hasher.encode(files), [relief(images.read(file, hasher.spec)) for file in files]
+    false: list[tuple[int, int, int]] = []
+    for _, pairs in pairs_within(codes_NW[: len(everything)], radius=radius + MORE):
+        false += zip(pairs.first.tolist(), pairs.second.tolist(), pairs.distances.tolist(), strict=True)
+    copies = [(len(everything) + at, planted.original[number]) for at, number in enumerate(plants)]
+    true = [(copy, row, int(np.bitwise_count(codes_NW[copy] ^ codes_NW[row]).sum())) for copy, row in copies]
+    same = {(one, other) for one, other, _ in true + false if same_picture(reliefs[one], reliefs[other])}
+    found = {}
+    for bits in range(radius + MORE + 1):
+        hits, errors = ([pair[:2] for pair in some if pair[2] <= bits] for some in (true, false))
+        found[str(bits)] = {
+            "found": len(hits) / len(true), "found_same": len(same & set(hits)) / len(true),
+            "false": len(errors), "false_same": len(same & set(errors)),
+        }  # fmt: skip
+    return found
 
 
 def judged(planted: Planted, found: list[list[int]], suspected: Pairs) -> dict[str, Any]:
@@ -140,8 +159,9 @@ def main() -> None:
         found, radius = groups(planted, range(len(planted.files)), model)
         again, _ = groups(planted, other, model)
         equal = sorted(map(sorted, found)) == sorted(map(sorted, again))
+        each = by_radius(everything, planted, model, radius)
         results[model] = judged(planted, found, suspected) | {
-            "radius": radius, "same_under_other_names": equal, "near": near(everything, model, radius),
+            "radius": radius, "same_under_other_names": equal, "by_radius": each,
         }  # fmt: skip
     print(json.dumps(results, indent=2))
     if not given.quick:

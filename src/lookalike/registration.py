@@ -42,8 +42,6 @@ TOGETHER = 4096  # pairs that are compared as they are at once
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-_NONE: Floats = np.empty((0, SIDE * SIDE), np.float32)
-
 
 class Way(NamedTuple):
     """How one square is laid over another: shares of the sides, where its centre lies (sides), degrees."""
@@ -105,12 +103,12 @@ def agreement(one: bytes, other: bytes, *, turned: bool = False) -> float:
 
 
 def _alike_as_they_are(first: Sequence[bytes | None], second: Sequence[bytes | None]) -> Mask:
-    """Whether pairs correlate so much with nothing moved, (P,); false where one is unknown."""
-    pairs = [(one, other) for one, other in zip(first, second, strict=True) if one is not None and other is not None]
-    same_P = np.array([None not in pair for pair in zip(first, second, strict=True)], bool)
-    one_PX, other_PX = (_centred(b"".join(side)) for side in zip(*pairs, strict=True)) if pairs else (_NONE, _NONE)
+    """Whether pairs correlate so much with nothing moved, (P,); also where one is unknown."""
+    same_P = np.array([one is None or other is None for one, other in zip(first, second, strict=True)], bool)
+    known = np.flatnonzero(~same_P).tolist()
+    one_PX, other_PX = (_centred(b"".join(some[pair] or b"" for pair in known)) for some in (first, second))
     lengths_P = np.sqrt((one_PX * one_PX).sum(axis=1) * (other_PX * other_PX).sum(axis=1))
-    same_P[same_P] = (one_PX * other_PX).sum(axis=1) >= SAME * np.maximum(lengths_P, 1e-6)
+    same_P[known] = (one_PX * other_PX).sum(axis=1) >= SAME * np.maximum(lengths_P, 1e-6)
     return same_P
 
 

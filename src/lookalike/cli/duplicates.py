@@ -157,7 +157,7 @@ def _say_overlaid(found: Overlaid) -> None:
         )
     if found.unknown:
         images = terminal.count(found.unknown, "image")
-        terminal.say(f"{images} went by code alone: read before pictures were compared; index again with --reindex")
+        terminal.say(f"{images} went by code alone, for want of more: lookalike index --reindex keeps what is missing")
 
 
 def _reviews(
