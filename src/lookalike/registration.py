@@ -7,7 +7,8 @@ smaller, or turned a little, or pressed in one direction. That is registration b
 cross-correlation (Brown, "A survey of image registration techniques", ACM Computing Surveys 1992, section 4.1). What
 was tried, and how `SAME` was chosen: docs/experiments.md.
 
-Shapes: M = 16 pixels a side of a relief, G = 12 a side of what is laid over it, T ways to lay it, P pairs.
+Shapes: M = 16 pixels a side of a relief, G = 12 a side of what is laid over it, T ways to lay it, U and V reliefs, P
+pairs.
 """
 
 from __future__ import annotations
@@ -37,9 +38,11 @@ PRESSED = (0.92, 0.84, 0.76, 0.68)  # of one side only
 TURNED = (-14.0, -7.0, 0.0, 7.0, 14.0)  # degrees
 STEP = 0.08  # of a side, between places
 LEAST = 0.55  # of what is laid over that must lie on the other
-TOGETHER = 4096  # pairs that are compared as they are at once
+TOGETHER = 16_384  # pairs that are compared at once
+HELD = 8192  # pairs, or images, times ways, that are held at a time
 
 Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 
@@ -66,96 +69,134 @@ def relief(pixels: Array) -> bytes:
 
 
 def same_picture(one: bytes | None, other: bytes | None, *, turned: bool = False) -> bool:
-    """Whether two reliefs are of the same picture; with `turned`, also if one is mirrored or turned by quarters.
-
-    Where a relief is unknown, or of an image in which there is nothing to see, nothing speaks against it.
-    """
-    if one is None or other is None or one == other:
-        return True
-    return agreement(*sorted((one, other)), turned=turned) >= SAME
+    """What `same_pictures` says of one pair."""
+    (same_1,) = same_pictures([one], [other], turned=turned)
+    return bool(same_1.all())
 
 
 def same_pictures(
     first: Sequence[bytes | None], second: Sequence[bytes | None], *, turned: bool = False
 ) -> Iterator[Mask]:
-    """What `same_picture` says of many pairs (P,), some thousand at a time."""
+    """Whether pairs of reliefs are of the same picture, (P,), some thousand at a time; with `turned`, also if one is
+    mirrored or turned by quarters.
+
+    Where a relief is unknown, or of an image in which there is nothing to see, nothing speaks against it.
+    """
     for start in range(0, len(first), TOGETHER):
         ones, others = (list(some[start : start + TOGETHER]) for some in (first, second))
-        same_P = _alike_as_they_are(ones, others)
-        for pair in np.flatnonzero(~same_P).tolist():
-            same_P[pair] = same_picture(ones[pair], others[pair], turned=turned)
+        same_P = np.array([None in pair or pair[0] == pair[1] for pair in zip(ones, others, strict=True)], bool)
+        rest = np.flatnonzero(~same_P).tolist()
+        same_P[rest] = (
+            agreements([ones[at] or b"" for at in rest], [others[at] or b"" for at in rest], turned=turned) >= SAME
+        )
         yield same_P
 
 
-@functools.lru_cache(maxsize=1 << 17)  # a page asks for the same groups again
-def agreement(one: bytes, other: bytes, *, turned: bool = False) -> float:
-    """The highest correlation of two reliefs, −1 to 1, over all ways to lay one over the other; 1 if one is even."""
-    one_MM, other_MM = _levels(one), _levels(other)
-    if not one_MM.any() or not other_MM.any():
-        return 1.0
-    orientations = _orientations(other_MM) if turned else iter((other_MM,))
-    best = -1.0
-    for other_MM in orientations:
-        best = max(best, _laid_over(one_MM, other_MM), _laid_over(other_MM, one_MM))
-        if best >= SAME:
+def agreements(first: Sequence[bytes], second: Sequence[bytes], *, turned: bool = False) -> Floats:
+    """The highest correlation of each pair of reliefs over the ways to lay one over the other, −1 to 1, (P,); 1 if one
+    is even. Of those that reach `SAME` some way is taken, not always the best.
+    """
+    places: dict[bytes, int] = {}
+    first_P, second_P = (
+        np.array([places.setdefault(one, len(places)) for one in some], np.int64) for some in (first, second)
+    )
+    levels_UMM = _levels(b"".join(places)).reshape(-1, SIDE, SIDE)
+    even_U = ~np.asarray(levels_UMM.any(axis=(1, 2)), bool)
+    best_P = np.where(even_U[first_P] | even_U[second_P], 1, _as_they_are(levels_UMM, first_P, second_P))
+    for turned_UMM in _orientations(levels_UMM) if turned else [levels_UMM]:
+        rest = np.flatnonzero(best_P < SAME)
+        if not len(rest):
             break
-    return best
+        one_P, other_P = (np.unique(rows_P[rest], return_inverse=True) for rows_P in (first_P, second_P))
+        found = _laid_over(levels_UMM[one_P[0]], turned_UMM[other_P[0]], one_P[1], other_P[1])
+        best_P[rest] = np.maximum(best_P[rest], found)
+    return np.asarray(best_P, np.float32)
 
 
-def _alike_as_they_are(first: Sequence[bytes | None], second: Sequence[bytes | None]) -> Mask:
-    """Whether pairs correlate so much with nothing moved, (P,); also where one is unknown."""
-    same_P = np.array([one is None or other is None for one, other in zip(first, second, strict=True)], bool)
-    known = np.flatnonzero(~same_P).tolist()
-    one_PX, other_PX = (_centred(b"".join(some[pair] or b"" for pair in known)) for some in (first, second))
-    lengths_P = np.sqrt((one_PX * one_PX).sum(axis=1) * (other_PX * other_PX).sum(axis=1))
-    same_P[known] = (one_PX * other_PX).sum(axis=1) >= SAME * np.maximum(lengths_P, 1e-6)
-    return same_P
+def _as_they_are(levels_UMM: Floats, first_P: Ints, second_P: Ints) -> Floats:
+    """The correlation of pairs with nothing moved, (P,)."""
+    unit_UX = _unit(levels_UMM.reshape(-1, SIDE * SIDE))
+    return np.asarray((unit_UX[first_P] * unit_UX[second_P]).sum(axis=1), np.float32)
 
 
-def _centred(reliefs: bytes) -> Floats:
-    """The pixels of several reliefs, each of mean 0, (P, M · M)."""
-    levels_PX = _levels(reliefs).reshape(-1, SIDE * SIDE)
-    return np.asarray(levels_PX - levels_PX.mean(axis=1, keepdims=True), np.float32)
+def _laid_over(one_UMM: Floats, other_VMM: Floats, first_P: Ints, second_P: Ints) -> Floats:
+    """The highest correlation of pairs, one of which covers a part of the other, (P,); those that reach `SAME` go no
+    further.
+    """
+    best_P = np.full(len(first_P), -1, np.float32)
+    at_once = max(1, HELD // max(len(one_UMM), len(other_VMM), len(first_P)))
+    for ways in _ways():
+        for start in range(0, ways.corners_4TX.shape[1], at_once):
+            some, rest = ways.some(start, start + at_once), np.flatnonzero(best_P < SAME)
+            for under_UMM, over_VMM, under_P, over_P in (
+                (one_UMM, other_VMM, first_P[rest], second_P[rest]),
+                (other_VMM, one_UMM, second_P[rest], first_P[rest]),
+            ):
+                seen_UTX, laid_VTX = _seen(under_UMM, some), _laid(over_VMM, some)
+                found_PT = (seen_UTX[under_P] * laid_VTX[over_P]).sum(axis=2)
+                best_P[rest] = np.maximum(best_P[rest], found_PT.max(axis=1))
+    return best_P
+
+
+def _seen(levels_UMM: Floats, ways: _Ways) -> Floats:
+    """What of reliefs lies below, in each way, (U, T, G · G), of mean 0 and length 1; 0 outside."""
+    pixels_UX = levels_UMM.reshape(-1, SIDE * SIDE)
+    seen_UTX = np.zeros((len(pixels_UX), *ways.corners_4TX.shape[1:]), np.float32)
+    for corner_TX, weight_TX in zip(ways.corners_4TX, ways.weights_4TX, strict=True):
+        corner_UTX = np.take(pixels_UX, corner_TX, axis=1)  # four times as fast as by an index
+        corner_UTX *= weight_TX
+        seen_UTX += corner_UTX
+    return _unit(seen_UTX, ways.inside_TX)
+
+
+def _laid(levels_UMM: Floats, ways: _Ways) -> Floats:
+    """What of reliefs lies above, likewise; once for all ways if all of it lies on what is below."""
+    small_UGG = np.asarray(_shrinking() @ levels_UMM @ _shrinking().T, np.float32)
+    return _unit(small_UGG.reshape(-1, 1, OVER * OVER), ways.inside_TX)
+
+
+def _unit(values_X: Floats, inside_X: Floats | None = None) -> Floats:
+    """Values (…, X) of mean 0 and length 1 of what is inside, and 0 outside."""
+    if inside_X is None:
+        values_X = values_X - values_X.mean(axis=-1, keepdims=True)
+    else:
+        values_X = values_X * inside_X
+        mean_1 = values_X.sum(axis=-1, keepdims=True) / inside_X.sum(axis=-1, keepdims=True)
+        values_X = (values_X - mean_1) * inside_X
+    length_1 = np.sqrt((values_X * values_X).sum(axis=-1, keepdims=True))
+    return np.asarray(values_X / np.maximum(length_1, 1e-3), np.float32)
 
 
 def _levels(reliefs: bytes) -> Floats:
-    """The pixels of a relief (M, M), or of several in a row (P · M, M)."""
+    """The pixels of a relief (M, M), or of several in a row (U · M, M)."""
     packed = np.frombuffer(reliefs, np.uint8)
     nibbles = np.stack([packed >> 4, packed & 15], axis=1)
     return nibbles.reshape(-1, SIDE).astype(np.float32) - (LEVELS + 1)
 
 
-def _orientations(levels_MM: Floats) -> Iterator[Floats]:
-    """A relief in its eight orientations, the first as it is."""
-    for mirrored_MM in (levels_MM, levels_MM[:, ::-1]):
+def _orientations(levels_UMM: Floats) -> Iterator[Floats]:
+    """Reliefs in their eight orientations, first as they are."""
+    for mirrored_UMM in (levels_UMM, levels_UMM[:, :, ::-1]):
         for quarters in range(4):
-            yield np.rot90(mirrored_MM, quarters)
-
-
-def _laid_over(one_MM: Floats, other_MM: Floats) -> float:
-    """The highest correlation of a relief with another one of which it covers a part, in all ways."""
-    ways, shrink_GM = _ways(), _shrinking()
-    pixels = one_MM.ravel()
-    seen_TX = (pixels[ways.corners_4TX] * ways.weights_4TX).sum(axis=0)  # 0 outside
-    over_TX = (shrink_GM @ other_MM @ shrink_GM.T).ravel() * ways.inside_TX
-    seen_T, over_T = seen_TX.sum(axis=1), over_TX.sum(axis=1)
-    together_T = (seen_TX * over_TX).sum(axis=1) - seen_T * over_T / ways.count_T
-    spread_T = ((seen_TX * seen_TX).sum(axis=1) - seen_T * seen_T / ways.count_T).clip(1e-3)
-    spread_T = spread_T * ((over_TX * over_TX).sum(axis=1) - over_T * over_T / ways.count_T).clip(1e-3)
-    return float((together_T / np.sqrt(spread_T)).max())
+            yield np.ascontiguousarray(np.rot90(mirrored_UMM, quarters, axes=(1, 2)))
 
 
 class _Ways(NamedTuple):
     """For each way and pixel of what is laid over: the four pixels below it, their weights, and if it lies on any."""
 
-    corners_4TX: npt.NDArray[np.int64]
+    corners_4TX: Ints
     weights_4TX: Floats
-    inside_TX: Floats  # 1 or 0
-    count_T: Floats  # pixels inside
+    inside_TX: Floats | None  # 1 or 0; none if all of it lies inside
+
+    def some(self, begin: int, end: int) -> _Ways:
+        """Some of them."""
+        inside_TX = None if self.inside_TX is None else self.inside_TX[begin:end]
+        return _Ways(self.corners_4TX[:, begin:end], self.weights_4TX[:, begin:end], inside_TX)
 
 
 @functools.cache
-def _ways() -> _Ways:
+def _ways() -> tuple[_Ways, _Ways]:
+    """Those in which all of what is laid over lies inside, and those in which at least `LEAST` of it does."""
     all_ways = np.array([*_squares(), *_pressed()])
     width_T1, height_T1, right_T1, down_T1 = (column[:, None] for column in all_ways[:, :4].T)
     angle_T1 = np.deg2rad(all_ways[:, 4:])
@@ -174,11 +215,13 @@ def _ways() -> _Ways:
         (1 - below_TX) * (1 - to_right_TX), (1 - below_TX) * to_right_TX, below_TX * (1 - to_right_TX),
         below_TX * to_right_TX,
     )  # fmt: skip
-    return _Ways(
-        np.stack([first_TX, first_TX + 1, first_TX + SIDE, first_TX + SIDE + 1]),
-        (np.stack(weights) * inside_TX).astype(np.float32),
-        inside_TX.astype(np.float32),
-        inside_TX.sum(axis=1).astype(np.float32),
+    corners_4TX = np.stack([first_TX, first_TX + 1, first_TX + SIDE, first_TX + SIDE + 1])
+    weights_4TX = (np.stack(weights) * inside_TX).astype(np.float32)
+    wholly_T = inside_TX.all(axis=1)
+    parts = inside_TX[~wholly_T].astype(np.float32)
+    return (
+        _Ways(corners_4TX[:, wholly_T], weights_4TX[:, wholly_T], None),
+        _Ways(corners_4TX[:, ~wholly_T], weights_4TX[:, ~wholly_T], parts),
     )
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 from lookalike import images
 from lookalike.codes import Codes
 from lookalike.database import Database, across, grouping
-from lookalike.database.overlaying import Overlaid, Reliefs, by_id
+from lookalike.database.overlaying import MOST, Overlaid, Reliefs, by_id
 from lookalike.errors import DatabaseError
 from lookalike.registration import BYTES, relief, same_picture
 from lookalike.store import migrations
@@ -265,3 +265,14 @@ def test_a_database_of_an_earlier_version_goes_by_code_until_it_is_indexed_again
 def test_a_relief_of_another_length_is_refused(indexed: Database) -> None:
     with pytest.raises(DatabaseError, match="CHECK"), indexed._catalog.transaction():
         indexed._catalog._session.run("UPDATE reliefs SET relief = x'00'")
+
+
+def test_a_code_that_very_many_share_goes_by_itself() -> None:
+    random = np.random.default_rng(1)
+    reliefs = [relief(random.integers(0, 256, (16, 16), np.uint8)) for _ in range(MOST + 1)]
+    names = [f"{row:03}" for row in range(MOST + 1)]
+    told: list[Overlaid] = []
+    for count, groups in ((MOST, 0), (MOST + 1, 1)):
+        crowded = known(reliefs[:count])._replace(on_overlaid=told.append)
+        assert len(grouping.star(codes_of([7] * count), names[:count], radius=1, reliefs=crowded)) == groups
+    assert told == [Overlaid(MOST - 1, 0), Overlaid(0, MOST + 1)]

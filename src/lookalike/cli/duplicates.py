@@ -157,7 +157,7 @@ def _say_overlaid(found: Overlaid) -> None:
         )
     if found.unknown:
         images = terminal.count(found.unknown, "image")
-        terminal.say(f"{images} went by code alone, for want of more: lookalike index --reindex keeps what is missing")
+        terminal.say(f"{images} went by code alone, for want of more to compare; see docs/duplicates.md")
 
 
 def _reviews(

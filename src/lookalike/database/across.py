@@ -10,6 +10,7 @@ Shapes: N images of the second part, U different codes, W bytes a code.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from lookalike.database import Filter, Group, Member, copies, plain
 from lookalike.database.deciding import Known
 from lookalike.database.opening import AnyDatabase
 from lookalike.errors import ConfigError, DataError
-from lookalike.registration import same_picture
+from lookalike.registration import same_pictures
 from lookalike.store.records import Record
 
 Ids = npt.NDArray[np.int64]
@@ -132,30 +133,35 @@ def _of_batch(
     """The matches of images with some codes; `near`: the distances of what is near each code, by id."""
     wanted = {id_ for ids, each in zip(owners, near, strict=True) if each for id_ in (*ids.tolist(), *each)}
     records = database.records_of(sorted(wanted))
-    reliefs = {} if by_code else database.reliefs(sorted(wanted))
-    for ids, each in zip(owners, near, strict=True):
-        copies_of = [(records[id_], distance) for id_, distance in each.items() if id_ in records]
-        for record in (records[id_] for id_ in ids.tolist() if each and id_ in records):
-            match = _match(record, copies_of, known, reliefs)
-            if match is not None:
-                yield match
-
-
-def _match(
-    record: Record, near: Sequence[tuple[Record, int]], known: Known, reliefs: Mapping[int, bytes]
-) -> Match | None:
-    """An image with the nearest of some."""
-    copied = [
-        (one, distance)
-        for one, distance in near
-        if not known.are_different(record.digest, one.digest)
-        and not plain.differ(record, one)
-        and same_picture(reliefs.get(record.id), reliefs.get(one.id))
+    pairs = [
+        (records[id_], records[other], distance)
+        for ids, each in zip(owners, near, strict=True)
+        for id_ in ids.tolist()
+        for other, distance in each.items()
+        if id_ in records and other in records and _may_be_copies(records[id_], records[other], known)
     ]
-    if not copied:
-        return None
-    copy, distance = min(copied, key=lambda pair: (pair[1], *_unlike(record, pair[0]), pair[0].name))
-    return Match(record, copy, distance, len(copied))
+    if not by_code:
+        pairs = _same_pictures(pairs, database.reliefs(sorted(wanted)))
+    copied: dict[int, list[tuple[Record, int]]] = {}
+    for record, other_record, distance in pairs:
+        copied.setdefault(record.id, []).append((other_record, distance))
+    for id_, those in copied.items():
+        record = records[id_]
+        copy, distance = min(those, key=lambda pair: (pair[1], *_unlike(record, pair[0]), pair[0].name))
+        yield Match(record, copy, distance, len(those))
+
+
+def _may_be_copies(one: Record, other: Record, known: Known) -> bool:
+    return not known.are_different(one.digest, other.digest) and not plain.differ(one, other)
+
+
+def _same_pictures(
+    pairs: Sequence[tuple[Record, Record, int]], reliefs: Mapping[int, bytes]
+) -> list[tuple[Record, Record, int]]:
+    """The pairs whose pictures, laid over each other, are the same."""
+    first, second = [reliefs.get(one.id) for one, _, _ in pairs], [reliefs.get(other.id) for _, other, _ in pairs]
+    same = itertools.chain.from_iterable(same_pictures(first, second))
+    return list(itertools.compress(pairs, same))
 
 
 def _unlike(record: Record, other: Record) -> tuple[bool, bool]:

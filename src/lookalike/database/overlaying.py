@@ -3,7 +3,7 @@
 Images are told apart by their reliefs, which indexing keeps. Images of one code may be of different pictures, too, so a
 code may come to stand for several nodes; each has one image that is compared with those of other nodes. Which one, goes
 by content alone, so that the order of the collection does not matter. An image without a relief (its code was made
-elsewhere, or by an earlier version) is taken for what its code says.
+elsewhere, or by an earlier version) is taken for what its code says, and so are those of a code that very many share.
 
 Shapes: U different codes, V nodes of them, P pairs.
 """
@@ -11,13 +11,16 @@ Shapes: U different codes, V nodes of them, P pairs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain, compress
 from typing import NamedTuple
 
 import numpy as np
 
 from lookalike.database.lists import Ints, Lists
 from lookalike.engines.hits import Pairs
-from lookalike.registration import same_picture, same_pictures
+from lookalike.registration import same_pictures
+
+MOST = 100  # different images of one code that are told apart; of a code of more, the code alone counts
 
 Relief = bytes | None
 OnLaid = Callable[[int, int], object]  # pairs that were laid over each other, of how many
@@ -27,7 +30,7 @@ class Overlaid(NamedTuple):
     """What came of it."""
 
     differing: int  # near pairs whose pictures differ
-    unknown: int  # images near another of which no relief is known
+    unknown: int  # images near another that went by code alone
 
 
 OnOverlaid = Callable[[Overlaid], object]
@@ -79,10 +82,15 @@ def overlaid(images: Lists, pairs: Pairs, reliefs: Reliefs) -> tuple[Lists, Pair
         same_P[done : done + len(found)] = found
         done += len(found)
         reliefs.on_laid(done, len(first))
-    unknown = sum(relief is None for relief in known.values())
-    reliefs.on_overlaid(Overlaid(int((~same_P).sum() + (parts_U - 1).sum()), unknown))
+    reliefs.on_overlaid(Overlaid(int((~same_P).sum() + (parts_U - 1).sum()), _unknown(parted, shown, known)))
     first_P, second_P, distances_P = candidates
     return parted, Pairs(first_P[same_P], second_P[same_P], distances_P[same_P])
+
+
+def _unknown(parted: Lists, shown: Mapping[int, Relief], known: Mapping[int, Relief]) -> int:
+    """How many images near another went by code alone."""
+    by_code = {row for node, relief in shown.items() if relief is None for row in parted.of(node).tolist()}
+    return sum(relief is None or row in by_code for row, relief in known.items())
 
 
 def _parted(
@@ -112,15 +120,14 @@ def _by_picture(rows: Iterable[int], known: Mapping[int, Relief], *, turned: boo
     for row in rows:
         by_relief.setdefault(known[row], []).append(row)
     unknown = by_relief.pop(None, [])
+    rest = sorted(relief for relief in by_relief if relief is not None)
+    if not rest or len(rest) > MOST:
+        return [(None, unknown + [row for relief in rest for row in by_relief[relief]])]
     parts: list[tuple[Relief, list[int]]] = []
-    for relief in sorted(filter(None, by_relief)):
-        like = next((members for one, members in parts if same_picture(one, relief, turned=turned)), None)
-        if like is None:
-            parts.append((relief, list(by_relief[relief])))
-        else:
-            like.extend(by_relief[relief])
-    if not parts:
-        return [(None, unknown)]
+    while rest:
+        same = list(chain.from_iterable(same_pictures([rest[0]] * len(rest), rest, turned=turned)))
+        parts.append((rest[0], [row for relief in compress(rest, same) for row in by_relief[relief]]))
+        rest = [relief for relief, is_same in zip(rest, same, strict=True) if not is_same]
     parts[0][1].extend(unknown)
     return parts
 

@@ -105,7 +105,7 @@ class Reviews:
 
 def compare(database: AnyDatabase, report: Report, radius: int) -> Groups:
     """All groups of a database."""
-    groups = database.duplicates(radius=radius, with_different=True, on_rows=report)
+    groups = database.duplicates(radius=radius, with_different=True, on_rows=report, on_laid=report)
     records = database.records_of([one.id for group in groups for one in group])
     return Groups(groups, {id_: record.digest for id_, record in records.items()}, radius)
 
