@@ -35,7 +35,7 @@ FAINT = 0.5  # shades of 255; a deviation that is at least assumed, so that even
 OVER = 12  # G
 SHARES = (1.0, 0.89, 0.78, 0.67)  # of each side of the one that the other is laid over
 PRESSED = (0.92, 0.84, 0.76, 0.68)  # of one side only
-TURNED = (-14.0, -7.0, 0.0, 7.0, 14.0)  # degrees
+DEGREES = (-14.0, -7.0, 0.0, 7.0, 14.0)  # by which it is turned
 STEP = 0.08  # of a side, between places
 LEAST = 0.55  # of what is laid over that must lie on the other
 TOGETHER = 16_384  # pairs that are compared at once
@@ -53,70 +53,69 @@ class Way(NamedTuple):
     height: float
     right: float
     down: float
-    turned: float
+    degrees: float
 
 
-def relief(pixels: Array) -> bytes:
-    """The relief of uint8 pixels (H, W) or (H, W, 3): `BYTES` bytes, all 0x88 if there is nothing to see."""
+def relief(pixels: Array) -> bytes | None:
+    """The relief of uint8 pixels (H, W) or (H, W, 3), `BYTES` bytes; none if there is nothing to see in it."""
     grey = Image.fromarray(pixels).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
     grey_MM = np.asarray(grey, np.float32)
     around_MM = _around()
     from_around_MM = grey_MM - around_MM @ grey_MM @ around_MM.T
     deviation = max(float(from_around_MM.std()), FAINT)
     levels_MM = np.clip(np.rint(from_around_MM * (LEVELS / REACH / deviation)), -LEVELS, LEVELS)
+    if not levels_MM.any():
+        return None
     nibbles = (levels_MM.ravel() + LEVELS + 1).astype(np.uint8)
     return bytes(nibbles[0::2] << 4 | nibbles[1::2])
 
 
-def same_picture(one: bytes | None, other: bytes | None, *, turned: bool = False) -> bool:
+def same_picture(one: bytes | None, other: bytes | None, *, in_any_turn: bool = False) -> bool:
     """What `same_pictures` says of one pair."""
-    (same_1,) = same_pictures([one], [other], turned=turned)
+    (same_1,) = same_pictures([one], [other], in_any_turn=in_any_turn)
     return bool(same_1.all())
 
 
 def same_pictures(
-    first: Sequence[bytes | None], second: Sequence[bytes | None], *, turned: bool = False
+    first: Sequence[bytes | None], second: Sequence[bytes | None], *, in_any_turn: bool = False
 ) -> Iterator[Mask]:
-    """Whether pairs of reliefs are of the same picture, (P,), some thousand at a time; with `turned`, also if one is
-    mirrored or turned by quarters.
-
-    Where a relief is unknown, or of an image in which there is nothing to see, nothing speaks against it.
+    """Whether pairs of reliefs are of the same picture, (P,), some thousand at a time; `in_any_turn`: also if one is
+    mirrored or turned by quarters. Where one is not known, nothing speaks against it.
     """
     for start in range(0, len(first), TOGETHER):
         ones, others = (list(some[start : start + TOGETHER]) for some in (first, second))
         same_P = np.array([None in pair or pair[0] == pair[1] for pair in zip(ones, others, strict=True)], bool)
         rest = np.flatnonzero(~same_P).tolist()
-        same_P[rest] = (
-            agreements([ones[at] or b"" for at in rest], [others[at] or b"" for at in rest], turned=turned) >= SAME
-        )
+        one_P, other_P = ([some[at] or b"" for at in rest] for some in (ones, others))
+        same_P[rest] = agreements(one_P, other_P, in_any_turn=in_any_turn) >= SAME
         yield same_P
 
 
-def agreements(first: Sequence[bytes], second: Sequence[bytes], *, turned: bool = False) -> Floats:
-    """The highest correlation of each pair of reliefs over the ways to lay one over the other, −1 to 1, (P,); 1 if one
-    is even. Of those that reach `SAME` some way is taken, not always the best.
+def agreements(first: Sequence[bytes], second: Sequence[bytes], *, in_any_turn: bool = False) -> Floats:
+    """The highest correlation of each pair of reliefs over the ways to lay one over the other, −1 to 1, (P,). Of those
+    that reach `SAME` some way is taken, not always the best.
     """
     places: dict[bytes, int] = {}
     first_P, second_P = (
         np.array([places.setdefault(one, len(places)) for one in some], np.int64) for some in (first, second)
     )
     levels_UMM = _levels(b"".join(places)).reshape(-1, SIDE, SIDE)
-    even_U = ~np.asarray(levels_UMM.any(axis=(1, 2)), bool)
-    best_P = np.where(even_U[first_P] | even_U[second_P], 1, _as_they_are(levels_UMM, first_P, second_P))
-    for turned_UMM in _orientations(levels_UMM) if turned else [levels_UMM]:
+    unit_UX = _unit(levels_UMM.reshape(-1, SIDE * SIDE))
+    best_P = np.asarray((unit_UX[first_P] * unit_UX[second_P]).sum(axis=1), np.float32)
+    for turned_UMM in _orientations(levels_UMM) if in_any_turn else [levels_UMM]:
         rest = np.flatnonzero(best_P < SAME)
         if not len(rest):
             break
         one_P, other_P = (np.unique(rows_P[rest], return_inverse=True) for rows_P in (first_P, second_P))
         found = _laid_over(levels_UMM[one_P[0]], turned_UMM[other_P[0]], one_P[1], other_P[1])
         best_P[rest] = np.maximum(best_P[rest], found)
-    return np.asarray(best_P, np.float32)
+    return best_P
 
 
-def _as_they_are(levels_UMM: Floats, first_P: Ints, second_P: Ints) -> Floats:
-    """The correlation of pairs with nothing moved, (P,)."""
-    unit_UX = _unit(levels_UMM.reshape(-1, SIDE * SIDE))
-    return np.asarray((unit_UX[first_P] * unit_UX[second_P]).sum(axis=1), np.float32)
+def correlations(one: bytes, others: Sequence[bytes]) -> Floats:
+    """The correlation of a relief with others, with nothing moved, (U,)."""
+    unit_UX = _unit(_levels(one + b"".join(others)).reshape(-1, SIDE * SIDE))
+    return np.asarray((unit_UX[1:] * unit_UX[0]).sum(axis=1), np.float32)
 
 
 def _laid_over(one_UMM: Floats, other_VMM: Floats, first_P: Ints, second_P: Ints) -> Floats:
@@ -230,7 +229,7 @@ def _squares() -> Iterator[Way]:
     for share in SHARES:
         for right in _places(share):
             for down in _places(share):
-                for degrees in TURNED:
+                for degrees in DEGREES:
                     yield Way(share, share, right, down, degrees)
 
 

@@ -133,6 +133,39 @@ def test_turned_copies_are_told_on_request(run: Run, db: Path, folder: Path, tmp
     assert "--turned compares all images" in refused.err
 
 
+def test_pictures_that_differ_are_left_out_and_counted(run: Run, db: Path, tmp_path: Path) -> None:
+    def shown(*options: str, of: Path = db) -> tuple[list[str], str]:
+        result = run("duplicates", "--db", of, "--radius", 64, *options)
+        return [Path(line.split("\t")[-1]).name for line in result.out.splitlines() if line], result.err
+
+    found, said = shown()
+    assert found == ["a.png", "b.png", "c.bmp"]
+    assert "3 pairs of near codes left out: laid over each other, their pictures differ" in said
+    every, said = shown("--by-code")
+    assert sorted(every) == ["a.png", "b.png", "c.bmp", "z.png"]
+    assert "left out" not in said
+    assert run("export", tmp_path / "codes.parquet", "--db", db).code == 0
+    assert run("import", tmp_path / "codes.parquet", "--db", tmp_path / "other").code == 0
+    every, said = shown(of=tmp_path / "other")
+    assert sorted(every) == ["a.png", "b.png", "c.bmp", "z.png"]
+    assert "4 images went by code alone" in said
+    assert "left out" not in said
+
+
+def test_what_is_compared_across_parts_is_the_same_picture(
+    run: Run, db: Path, folder: Path, pictures: list[Image.Image], tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "y.png").write_bytes(encoded(pictures[9], "png"))
+    run("index", other, "--db", db)
+    asked = ("duplicates", "--db", db, "--radius", 64)
+    assert "0 of 1 image" in run(*asked, "--between", folder, other).err
+    assert "1 of 1 image" in run(*asked, "--between", folder, other, "--by-code").err
+    assert run(*asked, "--against", other).out == ""
+    assert "y.png" in run(*asked, "--against", other, "--by-code").out
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

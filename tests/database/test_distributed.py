@@ -23,10 +23,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lookalike.database import Database, Filter
+from lookalike.database import Database, Filter, distributed
 from lookalike.database.distributed import DistributedDatabase
 from lookalike.database.naming import candidates
 from lookalike.database.opening import AnyDatabase, exists, open_database
+from lookalike.database.overlaying import Overlaid
+from lookalike.database.rows import FIELDS
 from lookalike.engines.server import MESSAGE, Server, batches, parse
 from lookalike.errors import ConfigError, DatabaseError, DataError
 from tests.conftest import MakeModel
@@ -111,6 +113,19 @@ def test_the_same_distances_as_in_a_folder(
         for database in both
     ]
     assert groups[0] == groups[1]
+    by_code = [
+        sorted(sorted(one.path for one in group) for group in database.duplicates(radius=12, by_code=True))
+        for database in both
+    ]
+    assert by_code[0] == by_code[1]
+    assert sum(map(len, groups[0])) < sum(map(len, by_code[0]))
+    reliefs = [
+        {record.name: database.reliefs([record.id])[record.id] for record in database.records_of(ids.tolist()).values()}
+        for database in both
+        for ids in (database.codes()[0][:50],)
+    ]
+    assert all(reliefs[1].get(name, one) == one for name, one in reliefs[0].items())
+    assert len(reliefs[0]) == len(reliefs[1]) == 50
     with pytest.raises(ConfigError, match="search without --asymmetric"):
         remote.search_asymmetric(folder / "007.jpg")
     assert [hit.distance for hit in remote.search(folder / "007.jpg")] == [
@@ -154,6 +169,29 @@ def test_what_changes_is_followed_as_in_a_folder(
         with pytest.raises(DatabaseError, match=r"nowhere is not in .*paths are listed by"):
             database.remove(["nowhere"])
     assert_same(*both)
+
+
+def test_a_database_of_the_first_format_is_read_and_written_and_goes_by_code(
+    address: str, photo_folder: Path, tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(distributed, "FORMAT", 1)
+        before.setattr(distributed, "FIELDS", {name: kind for name, kind in FIELDS.items() if name != "relief"})
+        open_database(address, create=True, model=model).close()
+    with open_database(address) as remote, Database.create(tmp_path / "db", model=model) as local:
+        told: list[Overlaid] = []
+        for database in (remote, local):
+            database.index(photo_folder, labels_from_folders=True)
+        assert remote.reliefs([record.id for record in remote.records()]) == {}
+        found = remote.duplicates(radius=24, on_overlaid=told.append)
+        by_code = local.duplicates(radius=24, by_code=True)
+        assert [[one.path for one in group] for group in found] == [[one.path for one in group] for group in by_code]
+        assert told[0].unknown >= sum(map(len, found)) > 0
+        next(photo_folder.glob("cats/*")).unlink()
+        (photo_folder / "cats").rename(photo_folder / "lions")
+        remote.index(photo_folder, labels_from_folders=True)
+        assert remote.labels().keys() == {"dogs", "lions"} | set(local.labels()) - {"cats"}
+        assert len(remote) == 39
 
 
 def test_odd_names_and_labels_are_kept_and_found(

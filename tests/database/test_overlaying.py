@@ -5,6 +5,8 @@ Shapes: N images, W bytes a code.
 
 from __future__ import annotations
 
+import math
+import os
 import random
 import shutil
 import sqlite3
@@ -12,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,14 +23,19 @@ from PIL import Image
 
 from lookalike import images
 from lookalike.codes import Codes
+from lookalike.data import Item
 from lookalike.database import Database, across, grouping
-from lookalike.database.overlaying import MOST, Overlaid, Reliefs, by_id
+from lookalike.database.overlaying import BUNDLED, MOST, Overlaid, Reliefs, by_id
 from lookalike.errors import DatabaseError
-from lookalike.registration import BYTES, relief, same_picture
+from lookalike.registration import BYTES, SAME, correlations, relief, same_picture
 from lookalike.store import migrations
+from lookalike.store.catalog import Outcome
+from lookalike.web import reviews
+from tests.conftest import MakeModel
 
-NOISE = [relief(np.random.default_rng(seed).integers(0, 256, (64, 64), np.uint8)) for seed in range(4)]
-IMAGES = st.lists(st.tuples(st.integers(0, 40) | st.integers(0, 2**16 - 1), st.integers(0, 3)), max_size=30)
+NOISE = [relief(np.random.default_rng(seed).integers(0, 256, (16, 16), np.uint8)) for seed in range(4)]
+VALUES = st.integers(0, 40) | st.integers(0, 2**16 - 1)
+IMAGES = st.lists(st.tuples(VALUES, st.integers(0, 3)), max_size=30)
 WIDE = 24  # bits, within which many of the small model's codes are
 
 
@@ -68,33 +77,56 @@ def test_groups_are_those_of_each_picture_by_itself(rows: list[tuple[int, int]],
     assert found == sorted(expected, key=lambda group: names[group[0][0]])
 
 
-@given(IMAGES, st.integers(0, 6), st.randoms(use_true_random=False))
+def mixed(degrees: float) -> bytes | None:
+    """Of two kinds of noise: reliefs that correlate as the cosine of what lies between their angles."""
+    one, other = np.random.default_rng(9).normal(size=(2, 16, 16))
+    picture = 128 + 40 * (math.cos(math.radians(degrees)) * one + math.sin(math.radians(degrees)) * other)
+    return relief(picture.clip(0, 255).astype(np.uint8))
+
+
+CHAIN = [mixed(degrees) for degrees in range(0, 100, 10)]  # each alike to the next ones, and not to the last
+
+
+@given(st.lists(st.tuples(VALUES, st.integers(0, 11)), max_size=30), st.integers(0, 6), st.randoms())
 def test_the_order_of_rows_means_nothing(rows: list[tuple[int, int]], radius: int, shuffle: random.Random) -> None:
     order = list(range(len(rows)))
     shuffle.shuffle(order)
+    shown = [*CHAIN, NOISE[0], None]
 
     def named(order: list[int]) -> list[list[tuple[str, int]]]:
-        reliefs = [None if rows[i][1] == 3 else NOISE[rows[i][1]] for i in order]
         codes_NW, names = codes_of([rows[i][0] for i in order]), [f"{i:03}" for i in order]
-        found = grouping.star(codes_NW, names, radius=radius, reliefs=known(reliefs))
+        reliefs = known([shown[rows[i][1]] for i in order])
+        found = grouping.star(codes_NW, names, radius=radius, reliefs=reliefs)
         return [[(names[image], distance) for image, distance in group] for group in found]
 
     assert named(order) == named(list(range(len(rows))))
 
 
+def test_images_of_one_code_are_told_apart_unless_they_hardly_differ() -> None:
+    reliefs = [one for one in CHAIN if one is not None]
+    assert same_picture(reliefs[0], reliefs[3])
+    assert not same_picture(reliefs[0], reliefs[9])
+    least = math.cos(math.acos(SAME) + math.acos(BUNDLED))  # of one in the middle with one of another's bundle
+    found = grouping.star(codes_of([5] * 10), list("abcdefghij"), radius=0, reliefs=known(reliefs))
+    assert 1 < len(found) < 5
+    for group in found:
+        members = [reliefs[row] for row, _ in group]
+        assert max(correlations(one, members).min() for one in members) >= least
+
+
 def test_images_without_a_relief_are_taken_for_what_their_codes_say() -> None:
-    codes_NW = codes_of([5, 5, 5, 4, 4])
-    names = ["a", "b", "c", "d", "e"]
-    assert grouping.star(codes_NW, names, radius=1, reliefs=known([None] * 5)) == grouping.star(
-        codes_NW, names, radius=1
-    )
-    reliefs = known([NOISE[0], NOISE[1], None, NOISE[1], None])
+    codes_NW, names = codes_of([5, 5, 5, 4, 4]), list("abcde")
+    every = [[(row, 0 if row < 3 else 1) for row in range(5)]]
+    assert grouping.star(codes_NW, names, radius=1) == every
+    assert grouping.star(codes_NW, names, radius=1, reliefs=known([None] * 5)) == every
     told: list[Overlaid] = []
-    found = grouping.star(codes_NW, names, radius=1, reliefs=reliefs._replace(on_overlaid=told.append))
-    apart = {frozenset((0, 1)), frozenset((0, 3))}
-    assert not any(pair <= {row for row, _ in group} for group in found for pair in apart)
-    assert {row for group in found for row, _ in group} >= {1, 3, 4}
+    reliefs = known([NOISE[0], NOISE[1], None, NOISE[1], None])._replace(on_overlaid=told.append)
+    (found,) = grouping.star(codes_NW, names, radius=1, reliefs=reliefs)
+    assert {row for row, _ in found} == {0, 1, 2, 3, 4}
     assert told == [Overlaid(2, 2)]
+    for twins in ([NOISE[0], NOISE[1], None], [NOISE[1], NOISE[0], None]):
+        (group,) = grouping.star(codes_of([5, 5, 5]), list("abc"), radius=0, reliefs=known(twins))
+        assert len(group) == 3
 
 
 def test_only_what_is_near_another_is_asked_for() -> None:
@@ -235,7 +267,6 @@ def test_codes_that_were_made_elsewhere_have_none(indexed: Database, photo_folde
 
 
 def test_a_code_that_is_replaced_from_elsewhere_loses_it(indexed: Database, photo_folder: Path, tmp_path: Path) -> None:
-    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     record = next(iter(indexed.records()))
     table = pa.table({"path": [record.name], "code": [bytes(len(record.code or b""))]})
     pq.write_table(table, tmp_path / "one.parquet")
@@ -275,4 +306,103 @@ def test_a_code_that_very_many_share_goes_by_itself() -> None:
     for count, groups in ((MOST, 0), (MOST + 1, 1)):
         crowded = known(reliefs[:count])._replace(on_overlaid=told.append)
         assert len(grouping.star(codes_of([7] * count), names[:count], radius=1, reliefs=crowded)) == groups
-    assert told == [Overlaid(MOST - 1, 0), Overlaid(0, MOST + 1)]
+    assert told == [Overlaid(MOST * (MOST - 1) // 2, 0), Overlaid(0, MOST + 1)]
+
+
+def test_any_number_of_copies_of_one_picture_are_one_bundle() -> None:
+    random = np.random.default_rng(2)
+    picture = random.integers(40, 200, (16, 16))
+    copies = [relief((picture + random.integers(-3, 4, (16, 16))).astype(np.uint8)) for _ in range(3 * MOST)]
+    assert len(set(copies)) > MOST
+    told: list[Overlaid] = []
+    reliefs = known([*copies, NOISE[0]])._replace(on_overlaid=told.append)
+    names = [f"{row:03}" for row in range(len(copies) + 1)]
+    (group,) = grouping.star(codes_of([7] * len(copies) + [6]), names, radius=1, reliefs=reliefs)
+    assert sorted(row for row, _ in group) == list(range(len(copies)))
+    assert told == [Overlaid(len(copies), 0)]
+
+
+def test_what_a_decision_leaves_over_is_laid_over_each_other(tmp_path: Path, make_model: MakeModel) -> None:
+    shown = {"a": None, "b": NOISE[0], "c": NOISE[1]}  # all is near a, of which nothing is known
+    with Database.create(tmp_path / "db", model=make_model(bits=16, near=1, similar=3)) as database:
+        with database._catalog.transaction():
+            for name, one in shown.items():
+                item = Item("/r", name, 1, 1)
+                database._catalog.write(
+                    Outcome(item=item, code=bytes(2), width=4, height=3, digest=name.encode() * 16, relief=one)
+                )
+            database._catalog.touch()
+        ids = {Path(record.name).name: record.id for record in database.records()}
+        assert [sorted(group) for group in paths(database.duplicates(radius=0))] == [["a", "b", "c"]]
+        groups = reviews.compare(database, lambda done, total: None, 0)
+        database.decisions.make("different", [ids["a"], ids["b"], ids["c"]], chosen=[ids["a"]])
+        assert database.duplicates(radius=0) == []
+        assert [sorted(group) for group in paths(database.duplicates(radius=0, by_code=True))] == [["b", "c"]]
+        assert reviews.stand(database, groups).parts == [[]]
+
+
+def test_labels_that_come_in_leave_reliefs_alone(indexed: Database, tmp_path: Path) -> None:
+    ids = [record.id for record in indexed.records()]
+    before = indexed.reliefs(ids)
+    indexed.export_codes(tmp_path / "codes.parquet")
+    table = pq.read_table(tmp_path / "codes.parquet")
+    labels = pa.array([["new"]] * len(table))
+    table = table.drop_columns([one for one in ("label", "labels") if one in table.column_names])
+    pq.write_table(table.append_column("labels", labels), tmp_path / "labelled.parquet")
+    assert indexed.import_codes(tmp_path / "labelled.parquet")
+    assert len(before) == 40
+    assert indexed.reliefs(ids) == before
+
+
+def test_a_relief_that_is_missing_is_made_when_the_file_is_read_again(indexed: Database, photo_folder: Path) -> None:
+    ids = [record.id for record in indexed.records()]
+    before = indexed.reliefs(ids)
+    with indexed._catalog.transaction():
+        indexed._catalog._session.run("DELETE FROM reliefs")
+    files = [path for path in photo_folder.rglob("*") if path.is_file()]
+    for path in files:
+        os.utime(path, (1, 1))
+    report = indexed.index(photo_folder)
+    assert (report.unchanged, report.encoded) == (40, 0)
+    assert indexed.reliefs(ids) == before
+
+
+def test_how_many_went_by_code_alone_is_said_across_parts(many: Database, tmp_path: Path) -> None:
+    parts = [tmp_path / "first", tmp_path / "second"]
+    for part, begin in zip(parts, (0, 60), strict=True):
+        part.mkdir()
+        for name in range(begin, begin + 60):
+            shutil.copy(tmp_path / f"many/{name:03}.jpg", part)
+    many.index(parts)
+    first, second = map(str, parts)
+    told: list[Overlaid] = []
+    checked = across.leakage(many, first, second, radius=WIDE, on_overlaid=told.append)
+    with many._catalog.transaction():
+        many._catalog._session.run("DELETE FROM reliefs")
+        many._catalog.touch()
+    unchecked = across.leakage(many, first, second, radius=WIDE, on_overlaid=told.append)
+    by_code = across.leakage(many, first, second, radius=WIDE, by_code=True, on_overlaid=told.append)
+    assert unchecked.matches == by_code.matches != checked.matches
+    assert told[0].differing > len(by_code.matches)
+    assert told[0].unknown == told[1].differing == 0
+    assert told[1].unknown > len(by_code.matches)
+    assert len(told) == 2
+
+
+def test_pictures_near_very_many_go_by_code_across_parts(
+    many: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = str(tmp_path / "many")
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(tmp_path / "many/000.jpg", other / "copy.jpg")
+    many.index(other)
+    monkeypatch.setattr(across, "PAIRS", 1)
+    copies = [
+        across.leakage(many, folder, str(other), radius=64, by_code=by_code).matches[0] for by_code in (False, True)
+    ]
+    assert copies[0] == copies[1], "120 images are near at 64 bits"
+    monkeypatch.setattr(across, "MOST", 120)
+    (match,) = across.leakage(many, folder, str(other), radius=64).matches
+    assert (Path(match.copy.name).name, match.distance) == ("000.jpg", 0)
+    assert match.copies < copies[1].copies == 120

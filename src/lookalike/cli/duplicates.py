@@ -58,7 +58,8 @@ def command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what --apply or --undo would do.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Print groups of images that look alike: at most RADIUS bits from the first image of their group.
+    """Print groups of images of one picture: at most RADIUS bits from the first of their group, and the same when laid
+    over each other.
 
     Without --radius it is what was measured for the model or the collection, else a sixteenth of the bits or less.
     The best copy of each group is told: most pixels, then largest file, lossless, oldest. Nothing is deleted;
@@ -119,13 +120,18 @@ class _Asked(NamedTuple):
 
 def _groups(database: AnyDatabase, against: Sequence[str], asked: _Asked) -> tuple[list[Group], frozenset[int]]:
     """The groups, and the ids of what is never to be removed."""
+    from lookalike.cli import leakage
     from lookalike.database import across
 
+    overlaid: list[Overlaid] = []
     if against:
         with terminal.progress("comparing", unit=" codes", scaled=True) as show:
-            return across.against(database, against, radius=asked.radius, by_code=asked.by_code, on_rows=show)
+            found, references = across.against(
+                database, against, radius=asked.radius, by_code=asked.by_code, on_rows=show, on_overlaid=overlaid.append
+            )
+        leakage.say_overlaid(overlaid)
+        return found, references
     unread: list[str] = []
-    overlaid: list[Overlaid] = []
     with ExitStack() as stack:
         more: dict[str, Any] = {}
         if asked.turned:
@@ -143,21 +149,8 @@ def _groups(database: AnyDatabase, against: Sequence[str], asked: _Asked) -> tup
             f"{terminal.count(len(unread), 'image')} cannot be read as they were indexed, so their turned looks are "
             f"unknown; the first: {terminal.shown(unread[0])}"
         )
-    for one in overlaid:
-        _say_overlaid(one)
+    leakage.say_overlaid(overlaid)
     return found, frozenset()
-
-
-def _say_overlaid(found: Overlaid) -> None:
-    """What was left out since pictures differ, and what could not be laid over each other."""
-    if found.differing:
-        pairs = terminal.count(found.differing, "pair")
-        terminal.say(
-            f"left out: {pairs} of near codes, whose pictures laid over each other differ; --by-code shows them"
-        )
-    if found.unknown:
-        images = terminal.count(found.unknown, "image")
-        terminal.say(f"{images} went by code alone, for want of more to compare; see docs/duplicates.md")
 
 
 def _reviews(

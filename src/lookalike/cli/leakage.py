@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -10,6 +11,7 @@ from lookalike.cli import terminal
 
 if TYPE_CHECKING:
     from lookalike.database.opening import AnyDatabase
+    from lookalike.database.overlaying import Overlaid
 
 
 def report(
@@ -18,8 +20,11 @@ def report(
     """Print the images of B that have a copy in A, and say how many they are."""
     from lookalike.database import across, pixels, reviewing
 
+    overlaid: list[Overlaid] = []
     with terminal.progress("comparing", unit=" codes", scaled=True) as show:
-        found = across.leakage(database, first, second, radius=radius, by_code=by_code, on_rows=show)
+        found = across.leakage(
+            database, first, second, radius=radius, by_code=by_code, on_rows=show, on_overlaid=overlaid.append
+        )
     same: dict[bytes, bytes] = {}
     if not quick:
         with terminal.quiet_decoders(), terminal.progress("comparing pixels") as show:
@@ -41,3 +46,17 @@ def report(
         f"{len(found.matches)} of {terminal.count(found.second, 'image')} in {second} ({found.share:.1%}) have a copy "
         f"among {terminal.count(found.first, 'image')} in {first}, at most {radius} of {bits} bits away"
     )
+    say_overlaid(overlaid)
+
+
+def say_overlaid(overlaid: Sequence[Overlaid]) -> None:
+    """What was left out since pictures differ, and what could not be laid over each other."""
+    for found in overlaid:
+        if found.differing:
+            pairs = terminal.count(found.differing, "pair")
+            terminal.say(
+                f"{pairs} of near codes left out: laid over each other, their pictures differ (--by-code: all)"
+            )
+        if found.unknown:
+            images = terminal.count(found.unknown, "image")
+            terminal.say(f"{images} went by code alone, for want of more to compare; see docs/duplicates.md")

@@ -374,8 +374,8 @@ class Database:
         images that are too plain for their codes to mean anything only with the same bytes, unless `with_plain`.
         Images whose pictures differ when one is laid over the other (see `registration`) are not near each other,
         unless groups go `by_code` alone; `on_laid` is told how many pairs were so compared, `on_overlaid` what came of
-        it. `on_rows` is told how many of the different codes have been compared. Of a large collection what is found
-        is kept, so that after an interruption the same call goes on from there.
+        it. `on_rows` is told how many of the different codes have been compared. Of a large collection what that finds
+        is kept, so that after an interruption the same call goes on from there; pairs are laid over each other anew.
         With `turned`, images that look alike when one is mirrored or turned by quarters are in a group, too. For that
         all images are read, once; `on_read` is told how many, and `on_unread` the names of those that cannot be.
         """
@@ -394,17 +394,17 @@ class Database:
             except KeyboardInterrupt:
                 raise Interrupted("Stopped. What was read is kept; the same command starts from there") from None
             pairs = turned_copies.pairs(those, pairs)
-        reliefs_of = None if by_code else partial(overlaying.by_id, reliefs=self.reliefs, turned=turned)
+        by_id = partial(overlaying.by_id, reliefs=self.reliefs, in_any_turn=turned)
         groups = plain.groups(
             self._catalog, held, little, radius=radius, on_rows=on_rows, pairs=pairs,
-            reliefs_of=reliefs_of and partial(reliefs_of, on_laid=on_laid, on_overlaid=on_overlaid),
+            reliefs_of=None if by_code else partial(by_id, on_laid=on_laid, on_overlaid=on_overlaid),
         )  # fmt: skip
         if not with_different and self.decisions.count():
             records = self._catalog.records([one.id for group in groups for one in group])
             digests = {id_: record.digest for id_, record in records.items()}
             pairs_of = grouping.comparing if those is None else turned_copies.comparing(those)
             regroup = reviewing.regroup(
-                held.ids_N, held.codes_NW, radius=radius, pairs_of=pairs_of, reliefs_of=reliefs_of
+                held.ids_N, held.codes_NW, radius=radius, pairs_of=pairs_of, reliefs_of=None if by_code else by_id
             )
             parts = reviewing.apart(groups, digests, self.decisions.known(), regroup)
             groups = [group for part in parts for group in part]

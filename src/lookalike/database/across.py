@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +24,26 @@ from lookalike.codes import Codes
 from lookalike.database import Filter, Group, Member, copies, plain
 from lookalike.database.deciding import Known
 from lookalike.database.opening import AnyDatabase
+from lookalike.database.overlaying import OnOverlaid, Overlaid
 from lookalike.errors import ConfigError, DataError
 from lookalike.registration import same_pictures
 from lookalike.store.records import Record
 
 Ids = npt.NDArray[np.int64]
 OnRows = Callable[[int, int], object]
+Candidates = tuple[Record, list[tuple[Record, int]]]  # an image, and what it may be a copy of, with distances in bits
 BATCH = 256  # codes that are searched for at once
+PAIRS = 16_384  # of images that are laid over each other at once
+MOST = 100  # images near one that are laid over it; of more, codes alone count
+
+
+class Asked(NamedTuple):
+    """Which matches are asked for, and who is told of the work."""
+
+    radius: int
+    by_code: bool
+    on_rows: OnRows
+    on_overlaid: OnOverlaid
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +88,7 @@ def leakage(
     radius: int,
     by_code: bool = False,
     on_rows: OnRows = lambda done, total: None,
+    on_overlaid: OnOverlaid = lambda found: None,
 ) -> Leakage:
     """What of the second part has a copy in the first. What lies in both parts counts as of the first."""
     there, here = database.passing(part(database, first)), database.passing(part(database, second))
@@ -80,7 +96,7 @@ def leakage(
     if not len(here):
         raise DataError(f"all of {second} lies in {first}, too; name two parts that have nothing in common")
     parts = [part(database, first)]
-    matches = list(_matches(database, here, parts, radius=radius, by_code=by_code, on_rows=on_rows))
+    matches = list(_matches(database, here, parts, Asked(radius, by_code, on_rows, on_overlaid)))
     return Leakage(len(there), len(here), sorted(matches, key=lambda one: one.record.name))
 
 
@@ -91,13 +107,14 @@ def against(
     radius: int,
     by_code: bool = False,
     on_rows: OnRows = lambda done, total: None,
+    on_overlaid: OnOverlaid = lambda found: None,
 ) -> tuple[list[Group], frozenset[int]]:
     """Groups of a reference and the images nearest to it, by path; and the ids of all references."""
     parts = [part(database, folder) for folder in folders]
     references = np.unique(np.concatenate([database.passing(one) for one in parts]))
     others = np.setdiff1d(database.codes()[0], references)
     found: dict[int, tuple[Member, Group]] = {}
-    for match in _matches(database, others, parts, radius=radius, by_code=by_code, on_rows=on_rows):
+    for match in _matches(database, others, parts, Asked(radius, by_code, on_rows, on_overlaid)):
         reference, near = found.setdefault(match.copy.id, (copies.member(match.copy, 0), []))
         if not _is_same_file(reference.path, match.record.name):
             near.append(copies.member(match.record, match.distance))
@@ -113,55 +130,79 @@ def _is_same_file(first: str, second: str) -> bool:
         return False
 
 
-def _matches(
-    database: AnyDatabase, ids_N: Ids, parts: Sequence[Filter], *, radius: int, by_code: bool, on_rows: OnRows
-) -> Iterator[Match]:
+@dataclass(slots=True)
+class _Tally:
+    """What came of laying pictures over each other."""
+
+    differing: int = 0  # pairs
+    unknown: set[int] = field(default_factory=set)  # ids of images that went by code alone
+
+
+def _matches(database: AnyDatabase, ids_N: Ids, parts: Sequence[Filter], asked: Asked) -> Iterator[Match]:
     """The images that are near one of some parts, with the nearest of these."""
-    known = database.decisions.known()
+    known, tally = database.decisions.known(), _Tally()
     unique_UW, owners = _unique(*_codes_of(database, ids_N))
     for start in range(0, len(unique_UW), BATCH):
         codes_QW = unique_UW[start : start + BATCH]
-        found = [database.search_codes(codes_QW, top=None, radius=radius, only=one) for one in parts]
+        found = [database.search_codes(codes_QW, top=None, radius=asked.radius, only=one) for one in parts]
         near = [{hit.id: hit.distance for hits in each for hit in hits} for each in zip(*found, strict=True)]
-        yield from _of_batch(database, owners[start : start + BATCH], near, known, by_code=by_code)
-        on_rows(min(start + BATCH, len(unique_UW)), len(unique_UW))
+        candidates = _candidates(database, owners[start : start + BATCH], near, known)
+        for record, those in candidates if asked.by_code else _same_pictures(database, candidates, tally):
+            if those:
+                copy, distance = min(those, key=partial(_order, record))
+                yield Match(record, copy, distance, len(those))
+        asked.on_rows(min(start + BATCH, len(unique_UW)), len(unique_UW))
+    if not asked.by_code:
+        asked.on_overlaid(Overlaid(tally.differing, len(tally.unknown)))
 
 
-def _of_batch(
-    database: AnyDatabase, owners: Sequence[Ids], near: Sequence[dict[int, int]], known: Known, *, by_code: bool
-) -> Iterator[Match]:
-    """The matches of images with some codes; `near`: the distances of what is near each code, by id."""
+def _candidates(
+    database: AnyDatabase, owners: Sequence[Ids], near: Sequence[dict[int, int]], known: Known
+) -> Iterator[Candidates]:
+    """Images with some codes, each with those that it may be a copy of; `near`: the distances of what is near each
+    code, by id.
+    """
     wanted = {id_ for ids, each in zip(owners, near, strict=True) if each for id_ in (*ids.tolist(), *each)}
     records = database.records_of(sorted(wanted))
-    pairs = [
-        (records[id_], records[other], distance)
-        for ids, each in zip(owners, near, strict=True)
-        for id_ in ids.tolist()
-        for other, distance in each.items()
-        if id_ in records and other in records and _may_be_copies(records[id_], records[other], known)
-    ]
-    if not by_code:
-        pairs = _same_pictures(pairs, database.reliefs(sorted(wanted)))
-    copied: dict[int, list[tuple[Record, int]]] = {}
-    for record, other_record, distance in pairs:
-        copied.setdefault(record.id, []).append((other_record, distance))
-    for id_, those in copied.items():
-        record = records[id_]
-        copy, distance = min(those, key=lambda pair: (pair[1], *_unlike(record, pair[0]), pair[0].name))
-        yield Match(record, copy, distance, len(those))
+    for ids, each in zip(owners, near, strict=True):
+        copies_of = [(records[id_], distance) for id_, distance in each.items() if id_ in records]
+        for record in (records[id_] for id_ in ids.tolist() if each and id_ in records):
+            yield record, [(one, bits) for one, bits in copies_of if _may_be_copies(record, one, known)]
 
 
 def _may_be_copies(one: Record, other: Record, known: Known) -> bool:
     return not known.are_different(one.digest, other.digest) and not plain.differ(one, other)
 
 
-def _same_pictures(
-    pairs: Sequence[tuple[Record, Record, int]], reliefs: Mapping[int, bytes]
-) -> list[tuple[Record, Record, int]]:
-    """The pairs whose pictures, laid over each other, are the same."""
-    first, second = [reliefs.get(one.id) for one, _, _ in pairs], [reliefs.get(other.id) for _, other, _ in pairs]
+def _same_pictures(database: AnyDatabase, candidates: Iterator[Candidates], tally: _Tally) -> Iterator[Candidates]:
+    """Images, each with those whose pictures are the same; some thousand pairs are laid over each other at once."""
+    waiting: list[Candidates] = []
+    for each in candidates:
+        waiting.append(each)
+        if sum(len(those) for _, those in waiting) >= PAIRS:
+            yield from _laid(database, waiting, tally)
+            waiting = []
+    yield from _laid(database, waiting, tally)
+
+
+def _laid(database: AnyDatabase, waiting: Sequence[Candidates], tally: _Tally) -> Iterator[Candidates]:
+    ids = {one.id for record, those in waiting if those for one in (record, *(other for other, _ in those))}
+    reliefs = database.reliefs(sorted(ids))
+    tried = [those if len(those) <= MOST else [] for _, those in waiting]
+    first = [reliefs.get(record.id) for (record, _), those in zip(waiting, tried, strict=True) for _ in those]
+    second = [reliefs.get(one.id) for those in tried for one, _ in those]
     same = itertools.chain.from_iterable(same_pictures(first, second))
-    return list(itertools.compress(pairs, same))
+    for (record, those), few in zip(waiting, tried, strict=True):
+        left = list(itertools.compress(few, same)) if few else list(those)
+        tally.differing += len(those) - len(left)
+        by_code = [one.id for one, _ in left if not few or record.id not in reliefs or one.id not in reliefs]
+        tally.unknown.update(by_code, [record.id] if by_code else [])
+        yield record, left
+
+
+def _order(record: Record, pair: tuple[Record, int]) -> tuple[object, ...]:
+    """What puts the copy that is told first."""
+    return pair[1], *_unlike(record, pair[0]), pair[0].name
 
 
 def _unlike(record: Record, other: Record) -> tuple[bool, bool]:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from lookalike.data import Item, Label
 from lookalike.database.beside import Beside
 from lookalike.database.naming import FOUND, below, candidates, from_text
-from lookalike.database.rows import BIG, FIELDS, found, labels_of, record_of, row_of, whole
+from lookalike.database.rows import FIELDS, RELIEF, found, labels_of, record_of, relief_of, row_of, whole
 from lookalike.engines.server import Row, Server
 from lookalike.errors import DatabaseError
 from lookalike.quality import PLAIN
@@ -28,7 +28,7 @@ from lookalike.store.catalog import Outcome, Record, Taken
 
 WINDOW = 2048  # paths looked up at once
 COPIES = 1000  # rows of equal images at most that are told
-ALL = ["code", *(field for field in FIELDS if field != BIG)]
+ALL = ["code", *(field for field in FIELDS if field != RELIEF)]
 
 
 class Seen(NamedTuple):
@@ -44,7 +44,7 @@ class Collection:
     def __init__(self, server: Server, name: str, beside: Beside, *, bits: int, reliefs: bool = True) -> None:
         """`reliefs`: whether its rows have that field."""
         self._server, self.name, self._beside, self._bits = server, name, beside, bits
-        self._written = [*ALL, BIG] if reliefs else ALL
+        self._written = [*ALL, RELIEF] if reliefs else ALL
         self._names: Sequence[str] = ()
         self._next = 0  # of the names, which are asked for in this order
         self._window: dict[str, Seen] = {}
@@ -101,10 +101,10 @@ class Collection:
 
     def reliefs(self, ids: Sequence[int]) -> dict[int, bytes]:
         """The reliefs of ids (see `registration`); of images that have none, nothing."""
-        if BIG not in self._written:
+        if RELIEF not in self._written:
             return {}
-        rows = self._server.get(self.name, ids, ["id", BIG])
-        return {int(row["id"]): bytes.fromhex(row[BIG]) for row in rows if row[BIG]}
+        rows = self._server.get(self.name, ids, ["id", RELIEF])
+        return {int(row["id"]): relief for row in rows if (relief := relief_of(row))}
 
     def all_records(self, where: str = "") -> Iterator[Record]:
         """All rows, or those that an expression holds for, by id."""
@@ -141,12 +141,17 @@ class Collection:
         named = {os.path.join(root, one.folder + one.name): one for one in rows}
         self._beside.add_root(root)
         self._claimed, before = {}, len(self._rows)
-        for name, seen in self._look(list(named)).items():
+        looked = self._look(list(named))
+        equal = [seen.id for name, seen in looked.items() if seen.record and seen.record.code == named[name].code]
+        reliefs = self.reliefs(equal) if equal else {}
+        for name, seen in looked.items():
             one, known = named[name], seen.record
             if known is None or (known.code, known.label, known.missing_since) != (one.code, one.label, None):
                 row = int(one.name) if one.folder.endswith("#") else None
                 item = Item(root, one.folder + one.name, one.size or 0, -1, one.label, row)
-                outcome = Outcome(item=item, code=one.code, width=one.width, height=one.height)
+                outcome = Outcome(
+                    item=item, code=one.code, width=one.width, height=one.height, relief=reliefs.get(seen.id)
+                )
                 id_ = self._claim(name, seen.id)
                 self._rows[id_] = row_of(id_, outcome, bits=self._bits)
         return len(self._rows) - before

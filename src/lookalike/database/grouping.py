@@ -2,7 +2,7 @@
 
 A group is a star: one image in its middle, and images at most the radius away from *it*. So two images of a group
 differ by at most twice the radius, however many images there are; linking whatever is near something near would
-let groups grow without end. Groups depend on codes and names only, not on the order of the collection.
+let groups grow without end. Groups depend on images and names only, not on the order of the collection.
 
 Most images are near no other. Names are asked for only of those that are, since a collection is large.
 

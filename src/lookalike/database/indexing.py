@@ -1,7 +1,7 @@
 """From items to rows of the catalog: read, digest, decode and encode in threads; record in the caller's.
 
 What is known is not done again: an unchanged file (same size and time) is not read, a file whose bytes are known is
-not decoded. A renamed or moved file keeps its row, which its digest finds.
+not encoded, and decoded only for want of its relief. A renamed or moved file keeps its row, which its digest finds.
 """
 
 from __future__ import annotations
@@ -160,27 +160,35 @@ def _read(item: Item, catalog: Catalog, hasher: Hasher, settings: Settings) -> _
     outcome = Outcome(item=item, digest=content_digest(data), length=len(data))
     if settings.keep_originals and outcome.digest:
         originals.keep(settings.folder, outcome.digest, data)
-    known = None if settings.reindex else _with_code(catalog, outcome.digest)
+    known = [] if settings.reindex else _with_code(catalog, outcome.digest)
+    seen_before = catalog.reliefs([record.id for record in known])
     if known:
-        seen_before = catalog.reliefs([known.id]).get(known.id)
-        return _Read(replace(outcome, code=known.code, quality=known.quality, relief=seen_before, **_facts(known)))
+        first = known[0]
+        outcome = replace(outcome, code=first.code, quality=first.quality, **_facts(first))
+        if seen_before or first.is_plain:
+            return _Read(replace(outcome, relief=next(iter(seen_before.values()), None)))
     try:
         pixels = images.decode(data, hasher.spec, max_pixels=settings.max_pixels)
     except ImageError as error:
+        if known:
+            return _Read(outcome)
         return _Read(replace(outcome, error=str(error), try_again=isinstance(error, RetryableImageError)))
+    outcome = replace(outcome, relief=relief(pixels.array))
+    if known:
+        return _Read(outcome)
     seen = quality(pixels.array, width=pixels.width, height=pixels.height)
     code = hasher.encode_arrays(pixels.array[None])[0].tobytes()
-    facts = {**_facts(pixels), "quality": seen, "relief": relief(pixels.array)}
-    return _Read(replace(outcome, code=code, **facts), encoded=True)
+    return _Read(replace(outcome, code=code, quality=seen, **_facts(pixels)), encoded=True)
 
 
 def _facts(of: images.Decoded | Record) -> dict[str, Any]:
     return {"width": of.width, "height": of.height, "format": of.format, "animated": bool(of.animated)}
 
 
-def _with_code(catalog: Catalog, digest: bytes | None) -> Record | None:
+def _with_code(catalog: Catalog, digest: bytes | None) -> list[Record]:
+    """The images of these bytes that have a code."""
     records = catalog.with_digest(digest) if digest else []
-    return next((record for record in records if record.code is not None), None)
+    return [record for record in records if record.code is not None]
 
 
 def _batched(reads: Iterator[_Read]) -> Iterator[list[_Read]]:

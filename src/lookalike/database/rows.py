@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from typing import Any
 
@@ -11,13 +12,13 @@ from lookalike.engines.server import TAGS, Row
 from lookalike.errors import DataError
 from lookalike.store.catalog import Outcome, Record
 
+RELIEF = "relief"  # a field that is read where it is asked for; collections of the first format have none
 FIELDS = {
     "path": "text", "root": "text", "table": "text", "row": "int", "size": "int", "mtime_ns": "int", "digest": "text",
     "length": "int", "labels": "texts", "several": "flag", "width": "int", "height": "int", "format": "text",
     "animated": "flag", "error": "text", "indexed_at": "int", "missing_since": "int", "quality": "int",
-    "found": "flag", "relief": "text",
+    "found": "flag", RELIEF: "text",
 }  # fmt: skip
-BIG = "relief"  # a field that is read where it is asked for; collections of the first format have none
 INDEXED = ("digest",)
 NO_INT = -1
 
@@ -45,7 +46,7 @@ def row_of(id_: int, outcome: Outcome, *, bits: int) -> Row:
         "indexed_at": int(time.time()),
         "missing_since": NO_INT,
         "quality": _int(outcome.quality),
-        "relief": (outcome.relief or b"").hex(),
+        RELIEF: base64.b64encode(outcome.relief or b"").decode(),
     }
     return {**row, "found": found(row)}
 
@@ -73,6 +74,11 @@ def record_of(row: Row) -> Record:
         missing_since=_or_none(row["missing_since"]),
         quality=_or_none(row["quality"]),
     )
+
+
+def relief_of(row: Row) -> bytes | None:
+    """The relief of a row that was read with it."""
+    return base64.b64decode(row[RELIEF]) or None
 
 
 def whole(row: Row) -> Row:

@@ -80,7 +80,7 @@ def take(session: Session, places: Places, labels: Labels, root: str, rows: Iter
     session.run_many(
         "UPDATE files SET error = NULL, mtime_ns = -1, quality = NULL WHERE id = ?", ((was.id,) for was, _ in changed)
     )
-    session.run_many("DELETE FROM reliefs WHERE id = ?", ((was.id,) for was, _ in changed))
+    session.run_many("DELETE FROM reliefs WHERE id = ?", ((was.id,) for was, one in changed if was.code != one.code))
     session.insert(
         "INSERT INTO files (id, size, mtime_ns, length, width, height) VALUES",
         "(?, ?, -1, ?, ?, ?)",

@@ -66,6 +66,8 @@ async def duplicates(
             "pixels": isinstance(read, Done) and read.fresh,
             "radius": groups.radius,
             "bits": database.bits,
+            "differing": groups.overlaid.differing,
+            "by_code": groups.overlaid.unknown,
             "revision": found.revision,
             "fresh": found.fresh,
             "next": None if page.next is None else str(page.next),

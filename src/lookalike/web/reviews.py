@@ -12,6 +12,7 @@ from lookalike import data
 from lookalike.database import Group, deciding, overlaying, planfile, plans, reviewing
 from lookalike.database.deciding import Known, State
 from lookalike.database.opening import AnyDatabase
+from lookalike.database.overlaying import Overlaid
 from lookalike.database.reviewing import Review
 from lookalike.errors import LookalikeError
 from lookalike.web import files
@@ -21,12 +22,16 @@ from lookalike.web.problems import Problem
 ReadPixels = Callable[[bytes], bytes]  # an encoded image → what is the same for the same pixels
 
 
+NOTHING = Overlaid(0, 0)
+
+
 class Groups(NamedTuple):
     """All groups of a database, whatever was decided, and the digests of their images by id."""
 
     groups: list[Group]
     digests: deciding.Digests
     radius: int
+    overlaid: Overlaid
 
 
 class Part(NamedTuple):
@@ -105,9 +110,17 @@ class Reviews:
 
 def compare(database: AnyDatabase, report: Report, radius: int) -> Groups:
     """All groups of a database."""
-    groups = database.duplicates(radius=radius, with_different=True, on_rows=report, on_laid=report)
+    overlaid: list[Overlaid] = []
+    groups = database.duplicates(
+        radius=radius,
+        with_different=True,
+        on_rows=lambda done, total: report(done, 2 * total),
+        on_laid=lambda done, total: report(total + done, 2 * total),
+        on_overlaid=overlaid.append,
+    )
     records = database.records_of([one.id for group in groups for one in group])
-    return Groups(groups, {id_: record.digest for id_, record in records.items()}, radius)
+    digests = {id_: record.digest for id_, record in records.items()}
+    return Groups(groups, digests, radius, *(overlaid or [NOTHING]))
 
 
 def stand(database: AnyDatabase, groups: Groups) -> Standing:

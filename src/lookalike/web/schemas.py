@@ -231,6 +231,8 @@ class Duplicates(BaseModel):
     pixels: bool = Field(description="Whether it is known which have the same pixels; else that is being read.")
     radius: int
     bits: int
+    differing: int = Field(description="Pairs of near codes left out, as their pictures laid over each other differ.")
+    by_code: int = Field(description="Images near another that could not be laid over it, and went by code alone.")
     revision: int = Field(description="Of the codes that were compared.")
     fresh: bool = Field(description="Whether these are the newest; else they are being compared anew.")
     next: str | None

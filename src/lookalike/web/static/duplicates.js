@@ -146,7 +146,7 @@ class Duplicates {
     if (near && !this.end.hidden) this.load();
   }
 
-  counts({ states, images, radius, bits, pixels, fresh }) {
+  counts({ states, images, radius, bits, differing, by_code: byCode, pixels, fresh }) {
     const all = states.undecided + states.decided + states.later;
     const totals = { ...states, all };
     for (const one of this.choices) {
@@ -166,6 +166,8 @@ class Duplicates {
         make("code", { text: "lookalike serve --db DB --write" }), ". No file is ever touched by this page."),
       this.page.calibration && radius === this.page.duplicate
         ? make("span", { text: ` That distance is calibrated: ${falsePairs(this.page.calibration)}.` }) : null,
+      differing ? make("span", { text: ` ${count(differing, "pair")} of near codes left out: laid over each other, the pictures differ.` }) : null,
+      byCode ? make("span", { text: ` ${count(byCode, "image")} went by code alone.` }) : null,
       pixels ? null : make("span", { text: " Reading which copies have the same pixels …" }),
       fresh ? null : make("span", {}, " Images have changed and are being compared anew. ", make("a", { href: href("duplicates", this.state.all()), text: "Show again",
         on: { click: () => { this.asked = null; } } })),
