@@ -100,6 +100,18 @@ def test_the_best_copy_is_outlined_and_said_in_words(page: Page) -> None:
     counts(page, undecided=GROUPS)
 
 
+def test_how_many_pairs_of_other_pictures_were_left_out_is_said(page: Page) -> None:
+    answer = page.evaluate("fetch('/api/duplicates?top=1').then((found) => found.json())")
+    note = page.locator(".note")
+    assert (answer["differing"], answer["by_code"]) == (0, 0)
+    expect(note).not_to_contain_text("left out")
+    told = {**answer, "differing": 12_345, "by_code": 1}
+    page.route(re.compile("/api/duplicates"), lambda route: route.fulfill(json=told))
+    page.reload()
+    expect(note).to_contain_text("12,345 pairs of near codes left out: laid over each other, the pictures differ.")
+    expect(note).to_contain_text("1 image went by code alone.")
+
+
 def test_groups_are_decided_by_keys(page: Page, writing: Served) -> None:
     page.keyboard.press("k")  # nothing has the focus yet, so that it only goes to the first
     expect(groups(page).first).to_be_focused()

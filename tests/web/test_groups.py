@@ -10,9 +10,12 @@ import httpx
 import numpy as np
 import pytest
 
+from lookalike.data import Item
 from lookalike.database import Database
 from lookalike.hasher import Hasher
-from lookalike.web import layout, maps
+from lookalike.registration import relief
+from lookalike.store.catalog import Outcome
+from lookalike.web import layout, maps, reviews
 from tests.web.conftest import Serve, Served
 
 
@@ -55,6 +58,38 @@ def test_groups_are_those_of_the_database(copies: Path, serve: Serve) -> None:
         assert made(served, "/api/duplicates")["radius"] == 4  # what is near-duplicate with this model
         assert served.client.get("/api/duplicates", params={"radius": 9}).status_code == 422
         assert served.client.get("/api/duplicates", params={"cursor": "x"}).status_code == 422
+
+
+@pytest.fixture
+def other_picture(copies: Path) -> Path:
+    """The same database, and another picture that has the code of a photograph that is there twice."""
+    noise = relief(np.random.default_rng(0).integers(0, 256, (16, 16), np.uint8))
+    with Database.open(copies) as database:
+        (twice,) = (record for record in database.records() if record.name.endswith("copy-01.png"))
+        item = Item("/elsewhere", "noise.png", 1, 1)
+        with database._catalog.transaction():
+            database._catalog.write(
+                Outcome(item=item, code=twice.code, digest=b"noise", width=16, height=16, relief=noise)
+            )
+            database._catalog.touch()
+    return copies
+
+
+def test_how_many_pairs_were_left_out_is_told(other_picture: Path, serve: Serve) -> None:
+    with serve(other_picture) as served:
+        answer = made(served, "/api/duplicates", radius=0)
+        assert (answer["differing"], answer["by_code"]) == (2, 0)
+        paths = [image["path"] for group in answer["groups"] for image in group["images"]]
+        assert any(path.endswith("copy-01.png") for path in paths)
+        assert not any(path.endswith("noise.png") for path in paths)
+
+
+def test_the_progress_of_comparing_never_goes_back(other_picture: Path) -> None:
+    seen: list[float] = []
+    with Database.open(other_picture) as database:
+        reviews.compare(database, lambda done, total: seen.append(done / total), 0)
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
 
 
 def test_groups_follow_the_collection(copies: Path, photo_folder: Path, serve: Serve) -> None:

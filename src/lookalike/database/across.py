@@ -177,11 +177,13 @@ def _may_be_copies(one: Record, other: Record, known: Known) -> bool:
 def _same_pictures(database: AnyDatabase, candidates: Iterator[Candidates], tally: _Tally) -> Iterator[Candidates]:
     """Images, each with those whose pictures are the same; some thousand pairs are laid over each other at once."""
     waiting: list[Candidates] = []
-    for each in candidates:
-        waiting.append(each)
-        if sum(len(those) for _, those in waiting) >= PAIRS:
+    pairs = 0
+    for record, those in candidates:
+        waiting.append((record, those))
+        pairs += len(those)
+        if pairs >= PAIRS:
             yield from _laid(database, waiting, tally)
-            waiting = []
+            waiting, pairs = [], 0
     yield from _laid(database, waiting, tally)
 
 
