@@ -13,7 +13,7 @@ from lookalike import registration
 from lookalike.evaluation.peers import as_read
 from lookalike.evaluation.perturbations import perturb
 from lookalike.images import Array, ImageSpec
-from lookalike.registration import BYTES, SIDE, agreements, correlations, relief, same_picture, same_pictures
+from lookalike.registration import BYTES, SIDE, agreements, relief, same_picture, same_pictures, units
 from lookalike.registration import _levels as levels
 
 LIGHT = (("jpeg", 30), ("resize", 0.25), ("brighter", 1.3), ("darker", 0.5), ("contrast-up", 1.5), ("grey", 1))
@@ -102,12 +102,11 @@ def test_what_is_unknown_or_even_speaks_for_nothing(photos: list[Array]) -> None
     assert same_picture(None, None)
 
 
-def test_correlations_are_those_of_nothing_moved(photos: list[Array]) -> None:
-    first, *others = (one for one in map(relief, photos) if one is not None)
-    found = correlations(first, [first, *others])
-    expected = [float(np.corrcoef(levels(first).ravel(), levels(other).ravel())[0, 1]) for other in [first, *others]]
-    assert found == pytest.approx(expected, abs=1e-5)
-    assert correlations(first, []).shape == (0,)
+def test_products_of_units_are_correlations_with_nothing_moved(photos: list[Array]) -> None:
+    reliefs = [one for one in map(relief, photos) if one is not None]
+    expected = np.corrcoef(np.stack([levels(one).ravel() for one in reliefs]))
+    assert units(reliefs) @ units(reliefs).T == pytest.approx(expected, abs=1e-5)
+    assert units([]).shape == (0, SIDE * SIDE)
 
 
 def test_many_pairs_are_judged_as_each_is(photos: list[Array], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,3 +118,5 @@ def test_many_pairs_are_judged_as_each_is(photos: list[Array], monkeypatch: pyte
     assert found.tolist() == [same_picture(*pair) for pair in pairs]
     assert 0 < found.sum() < len(pairs)
     assert list(same_pictures([], [])) == []
+    with pytest.raises(ValueError, match="0 reliefs cannot be paired with 1"):
+        next(same_pictures([], [None]))

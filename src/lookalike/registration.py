@@ -38,7 +38,7 @@ PRESSED = (0.92, 0.84, 0.76, 0.68)  # of one side only
 DEGREES = (-14.0, -7.0, 0.0, 7.0, 14.0)  # by which it is turned
 STEP = 0.08  # of a side, between places
 LEAST = 0.55  # of what is laid over that must lie on the other
-TOGETHER = 16_384  # pairs that are compared at once
+TOGETHER = 8192  # pairs that are compared at once
 HELD = 8192  # pairs, or images, times ways, that are held at a time
 
 Floats = npt.NDArray[np.float32]
@@ -70,6 +70,7 @@ def relief(pixels: Array) -> bytes | None:
     return bytes(nibbles[0::2] << 4 | nibbles[1::2])
 
 
+@functools.lru_cache(maxsize=1 << 14)  # a page asks for the same few again, with each decision
 def same_picture(one: bytes | None, other: bytes | None, *, in_any_turn: bool = False) -> bool:
     """What `same_pictures` says of one pair."""
     (same_1,) = same_pictures([one], [other], in_any_turn=in_any_turn)
@@ -82,6 +83,8 @@ def same_pictures(
     """Whether pairs of reliefs are of the same picture, (P,), some thousand at a time; `in_any_turn`: also if one is
     mirrored or turned by quarters. Where one is not known, nothing speaks against it.
     """
+    if len(first) != len(second):
+        raise ValueError(f"{len(first)} reliefs cannot be paired with {len(second)}")
     for start in range(0, len(first), TOGETHER):
         ones, others = (list(some[start : start + TOGETHER]) for some in (first, second))
         same_P = np.array([None in pair or pair[0] == pair[1] for pair in zip(ones, others, strict=True)], bool)
@@ -100,7 +103,7 @@ def agreements(first: Sequence[bytes], second: Sequence[bytes], *, in_any_turn: 
         np.array([places.setdefault(one, len(places)) for one in some], np.int64) for some in (first, second)
     )
     levels_UMM = _levels(b"".join(places)).reshape(-1, SIDE, SIDE)
-    unit_UX = _unit(levels_UMM.reshape(-1, SIDE * SIDE))
+    unit_UX = units(list(places))
     best_P = np.asarray((unit_UX[first_P] * unit_UX[second_P]).sum(axis=1), np.float32)
     for turned_UMM in _orientations(levels_UMM) if in_any_turn else [levels_UMM]:
         rest = np.flatnonzero(best_P < SAME)
@@ -112,10 +115,9 @@ def agreements(first: Sequence[bytes], second: Sequence[bytes], *, in_any_turn: 
     return best_P
 
 
-def correlations(one: bytes, others: Sequence[bytes]) -> Floats:
-    """The correlation of a relief with others, with nothing moved, (U,)."""
-    unit_UX = _unit(_levels(one + b"".join(others)).reshape(-1, SIDE * SIDE))
-    return np.asarray((unit_UX[1:] * unit_UX[0]).sum(axis=1), np.float32)
+def units(reliefs: Sequence[bytes]) -> Floats:
+    """Reliefs of mean 0 and length 1, (U, M · M), whose products are their correlations with nothing moved."""
+    return _unit(_levels(b"".join(reliefs)).reshape(-1, SIDE * SIDE))
 
 
 def _laid_over(one_UMM: Floats, other_VMM: Floats, first_P: Ints, second_P: Ints) -> Floats:

@@ -21,17 +21,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lookalike import images
+from lookalike import images, registration
 from lookalike.codes import Codes
 from lookalike.data import Item
-from lookalike.database import Database, across, grouping
+from lookalike.database import Database, across, grouping, overlaying
 from lookalike.database.overlaying import BUNDLED, MOST, Overlaid, Reliefs, by_id
 from lookalike.errors import DatabaseError
-from lookalike.registration import BYTES, SAME, correlations, relief, same_picture
+from lookalike.registration import BYTES, SAME, relief, same_picture, units
 from lookalike.store import migrations
 from lookalike.store.catalog import Outcome
 from lookalike.web import reviews
 from tests.conftest import MakeModel
+from tests.references import stars
 
 NOISE = [relief(np.random.default_rng(seed).integers(0, 256, (16, 16), np.uint8)) for seed in range(4)]
 VALUES = st.integers(0, 40) | st.integers(0, 2**16 - 1)
@@ -46,6 +47,16 @@ def codes_of(values: Sequence[int]) -> Codes:
 def known(reliefs: Sequence[bytes | None]) -> Reliefs:
     there = {row: one for row, one in enumerate(reliefs) if one is not None}
     return by_id(range(len(reliefs)), reliefs=lambda ids: {id_: there[id_] for id_ in ids if id_ in there})
+
+
+class Laid:
+    """How far the work was, each time that was told."""
+
+    def __init__(self) -> None:
+        self.shares: list[float] = []
+
+    def __call__(self, done: int, total: int) -> None:
+        self.shares.append(done / total)
 
 
 def paths(groups: Sequence[Sequence[object]]) -> list[list[str]]:
@@ -110,8 +121,8 @@ def test_images_of_one_code_are_told_apart_unless_they_hardly_differ() -> None:
     found = grouping.star(codes_of([5] * 10), list("abcdefghij"), radius=0, reliefs=known(reliefs))
     assert 1 < len(found) < 5
     for group in found:
-        members = [reliefs[row] for row, _ in group]
-        assert max(correlations(one, members).min() for one in members) >= least
+        members = units([reliefs[row] for row, _ in group])
+        assert (members @ members.T).min(axis=1).max() >= least
 
 
 def test_images_without_a_relief_are_taken_for_what_their_codes_say() -> None:
@@ -402,7 +413,93 @@ def test_pictures_near_very_many_go_by_code_across_parts(
         across.leakage(many, folder, str(other), radius=64, by_code=by_code).matches[0] for by_code in (False, True)
     ]
     assert copies[0] == copies[1], "120 images are near at 64 bits"
-    monkeypatch.setattr(across, "MOST", 120)
+    monkeypatch.setattr(overlaying, "MOST", 120)
     (match,) = across.leakage(many, folder, str(other), radius=64).matches
     assert (Path(match.copy.name).name, match.distance) == ("000.jpg", 0)
     assert match.copies < copies[1].copies == 120
+
+
+@pytest.mark.parametrize("most", [1, 2, 100])
+@pytest.mark.parametrize("at_once", [1, 7, 8192])
+def test_however_it_is_divided_the_groups_are_the_same(
+    most: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against the definition, pair by pair."""
+    monkeypatch.setattr(overlaying, "MOST", most)
+    monkeypatch.setattr(overlaying, "AT_ONCE", at_once)
+    monkeypatch.setattr(overlaying, "FEW", at_once // 2)
+    monkeypatch.setattr(registration, "TOGETHER", at_once)
+    random = np.random.default_rng(at_once)
+    shown = [*CHAIN[::3], *NOISE, None]
+    for _ in range(40):
+        values = random.integers(0, 12, 25).tolist()
+        reliefs = [shown[at] for at in random.integers(0, len(shown), 25)]
+        names = [f"{at:02}" for at in random.permutation(25)]
+        told: list[Overlaid] = []
+        laid = Laid()
+        asked = known(reliefs)._replace(on_overlaid=told.append, on_laid=laid)
+        found = grouping.star(codes_of(values), names, radius=1, reliefs=asked)
+        told_apart, differing, unknown = expected(values, reliefs, most=most)
+        assert found == stars.star_of(told_apart, values, names)
+        assert told == [Overlaid(differing, unknown)]
+        assert laid.shares == sorted(laid.shares)
+        assert laid.shares[-1] == 1
+
+
+def expected(values: Sequence[int], reliefs: Sequence[bytes | None], *, most: int) -> tuple[list[list[int]], int, int]:
+    """What each row is near, itself among it; how many near pairs differ, and how many rows went by code alone.
+
+    No relief of these hardly differs from another one.
+    """
+    rows = range(len(values))
+    kinds = {value: {reliefs[row] for row in rows if values[row] == value} - {None} for value in values}
+    told = [None if len(kinds[values[row]]) > most else reliefs[row] for row in rows]
+    by_code = [[other for other in rows if (values[row] ^ values[other]).bit_count() <= 1] for row in rows]
+    near = [[other for other in by_code[row] if same_picture(told[row], told[other])] for row in rows]
+    differing = sum(map(len, by_code)) - sum(map(len, near))
+    return near, differing // 2, sum(told[row] is None and len(by_code[row]) > 1 for row in rows)
+
+
+def test_bytes_that_are_known_are_decoded_only_for_want_of_a_relief(
+    indexed: Database, photo_folder: Path, decoded: list[bytes]
+) -> None:
+    def forget() -> None:
+        with indexed._catalog.transaction():
+            indexed._catalog._session.run("DELETE FROM reliefs")
+        decoded.clear()
+
+    file = photo_folder / "cats/01.png"
+    ids = {record.name: record.id for record in indexed.records()}
+    own = indexed.reliefs([ids[str(file)]])[ids[str(file)]]
+    shutil.copy(file, photo_folder / "cats/first.png")
+    assert indexed.index(photo_folder).copied == 1
+    assert decoded == []
+    forget()
+    shutil.copy(file, photo_folder / "cats/second.png")
+    assert indexed.index(photo_folder).copied == 1
+    assert len(decoded) == 1
+    shutil.copy(file, photo_folder / "cats/third.png")  # of four rows of these bytes one has a relief by now
+    assert indexed.index(photo_folder).copied == 1
+    assert len(decoded) == 1
+    names = {Path(record.name).name: record.id for record in indexed.records()}
+    assert indexed.reliefs(list(names.values())) == {names["second.png"]: own, names["third.png"]: own}
+    forget()
+    os.utime(file, (1, 1))
+    report = indexed.index(photo_folder, max_pixels=10)
+    assert (report.failed, report.unchanged) == (0, 43), "what is known stays, also where it cannot be decoded"
+
+
+def test_plain_images_have_none(db: Database, tmp_path: Path, decoded: list[bytes]) -> None:
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    Image.linear_gradient("L").resize((64, 64)).point(lambda shade: shade // 32).save(folder / "ramp.png")
+    Image.new("L", (64, 64), 9).save(folder / "even.png")
+    assert db.index(folder).plain == 2
+    ids = [record.id for record in db.records()]
+    assert db.reliefs(ids) == {}
+    decoded.clear()
+    for path in folder.iterdir():
+        os.utime(path, (1, 1))
+    assert db.index(folder).unchanged == 2
+    assert decoded == []
+    assert db.reliefs(ids) == {}

@@ -6,7 +6,7 @@ It takes those of its neighbours that are free. What has been taken is in no oth
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tests.references.bitcount import Code, distance
 
@@ -15,12 +15,23 @@ def star(codes: Sequence[Code], names: Sequence[str], *, radius: int) -> list[li
     """Groups of (image, bits to the group's first image)."""
     count = len(codes)
     near = [[j for j in range(count) if distance(codes[i], codes[j]) <= radius] for i in range(count)]
-    free = set(range(count))
+    return _stars(near, lambda i, j: distance(codes[i], codes[j]), names)
+
+
+def star_of(near: Sequence[Sequence[int]], values: Sequence[int], names: Sequence[str]) -> list[list[tuple[int, int]]]:
+    """The same of codes that are numbers, where it is given which are near each."""
+    return _stars(near, lambda i, j: (values[i] ^ values[j]).bit_count(), names)
+
+
+def _stars(
+    near: Sequence[Sequence[int]], bits: Callable[[int, int], int], names: Sequence[str]
+) -> list[list[tuple[int, int]]]:
+    free = set(range(len(near)))
     groups = []
-    for centre in sorted(range(count), key=lambda i: (-len(near[i]), names[i])):
+    for centre in sorted(range(len(near)), key=lambda i: (-len(near[i]), names[i])):
         if centre not in free:
             continue
-        members = [(j, distance(codes[centre], codes[j])) for j in near[centre] if j in free]
+        members = [(j, bits(centre, j)) for j in near[centre] if j in free]
         free -= {j for j, _ in members}
         if len(members) > 1:
             groups.append(sorted(members, key=lambda pair: (pair[1], names[pair[0]])))

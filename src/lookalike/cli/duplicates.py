@@ -138,11 +138,13 @@ def _groups(database: AnyDatabase, against: Sequence[str], asked: _Asked) -> tup
             stack.enter_context(terminal.quiet_decoders())
             show_read = stack.enter_context(terminal.progress("reading images"))
             more = {"max_pixels": asked.max_pixels, "on_read": show_read, "on_unread": unread.extend}
-        show_laid = stack.enter_context(terminal.progress("laying over each other", unit=" pairs", scaled=True))
+        if not asked.by_code:
+            laid = terminal.progress("laying over each other", unit=" pairs", scaled=True)
+            more = {**more, "on_laid": stack.enter_context(laid), "on_overlaid": overlaid.append}
         show = stack.enter_context(terminal.progress("comparing", unit=" codes", scaled=True))
         found = database.duplicates(
             radius=asked.radius, with_different=asked.everything, with_plain=asked.plain, turned=asked.turned,
-            by_code=asked.by_code, on_rows=show, on_laid=show_laid, on_overlaid=overlaid.append, **more,
+            by_code=asked.by_code, on_rows=show, **more,
         )  # fmt: skip
     if unread:
         terminal.say(

@@ -59,4 +59,4 @@ def say_overlaid(overlaid: Sequence[Overlaid]) -> None:
             )
         if found.unknown:
             images = terminal.count(found.unknown, "image")
-            terminal.say(f"{images} went by code alone, for want of more to compare; see docs/duplicates.md")
+            terminal.say(f"{images} went by code alone: why, says docs/duplicates.md")

@@ -24,7 +24,7 @@ from lookalike.codes import Codes
 from lookalike.database import Filter, Group, Member, copies, plain
 from lookalike.database.deciding import Known
 from lookalike.database.opening import AnyDatabase
-from lookalike.database.overlaying import OnOverlaid, Overlaid
+from lookalike.database.overlaying import OnOverlaid, Overlaid, bundles
 from lookalike.errors import ConfigError, DataError
 from lookalike.registration import same_pictures
 from lookalike.store.records import Record
@@ -33,8 +33,7 @@ Ids = npt.NDArray[np.int64]
 OnRows = Callable[[int, int], object]
 Candidates = tuple[Record, list[tuple[Record, int]]]  # an image, and what it may be a copy of, with distances in bits
 BATCH = 256  # codes that are searched for at once
-PAIRS = 16_384  # of images that are laid over each other at once
-MOST = 100  # images near one that are laid over it; of more, codes alone count
+PAIRS = 8192  # of images that are laid over each other at once
 
 
 class Asked(NamedTuple):
@@ -190,16 +189,21 @@ def _same_pictures(database: AnyDatabase, candidates: Iterator[Candidates], tall
 def _laid(database: AnyDatabase, waiting: Sequence[Candidates], tally: _Tally) -> Iterator[Candidates]:
     ids = {one.id for record, those in waiting if those for one in (record, *(other for other, _ in those))}
     reliefs = database.reliefs(sorted(ids))
-    tried = [those if len(those) <= MOST else [] for _, those in waiting]
-    first = [reliefs.get(record.id) for (record, _), those in zip(waiting, tried, strict=True) for _ in those]
-    second = [reliefs.get(one.id) for those in tried for one, _ in those]
-    same = itertools.chain.from_iterable(same_pictures(first, second))
-    for (record, those), few in zip(waiting, tried, strict=True):
-        left = list(itertools.compress(few, same)) if few else list(those)
+    bundled = [list(bundles([one.id for one, _ in those], reliefs)) for _, those in waiting]
+    pairs = [
+        (reliefs.get(record.id), relief)
+        for (record, _), some in zip(waiting, bundled, strict=True)
+        for relief, _ in some
+    ]
+    same = itertools.chain.from_iterable(same_pictures([one for one, _ in pairs], [other for _, other in pairs]))
+    for (record, those), some in zip(waiting, bundled, strict=True):
+        left: set[int] = set()
+        for (relief, members), is_same in zip(some, itertools.islice(same, len(some)), strict=True):
+            left.update(members if is_same else [])
+            tally.unknown.update(members if relief is None else [])
+        tally.unknown.update([record.id] if those and record.id not in reliefs else [])
         tally.differing += len(those) - len(left)
-        by_code = [one.id for one, _ in left if not few or record.id not in reliefs or one.id not in reliefs]
-        tally.unknown.update(by_code, [record.id] if by_code else [])
-        yield record, left
+        yield record, [(one, bits) for one, bits in those if one.id in left]
 
 
 def _order(record: Record, pair: tuple[Record, int]) -> tuple[object, ...]:

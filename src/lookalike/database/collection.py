@@ -101,10 +101,23 @@ class Collection:
 
     def reliefs(self, ids: Sequence[int]) -> dict[int, bytes]:
         """The reliefs of ids (see `registration`); of images that have none, nothing."""
-        if RELIEF not in self._written:
+        if not self.keeps_reliefs:
             return {}
         rows = self._server.get(self.name, ids, ["id", RELIEF])
         return {int(row["id"]): relief for row in rows if (relief := relief_of(row))}
+
+    @property
+    def keeps_reliefs(self) -> bool:
+        """Whether its rows have that field."""
+        return RELIEF in self._written
+
+    def relief_of(self, digest: bytes) -> bytes | None:
+        """The relief of an image of these bytes, if one is known."""
+        if not self.keeps_reliefs:
+            return None
+        where = f'digest == "{digest.hex()}" and {RELIEF} != ""'
+        rows = self._server.first(self.name, where, ["id", RELIEF], limit=1)
+        return relief_of(rows[0]) if rows else None
 
     def all_records(self, where: str = "") -> Iterator[Record]:
         """All rows, or those that an expression holds for, by id."""

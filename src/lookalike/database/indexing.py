@@ -160,35 +160,33 @@ def _read(item: Item, catalog: Catalog, hasher: Hasher, settings: Settings) -> _
     outcome = Outcome(item=item, digest=content_digest(data), length=len(data))
     if settings.keep_originals and outcome.digest:
         originals.keep(settings.folder, outcome.digest, data)
-    known = [] if settings.reindex else _with_code(catalog, outcome.digest)
-    seen_before = catalog.reliefs([record.id for record in known])
+    known = None if settings.reindex else _with_code(catalog, outcome.digest)
     if known:
-        first = known[0]
-        outcome = replace(outcome, code=first.code, quality=first.quality, **_facts(first))
-        if seen_before or first.is_plain:
-            return _Read(replace(outcome, relief=next(iter(seen_before.values()), None)))
+        seen_before = None if known.is_plain or outcome.digest is None else catalog.relief_of(outcome.digest)
+        outcome = replace(outcome, code=known.code, quality=known.quality, relief=seen_before, **_facts(known))
+        if seen_before or known.is_plain or not catalog.keeps_reliefs:
+            return _Read(outcome)
     try:
         pixels = images.decode(data, hasher.spec, max_pixels=settings.max_pixels)
     except ImageError as error:
         if known:
             return _Read(outcome)
         return _Read(replace(outcome, error=str(error), try_again=isinstance(error, RetryableImageError)))
-    outcome = replace(outcome, relief=relief(pixels.array))
     if known:
-        return _Read(outcome)
+        return _Read(replace(outcome, relief=relief(pixels.array)))
     seen = quality(pixels.array, width=pixels.width, height=pixels.height)
     code = hasher.encode_arrays(pixels.array[None])[0].tobytes()
-    return _Read(replace(outcome, code=code, quality=seen, **_facts(pixels)), encoded=True)
+    own = None if seen < PLAIN else relief(pixels.array)
+    return _Read(replace(outcome, code=code, quality=seen, relief=own, **_facts(pixels)), encoded=True)
 
 
 def _facts(of: images.Decoded | Record) -> dict[str, Any]:
     return {"width": of.width, "height": of.height, "format": of.format, "animated": bool(of.animated)}
 
 
-def _with_code(catalog: Catalog, digest: bytes | None) -> list[Record]:
-    """The images of these bytes that have a code."""
+def _with_code(catalog: Catalog, digest: bytes | None) -> Record | None:
     records = catalog.with_digest(digest) if digest else []
-    return [record for record in records if record.code is not None]
+    return next((record for record in records if record.code is not None), None)
 
 
 def _batched(reads: Iterator[_Read]) -> Iterator[list[_Read]]:

@@ -183,6 +183,15 @@ class Catalog:
         """The reliefs of ids (see `registration`); of images that were not read since there are any, nothing."""
         return dict(self._session.among("SELECT id, relief FROM reliefs WHERE id IN", [int(id_) for id_ in ids]))
 
+    keeps_reliefs = True
+
+    def relief_of(self, digest: bytes) -> bytes | None:
+        """The relief of an image of these bytes, if one is known."""
+        row = self._session.row(
+            "SELECT relief FROM files CROSS JOIN reliefs USING (id) WHERE digest = ? LIMIT 1", (digest,)
+        )
+        return None if row is None else bytes(row[0])
+
     def all_records(self) -> Iterator[Record]:
         """All rows, by id, some thousands at a time."""
         last = 0

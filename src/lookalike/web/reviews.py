@@ -19,10 +19,9 @@ from lookalike.web import files
 from lookalike.web.jobs import Report, Work
 from lookalike.web.problems import Problem
 
-ReadPixels = Callable[[bytes], bytes]  # an encoded image → what is the same for the same pixels
-
-
 NOTHING = Overlaid(0, 0)
+
+ReadPixels = Callable[[bytes], bytes]  # an encoded image → what is the same for the same pixels
 
 
 class Groups(NamedTuple):

@@ -232,7 +232,9 @@ class Duplicates(BaseModel):
     radius: int
     bits: int
     differing: int = Field(description="Pairs of near codes left out, as their pictures laid over each other differ.")
-    by_code: int = Field(description="Images near another that could not be laid over it, and went by code alone.")
+    by_code: int = Field(
+        description="Images near another that went by code alone: what they show is not kept, or too many share a code."
+    )
     revision: int = Field(description="Of the codes that were compared.")
     fresh: bool = Field(description="Whether these are the newest; else they are being compared anew.")
     next: str | None
