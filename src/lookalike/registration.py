@@ -3,9 +3,9 @@
 Codes that are near by chance are of pictures that look alike from afar: two towers before a sky. What these do not
 share is where each edge lies. So an image's relief is kept, M × M pixels of how each differs from its surroundings. Two
 images are the same picture if their reliefs correlate, one laid over the other: as it is, or over a part of it that is
-smaller, or turned a little, or pressed in one direction. That is registration by exhaustive search, with normalised
-cross-correlation (Brown, "A survey of image registration techniques", ACM Computing Surveys 1992, section 4.1). What
-was tried, and how `SAME` was chosen: docs/experiments.md.
+smaller, or turned a little, or pressed in one direction, or but for a third that a band may cover. That is registration
+by exhaustive search, with normalised cross-correlation (Brown, "A survey of image registration techniques", ACM
+Computing Surveys 1992, section 4.1). What was tried, and how `SAME` was chosen: docs/experiments.md.
 
 Shapes: M = 16 pixels a side of a relief, G = 12 a side of what is laid over it, T ways to lay it, U and V reliefs, P
 pairs.
@@ -37,6 +37,7 @@ SHARES = (1.0, 0.89, 0.78, 0.67)  # of each side of the one that the other is la
 PRESSED = (0.92, 0.84, 0.76, 0.68)  # of one side only
 DEGREES = (-14.0, -7.0, 0.0, 7.0, 14.0)  # by which it is turned
 STEP = 0.08  # of a side, between places
+COVERED = 4  # of the G rows or columns, which a band of writing may hide
 LEAST = 0.55  # of what is laid over that must lie on the other
 TOGETHER = 8192  # pairs that are compared at once
 HELD = 8192  # pairs, or images, times ways, that are held at a time
@@ -198,7 +199,7 @@ class _Ways(NamedTuple):
 @functools.cache
 def _ways() -> tuple[_Ways, _Ways]:
     """Those in which all of what is laid over lies inside, and those in which at least `LEAST` of it does."""
-    all_ways = np.array([*_squares(), *_pressed()])
+    all_ways = np.array([*_squares(), *_pressed(), *[Way(1, 1, 0, 0, 0)] * len(_bared())])
     width_T1, height_T1, right_T1, down_T1 = (column[:, None] for column in all_ways[:, :4].T)
     angle_T1 = np.deg2rad(all_ways[:, 4:])
     places_G = (np.arange(OVER) + 0.5) / OVER - 0.5
@@ -207,6 +208,7 @@ def _ways() -> tuple[_Ways, _Ways]:
     along_TX = height_T1 * (np.sin(angle_T1) * right_X + np.cos(angle_T1) * down_X) + down_T1
     column_TX, row_TX = ((place_TX + 0.5) * SIDE - 0.5 for place_TX in (across_TX, along_TX))
     inside_TX = (np.abs(across_TX) < 0.5 + 0.25 / SIDE) & (np.abs(along_TX) < 0.5 + 0.25 / SIDE)
+    inside_TX[-len(_bared()) :] &= _bared()
     enough_T = inside_TX.mean(axis=1) >= LEAST
     column_TX, row_TX, inside_TX = (values[enough_T] for values in (column_TX, row_TX, inside_TX))
     left_TX, above_TX = (np.clip(np.floor(place_TX), 0, SIDE - 2) for place_TX in (column_TX, row_TX))
@@ -241,6 +243,12 @@ def _pressed() -> Iterator[Way]:
         for place in _places(share):
             yield Way(1, share, 0, place, 0)
             yield Way(share, 1, place, 0, 0)
+
+
+def _bared() -> Mask:
+    """What of both is compared where a band covers a side of one of them, top, left, bottom or right, (4, G · G)."""
+    row_GG = np.indices((OVER, OVER))[0]
+    return np.stack([np.rot90(row_GG >= COVERED, turns).ravel() for turns in range(4)])
 
 
 def _places(share: float) -> npt.NDArray[np.float64]:
