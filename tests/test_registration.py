@@ -67,6 +67,16 @@ def test_reshaped_copies_are_the_same_picture(photos: list[Array], edit: str, st
     assert sum(same_picture(*pair) for pair in read) >= 36
 
 
+@pytest.mark.parametrize("side", range(4))
+def test_a_band_over_a_quarter_hides_no_picture(photos: list[Array], side: int) -> None:
+    same = []
+    for number, photo in enumerate(photos):
+        copy = np.rot90(photo, side).copy()
+        copy[-len(copy) // 4 :] = 255 * (number % 2)
+        same.append(same_picture(relief(photo), relief(np.ascontiguousarray(np.rot90(copy, -side)))))
+    assert sum(same) >= 38
+
+
 def test_different_pictures_are_not(photos: list[Array]) -> None:
     reliefs = [relief(photo) for photo in photos]
     same = [same_picture(*pair) for pair in itertools.combinations(reliefs, 2)]
