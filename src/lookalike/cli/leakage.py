@@ -55,8 +55,11 @@ def say_overlaid(overlaid: Sequence[Overlaid]) -> None:
         if found.differing:
             pairs = terminal.count(found.differing, "pair")
             terminal.say(
-                f"{pairs} of near codes left out: laid over each other, their pictures differ (--by-code: all)"
+                f"{pairs} of near codes left out: laid over each other, their pictures seem to differ (--by-code: all)"
             )
         if found.unknown:
             images = terminal.count(found.unknown, "image")
-            terminal.say(f"{images} went by code alone: why, says docs/duplicates.md")
+            terminal.say(
+                f"{images} went by code alone: what they show is not kept (lookalike index --reindex keeps it), or too "
+                "many share a code"
+            )

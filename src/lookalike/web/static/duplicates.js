@@ -166,7 +166,7 @@ class Duplicates {
         make("code", { text: "lookalike serve --db DB --write" }), ". No file is ever touched by this page."),
       this.page.calibration && radius === this.page.duplicate
         ? make("span", { text: ` That distance is calibrated: ${falsePairs(this.page.calibration)}.` }) : null,
-      differing ? make("span", { text: ` ${count(differing, "pair")} of near codes left out: laid over each other, the pictures differ.` }) : null,
+      differing ? make("span", { text: ` ${count(differing, "pair")} of near codes left out: laid over each other, the pictures seem to differ.` }) : null,
       byCode ? make("span", { text: ` ${count(byCode, "image")} went by code alone.` }) : null,
       pixels ? null : make("span", { text: " Reading which copies have the same pixels …" }),
       fresh ? null : make("span", {}, " Images have changed and are being compared anew. ", make("a", { href: href("duplicates", this.state.all()), text: "Show again",
