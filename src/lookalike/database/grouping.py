@@ -22,7 +22,7 @@ from lookalike.database import overlaying
 from lookalike.database.lists import Ints, Lists, starts_of
 from lookalike.database.overlaying import Reliefs
 from lookalike.engines import whole
-from lookalike.engines.hits import Pairs
+from lookalike.engines.hits import Pairs, joined
 
 OnRows = Callable[[int, int], object]  # told how many codes were compared with all others, of how many
 Names = Callable[[Sequence[int]], Sequence[str | None]]  # the names of rows; none for what is there no more
@@ -137,8 +137,7 @@ def _all_pairs(count: int, blocks: Iterator[tuple[int, Pairs]], on_rows: OnRows)
     for end, pairs in blocks:
         parts.append(pairs)
         on_rows(end, count)
-    first, second, distances = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Pairs(first, second, distances)
+    return joined(parts)
 
 
 def _neighbours(count: int, pairs: Pairs) -> Neighbours:

@@ -17,15 +17,13 @@ from typing import NamedTuple
 import numpy as np
 
 from lookalike.database.lists import Ints, Lists
-from lookalike.engines.hits import Pairs
+from lookalike.engines.hits import NO_PAIRS, Pairs, joined
 from lookalike.registration import Mask, same_picture, same_pictures, units
 
 BUNDLED = 0.95  # correlation from which reliefs of one code are not told apart
 MOST = 100  # bundles of one code that are told apart; of a code of more, the code alone counts
 AT_ONCE = 8192  # pairs of nodes that are compared at once
 FEW = 64  # pairs that are remembered
-
-_NO_PAIRS = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32))
 
 Relief = bytes | None
 Bundle = tuple[Relief, list[int]]  # the relief of some rows, and these
@@ -83,7 +81,7 @@ def overlaid(images: Lists, pairs: Pairs, reliefs: Reliefs) -> tuple[Lists, Pair
         reliefs.on_overlaid(Overlaid(0, len(known)))
         return images, pairs
     parted, parts_U, shown = _parted(images, np.flatnonzero(wanted_U), known)
-    sizes_V, kept, differing = np.diff(parted.starts), [_NO_PAIRS], 0
+    sizes_V, kept, differing = np.diff(parted.starts), [NO_PAIRS], 0
     done, total = 0, int((parts_U[pairs.first] * parts_U[pairs.second]).sum() + (parts_U * (parts_U - 1) // 2).sum())
     for some in _among_parts(pairs, parts_U):
         same_P = _same(some, shown, in_any_turn=reliefs.in_any_turn)
@@ -94,7 +92,7 @@ def overlaid(images: Lists, pairs: Pairs, reliefs: Reliefs) -> tuple[Lists, Pair
     reliefs.on_laid(total or 1, total or 1)
     unknown = sum(len(parted.of(node)) for node, relief in shown.items() if relief is None)
     reliefs.on_overlaid(Overlaid(differing, unknown))
-    return parted, _together(kept)
+    return parted, joined(kept)
 
 
 def bundles(rows: Sequence[int], known: Mapping[int, Relief]) -> Iterator[Bundle]:
@@ -180,15 +178,10 @@ def _among_parts(pairs: Pairs, parts_U: Ints) -> Iterator[Pairs]:
         own.append(Pairs(begin_U[node] + first, begin_U[node] + second, np.zeros(len(first), np.int32)))
         count += len(first)
         if count >= AT_ONCE:
-            yield _together(own)
+            yield joined(own)
             own, count = [], 0
     if own:
-        yield _together(own)
-
-
-def _together(some: Sequence[Pairs]) -> Pairs:
-    first, second, distances = (np.concatenate(column) for column in zip(*some, strict=True))
-    return Pairs(first, second, distances)
+        yield joined(own)
 
 
 def _each_with_each(pairs: Pairs, parts_U: Ints, begin_U: Ints) -> Pairs:

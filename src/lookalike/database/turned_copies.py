@@ -30,7 +30,7 @@ from lookalike.database.derived import Held, Ids
 from lookalike.database.grouping import PairsOf, PairsWithin, compared
 from lookalike.database.results import Group, Member
 from lookalike.engines import whole
-from lookalike.engines.hits import Pairs
+from lookalike.engines.hits import NO_PAIRS, Pairs, joined
 from lookalike.engines.multi_index import MultiIndex
 from lookalike.errors import LookalikeError
 from lookalike.evaluation.originals import in_order
@@ -44,7 +44,6 @@ BLOCK = 1024  # images
 DAMAGED = (OSError, ValueError, KeyError, IndexError, EOFError, NotImplementedError, zipfile.BadZipFile)  # files
 SAVE_SECONDS = 60.0  # after which what was read is kept
 OTHERS = len(turned.TURNS) - 1
-NO_PAIRS = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32))
 BACK = (0, 3, 2, 1, 4, 5, 6, 7)  # the orientation that undoes each; what is mirrored undoes itself
 
 OnRead = Callable[[int, int], object]  # images read, of how many
@@ -140,7 +139,7 @@ def pairs(those: Turned, upright: PairsWithin) -> PairsWithin:
         for share, near in _turned_pairs(codes_UW, those, radius):
             others.append(near)
             yield int(count * (1 + OTHERS * share) / len(turned.TURNS)), NO_PAIRS
-        yield count, _concatenated([*parts, _without(_nearest(_concatenated(others), count), known, count)])
+        yield count, joined([*parts, _without(_nearest(joined(others), count), known, count)])
 
     return found
 
@@ -218,10 +217,6 @@ def _without(pairs: Pairs, keys: npt.NDArray[np.int64], count: int) -> Pairs:
 
 def _taken(pairs: Pairs, places: npt.NDArray[np.int64]) -> Pairs:
     return Pairs(pairs.first[places], pairs.second[places], pairs.distances[places])
-
-
-def _concatenated(parts: Sequence[Pairs]) -> Pairs:
-    return Pairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _rows_of(codes_UW: Codes, own_MW: Codes) -> npt.NDArray[np.int64]:

@@ -30,6 +30,17 @@ class Pairs(NamedTuple):
 
 
 NONE = Hits(np.empty(0, np.int64), np.empty(0, np.int32))
+NO_PAIRS = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32))
+
+
+def joined(parts: Sequence[Pairs]) -> Pairs:
+    """The pairs of several parts, of at least one, one part after another.
+
+    >>> joined([NO_PAIRS, NO_PAIRS]).first.tolist()
+    []
+    """
+    first, second, distances = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Pairs(first, second, distances)
 
 
 def merged(parts: Sequence[Hits], *, top: int | None) -> Hits:

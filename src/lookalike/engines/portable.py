@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.codes import Codes
-from lookalike.engines.hits import NONE, Hits, Mask, Pairs, merged
+from lookalike.engines.hits import NONE, Hits, Mask, Pairs, joined, merged
 from lookalike.engines.table import Table, masks
 
 PROBE, CANDIDATE = 48, 80  # costs of looking up a value and of fetching a code, in codes of a scan
@@ -125,7 +125,7 @@ def pairs(codes_NW: Codes, tables: Sequence[Table], *, radius: int, budget: int,
             hits = within(codes_NW[row + 1 :], codes_NW[row], radius=radius, first=row + 1)
         behind = hits.rows > row
         parts.append(Pairs(np.full(int(behind.sum()), row), hits.rows[behind], hits.distances[behind]))
-    return Pairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return joined(parts)
 
 
 def build(codes_NW: Codes, begin: int, bits: int) -> Table:

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from lookalike.codes import Codes
 from lookalike.engines import check_codes, check_limits
-from lookalike.engines.hits import Hits, Pairs
+from lookalike.engines.hits import Hits, Pairs, joined
 from lookalike.engines.multi_index import BUDGET, LEAST_BUDGET, MultiIndex
 from lookalike.engines.scan import KERNELS, cores, in_threads
 from lookalike.engines.table import Table
@@ -46,7 +44,7 @@ def pairs_within(
     for first in range(begin, count, step):
         starts = list(range(first, min(first + step, count), BLOCK))
         parts = list(in_threads(block, starts))
-        yield min(first + step, count), Pairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        yield min(first + step, count), joined(parts)
 
 
 def neighbours(engine: MultiIndex, codes_NW: Codes, *, top: int, begin: int = 0) -> Iterator[tuple[int, list[Hits]]]:

@@ -21,7 +21,7 @@ import numpy as np
 
 from lookalike.codes import Codes
 from lookalike.engines import whole
-from lookalike.engines.hits import Pairs
+from lookalike.engines.hits import NO_PAIRS, Pairs, joined
 from lookalike.evaluation import bounds
 from lookalike.evaluation.copies import threshold
 from lookalike.evaluation.counts import Integers
@@ -119,8 +119,7 @@ def nearest_pairs(codes_NW: Codes, counts_D: Integers, *, most: int) -> tuple[in
     """
     reach = int(np.searchsorted(np.cumsum(counts_D), most, side="right")) - 1
     blocks = [pairs for _end, pairs in whole.pairs_within(codes_NW, radius=max(reach, 0))] if reach >= 0 else []
-    empty = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32))
-    first, second, distances = (np.concatenate(column) for column in zip(empty, *blocks, strict=True))
+    first, second, distances = joined([NO_PAIRS, *blocks])
     order = np.lexsort((second, first, distances))
     return reach, Pairs(first[order], second[order], distances[order])
 
