@@ -24,7 +24,7 @@ from lookalike import Hasher, images
 from lookalike.evaluation.originals import SIDE
 from lookalike.evaluation.peers import as_read
 from lookalike.evaluation.perturbations import perturb
-from lookalike.images import Array
+from lookalike.imaging.decode import Array
 from lookalike.recipes import default
 from lookalike.recipes.gathering import kept
 

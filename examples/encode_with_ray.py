@@ -43,12 +43,12 @@ class Encoder:
         return {name: _column([row[name] for row in rows]) for name in names}
 
     def _row(self, path: str, content: bytes) -> dict[str, Any]:
-        from lookalike import images
         from lookalike.errors import ImageError
+        from lookalike.imaging import decode
 
         row: dict[str, Any] = {"path": path, "code": b"", "width": 0, "height": 0, "size": len(content), "error": ""}
         try:
-            decoded = images.decode(content, self.hasher.spec)
+            decoded = decode.decode(content, self.hasher.spec)
         except ImageError as error:
             return {**row, "error": str(error)}
         code_W = self.hasher.encode_arrays(decoded.array[None])[0]

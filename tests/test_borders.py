@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from lookalike import images
 from lookalike.borders import Box, inside
-from lookalike.images import Array, ImageSpec
+from lookalike.imaging import decode
+from lookalike.imaging.decode import Array, ImageSpec
 
 INNER = (120, 90)  # width, height
 
@@ -105,7 +105,7 @@ def test_a_model_that_wants_it_sees_a_picture_as_if_it_had_no_border(picture: Im
     def seen(image: Image.Image, *, trim: bool) -> Array:
         file = io.BytesIO()
         image.save(file, "PNG")
-        return images.decode(file.getvalue(), ImageSpec(side=32, colour=True, trim=trim)).array
+        return decode.decode(file.getvalue(), ImageSpec(side=32, colour=True, trim=trim)).array
 
     border = framed(picture, 20, 15, 20, 15)
     assert (seen(border, trim=True) == seen(picture, trim=True)).all()

@@ -21,7 +21,7 @@ from PIL import Image
 from lookalike import codes
 from lookalike.errors import ImageError, LookalikeError, ModelError
 from lookalike.hasher import METADATA_KEY, Decoder, Hasher, ModelInfo, builtin_models, decoder_path, find_model
-from lookalike.images import ImageSpec
+from lookalike.imaging.decode import ImageSpec
 from tests.references import models
 
 Images = npt.NDArray[np.uint8]

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from lookalike.evaluation.perturbations import perturb
-from lookalike.images import Array
+from lookalike.imaging.decode import Array
 from lookalike.miniatures import SUSPECTED, miniature
 
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw
 
-from lookalike import images
-from lookalike.images import ImageSpec
+from lookalike.imaging import decode
+from lookalike.imaging.decode import ImageSpec
 from lookalike.quality import PLAIN, quality
 
 Array = npt.NDArray[np.uint8]
@@ -74,7 +74,7 @@ def test_no_photograph_is_plain(pictures: list[Image.Image], photo_bytes: list[b
     assert min(quality(np.asarray(picture.resize((S, S)))) for picture in pictures) >= PLAIN
     for colour in (False, True):
         spec = ImageSpec(side=S, colour=colour)
-        found = [images.decode(data, spec) for data in photo_bytes]
+        found = [decode.decode(data, spec) for data in photo_bytes]
         assert min(quality(one.array, width=one.width, height=one.height) for one in found) >= PLAIN
 
 

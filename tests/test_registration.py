@@ -12,7 +12,7 @@ from PIL import Image
 from lookalike import registration
 from lookalike.evaluation.peers import as_read
 from lookalike.evaluation.perturbations import perturb
-from lookalike.images import Array, ImageSpec
+from lookalike.imaging.decode import Array, ImageSpec
 from lookalike.registration import BYTES, SIDE, agreements, relief, same_picture, same_pictures, units
 from lookalike.registration import _levels as levels
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from lookalike.database import Database as Database
     from lookalike.errors import LookalikeError as LookalikeError
     from lookalike.hasher import Hasher as Hasher
-    from lookalike.images import ImageSpec as ImageSpec
-    from lookalike.images import read as read
+    from lookalike.imaging.decode import ImageSpec as ImageSpec
+    from lookalike.imaging.decode import read as read
     from lookalike.training import train as train
 
 __version__ = "0.1.0"
@@ -23,9 +23,9 @@ _HOMES = {
     "Client": "lookalike.client",
     "Database": "lookalike.database",
     "Hasher": "lookalike.hasher",
-    "ImageSpec": "lookalike.images",
+    "ImageSpec": "lookalike.imaging.decode",
     "LookalikeError": "lookalike.errors",
-    "read": "lookalike.images",
+    "read": "lookalike.imaging.decode",
     "train": "lookalike.training",
 }
 __all__ = ["Client", "Database", "Hasher", "ImageSpec", "LookalikeError", "__version__", "read", "train"]

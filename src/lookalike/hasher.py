@@ -25,10 +25,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from lookalike import images, threshold
+from lookalike import threshold
 from lookalike.codes import Codes
 from lookalike.errors import ConfigError, ImageError, ModelError
-from lookalike.images import ImageSpec, Source
+from lookalike.imaging import decode
+from lookalike.imaging.decode import ImageSpec, Source
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -40,7 +41,7 @@ FORMAT = 1
 BATCH = 32
 DEFAULT = "default"
 
-Image = Source | images.Array  # a path, encoded bytes, or an array that has the model's shape already
+Image = Source | decode.Array  # a path, encoded bytes, or an array that has the model's shape already
 
 
 class Radii(NamedTuple):
@@ -175,7 +176,7 @@ class Hasher:
         """Name and digest, as `csvae-64@3f2a1b9c`: what tells this model from any other."""
         return f"{self.info.name}@{self.digest[:8]}"
 
-    def encode(self, sources: Image | Iterable[Image], *, max_pixels: int = images.MAX_PIXELS) -> Codes:
+    def encode(self, sources: Image | Iterable[Image], *, max_pixels: int = decode.MAX_PIXELS) -> Codes:
         """Codes (N, W) of images: paths, encoded bytes, or uint8 arrays of the model's shape.
 
         Images are decoded by several threads. Raises `ImageError`, naming the first image that cannot be read.
@@ -189,15 +190,15 @@ class Hasher:
             codes = [self.encode_arrays(np.stack(list(pool.map(read, batch)))) for batch in _batches(sources, BATCH)]
         return np.concatenate(codes) if codes else np.empty((0, self.bits // 8), np.uint8)
 
-    def encode_arrays(self, arrays_NSS: images.Array) -> Codes:
+    def encode_arrays(self, arrays_NSS: decode.Array) -> Codes:
         """Codes (N, W) of a batch of uint8 arrays of the model's shape."""
         return np.asarray(self._run("code", arrays_NSS), np.uint8)
 
-    def latents(self, arrays_NSS: images.Array) -> npt.NDArray[np.float32]:
+    def latents(self, arrays_NSS: decode.Array) -> npt.NDArray[np.float32]:
         """Latents (N, K) of a batch of uint8 arrays of the model's shape, before the threshold."""
         return np.asarray(self._run("latent", arrays_NSS), np.float32)
 
-    def _run(self, output: str, arrays_NSS: images.Array) -> Any:
+    def _run(self, output: str, arrays_NSS: decode.Array) -> Any:
         shape = (len(arrays_NSS), *self.spec.shape)
         if arrays_NSS.shape != shape or arrays_NSS.dtype != np.uint8:
             raise ImageError(
@@ -231,13 +232,13 @@ class Hasher:
                 f"{code.shape} and its latents of shape {latent.shape}"
             )
 
-    def _one_or_many(self, array: npt.NDArray[Any]) -> images.Array:
+    def _one_or_many(self, array: npt.NDArray[Any]) -> decode.Array:
         """Images (N, S, S) of an array that is one of them or several, which is refused as it was given."""
         if array.dtype != np.uint8 or array.shape not in (self.spec.shape, (*array.shape[:1], *self.spec.shape)):
             raise self._refusal(array)
         return array.reshape(-1, *self.spec.shape)
 
-    def _to_array(self, image: Image, *, max_pixels: int) -> images.Array:
+    def _to_array(self, image: Image, *, max_pixels: int) -> decode.Array:
         if isinstance(image, np.ndarray):
             if image.shape != self.spec.shape or image.dtype != np.uint8:
                 raise self._refusal(image)
@@ -247,7 +248,7 @@ class Hasher:
                 f"a value of type {type(image).__name__} is no image here; give a path, encoded bytes, or a uint8 "
                 f"array of shape {self.spec.shape}"
             )
-        return images.read(image, self.spec, max_pixels=max_pixels)
+        return decode.read(image, self.spec, max_pixels=max_pixels)
 
     def _refusal(self, array: npt.NDArray[Any]) -> ImageError:
         return ImageError(
@@ -283,7 +284,7 @@ class Decoder:
         """Whether it was trained together with the model."""
         return self._theta_digest == self._hasher.info.theta_digest
 
-    def draw(self, latents_NK: npt.NDArray[np.float32]) -> images.Array:
+    def draw(self, latents_NK: npt.NDArray[np.float32]) -> decode.Array:
         """Images (N, S, S), uint8, grey, as the decoder draws them from latents."""
         try:
             drawn_NSS = self._session.run(["images"], {"latent": np.asarray(latents_NK, np.float32)})[0]
@@ -291,7 +292,7 @@ class Decoder:
             raise ModelError(f"{self.path} does not take {self._hasher.bits} latents: {error}") from error
         return np.asarray(drawn_NSS, np.uint8)
 
-    def reconstruct(self, arrays_NSS: images.Array) -> images.Array:
+    def reconstruct(self, arrays_NSS: decode.Array) -> decode.Array:
         """Images (N, S, S) drawn from the latents of a batch of uint8 arrays of the model's shape.
 
         Each compares with its image scaled so that it spans 0 to 255, which is what the model sees.

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from lookalike.images import Array
+from lookalike.imaging.decode import Array
 
 SIDE = 16
 ALIKE, SUSPECTED = 0.9, 0.98  # correlations

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from lookalike.images import Array
+from lookalike.imaging.decode import Array
 
 SAME = 0.75  # correlation
 

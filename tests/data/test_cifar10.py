@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lookalike import data, images
+from lookalike import data
 from lookalike.data import cifar10
 from lookalike.database import Database
 from lookalike.errors import DataError, ImageError
+from lookalike.imaging import decode
 
 from .layouts import ROWS, batch, make_cifar10
 
@@ -41,9 +42,9 @@ def test_every_image_is_an_item_with_its_class(batches: Path) -> None:
 
 
 def test_pixels_are_those_of_the_batch(batches: Path) -> None:
-    spec = images.ImageSpec(side=32, colour=True)
+    spec = decode.ImageSpec(side=32, colour=True)
     for number, item in enumerate(data.find(batches)):
-        shown = images.read(data.read_bytes(item), spec)
+        shown = decode.read(data.read_bytes(item), spec)
         assert np.array_equal(shown, pixels(number // ROWS, number % ROWS)), item.path
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lookalike import images
 from lookalike.database import Database
+from lookalike.imaging import decode
 from lookalike.store import codefile
 
 Check = Callable[..., None]
@@ -37,13 +37,13 @@ def indexed(db: Database, photo_folder: Path) -> Database:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """What is decoded from now on."""
     seen: list[bytes] = []
-    decode = images.decode
+    plain = decode.decode
 
-    def spy(data: bytes, spec: images.ImageSpec, *, max_pixels: int = images.MAX_PIXELS) -> images.Decoded:
+    def spy(data: bytes, spec: decode.ImageSpec, *, max_pixels: int = decode.MAX_PIXELS) -> decode.Decoded:
         seen.append(data)
-        return decode(data, spec, max_pixels=max_pixels)
+        return plain(data, spec, max_pixels=max_pixels)
 
-    monkeypatch.setattr(images, "decode", spy)
+    monkeypatch.setattr(decode, "decode", spy)
     return seen
 
 

@@ -21,12 +21,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lookalike import images, registration
+from lookalike import registration
 from lookalike.codes import Codes
 from lookalike.data import Item
 from lookalike.database import Database, across, grouping, overlaying
 from lookalike.database.overlaying import BUNDLED, MOST, Overlaid, Reliefs, by_id
 from lookalike.errors import DatabaseError
+from lookalike.imaging import decode
 from lookalike.registration import BYTES, SAME, relief, same_picture, units
 from lookalike.store import migrations
 from lookalike.store.catalog import Outcome
@@ -235,7 +236,7 @@ def test_indexing_keeps_the_relief_of_what_the_model_sees(indexed: Database, pho
     reliefs = indexed.reliefs([record.id for record in records])
     assert len(reliefs) == 40
     for record in records:
-        assert reliefs[record.id] == relief(images.read(record.name, indexed.hasher.spec))
+        assert reliefs[record.id] == relief(decode.read(record.name, indexed.hasher.spec))
         assert len(reliefs[record.id]) == BYTES
 
 

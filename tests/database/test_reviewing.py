@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lookalike import images
 from lookalike.database import Database, choosing, pixels, planfile, plans, reviewing
 from lookalike.database.plans import Action, Entry, Plan, PlanGroup
 from lookalike.database.reviewing import Review, Tier
 from lookalike.errors import ConfigError, DataError, ImageError
+from lookalike.imaging import decode
 from lookalike.store.records import Record
 from tests.conftest import encoded
 
@@ -50,30 +50,30 @@ def test_the_best_copy_is_chosen_rule_by_rule_and_in_words() -> None:
 
 def test_pixels_are_the_same_only_if_each_is(pictures: list[Image.Image]) -> None:
     picture = pictures[0]
-    digest = images.pixel_digest(encoded(picture, "png"))
-    assert images.pixel_digest(encoded(picture, "bmp")) == digest
-    assert images.pixel_digest(encoded(picture, "png", compress_level=0)) == digest
+    digest = decode.pixel_digest(encoded(picture, "png"))
+    assert decode.pixel_digest(encoded(picture, "bmp")) == digest
+    assert decode.pixel_digest(encoded(picture, "png", compress_level=0)) == digest
     exif = Image.Exif()
     exif[0x0112] = 6
     turned = encoded(picture.transpose(Image.Transpose.ROTATE_90), "png", exif=exif)
-    assert images.pixel_digest(turned) == digest
-    assert images.pixel_digest(encoded(picture, "jpg")) != digest
-    assert images.pixel_digest(encoded(picture.transpose(Image.Transpose.ROTATE_90), "png")) != digest
-    assert images.pixel_digest(encoded(picture, "png", icc_profile=b"another")) != digest
+    assert decode.pixel_digest(turned) == digest
+    assert decode.pixel_digest(encoded(picture, "jpg")) != digest
+    assert decode.pixel_digest(encoded(picture.transpose(Image.Transpose.ROTATE_90), "png")) != digest
+    assert decode.pixel_digest(encoded(picture, "png", icc_profile=b"another")) != digest
     grey = picture.convert("L")
-    assert images.pixel_digest(encoded(grey, "png")) == images.pixel_digest(encoded(grey.convert("RGB"), "png"))
+    assert decode.pixel_digest(encoded(grey, "png")) == decode.pixel_digest(encoded(grey.convert("RGB"), "png"))
 
 
 def test_what_eight_bits_and_white_would_hide_is_not_the_same(pictures: list[Image.Image]) -> None:
     values = np.asarray(pictures[0].convert("L"), np.uint16) << 8
-    deep = [images.pixel_digest(encoded(Image.fromarray(values + low), "png")) for low in (0, 1)]
+    deep = [decode.pixel_digest(encoded(Image.fromarray(values + low), "png")) for low in (0, 1)]
     assert deep[0] != deep[1]
     clear = [Image.new("RGBA", (9, 9), (red, 0, 0, 0)) for red in (0, 1)]
-    assert images.pixel_digest(encoded(clear[0], "png")) != images.pixel_digest(encoded(clear[1], "png"))
+    assert decode.pixel_digest(encoded(clear[0], "png")) != decode.pixel_digest(encoded(clear[1], "png"))
     with pytest.raises(ImageError):
-        images.pixel_digest(b"no image")
+        decode.pixel_digest(b"no image")
     with pytest.raises(ImageError, match="cannot be decoded"):
-        images.pixel_digest(encoded(pictures[0], "png")[:-100])
+        decode.pixel_digest(encoded(pictures[0], "png")[:-100])
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lookalike import images
 from lookalike.data import Item
 from lookalike.database import Database, Filter, Hit
 from lookalike.errors import CodeError, ImageError, LookalikeError
+from lookalike.imaging import decode
 from lookalike.store.catalog import Outcome
 from tests.references import bitcount
 
@@ -63,13 +63,13 @@ def test_tier_words_follow_the_models_distances(indexed: Database, photo_folder:
 def test_paths_bytes_and_arrays_find_the_same(indexed: Database, photo_folder: Path) -> None:
     path = photo_folder / "cats/01.png"
     expected = indexed.search(path)
-    queries: list[Any] = [str(path), path.read_bytes(), images.read(path)]
+    queries: list[Any] = [str(path), path.read_bytes(), decode.read(path)]
     for query in queries:
         assert indexed.search(query) == expected
 
 
 def test_a_near_copy_is_near(indexed: Database, photo_folder: Path, tiny_images: npt.NDArray[np.uint8]) -> None:
-    array = images.read(photo_folder / "cats/01.png")
+    array = decode.read(photo_folder / "cats/01.png")
     noisy = np.clip(array.astype(int) + 1, 0, 255).astype(np.uint8)
     hits = indexed.search(noisy, top=3)
     assert hits[0].path == str(photo_folder / "cats/01.png")
@@ -286,7 +286,7 @@ def test_threads_that_share_a_database_never_mix_two_states_of_it(indexed: Datab
 
 def test_an_asymmetric_search_ranks_by_what_the_query_is_sure_of(indexed: Database, photo_folder: Path) -> None:
     hasher, path = indexed.hasher, sorted(photo_folder.rglob("*.*"))[0]
-    array = images.read(path, hasher.spec)
+    array = decode.read(path, hasher.spec)
     assert hasher.theta is not None
     above_K = (hasher.latents(array[None])[0] - hasher.theta).astype(float)
     weights_K = np.abs(above_K) / np.abs(above_K).mean()

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lookalike import images
 from lookalike.database import Database, Hit, turned
+from lookalike.imaging import decode
 from tests.conftest import encoded
 
 TURNED = {
@@ -47,13 +47,13 @@ def test_a_turned_copy_is_found(how: str, db: Database, pictures: list[Image.Ima
     for number in range(5, 20):
         pictures[number].save(folder / f"{number}.png")
     db.index(folder)
-    codes_OW = turned.encode(db.hasher, images.read(encoded(picture, "png"), db.hasher.spec))
+    codes_OW = turned.encode(db.hasher, decode.read(encoded(picture, "png"), db.hasher.spec))
     (hits,) = turned.merged(db.search_codes(codes_OW, top=3), top=3)
     assert len(hits) == 3
     assert Path(hits[0].hit.path).name == "copy.png"
     assert hits[0].hit.distance <= 1  # scaling rounds the other way round
     assert hits[0].turn == how
-    plain = turned.encode(db.hasher, images.read(encoded(picture, "png"), db.hasher.spec), turned=False)
+    plain = turned.encode(db.hasher, decode.read(encoded(picture, "png"), db.hasher.spec), turned=False)
     assert np.array_equal(plain, db.hasher.encode(encoded(picture, "png")))
 
 

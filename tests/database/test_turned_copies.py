@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lookalike import images
 from lookalike.database import Database, Group, grouping, turned, turned_copies
 from lookalike.database.turned_copies import FILE, Turned
 from lookalike.errors import Interrupted
+from lookalike.imaging import decode
 from tests.database.test_turned import as_turned
 
 HOW = {"1-left": "turned left", "2-mirrored": "mirrored", "3-down": "upside down"}
@@ -125,13 +125,13 @@ def test_files_that_cannot_be_read_are_named(db: Database, folder: Path) -> None
 def test_another_decoder_loses_nothing(db: Database, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     db.index(folder)
     before = db.codes()[1]
-    decode = images.decode
+    plain = decode.decode
 
-    def moved(data: bytes, spec: images.ImageSpec, *, max_pixels: int) -> images.Decoded:
-        found = decode(data, spec, max_pixels=max_pixels)
+    def moved(data: bytes, spec: decode.ImageSpec, *, max_pixels: int) -> decode.Decoded:
+        found = plain(data, spec, max_pixels=max_pixels)
         return dataclasses.replace(found, array=np.roll(found.array, 9, axis=0))
 
-    monkeypatch.setattr(images, "decode", moved)
+    monkeypatch.setattr(decode, "decode", moved)
     assert (db.hasher.encode(sorted(folder.iterdir())) != before).any()
     assert len(read_of(db)) == 7
     assert read_of(db) == []

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lookalike import images
 from lookalike.cli import main
 from lookalike.database import Database
 from lookalike.demo import edits, photos, report, run
 from lookalike.demo.run import Outcome
 from lookalike.errors import ConfigError, DataError, Interrupted, MissingExtra
+from lookalike.imaging import decode
 
 pytest.importorskip("torch")
 pytest.importorskip("skimage")
@@ -168,8 +168,8 @@ def test_a_picture_on_the_page_is_the_file(outcome: Outcome, page: Page) -> None
     import base64
 
     shown = next(one for one in page.pictures() if one["alt"] == f"the photograph {ODD}")
-    pixels = images.thumbnail(base64.b64decode((shown["src"] or "").partition(",")[2]), 64)
-    wanted = images.thumbnail(outcome.collection.photos[0].path.read_bytes(), 64)
+    pixels = decode.thumbnail(base64.b64decode((shown["src"] or "").partition(",")[2]), 64)
+    wanted = decode.thumbnail(outcome.collection.photos[0].path.read_bytes(), 64)
     assert outcome.collection.photos[0].name == ODD
     assert np.abs(np.asarray(pixels, float) - np.asarray(wanted, float)).mean() < 5
 

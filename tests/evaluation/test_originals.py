@@ -17,7 +17,7 @@ from lookalike.errors import DataError
 from lookalike.evaluation import originals
 from lookalike.evaluation.originals import Originals, Pair, in_order, pair_counts
 from lookalike.evaluation.peers import Peer, Row
-from lookalike.images import Array
+from lookalike.imaging.decode import Array
 from lookalike.miniatures import miniature
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from lookalike.errors import ConfigError, ImageError
 from lookalike.evaluation import geometry
 from lookalike.evaluation.perturbations import EDITS, KINDS, Variant, perturb, variants
-from lookalike.images import Array
+from lookalike.imaging.decode import Array
 
 ALL = list(variants())
 SIZES = [(1, 1), (3, 150), (150, 3), (2, 2)]

@@ -19,7 +19,7 @@ from lookalike.evaluation import robustness_result as results
 from lookalike.evaluation.peers import Peer, Row
 from lookalike.evaluation.perturbations import perturb
 from lookalike.evaluation.robustness import RATES, Outcome, Settings, run
-from lookalike.images import Array
+from lookalike.imaging.decode import Array
 from tests.evaluation.test_originals import GRID, grid
 from tests.references.ranking import average_precision
 

@@ -15,7 +15,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from lookalike.hasher import DECODER_KEY, METADATA_KEY, ModelInfo
-from lookalike.images import ImageSpec
+from lookalike.imaging.decode import ImageSpec
 
 PATCH = 8
 PATCHES = (128 // PATCH) ** 2

@@ -9,14 +9,15 @@ from threading import Event
 import numpy as np
 import pytest
 
-from lookalike import data, images
+from lookalike import data
 from lookalike.errors import Interrupted, TrainingError
+from lookalike.imaging import decode
 from lookalike.training.cache import digest, make_cache, open_cache, remove_cache
 
-SPEC = images.ImageSpec()
+SPEC = decode.ImageSpec()
 
 
-def key_of(items: list[data.Item], max_pixels: int = images.MAX_PIXELS) -> str:
+def key_of(items: list[data.Item], max_pixels: int = decode.MAX_PIXELS) -> str:
     return digest(items, SPEC, max_pixels=max_pixels)
 
 
@@ -28,7 +29,7 @@ def test_readable_images_are_kept_in_order_and_the_others_named(photo_folder: Pa
     assert [entry.name for entry in cache.skipped] == [str(broken)]
     assert cache.skipped[0].reason
     readable = [item for item in items if item.name != str(broken)]
-    expected = np.stack([images.read(item.name, SPEC) for item in readable])
+    expected = np.stack([decode.read(item.name, SPEC) for item in readable])
     assert np.array_equal(cache.arrays, expected)
 
 

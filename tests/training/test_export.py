@@ -14,7 +14,7 @@ from lookalike import codes
 from lookalike.backbones.backbone import load
 from lookalike.errors import TrainingError
 from lookalike.hasher import Decoder, Hasher, ModelInfo, decoder_path
-from lookalike.images import ImageSpec
+from lookalike.imaging.decode import ImageSpec
 from lookalike.models import HashModel, create, encoders, hashing, lite_encoder
 from lookalike.models.hashing import HashingConfig
 from lookalike.training.export import TOLERANCE, export, export_behind, export_images, theta_digest

@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lookalike import data, images
+from lookalike import data
 from lookalike.backbones.about import About
 from lookalike.backbones.backbone import Backbone
 from lookalike.errors import Interrupted, TrainingError
+from lookalike.imaging import decode
 from lookalike.training import views
 from lookalike.training.features import features
 from tests.backbones.test_backbones import SIDE, exported, network
@@ -36,7 +37,7 @@ def test_rows_are_features_of_the_readable_images_in_order(
     assert found.rows_N.tolist() == [row for row in range(len(items)) if row != broken]
     for number in (0, 17, 39):
         item = items[found.rows_N[number]]
-        alone = backbone.features(images.read(data.read_bytes(item), backbone.spec)[None])[0]
+        alone = backbone.features(decode.read(data.read_bytes(item), backbone.spec)[None])[0]
         assert np.allclose(found.features_ND[number], alone, atol=1e-6)
 
 
@@ -60,7 +61,7 @@ def test_features_of_views_are_kept_beside_those_of_the_images(
     assert plain.shape == one.shape == two.shape
     assert not np.allclose(plain, one, atol=1e-3)
     assert not np.allclose(one, two, atol=1e-3)
-    image = images.read(data.read_bytes(items[7]), backbone.spec)
+    image = decode.read(data.read_bytes(items[7]), backbone.spec)
     seen = views.view(image, np.random.default_rng((1, 7)))
     assert np.allclose(two[7], backbone.features(seen[None])[0], atol=1e-6)
     monkeypatch.setattr(Backbone, "features", lambda self, arrays: pytest.fail("computed again"))
@@ -73,7 +74,7 @@ def test_tokens_are_kept_with_the_digits_that_they_have(photo_folder: Path, tmp_
     found = features(items, tokens, tmp_path)
     assert found.features_ND.dtype == np.float16
     assert found.features_ND.shape == (40, tokens.dimension)
-    arrays = np.stack([images.read(data.read_bytes(item), tokens.spec) for item in items])
+    arrays = np.stack([decode.read(data.read_bytes(item), tokens.spec) for item in items])
     assert np.allclose(found.features_ND, tokens.features(arrays), rtol=2e-3, atol=1e-4)
     pooled = Backbone(exported(network("positions")), About(name="small", side=SIDE))
     assert features(items, pooled, tmp_path).features_ND.dtype == np.float32
@@ -100,7 +101,7 @@ def test_two_who_want_the_same_features_compute_them_once(
 ) -> None:
     items, computed, whole = data.find(photo_folder), [], Backbone.features
 
-    def slowly(self: Backbone, arrays: images.Array) -> npt.NDArray[np.float32]:
+    def slowly(self: Backbone, arrays: decode.Array) -> npt.NDArray[np.float32]:
         computed.append(len(arrays))
         time.sleep(0.05)  # so that the other comes while these are being written
         return whole(self, arrays)

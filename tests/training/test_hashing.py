@@ -16,12 +16,13 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from lookalike import codes, data, images
+from lookalike import codes, data
 from lookalike.backbones import efficientnet
 from lookalike.backbones.backbone import load
 from lookalike.errors import ConfigError, Interrupted
 from lookalike.hasher import Hasher
-from lookalike.images import Array, ImageSpec
+from lookalike.imaging import decode
+from lookalike.imaging.decode import Array, ImageSpec
 from lookalike.models import hashing
 from lookalike.models.frozen import TURNED
 from lookalike.models.hashing import HashingConfig, HashingNetwork
@@ -63,7 +64,7 @@ def from_scratch(request: pytest.FixtureRequest, learn: Learn, tmp_path_factory:
 def arrays(place: Path, spec: ImageSpec) -> Array:
     """The readable images as a model takes them."""
     items = data.find(place / "photos")
-    return np.stack([images.read(data.read_bytes(item), spec) for item in items if item.path != "green/05a.png"])
+    return np.stack([decode.read(data.read_bytes(item), spec) for item in items if item.path != "green/05a.png"])
 
 
 def settings_of(trained: Trained) -> Settings:

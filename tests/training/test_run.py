@@ -15,10 +15,11 @@ import pytest
 import torch
 from PIL import Image
 
-from lookalike import data, images
+from lookalike import data
 from lookalike.database import Database
 from lookalike.errors import ConfigError, Interrupted, TrainingError
 from lookalike.hasher import Decoder, Hasher
+from lookalike.imaging import decode
 from lookalike.training import Progress, Trained, hashing_job, loop, reconstruct, train
 from lookalike.training.checkpoint import load_model
 from tests.references.encoders import write_encoder
@@ -94,7 +95,7 @@ def test_the_run_folder_keeps_what_is_needed_later_and_no_more(unbroken: Trained
 
 
 def test_images_can_be_reconstructed_from_the_run(unbroken: Trained) -> None:
-    image = images.read(photos_of(unbroken) / "00.jpg")
+    image = decode.read(photos_of(unbroken) / "00.jpg")
     again = reconstruct(unbroken.folder, image[None])
     assert again.shape == (1, 128, 128)
     assert 0 <= again.min() < again.max() <= 1
@@ -105,7 +106,7 @@ def test_a_database_draws_images_as_the_run_does(name: str, unbroken: Trained, t
     trained = unbroken if name == "cvae" else train(
         photos_of(unbroken), out=tmp_path / "model.onnx", **QUICK | {"model": name, "epochs": 1}
     )  # fmt: skip
-    array = images.read(photos_of(unbroken) / "00.jpg", trained.info.image)[None]
+    array = decode.read(photos_of(unbroken) / "00.jpg", trained.info.image)[None]
     with Database.create(tmp_path / "db", model=trained.path) as database:
         assert (database.path / "model.decoder.onnx").is_file()
         decoder = Decoder.beside(database.hasher)
@@ -116,7 +117,7 @@ def test_a_database_draws_images_as_the_run_does(name: str, unbroken: Trained, t
 
 
 def test_threshold_is_the_mean_latent_of_the_training_images(unbroken: Trained) -> None:
-    arrays = np.stack([images.read(data.read_bytes(item)) for item in data.find(photos_of(unbroken))[:40]])
+    arrays = np.stack([decode.read(data.read_bytes(item)) for item in data.find(photos_of(unbroken))[:40]])
     ones = np.unpackbits(Hasher.load(unbroken.path).encode_arrays(arrays), axis=1).mean(axis=0)
     assert 0.2 < ones.mean() < 0.8
 

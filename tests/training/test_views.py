@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lookalike.images import Array
+from lookalike.imaging.decode import Array
 from lookalike.training import views
 
 SIDE = 48  # S

@@ -161,9 +161,9 @@ def test_what_a_bit_reacts_to(served: Served) -> None:
 
 
 def _array(database: Database, path: str) -> Any:
-    from lookalike import images
+    from lookalike.imaging import decode
 
-    return images.read(path, database.hasher.spec)[None]
+    return decode.read(path, database.hasher.spec)[None]
 
 
 def test_bits_without_files(photo_folder: Path, model: Path, tmp_path: Path, serve: Serve) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lookalike import images
 from lookalike.database import Database, modelfile
 from lookalike.hasher import decoder_path
+from lookalike.imaging import decode
 from tests.references import models
 from tests.web.conftest import Serve, Served
 
@@ -35,7 +35,7 @@ def test_the_picture_is_the_decoders(drawing: Served, photo_bytes: list[bytes]) 
         assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
         picture = Image.open(io.BytesIO(answer.content))
         assert (picture.mode, picture.size) == ("L", (128, 128))
-        array = images.decode(content, images.ImageSpec()).array
+        array = decode.decode(content, decode.ImageSpec()).array
         expected = models.drawn(models.latents(array[None], 4, 32), 4, 32)[0]
         assert np.abs(np.asarray(picture).astype(int) - expected).max() <= 1
 

@@ -27,7 +27,7 @@ from lookalike.backbones import graph, pixels
 from lookalike.backbones.about import About
 from lookalike.backbones.offline import HUB, TIMM
 from lookalike.errors import ConfigError, ModelError
-from lookalike.images import Array, ImageSpec
+from lookalike.imaging.decode import Array, ImageSpec
 
 EFFICIENTNET = "efficientnet-lite0"
 NONE = "none"  # the pixels themselves

@@ -12,7 +12,7 @@ from lookalike.cli import calibrate, options, terminal
 if TYPE_CHECKING:
     from lookalike.database import Filter, Hit
     from lookalike.database.opening import AnyDatabase
-    from lookalike.images import Array
+    from lookalike.imaging.decode import Array
 
 BATCH = 64
 FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")  # of --since
@@ -41,7 +41,7 @@ def command(
     from lookalike.database import turned as turns
     from lookalike.database.opening import open_database
     from lookalike.errors import ConfigError, ImageError
-    from lookalike.images import read
+    from lookalike.imaging.decode import read
 
     if asymmetric and (turned or radius is not None):
         raise ConfigError(

@@ -106,7 +106,7 @@ def queries(images: Sequence[str]) -> Iterator[tuple[str, Item]]:
 
 def name_problems(problems: Sequence[tuple[str, str]], *, more: str) -> None:
     """Name what could not be read: the first damaged images, then how many files are none, and how to see them all."""
-    from lookalike.images import NO_IMAGE
+    from lookalike.imaging.decode import NO_IMAGE
 
     damaged = [(name, reason) for name, reason in problems if reason != NO_IMAGE]
     for name, reason in damaged[:SHOWN]:

@@ -18,10 +18,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from lookalike.codes import Codes
+from lookalike.core.atomic import replacing
 from lookalike.data.item import Label
 from lookalike.data.parquet import LABEL_COLUMNS
 from lookalike.errors import DataError, MissingExtra
-from lookalike.files import replacing
 
 BLOCK = 65_536  # rows at a time
 SIZES = ("width", "height", "size")

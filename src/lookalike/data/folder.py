@@ -11,9 +11,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from lookalike import images
 from lookalike.data.item import Item
 from lookalike.errors import ImageError
+from lookalike.imaging import decode
 
 LEFT_OUT = frozenset({"__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN"})
 DATABASE_MARK = "catalog.sqlite"
@@ -41,8 +41,8 @@ def read(item: Item) -> bytes:
     if not stat.S_ISREG(os.stat(item.name).st_mode):
         raise ImageError("not a file, but a pipe, a socket or a device")  # opening one might wait for ever
     with open(item.name, "rb") as file:
-        head = file.read(images.HEAD)
-        images.recognise(head)
+        head = file.read(decode.HEAD)
+        decode.recognise(head)
         return head + file.read()
 
 

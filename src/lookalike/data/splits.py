@@ -28,10 +28,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lookalike import images
 from lookalike.data.datasets import Dataset
 from lookalike.data.item import Item, content_digest
 from lookalike.errors import DataError, ImageError
+from lookalike.imaging import decode
 
 Rows = npt.NDArray[np.int64]
 Random = np.random.Generator
@@ -129,8 +129,8 @@ def near_duplicates(dataset: Dataset, found: Split, *, read: Read) -> int:
 
 def _thumbnails(dataset: Dataset, rows: Rows, read: Read) -> npt.NDArray[np.float32]:
     """Grey thumbnails with mean 0 and length 1, so that a product is a correlation; flat ones are 0."""
-    spec = images.ImageSpec(side=SIDE)
-    thumbnails_NH = np.stack([images.read(read(dataset.items[row]), spec).reshape(-1) for row in rows])
+    spec = decode.ImageSpec(side=SIDE)
+    thumbnails_NH = np.stack([decode.read(read(dataset.items[row]), spec).reshape(-1) for row in rows])
     centred_NH = thumbnails_NH.astype(np.float32) - thumbnails_NH.mean(axis=1, keepdims=True, dtype=np.float32)
     deviation_N1 = centred_NH.std(axis=1, keepdims=True)
     return np.where(deviation_N1 > FLAT, centred_NH / np.maximum(deviation_N1, 1) / SIDE, 0).astype(np.float32)

@@ -25,7 +25,7 @@ import filelock
 import numpy as np
 import numpy.typing as npt
 
-from lookalike import data, images
+from lookalike import data
 from lookalike.codes import Codes
 from lookalike.data import codetable
 from lookalike.database import (
@@ -68,7 +68,8 @@ from lookalike.engines.hits import Mask
 from lookalike.engines.server import is_address
 from lookalike.errors import ConfigError, DatabaseError, DataError, Interrupted
 from lookalike.hasher import DEFAULT, Hasher, Radii
-from lookalike.images import Source
+from lookalike.imaging import decode
+from lookalike.imaging.decode import Source
 from lookalike.store import catalog as catalogs
 from lookalike.store import originals
 from lookalike.store.catalog import Catalog, Filter, Record
@@ -175,7 +176,7 @@ class Database:
         labels_from_folders: bool = False,
         keep_originals: bool = False,
         reindex: bool = False,
-        max_pixels: int = images.MAX_PIXELS,
+        max_pixels: int = decode.MAX_PIXELS,
         workers: int = 0,
         limit: int | None = None,
         progress: Progress | None = None,
@@ -298,7 +299,7 @@ class Database:
 
     def search(
         self,
-        query: Source | images.Array,
+        query: Source | decode.Array,
         *,
         top: int | None = 10,
         radius: int | None = None,
@@ -332,7 +333,7 @@ class Database:
         return hits, records
 
     def search_asymmetric(
-        self, query: Source | images.Array, *, top: int = 10, only: Filter | None = None
+        self, query: Source | decode.Array, *, top: int = 10, only: Filter | None = None
     ) -> list[Hit]:
         """The images nearest to one image where a bit counts as much as the query is sure of it (`engines.asymmetric`).
 
@@ -342,7 +343,7 @@ class Database:
         return self.search_asymmetric_records(query, top=top, only=only)[0]
 
     def search_asymmetric_records(
-        self, query: Source | images.Array, *, top: int = 10, only: Filter | None = None
+        self, query: Source | decode.Array, *, top: int = 10, only: Filter | None = None
     ) -> tuple[list[Hit], Mapping[int, Record]]:
         """What `search_asymmetric` gives, and the rows of the catalog that the hits stand for, by id."""
         self._check_model_is_the_same()
@@ -361,7 +362,7 @@ class Database:
         turned: bool = False,
         by_code: bool = False,
         on_rows: grouping.OnRows = lambda done, total: None,
-        max_pixels: int = images.MAX_PIXELS,
+        max_pixels: int = decode.MAX_PIXELS,
         on_read: turned_copies.OnRead = lambda done, total: None,
         on_unread: turned_copies.OnUnread = lambda names: None,
         on_laid: overlaying.OnLaid = lambda done, total: None,
@@ -437,7 +438,7 @@ class Database:
         *,
         protocol: str = evaluating.AMONG,
         seed: int = 0,
-        max_pixels: int = images.MAX_PIXELS,
+        max_pixels: int = decode.MAX_PIXELS,
     ) -> Measured:
         """How well codes find images of the same label: each image among the others, or divided by a protocol
         (`data.splits.PROTOCOLS`), or `queries` (labelled by their sub-folders) among all.

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lookalike import images
 from lookalike.codes import hamming
 from lookalike.database.derived import Held
 from lookalike.database.results import Hit, hits_of
@@ -19,12 +18,13 @@ from lookalike.engines.asymmetric import nearest
 from lookalike.engines.hits import Mask
 from lookalike.errors import ConfigError
 from lookalike.hasher import Hasher
-from lookalike.images import Source
+from lookalike.imaging import decode
+from lookalike.imaging.decode import Source
 from lookalike.store.records import Record
 
 
 def search(
-    hasher: Hasher, query: Source | images.Array, held: Held, *, top: int, among: Mask,
+    hasher: Hasher, query: Source | decode.Array, held: Held, *, top: int, among: Mask,
     records: Callable[[Sequence[int]], Mapping[int, Record]], tier: Callable[[int], str],
 ) -> tuple[list[Hit], Mapping[int, Record]]:  # fmt: skip
     """The hits, the nearest by weighed distance first, and the rows of the catalog that they stand for, by id."""
@@ -39,11 +39,11 @@ def search(
     return [dataclasses.replace(hit, weighed=weighed[hit.id]) for hit in hits], known
 
 
-def above(hasher: Hasher, query: Source | images.Array) -> npt.NDArray[np.float32]:
+def above(hasher: Hasher, query: Source | decode.Array) -> npt.NDArray[np.float32]:
     """How far an image's latent lies above the threshold in each bit, (K,)."""
     if hasher.theta is None:
         raise ConfigError(
             f"the file of {hasher.name} does not say its threshold, which an asymmetric search needs; search without it"
         )
-    array = query if isinstance(query, np.ndarray) else images.read(query, hasher.spec)
+    array = query if isinstance(query, np.ndarray) else decode.read(query, hasher.spec)
     return np.asarray(hasher.latents(array[None])[0] - hasher.theta, np.float32)

@@ -29,7 +29,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lookalike import images, miniatures
+from lookalike import miniatures
 from lookalike.codes import Codes
 from lookalike.database import contents
 from lookalike.database.calibration import WORDS, Calibration
@@ -42,6 +42,7 @@ from lookalike.evaluation.counts import Integers
 from lookalike.evaluation.peers import as_read
 from lookalike.evaluation.perturbations import Variant, perturb
 from lookalike.hasher import Hasher
+from lookalike.imaging import decode
 from lookalike.store.catalog import Catalog, Record
 
 COMPARED = 20_000  # images at most; 200 million pairs
@@ -62,7 +63,7 @@ class Settings:
     edited: int = EDITED
     compared: int = COMPARED
     seed: int = 0
-    max_pixels: int = images.MAX_PIXELS
+    max_pixels: int = decode.MAX_PIXELS
 
     def __post_init__(self) -> None:
         if not 0 < self.rate <= calibration.SIMILAR:
@@ -298,13 +299,13 @@ def _look_at(record: Record, *, folder: Path, max_pixels: int) -> _Look | None:
     return _Look(digest, miniatures.miniature(pixels_HW3))
 
 
-def _pixels(record: Record, folder: Path, max_pixels: int) -> images.Array | None:
+def _pixels(record: Record, folder: Path, max_pixels: int) -> decode.Array | None:
     """The image as it was indexed, reduced; nothing if it cannot be read any more, and no original is kept."""
     content = contents.as_indexed(record, folder)
     if content is None:
         return None
     try:
-        return np.array(images.thumbnail(content, originals.SIDE, max_pixels=max_pixels))
+        return np.array(decode.thumbnail(content, originals.SIDE, max_pixels=max_pixels))
     except LookalikeError:
         return None
 

@@ -21,7 +21,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from lookalike import data, images
+from lookalike import data
 from lookalike.codes import Codes
 from lookalike.data import codetable
 from lookalike.database import (
@@ -49,7 +49,8 @@ from lookalike.engines.milvus import Milvus
 from lookalike.engines.server import Address, Server
 from lookalike.errors import ConfigError, DatabaseError, DataError, Interrupted
 from lookalike.hasher import DEFAULT, Hasher
-from lookalike.images import Source
+from lookalike.imaging import decode
+from lookalike.imaging.decode import Source
 from lookalike.store.catalog import Catalog, Filter, Record
 from lookalike.store.rowids import RowIds
 
@@ -135,7 +136,7 @@ class DistributedDatabase:
         labels_from_folders: bool = False,
         keep_originals: bool = False,
         reindex: bool = False,
-        max_pixels: int = images.MAX_PIXELS,
+        max_pixels: int = decode.MAX_PIXELS,
         workers: int = 0,
         limit: int | None = None,
         progress: indexing.Progress | None = None,
@@ -200,7 +201,7 @@ class DistributedDatabase:
 
     def search(
         self,
-        query: Source | images.Array,
+        query: Source | decode.Array,
         *,
         top: int | None = 10,
         radius: int | None = None,
@@ -210,13 +211,13 @@ class DistributedDatabase:
         return self.search_codes(self.hasher.encode([query]), top=top, radius=radius, only=only)[0]
 
     def search_asymmetric(
-        self, query: Source | images.Array, *, top: int = 10, only: Filter | None = None
+        self, query: Source | decode.Array, *, top: int = 10, only: Filter | None = None
     ) -> list[Hit]:
         """Raises `ConfigError`: Milvus compares bits alone."""
         return self.search_asymmetric_records(query, top=top, only=only)[0]
 
     def search_asymmetric_records(
-        self, query: Source | images.Array, *, top: int = 10, only: Filter | None = None
+        self, query: Source | decode.Array, *, top: int = 10, only: Filter | None = None
     ) -> tuple[list[Hit], Mapping[int, Record]]:
         """Raises `ConfigError`: Milvus compares bits alone."""
         raise ConfigError(
@@ -251,7 +252,7 @@ class DistributedDatabase:
         turned: bool = False,
         by_code: bool = False,
         on_rows: grouping.OnRows = lambda done, total: None,
-        max_pixels: int = images.MAX_PIXELS,
+        max_pixels: int = decode.MAX_PIXELS,
         on_read: turned_copies.OnRead = lambda done, total: None,
         on_unread: turned_copies.OnUnread = lambda names: None,
         on_laid: overlaying.OnLaid = lambda done, total: None,

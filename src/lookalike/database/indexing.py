@@ -15,10 +15,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lookalike import images
 from lookalike.data import Item, content_digest, exists, read_bytes
 from lookalike.errors import ImageError, RetryableImageError
 from lookalike.hasher import Hasher
+from lookalike.imaging import decode
 from lookalike.quality import PLAIN, quality
 from lookalike.registration import relief
 from lookalike.store import originals
@@ -58,7 +58,7 @@ class Settings:
     folder: Path  # of the database
     keep_originals: bool = False
     reindex: bool = False  # read again what has not changed, too
-    max_pixels: int = images.MAX_PIXELS
+    max_pixels: int = decode.MAX_PIXELS
     workers: int = 0  # threads; 0: as many as there are cores
 
 
@@ -167,7 +167,7 @@ def _read(item: Item, catalog: Catalog, hasher: Hasher, settings: Settings) -> _
         if seen_before or known.is_plain or not catalog.keeps_reliefs:
             return _Read(outcome)
     try:
-        pixels = images.decode(data, hasher.spec, max_pixels=settings.max_pixels)
+        pixels = decode.decode(data, hasher.spec, max_pixels=settings.max_pixels)
     except ImageError as error:
         if known:
             return _Read(outcome)
@@ -180,7 +180,7 @@ def _read(item: Item, catalog: Catalog, hasher: Hasher, settings: Settings) -> _
     return _Read(replace(outcome, code=code, quality=seen, relief=own, **_facts(pixels)), encoded=True)
 
 
-def _facts(of: images.Decoded | Record) -> dict[str, Any]:
+def _facts(of: decode.Decoded | Record) -> dict[str, Any]:
     return {"width": of.width, "height": of.height, "format": of.format, "animated": bool(of.animated)}
 
 

@@ -24,6 +24,7 @@ import filelock
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.core.atomic import replacing
 from lookalike.data import codetable
 from lookalike.database import derived
 from lookalike.database.derived import Held
@@ -32,7 +33,6 @@ from lookalike.engines.hits import Hits
 from lookalike.engines.multi_index import MultiIndex
 from lookalike.engines.table import Table
 from lookalike.errors import ConfigError, DatabaseError, DataError, MissingExtra
-from lookalike.files import replacing
 from lookalike.store.tablefile import Tables
 
 OnRows = Callable[[int, int], object]  # images done, of how many

@@ -10,8 +10,9 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from lookalike import data, images
+from lookalike import data
 from lookalike.errors import LookalikeError
+from lookalike.imaging import decode
 from lookalike.store.records import Record
 
 Pixels = Mapping[bytes, bytes]  # digests of pixels, by the digest of the content
@@ -33,7 +34,7 @@ def wanted(groups: Iterable[Sequence[Record]]) -> list[Record]:
 
 
 def read(
-    records: Sequence[Record], *, max_pixels: int = images.MAX_PIXELS, on_rows: OnRows = lambda done, total: None
+    records: Sequence[Record], *, max_pixels: int = decode.MAX_PIXELS, on_rows: OnRows = lambda done, total: None
 ) -> dict[bytes, bytes]:
     """The digests of the pixels of images, by the digest of their content; what has changed since is left out."""
     found: dict[bytes, bytes] = {}
@@ -55,6 +56,6 @@ def _digest(record: Record, max_pixels: int) -> bytes | None:
         content = data.read_bytes(record.item)
         if data.content_digest(content) != record.digest:
             return None
-        return images.pixel_digest(content, max_pixels=max_pixels)
+        return decode.pixel_digest(content, max_pixels=max_pixels)
     except (OSError, LookalikeError):
         return None

@@ -12,10 +12,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from lookalike.core.atomic import replacing
 from lookalike.database import plans
 from lookalike.database.plans import Action, Entry, Plan, PlanGroup
 from lookalike.errors import ConfigError, DataError
-from lookalike.files import replacing
 
 FORMAT = 1
 COLUMNS = ("group", "action", "path", "digest", "size", "tier", "distance", "why")

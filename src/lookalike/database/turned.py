@@ -13,7 +13,7 @@ import numpy as np
 from lookalike.codes import Codes
 from lookalike.database.results import Hit
 from lookalike.hasher import Hasher
-from lookalike.images import Array
+from lookalike.imaging.decode import Array
 
 TURNS = (  # what must be done to the query to look like the hit
     "upright", "turned right", "upside down", "turned left",

@@ -23,8 +23,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lookalike import images
 from lookalike.codes import Codes
+from lookalike.core.atomic import replacing
 from lookalike.database import contents, turned
 from lookalike.database.derived import Held, Ids
 from lookalike.database.grouping import PairsOf, PairsWithin, compared
@@ -34,8 +34,8 @@ from lookalike.engines.hits import NO_PAIRS, Pairs, joined
 from lookalike.engines.multi_index import MultiIndex
 from lookalike.errors import LookalikeError
 from lookalike.evaluation.originals import in_order
-from lookalike.files import replacing
 from lookalike.hasher import Hasher
+from lookalike.imaging import decode
 from lookalike.store.catalog import Catalog
 from lookalike.store.records import Record
 
@@ -82,7 +82,7 @@ def read(
     held: Held,
     hasher: Hasher,
     *,
-    max_pixels: int = images.MAX_PIXELS,
+    max_pixels: int = decode.MAX_PIXELS,
     on_read: OnRead = lambda done, total: None,
     on_unread: OnUnread = lambda names: None,
 ) -> Turned:
@@ -242,7 +242,7 @@ def _encode(record: Record, *, folder: Path, hasher: Hasher, max_pixels: int) ->
     if content is None or record.code is None:
         return None
     try:
-        array = images.decode(content, hasher.spec, max_pixels=max_pixels).array
+        array = decode.decode(content, hasher.spec, max_pixels=max_pixels).array
     except LookalikeError:
         return None
     codes_OW = turned.encode(hasher, array)

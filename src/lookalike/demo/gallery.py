@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lookalike import images
 from lookalike.database import Hit
 from lookalike.demo.edits import EDITS
 from lookalike.demo.ranking import Floats
 from lookalike.demo.run import Copy, Outcome
 from lookalike.evaluation.markup import figure, picture, text
+from lookalike.imaging import decode
 
 THUMBNAIL = 180  # pixels of a small picture's longer side
 
@@ -49,7 +49,7 @@ def _is_original(outcome: Outcome, hit: Hit, copy: Copy) -> bool:
 
 def frame(path: Path, alternative: str, caption: str, style: str = "") -> str:
     """A small picture with its caption, which is HTML already."""
-    shown = images.thumbnail(path.read_bytes(), THUMBNAIL)
+    shown = decode.thumbnail(path.read_bytes(), THUMBNAIL)
     return figure(picture(shown, alternative), caption, style)
 
 

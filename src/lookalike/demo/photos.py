@@ -21,8 +21,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from lookalike import data, images
+from lookalike import data
 from lookalike.errors import DataError, ImageError, MissingExtra
+from lookalike.imaging import decode
 
 PHOTOGRAPHS = {  # by package: real photographs, no drawings, texts or masks
     "skimage/data": (
@@ -153,7 +154,7 @@ def _patches() -> Iterator[Source]:
         yield Source(f"patch {number + 1} of {PATCHES}", partial(_encoded, pixels))
 
 
-def _encoded(pixels: images.Array) -> bytes:
+def _encoded(pixels: decode.Array) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()
@@ -193,7 +194,7 @@ def _add(taken: _Taken, name: str, picture: Image.Image | str, seen: set[bytes])
 def _reduced(source: Source) -> Image.Image | str:
     """The picture, at most `SIDE` pixels a side, or the reason why there is none."""
     try:
-        return images.thumbnail(source.read(), SIDE)
+        return decode.thumbnail(source.read(), SIDE)
     except (ImageError, OSError) as error:
         return getattr(error, "strerror", None) or str(error)
 

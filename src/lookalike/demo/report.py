@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lookalike import images
 from lookalike.demo import photos
 from lookalike.demo.edits import EDITS
 from lookalike.demo.gallery import breakable, frame, pair, search
@@ -23,6 +22,7 @@ from lookalike.demo.ranking import Floats
 from lookalike.demo.run import Method, Outcome, count
 from lookalike.evaluation import charts
 from lookalike.evaluation.markup import css, text
+from lookalike.imaging import decode
 
 ROWS = 8  # searches shown, of those that missed and of those that found
 RECONSTRUCTED = 8  # photographs shown with their reconstruction
@@ -212,7 +212,7 @@ def _reconstructions(outcome: Outcome) -> str:
     )
 
 
-def min_max(arrays_NSS: images.Array) -> Floats:
+def min_max(arrays_NSS: decode.Array) -> Floats:
     """Each image scaled so that its values span [0, 1], as the model scales it; one grey alone becomes 0."""
     low_N11, high_N11 = arrays_NSS.min(axis=(1, 2), keepdims=True), arrays_NSS.max(axis=(1, 2), keepdims=True)
     range_N11 = np.maximum(high_N11.astype(np.float64) - low_N11, 1.0)

@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from lookalike import codes, data, images
+from lookalike import codes, data
 from lookalike.database import Database, Hit
 from lookalike.demo import edits, photos, ranking
 from lookalike.demo.edits import EDITS
 from lookalike.demo.photos import Collection, Picture
 from lookalike.errors import ConfigError, DataError, Interrupted, MissingExtra
 from lookalike.hasher import DEFAULT, Hasher, builtin_models
+from lookalike.imaging import decode
 
 if TYPE_CHECKING:
     from lookalike.training import Trained
@@ -96,7 +97,7 @@ class Outcome:
     planned_epochs: int  # more than were trained where the time was up before
     methods: list[Method]  # this model first, then pHash, then the built-in model if there is one
     hits: list[list[Hit]]  # of each copy, nearest first
-    arrays: images.Array  # (N, S, S): the photographs as the model takes them
+    arrays: decode.Array  # (N, S, S): the photographs as the model takes them
     reconstructions: ranking.Floats  # (N, S, S): of the photographs scaled to [0, 1]
     seconds: dict[str, float]  # of each step
     versions: dict[str, str]
@@ -243,7 +244,7 @@ def _run(plan: _Plan, items: list[data.Item] | None, clock: _Clock) -> Outcome:
         own = _method("this model", "trained on these photographs", queries_QW, stored_CW, copies)
         methods = [own, *_compared(collection, copies)]
     with clock.step("reconstruct"):
-        arrays_NSS = np.stack([images.read(photo.path, trained.info.image) for photo in collection.photos])
+        arrays_NSS = np.stack([decode.read(photo.path, trained.info.image) for photo in collection.photos])
         reconstructions_NSS = reconstruct(trained.folder, arrays_NSS).astype(np.float64)
     return Outcome(
         folder=plan.folder,
@@ -268,7 +269,7 @@ def _write_copies(pictures: list[Picture], folder: Path, seed: int) -> list[Copy
         (folder / name).mkdir(parents=True)
 
     def write(number: int) -> list[Copy]:
-        picture, made = images.thumbnail(pictures[number].path.read_bytes(), photos.SIDE), []
+        picture, made = decode.thumbnail(pictures[number].path.read_bytes(), photos.SIDE), []
         for row, (name, edit) in enumerate(EDITS.items()):
             path = folder / name / pictures[number].path.name
             photos.save(edit.apply(picture, np.random.default_rng((seed, 2, number, row))), path)
@@ -308,7 +309,7 @@ def _write_training_images(collection: Collection, path: Path, seed: int) -> int
     import pyarrow.parquet as pq
 
     def opened(picture: Picture) -> Image.Image:
-        return images.thumbnail(picture.path.read_bytes(), 2 * TRAINING_SIDE)
+        return decode.thumbnail(picture.path.read_bytes(), 2 * TRAINING_SIDE)
 
     with ThreadPoolExecutor() as pool:
         originals = list(pool.map(opened, collection.photos))

@@ -26,13 +26,14 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from lookalike import data, images
+from lookalike import data
 from lookalike.data import Item
 from lookalike.errors import DataError, ImageError
 from lookalike.evaluation import labels as labelling
 from lookalike.evaluation.counts import Integers
 from lookalike.evaluation.peers import Distances, Peer, Row
-from lookalike.images import Array
+from lookalike.imaging import decode
+from lookalike.imaging.decode import Array
 from lookalike.miniatures import ALIKE, SUSPECTED, miniature
 
 SIDE = 512  # pixels of an image's longer side, at most; larger ones are reduced before anything else
@@ -100,9 +101,9 @@ def in_order(work: Callable[[Given], Made], given: Iterable[Given], *, workers: 
         pool.shutdown(cancel_futures=True)
 
 
-def pixels(item: Item, *, max_pixels: int = images.MAX_PIXELS) -> Array:
+def pixels(item: Item, *, max_pixels: int = decode.MAX_PIXELS) -> Array:
     """An image as uint8 (H, W, 3), upright, at most `SIDE` pixels a side. Raises `ImageError` or `OSError`."""
-    return np.array(images.thumbnail(data.read_bytes(item), SIDE, max_pixels=max_pixels))
+    return np.array(decode.thumbnail(data.read_bytes(item), SIDE, max_pixels=max_pixels))
 
 
 def read(

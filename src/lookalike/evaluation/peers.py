@@ -22,13 +22,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from lookalike import images
 from lookalike.codes import pack
 from lookalike.errors import ConfigError, MissingExtra, ModelError
 from lookalike.evaluation.counts import Floats
 from lookalike.evaluation.labels import words
 from lookalike.hasher import Hasher, find_model
-from lookalike.images import Array
+from lookalike.imaging import decode
+from lookalike.imaging.decode import Array
 
 Row = npt.NDArray[Any]  # uint8 (X,) of a code, float32 (X,) of a vector of length 1
 Distances = npt.NDArray[np.int32]
@@ -93,10 +93,10 @@ def of_model(model: str | os.PathLike[str]) -> Peer:
     return Peer(name=Path(model).stem, bits=hasher.bits, note=note, encode=encode)
 
 
-def as_read(pixels_HW3: Array, spec: images.ImageSpec) -> Array:
+def as_read(pixels_HW3: Array, spec: decode.ImageSpec) -> Array:
     """What a model gets of an image file without loss that holds these pixels."""
     height, width = pixels_HW3.shape[:2]
-    return images.decode(b"P6\n%d %d\n255\n" % (width, height) + pixels_HW3.tobytes(), spec).array
+    return decode.decode(b"P6\n%d %d\n255\n" % (width, height) + pixels_HW3.tobytes(), spec).array
 
 
 def _imagehash(name: str, function: str, size: int) -> Peer:

@@ -20,7 +20,7 @@ from PIL import Image, features
 from lookalike.errors import ConfigError, ImageError
 from lookalike.evaluation import chains, geometry, overlays, tones
 from lookalike.evaluation.geometry import Picture, Random
-from lookalike.images import Array
+from lookalike.imaging.decode import Array
 
 KINDS = ("control", "codec", "tone", "frame", "overlay", "chain")
 

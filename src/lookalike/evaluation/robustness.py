@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lookalike import images
 from lookalike.data import Item
 from lookalike.errors import ConfigError, DataError, ImageError, Interrupted
 from lookalike.evaluation import copies, originals
@@ -28,7 +27,8 @@ from lookalike.evaluation.counts import Integers
 from lookalike.evaluation.originals import OnProgress, Originals, PairCounts
 from lookalike.evaluation.peers import Distances, Peer
 from lookalike.evaluation.perturbations import Variant, perturb, variants
-from lookalike.images import Array
+from lookalike.imaging import decode
+from lookalike.imaging.decode import Array
 
 RATES = (1e-4, 1e-5, 1e-6)
 QUERIES = 500
@@ -44,7 +44,7 @@ class Settings:
     queries: int = QUERIES  # images of which copies are made, at most
     seed: int = 0
     workers: int = 0  # threads; 0: one a core
-    max_pixels: int = images.MAX_PIXELS
+    max_pixels: int = decode.MAX_PIXELS
 
     @property
     def threads(self) -> int:

@@ -13,7 +13,7 @@ from PIL import Image
 from lookalike.evaluation.markup import figure, picture, text
 from lookalike.evaluation.perturbations import Variant
 from lookalike.evaluation.robustness import Method, Outcome, copies_of
-from lookalike.images import Array
+from lookalike.imaging.decode import Array
 
 THUMBNAIL = 150  # pixels of a small picture's longer side
 SHOWN = 12  # false pairs

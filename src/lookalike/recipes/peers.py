@@ -25,7 +25,7 @@ from lookalike.data import Item
 from lookalike.errors import ConfigError, ImageError, MissingExtra
 from lookalike.evaluation import originals, peers
 from lookalike.evaluation.peers import Peer, Row
-from lookalike.images import Array
+from lookalike.imaging.decode import Array
 
 if TYPE_CHECKING:
     from lookalike.backbones.backbone import Backbone

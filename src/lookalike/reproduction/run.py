@@ -28,6 +28,7 @@ from PIL import Image
 
 from lookalike import data
 from lookalike.codes import check_bits
+from lookalike.core.atomic import replacing
 from lookalike.data import datasets, splits
 from lookalike.data.datasets import Dataset
 from lookalike.data.splits import Split
@@ -35,9 +36,8 @@ from lookalike.errors import ConfigError, DataError, Interrupted
 from lookalike.evaluation import labels as labelling
 from lookalike.evaluation.measure import CUTOFF, FOUR, measure
 from lookalike.evaluation.reconstruction import ReconstructionError, reconstruction_error
-from lookalike.files import replacing
 from lookalike.hasher import Hasher
-from lookalike.images import MAX_PIXELS, Array
+from lookalike.imaging.decode import MAX_PIXELS, Array
 from lookalike.models import MODELS
 from lookalike.models.base import SIDE
 from lookalike.recipes.paper import Experiment

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.codes import Codes, check_bits
+from lookalike.core.atomic import replacing
 from lookalike.errors import ConfigError, DatabaseError
-from lookalike.files import replacing
 from lookalike.store.rowids import RowIds, runs
 
 FILE = "codes.bin"

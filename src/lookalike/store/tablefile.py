@@ -25,9 +25,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.codes import Codes
+from lookalike.core.atomic import replacing
 from lookalike.engines.table import LONGEST
 from lookalike.errors import DatabaseError
-from lookalike.files import replacing
 from lookalike.store import codefile
 from lookalike.store.rowids import RowIds
 

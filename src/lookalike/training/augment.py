@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lookalike.images import Array
+from lookalike.imaging.decode import Array
 from lookalike.training.edits import Edits, grey
 
 NOISE = 0.25  # standard deviation of the noise, in units of the jitter

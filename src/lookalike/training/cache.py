@@ -19,8 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lookalike import data, images
+from lookalike import data
 from lookalike.errors import Interrupted, LookalikeError, TrainingError
+from lookalike.imaging import decode
 from lookalike.training.files import write_aside
 
 CHUNK = 256  # images handed to the threads at once
@@ -38,11 +39,11 @@ class Skipped:
 class Cache:
     """The decoded images, mapped from their file."""
 
-    arrays: images.Array  # uint8 (N, S, S)
+    arrays: decode.Array  # uint8 (N, S, S)
     skipped: tuple[Skipped, ...]
 
 
-def digest(items: Sequence[data.Item], spec: images.ImageSpec, *, max_pixels: int) -> str:
+def digest(items: Sequence[data.Item], spec: decode.ImageSpec, *, max_pixels: int) -> str:
     """BLAKE2b in hexadecimal of what decides the cache's content: names, sizes, times of change, and the reading."""
     what = hashlib.blake2b(f"{spec}{' trimmed' * spec.trim} {max_pixels}\n".encode(), digest_size=16)
     for item in items:
@@ -65,10 +66,10 @@ def open_cache(folder: Path, *, key: str) -> Cache | None:
 def make_cache(
     folder: Path,
     items: Sequence[data.Item],
-    spec: images.ImageSpec,
+    spec: decode.ImageSpec,
     *,
     key: str,
-    max_pixels: int = images.MAX_PIXELS,
+    max_pixels: int = decode.MAX_PIXELS,
     asked: threading.Event | None = None,
     on_read: Callable[[int], object] = lambda _count: None,
 ) -> Cache:
@@ -106,13 +107,13 @@ def remove_cache(folder: Path) -> None:
 
 
 def read_all(
-    items: Sequence[data.Item], spec: images.ImageSpec, max_pixels: int
-) -> Iterator[tuple[data.Item, images.Array | str]]:
+    items: Sequence[data.Item], spec: decode.ImageSpec, max_pixels: int
+) -> Iterator[tuple[data.Item, decode.Array | str]]:
     """Each item with its array, or with the reason why there is none."""
 
-    def read(item: data.Item) -> images.Array | str:
+    def read(item: data.Item) -> decode.Array | str:
         try:
-            return images.read(data.read_bytes(item), spec, max_pixels=max_pixels)
+            return decode.read(data.read_bytes(item), spec, max_pixels=max_pixels)
         except (LookalikeError, OSError) as error:
             return str(error)
 

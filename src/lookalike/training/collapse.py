@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike import codes
-from lookalike.images import Array
+from lookalike.imaging.decode import Array
 from lookalike.miniatures import SUSPECTED
 
 NEARLY_CONSTANT = 0.02  # a bit whose rarer value has at most this share of the images

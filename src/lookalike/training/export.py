@@ -32,7 +32,7 @@ from lookalike.backbones import graph
 from lookalike.backbones.backbone import Backbone
 from lookalike.errors import ConfigError, TrainingError
 from lookalike.hasher import DECODER_KEY, METADATA_KEY, Decoder, Hasher, ModelInfo, decoder_path
-from lookalike.images import Array
+from lookalike.imaging.decode import Array
 from lookalike.models import HashModel
 from lookalike.models.blocks import MinMax
 from lookalike.models.hashing import HashingNetwork

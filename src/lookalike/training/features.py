@@ -25,7 +25,7 @@ import numpy.typing as npt
 from lookalike import data
 from lookalike.backbones.backbone import Backbone
 from lookalike.errors import Interrupted, TrainingError
-from lookalike.images import MAX_PIXELS, Array
+from lookalike.imaging.decode import MAX_PIXELS, Array
 from lookalike.training import cache, views
 from lookalike.training.cache import Skipped
 from lookalike.training.files import write_aside

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from lookalike.core.atomic import replacing
 from lookalike.errors import TrainingError
-from lookalike.files import replacing
 
 
 def write_aside(path: Path, content: bytes) -> None:

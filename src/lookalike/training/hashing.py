@@ -17,7 +17,7 @@ from torch import Tensor
 
 from lookalike import codes
 from lookalike.evaluation.ranking import mean_average_precision
-from lookalike.images import Array
+from lookalike.imaging.decode import Array
 from lookalike.models import hashing
 from lookalike.models.base import Losses
 from lookalike.models.hashing import HashingConfig, HashingNetwork

@@ -24,7 +24,7 @@ from lookalike.backbones.backbone import Backbone
 from lookalike.errors import ConfigError, DataError, ModelError, TrainingError
 from lookalike.evaluation import labels as labelling
 from lookalike.hasher import ModelInfo
-from lookalike.images import Array, ImageSpec
+from lookalike.imaging.decode import Array, ImageSpec
 from lookalike.models import frozen, hashing, lite_encoder
 from lookalike.models.hashing import HashingConfig, HashingNetwork
 from lookalike.models.methods import Method, method

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from lookalike import data
 from lookalike.hasher import ModelInfo
-from lookalike.images import Array, ImageSpec
+from lookalike.imaging.decode import Array, ImageSpec
 from lookalike.models import HashModel
 from lookalike.models.base import SIDE
 from lookalike.training.cache import Cache, Skipped, make_cache, open_cache, remove_cache

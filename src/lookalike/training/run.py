@@ -21,7 +21,7 @@ import torch
 from lookalike import codes, data
 from lookalike.errors import ConfigError, TrainingError
 from lookalike.hasher import ModelInfo
-from lookalike.images import MAX_PIXELS, Array, ImageSpec
+from lookalike.imaging.decode import MAX_PIXELS, Array, ImageSpec
 from lookalike.miniatures import miniature
 from lookalike.models import MODELS, hashing
 from lookalike.models.base import SIDE

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from lookalike.images import Array
+from lookalike.imaging.decode import Array
 
 PART = (0.5, 1.0)  # least and greatest share of the area that a part has
 RATIO = (3 / 4, 4 / 3)  # of its sides

@@ -15,7 +15,7 @@ from lookalike.codes import MAX_BITS
 from lookalike.database.calibration import Calibration
 from lookalike.database.opening import AnyDatabase
 from lookalike.hasher import Decoder
-from lookalike.images import Array
+from lookalike.imaging.decode import Array
 from lookalike.names import clean
 from lookalike.web import bodies, rows
 from lookalike.web import model as models

@@ -20,7 +20,7 @@ from lookalike.codes import Codes, to_hex
 from lookalike.database import turned
 from lookalike.database.opening import AnyDatabase
 from lookalike.errors import DatabaseError
-from lookalike.images import Array
+from lookalike.imaging.decode import Array
 from lookalike.names import clean
 from lookalike.web import bodies, files, rows
 from lookalike.web.bodies import Asked

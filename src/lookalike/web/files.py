@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lookalike import data, images
+from lookalike import data
 from lookalike.errors import DataError, ImageError, LookalikeError
+from lookalike.imaging import decode
 from lookalike.store import originals
 from lookalike.store.catalog import Record
 from lookalike.web.problems import Problem
@@ -64,7 +65,7 @@ def digest(content: bytes) -> str:
 def media_type(content: bytes) -> str:
     """What an encoded image is, as HTTP names it. Raises `Problem` for what is none."""
     try:
-        return TYPES[images.recognise(content[: images.HEAD])]
+        return TYPES[decode.recognise(content[: decode.HEAD])]
     except (ImageError, KeyError):
         raise Problem(404, "the file is no image any more") from None
 

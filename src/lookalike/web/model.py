@@ -18,7 +18,7 @@ from lookalike.database.opening import AnyDatabase
 from lookalike.errors import LookalikeError, ModelError
 from lookalike.evaluation.bits import bit_use
 from lookalike.hasher import Decoder, Hasher
-from lookalike.images import Array, ImageSpec
+from lookalike.imaging.decode import Array, ImageSpec
 from lookalike.web import files
 from lookalike.web.jobs import Report
 from lookalike.web.problems import Problem

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from lookalike.database.opening import AnyDatabase
-from lookalike.images import MAX_PIXELS, Array, ImageSpec
+from lookalike.imaging.decode import MAX_PIXELS, Array, ImageSpec
 from lookalike.store.catalog import Record
 from lookalike.web.collection import Collection, Memory
 from lookalike.web.jobs import Done, Jobs, Work

@@ -9,8 +9,8 @@ import asyncio
 import io
 from collections import OrderedDict
 
-from lookalike import images
 from lookalike.database.opening import AnyDatabase
+from lookalike.imaging import decode
 from lookalike.store.catalog import Record
 from lookalike.web import files
 from lookalike.web.collection import Collection
@@ -56,7 +56,7 @@ class Thumbnails:
 
     async def _make(self, database: AnyDatabase, record: Record, side: int) -> bytes:
         content = await self._collection.run(files.read, database.path, record)
-        return await self._decoders.thumbnail(io.BytesIO(content), len(content), side, max_pixels=images.MAX_PIXELS)
+        return await self._decoders.thumbnail(io.BytesIO(content), len(content), side, max_pixels=decode.MAX_PIXELS)
 
     def _made(self, key: tuple[str, int], task: asyncio.Task[bytes]) -> None:
         del self._making[key]

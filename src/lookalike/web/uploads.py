@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from lookalike.errors import ConfigError
-from lookalike.images import Array, ImageSpec
+from lookalike.imaging.decode import Array, ImageSpec
 from lookalike.web import worker
 from lookalike.web.problems import Problem
 from lookalike.web.settings import Settings

@@ -17,9 +17,9 @@ from typing import Any, BinaryIO
 
 from PIL import Image
 
-from lookalike import images
 from lookalike.errors import ImageError, RetryableImageError
-from lookalike.images import ImageSpec
+from lookalike.imaging import decode
+from lookalike.imaging.decode import ImageSpec
 
 QUALITY = 85  # of thumbnails
 LENGTH = struct.Struct(">I")
@@ -73,20 +73,20 @@ def answer(head: dict[str, Any], content: bytes) -> Message:
 
 
 def _array(head: dict[str, Any], content: bytes) -> Message:
-    found = images.decode(content, ImageSpec(**head["spec"]), max_pixels=head["max_pixels"])
+    found = decode.decode(content, ImageSpec(**head["spec"]), max_pixels=head["max_pixels"])
     about = {"width": found.width, "height": found.height, "format": found.format, "animated": found.animated}
     return about, found.array.tobytes()
 
 
 def _thumbnail(head: dict[str, Any], content: bytes) -> Message:
-    shown = images.thumbnail(content, head["side"], max_pixels=head["max_pixels"])
+    shown = decode.thumbnail(content, head["side"], max_pixels=head["max_pixels"])
     out = io.BytesIO()
     shown.save(out, "JPEG", quality=QUALITY, optimize=True)
     return {"width": shown.width, "height": shown.height}, out.getvalue()
 
 
 def _pixels(head: dict[str, Any], content: bytes) -> Message:
-    return {}, images.pixel_digest(content, max_pixels=head["max_pixels"])
+    return {}, decode.pixel_digest(content, max_pixels=head["max_pixels"])
 
 
 WORK = {"array": _array, "thumbnail": _thumbnail, "pixels": _pixels}
@@ -96,7 +96,7 @@ def _warm() -> None:
     """Load Pillow's plugins, so that the first image is no slower than others."""
     out = io.BytesIO()
     Image.new("RGB", (16, 16)).save(out, "JPEG")
-    images.decode(out.getvalue(), ImageSpec())
+    decode.decode(out.getvalue(), ImageSpec())
 
 
 def _limit(memory: int) -> None:
