@@ -11,16 +11,21 @@ PHOTOS = $(if $(IMAGES),"$(patsubst ~/%,$(HOME)/%,$(IMAGES))")
 MILVUS := .milvus
 MILVUS_VERSION := 2.3.5
 
-.PHONY: demo test check lint types wheel milvus clean
+.PHONY: demo test test-all check lint types wheel milvus clean
 
 demo: $(VENV)/demo.done  ## the main job, end to end, on photographs; writes $(OUT)/report.html
 	$(BIN)/lookalike demo $(PHOTOS) --out $(OUT)
 
 # Two processes with a thread each: with more, threads of PyTorch wait for one another, and it takes a third longer.
-test: $(VENV)/dev.done | milvus  ## the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --durations=15 --numprocesses=2 --dist=loadfile
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --durations=15 --numprocesses=2 --dist=loadfile
 
-check: $(VENV)/dev.done lint types test  ## all that must pass before a change is merged
+test: $(VENV)/dev.done | milvus  ## the quick tests: all but those marked slow
+	$(PYTEST) -m 'not slow'
+
+test-all: $(VENV)/dev.done | milvus  ## all tests
+	$(PYTEST)
+
+check: $(VENV)/dev.done lint types test-all  ## all that must pass before a change is merged
 
 lint: $(VENV)/dev.done
 	$(BIN)/ruff check src tests benchmarks examples
