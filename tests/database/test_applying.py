@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lookalike.data import content_digest
-from lookalike.database import Database, applying, planfile, undoing, undolog
+from lookalike.database import Database, applying, planfile, trash, undoing, undolog
 from lookalike.database.applying import Outcome, Step, Ways
 from lookalike.database.plans import Action, Entry, Plan, PlanGroup
 from lookalike.errors import ConfigError, DataError, Interrupted
@@ -75,7 +77,7 @@ def apply(plan: Plan, folder: Path, ways: Ways) -> list[Step]:
 
 
 def undo(ways: Ways, *, dry_run: bool = False) -> list[Step]:
-    return undoing.run(ways.log, dry_run=dry_run)
+    return undoing.run(ways.log, [str(ways.log.parent / "photos")], dry_run=dry_run)
 
 
 @pytest.mark.parametrize("how", ["trash", "hardlink"])
@@ -237,9 +239,9 @@ def test_only_the_same_bytes_become_links(folder: Path, ways: Ways) -> None:
 
 def test_the_trash_lies_where_nothing_is_indexed(plan: Plan, folder: Path, ways: Ways, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(folder)
-    for trash in (folder, folder / "sub/trash/deep", tmp_path / "link/trash"):
+    for place in (folder, folder / "sub/trash/deep", tmp_path / "link/trash"):
         with pytest.raises(ConfigError, match="would index it again"):
-            apply(plan, folder, replace(ways, trash=trash))
+            apply(plan, folder, replace(ways, trash=place))
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="is a file"):
         apply(plan, folder, replace(ways, trash=tmp_path / "file"))
@@ -250,9 +252,9 @@ def test_the_trash_is_no_part_of_a_database(plan: Plan, folder: Path, ways: Ways
     db.mkdir()
     (db / catalog.FILE).touch()
     (tmp_path / "link").symlink_to(db)
-    for trash in (db, db / "trash/deep", tmp_path / "link/trash"):
+    for place in (db, db / "trash/deep", tmp_path / "link/trash"):
         with pytest.raises(ConfigError, match="lies in the folder of a database"):
-            apply(plan, folder, replace(ways, trash=trash))
+            apply(plan, folder, replace(ways, trash=place))
     assert [path.name for path in db.iterdir()] == [catalog.FILE]
 
 
@@ -337,6 +339,79 @@ def test_a_log_that_is_none_is_refused_and_a_line_cut_off_is_not(plan: Plan, fol
     undo(ways)
     assert outcomes(apply(plan, folder, ways)) == [Outcome.DONE] * (COPIES - 1)
     assert len(undolog.read(ways.log)) == 2 * (COPIES - 1)
+
+
+@pytest.mark.parametrize("how", ["trash", "hardlink"])
+def test_a_log_reaches_nothing_outside_the_roots_and_the_trash(
+    how: str, plan: Plan, folder: Path, ways: Ways, tmp_path: Path
+) -> None:
+    ways = ways if how == "trash" else replace(ways, trash=None)
+    apply(plan, folder, ways)
+    for elsewhere in (tmp_path / "other", folder / "sub"):
+        elsewhere.mkdir(exist_ok=True)
+        before = state(tmp_path)
+        with pytest.raises(DataError, match="lies below no folder of this database; nothing was done"):
+            undoing.run(ways.log, [str(elsewhere)])
+        assert state(tmp_path) == before
+
+
+def _forged(ways: Ways, path: Path, to: Path) -> None:
+    digest = content_digest(to.read_bytes()).hex() if to.exists() else "00"
+    action = undolog.Action(how=undolog.How.TRASH, path=str(path), digest=digest, size=1, to=str(to))
+    with suppress(FileNotFoundError):
+        ways.log.unlink()
+    log = undolog.Log(ways.log)
+    log.about_to(action)
+    log.close()
+
+
+def test_a_log_that_somebody_has_sent_plants_no_file(folder: Path, ways: Ways, tmp_path: Path) -> None:
+    run_folder = tmp_path / "sent/lookalike-20240101-000000"
+    planted = trash.place(run_folder, str(folder / "planted.png"))
+    planted.parent.mkdir(parents=True)
+    planted.write_bytes(b"planted")
+    (tmp_path / "outside").mkdir()
+    (folder / "way out").symlink_to(tmp_path / "outside")
+    for path, to, match in (
+        (folder / "planted.png", planted, "is not the trash of a run"),  # it has no marker
+        (folder / "planted.png", tmp_path / "sent/x", "is not the trash of a run"),
+        (tmp_path / "outside/x", planted, "below no folder of this database"),
+        (folder / "way out/x", planted, "below no folder of this database"),
+    ):
+        (tmp_path / "sent/x").write_bytes(b"planted")
+        _forged(ways, path, to)
+        before = state(tmp_path)
+        with pytest.raises(DataError, match=match):
+            undo(ways)
+        assert state(tmp_path) == before
+    (run_folder / trash.MARKER).touch()
+    (tmp_path / "sent/secret").symlink_to(tmp_path / "outside")
+    (run_folder / "link").symlink_to(tmp_path)
+    _forged(ways, folder / "planted.png", run_folder / "link/sent/x")
+    with pytest.raises(DataError, match="is not the trash of a run"):
+        undo(ways)
+
+
+def test_an_emptied_trash_is_no_obstacle(plan: Plan, folder: Path, ways: Ways) -> None:
+    apply(plan, folder, ways)
+    assert ways.trash is not None
+    shutil.rmtree(ways.trash)
+    assert outcomes(apply(plan, folder, ways)) == [Outcome.GONE] * (COPIES - 1)
+    assert outcomes(undo(ways)) == [Outcome.LEFT] * (COPIES - 1)
+
+
+@pytest.mark.parametrize("left", [b"", b"{", undolog.HEAD[:-1], b"\0\0\0\0", undolog.HEAD[:9] + b"\0\0"])
+def test_what_a_kill_leaves_of_a_first_line_is_no_log_and_no_obstacle(
+    left: bytes, plan: Plan, folder: Path, ways: Ways
+) -> None:
+    before = state(folder)
+    ways.log.write_bytes(left)
+    if left != undolog.HEAD[:-1]:
+        with pytest.raises(DataError, match="is no log"):
+            undo(ways)
+    assert outcomes(apply(plan, folder, ways)) == [Outcome.DONE] * (COPIES - 1)
+    assert outcomes(undo(ways)) == [Outcome.DONE] * (COPIES - 1)
+    assert state(folder) == before
 
 
 @pytest.mark.parametrize("how", ["trash", "hardlink"])

@@ -241,8 +241,42 @@ def one_entry(**values: object) -> str:
 def test_what_is_no_plan_is_refused(name: str, text: str, match: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_text(text)
-    with pytest.raises(DataError, match=match):
+    with pytest.raises(DataError, match=match) as refused:
         planfile.read(path)
+    assert str(refused.value).startswith(f"{path}: ")
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 600 + len(str(path))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"\0" * 99, b"\xff\xfe{\0", b"\x80abc", b"[" * 100_000, b'{"lookalike_plan": 1' + b"9" * 9999 + b"}",
+        b"null",
+        b'{"lookalike_plan": 1, "groups": {"a": 1}}', b'{"lookalike_plan": 1, "groups": [1]}',
+        b"group,action,path,digest\n" + b"9" * 5000 + b",keep,/a,00\n", b"group,action,path,digest\n1\n",
+        b'group,action,path,digest\n1,keep,"/a\nb",00\n1,keep,"/a\nb",00\n2,remove,"/a\nb",00\n2,keep,/c,00\n',
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("ending", ["json", "csv"])
+def test_a_bad_plan_file_is_one_line_that_names_it(content: bytes, ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"p.{ending}"
+    path.write_bytes(content)
+    with pytest.raises(DataError) as refused:
+        planfile.read(path)
+    assert str(refused.value).startswith(str(path))
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 600 + len(str(path))
+
+
+def test_what_is_no_file_is_no_plan(tmp_path: Path) -> None:
+    (tmp_path / "folder.json").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")  # reading it would wait for ever
+    for name in ("folder.json", "pipe.csv"):
+        with pytest.raises(DataError, match="is no file"):
+            planfile.read(tmp_path / name)
+    with pytest.raises(DataError, match="null"):
+        planfile.read(tmp_path / "a\0.json")
 
 
 def test_a_plan_has_a_name_that_says_what_it_is(tmp_path: Path) -> None:

@@ -274,9 +274,13 @@ class Database:
     def undo(
         self, log: str | os.PathLike[str], *, dry_run: bool = False, on_step: applying.OnStep = lambda step: None
     ) -> list[Step]:
-        """Undo what a plan did, by the log that was written; what became of each file."""
+        """Undo what a plan did, by the log that was written; what became of each file.
+
+        Raises `DataError` before anything is done for a log that reaches files outside the database's folders and the
+        trash of a run.
+        """
         with self._changing_files(on_step, dry_run=dry_run) as note:
-            return undoing.run(Path(log), dry_run=dry_run, on_step=note)
+            return undoing.run(Path(log), self._catalog.roots(), dry_run=dry_run, on_step=note)
 
     def lost(self) -> list[str]:
         """Folders and tables that are gone altogether: moved, perhaps, or on a drive that is not plugged in."""

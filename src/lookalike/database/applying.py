@@ -8,7 +8,6 @@ of the file system, each logged before it is done: whenever this is killed, ever
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,12 +15,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from lookalike.database import plans, undolog, witness
+from lookalike.database import plans, trash, undolog, witness
 from lookalike.database.plans import Entry, Plan, PlanGroup
 from lookalike.database.undolog import Action, How, Log
 from lookalike.database.witness import Witness
-from lookalike.errors import ConfigError, DataError
-from lookalike.store import catalog
+from lookalike.errors import DataError
 
 OnStep = Callable[["Step"], object]
 
@@ -61,7 +59,7 @@ class Ways:
 def run(plan: Plan, roots: Sequence[str], ways: Ways, on_step: OnStep = lambda step: None) -> list[Step]:
     """What became of each file that the plan removes. Raises `DataError`, `ConfigError` before anything is done."""
     plans.check(plan)
-    _check_trash(ways.trash, roots)
+    trash.check(ways.trash, roots)
     applying = _Applying(plan, roots, ways)
     steps = []
     for step in applying.steps():
@@ -82,7 +80,8 @@ class _Applying:
 
     def __init__(self, plan: Plan, roots: Sequence[str], ways: Ways) -> None:
         self._plan, self._roots, self._ways = plan, roots, ways
-        self._before = undolog.read(ways.log) if ways.log.exists() else []
+        self._before = undolog.read(ways.log) if undolog.is_begun(ways.log) else []
+        trash.check_log(self._before, roots, ways.log)
         self._kept: dict[str, Witness] = {}
         self._folder: Path | None = None  # of this run, in the trash
         self._log: Log | None = None
@@ -167,7 +166,7 @@ class _Applying:
                 raise DataError("is on another file system than the copy that is kept; use --trash")
             if seen.owner != copy.owner:
                 raise DataError("belongs to somebody else than the copy that is kept; use --trash")
-        elif seen.identity.device != _nearest(self._ways.trash).stat().st_dev:
+        elif seen.identity.device != trash.nearest(self._ways.trash).stat().st_dev:
             raise DataError(f"is on another file system than {self._ways.trash}; name a --trash on its own")
 
     def _do(self, entry: Entry, seen: Witness, copy: Copy) -> None:
@@ -188,8 +187,8 @@ class _Applying:
         """Where a file goes in the trash: below a folder of this run, with its whole path."""
         if self._folder is None:
             assert self._ways.trash is not None
-            self._folder = _new_folder(self._ways.trash)
-        return self._folder / Path(path).relative_to(Path(path).anchor)
+            self._folder = trash.new_folder(self._ways.trash)
+        return trash.place(self._folder, path)
 
 
 def _move(path: str, seen: Witness, copy: Copy, to: Path) -> None:
@@ -232,37 +231,6 @@ def _check_is_file(path: str) -> None:
         raise DataError("is a row of a table; tables are not changed")
     if not os.path.lexists(path):
         raise DataError("is gone")
-
-
-def _check_trash(trash: Path | None, roots: Sequence[str]) -> None:
-    """Raises `ConfigError` for a trash whose images would be indexed the next time, or that is part of a database."""
-    if trash is None:
-        return
-    if trash.exists() and not trash.is_dir():
-        raise ConfigError(f"{trash} is a file; name a folder for --trash")
-    nearest = _nearest(trash).resolve()
-    if any((folder / catalog.FILE).exists() for folder in (nearest, *nearest.parents)):
-        raise ConfigError(f"{trash} lies in the folder of a database, which may be deleted; name another for --trash")
-    if witness.lies_below(os.fspath(nearest / "x"), roots):
-        raise ConfigError(f"{trash} lies below a folder that was indexed, which would index it again; name another")
-
-
-def _nearest(folder: Path) -> Path:
-    """The folder itself, or the nearest above it that exists."""
-    folder = folder.absolute()
-    return next(one for one in (folder, *folder.parents) if one.exists())
-
-
-def _new_folder(trash: Path) -> Path:
-    trash = trash.absolute()
-    trash.mkdir(parents=True, exist_ok=True)
-    name = time.strftime("lookalike-%Y%m%d-%H%M%S")
-    for number in range(1, 1000):
-        folder = trash / (name if number == 1 else f"{name}-{number}")
-        with suppress(FileExistsError):
-            folder.mkdir()
-            return folder
-    raise DataError(f"no folder can be made in {trash}")
 
 
 def is_done(action: Action) -> bool:

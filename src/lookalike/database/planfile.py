@@ -6,18 +6,22 @@ import csv
 import io
 import json
 import os
+import stat
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from lookalike import names
 from lookalike.core.atomic import replacing
 from lookalike.database import plans
 from lookalike.database.plans import Action, Entry, Plan, PlanGroup
 from lookalike.errors import ConfigError, DataError
 
 FORMAT = 1
+LARGEST = 1 << 30  # bytes of a plan that is read
+SHOWN = 200  # characters of an error
 COLUMNS = ("group", "action", "path", "digest", "size", "tier", "distance", "why")
 NEEDED = ("group", "action", "path", "digest")
 
@@ -41,11 +45,20 @@ def read(path: Path) -> Plan:
     check_name(path)
     parse = _from_csv if path.suffix.lower() == ".csv" else _from_json
     try:
-        return plans.check(_parsed(parse, os.fsdecode(path.read_bytes())))
+        return plans.check(_parsed(parse, os.fsdecode(_content(path))))
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror})") from error
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
+    except (DataError, ValueError) as error:  # ValueError: a zero byte in its name
+        raise DataError(names.printable(f"{path}: {error}")) from error
+
+
+def _content(path: Path) -> bytes:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise DataError("is no file; name a plan that lookalike duplicates --plan has written")
+    if status.st_size > LARGEST:
+        raise DataError(f"is larger than {LARGEST >> 20} MiB, which no plan is")
+    return path.read_bytes()
 
 
 def to_json(plan: Plan) -> str:
@@ -73,9 +86,8 @@ def _parsed(parse: Callable[[str], Plan], text: str) -> Plan:
     try:
         return parse(text)
     except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError, csv.Error) as error:
-        raise DataError(
-            f"is no plan ({type(error).__name__}: {error}); make one with: lookalike duplicates --plan FILE"
-        ) from error
+        reason = f"{type(error).__name__}: {str(error)[:SHOWN]}"
+        raise DataError(f"is no plan ({reason}); make one with: lookalike duplicates --plan FILE") from error
 
 
 def _from_json(text: str) -> Plan:
@@ -118,7 +130,7 @@ def _entries(values: Iterable[dict[str, Any]]) -> tuple[Entry, ...]:
 
 def _action(text: str) -> Action:
     if text.strip().lower() not in list(Action):
-        raise DataError(f"the action {text!r} is unknown; it must be {' or '.join(Action)}")
+        raise DataError(f"the action {text[:SHOWN]!r} is unknown; it must be {' or '.join(Action)}")
     return Action(text.strip().lower())
 
 
@@ -128,5 +140,5 @@ def _path(text: str) -> str:
     except UnicodeEncodeError:  # half a character
         is_path = False
     if not is_path:
-        raise DataError(f"{text!r} is no absolute path; let the plan name files as it did when it was made")
+        raise DataError(f"{text[:SHOWN]!r} is no absolute path; let the plan name files as it did when it was made")
     return os.path.normpath(text)

@@ -7,15 +7,22 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lookalike.database import applying, undolog, witness
+from lookalike.database import applying, trash, undolog, witness
 from lookalike.database.applying import Outcome, Step
 from lookalike.database.undolog import Action, How
 from lookalike.errors import DataError
 
 
-def run(log: Path, *, dry_run: bool = False, on_step: Callable[[Step], object] = lambda step: None) -> list[Step]:
-    """What became of each file in a log, the last first. Raises `DataError` for a file that is no such log."""
+def run(
+    log: Path, roots: Sequence[str], *, dry_run: bool = False, on_step: Callable[[Step], object] = lambda step: None
+) -> list[Step]:
+    """What became of each file in a log, the last first.
+
+    Raises `DataError` before anything is done for a file that is no such log, or one that reaches files which lie
+    neither below the folders `roots` nor in the trash of a run.
+    """
     actions = undolog.read(log)
+    trash.check_log(actions, roots, log)
     if not dry_run:
         applying.tidy(actions)
     steps: list[Step] = []

@@ -1,6 +1,7 @@
 """The log of what a plan did, written before each action so that it can be undone, also after a kill.
 
-A line of JSON for each file. Whether the action was done is told by the files themselves.
+A line of JSON for each file. Whether the action was done is told by the files themselves. A kill may leave an empty
+file, or the beginning of the first line: no log yet, and no obstacle for the next run.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +19,9 @@ from typing import Any, BinaryIO
 from lookalike.errors import DataError
 
 FORMAT = 1
+SHOWN = 200  # characters of an error
+LARGEST = 1 << 30  # bytes of a log that is read
+HEAD = json.dumps({"lookalike_undo": FORMAT}).encode() + b"\n"
 
 
 class How(StrEnum):
@@ -45,14 +51,16 @@ class Log:
     def __init__(self, path: Path) -> None:
         """Raises `DataError` if the file is there and no such log."""
         self.path = path
-        new = not path.exists() or not path.stat().st_size
-        if not new:
+        self._file: BinaryIO
+        if is_begun(path):
             read(path)
-        self._file: BinaryIO = path.open("ab")
-        if new:
-            self._write({"lookalike_undo": FORMAT})
-        elif not path.read_bytes().endswith(b"\n"):  # a line that was cut off, whose action did not begin
-            self._file.write(b"\n")
+            self._file = path.open("ab")
+            if not _content(path).endswith(b"\n"):  # a line that was cut off, whose action did not begin
+                self._file.write(b"\n")
+        else:
+            self._file = path.open("wb")
+            self._put(HEAD)
+            sync_folder(path.parent)
 
     def close(self) -> None:
         """Give the file back."""
@@ -60,10 +68,10 @@ class Log:
 
     def about_to(self, action: Action) -> None:
         """Keep an action on disk, before it is done."""
-        self._write(asdict(action))
+        self._put(json.dumps(asdict(action)).encode() + b"\n")
 
-    def _write(self, values: dict[str, Any]) -> None:
-        self._file.write(json.dumps(values).encode() + b"\n")
+    def _put(self, line: bytes) -> None:
+        self._file.write(line)
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -74,22 +82,48 @@ def aside(path: str) -> str:
     return os.path.join(folder, f".lookalike-{hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()}")
 
 
+def is_begun(path: Path) -> bool:
+    """Whether there is a file with more than what a kill leaves of the first line. Raises `DataError`."""
+    return os.path.lexists(path) and not HEAD[:-1].startswith(_content(path).rstrip(b"\0"))
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on disk, where the system can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def read(path: Path) -> list[Action]:
     """The actions in a log, in their order; lines that a kill cut off are passed over. Raises `DataError`."""
-    try:
-        first, *lines = path.read_bytes().splitlines() or [b""]
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror})") from error
+    first, *lines = _content(path).split(b"\n")
     head = _parsed(first)
     if head is None or head.get("lookalike_undo") != FORMAT:
         raise DataError(f"{path} is no log of what a plan did; it is written by: lookalike duplicates --apply PLAN")
     return [_action(values, path) for line in lines if (values := _parsed(line)) is not None]
 
 
+def _content(path: Path) -> bytes:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError(f"{path} is no file; name a log that lookalike duplicates --apply has written")
+        if status.st_size > LARGEST:
+            raise DataError(f"{path} is larger than {LARGEST >> 20} MiB, which no log is")
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror})") from error
+    except ValueError as error:  # a zero byte in its name
+        raise DataError(f"{os.fspath(path)!r} names no file ({error})") from error
+
+
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
         values = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return values if isinstance(values, dict) else None
 
@@ -99,14 +133,15 @@ def _action(values: dict[str, Any], path: Path) -> Action:
         action = Action(**{**values, "how": How(values["how"])})
         _check(action)
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} holds an action that is not known ({error})") from error
+        raise DataError(f"{path} holds an action that is not known ({str(error)[:SHOWN]})") from error
     return action
 
 
 def _check(action: Action) -> None:
     """Raise `ValueError` for an action that no run has written: a log is obeyed, and must not reach any other file."""
     for name, value in (("path", action.path), ("to", action.to)):
-        os.fsencode(value)
+        if "\0" in value or b"\0" in os.fsencode(value):
+            raise ValueError(f"{name} has a zero byte")
         if not os.path.isabs(value) or os.path.normpath(value) != value:
             raise ValueError(f"{name} is {value!r}, which is no whole path")
     if action.to == action.path:
@@ -115,4 +150,4 @@ def _check(action: Action) -> None:
         raise ValueError(f"aside is {action.aside!r}")
     for number in (action.size, action.mode, action.mtime_ns):
         if not isinstance(number, int):
-            raise ValueError(f"{number!r} is no whole number")
+            raise ValueError(f"{str(number)[:SHOWN]!r} is no whole number")

@@ -83,6 +83,12 @@ def lies_below(path: str, folders: Sequence[str]) -> bool:
     return any(_is_within(real, os.path.realpath(folder)) for folder in folders)
 
 
+def would_lie_below(path: str, folders: Sequence[str]) -> bool:
+    """Whether a file would lie below one of some folders if it and the folders on its way were made."""
+    real = os.path.realpath(os.path.dirname(path))
+    return any(_is_within(real, os.path.realpath(folder)) for folder in folders)
+
+
 def _is_within(path: str, folder: str) -> bool:
     try:
         return os.path.commonpath([path, folder]) == folder
