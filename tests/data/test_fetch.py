@@ -241,7 +241,7 @@ def test_a_full_disk(at: str, archive: bytes, folder: Path, monkeypatch: pytest.
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    where = {"write": (Path, "open"), "unpack": (shutil, "copyfileobj"), "rename": (Path, "rename")}[at]
+    where = {"write": (Path, "open"), "unpack": (shutil, "copyfileobj"), "rename": (Path, "replace")}[at]
     monkeypatch.setattr(*where, full)
     with pytest.raises(
         DataError, match=r"data cannot be written to \(No space left on device\); CIFAR-10 needs 360 MB"

@@ -68,3 +68,14 @@ def test_threads_may_keep_the_same_image_at_once(tmp_path: Path, monkeypatch: py
             future.result()
     assert originals.is_intact(tmp_path, digest_of(b"photo"))
     assert list(originals.digests(tmp_path)) == [digest_of(b"photo")]
+
+
+@pytest.mark.parametrize("damaged", [b"", b"imag", b"imagf", b"another image"])
+def test_keeping_again_heals_what_is_damaged(damaged: bytes, tmp_path: Path) -> None:
+    digest = digest_of(b"image")
+    originals.keep(tmp_path, digest, b"image")
+    originals.path(tmp_path, digest).write_bytes(damaged)
+    assert originals.has(tmp_path, digest, 5) == (len(damaged) == 5)
+    originals.keep(tmp_path, digest, b"image")
+    assert originals.is_intact(tmp_path, digest)
+    assert originals.has(tmp_path, digest, 5)

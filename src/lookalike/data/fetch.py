@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
+from lookalike.core.atomic import put_in_place
 from lookalike.data import cifar10
 from lookalike.errors import DataError
 
@@ -41,7 +42,7 @@ def get_cifar10(folder: Path, *, progress: Progress | None = None, opener: Opene
         archive = workshop / "cifar-10-binary.tar.gz.part"
         _download(response, archive, progress)
         _unpack(archive, workshop)
-        (workshop / cifar10.FOLDER).rename(place)
+        put_in_place(workshop / cifar10.FOLDER, place)
     return place
 
 

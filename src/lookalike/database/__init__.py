@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from lookalike import data
 from lookalike.codes import Codes
+from lookalike.core.atomic import is_temporary, put_in_place
 from lookalike.data import codetable
 from lookalike.database import (
     applying,
@@ -128,7 +129,7 @@ class Database:
             with catalog.transaction():
                 _set_model(catalog, hasher)
             catalog.close()
-            aside.replace(folder / catalogs.FILE)  # from here on there is a database
+            put_in_place(aside, folder / catalogs.FILE)  # from here on there is a database
         except OSError as error:
             raise DatabaseError(f"no database can be made at {folder}: {error.strerror or error}") from error
         return cls.open(folder)
@@ -633,7 +634,7 @@ class Database:
                 self._catalog.forget_codes()
                 _set_model(self._catalog, hasher)
         self._hasher, self._opened, self._model_digest, self._bits = hasher, None, hasher.digest, None
-        aside.replace(place)
+        put_in_place(aside, place)
 
     def _check_model_is_the_same(self) -> None:
         if self._catalog.get("model") != self._model_digest:
@@ -714,7 +715,7 @@ def _folder(path: str | os.PathLike[str]) -> Path:
 def _is_left_over(path: Path) -> bool:
     """Whether a file comes from making a database that was cut off."""
     files = (MODEL, modelfile.DECODER)
-    return path.name in (LOCK, *files, *(f"{name}.part" for name in files)) or path.name.startswith(UNFINISHED)
+    return path.name in (LOCK, *files) or path.name.startswith(UNFINISHED) or any(is_temporary(path, n) for n in files)
 
 
 def _set_model(catalog: Catalog, hasher: Hasher) -> None:

@@ -130,7 +130,7 @@ def _lacks_original(record: Record, settings: Settings) -> bool:
     """Whether an image that is to be kept is not kept yet."""
     if not settings.keep_originals or record.digest is None:
         return False
-    return not originals.path(settings.folder, record.digest).exists()
+    return not originals.has(settings.folder, record.digest, record.length)
 
 
 def _read_all(items: list[Item], catalog: Catalog, hasher: Hasher, settings: Settings) -> Iterator[_Read]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from lookalike.core import atomic
 from lookalike.errors import DataError
 from lookalike.store.catalog import Catalog
 
@@ -36,7 +37,7 @@ def write(path: Path, pairs: Sequence[Labelled]) -> None:
     words = {same: word for word, same in SAYS.items()}
     text = "".join(f"{first}\t{second}\t{words[is_same]}\n" for first, second, is_same in pairs)
     try:
-        path.write_text(text, encoding="utf-8", errors="surrogateescape")
+        atomic.write(path, text.encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}; name a file that can be written") from error
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from contextlib import suppress
 from pathlib import Path
 
+from lookalike.core import atomic
 from lookalike.errors import DatabaseError, ModelError
 from lookalike.hasher import Hasher, builtin_models, decoder_path
 from lookalike.store.catalog import Catalog
@@ -40,12 +40,7 @@ def copy(hasher: Hasher, place: Path) -> None:
 
 
 def _put(source: Path, place: Path) -> None:
-    aside = place.with_name(place.name + ".part")
-    with aside.open("wb") as file:
-        file.write(source.read_bytes())
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(place)
+    atomic.write(place, source.read_bytes())
 
 
 def has_digest(path: Path, digest: str) -> bool:

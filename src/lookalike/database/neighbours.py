@@ -24,7 +24,7 @@ import filelock
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.core.atomic import replacing
+from lookalike.core.atomic import put_in_place, replacing
 from lookalike.data import codetable
 from lookalike.database import derived
 from lookalike.database.derived import Held
@@ -65,7 +65,7 @@ def write(path: Path, held: Held, tables: Tables | None, *, top: int, names: Nam
         if path.suffix == ".parquet":
             _write_table(path, part, names)
         else:
-            part.replace(path)
+            put_in_place(part, path)
         part.unlink(missing_ok=True)
     finally:
         lock.release()

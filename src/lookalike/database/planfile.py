@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lookalike import names
-from lookalike.core.atomic import replacing
+from lookalike.core import atomic
 from lookalike.database import plans
 from lookalike.database.plans import Action, Entry, Plan, PlanGroup
 from lookalike.errors import ConfigError, DataError
@@ -36,8 +36,7 @@ def write(path: Path, plan: Plan) -> None:
     """Write a plan aside, then put the file in place."""
     check_name(path)
     text = to_csv(plan) if path.suffix.lower() == ".csv" else to_json(plan)
-    with replacing(path) as aside:
-        aside.write_bytes(os.fsencode(text))
+    atomic.write(path, os.fsencode(text))
 
 
 def read(path: Path) -> Plan:

@@ -277,5 +277,5 @@ def _load(path: Path, hasher: Hasher) -> Turned:
 
 
 def _save(path: Path, hasher: Hasher, those: Turned) -> None:
-    with replacing(path) as aside, aside.open("wb") as file:
+    with replacing(path, durable=False) as aside, aside.open("wb") as file:
         np.savez(file, model=np.array(hasher.digest), ids=those.ids_M, codes=those.codes_MOW)

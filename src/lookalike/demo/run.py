@@ -23,6 +23,7 @@ import numpy as np
 from PIL import Image
 
 from lookalike import codes, data
+from lookalike.core import atomic
 from lookalike.database import Database, Hit
 from lookalike.demo import edits, photos, ranking
 from lookalike.demo.edits import EDITS
@@ -158,7 +159,7 @@ def run(
         items = None if named is None else _own(Path(named), plan.folder)
         _make_way(plan.folder)
         outcome = _run(plan, items, _Clock(on_step))
-        outcome.report.write_text(report.page(outcome), encoding="utf-8")
+        atomic.write(outcome.report, report.page(outcome).encode())
     except (KeyboardInterrupt, Interrupted):
         raise Interrupted(f"Stopped. The demo in {plan.folder} is not whole; the same command begins anew") from None
     return outcome

@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from lookalike.core import atomic
 from lookalike.errors import ConfigError
 from lookalike.evaluation import charts, originals, robustness_charts, robustness_pictures, robustness_tables
 from lookalike.evaluation.markup import css, text
@@ -120,13 +121,13 @@ def write(outcome: Outcome, folder: Path) -> Path:
     for edit in EDITS:
         path = folder / "charts" / f"{edit}.svg"
         if edit in drawn:
-            path.write_text(charts.alone(drawn[edit], style), encoding="utf-8")
+            atomic.write(path, charts.alone(drawn[edit], style).encode())
         else:
             path.unlink(missing_ok=True)  # of an earlier run
     names = outcome.originals.names
     pairs = "".join(f"{names[first]}\t{names[second]}\n" for first, second in outcome.suspected)
-    (folder / SUSPECTED).write_text(pairs, encoding="utf-8", errors="surrogateescape")
-    (folder / "result.json").write_text(json.dumps(values(outcome), separators=(",", ":")) + "\n", encoding="utf-8")
+    atomic.write(folder / SUSPECTED, pairs.encode("utf-8", "surrogateescape"))
+    atomic.write(folder / "result.json", (json.dumps(values(outcome), separators=(",", ":")) + "\n").encode())
     report = folder / "report.html"
-    report.write_text(page(outcome), encoding="utf-8")
+    atomic.write(report, page(outcome).encode())
     return report

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from lookalike.codes import unpack
+from lookalike.core.atomic import replacing
 from lookalike.errors import MissingExtra
 from lookalike.reproduction import published
 from lookalike.reproduction.results import Result, select
@@ -173,9 +174,8 @@ def drawing(path: Path, *, width: float = 5.6, height: float = 3.6) -> Iterator[
     with matplotlib.rc_context(SETTINGS):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
-        aside = path.with_suffix(".tmp.svg")
-        figure.savefig(aside, metadata={"Date": None}, dpi=150)
-        aside.replace(path)
+        with replacing(path) as aside:
+            figure.savefig(aside, format="svg", metadata={"Date": None}, dpi=150)
 
 
 def _legend(ax: Axes) -> None:

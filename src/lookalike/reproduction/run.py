@@ -280,6 +280,5 @@ def _write_pictures(path: Path, images_NSS: npt.NDArray[np.float32], restored_NS
     """Images above, their reconstructions beneath."""
     rows = [np.concatenate(list(part), axis=1) for part in (images_NSS, restored_NSS)]
     grey = (np.concatenate(rows).clip(0, 1) * 255).round().astype(np.uint8)
-    aside = path.with_suffix(".tmp.png")
-    Image.fromarray(grey).save(aside, optimize=True)
-    aside.replace(path)
+    with replacing(path) as aside:
+        Image.fromarray(grey).save(aside, "PNG", optimize=True)

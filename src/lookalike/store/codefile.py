@@ -56,8 +56,6 @@ def write(path: Path, ids_N: Ids, codes_NW: Codes, *, model: str, revision: int)
         file.write((MAGIC + json.dumps(asdict(header)).encode()).ljust(HEADER - 1) + b"\n")
         ids.tofile(file)
         codes_NW.tofile(file)
-        file.flush()
-        os.fsync(file.fileno())
     return header
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from lookalike.core import atomic
 from lookalike.data import content_digest
 
 FOLDER = "originals"
@@ -19,14 +19,21 @@ def path(database: Path, digest: bytes) -> Path:
 
 
 def keep(database: Path, digest: bytes, data: bytes) -> None:
-    """Store the bytes of an image, once."""
+    """Store the bytes of an image, once; what lies there with other bytes is damaged, and replaced."""
     place = path(database, digest)
-    if place.exists():
+    if has(database, digest, len(data)) and place.read_bytes() == data:
         return
     place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=place.parent, suffix=".tmp", delete=False) as aside:
-        aside.write(data)
-    Path(aside.name).replace(place)
+    atomic.write(place, data)
+
+
+def has(database: Path, digest: bytes, length: int | None) -> bool:
+    """Whether a file lies where that original would, of this length in bytes if one is known; it is not read."""
+    try:
+        status = path(database, digest).stat()
+    except OSError:
+        return False
+    return length is None or status.st_size == length
 
 
 def digests(database: Path) -> Iterator[bytes]:

@@ -80,8 +80,6 @@ def write(folder: Path, parts: Sequence[Part]) -> None:
             file.seek(_aligned(file.tell()))
             np.ascontiguousarray(array).tofile(file)
         file.truncate()
-        file.flush()
-        os.fsync(file.fileno())
     for name in (CODES, CHANGES):
         (folder / name).unlink(missing_ok=True)
 
@@ -112,7 +110,7 @@ def read(folder: Path) -> Tables:
 
 def write_changes(folder: Path, codes: str, gone_G: Ints, new_H: Ints) -> None:
     """Keep how codes of a digest differ from those of the tables: rows of tables that went, rows of codes that came."""
-    with replacing(folder / CHANGES) as aside, aside.open("wb") as file:
+    with replacing(folder / CHANGES, durable=False) as aside, aside.open("wb") as file:
         np.savez(file, of=np.array([_header(folder / FILE).codes, codes]), gone=gone_G, new=new_H)
 
 

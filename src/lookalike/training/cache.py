@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from lookalike import data
+from lookalike.core import atomic
 from lookalike.errors import Interrupted, LookalikeError, TrainingError
 from lookalike.imaging import decode
 from lookalike.training.files import write_aside
@@ -93,6 +94,7 @@ def make_cache(
         raise TrainingError(
             f"none of {len(items)} images can be read; the first: {skipped[0].name}: {skipped[0].reason}"
         )
+    atomic.flush(folder / "images.bin")  # before the manifest says that it is whole
     manifest = {"digest": key, "shape": shape, "skipped": [asdict(entry) for entry in skipped]}
     write_aside(folder / "images.json", json.dumps(manifest).encode())
     cache = open_cache(folder, key=key)

@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from lookalike import data
 from lookalike.backbones.backbone import Backbone
+from lookalike.core import atomic
 from lookalike.errors import Interrupted, TrainingError
 from lookalike.imaging.decode import MAX_PIXELS, Array
 from lookalike.training import cache, views
@@ -117,6 +118,7 @@ def _compute(
             on_read(len(part))
     if not rows:
         raise TrainingError(f"none of {total} images can be read; the first: {skipped[0].name}: {skipped[0].reason}")
+    atomic.flush(folder / f"{name}.bin")  # before the manifest says that it is whole
     manifest = {
         "dimension": backbone.dimension,
         "kind": kind,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from lookalike.core.atomic import replacing
+from lookalike.core import atomic
 from lookalike.errors import TrainingError
 
 
@@ -15,9 +14,6 @@ def write_aside(path: Path, content: bytes) -> None:
     Raises `TrainingError` if it cannot be written; the file is then as it was.
     """
     try:
-        with replacing(path) as aside, aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        atomic.write(path, content)
     except OSError as error:
         raise TrainingError(f"{path} cannot be written: {error.strerror or error}") from error

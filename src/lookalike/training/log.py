@@ -47,7 +47,7 @@ class Log:
 
     def begin(self, settings: dict[str, Any]) -> None:
         """Start anew."""
-        self.path.write_text(_line("settings", settings | {"versions": versions()}), encoding="utf-8")
+        write_aside(self.path, _line("settings", settings | {"versions": versions()}).encode())
 
     def go_back(self, *, step: int) -> None:
         """Drop what was written after `step`, where a resumed run goes on."""

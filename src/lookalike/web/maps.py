@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.codes import Codes
+from lookalike.core import atomic
 from lookalike.database.opening import AnyDatabase
 from lookalike.web import layout
 from lookalike.web.jobs import Report
@@ -66,9 +67,7 @@ def folder() -> Path:
 
 def _keep(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    aside = file.with_suffix(f".{os.getpid()}.tmp")
-    aside.write_text(text, encoding="ascii")
-    aside.replace(file)
+    atomic.write(file, text.encode("ascii"), durable=False)  # a cache: one that cannot be read is made again
     held = sorted(file.parent.glob("*.json"), key=lambda one: one.stat().st_mtime)
     for old in held[:-KEPT]:
         old.unlink(missing_ok=True)
