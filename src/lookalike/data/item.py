@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
+
+from lookalike.imaging.files import content_digest as content_digest
 
 Label = str | tuple[str, ...] | None  # one class, several tags, or nothing known
 
@@ -29,8 +30,3 @@ class Item:
     def file(self) -> str:
         """The file on disk that holds the image."""
         return self.name if self.row is None else self.name.rpartition("#")[0]
-
-
-def content_digest(content: bytes) -> bytes:
-    """What an image is known by: BLAKE2b of its encoded bytes, 16 bytes."""
-    return hashlib.blake2b(content, digest_size=16).digest()

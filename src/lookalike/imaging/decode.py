@@ -17,6 +17,7 @@ import functools
 import hashlib
 import io
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -181,6 +182,11 @@ def pixel_digest(data: bytes, *, max_pixels: int = MAX_PIXELS) -> bytes:
     digest.update(image.info.get("icc_profile") or b"")
     digest.update(shown.tobytes())
     return digest.digest()
+
+
+def header(data: bytes) -> Image.Image:
+    """An image of which only the header is read; it may have any number of pixels. Raises `ImageError`."""
+    return _open(data, sys.maxsize)
 
 
 def recognise(head: bytes) -> str:

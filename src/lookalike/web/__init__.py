@@ -2,7 +2,7 @@
 
 settings     what a server allows
 security     who may ask, from where, and what every answer carries
-uploads      decoding in processes of their own (worker), with limits
+uploads      decoding in worker processes (imaging.isolation), with limits
 collection   the open database: searched by one thread, opened anew when it is replaced
 jobs         work that takes longer than a request, done once and kept
 connections  how long they wait, and how many there are

@@ -1,0 +1,91 @@
+"""Files that may be anything: pipes, devices, sparse, still growing, or larger than memory.
+
+A file is opened without waiting, and only if it is a regular one. What is read into memory is bounded, whatever the
+file's size claims to be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from lookalike.errors import ImageError, RetryableImageError
+
+MAX_BYTES = 512 << 20  # of a file that is read into memory
+PIECE = 1 << 20  # bytes read at once
+DIGEST_BYTES = 16
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+def content_digest(content: bytes) -> bytes:
+    """The BLAKE2b digest, 16 bytes, that identifies encoded bytes."""
+    return hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest()
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """A regular file, open for reading. Raises `ImageError` for anything else, whose opening might block for ever."""
+    _check_regular(os.stat(path).st_mode)  # opening a tape or a terminal may already act on it
+    file = os.fdopen(os.open(path, _FLAGS), "rb", buffering=0)
+    try:
+        _check_regular(os.fstat(file.fileno()).st_mode)  # it may have been replaced meanwhile
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def read_whole(file: BinaryIO, *, most: int = MAX_BYTES) -> bytes:
+    """The rest of a file. Raises `RetryableImageError` if that is more than `most` bytes."""
+    check_size(os.fstat(file.fileno()).st_size, most=most)
+    pieces, length = [], 0
+    for piece in _pieces(file):
+        length += len(piece)
+        check_size(length, most=most)
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def read(path: str | os.PathLike[str], *, most: int = MAX_BYTES) -> bytes:
+    """The bytes of a regular file, at most `most`. Raises `ImageError` or `OSError`."""
+    with open_regular(path) as file:
+        return read_whole(file, most=most)
+
+
+def digest_of(file: BinaryIO) -> tuple[bytes, int]:
+    """Digest and length in bytes of a whole file, which is read in pieces."""
+    file.seek(0)
+    digest, length = hashlib.blake2b(digest_size=DIGEST_BYTES), 0
+    for piece in _pieces(file):
+        digest.update(piece)
+        length += len(piece)
+    return digest.digest(), length
+
+
+def is_sparse(file: BinaryIO) -> bool:
+    """Whether less than half of a file is stored: the rest are zeros that nobody wrote."""
+    status = os.fstat(file.fileno())
+    blocks = getattr(status, "st_blocks", None)  # absent on Windows
+    return blocks is not None and blocks * 512 < status.st_size // 2
+
+
+def check_size(length: int, *, most: int) -> None:
+    """Raise `RetryableImageError` if a file has more bytes than are read into memory."""
+    if length > most:
+        raise RetryableImageError(
+            f"has {length / 1e6:,.0f} MB; files of up to {most / 1e6:,.0f} MB are decoded. Raise that with --max-pixels"
+        )
+
+
+def _check_regular(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise ImageError("not a file, but a pipe, a socket or a device")
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    """What is left of a file; the first piece is all of one that is small."""
+    size = os.fstat(file.fileno()).st_size - file.tell()
+    while piece := file.read(max(PIECE, min(size + 1, 16 * PIECE))):
+        yield piece

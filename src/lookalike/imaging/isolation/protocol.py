@@ -1,0 +1,44 @@
+"""Messages between a process and its workers, over pipes.
+
+A message is the length of its head (4 bytes, most significant first), the head (JSON), and as many bytes of content as
+the head's `length` says.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any, BinaryIO
+
+LENGTH = struct.Struct(">I")
+Head = dict[str, Any]
+Message = tuple[Head, bytes]
+
+
+def read(stream: BinaryIO) -> Message | None:
+    """The next message, or nothing at the end of the stream."""
+    start = stream.read(LENGTH.size)
+    if len(start) < LENGTH.size:
+        return None
+    text = stream.read(LENGTH.unpack(start)[0])
+    try:
+        head = json.loads(text)
+    except ValueError:  # cut off
+        return None
+    content = stream.read(head["length"]) if head["length"] else b""
+    return (head, content) if len(content) == head["length"] else None
+
+
+def write(stream: BinaryIO, head: Head, content: bytes = b"") -> None:
+    """Send a message."""
+    start = packed(head, len(content))
+    stream.write(start + content if len(content) < 1 << 16 else start)
+    if len(content) >= 1 << 16:
+        stream.write(content)
+    stream.flush()
+
+
+def packed(head: Head, length: int) -> bytes:
+    """The beginning of a message with `length` bytes of content."""
+    text = json.dumps({**head, "length": length}).encode()
+    return LENGTH.pack(len(text)) + text

@@ -1,0 +1,127 @@
+"""What a worker does with an image: opens it, then gives its array, its picture or the digest of its pixels."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from lookalike.errors import ImageError, RetryableImageError
+from lookalike.imaging import decode, files
+from lookalike.imaging.decode import ImageSpec
+from lookalike.imaging.isolation.protocol import Head, Message
+
+NO_MEMORY = "there is not enough memory to decode it"
+QUALITY = 85  # of thumbnails
+ESTIMATED = 1 << 20  # bytes of a file whose need of memory is estimated before it is decoded
+NEEDS = {"1": 4, "L": 4, "RGB": 8}  # bytes a pixel, by Pillow's mode
+NEEDS_OTHERWISE = 20
+
+
+class Desk:
+    """The image that is open, and the work on it; one at a time."""
+
+    def __init__(self) -> None:
+        self._content = b""
+        self._work: dict[str, Callable[[Head, bytes], Message]] = {
+            "open": self._open,
+            "array": self._array,
+            "picture": self._picture,
+            "thumbnail": self._thumbnail,
+            "pixels": self._pixels,
+            "close": self._close,
+        }
+
+    def answer(self, head: Head, content: bytes = b"") -> Message:
+        """The result of one request, or the reason why there is none."""
+        try:
+            return self._work[head["do"]](head, content or self._content)
+        except ImageError as error:
+            if isinstance(error.__cause__, MemoryError):
+                return self._starved(), b""
+            return {"error": str(error), "again": isinstance(error, RetryableImageError), "needs": self._needs()}, b""
+        except MemoryError:
+            return self._starved(), b""
+
+    def _open(self, head: Head, content: bytes) -> Message:
+        """Take an image in, by its bytes or its path: what is known of it before it is decoded."""
+        self._content = b""
+        if "path" not in head:
+            self._content = content
+            return {**_identity(content), "needs": self._needs()}, b""
+        try:
+            with files.open_regular(head["path"]) as file:
+                about = self._take(file, head["most"])
+        except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+            return {"error": getattr(error, "strerror", None) or str(error), "again": True, "unread": True}, b""
+        return {**about, "needs": self._needs()}, b""
+
+    def _take(self, file: Any, most: int) -> Head:
+        """Read a file: digest and length of it, and the reason if it cannot be decoded."""
+        try:
+            decode.recognise(file.read(decode.HEAD))
+            file.seek(0)
+            self._content = files.read_whole(file, most=most)
+            return _identity(self._content)
+        except ImageError as error:
+            about = {"error": str(error), "again": isinstance(error, RetryableImageError)}
+            if files.is_sparse(file):  # zeros without end
+                return about
+            digest, length = files.digest_of(file)
+            return {**about, "digest": digest.hex(), "bytes": length} if length else about
+
+    def _array(self, head: Head, content: bytes) -> Message:
+        found = decode.decode(content, ImageSpec(**head["spec"]), max_pixels=head["max_pixels"])
+        about = {field.name: getattr(found, field.name) for field in fields(found) if field.name != "array"}
+        return about, found.array.tobytes()
+
+    def _picture(self, head: Head, content: bytes) -> Message:
+        shown = np.asarray(decode.thumbnail(content, head["side"], max_pixels=head["max_pixels"]))
+        return {"shape": shown.shape}, shown.tobytes()
+
+    def _thumbnail(self, head: Head, content: bytes) -> Message:
+        shown = decode.thumbnail(content, head["side"], max_pixels=head["max_pixels"])
+        out = io.BytesIO()
+        shown.save(out, "JPEG", quality=QUALITY, optimize=True)
+        return {"width": shown.width, "height": shown.height}, out.getvalue()
+
+    def _pixels(self, head: Head, content: bytes) -> Message:
+        return {}, decode.pixel_digest(content, max_pixels=head["max_pixels"])
+
+    def _close(self, head: Head, content: bytes) -> Message:
+        self._content = b""
+        return {}, b""
+
+    def _starved(self) -> Head:
+        return {"error": NO_MEMORY, "again": True, "starved": True, "needs": self._needs()}
+
+    def _needs(self) -> int:
+        """Bytes of memory that decoding may take, roughly; 0 if that is little, or not known."""
+        return needs(self._content) if len(self._content) > ESTIMATED else 0
+
+
+def needs(content: bytes) -> int:
+    """Bytes of memory that decoding an image may take, roughly, by its header; 0 if that cannot be read."""
+    try:
+        image = decode.header(content)
+        width, height = image.size
+        if image.format in ("JPEG", "MPO"):  # reduced while it is decoded; only progressive ones are held whole
+            return len(content) + (6 * width * height if image.info.get("progressive") else 0)
+        return len(content) + width * height * NEEDS.get(image.mode, NEEDS_OTHERWISE)
+    except Exception:  # the decoder will say why
+        return 0
+
+
+def warm() -> None:
+    """Load Pillow's plugins, so that the first image is no slower than others."""
+    out = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(out, "JPEG")
+    decode.decode(out.getvalue(), ImageSpec())
+
+
+def _identity(content: bytes) -> Head:
+    return {"digest": files.content_digest(content).hex(), "bytes": len(content)}
