@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if os.fspath(ROOT) not in sys.path:
     sys.path.insert(0, os.fspath(ROOT))  # so that tests find `tests.references`
 
+from lookalike.hasher import admission  # noqa: E402
 from tests.milvus import milvus as milvus  # noqa: E402
 from tests.references.models import tiny_model  # noqa: E402
 
@@ -105,14 +106,25 @@ def photo_folder(photo_files: dict[str, bytes], tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
+def admitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which it is remembered, for all tests, which model files have been tried."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "admitted-models"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_model(tmp_path_factory: pytest.TempPathFactory, admitted: Path) -> MakeModel:
     """A function that writes a small model of a seed and a number of bits, and gives its path."""
     folder = tmp_path_factory.mktemp("models")
 
     def make(*, seed: int = 0, bits: int = 64, **info: Any) -> Path:
         path = folder / f"tiny-{seed}-{bits}-{abs(hash(repr(sorted(info.items()))))}.onnx"
         if not path.exists():
-            path.write_bytes(tiny_model(seed=seed, bits=bits, **info))
+            data = tiny_model(seed=seed, bits=bits, **info)
+            path.write_bytes(data)
+            (admitted / f"{admission.digest(data)}.model-{admission.RULES}").touch()  # trying it takes half a second
         return path
 
     return make
@@ -131,11 +143,14 @@ def other_model(make_model: MakeModel) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, admitted: Path) -> None:
     """No test leaves files in the repository, and none sees a person's settings."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LOOKALIKE_DB", raising=False)
-    monkeypatch.setenv("LOOKALIKE_CACHE", os.fspath(tmp_path / "lookalike-cache"))
+    cache = tmp_path.with_name(f"{tmp_path.name}-cache")  # some tests look at all that is in theirs
+    cache.mkdir()
+    (cache / "models").symlink_to(admitted, target_is_directory=True)
+    monkeypatch.setenv("LOOKALIKE_CACHE", os.fspath(cache))
 
 
 def encoded(picture: Image.Image, ending: str, **options: Any) -> bytes:

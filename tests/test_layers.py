@@ -14,7 +14,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src/lookalike"
 LAYERS = (  # a part imports from the lines above its own only
     ("errors", "borders", "limits"),
-    ("core", "codes", "imaging", "client", "quality", "names", "threshold"),
+    ("core", "codes", "imaging", "client", "quality", "names"),
     ("data", "objectives", "engines", "hasher", "miniatures", "registration"),
     ("models", "store", "evaluation", "backbones"),
     ("training", "database"),

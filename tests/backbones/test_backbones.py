@@ -184,7 +184,7 @@ def test_what_is_no_backbone_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"a\.onnx is not described; write .*a\.toml"):
         load(tmp_path / "a.onnx")
     (tmp_path / "a.toml").write_text("")
-    with pytest.raises(ModelError, match=r"a\.onnx is not a readable ONNX file"):
+    with pytest.raises(ModelError, match=r"a\.onnx is not a readable model file"):
         load(tmp_path / "a.onnx")
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from lookalike import data
 from lookalike.backbones.backbone import Backbone
+from lookalike.core.cache_dir import cache_dir
 from lookalike.errors import ConfigError, DataError, LookalikeError, ModelError, TrainingError
 from lookalike.imaging.decode import MAX_PIXELS, Array
 from lookalike.training import hashing_job, train
@@ -84,9 +85,9 @@ def test_features_are_kept_where_the_environment_says(
     assert {path.suffix for path in (tmp_path / "kept").iterdir()} >= {".bin", ".json"}
     monkeypatch.delenv("LOOKALIKE_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "system"))
-    assert hashing_job.default_cache() == tmp_path / "system/lookalike"
+    assert cache_dir() == tmp_path / "system/lookalike"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert hashing_job.default_cache() == Path.home() / ".cache/lookalike"
+    assert cache_dir() == Path.home() / ".cache/lookalike"
 
 
 @pytest.mark.parametrize("backbone", ["small.onnx", "none"])

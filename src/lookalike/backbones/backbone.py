@@ -27,6 +27,8 @@ from lookalike.backbones import graph, pixels
 from lookalike.backbones.about import About
 from lookalike.backbones.offline import HUB, TIMM
 from lookalike.errors import ConfigError, ModelError
+from lookalike.hasher import admission
+from lookalike.hasher.paths import read_model
 from lookalike.imaging.decode import Array, ImageSpec
 
 EFFICIENTNET = "efficientnet-lite0"
@@ -37,14 +39,18 @@ BATCH = 32
 class Backbone:
     """An encoder, ready to run."""
 
-    def __init__(self, encoder: onnx.ModelProto, about: About) -> None:
-        """Raises `ModelError` if the encoder is not what `about` says."""
+    def __init__(self, encoder: onnx.ModelProto, about: About, *, own: bool = True) -> None:
+        """Raises `ModelError` if the encoder is not what `about` says, or holds what is not run.
+
+        One from a file, which is not this program's `own`, is tried in a process first.
+        """
         import onnxruntime
 
         self.about = about
         self.model = graph.to_features(encoder, about)
         content = self.model.SerializeToString(deterministic=True)
         self.digest = hashlib.blake2b(content, digest_size=16).hexdigest()
+        (admission.admit_own if own else admission.admit)("backbone", content, about.name)
         self._batch = graph.batch(encoder, about) or BATCH
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
@@ -83,7 +89,8 @@ def load(backbone: str | os.PathLike[str], *, side: int | None = None, tokens: b
     Raises `ConfigError` or `ModelError`.
     """
     encoder, about = _find(backbone, side)
-    return Backbone(encoder, replace(about, pooling="tokens") if tokens else about)
+    is_file = os.fspath(backbone).endswith(".onnx")
+    return Backbone(encoder, replace(about, pooling="tokens") if tokens else about, own=not is_file)
 
 
 def _find(backbone: str | os.PathLike[str], side: int | None) -> tuple[onnx.ModelProto, About]:
@@ -104,8 +111,10 @@ def _find(backbone: str | os.PathLike[str], side: int | None) -> tuple[onnx.Mode
     described = path.with_suffix(".toml")
     if not described.is_file():
         raise ConfigError(f"{path} is not described; write {described}, as docs/backbones.md says")
+    content = read_model(path)
+    admission.admit("encoder", content, os.fspath(path))
     try:
-        encoder = onnx.load(path)
+        encoder = onnx.load_from_string(content)
         onnx.checker.check_model(encoder)
     except Exception as error:  # protobuf's and ONNX's own classes
         raise ModelError(f"{path} is not a readable ONNX file ({error})") from error

@@ -161,7 +161,7 @@ def shorten(model: str | os.PathLike[str], *, bits: int, out: str | os.PathLike[
         similar=whole.info.nested[str(bits)]["similar"],
     )
     content = _content(proto, METADATA_KEY, info.to_json())
-    Hasher(content, path=os.fspath(out))  # refuses what does not give such codes
+    Hasher(content, path=os.fspath(out), own=True)  # refuses what does not give such codes
     write_aside(Path(out), content)
     return info
 
@@ -172,7 +172,9 @@ def describe(
     """Write a model with what was measured of it, the card and the distance of copies; its codes stay the same."""
     whole = Hasher.load(model)
     info = dataclasses.replace(whole.info, card=card, copies=copies)
-    write_aside(Path(out), _content(onnx.load(whole.path), METADATA_KEY, info.to_json()))
+    content = _content(onnx.load(whole.path), METADATA_KEY, info.to_json())
+    Hasher(content, path=os.fspath(out), own=True)
+    write_aside(Path(out), content)
     return info
 
 
@@ -197,7 +199,8 @@ def _export_decoder(path: Path, drawing: DecoderGraph, info: ModelInfo, images: 
     latents_NK = hasher.latents(images)
     with torch.inference_mode():
         expected_NSS = drawing(torch.from_numpy(latents_NK)).numpy()
-    wrong = np.abs(Decoder(content, hasher, path=os.fspath(place)).draw(latents_NK) - expected_NSS.astype(np.int16))
+    decoder = Decoder(content, hasher, path=os.fspath(place), own=True)
+    wrong = np.abs(decoder.draw(latents_NK) - expected_NSS.astype(np.int16))
     if (wrong > SHADES).any():
         raise TrainingError(
             f"the exported decoder draws pixels that are {int(wrong.max())} of 255 off, by an error of the exporter; "
@@ -215,7 +218,7 @@ def _write(
     latents_NK: npt.NDArray[np.float32],
 ) -> None:
     content = _content(proto, METADATA_KEY, info.to_json())
-    _check(Hasher(content, path=os.fspath(path)), images, latents_NK, theta_K)
+    _check(Hasher(content, path=os.fspath(path), own=True), images, latents_NK, theta_K)
     write_aside(path, content)
 
 

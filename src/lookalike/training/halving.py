@@ -24,7 +24,7 @@ def halve(model: str | os.PathLike[str], out: str | os.PathLike[str]) -> Path:
     halve_weights(proto)
     onnx.checker.check_model(proto)
     content: bytes = proto.SerializeToString(deterministic=True)
-    Hasher(content, path=os.fspath(out))  # refuses what does not give codes
+    Hasher(content, path=os.fspath(out), own=True)  # refuses what does not give codes
     write_aside(Path(out), content)
     return Path(out)
 

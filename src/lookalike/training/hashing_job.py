@@ -6,7 +6,6 @@ Shapes: N images, S pixels a side, C classes, K bits.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -305,10 +304,3 @@ def _origin(wanted: Wanted, config: HashingConfig, backbone: Backbone | None) ->
     if wanted.refines:
         return f"first blocks of {efficientnet.about(hashing.ENCODERS[config.source].side).sentence}, trained further"
     return f"{config.source}, trained from scratch"
-
-
-def default_cache() -> Path:
-    """The folder where features are kept for all runs: $LOOKALIKE_CACHE, or that of the system for such things."""
-    if place := os.environ.get("LOOKALIKE_CACHE"):
-        return Path(place)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lookalike"

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import torch
 
 from lookalike import codes, data
+from lookalike.core.cache_dir import cache_dir
 from lookalike.errors import ConfigError, TrainingError
 from lookalike.hasher import ModelInfo
 from lookalike.imaging.decode import MAX_PIXELS, Array, ImageSpec
@@ -31,7 +32,7 @@ from lookalike.training.cache import Skipped, digest
 from lookalike.training.checkpoint import CHECKPOINT, Module, check_begun, load_model, weights_of
 from lookalike.training.collapse import CollapseReport, Radii, different, find_collapse, measure_radii
 from lookalike.training.export import Threshold, theta_digest
-from lookalike.training.hashing_job import Wanted, default_cache, prepare
+from lookalike.training.hashing_job import Wanted, prepare
 from lookalike.training.job import Job, autoencoding
 from lookalike.training.log import EpochRecord, versions
 from lookalike.training.progress import OnProgress
@@ -136,7 +137,7 @@ def train(
                 )
             wanted = Wanted(method=model, bits=bits, nested=lengths, backbone=backbone, side=side, seed=seed)
             job = prepare(
-                items, wanted, settings=settings, folder=folder, cache=place or default_cache(),
+                items, wanted, settings=settings, folder=folder, cache=place or cache_dir(),
                 max_pixels=max_pixels, device=device, asked=asked,
             )  # fmt: skip
         rows = split(len(job.inputs), job.settings)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from lookalike.codes import Codes
 from lookalike.core import atomic
+from lookalike.core.cache_dir import cache_dir
 from lookalike.database.opening import AnyDatabase
 from lookalike.web import layout
 from lookalike.web.jobs import Report
@@ -60,9 +60,7 @@ def _placed(codes_NW: Codes, report: Report) -> npt.NDArray[np.int64]:
 
 def folder() -> Path:
     """Where maps are kept: in $LOOKALIKE_CACHE, or the system's folder for such things."""
-    if place := os.environ.get("LOOKALIKE_CACHE"):
-        return Path(place) / "maps"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lookalike" / "maps"
+    return cache_dir() / "maps"
 
 
 def _keep(file: Path, text: str) -> None:

@@ -1,0 +1,68 @@
+"""Decoder: images from latents, by a second file next to a model's.
+
+Shapes: N images, S pixels a side, K bits.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.errors import ModelError
+from lookalike.hasher import admission
+from lookalike.hasher.hasher import Hasher
+from lookalike.hasher.model_info import DECODER_KEY, decoder_theta
+from lookalike.hasher.paths import decoder_path, read_model
+from lookalike.hasher.session import naming, open_session
+from lookalike.imaging import decode
+
+
+class Decoder:
+    """What draws images from the latents of one model. Get one with `Decoder.beside`."""
+
+    def __init__(self, data: bytes, hasher: Hasher, *, path: str, own: bool = False) -> None:
+        """The decoder in a file's bytes, which are checked first, as those of a model are. Raises `ModelError`."""
+        (admission.admit_own if own else admission.admit)("decoder", data, path)
+        self.path, self._hasher = path, hasher
+        with naming(path):
+            self._session = open_session(data, threads=os.cpu_count() or 1)
+            about = self._session.get_modelmeta().custom_metadata_map
+            self._theta_digest = decoder_theta(about.get(DECODER_KEY, ""))
+
+    @classmethod
+    def beside(cls, hasher: Hasher) -> Decoder | None:
+        """The decoder beside a model's file, or nothing if there is none, or that of another model.
+
+        Raises `ModelError` if its file is damaged.
+        """
+        path = decoder_path(hasher.path)
+        try:
+            data = read_model(path)
+        except FileNotFoundError:
+            return None
+        found = cls(data, hasher, path=os.fspath(path))
+        return found if found.fits else None
+
+    @property
+    def fits(self) -> bool:
+        """Whether it was trained together with the model."""
+        return self._theta_digest == self._hasher.info.theta_digest
+
+    def draw(self, latents_NK: npt.NDArray[np.float32]) -> decode.Array:
+        """Images (N, S, S), uint8, grey, as the decoder draws them from latents."""
+        try:
+            drawn_NSS = self._session.run(["images"], {"latent": np.asarray(latents_NK, np.float32)})[0]
+        except Exception as error:  # ONNX Runtime's own classes of errors are not public
+            raise ModelError(f"{self.path} does not take {self._hasher.bits} latents: {error}") from error
+        if drawn_NSS.dtype != np.uint8 or drawn_NSS.shape[:1] != (len(latents_NK),) or drawn_NSS.ndim != 3:
+            raise ModelError(f"{self.path} draws {drawn_NSS.dtype} of shape {drawn_NSS.shape}, not images")
+        return np.asarray(drawn_NSS)
+
+    def reconstruct(self, arrays_NSS: decode.Array) -> decode.Array:
+        """Images (N, S, S) drawn from the latents of a batch of uint8 arrays of the model's shape.
+
+        Each compares with its image scaled so that it spans 0 to 255, which is what the model sees.
+        """
+        return self.draw(self._hasher.latents(arrays_NSS))

@@ -1,0 +1,182 @@
+"""What an ONNX file may hold, looked at before ONNX Runtime sees it.
+
+A graph is taken only if what it does for one image it does for all: ONNX's own operators from a list, no loops and no
+branches, nothing outside the file, and no size of an array that depends on pixels. One run then tells how much time
+and memory every run takes (`trial`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from lookalike.errors import ModelError
+from lookalike.hasher import onnx_file
+
+DOMAINS = ("", "ai.onnx")
+MAX_NODES = 50_000
+_OPERATORS = """
+    Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh Attention AveragePool BatchNormalization BitShift
+    BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Cast CastLike Ceil Celu Clip Concat Constant ConstantOfShape Conv
+    ConvInteger ConvTranspose Cos Cosh CumSum DepthToSpace DequantizeLinear Det Div Dropout DynamicQuantizeLinear
+    Einsum Elu Equal Erf Exp Expand EyeLike Flatten Floor GRU Gather GatherElements GatherND Gelu Gemm
+    GlobalAveragePool GlobalLpPool GlobalMaxPool Greater GreaterOrEqual GridSample GroupNormalization HardSigmoid
+    HardSwish Hardmax Identity InstanceNormalization IsInf IsNaN LRN LSTM LayerNormalization LeakyRelu Less
+    LessOrEqual Log LogSoftmax LpNormalization LpPool MatMul MatMulInteger Max MaxPool Mean
+    MeanVarianceNormalization Min Mish Mod Mul Neg Not OneHot Or PRelu Pad Pow QLinearConv QLinearMatMul
+    QuantizeLinear RMSNormalization RNN Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax
+    ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize RotaryEmbedding Round
+    ScatterElements ScatterND Selu Shape Shrink Sigmoid Sign Sin Sinh Size Slice Softmax Softplus Softsign
+    SpaceToDepth Split Sqrt Squeeze Sub Sum SwiGLU Swish Tan Tanh ThresholdedRelu Tile TopK Transpose Trilu
+    Unsqueeze Upsample Where Xor
+"""
+OPERATORS = frozenset(_OPERATORS.split())
+UNBOUNDED = ("Loop", "If", "Scan", "SequenceMap")
+_REDUCTIONS = {name: (1,) for name in OPERATORS if name.startswith("Reduce")}
+SIZES: dict[str, tuple[int, ...]] = {  # inputs that decide how large the output is
+    "Reshape": (1,), "Expand": (1,), "Tile": (1, 2), "Resize": (1, 2, 3), "Upsample": (1,), "Pad": (1, 3),
+    "ConstantOfShape": (0,), "Range": (0, 1, 2), "OneHot": (1,), "Slice": (1, 2, 3, 4), "TopK": (1,), "Split": (1,),
+    "Squeeze": (1,), "Unsqueeze": (1,), **_REDUCTIONS,
+}  # fmt: skip
+SIZE_ONLY = ("Shape", "Size")  # whose outputs depend on sizes, not on values
+_WIDTHS = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}  # bytes, by data type
+FLOAT, UINT8 = 1, 2  # data types
+_TYPES = {FLOAT: "float32", UINT8: "uint8"}
+
+
+class Port(NamedTuple):
+    """An input or output of a graph; of the first side of its shape, the number of images, nothing is asked."""
+
+    type: int
+    shape: tuple[int, ...]
+
+
+def check_graph(model: Any) -> None:
+    """Raise `ModelError` for a parsed model that holds more than operators on arrays of its own."""
+    graph = model.graph
+    _refuse("functions of its own", model.functions)
+    _refuse("training steps", model.training_info)
+    _refuse("sparse arrays", graph.sparse_initializer)
+    if len(graph.node) > MAX_NODES:
+        raise ModelError(f"has {len(graph.node):,} operators; at most {MAX_NODES:,} are run")
+    for node in graph.node:
+        _check_node(node)
+    for tensor in _tensors(graph):
+        _check_tensor(tensor)
+    _check_sizes(graph)
+
+
+def check_ports(model: Any, inputs: Mapping[str, Port], outputs: Mapping[str, Port]) -> None:
+    """Raise `ModelError` unless a parsed model takes and gives arrays of these names, types and shapes.
+
+    Without inputs nothing is asked for.
+    """
+    if not inputs:
+        return
+    constants = {tensor.name for tensor in model.graph.initializer}
+    given = [value for value in model.graph.input if value.name not in constants]
+    names = [value.name for value in given]
+    if names != list(inputs):
+        raise ModelError(f"takes {_listed(names)}; expected {_listed(list(inputs))}")
+    there = {value.name: value for value in model.graph.output}
+    missing = [name for name in outputs if name not in there]
+    if missing:
+        raise ModelError(f"does not give {missing[0]!r}; it gives {_listed(list(there))}")
+    for value, port in [*zip(given, inputs.values(), strict=True), *((there[name], outputs[name]) for name in outputs)]:
+        _check_port(value, port)
+
+
+def batch(model: Any) -> int:
+    """How many images a parsed model takes at a time; 1 where it takes any number."""
+    shapes = [value.type.tensor_type.shape.dim for value in model.graph.input]
+    return max(1, shapes[0][0].dim_value) if shapes and shapes[0] else 1
+
+
+def properties(model: Any) -> dict[str, str]:
+    """The texts in a parsed model's metadata, by key."""
+    try:
+        return {entry.key: entry.value for entry in model.metadata_props}
+    except UnicodeDecodeError as error:
+        raise ModelError("its metadata are not UTF-8") from error
+
+
+def _check_node(node: Any) -> None:
+    name = node.op_type
+    if node.domain not in DOMAINS:
+        raise ModelError(f"uses the operator {name!r} of {node.domain!r}; only ONNX's own operators are run")
+    if name in UNBOUNDED:
+        raise ModelError(f"uses {name}, which may run without end; export it without loops and branches")
+    if name not in OPERATORS:
+        raise ModelError(f"uses the operator {name!r}, which is not among those that are run")
+    for attribute in node.attribute:
+        if attribute.HasField("g") or attribute.graphs:
+            raise ModelError(f"has a graph within its operator {name!r}; export it without loops and branches")
+        if attribute.HasField("sparse_tensor") or attribute.sparse_tensors:
+            raise ModelError(f"has sparse arrays in its operator {name!r}")
+
+
+def _tensors(graph: Any) -> Iterator[Any]:
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+
+
+def _check_tensor(tensor: Any) -> None:
+    """Raise `ModelError` for a tensor whose numbers are not in the file, or fewer than it says."""
+    if tensor.data_location or tensor.external_data:
+        raise ModelError(f"keeps the array {tensor.name!r} in another file; only what is in the model file is read")
+    width = _WIDTHS.get(tensor.data_type)
+    if width is None:
+        raise ModelError(f"has the array {tensor.name!r} of data type {tensor.data_type}, which is not read")
+    claimed = onnx_file.elements(tensor)
+    held = len(tensor.raw_data) // width if tensor.raw_data else _numbers(tensor)
+    if tensor.HasField("segment") or claimed < 0 or held != claimed or len(tensor.raw_data) % width:
+        raise ModelError(f"says that the array {tensor.name!r} has {claimed:,} numbers, and holds {held:,}")
+
+
+def _numbers(tensor: Any) -> int:
+    return max(
+        len(tensor.float_data), len(tensor.int32_data), len(tensor.int64_data), len(tensor.double_data),
+        len(tensor.uint64_data),
+    )  # fmt: skip
+
+
+def _check_sizes(graph: Any) -> None:
+    """Raise `ModelError` where the size of an array depends on pixels; operators stand in the order they are run."""
+    constants = {tensor.name for tensor in graph.initializer}
+    by_value = {value.name for value in graph.input if value.name not in constants}
+    known = constants | by_value | {""}  # an input that is left out has no name
+    for node in graph.node:
+        if not known.issuperset(node.input):
+            raise ModelError(f"has the operator {node.op_type} before its input is there; export it in order")
+        known.update(node.output)
+        for at in SIZES.get(node.op_type, ()):
+            if at < len(node.input) and node.input[at] in by_value:
+                raise ModelError(f"has an array in {node.op_type} whose size depends on the pixels of an image")
+        if node.op_type not in SIZE_ONLY and not by_value.isdisjoint(node.input):
+            by_value.update(name for name in node.output if name)
+
+
+def _check_port(value: Any, port: Port) -> None:
+    dense = value.type.tensor_type
+    sides = [dim.dim_value for dim in dense.shape.dim]  # 0: any
+    fits = len(sides) == len(port.shape) + 1 and all(
+        side in (0, wanted) for side, wanted in zip(sides[1:], port.shape, strict=True)
+    )
+    if dense.elem_type != port.type or not fits:
+        raise ModelError(
+            f"has {value.name!r} of data type {dense.elem_type} and shape {sides} (0: any); expected "
+            f"{_TYPES[port.type]} of shape {[0, *port.shape]}"
+        )
+
+
+def _refuse(what: str, found: Sequence[Any]) -> None:
+    if len(found):
+        raise ModelError(f"has {what}, which are not run")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:5])) + (" …" if len(names) > 5 else "") if names else "nothing"

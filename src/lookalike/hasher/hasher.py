@@ -1,0 +1,192 @@
+"""Hasher: a model file at work, from images to codes.
+
+Shapes: N images, S pixels a side, K bits, W = K/8 bytes.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.codes import Codes
+from lookalike.errors import ImageError, ModelError
+from lookalike.hasher import admission, threshold
+from lookalike.hasher.model_info import METADATA_KEY, ModelInfo
+from lookalike.hasher.paths import DEFAULT, find_model, read_model
+from lookalike.hasher.session import naming, open_session
+from lookalike.imaging import decode
+from lookalike.imaging.decode import ImageSpec, Source
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+BATCH = 32
+
+Image = Source | decode.Array  # a path, encoded bytes, or an array that has the model's shape already
+
+
+class Hasher:
+    """A loaded model. Make one with `Hasher.load`; it can be used from several threads."""
+
+    def __init__(self, data: bytes, *, path: str, threads: int | None = None, own: bool = False) -> None:
+        """The hasher of a model file's bytes. Raises `ModelError`.
+
+        They are checked and, unless this program has just made them (`own`), tried first (`admission`).
+        """
+        (admission.admit_own if own else admission.admit)("model", data, path)
+        self.path = path
+        self.digest = admission.digest(data)
+        self._threads = threads or os.cpu_count() or 1
+        with naming(path):
+            self._session = open_session(data, threads=1)  # several images, a core each, are faster than each on all
+            self.info = _info(self._session)
+        self._check_graph()
+
+    @classmethod
+    def load(cls, model: str | os.PathLike[str] = DEFAULT, *, threads: int | None = None) -> Hasher:
+        """The hasher of a built-in model's name or a model file. Raises `ModelError`.
+
+        So many `threads`, as many as there are cores if not given, encode the images of one call.
+        """
+        path = find_model(model)
+        try:
+            data = read_model(path)
+        except OSError as error:
+            raise ModelError(f"{path}: {error.strerror}") from error
+        return cls(data, path=os.fspath(path), threads=threads)
+
+    @property
+    def bits(self) -> int:
+        """K, the length of a code in bits."""
+        return self.info.bits
+
+    @property
+    def spec(self) -> ImageSpec:
+        """What images are turned into."""
+        return self.info.image
+
+    @functools.cached_property
+    def theta(self) -> npt.NDArray[np.float32] | None:
+        """The threshold (K,) that latents are compared with; nothing if its file is gone, or does not say it."""
+        try:
+            data = read_model(Path(self.path))
+        except (OSError, ModelError):  # the model of a database in Milvus is no file
+            return None
+        return (
+            threshold.find(data, self.info.theta_digest, self.bits) if admission.digest(data) == self.digest else None
+        )
+
+    @property
+    def name(self) -> str:
+        """Name and digest, as `csvae-64@3f2a1b9c`: what tells this model from any other."""
+        return f"{self.info.name}@{self.digest[:8]}"
+
+    def encode(self, sources: Image | Iterable[Image], *, max_pixels: int = decode.MAX_PIXELS) -> Codes:
+        """Codes (N, W) of images: paths, encoded bytes, or uint8 arrays of the model's shape.
+
+        Images are decoded by several threads. Raises `ImageError`, naming the first image that cannot be read.
+        """
+        if isinstance(sources, np.ndarray) and sources.size and sources.dtype.kind not in "OSU":  # else it has paths
+            sources = self._one_or_many(sources)
+        elif isinstance(sources, str | bytes | os.PathLike) or not isinstance(sources, Iterable):
+            sources = [cast(Image, sources)]
+        read = functools.partial(self._to_array, max_pixels=max_pixels)
+        with ThreadPoolExecutor() as pool:
+            codes = [self.encode_arrays(np.stack(list(pool.map(read, batch)))) for batch in _batches(sources, BATCH)]
+        return np.concatenate(codes) if codes else np.empty((0, self.bits // 8), np.uint8)
+
+    def encode_arrays(self, arrays_NSS: decode.Array) -> Codes:
+        """Codes (N, W) of a batch of uint8 arrays of the model's shape."""
+        return np.asarray(self._run("code", arrays_NSS), np.uint8)
+
+    def latents(self, arrays_NSS: decode.Array) -> npt.NDArray[np.float32]:
+        """Latents (N, K) of a batch of uint8 arrays of the model's shape, before the threshold."""
+        return np.asarray(self._run("latent", arrays_NSS), np.float32)
+
+    def _run(self, output: str, arrays_NSS: decode.Array) -> Any:
+        shape = (len(arrays_NSS), *self.spec.shape)
+        if arrays_NSS.shape != shape or arrays_NSS.dtype != np.uint8:
+            raise ImageError(
+                f"images of shape {arrays_NSS.shape} and type {arrays_NSS.dtype}; {self.name} takes uint8 of {shape}"
+            )
+
+        # One image a run: kernels choose their order of sums by the batch's size, and a code must not depend on
+        # which other images happened to be encoded with it.
+        width, kind = (self.bits // 8, np.uint8) if output == "code" else (self.bits, np.float32)
+
+        def one(row: int) -> Any:
+            try:
+                found = self._session.run([output], {"images": arrays_NSS[row : row + 1]})[0]
+            except Exception as error:  # ONNX Runtime's own classes of errors are not public
+                raise ModelError(f"{self.path} does not run: {_short(error)}") from error
+            if found.dtype != kind or found.shape != (1, width):  # checked for each image, before anything is stored
+                raise self._misfit(output, found)
+            return found
+
+        rows, threads = range(len(arrays_NSS)), min(len(arrays_NSS), self._threads)
+        if threads > 1:
+            with ThreadPoolExecutor(threads) as pool:
+                runs = list(pool.map(one, rows))
+        else:
+            runs = [one(row) for row in rows]
+        return np.concatenate(runs) if runs else np.empty((0, width), kind)
+
+    def _check_graph(self) -> None:
+        """Encode one blank image, so that a graph which does not do what the metadata say is refused at once."""
+        blank_1SS = np.zeros((1, *self.spec.shape), np.uint8)
+        for output in ("code", "latent"):
+            self._run(output, blank_1SS)
+
+    def _misfit(self, output: str, found: npt.NDArray[Any]) -> ModelError:
+        return ModelError(
+            f"{self.path} says that it gives {self.bits} bits, but its {output} is {found.dtype} of shape {found.shape}"
+        )
+
+    def _one_or_many(self, array: npt.NDArray[Any]) -> decode.Array:
+        """Images (N, S, S) of an array that is one of them or several, which is refused as it was given."""
+        if array.dtype != np.uint8 or array.shape not in (self.spec.shape, (*array.shape[:1], *self.spec.shape)):
+            raise self._refusal(array)
+        return array.reshape(-1, *self.spec.shape)
+
+    def _to_array(self, image: Image, *, max_pixels: int) -> decode.Array:
+        if isinstance(image, np.ndarray):
+            if image.shape != self.spec.shape or image.dtype != np.uint8:
+                raise self._refusal(image)
+            return image
+        if not isinstance(image, str | bytes | os.PathLike):
+            raise ImageError(
+                f"a value of type {type(image).__name__} is no image here; give a path, encoded bytes, or a uint8 "
+                f"array of shape {self.spec.shape}"
+            )
+        return decode.read(image, self.spec, max_pixels=max_pixels)
+
+    def _refusal(self, array: npt.NDArray[Any]) -> ImageError:
+        return ImageError(
+            f"an array of shape {array.shape} and type {array.dtype}; {self.name} takes uint8 of {self.spec.shape}, "
+            "one or many"
+        )
+
+
+def _info(session: onnxruntime.InferenceSession) -> ModelInfo:
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        raise ModelError("is an ONNX file, but not a model of lookalike; make one with: lookalike train IMAGES")
+    return ModelInfo.from_json(text)
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _batches(items: Iterable[Image], size: int) -> Iterator[Sequence[Image]]:
+    iterator = iter(items)
+    while batch := list(itertools.islice(iterator, size)):
+        yield batch

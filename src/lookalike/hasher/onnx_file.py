@@ -1,0 +1,91 @@
+"""ONNX files as messages of protocol buffers, without the package `onnx`: only the fields that are looked at.
+
+The fields' numbers are those of `onnx.proto`. Other fields are passed over as the format has it; those that would let
+a file say more than is checked (sub-graphs, functions, sparse tensors) are there to be found and refused.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+from lookalike.errors import ModelError
+
+_SCALARS = {"int32": 5, "int64": 3, "string": 9, "bytes": 12, "float": 2, "double": 1, "uint64": 4}
+_MESSAGE, _ONE, _MANY = 11, 1, 3
+
+# name of a message: number of a field: its name, its type, and * if it repeats
+_FIELDS: dict[str, dict[int, str]] = {
+    "Model": {
+        1: "ir_version int64", 7: "graph Graph", 8: "opset_import Opset*", 14: "metadata_props Entry*",
+        20: "training_info bytes*", 25: "functions bytes*",
+    },
+    "Opset": {1: "domain string", 2: "version int64"},
+    "Entry": {1: "key string", 2: "value string"},
+    "Graph": {
+        1: "node Node*", 5: "initializer Tensor*", 11: "input Value*", 12: "output Value*",
+        14: "quantization_annotation bytes*", 15: "sparse_initializer bytes*",
+    },
+    "Node": {1: "input string*", 2: "output string*", 4: "op_type string", 5: "attribute Attribute*",
+             7: "domain string"},
+    "Attribute": {
+        1: "name string", 5: "t Tensor", 6: "g bytes", 7: "floats float*", 8: "ints int64*", 10: "tensors Tensor*",
+        11: "graphs bytes*", 22: "sparse_tensor bytes", 23: "sparse_tensors bytes*",
+    },
+    "Tensor": {
+        1: "dims int64*", 2: "data_type int32", 3: "segment bytes", 4: "float_data float*", 5: "int32_data int32*",
+        6: "string_data bytes*", 7: "int64_data int64*", 8: "name string", 9: "raw_data bytes",
+        10: "double_data double*", 11: "uint64_data uint64*", 13: "external_data bytes*", 14: "data_location int32",
+    },
+    "Value": {1: "name string", 2: "type Type"},
+    "Type": {1: "tensor_type Dense"},
+    "Dense": {1: "elem_type int32", 2: "shape Shape"},
+    "Shape": {1: "dim Dimension*"},
+    "Dimension": {1: "dim_value int64", 2: "dim_param string"},
+}  # fmt: skip
+
+
+def parse(data: bytes) -> Any:
+    """The model in an ONNX file's bytes. Raises `ModelError` if they are none."""
+    from google.protobuf.message import DecodeError
+
+    model = _model_class()()
+    try:
+        model.ParseFromString(data)
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise ModelError("is not a readable model file: damaged, cut short, or not ONNX") from error
+    return model
+
+
+def elements(tensor: Any) -> int:
+    """How many numbers the dimensions of a tensor claim; -1 if one of them makes no sense."""
+    return math.prod(tensor.dims) if all(side >= 0 for side in tensor.dims) else -1
+
+
+def float32s(tensor: Any) -> bytes:
+    """The values of a tensor of float32, as bytes."""
+    if tensor.raw_data:
+        return bytes(tensor.raw_data)
+    import numpy as np
+
+    return np.array(tensor.float_data, "<f4").tobytes()
+
+
+@functools.cache
+def _model_class() -> Any:
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+    file = descriptor_pb2.FileDescriptorProto(name="lookalike_onnx.proto", package="lookalike.onnx", syntax="proto2")
+    for name, fields in _FIELDS.items():
+        message = file.message_type.add(name=name)
+        for number, about in fields.items():
+            label, _, kind = about.partition(" ")
+            repeats, kind = kind.endswith("*"), kind.rstrip("*")
+            field = message.field.add(name=label, number=number, label=_MANY if repeats else _ONE)
+            field.type = _SCALARS.get(kind, _MESSAGE)
+            if kind not in _SCALARS:
+                field.type_name = f".lookalike.onnx.{kind}"
+    pool = descriptor_pool.DescriptorPool()  # our own: the package `onnx` may be loaded, too
+    pool.AddSerializedFile(file.SerializeToString())
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("lookalike.onnx.Model"))

@@ -1,0 +1,66 @@
+"""Where model files lie, and their bytes."""
+
+from __future__ import annotations
+
+import os
+import stat
+from importlib.resources import files
+from pathlib import Path
+
+from lookalike.errors import ModelError
+
+DECODER_SUFFIX = ".decoder.onnx"  # in place of .onnx
+DEFAULT = "default"
+MAX_BYTES = 1 << 30  # of a model file
+
+
+def decoder_path(model: str | os.PathLike[str]) -> Path:
+    """The decoder's path next to a model file: `m.decoder.onnx` for `m.onnx`."""
+    path = Path(model)
+    return path.with_name(path.name.removesuffix(".onnx") + DECODER_SUFFIX)
+
+
+def builtin_models() -> dict[str, Path]:
+    """The model files that come with the package, by name; the usual one first."""
+    folder = Path(str(files("lookalike") / "builtin"))
+    found = (path for path in folder.glob("*.onnx") if not path.name.endswith(DECODER_SUFFIX))
+    return {path.stem: path for path in sorted(found, key=lambda path: (path.stem != DEFAULT, path.stem))}
+
+
+def find_model(model: str | os.PathLike[str]) -> Path:
+    """The file of a built-in model's name or of a path. Raises `ModelError`, naming the built-in models."""
+    builtin = builtin_models()
+    if os.fspath(model) in builtin:
+        return builtin[os.fspath(model)]
+    path = Path(model)
+    if _is_file(path):
+        return path
+    names = ", ".join(builtin)
+    raise ModelError(f"{model} is neither a model file nor one of the built-in models ({names}). See: lookalike models")
+
+
+def read_model(path: Path) -> bytes:
+    """The bytes of a model file. Raises `ModelError` if it cannot be read, is no regular file, or is too large.
+
+    An absent file stays an `FileNotFoundError`.
+    """
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ModelError(f"{path} is not a regular file; name a model file")
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    if len(data) > MAX_BYTES:
+        raise ModelError(f"{path} has more than the {MAX_BYTES >> 20} MiB that a model file may have")
+    return data
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False

@@ -1,0 +1,128 @@
+"""A process that checks and tries a model file: `python -m lookalike.hasher.trial KIND MEMORY SECONDS`, over stdin.
+
+The file comes by stdin, so that what is tried is what is used. Whatever it does to the parser of protocol buffers or to
+ONNX Runtime happens here, with so many bytes of memory and seconds of the processor. The last line on stdout is one
+object of JSON: empty if the file may be used, else with the `error`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lookalike.errors import ModelError
+from lookalike.hasher import graph_check, model_info, onnx_file
+from lookalike.hasher.graph_check import FLOAT, UINT8, Port
+from lookalike.hasher.session import open_session
+
+Ports = Mapping[str, Port]
+_DTYPES = {FLOAT: np.float32, UINT8: np.uint8}
+
+
+def main(kind: str, memory: int, seconds: int) -> None:
+    """Say whether a file may be used."""
+    answers = os.fdopen(os.dup(1), "w", encoding="ascii")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what libraries print is no answer
+    import onnxruntime  # noqa: F401 loaded before memory is limited, as is what parses
+
+    onnx_file.parse(b"")
+    _limit(memory, seconds)
+    said = {}
+    try:
+        check(kind, sys.stdin.buffer.read(), run=True)
+    except ModelError as error:
+        said = {"error": str(error)}
+    except MemoryError:
+        said = {"error": "needs too much memory; it is damaged, or made to do that"}
+    json.dump(said, answers)
+    answers.flush()
+    os._exit(0)  # without waiting for anything that a graph has left behind
+
+
+def check(kind: str, data: bytes, *, run: bool) -> None:
+    """Raise `ModelError` for a file that is none of its kind, holds what is not run, or does not `run` as it says."""
+    model = onnx_file.parse(data)
+    try:
+        graph_check.check_graph(model)
+        inputs, outputs = KINDS[kind](model)
+        graph_check.check_ports(model, inputs, outputs)
+    except UnicodeDecodeError as error:
+        raise ModelError("is not a readable model file: it has names that are not UTF-8") from error
+    batch = graph_check.batch(model) if kind == "backbone" else 1
+    del model
+    if run and kind != "encoder":
+        _run(data, inputs, outputs, batch)
+
+
+def _model_ports(model: Any) -> tuple[Ports, Ports]:
+    text = graph_check.properties(model).get(model_info.METADATA_KEY)
+    if text is None:
+        raise ModelError("is an ONNX file, but not a model of lookalike; make one with: lookalike train IMAGES")
+    info = model_info.ModelInfo.from_json(text)
+    outputs = {"code": Port(UINT8, (info.bits // 8,)), "latent": Port(FLOAT, (info.bits,))}
+    return {"images": Port(UINT8, info.image.shape)}, outputs
+
+
+def _decoder_ports(model: Any) -> tuple[Ports, Ports]:
+    model_info.decoder_theta(graph_check.properties(model).get(model_info.DECODER_KEY, ""))
+    shapes = {value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in
+              (*model.graph.input, *model.graph.output)}  # fmt: skip
+    [bits], sides = shapes.get("latent", [0, 0])[1:], shapes.get("images", [])[1:]
+    if not 0 < bits <= 512 or len(sides) != 2 or not all(0 < side <= 1024 for side in sides):
+        raise ModelError(f"is not a decoder: it makes images of {sides} of {bits} latents")
+    return {"latent": Port(FLOAT, (bits,))}, {"images": Port(UINT8, tuple(sides))}
+
+
+def _backbone_ports(model: Any) -> tuple[Ports, Ports]:
+    """Those of a user's encoder joined to what is before and behind it; how many features it gives is its own."""
+    [value] = model.graph.input
+    return {"images": Port(UINT8, tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)[1:])}, {}
+
+
+def _encoder_ports(model: Any) -> tuple[Ports, Ports]:
+    """None are asked for: an encoder's are compared with its description when it is joined."""
+    return {}, {}
+
+
+KINDS = {"model": _model_ports, "decoder": _decoder_ports, "backbone": _backbone_ports, "encoder": _encoder_ports}
+
+
+def _run(data: bytes, inputs: Ports, outputs: Ports, batch: int) -> None:
+    """Run a graph once, for blank images."""
+    session = open_session(data, threads=1)
+    blank = {name: np.zeros((batch, *port.shape), _DTYPES[port.type]) for name, port in inputs.items()}
+    try:
+        found = session.run(list(outputs) or None, blank)
+    except Exception as error:  # ONNX Runtime's own classes of errors are not public
+        raise ModelError(f"does not run: {' '.join(str(error).split())[:300]}") from error
+    for (name, port), array in zip(outputs.items(), found, strict=False):
+        if array.dtype != _DTYPES[port.type] or array.shape != (1, *port.shape):
+            raise ModelError(
+                f"gives {name!r} of type {array.dtype} and shape {array.shape}; expected "
+                f"{np.dtype(_DTYPES[port.type])} of shape {(1, *port.shape)}"
+            )
+
+
+def _limit(memory: int, seconds: int) -> None:
+    """Let this process have so many more bytes of memory, and so many seconds of the processor; and write no file."""
+    try:
+        import resource
+    except ImportError:  # Windows has nothing like it; there the parent's time limit remains
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    spent = int(resource.getrusage(resource.RUSAGE_SELF).ru_utime)
+    resource.setrlimit(resource.RLIMIT_CPU, (spent + seconds, spent + seconds))
+    if sys.platform == "linux":  # others take the number and do not heed it
+        with open("/proc/self/statm", encoding="ascii") as file:
+            size = int(file.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (size + memory, size + memory))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
