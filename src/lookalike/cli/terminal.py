@@ -106,9 +106,9 @@ def queries(images: Sequence[str]) -> Iterator[tuple[str, Item]]:
 
 def name_problems(problems: Sequence[tuple[str, str]], *, more: str) -> None:
     """Name what could not be read: the first damaged images, then how many files are none, and how to see them all."""
-    from lookalike.imaging.decode import NO_IMAGE
+    from lookalike.imaging.formats import is_foreign
 
-    damaged = [(name, reason) for name, reason in problems if reason != NO_IMAGE]
+    damaged = [(name, reason) for name, reason in problems if not is_foreign(reason)]
     for name, reason in damaged[:SHOWN]:
         say(f"  {name}: {reason}")
     rest, foreign = len(damaged[SHOWN:]), len(problems) - len(damaged)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lookalike.data.item import Item
 from lookalike.errors import ImageError
-from lookalike.imaging import decode
+from lookalike.imaging import formats
 
 LEFT_OUT = frozenset({"__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN"})
 DATABASE_MARK = "catalog.sqlite"
@@ -41,8 +41,8 @@ def read(item: Item) -> bytes:
     if not stat.S_ISREG(os.stat(item.name).st_mode):
         raise ImageError("not a file, but a pipe, a socket or a device")  # opening one might wait for ever
     with open(item.name, "rb") as file:
-        head = file.read(decode.HEAD)
-        decode.recognise(head)
+        head = file.read(formats.HEAD)
+        formats.recognise(head)
         return head + file.read()
 
 

@@ -13,48 +13,33 @@ Shapes: S pixels a side; (S, S) in grey, (S, S, 3) in colour.
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import io
 import os
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from lookalike import borders
-from lookalike.errors import ConfigError, ImageError, MissingExtra, RetryableImageError
+from lookalike.errors import ConfigError, ImageError
+from lookalike.imaging.formats import HEAD as HEAD
+from lookalike.imaging.formats import recognise as recognise
+from lookalike.imaging.opening import Opened, errors_as_one, opened, pillow_cap, upright
+from lookalike.imaging.opening import header as header
 from lookalike.limits import MAX_PIXELS as MAX_PIXELS
 
 Array = npt.NDArray[np.uint8]
 Source = str | os.PathLike[str] | bytes
+T = TypeVar("T")
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "PPM")  # and HEIF with the extra `heic`
-NO_IMAGE = f"not an image in a format that is read here ({', '.join(FORMATS)}, HEIF)"
-HEAD = 64  # bytes that tell a format
 LARGER = 3  # times a model's side that a JPEG is decoded at, at least
 WHITE = (255, 255, 255, 255)
 
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_cap_is_set = threading.Lock()
 _OF_MORE_BITS = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N", "CMYK", "YCbCr", "LAB", "HSV")  # than 8-bit RGBA says
-_ORIENTATION = 0x0112  # the EXIF tag
-_UNDO = {  # what undoes each EXIF orientation (EXIF 2.32, 4.6.4)
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +77,7 @@ class Decoded:
     height: int
     format: str
     animated: bool
+    damage: str | None = None  # what is wrong with the file, in words
 
 
 def read(source: Source, spec: ImageSpec = ImageSpec(), *, max_pixels: int = MAX_PIXELS) -> Array:
@@ -111,52 +97,12 @@ def read(source: Source, spec: ImageSpec = ImageSpec(), *, max_pixels: int = MAX
 
 def decode(data: bytes, spec: ImageSpec, *, max_pixels: int = MAX_PIXELS) -> Decoded:
     """Array, size and format of an encoded image. Raises `ImageError` with the reason and nothing else."""
-    try:
-        return _decode(data, spec, max_pixels)
-    except Image.DecompressionBombError:  # by the cap of Pillow, which some plugins heed, too
-        with _pillow_cap(max_pixels):
-            return _decode(data, spec, max_pixels)
-
-
-def _decode(data: bytes, spec: ImageSpec, max_pixels: int) -> Decoded:
-    image = None
-    try:
-        image = _open(data, max_pixels)
-        return _reduce(image, spec)
-    except ImageError:
-        raise
-    except Image.DecompressionBombError as error:
-        if max_pixels == Image.MAX_IMAGE_PIXELS:
-            raise ImageError(f"decodes to more pixels than its header says: {_one_line(error)}") from error
-        raise
-    except MemoryError as error:
-        raise RetryableImageError("there is not enough memory to decode it") from error
-    except Exception as error:  # decoders raise nearly anything on broken files
-        what = f"cannot be decoded as {image.format}" if image else "cannot be opened"
-        raise ImageError(f"{what}: {_one_line(error)}") from error
-
-
-@contextmanager
-def _pillow_cap(max_pixels: int) -> Iterator[None]:
-    """Pillow's cap set to ours for a moment: it still stops a frame that is larger than its header said."""
-    with _cap_is_set:
-        kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = kept
+    return _with_cap(max_pixels, lambda: _decode(data, spec, max_pixels))
 
 
 def thumbnail(data: bytes, side: int, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """The image for people: RGB, upright, composed on white, at most `side` pixels a side, aspect kept."""
-    try:
-        image = _open(data, max_pixels)
-        image.draft("RGB", (side, side))
-        shown = _upright(_flatten(image, "RGB"), _orientation(image))
-    except ImageError:
-        raise
-    except Exception as error:
-        raise ImageError(f"cannot be decoded: {_one_line(error)}") from error
+    shown = _with_cap(max_pixels, lambda: _shown(data, side, max_pixels))
     shown.thumbnail((side, side))
     return shown
 
@@ -167,109 +113,65 @@ def pixel_digest(data: bytes, *, max_pixels: int = MAX_PIXELS) -> bytes:
     Nothing is rounded or composed, so that what differs in transparency, in bits beyond eight or in its colour profile
     is not the same. Raises `ImageError` if the image cannot be decoded.
     """
+    return _with_cap(max_pixels, lambda: _digest(data, max_pixels))
+
+
+def _with_cap(max_pixels: int, work: Callable[[], T]) -> T:
+    """The result of decoding, with our cap on pixels in place of Pillow's, which some plugins heed, too."""
     try:
-        image = _open(data, max_pixels)
-        image.load()
+        return work()
+    except Image.DecompressionBombError:
+        with pillow_cap(max_pixels):
+            return work()
+
+
+def _decode(data: bytes, spec: ImageSpec, max_pixels: int) -> Decoded:
+    with errors_as_one("cannot be opened"):
+        source = opened(data, max_pixels=max_pixels)
+    with errors_as_one(f"cannot be decoded as {source.format}"):
+        return _reduce(source, spec)
+
+
+def _shown(data: bytes, side: int, max_pixels: int) -> Image.Image:
+    with errors_as_one():
+        source = opened(data, max_pixels=max_pixels)
+        source.image.draft("RGB", (side, side))
+        source.load()
+        return upright(_flatten(source.image, "RGB"), source.orientation())
+
+
+def _digest(data: bytes, max_pixels: int) -> bytes:
+    with errors_as_one():
+        source = opened(data, max_pixels=max_pixels)
+        if source.load() is not None:  # what is missing is not the same in any other file
+            return hashlib.blake2b(b"bytes" + data, digest_size=16).digest()
+        image = source.image
         exact = image if image.mode in _OF_MORE_BITS else image.convert("RGBA")
-        shown = _upright(exact, _orientation(image))
-    except ImageError:
-        raise
-    except MemoryError as error:
-        raise RetryableImageError("there is not enough memory to decode it") from error
-    except Exception as error:
-        raise ImageError(f"cannot be decoded: {_one_line(error)}") from error
+        shown = upright(exact, source.orientation())
     digest = hashlib.blake2b(f"{shown.mode} {shown.width} {shown.height}".encode(), digest_size=16)
     digest.update(image.info.get("icc_profile") or b"")
     digest.update(shown.tobytes())
     return digest.digest()
 
 
-def header(data: bytes) -> Image.Image:
-    """An image of which only the header is read; it may have any number of pixels. Raises `ImageError`."""
-    return _open(data, sys.maxsize)
-
-
-def recognise(head: bytes) -> str:
-    """The format that a file's first `HEAD` bytes promise. Raises `ImageError` if it is none that is read here."""
-    return _match(head)[0]
-
-
-def _match(head: bytes) -> tuple[str, Any]:
-    """Format and Pillow's class of the file that begins like this."""
-    if not head:
-        raise ImageError("the file is empty")
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS and b"avi" not in head[12 : head[3]]:
-        _register_heif()
-        return "HEIF", Image.OPEN["HEIF"][0]
-    for name, (factory, accept) in _openers().items():
-        verdict = accept(head) if accept else True
-        if isinstance(verdict, str):
-            raise ImageError(verdict)
-        if verdict:
-            return name, factory
-    raise ImageError(NO_IMAGE)
-
-
-@functools.cache
-def _openers() -> dict[str, Any]:
-    """Pillow's opener of each allowed format."""
-    Image.init()
-    return {name: Image.OPEN[name] for name in FORMATS if name in Image.OPEN}
-
-
-@functools.cache
-def _register_heif() -> None:
-    try:
-        import pi_heif
-    except ImportError as error:
-        raise RetryableImageError(str(MissingExtra("HEIC images need pi-heif", "heic"))) from error
-    pi_heif.register_heif_opener()
-
-
-def _open(data: bytes, max_pixels: int) -> Image.Image:
-    """The image with only its header read.
-
-    Not `Image.open`: its pixel cap is one setting for the whole process, and only a warning up to twice its value.
-    """
-    name, factory = _match(data[:HEAD])
-    try:
-        image = cast(Image.Image, factory(io.BytesIO(data), ""))
-    except Image.DecompressionBombError:
-        raise
-    except Exception as error:
-        raise ImageError(f"begins like {name}, but its header cannot be read: {_one_line(error)}") from error
-    width, height = image.size
-    if width * height > max_pixels:
-        raise RetryableImageError(
-            f"{width}×{height} are {width * height / 1e6:.0f} megapixels; at most {max_pixels / 1e6:g} are decoded. "
-            "Raise the cap with --max-pixels"
-        )
-    if width < 1 or height < 1:
-        raise ImageError(f"has no pixels ({width}×{height})")
-    return image
-
-
-def _reduce(image: Image.Image, spec: ImageSpec) -> Decoded:
-    animated = _is_animated(image)
-    width, height = image.size
+def _reduce(source: Opened, spec: ImageSpec) -> Decoded:
+    animated = source.is_animated()
     # At least three times the side is decoded: the decoder's own reduction differs from the resize below, which is all
     # that other files of the same picture go through.
-    image.draft(spec.mode, (LARGER * spec.side, LARGER * spec.side))
-    pixels = _flatten(image, spec.mode)
-    orientation = _orientation(image)
-    if orientation >= 5:
-        width, height = height, width
-    resampling = Image.Resampling[spec.resampling.upper()]
-    upright = _upright(pixels, orientation)
+    source.image.draft(spec.mode, (LARGER * spec.side, LARGER * spec.side))
+    damage = source.load()
+    pixels = _flatten(source.image, spec.mode)
+    orientation = source.orientation()
+    width, height = (source.height, source.width) if orientation >= 5 else (source.width, source.height)
+    shown = upright(pixels, orientation)
     if spec.trim:
-        upright = upright.crop(borders.inside(np.asarray(upright.convert("L"))))
-    small = upright.resize((spec.side, spec.side), resampling)
-    return Decoded(np.asarray(small), width, height, image.format or "?", animated)
+        shown = shown.crop(borders.inside(np.asarray(shown.convert("L"))))
+    small = shown.resize((spec.side, spec.side), Image.Resampling[spec.resampling.upper()])
+    return Decoded(np.asarray(small), width, height, source.format, animated, damage)
 
 
 def _flatten(image: Image.Image, mode: str) -> Image.Image:
     """8-bit pixels in grey ("L") or colour ("RGB"), transparent ones composed on white."""
-    image.load()
     if image.mode.startswith("I") or image.mode == "F":
         image = _to_8_bits(image)
     if image.has_transparency_data:
@@ -307,31 +209,3 @@ def _scale_to_8_bits(values: npt.NDArray[Any]) -> Array:
     low, high = np.min(values, where=finite, initial=np.inf), np.max(values, where=finite, initial=-np.inf)
     share = (np.where(finite, values, low) - low) / (high - low) if high > low else np.zeros(values.shape)
     return np.asarray(np.round(255 * share), np.uint8)
-
-
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where it is absent or unreadable."""
-    try:
-        value = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # damaged metadata does not make a picture unreadable
-        return 1
-    return value if value in _UNDO else 1
-
-
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    return image.transpose(_UNDO[orientation]) if orientation in _UNDO else image
-
-
-def _is_animated(image: Image.Image) -> bool:
-    try:
-        return bool(getattr(image, "is_animated", False))
-    except Exception:  # a damaged later frame does not spoil the first
-        return False
-    finally:
-        if getattr(image, "tell", int)() != 0:
-            image.seek(0)
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

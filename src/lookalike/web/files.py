@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lookalike import data
 from lookalike.errors import DataError, ImageError, LookalikeError
-from lookalike.imaging import decode
+from lookalike.imaging import formats
 from lookalike.store import originals
 from lookalike.store.catalog import Record
 from lookalike.web.problems import Problem
@@ -65,7 +65,7 @@ def digest(content: bytes) -> str:
 def media_type(content: bytes) -> str:
     """What an encoded image is, as HTTP names it. Raises `Problem` for what is none."""
     try:
-        return TYPES[decode.recognise(content[: decode.HEAD])]
+        return TYPES[formats.recognise(content[: formats.HEAD])]
     except (ImageError, KeyError):
         raise Problem(404, "the file is no image any more") from None
 
