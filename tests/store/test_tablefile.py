@@ -55,6 +55,14 @@ def test_what_was_written_is_read(folder: Path) -> None:
     check(folder)
 
 
+def test_codes_that_are_kept_already_leave_no_second_name(folder: Path) -> None:
+    for _ in range(2):  # after a kill before other codes took their place
+        tablefile.keep_codes(folder)
+    names = {entry.name for entry in folder.iterdir()}
+    assert names == {codefile.FILE, tablefile.FILE, tablefile.CODES}
+    check(folder)
+
+
 @pytest.mark.parametrize("links", ["links", "no links"])
 def test_codes_are_kept_for_their_tables(folder: Path, links: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:

@@ -124,7 +124,8 @@ class Database:
             folder.mkdir(parents=True, exist_ok=True)
             modelfile.copy(hasher, folder / MODEL)
             aside = folder / UNFINISHED
-            aside.unlink(missing_ok=True)
+            for left in folder.glob(f"{UNFINISHED}*"):  # with SQLite's files beside it, by one that was cut off
+                left.unlink()
             catalog = Catalog(aside, create=True)
             with catalog.transaction():
                 _set_model(catalog, hasher)
@@ -599,11 +600,14 @@ class Database:
 
     @contextmanager
     def _changing_files(self, on_step: applying.OnStep, *, dry_run: bool) -> Iterator[applying.OnStep]:
-        """A function to be told of files; those that came or went are marked in the end, whatever ends it."""
+        """A function to be told of files; those that came or went are marked in the end, whatever ends it.
+
+        Also those that came or went before: by a run that was killed, which did not mark them.
+        """
         paths: list[str] = []
 
         def note(step: Step) -> None:
-            paths.extend([step.path] if step.outcome is Outcome.DONE else [])
+            paths.extend([step.path] if step.outcome is not Outcome.LEFT else [])
             on_step(step)
 
         with nullcontext() if dry_run else self._writing():

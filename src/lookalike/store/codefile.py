@@ -54,8 +54,8 @@ def write(path: Path, ids_N: Ids, codes_NW: Codes, *, model: str, revision: int)
     )
     with replacing(path) as aside, aside.open("wb") as file:
         file.write((MAGIC + json.dumps(asdict(header)).encode()).ljust(HEADER - 1) + b"\n")
-        ids.tofile(file)
-        codes_NW.tofile(file)
+        file.write(ids.data)  # not `tofile`, whose errors do not say that the disk is full
+        file.write(codes_NW.data)
     return header
 
 

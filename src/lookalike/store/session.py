@@ -1,7 +1,8 @@
 """An open SQLite file: statements whose errors are ours, and say what a person can do.
 
-The journal is SQLite's write-ahead log, so that readers never wait for the writer. Where nothing can be written, the
-file is opened as one that does not change.
+The journal is SQLite's write-ahead log, so that readers never wait for the writer. A new file has none until it is
+opened again: it is renamed when it is whole, and what is in a log would stay behind if a full disk kept SQLite from
+copying it into the file. Where nothing can be written, the file is opened as one that does not change.
 """
 
 from __future__ import annotations
@@ -140,8 +141,9 @@ def _connect(path: Path, *, create: bool) -> sqlite3.Connection:
         if not create:
             check(connection, where=str(path), writable=writable)
             _check_size(connection, path)
-        if writable:
+        if writable and not create:
             connection.execute("PRAGMA journal_mode = WAL")
+        if writable:
             migrate(connection)
     except BaseException:
         connection.close()

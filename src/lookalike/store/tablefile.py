@@ -78,7 +78,7 @@ def write(folder: Path, parts: Sequence[Part]) -> None:
         file.write((MAGIC + json.dumps(asdict(header)).encode()).ljust(HEADER - 1) + b"\n")
         for array in (array.astype("<u4", copy=False) for one in parts for array in (one.starts, one.rows)):
             file.seek(_aligned(file.tell()))
-            np.ascontiguousarray(array).tofile(file)
+            file.write(np.ascontiguousarray(array).data)
         file.truncate()
     for name in (CODES, CHANGES):
         (folder / name).unlink(missing_ok=True)
@@ -131,7 +131,7 @@ def keep_codes(folder: Path) -> None:
         is_theirs = _fits(folder / codefile.FILE, _header(folder / FILE))
     except (OSError, ValueError, TypeError, DatabaseError):
         return
-    if not is_theirs:
+    if not is_theirs or _are_one(folder / codefile.FILE, folder / CODES):
         return
     with replacing(folder / CODES) as aside:
         aside.unlink(missing_ok=True)
@@ -139,6 +139,14 @@ def keep_codes(folder: Path) -> None:
             os.link(folder / codefile.FILE, aside)
         except OSError:  # not every file system has links
             shutil.copyfile(folder / codefile.FILE, aside)
+
+
+def _are_one(one: Path, other: Path) -> bool:
+    """Whether two paths are names of one file: renaming the first to the second would then do nothing."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def tidy(folder: Path) -> None:

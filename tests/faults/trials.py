@@ -1,0 +1,167 @@
+"""One trial: a command is killed or meets a fault, and what is left is examined, also after it was run again."""
+
+from __future__ import annotations
+
+import errno
+import random
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+from lookalike.errors import LookalikeError
+from tests.faults import state
+from tests.faults.harness import Done, Harness, Reference
+from tests.faults.scenarios import Scenario
+from tests.faults.shim import Fault, Mode
+
+VERIFY = ("verify", "--db", "{w}/db")
+ERRORS = (errno.ENOSPC, errno.EIO, errno.EACCES)
+LEFT_TO_US = "photos", "trash", "db/originals"  # where a content that people gave us may lie
+KILLS = (Mode.KILL_BEFORE, Mode.KILL_HALF)
+
+
+class Broken(AssertionError):
+    """A promise that was not kept, with all that is needed to see it again."""
+
+
+def kills(calls: int, most: int, *, seed: int) -> list[Fault]:
+    """At most so many kills, spread over the calls of a command: before one, or within it."""
+    everywhere = [Fault(mode, at) for at in range(1, calls + 1) for mode in KILLS]
+    return _spread(everywhere, most, seed)
+
+
+def faults(calls: int, most: int, *, seed: int) -> list[Fault]:
+    """At most so many faults, spread over the calls of a command and the kinds: once, or from then on."""
+    modes = (Mode.FAIL, Mode.FAIL_ALWAYS)
+    everywhere = [Fault(mode, at, error) for at in range(1, calls + 1) for error in ERRORS for mode in modes]
+    return _spread(everywhere, most, seed)
+
+
+def trial(harness: Harness, scenario: Scenario, reference: Reference, fault: Fault) -> bool:
+    """Whether the fault came to be. Raises `Broken` if a promise was not kept."""
+    harness.reset(scenario)
+    done = harness.run(scenario, fault)
+    try:
+        if fault.mode in KILLS:
+            _check(done.was_killed or done.status == 0, f"ended with {done.status}")
+        else:
+            _check_said(done)
+        _check_left(harness, scenario, reference, done)
+        if done.status == 0:
+            _check_finished(harness, scenario, reference)
+        if scenario.back and fault.at % 3 == 0:
+            _check_back(harness, scenario, reference)
+        else:
+            _check_completes(harness, scenario, reference, verify_first=fault.at % 2 == 0)
+    except (AssertionError, LookalikeError) as error:
+        at = done.met or fault.at
+        call = reference.calls[at - 1] if at <= len(reference.calls) else "beyond the last call"
+        raise Broken(
+            f"{scenario.name}, {fault.mode.name} {errno.errorcode.get(fault.error, '')} at {at} ({call}): {error}"
+            f"\nthe command: status {done.status}\n{done.out}{done.err}"
+        ) from error
+    return done.was_killed if fault.mode in KILLS else done.met > 0
+
+
+def _check_said(done: Done) -> None:
+    """A fault that a command did not get over is one line for people, and exit code 1."""
+    _check(done.status in (0, 1), f"ended with {done.status}")
+    _check("Traceback" not in done.err, "a traceback")
+    said = [line for line in done.err.splitlines() if line.startswith("lookalike: ")]
+    _check(len(said) == done.status, f"{len(said)} lines of errors")
+
+
+def _check_left(harness: Harness, scenario: Scenario, reference: Reference, done: Done) -> None:
+    """Nothing that was acknowledged is lost, nothing is half there or there twice, no picture is gone."""
+    found = state.of_database(harness.place / "db")
+    twice = [name for name, times in state.names(found).items() if times > 1]
+    _check(not twice, f"there twice: {twice}")
+    least = reference.commits[len(done.commits) - 1] if done.commits else 0
+    allowed = reference.states[least:]
+    _check(
+        state.digest(found, scenario.moves) in allowed,
+        f"the database is in none of the {len(allowed)} states that it may be in",
+    )
+    _check_contents(harness, reference)
+    for name in scenario.same_files:
+        _check_whole(state.tree(harness.place / name), reference.before[name], reference.trees[name])
+    if not scenario.moves:
+        photos = state.tree(harness.place / "photos")
+        _check(photos == reference.before["photos"], "people's files were changed")
+
+
+def _check_contents(harness: Harness, reference: Reference) -> None:
+    was = {one for folder in ("photos", "trash") for one in reference.before[folder].values()}
+    here = state.contents(*(harness.place / name for name in LEFT_TO_US))
+    _check(was <= here.keys(), f"{len(was - here.keys())} pictures are gone")
+
+
+def _check_whole(found: dict[str, str], before: dict[str, str], after: dict[str, str]) -> None:
+    """A file that is to be written is as it was or as it is to be, never half written."""
+    half = [name for name, one in found.items() if name in after and one not in (before.get(name), after[name])]
+    _check(not half, f"half written: {half}")
+
+
+def _check_completes(harness: Harness, scenario: Scenario, reference: Reference, *, verify_first: bool) -> None:
+    """The same command ends as if nothing had happened, and the database is sound, before it or only after."""
+    if verify_first and (harness.place / "db/catalog.sqlite").exists():
+        _check_sound(harness, scenario, may_repair=True)
+    again = harness.run(scenario)
+    was_done = bool(scenario.again) and again.status == 1 and scenario.again in again.err
+    _check(again.status == 0 or was_done, f"the same command then fails: {again.out}{again.err}")
+    _check_finished(harness, scenario, reference)
+    _check_sound(harness, scenario, may_repair=was_done)
+    left = {name for name in state.tree(harness.place / "db").keys() ^ reference.trees["db"] if not _may_be_left(name)}
+    _check(not left, f"left in db: {sorted(left)}")
+
+
+def _check_finished(harness: Harness, scenario: Scenario, reference: Reference) -> None:
+    """All is as an undisturbed run leaves it."""
+    _check(state.of_database(harness.place / "db") == reference.final, "the database is another one")
+    _check_contents(harness, reference)
+    if "trash" in scenario.name:
+        was = Counter([*reference.before["photos"].values(), *reference.before["trash"].values()])
+        now = state.contents(harness.place / "photos", harness.place / "trash")
+        _check({one: now[one] for one in was} == was, "files were lost or doubled between photos and trash")
+    else:
+        _check_same(state.tree(harness.place / "photos"), reference.trees["photos"], "photos")
+    for name in scenario.same_files:
+        _check_same(state.tree(harness.place / name), reference.trees[name], f"files in {name}")
+
+
+def _check_back(harness: Harness, scenario: Scenario, reference: Reference) -> None:
+    """Undoing a command that was killed brings everything back."""
+    assert scenario.back is not None
+    if (harness.place / "out/plan.json.undo.jsonl").exists():
+        undone = harness.run(scenario, command=scenario.back)
+        _check(undone.status == 0, f"undoing fails: {undone.out}{undone.err}")
+    _check_same(state.tree(harness.place / "photos"), reference.before["photos"], "files after undoing")
+    _check_sound(harness, scenario, may_repair=True)
+
+
+def _check_sound(harness: Harness, scenario: Scenario, *, may_repair: bool) -> None:
+    checked = harness.run(scenario, command=VERIFY)
+    _check(checked.status == 0, f"verify: {checked.out}{checked.err}")
+    _check(may_repair or "repaired" not in checked.out, f"verify repairs what a whole run has left: {checked.out}")
+
+
+def _may_be_left(name: str) -> bool:
+    """Whether a file of a database may be there or not: tables of earlier codes, and a temporary one that was begun."""
+    return name in ("tabled.bin", "changes.npz") or name.endswith(".tmp")
+
+
+def _check_same(found: dict[str, str], expected: dict[str, str], what: str) -> None:
+    differ = sorted(name for name in found.keys() | expected if found.get(name) != expected.get(name))
+    _check(not differ, f"{what} differ: {differ}")
+
+
+def _check(holds: bool, why: str) -> None:
+    if not holds:
+        raise AssertionError(why)
+
+
+def _spread(everywhere: Sequence[Fault], most: int, seed: int) -> list[Fault]:
+    """At most so many, one from each of as many stretches of equal length."""
+    draw, parts = random.Random(seed), min(most, len(everywhere))
+    bounds = [len(everywhere) * part // parts for part in range(parts + 1)] if parts else [0]
+    return [everywhere[draw.randrange(low, high)] for low, high in pairwise(bounds)]
