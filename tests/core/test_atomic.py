@@ -54,6 +54,19 @@ def test_an_error_names_the_file_and_not_the_temporary_one(tmp_path: Path) -> No
     assert raised.value.filename == str(path)
 
 
+def test_an_error_that_also_keeps_the_temporary_file_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(PermissionError) as caught:
+        atomic.write(tmp_path / "new", b"x")
+    assert caught.value.filename == str(tmp_path / "new")
+
+
 @pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
 def test_a_new_file_has_the_mode_that_the_umask_gives(umask: int, tmp_path: Path) -> None:
     before = os.umask(umask)

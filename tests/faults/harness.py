@@ -52,8 +52,9 @@ class Reference:
     states: list[str]  # of the database, one after another
     commits: list[int]  # the place in `states` that each commit led to
     final: list[Any] | str
-    trees: dict[str, dict[str, str]]  # files by folder at the end
+    trees: dict[str, dict[str, str]]  # files by folder at the end, each with its digest
     before: dict[str, dict[str, str]]  # and at the beginning
+    looks: tuple[dict[str, str], dict[str, str]]  # people's files at the beginning and at the end, with mode and time
 
 
 class Harness:
@@ -118,7 +119,7 @@ class Harness:
     def reference(self, scenario: Scenario) -> Reference:
         """An undisturbed run of a scenario."""
         self.reset(scenario)
-        before = self._trees()
+        before, looked = self._trees(), state.looks(self.place / "photos")
         first = state.digest(state.of_database(self.place / "db"), scenario.moves)
         done = self.run(scenario, with_states=True)
         assert done.status == 0, f"{scenario.name} fails undisturbed: {done}"
@@ -128,11 +129,11 @@ class Harness:
             if one != states[-1]:
                 states.append(one)
             commits.append(len(states) - 1)
-        trees = self._trees()
+        trees, looks = self._trees(), (looked, state.looks(self.place / "photos"))
         self.reset(scenario)
         counted = self.run(scenario, Fault(Mode.COUNT))
         assert counted.status == 0, counted
-        return Reference(counted.calls, states, commits[:-1], final, trees, before)
+        return Reference(counted.calls, states, commits[:-1], final, trees, before, looks)
 
     def _trees(self) -> dict[str, dict[str, str]]:
         return {name: state.tree(self.place / name) for name in ("photos", "trash", "out", "db")}

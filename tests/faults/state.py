@@ -61,7 +61,12 @@ def digest(state: list[Any] | str, moves: bool) -> str:
 
 
 def tree(folder: Path) -> dict[str, str]:
-    """The digest of each file below a folder, by its relative path; of a link, where it leads."""
+    """The digest of each file below a folder, by its relative path."""
+    return {name: one.split()[0] for name, one in _tree(folder)}
+
+
+def looks(folder: Path) -> dict[str, str]:
+    """The digest, mode and time of each file below a folder, by its relative path."""
     return dict(_tree(folder))
 
 
@@ -109,8 +114,8 @@ def _tree(folder: Path) -> Iterator[tuple[str, str]]:
     for place, _, files in os.walk(folder):
         for name in files:
             path = Path(place, name)
-            data = os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
-            yield os.path.relpath(path, folder), hashlib.blake2b(data, digest_size=8).hexdigest()
+            status, digest = path.lstat(), hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
+            yield os.path.relpath(path, folder), f"{digest} {status.st_mode:o} {status.st_mtime_ns}"
 
 
 @contextmanager

@@ -42,7 +42,8 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
             _set_mode(temporary, mode)
         put_in_place(temporary, place, durable=durable)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong first is what a person must know
+            temporary.unlink()
         if error.filename in (None, os.fspath(temporary)):
             raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
         raise
