@@ -49,6 +49,16 @@ def too_slow(seconds: float) -> RetryableImageError:
     return RetryableImageError(f"decoding takes longer than {seconds:g} seconds")
 
 
+def unreadable(seconds: float) -> RetryableImageError:
+    """The error of a file that cannot be read in time."""
+    return RetryableImageError(f"reading it takes longer than {seconds:.0f} seconds")
+
+
+def starved(memory: int) -> str:
+    """The reason of an image that needs more memory than is allowed."""
+    return f"needs more than {memory / 1e6:.0f} MB of memory to be decoded. Allow more with a higher --max-pixels"
+
+
 def crashed(status: int | None) -> ImageError:
     """The error of an image over which a worker ended with an exit status."""
     name = _signal(status)

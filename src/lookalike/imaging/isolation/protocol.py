@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 LENGTH = struct.Struct(">I")
 Head = dict[str, Any]
 Message = tuple[Head, bytes]
 
 
-def read(stream: BinaryIO) -> Message | None:
+def read(stream: IO[bytes]) -> Message | None:
     """The next message, or nothing at the end of the stream."""
     start = stream.read(LENGTH.size)
     if len(start) < LENGTH.size:
@@ -29,7 +29,7 @@ def read(stream: BinaryIO) -> Message | None:
     return (head, content) if len(content) == head["length"] else None
 
 
-def write(stream: BinaryIO, head: Head, content: bytes = b"") -> None:
+def write(stream: IO[bytes], head: Head, content: bytes = b"") -> None:
     """Send a message."""
     start = packed(head, len(content))
     stream.write(start + content if len(content) < 1 << 16 else start)

@@ -57,7 +57,8 @@ class Desk:
             with files.open_regular(head["path"]) as file:
                 about = self._take(file, head["most"])
         except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-            return {"error": getattr(error, "strerror", None) or str(error), "again": True, "unread": True}, b""
+            reason, number = getattr(error, "strerror", None) or str(error), getattr(error, "errno", None) or 0
+            return {"error": reason, "again": True, "unread": True, "errno": number}, b""
         return {**about, "needs": self._needs()}, b""
 
     def _take(self, file: Any, most: int) -> Head:

@@ -1,0 +1,110 @@
+"""What decodes images for threads: worker processes, or this process itself.
+
+`with decoders(...) as chosen, chosen.opened(source) as image:` gives an image of which digest and length are known, and
+which is decoded when that is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
+from typing import Protocol
+
+import numpy as np
+
+from lookalike.errors import ImageError, RetryableImageError
+from lookalike.imaging.decode import Array, Decoded, ImageSpec
+from lookalike.imaging.isolation import work
+from lookalike.imaging.isolation.limits import Limits
+from lookalike.imaging.isolation.protocol import Head, Message
+
+Source = str | os.PathLike[str] | bytes  # the path of an image file, or encoded bytes
+
+
+class Ask(Protocol):
+    """Has a request answered."""
+
+    def __call__(self, head: Head) -> Message: ...
+
+
+class Opened:
+    """An image that was read and not decoded yet.
+
+    `digest` and `length` (bytes) are `None` only where not even that could be found out; `error` says why it cannot be
+    decoded, if that is known already.
+    """
+
+    def __init__(self, about: Head, limits: Limits, ask: Ask) -> None:
+        digest = about.get("digest")
+        self.digest: bytes | None = None if digest is None else bytes.fromhex(digest)
+        self.length: int | None = about.get("bytes")
+        self.error: ImageError | None = error_of(about)
+        self._limits, self._ask = limits, ask
+
+    def array(self, spec: ImageSpec) -> Decoded:
+        """Array, size and format of the image. Raises `ImageError` with the reason if there is none."""
+        about, values = self._answer({"do": "array", "spec": asdict(spec)})
+        array = np.frombuffer(values, np.uint8).reshape(spec.shape)
+        return Decoded(array=array, **{name: value for name, value in about.items() if name != "length"})
+
+    def picture(self, side: int) -> Array:
+        """The image for people, (H, W, 3), at most `side` pixels a side. Raises `ImageError`."""
+        about, values = self._answer({"do": "picture", "side": side})
+        return np.frombuffer(values, np.uint8).reshape(about["shape"])
+
+    def pixel_digest(self) -> bytes:
+        """What is the same only for images of the same pixels (`decode.pixel_digest`). Raises `ImageError`."""
+        return self._answer({"do": "pixels"})[1]
+
+    def _answer(self, head: Head) -> Message:
+        if self.error is not None:
+            raise self.error
+        about, content = self._ask({**head, "max_pixels": self._limits.max_pixels})
+        if error := error_of(about):
+            raise error
+        return about, content
+
+
+class Decoders(Protocol):
+    """Opens images, for any number of threads."""
+
+    def opened(self, source: Source) -> AbstractContextManager[Opened]:
+        """A context manager that gives the `Opened` image of a source. Raises `OSError` if it cannot be read."""
+
+
+class Direct:
+    """Decodes in this process: faster, and without limits on memory and time."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    @contextmanager
+    def opened(self, source: Source) -> Iterator[Opened]:
+        """The image of a source. Raises `OSError` if it cannot be read."""
+        desk = work.Desk()
+        head, content = opening(source, self._limits)
+        about, _ = desk.answer(head, content)
+        yield Opened(checked(about), self._limits, lambda head: desk.answer(head))
+
+
+def opening(source: Source, limits: Limits) -> Message:
+    """The request that opens an image."""
+    if isinstance(source, bytes):
+        return {"do": "open"}, source
+    return {"do": "open", "path": os.path.abspath(source), "most": limits.file_bytes}, b""
+
+
+def checked(about: Head) -> Head:
+    """The answer to the opening of an image. Raises `OSError` if its file cannot be read."""
+    if about.get("unread"):
+        raise OSError(about["errno"], about["error"])
+    return about
+
+
+def error_of(about: Head) -> ImageError | None:
+    """The error that an answer reports, if any."""
+    if "error" not in about:
+        return None
+    return (RetryableImageError if about.get("again") else ImageError)(about["error"])
