@@ -9,6 +9,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw
+
+from lookalike.imaging.isolation import pool
+from lookalike.imaging.isolation.decoders import Direct
 
 ROOT = Path(__file__).resolve().parents[1]
 if os.fspath(ROOT) not in sys.path:
@@ -140,6 +144,18 @@ def model(make_model: MakeModel) -> Path:
 def other_model(make_model: MakeModel) -> Path:
     """Another model of 64 bits: its codes have nothing to do with those of `model`."""
     return make_model(seed=1, bits=64, near=6, similar=16)
+
+
+@pytest.fixture(autouse=True)
+def _decoding_in_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start no worker processes for each index of each test, but where a test asks for the fixture `isolated`."""
+    if "isolated" not in request.fixturenames:
+        monkeypatch.setattr(pool, "make_decoders", lambda limits, **_: nullcontext(Direct(limits)))
+
+
+@pytest.fixture
+def isolated() -> None:
+    """Images are decoded by worker processes, as they are for people."""
 
 
 @pytest.fixture(autouse=True)

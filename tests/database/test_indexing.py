@@ -66,7 +66,7 @@ def test_what_is_unchanged_is_not_even_read(
     def fail(item: Item) -> bytes:
         raise AssertionError(f"{item.name} was read")
 
-    monkeypatch.setattr("lookalike.database.indexing.read_bytes", fail)
+    monkeypatch.setattr("lookalike.database.indexing.source", fail)
     for _ in range(2):
         report = indexed.index(photo_folder)
         assert (report.found, report.unchanged, report.indexed, report.encoded) == (40, 40, 40, 0)

@@ -1,7 +1,7 @@
 """The command line. One file a command, imported when it is called; heavy packages are imported inside commands.
 
 Data goes to stdout, talk to stderr, progress to a terminal only. Exit codes: 0, 1 (an error, one line on stderr),
-2 (wrong usage), 130 (stopped with Ctrl-C), 141 (whoever read the output has gone away).
+2 (wrong usage), 130 (stopped with Ctrl-C), 141 (whoever read the output has gone away), 143 (stopped with SIGTERM).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from lookalike.cli.stopping import STOPPED, sigterm_as_ctrl_c
 from lookalike.errors import Interrupted, LookalikeError
 
 COMMANDS = (
@@ -23,8 +24,7 @@ COMMANDS = (
     "calibrate", "reproduce", "demo",
 )  # fmt: skip
 MODULES = {"import": "import_"}  # whose names Python keeps for itself
-STOPPED = 130  # what shells report for a program ended by Ctrl-C
-UNREAD = 141  # … and for one whose output nobody reads any more, as in `lookalike … | head -1`
+UNREAD = 141  # what shells report for a program whose output nobody reads any more, as in `lookalike … | head -1`
 
 
 class _Commands(TyperGroup):
@@ -77,18 +77,19 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="surrogateescape")  # paths are bytes, and are printed as such
-    try:
-        app()
-    except SystemExit as end:
-        if isinstance(end.__context__, BrokenPipeError):  # which typer has silenced and made an exit code 1
-            sys.exit(UNREAD)
-        if end.code == STOPPED:  # Ctrl-C that no command answered, which typer makes an exit code of and says nothing
-            _say(Interrupted("Stopped"), STOPPED)
-        raise
-    except Interrupted as error:
-        sys.exit(_say(error, STOPPED))
-    except (LookalikeError, OSError) as error:
-        sys.exit(_say(error, 1))
+    with sigterm_as_ctrl_c() as signals:
+        try:
+            app()
+        except SystemExit as end:
+            if isinstance(end.__context__, BrokenPipeError):  # which typer has silenced and made an exit code 1
+                sys.exit(UNREAD)
+            if end.code == STOPPED:  # a signal that no command answered, of which typer makes an exit code
+                sys.exit(_say(Interrupted("Stopped"), signals.exit_code))
+            raise
+        except Interrupted as error:
+            sys.exit(_say(error, signals.exit_code))
+        except (LookalikeError, OSError) as error:
+            sys.exit(_say(error, 1))
 
 
 def _say(error: Exception, code: int) -> int:

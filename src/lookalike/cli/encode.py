@@ -9,6 +9,7 @@ def command(
     images: options.Images,
     model: options.Model = None,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    no_isolation: options.NoIsolation = False,
     json: options.Json = False,
 ) -> None:
     """Print the codes of IMAGES, as hexadecimal digits, first bit first."""
@@ -16,17 +17,25 @@ def command(
     from lookalike.codes import to_hex
     from lookalike.errors import ImageError
     from lookalike.hasher import DEFAULT, Hasher
+    from lookalike.imaging.isolation import pool
+    from lookalike.imaging.isolation.decoders import array_of
+    from lookalike.imaging.isolation.limits import Limits
 
-    hasher = Hasher.load(model or DEFAULT)
     count, problems = 0, []
-    with terminal.quiet_decoders():
+    limits = Limits.of(max_pixels)
+    with (  # the worker starts while the model is loaded
+        pool.make_decoders(limits, workers=1, isolation=not no_isolation) as decoders,
+        terminal.quiet_decoders(),
+    ):
+        hasher = Hasher.load(model or DEFAULT)
         for path, item in terminal.queries(images):
             count += 1
             try:
-                code = to_hex(hasher.encode(data.read_bytes(item), max_pixels=max_pixels)[0])
+                array = array_of(data.source(item), hasher.spec, decoders)
             except (ImageError, OSError) as error:
                 problems.append((path, getattr(error, "strerror", None) or str(error)))
                 continue
+            code = to_hex(hasher.encode_arrays(array[None])[0])
             if json:
                 terminal.echo_json({"path": path, "code": code, "bits": hasher.bits})
             else:

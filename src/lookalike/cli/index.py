@@ -20,6 +20,7 @@ def command(
     ] = False,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
     workers: options.Workers = 0,
+    no_isolation: options.NoIsolation = False,
     limit: options.Limit = None,
     json: options.Json = False,
 ) -> None:
@@ -41,6 +42,7 @@ def command(
                 max_pixels=max_pixels,
                 workers=workers,
                 limit=limit,
+                isolation=not no_isolation,
                 progress=show,
             )
         total = len(database)

@@ -61,6 +61,11 @@ LabelsFromFolders = Annotated[
     bool, typer.Option("--labels-from-folders", help="Label images by the first sub-folder below IMAGES.")
 ]
 MaxPixels = Annotated[int, typer.Option("--max-pixels", min=1, help="Refuse images with more pixels.")]
-Workers = Annotated[int, typer.Option("--workers", min=0, help="Threads that read and encode images; 0: one a core.")]
+Workers = Annotated[
+    int, typer.Option("--workers", min=0, help="Threads and processes that read and encode images; 0: one a core.")
+]
 
+NoIsolation = Annotated[
+    bool, typer.Option("--no-isolation", help="Decode images in this process, without limits on memory and time.")
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all random numbers.")]

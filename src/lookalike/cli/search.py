@@ -34,6 +34,7 @@ def command(
         bool, typer.Option("--asymmetric", help="Let a bit count as much as the query is sure of it; finds more.")
     ] = False,
     engine: options.Engine = "auto",
+    no_isolation: options.NoIsolation = False,
     json: options.Json = False,
 ) -> None:
     """Find the images in a database that look most like IMAGES; the nearest comes first."""
@@ -41,7 +42,9 @@ def command(
     from lookalike.database import turned as turns
     from lookalike.database.opening import open_database
     from lookalike.errors import ConfigError, ImageError
-    from lookalike.imaging.decode import read
+    from lookalike.imaging.isolation import pool
+    from lookalike.imaging.isolation.decoders import array_of
+    from lookalike.imaging.isolation.limits import Limits
 
     if asymmetric and (turned or radius is not None):
         raise ConfigError(
@@ -50,7 +53,12 @@ def command(
     only = _filter(label, below, since)
     count, problems = 0, []
     several = len(images) > 1
-    with open_database(db) as database, terminal.quiet_decoders():
+    limits = Limits.of(max_pixels)
+    with (  # the worker starts while the model is loaded
+        pool.make_decoders(limits, workers=1, isolation=not no_isolation) as decoders,
+        open_database(db) as database,
+        terminal.quiet_decoders(),
+    ):
         database.use(engine)
         if not len(database):
             terminal.say(f"{db} holds no images; fill it with: lookalike index IMAGES --db {db}")
@@ -62,7 +70,7 @@ def command(
             for query, item in batch:
                 count += 1
                 try:
-                    arrays.append(read(data.read_bytes(item), database.hasher.spec, max_pixels=max_pixels))
+                    arrays.append(array_of(data.source(item), database.hasher.spec, decoders))
                     named.append(query)
                 except (ImageError, OSError) as error:
                     problems.append((query, getattr(error, "strerror", None) or str(error)))

@@ -15,7 +15,7 @@ from lookalike.data import cifar10, folder, parquet
 from lookalike.data.item import Item, Label, content_digest
 from lookalike.errors import DataError
 
-__all__ = ["Item", "Label", "content_digest", "default_name", "exists", "find", "read_bytes", "scopes"]
+__all__ = ["Item", "Label", "content_digest", "default_name", "exists", "find", "read_bytes", "scopes", "source"]
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -53,6 +53,11 @@ def read_bytes(item: Item) -> bytes:
     if item.row is None:
         return folder.read(item)
     return cifar10.read(item) if _is_cifar10(item) else parquet.read(item)
+
+
+def source(item: Item) -> str | bytes:
+    """What decodes an item: the path of its file, or the encoded bytes of a row. Raises as `read_bytes` does."""
+    return item.name if item.row is None else read_bytes(item)
 
 
 def exists(item: Item) -> bool:

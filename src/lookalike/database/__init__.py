@@ -181,12 +181,15 @@ class Database:
         max_pixels: int = decode.MAX_PIXELS,
         workers: int = 0,
         limit: int | None = None,
+        isolation: bool = True,
         progress: Progress | None = None,
     ) -> IndexReport:
         """Bring the database up to date with folders, files or Parquet files; what became of each image.
 
         `model`, if given, must be the one that made the codes, unless `reindex` says that all codes are to be made
-        anew. Raises `DatabaseError`, `DataError`, or `Interrupted` on Ctrl-C, after which all is whole.
+        anew. Images are decoded by worker processes, with limits on memory and time; without `isolation` by this
+        process, which is a little faster, and trusts the files. Raises `DatabaseError`, `DataError`, or `Interrupted`
+        on Ctrl-C, after which all is whole.
         """
         with self._writing():
             scopes = data.scopes(sources)
@@ -202,6 +205,7 @@ class Database:
                 reindex=reindex,
                 max_pixels=max_pixels,
                 workers=workers,
+                isolation=isolation,
             )
             try:
                 return indexing.run(items, scopes, self._catalog, self.hasher, settings, progress)

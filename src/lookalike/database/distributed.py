@@ -139,12 +139,13 @@ class DistributedDatabase:
         max_pixels: int = decode.MAX_PIXELS,
         workers: int = 0,
         limit: int | None = None,
+        isolation: bool = True,
         progress: indexing.Progress | None = None,
     ) -> indexing.IndexReport:
         """Bring the database up to date with folders, files or Parquet files; what became of each image.
 
-        `model`, if given, must be the one that made the codes. Raises `DatabaseError`, `DataError`, or `Interrupted`
-        on Ctrl-C, after which all is whole.
+        `model`, if given, must be the one that made the codes. Images are decoded by worker processes, unless
+        `isolation` is off. Raises `DatabaseError`, `DataError`, or `Interrupted` on Ctrl-C, after which all is whole.
         """
         if keep_originals:
             raise ConfigError(f"{self.path} is in Milvus, which keeps no originals; leave --keep-originals out")
@@ -154,7 +155,9 @@ class DistributedDatabase:
             sources, labels_from_folders=labels_from_folders, limit=limit, may_be_empty=self._knows(scopes)
         )
         self._collection.expect([item.name for item in items])
-        settings = indexing.Settings(folder=Path(), reindex=reindex, max_pixels=max_pixels, workers=workers)
+        settings = indexing.Settings(
+            folder=Path(), reindex=reindex, max_pixels=max_pixels, workers=workers, isolation=isolation
+        )
         with self._stoppable("the same command goes on from there"):
             return indexing.run(items, scopes, self._as_catalog(), self.hasher, settings, progress)
 

@@ -1,4 +1,4 @@
-"""From items to rows of the catalog: read, digest, decode and encode in threads; record in the caller's.
+"""From items to rows of the catalog: workers read and decode, threads encode, the caller's records.
 
 What is known is not done again: an unchanged file (same size and time) is not read, a file whose bytes are known is
 not encoded, and decoded only for want of its relief. A renamed or moved file keeps its row, which its digest finds.
@@ -9,16 +9,20 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lookalike.data import Item, content_digest, exists, read_bytes
+from lookalike.data import Item, exists, source
 from lookalike.errors import ImageError, RetryableImageError
 from lookalike.hasher import Hasher
-from lookalike.imaging import decode
+from lookalike.imaging import decode, files
+from lookalike.imaging.isolation import pool
+from lookalike.imaging.isolation.decoders import Decoders, ImageFile
+from lookalike.imaging.isolation.limits import Limits
 from lookalike.quality import PLAIN, quality
 from lookalike.registration import relief
 from lookalike.store import originals
@@ -59,7 +63,13 @@ class Settings:
     keep_originals: bool = False
     reindex: bool = False  # read again what has not changed, too
     max_pixels: int = decode.MAX_PIXELS
-    workers: int = 0  # threads; 0: as many as there are cores
+    workers: int = 0  # threads, and processes that decode for them; 0: as many as there are cores
+    isolation: bool = True  # whether other processes decode, with limits on memory and time
+
+    @property
+    def limits(self) -> Limits:
+        """What decoding one image may take."""
+        return Limits.of(self.max_pixels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +98,14 @@ def run(
     try:
         changed = list(_changed(items, catalog, settings, report, seen))
         done = len(items) - len(changed)
-        for batch in _batched(_read_all(changed, catalog, hasher, settings)):
-            with catalog.transaction():
-                seen.update(_record(batch, catalog, report))
-                catalog.touch()
-            done += len(batch)
-            if progress:
-                progress(done, len(items))
+        with closing(_read_all(changed, catalog, hasher, settings)) as reads:
+            for batch in _batched(reads):
+                with catalog.transaction():
+                    seen.update(_record(batch, catalog, report))
+                    catalog.touch()
+                done += len(batch)
+                if progress:
+                    progress(done, len(items))
     finally:
         report.seconds = time.monotonic() - started
     report.missing = _mark_missing(scopes, catalog, seen)
@@ -133,14 +144,19 @@ def _lacks_original(record: Record, settings: Settings) -> bool:
     return not originals.has(settings.folder, record.digest, record.length)
 
 
-def _read_all(items: list[Item], catalog: Catalog, hasher: Hasher, settings: Settings) -> Iterator[_Read]:
+def _read_all(items: list[Item], catalog: Catalog, hasher: Hasher, settings: Settings) -> Generator[_Read]:
     """Items read by threads, in their order; only a few are held at a time."""
-    workers = settings.workers or os.cpu_count() or 1
-    waiting: deque[Future[_Read]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
+    workers = min(settings.workers or os.cpu_count() or 1, len(items))
+    if not items:
+        return
+    waiting = deque[Future[_Read]]()
+    with (
+        ThreadPoolExecutor(workers) as threads,
+        pool.make_decoders(settings.limits, workers=workers, isolation=settings.isolation) as decoders,  # ended first
+    ):
         try:
             for item in items:
-                waiting.append(pool.submit(_read, item, catalog, hasher, settings))
+                waiting.append(threads.submit(_read, item, catalog, hasher, settings, decoders))
                 if len(waiting) >= 4 * workers:
                     yield waiting.popleft().result()
             while waiting:
@@ -150,16 +166,45 @@ def _read_all(items: list[Item], catalog: Catalog, hasher: Hasher, settings: Set
                 future.cancel()
 
 
-def _read(item: Item, catalog: Catalog, hasher: Hasher, settings: Settings) -> _Read:
+def _read(item: Item, catalog: Catalog, hasher: Hasher, settings: Settings, decoders: Decoders) -> _Read:
+    outcome = Outcome(item=item)
     try:
-        data = read_bytes(item)
+        with _opened(item, decoders) as image:
+            outcome = replace(outcome, digest=image.digest, length=image.length)
+            if image.error is not None:
+                raise image.error
+            if settings.keep_originals and outcome.digest:
+                originals.keep(settings.folder, outcome.digest, _content(item, outcome.digest, settings))
+            return _decoded(outcome, image, catalog, hasher, settings)
     except ImageError as error:
-        return _Read(Outcome(item=item, error=str(error), try_again=isinstance(error, RetryableImageError)))
+        return _Read(replace(outcome, error=str(error), try_again=isinstance(error, RetryableImageError)))
+
+
+@contextmanager
+def _opened(item: Item, decoders: Decoders) -> Iterator[ImageFile]:
+    """The image of an item. Raises `ImageError` if it cannot be read."""
+    with ExitStack() as stack:
+        try:
+            image = stack.enter_context(decoders.opened(source(item)))
+        except OSError as error:
+            raise RetryableImageError(error.strerror or str(error)) from error
+        yield image
+
+
+def _content(item: Item, digest: bytes, settings: Settings) -> bytes:
+    """The bytes of an item, to be kept. Raises `ImageError` if they are not those that have the digest."""
+    try:
+        found = source(item)
+        content = found if isinstance(found, bytes) else files.read(found, most=settings.limits.file_bytes)
     except OSError as error:
-        return _Read(Outcome(item=item, error=error.strerror or str(error), try_again=True))
-    outcome = Outcome(item=item, digest=content_digest(data), length=len(data))
-    if settings.keep_originals and outcome.digest:
-        originals.keep(settings.folder, outcome.digest, data)
+        raise RetryableImageError(error.strerror or str(error)) from error
+    if files.content_digest(content) != digest:
+        raise RetryableImageError("was changed while it was read")
+    return content
+
+
+def _decoded(outcome: Outcome, image: ImageFile, catalog: Catalog, hasher: Hasher, settings: Settings) -> _Read:
+    """An image with its code, or that of another with the same bytes. Raises `ImageError`."""
     known = None if settings.reindex else _with_code(catalog, outcome.digest)
     if known:
         seen_before = None if known.is_plain or outcome.digest is None else catalog.relief_of(outcome.digest)
@@ -167,11 +212,11 @@ def _read(item: Item, catalog: Catalog, hasher: Hasher, settings: Settings) -> _
         if seen_before or known.is_plain or not catalog.keeps_reliefs:
             return _Read(outcome)
     try:
-        pixels = decode.decode(data, hasher.spec, max_pixels=settings.max_pixels)
-    except ImageError as error:
+        pixels = image.array(hasher.spec)
+    except ImageError:
         if known:
             return _Read(outcome)
-        return _Read(replace(outcome, error=str(error), try_again=isinstance(error, RetryableImageError)))
+        raise
     if known:
         return _Read(replace(outcome, relief=relief(pixels.array)))
     seen = quality(pixels.array, width=pixels.width, height=pixels.height)

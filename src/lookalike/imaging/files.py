@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
 from typing import BinaryIO
 
 from lookalike.errors import ImageError, RetryableImageError
@@ -39,13 +38,13 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 
 def read_whole(file: BinaryIO, *, most: int = MAX_BYTES) -> bytes:
     """The rest of a file. Raises `RetryableImageError` if that is more than `most` bytes."""
-    check_size(os.fstat(file.fileno()).st_size, most=most)
-    pieces, length = [], 0
-    for piece in _pieces(file):
-        length += len(piece)
-        check_size(length, most=most)
-        pieces.append(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    size = os.fstat(file.fileno()).st_size
+    check_size(size, most=most)
+    content = file.read(size + 1)  # in one piece, so that it is in memory once
+    while more := file.read(PIECE):  # it was not given whole, or is longer than it says
+        content += more
+        check_size(len(content), most=most)
+    return content
 
 
 def read(path: str | os.PathLike[str], *, most: int = MAX_BYTES) -> bytes:
@@ -58,34 +57,28 @@ def digest_of(file: BinaryIO) -> tuple[bytes, int]:
     """Digest and length in bytes of a whole file, which is read in pieces."""
     file.seek(0)
     digest, length = hashlib.blake2b(digest_size=DIGEST_BYTES), 0
-    for piece in _pieces(file):
+    while piece := file.read(PIECE):
         digest.update(piece)
         length += len(piece)
     return digest.digest(), length
 
 
 def is_sparse(file: BinaryIO) -> bool:
-    """Whether less than half of a file is stored: the rest are zeros that nobody wrote."""
+    """Whether less than an eighth of a file is stored: the rest are zeros that nobody wrote."""
     status = os.fstat(file.fileno())
     blocks = getattr(status, "st_blocks", None)  # absent on Windows
-    return blocks is not None and blocks * 512 < status.st_size // 2
+    return blocks is not None and blocks * 512 < status.st_size // 8
 
 
 def check_size(length: int, *, most: int) -> None:
     """Raise `RetryableImageError` if a file has more bytes than are read into memory."""
     if length > most:
         raise RetryableImageError(
-            f"has {length / 1e6:,.0f} MB; files of up to {most / 1e6:,.0f} MB are decoded. Raise that with --max-pixels"
+            f"has {length / 1e6:,.0f} MB; files of up to {most / 1e6:,.0f} MB are decoded. "
+            "Raise that with a higher --max-pixels"
         )
 
 
 def _check_regular(mode: int) -> None:
     if not stat.S_ISREG(mode):
         raise ImageError("not a file, but a pipe, a socket or a device")
-
-
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    """What is left of a file; the first piece is all of one that is small."""
-    size = os.fstat(file.fileno()).st_size - file.tell()
-    while piece := file.read(max(PIECE, min(size + 1, 16 * PIECE))):
-        yield piece

@@ -29,7 +29,7 @@ class Ask(Protocol):
     def __call__(self, head: Head) -> Message: ...
 
 
-class Opened:
+class ImageFile:
     """An image that was read and not decoded yet.
 
     `digest` and `length` (bytes) are `None` only where not even that could be found out; `error` says why it cannot be
@@ -70,8 +70,14 @@ class Opened:
 class Decoders(Protocol):
     """Opens images, for any number of threads."""
 
-    def opened(self, source: Source) -> AbstractContextManager[Opened]:
-        """A context manager that gives the `Opened` image of a source. Raises `OSError` if it cannot be read."""
+    def opened(self, source: Source) -> AbstractContextManager[ImageFile]:
+        """A context manager that gives the `ImageFile` image of a source. Raises `OSError` if it cannot be read."""
+
+
+def array_of(source: Source, spec: ImageSpec, decoders: Decoders) -> Array:
+    """The array of an image. Raises `ImageError` or `OSError`."""
+    with decoders.opened(source) as image:
+        return image.array(spec).array
 
 
 class Direct:
@@ -81,12 +87,12 @@ class Direct:
         self._limits = limits
 
     @contextmanager
-    def opened(self, source: Source) -> Iterator[Opened]:
+    def opened(self, source: Source) -> Iterator[ImageFile]:
         """The image of a source. Raises `OSError` if it cannot be read."""
         desk = work.Desk()
         head, content = opening(source, self._limits)
         about, _ = desk.answer(head, content)
-        yield Opened(checked(about), self._limits, lambda head: desk.answer(head))
+        yield ImageFile(checked(about), self._limits, lambda head: desk.answer(head))
 
 
 def opening(source: Source, limits: Limits) -> Message:

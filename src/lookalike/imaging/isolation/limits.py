@@ -18,7 +18,7 @@ class Limits:
     max_pixels: int = MAX_PIXELS
     memory: int = MEMORY  # bytes, the file included
     little: int = 128 << 20  # bytes that suffice for most images; every worker may take as much at once
-    seconds: float = 8.0  # of decoding
+    seconds: float = 7.0  # of decoding
     file_bytes: int = MAX_BYTES
 
     @classmethod

@@ -11,29 +11,36 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from types import TracebackType
 
-from lookalike.errors import ImageError, Interrupted
+from lookalike.errors import ImageError, Interrupted, RetryableImageError
 from lookalike.imaging.isolation import program, protocol
 from lookalike.imaging.isolation.budget import Budget
-from lookalike.imaging.isolation.decoders import Decoders, Direct, Opened, Source, checked, opening
+from lookalike.imaging.isolation.decoders import Decoders, Direct, ImageFile, Source, checked, opening
 from lookalike.imaging.isolation.limits import Limits
 from lookalike.imaging.isolation.protocol import Head, Message
 
 TICK = 0.1  # seconds between two looks at what takes too long
+ESTIMATED = 1 << 20  # bytes of a file whose need of memory is estimated before it is decoded
 READ_SECONDS = 60.0  # that reading a file may take, and
 READ_SPEED = 1e6  # bytes a second that any disk or network manages
+
+
+class _GoneError(Exception):
+    """A worker has ended before it could decode anything."""
 
 
 class Worker:
     """One process and its pipes; one thread at a time talks to it."""
 
     def __init__(self, memory: int) -> None:
-        self.process: subprocess.Popen[bytes] = subprocess.Popen(program.command(memory), bufsize=-1, **program.options())
+        self.process: subprocess.Popen[bytes] = subprocess.Popen(
+            program.command(memory), bufsize=-1, **program.options()
+        )
         self.due = float("inf")  # when it must have answered, by `time.monotonic`
         self.is_late = False  # and so was ended
-        self.is_asked = False  # and has not answered yet
+        self.is_asked = False  # and did not answer, or not yet
         self.has_started = False
 
     @property
@@ -50,7 +57,7 @@ class Worker:
         with suppress(OSError):  # it has ended, which reading tells
             protocol.write(self.process.stdin, {**head, "seconds": seconds}, content)
         answer = self._answer(seconds)
-        self.is_asked = False
+        self.is_asked = answer is None
         return answer
 
     def end(self) -> int:
@@ -77,46 +84,61 @@ class Desk:
 
     def __init__(self, worker: Worker, limits: Limits, budget: Budget) -> None:
         self._worker, self._limits, self._budget = worker, limits, budget
-        self._needs = 0
+        self._size = 0  # bytes of the file
+        self._left = limits.seconds  # for decoding
 
     def open(self, source: Source) -> Head:
-        """What is known of an image before it is decoded. Raises `OSError` if its file cannot be read."""
+        """What is known of an image before it is decoded.
+
+        Raises `OSError` if its file cannot be read, and `_GoneError` if the worker has ended: no decoder has seen the
+        image yet, so another worker may take it.
+        """
         head, content = opening(source, self._limits)
-        size = len(content) or _size(source)
-        seconds = READ_SECONDS + size / READ_SPEED
-        in_memory = 2 * size if size <= self._limits.file_bytes else 0
-        answer = self._asked(head, content, memory=self._amount(in_memory), seconds=seconds)
+        self._size = len(content) or _size(source)
+        seconds = READ_SECONDS + self._size / READ_SPEED
+        memory = self._amount(2 * self._size if self._size <= self._limits.file_bytes else 0)
+        with self._budget.taken(memory):
+            answer = self._worker.ask({**head, "memory": memory}, content, seconds=seconds)
         if answer is None:
-            raise program.unreadable(seconds) if self._worker.is_late else self._crash()
-        self._needs = max(answer[0].get("needs", 0), size)
-        return checked(answer[0])
+            raise program.unreadable(seconds) if self._worker.is_late else _GoneError
+        return self._starved() if answer[0].get("starved") else checked(answer[0])
 
     def ask(self, head: Head) -> Message:
         """The answer to a request; what needs more memory than was thought gets all that is allowed."""
-        until = time.monotonic() + self._limits.seconds
-        memory = self._amount(self._needs)
+        memory = self._amount(self._needs())
         while True:
-            left, waited = until - time.monotonic(), time.monotonic()
-            with self._budget.taken(memory):
-                until += time.monotonic() - waited
-                answer = self._worker.ask({**head, "memory": memory}, seconds=max(left, TICK))
-            if answer is None:
-                raise program.too_slow(self._limits.seconds) if self._worker.is_late else self._crash()
-            if not _needs_more(answer[0], memory):
-                return answer
+            about, content = self._limited(head, memory)
+            if _is_settled(about, memory=memory, most=self._limits.memory):
+                return about, content
             if memory == self._limits.memory:
-                self._worker.process.kill()  # what a decoder left behind when memory ran out is better gone
-                return {"error": program.starved(memory), "again": True}, b""
+                return self._starved(), b""
             memory = self._limits.memory
 
-    def _asked(self, head: Head, content: bytes, *, memory: int, seconds: float) -> Message | None:
+    def _needs(self) -> int:
+        """Bytes of memory that the image may need, roughly; of small files that is found out by trying."""
+        if self._size <= ESTIMATED:
+            return self._size
+        about, _ = self._limited({"do": "needs"}, self._amount(2 * self._size))
+        return max(int(about.get("needs", 0)), self._size)
+
+    def _limited(self, head: Head, memory: int) -> Message:
+        """The answer to a request that may take some memory, and the time that is left for the image."""
         with self._budget.taken(memory):
-            return self._worker.ask({**head, "memory": memory}, content, seconds=seconds)
+            began = time.monotonic()
+            answer = self._worker.ask({**head, "memory": memory}, seconds=self._left)
+            self._left = max(TICK, self._left - (time.monotonic() - began))
+        if answer is None:
+            raise program.too_slow(self._limits.seconds) if self._worker.is_late else self._crash()
+        return answer
 
     def _amount(self, needed: int) -> int:
         """The bytes of memory that are taken for an image that needs so many."""
         little, most = self._limits.little, self._limits.memory
         return little if needed <= little // 2 else min(little + needed, most)
+
+    def _starved(self) -> Head:
+        self._worker.end()  # what a decoder left behind when memory ran out is better gone
+        return {"error": program.starved(self._limits), "again": True}
 
     def _crash(self) -> ImageError:
         return program.crashed(self._worker.end())
@@ -156,11 +178,20 @@ class Pool:
         self._keeper.join()
 
     @contextmanager
-    def opened(self, source: Source) -> Iterator[Opened]:
+    def opened(self, source: Source) -> Iterator[ImageFile]:
         """The image of a source, which one worker holds meanwhile. Raises `OSError` if it cannot be read."""
-        with self._worker() as worker:
-            desk = Desk(worker, self._limits, self._budget)
-            yield Opened(desk.open(source), self._limits, desk.ask)
+        with ExitStack() as stack:
+            yield self._open(source, stack)
+
+    def _open(self, source: Source, stack: ExitStack) -> ImageFile:
+        for _ in range(program.ATTEMPTS):
+            with ExitStack() as holding, suppress(_GoneError):
+                worker = holding.enter_context(self._worker())
+                desk = Desk(worker, self._limits, self._budget)
+                image = ImageFile(desk.open(source), self._limits, desk.ask)
+                stack.push(holding.pop_all())
+                return image
+        raise RetryableImageError("the processes that decode images were ended again and again while it was read")
 
     @contextmanager
     def _worker(self) -> Iterator[Worker]:
@@ -228,7 +259,7 @@ class Pool:
                 if self._failures >= program.ATTEMPTS:
                     self._failed = error.strerror or str(error)
                 self._changed.notify_all()
-                self._changed.wait(1)  # no memory or no process left: it may pass
+                self._changed.wait(program.PAUSE)
             return
         with self._changed:
             self._wanted -= 1
@@ -242,9 +273,11 @@ def make_decoders(limits: Limits, *, workers: int = 0, isolation: bool = True) -
     return Pool(limits, workers=workers) if isolation else nullcontext(Direct(limits))
 
 
-def _needs_more(about: Head, memory: int) -> bool:
-    """Whether an image may have failed because there was too little memory."""
-    return "error" in about and bool(about.get("starved") or about.get("needs", 0) > memory)
+def _is_settled(about: Head, *, memory: int, most: int) -> bool:
+    """Whether an answer holds whatever memory there is: decoders call many things an error when they get too little."""
+    if "error" not in about or (about.get("again") and not about.get("starved")):
+        return True
+    return memory == most and not about.get("starved") and about.get("needs", 0) <= memory
 
 
 def _size(source: Source) -> int:

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from lookalike.errors import ConfigError, ImageError, RetryableImageError
+from lookalike.imaging.isolation.limits import Limits
+from lookalike.limits import MAX_PIXELS
 
 STARTING = 30.0  # seconds that a worker may take to start
 ATTEMPTS = 3  # to start one, before that is an error
+PAUSE = 1.0  # seconds before another attempt, where there was no memory or no process left
 PROGRAM = "lookalike.imaging.isolation.worker"
 _FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGXCPU", "SIGHUP")  # signals that say nothing of the file
 
@@ -54,9 +57,12 @@ def unreadable(seconds: float) -> RetryableImageError:
     return RetryableImageError(f"reading it takes longer than {seconds:.0f} seconds")
 
 
-def starved(memory: int) -> str:
+def starved(limits: Limits) -> str:
     """The reason of an image that needs more memory than is allowed."""
-    return f"needs more than {memory / 1e6:.0f} MB of memory to be decoded. Allow more with a higher --max-pixels"
+    return (
+        f"needs more than {limits.memory / 1e6:.0f} MB of memory to be decoded. "
+        f"Allow more with --max-pixels {2 * max(limits.max_pixels, MAX_PIXELS)}"
+    )
 
 
 def crashed(status: int | None) -> ImageError:

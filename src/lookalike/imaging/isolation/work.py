@@ -11,13 +11,12 @@ import numpy as np
 from PIL import Image
 
 from lookalike.errors import ImageError, RetryableImageError
-from lookalike.imaging import decode, files
+from lookalike.imaging import claims, decode, files
 from lookalike.imaging.decode import ImageSpec
 from lookalike.imaging.isolation.protocol import Head, Message
 
-NO_MEMORY = "there is not enough memory to decode it"
+STARVED = {"error": "there is not enough memory to decode it", "again": True, "starved": True}
 QUALITY = 85  # of thumbnails
-ESTIMATED = 1 << 20  # bytes of a file whose need of memory is estimated before it is decoded
 NEEDS = {"1": 4, "L": 4, "RGB": 8}  # bytes a pixel, by Pillow's mode
 NEEDS_OTHERWISE = 20
 
@@ -33,33 +32,38 @@ class Desk:
             "picture": self._picture,
             "thumbnail": self._thumbnail,
             "pixels": self._pixels,
-            "close": self._close,
+            "needs": self._needs,
         }
 
     def answer(self, head: Head, content: bytes = b"") -> Message:
         """The result of one request, or the reason why there is none."""
         try:
+            if head["do"] != "open":
+                claims.check(content or self._content)
             return self._work[head["do"]](head, content or self._content)
         except ImageError as error:
             if isinstance(error.__cause__, MemoryError):
-                return self._starved(), b""
-            return {"error": str(error), "again": isinstance(error, RetryableImageError), "needs": self._needs()}, b""
+                return dict(STARVED), b""
+            return {
+                "error": str(error),
+                "again": isinstance(error, RetryableImageError),
+                "needs": needs(self._content),
+            }, b""
         except MemoryError:
-            return self._starved(), b""
+            return dict(STARVED), b""
 
     def _open(self, head: Head, content: bytes) -> Message:
         """Take an image in, by its bytes or its path: what is known of it before it is decoded."""
         self._content = b""
         if "path" not in head:
             self._content = content
-            return {**_identity(content), "needs": self._needs()}, b""
+            return _identity(content), b""
         try:
             with files.open_regular(head["path"]) as file:
-                about = self._take(file, head["most"])
+                return self._take(file, head["most"]), b""
         except (OSError, ValueError) as error:  # ValueError: a name that no file can have
             reason, number = getattr(error, "strerror", None) or str(error), getattr(error, "errno", None) or 0
             return {"error": reason, "again": True, "unread": True, "errno": number}, b""
-        return {**about, "needs": self._needs()}, b""
 
     def _take(self, file: Any, most: int) -> Head:
         """Read a file: digest and length of it, and the reason if it cannot be decoded."""
@@ -93,20 +97,14 @@ class Desk:
     def _pixels(self, head: Head, content: bytes) -> Message:
         return {}, decode.pixel_digest(content, max_pixels=head["max_pixels"])
 
-    def _close(self, head: Head, content: bytes) -> Message:
-        self._content = b""
-        return {}, b""
-
-    def _starved(self) -> Head:
-        return {"error": NO_MEMORY, "again": True, "starved": True, "needs": self._needs()}
-
-    def _needs(self) -> int:
-        """Bytes of memory that decoding may take, roughly; 0 if that is little, or not known."""
-        return needs(self._content) if len(self._content) > ESTIMATED else 0
+    def _needs(self, head: Head, content: bytes) -> Message:
+        return {"needs": needs(content)}, b""
 
 
 def needs(content: bytes) -> int:
     """Bytes of memory that decoding an image may take, roughly, by its header; 0 if that cannot be read."""
+    if (size := claims.canvas(content)) is not None:
+        return len(content) + size[0] * size[1] * NEEDS_OTHERWISE
     try:
         image = decode.header(content)
         width, height = image.size

@@ -1,0 +1,97 @@
+"""Every bomb by the command line: an answer, less than a gigabyte, less than ten seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from lookalike.errors import ImageError
+from lookalike.imaging import claims
+from tests.imaging.isolation.bombs import BOMBS, progressive_jpeg, slow_jpeg, sparse
+from tests.imaging.isolation.processes import resident_of_all
+
+SECONDS, MEMORY = 10.0, 1_000_000_000
+DECODED = {"jpeg-claim.jpg", "jpeg-exif.jpg", "png-many-texts.png"}  # which are harmless, once read with care
+
+
+class Run(NamedTuple):
+    report: dict[str, Any]
+    seconds: float
+    peak: int  # bytes
+
+
+def index(source: Path, db: Path) -> Run:
+    """What comes of indexing by the command line with two workers."""
+    given = [os.fspath(source), "--db", os.fspath(db), "--workers", "2", "--json"]
+    began, peak = time.monotonic(), 0
+    with subprocess.Popen(
+        [sys.executable, "-m", "lookalike", "index", *given], stdout=subprocess.PIPE, text=True
+    ) as process:
+        while process.poll() is None:
+            peak = max(peak, resident_of_all(process.pid))
+            time.sleep(0.01)
+        assert process.stdout is not None
+        out = process.stdout.read()
+    assert process.returncode == 0
+    return Run(json.loads(out), time.monotonic() - began, peak)
+
+
+def check(report: dict[str, Any]) -> None:
+    """Each file is accounted for."""
+    counted = sum(report[name] for name in ("encoded", "copied", "moved", "unchanged", "failed"))
+    assert report["found"] == counted
+    assert len(report["problems"]) == report["failed"]
+    assert all(reason for _, reason in report["problems"])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb(name: str, tmp_path: Path) -> None:
+    (tmp_path / "f").mkdir()
+    BOMBS[name](tmp_path / "f" / name)
+    run = index(tmp_path / "f", tmp_path / "db")
+    check(run.report)
+    assert run.report["found"] == 1
+    assert run.report["encoded"] == (name in DECODED), run.report
+    assert run.seconds < SECONDS
+    assert run.peak < MEMORY
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_several_bombs_at_once(tmp_path: Path) -> None:
+    (tmp_path / "f").mkdir()
+    for name in ("png-rgb.png", "png-rgba.png", "tiff-16-bit.tif", "ppm-claim.ppm", "webp-frames.webp"):
+        BOMBS[name](tmp_path / "f" / name)
+    run = index(tmp_path / "f", tmp_path / "db")
+    check(run.report)
+    assert run.report["failed"] == 5
+    assert run.peak < MEMORY
+
+
+def test_very_many_scans_are_seen_without_a_decoder(tmp_path: Path) -> None:
+    progressive_jpeg(tmp_path / "a.jpg", side=4000, scans=500)
+    with pytest.raises(ImageError, match=r"50\d scans"):
+        claims.check((tmp_path / "a.jpg").read_bytes())
+    progressive_jpeg(tmp_path / "a.jpg", side=500, scans=500)  # odd, but soon done
+    claims.check((tmp_path / "a.jpg").read_bytes())
+
+
+def test_a_large_jpeg_without_a_picture_is_not_looked_through(tmp_path: Path) -> None:
+    sparse(tmp_path / "a.jpg", start=b"\xff\xd8\xff\xe0", size=2_000_000)
+    with pytest.raises(ImageError, match="no picture in 2 MB"):
+        claims.check((tmp_path / "a.jpg").read_bytes())
+
+
+@pytest.mark.slow
+def test_a_slow_bomb_is_not_seen_without_a_decoder(tmp_path: Path) -> None:
+    slow_jpeg(tmp_path / "a.jpg")
+    claims.check((tmp_path / "a.jpg").read_bytes())
