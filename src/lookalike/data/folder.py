@@ -7,13 +7,12 @@ name that begins with a dot), what systems leave behind, links to folders, and d
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from lookalike.data.item import Item
-from lookalike.errors import ImageError
 from lookalike.imaging import formats
+from lookalike.imaging.files import open_regular, read_whole
 
 LEFT_OUT = frozenset({"__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN"})
 DATABASE_MARK = "catalog.sqlite"
@@ -38,12 +37,10 @@ def single(path: Path) -> Item:
 
 def read(item: Item) -> bytes:
     """The bytes of a file, of which only the first are read if they are not those of an image."""
-    if not stat.S_ISREG(os.stat(item.name).st_mode):
-        raise ImageError("not a file, but a pipe, a socket or a device")  # opening one might wait for ever
-    with open(item.name, "rb") as file:
-        head = file.read(formats.HEAD)
-        formats.recognise(head)
-        return head + file.read()
+    with open_regular(item.name) as file:
+        formats.recognise(file.read(formats.HEAD))
+        file.seek(0)
+        return read_whole(file)
 
 
 def _is_wanted(name: str) -> bool:

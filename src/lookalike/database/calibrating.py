@@ -20,7 +20,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -43,6 +43,9 @@ from lookalike.evaluation.peers import as_read
 from lookalike.evaluation.perturbations import Variant, perturb
 from lookalike.hasher import Hasher
 from lookalike.imaging import decode
+from lookalike.imaging.isolation import pool
+from lookalike.imaging.isolation.decoders import Decoders
+from lookalike.imaging.isolation.limits import Limits
 from lookalike.store.catalog import Catalog, Record
 
 COMPARED = 20_000  # images at most; 200 million pairs
@@ -100,10 +103,12 @@ class _Drawn:
     records: list[Record]
     codes_NW: Codes
     folder: Path  # of the database, which may keep originals
+    decoders: Decoders
 
     def only(self, rows: Sequence[int]) -> _Drawn:
         """Some of them."""
-        return _Drawn([self.records[row] for row in rows], np.ascontiguousarray(self.codes_NW[rows]), self.folder)
+        codes_NW = np.ascontiguousarray(self.codes_NW[rows])
+        return replace(self, records=[self.records[row] for row in rows], codes_NW=codes_NW)
 
 
 @dataclass(slots=True)
@@ -130,7 +135,21 @@ def run(
 
     Raises `DatabaseError` for too few images, and where none can be read and that decides.
     """
-    drawn = _draw(catalog, held, settings)
+    with pool.make_decoders(Limits.of(settings.max_pixels)) as decoders:
+        drawn = _draw(catalog, held, settings, decoders)
+        return _run(catalog, held, hasher, drawn, settings, says=says, on_progress=on_progress)
+
+
+def _run(
+    catalog: Catalog,
+    held: Held,
+    hasher: Hasher,
+    drawn: _Drawn,
+    settings: Settings,
+    *,
+    says: Says,
+    on_progress: OnProgress,
+) -> Found:
     spoken = _of_contents(catalog, drawn, says)
     counts_ND, merged = calibration.histograms(drawn.codes_NW, on_rows=partial(on_progress, "comparing")), 0
     most = max(0, hasher.info.duplicate)
@@ -181,7 +200,7 @@ def run(
     )
 
 
-def _draw(catalog: Catalog, held: Held, settings: Settings) -> _Drawn:
+def _draw(catalog: Catalog, held: Held, settings: Settings, decoders: Decoders) -> _Drawn:
     """Images drawn by the seed, in the order of indexing: each content once, and none that is too plain."""
     ids_N = held.ids_N
     order = np.random.default_rng((settings.seed, 0)).permutation(len(ids_N))
@@ -194,7 +213,7 @@ def _draw(catalog: Catalog, held: Held, settings: Settings) -> _Drawn:
             kept.setdefault(record.digest or record.id, (record, row))
     records_of, rows_of = zip(*kept.values(), strict=True) if kept else ((), ())
     codes_NW = np.ascontiguousarray(held.codes_NW[list(rows_of)])
-    return _Drawn(list(records_of), codes_NW, catalog.path.parent)
+    return _Drawn(list(records_of), codes_NW, catalog.path.parent, decoders)
 
 
 def _of_contents(catalog: Catalog, drawn: _Drawn, says: Says) -> dict[Rows, bool]:
@@ -222,7 +241,7 @@ def _once_each(
     rows = np.flatnonzero(counts_ND[:, : most + 1].sum(axis=1)).tolist()
     seen: dict[int, _Look | None] = {}
     for start in range(0, len(rows), AT_ONCE):
-        _look(drawn, rows[start : start + AT_ONCE], seen, settings)
+        _look(drawn, rows[start : start + AT_ONCE], seen)
         on_progress("looking at near images", min(start + AT_ONCE, len(rows)), len(rows))
     firsts, gone = np.empty(0, np.int64), set[int]()
     for row in rows:
@@ -243,7 +262,7 @@ def _judge(drawn: _Drawn, counts_ND: Integers, says: Says, settings: Settings, o
     judged, seen = _Judged(), dict[int, _Look | None]()
     for distance, rows in calibration.by_distance(pairs):
         unsaid = {row for pair in rows if _said(drawn, pair, says) is None for row in pair}
-        _look(drawn, unsaid - seen.keys(), seen, settings)
+        _look(drawn, unsaid - seen.keys(), seen)
         for pair in rows:
             false += _note(judged, pair, distance, _kind(drawn, pair, says, seen))
         done += len(rows)
@@ -283,31 +302,29 @@ def _note(judged: _Judged, pair: Rows, distance: int, kind: Kind) -> bool:
     return kind in (Kind.DIFFERENT, Kind.UNREAD)
 
 
-def _look(drawn: _Drawn, rows: Iterable[int], seen: dict[int, _Look | None], settings: Settings) -> None:
+def _look(drawn: _Drawn, rows: Iterable[int], seen: dict[int, _Look | None]) -> None:
     """Read images that were not read yet."""
     wanted = sorted(rows)
-    work = partial(_look_at, folder=drawn.folder, max_pixels=settings.max_pixels)
+    work = partial(_look_at, drawn=drawn)
     found = originals.in_order(work, [drawn.records[row] for row in wanted], workers=os.cpu_count() or 1)
     seen.update(zip(wanted, found, strict=True))
 
 
-def _look_at(record: Record, *, folder: Path, max_pixels: int) -> _Look | None:
-    pixels_HW3 = _pixels(record, folder, max_pixels)
+def _look_at(record: Record, *, drawn: _Drawn) -> _Look | None:
+    pixels_HW3 = _pixels(record, drawn)
     if pixels_HW3 is None:
         return None
     digest = hashlib.blake2b(repr(pixels_HW3.shape).encode() + pixels_HW3.tobytes(), digest_size=16).digest()
     return _Look(digest, miniatures.miniature(pixels_HW3))
 
 
-def _pixels(record: Record, folder: Path, max_pixels: int) -> decode.Array | None:
+def _pixels(record: Record, drawn: _Drawn) -> decode.Array | None:
     """The image as it was indexed, reduced; nothing if it cannot be read any more, and no original is kept."""
-    content = contents.as_indexed(record, folder)
-    if content is None:
-        return None
-    try:
-        return np.array(decode.thumbnail(content, originals.SIDE, max_pixels=max_pixels))
-    except LookalikeError:
-        return None
+    with contents.opened(record, drawn.folder, drawn.decoders) as image:
+        try:
+            return None if image is None else image.picture(originals.SIDE)
+        except LookalikeError:
+            return None
 
 
 def _copies(drawn: _Drawn, hasher: Hasher, settings: Settings, on_progress: OnProgress) -> dict[str, Integers]:
@@ -329,7 +346,7 @@ def _of_image(
 ) -> Integers | None:
     """How far the copies of an image lie from it, (V,)."""
     record = drawn.records[row]
-    pixels_HW3 = _pixels(record, drawn.folder, settings.max_pixels)
+    pixels_HW3 = _pixels(record, drawn)
     if pixels_HW3 is None:
         return None
     seed = int.from_bytes((record.digest or b"")[:8], "big") ^ settings.seed

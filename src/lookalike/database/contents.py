@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 from lookalike import data
 from lookalike.errors import LookalikeError
+from lookalike.imaging.isolation.decoders import Decoders, ImageFile, Source
 from lookalike.store import originals
 from lookalike.store.records import Record
 
 
-def as_indexed(record: Record, folder: Path) -> bytes | None:
-    """The encoded image; nothing if its file has changed or is gone and no original is kept in the folder."""
-    for read in (partial(data.read_bytes, record.item), partial(_kept, record, folder)):
-        with suppress(LookalikeError, OSError):
-            content = read()
-            if data.content_digest(content) == record.digest:
-                return content
+@contextmanager
+def opened(record: Record, folder: Path, decoders: Decoders) -> Iterator[ImageFile | None]:
+    """The image of a record; nothing if its file has changed or is gone and no original is kept in the folder."""
+    with ExitStack() as stack:
+        yield _open(record, folder, decoders, stack)
+
+
+def _open(record: Record, folder: Path, decoders: Decoders, stack: ExitStack) -> ImageFile | None:
+    for source in (partial(data.source, record.item), partial(_kept, record, folder)):
+        with suppress(LookalikeError, OSError), ExitStack() as holding:
+            image = holding.enter_context(decoders.opened(source()))
+            if image.digest is not None and image.digest == record.digest:
+                stack.push(holding.pop_all())
+                return image
     return None
 
 
-def _kept(record: Record, folder: Path) -> bytes:
-    return b"" if record.digest is None else originals.path(folder, record.digest).read_bytes()
+def _kept(record: Record, folder: Path) -> Source:
+    return b"" if record.digest is None else originals.path(folder, record.digest)

@@ -21,6 +21,8 @@ from lookalike.errors import DatabaseError, DataError, ImageError
 from lookalike.evaluation import labels as labelling
 from lookalike.evaluation.measure import CUTOFF, Evaluation, measure, measure_among
 from lookalike.hasher import Hasher
+from lookalike.imaging.isolation import pool
+from lookalike.imaging.isolation.limits import Limits
 from lookalike.store.catalog import Record
 
 AMONG = "leave-one-out"  # each image is searched for among the others
@@ -91,20 +93,20 @@ def divided(held: Labelled, protocol: str, *, seed: int) -> Measured:
 def from_outside(held: Labelled, queries: Sequence[data.Item], hasher: Hasher, *, max_pixels: int) -> Measured:
     """Labelled images that are not in the database, searched for in it."""
     known = {record.digest for record in held.records}
-    codes, names, unreadable, copies, unlabelled = [], [], 0, 0, 0
-    for item in queries:
-        if not item.label:
-            unlabelled += 1
-            continue
-        try:
-            content = data.read_bytes(item)
-            if data.content_digest(content) in known:
-                copies += 1
-                continue
-            codes.append(hasher.encode(content, max_pixels=max_pixels))
-            names.append(item.label)
-        except (ImageError, OSError):
-            unreadable += 1
+    codes, names, unreadable, copies = [], [], 0, 0
+    labelled_queries = [item for item in queries if item.label]
+    unlabelled = len(queries) - len(labelled_queries)
+    with pool.make_decoders(Limits.of(max_pixels), workers=1) as decoders:
+        for item in labelled_queries:
+            try:
+                with decoders.opened(data.source(item)) as image:
+                    if image.digest in known:
+                        copies += 1
+                        continue
+                    codes.append(hasher.encode_arrays(image.array(hasher.spec).array[None]))
+                names.append(item.label)
+            except (ImageError, OSError):
+                unreadable += 1
     if not codes:
         raise DataError(
             f"none of {len(queries)} queries can be used: {unlabelled} have no label, {copies} are in the database, "

@@ -13,6 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from lookalike import data
 from lookalike.errors import LookalikeError
 from lookalike.imaging import decode
+from lookalike.imaging.isolation import pool
+from lookalike.imaging.isolation.decoders import Decoders
+from lookalike.imaging.isolation.limits import Limits
 from lookalike.store.records import Record
 
 Pixels = Mapping[bytes, bytes]  # digests of pixels, by the digest of the content
@@ -38,24 +41,28 @@ def read(
 ) -> dict[bytes, bytes]:
     """The digests of the pixels of images, by the digest of their content; what has changed since is left out."""
     found: dict[bytes, bytes] = {}
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        pairs = pool.map(lambda record: (record, _digest(record, max_pixels)), records)
+    if not records:
+        return found
+    workers = min(4, os.cpu_count() or 1, len(records))
+    with (
+        ThreadPoolExecutor(workers) as threads,
+        pool.make_decoders(Limits.of(max_pixels), workers=workers) as decoders,  # ended first
+    ):
+        pairs = threads.map(lambda record: (record, _digest(record, decoders)), records)
         try:
             for done, (record, digest) in enumerate(pairs, start=1):
                 if digest is not None and record.digest is not None:
                     found[record.digest] = digest
                 on_rows(done, len(records))
         except BaseException:
-            pool.shutdown(cancel_futures=True)
+            threads.shutdown(wait=False, cancel_futures=True)
             raise
     return found
 
 
-def _digest(record: Record, max_pixels: int) -> bytes | None:
+def _digest(record: Record, decoders: Decoders) -> bytes | None:
     try:
-        content = data.read_bytes(record.item)
-        if data.content_digest(content) != record.digest:
-            return None
-        return decode.pixel_digest(content, max_pixels=max_pixels)
+        with decoders.opened(data.source(record.item)) as image:
+            return image.pixel_digest() if image.digest == record.digest else None
     except (OSError, LookalikeError):
         return None

@@ -36,6 +36,9 @@ from lookalike.errors import LookalikeError
 from lookalike.evaluation.originals import in_order
 from lookalike.hasher import Hasher
 from lookalike.imaging import decode
+from lookalike.imaging.isolation import pool
+from lookalike.imaging.isolation.decoders import Decoders
+from lookalike.imaging.isolation.limits import Limits
 from lookalike.store.catalog import Catalog
 from lookalike.store.records import Record
 
@@ -230,21 +233,23 @@ def _rows_of(codes_UW: Codes, own_MW: Codes) -> npt.NDArray[np.int64]:
 
 def _read_each(catalog: Catalog, ids: Ids, hasher: Hasher, max_pixels: int) -> Iterator[tuple[Record, Codes | None]]:
     """Images and their codes (O, W), none of what cannot be read."""
-    work = partial(_encode, folder=catalog.path.parent, hasher=hasher, max_pixels=max_pixels)
-    for start in range(0, len(ids), BLOCK):
-        records = list(catalog.records(ids[start : start + BLOCK].tolist()).values())
-        yield from zip(records, in_order(work, records, workers=os.cpu_count() or 1), strict=True)
+    workers = min(os.cpu_count() or 1, len(ids)) or 1
+    with pool.make_decoders(Limits.of(max_pixels), workers=workers) as decoders:
+        work = partial(_encode, folder=catalog.path.parent, hasher=hasher, decoders=decoders)
+        for start in range(0, len(ids), BLOCK):
+            records = list(catalog.records(ids[start : start + BLOCK].tolist()).values())
+            yield from zip(records, in_order(work, records, workers=workers), strict=True)
 
 
-def _encode(record: Record, *, folder: Path, hasher: Hasher, max_pixels: int) -> Codes | None:
+def _encode(record: Record, *, folder: Path, hasher: Hasher, decoders: Decoders) -> Codes | None:
     """The first code is that of the database, even where another decoder would give another one."""
-    content = contents.as_indexed(record, folder)
-    if content is None or record.code is None:
-        return None
-    try:
-        array = decode.decode(content, hasher.spec, max_pixels=max_pixels).array
-    except LookalikeError:
-        return None
+    with contents.opened(record, folder, decoders) as image:
+        if image is None or record.code is None:
+            return None
+        try:
+            array = image.array(hasher.spec).array
+        except LookalikeError:
+            return None
     codes_OW = turned.encode(hasher, array)
     codes_OW[0] = np.frombuffer(record.code, np.uint8)
     return codes_OW

@@ -34,6 +34,9 @@ from lookalike.evaluation.counts import Integers
 from lookalike.evaluation.peers import Distances, Peer, Row
 from lookalike.imaging import decode
 from lookalike.imaging.decode import Array
+from lookalike.imaging.isolation import pool
+from lookalike.imaging.isolation.decoders import Decoders, Direct
+from lookalike.imaging.isolation.limits import Limits
 from lookalike.miniatures import ALIKE, SUSPECTED, miniature
 
 SIDE = 512  # pixels of an image's longer side, at most; larger ones are reduced before anything else
@@ -88,22 +91,26 @@ class PairCounts:
 
 def in_order(work: Callable[[Given], Made], given: Iterable[Given], *, workers: int) -> Generator[Made]:
     """The results in the order of what was given, made by threads that are never far ahead of who takes them."""
-    pool = ThreadPoolExecutor(workers)
+    threads = ThreadPoolExecutor(workers)
     try:
         waiting: deque[Future[Made]] = deque()
         for one in given:
-            waiting.append(pool.submit(work, one))
+            waiting.append(threads.submit(work, one))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:
-        pool.shutdown(cancel_futures=True)
+        threads.shutdown(wait=False, cancel_futures=True)  # whoever stops ends the decoders, for which they may wait
 
 
-def pixels(item: Item, *, max_pixels: int = decode.MAX_PIXELS) -> Array:
-    """An image as uint8 (H, W, 3), upright, at most `SIDE` pixels a side. Raises `ImageError` or `OSError`."""
-    return np.array(decode.thumbnail(data.read_bytes(item), SIDE, max_pixels=max_pixels))
+def pixels(item: Item, *, max_pixels: int = decode.MAX_PIXELS, decoders: Decoders | None = None) -> Array:
+    """An image as uint8 (H, W, 3), upright, at most `SIDE` pixels a side. Raises `ImageError` or `OSError`.
+
+    Without decoders it is decoded by this process: that is for images that were read before.
+    """
+    with (decoders or Direct(Limits.of(max_pixels))).opened(data.source(item)) as image:
+        return image.picture(SIDE)
 
 
 def read(
@@ -113,15 +120,16 @@ def read(
     kept: dict[bytes, tuple[Item, _Read]] = {}
     skipped: list[tuple[str, str]] = []
     repeated: list[tuple[str, str]] = []
-    found = in_order(partial(_read, peers=peers, max_pixels=max_pixels), items, workers=workers)
-    for done, (item, one) in enumerate(zip(items, found, strict=True), 1):
-        if isinstance(one, str):
-            skipped.append((item.path, one))
-        elif one.digest in kept:
-            repeated.append((item.path, kept[one.digest][0].path))
-        else:
-            kept[one.digest] = (item, one)
-        on_progress("originals", done, len(items))
+    with pool.make_decoders(Limits.of(max_pixels), workers=min(workers, len(items))) as decoders:
+        found = in_order(partial(_read, peers=peers, decoders=decoders), items, workers=workers)
+        for done, (item, one) in enumerate(zip(items, found, strict=True), 1):
+            if isinstance(one, str):
+                skipped.append((item.path, one))
+            elif one.digest in kept:
+                repeated.append((item.path, kept[one.digest][0].path))
+            else:
+                kept[one.digest] = (item, one)
+            on_progress("originals", done, len(items))
     if len(kept) < 2:
         first = f"; the first that cannot be read: {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
         raise DataError(f"{len(kept)} of {len(items)} images are left; two different ones are the least{first}")
@@ -135,10 +143,10 @@ def read(
     )
 
 
-def _read(item: Item, *, peers: Sequence[Peer], max_pixels: int) -> _Read | str:
+def _read(item: Item, *, peers: Sequence[Peer], decoders: Decoders) -> _Read | str:
     """What there is to know of an image, or the reason why there is nothing."""
     try:
-        pixels_HW3 = pixels(item, max_pixels=max_pixels)
+        pixels_HW3 = pixels(item, decoders=decoders)
     except (ImageError, OSError) as error:
         return getattr(error, "strerror", None) or str(error)
     size = repr(pixels_HW3.shape).encode()

@@ -17,7 +17,6 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -26,6 +25,7 @@ from PIL import Image
 
 from lookalike import borders
 from lookalike.errors import ConfigError, ImageError
+from lookalike.imaging import files
 from lookalike.imaging.formats import HEAD as HEAD
 from lookalike.imaging.formats import recognise as recognise
 from lookalike.imaging.opening import Opened, errors_as_one, opened, pillow_cap, upright
@@ -88,7 +88,7 @@ def read(source: Source, spec: ImageSpec = ImageSpec(), *, max_pixels: int = MAX
     if isinstance(source, bytes):
         return decode(source, spec, max_pixels=max_pixels).array
     try:
-        return decode(Path(source).read_bytes(), spec, max_pixels=max_pixels).array
+        return decode(files.read(source), spec, max_pixels=max_pixels).array
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         raise ImageError(f"{os.fspath(source)}: {getattr(error, 'strerror', None) or error}") from error
     except ImageError as error:

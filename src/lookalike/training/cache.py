@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,8 +25,12 @@ from lookalike import data
 from lookalike.core import atomic
 from lookalike.errors import Interrupted, LookalikeError, TrainingError
 from lookalike.imaging import decode
+from lookalike.imaging.isolation import pool
+from lookalike.imaging.isolation.decoders import array_of
+from lookalike.imaging.isolation.limits import Limits
 from lookalike.training.files import write_aside
 
+TICK = 0.2  # seconds between two looks at whether to stop
 CHUNK = 256  # images handed to the threads at once
 
 
@@ -74,16 +80,14 @@ def make_cache(
     asked: threading.Event | None = None,
     on_read: Callable[[int], object] = lambda _count: None,
 ) -> Cache:
-    """Decode the items in threads; images that cannot be read are skipped and named.
+    """Decode the items in worker processes; images that cannot be read are skipped and named.
 
     `on_read` is told how many more items were read. Raises `Interrupted` once `asked` is set.
     """
     remove_cache(folder)
     skipped = []
-    with (folder / "images.bin").open("wb") as file:
-        for item, result in read_all(items, spec, max_pixels):
-            if asked is not None and asked.is_set():
-                raise Interrupted("stopped while the images were being read, before training began; start again")
+    with (folder / "images.bin").open("wb") as file, closing(read_all(items, spec, max_pixels, asked=asked)) as read:
+        for item, result in read:
             if isinstance(result, str):
                 skipped.append(Skipped(item.name, result))
             else:
@@ -109,17 +113,37 @@ def remove_cache(folder: Path) -> None:
 
 
 def read_all(
-    items: Sequence[data.Item], spec: decode.ImageSpec, max_pixels: int
-) -> Iterator[tuple[data.Item, decode.Array | str]]:
-    """Each item with its array, or with the reason why there is none."""
+    items: Sequence[data.Item], spec: decode.ImageSpec, max_pixels: int, *, asked: threading.Event | None = None
+) -> Generator[tuple[data.Item, decode.Array | str]]:
+    """Each item with its array, or with the reason why there is none. Raises `Interrupted` once `asked` is set."""
 
     def read(item: data.Item) -> decode.Array | str:
         try:
-            return decode.read(data.read_bytes(item), spec, max_pixels=max_pixels)
+            return array_of(data.source(item), spec, decoders)
         except (LookalikeError, OSError) as error:
             return str(error)
 
-    with ThreadPoolExecutor() as pool:
+    workers = min(os.cpu_count() or 1, len(items)) or 1
+    with (
+        ThreadPoolExecutor(2 * workers) as threads,  # one reads on while the results of another are taken
+        pool.make_decoders(Limits.of(max_pixels), workers=workers) as decoders,  # ended first
+    ):
         for start in range(0, len(items), CHUNK):
             chunk = items[start : start + CHUNK]
-            yield from zip(chunk, pool.map(read, chunk), strict=True)
+            found = [threads.submit(read, item) for item in chunk]
+            try:
+                for item, future in zip(chunk, found, strict=True):
+                    yield item, _result(future, asked)
+            finally:
+                for future in found:
+                    future.cancel()
+
+
+def _result(future: Future[decode.Array | str], asked: threading.Event | None) -> decode.Array | str:
+    """What came of reading an image. Raises `Interrupted` once `asked` is set, however long the image takes."""
+    while not wait([future], TICK).done:
+        if asked is not None and asked.is_set():
+            break
+    if asked is not None and asked.is_set():
+        raise Interrupted("stopped while the images were being read, before training began; start again")
+    return future.result()
