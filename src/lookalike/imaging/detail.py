@@ -1,0 +1,107 @@
+"""Measures on the pixels of one image that tell an original from what was made of it.
+
+How much of its size is true detail, whether its colours are more than a tint, whether it shows the blocks of a JPEG, and
+how coarsely a JPEG is quantised. All are pure functions of pixels or tables.
+
+Shapes: H, W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+Floats = npt.NDArray[np.float32]
+
+LOOKED_AT = 768  # pixels a side of the middle of an image, in which detail is measured
+STEP = 2**0.5  # by which it is reduced from band to band
+BANDS = 6
+LEAST_SIDE = 24  # pixels of what is reduced
+EMPTY = 0.55  # of the next band's deviation, or
+EMPTY_OF_NEXT_BUT_ONE = 0.45  # of the one after that: a band with less holds nothing but what enlarging leaves
+BLOCK = 8  # pixels of a block of JPEG
+SAMPLE = 384  # pixels a side of the middle of an image that is compared block by block
+CLIPPED = 4.0  # shades that a step between pixels counts at most, so that edges of the picture do not decide
+SURE = 3.0  # standard errors that steps between blocks are above those within
+
+
+def sharpness(image: Image.Image) -> float:
+    """Share of an image's side that holds true detail, 0 to 1: an image enlarged to twice its sides has 1/2.
+
+    The image is taken apart into bands of half an octave. Natural pictures have about as much in each; of what was
+    enlarged the uppermost are nearly empty.
+    """
+    bands = _bands(_middle(image, LOOKED_AT).convert("L").convert("F"))
+    empty = 0
+    for band, (following, after) in enumerate(zip(bands[1:], bands[2:], strict=False)):
+        if bands[band] < EMPTY * following or bands[band] < EMPTY_OF_NEXT_BUT_ONE * after:
+            empty = band + 1
+    return float(STEP**-empty)
+
+
+def _bands(image: Image.Image) -> list[float]:
+    """Deviations of what is lost when an image is reduced step by step, shades; the finest first."""
+    found = []
+    while len(found) < BANDS and min(image.size) >= LEAST_SIDE:
+        smaller = image.resize(
+            (round(image.width / STEP), round(image.height / STEP)), Image.Resampling.LANCZOS, reducing_gap=3.0
+        )
+        lost_HW = np.asarray(image) - np.asarray(smaller.resize(image.size, Image.Resampling.BICUBIC))
+        found.append(float(np.sqrt(np.mean(np.square(lost_HW[2:-2, 2:-2])))))
+        image = smaller
+    return found
+
+
+def colourfulness(rgb_HW3: npt.NDArray[np.uint8]) -> float:
+    """Deviation of the two colour differences that brightness does not foretell, in shades.
+
+    A grey image and one in a single tint, such as sepia, have next to none; the noise that JPEG adds to colour is little.
+    """
+    values = rgb_HW3.reshape(-1, 3).astype(np.float64)
+    light = values @ (0.299, 0.587, 0.114)
+    powers = np.stack([np.ones_like(light), light / 255, (light / 255) ** 2, (light / 255) ** 3], axis=1)
+    colour = np.stack([values[:, 2] - light, values[:, 0] - light], axis=1) * (0.564, 0.713)
+    foretold, *_ = np.linalg.lstsq(powers, colour, rcond=None)
+    return float(np.sqrt(np.mean(np.square(colour - powers @ foretold))))
+
+
+def has_jpeg_blocks(image: Image.Image) -> bool:
+    """Whether an image shows the edges of 8×8 blocks, as one that was stored as a JPEG before does."""
+    light = np.asarray(_middle(image, SAMPLE, BLOCK).convert("L"), np.float32)
+    if min(light.shape) < 4 * BLOCK:
+        return False
+    errors = [_steps_between_blocks(light), _steps_between_blocks(light.T)]
+    return sum(errors) / len(errors) ** 0.5 > SURE
+
+
+def _steps_between_blocks(light_HW: Floats) -> float:
+    """By how many standard errors steps between columns are larger where blocks meet than elsewhere."""
+    steps = np.abs(np.diff(light_HW, axis=1))
+    excess = np.clip(steps[:, 1:-1] - (steps[:, :-2] + steps[:, 2:]) / 2, -CLIPPED, CLIPPED).mean(axis=0)
+    meet = (np.arange(len(excess)) + 2) % BLOCK == 0
+    error = np.sqrt(excess[meet].var() / meet.sum() + excess[~meet].var() / (~meet).sum())
+    return float((excess[meet].mean() - excess[~meet].mean()) / max(error, 1e-6))
+
+
+def sample_box(width: int, height: int) -> tuple[int, int, int, int]:
+    """The middle of an image as far as it is compared block by block; it begins where a block of JPEG does."""
+    return _box(width, height, SAMPLE, 2 * BLOCK)
+
+
+def coarseness(table: Sequence[int]) -> float:
+    """Mean step by which a JPEG's luminance table quantises, of the 15 lowest frequencies; 1 is the finest there is."""
+    return float(np.mean(np.asarray(table, float)[:15])) if len(table) >= 15 else 1.0
+
+
+def _middle(image: Image.Image, side: int, unit: int = 1) -> Image.Image:
+    return image.crop(_box(image.width, image.height, side, unit))
+
+
+def _box(width: int, height: int, side: int, unit: int) -> tuple[int, int, int, int]:
+    """The middle of an image, at most so many pixels a side, with its corner and sides in whole units."""
+    wide, high = (min(side, length) // unit * unit or length for length in (width, height))
+    left, top = (width - wide) // 2 // unit * unit, (height - high) // 2 // unit * unit
+    return left, top, left + wide, top + high

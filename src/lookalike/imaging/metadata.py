@@ -1,0 +1,184 @@
+"""What an image file says of itself: when and where it was taken, by which camera, and by which program it was written.
+
+EXIF, XMP, IPTC and the text of PNG files are read, wherever the format keeps them. Only what helps to tell a photograph
+from copies that lost it is kept. Damaged metadata does not make a picture unreadable: what cannot be read is absent.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from PIL import Image, ImageFile, IptcImagePlugin
+
+MAKE, MODEL, SOFTWARE, DATE_TIME, EXIF_IFD, GPS_IFD = 0x010F, 0x0110, 0x0131, 0x0132, 0x8769, 0x8825
+TAKEN, DIGITIZED, BODY, LENS = 0x9003, 0x9004, 0xA431, 0xA434
+LATITUDE, LONGITUDE = (1, 2), (3, 4)  # reference and value, in the GPS directory
+XMP_TAG = 0x02BC
+LONGEST = 1 << 20  # bytes of XMP that are looked at
+SHOWN = 64  # characters of a name
+
+_XMP_DATES = ("exif:DateTimeOriginal", "photoshop:DateCreated", "exif:DateTimeDigitized", "xmp:CreateDate")
+_DATE = re.compile(r"(\d{4})\D(\d{1,2})\D(\d{1,2})(?:\D+(\d{1,2})\D(\d{1,2})(?:\D(\d{1,2}))?)?")
+_IPTC_DATE, _IPTC_TIME, _IPTC_PROGRAM = (2, 55), (2, 60), (2, 65)
+_PNG_DATES = ("Creation Time", "creation_time", "exif:DateTimeOriginal", "exif:DateTime")
+
+Found = TypeVar("Found")
+Tags = Mapping[int, Any]
+Records = Mapping[tuple[int, int], Any]  # of IPTC
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a file says of itself; empty or none where it says nothing."""
+
+    date: str = ""  # as "2024-05-01 10:00:00"
+    place: tuple[float, float] | None = None  # degrees north and east
+    camera: str = ""
+    software: str = ""
+
+    @property
+    def says(self) -> tuple[str, ...]:
+        """In words what is known of how the picture was taken: of "date", "place" and "camera" those that are there."""
+        known = (("date", self.date), ("place", self.place), ("camera", self.camera))
+        return tuple(name for name, value in known if value)
+
+
+def read(image: Image.Image) -> Metadata:
+    """What the file of an image that was opened says of itself. Never raises."""
+    exif: Tags = _quiet(lambda: _exif(image)) or {}
+    xmp = _quiet(lambda: _xmp(image)) or ""
+    iptc: Records = _quiet(lambda: _iptc(image)) or {}
+    text: Mapping[Any, Any] = image.info
+    return Metadata(
+        date=_quiet(lambda: _first(_dates(exif, xmp, iptc, text))) or "",
+        place=_quiet(lambda: _place(exif)) or _quiet(lambda: _xmp_place(xmp)),
+        camera=_quiet(lambda: _camera(exif, xmp)) or "",
+        software=_quiet(lambda: _first(_programs(exif, xmp, iptc, text))) or "",
+    )
+
+
+def _quiet(read: Callable[[], Found]) -> Found | None:
+    """What a reader gives; nothing if the metadata is damaged, on which readers raise nearly anything."""
+    try:
+        return read()
+    except Exception:
+        return None
+
+
+def _exif(image: Image.Image) -> Tags:
+    """The tags of the first directory and of the EXIF directory, and those of GPS under the number of that."""
+    found = image.getexif()
+    tags: dict[int, Any] = dict(found)
+    tags.update(_quiet(lambda: found.get_ifd(EXIF_IFD)) or {})
+    return {**tags, GPS_IFD: _quiet(lambda: found.get_ifd(GPS_IFD)) or {}}
+
+
+def _iptc(image: Image.Image) -> Records:
+    return (IptcImagePlugin.getiptcinfo(image) if isinstance(image, ImageFile.ImageFile) else None) or {}
+
+
+def _dates(exif: Tags, xmp: str, iptc: Records, text: Mapping[Any, Any]) -> Iterator[str]:
+    for tag in (TAKEN, DIGITIZED, DATE_TIME):
+        yield _date(_text(exif.get(tag)))
+    for name in _XMP_DATES:
+        yield _date(_xmp_value(xmp, name))
+    yield _iptc_date(iptc)
+    for key in _PNG_DATES:
+        yield _date(_text(text.get(key)))
+
+
+def _programs(exif: Tags, xmp: str, iptc: Records, text: Mapping[Any, Any]) -> Iterable[str]:
+    return (
+        _text(exif.get(SOFTWARE)), _xmp_value(xmp, "xmp:CreatorTool"), _text(iptc.get(_IPTC_PROGRAM)),
+        _text(text.get("Software")),
+    )  # fmt: skip
+
+
+def _camera(exif: Tags, xmp: str) -> str:
+    make = _text(exif.get(MAKE)) or _xmp_value(xmp, "tiff:Make")
+    model = _text(exif.get(MODEL)) or _xmp_value(xmp, "tiff:Model")
+    name = model if model.lower().startswith(make.lower()) else f"{make} {model}".strip()
+    return (name or _text(exif.get(LENS)) or _text(exif.get(BODY)))[:SHOWN]
+
+
+def _date(text: str) -> str:
+    """A moment as "2024-05-01 10:00:00"; nothing for one that cannot be: cameras without a clock write zeros."""
+    found = _DATE.search(text)
+    if found is None:
+        return ""
+    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
+    if not (1800 <= year <= 2200 and 1 <= month <= 12 and 1 <= day <= 31):
+        return ""
+    return f"{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}"
+
+
+def _iptc_date(iptc: Records) -> str:
+    day, time = _text(iptc.get(_IPTC_DATE)), _text(iptc.get(_IPTC_TIME)) or "000000"
+    if re.fullmatch(r"\d{8}", day) is None:
+        return ""
+    return _date(f"{day[:4]}-{day[4:6]}-{day[6:]} {time[:2]}:{time[2:4]}:{time[4:6]}")
+
+
+def _place(exif: Tags) -> tuple[float, float] | None:
+    gps = exif.get(GPS_IFD) or {}
+    north, east = (_degrees(gps.get(reference), gps.get(value)) for reference, value in (LATITUDE, LONGITUDE))
+    if north is None or east is None or (north == 0 and east == 0) or abs(north) > 90 or abs(east) > 180:
+        return None
+    return round(north, 5), round(east, 5)
+
+
+def _degrees(reference: Any, values: Any) -> float | None:
+    if values is None:
+        return None
+    parts = [float(part) for part in values]
+    degrees = math.fsum(part / (1, 60, 3600)[power] for power, part in enumerate(parts[:3]))
+    if not parts or not math.isfinite(degrees):
+        return None
+    return -degrees if _text(reference).upper() in ("S", "W") else degrees
+
+
+def _xmp_place(xmp: str) -> tuple[float, float] | None:
+    """As XMP has it: `47,22.5N`, or degrees, minutes and seconds."""
+    found = []
+    for name in ("exif:GPSLatitude", "exif:GPSLongitude"):
+        match = re.fullmatch(r"([\d.]+)(?:,([\d.]+))?(?:,([\d.]+))?([NSEW])", _xmp_value(xmp, name))
+        if match is None:
+            return None
+        degrees = _degrees(match[4], [float(part) for part in match.groups()[:3] if part])
+        if degrees is None:
+            return None
+        found.append(round(degrees, 5))
+    return (found[0], found[1]) if any(found) else None
+
+
+def _xmp(image: Image.Image) -> str:
+    """The XMP packet as text; it is searched, not parsed, so nothing in it can be expanded."""
+    info = image.info
+    packet = info.get("xmp") or info.get("XML:com.adobe.xmp") or getattr(image, "tag_v2", {}).get(XMP_TAG) or b""
+    packet = packet.encode("utf-8", "replace") if isinstance(packet, str) else bytes(packet)
+    return packet[:LONGEST].decode("utf-8", "replace")
+
+
+def _xmp_value(xmp: str, name: str) -> str:
+    """The value of a property, which is written as an attribute or as an element."""
+    if name not in xmp:
+        return ""
+    found = re.search(rf"{name}\s*=\s*[\"']([^\"']{{0,200}})[\"']|<{name}>([^<]{{0,200}})<", xmp)
+    return "" if found is None else (found[1] or found[2] or "").strip()
+
+
+def _text(value: Any) -> str:
+    """A tag's value as a line of text; of several the first."""
+    if isinstance(value, list | tuple):
+        value = value[0] if value else ""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    return " ".join(str(value).replace("\0", " ").split())[:SHOWN] if value is not None else ""
+
+
+def _first(values: Iterable[str]) -> str:
+    return next((value for value in values if value), "")
