@@ -22,7 +22,7 @@ from lookalike.errors import ConfigError, DataError
 FORMAT = 1
 LARGEST = 1 << 30  # bytes of a plan that is read
 SHOWN = 200  # characters of an error
-COLUMNS = ("group", "action", "path", "digest", "size", "tier", "distance", "why")
+COLUMNS = ("group", "action", "path", "digest", "size", "tier", "distance", "why", "loses")
 NEEDED = ("group", "action", "path", "digest")
 
 
@@ -77,7 +77,7 @@ def to_csv(plan: Plan) -> str:
     table.writerow(COLUMNS)
     for number, group in enumerate(plan.groups, start=1):
         for one in group.entries:
-            table.writerow([number, one.action, one.path, one.digest, one.size, one.tier, one.distance, one.why])
+            table.writerow([number, *(getattr(one, name) for name in COLUMNS[1:])])
     return out.getvalue()
 
 
@@ -122,6 +122,7 @@ def _entries(values: Iterable[dict[str, Any]]) -> tuple[Entry, ...]:
             tier=one.get("tier") or "",
             distance=int(one.get("distance") or 0),
             why=one.get("why") or "",
+            loses=one.get("loses") or "",
         )
         for one in values
     )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lookalike.database import choosing, reviewing
+from lookalike.database import best_copy, reviewing
+from lookalike.database.best_copy import Preference
 from lookalike.database.deciding import State
 from lookalike.database.pixels import Pixels
 from lookalike.database.reviewing import Judged, Review
 from lookalike.errors import DataError
+from lookalike.imaging.formats import is_raw
 from lookalike.store.records import Record
 
 
@@ -32,6 +34,16 @@ class Entry:
     tier: str = ""  # how alike it is to what is kept
     distance: int = 0  # bits, to the first of its group
     why: str = ""  # it is kept; or how the first of its group is turned to look like it, if it is not
+    loses: str = ""  # what nobody knows any more without it, such as "date, place"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a plan may remove, and what is better."""
+
+    near: bool = False  # it removes copies that only look alike
+    allow_metadata_loss: bool = False  # and the only copy that says when, where or by which camera it was taken
+    prefer: tuple[Preference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +73,15 @@ class Plan:
 
 
 def make(
-    reviews: Iterable[Review], same: Pixels, *, near: bool = False, database: str = "", radius: int = 0, bits: int = 0
-) -> Plan:
+    reviews: Iterable[Review], same: Pixels, options: Options = Options(), *, database: str = "", radius: int = 0,
+    bits: int = 0,
+) -> Plan:  # fmt: skip
     """The plan for groups: what was decided, and else the best copies are kept.
 
     Of groups that nobody decided, only copies with the same bytes or pixels as one that is kept are removed, unless
-    `near`. Groups that were put off, and those of which nothing is removed, are left out.
+    `options.near`. Groups that were put off, and those of which nothing is removed, are left out.
     """
-    groups = (_group(one, _kept(one, same, near=near), same) for one in reviews if one.state is not State.LATER)
+    groups = (_group(one, same, options) for one in reviews if one.state is not State.LATER)
     return Plan(tuple(group for group in groups if group.of(Action.REMOVE)), database, radius, bits)
 
 
@@ -92,21 +105,27 @@ def check(plan: Plan) -> Plan:
     return plan
 
 
-def _group(review: Review, kept: set[int], same: Pixels) -> PlanGroup:
-    held = [one.record for one in review.images if one.record.id in kept]
-    return PlanGroup(
-        tuple(
-            Entry(
-                action=Action.KEEP if one.record.id in kept else Action.REMOVE,
-                path=one.record.name,
-                digest=(one.record.digest or b"").hex(),
-                size=one.member.size,
-                tier=str(reviewing.tier(one.record, held, same)),
-                distance=one.member.distance,
-                why=_why(one, review) if one.record.id in kept else one.member.turn,
-            )
-            for one in review.images
-        )
+def _group(review: Review, same: Pixels, options: Options) -> PlanGroup:
+    kept = _kept(review, same, options)
+    spared = _spared(review, kept, same, options)
+    held = [one.record for one in review.images if one.record.id in kept | spared.keys()]
+    return PlanGroup(tuple(_entry(one, review, kept, spared, held, same) for one in review.images))
+
+
+def _entry(
+    one: Judged, review: Review, kept: set[int], spared: Mapping[int, str], held: list[Record], same: Pixels
+) -> Entry:
+    id_ = one.record.id
+    stays = id_ in kept or id_ in spared
+    return Entry(
+        action=Action.KEEP if stays else Action.REMOVE,
+        path=one.record.name,
+        digest=(one.record.digest or b"").hex(),
+        size=one.member.size,
+        tier=str(reviewing.tier(one.record, held, same)),
+        distance=one.member.distance,
+        why=spared.get(id_) or (_why(one, review) if stays else one.member.turn),
+        loses="" if stays else ", ".join(_lost(one, _in_favour(one, review, kept | spared.keys(), same))),
     )
 
 
@@ -119,25 +138,62 @@ def _why(one: Judged, review: Review) -> str:
     return review.why if one.record.id == review.best else "only looks alike"
 
 
-def _kept(review: Review, same: Pixels, *, near: bool) -> set[int]:
-    """The ids of the images that are kept."""
+def _kept(review: Review, same: Pixels, options: Options) -> set[int]:
+    """The ids of the images that are kept, whatever is known of them by nothing else."""
     fixed = {one.record.id for one in review.images if one.is_reference}
     if review.state is State.DECIDED:
         return fixed | review.kept
-    if near:
+    if options.near:
         return fixed | {review.best}
-    return fixed | {id_ for alike in _classes(review.records, same) for id_ in _best_of(alike, fixed, best=review.best)}
+    classes = _classes(review, same)
+    return fixed | {id_ for alike in classes for id_ in _best_of(alike, fixed, best=review.best, options=options)}
 
 
-def _best_of(alike: list[Record], fixed: set[int], *, best: int) -> set[int]:
+def _best_of(alike: list[Judged], fixed: set[int], *, best: int, options: Options) -> set[int]:
     """Which of images with the same pixels are kept."""
-    ids = {record.id for record in alike}
-    return ids & fixed or ids & {best} or {choosing.best(alike).id}
+    ids = {one.record.id for one in alike}
+    if ids & fixed or ids & {best}:
+        return ids & fixed or {best}
+    facts = {one.record.digest: one.facts for one in alike if one.record.digest and one.facts}
+    return {best_copy.best([one.record for one in alike], facts, options.prefer).id}
 
 
-def _classes(records: list[Record], same: Pixels) -> list[list[Record]]:
+def _classes(review: Review, same: Pixels) -> list[list[Judged]]:
     """The images by what is the same: pixels if these were read, else bytes."""
-    found: dict[object, list[Record]] = {}
-    for record in records:
-        found.setdefault(reviewing.look(record, same) or record.digest or record.id, []).append(record)
+    found: dict[object, list[Judged]] = {}
+    for one in review.images:
+        found.setdefault(reviewing.look(one.record, same) or one.record.digest or one.record.id, []).append(one)
     return list(found.values())
+
+
+def _spared(review: Review, kept: set[int], same: Pixels, options: Options) -> dict[int, str]:
+    """The ids of images that would go, and stay for what they alone have, each with the reason.
+
+    They stay one by one, those that know most first, since with each of them less is lost with the others.
+    """
+    spared: dict[int, str] = {}
+    order = sorted(review.images, key=lambda one: (-len(one.says), one.record.id != review.best))
+    for one in order:
+        staying = kept | spared.keys()
+        if one.record.id in staying:
+            continue
+        others = _in_favour(one, review, staying, same)
+        lost = _lost(one, others)
+        if is_raw(one.record.format) and not any(is_raw(other.record.format) for other in others):
+            spared[one.record.id] = "raw file; those that are kept are none"
+        elif lost and not options.allow_metadata_loss:
+            spared[one.record.id] = f"only copy with {' and '.join(lost)}"
+    return spared
+
+
+def _in_favour(one: Judged, review: Review, staying: Collection[int], same: Pixels) -> list[Judged]:
+    """Which of those that stay an image goes in favour of: those of the same bytes or pixels if there are any."""
+    others = [other for other in review.images if other.record.id in staying]
+    equal = [other for other in others if reviewing.tier(one.record, [other.record], same) is not reviewing.Tier.NEAR]
+    return equal or others
+
+
+def _lost(one: Judged, others: Sequence[Judged]) -> list[str]:
+    """What an image alone knows of how it was taken."""
+    known = {word for other in others for word in other.says}
+    return [] if one.facts is None else [word for word in one.facts.metadata.says if word not in known]

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from types import MappingProxyType
 
 import numpy as np
 
 from lookalike.codes import Codes
-from lookalike.database import choosing, deciding, grouping, pixels
+from lookalike.database import best_copy, deciding, grouping, pixels
+from lookalike.database.best_copy import Preference
 from lookalike.database.deciding import Known, Regroup, State
 from lookalike.database.derived import Ids
+from lookalike.database.facts import Facts, FactsOf, wanted
 from lookalike.database.overlaying import ReliefsOf
 from lookalike.database.pixels import Pixels
 from lookalike.database.results import Group, Member
@@ -19,6 +22,7 @@ from lookalike.store.decisions import Decision
 from lookalike.store.records import Record
 
 Records = Mapping[int, Record]
+NOTHING: FactsOf = MappingProxyType({})
 
 
 class Tier(StrEnum):
@@ -38,6 +42,13 @@ class Judged:
     record: Record
     tier: Tier  # to the kept copy that is most like it
     is_reference: bool = False
+    facts: Facts | None = None  # if its file was read
+    loses: tuple[str, ...] = ()  # what would be known no more without it: of "date", "place" and "camera"
+
+    @property
+    def says(self) -> frozenset[str]:
+        """What its file says of how the picture was taken."""
+        return frozenset() if self.facts is None else frozenset(self.facts.metadata.says)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +62,21 @@ class Review:
     decision: Decision | None  # to keep or put off
     kept: frozenset[int]  # ids of what that decision keeps
 
-    @property
-    def records(self) -> list[Record]:
-        return [one.record for one in self.images]
-
 
 def review(
-    group: Group, records: Records, known: Known, same: Pixels, *, references: Collection[int] = frozenset()
+    group: Group,
+    records: Records,
+    known: Known,
+    same: Pixels,
+    *,
+    facts: FactsOf = NOTHING,
+    prefer: Sequence[Preference] = (),
+    references: Collection[int] = frozenset(),
 ) -> Review | None:
     """What is known of a group; nothing if fewer than two of its images are still there.
 
-    `same` holds the digests of pixels that were read; `references` are ids that are better than any other.
+    `same` holds the digests of pixels that were read, `facts` what else was; `references` are ids that are better than
+    any other, `prefer` what a person finds better.
     """
     members = [member for member in group if member.id in records]
     if len(members) < 2:
@@ -70,14 +85,23 @@ def review(
     decision = known.of([record.digest for record in held])
     kept = frozenset(deciding.kept(decision, held)) if decision is not None else frozenset[int]()
     fixed = [record for record in held if record.id in references]
-    found = choosing.best(fixed or held)
+    found = best_copy.best(fixed or held, facts, prefer)
     why = "reference" if len(fixed) == 1 else f"reference, {found.why}" if fixed else found.why
     best = [record for record in held if record.id in (kept or {found.id})]
+    says = frozenset(word for record in best for word in _says(record, facts))
     images = tuple(
-        Judged(member, record, tier(record, best, same), record.id in references)
+        Judged(
+            member, record, tier(record, best, same), record.id in references, facts.get(record.digest or b""),
+            tuple(word for word in _says(record, facts) if word not in says),
+        )
         for member, record in zip(members, held, strict=True)
-    )
+    )  # fmt: skip
     return Review(images, found.id, why, deciding.state(decision), decision, kept)
+
+
+def _says(record: Record, facts: FactsOf) -> tuple[str, ...]:
+    found = facts.get(record.digest or b"")
+    return () if found is None else found.metadata.says
 
 
 def tier(record: Record, kept: Sequence[Record], same: Pixels) -> Tier:
@@ -133,11 +157,23 @@ def to_read(groups: Sequence[Group], records: Records) -> list[Record]:
     return pixels.wanted([records[one.id] for one in group if one.id in records] for group in groups)
 
 
+def to_inspect(groups: Sequence[Group], records: Records) -> list[list[Record]]:
+    """The images of each group whose files must be read to tell which is best."""
+    return wanted([records[one.id] for one in group if one.id in records] for group in groups)
+
+
 def reviews(
-    groups: Sequence[Group], records: Records, known: Known, same: Pixels, *, references: Collection[int] = frozenset()
+    groups: Sequence[Group],
+    records: Records,
+    known: Known,
+    same: Pixels,
+    *,
+    facts: FactsOf = NOTHING,
+    prefer: Sequence[Preference] = (),
+    references: Collection[int] = frozenset(),
 ) -> Iterator[Review]:
-    """What is known of groups."""
+    """What is known of groups (see `review`)."""
     for group in groups:
-        found = review(group, records, known, same, references=references)
+        found = review(group, records, known, same, facts=facts, prefer=prefer, references=references)
         if found is not None:
             yield found

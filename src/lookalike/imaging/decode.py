@@ -137,7 +137,7 @@ def _shown(data: bytes, side: int, max_pixels: int) -> Image.Image:
         source = opened(data, max_pixels=max_pixels)
         source.image.draft("RGB", (side, side))
         source.load()
-        return upright(_flatten(source.image, "RGB"), source.orientation())
+        return upright(flatten(source.image, "RGB"), source.orientation())
 
 
 def _digest(data: bytes, max_pixels: int) -> bytes:
@@ -160,7 +160,7 @@ def _reduce(source: Opened, spec: ImageSpec) -> Decoded:
     # that other files of the same picture go through.
     source.image.draft(spec.mode, (LARGER * spec.side, LARGER * spec.side))
     damage = source.load()
-    pixels = _flatten(source.image, spec.mode)
+    pixels = flatten(source.image, spec.mode)
     orientation = source.orientation()
     width, height = (source.height, source.width) if orientation >= 5 else (source.width, source.height)
     shown = upright(pixels, orientation)
@@ -170,7 +170,7 @@ def _reduce(source: Opened, spec: ImageSpec) -> Decoded:
     return Decoded(np.asarray(small), width, height, source.format, animated, damage)
 
 
-def _flatten(image: Image.Image, mode: str) -> Image.Image:
+def flatten(image: Image.Image, mode: str) -> Image.Image:
     """8-bit pixels in grey ("L") or colour ("RGB"), transparent ones composed on white."""
     if image.mode.startswith("I") or image.mode == "F":
         image = _to_8_bits(image)

@@ -1,13 +1,15 @@
 """Measures on the pixels of one image that tell an original from what was made of it.
 
-How much of its size is true detail, whether its colours are more than a tint, whether it shows the blocks of a JPEG, and
-how coarsely a JPEG is quantised. All are pure functions of pixels or tables.
+How much of its size is true detail, whether its colours are more than a tint, whether it shows the blocks of a JPEG,
+and how coarsely a JPEG is quantised. All are pure functions of pixels or tables.
 
 Shapes: H, W pixels.
 """
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,35 +18,71 @@ from PIL import Image
 
 Floats = npt.NDArray[np.float32]
 
-LOOKED_AT = 768  # pixels a side of the middle of an image, in which detail is measured
+TILE, TILES = 256, 3  # pixels a side, and how many a side: parts of a large image in which detail is measured
 STEP = 2**0.5  # by which it is reduced from band to band
 BANDS = 6
 LEAST_SIDE = 24  # pixels of what is reduced
 EMPTY = 0.55  # of the next band's deviation, or
 EMPTY_OF_NEXT_BUT_ONE = 0.45  # of the one after that: a band with less holds nothing but what enlarging leaves
+HARDLY, ROUNDED = 0.55, 0.25  # of the other's finest band; by so much the number of bands is rounded up
 BLOCK = 8  # pixels of a block of JPEG
 SAMPLE = 384  # pixels a side of the middle of an image that is compared block by block
 CLIPPED = 4.0  # shades that a step between pixels counts at most, so that edges of the picture do not decide
 SURE = 3.0  # standard errors that steps between blocks are above those within
 
+_STANDARD = (  # luminance at quality 50, row by row (ITU-T T.81, table K.1)
+    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29,
+    51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120,
+    101, 72, 92, 95, 98, 112, 100, 103, 99,
+)  # fmt: skip
 
-def sharpness(image: Image.Image) -> float:
+
+def bands(image: Image.Image) -> tuple[float, ...]:
+    """How much detail an image has in bands of half an octave, the finest first: deviations in shades.
+
+    It is what is lost when the image is reduced step by step.
+    """
+    tiles = _tiles(image)
+    found = [_bands(tile.convert("L").convert("F")) for tile in tiles]
+    return tuple(float(np.sqrt(np.mean(np.square(band)))) for band in zip(*found, strict=False))
+
+
+def sharpness(bands: Sequence[float]) -> float:
     """Share of an image's side that holds true detail, 0 to 1: an image enlarged to twice its sides has 1/2.
 
-    The image is taken apart into bands of half an octave. Natural pictures have about as much in each; of what was
-    enlarged the uppermost are nearly empty.
+    Natural pictures have about as much in each band; of what was enlarged the finest are nearly empty.
     """
-    bands = _bands(_middle(image, LOOKED_AT).convert("L").convert("F"))
     empty = 0
-    for band, (following, after) in enumerate(zip(bands[1:], bands[2:], strict=False)):
+    for band in range(len(bands) - 2):
+        following, after = bands[band + 1 : band + 3]
         if bands[band] < EMPTY * following or bands[band] < EMPTY_OF_NEXT_BUT_ONE * after:
             empty = band + 1
     return float(STEP**-empty)
 
 
+def has_no_more(larger: Sequence[float], smaller: Sequence[float], scale: float) -> bool:
+    """Whether a picture, `scale` times as large as another one of the same, has hardly any detail which that has not.
+
+    It is asked of the bands that are too fine for the smaller one.
+    """
+    beyond = larger[: max(1, int(2 * math.log2(scale) + ROUNDED))]
+    return bool(smaller) and bool(beyond) and max(beyond) < HARDLY * smaller[0]
+
+
+def _tiles(image: Image.Image) -> list[Image.Image]:
+    """The image, or parts from all over a large one."""
+    if max(image.size) <= TILE * TILES:
+        return [image]
+    corners = [
+        [round((at + 0.5) * length / TILES - TILE / 2) for at in range(TILES)] if length > TILE else [0]
+        for length in image.size
+    ]
+    wide, high = (min(TILE, length) for length in image.size)
+    return [image.crop((left, top, left + wide, top + high)) for top in corners[1] for left in corners[0]]
+
+
 def _bands(image: Image.Image) -> list[float]:
-    """Deviations of what is lost when an image is reduced step by step, shades; the finest first."""
-    found = []
+    found: list[float] = []
     while len(found) < BANDS and min(image.size) >= LEAST_SIDE:
         smaller = image.resize(
             (round(image.width / STEP), round(image.height / STEP)), Image.Resampling.LANCZOS, reducing_gap=3.0
@@ -58,7 +96,7 @@ def _bands(image: Image.Image) -> list[float]:
 def colourfulness(rgb_HW3: npt.NDArray[np.uint8]) -> float:
     """Deviation of the two colour differences that brightness does not foretell, in shades.
 
-    A grey image and one in a single tint, such as sepia, have next to none; the noise that JPEG adds to colour is little.
+    A grey image and one in a single tint, such as sepia, have next to none; JPEG adds little to colour.
     """
     values = rgb_HW3.reshape(-1, 3).astype(np.float64)
     light = values @ (0.299, 0.587, 0.114)
@@ -74,7 +112,7 @@ def has_jpeg_blocks(image: Image.Image) -> bool:
     if min(light.shape) < 4 * BLOCK:
         return False
     errors = [_steps_between_blocks(light), _steps_between_blocks(light.T)]
-    return sum(errors) / len(errors) ** 0.5 > SURE
+    return bool(sum(errors) / len(errors) ** 0.5 > SURE)
 
 
 def _steps_between_blocks(light_HW: Floats) -> float:
@@ -91,9 +129,21 @@ def sample_box(width: int, height: int) -> tuple[int, int, int, int]:
     return _box(width, height, SAMPLE, 2 * BLOCK)
 
 
+def is_standard(table: Sequence[int]) -> bool:
+    """Whether a JPEG's luminance table is the one of the standard at some quality, as most programs write it."""
+    return tuple(table) in _standard_tables()
+
+
+@functools.cache
+def _standard_tables() -> frozenset[tuple[int, ...]]:
+    scales = [5000 // quality if quality < 50 else 200 - 2 * quality for quality in range(1, 101)]
+    return frozenset(tuple(min(max((value * scale + 50) // 100, 1), 255) for value in _STANDARD) for scale in scales)
+
+
 def coarseness(table: Sequence[int]) -> float:
-    """Mean step by which a JPEG's luminance table quantises, of the 15 lowest frequencies; 1 is the finest there is."""
-    return float(np.mean(np.asarray(table, float)[:15])) if len(table) >= 15 else 1.0
+    """Mean step by which a JPEG's luminance table quantises the 15 lowest frequencies; 1 is the finest there is."""
+    low = [row * BLOCK + column for row in range(5) for column in range(5 - row)]
+    return sum(table[at] for at in low) / len(low) if len(table) == BLOCK * BLOCK else 1.0
 
 
 def _middle(image: Image.Image, side: int, unit: int = 1) -> Image.Image:

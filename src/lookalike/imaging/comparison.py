@@ -1,0 +1,290 @@
+"""Two images of one picture held against each other: was one encoded from the other, framed, written on, recoloured?
+
+The small pictures of `Evidence` are compared for frames and colours, samples of the full pixels for encoding.
+Shapes: H, W pixels; h, w those of a part.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from lookalike.imaging.evidence import Evidence
+
+Floats = npt.NDArray[np.float32]
+Array = npt.NDArray[np.uint8]
+
+BLOCK = 8  # pixels of a block of JPEG
+TEXTURED = 2.0  # shades: blocks that deviate less say nothing, they come out the same from any encoder
+EXACT = 0.15  # shades that a block may differ on average and still be the same
+MANY, CLEARLY_MORE = 0.35, 0.1  # shares of blocks
+ALL = 0.95  # share of blocks
+SAME_PIXELS = 0.05  # shades
+ALIKE = 0.9  # correlation of two pictures with the same frame
+ASPECT = 0.03  # by how much their sides may be in another ratio
+FOUND = 0.85  # correlation of a picture with the part of another that it shows
+LEAST_AREA = 0.25  # of a picture is the smallest part that is looked for
+COARSE, SCALE = 64, 1.04  # pixels of the longer side, and steps of scale in which it is looked for
+FEW = (16, 16)  # pixels in which colours are compared, so that it does not matter if parts lie a pixel apart
+LINES = 2  # by how many lines the place of an edge may be wrong
+FLAT, FLAT_SHADES = 0.7, 14  # share of a margin that has its colour, up to so many shades
+EDGE = 12.0  # shades between a margin and the picture
+BLURRED = 0.3  # of the steps between lines that the picture has, where a blurred copy of it is the margin
+OVERLAID, LEAST_OVERLAID, MOST_OVERLAID = 24.0, 0.01, 0.45  # shades; shares of a picture
+UNIT = 4  # pixels a side of what is compared for writing over a picture
+
+
+class Box(NamedTuple):
+    """A part of a small picture, in pixels."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+class Frames(NamedTuple):
+    """How the frames of two pictures lie in each other."""
+
+    first: Box  # the part of the first that the second shows
+    second: Box  # and where the second shows it
+
+
+def is_encoded_from(child: Evidence, parent: Evidence) -> bool:
+    """Whether the pixels of one image come out when those of the other are encoded as it is, and not the other way.
+
+    Where both ways are possible, the one that was quantised more coarsely came first: what is finer could not be lost.
+    """
+    forth, back = _share_encoded(child, parent), _share_encoded(parent, child)
+    if forth is None:
+        return child.lossless and back is not None and _has_pixels_of(child, parent)
+    if back is None:
+        return parent.lossless and forth >= MANY and not _has_pixels_of(parent, child)
+    if forth >= ALL and back >= ALL:
+        return sum(parent.table) > sum(child.table)
+    if forth >= ALL:
+        return forth > back
+    return forth >= MANY and forth > back + CLEARLY_MORE
+
+
+def _share_encoded(child: Evidence, parent: Evidence) -> float | None:
+    """Share of the blocks of a JPEG that come out if the other's pixels are encoded with its table."""
+    if child.plane is None or not child.table or child.plane.shape != parent.sample.shape or not child.plane.size:
+        return None
+    out = io.BytesIO()
+    Image.fromarray(parent.sample).save(out, "JPEG", qtables=[list(child.table)])
+    made = np.asarray(Image.open(out), np.float32)
+    return _share_equal(made, np.asarray(child.plane, np.float32), EXACT)
+
+
+def _has_pixels_of(copy: Evidence, original: Evidence) -> bool:
+    if copy.sample.shape != original.sample.shape or not copy.sample.size:
+        return False
+    share = _share_equal(np.asarray(copy.sample, np.float32), np.asarray(original.sample, np.float32), SAME_PIXELS)
+    return share is not None and share >= MANY
+
+
+def _share_equal(made_HW: Floats, there_HW: Floats, shades: float) -> float | None:
+    """Share of the textured blocks that are the same; none if there are hardly any."""
+    rows, columns = (length // BLOCK for length in there_HW.shape)
+    blocks = there_HW[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK)
+    others = made_HW[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK)
+    textured = blocks.std(axis=(1, 3)) > TEXTURED
+    if textured.sum() < 4:
+        return None
+    return float((np.abs(blocks - others).mean(axis=(1, 3)) <= shades)[textured].mean())
+
+
+def frames(one: Evidence, other: Evidence) -> Frames | None:
+    """How the frames of two pictures lie in each other; none if that cannot be told, or neither is in the other."""
+    first, second = one.picture, other.picture
+    if _have_one_aspect(first, second) and _correlation(_grey(first), _grey(_resized(second, first.shape))) >= ALIKE:
+        return Frames(_whole(first), _whole(second))
+    found = _part(first, second)
+    if found is not None:
+        return Frames(found, _whole(second))
+    found = _part(second, first)
+    return None if found is None else Frames(_whole(first), found)
+
+
+def is_whole(box: Box, picture: Array) -> bool:
+    """Whether a part is the picture as a whole, but for a line or two."""
+    height, width = picture.shape[:2]
+    return box.left + box.top + (width - box.right) + (height - box.bottom) <= 2 * LINES
+
+
+def has_border(picture: Array, box: Box) -> bool:
+    """Whether what lies around a part of a picture was added to it: of one colour, or behind a straight edge."""
+    height, width = picture.shape[:2]
+    light = np.asarray(_grey(picture), np.float32)
+    turned, turned_light = picture.swapaxes(0, 1), light.T
+    sides = (
+        (picture, light, box.top, (box.left, box.right)),
+        (picture[::-1], light[::-1], height - box.bottom, (box.left, box.right)),
+        (turned, turned_light, box.left, (box.top, box.bottom)),
+        (turned[::-1], turned_light[::-1], width - box.right, (box.top, box.bottom)),
+    )
+    return any(_was_added(*side) for side in sides)
+
+
+def _was_added(picture: Array, light: Floats, lines: int, along: tuple[int, int]) -> bool:
+    """Whether so many of the first lines were added."""
+    if lines <= LINES:
+        return False
+    margin = picture[: max(1, lines - 1)].reshape(-1, 3).astype(np.int16)
+    flat = float((np.abs(margin - np.median(margin, axis=0)).max(axis=1) <= FLAT_SHADES).mean())
+    steps = np.abs(np.diff(light[: lines + 12, slice(*along)], axis=0)).mean(axis=1)
+    edge = float(steps[max(0, lines - 1 - LINES) : lines + LINES].max(initial=0.0))
+    before, behind = (float(np.median(part)) if len(part) else 0.0 for part in (
+        steps[: max(0, lines - 1 - LINES)], steps[lines + LINES :],
+    ))  # fmt: skip
+    is_flat = flat >= FLAT and edge >= max(EDGE, 2.5 * before)
+    is_blurred = before < BLURRED * behind and edge >= 3 * behind + 8
+    return is_flat or is_blurred
+
+
+def colours_apart(one: Evidence, other: Evidence, frames: Frames) -> float:
+    """How far the colours of two pictures are from each other where they show the same, shades."""
+    parts = _same_parts(one, other, frames)
+    first, second = (np.asarray(_resized(part.astype(np.uint8), FEW), np.float32) for part in parts)
+    return float(np.abs(first - second).mean())
+
+
+def writing(one: Evidence, other: Evidence, frames: Frames) -> float | None:
+    """Whether two pictures differ as if something were written or stuck over one of them; none if they do not.
+
+    The number is greater than 0 if it seems to be the first: letters have more edges than what they hide, bars fewer.
+    """
+    first, second = _same_parts(one, other, frames)
+    apart_HW = np.abs(_toned(first, second) - second).max(axis=2)
+    rows, columns = (length // UNIT for length in apart_HW.shape)
+    units = apart_HW[: rows * UNIT, : columns * UNIT].reshape(rows, UNIT, columns, UNIT).mean(axis=(1, 3))
+    differ = units > max(OVERLAID, 5 * float(np.median(units)))
+    if not LEAST_OVERLAID <= differ.mean() <= MOST_OVERLAID:
+        return None
+    mask = np.kron(differ, np.ones((UNIT, UNIT), bool))
+    one_edges, other_edges = (_edges(part, mask) for part in (first, second))
+    one_flat, other_flat = (_flat(part[: mask.shape[0], : mask.shape[1]][mask]) for part in (first, second))
+    if max(one_flat, other_flat) >= FLAT:  # a bar, or a sticker
+        return one_flat - other_flat
+    return math.log(max(one_edges, 1.0) / max(other_edges, 1.0))
+
+
+def _edges(part: Floats, mask: npt.NDArray[np.bool_]) -> float:
+    """Mean step between pixels where a mask is set, in shades."""
+    light = part.mean(axis=2)
+    steps = np.abs(np.diff(light, axis=0))[:, :-1] + np.abs(np.diff(light, axis=1))[:-1]
+    inside = mask[: steps.shape[0], : steps.shape[1]]
+    return float(steps[: inside.shape[0], : inside.shape[1]][inside].mean())
+
+
+def _flat(pixels: Floats) -> float:
+    """Share of pixels that have the one colour that most have."""
+    return float((np.abs(pixels - np.median(pixels, axis=0)).max(axis=1) <= FLAT_SHADES).mean())
+
+
+def _toned(first: Floats, second: Floats) -> Floats:
+    """The first picture in the tones of the second: each channel fitted by a line."""
+    out = np.empty_like(first)
+    for channel in range(3):
+        x, y = first[..., channel], second[..., channel]
+        slope = float(((x - x.mean()) * (y - y.mean())).mean()) / max(float(x.var()), 1.0)
+        out[..., channel] = y.mean() + slope * (x - x.mean())
+    return out
+
+
+def _same_parts(one: Evidence, other: Evidence, frames: Frames) -> tuple[Floats, Floats]:
+    """What both pictures show, at the size of the smaller."""
+    parts = [
+        picture[box.top : box.bottom, box.left : box.right]
+        for picture, box in ((one.picture, frames.first), (other.picture, frames.second))
+    ]
+    shape = min((part.shape for part in parts), key=lambda shape: shape[0] * shape[1])
+    first, second = (np.asarray(_resized(part, shape), np.float32) for part in parts)
+    return first, second
+
+
+def _part(whole: Array, part: Array) -> Box | None:
+    """Where a picture shows all of another one, smaller; none if it does not."""
+    best = _best_place(whole, part, COARSE, _scales())
+    if best is None or best[0] < FOUND - 0.1:
+        return None
+    side = max(whole.shape[:2])
+    near = [best[1] * SCALE ** (step / 3) for step in range(-3, 4)]
+    best = _best_place(whole, part, side, near)
+    return None if best is None or best[0] < FOUND else best[2]
+
+
+def _scales() -> list[float]:
+    count = int(np.ceil(np.log(LEAST_AREA**0.5) / np.log(1 / SCALE)))
+    return [SCALE**-step for step in range(count + 1)]
+
+
+def _best_place(whole: Array, part: Array, side: int, scales: list[float]) -> tuple[float, float, Box] | None:
+    """The best correlation, at which scale (1: as large as fits) and where, in pixels of the whole as it came."""
+    shrink = side / max(whole.shape[:2])
+    height, width = (max(8, round(length * shrink)) for length in whole.shape[:2])
+    ground = np.asarray(_grey(_resized(whole, (height, width))), np.float32)
+    fits = min(height / part.shape[0], width / part.shape[1])
+    found: tuple[float, float, Box] | None = None
+    for scale in scales:
+        high, wide = (round(length * fits * scale) for length in part.shape[:2])
+        if not (8 <= high <= height and 8 <= wide <= width):
+            continue
+        score, top, left = _match(ground, np.asarray(_grey(_resized(part, (high, wide))), np.float32))
+        if found is None or score > found[0]:
+            place = [round(value / shrink) for value in (left, top, left + wide, top + high)]
+            found = score, scale, Box(place[0], place[1], min(place[2], whole.shape[1]), min(place[3], whole.shape[0]))
+    return found
+
+
+def _match(ground_HW: Floats, part_hw: Floats) -> tuple[float, int, int]:
+    """The best correlation of a part with all places of a ground, and where it is."""
+    height, width = part_hw.shape
+    pattern = part_hw - part_hw.mean()
+    size = ground_HW.shape
+    products = np.fft.irfft2(np.fft.rfft2(ground_HW) * np.conj(np.fft.rfft2(pattern, size)), size)
+    rows, columns = size[0] - height + 1, size[1] - width + 1
+    count = height * width
+    sums, squares = (_sums(values, height, width) for values in (ground_HW, ground_HW * ground_HW))
+    deviation = np.sqrt(np.maximum(squares - sums * sums / count, 1.0) * max(float((pattern**2).sum()), 1.0))
+    scores = products[:rows, :columns] / deviation
+    at = int(np.argmax(scores))
+    return float(scores.flat[at]), at // columns, at % columns
+
+
+def _sums(values_HW: Floats, height: int, width: int) -> npt.NDArray[np.float64]:
+    """The sum of each part of this size."""
+    total = np.zeros((values_HW.shape[0] + 1, values_HW.shape[1] + 1))
+    total[1:, 1:] = values_HW.astype(np.float64).cumsum(axis=0).cumsum(axis=1)
+    return total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]
+
+
+def _have_one_aspect(first: Array, second: Array) -> bool:
+    ratio = (first.shape[0] * second.shape[1]) / (first.shape[1] * second.shape[0])
+    return abs(math.log(ratio)) <= ASPECT
+
+
+def _correlation(first: Array, second: Array) -> float:
+    one, other = (values - values.mean() for values in (first.astype(np.float32), second.astype(np.float32)))
+    return float((one * other).mean() / max(float(one.std() * other.std()), 1e-6))
+
+
+def _whole(picture: Array) -> Box:
+    return Box(0, 0, picture.shape[1], picture.shape[0])
+
+
+def _grey(picture: Array) -> Array:
+    return np.asarray(Image.fromarray(picture).convert("L"))
+
+
+def _resized(picture: Array, shape: tuple[int, ...]) -> Array:
+    if picture.shape[:2] == tuple(shape[:2]):
+        return picture
+    way = Image.Resampling.BOX if shape[1] < picture.shape[1] else Image.Resampling.BICUBIC
+    return np.asarray(Image.fromarray(np.ascontiguousarray(picture)).resize((shape[1], shape[0]), way))

@@ -1,0 +1,130 @@
+"""What one encoded image tells of where it comes from: its metadata, codec and damage, and measures on its pixels.
+
+Read once from a file; `comparison` holds two of them against each other. Shapes: H, W pixels.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from lookalike.imaging import damage, decode, detail, metadata
+from lookalike.imaging.metadata import Metadata
+from lookalike.imaging.opening import Opened, errors_as_one, opened
+from lookalike.limits import MAX_PIXELS
+
+Array = npt.NDArray[np.uint8]
+
+SIDE = 128  # pixels of the small picture's longer side
+JPEG = frozenset({"JPEG", "MPO"})
+LOSSLESS = frozenset({"PNG", "BMP", "TIFF", "PPM", "GIF"})  # unless a TIFF says otherwise
+LOSSY_IN_TIFF = frozenset({"jpeg", "tiff_jpeg", "webp"})
+FEW_COLOURS = 128  # of a palette; a photograph with more in one was reduced to them
+_BITS_PER_SAMPLE = 258
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What an encoded image tells."""
+
+    width: int  # pixels, upright
+    height: int
+    format: str
+    metadata: Metadata
+    damage: str  # in words; empty if nothing is known to be wrong
+    depth: int  # bits a channel
+    frames: int
+    lossless: bool
+    reduced_to_palette: bool
+    table: tuple[int, ...]  # of a JPEG's luminance, row by row; else empty
+    has_blocks: bool  # it shows the blocks of a JPEG, though it is none
+    bands: tuple[float, ...]  # how much detail it has, the finest first
+    colourfulness: float  # shades
+    picture: Array  # (H, W, 3), small, upright, composed on white
+    sample: Array  # (H, W), the brightness of its middle as a program sees it that encodes it anew, not upright
+    plane: Array | None  # (H, W), the same part of a JPEG as it is stored
+
+    def without_samples(self) -> Evidence:
+        """The same in a tenth of the memory, without what shows that one was encoded from the other."""
+        nothing = np.empty((0, 0), np.uint8)
+        return replace(self, sample=nothing, plane=None)
+
+
+def inspect(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Evidence:
+    """The evidence in the bytes of an image. Raises `ImageError` if it cannot be decoded."""
+    picture = decode.thumbnail(data, SIDE, max_pixels=max_pixels)
+    with errors_as_one():
+        source = opened(data, max_pixels=max_pixels)
+        cut_off = source.load()
+        return _of(source, data, picture, cut_off)
+
+
+def _of(source: Opened, data: bytes, picture: Image.Image, cut_off: str | None) -> Evidence:
+    image = source.image
+    is_lossless = _is_lossless(image, data)
+    flat = decode.flatten(image, "RGB")  # not turned upright
+    box = detail.sample_box(*flat.size)
+    width, height = flat.size
+    small = np.asarray(picture)
+    has_blocks = is_lossless and detail.has_jpeg_blocks(flat)
+    is_turned = source.orientation() >= 5
+    return Evidence(
+        width=height if is_turned else width,
+        height=width if is_turned else height,
+        format=source.format,
+        metadata=metadata.read(image),
+        damage=cut_off or "; ".join(damage.find(data)),
+        depth=8 if has_blocks else _depth(image, data),
+        frames=_frames(image),
+        lossless=is_lossless,
+        reduced_to_palette=image.mode == "P" and len(image.getcolors(256) or ()) > FEW_COLOURS,
+        table=_table(image),
+        has_blocks=has_blocks,
+        bands=detail.bands(flat),
+        colourfulness=detail.colourfulness(small),
+        picture=small,
+        sample=np.asarray(flat.crop(box).convert("L")),
+        plane=_plane(data, box) if source.format in JPEG and not cut_off else None,
+    )
+
+
+def _plane(data: bytes, box: tuple[int, int, int, int]) -> Array | None:
+    """The brightness of a part of a JPEG as it is stored, which differs a little from that of its colours."""
+    image = Image.open(io.BytesIO(data), formats=("JPEG", "MPO"))
+    if image.mode not in ("L", "RGB"):
+        return None
+    image.draft("L", image.size)
+    return np.asarray(image.crop(box)) if image.mode == "L" else None
+
+
+def _table(image: Image.Image) -> tuple[int, ...]:
+    tables: dict[int, Any] = getattr(image, "quantization", None) or {}
+    return tuple(tables.get(0, ()))
+
+
+def _is_lossless(image: Image.Image, data: bytes) -> bool:
+    if image.format == "WEBP":
+        chunk = data.find(b"VP8L", 12)
+        return chunk >= 0 and not 0 <= data.find(b"VP8 ", 12) < chunk
+    return image.format in LOSSLESS and image.info.get("compression") not in LOSSY_IN_TIFF
+
+
+def _depth(image: Image.Image, data: bytes) -> int:
+    """Bits a channel as they are stored; Pillow decodes some of more than 8 as 8."""
+    if image.format == "PNG":
+        return 16 if data[24:25] == b"\x10" else 8
+    bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE) or image.info.get("bit_depth") or 8
+    most = max(bits) if isinstance(bits, tuple) else int(bits)
+    return max(most, 16) if image.mode.startswith(("I", "F")) else max(most, 8)
+
+
+def _frames(image: Image.Image) -> int:
+    try:
+        return int(getattr(image, "n_frames", 1)) if image.format not in JPEG else 1
+    except Exception:  # a damaged later frame does not spoil the first
+        return 1
