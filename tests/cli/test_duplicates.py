@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ def folder(pictures: list[Image.Image], tmp_path: Path) -> Path:
     (folder / "b.png").write_bytes(encoded(pictures[1], "png"))
     (folder / "c.bmp").write_bytes(encoded(pictures[1], "bmp"))
     (folder / "z.png").write_bytes(encoded(pictures[7], "png"))
+    os.utime(folder / "c.bmp", (0, 0))
     return folder
 
 
@@ -42,7 +44,7 @@ def test_the_best_copy_is_told_and_how_alike_others_are(run: Run, db: Path) -> N
     assert [(Path(row[-1]).name, row[0], row[1].partition(" (")[0]) for row in rows] == [
         ("a.png", "0/64", "same pixels"),
         ("b.png", "0/64", "same pixels"),
-        ("c.bmp", "0/64", "best: largest file"),
+        ("c.bmp", "0/64", "best: oldest file"),
     ]
     (group,) = [json.loads(line) for line in run("duplicates", "--db", db, "--json", "--quick").out.splitlines()]
     assert [image["tier"] for image in group["images"]] == ["near", "near", "kept"]

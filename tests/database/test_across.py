@@ -91,7 +91,7 @@ def test_groups_stand_around_references_which_stay(db16: Database) -> None:
     records = db16.records_of([one.id for group in groups for one in group])
     reviews = list(reviewing.reviews(groups, records, db16.decisions.known(), {}, references=references))
     assert [review.why for review in reviews] == ["reference", "reference"]
-    plan = plans.make(reviews, {}, near=True)
+    plan = plans.make(reviews, {}, plans.Options(near=True))
     assert [entry.path for entry in plan.removals] == ["/r/b/y", "/r/b/x", "/r/c/z"]
     both, _ = across.against(db16, ["/r/a", "/r/b"], radius=RADIUS)
     assert [[one.path.removeprefix("/r/") for one in group] for group in both] == [["a/2", "c/z"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ def folder(pictures: list[Image.Image], tmp_path: Path) -> Path:
         (folder / f"{number}-a.png").write_bytes(png)
         (folder / f"{number}-b.png").write_bytes(png)
         (folder / f"{number}-c.bmp").write_bytes(encoded(picture, "bmp"))
+        os.utime(folder / f"{number}-c.bmp", (0, 0))
     return folder
 
 
@@ -68,7 +70,7 @@ def test_groups_say_which_is_best_and_how_alike_the_others_are(writing: Served) 
         assert tiers == {"a.png": "same pixels", "b.png": "same pixels", "c.bmp": "kept"}
         best = next(image for image in group["images"] if image["id"] == group["best"])
         assert best["name"].endswith("c.bmp")
-        assert group["why"].startswith("largest file")
+        assert group["why"].startswith("oldest file")
         assert (group["state"], group["kept"], group["decision"]) == ("undecided", [], None)
 
 

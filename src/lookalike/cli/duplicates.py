@@ -11,6 +11,7 @@ from lookalike.cli import calibrate, options, terminal
 
 if TYPE_CHECKING:
     from lookalike.database import Group
+    from lookalike.database.best_copy import Preference
     from lookalike.database.opening import AnyDatabase
     from lookalike.database.overlaying import Overlaid
     from lookalike.database.reviewing import Judged, Review
@@ -43,6 +44,14 @@ def command(
     ] = None,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
     near: Annotated[bool, typer.Option("--near", help="Let --plan remove copies that only look alike, too.")] = False,
+    prefer: options.Prefer = None,
+    allow_metadata_loss: Annotated[
+        bool,
+        typer.Option(
+            "--allow-metadata-loss",
+            help="Let --plan remove the only copy that says when, where or by which camera it was taken.",
+        ),
+    ] = False,
     apply: Annotated[
         Path | None, typer.Option("--apply", metavar="PLAN", help="Do what a plan says, by --trash or --hardlink.")
     ] = None,
@@ -62,11 +71,13 @@ def command(
     over each other.
 
     Without --radius it is what was measured for the model or the collection, else a sixteenth of the bits or less.
-    The best copy of each group is told: most pixels, then largest file, lossless, oldest. Nothing is deleted;
-    --plan, then --apply, move copies away.
+    The best copy of each group is named, and why: undamaged, nothing added, in colour, most detail, with date and
+    place, not a conversion (docs/duplicates.md). Nothing is deleted; --plan, then --apply, move copies away.
     """
     from lookalike.cli import leakage, plans
+    from lookalike.database import best_copy
     from lookalike.database.opening import open_database
+    from lookalike.database.plans import Options
 
     if between is not None and (against or everything or plan or apply or undo):
         raise typer.BadParameter("--between prints a report of its own; leave --against, --all and plans out")
@@ -75,6 +86,9 @@ def command(
     if turned and (between is not None or against):
         raise typer.BadParameter("--turned compares all images; leave --against and --between out")
     plans.check(plan=plan, near=near, apply=apply, trash=trash, hardlink=hardlink, undo=undo, dry_run=dry_run)
+    if allow_metadata_loss and plan is None:
+        raise typer.BadParameter("--allow-metadata-loss is about what --plan FILE removes")
+    preferences = tuple(map(best_copy.preference, prefer or ()))
     with open_database(db) as database:
         if apply is not None or undo is not None:
             plans.carry_out(database, apply=apply, trash=trash, undo=undo, dry_run=dry_run, json=json)
@@ -89,9 +103,12 @@ def command(
             radius, everything=everything, plain=plain, turned=turned, by_code=by_code, max_pixels=max_pixels
         )
         groups, references = _groups(database, against or [], asked)
-        reviews, same = _reviews(database, groups, references, quick=quick)
+        reviews, same = _reviews(
+            database, groups, references, preferences, pixels_too=not quick, files_too=not quick or near
+        )
         if plan is not None:
-            plans.write(plan, reviews, same, near=near, database=str(database.path), radius=radius, bits=bits)
+            wanted = Options(near=near, allow_metadata_loss=allow_metadata_loss, prefer=preferences)
+            plans.write(plan, reviews, same, wanted, database=str(database.path), radius=radius, bits=bits)
             return
     for number, review in enumerate(reviews, start=1):
         _print(number, review, radius=radius, bits=bits, json=json)
@@ -156,17 +173,24 @@ def _groups(database: AnyDatabase, against: Sequence[str], asked: _Asked) -> tup
 
 
 def _reviews(
-    database: AnyDatabase, groups: Sequence[Group], references: frozenset[int], *, quick: bool
-) -> tuple[list[Review], Mapping[bytes, bytes]]:
+    database: AnyDatabase, groups: Sequence[Group], references: frozenset[int], prefer: Sequence[Preference],
+    *, pixels_too: bool, files_too: bool,
+) -> tuple[list[Review], Mapping[bytes, bytes]]:  # fmt: skip
     """What is known of the groups, and the digests of pixels that were read for it."""
-    from lookalike.database import pixels, reviewing
+    from lookalike.database import facts, pixels, reviewing
 
     records = database.records_of([one.id for group in groups for one in group])
     same: Mapping[bytes, bytes] = {}
-    if not quick:
+    known: facts.FactsOf = {}
+    if pixels_too:
         with terminal.quiet_decoders(), terminal.progress("comparing pixels") as show:
             same = pixels.read(reviewing.to_read(groups, records), on_rows=show)
-    found = reviewing.reviews(groups, records, database.decisions.known(), same, references=references)
+    if files_too:
+        with terminal.quiet_decoders(), terminal.progress("looking for the best copies") as show:
+            known = facts.read(reviewing.to_inspect(groups, records), on_rows=show)
+    found = reviewing.reviews(
+        groups, records, database.decisions.known(), same, facts=known, prefer=prefer, references=references
+    )
     return list(found), same
 
 
@@ -181,14 +205,17 @@ def _print(number: int, review: Review, *, radius: int, bits: int, json: bool) -
         member = one.member
         size = f"{member.width}×{member.height}\t{terminal.size(member.size)}"
         turn = f"\t{member.turn}" if member.turn else ""
-        typer.echo(f"{member.distance}/{bits}\t{_word(one, review)}\t{size}\t{terminal.shown(member.path)}{turn}")
+        loses = f"\tloses: {', '.join(one.loses)}" if one.loses else ""
+        word = f"{member.distance}/{bits}\t{_word(one, review)}"
+        typer.echo(f"{word}\t{size}\t{terminal.shown(member.path)}{turn}{loses}")
     typer.echo()
 
 
 def _values(one: Judged) -> dict[str, object]:
     """What is told of an image as JSON; how it is turned only where it is."""
     values = {name: getattr(one.member, name) for name in one.member.__slots__ if name != "turn"}
-    return values | {"tier": one.tier} | ({"turned": one.member.turn} if one.member.turn else {})
+    about = {"tier": one.tier, "loses": list(one.loses)}
+    return values | about | ({"turned": one.member.turn} if one.member.turn else {})
 
 
 def _word(one: Judged, review: Review) -> str:

@@ -67,5 +67,13 @@ Workers = Annotated[
 
 NoIsolation = Annotated[
     bool, typer.Option("--no-isolation", help="Decode images in this process, without limits on memory and time.")
+Prefer = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--prefer",
+        metavar="RULE",
+        help="Which copy is better, first of all: folder=PATH, not-folder=PATH, oldest, newest, largest, most-pixels, "
+        "shortest-path. Repeatable, in order.",
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all random numbers.")]

@@ -14,6 +14,7 @@ from lookalike.cli import terminal
 if TYPE_CHECKING:
     from lookalike.database.applying import Step
     from lookalike.database.opening import AnyDatabase
+    from lookalike.database.plans import Options, Plan
     from lookalike.database.reviewing import Review
 
 
@@ -47,13 +48,13 @@ def _check_place(plan: Path) -> None:
 
 
 def write(
-    path: Path, reviews: Sequence[Review], same: Mapping[bytes, bytes], *, near: bool, database: str, radius: int,
-    bits: int,
+    path: Path, reviews: Sequence[Review], same: Mapping[bytes, bytes], options: Options, *, database: str,
+    radius: int, bits: int,
 ) -> None:  # fmt: skip
     """Write a plan for groups, and say what is in it."""
     from lookalike.database import planfile, plans
 
-    plan = plans.make(reviews, same, near=near, database=database, radius=radius, bits=bits)
+    plan = plans.make(reviews, same, options, database=database, radius=radius, bits=bits)
     planfile.write(path, plan)
     removals = plan.removals
     typer.echo(
@@ -61,14 +62,31 @@ def write(
         f"{terminal.count(len(removals), 'file')} to remove, {terminal.size(sum(one.size for one in removals))}"
     )
     left = len(reviews) - len(plan.groups)
-    if left and not near:
+    if left and not options.near:
         terminal.say(
             f"left out: {terminal.count(left, 'group')} without copies of the same bytes or pixels, put off, or all "
             "kept; decide on the page of `lookalike serve --write`, or remove what only looks alike, too, with --near"
         )
+    _say_losses(plan, options)
     if removals:
         terminal.say(
             "nothing is done yet; look it through, then: lookalike duplicates --db DB --apply PLAN --trash FOLDER"
+        )
+
+
+def _say_losses(plan: Plan, options: Options) -> None:
+    """What is lost with what is removed, and what stays so that nothing is."""
+    losing = [entry for entry in plan.removals if entry.loses]
+    if losing:
+        terminal.say(
+            f"{terminal.count(len(losing), 'file')} to remove say what no kept copy says (column loses); the first: "
+            f"{losing[0].path} loses: {losing[0].loses}"
+        )
+    spared = [entry for group in plan.groups for entry in group.entries if entry.why.startswith("only copy with ")]
+    if spared and not options.allow_metadata_loss:
+        terminal.say(
+            f"{terminal.count(len(spared), 'file')} kept as the only copy with a date, place or camera; "
+            "--allow-metadata-loss removes them, too"
         )
 
 

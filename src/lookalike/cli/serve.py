@@ -27,6 +27,7 @@ def command(
     write: Annotated[bool, typer.Option("--write", help="Let the page store decisions; without it nothing is.")] = (
         False
     ),
+    prefer: options.Prefer = None,
     cors: Annotated[
         list[str] | None, typer.Option("--cors", metavar="ORIGIN", help="Let pages of that server ask, too.")
     ] = None,
@@ -47,6 +48,7 @@ def command(
 
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)  # of whoever starts this: it would mix the figures of both
     try:
+        from lookalike.database import best_copy
         from lookalike.web import app, security, serving
         from lookalike.web import processes as several
         from lookalike.web.settings import Settings
@@ -55,11 +57,14 @@ def command(
 
         raise MissingExtra(f"Serving needs FastAPI and uvicorn ({error})", "serve") from error
 
+    for rule in prefer or ():
+        best_copy.preference(rule)  # say now what is none
     if token is not None:
         security.check_token(token)
     names = tuple(name.lower() for name in allow_host or ())
     settings = Settings(
-        host=host, token=token or "", names=names, cors=tuple(cors or ()), write=write, max_pixels=max_pixels,
+        host=host, token=token or "", names=names, cors=tuple(cors or ()), write=write, prefer=tuple(prefer or ()),
+        max_pixels=max_pixels,
         max_body=max_upload * MEBIBYTE,
     )  # fmt: skip
     security.check(settings)

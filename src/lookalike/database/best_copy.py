@@ -90,6 +90,15 @@ def best(records: Sequence[Record], facts: FactsOf, prefer: Sequence[Preference]
     return Best(first.record.id, "first by path")
 
 
+def listed(words: Sequence[str]) -> str:
+    """Words as a list in a sentence.
+
+    >>> listed(["date", "place", "camera"]), listed(["date"])
+    ('date, place and camera', 'date')
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
 def _preferring(preference: Preference) -> Rule:
     """A person's preference as a rule."""
     value = _VALUES[preference.name] if not preference.folder else _in_folder(preference)
@@ -220,7 +229,7 @@ def _facts(copy: Copy) -> Facts:
 
 
 def _knows(copy: Copy) -> str:
-    return f"knows {' and '.join(_facts(copy).metadata.says)}" if copy.facts else ""
+    return f"has {listed(_facts(copy).metadata.says)}"
 
 
 _VALUES: dict[str, Callable[[Copy], Any]] = {

@@ -182,7 +182,7 @@ def _spared(review: Review, kept: set[int], same: Pixels, options: Options) -> d
         if is_raw(one.record.format) and not any(is_raw(other.record.format) for other in others):
             spared[one.record.id] = "raw file; those that are kept are none"
         elif lost and not options.allow_metadata_loss:
-            spared[one.record.id] = f"only copy with {' and '.join(lost)}"
+            spared[one.record.id] = f"only copy with {best_copy.listed(lost)}"
     return spared
 
 

@@ -26,6 +26,7 @@ MANY, CLEARLY_MORE = 0.35, 0.1  # shares of blocks
 ALL = 0.95  # share of blocks
 SAME_PIXELS = 0.05  # shades
 ALIKE = 0.9  # correlation of two pictures with the same frame
+HALF_ALIKE, HIDDEN = 0.4, 0.3  # or this, and as above without the most different part of so large a share
 ASPECT = 0.03  # by how much their sides may be in another ratio
 FOUND = 0.85  # correlation of a picture with the part of another that it shows
 LEAST_AREA = 0.25  # of a picture is the smallest part that is looked for
@@ -103,7 +104,7 @@ def _share_equal(made_HW: Floats, there_HW: Floats, shades: float) -> float | No
 def frames(one: Evidence, other: Evidence) -> Frames | None:
     """How the frames of two pictures lie in each other; none if that cannot be told, or neither is in the other."""
     first, second = one.picture, other.picture
-    if _have_one_aspect(first, second) and _correlation(_grey(first), _grey(_resized(second, first.shape))) >= ALIKE:
+    if _have_one_aspect(first, second) and _are_alike(_grey(first), _grey(_resized(second, first.shape))):
         return Frames(_whole(first), _whole(second))
     found = _part(first, second)
     if found is not None:
@@ -114,7 +115,7 @@ def frames(one: Evidence, other: Evidence) -> Frames | None:
 
 def is_whole(box: Box, picture: Array) -> bool:
     """Whether a part is the picture as a whole, but for a line or two."""
-    height, width = picture.shape[:2]
+    height, width = map(int, picture.shape[:2])
     return box.left + box.top + (width - box.right) + (height - box.bottom) <= 2 * LINES
 
 
@@ -268,6 +269,19 @@ def _sums(values_HW: Floats, height: int, width: int) -> npt.NDArray[np.float64]
 def _have_one_aspect(first: Array, second: Array) -> bool:
     ratio = (first.shape[0] * second.shape[1]) / (first.shape[1] * second.shape[0])
     return abs(math.log(ratio)) <= ASPECT
+
+
+def _are_alike(first: Array, second: Array) -> bool:
+    """Whether two pictures of one size correlate, or do but for a part, over which there may be writing."""
+    found = _correlation(first, second)
+    if found >= ALIKE or found < HALF_ALIKE:
+        return found >= ALIKE
+    apart = np.abs(first.astype(np.float32) - second - (float(first.mean()) - float(second.mean())))
+    rows, columns = (length // UNIT for length in apart.shape)
+    units = apart[: rows * UNIT, : columns * UNIT].reshape(rows, UNIT, columns, UNIT).mean(axis=(1, 3))
+    mask = np.kron(units <= np.quantile(units, 1 - HIDDEN), np.ones((UNIT, UNIT), bool))
+    parts = [picture[: mask.shape[0], : mask.shape[1]][mask] for picture in (first, second)]
+    return _correlation(*parts) >= ALIKE
 
 
 def _correlation(first: Array, second: Array) -> float:

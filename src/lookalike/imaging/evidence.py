@@ -6,7 +6,9 @@ Read once from a file; `comparison` holds two of them against each other. Shapes
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from lookalike.limits import MAX_PIXELS
 
 Array = npt.NDArray[np.uint8]
 
+ARRAYS = ("picture", "sample", "plane")
 SIDE = 128  # pixels of the small picture's longer side
 JPEG = frozenset({"JPEG", "MPO"})
 LOSSLESS = frozenset({"PNG", "BMP", "TIFF", "PPM", "GIF"})  # unless a TIFF says otherwise
@@ -53,6 +56,31 @@ class Evidence:
         """The same in a tenth of the memory, without what shows that one was encoded from the other."""
         nothing = np.empty((0, 0), np.uint8)
         return replace(self, sample=nothing, plane=None)
+
+
+def pack(evidence: Evidence) -> tuple[dict[str, Any], bytes]:
+    """Evidence as what JSON can hold, and the bytes of its arrays."""
+    arrays = {name: getattr(evidence, name) for name in ARRAYS if getattr(evidence, name) is not None}
+    about = {field.name: getattr(evidence, field.name) for field in fields(evidence) if field.name not in ARRAYS}
+    shapes = {name: array.shape for name, array in arrays.items()}
+    content = b"".join(np.ascontiguousarray(array).tobytes() for array in arrays.values())
+    return {**about, "metadata": asdict(evidence.metadata), "shapes": shapes}, content
+
+
+def unpack(about: Mapping[str, Any], content: bytes) -> Evidence:
+    """The evidence that was packed; what else `about` holds is passed over."""
+    values = {field.name: about[field.name] for field in fields(Evidence) if field.name not in ARRAYS}
+    said = about["metadata"]
+    place = said["place"] and (float(said["place"][0]), float(said["place"][1]))
+    values |= {"metadata": Metadata(**{**said, "place": place})}
+    values |= {name: tuple(values[name]) for name in ("table", "bands")}
+    start = 0
+    for name in ARRAYS:
+        shape = about["shapes"].get(name)
+        end = start + math.prod(shape or (0,))
+        values[name] = None if shape is None else np.frombuffer(content[start:end], np.uint8).reshape(shape)
+        start = end
+    return Evidence(**values)
 
 
 def inspect(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Evidence:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 from starlette.responses import Response
 
 from lookalike.codes import MAX_BITS
-from lookalike.database import reviewing
+from lookalike.database import best_copy, plans, reviewing
+from lookalike.database.best_copy import Preference
 from lookalike.database.deciding import State
 from lookalike.database.opening import AnyDatabase
+from lookalike.errors import ConfigError
 from lookalike.web import maps, reviews, rows
 from lookalike.web.jobs import Done
 from lookalike.web.problems import JsonResponse, Problem
@@ -33,6 +37,14 @@ PLAN: dict[int | str, dict[str, Any]] = {
 Radius = Annotated[
     int | None, Query(ge=0, le=MAX_BITS, description="Bits; without it what is near-duplicate with the model.")
 ]
+Prefer = Annotated[
+    list[Annotated[str, Field(max_length=4096)]] | None,
+    Query(
+        max_length=16,
+        description="Rules by which a copy is better, before the built-in ones, in this order: "
+        f"{', '.join(best_copy.PREFERENCES)}. Without it those that the server was started with.",
+    ),
+]
 
 
 @router.get("/duplicates", responses={200: {"model": Duplicates}, **WORKING, **failures(422)})
@@ -42,6 +54,7 @@ async def duplicates(
     state: Annotated[State | None, Query(description="Only groups that are so far decided.")] = None,
     top: Annotated[int, Query(ge=1, le=200, description="How many groups at most, or a few more.")] = 50,
     cursor: Annotated[str | None, Query(max_length=20, description="`next` of the page before.")] = None,
+    prefer: Prefer = None,
 ) -> JsonResponse:
     """Groups of images at most `radius` bits from the first of each, page by page."""
     start = _position(cursor)
@@ -56,7 +69,10 @@ async def duplicates(
         records = await server.collection.run(
             database.records_of, [one.id for part in page.parts for one in part.group]
         )
-    shown = reviewing.reviews([part.group for part in page.parts], records, standing.known, server.reviews.pixels)
+    shown = reviewing.reviews(
+        [part.group for part in page.parts], records, standing.known, server.reviews.pixels,
+        facts=server.reviews.facts, prefer=_preferences(server, prefer),
+    )  # fmt: skip
     return JsonResponse(
         {
             "groups": [rows.group(one) for one in shown],
@@ -80,6 +96,10 @@ async def plan(
     server: Shared,
     radius: Radius = None,
     near: Annotated[bool, Query(description="Whether copies that only look alike are removed, too.")] = False,
+    prefer: Prefer = None,
+    allow_metadata_loss: Annotated[
+        bool, Query(description="Whether the only copy that says when, where or by which camera may be removed.")
+    ] = False,
     format_: Annotated[PlanFormat, Query(alias="format")] = PlanFormat.JSON,
 ) -> Response:
     """What to keep and what to remove of each group, as a file for `lookalike duplicates --apply`. Nothing is done."""
@@ -91,9 +111,8 @@ async def plan(
         if not isinstance(read, Done):
             return read
         table = format_ is PlanFormat.CSV
-        content = await server.collection.run(
-            lambda: server.reviews.plan(database, found.value, near=near, table=table)
-        )
+        options = plans.Options(near=near, allow_metadata_loss=allow_metadata_loss, prefer=_preferences(server, prefer))
+        content = await server.collection.run(lambda: server.reviews.plan(database, found.value, options, table=table))
     headers = {"Content-Disposition": f'attachment; filename="plan.{format_}"'}
     return Response(content, media_type="text/csv" if table else "application/json", headers=headers)
 
@@ -118,9 +137,17 @@ async def _compared(server: Server, database: AnyDatabase, radius: int | None) -
 
 
 async def _pixels(server: Server, groups: Groups) -> Done | JsonResponse:
-    """Whether it is known which have the same pixels, or how far that is."""
-    work = server.reviews.reading(groups, server.pixel_reader())
+    """Whether it is known which have the same pixels and which is the best, or how far that is."""
+    work = server.reviews.reading(groups, server.pixel_reader(), server.inspector())
     return await server.done(("pixels", groups.radius), work)
+
+
+def _preferences(server: Server, asked: Sequence[str] | None) -> tuple[Preference, ...]:
+    """The rules that were asked for, or else those that the server was started with. Raises `Problem`."""
+    try:
+        return tuple(map(best_copy.preference, server.settings.prefer if asked is None else asked))
+    except ConfigError as error:
+        raise Problem(422, str(error).replace("--prefer", "prefer")) from None
 
 
 def _position(cursor: str | None) -> int:

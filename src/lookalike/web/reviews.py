@@ -6,15 +6,18 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from lookalike import data
-from lookalike.database import Group, deciding, overlaying, planfile, plans, reviewing
+from lookalike.database import Group, deciding, facts, overlaying, planfile, plans, reviewing
 from lookalike.database.deciding import Known, State
+from lookalike.database.facts import Facts
 from lookalike.database.opening import AnyDatabase
 from lookalike.database.overlaying import Overlaid
 from lookalike.database.reviewing import Review
 from lookalike.errors import LookalikeError
+from lookalike.imaging.evidence import Evidence
+from lookalike.store.records import Record
 from lookalike.web import files
 from lookalike.web.jobs import Report, Work
 from lookalike.web.problems import Problem
@@ -22,6 +25,8 @@ from lookalike.web.problems import Problem
 NOTHING = Overlaid(0, 0)
 
 ReadPixels = Callable[[bytes], bytes]  # an encoded image → what is the same for the same pixels
+Inspect = Callable[[bytes], Evidence]
+Found = TypeVar("Found")
 
 
 class Groups(NamedTuple):
@@ -61,6 +66,7 @@ class Reviews:
 
     def __init__(self) -> None:
         self.pixels: dict[bytes, bytes] = {}  # by the digest of the content, of all that was read
+        self.facts: dict[bytes, Facts] = {}  # as well
         self._lock = threading.Lock()
         self._kept: tuple[Groups, int, Standing] | None = None
 
@@ -72,39 +78,58 @@ class Reviews:
                 self._kept = groups, version, stand(database, groups)
             return self._kept[2]
 
-    def reading(self, groups: Groups, read: ReadPixels) -> Work:
-        """Work that reads the pixels of images that may have the same."""
+    def reading(self, groups: Groups, read: ReadPixels, inspect: Inspect) -> Work:
+        """Work that reads the images that may have the same pixels, and those of which one is the best copy."""
 
         def work(database: AnyDatabase, report: Report) -> bool:
             records = database.records_of(list(groups.digests))
             wanted = [one for one in reviewing.to_read(groups.groups, records) if one.digest not in self.pixels]
+            unknown = [
+                group
+                for group in reviewing.to_inspect(groups.groups, records)
+                if any(one.digest not in self.facts for one in group)
+            ]
+            total = len(wanted) + sum(map(len, unknown))
             for number, record in enumerate(wanted):
-                report(number, len(wanted))
-                try:
-                    content = files.read(database.path, record)
-                    if record.digest is not None and data.content_digest(content) == record.digest:
-                        self.pixels[record.digest] = read(content)
-                except (Problem, LookalikeError):  # of what cannot be read nothing is said
-                    continue
+                report(number, total)
+                digest = _of_content(database, record, read)
+                if digest is not None and record.digest is not None:
+                    self.pixels[record.digest] = digest
+            self.facts |= facts.read(
+                unknown,
+                read=lambda record: _of_content(database, record, inspect),
+                on_rows=lambda done, _: report(len(wanted) + done, total),
+            )
             return True
 
         return work
 
-    def plan(self, database: AnyDatabase, groups: Groups, *, near: bool, table: bool) -> bytes:
+    def plan(self, database: AnyDatabase, groups: Groups, options: plans.Options, *, table: bool) -> bytes:
         """The plan for all groups, as JSON or as a table. Called by threads."""
         same = dict(self.pixels)
         made = plans.make(
-            self._reviews(database, groups), same, near=near, database=str(database.path), radius=groups.radius,
-            bits=database.bits,
+            self._reviews(database, groups, options), same, options, database=str(database.path),
+            radius=groups.radius, bits=database.bits,
         )  # fmt: skip
         text = planfile.to_csv(made) if table else planfile.to_json(made)
         return text.encode("utf-8", "surrogateescape")
 
-    def _reviews(self, database: AnyDatabase, groups: Groups) -> Iterator[Review]:
+    def _reviews(self, database: AnyDatabase, groups: Groups, options: plans.Options) -> Iterator[Review]:
         standing = self.standing(database, groups)
         records = database.records_of(list(groups.digests))
         shown = [part.group for parts in standing.parts for part in parts]
-        return reviewing.reviews(shown, records, standing.known, dict(self.pixels))
+        return reviewing.reviews(
+            shown, records, standing.known, dict(self.pixels), facts=dict(self.facts), prefer=options.prefer
+        )
+
+
+def _of_content(database: AnyDatabase, record: Record, read: Callable[[bytes], Found]) -> Found | None:
+    """What is told of an image as it was indexed; nothing of one that cannot be read."""
+    try:
+        content = files.read(database.path, record)
+        return read(content) if data.content_digest(content) == record.digest else None
+    except (Problem, LookalikeError):
+        return None
 
 
 def compare(database: AnyDatabase, report: Report, radius: int) -> Groups:

@@ -50,7 +50,8 @@ def group(review: Review) -> dict[str, Any]:
 
 def member(one: Judged) -> dict[str, Any]:
     """An image of a group."""
-    return {**image(one.record), "distance": one.member.distance, "size": one.member.size, "tier": one.tier}
+    about = {"distance": one.member.distance, "size": one.member.size, "tier": one.tier, "loses": list(one.loses)}
+    return {**image(one.record), **about}
 
 
 def decision(made: Decision, ids: Sequence[int | None]) -> dict[str, Any]:

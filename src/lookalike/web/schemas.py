@@ -208,6 +208,9 @@ class Member(Image):
         "same pixels, near.",
         examples=["same pixels"],
     )
+    loses: list[str] = Field(
+        description="What none of the kept ones says and this one does: date, place, camera.", examples=[["date"]]
+    )
 
 
 class Group(BaseModel):

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 
 from lookalike.database.opening import AnyDatabase
 from lookalike.imaging.decode import MAX_PIXELS, Array, ImageSpec
+from lookalike.imaging.evidence import Evidence
 from lookalike.store.catalog import Record
 from lookalike.web.collection import Collection, Memory
 from lookalike.web.jobs import Done, Jobs, Work
@@ -79,6 +80,16 @@ class Server:
             return asyncio.run_coroutine_threadsafe(work, loop).result()
 
         return read
+
+    def inspector(self) -> Callable[[bytes], Evidence]:
+        """A function for other threads that lets the processes tell what an image says of where it comes from."""
+        loop = asyncio.get_running_loop()
+
+        def inspect(content: bytes) -> Evidence:
+            work = self.decoders.evidence(io.BytesIO(content), len(content), max_pixels=MAX_PIXELS)
+            return asyncio.run_coroutine_threadsafe(work, loop).result()
+
+        return inspect
 
 
 async def _server(request: Request) -> Server:  # not async, it would be called by another thread

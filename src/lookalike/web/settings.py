@@ -38,6 +38,7 @@ class Settings:
     names: tuple[str, ...] = ()  # by which it may be called, besides its own
     cors: tuple[str, ...] = ()  # origins whose pages may ask
     write: bool = False  # whether anything may be stored
+    prefer: tuple[str, ...] = ()  # rules by which a copy is better, before the built-in ones
     max_body: int = MAX_BODY
     max_pixels: int = MAX_PIXELS
     memory: int = MEMORY

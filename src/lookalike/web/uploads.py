@@ -9,7 +9,9 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from lookalike.errors import ImageError
+from lookalike.imaging import evidence
 from lookalike.imaging.decode import Array, ImageSpec
+from lookalike.imaging.evidence import Evidence
 from lookalike.imaging.isolation.asynchronous import Busy, Workers
 from lookalike.imaging.isolation.protocol import Head, Message
 from lookalike.web.problems import Problem
@@ -47,6 +49,10 @@ class Decoders(Workers):
     async def pixels(self, content: BinaryIO, length: int, *, max_pixels: int) -> bytes:
         """What is the same for images of the same pixels (`decode.pixel_digest`). Raises `Problem` if there is none."""
         return (await self._answer({"do": "pixels", "max_pixels": max_pixels}, content, length))[1]
+
+    async def evidence(self, content: BinaryIO, length: int, *, max_pixels: int) -> Evidence:
+        """What an image tells of where it comes from. Raises `Problem` if it cannot be decoded."""
+        return evidence.unpack(*await self._answer({"do": "evidence", "max_pixels": max_pixels}, content, length))
 
     async def _answer(self, head: Head, content: BinaryIO, length: int) -> Message:
         try:

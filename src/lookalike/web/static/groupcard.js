@@ -103,7 +103,8 @@ export class Card {
       make("span", { class: "caption" }, word, make("span", { class: "soft", text: `${image.distance}/${this.bits}` })),
       make("span", { class: "name whole", text: image.name.split("/").at(-1), title: image.path }),
       make("span", { class: "name", text: [size, labels(image)].filter(Boolean).join(" · ") }),
-    ];
+      image.loses.length ? make("span", { class: "name", text: `loses: ${image.loses.join(", ")}` }) : null,
+    ].filter(Boolean);
   }
 
   tier(image) {
