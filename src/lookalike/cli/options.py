@@ -67,6 +67,7 @@ Workers = Annotated[
 
 NoIsolation = Annotated[
     bool, typer.Option("--no-isolation", help="Decode images in this process, without limits on memory and time.")
+]
 Prefer = Annotated[
     list[str] | None,
     typer.Option(

@@ -16,6 +16,7 @@ import numpy as np
 
 from lookalike.errors import ImageError, RetryableImageError
 from lookalike.imaging.decode import Array, Decoded, ImageSpec
+from lookalike.imaging.evidence import Evidence, unpack
 from lookalike.imaging.isolation import work
 from lookalike.imaging.isolation.limits import Limits
 from lookalike.imaging.isolation.protocol import Head, Message
@@ -57,6 +58,10 @@ class ImageFile:
     def pixel_digest(self) -> bytes:
         """What is the same only for images of the same pixels (`decode.pixel_digest`). Raises `ImageError`."""
         return self._answer({"do": "pixels"})[1]
+
+    def evidence(self) -> Evidence:
+        """What the image tells of where it comes from. Raises `ImageError`."""
+        return unpack(*self._answer({"do": "evidence"}))
 
     def _answer(self, head: Head) -> Message:
         if self.error is not None:

@@ -11,11 +11,7 @@ import numpy as np
 from PIL import Image
 
 from lookalike.errors import ImageError, RetryableImageError
-<<<<<<< HEAD
-from lookalike.imaging import claims, decode, files
-=======
-from lookalike.imaging import decode, evidence, files
->>>>>>> 052f4fa (The best copy is the one that shows itself to be the original; plans say what a removal loses, and keep the only copy with date, place or camera)
+from lookalike.imaging import claims, decode, evidence, files
 from lookalike.imaging.decode import ImageSpec
 from lookalike.imaging.isolation.protocol import Head, Message
 
@@ -36,12 +32,8 @@ class Desk:
             "picture": self._picture,
             "thumbnail": self._thumbnail,
             "pixels": self._pixels,
-<<<<<<< HEAD
-            "needs": self._needs,
-=======
             "evidence": self._evidence,
-            "close": self._close,
->>>>>>> 052f4fa (The best copy is the one that shows itself to be the original; plans say what a removal loses, and keep the only copy with date, place or camera)
+            "needs": self._needs,
         }
 
     def answer(self, head: Head, content: bytes = b"") -> Message:
@@ -106,24 +98,11 @@ class Desk:
     def _pixels(self, head: Head, content: bytes) -> Message:
         return {}, decode.pixel_digest(content, max_pixels=head["max_pixels"])
 
-<<<<<<< HEAD
-    def _needs(self, head: Head, content: bytes) -> Message:
-        return {"needs": needs(content)}, b""
-=======
     def _evidence(self, head: Head, content: bytes) -> Message:
         return evidence.pack(evidence.inspect(content, max_pixels=head["max_pixels"]))
 
-    def _close(self, head: Head, content: bytes) -> Message:
-        self._content = b""
-        return {}, b""
-
-    def _starved(self) -> Head:
-        return {"error": NO_MEMORY, "again": True, "starved": True, "needs": self._needs()}
-
-    def _needs(self) -> int:
-        """Bytes of memory that decoding may take, roughly; 0 if that is little, or not known."""
-        return needs(self._content) if len(self._content) > ESTIMATED else 0
->>>>>>> 052f4fa (The best copy is the one that shows itself to be the original; plans say what a removal loses, and keep the only copy with date, place or camera)
+    def _needs(self, head: Head, content: bytes) -> Message:
+        return {"needs": needs(content)}, b""
 
 
 def needs(content: bytes) -> int:
