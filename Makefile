@@ -11,7 +11,7 @@ PHOTOS = $(if $(IMAGES),"$(patsubst ~/%,$(HOME)/%,$(IMAGES))")
 MILVUS := .milvus
 MILVUS_VERSION := 2.3.5
 
-.PHONY: demo test test-all check lint types wheel milvus clean
+.PHONY: demo test test-all coverage mutation check lint types wheel milvus clean
 
 demo: $(VENV)/demo.done  ## the main job, end to end, on photographs; writes $(OUT)/report.html
 	$(BIN)/lookalike demo $(PHOTOS) --out $(OUT)
@@ -24,6 +24,14 @@ test: $(VENV)/dev.done | milvus  ## the quick tests: all but those marked slow
 
 test-all: $(VENV)/dev.done | milvus  ## all tests
 	$(PYTEST)
+
+coverage: $(VENV)/dev.done | milvus  ## all tests, and how much of the code they run: fails below 92 % of lines and branches
+	rm -rf build/coverage
+	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=json:build/coverage/report.json
+
+AREAS ?= codes engines metrics store duplicates
+mutation: $(VENV)/dev.done $(VENV)/mutation.done  ## whether the tests notice small changes of the code; hours
+	nice -n 19 $(BIN)/python benchmarks/mutation.py $(AREAS)
 
 check: $(VENV)/dev.done lint types test-all  ## all that must pass before a change is merged
 

@@ -36,6 +36,15 @@ def test_unpacking_undoes_packing(bits_NK: codes.Bits) -> None:
     assert np.array_equal(again_NK, bits_NK)
 
 
+def test_one_image_and_many_sets_of_them_are_packed_along_the_last_axis() -> None:
+    bits_NK = np.arange(2 * 3 * 16).reshape(2, 3, 16) % 5 < 2
+    packed = codes.pack(bits_NK)
+    assert packed.shape == (2, 3, 2)
+    assert np.array_equal(packed[1, 2], codes.pack(bits_NK[1, 2]))
+    assert np.array_equal(codes.unpack(packed), bits_NK)
+    assert np.array_equal(codes.unpack(packed[1, 2]), bits_NK[1, 2])
+
+
 @given(THREE)
 def test_packing_undoes_unpacking(codes_NW: codes.Codes) -> None:
     assert np.array_equal(codes.pack(codes.unpack(codes_NW)), codes_NW)
@@ -62,7 +71,8 @@ def test_distance_is_a_metric(codes_NW: codes.Codes) -> None:
 @given(THREE)
 def test_distance_is_the_count_of_differing_bits(codes_NW: codes.Codes) -> None:
     expected = [[bitcount.distance(a, b) for b in codes_NW.tolist()] for a in codes_NW[:2].tolist()]
-    assert codes.hamming(codes_NW[:2], codes_NW).tolist() == expected
+    found = codes.hamming(codes_NW[:2], codes_NW)
+    assert (found.tolist(), found.dtype) == (expected, np.int32)
 
 
 def test_greatest_distance_does_not_overflow() -> None:

@@ -47,6 +47,7 @@ class Scenario:
     moves: bool = False  # it may move people's files or link them; the others never touch them
     back: Command | None = None  # undoes it, also where it was killed
     same_files: tuple[str, ...] = ("out",)  # folders whose files are byte for byte those of an undisturbed run
+    weight: int = 1  # how many runs of other scenarios one of it costs
     settings: dict[str, Any] = field(default_factory=lambda: dict(SETTINGS))
 
 
@@ -80,6 +81,14 @@ def decide(db: str, kind: str) -> None:
         if not database.decisions.count():
             group = next(iter(database.duplicates(by_code=True)))
             database.decisions.make(kind, [one.id for one in group], chosen=[group[0].id])
+
+
+def learn(photos: str, out: str) -> None:
+    """Train a small model, or go on with a training that was cut off."""
+    from lookalike.training import train
+
+    begun = Path(out).with_suffix(".run") / "checkpoint.safetensors"
+    train(photos, model="vae", bits=16, epochs=2, batch=8, out=out, resume=begun.exists())
 
 
 def _lose_and_change(workspace: Path) -> None:
@@ -132,6 +141,9 @@ ALL = (
         name="neighbours",
         prepare=(INDEX,),
         command=("neighbours", "{w}/out/graph.parquet", "--db", "{w}/db", "--top", "3"),
+    ),
+    Scenario(
+        name="train", command=("tests.faults.scenarios:learn", "{w}/photos", "{w}/out/m.onnx"), different=24, weight=9
     ),
 )
 SCENARIOS = {one.name: one for one in ALL}
