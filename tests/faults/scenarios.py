@@ -21,7 +21,8 @@ Command = tuple[str, ...]  # arguments of `lookalike`, or "module:function" and 
 Arrange = Callable[[Path], None]
 
 DIFFERENT = 9  # pictures, where no more are needed
-INDEX: Command = ("index", "{w}/photos", "--db", "{w}/db", "--model", "{w}/model.onnx", "--workers", "1")
+ALONE = ("--workers", "1", "--no-isolation")  # in the order of the files, and without starting other processes
+INDEX: Command = ("index", "{w}/photos", "--db", "{w}/db", "--model", "{w}/model.onnx", *ALONE)
 PLAN: Command = ("duplicates", "--db", "{w}/db", "--plan", "{w}/out/plan.json")
 TRASH: Command = ("duplicates", "--db", "{w}/db", "--apply", "{w}/out/plan.json", "--trash", "{w}/trash")
 HARDLINK: Command = ("duplicates", "--db", "{w}/db", "--apply", "{w}/out/plan.json", "--hardlink")
@@ -107,12 +108,13 @@ def _lose(workspace: Path) -> None:
 
 TABLE = "{w}/out/codes.parquet"
 EXPORT: Command = ("export", TABLE, "--db", "{w}/db")
-REINDEX: Command = (*INDEX[:4], "--model", "{w}/other.onnx", "--reindex", "--workers", "1")
+REINDEX: Command = (*INDEX[:4], "--model", "{w}/other.onnx", "--reindex", *ALONE)
 REMOVE: Command = ("remove", "{w}/photos/cats", "--db", "{w}/db")
 
 ALL = (
     Scenario(name="index", command=INDEX),
-    Scenario(name="index, threads", command=(*INDEX[:-1], "3")),
+    Scenario(name="index, in threads", command=(*INDEX[: -len(ALONE)], "--workers", "3", "--no-isolation")),
+    Scenario(name="index, in worker processes", command=(*INDEX[: -len(ALONE)], "--workers", "2"), weight=3),
     Scenario(name="index, keeping originals", command=(*INDEX, "--keep-originals")),
     Scenario(name="index again", prepare=(INDEX,), arrange=_lose_and_change, command=INDEX),
     Scenario(name="reindex with another model", prepare=(INDEX,), command=REINDEX),
