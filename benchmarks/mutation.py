@@ -101,7 +101,7 @@ def _copy(name: str, area: Area) -> Path:
 
 
 def _mutmut(folder: Path, mutants: Sequence[str], *, children: int) -> None:
-    command = [Path(sys.executable).with_name("mutmut"), "run", "--max-children", str(children), *mutants]
+    command = [os.fspath(Path(sys.executable).with_name("mutmut")), "run", "--max-children", str(children), *mutants]
     with (folder / "mutmut.log").open("ab") as log:
         subprocess.run(command, cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=log, stderr=log)
 
@@ -133,7 +133,7 @@ def _outcome(folder: Path, module: str) -> dict[str, Any]:
 
 def _change(folder: Path, mutant: str) -> Iterator[str]:
     """The lines that a mutant takes away and puts in."""
-    command = [Path(sys.executable).with_name("mutmut"), "show", mutant]
+    command = [os.fspath(Path(sys.executable).with_name("mutmut")), "show", mutant]
     shown = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
     for line in shown.splitlines():
         if line[:1] in "+-" and line[:3] not in ("+++", "---"):

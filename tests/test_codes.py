@@ -72,7 +72,8 @@ def test_distance_is_a_metric(codes_NW: codes.Codes) -> None:
 def test_distance_is_the_count_of_differing_bits(codes_NW: codes.Codes) -> None:
     expected = [[bitcount.distance(a, b) for b in codes_NW.tolist()] for a in codes_NW[:2].tolist()]
     found = codes.hamming(codes_NW[:2], codes_NW)
-    assert (found.tolist(), found.dtype) == (expected, np.int32)
+    assert found.tolist() == expected
+    assert found.dtype == np.int32
 
 
 def test_greatest_distance_does_not_overflow() -> None:
