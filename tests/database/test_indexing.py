@@ -614,17 +614,38 @@ def test_originals_can_be_kept_afterwards(indexed: Database, photo_folder: Path,
     assert decoded == []
 
 
-def test_a_damaged_original_is_named_and_the_advice_helps(db: Database, photo_folder: Path) -> None:
+@pytest.mark.parametrize("what", ["damaged", "lost"])
+def test_a_bad_original_is_kept_again_if_its_file_is_there(what: str, db: Database, photo_folder: Path) -> None:
     db.index(photo_folder, keep_originals=True)
     digest = next(originals.digests(db.path))
     place = originals.path(db.path, digest)
-    place.write_bytes(b"damaged")
+    place.write_bytes(b"damaged") if what == "damaged" else place.unlink()
+    (repaired,) = [finding for finding in db.verify() if finding.repaired]
+    assert f"{digest.hex()} was {what}; kept again from" in repaired.what
+    assert originals.is_intact(db.path, digest)
+
+
+@pytest.mark.parametrize("what", ["damaged", "lost"])
+def test_a_bad_original_without_a_file_is_named_and_the_advice_helps(
+    what: str, db: Database, photo_folder: Path
+) -> None:
+    db.index(photo_folder, keep_originals=True)
+    digest = next(originals.digests(db.path))
+    place = originals.path(db.path, digest)
+    content = place.read_bytes()
+    place.write_bytes(b"damaged") if what == "damaged" else place.unlink()
+    photo_folder.rename(photo_folder.with_name("elsewhere"))
     (bad,) = [finding for finding in db.verify() if not finding.ok]
     assert digest.hex() in bad.what
-    assert "delete it and index its image again with --keep-originals" in bad.what
-    place.unlink()
-    db.index(photo_folder, keep_originals=True)
-    assert originals.is_intact(db.path, digest)
+    assert "lookalike verify --accept" in bad.what
+    place.unlink(missing_ok=True)
+    assert [finding for finding in db.verify() if not finding.ok]
+    assert all(finding.ok for finding in db.verify(accept=True))
+    assert not any(finding.repaired or not finding.ok for finding in db.verify())
+    place.write_bytes(content)
+    assert [finding.what for finding in db.verify() if finding.repaired] == [
+        f"originals: {digest.hex()} was not recorded; it is now"
+    ]
 
 
 # Interruptions

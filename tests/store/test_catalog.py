@@ -163,7 +163,7 @@ def test_meta_and_revision(catalog: Catalog) -> None:
         catalog.set("key", "Wert 🐈")
         catalog.touch()
     assert (catalog.get("key"), catalog.revision) == ("Wert 🐈", 1)
-    assert catalog.problems() == "ok"
+    assert catalog.integrity.check({}) == []
 
 
 # Roots and what lies below
@@ -426,14 +426,14 @@ def use(path: Path) -> None:
     """Everything that reads; raises `DatabaseError` if anything is wrong, and nothing else."""
     catalog = Catalog(path)
     try:
-        problems = catalog.problems()
+        faults = catalog.integrity.check({})
         records = list(catalog.all_records())
         catalog.codes(8)
         catalog.below("/p")
         catalog.counts()
         catalog.find("/p/0001.jpg")
         catalog.with_digest(b"d" * 16)
-        if problems != "ok" or len(records) != 500:
+        if faults or len(records) != 500:
             raise DatabaseError("damaged")
     finally:
         catalog.close()

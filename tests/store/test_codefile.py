@@ -31,12 +31,13 @@ def test_the_layout_is_pinned(path: Path) -> None:
     ids = bytes.fromhex("01000000 00000000 02000000 00000000 05000000 00000000 2c010000 00000000")
     codes = bytes.fromhex("8001 ff00 1234 0000")
     head = (
-        b"lookalike codes 1\n"
+        b"lookalike codes 2\n"
         b'{"bits": 16, "count": 4, "model": "abababababababababababababababab", "revision": 7, '
-        b'"digest": "5fe86de336877526a34f5ff0cc54b124", "runs": 0, "bit_order": "most significant first"}'
-    )
+        b'"digest": "5fe86de336877526a34f5ff0cc54b124", "runs": 0, "bit_order": "most significant first", '
+        b'"database": "", "change": "", "ids": "%s"}\n' % hashlib.blake2b(ids, digest_size=16).hexdigest().encode()
+    ).ljust(4063)
     assert content[4096:] == ids + codes
-    assert content[:4096] == head.ljust(4095) + b"\n"
+    assert content[:4096] == head + hashlib.blake2b(head, digest_size=16).hexdigest().encode() + b"\n"
     key = hashlib.blake2b(ids).digest()
     assert json.loads(head.split(b"\n")[1])["digest"] == hashlib.blake2b(codes, digest_size=16, key=key).hexdigest()
 
@@ -90,9 +91,9 @@ def test_ids_that_follow_each_other_take_no_room(gaps: list[int], tmp_path: Path
     content = bytearray(path.read_bytes())
     content[codefile.HEADER + 8] ^= 1  # the length of a run
     path.write_bytes(content)
-    with pytest.raises(DatabaseError, match="runs of ids that do not fit"):
-        codefile.read(path)
-    assert not codefile.is_intact(path)
+    for look in (codefile.read, codefile.read_lazily, codefile.is_intact):
+        with pytest.raises(DatabaseError, match="its ids are not as they were written"):
+            look(path)
 
 
 def test_no_codes(tmp_path: Path) -> None:
@@ -119,15 +120,27 @@ def test_a_file_cut_anywhere_is_refused(path: Path) -> None:
 
 def test_no_flipped_bit_goes_unnoticed(path: Path) -> None:
     content = path.read_bytes()
-    header = codefile.read(path)[0]
-    for place in [*range(0, 230, 2), *range(230, 4090, 397), *range(4096, len(content))]:
+    codes_at = len(content) - CODES.nbytes
+    for place in [*range(0, 330, 2), *range(330, 4090, 397), *range(4060, len(content))]:
         for bit in (0, 5, 7):
             path.write_bytes(content[:place] + bytes([content[place] ^ (1 << bit)]) + content[place + 1 :])
-            try:
-                found = codefile.read(path)[0]
-                assert found != header or not codefile.is_intact(path), (place, bit)
-            except DatabaseError:
-                assert place < 4096
+            if place < codes_at:
+                with pytest.raises(DatabaseError):
+                    codefile.read(path)  # header and ids are checked whenever a file is opened
+            else:
+                assert not codefile.is_intact(path), (place, bit)
+
+
+def test_a_file_of_the_first_version_is_read(path: Path) -> None:
+    header, _, _ = codefile.read(path)
+    names = ("bits", "count", "model", "revision", "digest", "runs", "bit_order")
+    first = json.dumps({name: getattr(header, name) for name in names}).encode()
+    path.write_bytes((codefile.MAGIC_1 + first).ljust(4095) + b"\n" + path.read_bytes()[4096:])
+    found, ids_N, codes_NW = codefile.read(path)
+    assert (found.revision, found.database, found.change, found.ids) == (7, "", "", "")
+    assert np.array_equal(ids_N, IDS)
+    assert np.array_equal(codes_NW, CODES)
+    assert codefile.is_intact(path)
 
 
 @pytest.mark.parametrize(
@@ -146,12 +159,16 @@ def test_no_flipped_bit_goes_unnoticed(path: Path) -> None:
     ],
 )  # fmt: skip
 def test_foreign_headers_are_refused(header: str, path: Path) -> None:
-    path.write_bytes((codefile.MAGIC + header.encode()).ljust(4095) + b"\n" + path.read_bytes()[4096:])
+    body = path.read_bytes()[4096:]
+    path.write_bytes((codefile.MAGIC_1 + header.encode()).ljust(4095) + b"\n" + body)
+    with pytest.raises(DatabaseError):
+        codefile.read(path)
+    path.write_bytes(codefile.sealed(codefile.MAGIC + header.encode()) + body)
     with pytest.raises(DatabaseError):
         codefile.read(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"lookalike codes 2\n", b"SQLite format 3\0" * 400])
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"lookalike codes 3\n", b"SQLite format 3\0" * 400])
 def test_other_files_are_refused(content: bytes, path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(DatabaseError, match="does not begin like a file of codes"):

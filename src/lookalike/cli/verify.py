@@ -1,17 +1,28 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from lookalike.cli import options, terminal
 
 
-def command(db: options.FolderDb, json: options.Json = False) -> None:
-    """Check a database's catalog, codes, model and originals, and repair what is derived."""
+def command(
+    db: options.FolderDb,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Take the catalog as it is for the truth, and forget what was lost.")
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Check everything in a database's folder. Repair what can be made again; report what cannot, and leave it alone.
+
+    Exit code 1 if anything is beyond repair.
+    """
     from lookalike.database import Database
     from lookalike.errors import DatabaseError
 
     with Database.open(db) as database:
-        findings = database.verify()
+        findings = database.verify(accept=accept)
     for finding in findings:
         if json:
             terminal.echo_json(finding)

@@ -578,10 +578,16 @@ class Database:
                 self._catalog.touch()  # servers keep what they said until then
             self._write_codes()
 
-    def verify(self) -> list[Finding]:
-        """Check catalog, model, code file and originals; what is derived is repaired."""
+    def verify(self, *, accept: bool = False) -> list[Finding]:
+        """Check everything in the folder: catalog, model, originals, and what is derived from them.
+
+        What is derived is made again; of the rest, what can be proven right is restored, and nothing else is changed.
+        With `accept`, the catalog as it is then becomes the truth: damage that was found is not reported again.
+        """
         with self._writing():
-            return verifying.verify(self.path, self._catalog)
+            findings = verifying.verify(self.path, self._catalog, accept=accept)
+        self._opened = None
+        return findings
 
     # The parts
 
@@ -596,6 +602,7 @@ class Database:
         except OSError as error:
             raise DatabaseError(f"{self.path} cannot be written to ({error.strerror})") from error
         try:
+            verifying.note_loss(self.path, self._catalog)
             yield
         except OSError as error:
             raise DatabaseError(f"{self.path}: {error.strerror or error}") from error
@@ -672,9 +679,11 @@ class Database:
             self._catalog.delete(ids)
             self._catalog.touch()
         self._write_codes()
-        for digest in originals.digests(self.path):
-            if not self._catalog.with_digest(digest):
-                originals.drop(self.path, digest)
+        unused = [digest for digest in self._catalog.originals() if not self._catalog.with_digest(digest)]
+        with self._catalog.transaction():
+            self._catalog.forget_originals(unused)
+        for digest in unused:
+            originals.drop(self.path, digest)
 
     def _held(self) -> Held:
         return derived.held(self.path, self._catalog)

@@ -8,6 +8,7 @@ Shapes: N codes in the database, W bytes a code, T codes in tables.
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,8 @@ from lookalike.store import codefile, tablefile
 from lookalike.store.catalog import Catalog
 from lookalike.store.rowids import RowIds
 from lookalike.store.tablefile import Part, Tables
+
+LOG = logging.getLogger(__name__)
 
 Ids = npt.NDArray[np.int64]
 
@@ -53,10 +56,14 @@ class Changes(NamedTuple):
 
 def held(folder: Path, catalog: Catalog) -> Held:
     """Ids and codes: from the file of codes if it fits the catalog, else from the catalog."""
-    with suppress(DatabaseError):  # it is derived: the catalog has the same
-        header, ids, codes_NW = codefile.read_lazily(folder / codefile.FILE)
-        if (header.revision, header.model) == (catalog.revision, catalog.get("model")):
+    path = folder / codefile.FILE
+    try:
+        header, ids, codes_NW = codefile.read_lazily(path)
+        if header.fits(catalog.stamp):
             return Held(ids, codes_NW, header.digest)
+    except DatabaseError as error:  # it is derived: the catalog has the same
+        if path.exists():
+            LOG.warning("%s; codes are read from the catalog. Repair it with: lookalike verify --db %s", error, folder)
     ids_N, codes_NW = catalog.codes(_width(catalog))
     return Held(RowIds(ids_N), codes_NW)
 
@@ -72,12 +79,15 @@ def keep(folder: Path, catalog: Catalog, *, anew: bool = False) -> None:
     header = _fitting(folder, catalog)
     if not anew and header and (header.count < LEAST or read_tables(folder, header.model)):
         return
-    revision, model = catalog.revision, catalog.get("model")
+    stamp = catalog.stamp
     ids_N, codes_NW = catalog.codes(_width(catalog))
-    write(folder, ids_N, codes_NW, model=model, revision=revision, anew=anew)
+    write(folder, ids_N, codes_NW, **stamp._asdict(), anew=anew)
 
 
-def write(folder: Path, ids_N: Ids, codes_NW: Codes, *, model: str, revision: int, anew: bool = False) -> bool:
+def write(
+    folder: Path, ids_N: Ids, codes_NW: Codes, *, model: str, revision: int, database: str = "", change: str = "",
+    anew: bool = False,
+) -> bool:  # fmt: skip
     """Write codes, and their tables if there are none, or if much has changed (or `anew`); whether these were made."""
     tables = None if anew else read_tables(folder, model)
     few = None  # changes since the tables were made, if these are still worth having
@@ -86,7 +96,9 @@ def write(folder: Path, ids_N: Ids, codes_NW: Codes, *, model: str, revision: in
         few = found if found.are_few(len(tables.codes_NW)) else None
     if few is not None:
         tablefile.keep_codes(folder)
-    header = codefile.write(folder / codefile.FILE, ids_N, codes_NW, model=model, revision=revision)
+    header = codefile.write(
+        folder / codefile.FILE, ids_N, codes_NW, model=model, revision=revision, database=database, change=change
+    )
     if few is not None:
         tablefile.write_changes(folder, header.digest, *few)
         tablefile.tidy(folder)
@@ -108,8 +120,10 @@ def read_tables(folder: Path, model: str) -> Tables | None:
     return None
 
 
-def table_problem(folder: Path, codes_NW: Codes, *, model: str) -> str | None:
-    """What is wrong with the tables of a database, or nothing; reads all of them."""
+def table_problem(folder: Path, catalog: Catalog) -> str | None:
+    """What is wrong with the tables of a database whose file of codes is right, or nothing; reads all of them."""
+    header, ids_N, codes_NW = codefile.read(folder / codefile.FILE)
+    model, digest = catalog.get("model"), header.digest
     if len(codes_NW) < LEAST:
         return None
     try:
@@ -118,11 +132,20 @@ def table_problem(folder: Path, codes_NW: Codes, *, model: str) -> str | None:
         return str(error)
     if tables.codes.model != model:
         return "of another model"
+    if not tablefile.is_plain(folder / tablefile.FILE):
+        return "damaged"
     for part in tables.parts:
         again = MultiIndex.table(tables.codes_NW, part.begin, part.bits)
         if not (np.array_equal(again.starts, part.starts) and np.array_equal(again.rows, part.rows)):
             return "damaged"
+    if tables.codes.digest != digest and not _changes_are_right(folder, tables, ids_N, codes_NW, digest):
+        return "without the right changes"
     return None
+
+
+def _changes_are_right(folder: Path, tables: Tables, ids_N: Ids, codes_NW: Codes, digest: str) -> bool:
+    kept = tablefile.read_changes(folder, tables.codes.digest, digest)
+    return kept is None or all(map(np.array_equal, kept, changes(tables, ids_N, codes_NW)))
 
 
 def kept_changes(folder: Path, tables: Tables, now: Held) -> Changes:
@@ -149,7 +172,7 @@ def _fitting(folder: Path, catalog: Catalog) -> codefile.Header | None:
     """What the file of codes says of itself, if it fits the catalog."""
     with suppress(DatabaseError):
         header = codefile.read_header(folder / codefile.FILE)
-        if (header.revision, header.model) == (catalog.revision, catalog.get("model")):
+        if header.fits(catalog.stamp):
             return header
     return None
 

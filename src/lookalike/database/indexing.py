@@ -120,7 +120,7 @@ def _changed(
     for item in items:
         record = catalog.find(item.name)
         same = record and (record.size, record.mtime_ns) == (item.size, item.mtime_ns) and not record.missing_since
-        if record is None or not same or settings.reindex or _lacks_original(record, settings):
+        if record is None or not same or settings.reindex or _lacks_original(record, catalog, settings):
             yield item
             continue
         seen.add(record.id)
@@ -137,11 +137,12 @@ def _changed(
                 catalog.set_label(id_, label)
 
 
-def _lacks_original(record: Record, settings: Settings) -> bool:
+def _lacks_original(record: Record, catalog: Catalog, settings: Settings) -> bool:
     """Whether an image that is to be kept is not kept yet."""
     if not settings.keep_originals or record.digest is None:
         return False
-    return not originals.has(settings.folder, record.digest, record.length)
+    is_there = originals.has(settings.folder, record.digest, record.length)
+    return not (is_there and catalog.has_original(record.digest))
 
 
 def _read_all(items: list[Item], catalog: Catalog, hasher: Hasher, settings: Settings) -> Generator[_Read]:
@@ -175,6 +176,7 @@ def _read(item: Item, catalog: Catalog, hasher: Hasher, settings: Settings, deco
                 raise image.error
             if settings.keep_originals and outcome.digest:
                 originals.keep(settings.folder, outcome.digest, _content(item, outcome.digest, settings))
+                outcome = replace(outcome, kept=True)
             return _decoded(outcome, image, catalog, hasher, settings)
     except ImageError as error:
         return _Read(replace(outcome, error=str(error), try_again=isinstance(error, RetryableImageError)))

@@ -281,6 +281,16 @@ def _load(path: Path, hasher: Hasher) -> Turned:
     return Turned(np.empty(0, np.int64), np.empty((0, len(turned.TURNS), hasher.bits // 8), np.uint8))
 
 
+def is_damaged(path: Path) -> bool:
+    """Whether the file cannot be read, or not all of it."""
+    try:
+        with path.open("rb") as file:
+            values = np.load(file)
+            return {name: values[name].shape for name in values.files}.keys() != {"model", "ids", "codes"}
+    except DAMAGED:
+        return True
+
+
 def _save(path: Path, hasher: Hasher, those: Turned) -> None:
     with replacing(path, durable=False) as aside, aside.open("wb") as file:
         np.savez(file, model=np.array(hasher.digest), ids=those.ids_M, codes=those.codes_MOW)

@@ -1,25 +1,84 @@
-"""Checking what lies in a database's folder; what is derived is repaired."""
+"""Checking what lies in a database's folder.
+
+The catalog comes first: only if its rows are proven right by their digests is anything else made from them. What is
+derived is then repaired; what is truth is restored where that can be proven, and otherwise reported and left as it is.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from lookalike.database import derived, modelfile
+from lookalike.database import derived, modelfile, pairfile, restoring, turned_copies, verifying_originals
 from lookalike.database.results import Finding
 from lookalike.errors import DatabaseError, LookalikeError
-from lookalike.store import codefile, originals
+from lookalike.store import codefile, tablefile
 from lookalike.store.catalog import Catalog
 
+LOST = "lost"  # in the catalog's `meta`: the revision that it fell back to
 
-def verify(folder: Path, catalog: Catalog) -> list[Finding]:
-    """What is found of catalog, model, codes, tables and originals, one after another."""
-    problems = catalog.problems()
-    findings = [Finding(f"catalog: {problems}", problems == "ok"), _model(folder, catalog), _codes(folder, catalog)]
-    return [*findings, *_tables(folder, catalog), *_originals(folder)]
+
+def verify(folder: Path, catalog: Catalog, *, accept: bool = False) -> list[Finding]:
+    """What is found of catalog, model, codes, tables and originals, one after another.
+
+    With `accept`, the catalog is afterwards taken as it is, and originals that are lost are forgotten.
+    """
+    findings = _catalog(folder, catalog, accept=accept)
+    if accept:
+        findings = [one if one.ok else Finding(f"{one.what}; accepted", True, repaired=True) for one in findings]
+        findings.append(_accept(folder, catalog))
+    damaged = catalog.integrity.damaged
+    are_codes_proven = not damaged & {"images", "meta"}
+    findings += [_model(folder, catalog), _codes(folder, catalog, are_proven=are_codes_proven)]
+    if findings[-1].ok:
+        findings += _tables(folder, catalog)
+    findings += _caches(folder)
+    findings += verifying_originals.check(folder, catalog, are_proven=not damaged)
+    return [*findings, *verifying_originals.leftovers(folder)]
+
+
+def note_loss(folder: Path, catalog: Catalog) -> None:
+    """Record, before anything is written, that the catalog is older than the codes that were derived from it."""
+    with suppress(DatabaseError):
+        if codefile.read_header(folder / codefile.FILE).is_later(catalog.stamp) and not catalog.get(LOST):
+            with catalog.transaction():
+                catalog.set(LOST, str(catalog.revision))
+
+
+def _catalog(folder: Path, catalog: Catalog, *, accept: bool) -> list[Finding]:
+    faults = catalog.integrity.check(restoring.sources(folder, catalog))
+    remedy = (
+        f". Restore a backup of {folder}; or index the folders again with --reindex, then accept what is left: "
+        f"lookalike verify --accept --db {folder}"
+    )
+    remedy = "" if accept else remedy
+    findings = [
+        Finding(f"catalog: {fault.what}", True, repaired=True)
+        if fault.repaired
+        else Finding(f"catalog: {fault.what}{remedy}", False)
+        for fault in faults
+    ]
+    with suppress(DatabaseError):
+        if revision := catalog.get(LOST):
+            lost = f"all that changed after revision {revision} is lost, perhaps with {catalog.path.name}-wal"
+            findings.append(Finding(f"catalog: {lost}{remedy}", False))
+    return findings or [Finding("catalog: as it was written", True)]
+
+
+def _accept(folder: Path, catalog: Catalog) -> Finding:
+    dropped = catalog.integrity.accept()
+    with catalog.transaction():
+        if catalog.get(LOST):
+            catalog.set(LOST, "")
+        catalog.touch()
+    derived.keep(folder, catalog, anew=True)
+    forgotten = verifying_originals.forget_lost(folder, catalog)
+    what = f"accepted as it is; {dropped} rows without what they belong to and {forgotten} lost originals forgotten"
+    return Finding(f"catalog: {what}", True, repaired=True)
 
 
 def _model(folder: Path, catalog: Catalog) -> Finding:
@@ -35,39 +94,49 @@ def _model(folder: Path, catalog: Catalog) -> Finding:
     return Finding(f"model: {hasher.name}", True)
 
 
-def _codes(folder: Path, catalog: Catalog) -> Finding:
-    path = folder / codefile.FILE
+def _codes(folder: Path, catalog: Catalog, *, are_proven: bool) -> Finding:
+    path, kept = folder / codefile.FILE, f"{codefile.FILE} is left as it is"
     try:
         ids_N, codes_NW = catalog.codes(int(catalog.get("bits")) // 8)
-    except DatabaseError as error:
+        stamp = catalog.stamp
+    except (DatabaseError, ValueError) as error:
         return Finding(f"codes: {error}", False)
     try:
         header, stored_N, stored_NW = codefile.read(path)
-        same = np.array_equal(ids_N, stored_N) and np.array_equal(codes_NW, stored_NW)
-        why = "" if same and header.revision == catalog.revision else "does not fit the catalog"
-        why = why if codefile.is_intact(path) else "damaged"
+        is_intact = codefile.is_intact(path)
+        is_same = np.array_equal(ids_N, stored_N) and np.array_equal(codes_NW, stored_NW)
+        why = "damaged" if not is_intact else "" if is_same and header.fits(stamp) else "does not fit the catalog"
+        if is_intact and header.is_later(stamp):
+            return Finding(f"codes: of revision {header.revision}, which the catalog has lost; {kept}", False)
+        if is_intact and not is_same and header.fits(stamp) and not header.database:
+            return Finding(f"codes: not those of the catalog, of which one is damaged; {kept}", False)
     except DatabaseError as error:
         why = str(error)
     if not why:
         return Finding(f"codes: {len(ids_N)} in {codefile.FILE}, as in the catalog", True)
+    if not are_proven:
+        return Finding(f"codes: {why}; {kept}, since the catalog is damaged", False)
     derived.keep(folder, catalog, anew=True)
     return Finding(f"codes: {why}; written again from the catalog", True, repaired=True)
 
 
 def _tables(folder: Path, catalog: Catalog) -> Iterator[Finding]:
-    codes_NW = derived.held(folder, catalog).codes_NW
-    problem = derived.table_problem(folder, codes_NW, model=catalog.get("model"))
+    problem = derived.table_problem(folder, catalog)
     if problem is not None:
         derived.keep(folder, catalog, anew=True)
-        yield Finding(f"tables: {problem}; made anew", True, repaired=True)
-    elif len(codes_NW) >= derived.LEAST:
+        yield Finding(f"tables: {problem}; made again", True, repaired=True)
+    elif codefile.read_header(folder / codefile.FILE).count >= derived.LEAST:
         yield Finding("tables: as they must be", True)
+    elif any((folder / name).exists() for name in (tablefile.FILE, tablefile.CODES, tablefile.CHANGES)):
+        tablefile.drop(folder)
+        yield Finding("tables: of no use to this few images; deleted", True, repaired=True)
 
 
-def _originals(folder: Path) -> Iterator[Finding]:
-    bad = [digest.hex() for digest in originals.digests(folder) if not originals.is_intact(folder, digest)]
-    for name in bad:
-        yield Finding(
-            f"originals: {name} is damaged; delete it and index its image again with --keep-originals",
-            False,
-        )
+def _caches(folder: Path) -> Iterator[Finding]:
+    for path, is_damaged in (
+        (folder / pairfile.FILE, pairfile.is_damaged),
+        (folder / turned_copies.FILE, turned_copies.is_damaged),
+    ):
+        if path.exists() and is_damaged(path):
+            path.unlink()
+            yield Finding(f"{path.name}: damaged; deleted, and made again when it is needed", True, repaired=True)

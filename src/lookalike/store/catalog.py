@@ -9,6 +9,7 @@ Shapes: N images that can be found, I ids, all there may be, W bytes a code.
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,8 +23,10 @@ from lookalike.data import Label
 from lookalike.errors import DatabaseError
 from lookalike.quality import PLAIN
 from lookalike.store import filters, taking
+from lookalike.store.codefile import Stamp
 from lookalike.store.decisions import Decisions
 from lookalike.store.filters import FETCHED, Passing
+from lookalike.store.integrity import Integrity
 from lookalike.store.naming import place, split
 from lookalike.store.places import Places
 from lookalike.store.records import COLUMNS, FROM, Filter, Outcome, Record, from_json, record
@@ -46,6 +49,7 @@ class Catalog:
         self._session = Session(path, create=create)
         self._places, self._labels = Places(self._session), Labels(self._session)
         self.decisions = Decisions(self._session)
+        self.integrity = Integrity(self._session)
         self._moment = -1  # the last that was recorded in this transaction
         self._file = _identity(path)
 
@@ -90,9 +94,15 @@ class Catalog:
         """Whether the open file is the one that lies at its path: it may have been replaced, or be gone."""
         return _identity(self.path) == self._file
 
+    @property
+    def stamp(self) -> Stamp:
+        """What tells whether files that were derived from a catalog are of this one as it is now."""
+        return Stamp(self.get("model"), self.revision, self.get("database"), self.get("change"))
+
     def touch(self) -> None:
         """Say that the codes have changed."""
         self.set("revision", str(self.revision + 1))
+        self.set("change", secrets.token_hex(8))
 
     def counts(self) -> dict[str, int]:
         """Numbers of rows: with a code that can be found, with an error, missing, and labelled."""
@@ -123,10 +133,6 @@ class Catalog:
             ids += np.array(numbers, np.int64).tobytes()
             joined += b"".join(codes)
         return np.frombuffer(ids, np.int64), np.frombuffer(joined, np.uint8).reshape(-1, width)
-
-    def problems(self) -> str:
-        """What SQLite finds wrong with the file: "ok" if nothing."""
-        return "; ".join(row[0] for row in self._session.rows("PRAGMA integrity_check"))
 
     def ids_by_name(self) -> npt.NDArray[np.int64]:
         """Ids of all images that can be found, root by root, folder by folder, within each by name."""
@@ -223,7 +229,34 @@ class Catalog:
         """Of each id whether its image passes a filter, (I,); whether it can be found, is not asked."""
         return filters.passing(self._session, self._places, wanted)
 
+    # Originals that the database keeps, and what is needed to restore a damaged catalog
+
+    def originals(self) -> frozenset[bytes]:
+        """The digests of the images whose originals are kept."""
+        return frozenset(digest for (digest,) in self._session.rows("SELECT digest FROM originals"))
+
+    def has_original(self, digest: bytes) -> bool:
+        """Whether the original of an image is kept."""
+        return self._session.row("SELECT 1 FROM originals WHERE digest = ?", (digest,)) is not None
+
+    def lost_folders(self) -> list[int]:
+        """The numbers of folders that images are in, and of which nothing is known."""
+        sql = "SELECT DISTINCT place >> 24 FROM images WHERE place >> 24 NOT IN (SELECT id FROM folders)"
+        return [number for (number,) in self._session.rows(sql)]
+
+    def numbered_roots(self) -> list[tuple[str, int]]:
+        """The folders that paths are relative to, and their numbers."""
+        return self._session.rows("SELECT path, id FROM roots")
+
     # Changes, inside a transaction
+
+    def record_originals(self, digests: Iterable[bytes]) -> None:
+        """Record that the originals of images are kept."""
+        self._session.run_many("INSERT OR IGNORE INTO originals VALUES (?)", [(digest,) for digest in digests])
+
+    def forget_originals(self, digests: Iterable[bytes]) -> None:
+        """Record that originals are not kept any more."""
+        self._session.run_many("DELETE FROM originals WHERE digest = ?", [(digest,) for digest in digests])
 
     def write(self, outcome: Outcome, *, row: int | None = None) -> int:
         """Record an outcome, in place of the row with that id if one is given; the row's id."""
@@ -254,6 +287,8 @@ class Catalog:
                 outcome.quality,
             ),
         )  # fmt: skip
+        if outcome.kept and outcome.digest is not None:
+            self.record_originals([outcome.digest])
         if outcome.relief is None:
             self._session.run("DELETE FROM reliefs WHERE id = ?", (id_,))
         else:

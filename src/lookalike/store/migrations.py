@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 from lookalike.errors import DatabaseError
-from lookalike.store import naming
+from lookalike.store import digests, naming, originals
 
 APPLICATION_ID = 0x6C6F6F6B  # "look", so that `file` and we know whose SQLite file it is
 
@@ -126,6 +128,19 @@ STEPS = (
         relief BLOB NOT NULL CHECK (length(relief) = 128)
     ) STRICT;
     """,
+    """
+    CREATE TABLE digests (                      -- of the rows of all other tables; see the module `digests`
+        tbl TEXT NOT NULL,
+        block INTEGER NOT NULL,                 -- -1: the whole table
+        digest BLOB NOT NULL CHECK (length(digest) = 16),
+        PRIMARY KEY (tbl, block)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE originals (                    -- the images that are kept in the database's folder
+        digest BLOB PRIMARY KEY                 -- as in files
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO originals SELECT from_hex(value) FROM json_each(kept_originals());
+    INSERT INTO meta VALUES ('database', lower(hex(randomblob(16))));  -- tells this one's files from another's
+    """,
 )
 
 
@@ -153,11 +168,13 @@ def migrate(connection: sqlite3.Connection) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
+        unproven = _unproven(connection)
         for number in range(_version(connection), len(STEPS)):  # another process may have been first
             _define(connection)
             for statement in statements(STEPS[number]):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {number + 1}")
+        digests.rewrite(connection, kept=unproven)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     except BaseException:
         connection.execute("ROLLBACK")
@@ -182,8 +199,23 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
+def _unproven(connection: sqlite3.Connection) -> dict[digests.Block, int]:
+    """Digests for the blocks whose rows were damaged before, which new ones must not hide."""
+    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (digests.TABLE,)).fetchone():
+        return {}
+    return digests.unproven(connection)
+
+
+def _originals(path: str) -> str:
+    """The digests of the originals next to a catalog, as JSON; none of one in memory."""
+    return json.dumps([digest.hex() for digest in originals.digests(Path(path).parent)] if path else [])
+
+
 def _define(connection: sqlite3.Connection) -> None:
     """The functions that steps call; paths come and go as bytes, since they need not be UTF-8."""
+    connection.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
+    (path,) = (row[2] for row in connection.execute("PRAGMA database_list") if row[1] == "main")
+    connection.create_function("kept_originals", 0, lambda: _originals(path))
     connection.create_function("folder_of", 2, lambda path, row: _split(path, row)[0], deterministic=True)
     connection.create_function("name_of", 2, lambda path, row: _split(path, row)[1], deterministic=True)
     connection.create_function(

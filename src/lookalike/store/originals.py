@@ -38,15 +38,23 @@ def has(database: Path, digest: bytes, length: int | None) -> bool:
 
 def digests(database: Path) -> Iterator[bytes]:
     """The digests of all originals that are kept."""
-    for place in sorted((database / FOLDER).glob("??/*")):
+    for place in files(database):
         name = place.parent.name + place.name
         if re.fullmatch(r"[0-9a-f]{32}", name):
             yield bytes.fromhex(name)
 
 
+def files(database: Path) -> list[Path]:
+    """All files where originals are kept, also those that are none."""
+    return sorted((database / FOLDER).glob("??/*"))
+
+
 def is_intact(database: Path, digest: bytes) -> bool:
     """Whether an original has the bytes that its name says."""
-    return content_digest(path(database, digest).read_bytes()) == digest
+    try:
+        return content_digest(path(database, digest).read_bytes()) == digest
+    except OSError:
+        return False
 
 
 def drop(database: Path, digest: bytes) -> None:

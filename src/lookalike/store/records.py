@@ -83,6 +83,7 @@ class Outcome:
     animated: bool = False
     quality: int | None = None
     relief: bytes | None = None  # see `registration`
+    kept: bool = False  # the database keeps its original
     error: str | None = None
     try_again: bool = False  # the error may pass by itself, so the file is read again next time
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lookalike.errors import DatabaseError
+from lookalike.store.digests import Digests
 from lookalike.store.migrations import check, migrate
 
 BUSY_SECONDS = 30.0
@@ -40,38 +41,48 @@ class Session:
                 "  (in Python: Database.create(path), or Database.open(path, create=True))"
             )
         try:
-            self._connection = _connect(path, create=create)
+            self.connection = _connect(path, create=create)
         except (sqlite3.DatabaseError, UnicodeError) as error:
             raise DatabaseError(f"{path} is not a readable catalog ({error})") from error
+        self.digests = Digests(self.connection)
 
     def close(self) -> None:
         """Give the file back."""
         self._closed = True
-        self._connection.close()
+        self.connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All of the changes inside, or none."""
+        self._watch()
         self.run("BEGIN IMMEDIATE")
         try:
             yield
+            self._store_digests()
         except BaseException:
-            if self._connection.in_transaction:  # a full disk ends it by itself
+            if self.connection.in_transaction:  # a full disk ends it by itself
                 self.run("ROLLBACK")
             raise
         self.run("COMMIT")
 
+    @contextmanager
+    def repair(self) -> Iterator[None]:
+        """All of the changes inside, or none; the digests of rows stay as they are."""
+        with self.transaction():
+            yield
+            self.digests.forget()
+
     def run(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> sqlite3.Cursor:
         """A statement's cursor."""
         try:
-            return self._connection.execute(sql, values)
+            return self.connection.execute(sql, values)
         except sqlite3.Error as error:
             raise self.failed(error) from error
 
     def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """A statement for each of many rows of values."""
         try:
-            self._connection.executemany(sql, rows)
+            self.connection.executemany(sql, rows)
         except sqlite3.Error as error:
             raise self.failed(error) from error
 
@@ -86,7 +97,7 @@ class Session:
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query."""
         try:
-            return self._connection.execute(sql, values).fetchall()
+            return self.connection.execute(sql, values).fetchall()
         except (sqlite3.Error, UnicodeError) as error:
             raise self.failed(error) from error
 
@@ -108,6 +119,18 @@ class Session:
         for start in range(0, len(values), VARIABLES):
             part = values[start : start + VARIABLES]
             yield from self.rows(f"{sql} ({','.join('?' * len(part))})", part)
+
+    def _watch(self) -> None:
+        try:
+            self.digests.watch()
+        except sqlite3.Error as error:
+            raise self.failed(error) from error
+
+    def _store_digests(self) -> None:
+        try:
+            self.digests.store()
+        except sqlite3.Error as error:
+            raise self.failed(error) from error
 
     def failed(self, error: Exception) -> DatabaseError:
         """What SQLite says, with what a person can do: a full disk, a lock that is held, a damaged file."""

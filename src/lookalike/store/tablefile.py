@@ -75,7 +75,7 @@ def write(folder: Path, parts: Sequence[Part]) -> None:
     codes = codefile.read_header(folder / codefile.FILE)
     header = Header(codes.count, codes.digest, [[one.begin, one.bits] for one in parts])
     with replacing(folder / FILE) as aside, aside.open("wb") as file:
-        file.write((MAGIC + json.dumps(asdict(header)).encode()).ljust(HEADER - 1) + b"\n")
+        file.write(_head(header))
         for array in (array.astype("<u4", copy=False) for one in parts for array in (one.starts, one.rows)):
             file.seek(_aligned(file.tell()))
             file.write(np.ascontiguousarray(array).data)
@@ -106,6 +106,18 @@ def read(folder: Path) -> Tables:
     if not _are_whole(parts, codes[0]):
         raise DatabaseError(f"{path} is damaged: its tables are not those of {codes[0].count} codes")
     return Tables(*codes, parts)
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a file that can be read has just what `write` puts around its tables: so that no byte is unknown."""
+    header, whole = _header(path), np.memmap(path, np.uint8, "r")
+    end = HEADER
+    for array in _arrays(whole, header):
+        begin = _aligned(end)
+        if whole[end:begin].any():
+            return False
+        end = begin + array.nbytes
+    return len(whole) == end and bytes(whole[:HEADER]) == _head(header)
 
 
 def write_changes(folder: Path, codes: str, gone_G: Ints, new_H: Ints) -> None:
@@ -160,6 +172,10 @@ def drop(folder: Path) -> None:
     """Delete tables."""
     for name in (FILE, CODES, CHANGES):
         (folder / name).unlink(missing_ok=True)
+
+
+def _head(header: Header) -> bytes:
+    return (MAGIC + json.dumps(asdict(header)).encode()).ljust(HEADER - 1) + b"\n"
 
 
 def _header(path: Path) -> Header:

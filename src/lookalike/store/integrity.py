@@ -1,0 +1,278 @@
+"""Whether a catalog is as it was written; what can be proven right is restored.
+
+Indexes, and tables without rows, are made again. A row that was changed, lost or added makes its block's digest wrong;
+where another source has the right row, or one flipped bit explains the difference, the digest proves it, and the row is
+written back. Whatever cannot be proven is reported and left alone.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from functools import cache
+from typing import NamedTuple
+
+from lookalike.errors import DatabaseError
+from lookalike.store import bitflips, digests
+from lookalike.store.digests import SEQUENCE, WHOLE, Block, Layout, Value, content_of, row_digest
+from lookalike.store.migrations import migrate
+from lookalike.store.session import Session
+
+Row = tuple[Value, ...]
+Change = tuple[Row | None, Row | None]  # a row as it is, and as it should be
+Source = Callable[[Layout, Sequence[Row]], Iterable[Row]]  # rows that may be right, given those of a damaged block
+Object = tuple[str, str]  # kind and name of a table, index, trigger or view
+
+MOST = 16  # damaged blocks in which flipped bits are looked for: a second each
+SKIPPED = 1 << 20  # ids that are left out where the last one that was given is not known
+COUNTERS = ("decision_changes",)  # tables that only have to change
+UNPROVEN = "the digests of its rows were lost; made again, so that damage from before cannot be found"
+
+
+class Fault(NamedTuple):
+    """Something that is not as it was written."""
+
+    what: str
+    repaired: bool = False
+
+
+class Integrity:
+    """Checks of an open catalog, under the writer's lock."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.damaged: set[str] = set()  # tables with rows that are not proven, as `check` found them
+
+    def check(self, sources: Mapping[str, Source]) -> list[Fault]:
+        """All faults; what can be repaired is. `sources` are by table."""
+        self.damaged = set()
+        try:
+            faults = list(self._schema())
+            if not self.damaged:
+                faults += self._rows(sources)
+                faults += self._references()
+        except (sqlite3.Error, DatabaseError) as error:
+            faults = [Fault(f"it cannot be read ({error})")]
+        if not self.damaged and not all(fault.repaired for fault in faults):
+            self.damaged = {"images"}  # nothing is certain
+        return faults
+
+    def accept(self) -> int:
+        """Take the rows that are there for the truth; how many were dropped because rows that they need are lost."""
+        with self._session.repair():
+            before = self._connection.total_changes
+            for table, _, rows in self._orphans():
+                self._session.run(f'DELETE FROM "{table}" WHERE {rows}')
+            dropped = self._connection.total_changes - before
+            digests.rewrite(self._connection)
+        self.damaged = set()
+        return dropped
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        return self._session.connection
+
+    # Schema
+
+    def _schema(self) -> Iterator[Fault]:
+        wanted, found = _wanted(), _objects(self._connection)
+        had_rows = set()
+        if ("table", digests.TABLE) in found:
+            had_rows = {table for table, _ in digests.stored(self._connection)}
+        for (kind, name), sql in wanted.items():
+            is_there = (kind, name) in found
+            if is_there and found[kind, name] == sql:
+                continue
+            if is_there and kind == "table":
+                self.damaged.add(name)
+                yield Fault(f"the table {name} has not the columns that this version gives it")
+                continue
+            with self._session.repair():
+                if is_there:
+                    self._session.run(f'DROP {kind.upper()} "{name}"')
+                self._session.run(sql)
+            what = f"the {kind} {name} was {'another' if is_there else 'lost'}"
+            if kind == "table" and name in had_rows:
+                self.damaged.add(name)
+                yield Fault(f"{what}, with all of its rows")
+            else:
+                yield Fault(f"{what}; made again", repaired=True)
+        for kind, name in sorted(found.keys() - wanted.keys()):
+            yield Fault(f"the {kind} {name} is none of lookalike's; drop it with another tool if it has no use")
+
+    # Rows
+
+    def _rows(self, sources: Mapping[str, Source]) -> Iterator[Fault]:
+        problems = self._problems()
+        if problems:
+            self._reindex()
+        bad, are_lost = self._damaged_blocks()
+        if are_lost:
+            yield Fault(UNPROVEN, repaired=True)
+        layouts = {layout.table: layout for layout in digests.layouts(self._connection)}
+        unrestored: list[Block] = []
+        for number, (block, difference) in enumerate(bad.items()):
+            layout = layouts[block[0]]
+            changes = self._proven(layout, block[1], difference, sources, flips=number < MOST)
+            if changes and self._apply(layout, changes):
+                yield Fault(f"{_named(layout, [block[1]])} were damaged; restored", repaired=True)
+            else:
+                unrestored.append(block)
+        yield from self._unrestored(layouts, unrestored)
+        if problems:
+            again = self._problems()
+            yield Fault(again or "its indexes did not fit its rows; made again", repaired=not again)
+
+    def _problems(self) -> str:
+        """What SQLite finds wrong with the file."""
+        return "; ".join(row[0] for row in self._session.rows("PRAGMA integrity_check(20)") if row[0] != "ok")
+
+    def _reindex(self) -> None:
+        with suppress(sqlite3.Error):  # two rows where one may be: the digests tell which is wrong
+            self._connection.execute("REINDEX")
+
+    def _damaged_blocks(self) -> tuple[dict[Block, int], bool]:
+        """The blocks with rows that were not written so, with the difference of their digests; whether all digests
+        were lost. Digests that are damaged themselves are made again: of blocks, or of a whole table, but not of both.
+        """
+        stored, computed = digests.stored(self._connection), digests.computed(self._connection)
+        differ = digests.differing(stored, computed)
+        wholes = {table for table, block in differ if block == WHOLE} if stored else set()
+        parts = {table for table, block in differ if block != WHOLE}
+        bad_tables = wholes & parts
+        kept = {block: stored.get(block, 0) for block in differ if block[0] in bad_tables}
+        if len(kept) < len(differ):
+            with self._session.repair():
+                digests.rewrite(self._connection, kept=kept)
+        bad = {block: digest ^ computed.get(block, 0) for block, digest in sorted(kept.items()) if block[1] != WHOLE}
+        return bad, bool(differ) and not stored
+
+    def _proven(
+        self, layout: Layout, block: int, difference: int, sources: Mapping[str, Source], *, flips: bool
+    ) -> list[Change]:
+        """Changes that give a block the digest it should have; none if none are found."""
+        rows = digests.rows_of(self._connection, layout, block)
+        by_key = {_key(layout, row): row for row in rows}
+        found = sources[layout.table](layout, rows) if layout.table in sources else ()
+        changes: list[Change] = [(by_key.get(_key(layout, row)), row) for row in found]
+        added: list[Change] = [(row, None) for row in rows]
+        together = [one for one in changes if one[0] != one[1]]
+        for some in (together, *([one] for one in together), *([one] for one in added)):
+            if some and _effect(layout, some) == difference:
+                return some
+        return bitflips.explain(layout, rows, difference) if flips else []
+
+    def _apply(self, layout: Layout, changes: Iterable[Change]) -> bool:
+        """Whether the changes could be written."""
+        marks = ["CAST(? AS TEXT)" if name in layout.text else "?" for name in layout.columns]
+        here = " AND ".join(f"{value} IS ?" for value in layout.values())
+        try:
+            with self._session.repair():
+                for before, after in changes:
+                    if before is None and after is not None:
+                        self._session.run(f'INSERT INTO "{layout.table}" VALUES ({", ".join(marks)})', after)
+                    elif after is None and before is not None:
+                        self._session.run(f'DELETE FROM "{layout.table}" WHERE {here}', before)
+                    elif before is not None and after is not None:
+                        at = [place for place, value in enumerate(after) if value != before[place]]
+                        news = ", ".join(f'"{layout.columns[place]}" = {marks[place]}' for place in at)
+                        values = [*(after[place] for place in at), *before]
+                        self._session.run(f'UPDATE "{layout.table}" SET {news} WHERE {here}', values)
+        except DatabaseError:
+            return False
+        return True
+
+    def _unrestored(self, layouts: Mapping[str, Layout], blocks: Sequence[Block]) -> Iterator[Fault]:
+        for table in dict.fromkeys(table for table, _ in blocks):
+            layout = layouts[table]
+            if table == SEQUENCE:
+                self._skip_ids()
+                yield Fault("the last ids were not those that were given; ids go on behind them", repaired=True)
+            elif table in COUNTERS:
+                with self._session.repair():
+                    self._session.run(f"INSERT INTO {table} DEFAULT VALUES")
+                    self._session.run(f"DELETE FROM {table} WHERE id < (SELECT max(id) FROM {table})")
+                yield Fault(f"{table} was damaged; it counts on", repaired=True)
+            else:
+                self.damaged.add(table)
+                numbers = [block for one, block in blocks if one == table]
+                yield Fault(f"{_named(layout, numbers)} were changed, lost or added")
+        mended = {SEQUENCE, *COUNTERS} & {table for table, _ in blocks}
+        if mended:
+            stored = digests.stored(self._connection)
+            with self._session.repair():
+                kept = {block: digest for block, digest in stored.items() if block[0] not in mended}
+                digests.rewrite(self._connection, kept=kept)
+
+    def _skip_ids(self) -> None:
+        """Make sure that no id is given a second time."""
+        with self._session.repair():
+            for table in ("images", "decisions", *COUNTERS):
+                last = self._session.row(f"SELECT ifnull(max(id), 0) FROM {table}")[0]
+                (given,) = self._session.row(f"SELECT ifnull(max(seq), 0) FROM {SEQUENCE} WHERE name = ?", (table,))
+                self._session.run(f"DELETE FROM {SEQUENCE} WHERE name = ?", (table,))
+                number = given if last <= given < last + SKIPPED else last + SKIPPED
+                self._session.run(f"INSERT INTO {SEQUENCE} (name, seq) VALUES (?, ?)", (table, number))
+
+    # References
+
+    def _references(self) -> Iterator[Fault]:
+        for table, parent, rows in self._orphans():
+            count = self._session.row(f'SELECT count(*) FROM "{table}" WHERE {rows}')[0]
+            if count:
+                self.damaged |= {table, parent}
+                yield Fault(f"{count} rows of {table} belong to rows of {parent} that are lost")
+
+    def _orphans(self) -> Iterator[tuple[str, str, str]]:
+        """Tables, what they refer to, and which rows refer to what is not there; those that others need come last."""
+        yield "folders", "roots", "root NOT IN (SELECT id FROM roots)"
+        yield "images", "folders", "place >> 24 NOT IN (SELECT id FROM folders)"
+        yield "images", "labels", "label IS NOT NULL AND label NOT IN (SELECT id FROM labels)"
+        yield "files", "images", "id NOT IN (SELECT id FROM images)"
+        yield "reliefs", "images", "id NOT IN (SELECT id FROM images)"
+        yield "decided", "decisions", "decision NOT IN (SELECT id FROM decisions)"
+
+
+def _key(layout: Layout, row: Row) -> Value:
+    """What tells a row from the others of its block."""
+    return row[layout.columns.index(layout.key)] if layout.key else row[0]
+
+
+def _effect(layout: Layout, changes: Iterable[Change]) -> int:
+    """What changes do to the digest of a block."""
+    effect = 0
+    for row in (row for change in changes for row in change if row is not None):
+        effect ^= row_digest(content_of(layout.table, row))
+    return effect
+
+
+def _named(layout: Layout, blocks: Sequence[int]) -> str:
+    if layout.key is None:
+        return f"rows of {layout.table}"
+    first, last = min(blocks) << digests.BITS, ((max(blocks) + 1) << digests.BITS) - 1
+    return f"rows of {layout.table} with {layout.key} from {first} to {last}"
+
+
+@cache
+def _wanted() -> dict[Object, str]:
+    """What a catalog of this version consists of."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection)
+        return _objects(connection)
+
+
+def _objects(connection: sqlite3.Connection) -> dict[Object, str]:
+    """Tables, indexes, triggers and views with their SQL, without comments, tables first."""
+    sql = (
+        "SELECT type, name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+        " ORDER BY type <> 'table', rowid"
+    )
+    return {(kind, name): _plain(text) for kind, name, text in connection.execute(sql)}
+
+
+def _plain(sql: str) -> str:
+    """SQL in one spelling: SQLite of different versions quotes and spaces differently what it alters."""
+    text = " ".join(re.sub(r"--[^\n]*", " ", sql).replace('"', "").split())
+    return re.sub(r" ?([(),=<>]) ?", r"\1", text)
