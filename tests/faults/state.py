@@ -83,7 +83,7 @@ def acknowledge(log: Path, *, states_of: str | None, moves: bool) -> None:
 
     def committed(session: Session) -> None:
         nonlocal inner
-        if inner or session._connection.in_transaction or session.path.name != FILE:
+        if inner or session.connection.in_transaction or session.path.name != FILE:
             return
         text = "-"
         if states_of:
