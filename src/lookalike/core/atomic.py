@@ -21,8 +21,10 @@ NOT_FLUSHED = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}  # file systems that ca
 
 
 @contextmanager
-def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True, within: Path | None = None) -> Iterator[Path]:
     """Path of an empty temporary file that takes the place of `path` at the end; it is deleted if anything fails.
+
+    It lies next to `path`, or `within` another folder of the same file system.
 
     The new file has the mode of the old one, or the one that the umask gives. Of a symbolic link, the target is
     replaced. Pipes and devices are written to directly: yields `path` itself. An `OSError` names `path`.
@@ -32,7 +34,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     if mode is not None and not stat.S_ISREG(mode):
         yield path
         return
-    temporary = place.with_name(f".{place.name[:LONGEST]}.{secrets.token_hex(4)}.tmp")
+    temporary = (within or place.parent) / f".{place.name[:LONGEST]}.{secrets.token_hex(4)}.tmp"
     try:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         if mode is not None:
@@ -64,7 +66,7 @@ def put_in_place(made: Path, path: Path, *, durable: bool = True) -> None:
         flush(made)
     made.replace(path)
     if durable:
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
 
 
 def flush(made: Path) -> None:
@@ -76,7 +78,7 @@ def flush(made: Path) -> None:
     for folder, _, names in os.walk(made):
         for name in names:
             flush(Path(folder, name))
-        _flush_folder(Path(folder))
+        flush_folder(Path(folder))
 
 
 def is_temporary(path: Path, name: str | None = None) -> bool:
@@ -97,7 +99,8 @@ def _set_mode(path: Path, mode: int) -> None:
         path.chmod(stat.S_IMODE(mode))
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Make sure that the names of what is in a folder are on the disk."""
     if os.name == "nt":
         return  # a folder cannot be opened there
     descriptor = os.open(folder, os.O_RDONLY)

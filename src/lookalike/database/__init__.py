@@ -41,6 +41,7 @@ from lookalike.database import (
     importing,
     indexing,
     labelled,
+    leftovers,
     modelfile,
     neighbours,
     overlaying,
@@ -79,7 +80,7 @@ __all__ = ["Database", "Filter", "Finding", "Group", "Hit", "ImportReport", "Ind
 
 MODEL = modelfile.FILE
 LOCK = "lock"
-UNFINISHED = "catalog.new"  # a catalog that is being made
+UNFINISHED = leftovers.UNFINISHED
 
 
 class Database:
@@ -584,7 +585,7 @@ class Database:
         What is derived is made again; of the rest, what can be proven right is restored, and nothing else is changed.
         With `accept`, the catalog as it is then becomes the truth: damage that was found is not reported again.
         """
-        with self._writing():
+        with self._writing(tidy=False):  # what was left is named
             findings = verifying.verify(self.path, self._catalog, accept=accept)
         self._opened = None
         return findings
@@ -592,7 +593,7 @@ class Database:
     # The parts
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _writing(self, *, tidy: bool = True) -> Iterator[None]:
         """The writer's lock. Raises `DatabaseError` if another process holds it or the folder is read-only."""
         lock = filelock.FileLock(self.path / LOCK)
         try:
@@ -602,6 +603,8 @@ class Database:
         except OSError as error:
             raise DatabaseError(f"{self.path} cannot be written to ({error.strerror})") from error
         try:
+            if tidy:
+                leftovers.delete(self.path)
             verifying.note_loss(self.path, self._catalog)
             yield
         except OSError as error:
@@ -640,7 +643,7 @@ class Database:
                 f"{self.path} holds {self.bits}-bit codes of {name}@{digest[:8]}, but {hasher.path} is {hasher.name}. "
                 "Index again with --reindex, or pass the first model"
             )
-        place, aside = self.path / MODEL, self.path / f"{MODEL}.tmp"
+        place, aside = self.path / MODEL, modelfile.pending(self.path)
         if hasher.digest == digest and modelfile.has_digest(place, digest):
             return
         modelfile.copy(hasher, aside)

@@ -18,7 +18,7 @@ DECODER = decoder_path(FILE).name  # only of models that have one
 def load(folder: Path, catalog: Catalog) -> Hasher:
     """The model that made the codes. Raises `DatabaseError` if its file is absent, damaged or another's."""
     path, digest = folder / FILE, catalog.get("model")
-    aside = path.with_name(FILE + ".tmp")  # left by a change of model that was cut off before its last step
+    aside = pending(folder)
     candidates: list[str | Path] = [path, aside, *builtin_models()]  # a built-in model is always at hand
     for candidate in candidates:
         with suppress(ModelError):
@@ -29,6 +29,11 @@ def load(folder: Path, catalog: Catalog) -> Hasher:
         f"{path} is absent, damaged, or not the model that made the codes of {folder} ({name}@{digest[:8]}). "
         "Put that file there, or encode all images again with: lookalike index IMAGES --model MODEL --reindex"
     )
+
+
+def pending(folder: Path) -> Path:
+    """Where the next model lies during a change of model; it is left there if that is cut off before its last step."""
+    return folder / f"{FILE}.tmp"
 
 
 def copy(hasher: Hasher, place: Path) -> None:

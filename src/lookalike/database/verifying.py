@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lookalike.database import derived, modelfile, pairfile, restoring, turned_copies, verifying_originals
+from lookalike.database import derived, leftovers, modelfile, pairfile, restoring, turned_copies, verifying_originals
 from lookalike.database.results import Finding
 from lookalike.errors import DatabaseError, LookalikeError
-from lookalike.store import codefile, tablefile
+from lookalike.store import codefile, originals, tablefile
 from lookalike.store.catalog import Catalog
 
 LOST = "lost"  # in the catalog's `meta`: the revision that it fell back to
@@ -38,7 +38,7 @@ def verify(folder: Path, catalog: Catalog, *, accept: bool = False) -> list[Find
         findings += _tables(folder, catalog)
     findings += _caches(folder)
     findings += verifying_originals.check(folder, catalog, are_proven=not damaged)
-    return [*findings, *verifying_originals.leftovers(folder)]
+    return [*findings, *_leftovers(folder)]
 
 
 def note_loss(folder: Path, catalog: Catalog) -> None:
@@ -89,8 +89,9 @@ def _model(folder: Path, catalog: Catalog) -> Finding:
     place = folder / modelfile.FILE
     if hasher.path != os.fspath(place):
         modelfile.copy(hasher, place)
-        place.with_name(modelfile.FILE + ".tmp").unlink(missing_ok=True)
+        modelfile.pending(folder).unlink(missing_ok=True)
         return Finding(f"model: {hasher.name}, put in its place", True, repaired=True)
+    modelfile.pending(folder).unlink(missing_ok=True)  # of a change of model that came to nothing
     return Finding(f"model: {hasher.name}", True)
 
 
@@ -130,6 +131,12 @@ def _tables(folder: Path, catalog: Catalog) -> Iterator[Finding]:
     elif any((folder / name).exists() for name in (tablefile.FILE, tablefile.CODES, tablefile.CHANGES)):
         tablefile.drop(folder)
         yield Finding("tables: of no use to this few images; deleted", True, repaired=True)
+
+
+def _leftovers(folder: Path) -> Iterator[Finding]:
+    for path in [*leftovers.delete(folder), *originals.drop_temporary(folder)]:
+        what = f"{path.relative_to(folder)}, of a run that was cut off"
+        yield Finding(f"leftover: {what}; deleted", True, repaired=True)
 
 
 def _caches(folder: Path) -> Iterator[Finding]:

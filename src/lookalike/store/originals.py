@@ -23,8 +23,11 @@ def keep(database: Path, digest: bytes, data: bytes) -> None:
     place = path(database, digest)
     if has(database, digest, len(data)) and place.read_bytes() == data:
         return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write(place, data)
+    if not place.parent.is_dir():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        atomic.flush_folder(place.parents[1])
+    with atomic.replacing(place, within=database / FOLDER) as temporary:
+        temporary.write_bytes(data)
 
 
 def has(database: Path, digest: bytes, length: int | None) -> bool:
@@ -47,6 +50,19 @@ def digests(database: Path) -> Iterator[bytes]:
 def files(database: Path) -> list[Path]:
     """All files where originals are kept, also those that are none."""
     return sorted((database / FOLDER).glob("??/*"))
+
+
+def temporary(database: Path) -> list[Path]:
+    """What was being written when a process was killed."""
+    return [path for path in (database / FOLDER).glob(".*.tmp") if atomic.is_temporary(path)]
+
+
+def drop_temporary(database: Path) -> list[Path]:
+    """Delete what earlier versions were writing when they were killed, next to the originals; what it was."""
+    found = [path for path in files(database) if path.name.startswith("tmp") and path.name.endswith(".tmp")]
+    for path in found:
+        path.unlink(missing_ok=True)
+    return found
 
 
 def is_intact(database: Path, digest: bytes) -> bool:

@@ -1,0 +1,50 @@
+"""Temporary files that a kill or a power failure left in a database's folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from lookalike.core import atomic
+from lookalike.database import modelfile, pairfile, turned_copies
+from lookalike.store import catalog, codefile, originals, tablefile
+
+UNFINISHED = "catalog.new"  # a catalog that is being made
+OURS = (
+    catalog.FILE, codefile.FILE, tablefile.FILE, tablefile.CODES, tablefile.CHANGES, turned_copies.FILE,
+    pairfile.FILE, modelfile.FILE, modelfile.DECODER,
+)  # fmt: skip
+WITHOUT_LOCK = (turned_copies.FILE,)  # also written by those who do not hold the writer's lock
+IN_USE = 3600.0  # seconds; temporary files of these that are younger may be in use
+OLD = {f"{name}.part" for name in (modelfile.FILE, modelfile.DECODER)} | {f".{name}.tmp" for name in OURS}
+
+
+def find(folder: Path) -> Iterator[Path]:
+    """The temporary files of a database that nobody writes to; of earlier versions, too."""
+    for path in chain(folder.iterdir(), originals.temporary(folder)):
+        if (path.parent != folder or _is_ours(path)) and path.is_file():
+            yield path
+
+
+def delete(folder: Path) -> list[Path]:
+    """Delete them; those that there were."""
+    found = sorted(find(folder))
+    for path in found:
+        path.unlink(missing_ok=True)
+    return found
+
+
+def _is_ours(path: Path) -> bool:
+    if path.name in OLD or path.name.startswith(UNFINISHED):
+        return True
+    name = next((name for name in OURS if atomic.is_temporary(path, name)), None)
+    return name is not None and not _may_be_in_use(path, name)
+
+
+def _may_be_in_use(path: Path, name: str) -> bool:
+    try:
+        return name in WITHOUT_LOCK and time.time() - path.stat().st_mtime < IN_USE
+    except FileNotFoundError:
+        return True
