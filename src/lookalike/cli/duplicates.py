@@ -203,7 +203,8 @@ def _print(number: int, review: Review, *, radius: int, bits: int, json: bool) -
         return
     for one in review.images:
         member = one.member
-        size = f"{member.width}×{member.height}\t{terminal.size(member.size)}"
+        pixels = f"{member.width}×{member.height}" if member.width else "–"
+        size = f"{pixels}\t{terminal.size(member.size)}"
         turn = f"\t{member.turn}" if member.turn else ""
         loses = f"\tloses: {', '.join(one.loses)}" if one.loses else ""
         word = f"{member.distance}/{bits}\t{_word(one, review)}"

@@ -52,6 +52,7 @@ from lookalike.database import (
     reviewing,
     searching,
     turned_copies,
+    undecodable,
     undoing,
     verifying,
 )
@@ -383,7 +384,8 @@ class Database:
 
         A file that has several names (links) is there once, or whoever deletes a copy might delete the only one.
         Images that were decided to be no duplicates of each other are in no group together, unless `with_different`;
-        images that are too plain for their codes to mean anything only with the same bytes, unless `with_plain`.
+        images that are too plain for their codes to mean anything only with the same bytes, unless `with_plain`, as
+        are files that cannot be decoded (see `undecodable`).
         Images whose pictures differ when one is laid over the other (see `registration`) are not near each other,
         unless groups go `by_code` alone; `on_laid` is told how many pairs were so compared, `on_overlaid` what came of
         it. `on_rows` is told how many of the different codes have been compared. Of a large collection what that finds
@@ -420,7 +422,17 @@ class Database:
             )
             parts = reviewing.apart(groups, digests, self.decisions.known(), regroup)
             groups = [group for part in parts for group in part]
-        return groups if those is None else turned_copies.with_turns(groups, those, held)
+        groups = groups if those is None else turned_copies.with_turns(groups, those, held)
+        equal = undecodable.groups(self._catalog)
+        return sorted([*groups, *equal], key=lambda group: group[0].path) if equal else groups
+
+    def undecodable(self, only: Filter | None = None) -> dict[int, bytes]:
+        """Media files that cannot be decoded, by id, each with its digest; with `only`, those that pass."""
+        found = undecodable.contents(self._catalog)
+        if only is None or not found:
+            return found
+        passing = self._catalog.passing(only)
+        return {id_: digest for id_, digest in found.items() if id_ < len(passing) and passing[id_]}
 
     def neighbours(
         self,

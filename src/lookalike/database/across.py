@@ -96,7 +96,10 @@ def leakage(
         raise DataError(f"all of {second} lies in {first}, too; name two parts that have nothing in common")
     parts = [part(database, first)]
     matches = list(_matches(database, here, parts, Asked(radius, by_code, on_rows, on_overlaid)))
-    return Leakage(len(there), len(here), sorted(matches, key=lambda one: one.record.name))
+    unread, equal = _equal_bytes(database, parts, database.undecodable(part(database, second)))
+    first_unread = database.undecodable(parts[0])
+    found = sorted([*matches, *equal], key=lambda one: one.record.name)
+    return Leakage(len(there) + len(first_unread), len(here) + len(unread), found)
 
 
 def against(
@@ -113,12 +116,29 @@ def against(
     references = np.unique(np.concatenate([database.passing(one) for one in parts]))
     others = np.setdiff1d(database.codes()[0], references)
     found: dict[int, tuple[Member, Group]] = {}
-    for match in _matches(database, others, parts, Asked(radius, by_code, on_rows, on_overlaid)):
+    matches = _matches(database, others, parts, Asked(radius, by_code, on_rows, on_overlaid))
+    _, equal = _equal_bytes(database, parts, database.undecodable())
+    for match in itertools.chain(matches, equal):
         reference, near = found.setdefault(match.copy.id, (copies.member(match.copy, 0), []))
         if not _is_same_file(reference.path, match.record.name):
             near.append(copies.member(match.record, match.distance))
     groups = [[reference, *copies.once_a_file(near)] for reference, near in found.values() if near]
-    return sorted(groups, key=lambda group: group[0].path), frozenset(references.tolist())
+    unread = [id_ for one in parts for id_ in database.undecodable(one)]
+    return sorted(groups, key=lambda group: group[0].path), frozenset([*references.tolist(), *unread])
+
+
+def _equal_bytes(
+    database: AnyDatabase, parts: Sequence[Filter], others: dict[int, bytes]
+) -> tuple[list[int], list[Match]]:
+    """Files that cannot be decoded: those of `others` that are in none of some parts, and their copies in these."""
+    there = {id_: digest for one in parts for id_, digest in database.undecodable(one).items()}
+    here = sorted(others.keys() - there.keys())
+    records = database.records_of([*here, *there])
+    by_digest: dict[bytes, list[Record]] = {}
+    for record in sorted((records[id_] for id_ in there), key=lambda record: record.name):
+        by_digest.setdefault(there[record.id], []).append(record)
+    equal = [(records[id_], by_digest.get(others[id_], [])) for id_ in here]
+    return here, [Match(record, copied[0], 0, len(copied)) for record, copied in equal if copied]
 
 
 def _is_same_file(first: str, second: str) -> bool:

@@ -278,6 +278,10 @@ class DistributedDatabase:
             reliefs_of=None if by_code else reliefs_of,
         )  # fmt: skip
 
+    def undecodable(self, only: Filter | None = None) -> dict[int, bytes]:
+        """Media files that cannot be decoded, which are not known here."""
+        return {}
+
     def duplicate_radius(self) -> int:
         """The radius up to which the model takes images for copies, in bits. Raises `ConfigError` if it has none."""
         return radii.duplicate_radius(self.hasher)

@@ -15,14 +15,18 @@ from dataclasses import dataclass, replace
 
 from lookalike import data
 from lookalike.errors import LookalikeError
-from lookalike.imaging import comparison, detail, evidence
+from lookalike.imaging import comparison, detail
 from lookalike.imaging.comparison import Box, Frames
 from lookalike.imaging.evidence import Evidence
 from lookalike.imaging.formats import is_raw
+from lookalike.imaging.isolation import pool
+from lookalike.imaging.isolation.decoders import Decoders
+from lookalike.imaging.isolation.limits import Limits
 from lookalike.imaging.metadata import Metadata
+from lookalike.limits import MAX_PIXELS
 from lookalike.store.records import Record
 
-Read = Callable[[Record], Evidence | None]
+Read = Callable[[Record], Evidence | None]  # none of what has changed, or cannot be decoded
 OnRows = Callable[[int, int], object]
 
 PAIRWISE = 10  # contents
@@ -106,19 +110,35 @@ def wanted(groups: Iterable[Sequence[Record]]) -> list[list[Record]]:
     return found
 
 
-def read_evidence(record: Record) -> Evidence | None:
-    """The evidence in a record's file, in this process; none if it has changed, or cannot be decoded."""
+def read(
+    groups: Sequence[Sequence[Record]],
+    *,
+    max_pixels: int = MAX_PIXELS,
+    on_rows: OnRows = lambda done, total: None,
+) -> dict[bytes, Facts]:
+    """The facts of all contents in groups, as `wanted` gives them, read by workers; what cannot be read has none."""
+    if not groups:
+        return {}
+    with pool.make_decoders(Limits.of(max_pixels), workers=_workers()) as decoders:
+        return read_by(groups, lambda record: _evidence(record, decoders), on_rows=on_rows)
+
+
+def _evidence(record: Record, decoders: Decoders) -> Evidence | None:
     try:
-        content = data.read_bytes(record.item)
-        return evidence.inspect(content) if data.content_digest(content) == record.digest else None
+        with decoders.opened(data.source(record.item)) as image:
+            return image.evidence() if image.digest == record.digest else None
     except (OSError, LookalikeError):
         return None
 
 
-def read(
-    groups: Sequence[Sequence[Record]], *, read: Read = read_evidence, on_rows: OnRows = lambda done, total: None
+def _workers() -> int:
+    return min(4, os.cpu_count() or 1)
+
+
+def read_by(
+    groups: Sequence[Sequence[Record]], read: Read, *, on_rows: OnRows = lambda done, total: None
 ) -> dict[bytes, Facts]:
-    """The facts of all contents in groups, as `wanted` gives them; what cannot be read has none."""
+    """The facts of all contents in groups, read by a function."""
     known: dict[bytes, Facts] = {}
     done, total = 0, sum(map(len, groups))
     for found in _in_turn(groups, read):
@@ -130,8 +150,8 @@ def read(
 
 def _in_turn(groups: Sequence[Sequence[Record]], read: Read) -> Iterator[dict[bytes, Evidence | None]]:
     """The evidence of each group; threads read a few images ahead."""
-    workers = min(4, os.cpu_count() or 1)
-    with ThreadPoolExecutor(workers) as pool:
+    workers = _workers()
+    with ThreadPoolExecutor(workers) as threads:
         waiting: deque[Future[Evidence | None]] = deque()
         ahead = itertools.chain.from_iterable(groups)
         try:
@@ -139,7 +159,7 @@ def _in_turn(groups: Sequence[Sequence[Record]], read: Read) -> Iterator[dict[by
                 found: dict[bytes, Evidence | None] = {}
                 for record in group:
                     following = itertools.islice(ahead, 2 * workers - len(waiting))
-                    waiting.extend(pool.submit(read, one) for one in following)
+                    waiting.extend(threads.submit(read, one) for one in following)
                     one = waiting.popleft().result()
                     too_many = one is not None and len(found) >= WITH_SAMPLES
                     found[record.digest or b""] = one.without_samples() if one is not None and too_many else one

@@ -167,6 +167,14 @@ class Catalog:
         )
         return dict(sorted(rows))
 
+    def undecodable(self) -> dict[int, bytes]:
+        """The files that are there and could not be decoded, by id, each with its digest; of empty ones nothing."""
+        rows = self._session.rows(
+            "SELECT id, digest FROM files CROSS JOIN images USING (id) WHERE error IS NOT NULL AND digest IS NOT NULL"
+            " AND code IS NULL AND length > 0 AND missing_since IS NULL"
+        )
+        return dict(sorted(rows))
+
     # Single rows
 
     def records(self, ids: Sequence[int]) -> dict[int, Record]:

@@ -95,9 +95,9 @@ class Reviews:
                 digest = _of_content(database, record, read)
                 if digest is not None and record.digest is not None:
                     self.pixels[record.digest] = digest
-            self.facts |= facts.read(
+            self.facts |= facts.read_by(
                 unknown,
-                read=lambda record: _of_content(database, record, inspect),
+                lambda record: _of_content(database, record, inspect),
                 on_rows=lambda done, _: report(len(wanted) + done, total),
             )
             return True
