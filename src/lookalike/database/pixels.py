@@ -1,7 +1,7 @@
 """Which copies have the same pixels, though other bytes: told by reading the files, of those only that may have.
 
-Two images can have the same pixels only if they have the same size. What cannot be read, and animations, of which only
-the first frame would be looked at, are never called the same.
+Two images can have the same pixels only if they have the same size. What cannot be read, or not compared as a whole, is
+never called the same (`imaging.pixels`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def wanted(groups: Iterable[Sequence[Record]]) -> list[Record]:
     for group in groups:
         by_size: dict[tuple[int, int], dict[bytes, Record]] = {}
         for record in group:
-            if record.digest and record.width and record.height and not record.animated:
+            if record.digest and record.width and record.height:
                 by_size.setdefault((record.width, record.height), {}).setdefault(record.digest, record)
         for contents in by_size.values():
             if len(contents) > 1:

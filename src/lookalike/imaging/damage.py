@@ -67,16 +67,25 @@ def is_cut_off(data: bytes) -> bool:
 
 def end_of_jpeg(data: bytes) -> int | None:
     """Where the first picture in a JPEG file ends, in bytes; None if it has no end."""
+    start = start_of_scan(data)
+    # in a scan 0xFF is followed by 0 or a marker, and no table between scans holds this one
+    end = -1 if start is None else data.find(END_OF_JPEG, start)
+    return None if end < 0 else end + 2
+
+
+def start_of_scan(data: bytes) -> int | None:
+    """Where the compressed pixels of a JPEG file begin, behind all of its metadata; None if there are none."""
     place = 2
     while place + 4 <= len(data) and data[place] == 0xFF:
         marker = data[place + 1]
         if marker == START_OF_SCAN:
-            end = data.find(END_OF_JPEG, place)  # no other byte but 0 follows 0xFF in a scan, and no table holds this
-            return None if end < 0 else end + 2
-        if marker == 0xFF or marker == 1 or 0xD0 <= marker <= 0xD8:  # a byte to fill, or a marker without content
-            place += 1 if marker == 0xFF else 2
-            continue
-        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+            return place
+        if marker == 0xFF:  # a byte to fill
+            place += 1
+        elif marker == 1 or 0xD0 <= marker <= 0xD8:  # a marker without content
+            place += 2
+        else:
+            place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
     return None
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from lookalike.imaging import damage, decode, detail, metadata
+from lookalike.imaging.flatten import flatten
 from lookalike.imaging.metadata import Metadata
 from lookalike.imaging.opening import Opened, errors_as_one, opened
 from lookalike.limits import MAX_PIXELS
@@ -88,16 +89,16 @@ def inspect(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Evidence:
     picture = decode.thumbnail(data, SIDE, max_pixels=max_pixels)
     with errors_as_one():
         source = opened(data, max_pixels=max_pixels)
-        cut_off = source.load()
-        return _of(source, data, picture, cut_off)
+        pixels = source.load()
+        return _of(source, data, picture, pixels)
 
 
-def _of(source: Opened, data: bytes, picture: Image.Image, cut_off: str | None) -> Evidence:
-    image = source.image
+def _of(source: Opened, data: bytes, picture: Image.Image, pixels: Image.Image) -> Evidence:
+    image, cut_off = source.image, source.damage
     is_lossless = _is_lossless(image, data)
-    flat = decode.flatten(image, "RGB")  # not turned upright
+    flat = flatten(pixels, image, "RGB")  # not turned upright
     box = detail.sample_box(*flat.size)
-    width, height = flat.size
+    width, height = source.width, source.height
     small = np.asarray(picture)
     has_blocks = is_lossless and detail.has_jpeg_blocks(flat)
     is_turned = source.orientation() >= 5

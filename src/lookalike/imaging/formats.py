@@ -20,6 +20,17 @@ HEAD = 64  # bytes that tell a format
 NO_IMAGE = f"not an image in a format that is read here ({', '.join(FORMATS)}, HEIF)"
 EXACT_ONLY = "which cannot be read here; only exact copies of it are found"
 
+ORIENTATION = 0x0112  # the EXIF tag
+UNDO = {  # what undoes each EXIF orientation (EXIF 2.32, 4.6.4)
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _BEGINNINGS = {  # of what is known, but not read
     b"8BPS": "a Photoshop document",
@@ -72,6 +83,22 @@ def match(head: bytes) -> tuple[str, Any]:
         if verdict:
             return name, factory
     raise ImageError(_not_read(head))
+
+
+def check_size(width: int, height: int, *, max_pixels: int) -> None:
+    """Raise `ImageError` for an image without pixels, or with too many."""
+    if width * height > max_pixels:
+        raise RetryableImageError(
+            f"{width}×{height} are {width * height / 1e6:.0f} megapixels; at most {max_pixels / 1e6:g} are decoded. "
+            "Raise the cap with --max-pixels"
+        )
+    if width < 1 or height < 1:
+        raise ImageError(f"has no pixels ({width}×{height})")
+
+
+def upright(image: Image.Image, orientation: int) -> Image.Image:
+    """An image turned as its EXIF orientation says."""
+    return image.transpose(UNDO[orientation]) if orientation in UNDO else image
 
 
 def _not_read(head: bytes) -> str:

@@ -4,49 +4,70 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
 from PIL import Image
 
 from lookalike.errors import ImageError, RetryableImageError
-from lookalike.imaging import damage, formats
+from lookalike.imaging import damage, depth, formats, scientific, tones
+from lookalike.imaging.formats import ORIENTATION, UNDO, check_size
+from lookalike.imaging.formats import upright as upright
 
-ORIENTATION = 0x0112  # the EXIF tag
-UNDO = {  # what undoes each EXIF orientation (EXIF 2.32, 4.6.4)
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+T = TypeVar("T")
 _cap_is_set = threading.Lock()
 
 
 @dataclass(slots=True)
 class Opened:
-    """An image with only its header read."""
+    """An image with only its header read, until it is loaded."""
 
+    data: bytes  # what is decoded: of a file that is cut off, made readable
     image: Image.Image
     format: str
     width: int  # pixels, as stored
     height: int
-    mended: damage.Mended | None = None  # if the file is cut off
+    present: float | None = 1.0  # share of the rows that are there; None: the decoded picture tells
+    damage: str | None = None  # what is wrong with the file, in words, once it is loaded
+    is_whole: bool = True  # whether decoding gives all of the picture that the file holds
 
-    def load(self) -> str | None:
-        """Decode the pixels; what is wrong with the file, in words. Raises `ImageError` if too little is there."""
+    def load(self) -> Image.Image:
+        """The decoded pixels of the first frame, of 8 bits if they are colours.
+
+        Raises `ImageError` if too little is there.
+        """
+        is_deep = depth.is_deep(self.image)
         self.image.load()
-        if self.mended is None:
+        if self.present is None or self.present < 1:
+            self._judge(self.present)
+        if not is_deep or tones.states_its_range(self.image):
+            return self.image
+        pixels = tones.colour(self.image, self._low_bytes)
+        pixels.info = self.image.info
+        return pixels
+
+    def _low_bytes(self) -> Image.Image | None:
+        """The low bytes of 16-bit colour; None if they cannot be had."""
+        again = header(self.data)
+        if depth.take_low_bytes(again):
+            again.load()
+            return again
+        if depth.tag(again, depth.PLANAR_CONFIGURATION) != 2:
             return None
-        present = self.mended.present
+        low = scientific.low_bytes(self.data)
+        if low is None:
+            raise ImageError(
+                "holds 16-bit colour in planes that are compressed so that only its high bytes can be read"
+            )
+        return low
+
+    def _judge(self, present: float | None) -> None:
         present = damage.rows_present(self.image) if present is None else present
         if present < 1 - damage.MISSING:
             raise ImageError(f"is cut off: only {int(100 * present)} % of its rows are there")
-        return damage.in_words(present)
+        self.damage = damage.in_words(present)
 
     def orientation(self) -> int:
         """The EXIF orientation, 1 to 8; 1 where it is absent or unreadable. TIFF files are upright once decoded."""
@@ -72,38 +93,41 @@ def opened(data: bytes, *, max_pixels: int) -> Opened:
 
     Not `Image.open`: its pixel cap is one setting for the whole process, and only a warning up to twice its value.
     """
-    formats.recognise(data[: formats.HEAD])
     mended = damage.mend(data, max_pixels=max_pixels)
-    image = header(mended.data if mended else data)
+    data, present, wrong = (mended.data, mended.present, damage.NO_END) if mended else (data, 1.0, None)
+    try:
+        image = header(data)
+    except ImageError as error:
+        if formats.recognise(data[: formats.HEAD]) != "TIFF":
+            raise
+        return _scientific(data, max_pixels, error)
     check_size(*image.size, max_pixels=max_pixels)
-    return Opened(image, image.format or "?", *image.size, mended)
+    return Opened(data, image, image.format or "?", *image.size, present, wrong, mended is None)
+
+
+def _scientific(data: bytes, max_pixels: int, refusal: ImageError) -> Opened:
+    """A TIFF file that Pillow does not know, decoded already. Raises `ImageError`."""
+    try:
+        image, has_more = scientific.read(data, max_pixels=max_pixels)
+    except (ImageError, MemoryError):
+        raise
+    except Exception:  # the first reason says more
+        raise refusal from None
+    image.is_animated = has_more  # type: ignore[attr-defined]
+    return Opened(data, image, "TIFF", *image.size, is_whole=False)
 
 
 def header(data: bytes) -> Image.Image:
     """An image of which only the header is read; it may have any number of pixels. Raises `ImageError`."""
     name, factory = formats.match(data[: formats.HEAD])
     try:
-        return cast(Image.Image, factory(io.BytesIO(data), ""))
+        image = cast(Image.Image, factory(io.BytesIO(data), ""))
+        depth.correct(image)
+        return image
     except Image.DecompressionBombError:
         raise
     except Exception as error:
         raise ImageError(f"begins like {name}, but its header cannot be read: {one_line(error)}") from error
-
-
-def check_size(width: int, height: int, *, max_pixels: int) -> None:
-    """Raise `ImageError` for an image without pixels, or with too many."""
-    if width * height > max_pixels:
-        raise RetryableImageError(
-            f"{width}×{height} are {width * height / 1e6:.0f} megapixels; at most {max_pixels / 1e6:g} are decoded. "
-            "Raise the cap with --max-pixels"
-        )
-    if width < 1 or height < 1:
-        raise ImageError(f"has no pixels ({width}×{height})")
-
-
-def upright(image: Image.Image, orientation: int) -> Image.Image:
-    """An image turned as its EXIF orientation says."""
-    return image.transpose(UNDO[orientation]) if orientation in UNDO else image
 
 
 @contextmanager
@@ -119,8 +143,17 @@ def errors_as_one(what: str = "cannot be decoded") -> Iterator[None]:
         raise ImageError(f"{what}: {one_line(error)}") from error
 
 
+def with_cap(max_pixels: int, work: Callable[[], T]) -> T:
+    """The result of decoding, with our cap on pixels in place of Pillow's, which some plugins heed, too."""
+    try:
+        return work()
+    except Image.DecompressionBombError:
+        with _pillow_cap(max_pixels):
+            return work()
+
+
 @contextmanager
-def pillow_cap(max_pixels: int) -> Iterator[None]:
+def _pillow_cap(max_pixels: int) -> Iterator[None]:
     """Pillow's cap set to ours for a moment: it still stops a frame that is larger than its header said."""
     with _cap_is_set:
         kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels

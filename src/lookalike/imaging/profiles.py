@@ -1,0 +1,94 @@
+"""Colours as viewers show them: converted to sRGB where a file says that its values mean other colours.
+
+Most profiles are sRGB by another name. They change nothing, so that a picture has one code with and without them; a
+small table of colours tells which they are, once for each profile. A profile that is damaged, or for another kind of
+image, is ignored, as viewers do. A PNG without a profile may state its gamma instead.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms
+
+SPACES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # of profiles, by Pillow's mode of the images that they are for
+ALIKE, MOST_UNLIKE = 2.0, 10  # levels of 255: mean and greatest difference of colours that are as good as sRGB's
+GAMMAS = (0.4, 0.5)  # stated by PNG files; between these it is as good as sRGB's, 1/2.2
+SANE_GAMMAS = (0.1, 4.0)
+_STEPS = 9  # of each colour in the table
+_LARGEST = 4 << 20  # bytes; real profiles are smaller
+
+
+def is_converted(image: Image.Image) -> bool:
+    """Whether an image's colours must be converted; the image need not be decoded yet."""
+    return _mode_of_profile(image) is not None or _gamma(image) is not None
+
+
+def mode_to_convert(image: Image.Image, mode: str) -> str:
+    """The mode to bring an image to before `to_srgb`, where `mode` is wanted in the end."""
+    return _mode_of_profile(image) or ("RGB" if _gamma(image) is not None and image.mode not in ("L", "LA") else mode)
+
+
+def to_srgb(pixels: Image.Image, image: Image.Image) -> Image.Image:
+    """The 8-bit pixels of an image in sRGB: RGB, or grey as before. Without transparency."""
+    profile, gamma = _profile(image), _gamma(image)
+    if profile is not None and (transform := _transform(profile)) is not None and pixels.mode == transform.input_mode:
+        return ImageCms.applyTransform(pixels, transform) or pixels
+    if gamma is not None:
+        return pixels.point(_curve(gamma).tolist() * len(pixels.getbands()))
+    return pixels
+
+
+def _mode_of_profile(image: Image.Image) -> str | None:
+    profile = _profile(image)
+    transform = None if profile is None else _transform(profile)
+    if transform is None:
+        return None
+    if transform.input_mode == "CMYK" or image.mode == "CMYK":
+        return "CMYK" if image.mode == transform.input_mode else None
+    is_grey = image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
+    return transform.input_mode if is_grey == (transform.input_mode == "L") and image.mode != "LAB" else None
+
+
+def _profile(image: Image.Image) -> bytes | None:
+    found = image.info.get("icc_profile")
+    return found if isinstance(found, bytes) and 128 < len(found) <= _LARGEST else None
+
+
+@functools.lru_cache(maxsize=16)
+def _transform(profile: bytes) -> ImageCms.ImageCmsTransform | None:
+    """What converts colours to sRGB; None if they are as good as that, or the profile is damaged."""
+    try:
+        parsed = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        mode = SPACES[parsed.profile.xcolor_space]
+        srgb = ImageCms.createProfile("sRGB")
+        transform = ImageCms.buildTransform(parsed, srgb, mode, "RGB")
+        return None if mode != "CMYK" and _changes_little(transform, mode) else transform
+    except Exception:  # whatever is wrong with it, the picture is there
+        return None
+
+
+def _changes_little(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
+    levels = np.linspace(0, 255, _STEPS if mode == "RGB" else 256).astype(np.uint8)
+    table = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(1, -1, 3) if mode == "RGB" else levels[None]
+    found = np.asarray(ImageCms.applyTransform(Image.fromarray(table), transform)).astype(int)
+    difference = np.abs(found - (table if mode == "RGB" else table[..., None]))
+    return bool(difference.mean() <= ALIKE and difference.max() <= MOST_UNLIKE)
+
+
+def _gamma(image: Image.Image) -> float | None:
+    """What a PNG file states as its gamma, if that matters."""
+    gamma = image.info.get("gamma")
+    if not isinstance(gamma, float) or _profile(image) is not None or image.info.get("srgb") is not None:
+        return None
+    return gamma if SANE_GAMMAS[0] <= gamma <= SANE_GAMMAS[1] and not GAMMAS[0] <= gamma <= GAMMAS[1] else None
+
+
+def _curve(gamma: float) -> npt.NDArray[np.uint8]:
+    """The 256 values of sRGB for those of a file with this gamma."""
+    light = (np.arange(256) / 255) ** (1 / gamma)
+    shown = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.round(255 * np.clip(shown, 0, 1)).astype(np.uint8)
