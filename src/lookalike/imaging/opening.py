@@ -120,6 +120,8 @@ def _scientific(data: bytes, max_pixels: int, refusal: ImageError) -> Opened:
 def header(data: bytes) -> Image.Image:
     """An image of which only the header is read; it may have any number of pixels. Raises `ImageError`."""
     name, factory = formats.match(data[: formats.HEAD])
+    if name == "JPEG" and not any(data[-formats.HEAD :]):  # Pillow looks for a marker in zeros byte by byte
+        data = data.rstrip(b"\0")
     try:
         image = cast(Image.Image, factory(io.BytesIO(data), ""))
         depth.correct(image)
