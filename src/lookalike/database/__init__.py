@@ -597,7 +597,7 @@ class Database:
         What is derived is made again; of the rest, what can be proven right is restored, and nothing else is changed.
         With `accept`, the catalog as it is then becomes the truth: damage that was found is not reported again.
         """
-        with self._writing(tidy=False):  # what was left is named
+        with self._writing(checking=True):
             findings = verifying.verify(self.path, self._catalog, accept=accept)
         self._opened = None
         return findings
@@ -605,7 +605,7 @@ class Database:
     # The parts
 
     @contextmanager
-    def _writing(self, *, tidy: bool = True) -> Iterator[None]:
+    def _writing(self, *, checking: bool = False) -> Iterator[None]:
         """The writer's lock. Raises `DatabaseError` if another process holds it or the folder is read-only."""
         lock = filelock.FileLock(self.path / LOCK)
         try:
@@ -615,9 +615,9 @@ class Database:
         except OSError as error:
             raise DatabaseError(f"{self.path} cannot be written to ({error.strerror})") from error
         try:
-            if tidy:
+            if not checking:
                 leftovers.delete(self.path)
-            verifying.note_loss(self.path, self._catalog)
+                verifying.note_loss(self.path, self._catalog)
             yield
         except OSError as error:
             raise DatabaseError(f"{self.path}: {error.strerror or error}") from error

@@ -17,7 +17,7 @@ from pathlib import Path
 from lookalike.database import calibration, modelfile
 from lookalike.errors import DatabaseError, ModelError
 from lookalike.hasher import Hasher
-from lookalike.store import codefile
+from lookalike.store import codefile, originals
 from lookalike.store.catalog import Catalog
 from lookalike.store.digests import Layout
 from lookalike.store.integrity import Row, Source
@@ -32,6 +32,7 @@ def sources(folder: Path, catalog: Catalog) -> dict[str, Source]:
         "meta": partial(_meta, folder),
         "images": partial(_images, folder, catalog),
         "folders": partial(_folders, catalog),
+        "originals": lambda layout, rows: ((digest,) for digest in originals.digests(folder)),
     }
 
 

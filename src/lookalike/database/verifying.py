@@ -33,12 +33,22 @@ def verify(folder: Path, catalog: Catalog, *, accept: bool = False) -> list[Find
         findings.append(_accept(folder, catalog))
     damaged = catalog.integrity.damaged
     are_codes_proven = not damaged & {"images", "meta"}
+    are_orphans_sure = not damaged and _is_latest(folder, catalog)
     findings += [_model(folder, catalog), _codes(folder, catalog, are_proven=are_codes_proven)]
     if findings[-1].ok:
         findings += _tables(folder, catalog)
     findings += _caches(folder)
-    findings += verifying_originals.check(folder, catalog, are_proven=not damaged)
-    return [*findings, *_leftovers(folder)]
+    findings += verifying_originals.check(folder, catalog, are_proven=are_orphans_sure)
+    return [*findings, *_leftovers(folder, catalog)]
+
+
+def _is_latest(folder: Path, catalog: Catalog) -> bool:
+    """Whether the file of codes says that the catalog is its own and has lost nothing."""
+    try:
+        header = codefile.read_header(folder / codefile.FILE)
+        return header.database in ("", catalog.get("database")) and not header.is_later(catalog.stamp)
+    except DatabaseError:
+        return False
 
 
 def note_loss(folder: Path, catalog: Catalog) -> None:
@@ -63,6 +73,8 @@ def _catalog(folder: Path, catalog: Catalog, *, accept: bool) -> list[Finding]:
         for fault in faults
     ]
     with suppress(DatabaseError):
+        if "meta" not in catalog.integrity.damaged:
+            note_loss(folder, catalog)
         if revision := catalog.get(LOST):
             lost = f"all that changed after revision {revision} is lost, perhaps with {catalog.path.name}-wal"
             findings.append(Finding(f"catalog: {lost}{remedy}", False))
@@ -91,7 +103,6 @@ def _model(folder: Path, catalog: Catalog) -> Finding:
         modelfile.copy(hasher, place)
         modelfile.pending(folder).unlink(missing_ok=True)
         return Finding(f"model: {hasher.name}, put in its place", True, repaired=True)
-    modelfile.pending(folder).unlink(missing_ok=True)  # of a change of model that came to nothing
     return Finding(f"model: {hasher.name}", True)
 
 
@@ -133,8 +144,13 @@ def _tables(folder: Path, catalog: Catalog) -> Iterator[Finding]:
         yield Finding("tables: of no use to this few images; deleted", True, repaired=True)
 
 
-def _leftovers(folder: Path) -> Iterator[Finding]:
-    for path in [*leftovers.delete(folder), *originals.drop_temporary(folder)]:
+def _leftovers(folder: Path, catalog: Catalog) -> Iterator[Finding]:
+    found = [*leftovers.delete(folder), *originals.drop_temporary(folder)]
+    pending = modelfile.pending(folder)
+    if pending.exists() and modelfile.has_digest(folder / modelfile.FILE, catalog.get("model")):
+        pending.unlink()  # of a change of model that came to nothing
+        found.append(pending)
+    for path in found:
         what = f"{path.relative_to(folder)}, of a run that was cut off"
         yield Finding(f"leftover: {what}; deleted", True, repaired=True)
 

@@ -14,7 +14,7 @@ from lookalike.store.catalog import Catalog
 
 
 def check(folder: Path, catalog: Catalog, *, are_proven: bool) -> Iterator[Finding]:
-    """What is found of the originals; if the catalog's rows are proven right, those that none refers to are deleted."""
+    """What is found of the originals; those that no row refers to are deleted, if the catalog is sure to lack none."""
     recorded, there = catalog.originals(), set(originals.digests(folder))
     good = 0
     for digest in sorted(recorded | there):
@@ -43,7 +43,7 @@ def _unrecorded(folder: Path, catalog: Catalog, digest: bytes, *, are_proven: bo
             catalog.record_originals([digest])
         return Finding(f"originals: {name} was not recorded; it is now", True, repaired=True)
     if not are_proven:
-        return Finding(f"originals: {name} is of no image in the catalog, which is damaged; left there", False)
+        return Finding(f"originals: {name} is of no image in the catalog, which may lack some; left there", True)
     originals.drop(folder, digest)
     return Finding(f"originals: {name} was of no image in the catalog; deleted", True, repaired=True)
 

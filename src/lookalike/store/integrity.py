@@ -108,9 +108,9 @@ class Integrity:
         problems = self._problems()
         if problems:
             self._reindex()
-        bad, are_lost = self._damaged_blocks()
-        if are_lost:
-            yield Fault(UNPROVEN, repaired=True)
+        bad, lost = self._damaged_blocks()
+        if lost:
+            yield Fault(lost, repaired=True)
         layouts = {layout.table: layout for layout in digests.layouts(self._connection)}
         unrestored: list[Block] = []
         for number, (block, difference) in enumerate(bad.items()):
@@ -133,9 +133,9 @@ class Integrity:
         with suppress(sqlite3.Error):  # two rows where one may be: the digests tell which is wrong
             self._connection.execute("REINDEX")
 
-    def _damaged_blocks(self) -> tuple[dict[Block, int], bool]:
-        """The blocks with rows that were not written so, with the difference of their digests; whether all digests
-        were lost. Digests that are damaged themselves are made again: of blocks, or of a whole table, but not of both.
+    def _damaged_blocks(self) -> tuple[dict[Block, int], str]:
+        """The blocks with rows that were not written so, with the difference of their digests; what was wrong with
+        digests themselves, which are made again: those of blocks, or of a whole table, but not of both.
         """
         stored, computed = digests.stored(self._connection), digests.computed(self._connection)
         differ = digests.differing(stored, computed)
@@ -143,11 +143,13 @@ class Integrity:
         parts = {table for table, block in differ if block != WHOLE}
         bad_tables = wholes & parts
         kept = {block: stored.get(block, 0) for block in differ if block[0] in bad_tables}
+        lost = ""
         if len(kept) < len(differ):
+            lost = "digests of rows were damaged, and not the rows; made again" if stored else UNPROVEN
             with self._session.repair():
                 digests.rewrite(self._connection, kept=kept)
         bad = {block: digest ^ computed.get(block, 0) for block, digest in sorted(kept.items()) if block[1] != WHOLE}
-        return bad, bool(differ) and not stored
+        return bad, lost
 
     def _proven(
         self, layout: Layout, block: int, difference: int, sources: Mapping[str, Source], *, flips: bool
@@ -199,9 +201,11 @@ class Integrity:
                 self.damaged.add(table)
                 numbers = [block for one, block in blocks if one == table]
                 yield Fault(f"{_named(layout, numbers)} were changed, lost or added")
-        mended = {SEQUENCE, *COUNTERS} & {table for table, _ in blocks}
-        if mended:
-            stored = digests.stored(self._connection)
+        if {SEQUENCE, *COUNTERS} & {table for table, _ in blocks}:
+            mended, stored = (
+                {SEQUENCE, *(table for table, _ in blocks if table in COUNTERS)},
+                digests.stored(self._connection),
+            )
             with self._session.repair():
                 kept = {block: digest for block, digest in stored.items() if block[0] not in mended}
                 digests.rewrite(self._connection, kept=kept)
