@@ -169,9 +169,9 @@ def test_a_folder_that_was_emptied(run: Run, photo_folder: Path, tmp_path: Path)
     run("index", photo_folder, "--db", db)
     for path in files(photo_folder):
         path.unlink()
-    first, second = run("index", photo_folder, "--db", db).out.splitlines()
-    assert first.startswith(f"0 images found. {db} holds 0 (")
-    assert second.startswith("no longer where they were: 40 images; ")
+    result = run("index", photo_folder, "--db", db)
+    assert result.out.startswith(f"0 images found. {db} holds 40 (")
+    assert (result.code, "out of reach: 40 images; " in result.err) == (1, True)  # so does an unplugged drive look
     shutil.rmtree(photo_folder)
     result = run("index", photo_folder, "--db", db)
     assert result.code == 1
@@ -332,7 +332,8 @@ def test_prune_says_what_it_keeps(run: Run, db: Path, photo_folder: Path, tmp_pa
     photo_folder.rename(tmp_path / "elsewhere")
     result = run("prune", "--db", db)
     assert result.out.startswith("0 images forgotten")
-    assert f"{photo_folder} is gone, so its images are kept" in result.err
+    assert f"  {photo_folder}: No such file or directory (40 images)" in result.err
+    assert f"if it is gone for good: lookalike remove {photo_folder} --db {db}" in result.err
 
 
 def test_bits_that_no_code_can_have_are_wrong_usage(run: Run, photo_folder: Path) -> None:

@@ -44,10 +44,10 @@ def table(path: Path, columns: dict[str, Any], **options: Any) -> Path:
 def test_a_folder_is_walked_without_what_is_hidden(tmp_path: Path) -> None:
     for name in (
         "b.jpg", "a.jpg", "z/1.jpg", "c/2.png", "c/d/3", ".hidden.jpg", ".git/4.jpg", "c/.5.jpg", "__MACOSX/6.jpg",
-        "@eaDir/7.jpg", "Thumbs.db", "c/desktop.ini", "db/catalog.sqlite", "db/originals/ab/8.jpg",
-        "$RECYCLE.BIN/9.jpg",
+        "@eaDir/7.jpg", "Thumbs.db", "c/desktop.ini", "db/originals/ab/8.jpg", "$RECYCLE.BIN/9.jpg",
     ):  # fmt: skip
         touch(tmp_path / name)
+    touch(tmp_path / "db/catalog.sqlite", b"SQLite format 3\0".ljust(68, b"\0") + b"look")
     items = data.find(tmp_path)
     assert sorted(paths(items)) == ["a.jpg", "b.jpg", "c/2.png", "c/d/3", "z/1.jpg"]
     assert {item.root for item in items} == {os.fspath(tmp_path)}
@@ -196,7 +196,7 @@ def test_errors_name_the_path_and_what_to_give(tmp_path: Path) -> None:
         data.find(tmp_path / "absent")
     with pytest.raises(DataError, match=r"absent.parquet does not exist"):
         data.find(tmp_path / "absent.parquet#3")
-    with pytest.raises(DataError, match="loop does not exist"):
+    with pytest.raises(DataError, match=r"loop cannot be read .Too many levels of symbolic links"):
         data.find(tmp_path / "loop")
     with pytest.raises(DataError, match="there are no images here; name a folder"):
         data.find(tmp_path / "empty")

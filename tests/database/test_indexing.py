@@ -326,14 +326,14 @@ def test_broken_links_are_failures_and_tried_again(db: Database, photo_folder: P
 def test_a_file_that_vanishes_between_finding_and_reading(
     db: Database, photo_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    find = data.find
+    survey = data.survey
 
-    def find_and_lose(*arguments: object, **options: object) -> list[Item]:
-        items = find(*arguments, **options)  # type: ignore[arg-type]
+    def survey_and_lose(*arguments: object, **options: object) -> data.Survey:
+        found = survey(*arguments, **options)  # type: ignore[arg-type]
         (photo_folder / "cats/01.png").unlink(missing_ok=True)
-        return items
+        return found
 
-    monkeypatch.setattr(data, "find", find_and_lose)
+    monkeypatch.setattr(data, "survey", survey_and_lose)
     report = db.index(photo_folder)
     assert (report.found, report.indexed, report.failed) == (40, 39, 1)
     assert report.problems == [(str(photo_folder / "cats/01.png"), "No such file or directory")]
@@ -349,19 +349,19 @@ def test_a_table_that_changes_between_finding_and_reading(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     table = write_table(tmp_path / "t.parquet", photo_bytes[:5])
-    find = data.find
+    survey = data.survey
 
-    def find_and_lose(*arguments: object, **options: object) -> list[Item]:
-        items = find(*arguments, **options)  # type: ignore[arg-type]
+    def survey_and_lose(*arguments: object, **options: object) -> data.Survey:
+        found = survey(*arguments, **options)  # type: ignore[arg-type]
         data.parquet._open.cache_clear()
         table.unlink()
         if after == "broken":
             table.write_bytes(b"PAR1 rubbish")
         elif after == "shorter":
             write_table(table, photo_bytes[:2])
-        return items
+        return found
 
-    monkeypatch.setattr(data, "find", find_and_lose)
+    monkeypatch.setattr(data, "survey", survey_and_lose)
     report = db.index([table, photo_folder])
     kept = 2 if after == "shorter" else 0
     assert (report.found, report.indexed, report.failed) == (45, 40 + kept, 5 - kept)
@@ -543,7 +543,8 @@ def test_pruning_keeps_a_lost_root_inside_another(db: Database, photo_folder: Pa
     db.index(photo_folder / "dogs")  # a drive, say, that is mounted inside the photos
     db.index(photo_folder)
     (photo_folder / "dogs").rename(tmp_path / "unplugged")
-    assert db.index(photo_folder).missing == 14
+    report = db.index(photo_folder)
+    assert (report.missing, report.out_of_reach, len(db)) == (0, 14, 40)
     assert db.prune() == 0
     (tmp_path / "unplugged").rename(photo_folder / "dogs")
     report = db.index(photo_folder)
@@ -689,7 +690,7 @@ def test_a_folder_that_was_emptied_is_no_mistake(indexed: Database, photo_folder
     for path in photo_folder.rglob("*.*"):
         path.unlink()
     report = indexed.index(photo_folder)
-    assert (report.found, report.missing, len(indexed)) == (0, 40, 0)
+    assert (report.found, report.missing, report.out_of_reach, len(indexed)) == (0, 0, 40, 40)
 
 
 def test_only_what_was_named_is_looked_at(indexed: Database, photo_folder: Path) -> None:

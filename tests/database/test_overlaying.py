@@ -29,7 +29,6 @@ from lookalike.database.overlaying import BUNDLED, MOST, Overlaid, Reliefs, by_i
 from lookalike.errors import DatabaseError
 from lookalike.imaging import decode
 from lookalike.registration import BYTES, SAME, relief, same_picture, units
-from lookalike.store import migrations
 from lookalike.store.catalog import Outcome
 from lookalike.web import reviews
 from tests.conftest import MakeModel
@@ -294,7 +293,7 @@ def test_a_database_of_an_earlier_version_goes_by_code_until_it_is_indexed_again
     by_code = paths(many.duplicates(radius=WIDE, by_code=True))
     many.close()
     connection = sqlite3.connect(many.path / "catalog.sqlite")
-    connection.executescript(f"DROP TABLE reliefs; PRAGMA user_version = {len(migrations.STEPS) - 1};")
+    connection.executescript("DELETE FROM reliefs;")  # as opening a database of before there were any leaves it
     connection.close()
     with Database.open(many.path) as again:
         told: list[Overlaid] = []

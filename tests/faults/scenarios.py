@@ -119,7 +119,12 @@ ALL = (
     Scenario(name="index again", prepare=(INDEX,), arrange=_lose_and_change, command=INDEX),
     Scenario(name="reindex with another model", prepare=(INDEX,), command=REINDEX),
     Scenario(name="remove", prepare=(INDEX,), command=REMOVE, again="is not in"),
-    Scenario(name="prune", prepare=((*INDEX, "--keep-originals"),), arrange=_lose, command=("prune", "--db", "{w}/db")),
+    Scenario(
+        name="prune",
+        prepare=((*INDEX, "--keep-originals"),),
+        arrange=_lose,
+        command=("prune", "--db", "{w}/db", "--yes", "--originals"),
+    ),
     Scenario(name="compact", prepare=(INDEX,), command=("compact", "--db", "{w}/db")),
     Scenario(
         name="import",

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lookalike.cli import options, terminal
+
+if TYPE_CHECKING:
+    from lookalike.database import IndexReport
 
 
 def command(
@@ -22,6 +25,14 @@ def command(
     workers: options.Workers = 0,
     no_isolation: options.NoIsolation = False,
     limit: options.Limit = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option("--exclude", metavar="GLOB", help="Leave out what matches; kept for later runs. Repeatable."),
+    ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option("--include", metavar="GLOB", help="Take what would be left out; kept, too. Repeatable."),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Put IMAGES into a database, which is made if there is none. Unchanged images are not read again."""
@@ -29,8 +40,9 @@ def command(
     from lookalike.database.opening import exists, open_database
     from lookalike.hasher import DEFAULT
 
-    if not exists(db):
-        data.find(images, limit=1)  # raises before anything is made
+    globs = {"exclude": exclude or [], "include": include or []}
+    if not exists(db):  # raises before anything is made
+        data.survey(images, limit=1, leave_out=data.LeavingOut(data.rules(data.scopes(images), **globs)))
     with open_database(db, create=True, model=model or DEFAULT) as database:
         with terminal.quiet_decoders(), terminal.progress("indexing") as show:
             report = database.index(
@@ -43,12 +55,36 @@ def command(
                 workers=workers,
                 limit=limit,
                 isolation=not no_isolation,
+                **globs,
                 progress=show,
             )
-        total = len(database)
+        total, network = len(database), _network(db)
     if json:
-        terminal.echo_json({**vars(report), "indexed": report.indexed, "total": total})
-        return
+        unreachable = [place._asdict() for place in report.unreachable]
+        terminal.echo_json({**vars(report), "unreachable": unreachable, "indexed": report.indexed, "total": total})
+    else:
+        _say(report, total, db)
+    if network:
+        terminal.say(f"{db} lies on a network file system ({network}): {NETWORK}")
+    if report.unreachable:
+        raise typer.Exit(1)
+
+
+NETWORK = (
+    "use it from one machine at a time, since SQLite's write-ahead log does not work across machines. Safer is a "
+    "database on a disk of this machine, of images on the network"
+)
+
+
+def _network(db: str) -> str:
+    """The kind of network file system that a database's folder lies on; empty if there is none."""
+    from lookalike.database import places
+    from lookalike.engines.server import is_address
+
+    return "" if is_address(db) else places.network(db)
+
+
+def _say(report: IndexReport, total: int, db: str) -> None:
     parts = {
         f"{report.encoded} encoded": report.encoded,
         terminal.count(report.copied, "copy of a known one", "copies of known ones"): report.copied,
@@ -69,4 +105,14 @@ def command(
             f"too plain to be compared: {terminal.count(report.plain, 'image')}; "
             f"list what is with: lookalike info --db {place} --plain"
         )
+    if report.companions:
+        typer.echo(f"companions of photos (sidecars, live-photo videos): {terminal.count(report.companions, 'file')}")
+    if left := terminal.left_out(report.left_out):
+        typer.echo(f"left out: {left}; --include takes them")
+    if report.dropped:
+        typer.echo(
+            f"no longer in the database, because they are left out now: {terminal.count(report.dropped, 'image')}; "
+            "their files are untouched"
+        )
     terminal.name_problems(report.problems, more=f"lookalike info --db {db} --errors")
+    terminal.name_unreachable(report.unreachable, db)

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lookalike.cli import calibrate, options, terminal
 
-SAID = ("near", "duplicate", "similar", "same", "calibration")  # in words, at the end
+if TYPE_CHECKING:
+    from lookalike.database import Info
+    from lookalike.store.records import Record
+
+SAID = ("near", "duplicate", "similar", "same", "calibration", "places", "unreachable")  # in words, at the end
 
 
 def command(
@@ -23,24 +27,59 @@ def command(
     with open_database(db) as database:
         if paths or errors or plain:
             for record in database.records():
-                if errors and record.error is not None:
-                    _line(record.name, "error", record.error, json=json)
-                if paths and record.code is not None and record.missing_since is None:
-                    _line(record.name, "label", record.label, json=json)
-                if plain and record.is_plain and record.code is not None and record.missing_since is None:
-                    _line(record.name, "quality", record.quality, json=json)
+                _list(record, paths=paths, errors=errors, plain=plain, json=json)
+            for place in database.unreachable() if errors else ():
+                _line(place.path, "error", f"out of reach: {place.reason}", json=json)
             return
         info = database.info()
     if json:
-        terminal.echo_json(info)
+        terminal.echo_json(_as_json(info))
         return
     for name, value in dataclasses.asdict(info).items():
         if name not in SAID:
             said = ", ".join(value) if isinstance(value, list) else str(value)
             typer.echo(f"{name.replace('_', ' ') + ':':<12} {terminal.shown(said)}")
+    _say_places(info)
     typer.echo(terminal.radii(duplicate=info.duplicate, similar=info.similar, same=info.same))
     if info.calibration is not None:
         typer.echo(f"{calibrate.said(info.calibration)}; {calibrate.rate_said(info.calibration, info.images)}")
+
+
+def _list(record: Record, *, paths: bool, errors: bool, plain: bool, json: bool) -> None:
+    """A line for each of what was asked for of an image."""
+    if errors and record.error is not None:
+        _line(record.name, "error", record.error, json=json)
+    can_be_found = record.code is not None and record.missing_since is None
+    if paths and can_be_found:
+        _line(record.name, "label", record.label, json=json)
+    if plain and record.is_plain and can_be_found:
+        _line(record.name, "quality", record.quality, json=json)
+
+
+def _as_json(info: Info) -> dict[str, Any]:
+    said = dataclasses.asdict(info)
+    unreachable = [place._asdict() for place in info.unreachable]
+    places = said.pop("places")
+    return {**said, **places, "unreachable": unreachable, "out_of_reach": info.out_of_reach}
+
+
+def _say_places(info: Info) -> None:
+    """Say where the images lie, what is left out, and what is out of reach."""
+    places = info.places
+    if places.network:
+        typer.echo(f"network:     the database lies on {places.network}; use it from one machine at a time")
+    for root, kind in places.network_roots.items():
+        typer.echo(f"network:     {terminal.shown(root)} ({kind})")
+    for what, globs in (("excluded", places.exclude), ("included", places.include)):
+        for folder, some in globs.items():
+            typer.echo(f"{what}:    {terminal.shown(', '.join(some))} in {terminal.shown(folder)}")
+    if left := terminal.left_out(places.left_out):
+        typer.echo(f"left out:    {left}")
+    if info.unreachable:
+        typer.echo(f"out of reach: {terminal.count(info.out_of_reach, 'image')}")
+        for place in info.unreachable:
+            said = f" ({terminal.count(place.images, 'image')})" if place.images else ""
+            typer.echo(f"  {terminal.shown(place.path)}: {place.reason}{said}")
 
 
 def _line(path: str, what: str, value: object, *, json: bool) -> None:

@@ -1,18 +1,60 @@
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
 from lookalike.cli import options, terminal
+from lookalike.errors import ConfigError
+
+if TYPE_CHECKING:
+    from lookalike.database.pruning import Losses
+
+MUCH = 0.1  # share of a root's images above which a person must agree
 
 
-def command(db: options.Db) -> None:
-    """Forget images whose files are gone. Those of a folder or table that is gone altogether are kept."""
+def command(
+    db: options.Db,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be forgotten, and change nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, however much is gone.")] = False,
+    originals: Annotated[
+        bool, typer.Option("--originals", help="Delete the kept originals of what is forgotten, too.")
+    ] = False,
+) -> None:
+    """Forget images whose files are gone. What is only out of reach, such as an unplugged drive, is kept."""
     from lookalike.database.opening import open_database
 
     with open_database(db) as database:
-        for place in database.lost():
-            terminal.say(
-                f"{place} is gone, so its images are kept; forget them with: lookalike remove {place} --db {db}"
+        losses = database.losses()
+        terminal.name_unreachable([place for place in losses.unreachable if place.images], db)
+        for loss in losses.roots:
+            rest = loss.gone - len(loss.names)
+            names = ", ".join(name[len(loss.root.rstrip("/")) + 1 :] for name in loss.names)
+            typer.echo(
+                f"{terminal.shown(loss.root)}: {loss.gone} of {terminal.count(loss.known, 'image')} gone "
+                f"({loss.share:.0%}): {terminal.shown(names)}{f' and {rest} more' if rest else ''}"
             )
-        count = database.prune()
+        if dry_run:
+            typer.echo(f"{terminal.count(len(losses.ids), 'image')} would be forgotten; nothing was changed")
+            return
+        if not (yes or _agreed(losses)):
+            typer.echo("Nothing was changed")
+            return
+        count = database.prune(losses.ids, originals=originals)
         typer.echo(f"{terminal.count(count, 'image')} forgotten; {terminal.shown(db)} holds {len(database)}")
+
+
+def _agreed(losses: Losses) -> bool:
+    """Whether so much may be forgotten. Raises `ConfigError` if nobody can be asked."""
+    much = [loss for loss in losses.roots if loss.share > MUCH]
+    if not much:
+        return True
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            f"{much[0].share:.0%} of the images in {much[0].root} are gone; if they were deleted on purpose, run "
+            "prune again with --yes. Nothing was changed"
+        )
+    return typer.confirm(f"Forget {terminal.count(len(losses.ids), 'image')}?", err=True)

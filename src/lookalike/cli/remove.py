@@ -10,10 +10,13 @@ from lookalike.cli import options, terminal
 def command(
     paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Images, folders, or Parquet files.")],
     db: options.Db,
+    originals: Annotated[
+        bool, typer.Option("--originals", help="Delete kept originals also of files that are not there.")
+    ] = False,
 ) -> None:
     """Forget images, or all images below folders. The files themselves are not touched."""
     from lookalike.database.opening import open_database
 
     with open_database(db) as database:
-        count = database.remove(paths)
+        count = database.remove(paths, originals=originals)
         typer.echo(f"{terminal.count(count, 'image')} forgotten; {terminal.shown(db)} holds {len(database)}")

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,11 @@ from lookalike.errors import DataError, LookalikeError
 
 if TYPE_CHECKING:
     from lookalike.data import Item
+    from lookalike.store.surroundings import Unreachable
 
 SHOWN = 10  # problems named one by one
+COUNTED = 10_000  # files left out of a kind that are counted; the same as in `data.leaving_out`
+UNSAID = ("hidden", "databases", "system folders")  # left out, and looked for by nobody
 
 
 def echo_json(value: Any) -> None:
@@ -118,6 +121,40 @@ def name_problems(problems: Sequence[tuple[str, str]], *, more: str) -> None:
         say(f"  {count(foreign, 'file is no image', 'files are no images')} in a format that is read here")
     if rest or foreign:
         say(f"  all of them: {more}")
+
+
+def left_out(counts: Mapping[str, int]) -> str:
+    """What was left out, by kind, without what people would not look for.
+
+    >>> left_out({"recycle bins": 12, "excluded": 10_000, "hidden": 3})
+    '12 in recycle bins, 10000 or more excluded'
+    """
+    said = []
+    for kind, files in sorted(counts.items()):
+        number = f"{files} or more" if files >= COUNTED else str(files)
+        if kind not in UNSAID and files:
+            said.append(f"{number} {'' if kind == 'excluded' else 'in '}{kind}")
+    return ", ".join(said)
+
+
+def name_unreachable(places: Sequence[Unreachable], db: str) -> None:
+    """Name what is out of reach, and why, and what to do."""
+    if not places:
+        return
+    images = sum(place.images for place in places)
+    what = f"out of reach: {count(images, 'image')}" if images else "could not be read"
+    say(f"{what}; nothing was marked or forgotten there:")
+    for place in places[:SHOWN]:
+        say(f"  {place.path}: {place.reason}" + (f" ({count(place.images, 'image')})" if place.images else ""))
+    if len(places) > SHOWN:
+        say(f"  and {len(places) - SHOWN} more: lookalike info --db {db} --errors")
+    say(f"  mount what is missing, or give yourself the right to read it, and index again{_or_remove(places, db)}")
+
+
+def _or_remove(places: Sequence[Unreachable], db: str) -> str:
+    """How to forget what will not come back."""
+    known = next((place.path for place in places if place.images and place.reason != "Permission denied"), None)
+    return f"; if it is gone for good: lookalike remove {known} --db {db}" if known else ""
 
 
 def fail_if(problems: Sequence[tuple[str, str]], count: int) -> None:

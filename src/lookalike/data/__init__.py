@@ -6,46 +6,123 @@ An item's name is its path; a row of a table is named `table.parquet#12`, one of
 
 from __future__ import annotations
 
-import itertools
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from lookalike.core.mounts import Mounts
 from lookalike.data import cifar10, folder, parquet
+from lookalike.data.folder import Walked, companion_names
 from lookalike.data.item import Item, Label, content_digest
+from lookalike.data.leaving_out import LeavingOut, Rule, rules
 from lookalike.errors import DataError
 
-__all__ = ["Item", "Label", "content_digest", "default_name", "exists", "find", "read_bytes", "scopes", "source"]
+__all__ = [
+    "Item", "Label", "LeavingOut", "Rule", "Survey", "companion_names", "content_digest", "default_name", "exists",
+    "find", "read_bytes", "readable_rows", "rules", "scopes", "source", "survey",
+]  # fmt: skip
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+@dataclass
+class Survey:
+    """The items of a collection, and what was met that is none."""
+
+    items: list[Item]
+    walked: dict[str, Walked] = field(default_factory=dict)  # by the folder that was named
+    absent: list[tuple[str, str]] = field(default_factory=list)  # paths that cannot be reached, and why
+    leave_out: LeavingOut = field(default_factory=LeavingOut)
+    is_partial: bool = False  # since there was a limit
+
+    @property
+    def unreadable(self) -> list[tuple[str, str]]:
+        """What could not be read: folders, with the reasons."""
+        return [*self.absent, *dict.fromkeys(one for walked in self.walked.values() for one in walked.unreadable)]
+
+    @property
+    def left_out(self) -> Counter[str]:
+        """Files that were left out, by kind."""
+        return sum((walked.left_out for walked in self.walked.values()), Counter())
+
+    @property
+    def companions(self) -> int:
+        """Files that belong to photos."""
+        return sum(walked.companions for walked in self.walked.values())
 
 
 def find(
     images: Paths, *, labels_from_folders: bool = False, limit: int | None = None, may_be_empty: bool = False
 ) -> list[Item]:
-    """The items of folders, files and Parquet files, each once, at most `limit`.
+    """The items of folders, files and Parquet files, each once, at most `limit` (see `survey`)."""
+    return survey(images, labels_from_folders=labels_from_folders, limit=limit, may_be_empty=may_be_empty).items
+
+
+def survey(
+    images: Paths,
+    *,
+    labels_from_folders: bool = False,
+    limit: int | None = None,
+    may_be_empty: bool = False,
+    leave_out: LeavingOut | None = None,
+    may_be_absent: Sequence[str] = (),
+) -> Survey:
+    """The items of folders, files and Parquet files, each once, at most `limit`, and what is none.
 
     With `labels_from_folders` an item's label is the name of the sub-folder of its root that it lies in; the rows
     of a table have the labels of its column `label_name`, `labels` or `label`, those of the folder
-    `cifar-10-batches-bin` the names of their classes.
-    Raises `DataError` if a path does not exist, or if nothing is found and that must not be.
+    `cifar-10-batches-bin` the names of their classes. `leave_out` says what is left out of folders.
+    Raises `DataError` if a path does not exist, unless it is one of `may_be_absent`, or if nothing is found and that
+    must not be.
     """
     if limit is not None and limit < 1:
         raise DataError(f"limit is {limit}; it must be at least 1")
     paths = _as_paths(images)
-    for path in paths:
-        if not (os.path.exists(path) or parquet.is_row(path) or cifar10.is_row(path)):
-            raise DataError(f"{path} does not exist; name a folder, files or a Parquet file")
+    found = Survey([], leave_out=leave_out or LeavingOut(), is_partial=limit is not None)
+    reasons = {path: why for path in paths if (why := _absent(path)) is not None}
+    for path, why in reasons.items():
+        if os.fspath(path) not in may_be_absent:
+            what = "does not exist" if why == NOT_THERE else f"cannot be read ({why})"
+            raise DataError(f"{path} {what}; name a folder, files or a Parquet file")
+        found.absent.append((os.fspath(path), why))
     unique: dict[str, Item] = {}
-    for item in itertools.chain.from_iterable(_items(path, labels_from_folders) for path in paths):
+    here = [path for path in paths if path not in reasons]
+    for item in _all_items(here, found, labels_from_folders=labels_from_folders):
         unique.setdefault(item.name, item)
         if limit is not None and len(unique) >= limit:
             break
     if not (unique or may_be_empty):
-        raise DataError(
-            f"{', '.join(map(str, paths))}: there are no images here; name a folder, files or a Parquet file"
-        )
-    return list(unique.values())
+        raise DataError(_nothing(paths, found))
+    found.items = list(unique.values())
+    return found
+
+
+NOT_THERE = "No such file or directory"
+
+
+def _absent(path: Path) -> str | None:
+    """Why a path cannot be reached; nothing if it can."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None if parquet.is_row(path) or cifar10.is_row(path) else NOT_THERE
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+def _nothing(paths: Sequence[Path], found: Survey) -> str:
+    """What is said where there is no image."""
+    said = f"{', '.join(map(str, paths))}: there are no images here"
+    if found.unreadable:
+        place, why = found.unreadable[0]
+        return f"{said} that can be read: {place} ({why}). Give yourself the right to read it, or name another folder"
+    if found.left_out:
+        kinds = ", ".join(f"{count} in {kind}" for kind, count in found.left_out.items())
+        return f"{said} but what is left out ({kinds}); take it with --include, or name that folder itself"
+    return f"{said}; name a folder, files or a Parquet file"
 
 
 def read_bytes(item: Item) -> bytes:
@@ -65,6 +142,11 @@ def exists(item: Item) -> bool:
     if not os.path.exists(item.file):
         return False
     return item.row is None or (cifar10.holds(item) if _is_cifar10(item) else parquet.holds(item))
+
+
+def readable_rows(item: Item) -> int | None:
+    """How many rows the table of an item has; nothing if it cannot be read."""
+    return cifar10.count(item) if _is_cifar10(item) else parquet.count(item)
 
 
 def default_name(images: Paths) -> str:
@@ -91,15 +173,31 @@ def _is_cifar10(item: Item) -> bool:
     return item.file.endswith(".bin")
 
 
-def _items(path: Path, labels_from_folders: bool) -> Iterator[Item]:
+def _all_items(paths: Sequence[Path], found: Survey, *, labels_from_folders: bool) -> Iterator[Item]:
+    mounts = Mounts()
+    for path in paths:
+        if path.is_dir() and not cifar10.is_here(path):
+            walked = found.walked.setdefault(os.fspath(path), Walked())
+            yield from folder.walk(
+                path,
+                labels_from_folders=labels_from_folders,
+                leave_out=found.leave_out,
+                mounts=mounts,
+                walked=walked,
+            )
+        else:
+            yield from _single_items(path, mounts)
+
+
+def _single_items(path: Path, mounts: Mounts) -> Iterator[Item]:
+    """The items of a file, a table or a row of one."""
+    volume = mounts.of(path)
     if parquet.is_row(path):
-        return iter([parquet.row(path)])
+        return iter([parquet.row(path, volume)])
     if cifar10.is_row(path):
-        return iter([cifar10.row(path)])
-    if path.is_dir() and cifar10.is_here(path):
-        return cifar10.rows(path)
+        return iter([cifar10.row(path, volume)])
     if path.is_dir():
-        return folder.walk(path, labels_from_folders=labels_from_folders)
+        return cifar10.rows(path, volume)
     if path.suffix.lower() == ".parquet":
-        return parquet.rows(path)
-    return iter([folder.single(path)])
+        return parquet.rows(path, volume)
+    return iter([folder.single(path, volume=volume)])

@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from lookalike.data.item import Item
+from lookalike.core.mounts import Volume
+from lookalike.data.item import UNKNOWN, Item
 from lookalike.errors import DataError, ImageError
 
 FOLDER = "cifar-10-batches-bin"
@@ -41,7 +42,7 @@ def is_row(path: Path) -> bool:
     return _ROW.fullmatch(path.name) is not None and not os.path.exists(path)
 
 
-def rows(folder: Path) -> Iterator[Item]:
+def rows(folder: Path, volume: Volume = UNKNOWN) -> Iterator[Item]:
     """The 60,000 items, those for training first. Raises `DataError` if a file is not as it should be."""
     names = _class_names(folder)
     for file in (*TRAIN, TEST):
@@ -49,10 +50,11 @@ def rows(folder: Path) -> Iterator[Item]:
         status, labels = path.stat(), _labels(path)
         for row, label in enumerate(labels):
             name = _class_name(names, path, row, label)
-            yield Item(os.fspath(folder), f"{file}#{row}", status.st_size, status.st_mtime_ns, name, row)
+            item = Item(os.fspath(folder), f"{file}#{row}", status.st_size, status.st_mtime_ns, name, row)
+            yield item.seen(status, volume)
 
 
-def row(path: Path) -> Item:
+def row(path: Path, volume: Volume = UNKNOWN) -> Item:
     """The item of one row, named as `data_batch_1.bin#12`. Raises `DataError` if there is no such batch or row."""
     match = _ROW.fullmatch(path.name)
     file, number = (path.with_name(match[1]), int(match[2])) if match else (path, 0)
@@ -62,7 +64,8 @@ def row(path: Path) -> Item:
     if number >= len(labels):
         raise DataError(f"{path}: the batch has {len(labels)} rows, counted from 0")
     name = _class_name(_class_names(file.parent), file, number, labels[number])
-    return Item(os.fspath(file.parent), f"{file.name}#{number}", status.st_size, status.st_mtime_ns, name, number)
+    item = Item(os.fspath(file.parent), f"{file.name}#{number}", status.st_size, status.st_mtime_ns, name, number)
+    return item.seen(status, volume)
 
 
 def part(item: Item) -> str:
@@ -83,12 +86,17 @@ def read(item: Item) -> bytes:
     return HEADER + bytes(pixels)
 
 
+def count(item: Item) -> int | None:
+    """How many records the batch of an item has; nothing if it cannot be read."""
+    try:
+        return os.stat(item.file).st_size // RECORD
+    except OSError:
+        return None
+
+
 def holds(item: Item) -> bool:
     """Whether the batch of an item has its record."""
-    try:
-        return os.stat(item.file).st_size >= ((item.row or 0) + 1) * RECORD
-    except OSError:
-        return False
+    return (item.row or 0) < (count(item) or 0)
 
 
 def _labels(batch: Path) -> bytes:

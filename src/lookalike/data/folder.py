@@ -1,38 +1,76 @@
 """Images as files in a folder.
 
-Every file counts, whatever its ending: what it is, its first bytes tell. Left out are hidden files and folders (a
-name that begins with a dot), what systems leave behind, links to folders, and databases of this package.
+Every file counts, whatever its ending: what it is, its first bytes tell. Left out are hidden files and folders, what
+`leaving_out` knows, companions of photos, links to folders, and databases of this package. A folder that cannot be read
+is named, with the reason; the rest is walked.
 """
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
+from lookalike.core import application_id
+from lookalike.core.mounts import Mounts, Volume
+from lookalike.data import leaving_out
 from lookalike.data.item import Item
-from lookalike.imaging import formats
+from lookalike.data.leaving_out import COUNTED, LeavingOut
+from lookalike.imaging import companions, formats
 from lookalike.imaging.files import open_regular, read_whole
 
-LEFT_OUT = frozenset({"__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN"})
 DATABASE_MARK = "catalog.sqlite"
 
 
-def walk(root: Path, *, labels_from_folders: bool) -> Iterator[Item]:
+@dataclass
+class Walked:
+    """What was met on the way that is no item."""
+
+    unreadable: list[tuple[str, str]] = field(default_factory=list)  # folder, reason
+    left_out: Counter[str] = field(default_factory=Counter)  # files by kind; see `leaving_out.COUNTED`
+    companions: int = 0
+
+
+class _Folder(NamedTuple):
+    """A folder to be walked."""
+
+    path: str  # as it was named
+    real: str  # without links
+    volume: Volume
+    above: tuple[tuple[int, int], ...]  # device and inode of the folders above it
+    only_included: bool = False  # it is left out itself, but something in it may be included
+
+
+def walk(
+    root: Path,
+    *,
+    labels_from_folders: bool,
+    leave_out: LeavingOut | None = None,
+    mounts: Mounts | None = None,
+    walked: Walked | None = None,
+) -> Iterator[Item]:
     """The items below a folder: the files of each folder by name, then those of its sub-folders."""
-    for folder, subfolders, files in os.walk(root):
-        if DATABASE_MARK in files:
-            subfolders.clear()
+    leave_out, mounts, walked = leave_out or LeavingOut(), mounts or Mounts(), Walked() if walked is None else walked
+    top, base = os.fspath(root), len(os.fspath(root).rstrip("/")) + 1
+    waiting = [_Folder(top, os.path.realpath(top), mounts.of(top), ())]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            files, subfolders = _listed(folder, leave_out, mounts, walked)
+        except OSError as error:
+            walked.unreadable.append((folder.path, error.strerror or str(error)))
             continue
-        subfolders[:] = sorted(filter(_is_wanted, subfolders))
-        for name in sorted(filter(_is_wanted, files)):
-            path = os.path.relpath(os.path.join(folder, name), root)
-            yield _item(os.fspath(root), path, labels_from_folders=labels_from_folders)
+        for entry in files:
+            yield _item(top, entry.path[base:], folder.volume, entry, labels_from_folders=labels_from_folders)
+        waiting += reversed(subfolders)
 
 
-def single(path: Path) -> Item:
+def single(path: Path, *, volume: Volume) -> Item:
     """The item of one file; its root is the folder that it lies in."""
-    return _item(os.fspath(path.parent), path.name, labels_from_folders=False)
+    return _item(os.fspath(path.parent), path.name, volume, path, labels_from_folders=False)
 
 
 def read(item: Item) -> bytes:
@@ -43,15 +81,113 @@ def read(item: Item) -> bytes:
         return read_whole(file)
 
 
-def _is_wanted(name: str) -> bool:
-    return not name.startswith(".") and name not in LEFT_OUT
+def _listed(
+    folder: _Folder, leave_out: LeavingOut, mounts: Mounts, walked: Walked
+) -> tuple[list[os.DirEntry[str]], list[_Folder]]:
+    """The files of a folder that are items, and its sub-folders that are to be walked. Raises `OSError`."""
+    status = os.stat(folder.path)
+    here = status.st_dev, status.st_ino
+    if here in folder.above and status.st_ino:
+        raise OSError(0, "the same folder as one above it")
+    with os.scandir(folder.path) as listing:
+        entries = sorted(listing, key=lambda entry: entry.name)
+    folders = [entry for entry in entries if _is_folder(entry)]
+    names = {entry.name for entry in folders}
+    files = [entry for entry in entries if entry.name not in names]
+    if any(entry.name == DATABASE_MARK and application_id.is_ours(entry.path) for entry in files):
+        walked.left_out[leaving_out.DATABASES] += 1
+        return [], []
+    files = [entry for entry in files if _is_taken(folder, entry, leave_out, walked)]
+    belonging = _companions(files)
+    walked.companions += len(belonging)
+    below: list[_Folder] = []
+    for entry in folders:
+        if not entry.is_symlink():
+            below += _subfolder(folder, entry, (*folder.above, here), leave_out, mounts, walked)
+    return [entry for entry in files if entry.name not in belonging], below
 
 
-def _item(root: str, path: str, *, labels_from_folders: bool) -> Item:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # it is named when it is read
+        return False
+
+
+def _is_taken(folder: _Folder, entry: os.DirEntry[str], leave_out: LeavingOut, walked: Walked) -> bool:
+    kind = leave_out.kind(folder.path, entry.name, is_folder=False)
+    if folder.only_included and not leave_out.includes(folder.path, entry.name, is_folder=False):
+        kind = kind or leaving_out.EXCLUDED
+    if kind is not None:
+        walked.left_out[kind] += 1
+    return kind is None
+
+
+def _companions(files: list[os.DirEntry[str]]) -> set[str]:
+    """The names of the files that belong to others, or to ones that are gone."""
+    names = [entry.name for entry in files]
+    candidates = {name for name in names if companions.is_companion(name)}
+    if not candidates:
+        return set()
+    owned = {name for some in companions.by_owner(names).values() for name in some}
+    large = {entry.name for entry in files if entry.name in owned and _size(entry) > companions.LARGEST}
+    return (owned - large) | {name for name in candidates if companions.is_sidecar(name)}
+
+
+def companion_names(folder: str) -> frozenset[str]:
+    """The names of the files in a folder that belong to others; none if it cannot be read."""
+    try:
+        with os.scandir(folder) as listing:
+            return frozenset(_companions([entry for entry in listing if not _is_folder(entry)]))
+    except OSError:
+        return frozenset()
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat().st_size
+    except OSError:
+        return 0
+
+
+def _subfolder(
+    folder: _Folder,
+    entry: os.DirEntry[str],
+    above: tuple[tuple[int, int], ...],
+    leave_out: LeavingOut,
+    mounts: Mounts,
+    walked: Walked,
+) -> Iterator[_Folder]:
+    """A sub-folder, if it is to be walked."""
+    kind = leave_out.kind(folder.path, entry.name, is_folder=True)
+    included = leave_out.includes(folder.path, entry.name, is_folder=True)
+    only_included = not included and (folder.only_included or kind is not None)
+    if only_included and not leave_out.may_hold_included(entry.path):
+        _count(entry, kind or leaving_out.EXCLUDED, walked)
+        return
+    real = os.path.join(folder.real, entry.name)
+    try:
+        device = entry.stat(follow_symlinks=False).st_dev
+    except OSError as error:
+        walked.unreadable.append((entry.path, error.strerror or str(error)))
+        return
+    volume = mounts.below(folder.volume, real, device=device, parent_device=above[-1][0])
+    yield _Folder(entry.path, real, volume, above, only_included)
+
+
+def _count(entry: os.DirEntry[str], kind: str, walked: Walked) -> None:
+    """Count what a folder that is left out holds; a hidden one is one thing."""
+    if kind == leaving_out.HIDDEN:
+        walked.left_out[kind] += 1
+    elif walked.left_out[kind] < COUNTED:
+        walked.left_out[kind] += leaving_out.count_files(entry.path, at_most=COUNTED - walked.left_out[kind])
+
+
+def _item(root: str, path: str, volume: Volume, file: os.DirEntry[str] | Path, *, labels_from_folders: bool) -> Item:
     path = path.replace(os.sep, "/")
     label = path.split("/", 1)[0] if labels_from_folders and "/" in path else None
     try:
-        status = os.stat(os.path.join(root, path))
+        status = file.stat()
     except OSError:  # a broken link, or gone meanwhile: whoever reads it will say so
         return Item(root, path, -1, -1, label)
-    return Item(root, path, status.st_size, status.st_mtime_ns, label)
+    return Item(root, path, status.st_size, status.st_mtime_ns, label).seen(status, volume)

@@ -12,7 +12,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from lookalike.data.item import Item, Label
+from lookalike.core.mounts import Volume
+from lookalike.data.item import UNKNOWN, Item, Label
 from lookalike.errors import DataError, ImageError, MissingExtra
 
 LABEL_COLUMNS = ("label_name", "labels", "label")  # the first that exists is taken
@@ -31,33 +32,38 @@ def is_row(path: Path) -> bool:
     return row_of(os.fspath(path)) is not None and not os.path.exists(path)
 
 
-def rows(path: Path) -> Iterator[Item]:
+def rows(path: Path, volume: Volume = UNKNOWN) -> Iterator[Item]:
     """The items of a table, in the order of its rows."""
     table = _open(os.fspath(path), path.stat().st_mtime_ns)
     status = path.stat()
     for row, label in enumerate(_labels(table)):
-        yield Item(os.fspath(path.parent), f"{path.name}#{row}", status.st_size, status.st_mtime_ns, label, row)
+        item = Item(os.fspath(path.parent), f"{path.name}#{row}", status.st_size, status.st_mtime_ns, label, row)
+        yield item.seen(status, volume)
 
 
-def row(path: Path) -> Item:
+def row(path: Path, volume: Volume = UNKNOWN) -> Item:
     """The item of one row, named as `table.parquet#12`."""
     match = _ROW.fullmatch(os.fspath(path))
     file, number = (Path(match[1]), int(match[2])) if match else (path, 0)
     if not file.exists():
         raise DataError(f"{file} does not exist; name a folder, files or a Parquet file")
-    items = list(rows(file))
+    items = list(rows(file, volume))
     if number >= len(items):
         raise DataError(f"{path}: the table has {len(items)} rows, counted from 0")
     return items[number]
 
 
+def count(item: Item) -> int | None:
+    """How many rows the table of an item has; nothing if it cannot be read."""
+    try:
+        return int(_open(item.file, os.stat(item.file).st_mtime_ns).metadata.num_rows)
+    except (OSError, DataError):
+        return None
+
+
 def holds(item: Item) -> bool:
     """Whether the table of an item has its row; a table that cannot be read has none."""
-    try:
-        count = _open(item.file, os.stat(item.file).st_mtime_ns).metadata.num_rows
-    except (OSError, DataError):
-        return False
-    return bool((item.row or 0) < count)
+    return (item.row or 0) < (count(item) or 0)
 
 
 def column(path: Path, name: str) -> list[Any]:

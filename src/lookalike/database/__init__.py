@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -46,14 +46,17 @@ from lookalike.database import (
     neighbours,
     overlaying,
     pairfile,
+    places,
     plain,
     pruning,
     radii,
     reviewing,
+    scopes,
     searching,
     turned_copies,
     undecodable,
     undoing,
+    unseen,
     verifying,
 )
 from lookalike.database.applying import Outcome, Step, Ways
@@ -65,17 +68,20 @@ from lookalike.database.importing import ImportReport
 from lookalike.database.indexing import IndexReport, Progress, Settings
 from lookalike.database.labelled import Labelled
 from lookalike.database.plans import Plan
+from lookalike.database.pruning import Losses
+from lookalike.database.reachability import Reachability
 from lookalike.database.results import Finding, Group, Hit, Info, Member, hits_of
 from lookalike.database.searching import EngineName, Opened
 from lookalike.engines.hits import Mask
 from lookalike.engines.server import is_address
-from lookalike.errors import ConfigError, DatabaseError, DataError, Interrupted
+from lookalike.errors import ConfigError, DatabaseError, Interrupted
 from lookalike.hasher import DEFAULT, Hasher, Radii
 from lookalike.imaging import decode
 from lookalike.imaging.decode import Source
 from lookalike.store import catalog as catalogs
 from lookalike.store import originals
 from lookalike.store.catalog import Catalog, Filter, Record
+from lookalike.store.surroundings import Unreachable
 
 __all__ = ["Database", "Filter", "Finding", "Group", "Hit", "ImportReport", "IndexReport", "Info", "Measured", "Member"]
 
@@ -184,23 +190,33 @@ class Database:
         workers: int = 0,
         limit: int | None = None,
         isolation: bool = True,
+        exclude: Sequence[str] = (),
+        include: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> IndexReport:
         """Bring the database up to date with folders, files or Parquet files; what became of each image.
 
+        `exclude` and `include` are globs of what is left out of the folders, or taken all the same (see
+        `data.leaving_out`); they are kept for the folders. What is out of reach is reported and stays as it is.
         `model`, if given, must be the one that made the codes, unless `reindex` says that all codes are to be made
         anew. Images are decoded by worker processes, with limits on memory and time; without `isolation` by this
         process, which is a little faster, and trusts the files. Raises `DatabaseError`, `DataError`, or `Interrupted`
         on Ctrl-C, after which all is whole.
         """
         with self._writing():
-            scopes = data.scopes(sources)
-            known = self._knows(scopes)  # a folder that was emptied is no mistake
-            items = data.find(sources, labels_from_folders=labels_from_folders, limit=limit, may_be_empty=known)
+            survey = scopes.survey(
+                sources,
+                self._catalog,
+                where=os.fspath(self.path),
+                labels_from_folders=labels_from_folders,
+                limit=limit,
+                exclude=exclude,
+                include=include,
+            )
             if model is not None:
                 self._take_model(Hasher.load(model), reindex=reindex)
             self._check_model_is_the_same()
-            items += self._owed(items)
+            survey.items += self._owed(survey.items)
             settings = Settings(
                 folder=self.path,
                 keep_originals=keep_originals,
@@ -210,7 +226,7 @@ class Database:
                 isolation=isolation,
             )
             try:
-                return indexing.run(items, scopes, self._catalog, self.hasher, settings, progress)
+                return indexing.run(survey, data.scopes(sources), self._catalog, self.hasher, settings, progress)
             except KeyboardInterrupt:
                 raise Interrupted(
                     f"Stopped. {self.path} holds {len(self)} by now; the same command goes on from there"
@@ -249,8 +265,11 @@ class Database:
         rows = importing.bare(self._held().codes_NW) if bare else importing.rows(self._catalog, self.bits)
         return codetable.write(Path(path), rows)
 
-    def remove(self, paths: Iterable[str | os.PathLike[str]]) -> int:
-        """Forget images, or all images below folders; how many. Files are not touched."""
+    def remove(self, paths: Iterable[str | os.PathLike[str]], *, originals: bool = False) -> int:
+        """Forget images, or all images below folders; how many. Files are not touched.
+
+        Originals that are kept of them go, too, where the file is there; with `originals`, all of them.
+        """
         with self._writing():
             ids: set[int] = set()
             for path in paths:
@@ -260,15 +279,27 @@ class Database:
                         f"{os.fspath(path)} is not in {self.path}; paths are listed by: lookalike info --paths"
                     )
                 ids.update(found)
-            self._forget(ids)
+            records = self._catalog.records(sorted(ids))
+            pruning.remove(self._catalog, self.path, records.values(), originals=originals)
+            with self._catalog.transaction():
+                self._catalog.surroundings.set_unreachable([], within=[os.path.abspath(path) for path in paths])
+            self._write_codes()
             return len(ids)
 
-    def prune(self) -> int:
-        """Forget images whose files are gone; how many. Those of folders and tables that `lost` names are kept."""
+    def losses(self) -> Losses:
+        """What `prune` would forget, and what is only out of reach. Changes nothing."""
+        return pruning.losses(self._catalog)[0]
+
+    def prune(self, only: Collection[int] | None = None, *, originals: bool = False) -> int:
+        """Forget images whose files are gone, or those with the ids of `only` that are; how many.
+
+        What is out of reach stays (see `reachability`), and so do the originals that are kept of what is forgotten,
+        unless `originals` says that they may go.
+        """
         with self._writing():
-            gone = pruning.gone(self._catalog)
-            self._forget(gone)
-            return len(gone)
+            count = pruning.prune(self._catalog, self.path, only, originals=originals)
+            self._write_codes()
+            return count
 
     def apply(self, plan: Plan, ways: Ways, *, on_step: applying.OnStep = lambda step: None) -> list[Step]:
         """Do what a plan of duplicates says (see `applying`); what became of each file that it removes.
@@ -290,9 +321,13 @@ class Database:
         with self._changing_files(on_step, dry_run=dry_run) as note:
             return undoing.run(Path(log), self._catalog.roots(), dry_run=dry_run, on_step=note)
 
+    def unreachable(self) -> list[Unreachable]:
+        """Folders and files that were out of reach or unreadable when they were looked at last."""
+        return self._catalog.surroundings.unreachable()
+
     def lost(self) -> list[str]:
-        """Folders and tables that are gone altogether: moved, perhaps, or on a drive that is not plugged in."""
-        return pruning.lost(self._catalog.all_records())
+        """Folders, tables and files that are out of reach: moved, perhaps, or on a drive that is not plugged in."""
+        return [place.path for place in self.losses().unreachable if place.images]
 
     # Asking it
 
@@ -531,6 +566,8 @@ class Database:
             same=distances.same,
             calibration=self.calibration,
             plain=len(self._catalog.plain()),
+            places=places.of(self._catalog, self.path),
+            unreachable=self._catalog.surroundings.unreachable(),
             **self._catalog.counts(),
         )
 
@@ -643,7 +680,7 @@ class Database:
                 raise Interrupted("Stopped. What is done is in the log; the same command goes on from there") from None
             finally:
                 found = [record for path in paths if (record := self._catalog.find(path)) is not None]
-                indexing.mark_missing(self._catalog, found)
+                unseen.mark_moved(self._catalog, found)
                 if found:
                     self._write_codes()
 
@@ -670,35 +707,12 @@ class Database:
         if self._catalog.get("model") != self._model_digest:
             raise DatabaseError(f"{self.path} was indexed again with another model meanwhile; open it anew")
 
-    def _knows(self, scopes: list[str]) -> bool:
-        """Whether there are images of what was named. Raises `DataError` if there are, and it is gone itself."""
-        known = [scope for scope in scopes if self._catalog.any_below(scope)]
-        for scope in known:
-            record = self._catalog.find(scope)  # a file, or a row of a table
-            if not (os.path.exists(scope) or (record is not None and os.path.exists(record.item.file))):
-                raise DataError(
-                    f"{scope} does not exist any more; forget its images with: lookalike remove {scope} "
-                    f"--db {self.path}"
-                )
-        return bool(known)
-
     def _owed(self, items: list[data.Item]) -> list[data.Item]:
-        """The images that lost their codes to a change of model and are not among the items; the gone are marked."""
-        owed = self._catalog.owed()
-        indexing.mark_missing(self._catalog, owed)
+        """The images that lost their codes to a change of model, are not among the items, and can be read."""
         named = {item.name for item in items}
-        return [record.item for record in owed if record.name not in named and data.exists(record.item)]
-
-    def _forget(self, ids: Iterable[int]) -> None:
-        with self._catalog.transaction():
-            self._catalog.delete(ids)
-            self._catalog.touch()
-        self._write_codes()
-        unused = [digest for digest in self._catalog.originals() if not self._catalog.with_digest(digest)]
-        with self._catalog.transaction():
-            self._catalog.forget_originals(unused)
-        for digest in unused:
-            originals.drop(self.path, digest)
+        owed = {record.id: record for record in self._catalog.owed() if record.name not in named}
+        judged = Reachability(self._catalog).judge(owed.values())
+        return [record.item for id_, record in owed.items() if id_ in judged.here]
 
     def _held(self) -> Held:
         return derived.held(self.path, self._catalog)

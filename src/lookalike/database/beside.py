@@ -18,7 +18,7 @@ SUFFIX, DIGITS = "_model_", 16  # of the name, and of the model's digest in it
 FIELDS = {"kind": "text", "data": "text"}
 PART = 48_000  # bytes of a model in a row; in base64 a third more
 FETCHED = 64  # rows at a time
-REVISION, FIRST_PART, FIRST_ROOT = 0, 1, 1 << 32  # ids
+REVISION, FIRST_PART, FIRST_ROOT, FIRST_AROUND = 0, 1, 1 << 32, 1 << 60  # ids
 NO_CODE = b"\0"  # every collection has vectors
 
 
@@ -69,6 +69,14 @@ class Beside:
         if root not in self.roots():
             self._server.put(self._name, [_row(FIRST_ROOT + candidates(root)[0], "root", to_text(root))])
             self.roots().add(root)
+
+    def around(self) -> list[str]:
+        """What is kept of folders (see `shared_surroundings`), as JSON."""
+        return [str(row["data"]) for row in self._server.first(self._name, 'kind == "around"', ["data"])]
+
+    def set_around(self, folder: str, text: str) -> None:
+        """Keep what there is to say of a folder."""
+        self._server.put(self._name, [_row(FIRST_AROUND + candidates(folder)[0], "around", text)])
 
     def _parts(self, count: int) -> Iterator[bytes]:
         last = FIRST_PART + count

@@ -17,10 +17,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from lookalike.core.mounts import Volume
 from lookalike.data import Item, Label
 from lookalike.database.beside import Beside
 from lookalike.database.naming import FOUND, below, candidates, from_text
 from lookalike.database.rows import FIELDS, RELIEF, found, labels_of, record_of, relief_of, row_of, whole
+from lookalike.database.shared_surroundings import SharedSurroundings
 from lookalike.engines.server import Row, Server
 from lookalike.errors import DatabaseError
 from lookalike.quality import PLAIN
@@ -45,6 +47,7 @@ class Collection:
         """`reliefs`: whether its rows have that field."""
         self._server, self.name, self._beside, self._bits = server, name, beside, bits
         self._written = [*ALL, RELIEF] if reliefs else ALL
+        self.surroundings = SharedSurroundings(beside)
         self._names: Sequence[str] = ()
         self._next = 0  # of the names, which are asked for in this order
         self._window: dict[str, Seen] = {}
@@ -130,6 +133,20 @@ class Collection:
         rows = self._server.first(self.name, where, ALL, limit=COPIES)
         return [record_of(row) for row in rows if int(row["id"]) not in self._gone]
 
+    def one_with_digest(self, digest: bytes, *, coded: bool = False) -> Record | None:
+        """A row of an image with these bytes; with `coded`, of one that has a code."""
+        where = f'digest == "{digest.hex()}"{" and error == " + chr(34) * 2 if coded else ""}'
+        rows = self._server.first(self.name, where, ALL, limit=1)
+        return record_of(rows[0]) if rows else None
+
+    def on_volume(self, root: str, volume: int | None) -> Iterator[int]:
+        """Ids of the images of a root: no volumes are kept."""
+        return iter(self.below(root))
+
+    def roots(self) -> list[str]:
+        """The folders that paths are relative to."""
+        return sorted(self._beside.roots())
+
     def any_below(self, name: str) -> bool:
         """Whether there are images of a path."""
         return bool(self._server.first(self.name, below(name), ["id"], limit=1))
@@ -172,6 +189,12 @@ class Collection:
     def set_label(self, id_: int, label: Label) -> None:
         """Store another label."""
         self._changes.setdefault(id_, {}).update(labels_of(label))
+
+    def set_seen(self, items: Iterable[tuple[int, Item]]) -> None:
+        """Nothing: what the system says of files is not kept."""
+
+    def set_root(self, root: str, volume: Volume) -> None:
+        """Nothing: no volumes are kept."""
 
     def set_missing(self, ids: Iterable[int], *, missing: bool) -> None:
         """Mark images whose files are gone, or are back."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -32,13 +32,15 @@ from lookalike.database import (
     importing,
     indexing,
     overlaying,
+    places,
     plain,
     pruning,
     radii,
+    scopes,
     turned_copies,
 )
 from lookalike.database.beside import SUFFIX, Beside
-from lookalike.database.collection import Collection
+from lookalike.database.collection import Collection as Rows
 from lookalike.database.decisions import NoDecisions
 from lookalike.database.derived import Held
 from lookalike.database.naming import FOUND, from_text, passing
@@ -47,12 +49,13 @@ from lookalike.database.rows import FIELDS, INDEXED
 from lookalike.database.searching import EngineName
 from lookalike.engines.milvus import Milvus
 from lookalike.engines.server import Address, Server
-from lookalike.errors import ConfigError, DatabaseError, DataError, Interrupted
+from lookalike.errors import ConfigError, DatabaseError, Interrupted
 from lookalike.hasher import DEFAULT, Hasher
 from lookalike.imaging import decode
 from lookalike.imaging.decode import Source
 from lookalike.store.catalog import Catalog, Filter, Record
 from lookalike.store.rowids import RowIds
+from lookalike.store.surroundings import Unreachable
 
 FORMAT = 2  # 1: without reliefs
 
@@ -71,7 +74,7 @@ class DistributedDatabase:
         self._beside = Beside(server, name, self._about["model"])
         self._beside.open()
         self._engine = Milvus(self.bits, server)
-        self._collection = Collection(server, name, self._beside, bits=self.bits, reliefs=self._about["lookalike"] > 1)
+        self._collection = Rows(server, name, self._beside, bits=self.bits, reliefs=self._about["lookalike"] > 1)
         self._hasher: Hasher | None = None
         self.decisions = NoDecisions(self.path)
 
@@ -140,26 +143,35 @@ class DistributedDatabase:
         workers: int = 0,
         limit: int | None = None,
         isolation: bool = True,
+        exclude: Sequence[str] = (),
+        include: Sequence[str] = (),
         progress: indexing.Progress | None = None,
     ) -> indexing.IndexReport:
         """Bring the database up to date with folders, files or Parquet files; what became of each image.
 
         `model`, if given, must be the one that made the codes. Images are decoded by worker processes, unless
-        `isolation` is off. Raises `DatabaseError`, `DataError`, or `Interrupted` on Ctrl-C, after which all is whole.
+        `isolation` is off. `exclude` and `include`: see `Database.index`. Raises `DatabaseError`, `DataError`, or
+        `Interrupted` on Ctrl-C, after which all is whole.
         """
         if keep_originals:
             raise ConfigError(f"{self.path} is in Milvus, which keeps no originals; leave --keep-originals out")
         self._check_model(model)
-        scopes = data.scopes(sources)
-        items = data.find(
-            sources, labels_from_folders=labels_from_folders, limit=limit, may_be_empty=self._knows(scopes)
+        survey = scopes.survey(
+            sources,
+            self._as_catalog(),
+            where=self.path,
+            labels_from_folders=labels_from_folders,
+            limit=limit,
+            exclude=exclude,
+            include=include,
         )
-        self._collection.expect([item.name for item in items])
+        self._collection.expect([item.name for item in survey.items])
         settings = indexing.Settings(
             folder=Path(), reindex=reindex, max_pixels=max_pixels, workers=workers, isolation=isolation
         )
         with self._stoppable("the same command goes on from there"):
-            return indexing.run(items, scopes, self._as_catalog(), self.hasher, settings, progress)
+            named = data.scopes(sources)
+            return indexing.run(survey, named, self._as_catalog(), self.hasher, settings, progress)
 
     def import_codes(
         self,
@@ -180,25 +192,33 @@ class DistributedDatabase:
         codetable.check_name(Path(path))
         return codetable.write(Path(path), importing.rows(self._as_catalog(), self.bits))
 
-    def remove(self, paths: Iterable[str | os.PathLike[str]]) -> int:
-        """Forget images, or all images below folders; how many. Files are not touched."""
+    def remove(self, paths: Iterable[str | os.PathLike[str]], *, originals: bool = False) -> int:
+        """Forget images, or all images below folders; how many. Files are not touched; no originals are kept here."""
+        named = [os.path.abspath(path) for path in paths]
         ids: set[int] = set()
-        for path in paths:
-            found = self._collection.below(os.path.abspath(path))
+        for path in named:
+            found = self._collection.below(path)
             if not found:
-                raise DatabaseError(
-                    f"{os.fspath(path)} is not in {self.path}; paths are listed by: lookalike info --paths"
-                )
+                raise DatabaseError(f"{path} is not in {self.path}; paths are listed by: lookalike info --paths")
             ids.update(found)
+        self._collection.surroundings.set_unreachable([], within=named)
         return self._forget(ids)
 
-    def prune(self) -> int:
-        """Forget images whose files are gone; how many. Those of folders and tables that `lost` names are kept."""
-        return self._forget(pruning.gone(self._as_catalog()))
+    def losses(self) -> pruning.Losses:
+        """What `prune` would forget, and what is only out of reach. Changes nothing."""
+        return pruning.losses(self._as_catalog())[0]
+
+    def prune(self, only: Collection[int] | None = None, *, originals: bool = False) -> int:
+        """Forget images whose files are gone, or those of `only` that are; how many. What is out of reach stays."""
+        return pruning.prune(self._as_catalog(), None, only, originals=originals)
+
+    def unreachable(self) -> list[Unreachable]:
+        """Folders and files that were out of reach or unreadable when they were looked at last."""
+        return self._collection.surroundings.unreachable()
 
     def lost(self) -> list[str]:
-        """Folders and tables that are gone altogether: moved, perhaps, or on a drive that is not plugged in."""
-        return pruning.lost(self.records())
+        """Folders, tables and files that are out of reach: moved, perhaps, or on a drive that is not plugged in."""
+        return [place.path for place in self.losses().unreachable if place.images]
 
     # Asking it
 
@@ -346,6 +366,8 @@ class DistributedDatabase:
             similar=model.similar,
             calibration=None,
             plain=len(self._collection.plain()),
+            places=places.of(self._as_catalog(), None),
+            unreachable=self._collection.surroundings.unreachable(),
             **self._collection.counts(),
         )
 
@@ -389,17 +411,6 @@ class DistributedDatabase:
                 f"{self.path} holds codes of {self._about['name']}, but {hasher.path} is {hasher.name}. "
                 "Pass the first model, or index into a database of another name"
             )
-
-    def _knows(self, scopes: list[str]) -> bool:
-        """Whether there are images of what was named. Raises `DataError` if there are, and it is gone itself."""
-        known = [scope for scope in scopes if self._collection.any_below(scope)]
-        for scope in known:
-            if not os.path.exists(scope) and not os.path.exists(scope.rpartition("#")[0]):
-                raise DataError(
-                    f"{scope} does not exist any more; forget its images with: lookalike remove {scope} "
-                    f"--db {self.path}"
-                )
-        return bool(known)
 
     @contextmanager
     def _stoppable(self, how: str) -> Iterator[None]:

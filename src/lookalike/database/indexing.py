@@ -1,7 +1,8 @@
 """From items to rows of the catalog: workers read and decode, threads encode, the caller's records.
 
-What is known is not done again: an unchanged file (same size and time) is not read, a file whose bytes are known is
-not encoded, and decoded only for want of its relief. A renamed or moved file keeps its row, which its digest finds.
+What is known is not done again: an unchanged file (same size, times and inode) is not read, a file whose bytes are
+known is not encoded, and decoded only for want of its relief. A renamed or moved file keeps its row, which its digest
+finds. What cannot be read any more keeps its row as it is.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lookalike.data import Item, exists, source
+from lookalike.data import Item, Survey, source
+from lookalike.database import unseen
+from lookalike.database.reachability import Reachability
 from lookalike.errors import ImageError, RetryableImageError
 from lookalike.hasher import Hasher
 from lookalike.imaging import decode, files
@@ -27,6 +30,7 @@ from lookalike.quality import PLAIN, quality
 from lookalike.registration import relief
 from lookalike.store import originals
 from lookalike.store.catalog import Catalog, Outcome, Record
+from lookalike.store.surroundings import Unreachable
 
 BATCH = 64
 COMMIT_SECONDS = 2.0
@@ -46,6 +50,11 @@ class IndexReport:
     failed: int = 0  # could not be read, now or when it was last tried
     missing: int = 0  # in the database, but no longer where they were
     plain: int = 0  # of those read now: with too little to see for their codes to mean anything
+    out_of_reach: int = 0  # in the database, and neither seen nor known to be gone
+    dropped: int = 0  # that were in the database, and are left out from now on
+    companions: int = 0  # files that belong to photos
+    left_out: dict[str, int] = field(default_factory=dict)  # files by kind, see `data.leaving_out`
+    unreachable: list[Unreachable] = field(default_factory=list)  # folders and files that cannot be read
     seconds: float = 0.0
     problems: list[tuple[str, str]] = field(default_factory=list)  # (name, reason) of all that failed
 
@@ -81,7 +90,7 @@ class _Read:
 
 
 def run(
-    items: list[Item],
+    survey: Survey,
     scopes: list[str],
     catalog: Catalog,
     hasher: Hasher,
@@ -92,49 +101,108 @@ def run(
 
     After an interruption what was recorded is whole and stays.
     """
-    report = IndexReport(found=len(items))
+    items = survey.items
+    report = IndexReport(len(items), companions=survey.companions, left_out=dict(survey.left_out))
     started = time.monotonic()
-    seen: set[int] = set()
+    met = _Met(catalog)
     try:
-        changed = list(_changed(items, catalog, settings, report, seen))
+        changed = list(_changed(items, catalog, settings, report, met))
         done = len(items) - len(changed)
         with closing(_read_all(changed, catalog, hasher, settings)) as reads:
             for batch in _batched(reads):
                 with catalog.transaction():
-                    seen.update(_record(batch, catalog, report))
+                    met.seen.update(_record(batch, catalog, report, met))
                     catalog.touch()
                 done += len(batch)
                 if progress:
                     progress(done, len(items))
     finally:
         report.seconds = time.monotonic() - started
-    report.missing = _mark_missing(scopes, catalog, seen)
+    settled = unseen.settle(catalog, survey, scopes, met.seen, met.reach, unread=met.unread)
+    report.missing, report.dropped, report.unreachable = settled.gone, settled.dropped, settled.unreachable
+    report.out_of_reach = sum(place.images for place in settled.unreachable)
     return report
 
 
+class _Met:
+    """What was met so far."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self.seen: set[int] = set()  # ids of rows whose files are there
+        self.unread: list[Unreachable] = []  # files that are there and cannot be read
+        self.reach = Reachability(catalog)
+        self._left: dict[bytes, deque[Record]] = {}  # rows whose files are not where they were, by digest
+
+    def moved(self, digest: bytes) -> Record | None:
+        """A row of an image with these bytes whose own file is gone; each once."""
+        left = self._left.get(digest)
+        if left is None:
+            records = self._catalog.with_digest(digest)
+            left = deque(one for one in records if one.id not in self.seen and self.reach.has_moved(one))
+            if records:
+                self._left[digest] = left
+        while left:
+            record = left.popleft()
+            if record.id not in self.seen:
+                return record
+        return None
+
+
 def _changed(
-    items: Iterable[Item], catalog: Catalog, settings: Settings, report: IndexReport, seen: set[int]
+    items: Iterable[Item], catalog: Catalog, settings: Settings, report: IndexReport, met: _Met
 ) -> Iterator[Item]:
     """The items that must be read; the others are counted."""
-    relabelled = []
+    relabelled: list[tuple[int, Item]] = []
+    looked_at: list[tuple[int, Item]] = []
     for item in items:
         record = catalog.find(item.name)
-        same = record and (record.size, record.mtime_ns) == (item.size, item.mtime_ns) and not record.missing_since
-        if record is None or not same or settings.reindex or _lacks_original(record, catalog, settings):
+        if record is not None and item.size >= 0:
+            met.reach.saw(record, item)
+        if (
+            record is None
+            or not _is_unchanged(record, item)
+            or settings.reindex
+            or _lacks_original(record, catalog, settings)
+        ):
             yield item
             continue
-        seen.add(record.id)
+        met.seen.add(record.id)
         if record.error is None:
             report.unchanged += 1
         else:
             report.failed += 1
             report.problems.append((item.name, record.error))
         if item.label is not None and item.label != record.label:
-            relabelled.append((record.id, item.label))
-    if relabelled:
+            relabelled.append((record.id, item))
+        if not _is_recorded(record, item, catalog):
+            looked_at.append((record.id, item))
+    if relabelled or looked_at:
         with catalog.transaction():
-            for id_, label in relabelled:
-                catalog.set_label(id_, label)
+            catalog.set_seen(looked_at)
+            for id_, item in relabelled:
+                catalog.set_label(id_, item.label)
+
+
+def _is_unchanged(record: Record, item: Item) -> bool:
+    """Whether a file is the one that was read, by what the system says of it.
+
+    What was read before these things were recorded goes by size and time alone: reading a whole collection again would
+    take hours, and nothing says that it has changed.
+    """
+    if record.missing_since or (record.size, record.mtime_ns) != (item.size, item.mtime_ns):
+        return False
+    if record.ctime_ns is None:
+        return True
+    return record.ctime_ns == item.ctime_ns and (record.inode == item.inode or not item.volume.keeps_inodes)
+
+
+def _is_recorded(record: Record, item: Item, catalog: Catalog) -> bool:
+    """Whether the row says where and as which file the image was seen."""
+    volume = catalog.surroundings.known_volume(item.volume)
+    return (record.ctime_ns, record.inode, record.volume) == (item.ctime_ns, item.inode, volume) and (
+        volume is not None or not item.volume.identity
+    )
 
 
 def _lacks_original(record: Record, catalog: Catalog, settings: Settings) -> bool:
@@ -232,8 +300,7 @@ def _facts(of: decode.Decoded | Record) -> dict[str, Any]:
 
 
 def _with_code(catalog: Catalog, digest: bytes | None) -> Record | None:
-    records = catalog.with_digest(digest) if digest else []
-    return next((record for record in records if record.code is not None), None)
+    return catalog.one_with_digest(digest, coded=True) if digest else None
 
 
 def _batched(reads: Iterator[_Read]) -> Iterator[list[_Read]]:
@@ -249,22 +316,29 @@ def _batched(reads: Iterator[_Read]) -> Iterator[list[_Read]]:
         yield batch
 
 
-def _record(batch: list[_Read], catalog: Catalog, report: IndexReport) -> Iterator[int]:
+def _record(batch: list[_Read], catalog: Catalog, report: IndexReport, met: _Met) -> Iterator[int]:
     """Write all rows; their ids."""
     for read in batch:
         outcome = read.outcome
         here = catalog.find(outcome.item.name)
-        before = here or _moved(outcome, catalog)
+        if here and here.digest and _says_nothing(outcome):
+            report.failed += 1
+            if os.path.lexists(outcome.item.file):  # else it vanished since it was found
+                met.unread.append(Unreachable(outcome.item.name, outcome.error or "", 1))
+                yield here.id
+            continue
+        before = here or (met.moved(outcome.digest) if outcome.digest else None)
         if before and outcome.item.label is None:
             outcome = replace(outcome, item=replace(outcome.item, label=before.label))
         _count(outcome, read, here, before, report)
-        yield catalog.write(outcome, row=before.id if before else None)
+        id_ = catalog.write(outcome, row=before.id if before else None)
+        met.seen.add(id_)
+        yield id_
 
 
-def _moved(outcome: Outcome, catalog: Catalog) -> Record | None:
-    """The row of an image with the same bytes whose own file is gone."""
-    records = catalog.with_digest(outcome.digest) if outcome.digest else []
-    return next((record for record in records if not exists(record.item)), None)
+def _says_nothing(outcome: Outcome) -> bool:
+    """Whether a file could not be read, which says nothing of the image that is known there."""
+    return outcome.error is not None and outcome.try_again and outcome.digest is None
 
 
 def _count(outcome: Outcome, read: _Read, here: Record | None, before: Record | None, report: IndexReport) -> None:
@@ -280,22 +354,3 @@ def _count(outcome: Outcome, read: _Read, here: Record | None, before: Record | 
     else:
         report.copied += 1
     report.plain += outcome.quality is not None and outcome.quality < PLAIN
-
-
-def _mark_missing(scopes: list[str], catalog: Catalog, seen: set[int]) -> int:
-    """Mark the rows in the scopes whose files are gone; how many there are."""
-    unseen = {id_ for scope in scopes for id_ in catalog.below(scope)} - seen
-    return mark_missing(catalog, catalog.records(sorted(unseen)).values())
-
-
-def mark_missing(catalog: Catalog, records: Collection[Record]) -> int:
-    """Mark those of the rows whose files are gone, and unmark those whose files are back; how many are gone."""
-    there = {record.id: exists(record.item) for record in records}
-    marked = {record.id for record in records if record.missing_since}
-    gone = {id_ for id_, is_there in there.items() if not is_there}
-    if gone != marked:
-        with catalog.transaction():
-            catalog.set_missing(gone - marked, missing=True)
-            catalog.set_missing(marked - gone, missing=False)
-            catalog.touch()
-    return len(gone)

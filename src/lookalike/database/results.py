@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from lookalike.data import Label
 from lookalike.database.calibration import Calibration
+from lookalike.database.places import Places
 from lookalike.store.records import Record
+from lookalike.store.surroundings import Unreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,13 @@ class Info:
     same: int = 0  # bits, up to which a hit is called same; 0 unless calibrated
     calibration: Calibration | None = None  # what says so, if it is not the model
     plain: int = 0  # images with too little to see for their codes to mean anything
+    places: Places = field(default_factory=Places)  # what lies around them
+    unreachable: list[Unreachable] = field(default_factory=list)  # when it was looked at last
+
+    @property
+    def out_of_reach(self) -> int:
+        """Images that could neither be seen nor were known to be gone."""
+        return sum(place.images for place in self.unreachable)
 
 
 @dataclass(frozen=True, slots=True)

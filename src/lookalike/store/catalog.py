@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.codes import Codes
-from lookalike.data import Label
+from lookalike.core.mounts import Volume
+from lookalike.data import Item, Label
 from lookalike.errors import DatabaseError
 from lookalike.quality import PLAIN
 from lookalike.store import filters, taking
@@ -31,12 +32,14 @@ from lookalike.store.naming import place, split
 from lookalike.store.places import Places
 from lookalike.store.records import COLUMNS, FROM, Filter, Outcome, Record, from_json, record
 from lookalike.store.session import Session
+from lookalike.store.surroundings import Surroundings
 from lookalike.store.taking import Labels, Taken
 
 __all__ = ["FILE", "Catalog", "Filter", "Outcome", "Record", "Taken"]
 
 FILE = "catalog.sqlite"
 PAGE = 5_000  # records at a time where all are read
+ALIKE = 20  # rows of the same bytes, among which one with a code is looked for
 
 _FINDABLE = "code IS NOT NULL AND missing_since IS NULL"
 
@@ -50,6 +53,7 @@ class Catalog:
         self._places, self._labels = Places(self._session), Labels(self._session)
         self.decisions = Decisions(self._session)
         self.integrity = Integrity(self._session)
+        self.surroundings = Surroundings(self._session)
         self._moment = -1  # the last that was recorded in this transaction
         self._file = _identity(path)
 
@@ -67,6 +71,7 @@ class Catalog:
         except BaseException:
             self._places.forget()
             self._labels.forget()
+            self.surroundings.forget()
             raise
 
     # What is known of the collection as a whole
@@ -202,7 +207,8 @@ class Catalog:
     def relief_of(self, digest: bytes) -> bytes | None:
         """The relief of an image of these bytes, if one is known."""
         row = self._session.row(
-            "SELECT relief FROM files CROSS JOIN reliefs USING (id) WHERE digest = ? LIMIT 1", (digest,)
+            "SELECT relief FROM files CROSS JOIN reliefs USING (id) WHERE digest = ? ORDER BY id DESC LIMIT 1",
+            (digest,),
         )
         return None if row is None else bytes(row[0])
 
@@ -224,6 +230,27 @@ class Catalog:
         """The rows of images with the same bytes."""
         sql = f"SELECT {COLUMNS} {FROM} WHERE images.id IN (SELECT id FROM files WHERE digest = ?) ORDER BY images.id"
         return [record(row) for row in self._session.rows(sql, (digest,))]
+
+    def one_with_digest(self, digest: bytes, *, coded: bool = False) -> Record | None:
+        """A row of an image with these bytes; with `coded`, of one that has a code."""
+        newest = (
+            "SELECT files.id AS id, code FROM files CROSS JOIN images USING (id) WHERE digest = ?"
+            f" ORDER BY files.id DESC LIMIT {ALIKE}"
+        )
+        wanted = f"SELECT id FROM ({newest}){' WHERE code IS NOT NULL' if coded else ''} LIMIT 1"
+        sql = f"SELECT {COLUMNS} {FROM} WHERE images.id = ({wanted})"
+        row = self._session.row(sql, (digest,))
+        return None if row is None else record(row)
+
+    def on_volume(self, root: str, volume: int | None) -> Iterator[int]:
+        """Ids of the images of a root that were seen on a volume last."""
+        sql = (
+            "SELECT images.id FROM roots CROSS JOIN folders ON folders.root = roots.id CROSS JOIN images"
+            f" ON images.place BETWEEN folders.id << 24 AND (folders.id << 24) + {2**24 - 1}"
+            " LEFT JOIN files ON files.id = images.id WHERE roots.path = CAST(? AS TEXT) AND files.volume IS ?"
+        )
+        for rows in self._session.blocks(sql, (os.fsencode(root), volume), size=PAGE):
+            yield from (row[0] for row in rows)
 
     def below(self, name: str) -> list[int]:
         """Ids of the images of a path: itself, all below it if it is a folder, all rows if it is a table."""
@@ -287,12 +314,12 @@ class Catalog:
             self._session.run(sql, (*values, row))
             id_ = row
         self._session.run(
-            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 id_, item.size, -1 if outcome.try_again else item.mtime_ns, outcome.digest, outcome.length,
                 outcome.width, outcome.height, outcome.format, int(outcome.animated),
                 None if outcome.error is None else _clean(outcome.error), None if row is None else now,
-                outcome.quality,
+                outcome.quality, item.ctime_ns, item.inode, self.surroundings.volume(item.volume),
             ),
         )  # fmt: skip
         if outcome.kept and outcome.digest is not None:
@@ -317,6 +344,20 @@ class Catalog:
     def set_label(self, id_: int, label: Label) -> None:
         """Store another label."""
         self._session.run("UPDATE images SET label = ? WHERE id = ?", (self._labels.number(label), id_))
+
+    def set_seen(self, items: Iterable[tuple[int, Item]]) -> None:
+        """Store what the system says of the files of rows that are unchanged."""
+        self._session.run_many(
+            "UPDATE files SET ctime_ns = ?, inode = ?, volume = ? WHERE id = ?",
+            [(item.ctime_ns, item.inode, self.surroundings.volume(item.volume), id_) for id_, item in items],
+        )
+
+    def set_root(self, root: str, volume: Volume) -> None:
+        """Store which volume a root lies on."""
+        self._session.run(
+            "UPDATE roots SET volume = ? WHERE path = CAST(? AS TEXT)",
+            (self.surroundings.volume(volume), os.fsencode(root)),
+        )
 
     def set_missing(self, ids: Iterable[int], *, missing: bool) -> None:
         """Mark images whose files are gone, or are back."""

@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from lookalike.core.application_id import APPLICATION_ID as APPLICATION_ID
 from lookalike.errors import DatabaseError
 from lookalike.store import digests, naming, originals
-
-APPLICATION_ID = 0x6C6F6F6B  # "look", so that `file` and we know whose SQLite file it is
 
 STEPS = (
     """
@@ -140,6 +139,34 @@ STEPS = (
     ) STRICT, WITHOUT ROWID;
     INSERT INTO originals SELECT from_hex(value) FROM json_each(kept_originals());
     INSERT INTO meta VALUES ('database', lower(hex(randomblob(16))));  -- tells this one's files from another's
+    """,
+    """
+    CREATE TABLE volumes (                      -- file systems that images were seen on
+        id INTEGER PRIMARY KEY,
+        identity TEXT NOT NULL UNIQUE,          -- the same after a restart
+        kind TEXT NOT NULL                      -- such as ext4, nfs4
+    ) STRICT;
+    ALTER TABLE roots ADD COLUMN volume INTEGER REFERENCES volumes;
+    ALTER TABLE files ADD COLUMN ctime_ns INTEGER;  -- when the file or what is said of it changed; NULL: not known
+    ALTER TABLE files ADD COLUMN inode INTEGER;     -- its number on its volume, in 63 bits
+    ALTER TABLE files ADD COLUMN volume INTEGER REFERENCES volumes;  -- where it was seen last
+    CREATE TABLE rules (                        -- what a person leaves out of a folder, or takes all the same
+        folder TEXT NOT NULL,
+        glob TEXT NOT NULL,
+        include INTEGER NOT NULL,
+        PRIMARY KEY (folder, glob)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE left_out (                     -- files that were left out of a folder when it was indexed last
+        folder TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        files INTEGER NOT NULL,
+        PRIMARY KEY (folder, kind)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE unreachable (                  -- folders and files that could not be reached when they were looked at
+        path TEXT PRIMARY KEY,
+        reason TEXT NOT NULL,
+        images INTEGER NOT NULL                 -- that are known there
+    ) STRICT, WITHOUT ROWID;
     """,
 )
 

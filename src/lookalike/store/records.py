@@ -13,7 +13,7 @@ from lookalike.quality import PLAIN
 
 COLUMNS = (
     "images.id, roots.path, folders.path, images.name, files.size, files.mtime_ns, digest, length, labels.label, code,"
-    " width, height, format, animated, error, missing_since, quality"
+    " width, height, format, animated, error, missing_since, quality, ctime_ns, inode, files.volume"
 )
 # the order of tables is as it stands here: CROSS JOIN keeps SQLite from beginning with one that has fewer rows
 FROM = (
@@ -43,6 +43,9 @@ class Record:
     error: str | None
     missing_since: int | None
     quality: int | None = None  # 0 to 100; none if it was indexed before there was one
+    ctime_ns: int | None = None  # these three as the file was seen last; none if that was not recorded
+    inode: int | None = None
+    volume: int | None = None  # its number in the catalog
 
     @property
     def is_plain(self) -> bool:
@@ -91,11 +94,11 @@ class Outcome:
 def record(row: tuple[Any, ...]) -> Record:
     """The record of a row of `COLUMNS`."""
     id_, root, folder, name, size, mtime_ns, digest, length, label, code, width, height, format_, *rest = row
-    animated, error, missing_since, quality = rest
+    animated, error, missing_since, quality, ctime_ns, inode, volume = rest
     return Record(
         id_, root, folder + name, int(name) if folder.endswith("#") else None, size or 0,
         -1 if mtime_ns is None else mtime_ns, digest, length, from_json(label), code, width, height, format_,
-        bool(animated), error, missing_since, quality,
+        bool(animated), error, missing_since, quality, ctime_ns, inode, volume,
     )  # fmt: skip
 
 

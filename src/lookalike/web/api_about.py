@@ -147,9 +147,11 @@ def _calibration(found: Calibration | None, images: int) -> dict[str, Any] | Non
 
 def _info(database: AnyDatabase) -> dict[str, Any]:
     info = database.info()
-    found = {name: value for name, value in asdict(info).items() if name not in ("originals", "calibration")}
+    left = ("originals", "calibration", "places", "unreachable")  # of which the paths are no business of who asks
+    found = {name: value for name, value in asdict(info).items() if name not in left}
     return {
         **found,
+        "out_of_reach": info.out_of_reach,
         "calibration": _calibration(info.calibration, info.images),
         "path": clean(found["path"]),
         "roots": [clean(root) for root in found["roots"]],

@@ -331,7 +331,8 @@ class Info(BaseModel):
     bits: int
     images: int
     errors: int
-    missing: int
+    missing: int = Field(description="Images whose files are gone.")
+    out_of_reach: int = Field(description="Images whose folder or drive could not be reached when they were indexed.")
     labelled: int
     roots: list[str]
     trained_on: str

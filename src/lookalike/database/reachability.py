@@ -1,0 +1,211 @@
+"""Which images are gone, and which are only out of reach.
+
+An image is gone if its file is not there although its folder, or the nearest above it that exists, can be listed, lies
+on the volume on which the image was seen last, and that volume still holds another image that is known. Everything else
+says nothing of the image: a drive that is not plugged in leaves an empty folder, too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from lookalike.core.mounts import Mounts
+from lookalike.data import Item, readable_rows
+from lookalike.store.catalog import Catalog, Record
+from lookalike.store.surroundings import Unreachable
+
+NOT_THERE = "No such file or directory"
+NOTHING_KNOWN = "none of the images that are known there is there"
+NO_TARGET = "a link to a file that is not there"
+NO_TABLE = "not a readable table any more"
+SEARCHED = 500  # rows at a time where one image that is there is looked for
+
+
+@dataclass
+class Judged:
+    """What became of images."""
+
+    here: set[int] = field(default_factory=set)
+    back: set[int] = field(default_factory=set)  # of these, the ones that are marked as missing
+    gone: set[int] = field(default_factory=set)
+    away: dict[int, tuple[str, str]] = field(default_factory=dict)  # out of reach: where that begins, and why
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)  # of these, without what was missing before
+
+    def keep_away(self, record: Record, where: tuple[str, str]) -> None:
+        """Note that an image is out of reach."""
+        self.away[record.id] = where
+        self.counts[where] += not record.missing_since
+
+    def places(self) -> list[Unreachable]:
+        """What is out of reach, with the number of images."""
+        return [Unreachable(path, why, count) for (path, why), count in sorted(self.counts.items())]
+
+
+class Reachability:
+    """What is known of a collection's folders at the moment."""
+
+    def __init__(self, catalog: Catalog, mounts: Mounts | None = None) -> None:
+        self._catalog, self._mounts = catalog, mounts or Mounts()
+        self._folders: dict[str, str | None] = {}  # why one cannot be listed; nothing if it can
+        self._proven: set[tuple[str, int | None, int | None]] = set()  # root, volume as recorded, volume now
+        self._refuted: set[tuple[str, int | None, int | None]] = set()
+        self._holding: set[str] = set()  # folders that hold an image that is known, somewhere below
+        self._empty: set[str] = set()
+
+    def saw(self, record: Record, item: Item) -> None:
+        """Take note of an image that is there."""
+        now = self._catalog.surroundings.known_volume(item.volume)
+        unchanged = (record.size, record.mtime_ns) == (item.size, item.mtime_ns)
+        if unchanged or now == record.volume:
+            self._proven.add((record.root, record.volume, now))
+        folder = os.path.dirname(item.file)
+        while folder not in self._holding and len(folder) >= len(record.root):
+            self._holding.add(folder)
+            folder = os.path.dirname(folder)
+
+    def judge(self, records: Iterable[Record]) -> Judged:
+        """What became of images, which were not seen."""
+        judged, absent = Judged(), []
+        for record in records:
+            found = self._look(record)
+            if found is None:
+                absent.append(record)
+            elif isinstance(found, Item):
+                judged.here.add(record.id)
+                if record.missing_since:
+                    judged.back.add(record.id)
+                self.saw(record, found)
+            elif isinstance(found, str):
+                judged.gone.add(record.id)
+            else:
+                judged.keep_away(record, found)
+        skip = {record.id for record in absent}
+        for record in absent:
+            why = self._why_not_gone(record, skip)
+            if why is None:
+                judged.gone.add(record.id)
+            else:
+                judged.keep_away(record, why)
+        return judged
+
+    def has_moved(self, record: Record) -> bool:
+        """Whether an image whose bytes were found in another file is not where it was any more.
+
+        Where its whole root or table is gone, but the volume is there on which it was seen, it was moved with that.
+        """
+        if self._look(record) not in (None, "") and not self._is_bare(record):
+            return False
+        if record.volume is None and self._is_bare(record):
+            return True
+        volume = self._catalog.surroundings.known_volume(self._mounts.of(self._nearest(record)))
+        known = record.volume is not None and record.volume == volume
+        return known or self._why_not_gone(record, {record.id}) is None
+
+    def _is_bare(self, record: Record) -> bool:
+        """Whether the root or the table of an image does not exist."""
+        if self._state(record.root) == NOT_THERE:
+            return True
+        return record.row is not None and self._look(record) == (record.item.file, NOT_THERE)
+
+    def _look(self, record: Record) -> Item | tuple[str, str] | str | None:
+        """The item of an image that is there; where and why it cannot be reached; nothing if it is not there.
+
+        An empty text for a row that its table has no more. A whole table that is not there may have been moved.
+        """
+        file = record.item.file
+        folder = os.path.dirname(file)
+        if (why := self._state(record.root)) is not None and not os.access(folder, os.X_OK):
+            return record.root, why
+        if self._state(folder) == NOT_THERE:
+            return None if record.row is None else (file, NOT_THERE)
+        try:
+            status = os.stat(file)
+        except (FileNotFoundError, NotADirectoryError):
+            absent = None if record.row is None else (file, NOT_THERE)
+            return (file, NO_TARGET) if os.path.lexists(file) else absent
+        except OSError as error:
+            return folder if self._state(folder) is not None else file, error.strerror or str(error)
+        if record.row is not None:
+            rows = readable_rows(record.item)
+            if rows is None:
+                return file, NO_TABLE
+            if record.row >= rows:
+                return ""
+        size = Item(record.root, record.path, status.st_size, status.st_mtime_ns)
+        return size.seen(status, self._mounts.of(folder))
+
+    def _why_not_gone(self, record: Record, skip: set[int]) -> tuple[str, str] | None:
+        """Where and why an image that is not there may still exist; nothing if it is gone."""
+        near = self._nearest(record)
+        why = self._state(near)
+        if why is not None:
+            return near, why
+        before = record.volume
+        if before is None:
+            return None if self._holds_known(near, skip) else (near, NOTHING_KNOWN)
+        now = self._catalog.surroundings.known_volume(self._mounts.of(near))
+        if now == before and record.missing_since:  # it was gone when more was there
+            return None
+        if self._is_proven(record.root, before, now, skip):
+            return None
+        if now == before:
+            return record.root, NOTHING_KNOWN
+        was = self._catalog.surroundings.volumes()[before]
+        return near, f"the file system that held it ({was.identity}) is not mounted here"
+
+    def _nearest(self, record: Record) -> str:
+        """The nearest folder above an image that exists, or its root."""
+        folder = os.path.dirname(record.item.file)
+        while self._state(folder) == NOT_THERE and len(folder) > len(record.root):
+            folder = os.path.dirname(folder)
+        return folder
+
+    def _state(self, folder: str) -> str | None:
+        """Why a folder cannot be listed; nothing if it can."""
+        if folder not in self._folders:
+            try:
+                with os.scandir(folder) as entries:
+                    next(entries, None)
+                self._folders[folder] = None
+            except (FileNotFoundError, NotADirectoryError):
+                self._folders[folder] = NOT_THERE
+            except OSError as error:
+                self._folders[folder] = error.strerror or str(error)
+        return self._folders[folder]
+
+    def _is_proven(self, root: str, before: int, now: int | None, skip: set[int]) -> bool:
+        """Whether a volume, as it was recorded, is the one that is there now: an image of it is still there."""
+        key = root, before, now
+        if key not in self._proven and key not in self._refuted:
+            self._search(self._catalog.on_volume(root, before), skip, lambda: key in self._proven)
+            if key not in self._proven:
+                self._refuted.add(key)
+        return key in self._proven
+
+    def _holds_known(self, folder: str, skip: set[int]) -> bool:
+        """Whether a folder holds an image that is known."""
+        if folder not in self._holding and folder not in self._empty:
+            self._search(self._catalog.below(folder), skip, lambda: folder in self._holding)
+            if folder not in self._holding:
+                self._empty.add(folder)
+        return folder in self._holding
+
+    def _search(self, ids: Iterable[int], skip: set[int], found: Callable[[], bool]) -> None:
+        """Look for images until what was wanted is found."""
+        for batch in _batches((id_ for id_ in ids if id_ not in skip), SEARCHED):
+            for record in self._catalog.records(batch).values():
+                item = self._look(record)
+                if isinstance(item, Item):
+                    self.saw(record, item)
+                    if found():
+                        return
+
+
+def _batches(ids: Iterable[int], size: int) -> Iterator[list[int]]:
+    rest = iter(ids)
+    while batch := list(islice(rest, size)):
+        yield batch

@@ -1,0 +1,81 @@
+"""What is to be indexed: folders and files that a person names, with what is left out of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+
+from lookalike import data
+from lookalike.data import LeavingOut, Rule, Survey
+from lookalike.data.leaving_out import escaped
+from lookalike.errors import ConfigError, DataError
+from lookalike.store.catalog import Catalog
+
+
+def survey(
+    sources: data.Paths,
+    catalog: Catalog,
+    *,
+    where: str,
+    labels_from_folders: bool,
+    limit: int | None,
+    exclude: Sequence[str],
+    include: Sequence[str],
+) -> Survey:
+    """What lies in the folders and files; globs are kept for the folders. `where` is the database, for errors.
+
+    Raises `DataError` if there is nothing, or nothing of all that was named can be reached.
+    """
+    scopes = data.scopes(sources)
+    known = [scope for scope in scopes if catalog.any_below(scope)]
+    absent = [scope for scope in known if _is_absent(scope)]
+    if len(absent) == len(scopes):
+        raise DataError(
+            f"{absent[0]} does not exist any more; forget its images with: lookalike remove {absent[0]} --db {where}"
+        )
+    rules = _new_rules(scopes, catalog, exclude=exclude, include=include)
+    given = {(rule.folder, rule.glob): rule for rule in [*catalog.surroundings.rules(), *rules]}
+    found = data.survey(
+        sources,
+        labels_from_folders=labels_from_folders,
+        limit=limit,
+        may_be_empty=bool(known),
+        leave_out=LeavingOut(given.values()),
+        may_be_absent=known,
+    )
+    if rules:
+        with catalog.transaction():
+            catalog.surroundings.add_rules(rules)
+    return found
+
+
+def _new_rules(
+    scopes: Sequence[str], catalog: Catalog, *, exclude: Sequence[str], include: Sequence[str]
+) -> list[Rule]:
+    folders = [scope for scope in scopes if os.path.isdir(scope)]
+    if (exclude or include) and not folders:
+        raise ConfigError("a file that is named is taken in any case; --exclude and --include need a folder")
+    given = data.rules(folders, exclude=exclude, include=include)
+    before = LeavingOut([*catalog.surroundings.rules(), *given])
+    return [*given, *_named(scopes, catalog.roots(), before)]
+
+
+def _named(scopes: Iterable[str], roots: Sequence[str], leave_out: LeavingOut) -> list[Rule]:
+    """Rules by which what was named stays, although the root that it lies in leaves it out."""
+    return [
+        Rule(root, "/" + escaped(os.path.relpath(scope, root)), True)
+        for scope in scopes
+        for root in roots
+        if scope.startswith(root.rstrip("/") + "/") and leave_out.of_path(root, scope) is not None
+    ]
+
+
+def _is_absent(scope: str) -> bool:
+    """Whether neither a path nor the table of which it is a row exists."""
+    try:
+        os.stat(scope)
+    except (FileNotFoundError, NotADirectoryError):
+        return not os.path.exists(scope.rpartition("#")[0] or scope)
+    except OSError:
+        return False
+    return False

@@ -1,0 +1,116 @@
+"""What lies around the images: file systems, what is left out of folders, and what could not be reached.
+
+Paths are stored as the bytes that the file system gave.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from lookalike.core.mounts import Volume
+from lookalike.data import Rule
+from lookalike.store.session import Session
+
+
+class Unreachable(NamedTuple):
+    """A folder or file that could not be reached when it was looked at."""
+
+    path: str
+    reason: str
+    images: int  # that are known there
+
+
+class Surroundings:
+    """Volumes, rules, and what was left out or out of reach."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._numbers: dict[Volume, int | None] = {Volume(): None}
+
+    def forget(self) -> None:
+        """Read all again: what was written was rolled back."""
+        self._numbers = {Volume(): None}
+
+    # File systems
+
+    def volume(self, volume: Volume) -> int | None:
+        """The number of a volume, which is made; none of one that is not known. Inside a transaction."""
+        number = self.known_volume(volume)
+        if number is None and volume.identity:
+            sql = "INSERT INTO volumes (identity, kind) VALUES (CAST(? AS TEXT), ?)"
+            number = int(self._session.run(sql, (os.fsencode(volume.identity), volume.kind)).lastrowid or 0)
+            self._numbers[volume] = number
+        return number
+
+    def known_volume(self, volume: Volume) -> int | None:
+        """The number of a volume; none if nothing was seen there."""
+        if volume not in self._numbers:
+            sql = "SELECT id FROM volumes WHERE identity = CAST(? AS TEXT)"
+            row = self._session.row(sql, (os.fsencode(volume.identity),))
+            if row is None:
+                return None
+            self._numbers[volume] = int(row[0])
+        return self._numbers[volume]
+
+    def volumes(self) -> dict[int, Volume]:
+        """All volumes by number."""
+        return {row[0]: Volume(row[1], row[2]) for row in self._session.rows("SELECT id, identity, kind FROM volumes")}
+
+    def root_volumes(self) -> dict[str, Volume]:
+        """The volume that each root was seen on."""
+        rows = self._session.rows("SELECT path, identity, kind FROM roots JOIN volumes ON volumes.id = roots.volume")
+        return {path: Volume(identity, kind) for path, identity, kind in rows}
+
+    # What is left out
+
+    def rules(self) -> list[Rule]:
+        """What is left out of folders, or taken all the same."""
+        rows = self._session.rows("SELECT folder, glob, include FROM rules ORDER BY folder, include, glob")
+        return [Rule(folder, glob, bool(include)) for folder, glob, include in rows]
+
+    def add_rules(self, rules: Iterable[Rule]) -> None:
+        """Keep rules, in place of those with the same glob."""
+        self._session.run_many(
+            "INSERT OR REPLACE INTO rules VALUES (CAST(? AS TEXT), CAST(? AS TEXT), ?)",
+            [(os.fsencode(rule.folder), os.fsencode(rule.glob), int(rule.include)) for rule in rules],
+        )
+
+    def left_out(self) -> dict[str, dict[str, int]]:
+        """Files that were left out of each folder when it was indexed last, by kind."""
+        counts: dict[str, dict[str, int]] = {}
+        for folder, kind, files in self._session.rows("SELECT folder, kind, files FROM left_out ORDER BY folder, kind"):
+            counts.setdefault(folder, {})[kind] = files
+        return counts
+
+    def set_left_out(self, folder: str, counts: Mapping[str, int]) -> None:
+        """Store how many files were left out of a folder, by kind, in place of what was known of it and below."""
+        self._clear("left_out", "folder", folder)
+        self._session.run_many(
+            "INSERT INTO left_out VALUES (CAST(? AS TEXT), ?, ?)",
+            [(os.fsencode(folder), kind, count) for kind, count in counts.items() if count],
+        )
+
+    # What could not be reached
+
+    def unreachable(self) -> list[Unreachable]:
+        """What could not be reached when it was looked at last."""
+        return [Unreachable(*row) for row in self._session.rows("SELECT * FROM unreachable ORDER BY path")]
+
+    def set_unreachable(self, places: Iterable[Unreachable], *, within: Iterable[str]) -> None:
+        """Store what could not be reached, in place of what was known of these paths and all below them."""
+        for path in within:
+            self._clear("unreachable", "path", path)
+        self._session.run_many(
+            "INSERT OR REPLACE INTO unreachable VALUES (CAST(? AS TEXT), ?, ?)",
+            [(os.fsencode(place.path), place.reason, place.images) for place in places],
+        )
+
+    def _clear(self, table: str, column: str, path: str) -> None:
+        below = os.fsencode(path.rstrip("/") + "/")
+        self._session.run(
+            f"DELETE FROM {table} WHERE {column} = CAST(? AS TEXT)"
+            f" OR ({column} >= CAST(? AS TEXT) AND {column} < CAST(? AS TEXT))",
+            (os.fsencode(path), below, below[:-1] + b"0"),  # 0 is the byte behind /
+        )
