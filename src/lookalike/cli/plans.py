@@ -54,13 +54,19 @@ def write(
     """Write a plan for groups, and say what is in it."""
     from lookalike.database import planfile, plans
 
-    plan = plans.make(reviews, same, options, database=database, radius=radius, bits=bits)
+    plan = plans.with_companions(plans.make(reviews, same, options, database=database, radius=radius, bits=bits))
     planfile.write(path, plan)
     removals = plan.removals
     typer.echo(
         f"{terminal.shown(path)}: of {terminal.count(len(reviews), 'group')}, {len(plan.groups)} with "
         f"{terminal.count(len(removals), 'file')} to remove, {terminal.size(sum(one.size for one in removals))}"
     )
+    companions = [name for one in removals for name in one.companions]
+    if companions:
+        terminal.say(
+            f"{terminal.count(len(companions), 'companion file')} of what is removed (column companions) go with "
+            f"--trash, too; the first: {companions[0]}"
+        )
     left = len(reviews) - len(plan.groups)
     if left and not options.near:
         terminal.say(
@@ -137,10 +143,12 @@ def _sum_up(steps: Sequence[Step], what: str, *, dry_run: bool) -> None:
     from lookalike.database.applying import Outcome
     from lookalike.errors import LookalikeError
 
-    counts = Counter(step.outcome for step in steps)
+    counts = Counter(step.outcome for step in steps if not step.of)
     bytes_ = sum(step.size for step in steps)
+    companions = sum(bool(step.of) and step.outcome in (Outcome.WOULD, Outcome.DONE) for step in steps)
     worked = counts[Outcome.WOULD] if dry_run else counts[Outcome.DONE]
     said = f"{terminal.count(worked, 'file')} {'would be ' if dry_run else ''}{what}, {terminal.size(bytes_)}"
+    said += f", with {terminal.count(companions, 'companion file')}" if companions else ""
     others = (Outcome.BEFORE, Outcome.GONE, Outcome.LEFT)
     terminal.say("; ".join([said, *(f"{counts[one]} {one}" for one in others if counts[one])]))
     left = [step for step in steps if step.outcome is Outcome.LEFT]

@@ -15,7 +15,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from lookalike.database import plans, trash, undolog, witness
+from lookalike.database import belongings, plans, trash, undolog, witness
+from lookalike.database.belongings import Belongings
 from lookalike.database.plans import Entry, Plan, PlanGroup
 from lookalike.database.undolog import Action, How, Log
 from lookalike.database.witness import Witness
@@ -39,8 +40,9 @@ class Step(NamedTuple):
 
     path: str
     outcome: Outcome
-    why: str = ""  # it was left alone
+    why: str = ""  # it was left alone, or which of its companions stay
     size: int = 0  # bytes
+    of: str = ""  # the photo that it is a companion of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,14 @@ class Copy(NamedTuple):
     seen: Witness
 
 
+class Move(NamedTuple):
+    """A file that goes to the trash."""
+
+    path: str
+    seen: Witness
+    to: Path
+
+
 class _Applying:
     """One run of a plan."""
 
@@ -83,6 +93,8 @@ class _Applying:
         self._before = undolog.read(ways.log) if undolog.is_begun(ways.log) else []
         trash.check_log(self._before, roots, ways.log)
         self._kept: dict[str, Witness] = {}
+        self._staying = {entry.path for group in plan.groups for entry in group.of(plans.Action.KEEP)}
+        self._folders = belongings.Folders()
         self._folder: Path | None = None  # of this run, in the trash
         self._log: Log | None = None
 
@@ -93,25 +105,37 @@ class _Applying:
         try:
             for group in self._plan.groups:
                 for entry in group.of(plans.Action.REMOVE):
-                    yield Step(entry.path, Outcome.BEFORE) if entry.path in done else self._step(entry, group)
+                    yield from [Step(entry.path, Outcome.BEFORE)] if entry.path in done else self._steps(entry, group)
         finally:
             if self._log is not None:
                 self._log.close()
 
-    def _step(self, entry: Entry, group: PlanGroup) -> Step:
+    def _steps(self, entry: Entry, group: PlanGroup) -> list[Step]:
+        """What becomes of a file, and of its companions."""
         if is_gone(entry.path):
-            return Step(entry.path, Outcome.GONE)
+            return [Step(entry.path, Outcome.GONE)]
         try:
             seen = self._checked(entry)
             copy = self._copy(entry, seen, group)
             self._check_way(seen, copy.seen)
+            with_it = self._companions(entry, seen)
             if not self._ways.dry_run:
-                self._do(entry, seen, copy)
+                self._do(entry, seen, copy, with_it)
         except DataError as error:
-            return Step(entry.path, Outcome.LEFT, str(error))
+            return [Step(entry.path, Outcome.LEFT, str(error))]
         except OSError as error:
-            return Step(entry.path, Outcome.LEFT, error.strerror or str(error))
-        return Step(entry.path, Outcome.WOULD if self._ways.dry_run else Outcome.DONE, size=seen.identity.size)
+            return [Step(entry.path, Outcome.LEFT, error.strerror or str(error))]
+        outcome = Outcome.WOULD if self._ways.dry_run else Outcome.DONE
+        return [
+            Step(entry.path, outcome, "; ".join(with_it.staying), seen.identity.size),
+            *(Step(path, outcome, size=one.identity.size, of=entry.path) for path, one in with_it.going),
+        ]
+
+    def _companions(self, entry: Entry, seen: Witness) -> Belongings:
+        """What happens to a file's companions: they are moved with it; where it becomes a link, they stay."""
+        if self._ways.trash is None:
+            return Belongings([], [])
+        return belongings.of(entry.path, seen, self._folders, self._roots, self._staying)
 
     def _checked(self, entry: Entry) -> Witness:
         """The file that is to go, as it was when the plan was made. Raises `DataError` if it is not."""
@@ -169,7 +193,7 @@ class _Applying:
         elif seen.identity.device != trash.nearest(self._ways.trash).stat().st_dev:
             raise DataError(f"is on another file system than {self._ways.trash}; name a --trash on its own")
 
-    def _do(self, entry: Entry, seen: Witness, copy: Copy) -> None:
+    def _do(self, entry: Entry, seen: Witness, copy: Copy, with_it: Belongings) -> None:
         if self._log is None:
             self._log = Log(self._ways.log)
         about = Action(how=self._ways.how, path=entry.path, digest=seen.digest, size=seen.identity.size, to=copy.path)
@@ -178,10 +202,17 @@ class _Applying:
             self._log.about_to(about)
             _exchange(about, seen, copy)
         else:
-            to = self._place(entry.path)
-            to.parent.mkdir(parents=True, exist_ok=True)
-            self._log.about_to(replace(about, to=os.fspath(to)))
-            _move(entry.path, seen, copy, to)
+            # the photo last: as long as it is there, the same command goes on with what else belongs to it
+            moves = [Move(path, one, self._place(path)) for path, one in [*with_it.going, (entry.path, seen)]]
+            moves[-1].to.parent.mkdir(parents=True, exist_ok=True)
+            for one in moves:
+                of = entry.path if one.path != entry.path else ""
+                about = Action(
+                    how=How.TRASH, path=one.path, digest=one.seen.digest, size=one.seen.identity.size,
+                    to=os.fspath(one.to), of=of,
+                )  # fmt: skip
+                self._log.about_to(about)
+            _move(moves, copy)
 
     def _place(self, path: str) -> Path:
         """Where a file goes in the trash: below a folder of this run, with its whole path."""
@@ -191,11 +222,22 @@ class _Applying:
         return trash.place(self._folder, path)
 
 
-def _move(path: str, seen: Witness, copy: Copy, to: Path) -> None:
-    _check_unchanged(path, seen, copy)
-    if os.path.lexists(to):
-        raise DataError(f"something lies at {to} already")
-    os.rename(path, to)
+def _move(moves: Sequence[Move], copy: Copy) -> None:
+    """Move files, all of them or none."""
+    done: list[Move] = []
+    try:
+        for one in moves:
+            _check_unchanged(one.path, one.seen, copy)
+            if os.path.lexists(one.to):
+                raise DataError(f"something lies at {one.to} already")
+            os.rename(one.path, one.to)
+            done.append(one)
+    except BaseException:
+        for one in reversed(done):
+            with suppress(OSError):
+                if not os.path.lexists(one.path):
+                    os.rename(one.to, one.path)
+        raise
 
 
 def _exchange(action: Action, seen: Witness, copy: Copy) -> None:

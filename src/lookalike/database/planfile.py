@@ -22,7 +22,8 @@ from lookalike.errors import ConfigError, DataError
 FORMAT = 1
 LARGEST = 1 << 30  # bytes of a plan that is read
 SHOWN = 200  # characters of an error
-COLUMNS = ("group", "action", "path", "digest", "size", "tier", "distance", "why", "loses")
+COLUMNS = ("group", "action", "path", "digest", "size", "tier", "distance", "why", "loses", "companions")
+BETWEEN = "/"  # names of companions in a table: no name has one
 NEEDED = ("group", "action", "path", "digest")
 
 
@@ -77,7 +78,8 @@ def to_csv(plan: Plan) -> str:
     table.writerow(COLUMNS)
     for number, group in enumerate(plan.groups, start=1):
         for one in group.entries:
-            table.writerow([number, *(getattr(one, name) for name in COLUMNS[1:])])
+            *values, _ = (getattr(one, name) for name in COLUMNS[1:])
+            table.writerow([number, *values, BETWEEN.join(one.companions)])
     return out.getvalue()
 
 
@@ -123,9 +125,15 @@ def _entries(values: Iterable[dict[str, Any]]) -> tuple[Entry, ...]:
             distance=int(one.get("distance") or 0),
             why=one.get("why") or "",
             loses=one.get("loses") or "",
+            companions=_names(one.get("companions")),
         )
         for one in values
     )
+
+
+def _names(value: str | list[str] | None) -> tuple[str, ...]:
+    """Names of files, as a list or in one cell of a table."""
+    return tuple(map(str, value.split(BETWEEN) if isinstance(value, str) else value)) if value else ()
 
 
 def _action(text: str) -> Action:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from lookalike.database import best_copy, reviewing
+from lookalike.database.belongings import Folders
 from lookalike.database.best_copy import Preference
 from lookalike.database.deciding import State
 from lookalike.database.pixels import Pixels
@@ -35,6 +37,7 @@ class Entry:
     distance: int = 0  # bits, to the first of its group
     why: str = ""  # it is kept; or how the first of its group is turned to look like it, if it is not
     loses: str = ""  # what nobody knows any more without it, such as "date, place"
+    companions: tuple[str, ...] = ()  # names of files that belong to it, and go with it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +86,23 @@ def make(
     """
     groups = (_group(one, same, options) for one in reviews if one.state is not State.LATER)
     return Plan(tuple(group for group in groups if group.of(Action.REMOVE)), database, radius, bits)
+
+
+def with_companions(plan: Plan) -> Plan:
+    """The plan with the names of what belongs to the files that are removed, by what lies in their folders now."""
+    folders = Folders()
+    groups = (
+        PlanGroup(
+            tuple(
+                replace(one, companions=tuple(map(os.path.basename, folders.companions(one.path))))
+                if one.action is Action.REMOVE
+                else one
+                for one in group.entries
+            )
+        )
+        for group in plan.groups
+    )
+    return replace(plan, groups=tuple(groups))
 
 
 def check(plan: Plan) -> Plan:

@@ -45,14 +45,14 @@ def _last(actions: Sequence[Action]) -> list[Action]:
 def _step(action: Action, *, dry_run: bool) -> Step:
     try:
         if not _is_to_do(action):
-            return Step(action.path, Outcome.BEFORE)
+            return Step(action.path, Outcome.BEFORE, of=action.of)
         if not dry_run:
             (_take_out if action.how is How.TRASH else _part)(action)
     except DataError as error:
-        return Step(action.path, Outcome.LEFT, str(error))
+        return Step(action.path, Outcome.LEFT, str(error), of=action.of)
     except OSError as error:
-        return Step(action.path, Outcome.LEFT, error.strerror or str(error))
-    return Step(action.path, Outcome.WOULD if dry_run else Outcome.DONE, size=action.size)
+        return Step(action.path, Outcome.LEFT, error.strerror or str(error), of=action.of)
+    return Step(action.path, Outcome.WOULD if dry_run else Outcome.DONE, size=action.size, of=action.of)
 
 
 def _is_to_do(action: Action) -> bool:

@@ -41,6 +41,7 @@ class Action:
     size: int  # bytes
     to: str  # where it is moved, or the kept file that it becomes a name of
     aside: str = ""  # a name that the link has for a moment
+    of: str = ""  # the photo that it is a companion of
     mode: int = 0  # of the file, to give it back
     mtime_ns: int = 0
 
@@ -144,6 +145,8 @@ def _check(action: Action) -> None:
             raise ValueError(f"{name} has a zero byte")
         if not os.path.isabs(value) or os.path.normpath(value) != value:
             raise ValueError(f"{name} is {value!r}, which is no whole path")
+    if not isinstance(action.of, str):
+        raise ValueError("of is no path")
     if action.to == action.path:
         raise ValueError(f"{action.path} is to become itself")
     if action.aside != (aside(action.path) if action.how is How.HARDLINK else ""):

@@ -107,9 +107,11 @@ class Reviews:
     def plan(self, database: AnyDatabase, groups: Groups, options: plans.Options, *, table: bool) -> bytes:
         """The plan for all groups, as JSON or as a table. Called by threads."""
         same = dict(self.pixels)
-        made = plans.make(
-            self._reviews(database, groups, options), same, options, database=str(database.path),
-            radius=groups.radius, bits=database.bits,
+        made = plans.with_companions(
+            plans.make(
+                self._reviews(database, groups, options), same, options, database=str(database.path),
+                radius=groups.radius, bits=database.bits,
+            )
         )  # fmt: skip
         text = planfile.to_csv(made) if table else planfile.to_json(made)
         return text.encode("utf-8", "surrogateescape")
