@@ -5,6 +5,8 @@ Shapes: N codes, W = 8 bytes a code.
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 import time
@@ -91,16 +93,47 @@ def test_a_full_disk_leaves_nothing_behind(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(codetable, "_write_head" if name.endswith(".npy") else "check_paths", full)
+    monkeypatch.setattr(codetable, "_write_head" if name.endswith(".npy") else "raw_path", full)
     with pytest.raises(OSError, match=name):
         indexed.export_codes(tmp_path / name)
     assert not [file for file in tmp_path.iterdir() if "out" in file.name]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
-def test_a_name_that_is_not_utf8_is_refused_by_parquet(indexed: Database, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"photo\\xff\.jpg.* is not UTF-8.*rename the file"):
-        codetable.check_paths(["a.jpg", "photo\udcff.jpg"])
+def test_names_that_are_not_utf8_come_back_as_they_were(db: Database, tmp_path: Path) -> None:
+    odd = ["a.jpg", "photo\udcff.jpg", "caf\udce9/b.jpg", r"literal\xff.jpg", "tab\there.jpg"]
+    raw = [codetable.raw_path(name) for name in odd]
+    assert raw == [None, b"photo\xff.jpg", b"caf\xe9/b.jpg", None, None]
+    table = {"code": list(map(bytes, codes_of(5))), "path": ["a.jpg", "x", "y", *odd[3:]], "path_bytes": raw}
+    pq.write_table(pa.table(table), tmp_path / "a.parquet")
+    db.import_codes(tmp_path / "a.parquet", root=tmp_path)
+    paths = [os.path.relpath(record.name, tmp_path) for record in db.records()]
+    assert paths == odd
+    db.export_codes(tmp_path / "b.parquet")
+    out = pq.read_table(tmp_path / "b.parquet").to_pydict()
+    assert [path[-9:] for path in out["path"][1:3]] == [r"o\xff.jpg"[-9:], r"\xe9/b.jpg"[-9:]]
+    with Database.create(tmp_path / "again", model=db.path / "model.onnx") as again:
+        again.import_codes(tmp_path / "b.parquet", root=tmp_path)
+        assert [record.name for record in again.records()] == [record.name for record in db.records()]
+        assert np.array_equal(again.codes()[1], db.codes()[1])
+
+
+@pytest.mark.parametrize(
+    ("paths", "says"),
+    [
+        (["a\0.jpg", "b.jpg"], "has a zero byte"),
+        (["../../../x.jpg", "b.jpg"], "does not lie below"),
+        (["x" * 5000, "b.jpg"], "a value of 5,000 bytes in the column path"),
+        (["", "b.jpg"], "a row has no path"),
+        (["b.jpg", "b.jpg"], "is there twice"),
+    ],
+)
+def test_a_bad_path_is_told_with_the_table_that_has_it(
+    db: Database, tmp_path: Path, paths: list[str], says: str
+) -> None:
+    file = write(tmp_path / "bad.parquet", codes_of(2), paths)
+    with pytest.raises(DataError, match=rf"^{re.escape(str(file))}: .*{says}"):
+        db.import_codes(file, root=tmp_path / "photos")
+    assert len(db) == 0
 
 
 def test_new_codes_and_labels_take_the_place_of_old_ones(db: Database, tmp_path: Path) -> None:

@@ -28,6 +28,9 @@ def command(
     from lookalike.database.opening import open_database
 
     shards = [shard for file in files for shard in codetable.shards(file)]
+    for file in shards:  # before a database is made for nothing
+        codetable.check_name(file)
+        codetable.count(file)
     with open_database(db, create=True, model=model) as database:
         for file in shards:
             with terminal.progress(f"importing {file.name}", unit=" codes", scaled=True) as show:

@@ -1,8 +1,11 @@
-"""Codes that were made elsewhere, or on other machines: Parquet files and `.npy` arrays of them, read in blocks.
+r"""Codes that were made elsewhere, or on other machines: Parquet files and `.npy` arrays of them, read in blocks.
 
 A Parquet file has a column `code` (binary, or lists of bytes) and a column `path`, and may have `label_name`, `labels`
 (lists) or `label` (of several the first that a row has a value in; strings, integers or booleans), `width`, `height`
 and `size` (bytes of the image). A `.npy` file is uint8 (N, W); its rows are named `codes.npy#12`, with its folder.
+
+A path that is not UTF-8 cannot stand in a column of strings: there it is written with \xff for each such byte, to be
+read by people, and the column `path_bytes` (binary, absent in other rows) has it as it is.
 
 Shapes: N codes, W bytes a code.
 """
@@ -10,21 +13,25 @@ Shapes: N codes, W bytes a code.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from lookalike import names
 from lookalike.codes import Codes
 from lookalike.core.atomic import replacing
+from lookalike.data import arrays, tables
 from lookalike.data.item import Label
 from lookalike.data.parquet import LABEL_COLUMNS
 from lookalike.errors import DataError, MissingExtra
 
 BLOCK = 65_536  # rows at a time
 SIZES = ("width", "height", "size")
+RAW_PATH = "path_bytes"
+COLUMNS = ("code", "path", RAW_PATH, *LABEL_COLUMNS, *SIZES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +77,13 @@ def check_name(path: Path) -> None:
         raise DataError(f"{path} is neither .npy nor .parquet; name a file of one of these kinds")
 
 
-def check_paths(paths: Iterable[str]) -> None:
-    """Raise `DataError` for a path that is not UTF-8, which a Parquet file cannot hold."""
-    for path in paths:
-        try:
-            path.encode()
-        except UnicodeEncodeError:
-            raise DataError(
-                f"{os.fsencode(path)!r} is not UTF-8, so a Parquet file cannot hold it; rename the file, index again"
-            ) from None
+def raw_path(path: str) -> bytes | None:
+    """The bytes of a path that is not UTF-8, for the column `path_bytes`; nothing of others."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return None
 
 
 def _of_array(path: Path, bits: int) -> Iterator[Rows]:
@@ -93,21 +98,34 @@ def _of_array(path: Path, bits: int) -> Iterator[Rows]:
 
 def _of_table(path: Path, bits: int) -> Iterator[Rows]:
     table = _table(path)
-    names = table.schema_arrow.names
-    if repeated := _repeated(table):
+    there = table.schema_arrow.names
+    _check_width(table.schema_arrow.field("code").type, bits, path)
+    if repeated := _repeated(table, path):
         raise DataError(f"{path}: the path {repeated} is there twice; every row must have a path of its own")
-    given = [name for name in LABEL_COLUMNS if name in names]
-    wanted = ["code", "path", *given, *(name for name in SIZES if name in names)]
-    for batch in table.iter_batches(BLOCK, columns=wanted):
-        columns = {name: batch.column(name).to_pylist() for name in wanted[1:]}
+    given = [name for name in LABEL_COLUMNS if name in there]
+    wanted = ["code", *(name for name in ("path", RAW_PATH, *given, *SIZES) if name in there)]
+    for batch in tables.batches(table, path, wanted, BLOCK):
+        columns = {name: tables.values(batch.column(name), path) for name in wanted[1:]}
         codes_NW = _codes(batch.column("code"), bits, path)
         for name in (name for name in SIZES if name in columns):
             _check_sizes(batch.column(name), name, path)
-        if not all(columns["path"]):
-            raise DataError(f"{path}: a row has no path; every row must have one, as a string")
         labels = _labels([columns[name] for name in given])
         sizes = zip(*(columns.get(name, [None] * len(codes_NW)) for name in SIZES), strict=True)
-        yield Rows(codes_NW, columns["path"], labels or [None] * len(codes_NW), list(sizes), None)
+        yield Rows(codes_NW, _paths(columns, path), labels or [None] * len(codes_NW), list(sizes), None)
+
+
+def _paths(columns: Mapping[str, Sequence[Any]], file: Path) -> Sequence[str]:
+    """The path of each row, raw where it is not UTF-8. Raises `DataError` for one that no file can have."""
+    found: Sequence[Any] = columns["path"]
+    if RAW_PATH in columns:
+        pairs = zip(found, columns[RAW_PATH], strict=True)
+        found = [text if raw is None else os.fsdecode(raw) for text, raw in pairs]
+    for path in found:
+        if not path:
+            raise DataError(f"{file}: a row has no path; every row must have one, as a string")
+        if "\0" in path:
+            raise DataError(f"{file}: the path {path!r} has a zero byte, which no file has in its name")
+    return found
 
 
 def _check_sizes(column: Any, name: str, path: Path) -> None:
@@ -154,30 +172,20 @@ def _label(values: Sequence[Any]) -> Label:
 
 
 def _array(path: Path) -> Any:
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} is not a readable .npy file ({error})") from error
+    array = arrays.open_array(path)
     if array.dtype != np.uint8 or array.ndim != 2:
         raise DataError(f"{path} holds {array.dtype} of shape {array.shape}; codes are uint8 of shape (N, bits / 8)")
     return array
 
 
 def _table(path: Path) -> Any:
-    try:
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingExtra("Reading Parquet files needs pyarrow", "parquet") from error
-    try:
-        table = pyarrow.parquet.ParquetFile(os.fspath(path), memory_map=True)
-    except Exception as error:  # of pyarrow's own
-        raise DataError(f"{path} is not a readable Parquet file ({error})") from error
-    names = table.schema_arrow.names
-    if several := [name for name in ("code", "path", *LABEL_COLUMNS, *SIZES) if names.count(name) > 1]:
+    table = tables.open_table(path, COLUMNS)
+    there = table.schema_arrow.names
+    if several := [name for name in COLUMNS if there.count(name) > 1]:
         raise DataError(f"{path} has more than one column {several[0]}; keep one of them")
-    missing = [name for name in ("code", "path") if name not in names]
+    missing = [name for name in ("code", "path") if name not in there]
     if missing:
-        raise DataError(f"{path} has no column {' and no column '.join(missing)}; its columns are: {', '.join(names)}")
+        raise DataError(f"{path} has no column {' and no column '.join(missing)}; its columns are: {', '.join(there)}")
     _check_kinds(table.schema_arrow, path)
     return table
 
@@ -189,6 +197,7 @@ def _check_kinds(schema: Any, path: Path) -> None:
     wanted = {
         "code": (kinds.is_code, "bytes, or lists of bytes"),
         "path": (kinds.is_path, "strings"),
+        RAW_PATH: (kinds.is_bytes, "bytes"),
         **dict.fromkeys(LABEL_COLUMNS, (kinds.is_label, "strings or integers")),
         **dict.fromkeys(SIZES, (kinds.is_size, "integers")),
     }
@@ -196,22 +205,33 @@ def _check_kinds(schema: Any, path: Path) -> None:
         if field.name in wanted:
             fits, expected = wanted[field.name]
             if not fits(field.type):
-                raise DataError(f"{path}: the column {field.name} holds {field.type}; expected {expected}")
+                kind = kinds.plain(field.type)
+                raise DataError(f"{path}: the column {field.name} holds {kind}; expected {expected}")
 
 
-def _repeated(table: Any) -> str | None:
+def _check_width(kind: Any, bits: int, path: Path) -> None:
+    """Raise `DataError` for a column of codes whose type has another length, before any of it is read."""
+    from pyarrow import types
+
+    width = kind.byte_width if types.is_fixed_size_binary(kind) else bits // 8
+    if width * 8 != bits:
+        raise DataError(f"{path} has codes of {width * 8} bits; the database has codes of {bits} bits")
+
+
+def _repeated(table: Any, file: Path) -> str | None:
     """A path that more than one row has, if there is one; keeps 8 bytes of each row."""
+    columns = [name for name in ("path", RAW_PATH) if name in table.schema_arrow.names]
 
-    def paths() -> Iterator[list[str]]:
-        for batch in table.iter_batches(BLOCK, columns=["path"]):
-            yield batch.column(0).to_pylist()
+    def paths() -> Iterator[Sequence[str]]:
+        for batch in tables.batches(table, file, columns, BLOCK):
+            yield _paths({name: tables.values(batch.column(name), file) for name in columns}, file)
 
     hashes = np.sort(np.concatenate([np.empty(0, np.int64), *(np.array([*map(hash, block)]) for block in paths())]))
     suspects = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
     seen: set[str] = set()
     for path in (path for block in paths() for path in block if hash(path) in suspects) if suspects else ():
         if path in seen:
-            return path
+            return names.printable(path)
         seen.add(path)
     return None
 
@@ -241,15 +261,20 @@ def _write_table(path: Path, rows: Iterable[Rows]) -> int:
     except ImportError as error:
         raise MissingExtra("Writing Parquet files needs pyarrow", "parquet") from error
     kinds = {"code": pa.binary(), "path": pa.string(), "label": pa.string(), "labels": pa.list_(pa.string())}
-    schema = pa.schema([*kinds.items(), *((name, pa.int64()) for name in SIZES)])
+    schema = pa.schema([*kinds.items(), *((name, pa.int64()) for name in SIZES), (RAW_PATH, pa.binary())])
     total = 0
     with pq.ParquetWriter(path, schema) as writer:
         for block in rows:
-            check_paths(block.paths)
             single = [None if isinstance(one, tuple) else one for one in block.labels]
             several = [list(one) if isinstance(one, tuple) else None for one in block.labels]
-            columns: list[list[Any]] = [[code.tobytes() for code in block.codes_NW], list(block.paths), single, several]
+            columns: list[list[Any]] = [
+                [code.tobytes() for code in block.codes_NW],
+                [names.clean(path) for path in block.paths],
+                single,
+                several,
+            ]
             columns += [list(column) for column in zip(*block.sizes, strict=True)]
+            columns.append([raw_path(path) for path in block.paths])
             writer.write_table(pa.table(dict(zip(schema.names, columns, strict=True)), schema=schema))
             total += len(block.codes_NW)
     return total

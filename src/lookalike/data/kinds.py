@@ -9,8 +9,8 @@ from pyarrow import types
 
 def is_code(kind: Any) -> bool:
     """Bytes, or lists of them."""
-    whole = types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind)
-    return bool(whole or types.is_null(kind) or (_is_list(kind) and types.is_integer(_inner(kind))))
+    whole = is_bytes(kind) or types.is_fixed_size_binary(kind)
+    return bool(whole or (_is_list(kind) and types.is_integer(_inner(kind))))
 
 
 def is_path(kind: Any) -> bool:
@@ -18,15 +18,28 @@ def is_path(kind: Any) -> bool:
     return bool(types.is_null(kind) or (not _is_list(kind) and _is_text(_inner(kind))))
 
 
+def is_bytes(kind: Any) -> bool:
+    """Bytes of any length."""
+    one = plain(kind)
+    return bool(types.is_null(one) or types.is_binary(one) or types.is_large_binary(one))
+
+
 def is_label(kind: Any) -> bool:
     """Text, whole numbers or booleans, or lists of them."""
-    one = _inner(_inner(kind))
+    one = _inner(_inner(kind))  # of a dictionary in a list
+    if _is_list(kind) and _is_list(_inner(kind)):
+        return False
     return bool(_is_text(one) or types.is_integer(one) or types.is_boolean(one) or types.is_null(one))
 
 
 def is_size(kind: Any) -> bool:
     """Whole numbers."""
     return bool(types.is_integer(kind) or types.is_null(kind))
+
+
+def plain(kind: Any) -> Any:
+    """The kind itself, or that of a dictionary's values: as a file has it, however it is read."""
+    return kind.value_type if types.is_dictionary(kind) else kind
 
 
 def _inner(kind: Any) -> Any:

@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from lookalike.core.mounts import Volume
+from lookalike.data import tables
 from lookalike.data.item import UNKNOWN, Item, Label
-from lookalike.errors import DataError, ImageError, MissingExtra
+from lookalike.errors import DataError, ImageError
 
 LABEL_COLUMNS = ("label_name", "labels", "label")  # the first that exists is taken
+BLOCK = 65_536  # rows at a time
+MOST_REPEATED = 1 << 30  # bytes that the images of a group of rows may become by repeating them
+TIMES_REPEATED = 100  # the file's size that they may become
 _ROW = re.compile(r"(.+\.parquet)#(\d+)", re.IGNORECASE | re.DOTALL)
 _lock = threading.Lock()
 
@@ -36,7 +40,7 @@ def rows(path: Path, volume: Volume = UNKNOWN) -> Iterator[Item]:
     """The items of a table, in the order of its rows."""
     table = _open(os.fspath(path), path.stat().st_mtime_ns)
     status = path.stat()
-    for row, label in enumerate(_labels(table)):
+    for row, label in enumerate(_labels(table, path)):
         item = Item(os.fspath(path.parent), f"{path.name}#{row}", status.st_size, status.st_mtime_ns, label, row)
         yield item.seen(status, volume)
 
@@ -71,7 +75,8 @@ def column(path: Path, name: str) -> list[Any]:
     table = _open(os.fspath(path), path.stat().st_mtime_ns)
     if name not in table.schema_arrow.names:
         return []
-    return list(table.read(columns=[name]).column(0).to_pylist())
+    batches = tables.batches(table, path, [name], BLOCK)
+    return [value for batch in batches for value in tables.values(batch.column(0), path)]
 
 
 def read(item: Item) -> bytes:
@@ -92,19 +97,16 @@ def _value(item: Item) -> Any:
     group = bisect_right(starts, row) - 1
     with _lock:  # threads ask for neighbouring rows: let one of them read the group
         column = _images(item.file, item.mtime_ns, group)
+    if isinstance(column, DataError):
+        raise column
     return column[row - starts[group]].as_py()
 
 
 @functools.lru_cache(maxsize=4)
 def _open(file: str, mtime_ns: int) -> Any:  # the time is part of the key, so a changed file is opened anew
-    try:
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingExtra("Reading Parquet files needs pyarrow", "parquet") from error
-    try:
-        table = pyarrow.parquet.ParquetFile(file, memory_map=True)
-    except Exception as error:
-        raise DataError(f"{file} is not a readable Parquet file ({error})") from error
+    table = tables.open_table(Path(file), ("image", *LABEL_COLUMNS))
+    with tables.naming(Path(file)):
+        tables.check_claims(table, ["image"])
     if "image" not in table.schema_arrow.names:
         names = ", ".join(table.schema_arrow.names)
         raise DataError(f"{file} has no column `image` with encoded images; its columns are: {names}")
@@ -130,7 +132,28 @@ def _is_binary(kind: Any) -> bool:
 
 @functools.lru_cache(maxsize=2)
 def _images(file: str, mtime_ns: int, group: int) -> Any:
-    return _open(file, mtime_ns).read_row_group(group, columns=["image"]).column(0)
+    """The images of a group of rows; the error, which is kept as well, if they cannot be read."""
+    table = _open(file, mtime_ns)
+    try:
+        with tables.naming(Path(file)):
+            column = table.read_row_group(group, columns=["image"]).column(0)
+            _check_repeats(column, os.path.getsize(file))
+            return column
+    except DataError as error:
+        return error
+
+
+def _check_repeats(column: Any, size: int) -> None:
+    """Raise `ValueError` where a few images, repeated by a dictionary, are far more bytes than the file."""
+    from pyarrow import compute, types
+
+    if not types.is_dictionary(column.type):
+        return
+    for chunk in column.chunks:
+        lengths = compute.binary_length(chunk.dictionary)
+        total = compute.sum(compute.take(lengths, chunk.indices)).as_py() or 0
+        if total > max(MOST_REPEATED, TIMES_REPEATED * size):
+            raise ValueError(f"its images are {total:,} bytes, by repeating some of them")
 
 
 def _starts(table: Any) -> list[int]:
@@ -139,13 +162,17 @@ def _starts(table: Any) -> list[int]:
     return [0, *accumulate(sizes)][:-1]
 
 
-def _labels(table: Any) -> Iterator[Label]:
+def _labels(table: Any, path: Path) -> Iterator[Label]:
     names = [name for name in LABEL_COLUMNS if name in table.schema_arrow.names]
     if not names:
         yield from [None] * table.metadata.num_rows
         return
-    for value in table.read(columns=[names[0]]).column(0).to_pylist():
-        yield _label(value, names[0])
+    for batch in tables.batches(table, path, names[:1], BLOCK):
+        for value in tables.values(batch.column(0), path):
+            try:
+                yield _label(value, names[0])
+            except DataError as error:
+                raise DataError(f"{path}: {error}") from error
 
 
 def _label(value: Any, column: str) -> Label:

@@ -751,8 +751,10 @@ class Database:
 
 
 def _folder(path: str | os.PathLike[str]) -> Path:
-    """Where a database is or may be made. Raises `DatabaseError` for a file."""
+    """Where a database is or may be made. Raises `DatabaseError` for a file, or a name that no folder can have."""
     folder = Path(path)
+    if "\0" in os.fspath(path):
+        raise DatabaseError(f"{os.fspath(path)!r} has a zero byte, which no folder has in its name; name another")
     if folder.is_file():
         raise DatabaseError(f"{folder} is a file, and a database is a folder; name a new one, such as {folder}.db")
     return folder

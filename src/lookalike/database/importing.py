@@ -37,7 +37,7 @@ def take(catalog: Catalog, path: Path, *, bits: int, root: str, on_rows: OnRows)
     folders = Folders(root)
     for block in codetable.read(path, bits=bits):
         with catalog.transaction():
-            now = catalog.take(root, _taken(block, folders))
+            now = catalog.take(root, _taken(block, folders, path))
             if now:
                 catalog.touch()
         changed += now
@@ -74,12 +74,15 @@ def bare(codes_NW: Codes) -> Iterator[Rows]:
         yield Rows(codes_NW[start : start + codetable.BLOCK], (), (), (), None)
 
 
-def _taken(block: Rows, folders: Folders) -> Iterator[Taken]:
+def _taken(block: Rows, folders: Folders, file: Path) -> Iterator[Taken]:
     codes = block.codes_NW.tobytes()
     width = block.codes_NW.shape[1]
     is_row = block.row is not None
     for at, (path, label, (*sides, size)) in enumerate(zip(block.paths, block.labels, block.sizes, strict=True)):
-        folder, name = folders.split(path, row=is_row)
+        try:
+            folder, name = folders.split(path, row=is_row)
+        except DataError as error:
+            raise DataError(f"{file}: {error}") from error
         yield Taken(folder, name, label, codes[at * width : (at + 1) * width], size, *sides)
 
 

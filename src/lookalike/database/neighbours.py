@@ -33,6 +33,7 @@ from lookalike.engines.hits import Hits
 from lookalike.engines.multi_index import MultiIndex
 from lookalike.engines.table import Table
 from lookalike.errors import ConfigError, DatabaseError, DataError, MissingExtra
+from lookalike.names import clean
 from lookalike.store.tablefile import Tables
 
 OnRows = Callable[[int, int], object]  # images done, of how many
@@ -141,13 +142,15 @@ def _write_table(path: Path, part: Path, names: Names) -> None:
     pa, pq = _pyarrow()
     graph_NT2 = np.load(part, mmap_mode="r")
     lists = pa.list_(pa.int32())
-    schema = pa.schema([("path", pa.string()), ("neighbours", lists), ("distances", lists)])
+    raw = (codetable.RAW_PATH, pa.binary())
+    schema = pa.schema([("path", pa.string()), ("neighbours", lists), ("distances", lists), raw])
     with replacing(path) as aside, pq.ParquetWriter(aside, schema) as writer:
         for start in range(0, len(graph_NT2), ROWS):
             rows = range(start, min(start + ROWS, len(graph_NT2)))
             found = names(rows)
-            codetable.check_paths(name for name in found if name is not None)
-            columns = [pa.array(found), *_lists(graph_NT2[start : rows.stop], pa)]
+            shown = pa.array([None if name is None else clean(name) for name in found], pa.string())
+            raws = pa.array([None if name is None else codetable.raw_path(name) for name in found], pa.binary())
+            columns = [shown, *_lists(graph_NT2[start : rows.stop], pa), raws]
             writer.write_table(pa.table(columns, schema=schema))
 
 

@@ -13,12 +13,14 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.errors import DataError
+from lookalike.data import arrays
+from lookalike.errors import CodeError, DataError
 from lookalike.evaluation import nearest, ranking
 from lookalike.evaluation.bits import bit_use
 from lookalike.evaluation.collisions import collisions
 from lookalike.evaluation.counts import Counts, Problem, check, check_among, check_codes, count
 from lookalike.evaluation.precision import Denominator, Ties
+from lookalike.names import printable
 
 CUTOFF = 1_000  # of the mAP that most papers on hashing give; 5,000 for NUS-WIDE
 RANKS = (1, 10, 100, 1_000)
@@ -87,18 +89,17 @@ def measure_file(path: Path, *, seed: int = 0) -> Evaluation:
     It holds query_codes, query_labels, database_codes and database_labels, or codes and labels of one collection.
     Raises `DataError` if it does not.
     """
+    held = arrays.read_arrays(path, (*FOUR, "codes", "labels"))
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except Exception as error:  # of NumPy, zip and zlib, each with classes of its own
-        raise DataError(f"{path} is not a readable .npz file ({error}); numpy.savez makes one") from error
-    if set(FOUR) <= set(arrays):
-        return measure(*(arrays[name] for name in FOUR))
-    if {"codes", "labels"} <= set(arrays):
-        return measure_among(arrays["codes"], arrays["labels"], seed=seed)
+        if set(FOUR) <= set(held):
+            return measure(*(held[name] for name in FOUR))
+        if {"codes", "labels"} <= set(held):
+            return measure_among(held["codes"], held["labels"], seed=seed)
+    except (CodeError, DataError) as error:
+        raise type(error)(f"{path}: {error}") from error
     raise DataError(
-        f"{path} holds {', '.join(sorted(arrays)) or 'nothing'}; it must hold {', '.join(FOUR)}, "
-        "or codes and labels of one collection"
+        f"{path} holds {', '.join(map(printable, arrays.array_names(path)[:10])) or 'nothing'}; it must hold "
+        f"{', '.join(FOUR)}, or codes and labels of one collection"
     )
 
 

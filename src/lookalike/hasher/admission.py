@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
-import os
-import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 from lookalike.core.cache_dir import cache_dir
+from lookalike.core.confinement import run_confined
 from lookalike.hasher import trial
 from lookalike.hasher.paths import builtin_models
 from lookalike.hasher.session import named, naming
@@ -27,7 +24,6 @@ RULES = 1  # raised when the rules get stricter, so that all models are tried ag
 MEMORY = 1 << 30  # bytes that a trial may take, and four times the file's size
 SECONDS = 10  # of the processor that a trial may take, and one more for each `BYTES_A_SECOND` of the file
 BYTES_A_SECOND = 20 << 20
-PATIENCE = 6  # times as long by the clock, on a machine that has other things to do
 
 
 def digest(data: bytes) -> str:
@@ -77,29 +73,5 @@ def _try(kind: Kind, data: bytes) -> str:
     """Why a file may not be used; nothing if it may."""
     seconds = SECONDS + len(data) // BYTES_A_SECOND
     memory = MEMORY + 4 * len(data)
-    command = [sys.executable, "-P", "-m", "lookalike.hasher.trial", kind, str(memory), str(seconds)]
-    try:
-        ended = subprocess.run(
-            command, input=data, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=PATIENCE * seconds,
-            check=False, start_new_session=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"},
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return _too_slow(seconds)
-    except OSError as error:
-        return f"cannot be tried, as no process can be started ({error.strerror})"
-    with suppress(ValueError, TypeError, AttributeError):
-        return str(json.loads(ended.stdout).get("error", ""))
-    if ended.returncode in _OUT_OF_TIME:
-        return _too_slow(seconds)
-    return (
-        f"crashed while it was tried, or needs more than {memory >> 20} MiB of memory for one image; it is damaged, "
-        "or made to do that"
-    )
-
-
-_OUT_OF_TIME = (-24, -9)  # SIGXCPU, and SIGKILL, which follows it
-
-
-def _too_slow(seconds: int) -> str:
-    return f"takes longer than {seconds} seconds for its first image; it is damaged, or made to do that"
+    arguments = [kind, str(memory), str(seconds)]
+    return run_confined("lookalike.hasher.trial", arguments, data=data, memory=memory, seconds=seconds)

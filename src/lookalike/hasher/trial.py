@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from lookalike.core.confinement import confine
 from lookalike.errors import ModelError
 from lookalike.hasher import graph_check, model_info, onnx_file
 from lookalike.hasher.graph_check import FLOAT, UINT8, Port
@@ -31,7 +32,7 @@ def main(kind: str, memory: int, seconds: int) -> None:
     import onnxruntime  # noqa: F401 loaded before memory is limited, as is what parses
 
     onnx_file.parse(b"")
-    _limit(memory, seconds)
+    confine(memory, seconds)
     said = {}
     try:
         check(kind, sys.stdin.buffer.read(), run=True)
@@ -106,22 +107,6 @@ def _run(data: bytes, inputs: Ports, outputs: Ports, batch: int) -> None:
                 f"gives {name!r} of type {array.dtype} and shape {array.shape}; expected "
                 f"{np.dtype(_DTYPES[port.type])} of shape {(1, *port.shape)}"
             )
-
-
-def _limit(memory: int, seconds: int) -> None:
-    """Let this process have so many more bytes of memory, and so many seconds of the processor; and write no file."""
-    try:
-        import resource
-    except ImportError:  # Windows has nothing like it; there the parent's time limit remains
-        return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    spent = int(resource.getrusage(resource.RUSAGE_SELF).ru_utime)
-    resource.setrlimit(resource.RLIMIT_CPU, (spent + seconds, spent + seconds))
-    if sys.platform == "linux":  # others take the number and do not heed it
-        with open("/proc/self/statm", encoding="ascii") as file:
-            size = int(file.read().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (size + memory, size + memory))
 
 
 if __name__ == "__main__":

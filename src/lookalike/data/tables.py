@@ -1,0 +1,194 @@
+"""Parquet files of which nothing is believed before it is checked: every error names the file, in one line.
+
+A few bytes of Parquet may stand for any number of values: runs of equal ones, and dictionaries. So values per row are
+limited, texts are kept as dictionaries until their lengths are known, and rows are read in blocks.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lookalike.core.confinement import run_confined
+from lookalike.errors import DataError, LookalikeError, MissingExtra
+
+MEMORY = 1 << 30  # bytes that reading may take, and the file's size
+SECONDS = 30  # of the processor, and one more for each `BYTES_A_SECOND` of the file
+BYTES_A_SECOND = 20 << 20
+MAX_VALUES = 1024  # values a row in a column of lists, on average
+SOME_VALUES = 1_000_000  # that a group of rows may have in any case
+MAX_TEXT = 4096  # bytes of a path or label, the longest that a path can have on Linux
+SOME_BYTES = 256 << 20  # that a column of a group of rows may have in any case
+TIMES_LARGER = 100  # than in the file that it may become when it is unpacked
+DICTIONARY = 1 << 30  # bytes that a dictionary of one group may have; Arrow holds up to twice as many
+
+
+def open_table(path: Path, columns: Sequence[str]) -> Any:
+    """A Parquet file of which a process has read some columns before (`table_trial`); texts are dictionaries.
+
+    Raises `DataError` if it cannot be read, or `MissingExtra` without pyarrow.
+    """
+    _pyarrow()
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise DataError(f"{path} is not a readable Parquet file ({said}); name one") from error
+    if wrong := _try(path, status.st_size, status.st_mtime_ns, tuple(columns)):
+        raise DataError(wrong if wrong.startswith(str(path)) else f"{path} {wrong}")
+    return opened(path)
+
+
+def opened(path: Path) -> Any:
+    """A Parquet file whose texts are read as dictionaries, without a process that has read it before."""
+    parquet, table = _pyarrow(), None
+    with naming(path):
+        table = parquet.ParquetFile(os.fspath(path), memory_map=True)
+        if repeating := _repeating(table):
+            table = parquet.ParquetFile(os.fspath(path), memory_map=True, read_dictionary=repeating)
+    return table
+
+
+@functools.lru_cache(maxsize=64)
+def _try(path: Path, size: int, mtime_ns: int, columns: tuple[str, ...]) -> str:
+    """Why a file cannot be read; nothing if it can. What is said of a file that has not changed is remembered."""
+    memory, seconds = MEMORY + size, SECONDS + size // BYTES_A_SECOND
+    arguments = [os.fspath(path), str(memory), str(seconds), *columns]
+    return run_confined("lookalike.data.table_trial", arguments, data=b"", memory=memory, seconds=seconds)
+
+
+def _pyarrow() -> Any:
+    try:
+        from pyarrow import parquet
+    except ImportError as error:
+        raise MissingExtra("Reading Parquet files needs pyarrow", "parquet") from error
+    return parquet
+
+
+def batches(table: Any, path: Path, columns: Sequence[str], rows: int, *, longest: int = MAX_TEXT) -> Iterator[Any]:
+    """Record batches of some columns, texts and bytes being at most so long. Raises `DataError`."""
+    with naming(path):
+        check_claims(table, columns)
+        found = table.iter_batches(rows, columns=list(columns))
+    while True:
+        with naming(path):
+            batch = next(found, None)
+            if batch is not None:
+                batch = _checked(batch, path, longest)
+        if batch is None:
+            return
+        yield batch
+
+
+def values(column: Any, path: Path) -> list[Any]:
+    """A column's values as Python's. Raises `DataError` for text that is not UTF-8."""
+    with naming(path):
+        found: list[Any] = column.to_pylist()
+    return found
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Make a `DataError` that names the file of whatever reading it raises."""
+    try:
+        yield
+    except LookalikeError:
+        raise
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} has text that is not UTF-8 ({error.reason}); write it again as UTF-8") from error
+    except MemoryError as error:
+        raise DataError(f"{path} does not fit into memory; write it with smaller row groups") from error
+    except Exception as error:  # of pyarrow, with classes of its own
+        said = " ".join(str(error).split())[:200]
+        raise DataError(f"{path} is not a readable Parquet file ({said}); it is damaged, or none") from error
+
+
+def each_leaf(table: Any) -> Iterator[tuple[int, str]]:
+    """Number and path of each column of values, such as `labels.list.element`."""
+    schema = table.metadata.schema
+    for number in range(len(schema)):
+        yield number, schema.column(number).path
+
+
+def _repeating(table: Any) -> list[str]:
+    """The columns that may hold few texts or bytes many times, other than those that Arrow cannot read so.
+
+    Those are columns in structs, and columns of one name.
+    """
+    import pyarrow
+
+    found = []
+    groups = [table.metadata.row_group(at) for at in range(table.num_row_groups)]
+    named = Counter(leaf for _, leaf in each_leaf(table))
+    for number, leaf in each_leaf(table):
+        of_bytes = table.metadata.schema.column(number).physical_type == "BYTE_ARRAY"
+        if not of_bytes or named[leaf] > 1:
+            continue
+        parts = [group.column(number) for group in groups]
+        sizes = [part.total_uncompressed_size for part in parts if part.has_dictionary_page]
+        in_struct = pyarrow.types.is_struct(table.schema_arrow.field(leaf.split(".")[0]).type)
+        if sizes and max(sizes) < DICTIONARY and not in_struct:
+            found.append(leaf)
+    return found
+
+
+def check_claims(table: Any, columns: Sequence[str]) -> None:
+    """Raise `ValueError` for a column that claims more values, or bytes, than so many rows in such a file can have."""
+    for at in range(table.num_row_groups):
+        group = table.metadata.row_group(at)
+        for number, leaf in each_leaf(table):
+            if leaf.split(".")[0] not in columns:
+                continue
+            part = group.column(number)
+            if part.num_values > max(SOME_VALUES, MAX_VALUES * group.num_rows):
+                raise ValueError(f"{group.num_rows:,} rows have {part.num_values:,} values in {leaf}")
+            if part.total_uncompressed_size > max(SOME_BYTES, TIMES_LARGER * part.total_compressed_size):
+                raise ValueError(
+                    f"the column {leaf} has {part.total_uncompressed_size:,} bytes, packed in "
+                    f"{part.total_compressed_size:,}"
+                )
+
+
+def _checked(batch: Any, path: Path, longest: int) -> Any:
+    """A batch with its dictionaries resolved, after their lengths were looked at."""
+    import pyarrow
+
+    batch.validate(full=True)
+    columns = []
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        _check_lengths(column, name, path, longest)
+        columns.append(column.dictionary_decode() if isinstance(column, pyarrow.DictionaryArray) else column)
+    return pyarrow.record_batch(columns, names=batch.schema.names)
+
+
+def _check_lengths(column: Any, name: str, path: Path, longest: int) -> None:
+    from pyarrow import compute, types
+
+    inner = _innermost(column)
+    kind = inner.type
+    if any(is_kind(kind) for is_kind in _texts(types)):
+        length = compute.max(compute.binary_length(inner)).as_py() or 0
+        if length > longest:
+            raise DataError(f"{path}: a value of {length:,} bytes in the column {name}; expected at most {longest:,}")
+
+
+def _innermost(column: Any) -> Any:
+    """The different values of a column of lists, dictionaries, or dictionaries in lists."""
+    from pyarrow import types
+
+    while True:
+        if types.is_dictionary(column.type):
+            column = column.dictionary
+        elif types.is_list(column.type) or types.is_large_list(column.type) or types.is_fixed_size_list(column.type):
+            column = column.values
+        else:
+            return column
+
+
+def _texts(types: Any) -> tuple[Callable[[Any], bool], ...]:
+    return (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)
