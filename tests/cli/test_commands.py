@@ -372,3 +372,16 @@ def test_search_finds_turned_copies_on_request(run: Run, db: Path, photo_folder:
     (hit,) = lines(run("search", tmp_path / "turned.png", "--db", db, "--top", 1, "--turned", "--json").out)
     assert (hit["path"], hit["turned"]) == (str(query), "turned right")
     assert "turned" not in lines(run("search", query, "--db", db, "--top", 1, "--json").out)[0]
+
+
+def test_backup_and_restore(run: Run, db: Path, photo_folder: Path, tmp_path: Path) -> None:
+    made = run("backup", tmp_path / "backup", "--db", db)
+    assert (made.code, made.out) == (0, f"{tmp_path / 'backup'} holds 40 images, and was checked\n")
+    again = run("backup", tmp_path / "backup", "--db", db)
+    assert again.code == 1
+    assert "is not empty; name a folder that is new or empty" in again.err
+    before = run("search", photo_folder / "cats/01.png", "--db", db, "--json").out
+    shutil.rmtree(db)
+    shutil.move(tmp_path / "backup", db)
+    assert run("search", photo_folder / "cats/01.png", "--db", db, "--json").out == before
+    assert run("verify", "--db", db).code == 0

@@ -19,7 +19,7 @@ from lookalike.cli.stopping import STOPPED, sigterm_as_ctrl_c
 from lookalike.errors import Interrupted, LookalikeError
 
 COMMANDS = (
-    "train", "shorten", "index", "search", "duplicates", "encode", "remove", "prune", "info", "verify",
+    "train", "shorten", "index", "search", "duplicates", "encode", "remove", "prune", "info", "verify", "backup",
     "compact", "import", "export", "neighbours", "serve", "models", "datasets", "evaluate", "robustness",
     "calibrate", "reproduce", "demo",
 )  # fmt: skip

@@ -32,6 +32,7 @@ from lookalike.data import codetable
 from lookalike.database import (
     applying,
     asymmetric,
+    backup,
     calibrating,
     calibration,
     copies,
@@ -60,6 +61,7 @@ from lookalike.database import (
     verifying,
 )
 from lookalike.database.applying import Outcome, Step, Ways
+from lookalike.database.backup import Backup
 from lookalike.database.calibration import Calibration
 from lookalike.database.decisions import Decisions
 from lookalike.database.derived import Held
@@ -638,6 +640,17 @@ class Database:
             findings = verifying.verify(self.path, self._catalog, accept=accept)
         self._opened = None
         return findings
+
+    def backup(self, path: str | os.PathLike[str], *, copy: bool = False) -> Backup:
+        """Copy the database to a folder that is new or empty, also while another process writes; what was copied.
+
+        The copy is a database, and has been verified. Kept originals are hard links where that is possible, unless
+        `copy` is true. Raises `DatabaseError`, and leaves nothing behind then.
+        """
+        try:
+            return backup.make(self.path, self._catalog, Path(path), copy=copy)
+        except OSError as error:
+            raise DatabaseError(f"no backup was made at {os.fspath(path)}: {error.strerror or error}") from error
 
     # The parts
 

@@ -274,6 +274,10 @@ class Catalog:
         """Whether the original of an image is kept."""
         return self._session.row("SELECT 1 FROM originals WHERE digest = ?", (digest,)) is not None
 
+    def backup(self, path: Path) -> None:
+        """Copy the catalog, as it is at this moment, to a new file."""
+        self._session.backup(path)
+
     def lost_folders(self) -> list[int]:
         """The numbers of folders that images are in, and of which nothing is known."""
         sql = "SELECT DISTINCT place >> 24 FROM images WHERE place >> 24 NOT IN (SELECT id FROM folders)"

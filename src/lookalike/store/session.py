@@ -12,7 +12,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,14 @@ class Session:
         with self.transaction():
             yield
             self.digests.forget()
+
+    def backup(self, path: Path) -> None:
+        """Copy all pages, of one moment, to a new file."""
+        try:
+            with closing(sqlite3.connect(path)) as copy:
+                self.connection.backup(copy)
+        except sqlite3.Error as error:
+            raise self.failed(error) from error
 
     def run(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> sqlite3.Cursor:
         """A statement's cursor."""

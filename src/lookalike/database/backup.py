@@ -1,0 +1,125 @@
+"""A second database with all that one holds, made while that one is in use.
+
+The catalog is copied by SQLite's online backup, which gives its state at one moment. The files that were derived from
+it are copied if they are of that state, and otherwise made again; kept originals are hard links where the file system
+has them, since an original is never changed, only replaced.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from lookalike.core import atomic
+from lookalike.database import derived, modelfile, turned_copies, verifying
+from lookalike.errors import DatabaseError
+from lookalike.store import catalog as catalogs
+from lookalike.store import codefile, originals, tablefile
+from lookalike.store.catalog import Catalog
+
+DERIVED = (codefile.FILE, tablefile.FILE, tablefile.CODES, tablefile.CHANGES, turned_copies.FILE)
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What was copied."""
+
+    path: str  # of the new database
+    images: int
+    originals: int
+    linked: int  # of the originals: hard links, which need no room
+
+
+def make(folder: Path, catalog: Catalog, to: Path, *, copy: bool = False) -> Backup:
+    """Copy a database to a folder that is new or empty; with `copy`, originals too are copied, not linked.
+
+    The copy is verified before it gets its name. Raises `DatabaseError`, and leaves nothing behind then.
+    """
+    _check_free(folder, to)
+    _check_nothing_is_lost(folder, catalog)
+    to.parent.mkdir(parents=True, exist_ok=True)
+    made = to.with_name(f".{to.name[: atomic.LONGEST]}.{secrets.token_hex(4)}.tmp")
+    made.mkdir()
+    try:
+        catalog.backup(made / catalogs.FILE)
+        with closing(Catalog(made / catalogs.FILE)) as copied:
+            _copy_files(folder, made, copied)
+            kept, linked = _copy_originals(folder, made, copied, copy=copy)
+            derived.keep(made, copied)
+            _check(folder, made, copied)
+            images = copied.counts()["images"]
+        atomic.put_in_place(made, to)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return Backup(os.fspath(to), images, kept, linked)
+
+
+def _check_free(folder: Path, to: Path) -> None:
+    if to.is_symlink() or (to.exists() and not to.is_dir()):
+        raise DatabaseError(f"{to} is no folder; name one that is new or empty")
+    if to.is_dir() and any(to.iterdir()):
+        raise DatabaseError(f"{to} is not empty; name a folder that is new or empty, such as {to}/backup")
+    if to.resolve().is_relative_to(folder.resolve()):
+        raise DatabaseError(f"{to} is in the database itself; name a folder elsewhere, best on another drive")
+
+
+def _check_nothing_is_lost(folder: Path, catalog: Catalog) -> None:
+    try:
+        header = codefile.read_header(folder / codefile.FILE)  # before the catalog, which may be written meanwhile
+    except DatabaseError:
+        return
+    if header.is_later(catalog.stamp):
+        raise DatabaseError(f"{folder} has lost changes; no backup was made. See: lookalike verify --db {folder}")
+
+
+def _copy_files(folder: Path, made: Path, copied: Catalog) -> None:
+    """The model that made the codes, and what is derived; a writer may change either at any time."""
+    digest = copied.get("model")
+    for place in (folder / modelfile.FILE, modelfile.pending(folder)):
+        if modelfile.has_digest(place, digest):
+            shutil.copyfile(place, made / modelfile.FILE)
+            break
+    for name in (modelfile.DECODER, *DERIVED):
+        with suppress(FileNotFoundError):
+            shutil.copyfile(folder / name, made / name)
+    with suppress(DatabaseError):
+        if not codefile.read_header(made / codefile.FILE).fits(copied.stamp):
+            (made / codefile.FILE).unlink()  # of a later state: a writer went on
+
+
+def _copy_originals(folder: Path, made: Path, copied: Catalog, *, copy: bool) -> tuple[int, int]:
+    """How many originals were copied, and how many of these are links."""
+    kept = linked = 0
+    for digest in sorted(copied.originals()):
+        source, target = originals.path(folder, digest), originals.path(made, digest)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # then the check says which
+            linked += not copy and _linked(source, target)
+            if not target.exists():
+                shutil.copyfile(source, target)
+            kept += 1
+    return kept, linked
+
+
+def _linked(source: Path, target: Path) -> bool:
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:  # another file system, or one without links
+        return False
+    return True
+
+
+def _check(folder: Path, made: Path, copied: Catalog) -> None:
+    bad = [finding.what for finding in verifying.verify(made, copied) if not finding.ok]
+    if bad:
+        what = bad[0].replace(os.fspath(made), os.fspath(folder))
+        raise DatabaseError(
+            f"no backup was made, since its check found: {what}. If {folder} was changed meanwhile, start again; "
+            f"otherwise see: lookalike verify --db {folder}"
+        )
