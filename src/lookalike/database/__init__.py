@@ -638,7 +638,8 @@ class Database:
         """
         with self._writing(checking=True):
             findings = verifying.verify(self.path, self._catalog, accept=accept)
-        self._opened = None
+        self._opened = self._hasher = self._bits = None  # they may have been read before settings were restored
+        self._model_digest = self._catalog.get("model")
         return findings
 
     def backup(self, path: str | os.PathLike[str], *, copy: bool = False) -> Backup:

@@ -87,6 +87,8 @@ def forget_originals(catalog: Catalog, digests: Iterable[bytes]) -> None:
 
 def drop_originals(catalog: Catalog, folder: Path) -> None:
     """Delete the originals of which nothing says that they are kept: what came of `forget_originals`, or of a kill."""
+    if catalog.lost_after:  # rows that they belong to may be among what was lost
+        return
     recorded = catalog.originals()
     for digest in kept.digests(folder):
         if digest not in recorded and catalog.one_with_digest(digest) is None:

@@ -61,6 +61,7 @@ def note_loss(folder: Path, catalog: Catalog) -> None:
 
 def _catalog(folder: Path, catalog: Catalog, *, accept: bool) -> list[Finding]:
     faults = catalog.integrity.check(restoring.sources(folder, catalog))
+    catalog.forget()
     remedy = (
         f". Restore a backup of {folder}; or index the folders again with --reindex, then accept what is left: "
         f"lookalike verify --accept --db {folder}"
@@ -75,7 +76,7 @@ def _catalog(folder: Path, catalog: Catalog, *, accept: bool) -> list[Finding]:
     with suppress(DatabaseError):
         if "meta" not in catalog.integrity.damaged:
             note_loss(folder, catalog)
-        if revision := catalog.get(LOST):
+        if revision := catalog.lost_after:
             lost = f"all that changed after revision {revision} is lost, perhaps with {catalog.path.name}-wal"
             findings.append(Finding(f"catalog: {lost}{remedy}", False))
     return findings or [Finding("catalog: as it was written", True)]
@@ -83,6 +84,7 @@ def _catalog(folder: Path, catalog: Catalog, *, accept: bool) -> list[Finding]:
 
 def _accept(folder: Path, catalog: Catalog) -> Finding:
     dropped = catalog.integrity.accept()
+    catalog.forget()
     with catalog.transaction():
         if catalog.get(LOST):
             catalog.set(LOST, "")

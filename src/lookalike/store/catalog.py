@@ -104,6 +104,11 @@ class Catalog:
         """What tells whether files that were derived from a catalog are of this one as it is now."""
         return Stamp(self.get("model"), self.revision, self.get("database"), self.get("change"))
 
+    @property
+    def lost_after(self) -> str:
+        """The revision after which changes were lost, if that was found and not accepted."""
+        return self.get("lost")
+
     def touch(self) -> None:
         """Say that the codes have changed."""
         self.set("revision", str(self.revision + 1))
@@ -273,6 +278,11 @@ class Catalog:
     def has_original(self, digest: bytes) -> bool:
         """Whether the original of an image is kept."""
         return self._session.row("SELECT 1 FROM originals WHERE digest = ?", (digest,)) is not None
+
+    def forget(self) -> None:
+        """Read roots, folders and labels again: rows were restored."""
+        self._places.forget()
+        self._labels.forget()
 
     def backup(self, path: Path) -> None:
         """Copy the catalog, as it is at this moment, to a new file."""

@@ -28,6 +28,8 @@ Object = tuple[str, str]  # kind and name of a table, index, trigger or view
 MOST = 16  # damaged blocks in which flipped bits are looked for: a second each
 SKIPPED = 1 << 20  # ids that are left out where the last one that was given is not known
 COUNTERS = ("decision_changes",)  # tables that only have to change
+NOTES = ("left_out", "unreachable")  # tables of what the last look at the folders found
+NO_VOLUME = "volume IS NOT NULL AND volume NOT IN (SELECT id FROM volumes)"
 UNPROVEN = "the digests of its rows were lost; made again, so that damage from before cannot be found"
 
 
@@ -63,6 +65,8 @@ class Integrity:
         """Take the rows that are there for the truth; how many were dropped because rows that they need are lost."""
         with self._session.repair():
             before = self._connection.total_changes
+            for table in ("roots", "files"):
+                self._session.run(f"UPDATE {table} SET volume = NULL WHERE {NO_VOLUME}")
             for table, _, rows in self._orphans():
                 self._session.run(f'DELETE FROM "{table}" WHERE {rows}')
             dropped = self._connection.total_changes - before
@@ -197,15 +201,17 @@ class Integrity:
                     self._session.run(f"INSERT INTO {table} DEFAULT VALUES")
                     self._session.run(f"DELETE FROM {table} WHERE id < (SELECT max(id) FROM {table})")
                 yield Fault(f"{table} was damaged; it counts on", repaired=True)
+            elif table in NOTES:
+                with self._session.repair():
+                    self._session.run(f"DELETE FROM {table}")
+                yield Fault(f"{table} was damaged; emptied until folders are indexed again", repaired=True)
             else:
                 self.damaged.add(table)
                 numbers = [block for one, block in blocks if one == table]
                 yield Fault(f"{_named(layout, numbers)} were changed, lost or added")
-        if {SEQUENCE, *COUNTERS} & {table for table, _ in blocks}:
-            mended, stored = (
-                {SEQUENCE, *(table for table, _ in blocks if table in COUNTERS)},
-                digests.stored(self._connection),
-            )
+        if mended := {SEQUENCE, *COUNTERS, *NOTES} & {table for table, _ in blocks}:
+            mended.add(SEQUENCE)  # counting on gives ids
+            stored = digests.stored(self._connection)
             with self._session.repair():
                 kept = {block: digest for block, digest in stored.items() if block[0] not in mended}
                 digests.rewrite(self._connection, kept=kept)
@@ -223,7 +229,8 @@ class Integrity:
     # References
 
     def _references(self) -> Iterator[Fault]:
-        for table, parent, rows in self._orphans():
+        volumes = (("roots", "volumes", NO_VOLUME), ("files", "volumes", NO_VOLUME))
+        for table, parent, rows in (*volumes, *self._orphans()):
             count = self._session.row(f'SELECT count(*) FROM "{table}" WHERE {rows}')[0]
             if count:
                 self.damaged |= {table, parent}
