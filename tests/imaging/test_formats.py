@@ -13,7 +13,6 @@ NAMED = {
     b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(30): "a JPEG XL image",
     b"\0\0\0\x18ftypisom\0\0\2\0isomiso2": "a video",
     b"\0\0\0\x14ftypqt  \0\0\2\0qt  ": "a video",
-    b"\0\0\0\x18ftypcrx \0\0\0\1crx isom": "a Canon CR3 raw file",
     b"RIFF\x24\0\0\0AVI LIST": "a video",
     b"\x1aE\xdf\xa3" + bytes(30): "a Matroska or WebM video",
     b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>': "an SVG drawing",

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from lookalike.imaging import damage, decode, detail, metadata
+from lookalike.imaging import damage, decode, detail, metadata, raw
 from lookalike.imaging.flatten import flatten
+from lookalike.imaging.formats import is_raw
 from lookalike.imaging.metadata import Metadata
 from lookalike.imaging.opening import Opened, errors_as_one, opened
 from lookalike.limits import MAX_PIXELS
@@ -106,7 +107,7 @@ def _of(source: Opened, data: bytes, picture: Image.Image, pixels: Image.Image) 
         width=height if is_turned else width,
         height=width if is_turned else height,
         format=source.format,
-        metadata=metadata.read(image),
+        metadata=metadata.read(raw.described(data, image) if is_raw(source.format) else image),
         damage=cut_off or "; ".join(damage.find(data)),
         depth=8 if has_blocks else _depth(image, data),
         frames=_frames(image),

@@ -14,7 +14,8 @@ from lookalike.errors import ImageError, MissingExtra, RetryableImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "PPM")  # and HEIF with the extra `heic`
 RAW_FORMATS = frozenset({  # by the ending that their files usually have; RAW: a camera's, of a maker not known here
-    "3FR", "ARW", "CR2", "DCR", "DNG", "ERF", "IIQ", "MEF", "MOS", "NEF", "ORF", "PEF", "RAF", "RAW", "RW2", "SRW",
+    "3FR", "ARW", "CR2", "CR3", "DCR", "DNG", "ERF", "IIQ", "MEF", "MOS", "NEF", "ORF", "PEF", "RAF", "RAW", "RW2",
+    "SRW",
 })  # fmt: skip
 HEAD = 64  # bytes that tell a format
 NO_IMAGE = f"not an image in a format that is read here ({', '.join(FORMATS)}, HEIF)"
@@ -32,6 +33,7 @@ UNDO = {  # what undoes each EXIF orientation (EXIF 2.32, 4.6.4)
 }
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_RAW_BEGINNINGS = {b"IIU\0": "RW2", b"IIRO": "ORF", b"IIRS": "ORF", b"MMOR": "ORF", b"FUJIFILMCCD-RAW": "RAF"}
 _BEGINNINGS = {  # of what is known, but not read
     b"8BPS": "a Photoshop document",
     b"\xff\x0a": "a JPEG XL image",
@@ -59,6 +61,15 @@ def is_raw(format_: str | None) -> bool:
     return format_ in RAW_FORMATS
 
 
+def a_raw(name: str) -> str:
+    """A raw format in words.
+
+    >>> a_raw("NEF"), a_raw("CR3")
+    ('an NEF raw file', 'a CR3 raw file')
+    """
+    return f"{'an' if name[0] in 'AEIMNORS' and name != 'RAW' else 'a'} {name} raw file"
+
+
 def is_foreign(reason: str) -> bool:
     """Whether a file could not be read just because it is no image, or an image in a format that is not read here."""
     return reason == NO_IMAGE or reason.endswith(EXACT_ONLY)
@@ -70,9 +81,16 @@ def recognise(head: bytes) -> str:
 
 
 def match(head: bytes) -> tuple[str, Any]:
-    """Format and Pillow's class of the file that begins like this. Raises `ImageError` if it is none that is read."""
+    """Format and Pillow's class of the file that begins like this; of raw files that are no TIFF, no class.
+
+    Raises `ImageError` if it is none that is read.
+    """
     if not head:
         raise ImageError("the file is empty")
+    name = "CR3" if head[4:12] == b"ftypcrx " else None
+    name = next((name for start, name in _RAW_BEGINNINGS.items() if head.startswith(start)), name)
+    if name is not None:
+        return name, None
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS and b"avi" not in head[12 : head[3]]:
         _register_heif()
         return "HEIF", Image.OPEN["HEIF"][0]
@@ -104,9 +122,11 @@ def upright(image: Image.Image, orientation: int) -> Image.Image:
 def _not_read(head: bytes) -> str:
     """Why what begins like this is not read."""
     kind = next((kind for start, kind in _BEGINNINGS.items() if head.startswith(start)), None)
-    if head[4:8] == b"ftyp":
-        kind = "a Canon CR3 raw file" if head[8:12] == b"crx " else "a video"
-    elif head[4:8] in (b"moov", b"mdat", b"wide") or (head[:4] == b"RIFF" and head[8:12] == b"AVI "):
+    if (
+        head[4:8] == b"ftyp"
+        or head[4:8] in (b"moov", b"mdat", b"wide")
+        or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
+    ):
         kind = "a video"
     elif b"<svg" in head.lower():
         kind = "an SVG drawing"

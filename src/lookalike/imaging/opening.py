@@ -12,11 +12,12 @@ from typing import TypeVar, cast
 from PIL import Image
 
 from lookalike.errors import ImageError, RetryableImageError
-from lookalike.imaging import damage, depth, formats, scientific, tones
+from lookalike.imaging import damage, depth, directories, formats, raw, scientific, tones
 from lookalike.imaging.formats import ORIENTATION, UNDO, check_size
 from lookalike.imaging.formats import upright as upright
 
 T = TypeVar("T")
+_TRIED = 8  # of the pictures in a raw file
 _cap_is_set = threading.Lock()
 
 
@@ -32,6 +33,7 @@ class Opened:
     present: float | None = 1.0  # share of the rows that are there; None: the decoded picture tells
     damage: str | None = None  # what is wrong with the file, in words, once it is loaded
     is_whole: bool = True  # whether decoding gives all of the picture that the file holds
+    turned: int | None = None  # the EXIF orientation, if the image itself does not tell
 
     def load(self) -> Image.Image:
         """The decoded pixels of the first frame, of 8 bits if they are colours.
@@ -71,6 +73,8 @@ class Opened:
 
     def orientation(self) -> int:
         """The EXIF orientation, 1 to 8; 1 where it is absent or unreadable. TIFF files are upright once decoded."""
+        if self.turned is not None:
+            return self.turned if self.turned in UNDO else 1
         try:
             value = self.image.getexif().get(ORIENTATION, 1)
         except Exception:  # damaged metadata does not make a picture unreadable
@@ -93,16 +97,42 @@ def opened(data: bytes, *, max_pixels: int) -> Opened:
 
     Not `Image.open`: its pixel cap is one setting for the whole process, and only a warning up to twice its value.
     """
+    name = formats.recognise(data[: formats.HEAD])
+    if (name == "TIFF" or formats.is_raw(name)) and (found := raw.recognise(data)) is not None:
+        return _embedded(data, found, max_pixels)
+    if name == "TIFF" and (main := raw.main_directory(data)) is not None:
+        full = opened(directories.alone(main), max_pixels=max_pixels)
+        full.is_whole = False
+        return full
     mended = damage.mend(data, max_pixels=max_pixels)
     data, present, wrong = (mended.data, mended.present, damage.NO_END) if mended else (data, 1.0, None)
     try:
         image = header(data)
     except ImageError as error:
-        if formats.recognise(data[: formats.HEAD]) != "TIFF":
+        if name != "TIFF":
             raise
         return _scientific(data, max_pixels, error)
     check_size(*image.size, max_pixels=max_pixels)
     return Opened(data, image, image.format or "?", *image.size, present, wrong, mended is None)
+
+
+def _embedded(data: bytes, found: raw.Raw, max_pixels: int) -> Opened:
+    """The largest picture in a raw file that can be opened, with the size of the sensor's image."""
+    for picture in found.pictures[:_TRIED]:
+        own = data[picture.offset :] if picture.data is None else picture.data
+        try:
+            image = header(own)
+            check_size(*image.size, max_pixels=max_pixels)
+        except ImageError:
+            continue
+        width, height = (found.width, found.height) if found.width * found.height else image.size
+        turned = found.orientation
+        if picture.orientation is not None and picture.orientation >= 2:  # its decoder turns it
+            turned = 1
+            width, height = (height, width) if picture.orientation >= 5 else (width, height)
+        image.is_animated = False  # type: ignore[attr-defined]
+        return Opened(own, image, found.format, width, height, is_whole=False, turned=turned)
+    raise ImageError(f"{formats.a_raw(found.format)} without a preview, {formats.EXACT_ONLY}")
 
 
 def _scientific(data: bytes, max_pixels: int, refusal: ImageError) -> Opened:
@@ -120,6 +150,8 @@ def _scientific(data: bytes, max_pixels: int, refusal: ImageError) -> Opened:
 def header(data: bytes) -> Image.Image:
     """An image of which only the header is read; it may have any number of pixels. Raises `ImageError`."""
     name, factory = formats.match(data[: formats.HEAD])
+    if factory is None:
+        raise ImageError(f"{formats.a_raw(name)}, {formats.EXACT_ONLY}")
     if name == "JPEG" and not any(data[-formats.HEAD :]):  # Pillow looks for a marker in zeros byte by byte
         data = data.rstrip(b"\0")
     try:

@@ -27,6 +27,10 @@ TYPES = {
     "AVIF": "image/avif",
     "PPM": "image/x-portable-anymap",
     "HEIF": "image/heif",
+    "CR3": "image/x-canon-cr3",
+    "ORF": "image/x-olympus-orf",
+    "RAF": "image/x-fuji-raf",
+    "RW2": "image/x-panasonic-rw2",
 }
 
 
