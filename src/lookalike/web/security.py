@@ -23,9 +23,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lookalike.errors import ConfigError
+from lookalike.names import printable
 from lookalike.web import pages, problems
 from lookalike.web.problems import Problem
 from lookalike.web.settings import LEAST_TOKEN, Settings
+from lookalike.web.throttle import Throttle
 
 OPEN = "/status/live"  # says nothing, and may be asked by anyone
 COOKIE_SECONDS = 30 * 24 * 3600
@@ -141,6 +143,12 @@ def knows_token(headers: Mapping[str, str], token: str) -> bool:
     return cookie is not None and hmac.compare_digest(cookie.value.encode(), cookie_value(token).encode())
 
 
+def tries_token(scope: Scope, headers: Mapping[str, str], token: str) -> bool:
+    """Whether a request brings a token, right or wrong; cookies of other servers on this machine are none."""
+    cookie = cookie_name(token) in headers.get("cookie", "")
+    return "authorization" in headers or b"token=" in scope["query_string"] or cookie
+
+
 def check_request(method: str, path: str, headers: Mapping[str, str], settings: Settings) -> None:
     """Raises `Problem` for a request that may not be made."""
     host = host_of(headers.get("host", ""))
@@ -162,6 +170,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app, self._settings = app, settings
+        self._throttle = Throttle()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -194,6 +203,8 @@ class Guard:
             answer = problems.response(503, "the server stops", headers=CLOSE)
         except Exception as error:
             answer = _refusal(error, scope, headers)
+            if answer.status_code == 401 and tries_token(scope, headers, self._settings.token):
+                await asyncio.sleep(self._throttle.wrong((scope.get("client") or ("",))[0]))
         finally:
             if "route" in asked:
                 scope["route"] = asked["route"]  # by which requests are counted
@@ -225,7 +236,7 @@ class Guard:
 def _refusal(error: Exception, scope: Scope, headers: Headers) -> Response:
     """What is answered to a request that may not be made, or fails."""
     if not isinstance(error, Problem):
-        _log.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
+        _log.error("%s %s failed", scope["method"], printable(scope["path"]), exc_info=error)
         return problems.response(500, problems.UNKNOWN)
     if error.status == 401 and scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
         return pages.render("token.html", status=401)  # a person, who can type it

@@ -15,8 +15,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from lookalike.errors import ConfigError
-from lookalike.web import connections
-from lookalike.web.security import is_loopback
+from lookalike.web import connections, redaction
+from lookalike.web.security import cookie_value, is_loopback
 
 BACKLOG = 1024
 GRACE = 5  # seconds that requests have to end
@@ -79,6 +79,9 @@ class Running(uvicorn.Server):
             http=connections.protocol(app.state.server.settings),
         )  # fmt: skip
         super().__init__(config)
+        token = app.state.server.settings.token
+        if token:
+            redaction.redact(redaction.forms(token, cookie_value(token)))
         logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of each body that is no form
         self._on_ready = on_ready
         self.was_told = False  # to stop

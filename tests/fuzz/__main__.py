@@ -1,0 +1,50 @@
+"""Fuzz one target, or all in turn: `python -m tests.fuzz [TARGET…] --seconds N`. Needs `pip install atheris`.
+
+Atheris (libFuzzer) counts which branches of lookalike's Python code an input reaches, and keeps those that reach more.
+What C libraries do within is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+CORPUS = Path(__file__).parent / "corpus"
+
+
+def main() -> None:
+    """Run each target in a process of its own, since Atheris ends the one that it runs in."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz")
+    parser.add_argument("targets", nargs="*")
+    parser.add_argument("--seconds", type=int, default=60, help="for each target")
+    parser.add_argument("--work", type=Path, default=Path("fuzz-work"), help="where inputs and crashes are kept")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        _fuzz(arguments.targets[0], arguments.seconds, arguments.work)
+        return
+    from tests.fuzz.targets import TARGETS
+
+    for name in arguments.targets or TARGETS:
+        options = ["--one", "--seconds", str(arguments.seconds), "--work", str(arguments.work)]
+        subprocess.run([sys.executable, "-m", "tests.fuzz", name, *options], check=False)
+
+
+def _fuzz(name: str, seconds: int, work: Path) -> None:
+    import atheris
+
+    with atheris.instrument_imports(include=["lookalike"]):
+        from tests.fuzz import targets
+    inputs = work / name
+    inputs.mkdir(parents=True, exist_ok=True)
+    options = [
+        f"-max_total_time={seconds}", f"-max_len={targets.LONGEST}", "-rss_limit_mb=2048", "-timeout=20",
+        "-print_final_stats=1", f"-artifact_prefix={work}/{name}-",
+    ]  # fmt: skip
+    atheris.Setup([sys.argv[0], *options, str(inputs), str(CORPUS / name)], targets.TARGETS[name])
+    atheris.Fuzz()
+
+
+main()

@@ -1,0 +1,131 @@
+"""What is fuzzed: functions of bytes that a stranger may send, each of which may raise what it promises, and no more.
+
+`python -m tests.fuzz TARGET` lets Atheris look for bytes that make one raise something else; what it keeps is replayed
+by `test_corpus.py`.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from lookalike.data import arrays, codetable, table_trial
+from lookalike.database import planfile, undolog
+from lookalike.errors import DatabaseError, DataError, ImageError, LookalikeError, ModelError
+from lookalike.hasher import trial
+from lookalike.imaging import decode
+from lookalike.imaging.decode import ImageSpec
+from lookalike.store import codefile
+
+PIXELS = 1_000_000
+LONGEST = 1 << 16  # bytes of an input
+
+
+def image(data: bytes) -> None:
+    """Bytes to the array that a model takes."""
+    with suppress(ImageError):
+        found = decode.decode(data, ImageSpec(), max_pixels=PIXELS)
+        assert found.array.shape == (128, 128)
+        assert found.array.dtype == np.uint8
+
+
+def model(data: bytes) -> None:
+    """A model file to a refusal, or to nothing said; it is not run."""
+    with suppress(ModelError):
+        trial.check("model", data, run=False)
+
+
+def decoder(data: bytes) -> None:
+    """The same of a decoder."""
+    with suppress(ModelError):
+        trial.check("decoder", data, run=False)
+
+
+def code_file(data: bytes) -> None:
+    """`codes.bin` to its header, ids and codes."""
+    path = _written(data, "codes.bin")
+    with suppress(DatabaseError):
+        header, ids, codes_NW = codefile.read(path)
+        assert len(ids) == len(codes_NW) == header.count
+
+
+def npy(data: bytes) -> None:
+    """A `.npy` file to its array."""
+    with suppress(DataError):
+        arrays.open_array(_written(data, "codes.npy")).sum(dtype=float)
+
+
+def npz(data: bytes) -> None:
+    """An `.npz` file to its arrays."""
+    with suppress(DataError):
+        arrays.read_arrays(_written(data, "codes.npz"), ("codes", "labels"))
+
+
+def parquet(data: bytes) -> None:
+    """The pages of a Parquet file to rows; footers, over which Arrow may end the process, stay as they are."""
+    body, footer = _table()
+    path = _written((data + body[len(data) :])[: len(body)] + footer, "codes.parquet")
+    with suppress(DataError):
+        table_trial.check(path, ("code", "path", "label"))
+        for rows in codetable._of_table(path, 64):
+            assert len(rows.paths) == len(rows.codes_NW)
+
+
+def plan_json(data: bytes) -> None:
+    """A plan as JSON."""
+    with suppress(LookalikeError):
+        planfile.read(_written(data, "plan.json"))
+
+
+def plan_csv(data: bytes) -> None:
+    """A plan as a table."""
+    with suppress(LookalikeError):
+        planfile.read(_written(data, "plan.csv"))
+
+
+def undo_log(data: bytes) -> None:
+    """The log of what a plan did."""
+    with suppress(LookalikeError):
+        undolog.read(_written(data, "undo.log"))
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    one.__name__: one
+    for one in (image, model, decoder, code_file, npy, npz, parquet, plan_json, plan_csv, undo_log)
+}  # fmt: skip
+
+
+@functools.cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="lookalike-fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+
+
+def _written(data: bytes, name: str) -> Path:
+    path = Path(_folder().name, name)
+    path.write_bytes(data)
+    return path
+
+
+@functools.cache
+def _table() -> tuple[bytes, bytes]:
+    """A small Parquet file of codes, and its footer apart."""
+    import pyarrow
+    import pyarrow.parquet
+
+    out = io.BytesIO()
+    columns = {
+        "code": [bytes([row] * 8) for row in range(20)],
+        "path": [f"a/{row}.jpg" for row in range(20)],
+        "label": list("abcd") * 5,
+    }
+    pyarrow.parquet.write_table(pyarrow.table(columns), out)
+    whole = out.getvalue()
+    end = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    return whole[:end], whole[end:]
