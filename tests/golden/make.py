@@ -1,0 +1,166 @@
+"""Golden files: a model, and a database for each version of the schema, which every later version must open.
+
+    python -m tests.golden.make model                  the model, with what it says to fixed pictures (needs torch)
+    python -m tests.golden.make database [SCHEMA]      a database of the newest schema, or of an earlier one
+
+Run it only to add the database of a new schema. Files that are there are never made again: they are what people have.
+Schemas 1 to 5 were made by the code that had just these five steps (commit 7a4ac5e), from a database of the fifth.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import sqlite3
+import sys
+import tarfile
+import tempfile
+from contextlib import closing
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FOLDER = Path(__file__).parent
+MODEL = FOLDER / "model.onnx"
+EXPECTED = FOLDER / "expected.json"  # codes of the pictures, hits, and what the catalog holds
+BITS, SIDE = 16, 128
+NAMES = ("2021/07/a.jpg", "2021/07/ä.jpg", "2021/\udcff.png", "b.png", "2021/t.parquet#12", "c.gif", "d.webp", "e.jpg")
+
+
+def pictures() -> npt.NDArray[np.uint8]:
+    """Eight pictures (8, S, S), by arithmetic."""
+    y, x = np.mgrid[:SIDE, :SIDE]
+    return np.stack([(x * (3 + n) + y * (9 - n) + x * y // (7 + 5 * n)) % 256 for n in range(8)]).astype(np.uint8)
+
+
+def make_model() -> None:
+    """Export a small untrained model."""
+    import torch
+
+    from lookalike.hasher import Hasher, ModelInfo
+    from lookalike.models import create
+    from lookalike.training.export import export, theta_digest
+    from lookalike.training.run import SPEC
+
+    assert not MODEL.exists(), "golden files are never made again"
+    model = create("cvae", bits=BITS, seed=3, channels=(2, 2, 4, 4))
+    for _ in range(20):
+        latent_NK = model.latent(torch.from_numpy(pictures()[:, None]).float() / 255)
+    model = model.eval()
+    latent_NK = model.latent(torch.from_numpy(pictures()[:, None]).float() / 255)
+    theta_K = latent_NK.detach().numpy().mean(0).astype(np.float32)
+    info = ModelInfo(
+        name=f"golden-{BITS}", model="cvae", bits=BITS, image=SPEC, theta_digest=theta_digest(theta_K),
+        data_name="pictures", data_images=8, data_validation=0, seed=3, epochs=0, near=3, similar=6,
+    )  # fmt: skip
+    export(MODEL, model, theta_K, info, check_NSS=pictures())
+    codes_NW = Hasher.load(MODEL).encode_arrays(pictures())
+    EXPECTED.write_text(json.dumps({"codes": [code_W.tobytes().hex() for code_W in codes_NW]}, indent=1) + "\n")
+
+
+def make_database(schema: int | None) -> None:
+    """Write a database as an archive."""
+    from lookalike.database import Database
+    from lookalike.store.migrations import STEPS
+
+    schema = schema or len(STEPS)
+    archive = FOLDER / f"schema-{schema}.tar.gz"
+    assert not archive.exists(), "golden files are never made again"
+    with tempfile.TemporaryDirectory() as work:
+        db = Path(work, "db")
+        with Database.create(db, model=MODEL) as database:
+            _fill(database)
+        if schema < len(STEPS):
+            _as_of(db / "catalog.sqlite", schema)
+        (db / "lock").unlink(missing_ok=True)
+        _pack(db, archive)
+
+
+def _fill(database: Any) -> None:
+    """Images under /photos that were read, one that failed, one that is missing, decisions, and an original."""
+    from lookalike.data import Item, content_digest
+    from lookalike.store import originals
+    from lookalike.store.catalog import Outcome
+    from lookalike.store.decisions import Decided, Kind
+
+    catalog, data = database._catalog, b"the bytes of an image"
+    digest = content_digest(data)
+    originals.keep(database.path, digest, data)
+    known = {field.name for field in fields(Outcome)}
+    codes_NW = database.hasher.encode_arrays(pictures())
+    with catalog.transaction():
+        for number, name in enumerate(NAMES):
+            row = 12 if "#" in name else None
+            label = (None, "cat", ("cat", "dog"))[number % 3]
+            item = Item("/photos", name, 1000 + number, 10**18 + number, label, row)
+            about: dict[str, Any] = {
+                "digest": digest if number == 0 else bytes([number] * 16), "length": 900 + number, "width": 640,
+                "height": 480, "format": "JPEG", "animated": number == 5, "quality": 60,
+                "relief": bytes([number] * 128), "code": codes_NW[number].tobytes(), "kept": number == 0,
+            }  # fmt: skip
+            about = {"error": "is no image"} if number == 6 else about
+            catalog.write(Outcome(item=item, **{key: value for key, value in about.items() if key in known}))
+        catalog.set_missing([8], missing=True)
+        catalog.touch()
+        decided = [Decided(bytes([number] * 16), f"/photos/{NAMES[number]}", number == 1) for number in (1, 2)]
+        catalog.decisions.add(Kind.KEEP, decided)
+    with database._writing():
+        database._write_codes()
+
+
+def _as_of(path: Path, schema: int) -> None:
+    """Write a catalog again as an earlier version of the schema had it."""
+    from lookalike.store.migrations import APPLICATION_ID, STEPS
+
+    old = path.with_name("old.sqlite")
+    with closing(sqlite3.connect(old)) as connection:
+        connection.text_factory = bytes
+        script = "".join(STEPS[:1] if schema == 1 else (step for step in STEPS[:schema]))
+        for name, count in (("folder_of", 2), ("name_of", 2), ("place_of", 3)):
+            connection.create_function(name, count, lambda *_: None)
+        connection.executescript(script)
+        connection.execute(f"PRAGMA user_version = {schema}")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("ATTACH ? AS new", (str(path),))
+        if schema == 1:
+            connection.execute("INSERT INTO meta SELECT * FROM new.meta")
+            connection.execute("INSERT INTO roots SELECT id, path FROM new.roots")
+            connection.execute(
+                "INSERT INTO images SELECT images.id, root, CAST(CAST(folders.path AS BLOB) || CAST(name AS BLOB) AS"
+                " TEXT), CASE WHEN folders.path LIKE '%#' THEN CAST(name AS INTEGER) END, size, mtime_ns, digest,"
+                " length, labels.label, code, width, height, format, animated, error, 1700000000, missing_since"
+                " FROM new.images AS images JOIN new.folders AS folders ON folders.id = place >> 24"
+                " JOIN new.files AS files USING (id) LEFT JOIN new.labels AS labels ON labels.id = images.label"
+            )
+        else:
+            tables = connection.execute(
+                "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+            ).fetchall()
+            for table in (name.decode() for (name,) in tables):
+                columns = ", ".join(row[1].decode() for row in connection.execute(f"PRAGMA main.table_info({table})"))
+                connection.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}")
+        connection.commit()
+        connection.execute("DETACH new")
+        connection.execute("VACUUM")
+    old.replace(path)
+
+
+def _pack(db: Path, archive: Path) -> None:
+    """An archive without times, owners, and the model, which is there once for all."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for path in sorted(db.rglob("*")):
+            if path.is_file() and not path.name.startswith("model."):
+                about = tarfile.TarInfo(str(path.relative_to(db)))
+                about.size = path.stat().st_size
+                tar.addfile(about, io.BytesIO(path.read_bytes()))
+    archive.write_bytes(gzip.compress(out.getvalue(), 9, mtime=0))
+
+
+if __name__ == "__main__":
+    what, *rest = sys.argv[1:]
+    make_model() if what == "model" else make_database(int(rest[0]) if rest else None)
