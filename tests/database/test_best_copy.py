@@ -131,6 +131,12 @@ def test_colours_of_most_copies_are_the_original_ones() -> None:
     }
 
 
+def test_without_metadata_an_edited_lossless_copy_of_a_jpeg_is_not_the_best() -> None:
+    photo = encoded(textured(22), "jpg", quality=90)
+    files = {"photo": photo, "filtered": encoded(recoloured(decoded(photo)), "png")}
+    assert chosen(files) == ("photo", "nothing added, as borders or writing")
+
+
 def test_without_files_the_catalog_decides() -> None:
     larger, older, later = (
         replace(RECORD, id=2, width=5), replace(RECORD, id=3, mtime_ns=99), replace(RECORD, id=4, path="b"),

@@ -92,6 +92,11 @@ class Facts:
         return 1 if self.is_edited else 2 + (self.format == "HEIF" or (self.coarseness > 0 and not self.standard_table))
 
     @property
+    def is_taken(self) -> int:
+        """How much its codec is one of cameras, 0 to 2."""
+        return 0 if not self.coarseness else 1 + (not self.standard_table)
+
+    @property
     def is_edited(self) -> bool:
         """Whether a program that edits or converts images says that it wrote the file."""
         return any(name in self.metadata.software.lower() for name in EDITORS)
@@ -276,7 +281,11 @@ class _Relations:
         return {one for pair in pairs for one, other in (pair, pair[::-1]) if other in original and one not in original}
 
     def _original_look(self, looks: Sequence[set[bytes]], own: FactsOf) -> set[bytes]:
-        """The contents that look as the camera's own file does, or else as most do."""
+        """The contents that look as the camera's own file does, or else as most do.
+
+        Of as many with no metadata a JPEG is rather what somebody saved in other colours without loss than its copy,
+        and one with tables of its own rather than one as programs write it.
+        """
         if len(looks) < 2:
             return set()
         claims = [max(own[digest].claim for digest in look) for look in looks]
@@ -287,7 +296,10 @@ class _Relations:
             sum(digest not in self.made and own[digest].true_pixels >= COMPARABLE * most for digest in look)
             for look in looks
         ]
-        return looks[votes.index(max(votes))] if 2 * max(votes) > sum(votes) else set()
+        if 2 * max(votes) > sum(votes):
+            return looks[votes.index(max(votes))]
+        sources = [max(own[digest].is_taken for digest in look) for look in looks]
+        return looks[sources.index(max(sources))] if sources.count(max(sources)) == 1 else set()
 
 
 def _joined(digests: Iterable[bytes], pairs: Iterable[tuple[bytes, bytes]]) -> list[set[bytes]]:
