@@ -103,7 +103,8 @@ def _copy(name: str, area: Area) -> Path:
 def _mutmut(folder: Path, mutants: Sequence[str], *, children: int) -> None:
     command = [os.fspath(Path(sys.executable).with_name("mutmut")), "run", "--max-children", str(children), *mutants]
     with (folder / "mutmut.log").open("ab") as log:
-        subprocess.run(command, cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=log, stderr=log)
+        own = {"OMP_NUM_THREADS": "1", "LOOKALIKE_HYPOTHESIS": "mutation"}
+        subprocess.run(command, cwd=folder, env={**os.environ, **own}, stdout=log, stderr=log)
 
 
 def _results(folder: Path, module: str) -> dict[str, int | None]:

@@ -17,6 +17,7 @@ import hypothesis
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import Phase
 from PIL import Image, ImageDraw
 
 from lookalike.imaging.isolation import pool
@@ -39,7 +40,10 @@ ENDINGS = ("jpg", "png", "webp", "gif", "tif", "bmp", "avif", "ppm")
 hypothesis.settings.register_profile(
     "lookalike", deadline=None, max_examples=40, derandomize=True, database=None, print_blob=True
 )
-hypothesis.settings.load_profile("lookalike")
+hypothesis.settings.register_profile(  # of mutation tests, where that a test fails is all there is to know
+    "mutation", parent=hypothesis.settings.get_profile("lookalike"), phases=(Phase.explicit, Phase.generate)
+)
+hypothesis.settings.load_profile(os.environ.get("LOOKALIKE_HYPOTHESIS", "lookalike"))
 
 MakeModel = Callable[..., Path]
 
