@@ -70,6 +70,13 @@ def test_links_between_pages_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_tests_that_pages_name_are_there() -> None:
+    for page in PAGES:
+        for path, name in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page.read_text()):
+            text = (ROOT / path).read_text()
+            assert not name or f"def {name}(" in text, f"{page.name} names {path}::{name}"
+
+
 def section(command: str) -> tuple[str, set[str]]:
     """What docs/cli.md says of a command, and all commands that this section is about."""
     for text in re.split(r"^## lookalike ", (ROOT / "docs/cli.md").read_text(), flags=re.M)[1:]:

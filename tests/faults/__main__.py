@@ -1,43 +1,66 @@
-"""All trials by hand, with a table of what was run: `python -m tests.faults [--most N] [SCENARIO …]`."""
+"""Kills and faults by hand, with a table of what was run: `python -m tests.faults [SCENARIO …]`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
+from typing import NamedTuple
 
 from tests.faults import trials
-from tests.faults.harness import harness
-from tests.faults.scenarios import SCENARIOS
+from tests.faults.harness import Harness, harness
+from tests.faults.scenarios import SCENARIOS, Scenario
 
-parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("scenarios", nargs="*", default=list(SCENARIOS))
-parser.add_argument("--kills", type=int, default=30, help="at most so many kills a scenario")
-parser.add_argument("--faults", type=int, default=12, help="at most so many faults a scenario")
-parser.add_argument("--seed", type=int, default=0)
-asked = parser.parse_args()
+
+def main() -> int:
+    """Print a table, then each promise that was not kept; 1 if there is one."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("scenarios", nargs="*", default=list(SCENARIOS), metavar="SCENARIO")
+    parser.add_argument("--kills", type=int, default=28, help="at most so many kills of a scenario")
+    parser.add_argument("--faults", type=int, default=12, help="at most so many faults of a scenario")
+    parser.add_argument("--seed", type=int, default=1, help="of which calls are drawn")
+    asked = parser.parse_args()
+    began, totals, broken = time.monotonic(), [0, 0], list[str]()
+    say("| command | calls that change files | kills | faults | not kept |\n|---|---:|---:|---:|---:|")
+    with harness() as server:
+        for name in asked.scenarios:
+            scenario = SCENARIOS[name]
+            most = (asked.kills // scenario.weight, asked.faults // scenario.weight)
+            ran = attempt(server, scenario, *most, seed=asked.seed)
+            broken += ran.broken
+            totals = [totals[0] + ran.kills, totals[1] + ran.faults]
+            say(f"| {name} | {ran.calls} | {ran.kills} | {ran.faults} | {len(ran.broken)} |")
+    say(f"| all | | {totals[0]} | {totals[1]} | {len(broken)} |\n\n{time.monotonic() - began:.0f} s")
+    say("\n\n".join(broken))
+    return int(bool(broken))
+
+
+class Attempt(NamedTuple):
+    """What was tried of a scenario."""
+
+    calls: int  # that change files
+    kills: int  # that came to be
+    faults: int
+    broken: list[str]  # promises
+
+
+def attempt(server: Harness, scenario: Scenario, kills: int, faults: int, *, seed: int) -> Attempt:
+    """At most so many kills and faults of a scenario."""
+    came, broken, reference = [0, 0], list[str](), server.reference(scenario)
+    calls = len(reference.calls)
+    for fault in [*trials.kills(calls, kills, seed=seed), *trials.faults(calls, faults, seed=seed)]:
+        try:
+            came[fault.mode not in trials.KILLS] += trials.trial(server, scenario, reference, fault)
+        except trials.Broken as error:
+            broken.append(str(error))
+    return Attempt(calls, came[0], came[1], broken)
 
 
 def say(text: str) -> None:
-    """Print a line at once."""
+    """Print at once."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
-say(f"{'scenario':28}{'calls':>7}{'kills':>7}{'faults':>8}{'broken':>8}{'seconds':>9}")
-broken: list[str] = []
-with harness() as server:
-    for name in asked.scenarios:
-        began, scenario, came, bad = time.monotonic(), SCENARIOS[name], [0, 0], 0
-        reference = server.reference(scenario)
-        count = len(reference.calls)
-        kills = trials.kills(count, asked.kills, seed=asked.seed)
-        for fault in [*kills, *trials.faults(count, asked.faults, seed=asked.seed)]:
-            try:
-                came[fault.mode not in trials.KILLS] += trials.trial(server, scenario, reference, fault)
-            except trials.Broken as error:
-                bad += 1
-                broken.append(str(error))
-        seconds = time.monotonic() - began
-        say(f"{name:28}{count:7}{came[0]:7}{came[1]:8}{bad:8}{seconds:9.1f}")
-say("\n\n".join(broken))
+if __name__ == "__main__":
+    sys.exit(main())
