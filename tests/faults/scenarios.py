@@ -45,6 +45,7 @@ class Scenario:
     prepare: tuple[Command, ...] = ()
     arrange: Arrange | None = None  # changes to people's files after that
     again: str = ""  # what is said, as an error, if all of it was done before
+    copy: str = ""  # the folder of a database that in the end holds the same, or is not there
     moves: bool = False  # it may move people's files or link them; the others never touch them
     back: Command | None = None  # undoes it, also where it was killed
     same_files: tuple[str, ...] = ("out",)  # folders whose files are byte for byte those of an undisturbed run
@@ -133,6 +134,13 @@ ALL = (
     ),
     Scenario(name="export", prepare=(INDEX,), command=EXPORT),
     Scenario(name="export as .npy", prepare=(INDEX,), command=("export", "{w}/out/codes.npy", "--db", "{w}/db")),
+    Scenario(
+        name="backup",
+        prepare=((*INDEX, "--keep-originals"),),
+        command=("backup", "{w}/copy", "--db", "{w}/db"),
+        again="is not empty",
+        copy="copy",
+    ),
     Scenario(name="plan", prepare=(INDEX,), command=PLAN),
     Scenario(name="apply, into a trash", prepare=(INDEX, PLAN), command=TRASH, moves=True, back=UNDO, same_files=()),
     Scenario(

@@ -87,6 +87,9 @@ def _check_left(harness: Harness, scenario: Scenario, reference: Reference, done
     _check_contents(harness, reference)
     for name in scenario.same_files:
         _check_whole(state.tree(harness.place / name), reference.before[name], reference.trees[name])
+    if scenario.copy:
+        copy = state.of_database(harness.place / scenario.copy)
+        _check(copy in (state.NO_DATABASE, reference.final), "the copy is neither whole nor absent")
     if not scenario.moves:
         _check(state.looks(harness.place / "photos") == reference.looks[0], "people's files were changed")
 
@@ -124,6 +127,8 @@ def _check_completes(harness: Harness, scenario: Scenario, reference: Reference,
 def _check_finished(harness: Harness, scenario: Scenario, reference: Reference) -> None:
     """All is as an undisturbed run leaves it."""
     _check(state.of_database(harness.place / "db") == reference.final, "the database is another one")
+    if scenario.copy:
+        _check(state.of_database(harness.place / scenario.copy) == reference.final, "the copy is another one")
     _check_contents(harness, reference)
     if "trash" in scenario.name:
         was = Counter([*reference.before["photos"].values(), *reference.before["trash"].values()])
