@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 from collections.abc import Iterator
@@ -53,6 +54,63 @@ def test_a_folder_is_walked_without_what_is_hidden(tmp_path: Path) -> None:
     assert {item.root for item in items} == {os.fspath(tmp_path)}
     assert all(item.label is None and item.row is None and item.size == 1 for item in items)
     assert [item.mtime_ns for item in items] == [os.stat(item.name).st_mtime_ns for item in items]
+
+
+def test_the_catalog_of_another_program_hides_nothing(tmp_path: Path) -> None:
+    touch(tmp_path / "a.jpg")
+    touch(tmp_path / "catalog.sqlite", b"SQLite format 3\0".ljust(100, b"\0"))
+    assert paths(data.find(tmp_path)) == ["a.jpg", "catalog.sqlite"]
+
+
+def test_companions_are_no_items_but_counted(tmp_path: Path) -> None:
+    for name in (
+        "IMG_1.JPG", "IMG_1.MOV", "IMG_1.aae", "IMG_1.JPG.xmp", "film.mov", "b/IMG_1.xmp", "b/c.jpg",
+        "b/c.jpg.supplemental-metadata.json", "b/data.json",
+    ):  # fmt: skip
+        touch(tmp_path / name)
+    survey = data.survey(tmp_path)
+    assert sorted(paths(survey.items)) == ["IMG_1.JPG", "b/c.jpg", "b/data.json", "film.mov"]
+    assert survey.companions == 5
+
+
+def test_a_film_is_no_companion_of_its_poster(tmp_path: Path) -> None:
+    touch(tmp_path / "film.jpg")
+    with open(tmp_path / "film.mp4", "wb") as film:
+        film.truncate(60_000_000)
+    assert paths(data.find(tmp_path)) == ["film.jpg", "film.mp4"]
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT])
+def test_a_folder_that_cannot_be_read_is_named_and_the_rest_is_walked(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.jpg", "bad/b.jpg", "c/d.jpg"):
+        touch(tmp_path / name)
+    real = os.scandir
+
+    def scandir(path: str) -> Any:
+        if path == str(tmp_path / "bad"):
+            raise OSError(number, os.strerror(number), path)
+        return real(path)
+
+    monkeypatch.setattr("lookalike.data.folder.os.scandir", scandir)
+    survey = data.survey(tmp_path)
+    assert paths(survey.items) == ["a.jpg", "c/d.jpg"]
+    assert survey.unreadable == [(str(tmp_path / "bad"), os.strerror(number))]
+    with pytest.raises(DataError, match=f"no images here that can be read: .*/bad .{os.strerror(number)}"):
+        data.find(tmp_path / "bad")
+
+
+def test_a_folder_that_holds_itself_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path / "a/b/c.jpg")
+    top, real = os.stat(tmp_path / "a"), os.stat
+
+    def stat(path: str, **options: bool) -> os.stat_result:  # as if `a` were mounted on `a/b`
+        return top if path == str(tmp_path / "a/b") else real(path, **options)
+
+    monkeypatch.setattr("lookalike.data.folder.os.stat", stat)
+    survey = data.survey(tmp_path, may_be_empty=True)
+    assert survey.unreadable == [(str(tmp_path / "a/b"), "the same folder as one above it")]
 
 
 def test_order_does_not_depend_on_the_file_system(tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def _is_cifar10(item: Item) -> bool:
 def _all_items(paths: Sequence[Path], found: Survey, *, labels_from_folders: bool) -> Iterator[Item]:
     mounts = Mounts()
     for path in paths:
-        if path.is_dir() and not cifar10.is_here(path):
+        if os.path.isdir(path) and not cifar10.is_here(path):
             walked = found.walked.setdefault(os.fspath(path), Walked())
             yield from folder.walk(
                 path,
@@ -196,7 +196,7 @@ def _single_items(path: Path, mounts: Mounts) -> Iterator[Item]:
         return iter([parquet.row(path, volume)])
     if cifar10.is_row(path):
         return iter([cifar10.row(path, volume)])
-    if path.is_dir():
+    if os.path.isdir(path):
         return cifar10.rows(path, volume)
     if path.suffix.lower() == ".parquet":
         return parquet.rows(path, volume)

@@ -34,7 +34,7 @@ _ROW = re.compile(r"((?:data_batch_[1-5]|test_batch)\.bin)#(\d+)")
 
 def is_here(folder: Path) -> bool:
     """Whether a folder holds the official binary form."""
-    return all((folder / name).is_file() for name in (*TRAIN, TEST))
+    return all(os.path.isfile(folder / name) for name in (*TRAIN, TEST))
 
 
 def is_row(path: Path) -> bool:

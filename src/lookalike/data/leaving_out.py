@@ -52,12 +52,18 @@ class Rule(NamedTuple):
     include: bool
 
 
-def rules(folders: Iterable[str], *, exclude: Iterable[str] = (), include: Iterable[str] = ()) -> list[Rule]:
-    """The rules that globs make for folders. Raises `ConfigError` for a glob that matches nothing."""
+def rules(paths: Iterable[str], *, exclude: Iterable[str] = (), include: Iterable[str] = ()) -> list[Rule]:
+    """The rules that globs make for the folders among paths.
+
+    Raises `ConfigError` for a glob that matches nothing, or if there is no folder.
+    """
+    folders = [path for path in paths if os.path.isdir(path)]
     globs = [*((glob, False) for glob in exclude), *((glob, True) for glob in include)]
     for glob, _ in globs:
         if not glob.strip("/") or "\0" in glob or any(part in (".", "..") for part in glob.split("/")):
             raise ConfigError(f"{glob!r} matches no file; expected a glob such as '*.png', 'Drafts' or 'scans/*/raw'")
+    if globs and not folders:
+        raise ConfigError("a file that is named is taken in any case; --exclude and --include need a folder")
     return [Rule(folder, glob, included) for folder in folders for glob, included in globs]
 
 

@@ -24,6 +24,8 @@ TIMES_REPEATED = 100  # the file's size that they may become
 _ROW = re.compile(r"(.+\.parquet)#(\d+)", re.IGNORECASE | re.DOTALL)
 _lock = threading.Lock()
 
+Stamp = tuple[int, int | None]  # when a file was changed, and when what is said of it
+
 
 def row_of(path: str) -> int | None:
     """The row that a path such as `table.parquet#12` names, or nothing."""
@@ -38,7 +40,7 @@ def is_row(path: Path) -> bool:
 
 def rows(path: Path, volume: Volume = UNKNOWN) -> Iterator[Item]:
     """The items of a table, in the order of its rows."""
-    table = _open(os.fspath(path), path.stat().st_mtime_ns)
+    table = _open(os.fspath(path), _stamp(os.stat(path)))
     status = path.stat()
     for row, label in enumerate(_labels(table, path)):
         item = Item(os.fspath(path.parent), f"{path.name}#{row}", status.st_size, status.st_mtime_ns, label, row)
@@ -60,7 +62,7 @@ def row(path: Path, volume: Volume = UNKNOWN) -> Item:
 def count(item: Item) -> int | None:
     """How many rows the table of an item has; nothing if it cannot be read."""
     try:
-        return int(_open(item.file, os.stat(item.file).st_mtime_ns).metadata.num_rows)
+        return int(_open(item.file, _stamp(os.stat(item.file))).metadata.num_rows)
     except (OSError, DataError):
         return None
 
@@ -72,7 +74,7 @@ def holds(item: Item) -> bool:
 
 def column(path: Path, name: str) -> list[Any]:
     """The values of a table's column, row by row; nothing if there is no such column."""
-    table = _open(os.fspath(path), path.stat().st_mtime_ns)
+    table = _open(os.fspath(path), _stamp(os.stat(path)))
     if name not in table.schema_arrow.names:
         return []
     batches = tables.batches(table, path, [name], BLOCK)
@@ -91,19 +93,23 @@ def read(item: Item) -> bytes:
     return bytes(data)
 
 
+def _stamp(status: os.stat_result) -> Stamp:
+    return status.st_mtime_ns, status.st_ctime_ns
+
+
 def _value(item: Item) -> Any:
     row = item.row or 0
-    starts = _starts(_open(item.file, item.mtime_ns))
+    starts = _starts(_open(item.file, (item.mtime_ns, item.ctime_ns)))
     group = bisect_right(starts, row) - 1
     with _lock:  # threads ask for neighbouring rows: let one of them read the group
-        column = _images(item.file, item.mtime_ns, group)
+        column = _images(item.file, (item.mtime_ns, item.ctime_ns), group)
     if isinstance(column, DataError):
         raise column
     return column[row - starts[group]].as_py()
 
 
 @functools.lru_cache(maxsize=4)
-def _open(file: str, mtime_ns: int) -> Any:  # the time is part of the key, so a changed file is opened anew
+def _open(file: str, stamp: Stamp) -> Any:  # the times are part of the key, so a changed file is opened anew
     table = tables.open_table(Path(file), ("image", *LABEL_COLUMNS))
     with tables.naming(Path(file)):
         tables.check_claims(table, ["image"])
@@ -131,9 +137,9 @@ def _is_binary(kind: Any) -> bool:
 
 
 @functools.lru_cache(maxsize=2)
-def _images(file: str, mtime_ns: int, group: int) -> Any:
+def _images(file: str, stamp: Stamp, group: int) -> Any:
     """The images of a group of rows; the error, which is kept as well, if they cannot be read."""
-    table = _open(file, mtime_ns)
+    table = _open(file, stamp)
     try:
         with tables.naming(Path(file)):
             column = table.read_row_group(group, columns=["image"]).column(0)

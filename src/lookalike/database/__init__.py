@@ -724,9 +724,9 @@ class Database:
     def _owed(self, items: list[data.Item]) -> list[data.Item]:
         """The images that lost their codes to a change of model, are not among the items, and can be read."""
         named = {item.name for item in items}
-        owed = {record.id: record for record in self._catalog.owed() if record.name not in named}
-        judged = Reachability(self._catalog).judge(owed.values())
-        return [record.item for id_, record in owed.items() if id_ in judged.here]
+        reach = Reachability(self._catalog)
+        found = (reach.look(record) for record in self._catalog.owed() if record.name not in named)
+        return [item for item in found if isinstance(item, data.Item)]
 
     def _held(self) -> Held:
         return derived.held(self.path, self._catalog)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from lookalike.core.mounts import Mounts
@@ -51,16 +51,17 @@ class Reachability:
     def __init__(self, catalog: Catalog, mounts: Mounts | None = None) -> None:
         self._catalog, self._mounts = catalog, mounts or Mounts()
         self._folders: dict[str, str | None] = {}  # why one cannot be listed; nothing if it can
-        self._proven: set[tuple[str, int | None, int | None]] = set()  # root, volume as recorded, volume now
-        self._refuted: set[tuple[str, int | None, int | None]] = set()
+        self._volumes = {number: one.identity for number, one in catalog.surroundings.volumes().items()}
+        self._proven: set[tuple[str, int | None, str]] = set()  # root, volume as recorded, identity of that now
+        self._refuted: set[tuple[str, int | None, str]] = set()
         self._holding: set[str] = set()  # folders that hold an image that is known, somewhere below
         self._empty: set[str] = set()
 
     def saw(self, record: Record, item: Item) -> None:
         """Take note of an image that is there."""
-        now = self._catalog.surroundings.known_volume(item.volume)
+        now = item.volume.identity
         unchanged = (record.size, record.mtime_ns) == (item.size, item.mtime_ns)
-        if unchanged or now == record.volume:
+        if unchanged or now == self._was_on(record):
             self._proven.add((record.root, record.volume, now))
         folder = os.path.dirname(item.file)
         while folder not in self._holding and len(folder) >= len(record.root):
@@ -71,7 +72,7 @@ class Reachability:
         """What became of images, which were not seen."""
         judged, absent = Judged(), []
         for record in records:
-            found = self._look(record)
+            found = self.look(record)
             if found is None:
                 absent.append(record)
             elif isinstance(found, Item):
@@ -97,21 +98,20 @@ class Reachability:
 
         Where its whole root or table is gone, but the volume is there on which it was seen, it was moved with that.
         """
-        if self._look(record) not in (None, "") and not self._is_bare(record):
+        if self.look(record) not in (None, "") and not self._is_bare(record):
             return False
         if record.volume is None and self._is_bare(record):
             return True
-        volume = self._catalog.surroundings.known_volume(self._mounts.of(self._nearest(record)))
-        known = record.volume is not None and record.volume == volume
-        return known or self._why_not_gone(record, {record.id}) is None
+        is_mounted = self._was_on(record) == self._mounts.of(self._nearest(record)).identity
+        return is_mounted or self._why_not_gone(record, {record.id}) is None
 
     def _is_bare(self, record: Record) -> bool:
         """Whether the root or the table of an image does not exist."""
         if self._state(record.root) == NOT_THERE:
             return True
-        return record.row is not None and self._look(record) == (record.item.file, NOT_THERE)
+        return record.row is not None and self.look(record) == (record.item.file, NOT_THERE)
 
-    def _look(self, record: Record) -> Item | tuple[str, str] | str | None:
+    def look(self, record: Record) -> Item | tuple[str, str] | str | None:
         """The item of an image that is there; where and why it cannot be reached; nothing if it is not there.
 
         An empty text for a row that its table has no more. A whole table that is not there may have been moved.
@@ -135,8 +135,8 @@ class Reachability:
                 return file, NO_TABLE
             if record.row >= rows:
                 return ""
-        size = Item(record.root, record.path, status.st_size, status.st_mtime_ns)
-        return size.seen(status, self._mounts.of(folder))
+        item = replace(record.item, size=status.st_size, mtime_ns=status.st_mtime_ns)
+        return item.seen(status, self._mounts.of(folder))
 
     def _why_not_gone(self, record: Record, skip: set[int]) -> tuple[str, str] | None:
         """Where and why an image that is not there may still exist; nothing if it is gone."""
@@ -147,15 +147,22 @@ class Reachability:
         before = record.volume
         if before is None:
             return None if self._holds_known(near, skip) else (near, NOTHING_KNOWN)
-        now = self._catalog.surroundings.known_volume(self._mounts.of(near))
-        if now == before and record.missing_since:  # it was gone when more was there
+        now, was = self._mounts.of(near).identity, self._was_on(record)
+        if now == was and record.missing_since:  # it was gone when more was there
             return None
         if self._is_proven(record.root, before, now, skip):
             return None
-        if now == before:
+        if now == was:
             return record.root, NOTHING_KNOWN
-        was = self._catalog.surroundings.volumes()[before]
-        return near, f"the file system that held it ({was.identity}) is not mounted here"
+        return near, f"the file system that held it ({was}) is not mounted here"
+
+    def _was_on(self, record: Record) -> str | None:
+        """The identity of the volume on which an image was seen last, if that is known."""
+        if record.volume is None:
+            return None
+        if record.volume not in self._volumes:  # it was found since
+            self._volumes = {number: one.identity for number, one in self._catalog.surroundings.volumes().items()}
+        return self._volumes.get(record.volume)
 
     def _nearest(self, record: Record) -> str:
         """The nearest folder above an image that exists, or its root."""
@@ -177,7 +184,7 @@ class Reachability:
                 self._folders[folder] = error.strerror or str(error)
         return self._folders[folder]
 
-    def _is_proven(self, root: str, before: int, now: int | None, skip: set[int]) -> bool:
+    def _is_proven(self, root: str, before: int, now: str, skip: set[int]) -> bool:
         """Whether a volume, as it was recorded, is the one that is there now: an image of it is still there."""
         key = root, before, now
         if key not in self._proven and key not in self._refuted:
@@ -198,7 +205,7 @@ class Reachability:
         """Look for images until what was wanted is found."""
         for batch in _batches((id_ for id_ in ids if id_ not in skip), SEARCHED):
             for record in self._catalog.records(batch).values():
-                item = self._look(record)
+                item = self.look(record)
                 if isinstance(item, Item):
                     self.saw(record, item)
                     if found():

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from lookalike import data
 from lookalike.data import LeavingOut, Rule, Survey
 from lookalike.data.leaving_out import escaped
-from lookalike.errors import ConfigError, DataError
+from lookalike.errors import DataError
 from lookalike.store.catalog import Catalog
 
 
@@ -52,10 +52,7 @@ def survey(
 def _new_rules(
     scopes: Sequence[str], catalog: Catalog, *, exclude: Sequence[str], include: Sequence[str]
 ) -> list[Rule]:
-    folders = [scope for scope in scopes if os.path.isdir(scope)]
-    if (exclude or include) and not folders:
-        raise ConfigError("a file that is named is taken in any case; --exclude and --include need a folder")
-    given = data.rules(folders, exclude=exclude, include=include)
+    given = data.rules(scopes, exclude=exclude, include=include)
     before = LeavingOut([*catalog.surroundings.rules(), *given])
     return [*given, *_named(scopes, catalog.roots(), before)]
 

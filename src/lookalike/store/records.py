@@ -55,7 +55,10 @@ class Record:
     @property
     def item(self) -> Item:
         """Where the image is."""
-        return Item(self.root, self.path, self.size, self.mtime_ns, self.label, self.row)
+        return Item(
+            self.root, self.path, self.size, self.mtime_ns, self.label, self.row,
+            ctime_ns=self.ctime_ns, inode=self.inode,
+        )  # fmt: skip
 
     @property
     def name(self) -> str:
