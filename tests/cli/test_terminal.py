@@ -12,6 +12,7 @@ from PIL import Image
 
 from lookalike.__main__ import main
 from lookalike.cli import terminal
+from lookalike.imaging import formats
 from tests.conftest import encoded
 
 from .conftest import Run
@@ -77,6 +78,7 @@ def test_commands_that_print_paths(
 EVERY_STEP = """
 import itertools, sys
 from lookalike.cli import terminal
+from lookalike.imaging import formats
 
 code = terminal.quiet_decoders.__wrapped__.__code__
 
@@ -122,3 +124,16 @@ def test_ctrl_c_before_a_command_begins(
     with pytest.raises(SystemExit) as stopped:
         main()
     assert (stopped.value.code, capsys.readouterr().err) == (130, "lookalike: Stopped\n")
+
+
+def test_what_is_of_another_kind_is_counted_by_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    problems = [(name, f"a video, {formats.EXACT_ONLY}") for name in ("a.mov", "b.mov")]
+    problems += [
+        ("c.psd", f"a Photoshop document, {formats.EXACT_ONLY}"),
+        ("d.txt", formats.NO_IMAGE),
+        ("e.jpg", "is cut off"),
+    ]
+    terminal.name_problems(problems, more="info")
+    said = capsys.readouterr().err
+    assert "e.jpg: is cut off" in said
+    assert "4 files are no images in a format that is read here: 2 × video, 1 × Photoshop document" in said

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -109,16 +110,18 @@ def queries(images: Sequence[str]) -> Iterator[tuple[str, Item]]:
 
 def name_problems(problems: Sequence[tuple[str, str]], *, more: str) -> None:
     """Name what could not be read: the first damaged images, then how many files are none, and how to see them all."""
-    from lookalike.imaging.formats import is_foreign
+    from lookalike.imaging.formats import NO_IMAGE, foreign_kind
 
-    damaged = [(name, reason) for name, reason in problems if not is_foreign(reason)]
+    damaged = [(name, reason) for name, reason in problems if foreign_kind(reason) is None]
     for name, reason in damaged[:SHOWN]:
         say(f"  {name}: {reason}")
     rest, foreign = len(damaged[SHOWN:]), len(problems) - len(damaged)
     if rest:
         say(f"  and {rest} more")
     if foreign:
-        say(f"  {count(foreign, 'file is no image', 'files are no images')} in a format that is read here")
+        kinds = Counter(kind for _, reason in problems if (kind := foreign_kind(reason)) not in (None, NO_IMAGE))
+        named = f": {', '.join(f'{number} × {kind}' for kind, number in kinds.most_common())}" if kinds else ""
+        say(f"  {count(foreign, 'file is no image', 'files are no images')} in a format that is read here{named}")
     if rest or foreign:
         say(f"  all of them: {more}")
 

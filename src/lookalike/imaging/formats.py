@@ -70,9 +70,21 @@ def a_raw(name: str) -> str:
     return f"{'an' if name[0] in 'AEIMNORS' and name != 'RAW' else 'a'} {name} raw file"
 
 
+def foreign_kind(reason: str) -> str | None:
+    """What a file is that could not be read just because it is of another kind, by the reason; None if it is damaged.
+
+    >>> foreign_kind(f"a video, {EXACT_ONLY}"), foreign_kind(NO_IMAGE) == NO_IMAGE, foreign_kind("is cut off")
+    ('video', True, None)
+    """
+    if reason == NO_IMAGE:
+        return NO_IMAGE
+    kind = reason.removesuffix(f", {EXACT_ONLY}")
+    return None if kind == reason else kind.split(" ", 1)[1]
+
+
 def is_foreign(reason: str) -> bool:
     """Whether a file could not be read just because it is no image, or an image in a format that is not read here."""
-    return reason == NO_IMAGE or reason.endswith(EXACT_ONLY)
+    return foreign_kind(reason) is not None
 
 
 def recognise(head: bytes) -> str:
