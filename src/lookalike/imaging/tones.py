@@ -4,8 +4,8 @@ What white is, a file of whole numbers does not say. Cameras, scanners and micro
 values into 16-bit files as they are, so white is taken to be the greatest value of the fewest bits, of `DEPTHS`, that
 hold all values of the image. A true 16-bit photograph so dark that it nowhere reaches a quarter of white is brightened
 by this, to a quarter of white or more. Measured, its code is then at most 4 of 64 bits from that of its dark 8-bit copy
-where the brightest value is an eighth of white, and at most 2 bits from that of the bright picture, whereas 12-bit values
-read as 16 bits are up to 13 bits off. A file with a colour profile, or a PNG that states its gamma, is taken at its word.
+where the brightest value is an eighth of white, and at most 2 bits from that of the bright picture; 12-bit values read
+as 16 bits are up to 13 bits off. A file with a colour profile, or a PNG that states its gamma, is taken at its word.
 """
 
 from __future__ import annotations
