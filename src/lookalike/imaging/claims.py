@@ -17,9 +17,9 @@ def check(content: bytes) -> None:
     """Raise `ImageError` for a JPEG whose scans go over its pixels again and again, or a large one without any."""
     if not content.startswith(b"\xff\xd8"):
         return
-    scans = content.count(_SCAN)
-    if not scans and len(content) > LARGE:  # which a decoder would look through byte by byte
+    if len(content) > LARGE and content.find(_SCAN) < 0:  # which a decoder would look through byte by byte
         raise ImageError(f"begins like JPEG, but has no picture in {len(content) / 1e6:.0f} MB")
+    scans = content.count(_SCAN)
     if scans > SCANS and scans * _frame_pixels(content) > SCANNED:
         raise ImageError(f"has {scans:,} scans, which no program writes; it is made to keep a decoder busy")
 

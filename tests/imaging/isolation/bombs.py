@@ -26,7 +26,7 @@ def png(width: int, height: int, *, colour: int = 2, bits: int = 8, before: byte
     """A PNG whose rows are all zero; `colour` 2 is RGB, 6 RGBA."""
     header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
     row_bytes = 1 + width * {0: 1, 2: 3, 6: 4}[colour] * bits // 8
-    packer, rows = zlib.compressobj(9), b""
+    packer, rows = zlib.compressobj(1), b""
     for _ in range(height):
         rows += packer.compress(bytes(row_bytes))
     image = png_chunk(b"IDAT", rows + packer.flush())

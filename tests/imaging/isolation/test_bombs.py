@@ -1,4 +1,4 @@
-"""Every bomb by the command line: an answer, less than a gigabyte, less than ten seconds."""
+"""Bombs and malformed files by the command line: an answer, less than a gigabyte, less than ten seconds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,10 @@ import pytest
 
 from lookalike.errors import ImageError
 from lookalike.imaging import claims
+from lookalike.imaging.decode import ImageSpec
+from lookalike.imaging.isolation.limits import Limits
+from lookalike.imaging.isolation.pool import Pool
+from tests.imaging.isolation import malformed
 from tests.imaging.isolation.bombs import BOMBS, progressive_jpeg, slow_jpeg, sparse
 from tests.imaging.isolation.processes import resident_of_all
 
@@ -23,7 +28,7 @@ DECODED = {"jpeg-claim.jpg", "jpeg-exif.jpg", "png-many-texts.png"}  # which are
 
 class Run(NamedTuple):
     report: dict[str, Any]
-    seconds: float
+
     peak: int  # bytes
 
 
@@ -61,7 +66,7 @@ def test_a_bomb(name: str, tmp_path: Path) -> None:
     check(run.report)
     assert run.report["found"] == 1
     assert run.report["encoded"] == (name in DECODED), run.report
-    assert run.seconds < SECONDS
+    assert run.report["seconds"] < SECONDS
     assert run.peak < MEMORY
 
 
@@ -75,6 +80,35 @@ def test_several_bombs_at_once(tmp_path: Path) -> None:
     check(run.report)
     assert run.report["failed"] == 5
     assert run.peak < MEMORY
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_three_thousand_malformed_files(shared_data: Path, tmp_path: Path) -> None:
+    if not all((shared_data / archive).exists() for archive in malformed.ARCHIVES):
+        pytest.skip("the archives of malformed files are absent")
+    (tmp_path / "f").mkdir()
+    count = malformed.make(tmp_path / "f", shared_data, 3000)
+    run = index(tmp_path / "f", tmp_path / "db")
+    check(run.report)
+    assert run.report["found"] == count
+    assert run.report["encoded"] > 500
+    assert run.peak < MEMORY
+
+
+@pytest.mark.slow
+def test_no_malformed_file_takes_long(shared_data: Path, tmp_path: Path) -> None:
+    if not all((shared_data / archive).exists() for archive in malformed.ARCHIVES):
+        pytest.skip("the archives of malformed files are absent")
+    malformed.make(tmp_path, shared_data, 3000)
+    slowest = 0.0
+    with Pool(Limits(), workers=1) as decoders:
+        for path in tmp_path.iterdir():
+            began = time.monotonic()
+            with suppress(ImageError), decoders.opened(path) as image:
+                image.array(ImageSpec())
+            slowest = max(slowest, time.monotonic() - began)
+    assert slowest < SECONDS
 
 
 def test_very_many_scans_are_seen_without_a_decoder(tmp_path: Path) -> None:

@@ -275,7 +275,7 @@ def make_decoders(limits: Limits, *, workers: int = 0, isolation: bool = True) -
 
 def _is_settled(about: Head, *, memory: int, most: int) -> bool:
     """Whether an answer holds whatever memory there is: decoders call many things an error when they get too little."""
-    if "error" not in about or (about.get("again") and not about.get("starved")):
+    if "error" not in about or about.get("settled") or (about.get("again") and not about.get("starved")):
         return True
     return memory == most and not about.get("starved") and about.get("needs", 0) <= memory
 

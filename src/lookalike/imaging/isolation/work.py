@@ -41,6 +41,9 @@ class Desk:
         try:
             if head["do"] != "open":
                 claims.check(content or self._content)
+        except ImageError as error:
+            return {"error": str(error), "settled": True}, b""
+        try:
             return self._work[head["do"]](head, content or self._content)
         except ImageError as error:
             if isinstance(error.__cause__, MemoryError):
