@@ -21,7 +21,7 @@ from PIL import Image
 
 from lookalike import Database
 
-SMALL, SMALL_SIDE, ROUNDS, SEARCHES = 5000, 64, 5, 11
+SMALL, SMALL_SIDE, ROUNDS, SEARCHES = 1500, 64, 5, 7
 
 
 def make_small_files(folder: Path) -> list[Path]:

@@ -26,6 +26,8 @@ class Desk:
 
     def __init__(self) -> None:
         self._content = b""
+        self._is_checked = False  # whether its claims were looked at
+        self._claim: str | None = None  # what is wrong with them
         self._work: dict[str, Callable[[Head, bytes], Message]] = {
             "open": self._open,
             "array": self._array,
@@ -38,11 +40,8 @@ class Desk:
 
     def answer(self, head: Head, content: bytes = b"") -> Message:
         """The result of one request, or the reason why there is none."""
-        try:
-            if head["do"] != "open":
-                claims.check(content or self._content)
-        except ImageError as error:
-            return {"error": str(error), "settled": True}, b""
+        if head["do"] != "open" and (claim := self._refusal(content)) is not None:
+            return {"error": claim, "settled": True}, b""
         try:
             return self._work[head["do"]](head, content or self._content)
         except ImageError as error:
@@ -56,9 +55,19 @@ class Desk:
         except MemoryError:
             return dict(STARVED), b""
 
+    def _refusal(self, content: bytes) -> str | None:
+        """Why an image is not even tried; that of the open image is found out once."""
+        if content or not self._is_checked:
+            self._is_checked, self._claim = not content, None
+            try:
+                claims.check(content or self._content)
+            except ImageError as error:
+                self._claim = str(error)
+        return self._claim
+
     def _open(self, head: Head, content: bytes) -> Message:
         """Take an image in, by its bytes or its path: what is known of it before it is decoded."""
-        self._content = b""
+        self._content, self._is_checked = b"", False
         if "path" not in head:
             self._content = content
             return _identity(content), b""
