@@ -20,10 +20,12 @@ from lookalike.database import Database, derived, pairfile
 from lookalike.database.results import Finding
 from lookalike.engines import multi_index
 from lookalike.errors import DatabaseError
+from lookalike.hasher import decoder_path
 from lookalike.store import codefile, originals
 from lookalike.store.decisions import Decided, Kind
 
 from ..conftest import MakeModel, encoded
+from ..references.models import tiny_decoder
 
 FEW = 5  # codes from which there are tables and files of pairs
 Plant = Callable[[Path], object]
@@ -83,8 +85,11 @@ def world(
         patch.setattr(derived, "LEAST", FEW)
         patch.setattr(multi_index, "LEAST", FEW)
         patch.setattr(pairfile, "LEAST", FEW)
+        path = make_model(seed=0, bits=64, near=6, similar=16)
+        mine = Path(shutil.copy(path, tmp_path_factory.mktemp("model") / "m.onnx"))
+        decoder_path(mine).write_bytes(tiny_decoder(seed=0, bits=64))
         yield World(
-            tmp_path_factory.mktemp("world"), make_model(seed=0, bits=64, near=6, similar=16),
+            tmp_path_factory.mktemp("world"), mine,
             make_model(seed=1, bits=64, near=6, similar=16), pictures,
         )  # fmt: skip
 
@@ -325,6 +330,8 @@ REPORTED: dict[str, Plant] = {
     "an empty model": write("model.onnx", b""),
     "a bit of the model": flip("model.onnx", 2000),
     "half of the model": cut("model.onnx", 3000),
+    "no decoder": delete("model.decoder.onnx"),
+    "a bit of the decoder": flip("model.decoder.onnx", 2000),
     "a lost original without a file": original(Path.unlink, has_file=False),
     "a damaged original without a file": original(lambda place: place.write_bytes(b"x"), has_file=False),
     "an empty original without a file": original(lambda place: place.write_bytes(b""), has_file=False),
@@ -381,7 +388,7 @@ def test_what_cannot_be_proven_is_reported_and_left(damage: str, db: Path) -> No
         bad = [finding.what for finding in verify(db) if not finding.ok]
         assert bad != []
         assert all(str(db) in what for what in bad if what.startswith("catalog"))  # what to do
-        if not any(what.startswith(("model", "originals")) for what in bad):
+        if not any(what.startswith(("model", "decoder", "originals")) for what in bad):
             assert (db / "codes.bin").read_bytes() == codes
         assert {name: found for name, found in rows(db).items() if name in before} == before
         assert truth(db) == good

@@ -784,5 +784,6 @@ def _set_model(catalog: Catalog, hasher: Hasher) -> None:
     catalog.set("model", hasher.digest)
     catalog.set("model_name", hasher.info.name)
     catalog.set("bits", str(hasher.bits))
+    catalog.set(modelfile.DECODER_KEY, modelfile.decoder_digest(hasher))
     catalog.set(calibration.KEY, "")  # which was of another model
     catalog.touch()

@@ -13,6 +13,7 @@ from lookalike.store.catalog import Catalog
 
 FILE = "model.onnx"
 DECODER = decoder_path(FILE).name  # only of models that have one
+DECODER_KEY = "decoder"  # of its digest, in the catalog's `meta`
 
 
 def load(folder: Path, catalog: Catalog) -> Hasher:
@@ -48,6 +49,16 @@ def _put(source: Path, place: Path) -> None:
     atomic.write(place, source.read_bytes())
 
 
+def decoder_digest(hasher: Hasher) -> str:
+    """The digest of the decoder that lies next to a model; empty if there is none."""
+    path = decoder_path(hasher.path)
+    return _digest(path) if path.is_file() else ""
+
+
 def has_digest(path: Path, digest: str) -> bool:
     """Whether a file is there and is the model with that digest."""
-    return path.exists() and hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest() == digest
+    return path.exists() and _digest(path) == digest
+
+
+def _digest(path: Path) -> str:
+    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()

@@ -41,6 +41,7 @@ def _meta(folder: Path, layout: Layout, rows: Sequence[Row]) -> Iterator[Row]:
     with suppress(ModelError):
         hasher = Hasher.load(folder / modelfile.FILE)
         values |= {"model": hasher.digest, "model_name": hasher.info.name, "bits": hasher.bits}
+        values[modelfile.DECODER_KEY] = modelfile.decoder_digest(hasher)
     with suppress(DatabaseError):
         header = codefile.read_header(folder / codefile.FILE)
         values |= {"revision": header.revision, "database": header.database, "change": header.change}

@@ -34,7 +34,8 @@ def verify(folder: Path, catalog: Catalog, *, accept: bool = False) -> list[Find
     damaged = catalog.integrity.damaged
     are_codes_proven = not damaged & {"images", "meta"}
     are_orphans_sure = not damaged and _is_latest(folder, catalog)
-    findings += [_model(folder, catalog), _codes(folder, catalog, are_proven=are_codes_proven)]
+    findings += [_model(folder, catalog), *_decoder(folder, catalog)]
+    findings.append(_codes(folder, catalog, are_proven=are_codes_proven))
     if findings[-1].ok:
         findings += _tables(folder, catalog)
     findings += _caches(folder)
@@ -88,6 +89,8 @@ def _accept(folder: Path, catalog: Catalog) -> Finding:
     with catalog.transaction():
         if catalog.get(LOST):
             catalog.set(LOST, "")
+        if list(_decoder(folder, catalog)):
+            catalog.set(modelfile.DECODER_KEY, "")
         catalog.touch()
     derived.keep(folder, catalog, anew=True)
     forgotten = verifying_originals.forget_lost(folder, catalog)
@@ -106,6 +109,13 @@ def _model(folder: Path, catalog: Catalog) -> Finding:
         modelfile.pending(folder).unlink(missing_ok=True)
         return Finding(f"model: {hasher.name}, put in its place", True, repaired=True)
     return Finding(f"model: {hasher.name}", True)
+
+
+def _decoder(folder: Path, catalog: Catalog) -> Iterator[Finding]:
+    path, digest = folder / modelfile.DECODER, catalog.get(modelfile.DECODER_KEY)
+    if digest and not modelfile.has_digest(path, digest):
+        what = "codes do not need it. Copy it again from where the model's file is, or accept the loss with"
+        yield Finding(f"decoder: {path} is absent or damaged; {what}: lookalike verify --accept --db {folder}", False)
 
 
 def _codes(folder: Path, catalog: Catalog, *, are_proven: bool) -> Finding:

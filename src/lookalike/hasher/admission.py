@@ -34,7 +34,7 @@ def digest(data: bytes) -> str:
 def admit(kind: Kind, data: bytes, path: str) -> None:
     """Raise `ModelError`, naming the file, unless it may be used; tries it if this has not been done before."""
     known = digest(data)
-    if _is_builtin(known, len(data)) or _mark(kind, known).exists():
+    if _is_builtin(known, len(data)) or _was_tried(kind, known):
         return
     if error := _try(kind, data):
         raise named(path, error)
@@ -53,6 +53,12 @@ def _remember(kind: Kind, known: str) -> None:
     with suppress(OSError):  # then it is tried again next time
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.touch()
+
+
+def _was_tried(kind: Kind, known: str) -> bool:
+    with suppress(OSError):  # a cache that cannot be looked into
+        return _mark(kind, known).exists()
+    return False
 
 
 def _mark(kind: Kind, known: str) -> Path:

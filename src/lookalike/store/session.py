@@ -146,8 +146,9 @@ class Session:
             return DatabaseError(f"the database {self.path.parent} is closed; open it again")
         damaged = getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
         remedy = (
-            "The catalog is damaged beyond repair: index again into a new folder, and keep this one if it has originals"
-            if damaged
+            "The catalog is damaged beyond repair: restore a backup, or index again into a new folder, and keep this "
+            "one if it has originals"
+            if damaged or "no such table" in str(error)
             else f"Check the disk and: lookalike verify --db {self.path.parent}"
         )
         return DatabaseError(f"{self.path}: {str(error).rstrip('.')}. {remedy}")
@@ -186,7 +187,9 @@ def _check_size(connection: sqlite3.Connection, path: Path) -> None:
     """Raise `DatabaseError` for a file that was cut off within a page, which SQLite would fill with zeros."""
     page = connection.execute("PRAGMA page_size").fetchone()[0]
     if path.stat().st_size % page:
-        raise DatabaseError(f"{path} is damaged: its last page is cut off. Index again into a new folder")
+        raise DatabaseError(
+            f"{path} is damaged: its last page is cut off. Restore a backup, or index again into a new folder"
+        )
 
 
 def _is_writable(path: Path) -> bool:
