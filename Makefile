@@ -11,6 +11,10 @@ PHOTOS = $(if $(IMAGES),"$(patsubst ~/%,$(HOME)/%,$(IMAGES))")
 MILVUS := .milvus
 MILVUS_VERSION := 2.3.5
 
+# Tools that look after dependencies, in a virtual environment of their own.
+TOOLS := .tools
+
+.PHONY: audit licences lock sbom versions
 .PHONY: demo test test-all coverage mutation check lint types wheel milvus clean
 
 demo: $(VENV)/demo.done  ## the main job, end to end, on photographs; writes $(OUT)/report.html
@@ -58,5 +62,34 @@ $(VENV)/%.done: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	touch $@
 
+$(TOOLS)/done:
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9 pip-audit==2.10.1 cyclonedx-bom==7.5.0
+	touch $@
+
+lock: $(TOOLS)/done  ## requirements.lock: what indexing, searching and serving run with, by digest
+	@{ echo '# What `lookalike[serve,parquet]` runs with, each file by its digest: pip install --require-hashes -r requirements.lock'; \
+	  echo '# Written by: make lock'; \
+	  $(TOOLS)/bin/uv pip compile pyproject.toml --extra serve --extra parquet -c constraints.txt --generate-hashes \
+	  --no-emit-index-url --no-header --universal --python-version 3.11 --quiet; } > requirements.lock.tmp \
+	  && mv requirements.lock.tmp requirements.lock
+
+audit: $(TOOLS)/done  ## known weaknesses of what is locked; needs the advisory service of the package index
+	@$(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock || { \
+	  echo "make audit: not passed. A weakness is listed above, or the advisory service could not be asked about a package:" \
+	  "then nothing is known, and it must be run where that service can be reached." >&2; exit 1; }
+
+licences: $(VENV)/dev.done  ## licences of all that is needed at run time; fails for GPL, AGPL and non-commercial ones
+	@$(BIN)/python .ci/licences.py serve parquet heic train backbones robustness reproduce milvus ray demo
+
+sbom: $(TOOLS)/done  ## sbom.json: what is locked, as CycloneDX
+	$(TOOLS)/bin/cyclonedx-py requirements requirements.lock --of JSON -o sbom.json
+
+versions: $(TOOLS)/done  ## codes by the lowest and by the newest versions that pyproject.toml allows: at most 2 of 64 bits differ
+	@set -e; for which in lowest-direct highest; do \
+	  $(TOOLS)/bin/uv venv --quiet --clear --python $(PYTHON) $(TOOLS)/$$which; \
+	  $(TOOLS)/bin/uv pip install --quiet --python $(TOOLS)/$$which --resolution $$which -r pyproject.toml; \
+	  PYTHONPATH=src $(TOOLS)/$$which/bin/python -m tests.versions.check; done
+
 clean:
-	rm -rf $(VENV) $(MILVUS) dist build demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(MILVUS) $(TOOLS) sbom.json dist build demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -197,3 +197,15 @@ def test_efficientnet_lite0_comes_with_a_package() -> None:
     features = backbone.features(images)
     assert np.allclose(backbone.features(images[1:]), features[1:], atol=1e-4)
     assert features.std() > 0.01
+
+
+def test_a_strangers_encoder_is_checked_before_it_is_loaded(tmp_path: Path) -> None:
+    proto = exported(network())
+    weights = proto.graph.initializer[0]
+    weights.ClearField("raw_data")
+    weights.data_location = onnx.TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value="/etc/passwd")
+    (tmp_path / "a.onnx").write_bytes(proto.SerializeToString())
+    (tmp_path / "a.toml").write_text(f"side = {SIDE}\n")
+    with pytest.raises(ModelError, match=r"a\.onnx keeps the array .* in another file"):
+        load(tmp_path / "a.onnx")

@@ -137,3 +137,30 @@ def test_what_is_of_another_kind_is_counted_by_kind(capsys: pytest.CaptureFixtur
     said = capsys.readouterr().err
     assert "e.jpg: is cut off" in said
     assert "4 files are no images in a format that is read here: 2 × video, 1 × Photoshop document" in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_nothing_that_is_printed_acts_on_a_terminal() -> None:
+    import pty
+
+    code = (
+        "import sys, typer; from lookalike.cli import terminal; terminal.escape_stdout();"
+        "typer.echo('a\\x1b[2Jb\\u202egpj.exe\\tc\\nd');"
+        "sys.stdout.write('\\x07')"
+    )
+    master, slave = pty.openpty()
+    with subprocess.Popen([sys.executable, "-c", code], stdout=slave) as child:
+        os.close(slave)
+        said = b""
+        while chunk := _read(master):
+            said += chunk
+        assert child.wait() == 0
+    os.close(master)
+    assert said.replace(b"\r\n", b"\n") == b"a\\x1b[2Jb\\u202egpj.exe\tc\nd\n\\x07"
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 1000)
+    except OSError:  # the other end is closed
+        return b""

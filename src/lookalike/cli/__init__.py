@@ -77,6 +77,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="surrogateescape")  # paths are bytes, and are printed as such
+    _escape_stdout()
     with sigterm_as_ctrl_c() as signals:
         try:
             app()
@@ -90,6 +91,13 @@ def main() -> None:
             sys.exit(_say(error, signals.exit_code))
         except (LookalikeError, OSError) as error:
             sys.exit(_say(error, 1))
+
+
+def _escape_stdout() -> None:
+    if sys.stdout.isatty():  # its module need not be loaded otherwise
+        from lookalike.cli import terminal
+
+        terminal.escape_stdout()
 
 
 def _say(error: Exception, code: int) -> int:

@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
@@ -48,6 +48,29 @@ def say(text: str) -> None:
 def shown(path: str | os.PathLike[str]) -> str:
     """A path for stdout: on a terminal without what acts on it, else as its bytes are, which programs may need."""
     return names.printable(os.fspath(path)) if sys.stdout.isatty() else os.fspath(path)
+
+
+class Escaped:
+    """A terminal's stdout on which nothing that is printed acts, whatever names, labels and files hold."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write text, control characters by their numbers; lines and tabs stay."""
+        if not isinstance(text, str):
+            raise TypeError("text is written here, not bytes")
+        self._stream.write(names.printable(text, but="\n\t"))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def escape_stdout() -> None:
+    """Let nothing that is printed act on the terminal; what goes to a file or a program stays as it is."""
+    if sys.stdout.isatty():
+        sys.stdout = Escaped(sys.stdout)
 
 
 @contextmanager
@@ -114,7 +137,7 @@ def name_problems(problems: Sequence[tuple[str, str]], *, more: str) -> None:
 
     damaged = [(name, reason) for name, reason in problems if foreign_kind(reason) is None]
     for name, reason in damaged[:SHOWN]:
-        say(f"  {name}: {reason}")
+        say(f"  {names.printable(name)}: {names.printable(reason)}")
     rest, foreign = len(damaged[SHOWN:]), len(problems) - len(damaged)
     if rest:
         say(f"  and {rest} more")

@@ -1,0 +1,49 @@
+"""Codes of the images in `images.zip` by the packages that are installed, compared with those in `codes.json`.
+
+`make versions` runs it with the lowest versions that pyproject.toml allows, and with the newest: at most 2 of 64 bits
+may differ. It needs only what indexing needs.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+
+from lookalike.codes import to_hex
+from lookalike.hasher import Hasher
+
+HERE = Path(__file__).parent
+MOST = 2  # bits that may differ
+PACKAGES = ("numpy", "pillow", "onnxruntime", "protobuf")
+
+
+def codes() -> dict[str, str]:
+    """The code of each image, in hexadecimal digits."""
+    hasher = Hasher.load()
+    with zipfile.ZipFile(HERE / "images.zip") as archive:
+        return {name: to_hex(hasher.encode(archive.read(name))[0]) for name in sorted(archive.namelist())}
+
+
+def differing() -> dict[str, int]:
+    """By how many bits each image's code differs from the one that is kept."""
+    kept = json.loads((HERE / "codes.json").read_text(encoding="ascii"))
+    return {name: (int(code, 16) ^ int(kept[name], 16)).bit_count() for name, code in codes().items()}
+
+
+def main() -> None:
+    """Print what was found; exit code 1 if too many bits differ."""
+    if sys.argv[1:] == ["--write"]:
+        (HERE / "codes.json").write_text(json.dumps(codes(), indent=1) + "\n", encoding="ascii")
+        return
+    found = differing()
+    worst = max(found.values())
+    installed = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    sys.stdout.write(f"{installed}: {len(found)} images, at most {worst} of 64 bits differ\n")
+    sys.exit(worst > MOST)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+"""The codes that other versions of packages are compared with are those of the ones that are installed here."""
+
+from __future__ import annotations
+
+from tests.versions import check
+
+
+def test_codes_are_those_that_are_kept() -> None:
+    found = check.differing()
+    assert len(found) == 30
+    assert max(found.values()) <= check.MOST
