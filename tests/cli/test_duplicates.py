@@ -236,3 +236,48 @@ def test_what_leaked_from_one_part_to_another_is_told(run: Run, db: Path, folder
     assert (one["copies"], one["tier"]) == (3, "same bytes")
     assert (summary["copied"], summary["second"], summary["share"]) == (1, 2, 0.5)
     assert run("duplicates", "--db", db, "--between", folder, test, "--against", folder).code == 2
+
+
+@pytest.fixture
+def told(run: Run, tmp_path: Path, pictures: list[Image.Image]) -> Path:
+    """A folder with a photograph that knows its date, and a copy of the same pixels that does not."""
+    folder = tmp_path / "told"
+    folder.mkdir()
+    exif = Image.Exif()
+    exif[0x0132] = "2024:05:01 10:00:00"
+    (folder / "dated.png").write_bytes(encoded(pictures[3], "png", exif=exif))
+    (folder / "sent.png").write_bytes(encoded(pictures[3], "png", compress_level=0))
+    assert run("index", folder, "--db", tmp_path / "told.db").code == 0
+    return folder
+
+
+def actions(plan: Path) -> dict[str, tuple[str, str, str]]:
+    rows = csv.DictReader(plan.read_text().splitlines())
+    return {Path(row["path"]).name: (row["action"], row["why"], row["loses"]) for row in rows}
+
+
+def test_the_only_copy_with_a_date_stays(run: Run, told: Path, tmp_path: Path) -> None:
+    plan, asked = tmp_path / "p.csv", ("duplicates", "--db", tmp_path / "told.db", "--plan", tmp_path / "p.csv")
+    assert run(*asked).code == 0
+    assert actions(plan) == {"dated.png": ("keep", "has date", ""), "sent.png": ("remove", "", "")}
+    largest = (*asked, "--prefer", "largest")
+    spared = run(*largest)
+    assert "1 file kept as the only copy with a date, place or camera; --allow-metadata-loss" in spared.err
+    assert actions(plan) == {}  # nothing is left to be removed
+    lost = run(*largest, "--allow-metadata-loss")
+    assert "1 file to remove say what no kept copy says" in lost.err
+    assert actions(plan) == {
+        "dated.png": ("remove", "", "date"), "sent.png": ("keep", "preferred: largest file", ""),
+    }  # fmt: skip
+    shown = run("duplicates", "--db", tmp_path / "told.db", "--prefer", "largest")
+    assert "loses: date" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["--prefer", "prettiest"], "must be one of folder=PATH"), (["--allow-metadata-loss"], "--plan FILE removes")],
+)
+def test_rules_that_are_none_are_refused(arguments: list[str], said: str, run: Run, db: Path) -> None:
+    result = run("duplicates", "--db", db, *arguments)
+    assert result.code in (1, 2)
+    assert said in result.err

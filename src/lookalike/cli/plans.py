@@ -73,14 +73,14 @@ def write(
             f"left out: {terminal.count(left, 'group')} without copies of the same bytes or pixels, put off, or all "
             "kept; decide on the page of `lookalike serve --write`, or remove what only looks alike, too, with --near"
         )
-    _say_losses(plan, options)
+    _say_losses(plan)
     if removals:
         terminal.say(
             "nothing is done yet; look it through, then: lookalike duplicates --db DB --apply PLAN --trash FOLDER"
         )
 
 
-def _say_losses(plan: Plan, options: Options) -> None:
+def _say_losses(plan: Plan) -> None:
     """What is lost with what is removed, and what stays so that nothing is."""
     losing = [entry for entry in plan.removals if entry.loses]
     if losing:
@@ -88,10 +88,9 @@ def _say_losses(plan: Plan, options: Options) -> None:
             f"{terminal.count(len(losing), 'file')} to remove say what no kept copy says (column loses); the first: "
             f"{losing[0].path} loses: {losing[0].loses}"
         )
-    spared = [entry for group in plan.groups for entry in group.entries if entry.why.startswith("only copy with ")]
-    if spared and not options.allow_metadata_loss:
+    if plan.spared:
         terminal.say(
-            f"{terminal.count(len(spared), 'file')} kept as the only copy with a date, place or camera; "
+            f"{terminal.count(plan.spared, 'file')} kept as the only copy with a date, place or camera; "
             "--allow-metadata-loss removes them, too"
         )
 

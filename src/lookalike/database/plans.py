@@ -17,6 +17,8 @@ from lookalike.errors import DataError
 from lookalike.imaging.formats import is_raw
 from lookalike.store.records import Record
 
+ONLY_COPY = "only copy with"
+
 
 class Action(StrEnum):
     """What becomes of a file."""
@@ -68,6 +70,7 @@ class Plan:
     database: str = ""
     radius: int = 0  # bits
     bits: int = 0
+    spared: int = 0  # files that stay as the only copy with a date, place or camera, also in groups that are left out
 
     @property
     def removals(self) -> list[Entry]:
@@ -84,8 +87,10 @@ def make(
     Of groups that nobody decided, only copies with the same bytes or pixels as one that is kept are removed, unless
     `options.near`. Groups that were put off, and those of which nothing is removed, are left out.
     """
-    groups = (_group(one, same, options) for one in reviews if one.state is not State.LATER)
-    return Plan(tuple(group for group in groups if group.of(Action.REMOVE)), database, radius, bits)
+    groups = [_group(one, same, options) for one in reviews if one.state is not State.LATER]
+    spared = sum(entry.why.startswith(ONLY_COPY) for group in groups for entry in group.of(Action.KEEP))
+    removing = tuple(group for group in groups if group.of(Action.REMOVE))
+    return Plan(removing, database, radius, bits, spared)
 
 
 def with_companions(plan: Plan) -> Plan:
@@ -202,7 +207,7 @@ def _spared(review: Review, kept: set[int], same: Pixels, options: Options) -> d
         if is_raw(one.record.format) and not any(is_raw(other.record.format) for other in others):
             spared[one.record.id] = "raw file; those that are kept are none"
         elif lost and not options.allow_metadata_loss:
-            spared[one.record.id] = f"only copy with {best_copy.listed(lost)}"
+            spared[one.record.id] = f"{ONLY_COPY} {best_copy.listed(lost)}"
     return spared
 
 
