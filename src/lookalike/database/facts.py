@@ -214,7 +214,7 @@ class _Relations:
 
     def add(self, first: bytes, second: bytes, found: Mapping[bytes, Evidence], own: FactsOf) -> None:
         one, other = found[first], found[second]
-        child = self._encoded(first, second, found)
+        child = self._encoded(first, second, found, own)
         frames = comparison.frames(one, other)
         if frames is None:
             return
@@ -227,10 +227,11 @@ class _Relations:
         is_far = comparison.colours_apart(one, other, frames) > OTHER_COLOURS
         (self._apart if is_far else self._alike).append((first, second))
 
-    def _encoded(self, first: bytes, second: bytes, found: Mapping[bytes, Evidence]) -> bytes | None:
-        """Which of two was encoded from the other."""
+    def _encoded(self, first: bytes, second: bytes, found: Mapping[bytes, Evidence], own: FactsOf) -> bytes | None:
+        """Which of two was encoded from the other; never a camera's own file."""
         for child, parent in ((first, second), (second, first)):
-            if comparison.is_encoded_from(found[child], found[parent]):
+            is_older = own[child].claim > own[parent].claim
+            if not is_older and comparison.is_encoded_from(found[child], found[parent]):
                 self.made.add(child)
                 return child
         return None
@@ -262,8 +263,8 @@ class _Relations:
         """What it means that a picture shows another one in a part of it."""
         if comparison.is_whole(box, one.picture):
             return
-        is_camera_s = own[larger].claim > own[smaller].claim  # what a camera took has no border
-        if not is_camera_s and comparison.has_border(one.picture, box):
+        more = own[larger].claim - own[smaller].claim  # a camera's own file has no border, and no export shows more
+        if more < 0 or (more == 0 and comparison.has_border(one.picture, box)):
             self.added[larger].add("a border")
             return
         height, width = one.picture.shape[:2]
