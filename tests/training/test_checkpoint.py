@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save
 
 from lookalike.errors import TrainingError
 from lookalike.models import create
@@ -71,6 +73,33 @@ def test_a_damaged_file_is_refused(content: bytes, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(TrainingError, match=r"c\.safetensors is damaged .* without --resume"):
         load_model(path)
+
+
+GOOD: dict[str, Any] = {"step": 1, "sums": {"total": 1.0}, "least": None, "best_epoch": 0}
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {},
+        {"settings": 3, "counters": GOOD},
+        {"settings": {"config": {}}, "counters": GOOD},
+        {"settings": SETTINGS.values() | {"epochs": "many"}, "counters": GOOD},
+        {"settings": SETTINGS.values(), "counters": {**GOOD, "step": -1}},
+        {"settings": SETTINGS.values(), "counters": {**GOOD, "model": 1}},
+        {"settings": SETTINGS.values(), "counters": {**GOOD, "sums": {"total": "x"}}},
+        {"settings": SETTINGS.values(), "counters": {**GOOD, "least": "x"}},
+        {"settings": SETTINGS.values(), "counters": GOOD},  # without weights
+    ],
+)
+def test_a_strangers_checkpoint_is_one_line_that_names_it(metadata: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    path.write_bytes(save({"other": torch.zeros(2)}, {"lookalike": json.dumps(metadata)}))
+    state = state_after(0)
+    with pytest.raises(TrainingError, match=r"c\.safetensors is damaged, or of another model") as caught:
+        load_checkpoint(path, state, SETTINGS)
+    assert "\n" not in str(caught.value)
+    assert state.step == 0
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:

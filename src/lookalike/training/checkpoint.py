@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -20,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from lookalike.errors import TrainingError
+from lookalike.errors import ConfigError, TrainingError
 from lookalike.models import HashModel, create
 from lookalike.training.files import write_aside
 from lookalike.training.settings import Settings
@@ -28,6 +30,7 @@ from lookalike.training.settings import Settings
 CHECKPOINT = "checkpoint.safetensors"  # the name of a run's file, which is there until the run has ended
 BEST = "best.safetensors"
 METADATA_KEY = "lookalike"
+COUNTERS = {"step", "sums", "least", "best_epoch"}
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -61,10 +64,12 @@ def save_checkpoint(path: Path, state: State[Any], settings: Settings) -> None:
 def load_checkpoint(path: Path, state: State[Any], settings: Settings) -> None:
     """Put a state where the checkpoint's run stood. Raises `TrainingError` if its settings differ."""
     tensors, metadata = _read(path)
-    settings.check_same(Settings.of(metadata["settings"]))
-    state.model.load_state_dict(_under("model.", tensors))
-    _load_optimiser(state.optimiser, _under("optimiser.", tensors))
-    for name, value in metadata["counters"].items():
+    with _naming(path):
+        settings.check_same(Settings.of(metadata["settings"]))
+        counters = _counters(metadata["counters"])
+        state.model.load_state_dict(_under("model.", tensors))
+        _load_optimiser(state.optimiser, _under("optimiser.", tensors))
+    for name, value in counters.items():
         setattr(state, name, value)
 
 
@@ -76,7 +81,8 @@ def save_weights(path: Path, model: nn.Module, settings: Settings, *, epoch: int
 def load_weights(path: Path, module: Module) -> Module:
     """A module with the weights of a file, in evaluation mode."""
     tensors, _ = _read(path)
-    module.load_state_dict(tensors)
+    with _naming(path):
+        module.load_state_dict(tensors)
     return module.eval()
 
 
@@ -97,7 +103,7 @@ def check_begun(path: Path, *, model: str, bits: int) -> str:
         ) from None
     if earlier.model != model:
         raise TrainingError(f"{path} holds {earlier.model}, not {model}; begin with a run of the same model")
-    _check_alike(path, {"bits": bits}, {"bits": earlier.config["bits"]})
+    _check_alike(path, {"bits": bits}, {"bits": earlier.config.get("bits")})
     return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
 
 
@@ -106,9 +112,10 @@ def begin_with(path: Path, module: nn.Module, settings: Settings) -> None:
     tensors, metadata = _read(path)
     try:
         module.load_state_dict(tensors)
-    except RuntimeError:
-        _check_alike(path, settings.config, Settings.of(metadata["settings"]).config)
-        raise
+    except RuntimeError as error:
+        with _naming(path):
+            _check_alike(path, settings.config, Settings.of(metadata["settings"]).config)
+            raise ValueError(str(error)) from error
 
 
 def _check_alike(path: Path, now: dict[str, Any], then: dict[str, Any]) -> None:
@@ -121,10 +128,36 @@ def load_model(run: str | os.PathLike[str]) -> HashModel[Any]:
     """The best model of a run's folder (or a `best.safetensors`), on the CPU and in evaluation mode."""
     path = weights_of(run)
     tensors, metadata = _read(path)
-    settings = Settings.of(metadata["settings"])
-    model = create(settings.model, **settings.config)
-    model.load_state_dict(tensors)
+    with _naming(path):
+        settings = Settings.of(metadata["settings"])
+        model = create(settings.model, **settings.config)
+        model.load_state_dict(tensors)
     return model.eval()
+
+
+def _counters(values: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint counts. Raises `ValueError` for what no run has written."""
+    sums, least = values["sums"], values["least"]
+    whole = all(type(values[name]) is int and values[name] >= 0 for name in ("step", "best_epoch"))
+    if not whole or (least is not None and type(least) not in (int, float)) or set(values) != COUNTERS:
+        raise ValueError("its counters are none")
+    if not all(type(value) in (int, float) for value in sums.values()):
+        raise ValueError("its sums are none")
+    return values
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Make a `TrainingError` of one line, with the file's name, of what is wrong with what a file holds."""
+    try:
+        yield
+    except TrainingError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, ConfigError) as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise TrainingError(
+            f"{path} is damaged, or of another model ({said}); train again, without --resume"
+        ) from error
 
 
 def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
