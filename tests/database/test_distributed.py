@@ -70,7 +70,7 @@ def both(address: str, tmp_path: Path, model: Path) -> Iterator[tuple[Distribute
 
 def rows(database: AnyDatabase) -> dict[str, Any]:
     """What is known of each image, but for the numbers that databases give."""
-    left_out = {"id", "mtime_ns", "missing_since"}
+    left_out = {"id", "mtime_ns", "missing_since", "ctime_ns", "inode", "volume"}
     known = {}
     for record in database.records():
         values = {name: getattr(record, name) for name in record.__slots__ if name not in left_out}

@@ -14,9 +14,12 @@ from typing import Any
 
 import pytest
 
+from lookalike import data
 from lookalike.core import mounts
 from lookalike.database import Database
+from lookalike.database.reachability import Reachability
 from lookalike.store import originals
+from lookalike.store.catalog import Record
 
 Mount = Callable[..., None]
 AS_USER = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
@@ -178,6 +181,45 @@ def test_what_a_plan_moved_is_gone_even_if_nothing_is_left(indexed: Database, ph
     unseen.mark_moved(indexed._catalog, records)
     assert indexed.info().missing == 40
     assert indexed.prune() == 40  # the marks were made when it was certain, and the folder is there
+
+
+def test_a_disk_that_is_pulled_while_images_are_looked_for(
+    db: Database, photo_folder: Path, usb: Path, mount: Mount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = Reachability.look
+    names = []
+
+    def look_and_pull(self: Reachability, record: Record) -> Any:
+        found = look(self, record)
+        if record.name.startswith(str(usb)):
+            names.append(record.name)
+            if len(names) == 5:
+                mount(usb, None)
+        return found
+
+    monkeypatch.setattr(Reachability, "look", look_and_pull)
+    assert db.prune() == 0
+    assert len(names) >= 26
+    monkeypatch.undo()
+    assert len(list(db.records())) == 40
+
+
+def test_a_disk_that_is_pulled_while_images_are_read(
+    db: Database, photo_folder: Path, usb: Path, mount: Mount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in sorted(usb.iterdir())[:20]:
+        os.utime(path, (5, 5))
+    survey = data.survey
+
+    def survey_and_pull(*arguments: Any, **options: Any) -> data.Survey:
+        found = survey(*arguments, **options)
+        mount(usb, None)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(data, "survey", survey_and_pull)
+        report = db.index(photo_folder)
+    assert (report.missing, report.out_of_reach, len(db)) == (0, 20, 40)
 
 
 # What cannot be read

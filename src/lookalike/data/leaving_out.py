@@ -35,7 +35,7 @@ _FOLDERS = {
 _FILES = {
     BINS: ".trashed-*",
     THUMBNAILS: "thumbs.db ehthumbs.db ehthumbs_vista.db zbthumbnail.info .bridgecache .bridgecachet",
-    SYSTEM: "desktop.ini .ds_store",
+    HIDDEN: "desktop.ini .ds_store",
 }
 
 _LAYOUTS = {  # names that people use, too, so that these sub-folders must be there

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -20,6 +20,7 @@ from lookalike.store.surroundings import Unreachable
 
 NOT_THERE = "No such file or directory"
 NOTHING_KNOWN = "none of the images that are known there is there"
+WENT_AWAY = "what was there a moment ago is there no more"
 NO_TARGET = "a link to a file that is not there"
 NO_TABLE = "not a readable table any more"
 SEARCHED = 500  # rows at a time where one image that is there is looked for
@@ -52,9 +53,9 @@ class Reachability:
         self._catalog, self._mounts = catalog, mounts or Mounts()
         self._folders: dict[str, str | None] = {}  # why one cannot be listed; nothing if it can
         self._volumes = {number: one.identity for number, one in catalog.surroundings.volumes().items()}
-        self._proven: set[tuple[str, int | None, str]] = set()  # root, volume as recorded, identity of that now
+        self._proven: dict[tuple[str, int | None, str], str] = {}  # root, volume as recorded, its identity now: a file
         self._refuted: set[tuple[str, int | None, str]] = set()
-        self._holding: set[str] = set()  # folders that hold an image that is known, somewhere below
+        self._holding: dict[str, str] = {}  # folders that hold a file of an image that is known, somewhere below
         self._empty: set[str] = set()
 
     def saw(self, record: Record, item: Item) -> None:
@@ -62,14 +63,16 @@ class Reachability:
         now = item.volume.identity
         unchanged = (record.size, record.mtime_ns) == (item.size, item.mtime_ns)
         if unchanged or now == self._was_on(record):
-            self._proven.add((record.root, record.volume, now))
+            self._proven.setdefault((record.root, record.volume, now), item.file)
         folder = os.path.dirname(item.file)
         while folder not in self._holding and len(folder) >= len(record.root):
-            self._holding.add(folder)
+            self._holding[folder] = item.file
             folder = os.path.dirname(folder)
 
     def judge(self, records: Iterable[Record]) -> Judged:
         """What became of images, which were not seen."""
+        self._mounts = Mounts()  # hours may have passed
+        self._folders.clear()
         judged, absent = Judged(), []
         for record in records:
             found = self.look(record)
@@ -84,14 +87,31 @@ class Reachability:
                 judged.gone.add(record.id)
             else:
                 judged.keep_away(record, found)
-        skip = {record.id for record in absent}
-        for record in absent:
-            why = self._why_not_gone(record, skip)
-            if why is None:
-                judged.gone.add(record.id)
-            else:
-                judged.keep_away(record, why)
+        self._judge_absent(absent, judged)
         return judged
+
+    def _judge_absent(self, absent: Sequence[Record], judged: Judged) -> None:
+        """Tell what is gone from what is out of reach, of images that are not there."""
+        skip = {record.id for record in absent}
+        gone: dict[str, list[Record]] = {}  # by what says so
+        for record in absent:
+            says = self._why_gone(record, skip)
+            if isinstance(says, str):
+                gone.setdefault(says, []).append(record)
+            else:
+                judged.keep_away(record, says)
+        mounted = Mounts()
+        for evidence, records in gone.items():
+            if self._still_holds(evidence, mounted):
+                judged.gone.update(record.id for record in records)
+            else:
+                for record in records:
+                    judged.keep_away(record, (record.root, WENT_AWAY))
+
+    def _still_holds(self, evidence: str, mounted: Mounts) -> bool:
+        """Whether a file or folder is still where it was before the absent images were looked for."""
+        folder = evidence if os.path.isdir(evidence) else os.path.dirname(evidence)
+        return os.path.lexists(evidence) and mounted.of(folder) == self._mounts.of(folder)
 
     def has_moved(self, record: Record) -> bool:
         """Whether an image whose bytes were found in another file is not where it was any more.
@@ -103,7 +123,7 @@ class Reachability:
         if record.volume is None and self._is_bare(record):
             return True
         is_mounted = self._was_on(record) == self._mounts.of(self._nearest(record)).identity
-        return is_mounted or self._why_not_gone(record, {record.id}) is None
+        return is_mounted or isinstance(self._why_gone(record, {record.id}), str)
 
     def _is_bare(self, record: Record) -> bool:
         """Whether the root or the table of an image does not exist."""
@@ -138,20 +158,20 @@ class Reachability:
         item = replace(record.item, size=status.st_size, mtime_ns=status.st_mtime_ns)
         return item.seen(status, self._mounts.of(folder))
 
-    def _why_not_gone(self, record: Record, skip: set[int]) -> tuple[str, str] | None:
-        """Where and why an image that is not there may still exist; nothing if it is gone."""
+    def _why_gone(self, record: Record, skip: set[int]) -> str | tuple[str, str]:
+        """The file or folder by which an image that is not there is gone; else where and why it may still exist."""
         near = self._nearest(record)
         why = self._state(near)
         if why is not None:
             return near, why
         before = record.volume
         if before is None:
-            return None if self._holds_known(near, skip) else (near, NOTHING_KNOWN)
+            return self._holding[near] if self._holds_known(near, skip) else (near, NOTHING_KNOWN)
         now, was = self._mounts.of(near).identity, self._was_on(record)
         if now == was and record.missing_since:  # it was gone when more was there
-            return None
+            return near
         if self._is_proven(record.root, before, now, skip):
-            return None
+            return self._proven[record.root, before, now]
         if now == was:
             return record.root, NOTHING_KNOWN
         return near, f"the file system that held it ({was}) is not mounted here"
