@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from lookalike.codes import MAX_BITS
 from lookalike.core.confinement import confine
 from lookalike.errors import ModelError
 from lookalike.hasher import graph_check, model_info, onnx_file
 from lookalike.hasher.graph_check import FLOAT, UINT8, Port
 from lookalike.hasher.session import open_session
 
+MAX_SIDE = 1024  # pixels of an image that is drawn
 Ports = Mapping[str, Port]
 _DTYPES = {FLOAT: np.float32, UINT8: np.uint8}
 
@@ -73,15 +75,18 @@ def _decoder_ports(model: Any) -> tuple[Ports, Ports]:
     model_info.decoder_theta(graph_check.properties(model).get(model_info.DECODER_KEY, ""))
     shapes = {value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in
               (*model.graph.input, *model.graph.output)}  # fmt: skip
-    [bits], sides = shapes.get("latent", [0, 0])[1:], shapes.get("images", [])[1:]
-    if not 0 < bits <= 512 or len(sides) != 2 or not all(0 < side <= 1024 for side in sides):
-        raise ModelError(f"is not a decoder: it makes images of {sides} of {bits} latents")
+    latents, sides = shapes.get("latent", [])[1:], shapes.get("images", [])[1:]
+    bits = latents[0] if len(latents) == 1 else 0
+    if not 0 < bits <= MAX_BITS or len(sides) != 2 or not all(0 < side <= MAX_SIDE for side in sides):
+        raise ModelError(f"is not a decoder: it makes images of {sides} of {latents} latents")
     return {"latent": Port(FLOAT, (bits,))}, {"images": Port(UINT8, tuple(sides))}
 
 
 def _backbone_ports(model: Any) -> tuple[Ports, Ports]:
     """Those of a user's encoder joined to what is before and behind it; how many features it gives is its own."""
-    [value] = model.graph.input
+    if len(model.graph.input) != 1:
+        raise ModelError(f"has {len(model.graph.input)} inputs; expected one, of images")
+    value = model.graph.input[0]
     return {"images": Port(UINT8, tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)[1:])}, {}
 
 
