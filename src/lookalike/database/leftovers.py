@@ -14,7 +14,7 @@ from lookalike.store import catalog, codefile, originals, tablefile
 UNFINISHED = "catalog.new"  # a catalog that is being made
 OURS = (
     catalog.FILE, codefile.FILE, tablefile.FILE, tablefile.CODES, tablefile.CHANGES, turned_copies.FILE,
-    pairfile.FILE, modelfile.FILE, modelfile.DECODER,
+    pairfile.FILE, modelfile.FILE, modelfile.DECODER, modelfile.pending(Path()).name,
 )  # fmt: skip
 WITHOUT_LOCK = (turned_copies.FILE,)  # also written by those who do not hold the writer's lock
 IN_USE = 3600.0  # seconds; temporary files of these that are younger may be in use
