@@ -80,3 +80,10 @@ def test_what_cannot_be_measured_is_one_clear_error() -> None:
         bit_use(np.zeros((0, 2), np.uint8))
     with pytest.raises(DataError, match="both must be"):
         squared_errors(np.zeros((1, 2, 2)), np.zeros((1, 2, 3)))
+
+
+def test_the_worst_balance_is_that_furthest_from_a_half() -> None:
+    bits_NK = np.zeros((100, 8), bool)
+    for bit, ones in enumerate((50, 10, 97, 60, 40, 50, 50, 50)):
+        bits_NK[:ones, bit] = True
+    assert bit_use(coding.pack(bits_NK)).worst_balance == pytest.approx(0.97)

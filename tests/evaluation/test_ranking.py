@@ -214,11 +214,12 @@ def test_rankings_without_ties_agree_with_pytrec_eval(cutoff: int | None) -> Non
         assert found.per_query[q] == pytest.approx(theirs[str(q)][measure] * scale, abs=1e-9)
 
 
-def test_queries_with_nothing_relevant_count_0_and_are_reported() -> None:
+@pytest.mark.parametrize("ties", ["expected", "row-order"])
+def test_queries_with_nothing_relevant_count_0_and_are_reported(ties: Ties) -> None:
     query, _, database, labels = problem(11)
     query_labels = np.full(len(query), 99)
     query_labels[:10] = 0
-    found = mean_average_precision(query, query_labels, database, labels)
+    found = mean_average_precision(query, query_labels, database, labels, ties=ties)
     assert found.without_relevant == 30
     assert found == pytest.approx(found.per_query[:10].sum() / 40)
     assert found.per_query[10:].tolist() == [0.0] * 30
