@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from lookalike import codes as coding
 from lookalike.errors import CodeError, ConfigError, DataError
 from lookalike.evaluation import counts, nearest, precision, ranking
+from lookalike.evaluation.precision import Ties
 from lookalike.evaluation.ranking import mean_average_precision
 from tests.references import bitcount
 from tests.references import ranking as oracle
