@@ -53,6 +53,8 @@ def make(folder: Path, catalog: Catalog, to: Path, *, copy: bool = False) -> Bac
             _check(folder, made, copied)
             images = copied.counts()["images"]
         atomic.put_in_place(made, to)
+    except DatabaseError as error:  # of the folder that people know
+        raise DatabaseError(str(error).replace(os.fspath(made), os.fspath(to))) from error
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return Backup(os.fspath(to), images, kept, linked)
