@@ -175,7 +175,7 @@ def _not_enlarged(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
 
 
 def _is_enlarged(one: Facts, other: Facts) -> bool:
-    larger = one.pixels >= ENLARGED**2 * other.pixels
+    larger = one.pixels >= ENLARGED**2 * other.pixels and one.claim <= other.claim  # a camera's own file is only soft
     return larger and one.sharpness * ENLARGED <= other.sharpness and other.true_pixels >= DETAIL * one.true_pixels
 
 
