@@ -63,9 +63,9 @@ def is_encoded_from(child: Evidence, parent: Evidence) -> bool:
     """
     forth, back = _share_encoded(child, parent), _share_encoded(parent, child)
     if forth is None:
-        return child.lossless and back is not None and _has_pixels_of(child, parent)
+        return child.lossless and back is not None and _has_pixels_of(child, parent, back)
     if back is None:
-        return parent.lossless and forth >= MANY and not _has_pixels_of(parent, child)
+        return parent.lossless and forth >= MANY and not _has_pixels_of(parent, child, forth)
     if forth >= ALL and back >= ALL:
         return sum(parent.table) > sum(child.table)
     if forth >= ALL:
@@ -83,11 +83,15 @@ def _share_encoded(child: Evidence, parent: Evidence) -> float | None:
     return _share_equal(made, np.asarray(child.plane, np.float32), EXACT)
 
 
-def _has_pixels_of(copy: Evidence, original: Evidence) -> bool:
+def _has_pixels_of(copy: Evidence, original: Evidence, encoded: float) -> bool:
+    """Whether a lossless copy has the pixels of a JPEG, of whose blocks the share `encoded` comes out of the copy.
+
+    Where all of them do, the JPEG may be so fine, and the picture so flat, that most blocks are equal either way.
+    """
     if copy.sample.shape != original.sample.shape or not copy.sample.size:
         return False
     share = _share_equal(np.asarray(copy.sample, np.float32), np.asarray(original.sample, np.float32), SAME_PIXELS)
-    return share is not None and share >= MANY
+    return share is not None and share >= (ALL if encoded >= ALL else MANY)
 
 
 def _share_equal(made_HW: Floats, there_HW: Floats, shades: float) -> float | None:
