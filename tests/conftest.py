@@ -164,6 +164,7 @@ def isolated() -> None:
     """Images are decoded by worker processes, as they are for people."""
 
 
+@pytest.fixture(autouse=True)
 def _tables_are_read_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parquet files of most tests are not read by a process of their own before, which takes half a second."""
 

@@ -340,7 +340,9 @@ def unprivileged(path: Path) -> Iterator[None]:
 
 
 @pytest.mark.skipif(not hasattr(os, "setresuid"), reason="this system has no users to become")
-def test_a_read_only_database_can_be_searched_and_says_why_not_more(indexed: Database, photo_folder: Path) -> None:
+def test_a_read_only_database_can_be_searched_and_says_why_not_more(
+    indexed: Database, photo_folder: Path, admitted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     query = (photo_folder / "cats/01.png").read_bytes()
     expected = [(hit.path, hit.distance) for hit in indexed.search(query)]
     indexed.close()
@@ -348,6 +350,8 @@ def test_a_read_only_database_can_be_searched_and_says_why_not_more(indexed: Dat
     try:
         shutil.copytree(indexed.path, folder / "db")
         (folder / "db/lock").unlink(missing_ok=True)
+        shutil.copytree(admitted, folder / "cache/models")  # where this user finds that the model was tried
+        monkeypatch.setenv("LOOKALIKE_CACHE", str(folder / "cache"))
         folder.chmod(0o755)
         with unprivileged(folder / "db"), Database.open(folder / "db") as database:
             assert [(hit.path, hit.distance) for hit in database.search(query)] == expected

@@ -104,6 +104,19 @@ def test_conversions_are_told_from_their_sources() -> None:
     assert not comparison.is_encoded_from(other, stored)
 
 
+@pytest.mark.parametrize("quality", [80, 90, 98])
+@pytest.mark.parametrize("ending", ["png", "bmp", "tif", "webp"])
+def test_a_drawing_is_no_conversion_of_a_fine_jpeg_made_of_it(ending: str, quality: int) -> None:
+    picture = Image.new("RGB", (400, 300), (250, 250, 250))
+    pen, rng = ImageDraw.Draw(picture), np.random.default_rng(1)
+    for left, top, wide, high, *colour in rng.integers(0, 250, (40, 7)).tolist():
+        pen.rectangle((left, top, left + wide // 2 + 20, top + high // 2 + 20), fill=tuple(colour))
+    drawn = of(picture, ending, **({"lossless": True} if ending == "webp" else {}))
+    stored = of(picture, "jpg", quality=quality, subsampling=0)
+    assert not comparison.is_encoded_from(drawn, stored)
+    assert comparison.is_encoded_from(stored, drawn)
+
+
 def test_frames_are_found_in_each_other() -> None:
     picture = textured(6)
     whole = of(picture)
