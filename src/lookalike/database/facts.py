@@ -233,6 +233,8 @@ class _Relations:
             is_older = own[child].claim > own[parent].claim
             if not is_older and comparison.is_encoded_from(found[child], found[parent]):
                 self.made.add(child)
+                most = min(own[child].sharpness, own[parent].sharpness)  # encoding adds noise, and no detail
+                self.sharpness[child] = min(self.sharpness.get(child, 1.0), most)
                 return child
         return None
 
