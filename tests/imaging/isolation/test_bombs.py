@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -35,16 +36,14 @@ def index(source: Path, db: Path) -> Run:
     """What comes of indexing by the command line with two workers."""
     given = [os.fspath(source), "--db", os.fspath(db), "--workers", "2", "--json"]
     peak = 0
-    with subprocess.Popen(
-        [sys.executable, "-m", "lookalike", "index", *given], stdout=subprocess.PIPE, text=True
-    ) as process:
-        while process.poll() is None:
-            peak = max(peak, resident_of_all(process.pid))
-            time.sleep(0.01)
-        assert process.stdout is not None
-        out = process.stdout.read()
-    assert process.returncode == 0
-    return Run(json.loads(out), peak)
+    with tempfile.TemporaryFile() as out:  # not a pipe, which would be full before anybody reads it
+        with subprocess.Popen([sys.executable, "-m", "lookalike", "index", *given], stdout=out) as process:
+            while process.poll() is None:
+                peak = max(peak, resident_of_all(process.pid))
+                time.sleep(0.01)
+        assert process.returncode == 0
+        out.seek(0)
+        return Run(json.loads(out.read()), peak)
 
 
 def check(report: dict[str, Any]) -> None:
