@@ -20,7 +20,7 @@ import pytest
 pytest.importorskip("playwright.sync_api")
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from lookalike.database import Database
 from tests.web.conftest import Serve, Served
@@ -165,6 +165,10 @@ def until(page: Page, expression: str) -> None:
     raise AssertionError(f"it never held that {expression}")
 
 
+def _told(said: ConsoleMessage) -> str:
+    return f"console {said.text} {said.location.get('url', '')}".rstrip()
+
+
 def watch(visit: Visit) -> None:
     """Note what a page writes to its console, fails with, or asks of others."""
 
@@ -176,7 +180,7 @@ def watch(visit: Visit) -> None:
     page = visit.page
     page.context.on("request", on_request)
     page.on("pageerror", lambda error: visit.problems.append(f"error {error}"))
-    page.on("console", lambda said: visit.problems.append(f"console {said.text}") if said.type == "error" else None)
+    page.on("console", lambda said: visit.problems.append(_told(said)) if said.type == "error" else None)
 
 
 @pytest.fixture(scope="session")

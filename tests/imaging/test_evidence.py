@@ -117,6 +117,18 @@ def test_a_drawing_is_no_conversion_of_a_fine_jpeg_made_of_it(ending: str, quali
     assert comparison.is_encoded_from(stored, drawn)
 
 
+@pytest.mark.parametrize("scale", [1.5, 2])
+def test_an_enlarged_picture_with_grain_has_no_more_detail(scale: float) -> None:
+    rng = np.random.default_rng(7)
+    smooth = np.linspace(40, 200, 480)[:, None, None] + np.zeros((480, 640, 3))
+    grainy = Image.fromarray(np.clip(smooth + rng.normal(0, 6, (480, 640, 1)), 0, 255).astype(np.uint8))
+    larger = grainy.resize((int(640 * scale), int(480 * scale)), Image.Resampling.LANCZOS)
+    smaller = grainy.resize((int(640 / scale), int(480 / scale)), Image.Resampling.LANCZOS)
+    bands, enlarged, reduced = (of(one, "jpg", quality=95).bands for one in (grainy, larger, smaller))
+    assert detail.has_no_more(enlarged, bands, scale)
+    assert not detail.has_no_more(bands, reduced, scale)
+
+
 def test_frames_are_found_in_each_other() -> None:
     picture = textured(6)
     whole = of(picture)

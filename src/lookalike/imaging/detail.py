@@ -25,6 +25,7 @@ LEAST_SIDE = 24  # pixels of what is reduced
 EMPTY = 0.55  # of the next band's deviation, or
 EMPTY_OF_NEXT_BUT_ONE = 0.45  # of the one after that: a band with less holds nothing but what enlarging leaves
 HARDLY, ROUNDED = 0.55, 0.25  # of the other's finest band; by so much the number of bands is rounded up
+GRAIN = 1.4  # of the next band's deviation: a finest band with more is grain, of which a finer one would have more still
 BLOCK = 8  # pixels of a block of JPEG
 SAMPLE = 384  # pixels a side of the middle of an image that is compared block by block
 CLIPPED = 4.0  # shades that a step between pixels counts at most, so that edges of the picture do not decide
@@ -66,7 +67,10 @@ def has_no_more(larger: Sequence[float], smaller: Sequence[float], scale: float)
     It is asked of the bands that are too fine for the smaller one.
     """
     beyond = larger[: max(1, int(2 * math.log2(scale) + ROUNDED))]
-    return bool(smaller) and bool(beyond) and max(beyond) < HARDLY * smaller[0]
+    if not smaller or not beyond:
+        return False
+    rise = smaller[0] / max(smaller[1], 1e-6) if len(smaller) > 1 else 1.0
+    return max(beyond) < HARDLY * smaller[0] * (rise if rise > GRAIN else 1.0)
 
 
 def _tiles(image: Image.Image) -> list[Image.Image]:
