@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def test_index_stops_while_a_bomb_is_decoded(
 ) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
-    for name in range(70):  # more than are recorded at once
+    for name in range(90):  # some are recorded before the bomb's turn comes, however few at once
         (folder / f"{name:02}.jpg").write_bytes(photo_bytes[name % 40] + bytes(name))
     (folder / "bomb.jpg").symlink_to(bomb)
     with started("index", folder, "--db", tmp_path / "db", "--model", model) as process:
@@ -69,10 +70,11 @@ def test_index_stops_while_a_bomb_is_decoded(
         assert time.monotonic() - began < 2
     assert (process.returncode, out) == (code, "")
     (line,) = err.splitlines()
-    assert line.startswith(f"lookalike: Stopped. {tmp_path / 'db'} holds 64 by now")
+    said = re.match(rf"lookalike: Stopped\. {re.escape(str(tmp_path / 'db'))} holds (\d+) by now", line)
+    assert said is not None
     assert not any(is_there(pid) for pid in pids)
     with Database.open(tmp_path / "db") as database:
-        assert len(database) == 64
+        assert len(database) == int(said[1]) > 0
         assert all(finding.ok for finding in database.verify())
 
 
