@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from lookalike.core.atomic import flush
 from lookalike.database import applying, trash, undolog, witness
 from lookalike.database.applying import Outcome, Step
 from lookalike.database.undolog import Action, How
@@ -83,8 +84,7 @@ def _part(action: Action) -> None:
             raise DataError("could not be copied as it was")
         os.chmod(action.aside, action.mode)
         os.utime(action.aside, ns=(action.mtime_ns, action.mtime_ns))
-        with open(action.aside, "rb") as file:
-            os.fsync(file.fileno())
+        flush(Path(action.aside))
         os.replace(action.aside, action.path)
     finally:
         if os.path.lexists(action.aside):

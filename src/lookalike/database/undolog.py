@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from lookalike.core.atomic import flush_folder
 from lookalike.errors import DataError
 
 FORMAT = 1
@@ -61,7 +62,8 @@ class Log:
         else:
             self._file = path.open("wb")
             self._put(HEAD)
-            sync_folder(path.parent)
+            with suppress(OSError):  # where the system can
+                flush_folder(path.parent)
 
     def close(self) -> None:
         """Give the file back."""
@@ -86,16 +88,6 @@ def aside(path: str) -> str:
 def is_begun(path: Path) -> bool:
     """Whether there is a file with more than what a kill leaves of the first line. Raises `DataError`."""
     return os.path.lexists(path) and not HEAD[:-1].startswith(_content(path).rstrip(b"\0"))
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on disk, where the system can."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def read(path: Path) -> list[Action]:
