@@ -47,7 +47,7 @@ lint: $(VENV)/dev.done layers  ## style, layers, spelling
 	$(BIN)/codespell $(SPELLED)
 
 layers: $(VENV)/dev.done  ## which part may import which: the contracts in pyproject.toml
-	@if grep -q '^\[tool.importlinter\]' pyproject.toml; then $(BIN)/lint-imports; fi
+	$(BIN)/lint-imports --no-cache
 
 js:  ## types (tsc) and lint (biome) of the page's JavaScript, from $(TOOLS) or the system's Node.js
 	@PATH="$$PWD/$(TOOLS)/bin:$$PATH"; export PATH; command -v npm >/dev/null || { \

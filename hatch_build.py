@@ -12,7 +12,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE = Path("src/lookalike/engines/hamming.c")
+SOURCE = Path("src/lookalike/search/hamming.c")
 
 
 class CompileKernels(BuildHookInterface[Any]):

@@ -21,12 +21,12 @@ import pyarrow.parquet as pq
 import record
 
 from lookalike import Hasher, images
-from lookalike.evaluation.originals import SIDE
-from lookalike.evaluation.peers import as_read
-from lookalike.evaluation.perturbations import perturb
 from lookalike.imaging.decode import Array
+from lookalike.imaging.edits.catalogue import perturb
 from lookalike.recipes import default
 from lookalike.recipes.gathering import kept
+from lookalike.robustness.originals import SIDE
+from lookalike.robustness.peers import as_read
 
 RATE, COPIES = 1e-4, 500
 EDITS = (

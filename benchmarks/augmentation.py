@@ -24,9 +24,9 @@ from lookalike.models import create
 from lookalike.models.hashing import HashingConfig
 from lookalike.models.hashing import create as create_network
 from lookalike.models.lite_encoder import SIDE
-from lookalike.training.augment import edited
 from lookalike.training.hashing import CopyInputs
 from lookalike.training.hashing_job import LARGER
+from lookalike.training.inputs.augment import edited
 
 BATCH, BATCHES = 128, 10
 

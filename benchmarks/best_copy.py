@@ -31,8 +31,12 @@ import pyarrow.parquet as pq
 import record
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
-from lookalike.database import Database, facts, pixels, plans, reviewing
-from lookalike.database.plans import Action
+from lookalike.database import Database
+from lookalike.duplicates import review as reviewing
+from lookalike.duplicates import same_pixels
+from lookalike.duplicates.cleanup import facts
+from lookalike.duplicates.cleanup import plan as plans
+from lookalike.duplicates.cleanup.plan import Action
 
 LUMINANCE = (
     1, 1, 1, 2, 3, 5, 7, 9, 1, 1, 2, 3, 4, 7, 8, 8, 2, 2, 2, 3, 5, 7, 9, 8, 2, 2, 3, 4, 7, 11, 10, 8, 2, 3, 5, 7, 9, 14,
@@ -195,7 +199,7 @@ def measure(folder: Path, database: Database) -> dict[str, Any]:
     groups = database.duplicates(radius=RADIUS)
     records = database.records_of([one.id for group in groups for one in group])
     started = time.perf_counter()
-    same = pixels.read(reviewing.to_read(groups, records))
+    same = same_pixels.read(reviewing.to_read(groups, records))
     known = facts.read(reviewing.to_inspect(groups, records))
     reviews = list(reviewing.reviews(groups, records, database.decisions.known(), same, facts=known))
     seconds = time.perf_counter() - started

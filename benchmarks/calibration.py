@@ -24,10 +24,10 @@ import planted
 import record
 
 from lookalike import Database, Hasher, images
-from lookalike.codes import Codes, hamming
-from lookalike.database.calibrating import Settings
-from lookalike.evaluation.originals import SIDE
-from lookalike.miniatures import SUSPECTED, miniature
+from lookalike.calibration.run import Settings
+from lookalike.core.codes import Codes, hamming
+from lookalike.imaging.thumbnail import SUSPECTED, miniature
+from lookalike.robustness.originals import SIDE
 
 IMAGES = 10_000
 RATES = (1e-3, 1e-4, 1e-5, 1e-6)

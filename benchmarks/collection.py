@@ -30,9 +30,9 @@ import record
 from search import flipped, near, uniform
 
 from lookalike import Database
-from lookalike.codes import Codes
-from lookalike.engines.scan import cores
-from lookalike.engines.whole import pairs_within
+from lookalike.core.codes import Codes
+from lookalike.search.all_pairs import pairs_within
+from lookalike.search.scan import cores
 
 RADIUS = 3
 ASKED = 1_000  # codes that FAISS is asked for

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import record
 
-from lookalike import codes as coding
-from lookalike.evaluation.ranking import mean_average_precision
+from lookalike.core import codes as coding
+from lookalike.metrics.ranking import mean_average_precision
 
 QUERIES, DATABASE, BITS, CLASSES = 10_000, 50_000, 64, 10
 PEER_QUERIES, ROUNDS = 200, 3

@@ -37,29 +37,37 @@ class Area(NamedTuple):
 
 
 AREAS = {
-    "codes": Area(("codes",), ("tests/test_codes.py",)),
+    "codes": Area(("core/codes",), ("tests/core/test_codes.py",)),
     "engines": Area(
-        ("engines/scan", "engines/multi_index", "engines/table", "engines/hits", "engines/rows", "engines/kernels"),
-        ("tests/engines/test_engines.py", "tests/engines/test_kernels.py", "tests/engines/test_threads.py"),
-        slow=("tests/engines/test_engines.py::test_equal_codes_come_in_the_order_of_their_rows",),
+        ("search/scan", "search/multi_index", "search/table", "search/hits", "search/rows", "search/kernels"),
+        ("tests/search/test_engines.py", "tests/search/test_kernels.py", "tests/search/test_threads.py"),
+        slow=("tests/search/test_engines.py::test_equal_codes_come_in_the_order_of_their_rows",),
     ),
     "metrics": Area(
         (
-            "evaluation/counts", "evaluation/ranking", "evaluation/precision", "evaluation/collisions",
-            "evaluation/bits", "evaluation/nearest",
+            "metrics/counts", "metrics/ranking", "metrics/precision", "metrics/collisions",
+            "metrics/bits", "metrics/nearest",
         ),
         (
-            "tests/evaluation/test_ranking.py", "tests/evaluation/test_measure.py", "tests/evaluation/test_nearest.py",
-            "tests/evaluation/test_codes_in_use.py",
+            "tests/metrics/test_ranking.py", "tests/metrics/test_measure.py", "tests/metrics/test_nearest.py",
+            "tests/metrics/test_codes_in_use.py",
         ),
     ),
     "store": Area(
-        ("store/catalog", "store/codefile", "store/rowids", "store/places", "store/naming", "store/filters"),
-        ("tests/store", "tests/database/test_searching.py"),
+        (
+            "store/catalog", "store/derived/codefile", "store/rowids", "store/places", "store/keys", "store/filters",
+        ),
+        ("tests/store", "tests/database/test_engine_choice.py"),
     ),
     "duplicates": Area(
-        ("database/grouping", "database/plans", "database/applying", "database/undoing", "database/undolog"),
-        ("tests/database/test_applying.py", "tests/database/test_duplicates.py", "tests/database/test_reviewing.py"),
+        (
+            "duplicates/grouping", "duplicates/cleanup/plan", "duplicates/cleanup/apply", "duplicates/cleanup/undo",
+            "duplicates/cleanup/undo_log",
+        ),
+        (
+            "tests/duplicates/cleanup/test_apply.py", "tests/duplicates/test_duplicates.py",
+            "tests/duplicates/test_review.py",
+        ),
     ),
 }  # fmt: skip
 

@@ -28,14 +28,14 @@ import record
 from PIL import Image
 
 from lookalike import Database, Hasher, images
-from lookalike.engines.whole import pairs_within
-from lookalike.evaluation.calibration import MIX
-from lookalike.evaluation.originals import SIDE
-from lookalike.evaluation.perturbations import perturb
-from lookalike.miniatures import SUSPECTED, miniature
+from lookalike.calibration.rates import MIX
+from lookalike.imaging.edits.catalogue import perturb
+from lookalike.imaging.thumbnail import SUSPECTED, miniature
 from lookalike.recipes import default
 from lookalike.recipes.gathering import kept
-from lookalike.registration import relief, same_picture
+from lookalike.robustness.originals import SIDE
+from lookalike.search.all_pairs import pairs_within
+from lookalike.verification.alignment import relief, same_picture
 
 IMAGES, COPIES, LEAST = 10_000, 500, 200
 MORE = 4  # bits beyond the radius up to which pairs are counted

@@ -25,12 +25,12 @@ import faiss
 import numpy as np
 import record
 
-from lookalike.codes import Codes
-from lookalike.engines import Hits
-from lookalike.engines.milvus import Milvus
-from lookalike.engines.multi_index import MultiIndex
-from lookalike.engines.scan import KERNELS, Scan, cores
-from lookalike.engines.server import Server, parse
+from lookalike.core.codes import Codes
+from lookalike.milvus.client import Server, parse
+from lookalike.milvus.engine import Milvus
+from lookalike.search import Hits
+from lookalike.search.multi_index import MultiIndex
+from lookalike.search.scan import KERNELS, Scan, cores
 
 SINGLE, CHECKED, BATCH = 100, 1_000, 100
 TOPS = (1, 10, 100)

@@ -33,7 +33,7 @@ import uvloop
 from search import CENTRES, FLIPPED, flipped, near, uniform
 
 from lookalike import Database
-from lookalike.codes import Codes, to_hex
+from lookalike.core.codes import Codes, to_hex
 
 CLIENTS, TOP, WIDTH = 50, 10, 8
 QUERIES = 10_000

@@ -43,7 +43,7 @@ class Encoder:
         return {name: _column([row[name] for row in rows]) for name in names}
 
     def _row(self, path: str, content: bytes) -> dict[str, Any]:
-        from lookalike.errors import ImageError
+        from lookalike.core.errors import ImageError
         from lookalike.imaging import decode
 
         row: dict[str, Any] = {"path": path, "code": b"", "width": 0, "height": 0, "size": len(content), "error": ""}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,13 @@ ROOT = Path(__file__).resolve().parents[1]
 if os.fspath(ROOT) not in sys.path:
     sys.path.insert(0, os.fspath(ROOT))  # so that tests find `tests.references`
 
+from lookalike.core.errors import LookalikeError  # noqa: E402
 from lookalike.data import table_trial, tables  # noqa: E402
-from lookalike.errors import LookalikeError  # noqa: E402
+from lookalike.database import Database  # noqa: E402
 from lookalike.hasher import admission  # noqa: E402
-from tests.milvus import milvus as milvus  # noqa: E402
+from lookalike.imaging import decode  # noqa: E402
+from lookalike.store.derived import codefile  # noqa: E402
+from tests.milvus_server import milvus as milvus  # noqa: E402
 from tests.references.models import tiny_model  # noqa: E402
 
 SHARED = ROOT / "../shared/data"
@@ -46,6 +49,7 @@ hypothesis.settings.register_profile(  # of mutation tests, where that a test fa
 hypothesis.settings.load_profile(os.environ.get("LOOKALIKE_HYPOTHESIS", "lookalike"))
 
 MakeModel = Callable[..., Path]
+Check = Callable[..., None]
 
 
 @pytest.fixture(scope="session")
@@ -204,3 +208,60 @@ def _drawing(seed: int) -> Image.Image:
         x, y, w, h = random.integers(0, 64, 4).tolist()
         draw.ellipse((x, y, x + w + 1, y + h + 1), fill=tuple(random.integers(0, 256, 3).tolist()))
     return picture
+
+
+@pytest.fixture
+def db(tmp_path: Path, model: Path) -> Iterator[Database]:
+    """A new and empty database."""
+    with Database.create(tmp_path / "db", model=model) as database:
+        yield database
+
+
+@pytest.fixture
+def indexed(db: Database, photo_folder: Path) -> Database:
+    """A database of the 40 photographs, which are labelled by their sub-folders."""
+    report = db.index(photo_folder, labels_from_folders=True)
+    assert (report.found, report.encoded, report.failed) == (40, 40, 0)
+    return db
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What is decoded from now on."""
+    seen: list[bytes] = []
+    plain = decode.decode
+
+    def spy(data: bytes, spec: decode.ImageSpec, *, max_pixels: int = decode.MAX_PIXELS) -> decode.Decoded:
+        seen.append(data)
+        return plain(data, spec, max_pixels=max_pixels)
+
+    monkeypatch.setattr(decode, "decode", spy)
+    return seen
+
+
+@pytest.fixture(scope="session")
+def check() -> Check:
+    """A function that asserts that a database holds just the images of folders, each once, with the right code."""
+
+    def check(path: Path, *folders: Path, failed: int = 0) -> None:
+        with Database.open(path) as database:
+            files = sorted(str(file) for folder in folders for file in folder.rglob("*") if file.is_file())
+            here = [record for record in database.records() if not record.missing_since]
+            assert sorted(record.name for record in here) == files
+            coded = [record for record in here if record.code is not None]
+            assert len(coded) == len(files) - failed
+            assert all((record.code is None) == (record.error is not None) for record in here)
+            expected_NW = database.hasher.encode([record.name for record in coded])
+            assert [record.code for record in coded] == [bytes(code_W) for code_W in expected_NW]
+            ids_N, codes_NW = database.codes()
+            assert ids_N.tolist() == [record.id for record in coded]
+            assert np.array_equal(codes_NW, expected_NW)
+            for hits, record in zip(database.search_codes(expected_NW, top=len(coded)), coded, strict=True):
+                assert len(hits) == len(coded)
+                assert record.name in [hit.path for hit in hits if hit.distance == 0]
+            findings = database.verify()
+            assert all(finding.ok for finding in findings), findings
+            assert codefile.read(path / codefile.FILE)[0].count == len(coded)
+            assert not any(finding.repaired for finding in database.verify())
+
+    return check

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from lookalike import Client
+from lookalike.core.errors import ImageError, LookalikeError, ServerError
 from lookalike.database import Database
-from lookalike.errors import ImageError, LookalikeError, ServerError
 from tests.web.conftest import Serve, Served, photo_db, serve, served
 
 __all__ = ["photo_db", "serve", "served"]  # fixtures of the server's tests

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lookalike.client import Client as Client
+    from lookalike.core.errors import LookalikeError as LookalikeError
     from lookalike.database import Database as Database
-    from lookalike.errors import LookalikeError as LookalikeError
     from lookalike.hasher import Hasher as Hasher
     from lookalike.imaging.decode import ImageSpec as ImageSpec
     from lookalike.imaging.decode import read as read
@@ -24,7 +24,7 @@ _HOMES = {
     "Database": "lookalike.database",
     "Hasher": "lookalike.hasher",
     "ImageSpec": "lookalike.imaging.decode",
-    "LookalikeError": "lookalike.errors",
+    "LookalikeError": "lookalike.core.errors",
     "read": "lookalike.imaging.decode",
     "train": "lookalike.training",
 }

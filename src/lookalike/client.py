@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from lookalike.errors import ImageError, ServerError
+from lookalike.core.errors import ImageError, ServerError
 
 Label = str | tuple[str, ...] | None
 BATCH = 500  # images that are asked for by their ids at once

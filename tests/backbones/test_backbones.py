@@ -23,7 +23,7 @@ from lookalike.backbones import about, graph
 from lookalike.backbones.about import About
 from lookalike.backbones.backbone import Backbone, load
 from lookalike.backbones.graph import Layer
-from lookalike.errors import ConfigError, ModelError
+from lookalike.core.errors import ConfigError, ModelError
 
 SIDE, DIMENSION = 32, 6
 MakeEncoder = Callable[..., onnx.ModelProto]

@@ -21,7 +21,7 @@ from lookalike.backbones import graph
 from lookalike.backbones.about import About
 from lookalike.backbones.backbone import Backbone, load
 from lookalike.backbones.graph import Layer
-from lookalike.errors import ModelError
+from lookalike.core.errors import ModelError
 from tests.references.encoders import POSITIONS, write_encoder
 
 from .test_backbones import DIMENSION, SIDE, exported, network, pictures

@@ -22,7 +22,7 @@ import torch
 from lookalike.backbones import huggingface, offline, timm_models, tracing
 from lookalike.backbones.about import About
 from lookalike.backbones.backbone import Backbone, load
-from lookalike.errors import ConfigError, ModelError
+from lookalike.core.errors import ConfigError, ModelError
 from lookalike.hasher import Hasher
 from lookalike.training import train
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from lookalike.errors import ConfigError
+from lookalike.core.errors import ConfigError
 from lookalike.hasher import Hasher
 from lookalike.training import Trained, train
 

@@ -15,7 +15,8 @@ pytest.importorskip("playwright.sync_api")
 from PIL import Image
 from playwright.sync_api import Locator, Page, Route, expect
 
-from lookalike.database import Database, planfile
+from lookalike.database import Database
+from lookalike.duplicates.cleanup import plan_file
 from tests.browser.conftest import Visit, Visits
 from tests.browser.test_shell import serious
 from tests.web.conftest import Serve, Served
@@ -264,7 +265,7 @@ def test_the_plan_is_a_file_that_can_be_applied(form: str, page: Page, tmp_path:
     path = tmp_path / f"plan.{form.lower()}"
     assert download.value.suggested_filename == path.name
     download.value.save_as(path)
-    plan = planfile.read(path)
+    plan = plan_file.read(path)
     assert len(plan.groups) == GROUPS
     assert {Path(entry.path).name[2:] for entry in plan.removals} == {"exact.png", "two.jpg"}
     if form == "CSV":

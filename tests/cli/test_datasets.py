@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from lookalike.core.errors import DataError
 from lookalike.data import cifar10, datasets, fetch
-from lookalike.errors import DataError
 
 from ..data.layouts import ROWS, make_cifar10
 from .conftest import Run

@@ -12,7 +12,7 @@ from PIL import Image
 
 from lookalike.__main__ import main
 from lookalike.cli import terminal
-from lookalike.imaging import formats
+from lookalike.imaging.formats import kinds
 from tests.conftest import encoded
 
 from .conftest import Run
@@ -127,10 +127,10 @@ def test_ctrl_c_before_a_command_begins(
 
 
 def test_what_is_of_another_kind_is_counted_by_kind(capsys: pytest.CaptureFixture[str]) -> None:
-    problems = [(name, f"a video, {formats.EXACT_ONLY}") for name in ("a.mov", "b.mov")]
+    problems = [(name, f"a video, {kinds.EXACT_ONLY}") for name in ("a.mov", "b.mov")]
     problems += [
-        ("c.psd", f"a Photoshop document, {formats.EXACT_ONLY}"),
-        ("d.txt", formats.NO_IMAGE),
+        ("c.psd", f"a Photoshop document, {kinds.EXACT_ONLY}"),
+        ("d.txt", kinds.NO_IMAGE),
         ("e.jpg", "is cut off"),
     ]
     terminal.name_problems(problems, more="info")

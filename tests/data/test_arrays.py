@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lookalike.core.errors import DataError
 from lookalike.data import arrays
-from lookalike.errors import DataError
 
 CODES = np.random.default_rng(0).integers(0, 256, (10, 8), dtype=np.uint8)
 

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pytest
 
 from lookalike import data
+from lookalike.core.errors import DataError, ImageError
 from lookalike.data import cifar10
 from lookalike.database import Database
-from lookalike.errors import DataError, ImageError
 from lookalike.imaging import decode
 
 from .layouts import ROWS, batch, make_cifar10

@@ -20,8 +20,8 @@ from urllib.error import URLError
 import pytest
 
 from lookalike import data
+from lookalike.core.errors import DataError
 from lookalike.data import cifar10, fetch
-from lookalike.errors import DataError
 
 from .layouts import ROWS, make_cifar10
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lookalike import data
-from lookalike.errors import DataError, ImageError, LookalikeError
+from lookalike.core.errors import DataError, ImageError, LookalikeError
 
 pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lookalike import data
+from lookalike.core.errors import DataError
 from lookalike.data import datasets, imagenet
-from lookalike.errors import DataError
 
 from .layouts import touch
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lookalike import data
+from lookalike.core.errors import ConfigError, DataError
 from lookalike.data.leaving_out import (
     BINS,
     COUNTED,
@@ -21,7 +22,6 @@ from lookalike.data.leaving_out import (
     count_files,
     escaped,
 )  # fmt: skip
-from lookalike.errors import ConfigError, DataError
 
 
 def touch(folder: Path, *names: str) -> Path:

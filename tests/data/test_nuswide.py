@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lookalike import data
+from lookalike.core.errors import DataError
 from lookalike.data import datasets, nuswide
-from lookalike.errors import DataError
 
 from .layouts import touch
 

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from lookalike import data
+from lookalike.core.errors import DataError, ImageError
 from lookalike.data import Item, Label, datasets, splits
 from lookalike.data.datasets import Dataset
 from lookalike.data.splits import Split
-from lookalike.errors import DataError, ImageError
 from tests.conftest import encoded
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from lookalike import data
+from lookalike.core.errors import DataError, ImageError
 from lookalike.data import codetable, parquet, tables
-from lookalike.errors import DataError, ImageError
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")

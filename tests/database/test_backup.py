@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from lookalike.core import atomic
+from lookalike.core.errors import DatabaseError
 from lookalike.database import Database
-from lookalike.errors import DatabaseError
 from lookalike.store import originals
 
 WRITER = """

@@ -16,13 +16,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lookalike.database import Database, derived, pairfile
-from lookalike.database.results import Finding
-from lookalike.engines import multi_index
-from lookalike.errors import DatabaseError
+from lookalike.core.errors import DatabaseError
+from lookalike.database import Database
 from lookalike.hasher import decoder_path
-from lookalike.store import codefile, originals
+from lookalike.search import multi_index
+from lookalike.store import originals
 from lookalike.store.decisions import Decided, Kind
+from lookalike.store.derived import code_array, codefile, pairfile
+from lookalike.store.derived.results import Finding
 
 from ..conftest import MakeModel, encoded
 from ..references.models import tiny_decoder
@@ -82,7 +83,7 @@ def world(
     tmp_path_factory: pytest.TempPathFactory, make_model: MakeModel, pictures: list[Image.Image]
 ) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(derived, "LEAST", FEW)
+        patch.setattr(code_array, "LEAST", FEW)
         patch.setattr(multi_index, "LEAST", FEW)
         patch.setattr(pairfile, "LEAST", FEW)
         path = make_model(seed=0, bits=64, near=6, similar=16)

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from lookalike import data
+from lookalike.core.errors import DataError, Interrupted, LookalikeError
 from lookalike.data import Item
 from lookalike.database import Database
-from lookalike.errors import DataError, Interrupted, LookalikeError
-from lookalike.imaging import formats
+from lookalike.imaging.formats import kinds
 from lookalike.store import originals
 
 pyarrow = pytest.importorskip("pyarrow")
@@ -399,11 +399,11 @@ def test_missing_packages_are_tried_again(db: Database, tmp_path: Path, monkeypa
     (folder / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(50))
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "pi_heif", None)
-        formats._register_heif.cache_clear()
+        kinds._register_heif.cache_clear()
         for _ in range(2):
             (problem,) = db.index(folder).problems
             assert "pip install 'lookalike[heic]'" in problem[1]
-    formats._register_heif.cache_clear()
+    kinds._register_heif.cache_clear()
     (problem,) = db.index(folder).problems
     assert "pip install" not in problem[1]  # the package is there, and says that the file is broken
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from lookalike.core.errors import DatabaseError, Interrupted, LookalikeError
 from lookalike.database import Database
-from lookalike.errors import DatabaseError, Interrupted, LookalikeError
 from lookalike.hasher import Hasher
 from lookalike.store import originals
 from lookalike.store.catalog import Catalog

@@ -18,9 +18,9 @@ import filelock
 import numpy as np
 import pytest
 
+from lookalike.core.errors import DatabaseError, LookalikeError
 from lookalike.database import Database
-from lookalike.errors import DatabaseError, LookalikeError
-from lookalike.store import codefile
+from lookalike.store.derived import codefile
 
 Check = Callable[..., None]
 
@@ -192,7 +192,7 @@ def test_cut_off_while_being_made(
         raise Cut
 
     targets = {
-        "the model": "lookalike.database.modelfile.copy",
+        "the model": "lookalike.database.model_file.copy",
         "the catalog": "lookalike.database.Catalog",
         "its first rows": "lookalike.database._set_model",
     }

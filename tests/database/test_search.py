@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from lookalike.core.errors import CodeError, ImageError, LookalikeError
 from lookalike.data import Item
 from lookalike.database import Database, Filter, Hit
-from lookalike.errors import CodeError, ImageError, LookalikeError
 from lookalike.imaging import decode
 from lookalike.store.catalog import Outcome
 from tests.references import bitcount

@@ -8,7 +8,7 @@ from PIL import Image
 
 from lookalike.demo import edits
 from lookalike.demo.edits import EDITS
-from lookalike.evaluation import geometry, overlays, tones
+from lookalike.imaging.edits import geometry, overlays, tones
 
 SIZES = [(1, 1), (3, 200), (200, 3), (120, 90)]
 

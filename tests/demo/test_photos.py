@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from lookalike import data
+from lookalike.core.errors import DataError
 from lookalike.demo import photos
-from lookalike.errors import DataError
 
 pytest.importorskip("skimage")
 pytest.importorskip("sklearn")

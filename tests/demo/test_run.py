@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 
 from lookalike.cli import main
+from lookalike.core.errors import ConfigError, DataError, Interrupted, MissingExtra
 from lookalike.database import Database
 from lookalike.demo import edits, photos, report, run
 from lookalike.demo.run import Outcome
-from lookalike.errors import ConfigError, DataError, Interrupted, MissingExtra
 from lookalike.imaging import decode
 
 pytest.importorskip("torch")

@@ -31,7 +31,7 @@ UNDO: Command = ("duplicates", "--db", "{w}/db", "--undo", "{w}/out/plan.json.un
 SETTINGS: dict[str, Any] = {
     "lookalike.database.indexing:BATCH": 4,
     "lookalike.database.indexing:COMMIT_SECONDS": 1e9,
-    "lookalike.database.derived:LEAST": 8,
+    "lookalike.store.derived.code_array:LEAST": 8,
 }
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from lookalike.errors import LookalikeError
+from lookalike.core.errors import LookalikeError
 from tests.faults import state
 from tests.faults.harness import Done, Harness, Reference
 from tests.faults.scenarios import Scenario

@@ -16,13 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
+from lookalike.core.errors import DatabaseError, DataError, ImageError, LookalikeError, ModelError
 from lookalike.data import arrays, codetable, table_trial
-from lookalike.database import planfile, undolog
-from lookalike.errors import DatabaseError, DataError, ImageError, LookalikeError, ModelError
+from lookalike.duplicates.cleanup import plan_file
+from lookalike.duplicates.cleanup import undo_log as undolog
 from lookalike.hasher import trial
 from lookalike.imaging import decode
 from lookalike.imaging.decode import ImageSpec
-from lookalike.store import codefile
+from lookalike.store.derived import codefile
 
 PIXELS = 1_000_000
 LONGEST = 1 << 16  # bytes of an input
@@ -81,13 +82,13 @@ def parquet(data: bytes) -> None:
 def plan_json(data: bytes) -> None:
     """A plan as JSON."""
     with suppress(LookalikeError):
-        planfile.read(_written(data, "plan.json"))
+        plan_file.read(_written(data, "plan.json"))
 
 
 def plan_csv(data: bytes) -> None:
     """A plan as a table."""
     with suppress(LookalikeError):
-        planfile.read(_written(data, "plan.csv"))
+        plan_file.read(_written(data, "plan.csv"))
 
 
 def undo_log(data: bytes) -> None:

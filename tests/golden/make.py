@@ -43,7 +43,7 @@ def make_model() -> None:
 
     from lookalike.hasher import Hasher, ModelInfo
     from lookalike.models import create
-    from lookalike.training.export import export, theta_digest
+    from lookalike.training.outputs.export import export, theta_digest
     from lookalike.training.run import SPEC
 
     assert not MODEL.exists(), "golden files are never made again"

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import pytest
 
-from lookalike.errors import ModelError
+from lookalike.core.errors import ModelError
 from lookalike.hasher import Hasher, admission, builtin_models, trial
 from tests.hasher import malicious
 from tests.references import models

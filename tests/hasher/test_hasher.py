@@ -18,8 +18,8 @@ import onnx
 import pytest
 from PIL import Image
 
-from lookalike import codes
-from lookalike.errors import ImageError, LookalikeError, ModelError
+from lookalike.core import codes
+from lookalike.core.errors import ImageError, LookalikeError, ModelError
 from lookalike.hasher import METADATA_KEY, Decoder, Hasher, ModelInfo, builtin_models, decoder_path, find_model
 from lookalike.imaging.decode import ImageSpec
 from tests.references import models

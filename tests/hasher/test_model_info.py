@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lookalike.errors import ModelError
+from lookalike.core.errors import ModelError
 from lookalike.hasher import ModelInfo
 from tests.references import models
 

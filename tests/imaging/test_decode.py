@@ -25,9 +25,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, JpegImagePlugin
 
-from lookalike.errors import ConfigError, ImageError
-from lookalike.imaging import decode, formats
+from lookalike.core.errors import ConfigError, ImageError
+from lookalike.imaging import decode
 from lookalike.imaging.decode import ImageSpec
+from lookalike.imaging.formats import kinds
 
 SPEC = ImageSpec(side=32)
 COLOUR = ImageSpec(side=32, colour=True)
@@ -420,7 +421,7 @@ def test_other_formats_are_refused_by_name_of_what_is_read(kind: str) -> None:
     with pytest.raises(ImageError, match=r"not an image in a format that is read here.*JPEG, PNG"):
         decode.read(FOREIGN[kind], SPEC)
     with pytest.raises(ImageError):
-        formats.recognise(FOREIGN[kind][:16])
+        kinds.recognise(FOREIGN[kind][:16])
 
 
 def test_formats_that_pillow_writes_but_are_not_allowed() -> None:
@@ -436,7 +437,7 @@ def test_an_empty_file_is_called_empty() -> None:
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_the_first_bytes_tell_the_format(format_: str) -> None:
-    assert formats.recognise(save(photo(), format_)[:16]) == format_
+    assert kinds.recognise(save(photo(), format_)[:16]) == format_
 
 
 def test_the_ending_of_a_name_means_nothing(tmp_path: Path) -> None:
@@ -455,15 +456,15 @@ def test_an_avif_file_under_a_general_brand_is_read(brand: bytes) -> None:
 
 def test_heic_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pi_heif", None)
-    formats._register_heif.cache_clear()
+    kinds._register_heif.cache_clear()
     with pytest.raises(ImageError, match=r"pip install 'lookalike\[heic\]'"):
         decode.read(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(50), SPEC)
 
 
 def test_broken_heic_is_an_image_error() -> None:
     pytest.importorskip("pi_heif")
-    formats._register_heif.cache_clear()
-    for brand in formats._HEIF_BRANDS:
+    kinds._register_heif.cache_clear()
+    for brand in kinds._HEIF_BRANDS:
         with pytest.raises(ImageError):
             decode.read(b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1heic" + bytes(50), SPEC)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from lookalike.errors import ImageError
+from lookalike.core.errors import ImageError
 from lookalike.imaging import comparison, detail, evidence
 from lookalike.imaging.evidence import Evidence
 from tests.conftest import encoded

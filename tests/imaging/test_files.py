@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.errors import ImageError, RetryableImageError
+from lookalike.core.errors import ImageError, RetryableImageError
 from lookalike.imaging import files
 
 

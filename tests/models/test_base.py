@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from lookalike.errors import ConfigError
+from lookalike.core.errors import ConfigError
 from lookalike.models import MODELS, create
 from lookalike.models.base import ModelConfig, gaussian_nats, kl_nats
 

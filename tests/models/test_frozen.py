@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from sklearn.decomposition import PCA
 
-from lookalike.errors import ConfigError
+from lookalike.core.errors import ConfigError
 from lookalike.models import frozen
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lookalike.errors import ConfigError, LookalikeError
+from lookalike.core.errors import ConfigError, LookalikeError
 from lookalike.models import hashing
 from lookalike.models.hashing import HashingConfig
 from lookalike.models.lite_encoder import SIDE, LiteEncoder

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lookalike.errors import ConfigError
+from lookalike.core.errors import ConfigError
 from lookalike.models.head import Head, HeadConfig
 
 

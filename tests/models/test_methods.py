@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lookalike.errors import ConfigError
+from lookalike.core.errors import ConfigError
 from lookalike.models.methods import METHODS, Sizes, method
 
 LABELLED = {"dhn", "hashnet", "dpn", "transhash", "csq", "orthohash", "greedyhash"}

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from lookalike.errors import ConfigError
+from lookalike.core.errors import ConfigError
 from lookalike.models import MODELS, HashModel, create
 from lookalike.models.blocks import MinMax, SimAM
 from lookalike.models.vae import VAEConfig

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lookalike.objectives import base, bihalf, cibhash, copies, csq, greedyhash
+from lookalike.objectives import base, bihalf, cibhash, contrastive, csq, greedyhash
 from lookalike.objectives.base import Objective
 from lookalike.objectives.clusters import Clusters
 from lookalike.objectives.dhn import DHN
@@ -204,16 +204,18 @@ def test_log_cosh_neither_overflows_nor_loses() -> None:
 def test_copies_are_alike_and_other_pictures_far() -> None:
     (u_BK, _), (v_BK, _) = batch(20), batch(21)
     expected = oracle.copies(u_BK.tolist(), v_BK.tolist(), temperature=0.05, entropy=0.5, correlation=0.1)
-    assert copies.Copies()(u_BK, v_BK, step=3).item() == pytest.approx(expected)
-    assert copies.copies(u_BK, u_BK) < copies.copies(u_BK, v_BK)
-    assert torch.autograd.gradcheck(lambda u: copies.copies(u, v_BK), u_BK.requires_grad_())
+    assert contrastive.Copies()(u_BK, v_BK, step=3).item() == pytest.approx(expected)
+    assert contrastive.copies(u_BK, u_BK) < contrastive.copies(u_BK, v_BK)
+    assert torch.autograd.gradcheck(lambda u: contrastive.copies(u, v_BK), u_BK.requires_grad_())
 
 
 def test_codes_spread_and_bits_say_different_things() -> None:
     u_BK, _ = batch(22)
-    assert copies.spread(u_BK) > copies.spread(torch.cat([u_BK, u_BK]))  # whose nearest neighbour is at distance 0
+    assert contrastive.spread(u_BK) > contrastive.spread(
+        torch.cat([u_BK, u_BK])
+    )  # whose nearest neighbour is at distance 0
     same = u_BK[:, :1].expand(-1, K)
     balanced = torch.tensor([[1.0, 1, 1, -1], [1, -1, -1, -1], [-1, 1, -1, 1], [-1, -1, 1, 1]])
-    assert copies.correlated(balanced[:, :3]).item() == pytest.approx(0)  # no bit tells of another
-    assert copies.correlated(balanced[:, [0, 3]]).item() == pytest.approx(1)  # of two, each tells of the other
-    assert copies.correlated(same) > copies.correlated(u_BK)
+    assert contrastive.correlated(balanced[:, :3]).item() == pytest.approx(0)  # no bit tells of another
+    assert contrastive.correlated(balanced[:, [0, 3]]).item() == pytest.approx(1)  # of two, each tells of the other
+    assert contrastive.correlated(same) > contrastive.correlated(u_BK)

@@ -15,7 +15,7 @@ from lookalike.models.lite_encoder import LiteEncoder
 from lookalike.recipes import default
 from lookalike.recipes.default import Recipe
 from lookalike.recipes.gathering import Source
-from lookalike.training.checkpoint import CHECKPOINT
+from lookalike.training.outputs.checkpoint import CHECKPOINT
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from lookalike.errors import DataError
+from lookalike.core.errors import DataError
 from lookalike.recipes import default
 from lookalike.recipes.gathering import Source, gather, kept
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lookalike.core.errors import ConfigError, DataError
 from lookalike.data.datasets import Dataset
 from lookalike.data.splits import Split
-from lookalike.errors import ConfigError, DataError
 from lookalike.recipes import comparison as recipes
 from lookalike.recipes.comparison import comparisons
 from lookalike.recipes.paper import Experiment

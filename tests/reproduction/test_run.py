@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lookalike.errors import DataError, LookalikeError
-from lookalike.evaluation.measure import measure
+from lookalike.core.errors import DataError, LookalikeError
+from lookalike.metrics.measure import measure
 from lookalike.recipes import comparison, paper
 from lookalike.recipes.paper import Experiment
 from lookalike.reproduction import explanations, published, report, results, tables

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lookalike.core.errors import DatabaseError
 from lookalike.data import Item
-from lookalike.errors import DatabaseError
 from lookalike.store.catalog import Catalog, Filter, Outcome, Taken
 from lookalike.store.migrations import APPLICATION_ID, STEPS
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from lookalike.core.errors import DatabaseError
 from lookalike.data import Item
-from lookalike.errors import DatabaseError
 from lookalike.store import bitflips, digests
 from lookalike.store.catalog import Catalog, Outcome, Taken
 from lookalike.store.migrations import STEPS

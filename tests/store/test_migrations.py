@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lookalike.errors import DatabaseError
+from lookalike.core.errors import DatabaseError
 from lookalike.store.catalog import Catalog, Filter
 from lookalike.store.migrations import APPLICATION_ID, STEPS, statements
 

@@ -16,10 +16,11 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from lookalike import codes, data
+from lookalike import data
 from lookalike.backbones import efficientnet
 from lookalike.backbones.backbone import load
-from lookalike.errors import ConfigError, Interrupted
+from lookalike.core import codes
+from lookalike.core.errors import ConfigError, Interrupted
 from lookalike.hasher import Hasher
 from lookalike.imaging import decode
 from lookalike.imaging.decode import Array, ImageSpec
@@ -28,10 +29,10 @@ from lookalike.models.frozen import TURNED
 from lookalike.models.hashing import HashingConfig, HashingNetwork
 from lookalike.models.methods import METHODS
 from lookalike.training import Progress, Trained, shorten
-from lookalike.training.checkpoint import load_weights
-from lookalike.training.export import TOLERANCE
 from lookalike.training.hashing import CopyInputs, FeatureInputs, Hashing, ImageInputs
 from lookalike.training.hashing_job import solve
+from lookalike.training.outputs.checkpoint import load_weights
+from lookalike.training.outputs.export import TOLERANCE
 from lookalike.training.settings import Settings, split
 from tests.references.encoders import COLOURS, SENTENCE
 

@@ -17,7 +17,7 @@ import pytest
 from lookalike import data
 from lookalike.backbones.backbone import Backbone
 from lookalike.core.cache_dir import cache_dir
-from lookalike.errors import ConfigError, DataError, LookalikeError, ModelError, TrainingError
+from lookalike.core.errors import ConfigError, DataError, LookalikeError, ModelError, TrainingError
 from lookalike.imaging.decode import MAX_PIXELS, Array
 from lookalike.training import hashing_job, train
 from lookalike.training.hashing import Hashing

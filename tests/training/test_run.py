@@ -16,12 +16,12 @@ import torch
 from PIL import Image
 
 from lookalike import data
+from lookalike.core.errors import ConfigError, Interrupted, TrainingError
 from lookalike.database import Database
-from lookalike.errors import ConfigError, Interrupted, TrainingError
 from lookalike.hasher import Decoder, Hasher
 from lookalike.imaging import decode
 from lookalike.training import Progress, Trained, hashing_job, loop, reconstruct, train
-from lookalike.training.checkpoint import load_model
+from lookalike.training.outputs.checkpoint import load_model
 from tests.references.encoders import write_encoder
 
 # 36 images train: 4 steps an epoch.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lookalike.errors import ConfigError, TrainingError
+from lookalike.core.errors import ConfigError, TrainingError
 from lookalike.training.settings import Settings, epoch_order, learning_rate, noise_seed, sample, split
 
 SETTINGS = Settings(

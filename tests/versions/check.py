@@ -12,7 +12,7 @@ import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
-from lookalike.codes import to_hex
+from lookalike.core.codes import to_hex
 from lookalike.hasher import Hasher
 
 HERE = Path(__file__).parent

@@ -19,10 +19,10 @@ import httpx
 from fastapi import FastAPI
 
 from lookalike.database import Database
-from lookalike.web import serving
-from lookalike.web.app import create_app
-from lookalike.web.serving import Running
-from lookalike.web.settings import Settings
+from lookalike.web.http import serving
+from lookalike.web.http.app import create_app
+from lookalike.web.http.serving import Running
+from lookalike.web.http.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lookalike.database import Database, calibrating
+from lookalike.calibration import run
+from lookalike.database import Database
 from tests.web.conftest import Serve, Served
 
-FEW = calibrating.Settings(rate=0.01, edited=3)
+FEW = run.Settings(rate=0.01, edited=3)
 
 
 def test_words_and_limits_follow_a_calibration(photo_folder: Path, model: Path, tmp_path: Path, serve: Serve) -> None:

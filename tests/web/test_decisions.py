@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from lookalike.database import Database, planfile
+from lookalike.database import Database
+from lookalike.duplicates.cleanup import plan_file
 from tests.conftest import encoded
 from tests.web.conftest import Serve, Served
 from tests.web.test_groups import made
@@ -192,7 +193,7 @@ def test_a_plan_comes_as_a_file(writing: Served, tmp_path: Path) -> None:
         assert answer.headers["content-disposition"] == f'attachment; filename="plan.{ending}"'
         file = tmp_path / f"plan.{ending}"
         file.write_bytes(answer.content)
-        plan = planfile.read(file)
+        plan = plan_file.read(file)
         assert [len(group.entries) for group in plan.groups] == [3, 3]
         assert [sum(entry.action == "remove" for entry in group.entries) for group in plan.groups] == [1, 2]
     rows = list(csv.DictReader(io.StringIO(answer.text)))

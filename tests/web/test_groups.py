@@ -13,9 +13,9 @@ import pytest
 from lookalike.data import Item
 from lookalike.database import Database
 from lookalike.hasher import Hasher
-from lookalike.registration import relief
 from lookalike.store.catalog import Outcome
-from lookalike.web import layout, maps, reviews
+from lookalike.verification.alignment import relief
+from lookalike.web.state import layout, maps, reviews
 from tests.web.conftest import Serve, Served
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lookalike import Client
-from lookalike.web.problems import TYPES
-from lookalike.web.schemas import Query
+from lookalike.web.api.schemas import Query
+from lookalike.web.http.problems import TYPES
 from tests.web.conftest import Served
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs/http.md").read_text(encoding="utf-8")

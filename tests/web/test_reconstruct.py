@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lookalike.database import Database, modelfile
+from lookalike.database import Database, model_file
 from lookalike.hasher import decoder_path
 from lookalike.imaging import decode
 from tests.references import models
@@ -68,7 +68,7 @@ def test_a_damaged_decoder_costs_nothing_else(
     serve: Serve, model: Path, tmp_path: Path, photo_bytes: list[bytes]
 ) -> None:
     Database.create(tmp_path / "db", model=model).close()
-    (tmp_path / "db" / modelfile.DECODER).write_bytes(b"damaged")
+    (tmp_path / "db" / model_file.DECODER).write_bytes(b"damaged")
     with serve(tmp_path / "db") as running:
         assert running.client.get("/api/model").json()["decoder"] is False
         answer = running.client.post("/api/reconstruct", files={"file": ("photo", photo_bytes[0])})

@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from lookalike.errors import ConfigError
+from lookalike.core.errors import ConfigError
 
 LAYOUTS = ("NCHW", "NHWC")
 POOLINGS = ("mean", "first", "none", "tokens")

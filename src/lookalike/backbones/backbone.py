@@ -26,7 +26,7 @@ from lookalike.backbones import about as abouts
 from lookalike.backbones import graph, pixels
 from lookalike.backbones.about import About
 from lookalike.backbones.offline import HUB, TIMM
-from lookalike.errors import ConfigError, ModelError
+from lookalike.core.errors import ConfigError, ModelError
 from lookalike.hasher import admission
 from lookalike.hasher.paths import read_model
 from lookalike.imaging.decode import Array, ImageSpec

@@ -17,7 +17,7 @@ import torch
 
 from lookalike.backbones import tracing
 from lookalike.backbones.about import About
-from lookalike.errors import MissingExtra
+from lookalike.core.errors import MissingExtra
 
 SIDE = 224
 STRIDE = 32  # pixels of an image that one position stands for

@@ -18,7 +18,7 @@ import onnx
 from onnx import TensorProto, compose, helper, numpy_helper
 
 from lookalike.backbones.about import About
-from lookalike.errors import ModelError
+from lookalike.core.errors import ModelError
 
 Array = npt.NDArray[np.float32]
 OLDEST = 9  # version of ONNX operators that an encoder must have at least

@@ -25,7 +25,7 @@ import torch
 from lookalike.backbones import offline, tracing
 from lookalike.backbones.about import About
 from lookalike.backbones.offline import HUB
-from lookalike.errors import ConfigError, ModelError
+from lookalike.core.errors import ConfigError, ModelError
 
 SIDE = 224  # where a model tells none
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, where a model tells none

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lookalike.errors import ConfigError
+from lookalike.core.errors import ConfigError
 
 TIMM, HUB = "timm:", "hf:"  # what names of models begin with
 OFFLINE = "HF_HUB_OFFLINE"

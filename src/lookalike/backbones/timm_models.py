@@ -26,7 +26,7 @@ import torch
 from lookalike.backbones import offline, tracing
 from lookalike.backbones.about import About
 from lookalike.backbones.offline import TIMM
-from lookalike.errors import ConfigError, ModelError
+from lookalike.core.errors import ConfigError, ModelError
 
 ENDINGS = (".safetensors", ".bin", ".pt", ".pth")
 CLASSES = (1000, 11221, 11821, 21841, 21842, 21843)  # that ImageNet's versions have

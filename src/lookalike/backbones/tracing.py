@@ -14,7 +14,7 @@ import onnx
 import torch
 
 from lookalike.backbones.about import About
-from lookalike.errors import ModelError
+from lookalike.core.errors import ModelError
 
 VERSION = 17  # of ONNX's operators
 LARGEST = 2**31 - 2**24  # bytes of weights: an ONNX file without files beside it ends at 2 GiB

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from lookalike.cli.stopping import STOPPED, sigterm_as_ctrl_c
-from lookalike.errors import Interrupted, LookalikeError
+from lookalike.core.errors import Interrupted, LookalikeError
 
 COMMANDS = (
     "train", "shorten", "index", "search", "duplicates", "encode", "remove", "prune", "info", "verify", "backup",

@@ -13,9 +13,9 @@ from lookalike.cli import options, terminal
 GROWN = 1.2  # times as many images as when it was calibrated
 
 if TYPE_CHECKING:
-    from lookalike.database.calibrating import Found
-    from lookalike.database.calibration import Calibration
-    from lookalike.evaluation.calibration import Rate, Share
+    from lookalike.calibration.rates import Rate, Share
+    from lookalike.calibration.run import Found
+    from lookalike.calibration.stored import Calibration
 
 
 def command(
@@ -42,9 +42,11 @@ def command(
     All pairs of its images are counted (of 20,000, if there are more), and edited copies of some are made. `search`,
     `duplicates`, `info` and the page then call images by these distances.
     """
-    from lookalike.database import Database, calibrating, labelled
-    from lookalike.engines.server import is_address
-    from lookalike.errors import ConfigError
+    from lookalike.calibration import pairs as labelled
+    from lookalike.calibration import run
+    from lookalike.core.address import is_address
+    from lookalike.core.errors import ConfigError
+    from lookalike.database import Database
 
     if is_address(db):
         raise ConfigError(f"{db} is a database in Milvus, which keeps no calibration; calibrate one in a folder")
@@ -56,7 +58,7 @@ def command(
                 "it is the file of --pairs, which would be lost; name another", param_hint="--suspected"
             )
         labelled.check_writable(suspected)
-    settings = calibrating.Settings(rate=fpr, edited=images, seed=seed, max_pixels=max_pixels)
+    settings = run.Settings(rate=fpr, edited=images, seed=seed, max_pixels=max_pixels)
     with Database.open(db) as database:
         if forget:
             was = database.forget_calibration()

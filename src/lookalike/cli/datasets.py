@@ -36,9 +36,9 @@ def _list(data: options.Data, *, json: bool) -> None:
 
 
 def _get(name: str, data: options.Data) -> None:
+    from lookalike.core.errors import DataError
     from lookalike.data.datasets import ABOUT, check_name
     from lookalike.data.fetch import get_cifar10
-    from lookalike.errors import DataError
 
     check_name(name)
     if name != "cifar10":

@@ -11,10 +11,10 @@ from lookalike.cli import calibrate, options, terminal
 
 if TYPE_CHECKING:
     from lookalike.database import Group
-    from lookalike.database.best_copy import Preference
-    from lookalike.database.opening import AnyDatabase
-    from lookalike.database.overlaying import Overlaid
-    from lookalike.database.reviewing import Judged, Review
+    from lookalike.duplicates.cleanup.best_copy import Preference
+    from lookalike.duplicates.review import Judged, Review
+    from lookalike.duplicates.verification import Overlaid
+    from lookalike.opening import AnyDatabase
 
 
 def command(
@@ -75,9 +75,9 @@ def command(
     place, not a conversion (docs/duplicates.md). Nothing is deleted; --plan, then --apply, move copies away.
     """
     from lookalike.cli import leakage, plans
-    from lookalike.database import best_copy
-    from lookalike.database.opening import open_database
-    from lookalike.database.plans import Options
+    from lookalike.duplicates.cleanup import best_copy
+    from lookalike.duplicates.cleanup.plan import Options
+    from lookalike.opening import open_database
 
     if between is not None and (against or everything or plan or apply or undo):
         raise typer.BadParameter("--between prints a report of its own; leave --against, --all and plans out")
@@ -138,7 +138,7 @@ class _Asked(NamedTuple):
 def _groups(database: AnyDatabase, against: Sequence[str], asked: _Asked) -> tuple[list[Group], frozenset[int]]:
     """The groups, and the ids of what is never to be removed."""
     from lookalike.cli import leakage
-    from lookalike.database import across
+    from lookalike.duplicates import between as across
 
     overlaid: list[Overlaid] = []
     if against:
@@ -177,14 +177,16 @@ def _reviews(
     *, pixels_too: bool, files_too: bool,
 ) -> tuple[list[Review], Mapping[bytes, bytes]]:  # fmt: skip
     """What is known of the groups, and the digests of pixels that were read for it."""
-    from lookalike.database import facts, pixels, reviewing
+    from lookalike.duplicates import review as reviewing
+    from lookalike.duplicates import same_pixels
+    from lookalike.duplicates.cleanup import facts
 
     records = database.records_of([one.id for group in groups for one in group])
     same: Mapping[bytes, bytes] = {}
     known: facts.FactsOf = {}
     if pixels_too:
         with terminal.quiet_decoders(), terminal.progress("comparing pixels") as show:
-            same = pixels.read(reviewing.to_read(groups, records), on_rows=show)
+            same = same_pixels.read(reviewing.to_read(groups, records), on_rows=show)
     if files_too:
         with terminal.quiet_decoders(), terminal.progress("looking for the best copies") as show:
             known = facts.read(reviewing.to_inspect(groups, records), on_rows=show)

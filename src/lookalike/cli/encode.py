@@ -14,8 +14,8 @@ def command(
 ) -> None:
     """Print the codes of IMAGES, as hexadecimal digits, first bit first."""
     from lookalike import data
-    from lookalike.codes import to_hex
-    from lookalike.errors import ImageError
+    from lookalike.core.codes import to_hex
+    from lookalike.core.errors import ImageError
     from lookalike.hasher import DEFAULT, Hasher
     from lookalike.imaging.isolation import pool
     from lookalike.imaging.isolation.decoders import array_of

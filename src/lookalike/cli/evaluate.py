@@ -10,7 +10,7 @@ import typer
 from lookalike.cli import options, terminal
 
 if TYPE_CHECKING:
-    from lookalike.evaluation.measure import Evaluation
+    from lookalike.metrics.measure import Evaluation
 
 
 def command(
@@ -66,7 +66,7 @@ def command(
 
 
 def _of_file(codes: Path, seed: int) -> tuple[Evaluation, list[str]]:
-    from lookalike.evaluation.measure import measure_file
+    from lookalike.metrics.measure import measure_file
 
     return measure_file(codes, seed=seed), []
 
@@ -76,7 +76,7 @@ def _of_database(
 ) -> tuple[Evaluation, list[str]]:
     """The metrics of a database, and what was left out of them, in words."""
     from lookalike.database import Database
-    from lookalike.database.evaluating import AMONG
+    from lookalike.database.evaluate import AMONG
 
     with Database.open(db or "") as database, terminal.quiet_decoders():
         found = database.evaluate(queries or None, protocol=protocol or AMONG, seed=seed, max_pixels=max_pixels)

@@ -12,7 +12,7 @@ def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The .parquet or .npy file to write.")], db: options.Db
 ) -> None:
     """Write the codes of a database to a file: with paths and labels as Parquet, or alone as .npy."""
-    from lookalike.database.opening import open_database
+    from lookalike.opening import open_database
 
     with open_database(db) as database:
         count = database.export_codes(file)

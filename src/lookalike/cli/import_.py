@@ -25,7 +25,7 @@ def command(
     An import that was cut off is started again with the same command; no row is lost, none is there twice.
     """
     from lookalike.data import codetable
-    from lookalike.database.opening import open_database
+    from lookalike.opening import open_database
 
     shards = [shard for file in files for shard in codetable.shards(file)]
     for file in shards:  # before a database is made for nothing

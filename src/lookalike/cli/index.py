@@ -37,8 +37,8 @@ def command(
 ) -> None:
     """Put IMAGES into a database, which is made if there is none. Unchanged images are not read again."""
     from lookalike import data
-    from lookalike.database.opening import exists, open_database
     from lookalike.hasher import DEFAULT
+    from lookalike.opening import exists, open_database
 
     globs = {"exclude": exclude or [], "include": include or []}
     if not exists(db):  # raises before anything is made
@@ -78,10 +78,10 @@ NETWORK = (
 
 def _network(db: str) -> str:
     """The kind of network file system that a database's folder lies on; empty if there is none."""
-    from lookalike.database import places
-    from lookalike.engines.server import is_address
+    from lookalike.core.address import is_address
+    from lookalike.store import environment
 
-    return "" if is_address(db) else places.network(db)
+    return "" if is_address(db) else environment.network(db)
 
 
 def _say(report: IndexReport, total: int, db: str) -> None:

@@ -22,7 +22,7 @@ def command(
     json: options.Json = False,
 ) -> None:
     """Say what a database holds."""
-    from lookalike.database.opening import open_database
+    from lookalike.opening import open_database
 
     with open_database(db) as database:
         if paths or errors or plain:

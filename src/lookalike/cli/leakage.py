@@ -10,28 +10,28 @@ import typer
 from lookalike.cli import terminal
 
 if TYPE_CHECKING:
-    from lookalike.database.opening import AnyDatabase
-    from lookalike.database.overlaying import Overlaid
+    from lookalike.duplicates.verification import Overlaid
+    from lookalike.opening import AnyDatabase
 
 
 def report(
     database: AnyDatabase, first: str, second: str, *, radius: int, by_code: bool, quick: bool, json: bool
 ) -> None:
     """Print the images of B that have a copy in A, and say how many they are."""
-    from lookalike.database import across, pixels, reviewing
+    from lookalike.duplicates import between, review, same_pixels
 
     overlaid: list[Overlaid] = []
     with terminal.progress("comparing", unit=" codes", scaled=True) as show:
-        found = across.leakage(
+        found = between.leakage(
             database, first, second, radius=radius, by_code=by_code, on_rows=show, on_overlaid=overlaid.append
         )
     same: dict[bytes, bytes] = {}
     if not quick:
         with terminal.quiet_decoders(), terminal.progress("comparing pixels") as show:
-            same = pixels.read(pixels.wanted([one.record, one.copy] for one in found.matches), on_rows=show)
+            same = same_pixels.read(same_pixels.wanted([one.record, one.copy] for one in found.matches), on_rows=show)
     bits = database.bits
     for one in found.matches:
-        tier = reviewing.tier(one.record, [one.copy], same)
+        tier = review.tier(one.record, [one.copy], same)
         if json:
             values = {"path": one.record.name, "copy": one.copy.name, "distance": one.distance, "bits": bits}
             terminal.echo_json({**values, "tier": tier, "copies": one.copies})

@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from lookalike.limits import MAX_PIXELS as MAX_PIXELS
+from lookalike.core.limits import MAX_PIXELS as MAX_PIXELS
 
 
 def _check_bits(bits: int) -> int:
-    from lookalike.codes import check_bits
-    from lookalike.errors import ConfigError
+    from lookalike.core.codes import check_bits
+    from lookalike.core.errors import ConfigError
 
     try:
         return check_bits(bits)

@@ -12,10 +12,10 @@ import typer
 from lookalike.cli import terminal
 
 if TYPE_CHECKING:
-    from lookalike.database.applying import Step
-    from lookalike.database.opening import AnyDatabase
-    from lookalike.database.plans import Options, Plan
-    from lookalike.database.reviewing import Review
+    from lookalike.duplicates.cleanup.apply import Step
+    from lookalike.duplicates.cleanup.plan import Options, Plan
+    from lookalike.duplicates.review import Review
+    from lookalike.opening import AnyDatabase
 
 
 def check(
@@ -39,10 +39,10 @@ def check(
 
 def _check_place(plan: Path) -> None:
     """Raise, before any work, for a plan that cannot be written."""
-    from lookalike.database import planfile
-    from lookalike.errors import ConfigError
+    from lookalike.core.errors import ConfigError
+    from lookalike.duplicates.cleanup import plan_file
 
-    planfile.check_name(plan)
+    plan_file.check_name(plan)
     if not plan.absolute().parent.is_dir():
         raise ConfigError(f"{plan.parent} is no folder; make it, or name another for --plan")
 
@@ -52,10 +52,11 @@ def write(
     radius: int, bits: int,
 ) -> None:  # fmt: skip
     """Write a plan for groups, and say what is in it."""
-    from lookalike.database import planfile, plans
+    from lookalike.duplicates.cleanup import plan as plans
+    from lookalike.duplicates.cleanup import plan_file
 
     plan = plans.with_companions(plans.make(reviews, same, options, database=database, radius=radius, bits=bits))
-    planfile.write(path, plan)
+    plan_file.write(path, plan)
     removals = plan.removals
     typer.echo(
         f"{terminal.shown(path)}: of {terminal.count(len(reviews), 'group')}, {len(plan.groups)} with "
@@ -108,9 +109,10 @@ def carry_out(
     database: AnyDatabase, *, apply: Path | None, trash: Path | None, undo: Path | None, dry_run: bool, json: bool
 ) -> None:
     """Do what a plan says, or undo it; a line for each file."""
-    from lookalike.database import Database, planfile
-    from lookalike.database.applying import Ways
-    from lookalike.errors import ConfigError
+    from lookalike.core.errors import ConfigError
+    from lookalike.database import Database
+    from lookalike.duplicates.cleanup import plan_file
+    from lookalike.duplicates.cleanup.apply import Ways
 
     if not isinstance(database, Database):
         raise ConfigError(f"{database.path} is in Milvus; plans are applied by way of a database in a folder")
@@ -124,7 +126,7 @@ def carry_out(
         return
     assert apply is not None
     ways = Ways(log=log_of(apply), trash=trash, dry_run=dry_run)
-    steps = database.apply(planfile.read(apply), ways, on_step=show)
+    steps = database.apply(plan_file.read(apply), ways, on_step=show)
     done = any(step.outcome == "done" for step in steps)
     _sum_up(steps, "linked" if trash is None else "moved", dry_run=dry_run)
     if done:
@@ -139,8 +141,8 @@ def _print(step: Step, *, json: bool) -> None:
 
 
 def _sum_up(steps: Sequence[Step], what: str, *, dry_run: bool) -> None:
-    from lookalike.database.applying import Outcome
-    from lookalike.errors import LookalikeError
+    from lookalike.core.errors import LookalikeError
+    from lookalike.duplicates.cleanup.apply import Outcome
 
     counts = Counter(step.outcome for step in steps if not step.of)
     bytes_ = sum(step.size for step in steps)

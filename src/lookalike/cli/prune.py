@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lookalike.cli import options, terminal
-from lookalike.errors import ConfigError
+from lookalike.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from lookalike.database.pruning import Losses
+    from lookalike.database.prune import Losses
 
 MUCH = 0.1  # share of a root's images above which a person must agree
 
@@ -25,7 +25,7 @@ def command(
     ] = False,
 ) -> None:
     """Forget images whose files are gone. What is only out of reach, such as an unplugged drive, is kept."""
-    from lookalike.database.opening import open_database
+    from lookalike.opening import open_database
 
     with open_database(db) as database:
         losses = database.losses()

@@ -15,7 +15,7 @@ def command(
     ] = False,
 ) -> None:
     """Forget images, or all images below folders. The files themselves are not touched."""
-    from lookalike.database.opening import open_database
+    from lookalike.opening import open_database
 
     with open_database(db) as database:
         count = database.remove(paths, originals=originals)

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lookalike.data import Item
-    from lookalike.evaluation.peers import Peer
-    from lookalike.evaluation.robustness import Outcome
+    from lookalike.robustness.peers import Peer
+    from lookalike.robustness.run import Outcome
 
 
 def command(
@@ -54,31 +54,30 @@ def command(
     copies. 500 images make 124,750 pairs, too few for the last; more images with the same --queries cost little.
     """
     from lookalike import data
-    from lookalike.errors import ConfigError
-    from lookalike.evaluation import perturbations, robustness, robustness_page
+    from lookalike.core.errors import ConfigError
+    from lookalike.imaging.edits import catalogue
+    from lookalike.robustness import page, run
 
-    robustness_page.check(out)
-    if same and same.resolve() == (out / robustness_page.SUSPECTED).resolve():
+    page.check(out)
+    if same and same.resolve() == (out / page.SUSPECTED).resolve():
         raise ConfigError(f"{same} would be written anew by this run; give --same a copy of it")
     names = _names(edits)
     for name in names:
-        perturbations.find(name)
+        catalogue.find(name)
     items = data.find(images, labels_from_folders=labels_from_folders, limit=limit)
     with terminal.quiet_decoders(), terminal.progress("read", unit=" pictures") as show:
         peers, left_out = _peers(model, against, items)
         if left_out:
             terminal.say(_missing(left_out))
-        outcome = robustness.run(
+        outcome = run.run(
             items,
             peers,
-            settings=robustness.Settings(
-                edits=names, queries=queries, seed=seed, workers=workers, max_pixels=max_pixels
-            ),
+            settings=run.Settings(edits=names, queries=queries, seed=seed, workers=workers, max_pixels=max_pixels),
             same=_pairs(same) if same else (),
             left_out=left_out,
             on_progress=lambda _what, done, total: show(done, total),
         )
-    report = robustness_page.write(outcome, out)
+    report = page.write(outcome, out)
     for line in _lines(outcome):
         typer.echo(line)
     for line in _notes(outcome, out):
@@ -92,10 +91,10 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _peers(model: str | None, against: str | None, items: Sequence[Item]) -> tuple[list[Peer], list[tuple[str, str]]]:
     """The model and its peers; of those nobody asked for, what cannot be had is left out, with the reason."""
-    from lookalike.errors import MissingExtra
-    from lookalike.evaluation.peers import PEERS, of_model
+    from lookalike.core.errors import MissingExtra
     from lookalike.hasher import DEFAULT
-    from lookalike.recipes.peers import find
+    from lookalike.robustness.backbone_peers import find
+    from lookalike.robustness.peers import PEERS, of_model
 
     found, left_out = [of_model(model or DEFAULT)], []
     named = PEERS if against is None else [name for name in _names(against) if name != "none"]
@@ -120,7 +119,7 @@ def _missing(left_out: Sequence[tuple[str, str]]) -> str:
 
 def _pairs(path: Path) -> list[tuple[str, str]]:
     """The pairs of names in a file."""
-    from lookalike.errors import DataError
+    from lookalike.core.errors import DataError
 
     pairs = []
     try:
@@ -138,7 +137,7 @@ def _pairs(path: Path) -> list[tuple[str, str]]:
 
 def _lines(outcome: Outcome) -> Iterator[str]:
     """A table of the methods: recall by kind of edit at the first rate, µAP and time."""
-    from lookalike.evaluation.robustness_result import by_kind, micro_ap, recall
+    from lookalike.robustness.result import by_kind, micro_ap, recall
 
     kinds = [kind for kind in by_kind(outcome.methods[0], 0) if kind != "control"]
     width = max(len(method.peer.name) for method in outcome.methods)
@@ -155,7 +154,7 @@ def _lines(outcome: Outcome) -> Iterator[str]:
 
 
 def _notes(outcome: Outcome, out: Path) -> Iterator[str]:
-    from lookalike.evaluation.robustness_tables import one_in
+    from lookalike.robustness.tables import one_in
 
     first, found = outcome.methods[0].thresholds[0], outcome.originals
     yield (

@@ -11,8 +11,8 @@ from lookalike.cli import calibrate, options, terminal
 
 if TYPE_CHECKING:
     from lookalike.database import Filter, Hit
-    from lookalike.database.opening import AnyDatabase
     from lookalike.imaging.decode import Array
+    from lookalike.opening import AnyDatabase
 
 BATCH = 64
 FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")  # of --since
@@ -39,12 +39,12 @@ def command(
 ) -> None:
     """Find the images in a database that look most like IMAGES; the nearest comes first."""
     from lookalike import data
-    from lookalike.database import turned as turns
-    from lookalike.database.opening import open_database
-    from lookalike.errors import ConfigError, ImageError
+    from lookalike.core.errors import ConfigError, ImageError
+    from lookalike.duplicates import orientations as turns
     from lookalike.imaging.isolation import pool
     from lookalike.imaging.isolation.decoders import array_of
     from lookalike.imaging.isolation.limits import Limits
+    from lookalike.opening import open_database
 
     if asymmetric and (turned or radius is not None):
         raise ConfigError(
@@ -99,7 +99,7 @@ def _by_codes(
     """What is found by the codes of images; of turned ones eight after each other."""
     import numpy as np
 
-    from lookalike.database import turned as turns
+    from lookalike.duplicates import orientations as turns
 
     if not arrays:
         return []

@@ -8,7 +8,7 @@ import typer
 from lookalike.cli import options, terminal
 
 if TYPE_CHECKING:
-    from lookalike.database.opening import AnyDatabase
+    from lookalike.opening import AnyDatabase
 
 MAX_PIXELS = 100_000_000  # of an image that is sent
 MEBIBYTE = 1 << 20
@@ -44,16 +44,16 @@ def command(
 
     Only this machine reaches it, unless --host names another address, for which a --token is needed.
     """
-    from lookalike.database.opening import open_database
+    from lookalike.opening import open_database
 
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)  # of whoever starts this: it would mix the figures of both
     try:
-        from lookalike.database import best_copy
-        from lookalike.web import app, security, serving
-        from lookalike.web import processes as several
-        from lookalike.web.settings import Settings
+        from lookalike.duplicates.cleanup import best_copy
+        from lookalike.web.http import app, security, serving
+        from lookalike.web.http import processes as several
+        from lookalike.web.http.settings import Settings
     except ImportError as error:
-        from lookalike.errors import MissingExtra
+        from lookalike.core.errors import MissingExtra
 
         raise MissingExtra(f"Serving needs FastAPI and uvicorn ({error})", "serve") from error
 

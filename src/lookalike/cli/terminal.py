@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
-from lookalike import names
-from lookalike.errors import DataError, LookalikeError
+from lookalike.core import display
+from lookalike.core.errors import DataError, LookalikeError
 
 if TYPE_CHECKING:
     from lookalike.data import Item
@@ -42,12 +42,12 @@ def count(number: int, what: str, several: str = "") -> str:
 
 def say(text: str) -> None:
     """Talk to the person: stderr. What is in it acts on no terminal."""
-    typer.echo(names.printable(text, but="\n\t"), err=True)
+    typer.echo(display.printable(text, but="\n\t"), err=True)
 
 
 def shown(path: str | os.PathLike[str]) -> str:
     """A path for stdout: on a terminal without what acts on it, else as its bytes are, which programs may need."""
-    return names.printable(os.fspath(path)) if sys.stdout.isatty() else os.fspath(path)
+    return display.printable(os.fspath(path)) if sys.stdout.isatty() else os.fspath(path)
 
 
 class Escaped:
@@ -60,7 +60,7 @@ class Escaped:
         """Write text, control characters by their numbers; lines and tabs stay."""
         if not isinstance(text, str):
             raise TypeError("text is written here, not bytes")
-        self._stream.write(names.printable(text, but="\n\t"))
+        self._stream.write(display.printable(text, but="\n\t"))
         return len(text)
 
     def __getattr__(self, name: str) -> Any:
@@ -133,11 +133,11 @@ def queries(images: Sequence[str]) -> Iterator[tuple[str, Item]]:
 
 def name_problems(problems: Sequence[tuple[str, str]], *, more: str) -> None:
     """Name what could not be read: the first damaged images, then how many files are none, and how to see them all."""
-    from lookalike.imaging.formats import NO_IMAGE, foreign_kind
+    from lookalike.imaging.formats.kinds import NO_IMAGE, foreign_kind
 
     damaged = [(name, reason) for name, reason in problems if foreign_kind(reason) is None]
     for name, reason in damaged[:SHOWN]:
-        say(f"  {names.printable(name)}: {names.printable(reason)}")
+        say(f"  {display.printable(name)}: {display.printable(reason)}")
     rest, foreign = len(damaged[SHOWN:]), len(problems) - len(damaged)
     if rest:
         say(f"  and {rest} more")

@@ -18,8 +18,8 @@ def command(
 
     Exit code 1 if anything is beyond repair.
     """
+    from lookalike.core.errors import DatabaseError
     from lookalike.database import Database
-    from lookalike.errors import DatabaseError
 
     with Database.open(db) as database:
         findings = database.verify(accept=accept)

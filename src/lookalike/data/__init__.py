@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lookalike.core.errors import DataError
 from lookalike.core.mounts import Mounts
 from lookalike.data import cifar10, folder, parquet
 from lookalike.data.folder import Walked, companion_names
 from lookalike.data.item import Item, Label, content_digest
 from lookalike.data.leaving_out import LeavingOut, Rule, rules
-from lookalike.errors import DataError
 
 __all__ = [
     "Item", "Label", "LeavingOut", "Rule", "Survey", "companion_names", "content_digest", "default_name", "exists",

@@ -15,7 +15,7 @@ from typing import IO, Any, BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.errors import DataError
+from lookalike.core.errors import DataError
 
 Array = npt.NDArray[Any]
 

@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from lookalike.core.errors import DataError, ImageError
 from lookalike.core.mounts import Volume
 from lookalike.data.item import UNKNOWN, Item
-from lookalike.errors import DataError, ImageError
 
 FOLDER = "cifar-10-batches-bin"
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"

@@ -20,13 +20,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from lookalike import names
-from lookalike.codes import Codes
+from lookalike.core import display
 from lookalike.core.atomic import replacing
+from lookalike.core.codes import Codes
+from lookalike.core.errors import DataError, MissingExtra
 from lookalike.data import arrays, tables
 from lookalike.data.item import Label
 from lookalike.data.parquet import LABEL_COLUMNS
-from lookalike.errors import DataError, MissingExtra
 
 BLOCK = 65_536  # rows at a time
 SIZES = ("width", "height", "size")
@@ -231,7 +231,7 @@ def _repeated(table: Any, file: Path) -> str | None:
     seen: set[str] = set()
     for path in (path for block in paths() for path in block if hash(path) in suspects) if suspects else ():
         if path in seen:
-            return names.printable(path)
+            return display.printable(path)
         seen.add(path)
     return None
 
@@ -269,7 +269,7 @@ def _write_table(path: Path, rows: Iterable[Rows]) -> int:
             several = [list(one) if isinstance(one, tuple) else None for one in block.labels]
             columns: list[list[Any]] = [
                 [code.tobytes() for code in block.codes_NW],
-                [names.clean(path) for path in block.paths],
+                [display.clean(path) for path in block.paths],
                 single,
                 several,
             ]

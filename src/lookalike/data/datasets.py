@@ -19,9 +19,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lookalike.core.errors import DataError
 from lookalike.data import cifar10, imagenet, nuswide, parquet
 from lookalike.data.item import Item
-from lookalike.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)

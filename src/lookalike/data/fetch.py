@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from lookalike.core.atomic import put_in_place
+from lookalike.core.errors import DataError
 from lookalike.data import cifar10
-from lookalike.errors import DataError
 
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
 Opener = Callable[..., Any]  # as urllib.request.urlopen: an address and a `timeout` to a response that can be read

@@ -19,8 +19,9 @@ from lookalike.core.mounts import Mounts, Volume
 from lookalike.data import leaving_out
 from lookalike.data.item import Item
 from lookalike.data.leaving_out import COUNTED, LeavingOut
-from lookalike.imaging import companions, formats
+from lookalike.imaging import companions
 from lookalike.imaging.files import open_regular, read_whole
+from lookalike.imaging.formats import kinds
 
 DATABASE_MARK = "catalog.sqlite"
 
@@ -76,7 +77,7 @@ def single(path: Path, *, volume: Volume) -> Item:
 def read(item: Item) -> bytes:
     """The bytes of a file, of which only the first are read if they are not those of an image."""
     with open_regular(item.name) as file:
-        formats.recognise(file.read(formats.HEAD))
+        kinds.recognise(file.read(kinds.HEAD))
         file.seek(0)
         return read_whole(file)
 

@@ -25,10 +25,10 @@ from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
+from lookalike.core.errors import DataError
 from lookalike.data import folder as folders
 from lookalike.data import listing
 from lookalike.data.item import Item
-from lookalike.errors import DataError
 
 KAGGLE = "ILSVRC/Data/CLS-LOC"  # where the images lie in Kaggle's folder
 KITS = ("", "devkit/data", "ILSVRC2012_devkit_t12/data")  # where the files of a development kit may lie

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from lookalike.errors import ConfigError
+from lookalike.core.errors import ConfigError
 
 EXCLUDED, HIDDEN, DATABASES = "excluded", "hidden", "databases"
 BINS, SNAPSHOTS = "recycle bins", "snapshots"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from lookalike.core.errors import DataError
 from lookalike.data.item import Item, Label
-from lookalike.errors import DataError
 
 
 def lines(file: Path) -> list[str]:

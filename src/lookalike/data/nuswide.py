@@ -26,9 +26,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.core.errors import DataError
 from lookalike.data import listing
 from lookalike.data.item import Item, Label
-from lookalike.errors import DataError
 
 FOLDER = "NUS-WIDE"
 LIST = "ImageList/Imagelist.txt"

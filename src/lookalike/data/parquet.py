@@ -12,10 +12,10 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from lookalike.core.errors import DataError, ImageError
 from lookalike.core.mounts import Volume
 from lookalike.data import tables
 from lookalike.data.item import UNKNOWN, Item, Label
-from lookalike.errors import DataError, ImageError
 
 LABEL_COLUMNS = ("label_name", "labels", "label")  # the first that exists is taken
 BLOCK = 65_536  # rows at a time

@@ -28,9 +28,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.core.errors import DataError, ImageError
 from lookalike.data.datasets import Dataset
 from lookalike.data.item import Item, content_digest
-from lookalike.errors import DataError, ImageError
 from lookalike.imaging import decode
 
 Rows = npt.NDArray[np.int64]

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from lookalike.core import confinement
+from lookalike.core.errors import DataError, LookalikeError
 from lookalike.data import tables
-from lookalike.errors import DataError, LookalikeError
 
 ROWS = 1024  # at a time
 IMAGES = 64  # … of images

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lookalike.core.confinement import run_confined
-from lookalike.errors import DataError, LookalikeError, MissingExtra
+from lookalike.core.errors import DataError, LookalikeError, MissingExtra
 
 MEMORY = 1 << 30  # bytes that reading may take, and the file's size
 SECONDS = 30  # of the processor, and one more for each `BYTES_A_SECOND` of the file

@@ -26,68 +26,58 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike import data
-from lookalike.codes import Codes
+from lookalike.calibration import pairs as labelled
+from lookalike.calibration import radii, run, stored
+from lookalike.calibration.pairs import Labelled
+from lookalike.calibration.stored import Calibration
+from lookalike.core.address import is_address
 from lookalike.core.atomic import is_temporary, put_in_place
+from lookalike.core.codes import Codes
+from lookalike.core.errors import ConfigError, DatabaseError, Interrupted
 from lookalike.data import codetable
 from lookalike.database import (
-    applying,
     asymmetric,
     backup,
-    calibrating,
-    calibration,
-    copies,
-    derived,
-    evaluating,
-    grouping,
-    importing,
+    engine_choice,
+    import_export,
     indexing,
-    labelled,
     leftovers,
-    modelfile,
-    neighbours,
-    overlaying,
-    pairfile,
-    places,
-    plain,
-    pruning,
-    radii,
-    reviewing,
+    model_file,
+    neighbour_graph,
     scopes,
-    searching,
-    turned_copies,
-    undecodable,
-    undoing,
     unseen,
-    verifying,
 )
-from lookalike.database.applying import Outcome, Step, Ways
+from lookalike.database import evaluate as evaluating
+from lookalike.database import prune as pruning
+from lookalike.database import verify as verifying
 from lookalike.database.backup import Backup
-from lookalike.database.calibration import Calibration
-from lookalike.database.decisions import Decisions
-from lookalike.database.derived import Held
-from lookalike.database.evaluating import Measured
-from lookalike.database.importing import ImportReport
+from lookalike.database.engine_choice import EngineName, Opened
+from lookalike.database.evaluate import Measured
+from lookalike.database.import_export import ImportReport
 from lookalike.database.indexing import IndexReport, Progress, Settings
-from lookalike.database.labelled import Labelled
-from lookalike.database.plans import Plan
-from lookalike.database.pruning import Losses
+from lookalike.database.prune import Losses
 from lookalike.database.reachability import Reachability
-from lookalike.database.results import Finding, Group, Hit, Info, Member, hits_of
-from lookalike.database.searching import EngineName, Opened
-from lookalike.engines.hits import Mask
-from lookalike.engines.server import is_address
-from lookalike.errors import ConfigError, DatabaseError, Interrupted
+from lookalike.duplicates import grouping, hardlinks, low_information, oriented_pairs, review, undecodable, verification
+from lookalike.duplicates.cleanup import apply as applying
+from lookalike.duplicates.cleanup import undo as undoing
+from lookalike.duplicates.cleanup.apply import Outcome, Step, Ways
+from lookalike.duplicates.cleanup.plan import Plan
+from lookalike.duplicates.decisions import Decisions
 from lookalike.hasher import DEFAULT, Hasher, Radii
 from lookalike.imaging import decode
 from lookalike.imaging.decode import Source
+from lookalike.search.hits import Mask
 from lookalike.store import catalog as catalogs
-from lookalike.store import originals
+from lookalike.store import environment, originals
 from lookalike.store.catalog import Catalog, Filter, Record
+from lookalike.store.derived import code_array, pairfile
+from lookalike.store.derived.code_array import Held
+from lookalike.store.derived.results import Finding, Group, Hit, Info, Member, hits_of
 from lookalike.store.surroundings import Unreachable
 
 __all__ = ["Database", "Filter", "Finding", "Group", "Hit", "ImportReport", "IndexReport", "Info", "Measured", "Member"]
 
-MODEL = modelfile.FILE
+MODEL = model_file.FILE
 LOCK = "lock"
 UNFINISHED = leftovers.UNFINISHED
 
@@ -132,7 +122,7 @@ class Database:
             raise DatabaseError(f"{folder} is not an empty folder; name one that is new, such as {folder}/db")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            modelfile.copy(hasher, folder / MODEL)
+            model_file.copy(hasher, folder / MODEL)
             aside = folder / UNFINISHED
             for left in folder.glob(f"{UNFINISHED}*"):  # with SQLite's files beside it, by one that was cut off
                 left.unlink()
@@ -160,7 +150,7 @@ class Database:
 
     def __len__(self) -> int:
         """Number of images that can be found."""
-        count = derived.count(self.path, self._catalog)  # counting in the catalog takes long where there are many
+        count = code_array.count(self.path, self._catalog)  # counting in the catalog takes long where there are many
         return self._catalog.counts()["images"] if count is None else count
 
     @property
@@ -175,7 +165,7 @@ class Database:
         """The model that made the codes. Raises `DatabaseError` if its file is absent, damaged or another's."""
         self._check_model_is_the_same()
         if self._hasher is None:
-            self._hasher = modelfile.load(self.path, self._catalog)
+            self._hasher = model_file.load(self.path, self._catalog)
         return self._hasher
 
     # Filling it
@@ -241,7 +231,7 @@ class Database:
         path: str | os.PathLike[str],
         *,
         root: str | os.PathLike[str] = ".",
-        on_rows: importing.OnRows = lambda done, total: None,
+        on_rows: import_export.OnRows = lambda done, total: None,
     ) -> ImportReport:
         """Take codes of a Parquet or `.npy` file in (see `data.codetable`), which the database's model has made.
 
@@ -253,8 +243,8 @@ class Database:
         with self._writing():
             self._check_model_is_the_same()
             try:
-                below = importing.root_of(Path(path), os.path.abspath(root))
-                return importing.take(self._catalog, Path(path), bits=self.bits, root=below, on_rows=on_rows)
+                below = import_export.root_of(Path(path), os.path.abspath(root))
+                return import_export.take(self._catalog, Path(path), bits=self.bits, root=below, on_rows=on_rows)
             except KeyboardInterrupt:
                 raise Interrupted(f"Stopped. What is in {self.path} by now stays; start the import again") from None
             finally:
@@ -264,7 +254,7 @@ class Database:
         """Write codes with paths and labels to a Parquet file, or the codes alone to a `.npy` file; how many."""
         codetable.check_name(Path(path))
         bare = Path(path).suffix == ".npy"
-        rows = importing.bare(self._held().codes_NW) if bare else importing.rows(self._catalog, self.bits)
+        rows = import_export.bare(self._held().codes_NW) if bare else import_export.rows(self._catalog, self.bits)
         return codetable.write(Path(path), rows)
 
     def remove(self, paths: Iterable[str | os.PathLike[str]], *, originals: bool = False) -> int:
@@ -344,7 +334,7 @@ class Database:
         with self._writing():
             self._write_codes(anew=True)
             self._opened = None
-            return len(self) >= derived.LEAST
+            return len(self) >= code_array.LEAST
 
     def search(
         self,
@@ -412,10 +402,10 @@ class Database:
         by_code: bool = False,
         on_rows: grouping.OnRows = lambda done, total: None,
         max_pixels: int = decode.MAX_PIXELS,
-        on_read: turned_copies.OnRead = lambda done, total: None,
-        on_unread: turned_copies.OnUnread = lambda names: None,
-        on_laid: overlaying.OnLaid = lambda done, total: None,
-        on_overlaid: overlaying.OnOverlaid = lambda found: None,
+        on_read: oriented_pairs.OnRead = lambda done, total: None,
+        on_unread: oriented_pairs.OnUnread = lambda names: None,
+        on_laid: verification.OnLaid = lambda done, total: None,
+        on_overlaid: verification.OnOverlaid = lambda found: None,
     ) -> list[Group]:
         """Groups of images at most `radius` bits from the first of each; by default `ModelInfo.duplicate`.
 
@@ -439,27 +429,27 @@ class Database:
         those = None
         if turned:
             try:
-                those = turned_copies.read(
+                those = oriented_pairs.read(
                     self._catalog, held, self.hasher, max_pixels=max_pixels, on_read=on_read, on_unread=on_unread
                 ).without(little)
             except KeyboardInterrupt:
                 raise Interrupted("Stopped. What was read is kept; the same command starts from there") from None
-            pairs = turned_copies.pairs(those, pairs)
-        by_id = partial(overlaying.by_id, reliefs=self.reliefs, in_any_turn=turned)
-        groups = plain.groups(
+            pairs = oriented_pairs.pairs(those, pairs)
+        by_id = partial(verification.by_id, reliefs=self.reliefs, in_any_turn=turned)
+        groups = low_information.groups(
             self._catalog, held, little, radius=radius, on_rows=on_rows, pairs=pairs,
             reliefs_of=None if by_code else partial(by_id, on_laid=on_laid, on_overlaid=on_overlaid),
         )  # fmt: skip
         if not with_different and self.decisions.count():
             records = self._catalog.records([one.id for group in groups for one in group])
             digests = {id_: record.digest for id_, record in records.items()}
-            pairs_of = grouping.comparing if those is None else turned_copies.comparing(those)
-            regroup = reviewing.regroup(
+            pairs_of = grouping.comparing if those is None else oriented_pairs.comparing(those)
+            regroup = review.regroup(
                 held.ids_N, held.codes_NW, radius=radius, pairs_of=pairs_of, reliefs_of=None if by_code else by_id
             )
-            parts = reviewing.apart(groups, digests, self.decisions.known(), regroup)
+            parts = review.apart(groups, digests, self.decisions.known(), regroup)
             groups = [group for part in parts for group in part]
-        groups = groups if those is None else turned_copies.with_turns(groups, those, held)
+        groups = groups if those is None else oriented_pairs.with_turns(groups, those, held)
         equal = undecodable.groups(self._catalog)
         return sorted([*groups, *equal], key=lambda group: group[0].path) if equal else groups
 
@@ -476,7 +466,7 @@ class Database:
         path: str | os.PathLike[str],
         *,
         top: int = 10,
-        on_rows: neighbours.OnRows = lambda done, total: None,
+        on_rows: neighbour_graph.OnRows = lambda done, total: None,
     ) -> int:
         """Write the `top` nearest images of each image to a Parquet or `.npy` file (see `neighbours`); how many images.
 
@@ -485,10 +475,10 @@ class Database:
         """
         self._check_model_is_the_same()
         held = self._held()
-        tables = derived.read_tables(self.path, self._model_digest)
-        names = copies.named(self._catalog, held.ids_N)
+        tables = code_array.read_tables(self.path, self._model_digest)
+        names = hardlinks.named(self._catalog, held.ids_N)
         try:
-            return neighbours.write(Path(path), held, tables, top=top, names=names, on_rows=on_rows)
+            return neighbour_graph.write(Path(path), held, tables, top=top, names=names, on_rows=on_rows)
         except KeyboardInterrupt:
             raise Interrupted("Stopped. The same command goes on from here") from None
 
@@ -568,7 +558,7 @@ class Database:
             same=distances.same,
             calibration=self.calibration,
             plain=len(self._catalog.plain()),
-            places=places.of(self._catalog, self.path),
+            places=environment.of(self._catalog, self.path),
             unreachable=self._catalog.surroundings.unreachable(),
             **self._catalog.counts(),
         )
@@ -578,7 +568,7 @@ class Database:
     @property
     def calibration(self) -> Calibration | None:
         """What `calibrate` found with this model; none if there is none."""
-        return calibration.load(self._catalog)
+        return stored.load(self._catalog)
 
     @property
     def radii(self) -> Radii:
@@ -590,9 +580,9 @@ class Database:
         self,
         pairs: Sequence[Labelled] = (),
         *,
-        settings: calibrating.Settings = calibrating.Settings(),
-        on_progress: calibrating.OnProgress = lambda what, done, total: None,
-    ) -> calibrating.Found:
+        settings: run.Settings = run.Settings(),
+        on_progress: run.OnProgress = lambda what, done, total: None,
+    ) -> run.Found:
         """Measure which distances mean what in this collection, and keep that: images are called by it from now on.
 
         `pairs` are those of which somebody knows whether they show the same picture. Raises `DatabaseError` for too few
@@ -601,9 +591,7 @@ class Database:
         self._check_model_is_the_same()
         says = labelled.ids(self._catalog, pairs)
         try:
-            found = calibrating.run(
-                self._catalog, self._held(), self.hasher, settings, says=says, on_progress=on_progress
-            )
+            found = run.run(self._catalog, self._held(), self.hasher, settings, says=says, on_progress=on_progress)
         except KeyboardInterrupt:
             raise Interrupted("Stopped; nothing was changed") from None
         before = self.calibration
@@ -617,7 +605,7 @@ class Database:
 
     def forget_calibration(self) -> bool:
         """Call images by what the model says again; whether anything was calibrated."""
-        was = self._catalog.get(calibration.KEY) != ""
+        was = self._catalog.get(stored.KEY) != ""
         if was:
             self._keep_calibration("")
         return was
@@ -626,7 +614,7 @@ class Database:
         with self._writing():
             self._check_model_is_the_same()
             with self._catalog.transaction():
-                self._catalog.set(calibration.KEY, text)
+                self._catalog.set(stored.KEY, text)
                 self._catalog.touch()  # servers keep what they said until then
             self._write_codes()
 
@@ -706,10 +694,10 @@ class Database:
                 f"{self.path} holds {self.bits}-bit codes of {name}@{digest[:8]}, but {hasher.path} is {hasher.name}. "
                 "Index again with --reindex, or pass the first model"
             )
-        place, aside = self.path / MODEL, modelfile.pending(self.path)
-        if hasher.digest == digest and modelfile.has_digest(place, digest):
+        place, aside = self.path / MODEL, model_file.pending(self.path)
+        if hasher.digest == digest and model_file.has_digest(place, digest):
             return
-        modelfile.copy(hasher, aside)
+        model_file.copy(hasher, aside)
         if hasher.digest != digest:
             with self._catalog.transaction():
                 self._catalog.forget_codes()
@@ -729,17 +717,19 @@ class Database:
         return [item for item in found if isinstance(item, data.Item)]
 
     def _held(self) -> Held:
-        return derived.held(self.path, self._catalog)
+        return code_array.held(self.path, self._catalog)
 
     def _write_codes(self, *, anew: bool = False) -> None:
-        derived.keep(self.path, self._catalog, anew=anew)
+        code_array.keep(self.path, self._catalog, anew=anew)
 
     def _open_engine(self) -> Opened:
         """The engine, filled anew if the catalog has changed since."""
         self._check_model_is_the_same()
         revision, opened = self._catalog.revision, self._opened
         if opened is None or revision != opened.revision:
-            filled = searching.open_engine(self.path, self._held(), model=self._model_digest, name=self._engine_name)
+            filled = engine_choice.open_engine(
+                self.path, self._held(), model=self._model_digest, name=self._engine_name
+            )
             self._opened = opened = Opened(*filled, revision)
         return opened
 
@@ -776,7 +766,7 @@ def _folder(path: str | os.PathLike[str]) -> Path:
 
 def _is_left_over(path: Path) -> bool:
     """Whether a file comes from making a database that was cut off."""
-    files = (MODEL, modelfile.DECODER)
+    files = (MODEL, model_file.DECODER)
     return path.name in (LOCK, *files) or path.name.startswith(UNFINISHED) or any(is_temporary(path, n) for n in files)
 
 
@@ -784,6 +774,6 @@ def _set_model(catalog: Catalog, hasher: Hasher) -> None:
     catalog.set("model", hasher.digest)
     catalog.set("model_name", hasher.info.name)
     catalog.set("bits", str(hasher.bits))
-    catalog.set(modelfile.DECODER_KEY, modelfile.decoder_digest(hasher))
-    catalog.set(calibration.KEY, "")  # which was of another model
+    catalog.set(model_file.DECODER_KEY, model_file.decoder_digest(hasher))
+    catalog.set(stored.KEY, "")  # which was of another model
     catalog.touch()

@@ -11,15 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.codes import hamming
-from lookalike.database.derived import Held
-from lookalike.database.results import Hit, hits_of
-from lookalike.engines.asymmetric import nearest
-from lookalike.engines.hits import Mask
-from lookalike.errors import ConfigError
+from lookalike.core.codes import hamming
+from lookalike.core.errors import ConfigError
 from lookalike.hasher import Hasher
 from lookalike.imaging import decode
 from lookalike.imaging.decode import Source
+from lookalike.search.asymmetric import nearest
+from lookalike.search.hits import Mask
+from lookalike.store.derived.code_array import Held
+from lookalike.store.derived.results import Hit, hits_of
 from lookalike.store.records import Record
 
 

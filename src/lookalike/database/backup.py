@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lookalike.core import atomic
-from lookalike.database import derived, modelfile, turned_copies, verifying
-from lookalike.errors import DatabaseError
+from lookalike.core.errors import DatabaseError
+from lookalike.database import model_file, verify
+from lookalike.duplicates import oriented_pairs
 from lookalike.store import catalog as catalogs
-from lookalike.store import codefile, originals, tablefile
+from lookalike.store import originals
 from lookalike.store.catalog import Catalog
+from lookalike.store.derived import code_array, codefile, tablefile
 
-DERIVED = (codefile.FILE, tablefile.FILE, tablefile.CODES, tablefile.CHANGES, turned_copies.FILE)
+DERIVED = (codefile.FILE, tablefile.FILE, tablefile.CODES, tablefile.CHANGES, oriented_pairs.FILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def make(folder: Path, catalog: Catalog, to: Path, *, copy: bool = False) -> Bac
         with closing(Catalog(made / catalogs.FILE)) as copied:
             _copy_files(folder, made, copied)
             kept, linked = _copy_originals(folder, made, copied, copy=copy)
-            derived.keep(made, copied)
+            code_array.keep(made, copied)
             _check(folder, made, copied)
             images = copied.counts()["images"]
         atomic.put_in_place(made, to)
@@ -81,11 +83,11 @@ def _check_nothing_is_lost(folder: Path, catalog: Catalog) -> None:
 def _copy_files(folder: Path, made: Path, copied: Catalog) -> None:
     """The model that made the codes, and what is derived; a writer may change either at any time."""
     digest = copied.get("model")
-    for place in (folder / modelfile.FILE, modelfile.pending(folder)):
-        if modelfile.has_digest(place, digest):
-            shutil.copyfile(place, made / modelfile.FILE)
+    for place in (folder / model_file.FILE, model_file.pending(folder)):
+        if model_file.has_digest(place, digest):
+            shutil.copyfile(place, made / model_file.FILE)
             break
-    for name in (modelfile.DECODER, *DERIVED):
+    for name in (model_file.DECODER, *DERIVED):
         with suppress(FileNotFoundError):
             shutil.copyfile(folder / name, made / name)
     with suppress(DatabaseError):
@@ -118,7 +120,7 @@ def _linked(source: Path, target: Path) -> bool:
 
 
 def _check(folder: Path, made: Path, copied: Catalog) -> None:
-    bad = [finding.what for finding in verifying.verify(made, copied) if not finding.ok]
+    bad = [finding.what for finding in verify.verify(made, copied) if not finding.ok]
     if bad:
         what = bad[0].replace(os.fspath(made), os.fspath(folder))
         raise DatabaseError(

@@ -17,20 +17,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from lookalike.core.errors import ImageError, RetryableImageError
 from lookalike.data import Item, Survey, source
 from lookalike.database import unseen
 from lookalike.database.reachability import Reachability
-from lookalike.errors import ImageError, RetryableImageError
 from lookalike.hasher import Hasher
 from lookalike.imaging import decode, files
 from lookalike.imaging.isolation import pool
 from lookalike.imaging.isolation.decoders import Decoders, ImageFile
 from lookalike.imaging.isolation.limits import Limits
-from lookalike.quality import PLAIN, quality
-from lookalike.registration import relief
+from lookalike.imaging.quality import PLAIN, quality
 from lookalike.store import originals
 from lookalike.store.catalog import Catalog, Outcome, Record
 from lookalike.store.surroundings import Unreachable
+from lookalike.verification.alignment import relief
 
 BATCH = 64
 COMMIT_SECONDS = 2.0

@@ -14,11 +14,13 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from lookalike.database import calibration, modelfile
-from lookalike.errors import DatabaseError, ModelError
+from lookalike.calibration import stored
+from lookalike.core.errors import DatabaseError, ModelError
+from lookalike.database import model_file
 from lookalike.hasher import Hasher
-from lookalike.store import codefile, originals
+from lookalike.store import originals
 from lookalike.store.catalog import Catalog
+from lookalike.store.derived import codefile
 from lookalike.store.digests import Layout
 from lookalike.store.integrity import Row, Source
 
@@ -37,11 +39,11 @@ def sources(folder: Path, catalog: Catalog) -> dict[str, Source]:
 
 
 def _meta(folder: Path, layout: Layout, rows: Sequence[Row]) -> Iterator[Row]:
-    values: dict[str, object] = {calibration.KEY: ""}
+    values: dict[str, object] = {stored.KEY: ""}
     with suppress(ModelError):
-        hasher = Hasher.load(folder / modelfile.FILE)
+        hasher = Hasher.load(folder / model_file.FILE)
         values |= {"model": hasher.digest, "model_name": hasher.info.name, "bits": hasher.bits}
-        values[modelfile.DECODER_KEY] = modelfile.decoder_digest(hasher)
+        values[model_file.DECODER_KEY] = model_file.decoder_digest(hasher)
     with suppress(DatabaseError):
         header = codefile.read_header(folder / codefile.FILE)
         values |= {"revision": header.revision, "database": header.database, "change": header.change}

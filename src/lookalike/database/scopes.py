@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterable, Sequence
 
 from lookalike import data
+from lookalike.core.errors import DataError
 from lookalike.data import LeavingOut, Rule, Survey
 from lookalike.data.leaving_out import escaped
-from lookalike.errors import DataError
 from lookalike.store.catalog import Catalog
 
 

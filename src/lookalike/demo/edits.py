@@ -2,7 +2,7 @@
 
 Each edit takes an RGB picture and gives an RGB picture, and changes nothing else. What is drawn at random comes
 from the generator that is handed in, so the same seed gives the same copy. The edits themselves are those of the
-robustness benchmark (`lookalike.evaluation.perturbations`), each at one strength.
+robustness benchmark (`lookalike.imaging.edits.catalogue`), each at one strength.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lookalike.evaluation.geometry import Picture, Random, rotate, scale, trim
-from lookalike.evaluation.overlays import watermark
-from lookalike.evaluation.tones import blur, brighten, grey, recompress
+from lookalike.imaging.edits.geometry import Picture, Random, rotate, scale, trim
+from lookalike.imaging.edits.overlays import watermark
+from lookalike.imaging.edits.tones import blur, brighten, grey, recompress
 
 
 @dataclass(frozen=True, slots=True)

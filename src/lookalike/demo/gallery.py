@@ -15,8 +15,8 @@ from lookalike.database import Hit
 from lookalike.demo.edits import EDITS
 from lookalike.demo.ranking import Floats
 from lookalike.demo.run import Copy, Outcome
-from lookalike.evaluation.markup import figure, picture, text
 from lookalike.imaging import decode
+from lookalike.reports.markup import figure, picture, text
 
 THUMBNAIL = 180  # pixels of a small picture's longer side
 

@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from lookalike import data
-from lookalike.errors import DataError, ImageError, MissingExtra
+from lookalike.core.errors import DataError, ImageError, MissingExtra
 from lookalike.imaging import decode
 
 PHOTOGRAPHS = {  # by package: real photographs, no drawings, texts or masks

@@ -20,9 +20,9 @@ from lookalike.demo.edits import EDITS
 from lookalike.demo.gallery import breakable, frame, pair, search
 from lookalike.demo.ranking import Floats
 from lookalike.demo.run import Method, Outcome, count
-from lookalike.evaluation import charts
-from lookalike.evaluation.markup import css, text
 from lookalike.imaging import decode
+from lookalike.reports import charts
+from lookalike.reports.markup import css, text
 
 ROWS = 8  # searches shown, of those that missed and of those that found
 RECONSTRUCTED = 8  # photographs shown with their reconstruction

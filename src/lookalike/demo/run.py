@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from lookalike import codes, data
-from lookalike.core import atomic
+from lookalike import data
+from lookalike.core import atomic, codes
+from lookalike.core.errors import ConfigError, DataError, Interrupted, MissingExtra
 from lookalike.database import Database, Hit
 from lookalike.demo import edits, photos, ranking
 from lookalike.demo.edits import EDITS
 from lookalike.demo.photos import Collection, Picture
-from lookalike.errors import ConfigError, DataError, Interrupted, MissingExtra
 from lookalike.hasher import DEFAULT, Hasher, builtin_models
 from lookalike.imaging import decode
 

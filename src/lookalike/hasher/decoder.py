@@ -10,7 +10,7 @@ import os
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.errors import ModelError
+from lookalike.core.errors import ModelError
 from lookalike.hasher import admission
 from lookalike.hasher.hasher import Hasher
 from lookalike.hasher.model_info import DECODER_KEY, decoder_theta

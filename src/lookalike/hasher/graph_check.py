@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lookalike.errors import ModelError
+from lookalike.core.errors import ModelError
 from lookalike.hasher import onnx_file
 
 DOMAINS = ("", "ai.onnx")

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.codes import Codes
-from lookalike.errors import ImageError, ModelError
+from lookalike.core.codes import Codes
+from lookalike.core.errors import ImageError, ModelError
 from lookalike.hasher import admission, threshold
 from lookalike.hasher.model_info import METADATA_KEY, ModelInfo
 from lookalike.hasher.paths import DEFAULT, find_model, read_model

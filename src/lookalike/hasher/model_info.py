@@ -7,9 +7,9 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
-from lookalike import names
-from lookalike.codes import MAX_BITS, check_bits
-from lookalike.errors import ConfigError, ModelError
+from lookalike.core import display
+from lookalike.core.codes import MAX_BITS, check_bits
+from lookalike.core.errors import ConfigError, ModelError
 from lookalike.imaging.decode import ImageSpec
 
 METADATA_KEY = "lookalike"
@@ -157,7 +157,7 @@ def checked(name: str, value: Any, kind: Any) -> Any:
 
 def _check_text(name: str, text: str) -> None:
     several = name in SEVERAL_LINES
-    if names.printable(text, but="\n\t" if several else "") != text:
+    if display.printable(text, but="\n\t" if several else "") != text:
         raise ValueError(f"{name} has characters that act on a terminal")
     if not several and len(text) > MAX_LINE:
         raise ValueError(f"{name} has {len(text):,} characters; expected at most {MAX_LINE:,}")

@@ -10,7 +10,7 @@ import functools
 import math
 from typing import Any
 
-from lookalike.errors import ModelError
+from lookalike.core.errors import ModelError
 
 _SCALARS = {"int32": 5, "int64": 3, "string": 9, "bytes": 12, "float": 2, "double": 1, "uint64": 4}
 _MESSAGE, _ONE, _MANY = 11, 1, 3

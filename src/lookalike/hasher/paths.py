@@ -7,7 +7,7 @@ import stat
 from importlib.resources import files
 from pathlib import Path
 
-from lookalike.errors import ModelError
+from lookalike.core.errors import ModelError
 
 DECODER_SUFFIX = ".decoder.onnx"  # in place of .onnx
 DEFAULT = "default"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lookalike.errors import ModelError
+from lookalike.core.errors import ModelError
 
 if TYPE_CHECKING:
     import onnxruntime

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.codes import MAX_BITS
+from lookalike.core.codes import MAX_BITS
 from lookalike.core.confinement import confine
-from lookalike.errors import ModelError
+from lookalike.core.errors import ModelError
 from lookalike.hasher import graph_check, model_info, onnx_file
 from lookalike.hasher.graph_check import FLOAT, UINT8, Port
 from lookalike.hasher.session import open_session

@@ -20,16 +20,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from lookalike import borders
-from lookalike.errors import ConfigError, ImageError
-from lookalike.imaging import files, profiles
-from lookalike.imaging.flatten import flatten
-from lookalike.imaging.formats import HEAD as HEAD
-from lookalike.imaging.formats import recognise as recognise
+from lookalike.core.errors import ConfigError, ImageError
+from lookalike.core.limits import MAX_PIXELS as MAX_PIXELS
+from lookalike.imaging import borders, files
+from lookalike.imaging.formats import profiles
+from lookalike.imaging.formats.flatten import flatten
+from lookalike.imaging.formats.kinds import HEAD as HEAD
+from lookalike.imaging.formats.kinds import recognise as recognise
 from lookalike.imaging.opening import Opened, errors_as_one, opened, upright, with_cap
 from lookalike.imaging.opening import header as header
 from lookalike.imaging.pixels import pixel_digest as pixel_digest
-from lookalike.limits import MAX_PIXELS as MAX_PIXELS
 
 Array = npt.NDArray[np.uint8]
 Source = str | os.PathLike[str] | bytes

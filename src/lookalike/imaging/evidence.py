@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from lookalike.imaging import damage, decode, detail, metadata, raw
-from lookalike.imaging.flatten import flatten
-from lookalike.imaging.formats import is_raw
+from lookalike.core.limits import MAX_PIXELS
+from lookalike.imaging import decode, detail, metadata
+from lookalike.imaging.formats import damage, raw
+from lookalike.imaging.formats.flatten import flatten
+from lookalike.imaging.formats.kinds import is_raw
 from lookalike.imaging.metadata import Metadata
 from lookalike.imaging.opening import Opened, errors_as_one, opened
-from lookalike.limits import MAX_PIXELS
 
 Array = npt.NDArray[np.uint8]
 

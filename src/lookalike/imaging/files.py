@@ -11,7 +11,7 @@ import os
 import stat
 from typing import BinaryIO
 
-from lookalike.errors import ImageError, RetryableImageError
+from lookalike.core.errors import ImageError, RetryableImageError
 
 MAX_BYTES = 512 << 20  # of a file that is read into memory
 PIECE = 1 << 20  # bytes read at once

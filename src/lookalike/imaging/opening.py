@@ -11,10 +11,10 @@ from typing import TypeVar, cast
 
 from PIL import Image
 
-from lookalike.errors import ImageError, RetryableImageError
-from lookalike.imaging import damage, depth, directories, formats, raw, scientific, tones
-from lookalike.imaging.formats import ORIENTATION, UNDO, check_size
-from lookalike.imaging.formats import upright as upright
+from lookalike.core.errors import ImageError, RetryableImageError
+from lookalike.imaging.formats import damage, depth, directories, kinds, raw, scientific, tones
+from lookalike.imaging.formats.kinds import ORIENTATION, UNDO, check_size
+from lookalike.imaging.formats.kinds import upright as upright
 
 T = TypeVar("T")
 _TRIED = 8  # of the pictures in a raw file
@@ -97,8 +97,8 @@ def opened(data: bytes, *, max_pixels: int) -> Opened:
 
     Not `Image.open`: its pixel cap is one setting for the whole process, and only a warning up to twice its value.
     """
-    name = formats.recognise(data[: formats.HEAD])
-    if (name == "TIFF" or formats.is_raw(name)) and (found := raw.recognise(data)) is not None:
+    name = kinds.recognise(data[: kinds.HEAD])
+    if (name == "TIFF" or kinds.is_raw(name)) and (found := raw.recognise(data)) is not None:
         return _embedded(data, found, max_pixels)
     if name == "TIFF" and (main := raw.main_directory(data)) is not None:
         full = opened(directories.alone(main), max_pixels=max_pixels)
@@ -132,7 +132,7 @@ def _embedded(data: bytes, found: raw.Raw, max_pixels: int) -> Opened:
             width, height = (height, width) if picture.orientation >= 5 else (width, height)
         image.is_animated = False  # type: ignore[attr-defined]
         return Opened(own, image, found.format, width, height, is_whole=False, turned=turned)
-    raise ImageError(f"{formats.a_raw(found.format)} without a preview, {formats.EXACT_ONLY}")
+    raise ImageError(f"{kinds.a_raw(found.format)} without a preview, {kinds.EXACT_ONLY}")
 
 
 def _scientific(data: bytes, max_pixels: int, refusal: ImageError) -> Opened:
@@ -149,10 +149,10 @@ def _scientific(data: bytes, max_pixels: int, refusal: ImageError) -> Opened:
 
 def header(data: bytes) -> Image.Image:
     """An image of which only the header is read; it may have any number of pixels. Raises `ImageError`."""
-    name, factory = formats.match(data[: formats.HEAD])
+    name, factory = kinds.match(data[: kinds.HEAD])
     if factory is None:
-        raise ImageError(f"{formats.a_raw(name)}, {formats.EXACT_ONLY}")
-    if name == "JPEG" and not any(data[-formats.HEAD :]):  # Pillow looks for a marker in zeros byte by byte
+        raise ImageError(f"{kinds.a_raw(name)}, {kinds.EXACT_ONLY}")
+    if name == "JPEG" and not any(data[-kinds.HEAD :]):  # Pillow looks for a marker in zeros byte by byte
         data = data.rstrip(b"\0")
     try:
         image = cast(Image.Image, factory(io.BytesIO(data), ""))

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from lookalike.imaging import depth, extras, tones
+from lookalike.core.limits import MAX_PIXELS
+from lookalike.imaging.formats import depth, extras, tones
 from lookalike.imaging.opening import Opened, errors_as_one, header, opened, upright, with_cap
-from lookalike.limits import MAX_PIXELS
 
 Frame = list[tuple[str, Image.Image]]  # pixels, in one or two images, each with what they are
 

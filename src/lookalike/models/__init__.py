@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from lookalike.errors import ConfigError
+from lookalike.core.errors import ConfigError
 from lookalike.models.base import HashModel, Losses, ModelConfig
 from lookalike.models.csvae import CSVAE, CSVAEConfig
 from lookalike.models.cvae import CVAE, CVAEConfig

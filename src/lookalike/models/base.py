@@ -22,8 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lookalike.codes import check_bits
-from lookalike.errors import ConfigError
+from lookalike.core.codes import check_bits
+from lookalike.core.errors import ConfigError
 
 SIDE = 128  # S, pixels
 

@@ -19,8 +19,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.codes import check_bits
-from lookalike.errors import ConfigError
+from lookalike.core.codes import check_bits
+from lookalike.core.errors import ConfigError
 
 Floats = npt.NDArray[np.floating]
 ROUNDS = 50  # of the alternation, as in the paper

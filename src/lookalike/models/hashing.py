@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lookalike.codes import check_bits
-from lookalike.errors import ConfigError
+from lookalike.core.codes import check_bits
+from lookalike.core.errors import ConfigError
 from lookalike.models.base import Losses
 from lookalike.models.copy_encoder import CopyEncoder
 from lookalike.models.dual_stream import DualStream

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lookalike.codes import check_bits
+from lookalike.core.codes import check_bits
 
 Weights = tuple[
     npt.NDArray[np.float32], npt.NDArray[np.float32], bool

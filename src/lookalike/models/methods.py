@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from lookalike.errors import ConfigError
+from lookalike.core.errors import ConfigError
 from lookalike.objectives.base import Objective
 from lookalike.objectives.bihalf import BiHalf
 from lookalike.objectives.cibhash import CIBHash
 from lookalike.objectives.clusters import Clusters
-from lookalike.objectives.copies import Copies
+from lookalike.objectives.contrastive import Copies
 from lookalike.objectives.csq import CSQ
 from lookalike.objectives.dhn import DHN
 from lookalike.objectives.dpn import DPN

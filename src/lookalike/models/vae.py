@@ -18,7 +18,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from lookalike.errors import ConfigError
+from lookalike.core.errors import ConfigError
 from lookalike.models.base import SIDE, HashModel, ModelConfig
 
 

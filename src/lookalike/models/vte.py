@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lookalike.errors import ConfigError
+from lookalike.core.errors import ConfigError
 from lookalike.models.base import SIDE, HashModel, ModelConfig
 from lookalike.models.blocks import ConvDecoder, TransformerBlock, check_channels
 

@@ -23,9 +23,9 @@ from pathlib import Path
 
 from lookalike.recipes.gathering import Source, gather
 from lookalike.training import Trained, train
-from lookalike.training.checkpoint import CHECKPOINT
-from lookalike.training.export import describe, shorten
-from lookalike.training.halving import halve
+from lookalike.training.outputs.checkpoint import CHECKPOINT
+from lookalike.training.outputs.export import describe, shorten
+from lookalike.training.outputs.halving import halve
 
 CARD = """\
 A convolutional encoder of images of 112×112 pixels that knows edited copies of a picture: crops, borders, small turns,

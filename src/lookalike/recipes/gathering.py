@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from lookalike.errors import DataError
+from lookalike.core.errors import DataError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

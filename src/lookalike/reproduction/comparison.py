@@ -19,27 +19,28 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lookalike import codes, data
+from lookalike import data
 from lookalike.backbones import backbone as backbones
+from lookalike.core import codes
+from lookalike.core.errors import ConfigError, DataError
 from lookalike.data import datasets, splits
 from lookalike.data.datasets import Dataset
 from lookalike.data.splits import Split
-from lookalike.errors import ConfigError, DataError
-from lookalike.evaluation import labels as labelling
-from lookalike.evaluation.counts import check as check_problem
-from lookalike.evaluation.counts import count
-from lookalike.evaluation.measure import measure
-from lookalike.evaluation.ranking import chance
+from lookalike.metrics import labels as labelling
+from lookalike.metrics.counts import check as check_problem
+from lookalike.metrics.counts import count
+from lookalike.metrics.measure import measure
+from lookalike.metrics.ranking import chance
 from lookalike.models.hashing import HashingConfig
 from lookalike.models.methods import METHODS
 from lookalike.recipes.comparison import BACKBONE, LENGTHS, MODELS, NESTED, SIDE
 from lookalike.recipes.paper import Experiment
 from lookalike.reproduction.places import Places, environment, write_result
-from lookalike.training import features as caching
 from lookalike.training import loop, settings
-from lookalike.training.checkpoint import CHECKPOINT
 from lookalike.training.hashing import FeatureInputs, Hashing
 from lookalike.training.hashing_job import VIEWS, pseudo_labels, solve
+from lookalike.training.inputs import features as caching
+from lookalike.training.outputs.checkpoint import CHECKPOINT
 
 KEPT = ("map", "map_at_cutoff", "precision_at", "precision_within", "empty_within", "nearest", "nearest_chance",
         "collisions", "bit_use", "without_relevant", "queries", "database", "bits")  # fmt: skip

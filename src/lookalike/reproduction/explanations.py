@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.evaluation.counts import check, count
-from lookalike.evaluation.nearest import nearest_labels
-from lookalike.evaluation.ranking import mean_average_precision, mean_of_counts
+from lookalike.metrics.counts import check, count
+from lookalike.metrics.nearest import nearest_labels
+from lookalike.metrics.ranking import mean_average_precision, mean_of_counts
 from lookalike.reproduction.results import Result
 
 Codes = npt.NDArray[np.uint8]

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from lookalike.codes import unpack
 from lookalike.core.atomic import replacing
-from lookalike.errors import MissingExtra
+from lookalike.core.codes import unpack
+from lookalike.core.errors import MissingExtra
 from lookalike.reproduction import published
 from lookalike.reproduction.results import Result, select
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from lookalike.errors import ConfigError
-from lookalike.evaluation.measure import Evaluation
+from lookalike.core.errors import ConfigError
+from lookalike.metrics.measure import Evaluation
 from lookalike.reproduction.figures import drawing
 from lookalike.reproduction.report import STYLE, inlined
-from lookalike.training.files import write_aside
+from lookalike.training.outputs.files import write_aside
 
 
 def check(path: Path) -> None:

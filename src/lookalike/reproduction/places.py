@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from lookalike.recipes.paper import Experiment
-from lookalike.training.files import write_aside
 from lookalike.training.log import versions
+from lookalike.training.outputs.files import write_aside
 
 FORMAT = 1
 

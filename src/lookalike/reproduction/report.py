@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from lookalike.errors import MissingExtra
+from lookalike.core.errors import MissingExtra
 from lookalike.recipes.paper import EXPLAINED
 from lookalike.reproduction import compared, explanations, figures, published, tables
 from lookalike.reproduction.results import Result, load, select, spread
 from lookalike.reproduction.tables import Table
-from lookalike.training.files import write_aside
+from lookalike.training.outputs.files import write_aside
 
 FOLDER = "reproduction"  # of the figures, beside the page
 MARK = re.compile(r"^<!-- ([\w-]+) -->$", re.MULTILINE)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.errors import DataError
+from lookalike.core.errors import DataError
 
 MEASURED_ON = {  # data sets that may stand in a column of the paper's tables, the paper's own first
     "cifar10": ("cifar10",),

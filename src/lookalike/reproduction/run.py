@@ -27,25 +27,25 @@ import numpy.typing as npt
 from PIL import Image
 
 from lookalike import data
-from lookalike.codes import check_bits
 from lookalike.core.atomic import replacing
+from lookalike.core.codes import check_bits
+from lookalike.core.errors import ConfigError, DataError, Interrupted
 from lookalike.data import datasets, splits
 from lookalike.data.datasets import Dataset
 from lookalike.data.splits import Split
-from lookalike.errors import ConfigError, DataError, Interrupted
-from lookalike.evaluation import labels as labelling
-from lookalike.evaluation.measure import CUTOFF, FOUR, measure
-from lookalike.evaluation.reconstruction import ReconstructionError, reconstruction_error
 from lookalike.hasher import Hasher
 from lookalike.imaging.decode import MAX_PIXELS, Array
+from lookalike.metrics import labels as labelling
+from lookalike.metrics.measure import CUTOFF, FOUR, measure
+from lookalike.metrics.reconstruction import ReconstructionError, reconstruction_error
 from lookalike.models import MODELS
 from lookalike.models.base import SIDE
 from lookalike.recipes.paper import Experiment
 from lookalike.reproduction.places import Places, environment, write_result
 from lookalike.training import reconstruct, train
-from lookalike.training.cache import digest, make_cache, open_cache
-from lookalike.training.checkpoint import CHECKPOINT
+from lookalike.training.inputs.cache import digest, make_cache, open_cache
 from lookalike.training.log import EpochRecord, Log
+from lookalike.training.outputs.checkpoint import CHECKPOINT
 from lookalike.training.run import SPEC
 
 PICTURES = 8  # images shown with their reconstructions

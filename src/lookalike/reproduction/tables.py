@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lookalike.evaluation.collisions import expected_repeated
+from lookalike.metrics.collisions import expected_repeated
 from lookalike.reproduction import published
 from lookalike.reproduction.results import MEASURED_ON, Result, select, spread
 

@@ -18,22 +18,22 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.codes import Codes
+from lookalike.core.codes import Codes
+from lookalike.core.errors import DatabaseError
 from lookalike.core.mounts import Volume
 from lookalike.data import Item, Label
-from lookalike.errors import DatabaseError
-from lookalike.quality import PLAIN
-from lookalike.store import filters, taking
-from lookalike.store.codefile import Stamp
+from lookalike.imaging.quality import PLAIN
+from lookalike.store import bulk_import, filters
+from lookalike.store.bulk_import import Labels, Taken
 from lookalike.store.decisions import Decisions
+from lookalike.store.derived.codefile import Stamp
 from lookalike.store.filters import FETCHED, Passing
 from lookalike.store.integrity import Integrity
-from lookalike.store.naming import place, split
+from lookalike.store.keys import place, split
 from lookalike.store.places import Places
 from lookalike.store.records import COLUMNS, FROM, Filter, Outcome, Record, from_json, record
 from lookalike.store.session import Session
 from lookalike.store.surroundings import Surroundings
-from lookalike.store.taking import Labels, Taken
 
 __all__ = ["FILE", "Catalog", "Filter", "Outcome", "Record", "Taken"]
 
@@ -349,9 +349,9 @@ class Catalog:
 
         A path that is known gets the code and label; what is the same is left alone.
         """
-        first = taking.next_id(self._session)
-        changed = taking.take(self._session, self._places, self._labels, root, rows)
-        if taking.next_id(self._session) > first:
+        first = bulk_import.next_id(self._session)
+        changed = bulk_import.take(self._session, self._places, self._labels, root, rows)
+        if bulk_import.next_id(self._session) > first:
             self._came_in(first, int(time.time()))
         return changed
 

@@ -14,7 +14,7 @@ from contextlib import closing, suppress
 from functools import cache
 from typing import NamedTuple
 
-from lookalike.errors import DatabaseError
+from lookalike.core.errors import DatabaseError
 from lookalike.store import bitflips, digests
 from lookalike.store.digests import SEQUENCE, WHOLE, Block, Layout, Value, content_of, row_digest
 from lookalike.store.migrations import migrate

@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from lookalike.core.application_id import APPLICATION_ID as APPLICATION_ID
-from lookalike.errors import DatabaseError
-from lookalike.store import digests, naming, originals
+from lookalike.core.errors import DatabaseError
+from lookalike.store import digests, keys, originals
 
 STEPS = (
     """
@@ -246,10 +246,10 @@ def _define(connection: sqlite3.Connection) -> None:
     connection.create_function("folder_of", 2, lambda path, row: _split(path, row)[0], deterministic=True)
     connection.create_function("name_of", 2, lambda path, row: _split(path, row)[1], deterministic=True)
     connection.create_function(
-        "place_of", 3, lambda folder, path, row: naming.place(folder, _split(path, row)[1]), deterministic=True
+        "place_of", 3, lambda folder, path, row: keys.place(folder, _split(path, row)[1]), deterministic=True
     )
 
 
 def _split(path: bytes, row: int | None) -> tuple[bytes, bytes]:
-    folder, name = naming.split(os.fsdecode(path), row=row is not None)
+    folder, name = keys.split(os.fsdecode(path), row=row is not None)
     return os.fsencode(folder), os.fsencode(name)

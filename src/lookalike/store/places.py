@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from lookalike.store.naming import place, split
+from lookalike.store.keys import place, split
 from lookalike.store.session import Session
 
 REMEMBERED = 1_000_000  # folders whose numbers are held in memory

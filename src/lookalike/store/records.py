@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lookalike.data import Item, Label
-from lookalike.quality import PLAIN
+from lookalike.imaging.quality import PLAIN
 
 COLUMNS = (
     "images.id, roots.path, folders.path, images.name, files.size, files.mtime_ns, digest, length, labels.label, code,"

@@ -17,7 +17,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from lookalike.errors import DatabaseError
+from lookalike.core.errors import DatabaseError
 from lookalike.store.digests import Digests
 from lookalike.store.migrations import check, migrate
 

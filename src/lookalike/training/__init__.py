@@ -6,14 +6,14 @@
 
 from __future__ import annotations
 
-from lookalike.errors import MissingExtra
+from lookalike.core.errors import MissingExtra
 
 try:
-    from lookalike.training.cache import Skipped
-    from lookalike.training.checkpoint import load_model
-    from lookalike.training.collapse import CollapseReport
-    from lookalike.training.export import shorten
+    from lookalike.training.inputs.cache import Skipped
     from lookalike.training.log import EpochRecord
+    from lookalike.training.outputs.checkpoint import load_model
+    from lookalike.training.outputs.collapse import CollapseReport
+    from lookalike.training.outputs.export import shorten
     from lookalike.training.progress import Progress
     from lookalike.training.run import Trained, reconstruct, train
 except ModuleNotFoundError as error:

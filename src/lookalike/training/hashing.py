@@ -15,17 +15,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lookalike import codes
-from lookalike.evaluation.ranking import mean_average_precision
+from lookalike.core import codes
 from lookalike.imaging.decode import Array
+from lookalike.metrics.ranking import mean_average_precision
 from lookalike.models import hashing
 from lookalike.models.base import Losses
 from lookalike.models.hashing import HashingConfig, HashingNetwork
 from lookalike.models.methods import method
-from lookalike.training.edits import Edits, grey, resized
+from lookalike.training.inputs.edits import Edits, grey, resized
+from lookalike.training.inputs.views import view
 from lookalike.training.settings import Rows
 from lookalike.training.task import VALIDATION_SEED, Floats, Task, blocks, values
-from lookalike.training.views import view
 
 SEARCHED = 4_000  # training images among which held-out ones are searched for, at most
 

@@ -20,19 +20,19 @@ from lookalike import data
 from lookalike.backbones import backbone as backbones
 from lookalike.backbones import efficientnet, graph
 from lookalike.backbones.backbone import Backbone
-from lookalike.errors import ConfigError, DataError, ModelError, TrainingError
-from lookalike.evaluation import labels as labelling
+from lookalike.core.errors import ConfigError, DataError, ModelError, TrainingError
 from lookalike.hasher import ModelInfo
 from lookalike.imaging.decode import Array, ImageSpec
+from lookalike.metrics import labels as labelling
 from lookalike.models import frozen, hashing, lite_encoder
 from lookalike.models.hashing import HashingConfig, HashingNetwork
 from lookalike.models.methods import Method, method
-from lookalike.training import clusters
-from lookalike.training.cache import digest, read_all, remove_cache
-from lookalike.training.export import OPSETS, Threshold, export_behind, export_images
-from lookalike.training.features import Features, features
 from lookalike.training.hashing import CopyInputs, FeatureInputs, Hashing, ImageInputs, Inputs
+from lookalike.training.inputs import clusters
+from lookalike.training.inputs.cache import digest, read_all, remove_cache
+from lookalike.training.inputs.features import Features, features
 from lookalike.training.job import CHECKED, Job, decode, rows_of
+from lookalike.training.outputs.export import OPSETS, Threshold, export_behind, export_images
 from lookalike.training.progress import bar
 from lookalike.training.settings import Rows, Settings, Split
 

@@ -19,9 +19,9 @@ from lookalike.hasher import ModelInfo
 from lookalike.imaging.decode import Array, ImageSpec
 from lookalike.models import HashModel
 from lookalike.models.base import SIDE
-from lookalike.training.cache import Cache, Skipped, make_cache, open_cache, remove_cache
-from lookalike.training.checkpoint import Module
-from lookalike.training.export import Threshold, export
+from lookalike.training.inputs.cache import Cache, Skipped, make_cache, open_cache, remove_cache
+from lookalike.training.outputs.checkpoint import Module
+from lookalike.training.outputs.export import Threshold, export
 from lookalike.training.progress import bar
 from lookalike.training.settings import Rows, Settings, Split
 from lookalike.training.task import Autoencoding, Task

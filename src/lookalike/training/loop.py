@@ -14,8 +14,9 @@ from typing import Generic
 import numpy as np
 import torch
 
-from lookalike.errors import Interrupted, TrainingError
-from lookalike.training.checkpoint import (
+from lookalike.core.errors import Interrupted, TrainingError
+from lookalike.training.log import EpochRecord, Log
+from lookalike.training.outputs.checkpoint import (
     BEST,
     CHECKPOINT,
     Module,
@@ -26,7 +27,6 @@ from lookalike.training.checkpoint import (
     save_checkpoint,
     save_weights,
 )
-from lookalike.training.log import EpochRecord, Log
 from lookalike.training.progress import OnProgress, Reporter
 from lookalike.training.settings import Rows, Settings, Split, epoch_order, learning_rate, noise_seed
 from lookalike.training.task import Floats, Task, values

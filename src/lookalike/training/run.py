@@ -18,23 +18,24 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from lookalike import codes, data
+from lookalike import data
+from lookalike.core import codes
 from lookalike.core.cache_dir import cache_dir
-from lookalike.errors import ConfigError, TrainingError
+from lookalike.core.errors import ConfigError, TrainingError
 from lookalike.hasher import ModelInfo
 from lookalike.imaging.decode import MAX_PIXELS, Array, ImageSpec
-from lookalike.miniatures import miniature
+from lookalike.imaging.thumbnail import miniature
 from lookalike.models import MODELS, hashing
 from lookalike.models.base import SIDE
 from lookalike.models.methods import METHODS
 from lookalike.training import loop
-from lookalike.training.cache import Skipped, digest
-from lookalike.training.checkpoint import CHECKPOINT, Module, check_begun, load_model, weights_of
-from lookalike.training.collapse import CollapseReport, Radii, different, find_collapse, measure_radii
-from lookalike.training.export import Threshold, theta_digest
 from lookalike.training.hashing_job import Wanted, prepare
+from lookalike.training.inputs.cache import Skipped, digest
 from lookalike.training.job import Job, autoencoding
 from lookalike.training.log import EpochRecord, versions
+from lookalike.training.outputs.checkpoint import CHECKPOINT, Module, check_begun, load_model, weights_of
+from lookalike.training.outputs.collapse import CollapseReport, Radii, different, find_collapse, measure_radii
+from lookalike.training.outputs.export import Threshold, theta_digest
 from lookalike.training.progress import OnProgress
 from lookalike.training.settings import Rows, Settings, sample, split
 from lookalike.training.stop import stop_on_signals

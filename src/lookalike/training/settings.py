@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.errors import ConfigError, TrainingError
+from lookalike.core.errors import ConfigError, TrainingError
 
 MIN_IMAGES = 16
 MAX_VALIDATION = 2_000  # held-out images; more make no difference to the reported loss

@@ -19,8 +19,8 @@ from lookalike.imaging.decode import Array
 from lookalike.models import HashModel, create
 from lookalike.models.base import SIDE, Losses
 from lookalike.models.blocks import MinMax
-from lookalike.training.augment import disturb, edited
-from lookalike.training.checkpoint import Module
+from lookalike.training.inputs.augment import disturb, edited
+from lookalike.training.outputs.checkpoint import Module
 from lookalike.training.settings import Rows, Settings
 
 EVALUATION_BATCH = 128

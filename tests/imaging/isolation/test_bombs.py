@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from lookalike.errors import ImageError
-from lookalike.imaging import claims
+from lookalike.core.errors import ImageError
 from lookalike.imaging.decode import ImageSpec
+from lookalike.imaging.formats import claims
 from lookalike.imaging.isolation.limits import Limits
 from lookalike.imaging.isolation.pool import Pool
 from tests.imaging.isolation import malformed

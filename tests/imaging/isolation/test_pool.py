@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lookalike.errors import ConfigError, ImageError, RetryableImageError
+from lookalike.core.errors import ConfigError, ImageError, RetryableImageError
 from lookalike.imaging import decode
 from lookalike.imaging.decode import ImageSpec
 from lookalike.imaging.files import content_digest

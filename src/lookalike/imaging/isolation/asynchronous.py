@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import BinaryIO
 
-from lookalike.errors import ImageError, LookalikeError, RetryableImageError
+from lookalike.core.errors import ImageError, LookalikeError, RetryableImageError
 from lookalike.imaging.isolation import program, protocol
 from lookalike.imaging.isolation.protocol import Head, Message
 

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from lookalike.errors import ImageError, RetryableImageError
+from lookalike.core.errors import ImageError, RetryableImageError
 from lookalike.imaging.decode import Array, Decoded, ImageSpec
 from lookalike.imaging.evidence import Evidence, unpack
 from lookalike.imaging.isolation import work

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lookalike.core.limits import MAX_PIXELS
 from lookalike.imaging.files import MAX_BYTES
-from lookalike.limits import MAX_PIXELS
 
 MEMORY = 640 << 20  # bytes
 PIXEL_MEMORY = 16  # bytes for each pixel above the usual cap

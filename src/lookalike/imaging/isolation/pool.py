@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from types import TracebackType
 
-from lookalike.errors import ImageError, Interrupted, RetryableImageError
+from lookalike.core.errors import ImageError, Interrupted, RetryableImageError
 from lookalike.imaging.isolation import program, protocol
 from lookalike.imaging.isolation.budget import Budget
 from lookalike.imaging.isolation.decoders import Decoders, Direct, ImageFile, Source, checked, opening

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lookalike.errors import ConfigError, ImageError, RetryableImageError
+from lookalike.core.errors import ConfigError, ImageError, RetryableImageError
+from lookalike.core.limits import MAX_PIXELS
 from lookalike.imaging.isolation.limits import Limits
-from lookalike.limits import MAX_PIXELS
 
 STARTING = 30.0  # seconds that a worker may take to start
 ATTEMPTS = 3  # to start one, before that is an error

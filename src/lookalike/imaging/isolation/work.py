@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from lookalike.errors import ImageError, RetryableImageError
-from lookalike.imaging import claims, decode, evidence, files
+from lookalike.core.errors import ImageError, RetryableImageError
+from lookalike.imaging import decode, evidence, files
 from lookalike.imaging.decode import ImageSpec
+from lookalike.imaging.formats import claims
 from lookalike.imaging.isolation.protocol import Head, Message
 
 STARVED = {"error": "there is not enough memory to decode it", "again": True, "starved": True}

@@ -1,0 +1,1 @@
+"""Thresholds by measurement: radii at stated rates of false matches."""

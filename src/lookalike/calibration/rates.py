@@ -1,0 +1,182 @@
+"""Which distances mean what in one collection: how many pairs of its images are that near, and how far copies go.
+
+Three words are given a distance each:
+
+    same             the least within which 95 % of the re-encoded and resized copies lie; at most `near`
+    near-duplicate   the greatest at which at most a stated share of the pairs of different images is false
+    similar          the greatest that at most 1 in 100 pairs reach
+
+Where there are so few images that the stated share is less than one pair, no false pair is allowed, and the distance is
+no greater than the model's own.
+
+Shapes: N images that are compared, D distances from 0 to K bits, B images of a block, P pairs, W bytes a code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lookalike.core.codes import Codes
+from lookalike.imaging.edits.catalogue import EDITS, Variant
+from lookalike.metrics import intervals
+from lookalike.metrics.counts import Integers
+from lookalike.metrics.labels import words
+from lookalike.metrics.retrieval_stats import threshold
+from lookalike.search import all_pairs
+from lookalike.search.hits import NO_PAIRS, Pairs, joined
+
+RATE = 1e-6
+SIMILAR = 1e-2
+SHARE = 0.95  # of the light copies that `same` is to hold
+BLOCK = 128  # images whose distances to all others are held at a time
+FEWEST = 20  # different images; with fewer, distances mean nothing
+
+KINDS = ("re-encoded", "edited", "reshaped")
+MIX: dict[str, tuple[Variant, ...]] = {
+    "re-encoded": (Variant("jpeg", 80), Variant("jpeg", 60), Variant("webp", 80), Variant("resize", 0.5)),
+    "edited": (
+        Variant("jpeg", 20), Variant("blur", 0.01), Variant("noise", 10), Variant("brighter", 1.3),
+        Variant("darker", 0.7), Variant("contrast-up", 1.5), Variant("contrast-down", 0.6), Variant("grey", 1),
+        Variant("warm", 0.2), Variant("watermark", 0.6), Variant("crop", 0.05), Variant("messenger", 1),
+    ),
+    "reshaped": (
+        Variant("crop", 0.1), Variant("crop", 0.25), Variant("rotate", 5), Variant("border", 0.1),
+        Variant("letterbox", 0.125), Variant("text", 0.1), Variant("screenshot", 0.06), Variant("caption", 0.2),
+    ),
+}  # fmt: skip
+
+OnRows = Callable[[int, int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many of the copies of one kind were found; the interval takes the images for what was tried."""
+
+    found: int
+    copies: int
+    images: int
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        """found / copies."""
+        return self.found / self.copies if self.copies else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How many pairs of different images lie within a distance; the interval is of their share of all pairs."""
+
+    distance: int  # bits; −1: no distance would do
+    false: int
+    pairs: int
+    low: float
+    high: float
+    suspected: int  # pairs within it that may show the same picture; they are not among the false ones
+
+    @property
+    def value(self) -> float:
+        """false / pairs."""
+        return self.false / self.pairs if self.pairs else 0.0
+
+    @property
+    def worst(self) -> float:
+        """The rate, if all of the suspected were of different pictures."""
+        return (self.false + self.suspected) / self.pairs if self.pairs else 0.0
+
+
+def mix() -> list[tuple[str, Variant]]:
+    """The edits that copies are made by, each with its kind; those that can be done here."""
+    return [(kind, one) for kind in KINDS for one in MIX[kind] if EDITS[one.edit].is_here]
+
+
+def histograms(codes_NW: Codes, *, on_rows: OnRows = lambda done, total: None) -> Integers:
+    """For each image how many others lie at each distance, (N, D); some rows of the distances at a time."""
+    count, size = len(codes_NW), 8 * codes_NW.shape[1] + 1
+    counts_ND = np.zeros((count, size), np.int64)
+    words_XN = words(codes_NW)
+    for start in range(0, count, BLOCK):
+        block = slice(start, min(start + BLOCK, count))
+        distances_BN = np.zeros((block.stop - start, count), np.int32)
+        for word_N in words_XN:
+            distances_BN += np.bitwise_count(word_N[block, None] ^ word_N[None])
+        shifted_BN = distances_BN + size * np.arange(len(distances_BN), dtype=np.int32)[:, None]
+        found = np.bincount(shifted_BN.ravel(), minlength=len(distances_BN) * size)
+        counts_ND[block] = found.reshape(-1, size)
+        on_rows(block.stop, count)
+    counts_ND[:, 0] -= 1  # itself
+    return counts_ND
+
+
+def nearest_pairs(codes_NW: Codes, counts_D: Integers, *, most: int) -> tuple[int, Pairs]:
+    """All pairs up to a distance, the nearest first, and that distance: the greatest that at most `most` pairs reach.
+
+    It is −1 where more pairs have equal codes.
+    """
+    reach = int(np.searchsorted(np.cumsum(counts_D), most, side="right")) - 1
+    blocks = [pairs for _end, pairs in all_pairs.pairs_within(codes_NW, radius=max(reach, 0))] if reach >= 0 else []
+    first, second, distances = joined([NO_PAIRS, *blocks])
+    order = np.lexsort((second, first, distances))
+    return reach, Pairs(first[order], second[order], distances[order])
+
+
+def by_distance(pairs: Pairs) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+    """The distances of sorted pairs, and the pairs at each."""
+    for distance in np.unique(pairs.distances).tolist():
+        at = pairs.distances == distance
+        yield distance, list(zip(pairs.first[at].tolist(), pairs.second[at].tolist(), strict=True))
+
+
+def without(counts_ND: Integers, pairs: Sequence[tuple[int, int]], distances: Sequence[int]) -> Integers:
+    """The histograms without some pairs, which lie at these distances."""
+    left_ND = counts_ND.copy()
+    for (first, second), distance in zip(pairs, distances, strict=True):
+        left_ND[first, distance] -= 1
+        left_ND[second, distance] -= 1
+    return left_ND
+
+
+def rate(counts_ND: Integers, distance: int, *, suspected: int = 0) -> Rate:
+    """How many pairs lie within a distance, by the histograms of pairs of different images."""
+    counts_N = counts_ND[:, : distance + 1].sum(axis=1) if distance >= 0 else np.zeros(len(counts_ND), np.int64)
+    pairs = int(counts_ND.sum()) // 2
+    low, high = intervals.of_pairs(counts_N)
+    return Rate(distance, int(counts_N.sum()) // 2, pairs, low / max(pairs, 1), min(1, high / max(pairs, 1)), suspected)
+
+
+def near(counts_ND: Integers, wanted: float, *, own: int) -> tuple[int, bool]:
+    """The distance of near-duplicates, and whether there are pairs enough to measure the wanted rate.
+
+    `own` is what the model says, the most where it cannot be measured, but for equal codes.
+    """
+    found = threshold(counts_ND.sum(axis=0) // 2, wanted)
+    return (found.distance, True) if found.is_measured else (min(found.distance, max(own, 0)), False)
+
+
+def similar(counts_ND: Integers, *, own: int, least: int) -> int:
+    """The distance of similar images; the model's own where too few pairs are compared."""
+    found = threshold(counts_ND.sum(axis=0) // 2, SIMILAR)
+    return max(least, found.distance if found.is_measured else own)
+
+
+def same(own_D: Integers, *, most: int) -> int:
+    """The distance of the same images, by how many light copies lie at each distance from their original."""
+    if most < 0 or not own_D.sum():
+        return min(0, most)
+    return min(most, int(np.searchsorted(np.cumsum(own_D), SHARE * own_D.sum() * (1 - 1e-12))))
+
+
+def recall(distances_QV: Integers, distance: int) -> Share:
+    """How many copies (of Q images, V each) lie within a distance."""
+    images, copies = len(distances_QV), distances_QV.size
+    found = int((distances_QV <= distance).sum())
+    alike = found / copies * images if copies else 0.0
+    low, high = (
+        intervals.clopper_pearson(int(alike), images)[0],
+        intervals.clopper_pearson(-int(-alike // 1), images)[1],
+    )
+    return Share(found, copies, images, low, high)

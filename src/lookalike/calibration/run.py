@@ -1,0 +1,380 @@
+"""Calibration of a database: its pairs of images, and edited copies of some of them, tell which distances mean what.
+
+Of a large collection some images are drawn; files with the same bytes count once, and what is too plain not at all. All
+pairs are counted by distance. A collection has duplicates that nobody knows of, and they are just the near pairs; so
+these are looked at, from the nearest on until more different ones have come than the wanted rate allows:
+
+    equal       the same pixels, once reduced: left out
+    suspected   grey miniatures correlate by 0.98 or more: left out, listed, and told how much they would change
+    different   all others, also what cannot be read
+
+What somebody says of a pair counts before all that. Where there are too many near pairs to look at, images that show
+what an earlier one near them shows are left out first.
+
+Shapes: N images that are compared, Q of which are edited, V edits, D distances, W bytes a code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.calibration import rates as calibration
+from lookalike.calibration.pairs import Labelled
+from lookalike.calibration.rates import KINDS, Rate, Share
+from lookalike.calibration.stored import WORDS, Calibration
+from lookalike.core.codes import Codes
+from lookalike.core.errors import ConfigError, DatabaseError, DataError, LookalikeError
+from lookalike.hasher import Hasher
+from lookalike.imaging import decode, thumbnail
+from lookalike.imaging.edits.catalogue import Variant, perturb
+from lookalike.imaging.isolation import pool
+from lookalike.imaging.isolation.decoders import Decoders
+from lookalike.imaging.isolation.limits import Limits
+from lookalike.metrics.counts import Integers
+from lookalike.robustness import originals
+from lookalike.robustness.peers import as_read
+from lookalike.store import original_bytes
+from lookalike.store.catalog import Catalog, Record
+from lookalike.store.derived.code_array import Held, Ids
+
+COMPARED = 20_000  # images at most; 200 million pairs
+EDITED = 200
+LOOKED = 10_000  # near pairs that are looked at, at most
+AT_ONCE = 500  # images that are read between two reports
+
+OnProgress = Callable[[str, int, int], object]
+Rows = tuple[int, int]
+Says = Mapping[Rows, bool]  # whether pairs show the same picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What is asked for."""
+
+    rate: float = calibration.RATE
+    edited: int = EDITED
+    compared: int = COMPARED
+    seed: int = 0
+    max_pixels: int = decode.MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rate <= calibration.SIMILAR:
+            raise ConfigError(
+                f"the rate of false pairs is {self.rate:g}; it must be above 0 and at most {calibration.SIMILAR:g}"
+            )
+
+
+class Found(NamedTuple):
+    """A calibration, and the pairs that were left out since they may show the same picture, the nearest first."""
+
+    calibration: Calibration
+    suspected: list[Labelled]
+
+
+class Kind(Enum):
+    """What looking at a pair comes to."""
+
+    EQUAL = "equal"
+    SUSPECTED = "suspected"
+    DIFFERENT = "different"
+    UNREAD = "unread"
+
+
+class _Look(NamedTuple):
+    digest: bytes
+    miniature_M: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """The images that are compared."""
+
+    records: list[Record]
+    codes_NW: Codes
+    folder: Path  # of the database, which may keep originals
+    decoders: Decoders
+
+    def only(self, rows: Sequence[int]) -> _Drawn:
+        """Some of them."""
+        codes_NW = np.ascontiguousarray(self.codes_NW[rows])
+        return replace(self, records=[self.records[row] for row in rows], codes_NW=codes_NW)
+
+
+@dataclass(slots=True)
+class _Judged:
+    """What became of the near pairs, each with its distance."""
+
+    left_out: dict[Rows, int] = field(default_factory=dict)
+    suspected: dict[Rows, int] = field(default_factory=dict)  # some of those left out
+    equal: int = 0
+    unread: int = 0
+    unfinished: bool = False  # whether there were more than are looked at; the others count as different
+
+
+def run(
+    catalog: Catalog,
+    held: Held,
+    hasher: Hasher,
+    settings: Settings,
+    *,
+    says: Says,
+    on_progress: OnProgress = lambda what, done, total: None,
+) -> Found:
+    """Calibrate; `says` tells of pairs of ids whether they are the same.
+
+    Raises `DatabaseError` for too few images, and where none can be read and that decides.
+    """
+    with pool.make_decoders(Limits.of(settings.max_pixels)) as decoders:
+        drawn = _draw(catalog, held, settings, decoders)
+        return _run(catalog, held, hasher, drawn, settings, says=says, on_progress=on_progress)
+
+
+def _run(
+    catalog: Catalog,
+    held: Held,
+    hasher: Hasher,
+    drawn: _Drawn,
+    settings: Settings,
+    *,
+    says: Says,
+    on_progress: OnProgress,
+) -> Found:
+    spoken = _of_contents(catalog, drawn, says)
+    counts_ND, merged = calibration.histograms(drawn.codes_NW, on_rows=partial(on_progress, "comparing")), 0
+    most = max(0, hasher.info.duplicate)
+    if counts_ND[:, : most + 1].sum() // 2 > LOOKED:
+        kept = _once_each(drawn, counts_ND, most, spoken, settings, on_progress)
+        merged, drawn = len(drawn.records) - len(kept), drawn.only(kept)
+        counts_ND = calibration.histograms(drawn.codes_NW, on_rows=partial(on_progress, "comparing"))
+    count = len(drawn.records)
+    if count < calibration.FEWEST:
+        raise DatabaseError(
+            f"{drawn.folder} holds {count} different images that are not too plain; "
+            f"{calibration.FEWEST} are the least to calibrate on"
+        )
+    judged = _judge(drawn, counts_ND, spoken, settings, on_progress)
+    left_ND = calibration.without(counts_ND, list(judged.left_out), list(judged.left_out.values()))
+    distances = _copies(drawn, hasher, settings, on_progress)
+    info = hasher.info
+    near, is_measured = calibration.near(left_ND, settings.rate, own=info.duplicate)
+    if near < 0 and judged.unread:
+        raise DatabaseError(
+            "there are images with equal codes whose files cannot be read, so nobody can tell whether they are copies; "
+            f"calibrate where the files are ({judged.unread:,} such pairs). Nothing was changed"
+        )
+    light_D = np.bincount(distances["re-encoded"].ravel(), minlength=hasher.bits + 1)
+    same = calibration.same(light_D, most=near)
+    similar = calibration.similar(left_ND, own=info.similar, least=near)
+    levels = dict(zip(WORDS, (same, near, similar), strict=True))
+    rates = {word: _rate(left_ND, distance, judged) for word, distance in levels.items()}
+    return Found(
+        Calibration(
+            model=hasher.digest,
+            at=int(time.time()),
+            images=len(held.ids),
+            compared=count,
+            edited=len(distances["re-encoded"]),
+            rate=settings.rate,
+            is_measured=is_measured,
+            rates=rates,
+            recall={word: _recall(distances, distance) for word, distance in levels.items()},
+            labelled=_labelled(held, says, levels),
+            equal=judged.equal,
+            suspected=len(judged.suspected),
+            unread=judged.unread,
+            merged=merged,
+            unfinished=judged.unfinished,
+        ),
+        [Labelled(drawn.records[one].name, drawn.records[other].name, True) for one, other in judged.suspected],
+    )
+
+
+def _draw(catalog: Catalog, held: Held, settings: Settings, decoders: Decoders) -> _Drawn:
+    """Images drawn by the seed, in the order of indexing: each content once, and none that is too plain."""
+    ids_N = held.ids_N
+    order = np.random.default_rng((settings.seed, 0)).permutation(len(ids_N))
+    rows = np.sort(order[: settings.compared])
+    records = catalog.records(ids_N[rows].tolist())
+    kept: dict[object, tuple[Record, int]] = {}
+    for row in rows.tolist():
+        record = records.get(int(ids_N[row]))
+        if record is not None and not record.is_plain:
+            kept.setdefault(record.digest or record.id, (record, row))
+    records_of, rows_of = zip(*kept.values(), strict=True) if kept else ((), ())
+    codes_NW = np.ascontiguousarray(held.codes_NW[list(rows_of)])
+    return _Drawn(list(records_of), codes_NW, catalog.path.parent, decoders)
+
+
+def _of_contents(catalog: Catalog, drawn: _Drawn, says: Says) -> dict[Rows, bool]:
+    """What is said of pairs, with the ids of the images that are compared in place of others of the same bytes."""
+    ids = {record.digest or record.id: record.id for record in drawn.records}
+    named = catalog.records(sorted({id_ for pair in says for id_ in pair}))
+    found: dict[Rows, bool] = {}
+    for (one, other), is_same in says.items():
+        first, second = sorted(ids.get(named[id_].digest or id_, id_) for id_ in (one, other))
+        if first != second and found.setdefault((first, second), is_same) != is_same:
+            raise DataError(
+                f"{named[one].name} and {named[other].name} are said to be both same and different, by files of the "
+                "same bytes"
+            )
+    return found
+
+
+def _once_each(
+    drawn: _Drawn, counts_ND: Integers, most: int, says: Says, settings: Settings, on_progress: OnProgress
+) -> list[int]:
+    """The rows without those of images that show what an earlier one near them shows.
+
+    A picture that is there a hundred times makes five thousand near pairs: too many to look at one by one.
+    """
+    rows = np.flatnonzero(counts_ND[:, : most + 1].sum(axis=1)).tolist()
+    seen: dict[int, _Look | None] = {}
+    for start in range(0, len(rows), AT_ONCE):
+        _look(drawn, rows[start : start + AT_ONCE], seen)
+        on_progress("looking at near images", min(start + AT_ONCE, len(rows)), len(rows))
+    firsts, gone = np.empty(0, np.int64), set[int]()
+    for row in rows:
+        distances = np.bitwise_count(drawn.codes_NW[firsts] ^ drawn.codes_NW[row]).sum(axis=1)
+        kinds = (_kind(drawn, (int(first), row), says, seen) for first in firsts[distances <= most])
+        if any(kind in (Kind.EQUAL, Kind.SUSPECTED) for kind in kinds):
+            gone.add(row)
+        else:
+            firsts = np.append(firsts, row)
+    return [row for row in range(len(drawn.records)) if row not in gone]
+
+
+def _judge(drawn: _Drawn, counts_ND: Integers, says: Says, settings: Settings, on_progress: OnProgress) -> _Judged:
+    """Look at near pairs, distance by distance, until more are different than the rate allows."""
+    counts_D = counts_ND.sum(axis=0) // 2
+    reach, pairs = calibration.nearest_pairs(drawn.codes_NW, counts_D, most=LOOKED)
+    allowed, false, done = settings.rate * int(counts_D.sum()), 0, 0
+    judged, seen = _Judged(), dict[int, _Look | None]()
+    for distance, rows in calibration.by_distance(pairs):
+        unsaid = {row for pair in rows if _said(drawn, pair, says) is None for row in pair}
+        _look(drawn, unsaid - seen.keys(), seen)
+        for pair in rows:
+            false += _note(judged, pair, distance, _kind(drawn, pair, says, seen))
+        done += len(rows)
+        on_progress("looking at near pairs", done, len(pairs.first))
+        if false > allowed:
+            return judged
+    judged.unfinished = reach < len(counts_D) - 1
+    return judged
+
+
+def _said(drawn: _Drawn, pair: Rows, says: Says) -> bool | None:
+    first, second = sorted(drawn.records[row].id for row in pair)
+    return says.get((first, second))
+
+
+def _kind(drawn: _Drawn, pair: Rows, says: Says, seen: Mapping[int, _Look | None]) -> Kind:
+    said = _said(drawn, pair, says)
+    if said is not None:
+        return Kind.EQUAL if said else Kind.DIFFERENT
+    one, other = (seen[row] for row in pair)
+    if one is None or other is None:
+        return Kind.UNREAD
+    if one.digest == other.digest:
+        return Kind.EQUAL
+    alike = float(one.miniature_M @ other.miniature_M) >= thumbnail.SUSPECTED
+    return Kind.SUSPECTED if alike else Kind.DIFFERENT
+
+
+def _note(judged: _Judged, pair: Rows, distance: int, kind: Kind) -> bool:
+    """Count a pair; whether it is a false one."""
+    if kind in (Kind.EQUAL, Kind.SUSPECTED):
+        judged.left_out[pair] = distance
+    if kind is Kind.SUSPECTED:
+        judged.suspected[pair] = distance
+    judged.equal += kind is Kind.EQUAL
+    judged.unread += kind is Kind.UNREAD
+    return kind in (Kind.DIFFERENT, Kind.UNREAD)
+
+
+def _look(drawn: _Drawn, rows: Iterable[int], seen: dict[int, _Look | None]) -> None:
+    """Read images that were not read yet."""
+    wanted = sorted(rows)
+    work = partial(_look_at, drawn=drawn)
+    found = originals.in_order(work, [drawn.records[row] for row in wanted], workers=os.cpu_count() or 1)
+    seen.update(zip(wanted, found, strict=True))
+
+
+def _look_at(record: Record, *, drawn: _Drawn) -> _Look | None:
+    pixels_HW3 = _pixels(record, drawn)
+    if pixels_HW3 is None:
+        return None
+    digest = hashlib.blake2b(repr(pixels_HW3.shape).encode() + pixels_HW3.tobytes(), digest_size=16).digest()
+    return _Look(digest, thumbnail.miniature(pixels_HW3))
+
+
+def _pixels(record: Record, drawn: _Drawn) -> decode.Array | None:
+    """The image as it was indexed, reduced; nothing if it cannot be read any more, and no original is kept."""
+    with original_bytes.opened(record, drawn.folder, drawn.decoders) as image:
+        try:
+            return None if image is None else image.picture(originals.SIDE)
+        except LookalikeError:
+            return None
+
+
+def _copies(drawn: _Drawn, hasher: Hasher, settings: Settings, on_progress: OnProgress) -> dict[str, Integers]:
+    """How far copies of some images lie from them, (Q, V) for each kind of edit."""
+    order = np.random.default_rng((settings.seed, 1)).permutation(len(drawn.records))[: settings.edited]
+    chosen = calibration.mix()
+    work = partial(_of_image, drawn=drawn, hasher=hasher, settings=settings, chosen=[one for _, one in chosen])
+    found = []
+    for done, one in enumerate(originals.in_order(work, order.tolist(), workers=os.cpu_count() or 1), 1):
+        found += [] if one is None else [one]
+        on_progress("copies", done, len(order))
+    distances_QV = np.stack(found) if found else np.empty((0, len(chosen)), np.int64)
+    kinds = np.array([kind for kind, _ in chosen])
+    return {kind: distances_QV[:, kinds == kind] for kind in KINDS}
+
+
+def _of_image(
+    row: int, *, drawn: _Drawn, hasher: Hasher, settings: Settings, chosen: Sequence[Variant]
+) -> Integers | None:
+    """How far the copies of an image lie from it, (V,)."""
+    record = drawn.records[row]
+    pixels_HW3 = _pixels(record, drawn)
+    if pixels_HW3 is None:
+        return None
+    seed = int.from_bytes((record.digest or b"")[:8], "big") ^ settings.seed
+    arrays = [as_read(perturb(pixels_HW3, *one, seed=seed), hasher.spec) for one in chosen]
+    codes_VW = hasher.encode_arrays(np.stack(arrays))
+    return np.asarray(np.bitwise_count(codes_VW ^ drawn.codes_NW[row]).sum(axis=1), np.int64)
+
+
+def _rate(left_ND: Integers, distance: int, judged: _Judged) -> Rate:
+    suspected = sum(one <= distance for one in judged.suspected.values())
+    return calibration.rate(left_ND, distance, suspected=suspected)
+
+
+def _recall(distances: Mapping[str, Integers], distance: int) -> dict[str, Share]:
+    return {kind: calibration.recall(found_QV, distance) for kind, found_QV in distances.items()}
+
+
+def _labelled(held: Held, says: Says, levels: Mapping[str, int]) -> dict[str, dict[str, Share]]:
+    """How many of the pairs that somebody spoke of lie within each distance, by what was said."""
+    if not says:
+        return {}
+    found: dict[str, Integers] = {}
+    for word, is_same in (("same", True), ("different", False)):
+        pairs = np.array([pair for pair, said in says.items() if said is is_same], np.int64).reshape(-1, 2)
+        found[word] = _distances(held, pairs)[:, None]
+    return {word: _recall(found, distance) for word, distance in levels.items()}
+
+
+def _distances(held: Held, pairs_P2: Ids) -> Integers:
+    first_PW, second_PW = (held.codes_NW[np.searchsorted(held.ids_N, pairs_P2[:, side])] for side in (0, 1))
+    return np.asarray(np.bitwise_count(first_PW ^ second_PW).sum(axis=1), np.int64)

@@ -1,0 +1,72 @@
+"""From latents to packed codes and back, and the distance between codes. NumPy only.
+
+Shapes: N, M images, K bits, W = K/8 bytes. A code's first bit is the most significant bit of its first byte,
+as `numpy.packbits` has it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.core.errors import CodeError, ConfigError
+
+Bits = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.floating]
+
+BIT_ORDER: Literal["big"] = "big"  # numpy.packbits' default: most significant bit first
+MIN_BITS, MAX_BITS = 8, 512
+
+
+def check_bits(bits: int) -> int:
+    """The number of bits itself, if a code can have that many."""
+    if bits % 8 or not MIN_BITS <= bits <= MAX_BITS:
+        raise ConfigError(f"bits is {bits}; a code has {MIN_BITS} to {MAX_BITS} bits, in steps of 8")
+    return bits
+
+
+def binarize(z_NK: Floats, theta_K: Floats) -> Bits:
+    """Bits (N, K): one where the latent exceeds its threshold (Kim et al., section III: h = 1 if z > θ).
+
+    >>> binarize(np.array([[0.2, 0.5]]), np.array([0.1, 0.5])).tolist()
+    [[True, False]]
+    """
+    return np.asarray(z_NK > theta_K)
+
+
+def pack(bits_NK: Bits) -> Codes:
+    """Codes (N, K/8) of bits (N, K).
+
+    >>> pack(np.array([[1, 0, 0, 0, 0, 0, 0, 1]], bool)).tolist()
+    [[129]]
+    """
+    check_bits(bits_NK.shape[-1])
+    return np.packbits(bits_NK, axis=-1, bitorder=BIT_ORDER)
+
+
+def unpack(codes_NW: Codes) -> Bits:
+    """Bits (N, 8·W) of codes (N, W)."""
+    return np.unpackbits(codes_NW, axis=-1, bitorder=BIT_ORDER).astype(bool)
+
+
+def hamming(a_NW: Codes, b_MW: Codes) -> npt.NDArray[np.int32]:
+    """Distances (N, M) in bits. Holds N × M × W bytes: for blocks, not for collections.
+
+    >>> hamming(np.array([[255]], np.uint8), np.array([[254], [0]], np.uint8)).tolist()
+    [[1, 8]]
+    """
+    if a_NW.shape[-1] != b_MW.shape[-1]:
+        raise CodeError(f"codes of {a_NW.shape[-1] * 8} and of {b_MW.shape[-1] * 8} bits have no distance")
+    return np.asarray(np.bitwise_count(a_NW[:, None, :] ^ b_MW[None, :, :]).sum(-1, dtype=np.int32))
+
+
+def to_hex(code_W: Codes) -> str:
+    """A code as hexadecimal digits, first bit first.
+
+    >>> to_hex(np.array([129, 2], np.uint8))
+    '8102'
+    """
+    return bytes(code_W).hex()

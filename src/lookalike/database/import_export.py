@@ -1,0 +1,112 @@
+"""Codes from files into a database, and out of it again.
+
+Shapes: N codes, W bytes a code.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from lookalike.core.codes import Codes
+from lookalike.core.errors import DataError
+from lookalike.data import codetable
+from lookalike.data.codetable import Rows
+from lookalike.store.catalog import Catalog, Taken
+from lookalike.store.keys import split
+
+OnRows = Callable[[int, int], object]  # rows done, of how many
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What became of the rows of a file."""
+
+    found: int
+    changed: int  # new, or with another code or label than before
+
+
+def take(catalog: Catalog, path: Path, *, bits: int, root: str, on_rows: OnRows) -> ImportReport:
+    """Record the codes of a file, a transaction a block: after an interruption what was recorded is whole and stays."""
+    total, done, changed = codetable.count(path), 0, 0
+    folders = Folders(root)
+    for block in codetable.read(path, bits=bits):
+        with catalog.transaction():
+            now = catalog.take(root, _taken(block, folders, path))
+            if now:
+                catalog.touch()
+        changed += now
+        done += len(block.codes_NW)
+        on_rows(done, total)
+    return ImportReport(done, changed)
+
+
+def root_of(path: Path, root: str) -> str:
+    """The folder that a file's rows lie below: the one given, or that of a `.npy` file which lies elsewhere."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if path.suffix != ".npy" or os.path.commonpath([folder, root]) == root:
+        return root
+    return folder
+
+
+def rows(catalog: Catalog, bits: int) -> Iterator[Rows]:
+    """What a database holds, as a file of codes has it."""
+    records = (one for one in catalog.all_records() if one.code is not None and one.missing_since is None)
+    while block := list(islice(records, codetable.BLOCK)):
+        joined = b"".join(one.code or b"" for one in block)
+        yield Rows(
+            np.frombuffer(joined, np.uint8).reshape(len(block), bits // 8),
+            [one.name for one in block],
+            [one.label for one in block],
+            [(one.width, one.height, one.length) for one in block],
+            None,
+        )
+
+
+def bare(codes_NW: Codes) -> Iterator[Rows]:
+    """Codes alone, in blocks."""
+    for start in range(0, len(codes_NW), codetable.BLOCK):
+        yield Rows(codes_NW[start : start + codetable.BLOCK], (), (), (), None)
+
+
+def _taken(block: Rows, folders: Folders, file: Path) -> Iterator[Taken]:
+    codes = block.codes_NW.tobytes()
+    width = block.codes_NW.shape[1]
+    is_row = block.row is not None
+    for at, (path, label, (*sides, size)) in enumerate(zip(block.paths, block.labels, block.sizes, strict=True)):
+        try:
+            folder, name = folders.split(path, row=is_row)
+        except DataError as error:
+            raise DataError(f"{file}: {error}") from error
+        yield Taken(folder, name, label, codes[at * width : (at + 1) * width], size, *sides)
+
+
+class Folders:
+    """The folders of a file's paths, relative to a root; each is looked at once, since there are few."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._relative: dict[str, str] = {}
+
+    def split(self, path: str, *, row: bool) -> tuple[str, str]:
+        """A path's folder below the root, and name. Raises `DataError` if it does not lie below."""
+        folder, name = split(path, row=row)
+        if name in ("", ".", ".."):
+            folder, name = split(os.path.normpath(os.path.join(self._root, path)), row=row)
+        known = self._relative.get(folder)
+        if known is None:
+            known = self._relative[folder] = self._below(folder, path)
+        return known, name
+
+    def _below(self, folder: str, path: str) -> str:
+        place = os.path.relpath(os.path.join(self._root, folder[:-1] or folder), self._root).replace(os.sep, "/")
+        if place == ".." or place.startswith("../"):
+            raise DataError(
+                f"{path} does not lie below {self._root}; name the folder that all paths lie below with --root"
+            )
+        return "" if place == "." else place + folder[-1]

@@ -1,0 +1,170 @@
+"""The nearest images of every image of a collection, written to a file.
+
+A `.npy` file has int32 (N, top, 2): for each image the numbers of the nearest ones, which count from 0 in the order of
+indexing, and their distances in bits; -1 where there are fewer. A Parquet file has a row an image, in that order, with
+`path`, `neighbours` and `distances` (lists).
+
+Work is kept beside the file as it is done, in an array whose name has a digest of the codes: whoever starts again goes
+on from there, but not with other codes.
+
+Shapes: N images, T neighbours at most of each, B images of a block.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import io
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import filelock
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.core.atomic import put_in_place, replacing
+from lookalike.core.display import clean
+from lookalike.core.errors import ConfigError, DatabaseError, DataError, MissingExtra
+from lookalike.data import codetable
+from lookalike.search import all_pairs
+from lookalike.search.hits import Hits
+from lookalike.search.multi_index import MultiIndex
+from lookalike.search.table import Table
+from lookalike.store.derived import code_array
+from lookalike.store.derived.code_array import Held
+from lookalike.store.derived.tablefile import Tables
+
+OnRows = Callable[[int, int], object]  # images done, of how many
+Names = Callable[[Sequence[int]], Sequence[str | None]]
+Graph = npt.NDArray[np.int32]  # (N, T, 2): rows and distances
+
+KIND = np.dtype("<i4")
+LARGEST = 10_000  # neighbours of an image
+ROWS = 65_536  # of a Parquet file, written at a time
+
+
+def write(path: Path, held: Held, tables: Tables | None, *, top: int, names: Names, on_rows: OnRows) -> int:
+    """Write the `top` nearest images of each, in the form that the file's name says; of how many images.
+
+    `tables` are taken if they are of just these codes. Raises `DataError` for a name of another form, `ConfigError` for
+    `top` below 1 or over 10,000, `DatabaseError` while another process writes the same.
+    """
+    _check(path, top)
+    part = _part(path, held, top)
+    lock = filelock.FileLock(part.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise DatabaseError(f"another process is writing {path}; wait until it has ended") from None
+    try:
+        for old in part.parent.glob(f".{glob.escape(path.name)}.*.part"):
+            if old != part:  # of codes that are no more
+                old.unlink()
+        _fill(part, held, tables, top=top, on_rows=on_rows)
+        if path.suffix == ".parquet":
+            _write_table(path, part, names)
+        else:
+            put_in_place(part, path)
+        part.unlink(missing_ok=True)
+    finally:
+        lock.release()
+        Path(lock.lock_file).unlink(missing_ok=True)
+    return len(held.ids_N)
+
+
+def _check(path: Path, top: int) -> None:
+    codetable.check_name(path)
+    if not path.parent.is_dir():
+        raise DataError(f"{path.parent} is no folder; make it, or name a file in one that is there")
+    if not 1 <= top <= LARGEST:
+        raise ConfigError(f"top is {top}; it must be from 1 to {LARGEST}")
+    if path.suffix == ".parquet":
+        _pyarrow()  # before hours of work
+
+
+def _part(path: Path, held: Held, top: int) -> Path:
+    """Where work is kept: the file's name, and a digest of what it is made of."""
+    digest = hashlib.blake2b(np.ascontiguousarray(held.ids_N).data, digest_size=8)
+    digest.update(np.ascontiguousarray(held.codes_NW).data)
+    digest.update(str(top).encode())
+    return path.with_name(f".{path.name}.{digest.hexdigest()}.part")
+
+
+def _fill(part: Path, held: Held, tables: Tables | None, *, top: int, on_rows: OnRows) -> None:
+    """Write what is not yet written of the array, block by block."""
+    count = len(held.ids_N)
+    with part.open("r+b" if part.exists() else "x+b") as file:
+        begin = _begin(file, (count, top, 2))
+        on_rows(begin, count)
+        if begin == count:
+            return
+        for end, found in all_pairs.neighbours(_engine(held, tables), held.codes_NW, top=top, begin=begin):
+            file.write(_block(found, top).tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+            on_rows(end, count)
+
+
+def _begin(file: BinaryIO, shape: tuple[int, ...]) -> int:
+    """How many images are written, behind which the file now stands; half an image is cut off."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": KIND.str, "fortran_order": False, "shape": shape})
+    head, size = header.getvalue(), KIND.itemsize * int(np.prod(shape[1:]))
+    begin = max(0, file.seek(0, os.SEEK_END) - len(head)) // size
+    file.seek(0)
+    file.write(head)
+    file.truncate(len(head) + begin * size)
+    file.seek(0, os.SEEK_END)
+    return begin
+
+
+def _engine(held: Held, tables: Tables | None) -> MultiIndex:
+    """An engine of just these codes."""
+    bits = 8 * held.codes_NW.shape[1]
+    if tables is None or tables.codes.digest != held.digest:
+        return MultiIndex(bits, codes_NW=held.codes_NW, least=code_array.LEAST)
+    return MultiIndex(bits, codes_NW=held.codes_NW, tables=[Table(*part) for part in tables.parts])
+
+
+def _block(found: Sequence[Hits], top: int) -> Graph:
+    """Rows and distances of some images, (B, T, 2); -1 where there are fewer."""
+    block_BT2 = np.full((len(found), top, 2), -1, KIND)
+    for row, hits in enumerate(found):
+        block_BT2[row, : len(hits.rows), 0] = hits.rows
+        block_BT2[row, : len(hits.rows), 1] = hits.distances
+    return block_BT2
+
+
+def _write_table(path: Path, part: Path, names: Names) -> None:
+    """Write an array as a Parquet file aside, then put it in place."""
+    pa, pq = _pyarrow()
+    graph_NT2 = np.load(part, mmap_mode="r")
+    lists = pa.list_(pa.int32())
+    raw = (codetable.RAW_PATH, pa.binary())
+    schema = pa.schema([("path", pa.string()), ("neighbours", lists), ("distances", lists), raw])
+    with replacing(path) as aside, pq.ParquetWriter(aside, schema) as writer:
+        for start in range(0, len(graph_NT2), ROWS):
+            rows = range(start, min(start + ROWS, len(graph_NT2)))
+            found = names(rows)
+            shown = pa.array([None if name is None else clean(name) for name in found], pa.string())
+            raws = pa.array([None if name is None else codetable.raw_path(name) for name in found], pa.binary())
+            columns = [shown, *_lists(graph_NT2[start : rows.stop], pa), raws]
+            writer.write_table(pa.table(columns, schema=schema))
+
+
+def _lists(graph_BT2: Graph, pa: Any) -> list[Any]:
+    """Rows and distances as columns of lists."""
+    found_BT = graph_BT2[:, :, 0] >= 0
+    starts = np.concatenate([[0], found_BT.sum(axis=1).cumsum()]).astype(np.int32)
+    return [pa.ListArray.from_arrays(starts, graph_BT2[:, :, column][found_BT]) for column in (0, 1)]
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtra("Writing Parquet files needs pyarrow", "parquet") from error
+    return pa, pq

@@ -1,0 +1,1 @@
+"""Groups of copies: candidates, verification, decisions, leakage, and cleaning up."""

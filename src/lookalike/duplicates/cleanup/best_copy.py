@@ -1,0 +1,261 @@
+"""Which of some copies is the best, and why, in words.
+
+Rules are asked one after the other, each leaves those that are best by it, and the one that leaves a single image says
+why. A person's own preferences come first, then what was read from the files, and last what the catalog knows.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from lookalike.core.errors import ConfigError
+from lookalike.duplicates.cleanup.facts import ENLARGED, Facts, FactsOf
+from lookalike.imaging.formats.kinds import is_raw
+from lookalike.store.records import Record
+
+NEVER = 1 << 63
+PREFERENCES = (
+    "folder=PATH", "not-folder=PATH", "oldest", "newest", "largest", "most-pixels", "shortest-path",
+)  # fmt: skip
+
+TINY, SMALL = 1 / 16, 1 / 4  # of the true pixels of another copy: what has fewer is not better just because it is whole
+DETAIL = 1 / 1.75  # of the true pixels of the most detailed copy: as good as that
+FINER = 0.85  # of another's steps of quantisation: clearly finer
+
+_ORIGIN_WORDS = "original encoding, not a conversion"
+
+
+class Best(NamedTuple):
+    """The best of some images, and what makes it so."""
+
+    id: int
+    why: str
+
+
+class Copy(NamedTuple):
+    """An image, and what was read from its file."""
+
+    record: Record
+    facts: Facts | None
+
+
+Copies = Sequence[Copy]
+
+
+class Rule(NamedTuple):
+    """Which of some copies are best by it, and how the winner is described."""
+
+    choose: Callable[[Copies], Copies]
+    words: Callable[[Copy], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """A rule that a person has named, such as `folder=/photos`."""
+
+    name: str
+    folder: str = ""  # absolute
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.folder}" if self.folder else self.name
+
+
+def preference(text: str) -> Preference:
+    """The rule of this name. Raises `ConfigError` if there is none.
+
+    >>> str(preference("oldest")), preference("folder=/photos/best/").folder
+    ('oldest', '/photos/best')
+    """
+    name, mark, folder = text.partition("=")
+    if f"{name}=PATH" in PREFERENCES and folder:
+        return Preference(name, os.path.abspath(folder))
+    if mark or name not in PREFERENCES:
+        raise ConfigError(f"--prefer is {text!r}; it must be one of {', '.join(PREFERENCES)}")
+    return Preference(name)
+
+
+def best(records: Sequence[Record], facts: FactsOf, prefer: Sequence[Preference] = ()) -> Best:
+    """The best copy: by the preferences in their order, then by the built-in rules."""
+    left: Copies = [Copy(one, facts.get(one.digest) if one.digest is not None else None) for one in records]
+    for rule in (*map(_preferring, prefer), *(RULES if any(one.facts for one in left) else ()), *LAST):
+        remaining = rule.choose(left)
+        if len(remaining) == 1 < len(left):
+            return Best(remaining[0].record.id, rule.words(remaining[0]))
+        left = remaining or left
+    first = min(left, key=lambda one: one.record.name)
+    return Best(first.record.id, "first by path")
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a list in a sentence.
+
+    >>> listed(["date", "place", "camera"]), listed(["date"])
+    ('date, place and camera', 'date')
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _preferring(preference: Preference) -> Rule:
+    """A person's preference as a rule."""
+    value = _VALUES[preference.name] if not preference.folder else _in_folder(preference)
+    said = {"largest": "largest file", "oldest": "oldest file", "newest": "newest file"}
+    word = said.get(preference.name, str(preference).replace("-", " " if not preference.folder else "-"))
+    return Rule(_most(value), lambda one: f"preferred: {word}")
+
+
+def _in_folder(preference: Preference) -> Callable[[Copy], Any]:
+    below = preference.folder.rstrip(os.sep) + os.sep
+    return lambda one: one.record.name.startswith(below) == (preference.name == "folder")
+
+
+def _most(value: Callable[[Copy], Any]) -> Callable[[Copies], Copies]:
+    """A choice of the copies with the greatest value."""
+
+    def choose(copies: Copies) -> Copies:
+        most = max(map(value, copies))
+        return [one for one in copies if value(one) == most]
+
+    return choose
+
+
+def _read(rule: Callable[[Sequence[tuple[Copy, Facts]]], Copies]) -> Callable[[Copies], Copies]:
+    """A choice by what was read; of copies that could not be read it is not known."""
+
+    def choose(copies: Copies) -> Copies:
+        there = [(one, one.facts) for one in copies if one.facts is not None]
+        return rule(there) if len(there) == len(copies) else copies
+
+    return choose
+
+
+def _that(holds: Callable[[Facts], bool], *, at_least: float) -> Callable[[Copies], Copies]:
+    """A choice of the copies of which something holds, unless all of them have too little of the others' detail."""
+
+    @_read
+    def choose(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
+        fitting = [(one, facts) for one, facts in copies if holds(facts)]
+        enough = at_least * max(facts.true_pixels for _, facts in copies)
+        if not any(facts.true_pixels >= enough for _, facts in fitting):
+            return [one for one, _ in copies]
+        return [one for one, _ in fitting]
+
+    return choose
+
+
+def _readable(copies: Copies) -> Copies:
+    return [one for one in copies if one.facts is not None] or copies
+
+
+@_read
+def _in_colour(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
+    most = max(facts.colourfulness for _, facts in copies)
+    return _that(lambda facts: facts.is_in_colour(most), at_least=TINY)([one for one, _ in copies])
+
+
+@_read
+def _deepest(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
+    most = max(facts.depth for _, facts in copies)
+    return _that(lambda facts: facts.depth == most, at_least=SMALL)([one for one, _ in copies])
+
+
+@_read
+def _detailed(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
+    enough = DETAIL * max(facts.true_pixels for _, facts in copies)
+    return [one for one, facts in copies if facts.true_pixels >= enough]
+
+
+@_read
+def _not_enlarged(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
+    """Those that are no larger than a sharper copy with as much detail."""
+    return [one for one, facts in copies if not any(_is_enlarged(facts, other) for _, other in copies)]
+
+
+def _is_enlarged(one: Facts, other: Facts) -> bool:
+    larger = one.pixels >= ENLARGED**2 * other.pixels and one.claim <= other.claim  # a camera's own file is only soft
+    return larger and one.sharpness * ENLARGED <= other.sharpness and other.true_pixels >= DETAIL * one.true_pixels
+
+
+@_read
+def _finest(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
+    """Of JPEGs those that are quantised most finely."""
+    finest = min(facts.coarseness for _, facts in copies)
+    return [one for one, facts in copies if not finest or facts.coarseness * FINER <= finest]
+
+
+@_read
+def _original(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
+    most = max(_origin(facts) for _, facts in copies)
+    return [one for one, facts in copies if _origin(facts) == most]
+
+
+def _origin(facts: Facts) -> float:
+    """How likely a file is the source of others, and not a conversion."""
+    if facts.made_from_another:
+        return 0
+    if facts.has_blocks or facts.reduced_to_palette:
+        return 1
+    if is_raw(facts.format):
+        return 6
+    if facts.format == "HEIF":
+        return 5
+    of_a_jpeg = {3: 4.5, 2: 4.0}.get(facts.claim, 3.0)
+    rank = of_a_jpeg if facts.coarseness else 4.0 if facts.lossless else 2.0
+    return rank - 0.5 * facts.is_edited
+
+
+def _pixels(copy: Copy) -> int:
+    return (copy.record.width or 0) * (copy.record.height or 0)
+
+
+def _size(copy: Copy) -> str:
+    return f"{copy.record.width}×{copy.record.height}"
+
+
+def _time(copy: Copy) -> int:
+    return copy.record.mtime_ns if copy.record.mtime_ns >= 0 else NEVER
+
+
+def _day(copy: Copy) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(copy.record.mtime_ns / 1e9))
+
+
+def _facts(copy: Copy) -> Facts:
+    assert copy.facts is not None
+    return copy.facts
+
+
+def _knows(copy: Copy) -> str:
+    return f"has {listed(_facts(copy).metadata.says)}"
+
+
+_VALUES: dict[str, Callable[[Copy], Any]] = {
+    "oldest": lambda one: -_time(one),
+    "newest": lambda one: one.record.mtime_ns,
+    "largest": lambda one: one.record.length or 0,
+    "most-pixels": _pixels,
+    "shortest-path": lambda one: -len(one.record.name),
+}
+
+RULES = (  # by what was read from the files
+    Rule(_readable, lambda one: "can be read"),
+    Rule(_that(lambda facts: not facts.damage, at_least=TINY), lambda one: "undamaged"),
+    Rule(_most(lambda one: is_raw(one.record.format)), lambda one: f"raw file of a camera ({one.record.format})"),
+    Rule(_that(lambda facts: not facts.added, at_least=TINY), lambda one: "nothing added, as borders or writing"),
+    Rule(_in_colour, lambda one: "in colour"),
+    Rule(_deepest, lambda one: f"{_facts(one).depth} bits a channel"),
+    Rule(_that(lambda facts: not facts.shows_less, at_least=SMALL), lambda one: "shows more of the picture"),
+    Rule(_detailed, lambda one: f"most detail ({_size(one)})"),
+    Rule(_most(lambda one: one.facts.frames if one.facts else 1), lambda one: f"{_facts(one).frames} frames"),
+    Rule(_most(lambda one: len(one.facts.metadata.says) if one.facts else 0), _knows),
+    Rule(_not_enlarged, lambda one: "not enlarged"),
+    Rule(_original, lambda one: _ORIGIN_WORDS),
+)
+LAST = (  # by the catalog
+    Rule(_most(_pixels), lambda one: f"most pixels ({_size(one)})"),
+    Rule(_finest, lambda one: "least compressed"),
+    Rule(_most(_VALUES["oldest"]), lambda one: f"oldest file ({_day(one)})"),
+)

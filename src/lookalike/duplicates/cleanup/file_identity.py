@@ -1,0 +1,96 @@
+"""What a file is at this moment: looked at without following links, and read to the end.
+
+A file that was read is known again by device, number, size and time, so that nothing is done with another that took
+its place meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from lookalike.core.errors import DataError
+
+PIECE = 1 << 20  # bytes
+
+
+class Identity(NamedTuple):
+    """What tells whether it is still the same file, unchanged."""
+
+    device: int
+    number: int
+    size: int
+    mtime_ns: int
+
+
+class Witness(NamedTuple):
+    """A file that was read."""
+
+    identity: Identity
+    digest: str  # hexadecimal, as catalogs have it
+    mode: int
+    owner: int
+
+
+def identity(status: os.stat_result) -> Identity:
+    """Of a file's status."""
+    return Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def look(path: str) -> Witness:
+    """The file at a path, read. Raises `DataError` for what is no regular file, or cannot be read."""
+    try:
+        check_regular(os.lstat(path))
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+        with open(descriptor, "rb") as file:
+            before = os.fstat(descriptor)
+            digest = hashlib.blake2b(digest_size=16)
+            while piece := file.read(PIECE):
+                digest.update(piece)
+            after = os.fstat(descriptor)
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})") from error
+    if identity(before) != identity(after):
+        raise DataError("is being written to")
+    return Witness(identity(after), digest.hexdigest(), stat.S_IMODE(after.st_mode), after.st_uid)
+
+
+def check_regular(status: os.stat_result) -> None:
+    """Raises `DataError` for a link, a folder, a device."""
+    if stat.S_ISLNK(status.st_mode):
+        raise DataError("is a symbolic link, which is not followed")
+    if not stat.S_ISREG(status.st_mode):
+        raise DataError("is no regular file")
+
+
+def is_unchanged(path: str, seen: Witness) -> bool:
+    """Whether the file that was read is still at its path."""
+    try:
+        return identity(os.lstat(path)) == seen.identity
+    except OSError:
+        return False
+
+
+def lies_below(path: str, folders: Sequence[str]) -> bool:
+    """Whether a file lies below one of some folders, once all links to folders are followed."""
+    try:
+        real = os.path.realpath(os.path.dirname(path), strict=True)
+    except OSError:
+        return False
+    return any(_is_within(real, os.path.realpath(folder)) for folder in folders)
+
+
+def would_lie_below(path: str, folders: Sequence[str]) -> bool:
+    """Whether a file would lie below one of some folders if it and the folders on its way were made."""
+    real = os.path.realpath(os.path.dirname(path))
+    return any(_is_within(real, os.path.realpath(folder)) for folder in folders)
+
+
+def _is_within(path: str, folder: str) -> bool:
+    try:
+        return os.path.commonpath([path, folder]) == folder
+    except ValueError:  # on another drive
+        return False

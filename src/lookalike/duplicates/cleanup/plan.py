@@ -1,0 +1,225 @@
+"""Plans: of each group of copies what is kept and what is removed. Nothing is done by making one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from lookalike.core.errors import DataError
+from lookalike.duplicates import review as reviewing
+from lookalike.duplicates.cleanup import best_copy
+from lookalike.duplicates.cleanup.best_copy import Preference
+from lookalike.duplicates.cleanup.companions import Folders
+from lookalike.duplicates.review import Judged, Review
+from lookalike.duplicates.same_pixels import Pixels
+from lookalike.duplicates.verdicts import State
+from lookalike.imaging.formats.kinds import is_raw
+from lookalike.store.records import Record
+
+ONLY_COPY = "only copy with"
+
+
+class Action(StrEnum):
+    """What becomes of a file."""
+
+    KEEP = "keep"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A file of a plan, as it was when the plan was made."""
+
+    action: Action
+    path: str
+    digest: str  # hexadecimal; empty if its contents were never read
+    size: int = 0  # bytes
+    tier: str = ""  # how alike it is to what is kept
+    distance: int = 0  # bits, to the first of its group
+    why: str = ""  # it is kept; or how the first of its group is turned to look like it, if it is not
+    loses: str = ""  # what nobody knows any more without it, such as "date, place"
+    companions: tuple[str, ...] = ()  # names of files that belong to it, and go with it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a plan may remove, and what is better."""
+
+    near: bool = False  # it removes copies that only look alike
+    allow_metadata_loss: bool = False  # and the only copy that says when, where or by which camera it was taken
+    prefer: tuple[Preference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanGroup:
+    """A group of copies."""
+
+    entries: tuple[Entry, ...]
+
+    def of(self, action: Action) -> list[Entry]:
+        """The files that this becomes of."""
+        return [entry for entry in self.entries if entry.action is action]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done about the duplicates of a database."""
+
+    groups: tuple[PlanGroup, ...]
+    database: str = ""
+    radius: int = 0  # bits
+    bits: int = 0
+    spared: int = 0  # files that stay as the only copy with a date, place or camera, also in groups that are left out
+
+    @property
+    def removals(self) -> list[Entry]:
+        """All files that are to go."""
+        return [entry for group in self.groups for entry in group.of(Action.REMOVE)]
+
+
+def make(
+    reviews: Iterable[Review], same: Pixels, options: Options = Options(), *, database: str = "", radius: int = 0,
+    bits: int = 0,
+) -> Plan:  # fmt: skip
+    """The plan for groups: what was decided, and else the best copies are kept.
+
+    Of groups that nobody decided, only copies with the same bytes or pixels as one that is kept are removed, unless
+    `options.near`. Groups that were put off, and those of which nothing is removed, are left out.
+    """
+    groups = [_group(one, same, options) for one in reviews if one.state is not State.LATER]
+    spared = sum(entry.why.startswith(ONLY_COPY) for group in groups for entry in group.of(Action.KEEP))
+    removing = tuple(group for group in groups if group.of(Action.REMOVE))
+    return Plan(removing, database, radius, bits, spared)
+
+
+def with_companions(plan: Plan) -> Plan:
+    """The plan with the names of what belongs to the files that are removed, by what lies in their folders now."""
+    folders = Folders()
+    groups = (
+        PlanGroup(
+            tuple(
+                replace(one, companions=tuple(map(os.path.basename, folders.companions(one.path))))
+                if one.action is Action.REMOVE
+                else one
+                for one in group.entries
+            )
+        )
+        for group in plan.groups
+    )
+    return replace(plan, groups=tuple(groups))
+
+
+def check(plan: Plan) -> Plan:
+    """The plan, if it makes sense: each group keeps something, and no file is both kept and removed, or removed twice.
+
+    Raises `DataError`.
+    """
+    kept: set[str] = set()
+    for number, group in enumerate(plan.groups, start=1):
+        if not group.of(Action.KEEP):
+            raise DataError(f"group {number} of the plan keeps nothing; let it keep at least one of its files")
+        kept.update(entry.path for entry in group.of(Action.KEEP))
+    gone: set[str] = set()
+    for entry in plan.removals:
+        if entry.path in kept:
+            raise DataError(f"the plan both keeps and removes {entry.path}; let it do one of them")
+        if entry.path in gone:
+            raise DataError(f"the plan removes {entry.path} twice; let it be in one group")
+        gone.add(entry.path)
+    return plan
+
+
+def _group(review: Review, same: Pixels, options: Options) -> PlanGroup:
+    kept = _kept(review, same, options)
+    spared = _spared(review, kept, same, options)
+    held = [one.record for one in review.images if one.record.id in kept | spared.keys()]
+    return PlanGroup(tuple(_entry(one, review, kept, spared, held, same) for one in review.images))
+
+
+def _entry(
+    one: Judged, review: Review, kept: set[int], spared: Mapping[int, str], held: list[Record], same: Pixels
+) -> Entry:
+    id_ = one.record.id
+    stays = id_ in kept or id_ in spared
+    return Entry(
+        action=Action.KEEP if stays else Action.REMOVE,
+        path=one.record.name,
+        digest=(one.record.digest or b"").hex(),
+        size=one.member.size,
+        tier=str(reviewing.tier(one.record, held, same)),
+        distance=one.member.distance,
+        why=spared.get(id_) or (_why(one, review) if stays else one.member.turn),
+        loses="" if stays else ", ".join(_lost(one, _in_favour(one, review, kept | spared.keys(), same))),
+    )
+
+
+def _why(one: Judged, review: Review) -> str:
+    """Why an image is kept."""
+    if one.is_reference:
+        return "reference"
+    if review.state is State.DECIDED:
+        return "as was decided"
+    return review.why if one.record.id == review.best else "only looks alike"
+
+
+def _kept(review: Review, same: Pixels, options: Options) -> set[int]:
+    """The ids of the images that are kept, whatever is known of them by nothing else."""
+    fixed = {one.record.id for one in review.images if one.is_reference}
+    if review.state is State.DECIDED:
+        return fixed | review.kept
+    if options.near:
+        return fixed | {review.best}
+    classes = _classes(review, same)
+    return fixed | {id_ for alike in classes for id_ in _best_of(alike, fixed, best=review.best, options=options)}
+
+
+def _best_of(alike: list[Judged], fixed: set[int], *, best: int, options: Options) -> set[int]:
+    """Which of images with the same pixels are kept."""
+    ids = {one.record.id for one in alike}
+    if ids & fixed or ids & {best}:
+        return ids & fixed or {best}
+    facts = {one.record.digest: one.facts for one in alike if one.record.digest and one.facts}
+    return {best_copy.best([one.record for one in alike], facts, options.prefer).id}
+
+
+def _classes(review: Review, same: Pixels) -> list[list[Judged]]:
+    """The images by what is the same: pixels if these were read, else bytes."""
+    found: dict[object, list[Judged]] = {}
+    for one in review.images:
+        found.setdefault(reviewing.look(one.record, same) or one.record.digest or one.record.id, []).append(one)
+    return list(found.values())
+
+
+def _spared(review: Review, kept: set[int], same: Pixels, options: Options) -> dict[int, str]:
+    """The ids of images that would go, and stay for what they alone have, each with the reason.
+
+    They stay one by one, those that know most first, since with each of them less is lost with the others.
+    """
+    spared: dict[int, str] = {}
+    order = sorted(review.images, key=lambda one: (-len(one.says), one.record.id != review.best))
+    for one in order:
+        staying = kept | spared.keys()
+        if one.record.id in staying:
+            continue
+        others = _in_favour(one, review, staying, same)
+        lost = _lost(one, others)
+        if is_raw(one.record.format) and not any(is_raw(other.record.format) for other in others):
+            spared[one.record.id] = "raw file; those that are kept are none"
+        elif lost and not options.allow_metadata_loss:
+            spared[one.record.id] = f"{ONLY_COPY} {best_copy.listed(lost)}"
+    return spared
+
+
+def _in_favour(one: Judged, review: Review, staying: Collection[int], same: Pixels) -> list[Judged]:
+    """Which of those that stay an image goes in favour of: those of the same bytes or pixels if there are any."""
+    others = [other for other in review.images if other.record.id in staying]
+    equal = [other for other in others if reviewing.tier(one.record, [other.record], same) is not reviewing.Tier.NEAR]
+    return equal or others
+
+
+def _lost(one: Judged, others: Sequence[Judged]) -> list[str]:
+    """What an image alone knows of how it was taken."""
+    known = {word for other in others for word in other.says}
+    return [] if one.facts is None else [word for word in one.facts.metadata.says if word not in known]

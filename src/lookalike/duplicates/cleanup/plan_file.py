@@ -1,0 +1,151 @@
+"""Plans as files: JSON, or CSV to look through in a spreadsheet, in which `keep` and `remove` may be changed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import stat
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from lookalike.core import atomic, display
+from lookalike.core.errors import ConfigError, DataError
+from lookalike.duplicates.cleanup import plan as plans
+from lookalike.duplicates.cleanup.plan import Action, Entry, Plan, PlanGroup
+
+FORMAT = 1
+LARGEST = 1 << 30  # bytes of a plan that is read
+SHOWN = 200  # characters of an error
+COLUMNS = ("group", "action", "path", "digest", "size", "tier", "distance", "why", "loses", "companions")
+BETWEEN = "/"  # names of companions in a table: no name has one
+NEEDED = ("group", "action", "path", "digest")
+
+
+def check_name(path: Path) -> None:
+    """Raises `ConfigError` for a file that is neither JSON nor CSV by its name."""
+    if path.suffix.lower() not in (".json", ".csv"):
+        raise ConfigError(f"{path} is no name of a plan; it ends in .json or .csv")
+
+
+def write(path: Path, plan: Plan) -> None:
+    """Write a plan aside, then put the file in place."""
+    check_name(path)
+    text = to_csv(plan) if path.suffix.lower() == ".csv" else to_json(plan)
+    atomic.write(path, os.fsencode(text))
+
+
+def read(path: Path) -> Plan:
+    """The plan in a file. Raises `DataError` if it is none, or one that makes no sense."""
+    check_name(path)
+    parse = _from_csv if path.suffix.lower() == ".csv" else _from_json
+    try:
+        return plans.check(_parsed(parse, os.fsdecode(_content(path))))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror})") from error
+    except (DataError, ValueError) as error:  # ValueError: a zero byte in its name
+        raise DataError(display.printable(f"{path}: {error}")) from error
+
+
+def _content(path: Path) -> bytes:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise DataError("is no file; name a plan that lookalike duplicates --plan has written")
+    if status.st_size > LARGEST:
+        raise DataError(f"is larger than {LARGEST >> 20} MiB, which no plan is")
+    return path.read_bytes()
+
+
+def to_json(plan: Plan) -> str:
+    """The plan as JSON, in ASCII."""
+    groups = [
+        {"group": number, "images": [asdict(entry) for entry in group.entries]}
+        for number, group in enumerate(plan.groups, start=1)
+    ]
+    about = {"lookalike_plan": FORMAT, "database": plan.database, "radius": plan.radius, "bits": plan.bits}
+    return json.dumps({**about, "groups": groups}, indent=1) + "\n"
+
+
+def to_csv(plan: Plan) -> str:
+    """The plan as a table with a line for each file; bytes of paths that are no UTF-8 are half characters."""
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for number, group in enumerate(plan.groups, start=1):
+        for one in group.entries:
+            *values, _ = (getattr(one, name) for name in COLUMNS[1:])
+            table.writerow([number, *values, BETWEEN.join(one.companions)])
+    return out.getvalue()
+
+
+def _parsed(parse: Callable[[str], Plan], text: str) -> Plan:
+    try:
+        return parse(text)
+    except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError, csv.Error) as error:
+        reason = f"{type(error).__name__}: {str(error)[:SHOWN]}"
+        raise DataError(f"is no plan ({reason}); make one with: lookalike duplicates --plan FILE") from error
+
+
+def _from_json(text: str) -> Plan:
+    found = json.loads(text)
+    if found["lookalike_plan"] != FORMAT:
+        raise DataError(f"is a plan of version {found['lookalike_plan']}, and {FORMAT} is read; upgrade lookalike")
+    groups = [PlanGroup(_entries(one["images"])) for one in found["groups"]]
+    return Plan(tuple(groups), found.get("database", ""), found.get("radius", 0), found.get("bits", 0))
+
+
+def _from_csv(text: str) -> Plan:
+    text = text.removeprefix("\ufeff")  # spreadsheets like to begin so
+    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=_delimiter(text.partition("\n")[0]))
+    absent = [name for name in NEEDED if name not in (table.fieldnames or ())]
+    if absent:
+        raise DataError(f"has no column {absent[0]}; its columns are {', '.join(COLUMNS)}")
+    rows = sorted(table, key=lambda row: int(row["group"]))
+    return Plan(tuple(PlanGroup(_entries(group)) for _, group in groupby(rows, key=lambda row: int(row["group"]))))
+
+
+def _delimiter(head: str) -> str:
+    """What stands between columns; a semicolon where spreadsheets write numbers with a comma."""
+    return ";" if head.count(";") > head.count(",") else ","
+
+
+def _entries(values: Iterable[dict[str, Any]]) -> tuple[Entry, ...]:
+    return tuple(
+        Entry(
+            action=_action(one["action"]),
+            path=_path(one["path"]),
+            digest=bytes.fromhex(one["digest"]).hex(),
+            size=int(one.get("size") or 0),
+            tier=one.get("tier") or "",
+            distance=int(one.get("distance") or 0),
+            why=one.get("why") or "",
+            loses=one.get("loses") or "",
+            companions=_names(one.get("companions")),
+        )
+        for one in values
+    )
+
+
+def _names(value: str | list[str] | None) -> tuple[str, ...]:
+    """Names of files, as a list or in one cell of a table."""
+    return tuple(map(str, value.split(BETWEEN) if isinstance(value, str) else value)) if value else ()
+
+
+def _action(text: str) -> Action:
+    if text.strip().lower() not in list(Action):
+        raise DataError(f"the action {text[:SHOWN]!r} is unknown; it must be {' or '.join(Action)}")
+    return Action(text.strip().lower())
+
+
+def _path(text: str) -> str:
+    try:
+        is_path = os.path.isabs(text) and b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:  # half a character
+        is_path = False
+    if not is_path:
+        raise DataError(f"{text[:SHOWN]!r} is no absolute path; let the plan name files as it did when it was made")
+    return os.path.normpath(text)

@@ -1,0 +1,91 @@
+"""Undoing what a plan did, by its log: files come back from the trash, and links become files of their own again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lookalike.core.atomic import flush
+from lookalike.core.errors import DataError
+from lookalike.duplicates.cleanup import apply, file_identity, trash, undo_log
+from lookalike.duplicates.cleanup.apply import Outcome, Step
+from lookalike.duplicates.cleanup.undo_log import Action, How
+
+
+def run(
+    log: Path, roots: Sequence[str], *, dry_run: bool = False, on_step: Callable[[Step], object] = lambda step: None
+) -> list[Step]:
+    """What became of each file in a log, the last first.
+
+    Raises `DataError` before anything is done for a file that is no such log, or one that reaches files which lie
+    neither below the folders `roots` nor in the trash of a run.
+    """
+    actions = undo_log.read(log)
+    trash.check_log(actions, roots, log)
+    if not dry_run:
+        apply.tidy(actions)
+    steps: list[Step] = []
+    for action in _last(actions):
+        steps.append(_step(action, dry_run=dry_run))
+        on_step(steps[-1])
+    return steps
+
+
+def _last(actions: Sequence[Action]) -> list[Action]:
+    """For each path the action that was done, or else the last that was begun; the last first."""
+    chosen: dict[str, Action] = {}
+    for action in reversed(actions):
+        held = chosen.get(action.path)
+        if held is None or (apply.is_done(action) and not apply.is_done(held)):
+            chosen[action.path] = action
+    return list(chosen.values())
+
+
+def _step(action: Action, *, dry_run: bool) -> Step:
+    try:
+        if not _is_to_do(action):
+            return Step(action.path, Outcome.BEFORE, of=action.of)
+        if not dry_run:
+            (_take_out if action.how is How.TRASH else _part)(action)
+    except DataError as error:
+        return Step(action.path, Outcome.LEFT, str(error), of=action.of)
+    except OSError as error:
+        return Step(action.path, Outcome.LEFT, error.strerror or str(error), of=action.of)
+    return Step(action.path, Outcome.WOULD if dry_run else Outcome.DONE, size=action.size, of=action.of)
+
+
+def _is_to_do(action: Action) -> bool:
+    """Whether a file is not in its place. Raises `DataError` if it cannot come back."""
+    if apply.is_done(action):
+        if file_identity.look(action.to).digest != action.digest:
+            raise DataError(f"{action.to} has changed since")
+        return True
+    if action.how is How.TRASH and os.path.lexists(action.to):
+        raise DataError(f"something else lies in its place; it is kept at {action.to}")
+    if not os.path.lexists(action.path):
+        raise DataError("is neither in its place nor in the trash")
+    return False
+
+
+def _take_out(action: Action) -> None:
+    os.makedirs(os.path.dirname(action.path), exist_ok=True)
+    if os.path.lexists(action.path):
+        raise DataError(f"something else lies in its place; it is kept at {action.to}")
+    os.rename(action.to, action.path)
+
+
+def _part(action: Action) -> None:
+    """Put a copy in the place of a link."""
+    try:
+        shutil.copyfile(action.to, action.aside, follow_symlinks=False)
+        if file_identity.look(action.aside).digest != action.digest:
+            raise DataError("could not be copied as it was")
+        os.chmod(action.aside, action.mode)
+        os.utime(action.aside, ns=(action.mtime_ns, action.mtime_ns))
+        flush(Path(action.aside))
+        os.replace(action.aside, action.path)
+    finally:
+        if os.path.lexists(action.aside):
+            os.unlink(action.aside)

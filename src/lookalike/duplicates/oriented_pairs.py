@@ -1,0 +1,297 @@
+"""Copies that were mirrored or turned: each image is encoded in its other orientations, and compared with all as they
+are.
+
+That reads every image once more, and encodes it eight times. So the codes are kept in the database's folder, in
+`turned.npz`: who asks again waits only for what is new. They hold for the model that made them, and for images whose
+own code is still the same.
+
+Shapes: N images of the collection, M of them that were read, O = 8 orientations, U different codes, W bytes a code.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import zipfile
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.core.atomic import replacing
+from lookalike.core.codes import Codes
+from lookalike.core.errors import LookalikeError
+from lookalike.duplicates import orientations
+from lookalike.duplicates.grouping import PairsOf, PairsWithin, compared
+from lookalike.hasher import Hasher
+from lookalike.imaging import decode
+from lookalike.imaging.isolation import pool
+from lookalike.imaging.isolation.decoders import Decoders
+from lookalike.imaging.isolation.limits import Limits
+from lookalike.robustness.originals import in_order
+from lookalike.search import all_pairs
+from lookalike.search.hits import NO_PAIRS, Pairs, joined
+from lookalike.search.multi_index import MultiIndex
+from lookalike.store import original_bytes
+from lookalike.store.catalog import Catalog
+from lookalike.store.derived.code_array import Held, Ids
+from lookalike.store.derived.results import Group, Member
+from lookalike.store.records import Record
+
+FILE = "turned.npz"
+BLOCK = 1024  # images
+DAMAGED = (OSError, ValueError, KeyError, IndexError, EOFError, NotImplementedError, zipfile.BadZipFile)  # files
+SAVE_SECONDS = 60.0  # after which what was read is kept
+OTHERS = len(orientations.TURNS) - 1
+BACK = (0, 3, 2, 1, 4, 5, 6, 7)  # the orientation that undoes each; what is mirrored undoes itself
+
+OnRead = Callable[[int, int], object]  # images read, of how many
+OnUnread = Callable[[Sequence[str]], object]  # names of images that could not be read
+Blocks = Iterator[tuple[int, Pairs]]
+
+
+class Turned(NamedTuple):
+    """The codes of images in all orientations, in the order of `turned.TURNS`: the first is their own."""
+
+    ids_M: Ids  # ascending
+    codes_MOW: npt.NDArray[np.uint8]
+
+    def without(self, ids: Collection[int]) -> Turned:
+        """Those of other images."""
+        kept_M = ~np.isin(self.ids_M, np.fromiter(ids, np.int64, len(ids)))
+        return Turned(self.ids_M[kept_M], self.codes_MOW[kept_M])
+
+    def only(self, ids: Sequence[int]) -> Turned:
+        """Those of some images."""
+        rows = [row for row in map(self._row, sorted(ids)) if row is not None]
+        return Turned(self.ids_M[rows], self.codes_MOW[rows])
+
+    def of(self, id_: int) -> Codes | None:
+        """The codes (O, W) of an image, if it was read."""
+        row = self._row(id_)
+        return None if row is None else self.codes_MOW[row]
+
+    def _row(self, id_: int) -> int | None:
+        row = int(np.searchsorted(self.ids_M, id_))
+        return row if row < len(self.ids_M) and self.ids_M[row] == id_ else None
+
+
+def read(
+    catalog: Catalog,
+    held: Held,
+    hasher: Hasher,
+    *,
+    max_pixels: int = decode.MAX_PIXELS,
+    on_read: OnRead = lambda done, total: None,
+    on_unread: OnUnread = lambda names: None,
+) -> Turned:
+    """The codes of all images whose files, or originals that are kept, can still be read as they were indexed.
+
+    `on_unread` is told the names of the others. What is done is kept when this is interrupted, too.
+    """
+    path = catalog.path.parent / FILE
+    known = _still_true(_load(path, hasher), held)
+    missing = np.setdiff1d(held.ids_N, known.ids_M)
+    ids: list[int] = []
+    codes: list[Codes] = []
+    unread: list[str] = []
+
+    def save() -> Turned:
+        those = _joined(known, _still_true(Turned(np.array(ids), np.stack(codes)), held)) if ids else known
+        if ids:
+            with suppress(OSError):  # it is only kept to be faster next time
+                _save(path, hasher, those)
+        return those
+
+    due = time.monotonic() + SAVE_SECONDS
+    try:
+        for done, (record, codes_OW) in enumerate(_read_each(catalog, missing, hasher, max_pixels), 1):
+            on_read(done, len(missing))
+            if codes_OW is None:
+                unread.append(record.name)
+            else:
+                ids.append(record.id)
+                codes.append(codes_OW)
+            if time.monotonic() > due:
+                save()
+                due = time.monotonic() + SAVE_SECONDS
+    finally:
+        those = save()
+    if unread:
+        on_unread(unread)
+    return those
+
+
+def pairs(those: Turned, upright: PairsWithin) -> PairsWithin:
+    """Pairs of codes within a radius as they are, then those that are so near only in another orientation.
+
+    All come with the last block, the others say how far the work is: an eighth of it is done upright.
+    """
+
+    def found(codes_UW: Codes, radius: int) -> Blocks:
+        count, parts = len(codes_UW), [NO_PAIRS]
+        for end, near in upright(codes_UW, radius):
+            parts.append(near)
+            yield end // len(orientations.TURNS), NO_PAIRS
+        known = np.concatenate([near.first * count + near.second for near in parts])
+        others = [NO_PAIRS]
+        for share, near in _turned_pairs(codes_UW, those, radius):
+            others.append(near)
+            yield int(count * (1 + OTHERS * share) / len(orientations.TURNS)), NO_PAIRS
+        yield count, joined([*parts, _without(_nearest(joined(others), count), known, count)])
+
+    return found
+
+
+def comparing(those: Turned) -> PairsOf:
+    """What finds such pairs of some images, without looking at others."""
+    return lambda ids: pairs(those.only(ids), compared)
+
+
+def with_turns(groups: Sequence[Group], those: Turned, held: Held) -> list[Group]:
+    """Groups whose members say how the first image of their group is turned to look like them."""
+    return [_with_turns(group, those, held) for group in groups]
+
+
+def _with_turns(group: Group, those: Turned, held: Held) -> Group:
+    """The image in the middle comes first: another one may be no bit from it, too, when it is turned."""
+    for first in (one for one in group if one.distance == 0):
+        found = [_nearest_turn(those, held, first, one) for one in group]
+        if all(bits == one.distance for (bits, _), one in zip(found, group, strict=True)):
+            break
+    else:  # images of one code differ when they are turned
+        first = group[0]
+        found = [_nearest_turn(those, held, first, one) for one in group]
+    told = [replace(one, turn=turn) for one, (_, turn) in zip(group, found, strict=True)]
+    return sorted(told, key=lambda one: one.id != first.id)
+
+
+def _nearest_turn(those: Turned, held: Held, first: Member, member: Member) -> tuple[int, str]:
+    """How many bits an image is from the first one in the turn in which it is nearest, and in which; "": as it is."""
+    first_OW, member_OW = those.of(first.id), those.of(member.id)
+    first_W, member_W = (held.codes_NW[np.searchsorted(held.ids_N, one.id)] for one in (first, member))
+    upright = int(np.bitwise_count(first_W ^ member_W).sum())
+    if upright == member.distance or (first_OW is None and member_OW is None):
+        return upright, ""
+    there_O = _bits(first_OW, member_W) if first_OW is not None else _bits(member_OW, first_W)[list(BACK)]
+    nearest_O = there_O if member_OW is None else np.minimum(there_O, _bits(member_OW, first_W)[list(BACK)])
+    return int(nearest_O.min()), orientations.TURNS[int(nearest_O.argmin())]
+
+
+def _bits(codes_OW: Codes | None, code_W: Codes) -> npt.NDArray[np.int64]:
+    """How many bits each code, if there are any, is from another one, (O,)."""
+    assert codes_OW is not None
+    return np.asarray(np.bitwise_count(codes_OW ^ code_W).sum(axis=1), np.int64)
+
+
+def _turned_pairs(codes_UW: Codes, those: Turned, radius: int) -> Iterator[tuple[float, Pairs]]:
+    """Different codes of which an image of one, in another orientation, is near the other: the share that was looked
+    for, and pairs, of which one may come several times.
+    """
+    rows_M = _rows_of(codes_UW, those.codes_MOW[:, 0])
+    rows_M, others_MOW = rows_M[rows_M >= 0], those.codes_MOW[rows_M >= 0, 1:]
+    engine = MultiIndex(8 * codes_UW.shape[1], codes_NW=codes_UW, least=all_pairs.FEW)
+    for start in range(0, len(rows_M), BLOCK):
+        block = others_MOW[start : start + BLOCK]
+        hits = engine.search(block.reshape(-1, block.shape[2]), top=None, radius=radius)
+        own = np.repeat(rows_M[start : start + BLOCK], OTHERS).repeat([len(one.rows) for one in hits])
+        near = np.concatenate([one.rows for one in hits])
+        distances = np.concatenate([one.distances for one in hits])
+        different = own != near
+        found = Pairs(np.minimum(own, near)[different], np.maximum(own, near)[different], distances[different])
+        yield (start + len(block)) / len(rows_M), _nearest(found, len(codes_UW))
+
+
+def _nearest(pairs: Pairs, count: int) -> Pairs:
+    """Each pair of so many codes once, at its least distance."""
+    order = np.lexsort((pairs.distances, pairs.second, pairs.first))
+    _, first = np.unique((pairs.first * count + pairs.second)[order], return_index=True)
+    return _taken(pairs, order[first])
+
+
+def _without(pairs: Pairs, keys: npt.NDArray[np.int64], count: int) -> Pairs:
+    """The pairs of so many codes whose keys are others."""
+    return _taken(pairs, np.flatnonzero(~np.isin(pairs.first * count + pairs.second, keys)))
+
+
+def _taken(pairs: Pairs, places: npt.NDArray[np.int64]) -> Pairs:
+    return Pairs(pairs.first[places], pairs.second[places], pairs.distances[places])
+
+
+def _rows_of(codes_UW: Codes, own_MW: Codes) -> npt.NDArray[np.int64]:
+    """Where each code is among different ones, (M,); −1 where it is not."""
+    _, places = np.unique(np.concatenate([codes_UW, own_MW]), axis=0, return_inverse=True)
+    places = places.reshape(-1)
+    rows = np.full(len(places), -1, np.int64)
+    rows[places[: len(codes_UW)]] = np.arange(len(codes_UW))
+    return rows[places[len(codes_UW) :]]
+
+
+def _read_each(catalog: Catalog, ids: Ids, hasher: Hasher, max_pixels: int) -> Iterator[tuple[Record, Codes | None]]:
+    """Images and their codes (O, W), none of what cannot be read."""
+    workers = min(os.cpu_count() or 1, len(ids)) or 1
+    with pool.make_decoders(Limits.of(max_pixels), workers=workers) as decoders:
+        work = partial(_encode, folder=catalog.path.parent, hasher=hasher, decoders=decoders)
+        for start in range(0, len(ids), BLOCK):
+            records = list(catalog.records(ids[start : start + BLOCK].tolist()).values())
+            yield from zip(records, in_order(work, records, workers=workers), strict=True)
+
+
+def _encode(record: Record, *, folder: Path, hasher: Hasher, decoders: Decoders) -> Codes | None:
+    """The first code is that of the database, even where another decoder would give another one."""
+    with original_bytes.opened(record, folder, decoders) as image:
+        if image is None or record.code is None:
+            return None
+        try:
+            array = image.array(hasher.spec).array
+        except LookalikeError:
+            return None
+    codes_OW = orientations.encode(hasher, array)
+    codes_OW[0] = np.frombuffer(record.code, np.uint8)
+    return codes_OW
+
+
+def _still_true(those: Turned, held: Held) -> Turned:
+    """Those of images that are there and have the same code."""
+    rows_M = np.searchsorted(held.ids_N, those.ids_M)
+    there_M = rows_M < len(held.ids_N)
+    there_M[there_M] = held.ids_N[rows_M[there_M]] == those.ids_M[there_M]
+    there_M[there_M] = (held.codes_NW[rows_M[there_M]] == those.codes_MOW[there_M, 0]).all(axis=1)
+    return Turned(those.ids_M[there_M], those.codes_MOW[there_M])
+
+
+def _joined(*parts: Turned) -> Turned:
+    ids, codes = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.argsort(ids, kind="stable")
+    return Turned(ids[order], codes[order])
+
+
+def _load(path: Path, hasher: Hasher) -> Turned:
+    """What the file holds of this model; nothing if it is absent, damaged or another model's."""
+    with suppress(*DAMAGED), path.open("rb") as file:
+        values = np.load(file)
+        ids_M, codes_MOW = values["ids"], values["codes"]
+        shape = (len(ids_M), len(orientations.TURNS), hasher.bits // 8)
+        if str(values["model"]) == hasher.digest and codes_MOW.shape == shape and codes_MOW.dtype == np.uint8:
+            return Turned(ids_M, codes_MOW)
+    return Turned(np.empty(0, np.int64), np.empty((0, len(orientations.TURNS), hasher.bits // 8), np.uint8))
+
+
+def is_damaged(path: Path) -> bool:
+    """Whether the file cannot be read, or not all of it."""
+    try:
+        with path.open("rb") as file:
+            values = np.load(file)
+            return {name: values[name].shape for name in values.files}.keys() != {"model", "ids", "codes"}
+    except DAMAGED:
+        return True
+
+
+def _save(path: Path, hasher: Hasher, those: Turned) -> None:
+    with replacing(path, durable=False) as aside, aside.open("wb") as file:
+        np.savez(file, model=np.array(hasher.digest), ids=those.ids_M, codes=those.codes_MOW)

@@ -1,0 +1,1 @@
+"""Edits of images, each at several strengths: what robustness and training apply."""

@@ -1,0 +1,175 @@
+"""Manipulated copies of an image by name, strength and seed: what happens to pictures that are passed on.
+
+`EDITS` is the table of them. An edit's strengths are listed from the mildest to the hardest; any other number of its
+kind can be asked for, too. `perturb` makes one copy and is pure: what is drawn at random depends on the seed and on
+the edit's name alone, not on the strength, so that copies of one image differ by their strength and nothing else.
+
+Shapes: H, W pixels high and wide.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, features
+
+from lookalike.core.errors import ConfigError, ImageError
+from lookalike.imaging.decode import Array
+from lookalike.imaging.edits import chains, geometry, overlays, tones
+from lookalike.imaging.edits.geometry import Picture, Random
+
+KINDS = ("control", "codec", "tone", "frame", "overlay", "chain")
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A manipulation and its strengths."""
+
+    kind: str  # of `KINDS`
+    words: str  # what is done, after the name, with the strength in braces
+    strengths: tuple[float, ...]  # the mildest first
+    function: Callable[..., Picture]  # of an RGB picture
+    argument: str = ""  # what the strength is to the function; nothing for those that have none
+    seeded: bool = False  # whether the function draws random numbers
+    codec: str = ""  # what Pillow must have been built with
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the Pillow that is installed can do it."""
+        return not self.codec or bool(features.check(self.codec))
+
+    def apply(self, picture: Picture, strength: float, random: Random) -> Picture:
+        """The copy of an RGB picture."""
+        options = {self.argument: strength} if self.argument else {}
+        return self.function(picture, random, **options) if self.seeded else self.function(picture, **options)
+
+
+class Variant(NamedTuple):
+    """One edit at one strength."""
+
+    edit: str
+    strength: float
+
+    @property
+    def words(self) -> str:
+        """What is done, after the edit's name.
+
+        >>> Variant("crop", 0.1).words
+        'middle 90 % of each side kept'
+        """
+        edit = EDITS[self.edit]
+        return edit.words.format(self.strength, percent=100 * self.strength, rest=100 - 100 * self.strength)
+
+
+# fmt: off
+EDITS: dict[str, Edit] = {
+    "none": Edit("control", "unchanged", (0,), tones.unchanged),
+    "jpeg": Edit("codec", "quality {:g}", (95, 80, 60, 40, 20, 10, 5), tones.recompress, "quality"),
+    "webp": Edit("codec", "quality {:g}", (80, 40, 10), tones.as_webp, "quality", codec="webp"),
+    "avif": Edit("codec", "quality {:g}", (70, 40, 10), tones.as_avif, "quality", codec="avif"),
+    "resize": Edit("codec", "reduced to {percent:g} % of each side and back", (.75, .5, .25, .125),
+        tones.reduce, "factor"),
+    "blur": Edit("tone", "deviation {percent:g} % of the shorter side", (.005, .01, .02, .04),
+        tones.blur, "share"),
+    "noise": Edit("tone", "deviation {:g} of 255", (5, 10, 20, 40, 80), tones.noise, "deviation", seeded=True),
+    "sharpen": Edit("tone", "{:g} times", (2, 4, 8), tones.sharpen, "factor"),
+    "brighter": Edit("tone", "values × {:g}", (1.15, 1.3, 1.6, 2), tones.brighten, "factor"),
+    "darker": Edit("tone", "values × {:g}", (.85, .7, .5, .3), tones.brighten, "factor"),
+    "contrast-up": Edit("tone", "× {:g}", (1.25, 1.5, 2, 3), tones.contrast, "factor"),
+    "contrast-down": Edit("tone", "× {:g}", (.8, .6, .4, .2), tones.contrast, "factor"),
+    "gamma-light": Edit("tone", "power {:g}", (.8, .6, .4), tones.gamma, "power"),
+    "gamma-dark": Edit("tone", "power {:g}", (1.25, 1.7, 2.5), tones.gamma, "power"),
+    "saturation-up": Edit("tone", "× {:g}", (1.5, 2, 4), tones.saturate, "factor"),
+    "saturation-down": Edit("tone", "× {:g}", (.6, .3), tones.saturate, "factor"),
+    "grey": Edit("tone", "without colours", (1,), tones.grey),
+    "posterise": Edit("tone", "{:g} bits a value", (4, 3, 2, 1), tones.posterise, "bits"),
+    "warm": Edit("tone", "red + {percent:.0f} %, blue − {percent:.0f} %", (.1, .2, .4), tones.warm, "share"),
+    "cold": Edit("tone", "red − {percent:.0f} %, blue + {percent:.0f} %", (.1, .2, .4), tones.cool, "share"),
+    "crop": Edit("frame", "middle {rest:.0f} % of each side kept", (.02, .05, .1, .15, .25, .4, .6),
+        geometry.crop, "share"),
+    "crop-aside": Edit("frame", "{rest:.0f} % of each side kept, anywhere", (.05, .1, .25, .4, .6),
+        geometry.crop_aside, "share", seeded=True),
+    "border": Edit("frame", "{percent:.0f} % of each side at each edge, black", (.02, .05, .1, .2),
+        geometry.border, "share"),
+    "border-white": Edit("frame", "{percent:.0f} % of each side at each edge, white", (.05, .1, .2),
+        geometry.white_border, "share"),
+    "letterbox": Edit("frame", "black bars of {percent:g} % of the height, twice", (.05, .125, .25, .5),
+        geometry.letterbox, "share"),
+    "shift": Edit("frame", "moved by {percent:.0f} % of each side, the rest black", (.05, .1, .2),
+        geometry.shift, "share"),
+    "rotate": Edit("frame", "turned by {:g}°, corners black", (1, 2, 5, 10, 15, 30, 45),
+        geometry.rotate_either, "degrees", seeded=True),
+    "straighten": Edit("frame", "turned by {:g}°, corners cut off", (2, 5, 10, 15),
+        geometry.straighten, "degrees", seeded=True),
+    "turn": Edit("frame", "turned by {:g}°", (90, 180, 270), geometry.turn, "degrees"),
+    "mirror": Edit("frame", "left and right changed", (1,), geometry.mirror),
+    "flip": Edit("frame", "top and bottom changed", (1,), geometry.flip),
+    "perspective": Edit("frame", "corners moved in by up to {percent:.0f} %", (.05, .1, .2),
+        geometry.tilt, "share", seeded=True),
+    "aspect": Edit("frame", "width × {:g}", (1.15, 1.33, 1.78), geometry.widen, "factor"),
+    "watermark": Edit("overlay", "one line, opacity {:g}", (.3, .6, 1), overlays.watermark, "opacity", seeded=True),
+    "text": Edit("overlay", "above and below, letters {percent:.0f} % of the height", (.06, .1, .15),
+        overlays.text, "share", seeded=True),
+    "logo": Edit("overlay", "{percent:.0f} % of the shorter side, in a corner", (.1, .2, .35),
+        overlays.logo, "share", seeded=True),
+    "occlusion": Edit("overlay", "{percent:.0f} % of the area covered", (.05, .1, .2, .4),
+        overlays.occlude, "share", seeded=True),
+    "screenshot": Edit("overlay", "on a screen, margins of {percent:g} %", (.03, .06, .12),
+        overlays.screenshot, "share", seeded=True),
+    "caption": Edit("overlay", "white band with text above, {percent:.0f} % of the height", (.1, .2, .35),
+        overlays.caption, "share", seeded=True),
+    "collage": Edit("overlay", "{percent:.0f} % of the sides, among others", (.8, .65, .5),
+        overlays.collage, "share", seeded=True),
+    "messenger": Edit("chain", "sent on {:g} times: reduced, JPEG 50", (1, 2, 4), chains.messenger, "times"),
+    "social": Edit("chain", "passed on {:g} times: cut, reduced, JPEG, sharpened", (1, 2, 3), chains.social, "times"),
+    "screen-repost": Edit("chain", "on a screen, margins of {percent:g} %, cut, JPEG 50", (.03, .06, .12),
+        chains.screen_repost, "share", seeded=True),
+    "meme": Edit("chain", "loud colours, caption of {percent:.0f} %, JPEG 30", (.1, .2, .35),
+        chains.meme, "share", seeded=True),
+    "story": Edit("chain", "filter, text, {rest:.0f} % of each side kept, JPEG 40", (.05, .1, .2),
+        chains.story, "share", seeded=True),
+    "film": Edit("chain", "bars of {percent:g} %, watermark, blur, JPEG 30", (.05, .125),
+        chains.film, "share", seeded=True),
+}
+# fmt: on
+
+
+def perturb(pixels_HW3: Array, edit: str, strength: float, *, seed: int = 0) -> Array:
+    """A manipulated copy, uint8 (H′, W′, 3), of an image uint8 (H, W, 3), which stays as it is.
+
+    >>> perturb(np.full((4, 4, 3), 100, np.uint8), "brighter", 1.5)[0, 0].tolist()
+    [150, 150, 150]
+
+    Raises `ConfigError` if there is no such edit here, or not with that strength, and `ImageError` for an array of
+    another kind.
+    """
+    found = find(edit)
+    if pixels_HW3.dtype != np.uint8 or pixels_HW3.ndim != 3 or pixels_HW3.shape[2] != 3 or not pixels_HW3.size:
+        raise ImageError(
+            f"an array of shape {pixels_HW3.shape} and type {pixels_HW3.dtype}; edits take uint8 (H, W, 3)"
+        )
+    random = np.random.default_rng((seed, zlib.crc32(edit.encode())))
+    try:
+        return np.array(found.apply(Image.fromarray(pixels_HW3), strength, random))
+    except (KeyError, ValueError, ZeroDivisionError) as error:
+        usual = ", ".join(f"{one:g}" for one in found.strengths)
+        raise ConfigError(f"{edit} cannot be done with a strength of {strength:g}; it has {usual}") from error
+
+
+def find(edit: str) -> Edit:
+    """The edit of a name. Raises `ConfigError` if there is none, or if this Pillow cannot do it."""
+    if edit not in EDITS:
+        raise ConfigError(f"there is no edit {edit!r}; there are {', '.join(EDITS)}")
+    if not EDITS[edit].is_here:
+        raise ConfigError(f"this Pillow was built without {EDITS[edit].codec.upper()}, which the edit {edit} needs")
+    return EDITS[edit]
+
+
+def variants(edits: Sequence[str] = ()) -> Iterator[Variant]:
+    """The edits of these names at all their strengths; without names, all edits that can be done here."""
+    for name in edits or [name for name, edit in EDITS.items() if edit.is_here]:
+        yield from (Variant(name, strength) for strength in find(name).strengths)

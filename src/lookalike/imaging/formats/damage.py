@@ -1,0 +1,220 @@
+"""What is wrong with an image file that is read nevertheless, in words, and what can be read of one that is cut off.
+
+A JPEG decoder goes on after bad data and a PNG decoder does not look at most checksums, so a picture that comes out may
+be damaged. libjpeg-turbo says so where it is asked to be strict; of PNG the checksums are compared. What is cut off is
+read if at most a tenth of its rows is missing: every viewer shows such a picture.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from lookalike.core.limits import MAX_PIXELS
+
+MISSING = 0.1  # of its rows may be missing where a picture is read
+END_OF_JPEG, START_OF_SCAN = b"\xff\xd9", 0xDA
+PNG, END_OF_PNG = b"\x89PNG\r\n\x1a\n", b"IEND"
+NO_END = "its end is missing"
+
+_TAIL = 64  # bytes at the end, where a whole JPEG nearly always has its end marker
+_ZEROS = 512  # so many at the end of a compressed file are no picture
+_LARGEST = 1 << 28  # bytes of pixels of a PNG that is mended
+_STRAY = 4  # bytes before the end marker, as some cameras write, are no damage
+_EMPTY = (127, 128)  # what libjpeg makes of blocks that are missing; in CMYK, which is inverted, the former
+
+
+class Chunk(NamedTuple):
+    """A chunk of a PNG file."""
+
+    kind: bytes
+    content: memoryview
+    is_sound: bool  # whether all of it is there, and its checksum fits
+
+
+class Mended(NamedTuple):
+    """A file that is cut off, made readable: what is missing is grey (JPEG) or repeats the last row (PNG)."""
+
+    data: bytes
+    present: float | None  # share of the rows that are there; None: the decoded picture tells (`rows_present`)
+
+
+def find(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[str, ...]:
+    """What is wrong with the bytes of an image that can be decoded, in words; empty if nothing is known to be.
+
+    A JPEG with more than `max_pixels` pixels is only looked at for its end.
+    """
+    if data.startswith(b"\xff\xd8"):
+        return _of_jpeg(data, max_pixels)
+    if data.startswith(PNG):
+        return _of_png(data)
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return _of_webp(data)
+    return ()
+
+
+def is_cut_off(data: bytes) -> bool:
+    """Whether a JPEG or PNG ends before its end marker, or in zeros in its place."""
+    if data.startswith(b"\xff\xd8"):
+        return END_OF_JPEG not in data[-_TAIL:] and end_of_jpeg(data) is None
+    return data.startswith(PNG) and END_OF_PNG not in data[-_TAIL:] and END_OF_PNG not in data
+
+
+def end_of_jpeg(data: bytes) -> int | None:
+    """Where the first picture in a JPEG file ends, in bytes; None if it has no end."""
+    start = start_of_scan(data)
+    # in a scan 0xFF is followed by 0 or a marker, and no table between scans holds this one
+    end = -1 if start is None else data.find(END_OF_JPEG, start)
+    return None if end < 0 else end + 2
+
+
+def start_of_scan(data: bytes) -> int | None:
+    """Where the compressed pixels of a JPEG file begin, behind all of its metadata; None if there are none."""
+    place = 2
+    while place + 4 <= len(data) and data[place] == 0xFF:
+        marker = data[place + 1]
+        if marker == START_OF_SCAN:
+            return place
+        if marker == 0xFF:  # a byte to fill
+            place += 1
+        elif marker == 1 or 0xD0 <= marker <= 0xD8:  # a marker without content
+            place += 2
+        else:
+            place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return None
+
+
+def mend(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Mended | None:
+    """A JPEG or PNG file that is cut off as one that decodes; None for other files."""
+    if not is_cut_off(data):
+        return None
+    left = data.rstrip(b"\0")
+    return _mend_png(left, max_pixels) if data.startswith(PNG) else Mended(left + END_OF_JPEG, None)
+
+
+def rows_present(image: Image.Image) -> float:
+    """The share of the rows of a mended JPEG that were in the file."""
+    pixels = np.asarray(image)
+    pixels = pixels.reshape(len(pixels), -1)
+    if pixels[-1, -1] not in _EMPTY:
+        return 1.0
+    full = np.flatnonzero((pixels != pixels[-1, -1]).any(axis=1))
+    return (int(full[-1]) + 1) / len(pixels) if len(full) else 0.0
+
+
+def in_words(present: float) -> str:
+    """How much of a picture is there whose file is cut off.
+
+    >>> in_words(0.954), in_words(1.0)
+    ('its end is missing: 95 % of its rows are there', 'its end is missing')
+    """
+    return NO_END if present >= 1 else f"{NO_END}: {int(100 * present)} % of its rows are there"
+
+
+def chunks(data: bytes) -> Iterator[Chunk]:
+    """The chunks of a PNG file up to its end, or up to where it is cut off."""
+    view, place = memoryview(data), len(PNG)
+    while place + 8 <= len(data):
+        (length,) = struct.unpack_from(">I", data, place)
+        kind, content = data[place + 4 : place + 8], view[place + 8 : place + 8 + length]
+        checksum = data[place + 8 + length : place + 12 + length]
+        yield Chunk(kind, content, len(content) == length and checksum == _checksum(kind, content))
+        place += 12 + length
+        if kind == b"IEND":
+            return
+
+
+def _of_jpeg(data: bytes, max_pixels: int) -> tuple[str, ...]:
+    if is_cut_off(data):
+        return (NO_END,)
+    import simplejpeg
+
+    try:
+        height, width, *_ = simplejpeg.decode_jpeg_header(data, strict=False)
+        if height * width <= max_pixels:
+            simplejpeg.decode_jpeg(data, "GRAY", fastdct=True, fastupsample=True, min_factor=8)
+    except ValueError as error:
+        return () if _is_harmless(str(error)) else (f"its data are damaged ({error})",)
+    return ()
+
+
+def _is_harmless(warning: str) -> bool:
+    """Whether what libjpeg-turbo says of a file says nothing about its picture.
+
+    >>> _is_harmless("Corrupt JPEG data: 2 extraneous bytes before marker 0xd9")
+    True
+    >>> _is_harmless("Corrupt JPEG data: premature end of data segment")
+    False
+    """
+    if not warning.startswith(("Corrupt JPEG data", "Premature end")):
+        return True
+    words = warning.removeprefix("Corrupt JPEG data: ").split()
+    return words[1:3] == ["extraneous", "bytes"] and words[0].isdigit() and int(words[0]) <= _STRAY
+
+
+def _of_png(data: bytes) -> tuple[str, ...]:
+    kind = b""
+    for kind, _, is_sound in chunks(data):
+        if not is_sound and (kind[:1].isupper() or kind == b"fdAT"):  # others hold no pixels
+            return (f"its data are damaged (the checksum of {kind.decode('latin-1')} does not fit)",)
+    return () if kind == b"IEND" else (NO_END,)
+
+
+def _of_webp(data: bytes) -> tuple[str, ...]:
+    end = 8 + int.from_bytes(data[4:8], "little")
+    if len(data) < end:
+        return (NO_END,)
+    if not any(data[max(12, end - _ZEROS) : end]):
+        return (f"{NO_END}: there are only zeros",)
+    return ()
+
+
+def _mend_png(data: bytes, max_pixels: int) -> Mended | None:
+    """A PNG whose pixels end too early, with its last row repeated; None if it cannot be told which are there."""
+    before, pixels, header = [], [], b""
+    for chunk in chunks(data):
+        if chunk.kind == b"IHDR":
+            header = bytes(chunk.content)
+        elif chunk.kind == b"IDAT":
+            pixels.append(chunk.content)
+        elif not pixels and chunk.is_sound and chunk.kind not in (b"acTL", b"fcTL"):
+            before.append(chunk)
+    if len(header) != 13 or not pixels:
+        return None
+    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
+    row = 1 + (width * depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 0) + 7) // 8
+    if interlaced or not 0 < width * height <= max_pixels or row == 1 or row * height > _LARGEST:
+        return None
+    found = _inflated(pixels, row * height)
+    rows = len(found) // row
+    filled = found[: rows * row] + (b"\2" + bytes(row - 1)) * (height - rows)  # filter 2: as the row above
+    parts = [(b"IHDR", header), *((one.kind, bytes(one.content)) for one in before)]
+    parts += [(b"IDAT", zlib.compress(filled, 1)), (b"IEND", b"")]
+    return Mended(PNG + b"".join(_chunk(kind, content) for kind, content in parts), rows / height)
+
+
+def _inflated(parts: list[memoryview], most: int) -> bytes:
+    """What comes out of compressed data that may be cut off, at most so many bytes."""
+    unpacker, found, size = zlib.decompressobj(), [], 0
+    try:
+        for part in parts:
+            found.append(unpacker.decompress(part, max(1, most - size)))
+            size += len(found[-1])
+            if size >= most:
+                break
+    except zlib.error:
+        return b""  # not cut off, but damaged within: what comes out may be anything
+    return b"".join(found)[:most]
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + _checksum(kind, content)
+
+
+def _checksum(kind: bytes, content: bytes | memoryview) -> bytes:
+    return struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))

@@ -1,0 +1,97 @@
+"""What a count says of the share behind it: exact intervals of 95 % confidence, and one by drawing images anew.
+
+    Poisson          few of many trials (Garwood 1936); with none found, the bound that is exceeded in 5 %
+    Clopper-Pearson  some of some trials (1934)
+    pairs            pairs of images are no independent trials, as each image is in many. The variance of their number
+                     is that of independent ones, and the covariance of those that share an image, as far as there are
+                     more of these than by chance; the intervals are of so many fewer pairs
+
+Shapes: N images.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.metrics.retrieval_stats import Z, at_most, rate_bound
+
+TAIL = 0.025  # on either side
+MANY = 1_000  # of which the normal distribution says the same
+
+Ints = npt.NDArray[np.int64]
+Interval = tuple[float, float]
+
+
+def poisson(found: float) -> Interval:
+    """What the mean of a count is, at least and at most; what is no whole number is taken for the wider one.
+
+    >>> [round(bound, 3) for bound in (*poisson(0), *poisson(4))]
+    [0.0, 2.996, 1.09, 10.242]
+    """
+    if not found:
+        return 0.0, rate_bound(0, 1_000_000) * 1_000_000
+    if found > MANY:
+        return found - Z * math.sqrt(found), found + Z * math.sqrt(found)
+    fewest, most = math.floor(found), math.ceil(found)
+    low = _where(lambda mean: 1 - at_most(fewest - 1, mean) > TAIL, 0.0, float(most)) if fewest else 0.0
+    return low, _where(lambda mean: at_most(most, mean) < TAIL, found, most + 10 * math.sqrt(most + 1) + 10)
+
+
+def clopper_pearson(found: int, total: int) -> Interval:
+    """What a share is, at least and at most.
+
+    >>> [round(bound, 3) for bound in (*clopper_pearson(95, 100), *clopper_pearson(0, 0))]
+    [0.887, 0.984, 0.0, 1.0]
+    """
+    if not total:
+        return 0.0, 1.0
+    low = _where(lambda share: 1 - _binomial(found - 1, total, share) > TAIL, 0.0, 1.0) if found else 0.0
+    high = _where(lambda share: _binomial(found, total, share) < TAIL, 0.0, 1.0) if found < total else 1.0
+    return low, high
+
+
+def of_pairs(counts_N: Ints) -> Interval:
+    """How many such pairs there are, at least and at most, by how many of those found each image is in.
+
+    Poisson's bounds for as many independent pairs as say the same.
+    """
+    found = int(counts_N.sum()) // 2
+    effect = design_effect(counts_N)
+    low, high = poisson(found / effect)
+    return low * effect, high * effect
+
+
+def design_effect(counts_N: Ints) -> float:
+    """How many times the variance of the number of pairs is that of independent ones; at least 1.
+
+    >>> design_effect(np.array([1, 1, 1, 1, 0, 0, 0, 0])), design_effect(np.array([4, 1, 1, 1, 1, 0, 0, 0]))
+    (1.0, 2.285...)
+    """
+    images, found = len(counts_N), float(counts_N.sum()) / 2
+    if not found or images < 3:
+        return 1.0
+    shared = float((counts_N * (counts_N - 1.0)).sum())
+    expected = 4 * found**2 * (images - 2) / (images * (images - 1))
+    return 1.0 + max(0.0, shared - expected) / found
+
+
+def _where(is_beyond: Callable[[float], bool], low: float, high: float) -> float:
+    """Where a condition begins to hold between two values."""
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if is_beyond(middle) else (middle, high)
+    return high
+
+
+def _binomial(found: int, total: int, share: float) -> float:
+    """The chance that at most so many of the trials succeed."""
+    if share <= 0 or share >= 1:
+        return 1.0 if share <= 0 or found >= total else 0.0
+    k = np.arange(found + 1)
+    choices = np.array([math.lgamma(total + 1) - math.lgamma(i + 1) - math.lgamma(total - i + 1) for i in k.tolist()])
+    logs = choices + k * math.log(share) + (total - k) * math.log1p(-share)
+    return float(np.exp(logs).sum())

@@ -1,0 +1,118 @@
+"""Labels, and which images they make relevant to each other.
+
+Two images are relevant to each other if they share a label. What a label is called or numbered plays no part: the
+published code that takes the product of two class numbers for relevance makes class 0 relevant to nothing and all
+others to each other.
+
+Shapes: N images, W bytes, C classes, X words of 64 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.core.errors import DataError
+
+Labels = npt.NDArray[np.integer | np.bool_]  # integers (N,), or booleans (N, C)
+Names = Sequence[str | int | Sequence[str | int] | None]
+
+
+def check(labels: npt.ArrayLike, count: int, what: str) -> Labels:
+    """Labels as an array: integers (N,), or booleans (N, C). Raises `DataError` for anything else.
+
+    >>> check([[0, 1], [1, 1]], 2, "query").dtype
+    dtype('bool')
+    """
+    array = np.asarray(labels)
+    expected = f"{count} integers, or booleans of shape ({count}, classes)"
+    if array.ndim not in (1, 2) or len(array) != count:
+        raise DataError(f"{what} labels have shape {array.shape}; for {count} codes they must be {expected}")
+    if array.ndim == 1 and np.issubdtype(array.dtype, np.integer):
+        if len(array) and int(array.max()) > np.iinfo(np.int64).max:
+            raise DataError(f"{what} labels reach {array.max()}; as integers they must be below 2**63")
+        return array.astype(np.int64)
+    if array.ndim == 2 and (array.dtype == bool or (np.issubdtype(array.dtype, np.integer) and _is_0_or_1(array))):
+        return array.astype(bool)
+    raise DataError(f"{what} labels are {array.dtype} of shape {array.shape}; they must be {expected}")
+
+
+def check_pair(query: Labels, database: Labels) -> None:
+    """Raise `DataError` unless the labels of queries and database are of the same kind."""
+    if query.shape[1:] != database.shape[1:]:
+        raise DataError(
+            f"query labels have shape {query.shape}, database labels {database.shape}; "
+            "both must be integers, or booleans over the same classes"
+        )
+
+
+class Sharing:
+    """Which images of a database share a label with another image; several labels are compared 64 at a time.
+
+    >>> Sharing(np.array([0, 1, 0])).with_(np.array(0)).tolist()
+    [True, False, True]
+    >>> Sharing(np.array([[True, True], [True, False]])).with_(np.array([False, True])).tolist()
+    [True, False]
+    """
+
+    def __init__(self, database: Labels) -> None:
+        self._labels = database
+        self._sets_XN = words(np.packbits(database, axis=1)) if database.ndim == 2 else None
+
+    def with_(self, label: npt.NDArray[np.integer | np.bool_]) -> npt.NDArray[np.bool_]:
+        """Whether each image of the database shares this label (an integer), or one of these labels (booleans (C,))."""
+        if self._sets_XN is None:
+            return np.asarray(self._labels == label)
+        shared_N = np.zeros(len(self._labels), bool)
+        for set_1, sets_N in zip(words(np.packbits(label)[None]), self._sets_XN, strict=True):
+            if set_1[0]:
+                shared_N |= (sets_N & set_1[0]) != 0
+        return shared_N
+
+
+def words(bytes_NW: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    """Rows of bytes as words of 64 bits, (X, N), filled up with zeros."""
+    missing = -bytes_NW.shape[1] % 8
+    padded = np.ascontiguousarray(np.pad(bytes_NW, ((0, 0), (0, missing))))
+    return np.ascontiguousarray(padded.view(np.uint64).T)
+
+
+def encode(*groups: Names) -> tuple[list[Labels], list[str]]:
+    """Labels as people write them, as arrays over the same classes, and the classes' names.
+
+    If any image has a list of labels, all become booleans (N, C); an image without a label is then relevant to none.
+    Raises `DataError` if an image has no label where each must have one.
+
+    >>> encode(["cat", "dog"], ["dog"])
+    ([array([0, 1]), array([1])], ['cat', 'dog'])
+    >>> [labels.tolist() for labels in encode([["cat", "dog"], []])[0]]
+    [[[True, True], [False, False]]]
+    """
+    multiple = any(isinstance(label, list | tuple) for group in groups for label in group)
+    as_lists = [[_as_list(label) for label in group] for group in groups]
+    names = sorted({name for group in as_lists for label in group for name in label})
+    place = {name: number for number, name in enumerate(names)}
+    if not multiple:
+        unlabelled = sum(not label for group in as_lists for label in group)
+        if unlabelled:
+            raise DataError(f"{unlabelled} images have no label; each must have one, or a list of labels")
+        return [np.array([place[label[0]] for label in group], np.int64) for group in as_lists], names
+    matrices: list[Labels] = []
+    for group in as_lists:
+        matrix = np.zeros((len(group), len(names)), bool)
+        for row, label in enumerate(group):
+            matrix[row, [place[name] for name in label]] = True
+        matrices.append(matrix)
+    return matrices, names
+
+
+def _as_list(label: str | int | Sequence[str | int] | None) -> list[str]:
+    if label is None:
+        return []
+    return [str(one) for one in label] if isinstance(label, list | tuple) else [str(label)]
+
+
+def _is_0_or_1(array: npt.NDArray[np.integer]) -> bool:
+    return bool(np.isin(array, (0, 1)).all())

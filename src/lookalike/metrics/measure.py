@@ -1,0 +1,171 @@
+"""Everything there is to say of codes with labels, in one go: what `lookalike evaluate` prints and results hold.
+
+Shapes: Q queries, N database images, W bytes a code, D distances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.core.display import printable
+from lookalike.core.errors import CodeError, DataError
+from lookalike.data import arrays
+from lookalike.metrics import nearest, ranking
+from lookalike.metrics.bits import bit_use
+from lookalike.metrics.collisions import collisions
+from lookalike.metrics.counts import Counts, Problem, check, check_among, check_codes, count
+from lookalike.metrics.precision import Denominator, Ties
+
+CUTOFF = 1_000  # of the mAP that most papers on hashing give; 5,000 for NUS-WIDE
+RANKS = (1, 10, 100, 1_000)
+RADII = (0, 1, 2)
+QUERIES = 10_000  # at most, where every image of a collection could be searched for
+DENOMINATORS: tuple[Denominator, ...] = get_args(Denominator)
+DIGITS = 6  # kept of every number
+FOUR = ("query_codes", "query_labels", "database_codes", "database_labels")  # arrays of a file
+
+Values = dict[str, Any]  # what JSON can hold
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """Metrics of codes against labels; a field named `chance` is what codes without meaning have."""
+
+    queries: int
+    database: int
+    bits: int
+    without_relevant: int  # queries to which nothing is relevant; they count 0
+    map: Values  # over the whole database, by each rule for ties, and chance
+    map_at_cutoff: Values  # over the first so many, with both denominators, and chance
+    precision_at: Values  # by rank
+    recall_at: Values
+    precision_within: Values  # by radius
+    empty_within: Values  # queries with nothing that near
+    nearest: Values  # the paper's precision, recall and F1, and the share of agreement
+    nearest_chance: Values
+    collisions: Values  # among queries and database together
+    bit_use: Values
+    curve_by_rank: Values
+    curve_by_radius: Values
+    distances: Values  # how many pairs lie at each distance, relevant ones and others
+
+    def values(self) -> Values:
+        """As a dictionary that JSON can hold, numbers with six digits."""
+        rounded: Values = _rounded(asdict(self))
+        return rounded
+
+
+def measure(
+    query_codes: npt.ArrayLike,
+    query_labels: npt.ArrayLike,
+    database_codes: npt.ArrayLike,
+    database_labels: npt.ArrayLike,
+    *,
+    cutoff: int = CUTOFF,
+) -> Evaluation:
+    """All metrics of packed codes, uint8 (Q, W) and (N, W), with labels as in `ranking.mean_average_precision`.
+
+    `cutoff` is that of the mAP which the papers on hashing give.
+    """
+    return of_problem(check(query_codes, query_labels, database_codes, database_labels), cutoff=cutoff)
+
+
+def measure_among(codes: npt.ArrayLike, labels: npt.ArrayLike, *, seed: int = 0) -> Evaluation:
+    """All metrics of one collection, each image searched for among the others; of at most `QUERIES`, drawn evenly."""
+    count = len(check_codes(codes, "the"))
+    queries = np.random.default_rng(seed).permutation(count)[:QUERIES] if count > QUERIES else np.arange(count)
+    return of_problem(check_among(codes, labels, queries=np.sort(queries)))
+
+
+def measure_file(path: Path, *, seed: int = 0) -> Evaluation:
+    """All metrics of codes in a file `.npz`.
+
+    It holds query_codes, query_labels, database_codes and database_labels, or codes and labels of one collection.
+    Raises `DataError` if it does not.
+    """
+    held = arrays.read_arrays(path, (*FOUR, "codes", "labels"))
+    try:
+        if set(FOUR) <= set(held):
+            return measure(*(held[name] for name in FOUR))
+        if {"codes", "labels"} <= set(held):
+            return measure_among(held["codes"], held["labels"], seed=seed)
+    except (CodeError, DataError) as error:
+        raise type(error)(f"{path}: {error}") from error
+    raise DataError(
+        f"{path} holds {', '.join(map(printable, arrays.array_names(path)[:10])) or 'nothing'}; it must hold "
+        f"{', '.join(FOUR)}, or codes and labels of one collection"
+    )
+
+
+def of_problem(problem: Problem, *, cutoff: int = CUTOFF) -> Evaluation:
+    """All metrics of codes and labels that are checked."""
+    counts = count(problem)
+    parts = [problem.database_codes] if problem.own_Q is not None else [problem.query_codes, problem.database_codes]
+    everything = np.concatenate(parts)
+    found, use = collisions(everything), bit_use(everything)
+    last = counts.total
+    ranks = [rank for rank in RANKS if rank <= last]
+    radii = [radius for radius in RADII if radius <= problem.bits]
+    cutoff = min(cutoff, last)
+    by_rows = ranking.by_rows_each(problem, [(None, "relevant"), *((cutoff, one) for one in DENOMINATORS)])
+    return Evaluation(
+        queries=len(problem.query_codes),
+        database=last,
+        bits=problem.bits,
+        without_relevant=ranking.chance(counts).without_relevant,
+        map=_map(counts, by_rows[0]),
+        map_at_cutoff=_map_at_cutoff(counts, cutoff, dict(zip(DENOMINATORS, by_rows[1:], strict=True))),
+        precision_at={str(k): float(ranking.precision_at(counts, k)) for k in ranks}
+        | {"chance": float((counts.relevant_Q / last).mean())},
+        recall_at={str(k): float(ranking.recall_at(counts, k)) for k in ranks},
+        precision_within={str(r): float(ranking.precision_within(counts, r)) for r in radii},
+        empty_within={str(r): ranking.empty_within(counts, r) for r in radii},
+        nearest=nearest.of_problem(problem)._asdict(),
+        nearest_chance=nearest.chance(problem)._asdict(),
+        collisions=found._asdict() | {"ratio": found.ratio, "chance_ratio": found.chance_ratio},
+        bit_use={name: value for name, value in use._asdict().items() if name != "balance_K"},
+        curve_by_rank=_curve(ranking.curve_by_rank(counts)),
+        curve_by_radius=_curve(ranking.curve_by_radius(counts)),
+        distances={
+            "relevant": counts.relevant_QD.sum(axis=0).tolist(),
+            "other": (counts.items_QD - counts.relevant_QD).sum(axis=0).tolist(),
+        },
+    )
+
+
+def _map(counts: Counts, by_rows: float) -> Values:
+    rules: tuple[Ties, ...] = ("expected", "optimistic", "pessimistic")
+    return {
+        **{ties: float(ranking.mean_of_counts(counts, ties=ties)) for ties in rules},
+        "row-order": float(by_rows),
+        "chance": float(ranking.chance(counts)),
+    }
+
+
+def _map_at_cutoff(counts: Counts, cutoff: int, by_rows: Mapping[Denominator, float]) -> Values:
+    values: Values = {"cutoff": cutoff}
+    for denominator in DENOMINATORS:
+        values[denominator] = {
+            "expected": float(ranking.mean_of_counts(counts, cutoff=cutoff, denominator=denominator)),
+            "row-order": float(by_rows[denominator]),
+            "chance": float(ranking.chance(counts, cutoff=cutoff, denominator=denominator)),
+        }
+    return values
+
+
+def _curve(curve: ranking.Curve) -> Values:
+    return {name: values.tolist() for name, values in curve._asdict().items()}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_rounded(part) for part in value]
+    return round(value, DIGITS) if isinstance(value, float) else value

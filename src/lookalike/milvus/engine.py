@@ -1,0 +1,146 @@
+"""Exact search on a Milvus server, for collections that one machine does not hold.
+
+The index is BIN_FLAT: Milvus compares a query with every code, on as many machines as the collection is spread over.
+That is exact, and what an engine promises here. An address may ask for BIN_IVF_FLAT, which looks at a part of the codes
+and may miss some.
+
+Milvus gives 16,384 hits at most. What asks for more is searched here, on the codes as they stream by.
+
+Shapes: N codes, Q queries, W bytes a code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.core.codes import Codes, check_bits
+from lookalike.milvus.client import LARGEST, LISTED, Server, listed
+from lookalike.search import check_codes, check_limits, check_mask
+from lookalike.search.hits import NONE, Hits, Mask, merged
+from lookalike.search.scan import scan
+
+FIRST = 1024  # hits that a search for all within a radius asks for at first
+ANSWER = 1 << 18  # hits of all queries of a call at most
+
+Ids = npt.NDArray[np.int64]
+
+
+class Milvus:
+    """Codes in a collection of a Milvus server; a row's number is its id there."""
+
+    def __init__(self, bits: int, server: Server, name: str | None = None) -> None:
+        """The collection of that name, by default the server's address', which is made if there is none."""
+        self.bits, self.server, self.name = check_bits(bits), server, name or server.address.name
+        if server.description(self.name) is None:
+            server.make(self.name, bits, {})
+        server.load(self.name)
+        self._next: int | None = None
+
+    def __len__(self) -> int:
+        return self.server.count(self.name)
+
+    def add(self, codes_NW: Codes) -> Ids:
+        """Take codes in; their rows."""
+        codes_NW = check_codes(codes_NW, self.bits)
+        rows = np.arange(self._count(), self._count() + len(codes_NW), dtype=np.int64)
+        self.server.put(
+            self.name, ({"id": int(row), "code": code.tobytes()} for row, code in zip(rows, codes_NW, strict=True))
+        )
+        self._next = self._count() + len(rows)
+        return rows
+
+    def remove(self, rows: npt.ArrayLike) -> None:
+        """Let rows be found no more; unknown ones are passed over."""
+        known = np.asarray(rows, np.int64).reshape(-1)
+        self.server.remove_ids(self.name, known.tolist())
+
+    def search(
+        self, queries_QW: Codes, *, top: int | None, radius: int | None = None, among: Mask = None
+    ) -> list[Hits]:
+        """The `top` nearest codes of each query, or all (`top=None`), at distances up to `radius` bits.
+
+        Of equally distant codes at the end of `top` hits any may be among them.
+        """
+        if among is None:
+            return self.search_where(queries_QW, top=top, radius=radius)
+        check_mask(among, self._count())
+        allowed, barred = np.flatnonzero(among), np.flatnonzero(~among)
+        if min(len(allowed), len(barred)) <= LISTED:
+            where = listed(allowed) if len(allowed) <= len(barred) else f"not ({listed(barred)})"
+            return self.search_where(queries_QW, top=top, radius=radius, where=where)
+        check_limits(top, radius)
+        return self._streamed(check_codes(queries_QW, self.bits), top, self._limit(radius), "", among)
+
+    def search_where(
+        self, queries_QW: Codes, *, top: int | None, radius: int | None = None, where: str = ""
+    ) -> list[Hits]:
+        """The same among the codes that an expression of Milvus holds for."""
+        check_limits(top, radius)
+        queries_QW, limit = check_codes(queries_QW, self.bits), self._limit(radius)
+        most = None if top is None else int(top)
+        found = self._asked(queries_QW, FIRST if most is None else min(most, LARGEST), most, limit, where)
+        if most is None:
+            self._complete(found, queries_QW, LARGEST, most, limit, where)
+        open_ = [row for row, hits in enumerate(found) if hits is None]
+        streamed = self._streamed(queries_QW[open_], most, limit, where) if open_ else []
+        for row, hits in zip(open_, streamed, strict=True):
+            found[row] = hits
+        return [hits for hits in found if hits is not None]
+
+    def blocks(self, where: str = "") -> Iterator[tuple[Ids, Codes]]:
+        """Ids (N,), ascending, and codes (N, W) of all for which an expression holds, some thousands at a time."""
+        for page in self.server.pages(self.name, where, ["id", "code"]):
+            joined = b"".join(row["code"][0] for row in page)
+            ids = np.fromiter((int(row["id"]) for row in page), np.int64, len(page))
+            yield ids, np.frombuffer(joined, np.uint8).reshape(len(page), self.bits // 8)
+
+    def _count(self) -> int:
+        """Rows that there have been."""
+        if self._next is None:
+            self._next = 0
+            for page in self.server.pages(self.name, "", ["id"]):
+                self._next = int(page[-1]["id"]) + 1
+        return self._next
+
+    def _limit(self, radius: int | None) -> int:
+        return self.bits if radius is None else min(int(radius), self.bits)
+
+    def _asked(self, queries_QW: Codes, ask: int, top: int | None, limit: int, where: str) -> list[Hits | None]:
+        """What Milvus finds if `ask` hits are asked for; nothing where there may be more."""
+        found: list[Hits | None] = []
+        step = max(1, ANSWER // ask)
+        for start in range(0, len(queries_QW), step):
+            queries = [query.tobytes() for query in queries_QW[start : start + step]]
+            for pairs in self.server.nearest(self.name, queries, limit=ask, where=where):
+                whole = len(pairs) < ask or ask == top or pairs[-1][1] > limit
+                found.append(_hits(pairs, limit) if whole else None)
+        return found
+
+    def _complete(
+        self, found: list[Hits | None], queries_QW: Codes, ask: int, top: int | None, limit: int, where: str
+    ) -> None:
+        """Ask for more where there may be more."""
+        rows = [row for row, hits in enumerate(found) if hits is None]
+        for row, hits in zip(rows, self._asked(queries_QW[rows], ask, top, limit, where), strict=True):
+            found[row] = hits
+
+    def _streamed(self, queries_QW: Codes, top: int | None, limit: int, where: str, among: Mask = None) -> list[Hits]:
+        """What a scan finds of the codes as they come."""
+        found = [NONE] * len(queries_QW)
+        for ids, codes_NW in self.blocks(where):
+            allowed = None if among is None else among[ids]
+            here = scan(codes_NW, queries_QW, top=top, radius=limit, allowed_N=allowed)
+            found = [
+                merged([before, Hits(ids[hits.rows], hits.distances)], top=top)
+                for before, hits in zip(found, here, strict=True)
+            ]
+        return found
+
+
+def _hits(pairs: list[tuple[int, int]], limit: int) -> Hits:
+    """Ids and distances up to a limit, nearest first, equal distances by id."""
+    kept = sorted((distance, id_) for id_, distance in pairs if distance <= limit)
+    return Hits(np.array([id_ for _, id_ in kept], np.int64), np.array([distance for distance, _ in kept], np.int32))

@@ -1,0 +1,118 @@
+"""An image as a row of a collection in Milvus, and as the record of a catalog. Milvus has no value for "nothing"."""
+
+from __future__ import annotations
+
+import base64
+import time
+from typing import Any
+
+from lookalike.core.errors import DataError
+from lookalike.data import Label
+from lookalike.milvus.client import TAGS, Row
+from lookalike.milvus.ids import from_text, to_text
+from lookalike.store.catalog import Outcome, Record
+
+RELIEF = "relief"  # a field that is read where it is asked for; collections of the first format have none
+FIELDS = {
+    "path": "text", "root": "text", "table": "text", "row": "int", "size": "int", "mtime_ns": "int", "digest": "text",
+    "length": "int", "labels": "texts", "several": "flag", "width": "int", "height": "int", "format": "text",
+    "animated": "flag", "error": "text", "indexed_at": "int", "missing_since": "int", "quality": "int",
+    "found": "flag", RELIEF: "text",
+}  # fmt: skip
+INDEXED = ("digest",)
+NO_INT = -1
+
+
+def row_of(id_: int, outcome: Outcome, *, bits: int) -> Row:
+    """The row of an outcome, which is not missing. Raises `DataError` if it has more labels than fit."""
+    item, width = outcome.item, bits // 8
+    row = {
+        "id": id_,
+        "code": outcome.code or bytes(width),
+        "path": to_text(item.name),
+        "root": to_text(item.root),
+        "table": "" if item.row is None else to_text(item.file),
+        "row": _int(item.row),
+        "size": item.size,
+        "mtime_ns": -1 if outcome.try_again else item.mtime_ns,
+        "digest": (outcome.digest or b"").hex(),
+        "length": _int(outcome.length),
+        **labels_of(item.label),
+        "width": _int(outcome.width),
+        "height": _int(outcome.height),
+        "format": outcome.format or "",
+        "animated": outcome.animated,
+        "error": to_text(outcome.error or ""),
+        "indexed_at": int(time.time()),
+        "missing_since": NO_INT,
+        "quality": _int(outcome.quality),
+        RELIEF: base64.b64encode(outcome.relief or b"").decode(),
+    }
+    return {**row, "found": found(row)}
+
+
+def record_of(row: Row) -> Record:
+    """The record that a row stands for."""
+    root, path = from_text(row["root"]), from_text(row["path"])
+    error = from_text(row["error"]) or None
+    return Record(
+        id=int(row["id"]),
+        root=root,
+        path=path[len(root.rstrip("/")) + 1 :],
+        row=_or_none(row["row"]),
+        size=int(row["size"]),
+        mtime_ns=int(row["mtime_ns"]),
+        digest=bytes.fromhex(row["digest"]) or None,
+        length=_or_none(row["length"]),
+        label=_label(row),
+        code=None if error else _code(row),
+        width=_or_none(row["width"]),
+        height=_or_none(row["height"]),
+        format=row["format"] or None,
+        animated=bool(row["animated"]),
+        error=error,
+        missing_since=_or_none(row["missing_since"]),
+        quality=_or_none(row["quality"]),
+    )
+
+
+def relief_of(row: Row) -> bytes | None:
+    """The relief of a row that was read with it."""
+    return base64.b64decode(row[RELIEF]) or None
+
+
+def whole(row: Row) -> Row:
+    """A row that was read, as it is written."""
+    return {**row, "code": _code(row), "labels": list(row["labels"])}
+
+
+def labels_of(label: Label) -> Row:
+    """The fields of a label. Raises `DataError` if it has too many names."""
+    names = [] if label is None else [label] if isinstance(label, str) else list(label)
+    if len(names) > TAGS:
+        raise DataError(f"an image has {len(names)} labels, such as {names[0]}; a database in Milvus takes {TAGS}")
+    return {"labels": [to_text(name) for name in names], "several": isinstance(label, tuple)}
+
+
+def found(row: Row) -> bool:
+    """Whether a search finds the image of a row."""
+    return not row["error"] and row["missing_since"] < 0
+
+
+def _label(row: Row) -> Label:
+    names = tuple(from_text(name) for name in row["labels"])
+    if row["several"]:
+        return names
+    return names[0] if names else None
+
+
+def _code(row: Row) -> bytes:
+    return bytes(row["code"][0])
+
+
+def _int(value: int | None) -> int:
+    return NO_INT if value is None else int(value)
+
+
+def _or_none(value: Any) -> int | None:
+    return None if int(value) == NO_INT else int(value)

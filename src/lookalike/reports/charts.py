@@ -1,0 +1,160 @@
+"""Charts as inline SVG: lines, and histograms of distances. Colours come from the page's style (`page.css`).
+
+Shapes: N pairs, D distances.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.metrics.counts import Floats
+
+WIDTH, HEIGHT = 440, 250
+LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 40  # margins
+BESIDE = 165  # for a legend of many lines, right of the drawing
+SERIES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")  # classes of the page's style
+
+Points = Sequence[tuple[float, float]]
+Distances = npt.NDArray[np.integer]
+
+
+def lines(
+    series: Mapping[str, Points],
+    *,
+    across: str,
+    up: str,
+    words: str,
+    highest: float | None = None,
+    names: Sequence[str] | None = None,
+) -> str:
+    """A chart of lines by name; `words` says in a sentence what it shows.
+
+    `highest` is the value at the top, if not the greatest of all; `names` are written at 0, 1, 2 … across.
+    """
+    points = [point for line in series.values() for point in line]
+    highest = highest or nice_ceiling(max(y for _, y in points))
+    least, most = min(x for x, _ in points), max(x for x, _ in points)
+    place = _Places(least, most, highest)
+    drawn = [_line(line, place, style(number)) for number, line in enumerate(series.values())]
+    labels: dict[float, str] = dict(enumerate(names)) if names is not None else _ticks(least, most)
+    return _svg([*_axes(place, labels, across, up), *drawn, *_legend(list(series))], words, beside=len(series) > 2)
+
+
+def _ticks(least: float, most: float) -> dict[float, str]:
+    """Some six places with their names: whole numbers, or tenths where all lies within two."""
+    digits = 1 if most - least < 2 and most > least else 0
+    places = sorted({round(float(x), digits) for x in np.linspace(least, most, 6)})
+    return {place: f"{place:g}" for place in places}
+
+
+def histogram(same: Distances, different: Distances, *, bits: int, words: str) -> str:
+    """How many in a hundred pairs of two kinds, (N,) distances each, lie at each distance."""
+    counts = [np.bincount(kind, minlength=bits + 1) for kind in (same, different)]
+    return histogram_of_counts(*counts, words=words, across="distance, bits")
+
+
+def histogram_of_counts(
+    same_D: npt.NDArray[np.integer], different_D: npt.NDArray[np.integer], *, words: str, across: str
+) -> str:
+    """The same of how many pairs of the two kinds lie at each distance."""
+    greatest = len(same_D) - 1
+    shares: list[Floats] = [counts * (100 / max(1, counts.sum())) for counts in (same_D, different_D)]
+    place = _Places(-0.5, greatest + 0.5, nice_ceiling(max(float(share.max()) for share in shares)))
+    drawn = [_steps(share.tolist(), place, style(number)) for number, share in enumerate(shares)]
+    ticks: dict[float, str] = {tick: f"{tick}" for tick in range(0, greatest + 1, max(1, greatest // 8))}
+    axes = _axes(place, ticks, across, "% of pairs")
+    return _svg([*axes, *drawn, *_legend(["copy and its original", "pictures of different photographs"])], words)
+
+
+def style(number: int) -> str:
+    """The class of a line, of those that the page's style has."""
+    return SERIES[number % len(SERIES)]
+
+
+def alone(svg: str, css: str) -> str:
+    """A chart as a file of its own, with the page's style inside."""
+    head, rest = svg.split(">", 1)
+    return f'{head} xmlns="http://www.w3.org/2000/svg"><style>{css}</style>{rest}\n'
+
+
+def nice_ceiling(value: float) -> float:
+    """The least 1, 2, 2.5, 4, 5 or 8 times a power of ten that is not below a value.
+
+    >>> [nice_ceiling(value) for value in (0.03, 7, 23, 3087)]
+    [0.04, 8.0, 25.0, 4000.0]
+    """
+    if not 0 < value < math.inf:
+        return 1.0
+    power = math.floor(math.log10(value))
+    steps = [float(f"{step}e{power}") for step in (1, 2, 2.5, 4, 5, 8, 10)]
+    return next((step for step in steps if step >= value), steps[-1])
+
+
+class _Places:
+    """From values to places in the drawing."""
+
+    def __init__(self, least: float, most: float, highest: float) -> None:
+        self.least, self.most, self.highest = least, max(most, least + 1e-9), highest
+
+    def x(self, value: float) -> str:
+        share = (value - self.least) / (self.most - self.least)
+        return f"{LEFT + share * (WIDTH - LEFT - RIGHT):.1f}"
+
+    def y(self, value: float) -> str:
+        return f"{HEIGHT - BOTTOM - value / self.highest * (HEIGHT - TOP - BOTTOM):.1f}"
+
+
+def _line(points: Points, place: _Places, style: str) -> str:
+    path = " ".join(f"{place.x(x)},{place.y(y)}" for x, y in points)
+    dots = "".join(f'<circle class="{style}" cx="{place.x(x)}" cy="{place.y(y)}" r="2.5"/>' for x, y in points)
+    return f'<polyline class="{style}" points="{path}"/>{dots}'
+
+
+def _steps(shares: Sequence[float], place: _Places, style: str) -> str:
+    path = [f"M{place.x(-0.5)},{place.y(0)}"]
+    for distance, share in enumerate(shares):
+        path.append(f"V{place.y(share)}H{place.x(distance + 0.5)}")
+    return f'<path class="{style} area" d="{"".join(path)}V{place.y(0)}Z"/>'
+
+
+def _axes(place: _Places, ticks: Mapping[float, str], across: str, up: str) -> list[str]:
+    parts = []
+    for value in np.linspace(0, place.highest, 5).tolist():
+        height = place.y(value)
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{height}" y2="{height}"/>')
+        parts.append(f'<text x="{LEFT - 6}" y="{height}" text-anchor="end" dy="4">{value:g}</text>')
+    y = HEIGHT - BOTTOM + 16
+    parts += [
+        f'<text x="{place.x(tick)}" y="{y}" text-anchor="middle">{html.escape(name)}</text>'
+        for tick, name in ticks.items()
+    ]
+    middle_x, middle_y = (LEFT + WIDTH - RIGHT) / 2, (TOP + HEIGHT - BOTTOM) / 2
+    parts.append(f'<text x="{middle_x}" y="{HEIGHT - 6}" text-anchor="middle">{html.escape(across)}</text>')
+    turned = f'transform="rotate(-90 12 {middle_y})"'
+    parts.append(f'<text x="12" y="{middle_y}" text-anchor="middle" {turned}>{html.escape(up)}</text>')
+    return parts
+
+
+def _legend(names: Sequence[str]) -> list[str]:
+    """What each line is: inside the drawing at its right edge, or beside it where there are more than two."""
+    beside = len(names) > 2
+    x, side, anchor = (WIDTH + 4, 17, "start") if beside else (WIDTH - RIGHT - 14, -6, "end")
+    parts = []
+    for number, name in enumerate(names):
+        y = TOP + 10 + 18 * number
+        parts.append(f'<rect class="{style(number)} key" x="{x}" y="{y - 9}" width="11" height="11"/>')
+        parts.append(f'<text x="{x + side}" y="{y + 1}" text-anchor="{anchor}">{html.escape(name)}</text>')
+    return parts
+
+
+def _svg(parts: Sequence[str], words: str, *, beside: bool = False) -> str:
+    label = html.escape(words)
+    return (
+        f'<svg role="img" aria-label="{label}" viewBox="0 0 {WIDTH + BESIDE * beside} {HEIGHT}"><title>{label}</title>'
+        f"{''.join(parts)}</svg>"
+    )

@@ -1,0 +1,1 @@
+"""How well codes survive edits, next to other methods' codes."""

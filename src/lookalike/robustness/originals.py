@@ -1,0 +1,236 @@
+"""The images of a robustness benchmark: each read once, and how far apart all pairs of different ones are.
+
+Images with the same pixels count once. Kinds of pairs of different images, besides all of them:
+
+    label         pairs that share a label
+    neighbours    files next to each other in the list of one folder, as the shots of a burst are
+    look-alikes   pairs whose grey miniatures of 16 × 16 pixels correlate by 0.9 or more
+
+Pairs whose miniatures correlate by 0.98 or more are suspected of showing the same picture (see `miniatures`); they
+count as different images unless somebody says that they are the same.
+
+Shapes: N images, X bytes of a code or numbers of a vector, D distances, B images of a block, M = 256 pixels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike import data
+from lookalike.core.errors import DataError, ImageError
+from lookalike.data import Item
+from lookalike.imaging import decode
+from lookalike.imaging.decode import Array
+from lookalike.imaging.isolation import pool
+from lookalike.imaging.isolation.decoders import Decoders, Direct
+from lookalike.imaging.isolation.limits import Limits
+from lookalike.imaging.thumbnail import ALIKE, SUSPECTED, miniature
+from lookalike.metrics import labels as labelling
+from lookalike.metrics.counts import Integers
+from lookalike.robustness.peers import Distances, Peer, Row
+
+SIDE = 512  # pixels of an image's longer side, at most; larger ones are reduced before anything else
+BLOCK = 256  # images whose distances to all others are held at a time
+CLOSEST = 12  # pairs that are kept
+KINDS = ("all", "label", "neighbours", "look-alikes")
+
+OnProgress = Callable[[str, int, int], object]
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+class Pair(NamedTuple):
+    """Two different images, the earlier one first, and their distance in steps."""
+
+    distance: int
+    first: int
+    second: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Originals:
+    """What was read of the images; the same row in all lists is the same image."""
+
+    items: list[Item]
+    seeds: list[int]  # of each image's copies: from its pixels
+    rows: list[Row]  # (N, X) of each peer
+    miniatures_NM: npt.NDArray[np.float32]  # of mean 0 and length 1
+    skipped: list[tuple[str, str]]  # names of files that could not be read, and why
+    repeated: list[tuple[str, str]]  # names of images with the pixels of an earlier one, and that one's name
+
+    @property
+    def names(self) -> list[str]:
+        """Paths below what was named, with `/`; whole paths of those that several folders have."""
+        count = Counter(item.path for item in self.items)
+        return [item.path if count[item.path] == 1 else item.name for item in self.items]
+
+
+class _Read(NamedTuple):
+    digest: bytes
+    miniature_M: npt.NDArray[np.float32]
+    rows: list[Row]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairCounts:
+    """How many pairs of different images lie at each distance, by kind of pair, and the closest of all."""
+
+    by_kind: dict[str, Integers]  # (D,) each
+    closest: list[Pair]
+
+
+def in_order(work: Callable[[Given], Made], given: Iterable[Given], *, workers: int) -> Generator[Made]:
+    """The results in the order of what was given, made by threads that are never far ahead of who takes them."""
+    threads = ThreadPoolExecutor(workers)
+    try:
+        waiting: deque[Future[Made]] = deque()
+        for one in given:
+            waiting.append(threads.submit(work, one))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)  # whoever stops ends the decoders, for which they may wait
+
+
+def pixels(item: Item, *, max_pixels: int = decode.MAX_PIXELS, decoders: Decoders | None = None) -> Array:
+    """An image as uint8 (H, W, 3), upright, at most `SIDE` pixels a side. Raises `ImageError` or `OSError`.
+
+    Without decoders it is decoded by this process: that is for images that were read before.
+    """
+    with (decoders or Direct(Limits.of(max_pixels))).opened(data.source(item)) as image:
+        return image.picture(SIDE)
+
+
+def read(
+    items: Sequence[Item], peers: Sequence[Peer], *, workers: int, max_pixels: int, on_progress: OnProgress
+) -> Originals:
+    """Read and encode all images. Raises `DataError` if fewer than two different ones can be read."""
+    kept: dict[bytes, tuple[Item, _Read]] = {}
+    skipped: list[tuple[str, str]] = []
+    repeated: list[tuple[str, str]] = []
+    with pool.make_decoders(Limits.of(max_pixels), workers=min(workers, len(items))) as decoders:
+        found = in_order(partial(_read, peers=peers, decoders=decoders), items, workers=workers)
+        for done, (item, one) in enumerate(zip(items, found, strict=True), 1):
+            if isinstance(one, str):
+                skipped.append((item.path, one))
+            elif one.digest in kept:
+                repeated.append((item.path, kept[one.digest][0].path))
+            else:
+                kept[one.digest] = (item, one)
+            on_progress("originals", done, len(items))
+    if len(kept) < 2:
+        first = f"; the first that cannot be read: {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
+        raise DataError(f"{len(kept)} of {len(items)} images are left; two different ones are the least{first}")
+    return Originals(
+        items=[item for item, _ in kept.values()],
+        seeds=[int.from_bytes(digest[:8], "big") for digest in kept],
+        rows=[np.stack([one.rows[at] for _, one in kept.values()]) for at in range(len(peers))],
+        miniatures_NM=np.stack([one.miniature_M for _, one in kept.values()]),
+        skipped=skipped,
+        repeated=repeated,
+    )
+
+
+def _read(item: Item, *, peers: Sequence[Peer], decoders: Decoders) -> _Read | str:
+    """What there is to know of an image, or the reason why there is nothing."""
+    try:
+        pixels_HW3 = pixels(item, decoders=decoders)
+    except (ImageError, OSError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    size = repr(pixels_HW3.shape).encode()
+    digest = hashlib.blake2b(size + pixels_HW3.tobytes(), digest_size=16).digest()
+    return _Read(digest, miniature(pixels_HW3), [peer.encode(pixels_HW3) for peer in peers])
+
+
+def suspected(originals: Originals) -> list[tuple[int, int]]:
+    """Pairs that may well show the same picture, the most alike first."""
+    found = []
+    for start, alike_BN in _correlations(originals):
+        for row, other in np.argwhere(alike_BN >= SUSPECTED):
+            if start + row < other:
+                found.append((-float(alike_BN[row, other]), int(start + row), int(other)))
+    return [(first, second) for _, first, second in sorted(found)]
+
+
+def _correlations(originals: Originals) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+    minis_NM = originals.miniatures_NM
+    for start in range(0, len(minis_NM), BLOCK):
+        yield start, minis_NM[start : start + BLOCK] @ minis_NM.T
+
+
+def pair_counts(originals: Originals, peers: Sequence[Peer], same: set[tuple[int, int]]) -> list[PairCounts]:
+    """For each peer the distances of all pairs of images, but for those that are the `same`."""
+    counts = [
+        PairCounts(by_kind={kind: np.zeros(peer.greatest + 1, np.int64) for kind in KINDS}, closest=[])
+        for peer in peers
+    ]
+    shared_NC = _labels(originals.items)
+    for start, alike_BN in _correlations(originals):
+        kinds = _kinds(originals.items, shared_NC, alike_BN, start, same)
+        for peer, rows_NX, found in zip(peers, originals.rows, counts, strict=True):
+            distances_BN = peer.distances(rows_NX[start : start + BLOCK], rows_NX)
+            for kind, of_it_BN in kinds.items():
+                found.by_kind[kind][:] += np.bincount(distances_BN[of_it_BN], minlength=peer.greatest + 1)
+            found.closest[:] = sorted([*found.closest, *_closest(distances_BN, kinds["all"], start)])[:CLOSEST]
+    return counts
+
+
+def _kinds(
+    items: Sequence[Item],
+    shared_NC: npt.NDArray[np.float32],
+    alike_BN: npt.NDArray[np.float32],
+    start: int,
+    same: set[tuple[int, int]],
+) -> dict[str, npt.NDArray[np.bool_]]:
+    """Which pairs of a block are of which kind, each pair once."""
+    count_b, count_n = alike_BN.shape
+    later_BN = np.arange(count_n)[None] > (start + np.arange(count_b))[:, None]
+    for first, second in same:
+        if start <= first < start + count_b:
+            later_BN[first - start, second] = False
+    beside_BN = np.zeros_like(later_BN)
+    for row in range(count_b):
+        at = start + row
+        if at + 1 < count_n and _is_beside(items[at], items[at + 1]):
+            beside_BN[row, at + 1] = True
+    label_BN = shared_NC[start : start + count_b] @ shared_NC.T > 0
+    return {
+        "all": later_BN,
+        "label": later_BN & label_BN,
+        "neighbours": later_BN & beside_BN,
+        "look-alikes": later_BN & (alike_BN >= ALIKE),
+    }
+
+
+def _is_beside(one: Item, other: Item) -> bool:
+    return one.row is None and other.row is None and os.path.dirname(one.name) == os.path.dirname(other.name)
+
+
+def _labels(items: Sequence[Item]) -> npt.NDArray[np.float32]:
+    """Which labels each image has, (N, C)."""
+    lists = [[item.label] if isinstance(item.label, str) else list(item.label or ()) for item in items]
+    if not any(lists):
+        return np.zeros((len(items), 1), np.float32)
+    (labels_NC,), _names = labelling.encode(lists)
+    return labels_NC.astype(np.float32)
+
+
+def _closest(distances_BN: Distances, valid_BN: npt.NDArray[np.bool_], start: int) -> list[Pair]:
+    """The closest pairs of a block; of equally close ones the first."""
+    masked = np.where(valid_BN, distances_BN, np.iinfo(np.int32).max).ravel()
+    order = np.argsort(masked, kind="stable")[:CLOSEST]
+    rows, others = np.unravel_index(order, distances_BN.shape)
+    pairs = zip(masked[order].tolist(), (rows + start).tolist(), others.tolist(), strict=True)
+    return [Pair(*pair) for pair in pairs if pair[0] < np.iinfo(np.int32).max]

@@ -1,0 +1,105 @@
+"""Exact search that compares a query with every code.
+
+Shapes: N codes, Q queries, W bytes a code.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.core.codes import Codes, check_bits
+from lookalike.search import check_codes, check_limits, check_mask, portable
+from lookalike.search import kernels as compiled
+from lookalike.search.hits import NONE, Hits, Mask, merged
+from lookalike.search.rows import Growing, Rows
+
+KERNELS: Any = compiled if compiled.LIBRARY is not None else portable
+SMALL = 1 << 18  # codes that are not worth a second thread
+
+
+class Scan:
+    """A flat scan of codes in their order. Rows that were removed stay, and are passed over."""
+
+    def __init__(self, bits: int, *, codes_NW: Codes | None = None) -> None:
+        """With `codes_NW`, such as a file that is mapped, these are searched where they are."""
+        self.bits = check_bits(bits)
+        self._codes = Growing(np.empty((0, bits // 8), np.uint8) if codes_NW is None else check_codes(codes_NW, bits))
+        self._rows = Rows(len(self._codes))
+        self._changing = threading.Lock()
+
+    def __len__(self) -> int:
+        return self._rows.left
+
+    def add(self, codes_NW: Codes) -> npt.NDArray[np.int64]:
+        """Take codes in; their rows."""
+        codes_NW = check_codes(codes_NW, self.bits)
+        with self._changing:
+            rows = self._rows.add(len(codes_NW))  # first, so that a search knows of each code whether it may be found
+            self._codes.append(codes_NW)
+        return rows
+
+    def remove(self, rows: npt.ArrayLike) -> None:
+        """Let rows be found no more; unknown ones are passed over."""
+        with self._changing:
+            self._rows.remove(rows)
+
+    def search(
+        self, queries_QW: Codes, *, top: int | None, radius: int | None = None, among: Mask = None
+    ) -> list[Hits]:
+        """The `top` nearest codes of each query, or all (`top=None`), at distances up to `radius` bits."""
+        check_limits(top, radius)
+        queries_QW = check_codes(queries_QW, self.bits)
+        codes_NW = self._codes.all
+        allowed_N = self._rows.allowed(check_mask(among, len(self._rows)))
+        mask = None if allowed_N is None else allowed_N[: len(codes_NW)]
+        limit = self.bits if radius is None else min(int(radius), self.bits)
+        return scan(codes_NW, queries_QW, top=top, radius=limit, allowed_N=mask)
+
+
+def scan(
+    codes_NW: Codes, queries_QW: Codes, *, top: int | None, radius: int, allowed_N: Mask = None, first: int = 0
+) -> list[Hits]:
+    """The `top` nearest codes of each query within `radius`, or all of them; by all cores. Rows count from `first`."""
+    if not len(codes_NW) or not len(queries_QW):
+        return [NONE] * len(queries_QW)
+    if top is None:
+        look = functools.partial(KERNELS.within, codes_NW, radius=radius, allowed_N=allowed_N, first=first)
+        return list(in_threads(look, list(queries_QW)))
+    size = max(SMALL, -(-len(codes_NW) // cores()))
+    starts = list(range(0, len(codes_NW), size))
+
+    def one(start: int) -> list[Hits]:
+        part = slice(start, start + size)
+        mask = None if allowed_N is None else allowed_N[part]
+        found: list[Hits] = KERNELS.nearest(
+            codes_NW[part], queries_QW, top=int(top), radius=radius, allowed_N=mask, first=first + start
+        )
+        return found
+
+    return [merged(parts, top=top) for parts in zip(*in_threads(one, starts), strict=True)]
+
+
+def in_threads(work: Callable[[Any], Any], parts: list[Any]) -> Iterator[Any]:
+    """What each part of a work comes to, in order, done by as many threads as there are cores."""
+    if len(parts) < 2 or cores() < 2:
+        return map(work, parts)
+    return _pool().map(work, parts)
+
+
+@functools.cache
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(cores(), thread_name_prefix="lookalike-search")

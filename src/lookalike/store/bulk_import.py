@@ -1,0 +1,146 @@
+"""Codes that were made elsewhere, recorded many at a time."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from lookalike.data import Label
+from lookalike.store.keys import place, split
+from lookalike.store.places import Places
+from lookalike.store.records import to_json
+from lookalike.store.session import Session
+
+
+class Taken(NamedTuple):
+    """A code with what is known of its image; folder and name as `naming.split` gives them, relative to a root."""
+
+    folder: str
+    name: str
+    label: Label
+    code: bytes
+    size: int | None  # bytes of the encoded image
+    width: int | None
+    height: int | None
+
+
+class _Known(NamedTuple):
+    id: int
+    label: int | None
+    code: bytes | None
+    missing_since: int | None
+
+
+Place = tuple[int, bytes]  # place and name
+_AS_FILES = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()  # what `os.fsencode` looks up each time
+
+
+class Labels:
+    """The numbers of labels, which are made."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._numbers: dict[Label, int | None] = {None: None}
+
+    def forget(self) -> None:
+        """Read all again: what was written was rolled back."""
+        self._numbers = {None: None}
+
+    def number(self, label: Label) -> int | None:
+        """The number of a label; none for no label."""
+        if label not in self._numbers:
+            self._numbers[label] = self._find(to_json(label))
+        return self._numbers[label]
+
+    def _find(self, text: str | None) -> int:
+        row = self._session.row("SELECT id FROM labels WHERE label = ?", (text,))
+        if row is None:
+            row = (self._session.run("INSERT INTO labels (label) VALUES (?)", (text,)).lastrowid,)
+        return int(row[0])
+
+
+def take(session: Session, places: Places, labels: Labels, root: str, rows: Iterable[Taken]) -> int:
+    """Record codes, in place of those that their paths have; how many are new or changed. Of equal paths the last."""
+    found = _found(places, root, rows)
+    known = _known(session, found)
+    new = [(at, one) for at, one in found.items() if at not in known] if known else list(found.items())
+    changed = [(was, found[at]) for at, was in known.items() if at in found and _differs(was, found[at], labels)]
+    first = next_id(session)
+    session.insert(
+        "INSERT INTO images (place, name, label, code) VALUES",
+        "(?, CAST(? AS TEXT), ?, ?)",
+        ((at, name, labels.number(one.label), one.code) for (at, name), one in new),
+    )
+    session.run_many(
+        "UPDATE images SET label = ?, code = ?, missing_since = NULL WHERE id = ?",
+        ((labels.number(one.label), one.code, was.id) for was, one in changed),
+    )
+    session.run_many(
+        "UPDATE files SET error = NULL, mtime_ns = -1, quality = NULL WHERE id = ?", ((was.id,) for was, _ in changed)
+    )
+    session.run_many("DELETE FROM reliefs WHERE id = ?", ((was.id,) for was, one in changed if was.code != one.code))
+    session.insert(
+        "INSERT INTO files (id, size, mtime_ns, length, width, height) VALUES",
+        "(?, ?, -1, ?, ?, ?)",
+        (
+            (id_, one.size or 0, one.size, one.width, one.height)
+            for id_, (_, one) in enumerate(new, start=first)
+            if one.size or one.width or one.height
+        ),
+    )
+    return len(new) + len(changed)
+
+
+def _found(places: Places, root: str, rows: Iterable[Taken]) -> dict[Place, Taken]:
+    """What is to be taken, by place and name; folders are made."""
+    found: dict[Place, Taken] = {}
+    numbers: dict[str, int] = {}
+    for one in rows:
+        folder, name = one.folder, one.name
+        if "#" in name:
+            folder, name = _of_table(places, root, folder, name)
+        number = numbers.get(folder)
+        if number is None:
+            number = numbers[folder] = _folder(places, root, folder)
+        encoded = name.encode(*_AS_FILES)
+        found[place(number, encoded), encoded] = one
+    return found
+
+
+def _of_table(places: Places, root: str, folder: str, name: str) -> tuple[str, str]:
+    """Folder and name of what is written like a row of a table, and is one if that table is known."""
+    table, row = split(folder + name, row=True)
+    number, path = _inside(places, root, table)
+    known = table != folder and places.folder(number, path) is not None
+    return (table, row) if known else (folder, name)
+
+
+def _folder(places: Places, root: str, folder: str) -> int:
+    number, path = _inside(places, root, folder)
+    return places.make_folder(number, path)
+
+
+def _inside(places: Places, root: str, folder: str) -> tuple[int, str]:
+    """The deepest root that a folder lies in, and its path from there."""
+    number, path = places.within(os.path.join(root, folder + "0")) or (places.root(root), folder + "0")
+    return number, path[:-1]
+
+
+def _known(session: Session, found: Iterable[Place]) -> dict[Place, _Known]:
+    """The rows that there are already."""
+    wanted = [number for number, _ in found]
+    last = session.row("SELECT max(place) FROM images")[0]
+    sql = "SELECT place, CAST(name AS BLOB), id, label, code, missing_since FROM images WHERE place IN"
+    rows = session.among(sql, [number for number in wanted if last is not None and number <= last])
+    return {(row[0], row[1]): _Known(*row[2:]) for row in rows}
+
+
+def _differs(known: _Known, one: Taken, labels: Labels) -> bool:
+    return (known.code, known.label, known.missing_since) != (one.code, labels.number(one.label), None)
+
+
+def next_id(session: Session) -> int:
+    row = session.row("SELECT seq FROM sqlite_sequence WHERE name = 'images'")
+    return 1 if row is None else int(row[0]) + 1

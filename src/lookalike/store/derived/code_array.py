@@ -1,0 +1,181 @@
+"""What is derived from a catalog: `codes.bin`, and `tables.bin` for searching many codes; the writer makes them.
+
+Tables are made anew only once many codes have changed. Until then those that came are compared one by one, and those
+that went are passed over.
+
+Shapes: N codes in the database, W bytes a code, T codes in tables.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.core.codes import Codes
+from lookalike.core.errors import DatabaseError
+from lookalike.search.multi_index import LARGEST_TAIL, MultiIndex
+from lookalike.search.multi_index import LEAST as LEAST
+from lookalike.store.catalog import Catalog
+from lookalike.store.derived import codefile, tablefile
+from lookalike.store.derived.tablefile import Part, Tables
+from lookalike.store.rowids import RowIds
+
+LOG = logging.getLogger(__name__)
+
+Ids = npt.NDArray[np.int64]
+
+
+class Held(NamedTuple):
+    """Ids, ascending, and codes of all images that can be found, and the digest of the file that they are from."""
+
+    ids: RowIds
+    codes_NW: Codes
+    digest: str | None = None  # none if they are from the catalog itself
+
+    @property
+    def ids_N(self) -> Ids:
+        """All ids, one by one."""
+        return self.ids.all
+
+
+class Changes(NamedTuple):
+    """Rows of tables whose codes are no longer there, as they were, and rows of codes that are not in tables."""
+
+    gone: Ids
+    new: Ids
+
+    def are_few(self, count: int) -> bool:
+        """Whether tables of so many codes that lack them are still worth having."""
+        return len(self.gone) + len(self.new) <= LARGEST_TAIL * count
+
+
+def held(folder: Path, catalog: Catalog) -> Held:
+    """Ids and codes: from the file of codes if it fits the catalog, else from the catalog."""
+    path = folder / codefile.FILE
+    try:
+        header, ids, codes_NW = codefile.read_lazily(path)
+        if header.fits(catalog.stamp):
+            return Held(ids, codes_NW, header.digest)
+    except DatabaseError as error:  # it is derived: the catalog has the same
+        if path.exists():
+            LOG.warning("%s; codes are read from the catalog. Repair it with: lookalike verify --db %s", error, folder)
+    ids_N, codes_NW = catalog.codes(_width(catalog))
+    return Held(RowIds(ids_N), codes_NW)
+
+
+def count(folder: Path, catalog: Catalog) -> int | None:
+    """How many images can be found, if the file of codes tells."""
+    header = _fitting(folder, catalog)
+    return None if header is None else header.count
+
+
+def keep(folder: Path, catalog: Catalog, *, anew: bool = False) -> None:
+    """Write what does not fit the catalog, or all of it `anew`."""
+    header = _fitting(folder, catalog)
+    if not anew and header and (header.count < LEAST or read_tables(folder, header.model)):
+        return
+    stamp = catalog.stamp
+    ids_N, codes_NW = catalog.codes(_width(catalog))
+    write(folder, ids_N, codes_NW, **stamp._asdict(), anew=anew)
+
+
+def write(
+    folder: Path, ids_N: Ids, codes_NW: Codes, *, model: str, revision: int, database: str = "", change: str = "",
+    anew: bool = False,
+) -> bool:  # fmt: skip
+    """Write codes, and their tables if there are none, or if much has changed (or `anew`); whether these were made."""
+    tables = None if anew else read_tables(folder, model)
+    few = None  # changes since the tables were made, if these are still worth having
+    if tables is not None and len(codes_NW) >= LEAST:
+        found = changes(tables, ids_N, codes_NW)
+        few = found if found.are_few(len(tables.codes_NW)) else None
+    if few is not None:
+        tablefile.keep_codes(folder)
+    header = codefile.write(
+        folder / codefile.FILE, ids_N, codes_NW, model=model, revision=revision, database=database, change=change
+    )
+    if few is not None:
+        tablefile.write_changes(folder, header.digest, *few)
+        tablefile.tidy(folder)
+        return False
+    if len(codes_NW) < LEAST:
+        tablefile.drop(folder)
+        return False
+    engine = MultiIndex(8 * codes_NW.shape[1], codes_NW=codes_NW, least=0)
+    tablefile.write(folder, [Part(*table) for table in engine.tables])
+    return True
+
+
+def read_tables(folder: Path, model: str) -> Tables | None:
+    """The tables, if there are any of this model's codes."""
+    with suppress(DatabaseError):  # they are derived: a scan finds the same
+        tables = tablefile.read(folder)
+        if tables.codes.model == model:
+            return tables
+    return None
+
+
+def table_problem(folder: Path, catalog: Catalog) -> str | None:
+    """What is wrong with the tables of a database whose file of codes is right, or nothing; reads all of them."""
+    header, ids_N, codes_NW = codefile.read(folder / codefile.FILE)
+    model, digest = catalog.get("model"), header.digest
+    if len(codes_NW) < LEAST:
+        return None
+    try:
+        tables = tablefile.read(folder)
+    except DatabaseError as error:
+        return str(error)
+    if tables.codes.model != model:
+        return "of another model"
+    if not tablefile.is_plain(folder / tablefile.FILE):
+        return "damaged"
+    for part in tables.parts:
+        again = MultiIndex.table(tables.codes_NW, part.begin, part.bits)
+        if not (np.array_equal(again.starts, part.starts) and np.array_equal(again.rows, part.rows)):
+            return "damaged"
+    if tables.codes.digest != digest and not _changes_are_right(folder, tables, ids_N, codes_NW, digest):
+        return "without the right changes"
+    return None
+
+
+def _changes_are_right(folder: Path, tables: Tables, ids_N: Ids, codes_NW: Codes, digest: str) -> bool:
+    kept = tablefile.read_changes(folder, tables.codes.digest, digest)
+    return kept is None or all(map(np.array_equal, kept, changes(tables, ids_N, codes_NW)))
+
+
+def kept_changes(folder: Path, tables: Tables, now: Held) -> Changes:
+    """What has changed since tables were made: as it was kept beside them, or by comparing all."""
+    kept = None if now.digest is None else tablefile.read_changes(folder, tables.codes.digest, now.digest)
+    return changes(tables, now.ids_N, now.codes_NW) if kept is None else Changes(*kept)
+
+
+def changes(tables: Tables, ids_N: Ids, codes_NW: Codes) -> Changes:
+    """What has changed since tables were made."""
+    ids_T = tables.ids.all
+    kept_T, known_N = np.zeros(len(ids_T), bool), np.zeros(len(ids_N), bool)
+    if tables.codes_NW.shape[1] == codes_NW.shape[1]:
+        at_N = np.searchsorted(ids_T, ids_N)
+        known_N = at_N < len(ids_T)
+        known_N[known_N] = ids_T[at_N[known_N]] == ids_N[known_N]
+        same = (tables.codes_NW[at_N[known_N]] == codes_NW[known_N]).all(axis=1)
+        known_N[np.flatnonzero(known_N)[~same]] = False
+        kept_T[at_N[known_N]] = True
+    return Changes(np.flatnonzero(~kept_T), np.flatnonzero(~known_N))
+
+
+def _fitting(folder: Path, catalog: Catalog) -> codefile.Header | None:
+    """What the file of codes says of itself, if it fits the catalog."""
+    with suppress(DatabaseError):
+        header = codefile.read_header(folder / codefile.FILE)
+        if header.fits(catalog.stamp):
+            return header
+    return None
+
+
+def _width(catalog: Catalog) -> int:
+    return int(catalog.get("bits")) // 8

@@ -1,0 +1,167 @@
+"""`codes.bin`: ids and codes of a database, made to be memory-mapped. Derived from the catalog at any time.
+
+Layout: a header of 4,096 bytes, then the ids, then N codes of W bytes. Ids ascend; most follow each other, so that they
+are R runs of a first id and a length (int64, little endian, each); where they do not, they are N ids (int64), and the
+header has no runs. The header is the line `lookalike codes 2` and a line of JSON, padded with spaces; its last 33 bytes
+are the BLAKE2b digest of those before (16 bytes in hexadecimal) and a line feed. Bits are packed most significant
+first.
+
+Header and ids are checked whenever a file is opened, codes only by `is_intact`. Files of the first version,
+`lookalike codes 1`, lack the digests of header and ids, and what tells one catalog's state from another's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.core.atomic import replacing
+from lookalike.core.codes import Codes, check_bits
+from lookalike.core.errors import ConfigError, DatabaseError
+from lookalike.store.rowids import RowIds, runs
+
+FILE = "codes.bin"
+MAGIC = b"lookalike codes 2\n"
+MAGIC_1 = b"lookalike codes 1\n"
+HEADER = 4096
+SEAL = 33  # bytes at its end
+
+Ids = npt.NDArray[np.int64]
+
+
+class Stamp(NamedTuple):
+    """Which state of which catalog codes are of."""
+
+    model: str  # digest
+    revision: int
+    database: str  # the catalog's own number
+    change: str  # random, of its last change: after a loss, a revision may come a second time
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the file says of itself."""
+
+    bits: int
+    count: int
+    model: str  # digest of the model that made the codes
+    revision: int  # of the catalog that they were taken from
+    digest: str  # BLAKE2b, 16 bytes in hexadecimal, of ids, as they are in the file, and codes
+    runs: int = 0  # of ids
+    bit_order: str = "most significant first"
+    database: str = ""  # see `Stamp`
+    change: str = ""
+    ids: str = ""  # digest of the ids alone
+
+    def fits(self, stamp: Stamp) -> bool:
+        """Whether the codes are of just this state of a catalog; files of the first version do not name the catalog."""
+        own = (self.model, self.revision, self.change)
+        return own == (stamp.model, stamp.revision, stamp.change) and self.database in ("", stamp.database)
+
+    def is_later(self, stamp: Stamp) -> bool:
+        """Whether the codes are of a state that the same catalog had, and has lost."""
+        ahead = self.revision > stamp.revision or (self.revision == stamp.revision and self.change != stamp.change)
+        return ahead and self.database == stamp.database
+
+
+def write(
+    path: Path, ids_N: Ids, codes_NW: Codes, *, model: str, revision: int, database: str = "", change: str = ""
+) -> Header:
+    """Write ids and codes aside, then put the file in place; its header."""
+    runs_R2 = runs(ids_N)
+    are_few = runs_R2.nbytes < ids_N.nbytes / 2
+    ids = (runs_R2 if are_few else ids_N).astype("<i8", copy=False)
+    codes_NW = np.ascontiguousarray(codes_NW)
+    header = Header(
+        codes_NW.shape[1] * 8, len(ids_N), model, revision, _digest(ids, codes_NW), len(runs_R2) if are_few else 0,
+        database=database, change=change, ids=_hash(np.ascontiguousarray(ids).data),
+    )  # fmt: skip
+    with replacing(path) as aside, aside.open("wb") as file:
+        file.write(sealed(MAGIC + json.dumps(asdict(header)).encode() + b"\n"))
+        file.write(np.ascontiguousarray(ids).data)  # not `tofile`, whose errors do not say that the disk is full
+        file.write(codes_NW.data)
+    return header
+
+
+def sealed(text: bytes) -> bytes:
+    """A header with this text, and its digest at the end."""
+    head = text.ljust(HEADER - SEAL)
+    return head + _hash(head).encode() + b"\n"
+
+
+def read(path: Path) -> tuple[Header, Ids, Codes]:
+    """Header, ids (N,) and codes (N, W), memory-mapped. Raises `DatabaseError` if the file is absent or damaged."""
+    header, ids, codes_NW = read_lazily(path)
+    return header, ids.all, codes_NW
+
+
+def read_lazily(path: Path) -> tuple[Header, RowIds, Codes]:
+    """What `read` gives, with ids that are not yet told one by one."""
+    header, ids, codes_NW = _parts(path)
+    if not header.runs:
+        return header, RowIds(ids), codes_NW
+    runs_R2 = ids.reshape(-1, 2)
+    if int(runs_R2[:, 1].sum()) != header.count or runs_R2[:, 1].min() < 1:
+        raise DatabaseError(f"{path} has runs of ids that do not fit its header")
+    return header, RowIds(runs_R2=runs_R2), codes_NW
+
+
+def is_intact(path: Path) -> bool:
+    """Whether ids and codes are those that were written; reads all of them. `DatabaseError` if that is plain to see."""
+    header, ids, codes_NW = _parts(path)
+    return header.digest == _digest(ids, codes_NW)
+
+
+def read_header(path: Path) -> Header:
+    """What the file says of itself. Raises `DatabaseError` if it is absent or no file of codes."""
+    try:
+        with path.open("rb") as file:
+            return _header(file, path)
+    except (OSError, ValueError, TypeError, ConfigError) as error:
+        raise DatabaseError(f"{path} cannot be read ({error})") from error
+
+
+def _header(file: BinaryIO, path: Path) -> Header:
+    head = file.read(HEADER)
+    if not head.startswith((MAGIC, MAGIC_1)):
+        raise DatabaseError(f"{path} does not begin like a file of codes")
+    if head.startswith(MAGIC) and head != sealed(head[:-SEAL]):
+        raise DatabaseError(f"{path} is damaged: its header is not as it was written")
+    header = Header(**json.loads(head[len(MAGIC) : -SEAL]))
+    check_bits(header.bits)
+    return header
+
+
+def _parts(path: Path) -> tuple[Header, Ids, Codes]:
+    """Header, ids or their runs as one row of numbers, and codes; all of one file, also if another takes its place."""
+    try:
+        with path.open("rb") as file:
+            header, size = _header(file, path), os.fstat(file.fileno()).st_size
+            width, numbers = header.bits // 8, 2 * header.runs or header.count
+            if size != HEADER + 8 * numbers + header.count * width or header.runs < 0:
+                raise DatabaseError(f"{path} has {size} bytes, not as many as its header says")
+            if not header.count:
+                return header, np.empty(0, np.int64), np.empty((0, width), np.uint8)
+            ids = np.memmap(file, "<i8", "r", HEADER, (numbers,))
+            codes = np.memmap(file, np.uint8, "r", HEADER + 8 * numbers, (header.count, width))
+            if header.ids and header.ids != _hash(ids.data):
+                raise DatabaseError(f"{path} is damaged: its ids are not as they were written")
+    except (OSError, ValueError, TypeError, OverflowError, ConfigError) as error:
+        raise DatabaseError(f"{path} cannot be read ({error})") from error
+    return header, ids, codes
+
+
+def _digest(ids: Ids, codes_NW: Codes) -> str:
+    key = hashlib.blake2b(np.ascontiguousarray(ids).data).digest()
+    return hashlib.blake2b(np.ascontiguousarray(codes_NW).data, digest_size=16, key=key).hexdigest()
+
+
+def _hash(content: bytes | memoryview) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()

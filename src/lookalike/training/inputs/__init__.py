@@ -1,0 +1,1 @@
+"""What training reads: caches, features, views and edits of images."""

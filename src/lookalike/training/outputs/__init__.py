@@ -1,0 +1,1 @@
+"""What training writes: checkpoints, model files, reports of collapsed bits."""

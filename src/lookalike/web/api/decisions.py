@@ -1,0 +1,78 @@
+"""Decisions about images that look alike: made, listed, undone. Only a server with `--write` stores any."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from lookalike.opening import AnyDatabase
+from lookalike.store.decisions import Decision as Made
+from lookalike.store.decisions import Kind
+from lookalike.web.api import rows
+from lookalike.web.api.schemas import LARGEST_ID, Decision, Decisions, NewDecision, failures
+from lookalike.web.http.problems import JsonResponse, Problem
+from lookalike.web.state.server import Server, Shared
+
+router = APIRouter(prefix="/api/decisions", tags=["decisions"])
+READ_ONLY = "this server stores nothing; start it with --write to decide"
+
+
+async def _writable(server: Shared) -> Server:
+    """The server, if it may store something. Raises `Problem`."""
+    if not server.settings.write:
+        raise Problem(403, READ_ONLY)
+    return server
+
+
+Writable = Annotated[Server, Depends(_writable)]
+
+
+@router.post("", status_code=201, responses={201: {"model": Decision}, **failures(422)})
+async def decide(server: Writable, asked: NewDecision) -> JsonResponse:
+    """Decide about images that look alike. It holds for their contents, also when files are renamed or moved."""
+
+    def work(database: AnyDatabase) -> dict[str, Any]:
+        return _row(database, database.decisions.make(asked.kind, asked.images, chosen=asked.chosen))
+
+    return JsonResponse(await server.collection.read(work), 201)
+
+
+@router.get("", responses={200: {"model": Decisions}, **failures(422)})
+async def decisions(
+    server: Shared,
+    kind: Annotated[Kind | None, Query(description="Only decisions of this kind.")] = None,
+    top: Annotated[int, Query(ge=1, le=1000, description="How many at most.")] = 100,
+    cursor: Annotated[str | None, Query(max_length=20, description="`next` of the page before.")] = None,
+) -> JsonResponse:
+    """What was decided, the newest first, page by page."""
+    if cursor is not None and re.fullmatch(r"[0-9]{1,18}", cursor) is None:
+        raise Problem(422, f"cursor is {cursor!r}; pass the `next` of the page before, or none")
+    before = None if cursor is None else int(cursor)
+
+    def work(database: AnyDatabase) -> dict[str, Any]:
+        found = database.decisions.newest(before=before, top=top + 1, kind=kind)
+        shown = [_row(database, one) for one in found[:top]]
+        following = str(found[top - 1].id) if len(found) > top else None
+        return {"decisions": shown, "total": database.decisions.count(kind), "next": following}
+
+    return JsonResponse(await server.collection.read(work))
+
+
+@router.delete("/{id}", responses={200: {"model": Decision}, **failures(404, 422)})
+async def undo(
+    server: Writable, id_: Annotated[int, Path(alias="id", ge=1, le=LARGEST_ID, description="Of a decision.")]
+) -> JsonResponse:
+    """Undo a decision; which it was."""
+
+    def work(database: AnyDatabase) -> dict[str, Any]:
+        if database.decisions.find(id_) is None:
+            raise Problem(404, f"there is no decision {id_}")
+        return _row(database, database.decisions.undo(id_))
+
+    return JsonResponse(await server.collection.read(work))
+
+
+def _row(database: AnyDatabase, made: Made) -> dict[str, Any]:
+    return rows.decision(made, database.decisions.ids(made.images))

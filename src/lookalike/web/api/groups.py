@@ -1,0 +1,161 @@
+"""Groups of images that look alike, and the map: both made in the background."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+from starlette.responses import Response
+
+from lookalike.core.codes import MAX_BITS
+from lookalike.core.errors import ConfigError
+from lookalike.duplicates import review
+from lookalike.duplicates.cleanup import best_copy
+from lookalike.duplicates.cleanup import plan as plans
+from lookalike.duplicates.cleanup.best_copy import Preference
+from lookalike.duplicates.verdicts import State
+from lookalike.opening import AnyDatabase
+from lookalike.web.api import rows
+from lookalike.web.api.schemas import Duplicates, Map, PlanFormat, Progress, failures
+from lookalike.web.http.problems import JsonResponse, Problem
+from lookalike.web.state import maps, reviews
+from lookalike.web.state.jobs import Done
+from lookalike.web.state.reviews import Groups
+from lookalike.web.state.server import Server, Shared
+
+router = APIRouter(prefix="/api", tags=["collection"])
+WIDEST = 8  # unless calibrated, a radius is at most this part of the bits: far more would be near than are copies
+WORKING: dict[int | str, dict[str, Any]] = {202: {"model": Progress, "description": "It is being made; ask again."}}
+PLAN: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The plan.",
+        "content": {"application/json": {"schema": {"type": "object"}}, "text/csv": {"schema": {"type": "string"}}},
+    }
+}
+
+
+Radius = Annotated[
+    int | None, Query(ge=0, le=MAX_BITS, description="Bits; without it what is near-duplicate with the model.")
+]
+Prefer = Annotated[
+    list[Annotated[str, Field(max_length=4096)]] | None,
+    Query(
+        max_length=16,
+        description="Rules by which a copy is better, before the built-in ones, in this order: "
+        f"{', '.join(best_copy.PREFERENCES)}. Without it those that the server was started with.",
+    ),
+]
+
+
+@router.get("/duplicates", responses={200: {"model": Duplicates}, **WORKING, **failures(422)})
+async def duplicates(
+    server: Shared,
+    radius: Radius = None,
+    state: Annotated[State | None, Query(description="Only groups that are so far decided.")] = None,
+    top: Annotated[int, Query(ge=1, le=200, description="How many groups at most, or a few more.")] = 50,
+    cursor: Annotated[str | None, Query(max_length=20, description="`next` of the page before.")] = None,
+    prefer: Prefer = None,
+) -> JsonResponse:
+    """Groups of images at most `radius` bits from the first of each, page by page."""
+    start = _position(cursor)
+    with server.collection.use() as database:
+        found = await _compared(server, database, radius)
+        if not isinstance(found, Done):
+            return found
+        groups: Groups = found.value
+        read = await _pixels(server, groups)
+        standing = await server.collection.run(server.reviews.standing, database, groups)
+        page = reviews.page(standing, start=start, top=top, state=state)
+        records = await server.collection.run(
+            database.records_of, [one.id for part in page.parts for one in part.group]
+        )
+    shown = review.reviews(
+        [part.group for part in page.parts], records, standing.known, server.reviews.pixels,
+        facts=server.reviews.facts, prefer=_preferences(server, prefer),
+    )  # fmt: skip
+    return JsonResponse(
+        {
+            "groups": [rows.group(one) for one in shown],
+            "total": sum(standing.counts.values()),
+            "images": standing.images,
+            "states": standing.counts,
+            "pixels": isinstance(read, Done) and read.fresh,
+            "radius": groups.radius,
+            "bits": database.bits,
+            "differing": groups.overlaid.differing,
+            "by_code": groups.overlaid.unknown,
+            "revision": found.revision,
+            "fresh": found.fresh,
+            "next": None if page.next is None else str(page.next),
+        }
+    )
+
+
+@router.get("/duplicates/plan", response_class=Response, responses={**PLAN, **WORKING, **failures(422)})
+async def plan(
+    server: Shared,
+    radius: Radius = None,
+    near: Annotated[bool, Query(description="Whether copies that only look alike are removed, too.")] = False,
+    prefer: Prefer = None,
+    allow_metadata_loss: Annotated[
+        bool, Query(description="Whether the only copy that says when, where or by which camera may be removed.")
+    ] = False,
+    format_: Annotated[PlanFormat, Query(alias="format")] = PlanFormat.JSON,
+) -> Response:
+    """What to keep and what to remove of each group, as a file for `lookalike duplicates --apply`. Nothing is done."""
+    with server.collection.use() as database:
+        found = await _compared(server, database, radius)
+        if not isinstance(found, Done):
+            return found
+        read = await _pixels(server, found.value)
+        if not isinstance(read, Done):
+            return read
+        table = format_ is PlanFormat.CSV
+        options = plans.Options(near=near, allow_metadata_loss=allow_metadata_loss, prefer=_preferences(server, prefer))
+        content = await server.collection.run(lambda: server.reviews.plan(database, found.value, options, table=table))
+    headers = {"Content-Disposition": f'attachment; filename="plan.{format_}"'}
+    return Response(content, media_type="text/csv" if table else "application/json", headers=headers)
+
+
+@router.get("/map", responses={200: {"model": Map}, **WORKING, **failures()})
+async def map_(server: Shared) -> JsonResponse:
+    """A place in the plane for each image: near codes lie together. Of many images, 20,000 are drawn."""
+    found = await server.done("map", maps.make)
+    if not isinstance(found, Done):
+        return found
+    return JsonResponse({**found.value, "revision": found.revision, "fresh": found.fresh})
+
+
+async def _compared(server: Server, database: AnyDatabase, radius: int | None) -> Done | JsonResponse:
+    """The groups, or how far they are. Raises `Problem` for too great a radius."""
+    bits, wanted = database.bits, database.duplicate_radius() if radius is None else radius
+    measured = database.calibration
+    most = max(bits // WIDEST, measured.radii.duplicate if measured else 0)
+    if wanted > most:
+        raise Problem(422, f"radius is {wanted}; groups are made for up to {most} of {bits} bits")
+    return await server.done(("duplicates", wanted), lambda held, report: reviews.compare(held, report, wanted))
+
+
+async def _pixels(server: Server, groups: Groups) -> Done | JsonResponse:
+    """Whether it is known which have the same pixels and which is the best, or how far that is."""
+    work = server.reviews.reading(groups, server.pixel_reader(), server.inspector())
+    return await server.done(("pixels", groups.radius), work)
+
+
+def _preferences(server: Server, asked: Sequence[str] | None) -> tuple[Preference, ...]:
+    """The rules that were asked for, or else those that the server was started with. Raises `Problem`."""
+    try:
+        return tuple(map(best_copy.preference, server.settings.prefer if asked is None else asked))
+    except ConfigError as error:
+        raise Problem(422, str(error).replace("--prefer", "prefer")) from None
+
+
+def _position(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if re.fullmatch(r"[0-9]{1,15}", cursor) is None:
+        raise Problem(422, f"cursor is {cursor!r}; pass the `next` of the page before, or none")
+    return int(cursor)

@@ -1,0 +1,79 @@
+"""Rows of the catalog as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from lookalike.core.display import clean
+from lookalike.database import Hit
+from lookalike.duplicates.review import Judged, Review
+from lookalike.store.catalog import Record
+from lookalike.store.decisions import Decision
+from lookalike.web.state import thumbnails
+
+
+def image(record: Record, path: str = "") -> dict[str, Any]:
+    """What is said of any image; `path` is its whole path, where that is known already."""
+    label = record.label
+    return {
+        "id": record.id,
+        "name": clean(record.path),
+        "path": clean(path or record.name),
+        "label": list(label) if isinstance(label, tuple) else label,
+        "width": record.width,
+        "height": record.height,
+        "thumbnail": f"/api/images/{record.id}/thumbnail?v={thumbnails.version(record)}",
+    }
+
+
+def hit(found: Hit, record: Record, turn: str = "") -> dict[str, Any]:
+    """An image that a search found; in which turn of the query, if it was turned."""
+    values = {**image(record, found.path), "distance": found.distance, "bits": found.bits, "tier": found.tier}
+    if turn:
+        values["turned"] = turn
+    return values if found.weighed is None else {**values, "weighed": round(found.weighed, 3)}
+
+
+def group(review: Review) -> dict[str, Any]:
+    """A group of look-alikes, and what is known of it."""
+    return {
+        "images": [member(one) for one in review.images],
+        "best": review.best,
+        "why": review.why,
+        "state": review.state,
+        "kept": sorted(review.kept),
+        "decision": None if review.decision is None else review.decision.id,
+    }
+
+
+def member(one: Judged) -> dict[str, Any]:
+    """An image of a group."""
+    about = {"distance": one.member.distance, "size": one.member.size, "tier": one.tier, "loses": list(one.loses)}
+    return {**image(one.record), **about}
+
+
+def decision(made: Decision, ids: Sequence[int | None]) -> dict[str, Any]:
+    """What somebody decided; `ids`: of its images, as far as they are there."""
+    images = [
+        {"id": id_, "path": clean(one.name), "digest": one.digest.hex(), "part": one.part}
+        for id_, one in zip(ids, made.images, strict=True)
+    ]
+    at = datetime.fromtimestamp(made.at, UTC).isoformat().replace("+00:00", "Z")
+    return {"id": made.id, "kind": made.kind, "at": at, "images": images}
+
+
+def details(record: Record) -> dict[str, Any]:
+    """All that is known of an image."""
+    return {
+        **image(record),
+        "code": None if record.code is None else record.code.hex(),
+        "root": clean(record.root),
+        "size": record.length if record.length is not None else max(record.size, 0),
+        "format": record.format,
+        "animated": record.animated,
+        "error": record.error,
+        "missing": record.missing_since is not None,
+        "original": f"/api/images/{record.id}/original",
+    }

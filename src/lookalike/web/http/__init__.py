@@ -1,0 +1,1 @@
+"""The server: application, security, connections, processes."""

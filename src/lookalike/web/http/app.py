@@ -1,0 +1,70 @@
+"""The application: routes, guards, and what runs beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from lookalike import __version__
+from lookalike.opening import AnyDatabase, open_database
+from lookalike.web.api import about, decisions, groups, images, search
+from lookalike.web.http import pages, problems, security
+from lookalike.web.http.metrics import Counted
+from lookalike.web.http.security import Guard
+from lookalike.web.http.settings import Settings
+from lookalike.web.state.server import Server
+
+ABOUT = (
+    "Images that look alike, by binary codes and their Hamming distance. Errors are "
+    '`{"error": {"type": …, "message": …}}`. Where a token is needed, send `Authorization: Bearer TOKEN`.'
+)
+
+
+def create_app(
+    database: AnyDatabase, settings: Settings = Settings(), *, reopen: Callable[[], AnyDatabase] | None = None
+) -> FastAPI:
+    """The application over one open database, which it closes in the end.
+
+    `reopen` gives the database again, for work in the background and if it was replaced.
+    """
+    security.check(settings)
+    path = database.path
+    server = Server.of(database, settings, reopen or (lambda: open_database(path)))
+    app = FastAPI(
+        title="lookalike", version=__version__, description=ABOUT, docs_url=None, redoc_url=None,
+        lifespan=lambda app: _life(server),
+    )  # fmt: skip
+    app.state.server = server
+    problems.install(app)
+    for part in (search, images, groups, decisions, about):
+        app.include_router(part.router)
+    app.router.routes.insert(0, search.lane(server))
+    pages.install(app)
+    app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Counted, metrics=server.metrics)
+    if settings.cors:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=list(settings.cors), allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type"],
+        )  # fmt: skip
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _life(server: Server) -> AsyncIterator[None]:
+    """Everything is warm before the first request, and given back after the last."""
+    await server.decoders.start()
+    await server.collection.refresh()
+    watch = asyncio.create_task(server.collection.watch())
+    try:
+        yield
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+        await asyncio.get_running_loop().run_in_executor(None, server.jobs.stop)
+        await server.decoders.stop()
+        await server.collection.close()

@@ -1,0 +1,98 @@
+"""What goes wrong with a request, as JSON: `{"error": {"type", "message"}}`, and never a traceback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from lookalike.core.errors import DatabaseError, DataError, LookalikeError, MissingExtra
+from lookalike.web.http import pages
+
+TYPES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+    422: "unprocessable",
+    500: "internal",
+    503: "unavailable",
+}
+_encoder = json.JSONEncoder(separators=(",", ":"))
+UNKNOWN = "something went wrong here; the server's log says what"
+
+
+class Problem(Exception):
+    """A request that is refused, with HTTP's number for the reason."""
+
+    def __init__(self, status: int, message: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.headers = status, headers
+
+
+class JsonResponse(Response):
+    """JSON, in ASCII if it holds what is no UTF-8, as names of files may."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        try:
+            return orjson.dumps(content)
+        except TypeError:
+            return _encoder.encode(content).encode()
+
+
+def response(status: int, message: str, *, headers: Mapping[str, str] | None = None) -> JsonResponse:
+    """The answer to a request that is refused."""
+    kind = TYPES.get(status, "error")
+    return JsonResponse({"error": {"type": kind, "message": message}}, status, headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Let an application answer errors this way."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(LookalikeError, _refusal)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+
+
+def invalid(error: ValidationError | RequestValidationError) -> str:
+    """What is wrong with values, in one line."""
+    found = error.errors()
+    parts = [f"{'.'.join(map(str, one['loc'])) or 'the request'}: {one['msg']}" for one in found[:3]]
+    return "; ".join(parts) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
+
+
+def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return response(error.status, str(error), headers=error.headers)
+
+
+def _refusal(request: Request, error: Exception) -> Response:
+    """What the package itself refuses: the asker's mistake, unless it is the database that fails."""
+    failed = isinstance(error, DatabaseError | MissingExtra) and not isinstance(error, DataError)
+    return response(503 if failed else 422, str(error))
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return response(422, invalid(error))
+
+
+def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    is_page = not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
+    if error.status_code == 404 and is_page:
+        return pages.render("missing.html", status=404)
+    message = f"there is nothing at {request.url.path}" if error.status_code == 404 else error.detail
+    return response(error.status_code, message, headers=error.headers)

@@ -1,0 +1,234 @@
+"""The open database of a server.
+
+One thread searches, so that an engine is filled anew by one at a time; what asks while it works is searched for
+together with the next. Reading goes on in other threads. A database that was replaced, or indexed again with another
+model, is opened anew; the old one is closed when nobody reads from it any more.
+
+Shapes: W bytes a code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from lookalike.core.codes import Codes
+from lookalike.core.errors import LookalikeError
+from lookalike.database import Filter, Hit
+from lookalike.opening import AnyDatabase
+from lookalike.store.catalog import Record
+
+T = TypeVar("T")
+Open = Callable[[], AnyDatabase]
+EVERY = 1.0  # seconds between two looks at what other processes have done
+READERS = 8  # threads
+
+
+class Wanted(NamedTuple):
+    """What a search may find; searches for the same are done together."""
+
+    database: AnyDatabase
+    top: int
+    radius: int | None
+    only: Filter | None
+
+
+class Found(NamedTuple):
+    """The hits of one code, nearest first, the rows of the catalog that they stand for, and how many were searched."""
+
+    hits: list[Hit]
+    records: Mapping[int, Record]
+    images: int
+
+
+class Freshness(NamedTuple):
+    """Whether searches see the newest codes."""
+
+    images: int
+    revision: int
+    searched: int  # the revision that searches see
+    error: str
+
+
+class Collection:
+    """A database that several requests ask at the same time."""
+
+    def __init__(self, database: AnyDatabase, *, reopen: Open) -> None:
+        self.reopen = reopen
+        self._database = database
+        self._users: Counter[AnyDatabase] = Counter()
+        self._searching = ThreadPoolExecutor(1, thread_name_prefix="lookalike-serve-search")
+        self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="lookalike-serve-read")
+        self._pending: list[tuple[Wanted, Codes, asyncio.Future[Found]]] = []
+        self._batch: asyncio.Task[None] | None = None
+        self._searched, self._error = -1, ""
+
+    @contextlib.contextmanager
+    def use(self) -> Iterator[AnyDatabase]:
+        """The database as it is now; it stays open as long as it is used."""
+        database = self._database
+        self._users[database] += 1
+        try:
+            yield database
+        finally:
+            self._users[database] -= 1
+            if not self._users[database]:
+                del self._users[database]
+                if database is not self._database:
+                    database.close()
+
+    async def read(self, work: Callable[..., T], *values: Any) -> T:
+        """What a function of the database, and more values, gives; in another thread."""
+        with self.use() as database:
+            return await self.run(work, database, *values)
+
+    async def run(self, work: Callable[..., T], *values: Any) -> T:
+        """What a function gives, in one of the threads that read."""
+        return await asyncio.get_running_loop().run_in_executor(self._reading, work, *values)
+
+    async def search(self, code_W: Codes, wanted: Wanted) -> Found:
+        """What is found by one code."""
+        future: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
+        self._pending.append((wanted, code_W, future))
+        if self._batch is None or self._batch.done():
+            self._batch = asyncio.create_task(self._search_pending())
+        return await future
+
+    async def freshness(self) -> Freshness:
+        """Number of images, and whether searches see the newest; an error, if the database cannot be read."""
+        try:
+            images, revision = await self.read(lambda database: (len(database), database.revision))
+        except LookalikeError as error:
+            return Freshness(0, -1, self._searched, str(error))
+        return Freshness(images, revision, self._searched, self._error)
+
+    async def watch(self) -> None:
+        """Follow what other processes do, until this is cancelled."""
+        while True:
+            await self.refresh()
+            await asyncio.sleep(EVERY)
+
+    async def refresh(self) -> None:
+        """Open the database anew if it was replaced, and let searches see what is new before somebody asks."""
+        try:
+            with self.use() as database:
+                if not await self.run(database.is_current):
+                    self._replace(await self.run(self.reopen))
+            with self.use() as database:
+                revision = await self.run(lambda: database.revision)
+                if revision != self._searched:
+                    await asyncio.get_running_loop().run_in_executor(self._searching, _warm, database)
+                    self._searched = revision
+            self._error = ""
+        except LookalikeError as error:
+            self._error = str(error)
+
+    async def close(self) -> None:
+        """Wait for what is being done, and give the files back."""
+        if self._batch is not None:
+            await self._batch
+        self._searching.shutdown()
+        self._reading.shutdown()
+        self._database.close()
+
+    def _replace(self, database: AnyDatabase) -> None:
+        """Called while the old one is in use, which closes it in the end."""
+        self._database, self._searched = database, -1
+
+    async def _search_pending(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._pending:
+            wanted = self._pending[0][0]
+            together = [one for one in self._pending if one[0] == wanted]
+            self._pending = [one for one in self._pending if one[0] != wanted]
+            codes_NW = np.stack([code_W for _, code_W, _ in together])
+            try:
+                answers: list[Any] = await loop.run_in_executor(self._searching, _search, wanted, codes_NW)
+            except Exception as error:
+                answers = [error] * len(together)
+            for (_, _, future), answer in zip(together, answers, strict=True):
+                _settle(future, answer)
+
+
+def _settle(future: asyncio.Future[Found], answer: Any) -> None:
+    if future.done():  # whoever asked has gone
+        return
+    if isinstance(answer, Exception):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)
+
+
+def _search(wanted: Wanted, codes_NW: Codes) -> list[Found]:
+    database = wanted.database
+    found, records = database.search_records(codes_NW, top=wanted.top, radius=wanted.radius, only=wanted.only)
+    count = len(database)
+    return [Found(hits, records, count) for hits in found]
+
+
+def _warm(database: AnyDatabase) -> None:
+    """One search, which fills the engine, and one image, which loads the model."""
+    database.search_codes(np.zeros((1, database.bits // 8), np.uint8), top=1)
+    database.hasher.encode_arrays(np.zeros((1, *database.hasher.spec.shape), np.uint8))
+
+
+class Kept(NamedTuple):
+    """Something that was read from a database, and how long that took."""
+
+    database: AnyDatabase
+    revision: int
+    value: Any
+    at: float  # seconds
+    took: float
+
+
+class Memory:
+    """What is read from the whole catalog, kept while it holds.
+
+    While another process indexes, the codes change all the time. So what takes long is read anew at most a twentieth
+    of the time; until then it lacks what is new, and holds what is gone.
+    """
+
+    SHARE = 20
+
+    def __init__(self, *, most: int = 32, most_bytes: int = 256 << 20) -> None:
+        self._most, self._most_bytes = most, most_bytes
+        self._kept: dict[Any, Kept] = {}
+        self._lock = threading.Lock()
+
+    def get(self, database: AnyDatabase, key: Any, read: Callable[[AnyDatabase], T]) -> T:
+        """What `read` gives, or has given. Called by threads, of which one reads at a time."""
+        kept = self._held(database, key)
+        if kept is None:
+            with self._lock:
+                kept = self._held(database, key) or self._read(database, key, read)
+        value: T = kept.value
+        return value
+
+    def _held(self, database: AnyDatabase, key: Any) -> Kept | None:
+        kept = self._kept.get(key)
+        if kept is None or kept.database is not database:
+            return None
+        holds = kept.revision == database.revision or time.monotonic() - kept.at < self.SHARE * kept.took
+        return kept if holds else None
+
+    def _read(self, database: AnyDatabase, key: Any, read: Callable[[AnyDatabase], Any]) -> Kept:
+        began, revision = time.monotonic(), database.revision
+        value = read(database)
+        now = time.monotonic()
+        kept = {name: one for name, one in self._kept.items() if name != key}
+        kept[key] = Kept(database, revision, value, now, now - began)
+        sizes = [getattr(one.value, "nbytes", 0) for one in kept.values()]
+        while len(kept) > 1 and (len(kept) > self._most or sum(sizes) > self._most_bytes):
+            del kept[next(iter(kept))]  # the oldest
+            del sizes[0]
+        self._kept = kept  # at once: others read it without the lock
+        return kept[key]

@@ -1,0 +1,83 @@
+"""The bytes of images that a database knows, and of nothing else.
+
+A file is read only if it lies below the folder that was indexed, links followed; else, and if it is gone, the original
+that the database keeps is taken.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lookalike import data
+from lookalike.core.errors import DataError, ImageError, LookalikeError
+from lookalike.imaging.formats import kinds
+from lookalike.store import originals
+from lookalike.store.catalog import Record
+from lookalike.web.http.problems import Problem
+
+LARGEST = 512 << 20  # bytes of an image that are read
+TYPES = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "GIF": "image/gif",
+    "TIFF": "image/tiff",
+    "BMP": "image/bmp",
+    "AVIF": "image/avif",
+    "PPM": "image/x-portable-anymap",
+    "HEIF": "image/heif",
+    "CR3": "image/x-canon-cr3",
+    "ORF": "image/x-olympus-orf",
+    "RAF": "image/x-fuji-raf",
+    "RW2": "image/x-panasonic-rw2",
+}
+
+
+def read(folder: Path | str, record: Record) -> bytes:
+    """The encoded image of a row of the catalog of the database in a folder. Raises `Problem` if it cannot be had."""
+    reason = "is gone"
+    if lies_below(record.item.file, record.root):
+        try:
+            _check_size(record.item.file if record.row is None else None)
+            return data.read_bytes(record.item)
+        except (OSError, LookalikeError) as error:
+            reason = f"cannot be read ({getattr(error, 'strerror', None) or error})"
+    elif os.path.lexists(record.item.file):
+        reason = "leads out of the folder that was indexed"
+    kept = None if record.digest is None else originals.path(Path(folder), record.digest)
+    try:
+        return kept.read_bytes() if kept is not None else _gone(record, reason)
+    except OSError:
+        return _gone(record, reason)
+
+
+def lies_below(file: str, root: str) -> bool:
+    """Whether a file that exists lies below a folder, once all links are followed."""
+    try:
+        real = os.path.realpath(file, strict=True)
+        return os.path.commonpath([real, os.path.realpath(root)]) == os.path.realpath(root)
+    except (OSError, ValueError):
+        return False
+
+
+def digest(content: bytes) -> str:
+    """What tells bytes from others, in hexadecimal."""
+    return data.content_digest(content).hex()
+
+
+def media_type(content: bytes) -> str:
+    """What an encoded image is, as HTTP names it. Raises `Problem` for what is none."""
+    try:
+        return TYPES[kinds.recognise(content[: kinds.HEAD])]
+    except (ImageError, KeyError):
+        raise Problem(404, "the file is no image any more") from None
+
+
+def _check_size(file: str | None) -> None:
+    if file is not None and os.stat(file).st_size > LARGEST:
+        raise DataError(f"it is larger than {LARGEST >> 20} MiB")
+
+
+def _gone(record: Record, reason: str) -> bytes:
+    raise Problem(404, f"the file of image {record.id} {reason}, and no original is kept")

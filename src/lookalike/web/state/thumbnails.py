@@ -1,0 +1,68 @@
+"""Small pictures of images, made anew from their pixels: nothing else that is in a file gets out.
+
+They are kept in memory up to a bound. A browser that has one is told so without the file being read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections import OrderedDict
+
+from lookalike.imaging import decode
+from lookalike.opening import AnyDatabase
+from lookalike.store.catalog import Record
+from lookalike.web.state import files
+from lookalike.web.state.collection import Collection
+from lookalike.web.state.uploads import Decoders
+
+SIDES = (64, 128, 256, 512, 1024)  # pixels
+USUAL = 256
+BYTES = 128 << 20  # of all that are kept
+MAKING = "1"  # changes when they are made in another way
+
+
+def side_for(size: int) -> int:
+    """The side, in pixels, of the thumbnail that is made for a wish."""
+    return next((side for side in SIDES if side >= size), SIDES[-1])
+
+
+def version(record: Record) -> str:
+    """What changes when an image does, in hexadecimal and dots."""
+    if record.digest:
+        return f"{MAKING}.{record.digest[:8].hex()}"
+    return f"{MAKING}.{record.id:x}.{record.size:x}.{record.mtime_ns:x}"
+
+
+class Thumbnails:
+    """Makes and keeps them."""
+
+    def __init__(self, collection: Collection, decoders: Decoders, *, most: int = BYTES) -> None:
+        self._collection, self._decoders, self._most = collection, decoders, most
+        self._kept: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._making: dict[tuple[str, int], asyncio.Task[bytes]] = {}
+        self.size = 0  # bytes
+
+    async def get(self, database: AnyDatabase, record: Record, side: int) -> bytes:
+        """The JPEG of an image, at most `side` pixels a side. Raises `Problem` if it cannot be made."""
+        key = (version(record), side)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        if key not in self._making:
+            task = self._making[key] = asyncio.create_task(self._make(database, record, side))
+            task.add_done_callback(lambda done: self._made(key, done))
+        return await asyncio.shield(self._making[key])  # several may wait for it
+
+    async def _make(self, database: AnyDatabase, record: Record, side: int) -> bytes:
+        content = await self._collection.run(files.read, database.path, record)
+        return await self._decoders.thumbnail(io.BytesIO(content), len(content), side, max_pixels=decode.MAX_PIXELS)
+
+    def _made(self, key: tuple[str, int], task: asyncio.Task[bytes]) -> None:
+        del self._making[key]
+        if task.cancelled() or task.exception() is not None:
+            return
+        self._kept[key] = task.result()
+        self.size += len(task.result())
+        while self.size > self._most:
+            self.size -= len(self._kept.popitem(last=False)[1])

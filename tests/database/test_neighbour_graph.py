@@ -1,0 +1,158 @@
+"""The graph of a collection has the nearest images of every image, also when it was made in pieces.
+
+Shapes: N images, W = 8 bytes a code, T neighbours.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import filelock
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from lookalike.core.codes import Codes, hamming
+from lookalike.core.errors import ConfigError, DatabaseError, DataError, Interrupted
+from lookalike.database import Database
+from lookalike.search import all_pairs
+from lookalike.store.derived import code_array
+
+Progress = list[tuple[int, int]]
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(all_pairs, "BLOCK", 8)
+
+
+def assert_nearest(graph_NT2: np.ndarray[tuple[int, int, int], np.dtype[np.int32]], codes_NW: Codes) -> None:
+    distances_NN = hamming(codes_NW, codes_NW)
+    np.fill_diagonal(distances_NN, 1000)
+    top = graph_NT2.shape[1]
+    for row, neighbours_T2 in enumerate(graph_NT2):
+        rows_T, distances_T = neighbours_T2.T
+        assert distances_T.tolist() == np.sort(distances_NN[row])[:top].tolist()
+        assert distances_NN[row, rows_T].tolist() == distances_T.tolist()
+        assert len({*rows_T.tolist(), row}) == top + 1
+
+
+@pytest.mark.parametrize("tables", ["tables", "no tables", "old tables"])
+def test_neighbours_are_the_nearest_others(
+    tables: str, indexed: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if tables != "no tables":
+        monkeypatch.setattr(code_array, "LEAST", 20)
+        indexed.compact()
+    if tables == "old tables":
+        first = next(indexed.records())
+        indexed.remove([first.name])
+    seen: Progress = []
+    count = len(indexed)
+    assert indexed.neighbours(tmp_path / "g.npy", top=3, on_rows=lambda *now: seen.append(now)) == count
+    graph_NT2 = np.load(tmp_path / "g.npy")
+    assert (graph_NT2.shape, graph_NT2.dtype) == ((count, 3, 2), np.int32)
+    assert_nearest(graph_NT2, np.asarray(indexed.codes()[1]))
+    assert seen == [(done, count) for done in [*range(0, count, 8), count]]
+    assert not list(tmp_path.glob(".g*"))
+
+
+def test_a_table_has_paths_and_as_many_neighbours_as_there_are(indexed: Database, tmp_path: Path) -> None:
+    assert indexed.neighbours(tmp_path / "g.parquet", top=100) == 40
+    table = pq.read_table(tmp_path / "g.parquet").to_pydict()
+    records = [record for record in indexed.records() if record.code is not None]
+    assert table["path"] == [record.name for record in records]
+    assert {len(rows) for rows in table["neighbours"]} == {len(bits) for bits in table["distances"]} == {39}
+    graph_NT2 = np.stack([np.array(table["neighbours"]), np.array(table["distances"])], axis=2)
+    assert_nearest(graph_NT2, np.asarray(indexed.codes()[1]))
+
+
+@pytest.mark.parametrize("kept", [0, 1, 7, 100, -1])
+def test_what_was_stopped_goes_on(kept: int, indexed: Database, tmp_path: Path) -> None:
+    path = tmp_path / "g.npy"
+    indexed.neighbours(path, top=4)
+    whole_file = path.read_bytes()
+
+    def stop(done: int, total: int) -> None:
+        if done == 24:
+            raise KeyboardInterrupt
+
+    path.unlink()
+    with pytest.raises(Interrupted, match="same command goes on"):
+        indexed.neighbours(path, top=4, on_rows=stop)
+    (part,) = tmp_path.glob(".g.npy.*.part")
+    assert not path.exists()
+    content = part.read_bytes()
+    part.write_bytes(content[: len(content) - kept] if kept >= 0 else content[:50])  # a kill may cut anywhere
+    seen: Progress = []
+    indexed.neighbours(path, top=4, on_rows=lambda *now: seen.append(now))
+    assert seen[0][0] == {0: 24, 1: 23, 7: 23, 100: 20, -1: 0}[kept]
+    assert path.read_bytes() == whole_file
+    assert not list(tmp_path.glob(".g*"))
+
+
+def test_other_codes_begin_anew(indexed: Database, tmp_path: Path) -> None:
+    def stop(done: int, total: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        indexed.neighbours(tmp_path / "g.npy", on_rows=stop)
+    indexed.remove([next(indexed.records()).name])
+    seen: Progress = []
+    assert indexed.neighbours(tmp_path / "g.npy", on_rows=lambda *now: seen.append(now)) == 39
+    assert seen[0] == (0, 39)
+    assert not list(tmp_path.glob(".g*"))
+
+
+def test_none_and_one_image(db: Database, photo_folder: Path, tmp_path: Path) -> None:
+    assert db.neighbours(tmp_path / "g.npy") == 0
+    assert np.load(tmp_path / "g.npy").shape[0] == 0
+    assert db.neighbours(tmp_path / "g.parquet") == 0
+    db.index(photo_folder / "cats/01.png")
+    assert db.neighbours(tmp_path / "g.npy", top=2) == 1
+    assert np.load(tmp_path / "g.npy").tolist() == [[[-1, -1], [-1, -1]]]
+    assert db.neighbours(tmp_path / "g.parquet") == 1
+    assert pq.read_table(tmp_path / "g.parquet").to_pydict()["neighbours"] == [[]]
+
+
+def test_what_cannot_be_written_is_refused(indexed: Database, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"neither \.npy nor \.parquet"):
+        indexed.neighbours(tmp_path / "g.csv")
+    with pytest.raises(DataError, match="absent is no folder; make it"):
+        indexed.neighbours(tmp_path / "absent/g.npy")
+    with pytest.raises(ConfigError, match="top is 0"):
+        indexed.neighbours(tmp_path / "g.npy", top=0)
+    with (
+        filelock.FileLock(tmp_path / ".g.npy.lock"),
+        pytest.raises(DatabaseError, match=r"another process is writing .*g\.npy"),
+    ):
+        indexed.neighbours(tmp_path / "g.npy")
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_command_goes_on(how: signal.Signals, db: Database, tmp_path: Path) -> None:
+    codes_NW = np.random.default_rng(0).integers(0, 256, (40_000, 8), np.uint8)
+    np.save(tmp_path / "codes.npy", codes_NW)
+    db.import_codes(tmp_path / "codes.npy", root=tmp_path)
+    db.neighbours(tmp_path / "expected.npy", top=5)
+    out = tmp_path / "g.npy"
+    command = [sys.executable, "-m", "lookalike", "neighbours", str(out), "--db", str(db.path), "--top", "5"]
+    for _ in range(5):  # on a busy machine a command may end before it is killed; then another is
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None and not any(part.stat().st_size > 1000 for part in tmp_path.glob(".g.npy.*.part")):
+            time.sleep(0.01)
+        process.send_signal(how)
+        if process.wait() != 0:
+            break
+        out.unlink()
+    assert process.returncode == (130 if how is signal.SIGINT else -signal.SIGKILL)
+    assert not out.exists()
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "the nearest 5 of 40000 images" in said
+    assert np.array_equal(np.load(out)[:, :, 1], np.load(tmp_path / "expected.npy")[:, :, 1])
+    assert not list(tmp_path.glob(".g*"))

@@ -1,0 +1,43 @@
+"""What a file is, told by its first bytes, and what is said of those that are not read."""
+
+from __future__ import annotations
+
+import pytest
+
+from lookalike.core.errors import ImageError
+from lookalike.imaging.formats import kinds
+
+NAMED = {
+    b"8BPS\0\1" + bytes(20): "a Photoshop document",
+    b"\xff\x0a" + bytes(30): "a JPEG XL image",
+    b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(30): "a JPEG XL image",
+    b"\0\0\0\x18ftypisom\0\0\2\0isomiso2": "a video",
+    b"\0\0\0\x14ftypqt  \0\0\2\0qt  ": "a video",
+    b"RIFF\x24\0\0\0AVI LIST": "a video",
+    b"\x1aE\xdf\xa3" + bytes(30): "a Matroska or WebM video",
+    b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>': "an SVG drawing",
+    b'<?xml version="1.0"?>\n<SVG width="9">': "an SVG drawing",
+    b"%PDF-1.7\n": "a PDF document",
+    b"%!PS-Adobe-3.0 EPSF-3.0\n": "a PostScript document",
+    b"FOVb" + bytes(30): "a Sigma X3F raw file",
+    b"\0MRM" + bytes(30): "a Minolta MRW raw file",
+}
+
+
+@pytest.mark.parametrize("head", NAMED, ids=NAMED.values())
+def test_what_is_known_but_not_read_is_named(head: bytes) -> None:
+    with pytest.raises(ImageError, match=f"^{NAMED[head]}, which cannot be read here") as caught:
+        kinds.recognise(head)
+    assert kinds.is_foreign(str(caught.value))
+
+
+def test_what_is_damaged_is_not_foreign() -> None:
+    assert kinds.is_foreign(kinds.NO_IMAGE)
+    assert not kinds.is_foreign("is cut off: only 50 % of its rows are there")
+
+
+def test_raw_formats_are_known_by_name() -> None:
+    assert kinds.is_raw("DNG")
+    assert not kinds.is_raw("JPEG")
+    assert not kinds.is_raw(None)
+    assert not kinds.RAW_FORMATS & set(kinds.FORMATS)

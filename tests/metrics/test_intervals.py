@@ -1,0 +1,71 @@
+"""Intervals against sums term by term, and how often they hold what they should.
+
+Shapes: N images.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lookalike.metrics import intervals
+from tests.references import calibration as slow
+
+PAIRS = st.lists(st.sampled_from(list(itertools.combinations(range(12), 2))), min_size=1, max_size=30, unique=True)
+
+
+@pytest.mark.parametrize("found", [1, 2, 5, 30, 100])
+def test_poisson_bounds_leave_a_fortieth_on_either_side(found: int) -> None:
+    low, high = intervals.poisson(found)
+    assert slow.poisson_at_most(found, high) == pytest.approx(0.025, rel=1e-6)
+    assert 1 - slow.poisson_at_most(found - 1, low) == pytest.approx(0.025, rel=1e-6)
+
+
+def test_with_none_found_a_twentieth_is_left() -> None:
+    low, high = intervals.poisson(0)
+    assert low == 0
+    assert slow.poisson_at_most(0, high) == pytest.approx(0.05, rel=1e-6)
+
+
+def test_many_are_as_the_normal_distribution_has_it() -> None:
+    exact, normal = intervals.poisson(1000), intervals.poisson(1000.5)
+    assert normal == pytest.approx(exact, rel=0.005)
+
+
+@pytest.mark.parametrize(("found", "total"), [(0, 20), (1, 20), (19, 20), (20, 20), (95, 100), (150, 200)])
+def test_clopper_pearson_bounds_leave_a_fortieth_on_either_side(found: int, total: int) -> None:
+    low, high = intervals.clopper_pearson(found, total)
+    if found < total:
+        assert slow.binomial_at_most(found, total, high) == pytest.approx(0.025, rel=1e-6)
+    if found:
+        assert 1 - slow.binomial_at_most(found - 1, total, low) == pytest.approx(0.025, rel=1e-6)
+    assert (low == 0) == (found == 0)
+    assert (high == 1) == (found == total)
+
+
+@given(PAIRS)
+def test_the_design_effect_by_its_definition(pairs: list[tuple[int, int]]) -> None:
+    counts_N = np.bincount(np.ravel(pairs), minlength=12)
+    assert intervals.design_effect(counts_N) == pytest.approx(slow.design_effect(pairs, 12))
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0])
+def test_intervals_hold_the_true_number_as_often_as_they_say(spread: float) -> None:
+    """Images that are near many others, drawn anew again and again: pairs taken for independent would fail here."""
+    random, images, share = np.random.default_rng(1), 200, 2e-3
+    held = naive = 0
+    for _ in range(200):
+        pull = np.exp(spread * random.standard_normal(images) - spread**2 / 2)
+        chance = np.minimum(1, share * np.outer(pull, pull))
+        near = np.triu(random.random((images, images)) < chance, 1)
+        truth = share * images * (images - 1) / 2
+        low, high = intervals.of_pairs((near | near.T).sum(axis=0))
+        held += low <= truth <= high
+        low, high = intervals.poisson(int(near.sum()))
+        naive += low <= truth <= high
+    assert held >= 0.9 * 200
+    assert spread == 0 or naive < held

@@ -1,0 +1,33 @@
+"""Charts are well-formed and say in words what they show."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import numpy as np
+
+from lookalike.reports import charts
+
+
+def test_histogram_is_well_formed_and_its_areas_are_100_percent() -> None:
+    same, different = np.array([0, 0, 1, 64], np.int32), np.array([30, 31, 31, 33], np.int32)
+    svg = ElementTree.fromstring(charts.histogram(same, different, bits=64, words='<b>&"'))
+    assert svg.attrib["aria-label"] == '<b>&"'
+    assert len(svg.findall("path")) == 2
+    texts = [text.text for text in svg.iter("text")]
+    assert {"0", "64", "% of pairs", "distance, bits"} <= set(texts)
+
+
+def test_lines_of_one_epoch_and_of_many() -> None:
+    for count in (1, 7):
+        series = {"training": [(n, 900.0 / n) for n in range(1, count + 1)], "validation": [(1, 950.0)]}
+        svg = ElementTree.fromstring(charts.lines(series, across="epoch", up="loss", words="falls"))
+        assert len(svg.findall("circle")) == count + 1
+        for point in svg.iter("circle"):
+            assert 0 <= float(point.attrib["cx"]) <= charts.WIDTH
+            assert 0 <= float(point.attrib["cy"]) <= charts.HEIGHT
+
+
+def test_histogram_of_nothing() -> None:
+    nothing = np.array([], np.int32)
+    assert ElementTree.fromstring(charts.histogram(nothing, nothing, bits=64, words="nothing")) is not None

@@ -1,0 +1,264 @@
+"""A whole run against plain counting: recall, rates, µAP; guards, and what the page and the result hold."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lookalike import data
+from lookalike.core.errors import ConfigError, DataError, Interrupted
+from lookalike.imaging.decode import Array
+from lookalike.imaging.edits.catalogue import perturb
+from lookalike.metrics import retrieval_stats
+from lookalike.robustness import originals, peers
+from lookalike.robustness import page as robustness_page
+from lookalike.robustness import pictures as robustness_pictures
+from lookalike.robustness import result as results
+from lookalike.robustness import run as robustness
+from lookalike.robustness.peers import Peer, Row
+from lookalike.robustness.run import RATES, Outcome, Settings, run
+from tests.references.ranking import average_precision
+from tests.robustness.test_originals import GRID, grid
+
+ROOT = Path(__file__).resolve().parents[2]
+EDITS = ("none", "jpeg", "crop", "mirror")
+
+
+def meaningless(pixels_HW3: Array) -> Array:
+    """64 bits that have nothing to do with what is seen."""
+    return np.random.default_rng(list(pixels_HW3.tobytes()[:4000])).integers(0, 256, 8, np.uint8)
+
+
+def thumb(pixels_HW3: Array) -> Row:
+    small = np.asarray(Image.fromarray(pixels_HW3).resize((4, 4), Image.Resampling.BOX), float)
+    return peers.unit((small - small.mean()).ravel())
+
+
+MEANINGLESS = Peer(name="meaningless", bits=64, note="", encode=meaningless)
+VECTORS = Peer(name="vectors", bits=0, note="16 means of colour", encode=thumb, versions={"thumb": "1"})
+PEERS = [GRID, VECTORS, MEANINGLESS]
+
+
+@pytest.fixture(scope="module")
+def album(pictures: list[Image.Image], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("album") / "<b>&"
+    for number, picture in enumerate(pictures):
+        path = folder / ("cats" if number % 2 else "dogs") / f"{number:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(path)
+    pictures[0].save(folder / "again.png")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff no")
+    return folder
+
+
+def measured(album: Path, **options: Any) -> Outcome:
+    values = {"edits": EDITS, "queries": 10, "seed": 1, "workers": 2, **options}
+    same = values.pop("same", ())
+    return run(data.find(album, labels_from_folders=True), PEERS, settings=Settings(**values), same=same)
+
+
+@pytest.fixture(scope="module")
+def outcome(album: Path) -> Outcome:
+    return measured(album)
+
+
+def test_every_figure_is_what_counting_one_by_one_gives(album: Path, outcome: Outcome) -> None:
+    items = outcome.originals.items
+    pixels = [originals.pixels(item) for item in items]
+    assert len(items) == 40
+    for peer, method in zip(PEERS, outcome.methods, strict=True):
+        codes = [peer.encode(one) for one in pixels]
+
+        def distance(one: Row, other: Row, bits: int = peer.bits) -> int:
+            if not bits:
+                return max(0, round(1000 * (1 - float(one @ other))))
+            return sum(bin(int(a) ^ int(b)).count("1") for a, b in zip(one, other, strict=True))
+
+        different = [distance(codes[a], codes[b]) for a in range(40) for b in range(a + 1, 40)]
+        for threshold, rate in zip(method.thresholds, RATES, strict=True):
+            assert threshold.pairs == len(different) == 780
+            assert sum(d <= threshold.distance for d in different) == threshold.false <= rate * 780
+        for cell in method.cells[:3]:
+            own, others = [], []
+            for row in outcome.edited:
+                seed = outcome.originals.seeds[row] ^ 1
+                code = peer.encode(perturb(pixels[row], *cell.variant, seed=seed))
+                own.append(distance(code, codes[row]))
+                others += [distance(code, codes[other]) for other in range(40) if other != row]
+            assert np.repeat(np.arange(peer.greatest + 1), cell.own_D).tolist() == sorted(own)
+            assert np.repeat(np.arange(peer.greatest + 1), cell.others_D).tolist() == sorted(others)
+            limit = method.thresholds[0].distance
+            assert cell.recall[0].value == sum(d <= limit for d in own) / 10
+            assert cell.false[0].found == sum(d <= limit for d in others)
+            assert cell.error == pytest.approx(sum(own) / 10 / peer.scale)
+            if not set(own) & set(others):  # no ties that matter
+                ranked = [d in set(own) for d in sorted(own + others)]
+                expected = average_precision(ranked, cutoff=None, denominator="relevant")
+                assert cell.micro_ap == pytest.approx(expected)
+
+
+def test_unchanged_copies_are_always_found(outcome: Outcome) -> None:
+    for method in outcome.methods:
+        cell = method.cells[0]
+        assert cell.variant.edit == "none"
+        assert (cell.recall[0].value, cell.error) == (1, 0)
+        assert not method.own_QV[:, 0].any()
+
+
+def test_codes_without_meaning_have_chance(album: Path) -> None:
+    found = measured(album, queries=40)
+    cells = [cell for cell in found.methods[2].cells if cell.variant.edit != "none"]
+    assert np.mean([cell.recall[0].value for cell in cells]) < 0.01
+    assert np.mean([cell.error for cell in cells]) == pytest.approx(0.5, abs=0.02)
+    assert np.mean([cell.micro_ap for cell in cells]) == pytest.approx(found.micro_chance, abs=0.02)
+    assert found.micro_chance == retrieval_stats.micro_chance(40, 40 * 39)
+
+
+def test_better_codes_have_better_figures(outcome: Outcome) -> None:
+    grid_, vectors, meaningless_ = (results.micro_ap(method) for method in outcome.methods)
+    assert min(grid_, vectors) > meaningless_ + 0.3
+
+
+def test_the_result_is_the_same_every_time_and_knows_no_machine(album: Path, outcome: Outcome) -> None:
+    one = json.dumps(results.values(outcome))
+    assert one == json.dumps(results.values(measured(album, workers=1)))
+    assert one != json.dumps(results.values(measured(album, seed=2)))
+    assert str(album.parent) not in one
+    found = json.loads(one)
+    assert (found["images"], found["edited"], found["unreadable"], found["seed"]) == (40, 10, 1, 1)
+    assert len(found["repeated"]) == 1
+    assert found["versions"]["thumb"] == "1"
+    method = found["methods"][0]
+    assert [len(method[name]) for name in ("thresholds", "recall", "copies")] == [3, 3, 1 + 7 + 7 + 1]
+    assert sum(method["copies"][1]["distances"]["counts"]) == 10
+    assert method["false"]["label"][0][1] == 190 + 171  # one dog lies elsewhere, without a label
+
+
+def test_pairs_that_are_the_same_picture_count_neither_way(album: Path, outcome: Outcome) -> None:
+    names = outcome.originals.names
+    pair = outcome.methods[0].pairs.closest[0]
+    found = measured(album, same=[(names[pair.second], names[pair.first]), (names[3], names[3])])
+    assert found.same == [(pair.first, pair.second)]
+    assert found.methods[0].thresholds[0].pairs == 779
+    assert found.methods[0].pairs.closest == outcome.methods[0].pairs.closest[1:] + found.methods[0].pairs.closest[-1:]
+    lost = sum(row in (pair.first, pair.second) for row in found.edited)
+    assert found.methods[0].cells[0].others_D.sum() == 10 * 39 - lost
+    with pytest.raises(DataError, match=r"'dogs/absent\.png' is said to be the same"):
+        measured(album, same=[(names[0], "dogs/absent.png")])
+
+
+def test_what_cannot_be_measured_is_refused(album: Path, tmp_path: Path) -> None:
+    for number in range(5):
+        Image.new("RGB", (9, 9), (number, 0, 0)).save(tmp_path / f"{number}.png")
+    with pytest.raises(DataError, match="5 different images are too few to measure thresholds on; 20 are the least"):
+        measured(tmp_path)
+    with pytest.raises(ConfigError, match="queries is 0"):
+        measured(album, queries=0)
+    with pytest.raises(ConfigError, match="no edit 'swirl'"):
+        measured(album, edits=("swirl",))
+    with pytest.raises(ConfigError, match="grid is named twice"):
+        run(data.find(album), [GRID, GRID])
+    with pytest.raises(ConfigError, match="nothing to measure"):
+        run(data.find(album), [])
+
+
+def test_ctrl_c_ends_it_at_once(album: Path) -> None:
+    seen = []
+
+    def stop(what: str, done: int, total: int) -> None:
+        seen.append((what, done, total))
+        if what == "copies":
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="nothing was written"):
+        run(data.find(album), [GRID], settings=Settings(edits=("none", "flip"), workers=1), on_progress=stop)
+    assert seen[-2:] == [("originals", 42, 42), ("copies", 2, 80)]
+
+
+def test_the_worst_misses_are_the_furthest_at_the_mildest_strength_that_misses(outcome: Outcome) -> None:
+    method = outcome.methods[2]
+    found = robustness_pictures.worst(outcome, method)
+    assert [outcome.variants[miss.variant] for miss in found] == [("jpeg", 95), ("crop", 0.02), ("mirror", 1)]
+    for miss in found:
+        assert method.own_QV[miss.query, miss.variant] == method.own_QV[:, miss.variant].max()
+
+
+def test_the_nearest_wrong_images_are_the_nearest(outcome: Outcome) -> None:
+    method = outcome.methods[0]
+    found = robustness_pictures.nearest(outcome, method)
+    assert found[0].distance == method.nearest_QV.min()
+    assert [one.distance for one in found] == sorted(one.distance for one in found)
+    for one in found:
+        item, seed = (
+            outcome.originals.items[outcome.edited[one.query]],
+            outcome.originals.seeds[outcome.edited[one.query]],
+        )
+        copy = robustness.copies_of(item, seed, [outcome.variants[one.variant]], outcome.settings)[0]
+        code, other = grid(copy), outcome.originals.rows[0][one.other]
+        assert np.bitwise_count(code ^ other).sum() == one.distance
+        assert one.other != outcome.edited[one.query]
+
+
+def test_the_page_holds_all_and_fetches_nothing(outcome: Outcome, tmp_path: Path) -> None:
+    path = robustness_page.write(outcome, tmp_path / "out")
+    page = path.read_text()
+    for forbidden in ("<script", "http://", "https://", "<link", "url("):
+        assert forbidden not in page
+    assert "prefers-color-scheme: dark" in page
+    method = outcome.methods[0]
+    assert f"grid: {results.recall(method, 0):.1%} of 150 copies found" in page
+    for text in ("vectors", "meaningless", "780 pairs of different images are too few", "16 means of colour"):
+        assert text in page
+    assert "could not be read: 1: broken.jpg: " in page
+    assert page.count("data:image/jpeg;base64,") >= 2 * (
+        len(robustness_pictures.worst(outcome, method)) + len(robustness_pictures.nearest(outcome, method))
+    )
+    for cell in method.cells:
+        assert f"{cell.recall[0].value:.3f}</td>" in page
+        assert f"<b>{cell.variant.edit}</b> {cell.variant.words}" in page
+    charts = sorted(chart.name for chart in (path.parent / "charts").iterdir())
+    assert charts == ["crop.svg", "jpeg.svg"]
+    for chart in charts:
+        ElementTree.fromstring((path.parent / "charts" / chart).read_text())
+    assert json.loads((path.parent / "result.json").read_text()) == results.values(outcome)
+    assert (path.parent / "suspected.tsv").read_text().count("\n") == len(outcome.suspected)
+
+
+def test_charts_of_an_earlier_run_do_not_stay(outcome: Outcome, tmp_path: Path) -> None:
+    (tmp_path / "charts").mkdir()
+    for name in ("blur.svg", "mine.svg"):
+        (tmp_path / "charts" / name).touch()
+    robustness_page.write(outcome, tmp_path)
+    assert sorted(chart.name for chart in (tmp_path / "charts").iterdir()) == ["crop.svg", "jpeg.svg", "mine.svg"]
+    with pytest.raises(ConfigError, match="is a file; name a folder with --out"):
+        robustness_page.check(tmp_path / "result.json")
+
+
+def test_the_documented_figures_are_those_of_the_kept_results() -> None:
+    page = (ROOT / "docs/robustness.md").read_text()
+    kept = [json.loads(path.read_text())["methods"] for path in sorted((ROOT / "docs/robustness").glob("*.json"))]
+    tables = re.findall(r"^\| copy \| (.*) \|\n\|[-|]+\|\n((?:\|.*\|\n)+)", page, re.M)
+    assert len(tables) == len(kept) > 0
+    for head, body in tables:
+        methods = next(
+            methods for methods in kept if [f"`{method['name']}`" for method in methods] == head.split(" | ")
+        )
+        for row in body.splitlines():
+            variant, *figures = row.strip("| ").split(" | ")
+            edit, strength = variant.split()
+            cells = [
+                next(cell for cell in method["copies"] if (cell["edit"], cell["strength"]) == (edit, float(strength)))
+                for method in methods
+            ]
+            assert figures == [f"{cell['recall'][0]:.3f}" for cell in cells], variant
+        assert f"{methods[0]['thresholds'][0]['pairs']:,} pairs" in page
+    fixed = json.loads((ROOT / "docs/robustness/imagenette-val.json").read_text())["methods"]
+    means = [f"{method['recall'][0]:.3f}" for method in fixed]
+    assert f"| mean recall: all edits | {' | '.join(means)} |" in page

@@ -1,0 +1,322 @@
+"""One script for every engine, against counting bits in plain Python.
+
+Shapes: N codes, Q queries, W bytes a code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lookalike.core.codes import Codes
+from lookalike.core.errors import CodeError, ConfigError
+from lookalike.milvus.client import Server, parse
+from lookalike.milvus.engine import Milvus
+from lookalike.search import Engine, Hits, check_limits
+from lookalike.search.multi_index import MultiIndex
+from lookalike.search.scan import Scan
+from tests.milvus_server import Running
+from tests.references import bitcount
+
+
+def with_tables(bits: int) -> MultiIndex:
+    """A multi-index that makes tables of however few codes."""
+    return MultiIndex(bits, least=0)
+
+
+Make = Callable[[int], Engine]
+LOCAL: dict[str, Make] = {"scan": Scan, "multi_index": MultiIndex, "tables": with_tables}
+WIDTHS = (1, 2, 8, 9, 16, 64)
+LIMITS: list[tuple[int | None, int | None]] = [
+    (1, None), (3, None), (1000, None), (None, 0), (None, 3), (None, 10_000), (5, 4), (1000, 0), (2, 600), (1, 0),
+]  # fmt: skip
+
+
+@dataclass
+class Oracle:
+    """What an engine must be: a dictionary of codes by row."""
+
+    codes: dict[int, list[int]] = field(default_factory=dict)
+    next: int = 0
+
+    def add(self, codes_NW: Codes) -> list[int]:
+        rows = list(range(self.next, self.next + len(codes_NW)))
+        self.codes.update(zip(rows, codes_NW.tolist(), strict=True))
+        self.next += len(rows)
+        return rows
+
+    def remove(self, rows: list[int]) -> None:
+        for row in rows:
+            self.codes.pop(row, None)
+
+
+def assert_same(engine: Engine, oracle: Oracle, queries_QW: Codes, top: int | None, radius: int | None) -> None:
+    found = engine.search(queries_QW, top=top, radius=radius)
+    assert len(found) == len(queries_QW)
+    for hits, query in zip(found, queries_QW.tolist(), strict=True):
+        assert hits.rows.dtype == np.int64
+        assert hits.distances.dtype == np.int32
+        expected = bitcount.search(oracle.codes.items(), query, top=top, radius=radius)
+        every = bitcount.search(oracle.codes.items(), query, top=None, radius=8 * len(query))
+        assert_are_nearest(hits, expected, every, any_of_last=not isinstance(engine, Scan))
+
+
+def assert_are_nearest(
+    hits: Hits, expected: list[tuple[int, int]], every: list[tuple[int, int]], *, any_of_last: bool
+) -> None:
+    """The hits expected; with `any_of_last` those at the greatest distance may be others at that distance."""
+    found = list(zip(hits.rows.tolist(), hits.distances.tolist(), strict=True))
+    if not any_of_last or found == expected:
+        assert found == expected
+        return
+    last = expected[-1][1]
+    assert [distance for _, distance in found] == [distance for _, distance in expected]
+    assert [one for one in found if one[1] < last] == [one for one in expected if one[1] < last]
+    assert found == sorted(set(found), key=lambda one: (one[1], one[0]))
+    assert set(found) <= set(every)
+
+
+def near_copies(count: int, width: int, *, seed: int = 0, flips: int = 3) -> Codes:
+    """Codes around a few centres, so that there are many ties and small distances."""
+    random = np.random.default_rng([seed, count, width])
+    codes_NW = random.integers(0, 256, (4, width), np.uint8)[random.integers(0, 4, count)]
+    for _ in range(flips):
+        codes_NW[np.arange(count), random.integers(0, width, count)] ^= np.uint8(1) << random.integers(
+            0, 8, count
+        ).astype(np.uint8)
+    return codes_NW
+
+
+@pytest.fixture(scope="module")
+def remote(milvus: Running) -> Make:
+    """Engines on a Milvus server, each in place of the one before: a new collection takes seconds there."""
+    server = Server(parse(milvus.address("contract")))
+
+    def make(bits: int) -> Engine:
+        name = f"contract_{bits}"
+        if server.description(name) is not None:
+            server.remove(name, "id >= 0")
+        return Milvus(bits, server, name)
+
+    return make
+
+
+@pytest.fixture(params=[*LOCAL, "milvus"])
+def make(request: pytest.FixtureRequest) -> Make:
+    made: Make = request.getfixturevalue("remote") if request.param == "milvus" else LOCAL[request.param]
+    return made
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("count", [0, 1, 2, 40])
+def test_every_limit(make: Make, count: int, width: int) -> None:
+    codes_NW = near_copies(count, width)
+    engine, oracle = make(8 * width), Oracle()
+    assert engine.add(codes_NW).tolist() == oracle.add(codes_NW)
+    assert (len(engine), engine.bits) == (count, 8 * width)
+    queries_QW = np.concatenate([codes_NW[:2], near_copies(3, width, seed=1), np.zeros((1, width), np.uint8)])
+    for top, radius in LIMITS:
+        assert_same(engine, oracle, queries_QW, top, radius)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("byte", [0, 255, 0x5A])
+def test_equal_codes_come_in_the_order_of_their_rows(make: Make, byte: int, width: int) -> None:
+    engine, oracle = make(8 * width), Oracle()
+    codes_NW = np.full((300, width), byte, np.uint8)
+    engine.add(codes_NW)
+    oracle.add(codes_NW)
+    gone = list(range(0, 300, 7))
+    engine.remove(gone)
+    oracle.remove(gone)
+    for top, radius in [(1, None), (10, None), (299, None), (10_000, None), (None, 0), (None, 8 * width), (4, 0)]:
+        assert_same(engine, oracle, codes_NW[:1], top, radius)
+        assert_same(engine, oracle, ~codes_NW[:1], top, radius)
+
+
+def test_many_ties_in_a_large_collection(make: Make) -> None:
+    random = np.random.default_rng(3)
+    codes_NW = random.integers(0, 4, (20_000, 2), np.uint8)
+    engine = make(16)
+    engine.add(codes_NW)
+    for query in codes_NW[:4]:
+        distances = np.bitwise_count(codes_NW ^ query).sum(1)
+        order = np.lexsort((np.arange(20_000), distances))
+        (hits,) = engine.search(query[None], top=3000)
+        every = list(zip(order.tolist(), distances[order].tolist(), strict=True))
+        assert_are_nearest(hits, every[:3000], every, any_of_last=not isinstance(engine, Scan))
+        (all_hits,) = engine.search(query[None], top=None, radius=1)
+        assert np.array_equal(all_hits.rows, order[: int((distances <= 1).sum())])
+
+
+def test_additions_after_deletions_get_new_rows(make: Make) -> None:
+    engine, oracle = make(64), Oracle()
+    first_NW, second_NW = near_copies(20, 8), near_copies(10, 8, seed=5)
+    engine.add(first_NW)
+    oracle.add(first_NW)
+    engine.remove([0, 3, 19])
+    oracle.remove([0, 3, 19])
+    assert engine.add(second_NW).tolist() == oracle.add(second_NW) == list(range(20, 30))
+    engine.remove(np.array([20, 5]))
+    oracle.remove([20, 5])
+    assert len(engine) == 25
+    for top, radius in LIMITS:
+        assert_same(engine, oracle, np.concatenate([first_NW[:3], second_NW[:2]]), top, radius)
+
+
+def test_removing_all_and_what_is_not_there(make: Make) -> None:
+    engine, oracle = make(16), Oracle()
+    codes_NW = near_copies(5, 2)
+    engine.add(codes_NW)
+    oracle.add(codes_NW)
+    for rows in ([], [7, 100, -1], [1, 1, 1], [1]):
+        engine.remove(rows)
+        oracle.remove(rows)
+        assert len(engine) == len(oracle.codes)
+    engine.remove(range(5))
+    oracle.remove(list(range(5)))
+    assert len(engine) == 0
+    assert_same(engine, oracle, codes_NW, 3, None)
+    assert_same(engine, oracle, codes_NW, None, 3)
+    assert engine.add(codes_NW).tolist() == oracle.add(codes_NW) == [5, 6, 7, 8, 9]
+    assert_same(engine, oracle, codes_NW, 3, None)
+
+
+def test_no_queries_give_no_hits(make: Make) -> None:
+    engine = make(64)
+    engine.add(near_copies(3, 8))
+    assert engine.search(np.empty((0, 8), np.uint8), top=3) == []
+    assert engine.add(np.empty((0, 8), np.uint8)).tolist() == []
+
+
+def test_codes_that_lie_apart_in_memory(make: Make) -> None:
+    engine, oracle = make(64), Oracle()
+    codes_NW = near_copies(30, 16)[::-1, ::2]
+    assert not codes_NW.flags.c_contiguous
+    engine.add(codes_NW)
+    oracle.add(codes_NW)
+    assert_same(engine, oracle, codes_NW[::3], 4, None)
+
+
+def test_codes_are_copied(make: Make) -> None:
+    engine, codes_NW = make(64), near_copies(5, 8)
+    before_NW = codes_NW.copy()
+    engine.add(codes_NW)
+    codes_NW[:] = 0
+    (hits,) = engine.search(before_NW[2:3], top=1)
+    assert hits.distances.tolist() == [0]
+
+
+@pytest.mark.parametrize("radius", [64, 65, 10**6, 2**31 - 1, 2**31, 10**20])
+def test_any_radius_beyond_the_length_finds_all(make: Make, radius: int) -> None:
+    engine, oracle = make(64), Oracle()
+    codes_NW = near_copies(9, 8)
+    engine.add(codes_NW)
+    oracle.add(codes_NW)
+    assert_same(engine, oracle, codes_NW[:2], None, radius)
+    assert_same(engine, oracle, codes_NW[:2], 3, radius)
+
+
+def test_limits_may_be_numbers_of_numpy(make: Make) -> None:
+    engine, oracle = make(64), Oracle()
+    codes_NW = near_copies(9, 8)
+    engine.add(codes_NW)
+    oracle.add(codes_NW)
+    top: Any = np.int64(4)
+    radius: Any = np.int32(5)
+    for limits in ((top, None), (None, radius), (top, radius)):
+        assert_same(engine, oracle, codes_NW[:2], *limits)
+
+
+WRONG: list[Any] = [
+    np.zeros((1, 7), np.uint8), np.zeros((1, 9), np.uint8), np.zeros(8, np.uint8), np.zeros((1, 1, 8), np.uint8),
+    np.zeros((1, 8), np.int8), np.zeros((1, 8), np.float32), np.zeros((1, 64), bool), [[0] * 8], "code",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=range(len(WRONG)))
+def test_codes_of_another_shape_or_type_are_refused(make: Make, wrong: Any) -> None:
+    engine = make(64)
+    engine.add(near_copies(3, 8))
+    with pytest.raises(CodeError, match=r"expected uint8 of shape \(N, 8\)"):
+        engine.add(wrong)
+    with pytest.raises(CodeError, match=r"expected uint8 of shape \(N, 8\)"):
+        engine.search(wrong, top=1)
+    assert len(engine) == 3
+
+
+@pytest.mark.parametrize(
+    ("top", "radius", "message"),
+    [
+        (None, None, "needs top, radius, or both"), (0, None, "top is 0; it must be at least 1"), (-3, 5, "top is -3"),
+        (None, -1, "radius is -1 bits; it must be at least 0"), (5, -1, "radius is -1"),
+    ],
+)  # fmt: skip
+def test_impossible_limits_are_refused(make: Make, top: int | None, radius: int | None, message: str) -> None:
+    for count in (0, 3):
+        engine = make(64)
+        engine.add(near_copies(count, 8))
+        with pytest.raises(CodeError, match=message):
+            engine.search(near_copies(1, 8), top=top, radius=radius)
+    with pytest.raises(CodeError, match=message):
+        check_limits(top, radius)
+
+
+@pytest.mark.parametrize("bits", [0, 4, 12, 520])
+def test_impossible_lengths_are_refused(make: Make, bits: int) -> None:
+    with pytest.raises(ConfigError):
+        make(bits)
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("add"), st.lists(st.integers(0, 2**16 - 1), max_size=6)),
+    st.tuples(st.just("remove"), st.lists(st.integers(0, 25), max_size=4)),
+    st.tuples(
+        st.just("search"),
+        st.tuples(st.lists(st.integers(0, 2**16 - 1), max_size=3), st.integers(1, 30), st.integers(0, 20)),
+    ),
+)
+
+
+Script = list[tuple[str, Any]]
+
+
+@pytest.mark.parametrize("name", LOCAL)
+@given(script=st.lists(STEPS, max_size=12), width=st.sampled_from([2, 8, 9]))
+def test_random_scripts(name: str, script: Script, width: int) -> None:
+    run(LOCAL[name](8 * width), script, width)
+
+
+@settings(max_examples=8)
+@given(script=st.lists(STEPS, min_size=3, max_size=8), width=st.sampled_from([2, 8, 9]))
+def test_random_scripts_on_a_server(remote: Make, script: Script, width: int) -> None:
+    run(remote(8 * width), script, width)
+
+
+def run(engine: Engine, script: Script, width: int) -> None:
+    oracle = Oracle()
+
+    def codes(values: list[int]) -> Codes:
+        codes_NW: npt.NDArray[np.uint8] = np.zeros((len(values), width), np.uint8)
+        codes_NW[:, 0] = [value >> 8 for value in values]
+        codes_NW[:, -1] = [value & 255 for value in values]
+        return codes_NW
+
+    for step, argument in script:
+        if step == "add":
+            assert engine.add(codes(argument)).tolist() == oracle.add(codes(argument))
+        elif step == "remove":
+            engine.remove(argument)
+            oracle.remove(argument)
+        else:
+            queries, top, radius = argument
+            for limits in ((top, None), (None, radius), (top, radius)):
+                assert_same(engine, oracle, codes(queries), *limits)
+        assert len(engine) == len(oracle.codes)

@@ -1,0 +1,120 @@
+"""Features of a collection are computed once, whatever is trained behind them, and name what cannot be read."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from lookalike import data
+from lookalike.backbones.about import About
+from lookalike.backbones.backbone import Backbone
+from lookalike.core.errors import Interrupted, TrainingError
+from lookalike.imaging import decode
+from lookalike.training.inputs import views
+from lookalike.training.inputs.features import features
+from tests.backbones.test_backbones import SIDE, exported, network
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    return Backbone(exported(network()), About(name="small", side=SIDE))
+
+
+def test_rows_are_features_of_the_readable_images_in_order(
+    backbone: Backbone, photo_folder: Path, tmp_path: Path
+) -> None:
+    (photo_folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    items = data.find(photo_folder)
+    found = features(items, backbone, tmp_path)
+    broken = next(row for row, item in enumerate(items) if item.path == "broken.png")
+    assert [Path(one.name).name for one in found.skipped] == ["broken.png"]
+    assert found.rows_N.tolist() == [row for row in range(len(items)) if row != broken]
+    for number in (0, 17, 39):
+        item = items[found.rows_N[number]]
+        alone = backbone.features(decode.read(data.read_bytes(item), backbone.spec)[None])[0]
+        assert np.allclose(found.features_ND[number], alone, atol=1e-6)
+
+
+def test_they_are_computed_once_and_anew_for_other_images_or_backbones(
+    backbone: Backbone, photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = data.find(photo_folder)
+    first = np.array(features(items, backbone, tmp_path).features_ND)
+    other = Backbone(exported(network()), About(name="small", side=SIDE, mean=(0.1, 0.2, 0.3)))
+    assert not np.allclose(features(items, other, tmp_path).features_ND, first)
+    assert len(features(items[:5], backbone, tmp_path).rows_N) == 5
+    monkeypatch.setattr(Backbone, "features", lambda self, arrays: pytest.fail("computed again"))
+    assert np.array_equal(features(items, backbone, tmp_path).features_ND, first)
+
+
+def test_features_of_views_are_kept_beside_those_of_the_images(
+    backbone: Backbone, photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = data.find(photo_folder)
+    plain, one, two = (np.array(features(items, backbone, tmp_path, seed=seed).features_ND) for seed in (None, 0, 1))
+    assert plain.shape == one.shape == two.shape
+    assert not np.allclose(plain, one, atol=1e-3)
+    assert not np.allclose(one, two, atol=1e-3)
+    image = decode.read(data.read_bytes(items[7]), backbone.spec)
+    seen = views.view(image, np.random.default_rng((1, 7)))
+    assert np.allclose(two[7], backbone.features(seen[None])[0], atol=1e-6)
+    monkeypatch.setattr(Backbone, "features", lambda self, arrays: pytest.fail("computed again"))
+    assert np.array_equal(features(items, backbone, tmp_path, seed=0).features_ND, one)
+
+
+def test_tokens_are_kept_with_the_digits_that_they_have(photo_folder: Path, tmp_path: Path) -> None:
+    tokens = Backbone(exported(network("positions")), About(name="small", side=SIDE, pooling="tokens"))
+    items = data.find(photo_folder)
+    found = features(items, tokens, tmp_path)
+    assert found.features_ND.dtype == np.float16
+    assert found.features_ND.shape == (40, tokens.dimension)
+    arrays = np.stack([decode.read(data.read_bytes(item), tokens.spec) for item in items])
+    assert np.allclose(found.features_ND, tokens.features(arrays), rtol=2e-3, atol=1e-4)
+    pooled = Backbone(exported(network("positions")), About(name="small", side=SIDE))
+    assert features(items, pooled, tmp_path).features_ND.dtype == np.float32
+
+
+def test_stopped_it_leaves_nothing_that_is_taken_for_whole(
+    backbone: Backbone, photo_folder: Path, tmp_path: Path
+) -> None:
+    asked = threading.Event()
+    asked.set()
+    with pytest.raises(Interrupted, match="while features were being computed"):
+        features(data.find(photo_folder), backbone, tmp_path, asked=asked)
+    assert len(features(data.find(photo_folder), backbone, tmp_path).rows_N) == 40
+
+
+def test_where_nothing_can_be_read_the_first_image_is_named(backbone: Backbone, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"nothing")
+    with pytest.raises(TrainingError, match=r"none of 1 images can be read; the first: .*a\.jpg"):
+        features(data.find(tmp_path), backbone, tmp_path / "cache")
+
+
+def test_two_who_want_the_same_features_compute_them_once(
+    backbone: Backbone, photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items, computed, whole = data.find(photo_folder), [], Backbone.features
+
+    def slowly(self: Backbone, arrays: decode.Array) -> npt.NDArray[np.float32]:
+        computed.append(len(arrays))
+        time.sleep(0.05)  # so that the other comes while these are being written
+        return whole(self, arrays)
+
+    monkeypatch.setattr(Backbone, "features", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: features(items, backbone, tmp_path), range(2)))
+    assert sum(computed) == len(items)
+    assert np.array_equal(found[0].features_ND, found[1].features_ND)
+    assert np.isfinite(found[0].features_ND).all()
+
+
+def test_a_cache_that_is_a_file_is_told(backbone: Backbone, photo_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(TrainingError, match=r"features cannot be kept in .*file: .*\$LOOKALIKE_CACHE"):
+        features(data.find(photo_folder), backbone, tmp_path / "file")

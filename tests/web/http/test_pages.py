@@ -1,0 +1,83 @@
+"""The pages come whole from this server, without anything that the policy forbids, and are kept as they may be."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from lookalike import __version__
+from lookalike.web.http import pages
+from tests.web.conftest import Served
+
+WEB = pages.FOLDER
+PAGES = {"index.html": "/", "docs.html": "/docs"}
+
+
+@pytest.mark.parametrize("path", PAGES.values())
+def test_pages_and_what_they_name_are_there(served: Served, path: str) -> None:
+    answer = served.client.get(path)
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["cache-control"] == "no-cache"
+    named = re.findall(r'(?:src|href)="([^"]+)"', answer.text)
+    assert len(named) > 3
+    for link in named:
+        assert link.startswith("/")
+        found = served.client.get(link)
+        assert found.status_code == 200, link
+        if link.startswith("/static"):
+            assert f"v={__version__}" in link
+            assert "immutable" in found.headers["cache-control"]
+
+
+def test_static_files_are_asked_about(served: Served) -> None:
+    answer = served.client.get("/static/style.css")
+    assert answer.headers["cache-control"] == "no-cache"
+    again = served.client.get("/static/style.css", headers={"if-none-match": answer.headers["etag"]})
+    assert again.status_code == 304
+
+
+def files(*endings: str) -> list[Path]:
+    return [path for path in sorted(WEB.rglob("*")) if path.suffix in endings]
+
+
+def test_nothing_comes_from_elsewhere() -> None:
+    """No address of another server, in what a browser is given."""
+    assert files(".html") != []
+    for path in files(".html", ".js", ".css"):
+        text = path.read_text(encoding="utf-8")
+        assert re.findall(r"https?://(?!www\.w3\.org/)[\w.]+", text) == [], path
+        assert re.findall(r"""["'(]//\w""", text) == [], path
+
+
+def test_no_inline_code_and_no_markup_from_text() -> None:
+    for path in files(".html"):
+        text = path.read_text(encoding="utf-8")
+        assert re.search(r"<script(?![^>]*src=)|<style|\son\w+=|\sstyle=|javascript:", text) is None, path
+    for path in files(".js"):
+        if "vendor" in path.parts:
+            continue
+        text = path.read_text(encoding="utf-8")
+        assert re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text) is None
+
+
+def test_values_in_pages_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/page.html").write_text("<p>$name</p>")
+    monkeypatch.setattr(pages, "FOLDER", tmp_path)
+    assert pages.render("page.html", name='<b>"').body == b"<p>&lt;b&gt;&quot;</p>"
+
+
+def test_the_description_has_examples(served: Served) -> None:
+    document = served.client.get("/openapi.json").json()
+    assert document["info"]["version"] == __version__
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert operation["description"], (method, path)
+            assert {"200", "201"} & set(operation["responses"])
+    content = document["paths"]["/api/search"]["post"]["requestBody"]["content"]
+    assert set(content) == {"application/json", "multipart/form-data", "application/x-www-form-urlencoded"}
+    assert content["application/json"]["example"] == {"id": 1, "top": 5}
+    assert "csvae" in json.dumps(document)

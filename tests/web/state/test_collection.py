@@ -1,0 +1,154 @@
+"""One database under many askers: what is kept, what is closed when, and work in the background."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("fastapi")
+
+from lookalike.core.errors import DatabaseError
+from lookalike.database import Database
+from lookalike.web.state.collection import Collection, Memory, Wanted
+from lookalike.web.state.jobs import Done, Jobs, Running
+
+
+@pytest.fixture
+def database(photo_db: Path) -> Any:
+    with Database.open(photo_db) as opened:
+        yield opened
+
+
+def test_searches_at_the_same_time_are_made_together(photo_db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    search = Database.search_records
+
+    def counted(self: Database, codes_NW: Any, **named: Any) -> Any:
+        sizes.append(len(codes_NW))
+        return search(self, codes_NW, **named)
+
+    async def ask() -> list[Any]:
+        collection = Collection(Database.open(photo_db), reopen=lambda: Database.open(photo_db))
+        with collection.use() as database:
+            codes_NW = np.asarray(database.codes()[1])
+            wanted, other = Wanted(database, 3, None, None), Wanted(database, 5, None, None)
+            asked = [collection.search(code, wanted) for code in codes_NW] + [collection.search(codes_NW[0], other)]
+            found = await asyncio.gather(*asked)
+        await collection.close()
+        return found
+
+    monkeypatch.setattr(Database, "search_records", counted)
+    found = asyncio.run(ask())
+    assert sizes == [40, 1]
+    assert [len(one.hits) for one in found] == [3] * 40 + [5]
+    assert all(one.hits[0].distance == 0 for one in found)
+    assert {one.images for one in found} == {40}
+
+
+def test_an_error_of_a_search_reaches_all_who_asked(photo_db: Path) -> None:
+    async def ask() -> list[Any]:
+        collection = Collection(Database.open(photo_db), reopen=lambda: Database.open(photo_db))
+        with collection.use() as database:
+            wanted = Wanted(database, 3, None, None)
+            asked = [collection.search(np.zeros(9, np.uint8), wanted) for _ in range(3)]  # of another length
+            found = await asyncio.gather(*asked, return_exceptions=True)
+            found.append(await collection.search(np.zeros(8, np.uint8), wanted))
+        await collection.close()
+        return found
+
+    *errors, last = asyncio.run(ask())
+    assert all(isinstance(error, Exception) for error in errors)
+    assert len(last.hits) == 3
+
+
+def test_a_replaced_database_is_closed_after_its_last_user(photo_db: Path) -> None:
+    async def run() -> None:
+        first, second = Database.open(photo_db), Database.open(photo_db)
+        collection = Collection(first, reopen=lambda: second)
+        with collection.use() as used:
+            with collection.use():
+                collection._replace(second)
+            assert used is first
+            assert len(first) == 40  # still open
+        with pytest.raises(DatabaseError, match="closed"):
+            _ = first.revision
+        with collection.use() as used:
+            assert used is second
+        await collection.close()
+
+    asyncio.run(run())
+
+
+def test_what_takes_long_is_not_read_at_every_change(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[int] = []
+    revision = database.revision
+
+    def slow(held: object) -> int:
+        reads.append(1)
+        time.sleep(0.02)
+        return len(reads)
+
+    memory = Memory(most=2)
+    assert [memory.get(database, "a", slow) for _ in range(3)] == [1, 1, 1]
+    monkeypatch.setattr(Database, "revision", property(lambda self: revision + len(reads)))
+    assert memory.get(database, "a", slow) == 1  # a moment ago is soon enough
+    time.sleep(0.02 * Memory.SHARE + 0.2)
+    assert memory.get(database, "a", slow) == 2
+    for key in "bcd":
+        memory.get(database, key, slow)
+    assert len(memory._kept) == 2
+    small = Memory(most_bytes=1000)
+    for size in (100, 700, 900, 2000):
+        assert len(small.get(database, size, lambda held, size=size: np.zeros(size, np.uint8))) == size  # type: ignore[misc]
+    assert list(small._kept) == [2000]
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_work_is_done_once_for_all_who_ask(photo_db: Path) -> None:
+    jobs, go, runs = Jobs(lambda: Database.open(photo_db)), threading.Event(), []
+
+    def work(database: Any, report: Callable[[int, int], object]) -> int:
+        runs.append(1)
+        report(1, 2)
+        assert go.wait(20)
+        return len(database)
+
+    with Database.open(photo_db) as database:
+        revision = database.revision
+    asked = [jobs.ask("key", revision, work) for _ in range(5)]
+    assert all(isinstance(one, Running) for one in asked)
+    until(lambda: isinstance(asked[0], Running) and asked[0].done == 1)
+    go.set()
+    until(lambda: isinstance(jobs.ask("key", revision, work), Done))
+    assert jobs.ask("key", revision, work) == Done(40, revision, True)
+    assert len(runs) == 1
+    assert jobs.ask("key", revision + 1, work) == Done(40, revision, False)  # the old one, while it is made anew
+    jobs.stop()
+
+
+def test_stopping_ends_work_at_its_next_report(photo_db: Path) -> None:
+    jobs, began = Jobs(lambda: Database.open(photo_db)), threading.Event()
+
+    def work(database: Any, report: Callable[[int, int], object]) -> None:
+        while True:
+            began.set()
+            report(0, 1)
+            time.sleep(0.01)
+
+    jobs.ask("key", 0, work)
+    assert began.wait(20)
+    jobs.stop()
+    assert not any(thread.is_alive() for thread in jobs._threads)
