@@ -26,7 +26,7 @@ class CompileKernels(BuildHookInterface[Any]):
         source = Path(self.root) / SOURCE
         made = source.with_suffix(".dll" if platform.system() == "Windows" else ".so")
         if compiler is None or os.environ.get("LOOKALIKE_PURE"):
-            self.app.display_warning("no C compiler: search will use NumPy and FAISS alone, and be slower")
+            self.app.display_warning("no C compiler: search will use NumPy alone, and be slower")
             return
         command = [*compiler.split(), "-O3", "-shared", "-fPIC", "-o", str(made), str(source)]
         try:

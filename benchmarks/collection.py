@@ -31,8 +31,8 @@ from search import flipped, near, uniform
 
 from lookalike import Database
 from lookalike.core.codes import Codes
+from lookalike.core.parallel import cores
 from lookalike.search.all_pairs import pairs_within
-from lookalike.search.scan import cores
 
 RADIUS = 3
 ASKED = 1_000  # codes that FAISS is asked for

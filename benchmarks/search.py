@@ -26,11 +26,12 @@ import numpy as np
 import record
 
 from lookalike.core.codes import Codes
+from lookalike.core.parallel import cores
 from lookalike.milvus.client import Server, parse
 from lookalike.milvus.engine import Milvus
 from lookalike.search import Hits
 from lookalike.search.multi_index import MultiIndex
-from lookalike.search.scan import KERNELS, Scan, cores
+from lookalike.search.scan import KERNELS, Scan
 
 SINGLE, CHECKED, BATCH = 100, 1_000, 100
 TOPS = (1, 10, 100)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +16,7 @@ from lookalike.imaging import thumbnail
 from lookalike.imaging.decode import Array
 from lookalike.imaging.thumbnail import miniature
 from lookalike.robustness import originals
-from lookalike.robustness.originals import Originals, Pair, in_order, pair_counts
+from lookalike.robustness.originals import Originals, Pair, pair_counts
 from lookalike.robustness.peers import Peer, Row
 
 
@@ -133,20 +131,3 @@ def test_too_little_to_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "b.png").write_bytes(b"\x89PNG\r\n\x1a\nno")
     with pytest.raises(DataError, match=r"1 of 2 images are left; two different .*; the first .* b\.png"):
         read(tmp_path)
-
-
-def test_results_come_in_order_and_no_more_is_done_than_asked_for() -> None:
-    begun, others = [], threading.active_count()
-
-    def work(number: int) -> int:
-        begun.append(number)
-        time.sleep(0.002 * (number % 3))
-        return number * number
-
-    assert list(in_order(work, range(20), workers=3)) == [number**2 for number in range(20)]
-    begun.clear()
-    some = in_order(work, range(1000), workers=2)
-    assert [next(some) for _ in range(3)] == [0, 1, 4]
-    some.close()  # as Ctrl-C does
-    assert len(begun) < 20
-    assert threading.active_count() <= others + 2

@@ -10,7 +10,7 @@ import pytest
 
 from lookalike.core.codes import Codes
 from lookalike.search import all_pairs as whole
-from lookalike.search import kernels, portable, scan
+from lookalike.search import kernels, numpy_kernels, scan
 from lookalike.search.all_pairs import neighbours, pairs_within
 from lookalike.search.multi_index import MultiIndex
 from tests.search.test_kernels import BACKENDS, clustered
@@ -82,4 +82,4 @@ def test_neighbours_leave_oneself_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_kernels_are_used_where_they_are() -> None:
-    assert scan.KERNELS is (portable if kernels.LIBRARY is None else kernels)
+    assert scan.KERNELS is (numpy_kernels if kernels.LIBRARY is None else kernels)

@@ -35,6 +35,7 @@ from lookalike.calibration.rates import KINDS, Rate, Share
 from lookalike.calibration.stored import WORDS, Calibration
 from lookalike.core.codes import Codes
 from lookalike.core.errors import ConfigError, DatabaseError, DataError, LookalikeError
+from lookalike.core.parallel import in_order
 from lookalike.hasher import Hasher
 from lookalike.imaging import decode, thumbnail
 from lookalike.imaging.edits.catalogue import Variant, perturb
@@ -306,7 +307,7 @@ def _look(drawn: _Drawn, rows: Iterable[int], seen: dict[int, _Look | None]) -> 
     """Read images that were not read yet."""
     wanted = sorted(rows)
     work = partial(_look_at, drawn=drawn)
-    found = originals.in_order(work, [drawn.records[row] for row in wanted], workers=os.cpu_count() or 1)
+    found = in_order(work, [drawn.records[row] for row in wanted], workers=os.cpu_count() or 1)
     seen.update(zip(wanted, found, strict=True))
 
 
@@ -333,7 +334,7 @@ def _copies(drawn: _Drawn, hasher: Hasher, settings: Settings, on_progress: OnPr
     chosen = calibration.mix()
     work = partial(_of_image, drawn=drawn, hasher=hasher, settings=settings, chosen=[one for _, one in chosen])
     found = []
-    for done, one in enumerate(originals.in_order(work, order.tolist(), workers=os.cpu_count() or 1), 1):
+    for done, one in enumerate(in_order(work, order.tolist(), workers=os.cpu_count() or 1), 1):
         found += [] if one is None else [one]
         on_progress("copies", done, len(order))
     distances_QV = np.stack(found) if found else np.empty((0, len(chosen)), np.int64)

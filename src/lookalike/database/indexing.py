@@ -11,13 +11,15 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lookalike.core.errors import ImageError, RetryableImageError
+from lookalike.core.parallel import in_order
 from lookalike.data import Item, Survey, source
 from lookalike.database import unseen
 from lookalike.database.reachability import Reachability
@@ -218,21 +220,12 @@ def _read_all(items: list[Item], catalog: Catalog, hasher: Hasher, settings: Set
     workers = min(settings.workers or os.cpu_count() or 1, len(items))
     if not items:
         return
-    waiting = deque[Future[_Read]]()
     with (
         ThreadPoolExecutor(workers) as threads,
         pool.make_decoders(settings.limits, workers=workers, isolation=settings.isolation) as decoders,  # ended first
     ):
-        try:
-            for item in items:
-                waiting.append(threads.submit(_read, item, catalog, hasher, settings, decoders))
-                if len(waiting) >= 4 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+        work = partial(_read, catalog=catalog, hasher=hasher, settings=settings, decoders=decoders)
+        yield from in_order(work, items, workers=workers, threads=threads)
 
 
 def _read(item: Item, catalog: Catalog, hasher: Hasher, settings: Settings, decoders: Decoders) -> _Read:

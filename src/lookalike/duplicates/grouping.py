@@ -21,7 +21,7 @@ from lookalike.core.codes import Codes
 from lookalike.duplicates import verification
 from lookalike.duplicates.verification import Reliefs
 from lookalike.search import all_pairs
-from lookalike.search.csr import Ints, Lists, starts_of
+from lookalike.search.csr import Csr, Ints, starts_of
 from lookalike.search.hits import Pairs, joined
 
 OnRows = Callable[[int, int], object]  # told how many codes were compared with all others, of how many
@@ -34,7 +34,7 @@ Group = list[tuple[int, int]]  # (image, distance in bits to the first image of 
 class Neighbours(NamedTuple):
     """Which of U rows are near each other, itself among them, nearest first, and at which distances."""
 
-    near: Lists
+    near: Csr
     distances: npt.NDArray[np.int32]  # bits
 
 
@@ -114,14 +114,14 @@ def _take(order: Sequence[int], found: Neighbours, members: dict[int, list[int]]
     return groups
 
 
-def _images(codes_NW: Codes) -> tuple[Codes, Lists]:
+def _images(codes_NW: Codes) -> tuple[Codes, Csr]:
     """The different codes (U, W), and the images that have each."""
     unique_UW, inverse_N = np.unique(codes_NW, axis=0, return_inverse=True)
     inverse_N = inverse_N.reshape(-1)
-    return unique_UW, Lists(starts_of(inverse_N, len(unique_UW)), np.argsort(inverse_N, kind="stable"))
+    return unique_UW, Csr(starts_of(inverse_N, len(unique_UW)), np.argsort(inverse_N, kind="stable"))
 
 
-def _named(images: Lists, nodes: Ints, names: Names) -> dict[int, str]:
+def _named(images: Csr, nodes: Ints, names: Names) -> dict[int, str]:
     """The names of all images that have one of these codes, by row."""
     rows = [row for node in nodes for row in images.of(node).tolist()]
     return {row: name for row, name in zip(rows, names(rows), strict=True) if name is not None}
@@ -147,4 +147,4 @@ def _neighbours(count: int, pairs: Pairs) -> Neighbours:
     rows = np.concatenate([own, pairs.second, pairs.first])
     bits = np.concatenate([np.zeros(count, np.int32), pairs.distances, pairs.distances])
     order = np.lexsort((rows, bits, centres))
-    return Neighbours(Lists(starts_of(centres, count), rows[order]), bits[order])
+    return Neighbours(Csr(starts_of(centres, count), rows[order]), bits[order])

@@ -26,6 +26,7 @@ import numpy.typing as npt
 from lookalike.core.atomic import replacing
 from lookalike.core.codes import Codes
 from lookalike.core.errors import LookalikeError
+from lookalike.core.parallel import in_order
 from lookalike.duplicates import orientations
 from lookalike.duplicates.grouping import PairsOf, PairsWithin, compared
 from lookalike.hasher import Hasher
@@ -33,7 +34,6 @@ from lookalike.imaging import decode
 from lookalike.imaging.isolation import pool
 from lookalike.imaging.isolation.decoders import Decoders
 from lookalike.imaging.isolation.limits import Limits
-from lookalike.robustness.originals import in_order
 from lookalike.search import all_pairs
 from lookalike.search.hits import NO_PAIRS, Pairs, joined
 from lookalike.search.multi_index import MultiIndex

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lookalike.search.csr import Ints, Lists
+from lookalike.search.csr import Csr, Ints
 from lookalike.search.hits import NO_PAIRS, Pairs, joined
 from lookalike.verification.alignment import Mask, same_picture, same_pictures, units
 
@@ -70,7 +70,7 @@ def by_id(
     return Reliefs(of, in_any_turn, on_laid, on_overlaid)
 
 
-def overlaid(images: Lists, pairs: Pairs, reliefs: Reliefs) -> tuple[Lists, Pairs]:
+def overlaid(images: Csr, pairs: Pairs, reliefs: Reliefs) -> tuple[Csr, Pairs]:
     """The images of V nodes, and the pairs of nodes that show the same picture, of U codes and pairs of near ones."""
     wanted_U = np.diff(images.starts) > 1
     wanted_U[pairs.first] = wanted_U[pairs.second] = True
@@ -141,7 +141,7 @@ def _same(some: Pairs, shown: Mapping[int, Relief], *, in_any_turn: bool) -> Mas
     return np.concatenate(list(same_pictures(first, second, in_any_turn=in_any_turn)))
 
 
-def _parted(images: Lists, nodes: Ints, known: Mapping[int, Relief]) -> tuple[Lists, Ints, dict[int, Relief]]:
+def _parted(images: Csr, nodes: Ints, known: Mapping[int, Relief]) -> tuple[Csr, Ints, dict[int, Relief]]:
     """Images by node, how many nodes each code has become, and what nodes show: those that come from `nodes`."""
     rows, parts_U, inner = images.rows.copy(), np.ones(len(images.starts) - 1, np.int64), []
     shown: dict[int, list[Relief]] = {}
@@ -157,7 +157,7 @@ def _parted(images: Lists, nodes: Ints, known: Mapping[int, Relief]) -> tuple[Li
         shown[node] = [relief for relief, _ in parts]
     begin_U = parts_U.cumsum() - parts_U
     of_parts = {int(begin_U[node]) + at: one for node, some in shown.items() for at, one in enumerate(some)}
-    return Lists(np.union1d(images.starts, np.array(inner, np.int64)), rows), parts_U, of_parts
+    return Csr(np.union1d(images.starts, np.array(inner, np.int64)), rows), parts_U, of_parts
 
 
 def _among_parts(pairs: Pairs, parts_U: Ints) -> Iterator[Pairs]:

@@ -16,18 +16,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from lookalike import data
 from lookalike.core.errors import DataError, ImageError
+from lookalike.core.parallel import in_order
 from lookalike.data import Item
 from lookalike.imaging import decode
 from lookalike.imaging.decode import Array
@@ -45,8 +45,6 @@ CLOSEST = 12  # pairs that are kept
 KINDS = ("all", "label", "neighbours", "look-alikes")
 
 OnProgress = Callable[[str, int, int], object]
-Given = TypeVar("Given")
-Made = TypeVar("Made")
 
 
 class Pair(NamedTuple):
@@ -87,21 +85,6 @@ class PairCounts:
 
     by_kind: dict[str, Integers]  # (D,) each
     closest: list[Pair]
-
-
-def in_order(work: Callable[[Given], Made], given: Iterable[Given], *, workers: int) -> Generator[Made]:
-    """The results in the order of what was given, made by threads that are never far ahead of who takes them."""
-    threads = ThreadPoolExecutor(workers)
-    try:
-        waiting: deque[Future[Made]] = deque()
-        for one in given:
-            waiting.append(threads.submit(work, one))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        threads.shutdown(wait=False, cancel_futures=True)  # whoever stops ends the decoders, for which they may wait
 
 
 def pixels(item: Item, *, max_pixels: int = decode.MAX_PIXELS, decoders: Decoders | None = None) -> Array:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lookalike.core.errors import ConfigError, DataError, ImageError, Interrupted
+from lookalike.core.parallel import in_order
 from lookalike.data import Item
 from lookalike.imaging import decode
 from lookalike.imaging.decode import Array
@@ -159,7 +160,7 @@ def _run(
     work = partial(_of_image, found=found, peers=peers, chosen=chosen, settings=settings, same=equal)
     made = []
     others = [np.zeros((len(chosen), peer.greatest + 1), np.int64) for peer in peers]
-    for done, one in enumerate(originals.in_order(work, edited, workers=settings.threads), 1):
+    for done, one in enumerate(in_order(work, edited, workers=settings.threads), 1):
         made.append(one._replace(others=[]))
         for sum_VD, of_it_VD in zip(others, one.others, strict=True):
             sum_VD += of_it_VD

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from lookalike.core.codes import Codes
+from lookalike.core.parallel import cores, on_all_cores
 from lookalike.search import check_codes, check_limits
 from lookalike.search.hits import Hits, Pairs, joined
 from lookalike.search.multi_index import BUDGET, LEAST_BUDGET, MultiIndex
-from lookalike.search.scan import KERNELS, cores, in_threads
+from lookalike.search.scan import KERNELS
 from lookalike.search.table import Table
 
 BLOCK = 4096  # rows at a time
@@ -43,7 +44,7 @@ def pairs_within(
     step = BLOCK * cores()
     for first in range(begin, count, step):
         starts = list(range(first, min(first + step, count), BLOCK))
-        parts = list(in_threads(block, starts))
+        parts = list(on_all_cores(block, starts))
         yield min(first + step, count), joined(parts)
 
 

@@ -1,4 +1,4 @@
-"""Lists of rows behind each other in one array."""
+"""Csr of rows behind each other in one array."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 
 
-class Lists(NamedTuple):
+class Csr(NamedTuple):
     """A list of rows for each of U rows: that of row u is rows[starts[u] : starts[u + 1]]."""
 
     starts: Ints

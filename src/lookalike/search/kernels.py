@@ -1,7 +1,7 @@
 """The compiled kernels in `hamming.c`, called by ctypes; other threads run meanwhile.
 
 They are compiled when the package is built (`hatch_build.py`). Where there was no compiler they are absent, `LIBRARY`
-is None, and `portable` does the same with NumPy and FAISS, slower.
+is None, and `numpy_kernels` does the same, slower.
 
 Shapes: N codes, Q queries, W bytes a code.
 """

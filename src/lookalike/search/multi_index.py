@@ -23,10 +23,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.core.codes import Codes, check_bits
+from lookalike.core.parallel import cores, on_all_cores
 from lookalike.search import check_codes, check_limits, check_mask
 from lookalike.search.hits import Hits, Mask, merged
 from lookalike.search.rows import Growing, Rows
-from lookalike.search.scan import KERNELS, cores, in_threads, scan
+from lookalike.search.scan import KERNELS, scan
 from lookalike.search.table import Table, parts
 
 BUDGET = 0.2  # of what a scan costs, after which a search scans
@@ -177,4 +178,4 @@ def _looked_up(look: Callable[[Codes], list[Hits | None]], queries_QW: Codes) ->
     """What tables give for each query, by all cores."""
     size = min(TOGETHER, -(-len(queries_QW) // cores()))
     parts = [queries_QW[start : start + size] for start in range(0, len(queries_QW), max(1, size))]
-    return list(itertools.chain.from_iterable(in_threads(look, parts)))
+    return list(itertools.chain.from_iterable(on_all_cores(look, parts)))

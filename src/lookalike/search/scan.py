@@ -6,22 +6,19 @@ Shapes: N codes, Q queries, W bytes a code.
 from __future__ import annotations
 
 import functools
-import os
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lookalike.core.codes import Codes, check_bits
-from lookalike.search import check_codes, check_limits, check_mask, portable
-from lookalike.search import kernels as compiled
+from lookalike.core.parallel import cores, on_all_cores
+from lookalike.search import check_codes, check_limits, check_mask, kernels, numpy_kernels
 from lookalike.search.hits import NONE, Hits, Mask, merged
 from lookalike.search.rows import Growing, Rows
 
-KERNELS: Any = compiled if compiled.LIBRARY is not None else portable
+KERNELS: Any = kernels if kernels.LIBRARY is not None else numpy_kernels
 SMALL = 1 << 18  # codes that are not worth a second thread
 
 
@@ -72,7 +69,7 @@ def scan(
         return [NONE] * len(queries_QW)
     if top is None:
         look = functools.partial(KERNELS.within, codes_NW, radius=radius, allowed_N=allowed_N, first=first)
-        return list(in_threads(look, list(queries_QW)))
+        return list(on_all_cores(look, list(queries_QW)))
     size = max(SMALL, -(-len(codes_NW) // cores()))
     starts = list(range(0, len(codes_NW), size))
 
@@ -84,22 +81,4 @@ def scan(
         )
         return found
 
-    return [merged(parts, top=top) for parts in zip(*in_threads(one, starts), strict=True)]
-
-
-def in_threads(work: Callable[[Any], Any], parts: list[Any]) -> Iterator[Any]:
-    """What each part of a work comes to, in order, done by as many threads as there are cores."""
-    if len(parts) < 2 or cores() < 2:
-        return map(work, parts)
-    return _pool().map(work, parts)
-
-
-@functools.cache
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@functools.cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(cores(), thread_name_prefix="lookalike-search")
+    return [merged(parts, top=top) for parts in zip(*on_all_cores(one, starts), strict=True)]
