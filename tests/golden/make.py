@@ -43,7 +43,7 @@ def make_model() -> None:
 
     from lookalike.hasher import Hasher, ModelInfo
     from lookalike.models import create
-    from lookalike.training.outputs.export import export, theta_digest
+    from lookalike.training.outputs.export import export_autoencoder, theta_digest
     from lookalike.training.run import SPEC
 
     assert not MODEL.exists(), "golden files are never made again"
@@ -57,7 +57,7 @@ def make_model() -> None:
         name=f"golden-{BITS}", model="cvae", bits=BITS, image=SPEC, theta_digest=theta_digest(theta_K),
         data_name="pictures", data_images=8, data_validation=0, seed=3, epochs=0, near=3, similar=6,
     )  # fmt: skip
-    export(MODEL, model, theta_K, info, check_NSS=pictures())
+    export_autoencoder(MODEL, model, theta_K, info, check_NSS=pictures())
     codes_NW = Hasher.load(MODEL).encode_arrays(pictures())
     EXPECTED.write_text(json.dumps({"codes": [code_W.tobytes().hex() for code_W in codes_NW]}, indent=1) + "\n")
 

@@ -69,7 +69,7 @@ def with_head(features: onnx.ModelProto, layers: Sequence[Layer], theta_K: Array
     dimension = len(layers[0].weight_DH)
     outputs = [_floats("u", ["N", len(theta_K)])]
     head = _model(features, "head", nodes, constants, [_floats("raw", ["N", dimension])], outputs)
-    return _packed(_join(features, head, {"features": "raw"}, outputs=["u"]), theta_K)
+    return coded(_join(features, head, {"features": "raw"}, outputs=["u"]), theta_K)
 
 
 def with_network(features: onnx.ModelProto, network: onnx.ModelProto, theta_K: Array) -> onnx.ModelProto:
@@ -87,7 +87,7 @@ def with_network(features: onnx.ModelProto, network: onnx.ModelProto, theta_K: A
     network.ir_version = features.ir_version
     network = compose.add_prefix(network, "network/")
     entry, output = network.graph.input[0].name, network.graph.output[0].name
-    return _packed(_join(features, network, {"features": entry}, outputs=[output]), theta_K)
+    return coded(_join(features, network, {"features": entry}, outputs=[output]), theta_K)
 
 
 def shortened(model: onnx.ModelProto, bits: int) -> onnx.ModelProto:
@@ -111,8 +111,8 @@ def shortened(model: onnx.ModelProto, bits: int) -> onnx.ModelProto:
     return model
 
 
-def _packed(network: onnx.ModelProto, theta_K: Array) -> onnx.ModelProto:
-    """A graph whose one output is the latent, with the packed bits z > θ before it."""
+def coded(network: onnx.ModelProto, theta_K: Array) -> onnx.ModelProto:
+    """A graph with the outputs `code` uint8 (N, W), the packed bits z > θ, and `latent`, from one whose output is z."""
     width = len(theta_K) // 8
     constants: dict[str, npt.NDArray[Any]] = {
         "theta": theta_K.astype(np.float32),

@@ -40,7 +40,7 @@ WRITTEN = (
     "photos", "crops", "others", "copies", "training.parquet", "model.onnx", "model.decoder.onnx", "model.run", "db",
     "report.html",
 )  # fmt: skip
-NEEDED = ("torch", "onnxscript", "safetensors", "pyarrow", "skimage", "sklearn", "imagehash")
+NEEDED = ("torch", "onnx", "safetensors", "pyarrow", "skimage", "sklearn", "imagehash")
 PACKAGES = ("scikit-image", "scikit-learn", "ImageHash")
 
 BITS = 64

@@ -32,7 +32,7 @@ from lookalike.training.inputs import clusters
 from lookalike.training.inputs.cache import digest, read_all, remove_cache
 from lookalike.training.inputs.features import Features, features
 from lookalike.training.job import CHECKED, Job, decode, rows_of
-from lookalike.training.outputs.export import OPSETS, Threshold, export_behind, export_images
+from lookalike.training.outputs.export import OPSETS, Threshold, export, export_behind
 from lookalike.training.progress import bar
 from lookalike.training.settings import Rows, Settings, Split
 
@@ -162,7 +162,7 @@ def _from_scratch(
         inputs = CopyInputs(decoded.arrays, encoder.side, colour=encoder.colour)
 
     def write(path: Path, network: HashingNetwork, theta_K: Threshold, info: ModelInfo, rows: Rows) -> None:
-        export_images(path, network, theta_K, info, check_NSSC=np.asarray(inputs.plain(rows[:CHECKED]), np.uint8))
+        export(path, network, theta_K, info, check_NSSC=np.asarray(inputs.plain(rows[:CHECKED]), np.uint8))
 
     job = _job(
         wanted, config, inputs, decoded.arrays, lambda rows: decoded.arrays[rows], decoded.skipped, labels_NC, None,

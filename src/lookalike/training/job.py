@@ -21,7 +21,7 @@ from lookalike.models import HashModel
 from lookalike.models.base import SIDE
 from lookalike.training.inputs.cache import Cache, Skipped, make_cache, open_cache, remove_cache
 from lookalike.training.outputs.checkpoint import Module
-from lookalike.training.outputs.export import Threshold, export
+from lookalike.training.outputs.export import Threshold, export_autoencoder
 from lookalike.training.progress import bar
 from lookalike.training.settings import Rows, Settings, Split
 from lookalike.training.task import Autoencoding, Task
@@ -56,7 +56,7 @@ def autoencoding(
     decoded = decode(cache or folder, items, spec, key=settings.images, max_pixels=max_pixels, asked=asked)
 
     def write(path: Path, model: HashModel[Any], theta_K: Threshold, info: ModelInfo, rows: Rows) -> None:
-        export(path, model, theta_K, info, check_NSS=decoded.arrays[rows[:CHECKED]])
+        export_autoencoder(path, model, theta_K, info, check_NSS=decoded.arrays[rows[:CHECKED]])
 
     return Job(
         settings=settings,

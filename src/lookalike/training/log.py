@@ -11,7 +11,7 @@ from typing import Any
 
 from lookalike.training.outputs.files import write_aside
 
-PACKAGES = ("lookalike", "torch", "onnx", "onnxscript", "onnxruntime", "numpy", "pillow")
+PACKAGES = ("lookalike", "torch", "onnx", "onnxruntime", "numpy", "pillow")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,7 +17,7 @@ from lookalike.hasher import Decoder, Hasher, ModelInfo, decoder_path
 from lookalike.imaging.decode import ImageSpec
 from lookalike.models import HashModel, create, encoders, hashing, lite_encoder
 from lookalike.models.hashing import HashingConfig
-from lookalike.training.outputs.export import TOLERANCE, export, export_behind, export_images, theta_digest
+from lookalike.training.outputs.export import TOLERANCE, export, export_autoencoder, export_behind, theta_digest
 from lookalike.training.run import SPEC, choose_theta
 from lookalike.training.settings import Settings
 from lookalike.training.task import Autoencoding, to_input
@@ -65,7 +65,7 @@ def test_codes_are_those_of_the_torch_model(name: str, tiny_images: np.ndarray, 
     task = Autoencoding(SETTINGS, images)
     theta = choose_theta(task, model, rows)
     info = info_of(name, theta)
-    export(tmp_path / "model.onnx", model, theta, info, check_NSS=images[:4])
+    export_autoencoder(tmp_path / "model.onnx", model, theta, info, check_NSS=images[:4])
 
     hasher = Hasher.load(tmp_path / "model.onnx")
     z = task.latents(model, rows)
@@ -87,7 +87,7 @@ def test_codes_are_those_of_the_torch_model(name: str, tiny_images: np.ndarray, 
 def test_the_same_weights_give_the_same_bytes_and_no_paths(tiny_images: np.ndarray, tmp_path: Path) -> None:
     theta = np.zeros(64, np.float32)
     for out in ("a.onnx", "b.onnx"):
-        export(tmp_path / out, model_of("cvae"), theta, info_of("cvae", theta), check_NSS=tiny_images[:4])
+        export_autoencoder(tmp_path / out, model_of("cvae"), theta, info_of("cvae", theta), check_NSS=tiny_images[:4])
     for ending in (".onnx", ".decoder.onnx"):
         content = (tmp_path / f"a{ending}").read_bytes()
         assert content == (tmp_path / f"b{ending}").read_bytes()
@@ -109,7 +109,7 @@ def test_networks_of_features_and_of_images_give_the_same_bytes_each_time(tmp_pa
             features_ND=backbone.features(small),
         )  # fmt: skip
         at_hand = dataclasses.replace(info, image=ImageSpec(side=encoders.SIDE, colour=True))
-        export_images(tmp_path / f"{out}.own", own, theta, at_hand, check_NSSC=large)
+        export(tmp_path / f"{out}.own", own, theta, at_hand, check_NSSC=large)
     for kind in ("behind", "own"):
         content = (tmp_path / f"a.{kind}").read_bytes()
         assert content == (tmp_path / f"b.{kind}").read_bytes()
@@ -123,7 +123,7 @@ def test_both_looks_are_in_the_file_and_weights_once(tmp_path: Path) -> None:
     settle(network, torch.from_numpy(images))
     spec = ImageSpec(side=lite_encoder.SIDE, colour=False)
     info = dataclasses.replace(info_of("copies", theta), bits=16, image=spec)
-    export_images(tmp_path / "m.onnx", network, theta, info, check_NSSC=images)
+    export(tmp_path / "m.onnx", network, theta, info, check_NSSC=images)
     with torch.inference_mode():
         z = network(torch.from_numpy(images)).numpy()
         of_one_look = network.head(network.encoder(torch.from_numpy(images))).numpy()
@@ -152,7 +152,9 @@ def test_a_graph_that_disagrees_is_not_written(
     monkeypatch.setattr(Hasher, "encode_arrays", lambda _self, images: np.zeros((len(images), 8), np.uint8))
     theta = np.zeros(64, np.float32)
     with pytest.raises(TrainingError, match="disagrees with the trained one"):
-        export(tmp_path / "m.onnx", model_of("cvae"), theta, info_of("cvae", theta), check_NSS=tiny_images[:4])
+        export_autoencoder(
+            tmp_path / "m.onnx", model_of("cvae"), theta, info_of("cvae", theta), check_NSS=tiny_images[:4]
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -162,5 +164,7 @@ def test_a_decoder_that_disagrees_is_not_written(
     monkeypatch.setattr(Decoder, "draw", lambda _self, latents: np.full((len(latents), 128, 128), 255, np.uint8))
     theta = np.zeros(64, np.float32)
     with pytest.raises(TrainingError, match=r"draws pixels that are \d+ of 255 off"):
-        export(tmp_path / "m.onnx", model_of("cvae"), theta, info_of("cvae", theta), check_NSS=tiny_images[:4])
+        export_autoencoder(
+            tmp_path / "m.onnx", model_of("cvae"), theta, info_of("cvae", theta), check_NSS=tiny_images[:4]
+        )
     assert not decoder_path(tmp_path / "m.onnx").exists()

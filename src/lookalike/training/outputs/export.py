@@ -11,13 +11,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import hashlib
-import io
 import json
-import logging
 import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +22,14 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from lookalike.backbones import graph
+from lookalike.backbones import graph, tracing
 from lookalike.backbones.backbone import Backbone
 from lookalike.core import codes
 from lookalike.core.errors import ConfigError, TrainingError
 from lookalike.hasher import DECODER_KEY, METADATA_KEY, Decoder, Hasher, ModelInfo, decoder_path
 from lookalike.imaging.decode import Array
 from lookalike.models import HashModel
-from lookalike.models.blocks import MinMax
+from lookalike.models.blocks import MinMax, UpsampledConv
 from lookalike.models.hashing import HashingNetwork
 from lookalike.models.head import Head
 from lookalike.training.outputs.checkpoint import Module
@@ -48,43 +43,27 @@ SHADES = 2  # by which the drawings of PyTorch and ONNX Runtime may differ, of 2
 Threshold = npt.NDArray[np.float32]
 
 
-class CodeGraph(nn.Module):
-    """What is exported: images uint8 (N, S, S) → code uint8 (N, W) and latent float32 (N, K)."""
+class _Latents(nn.Module):
+    """What is exported of an autoencoder: images uint8 (N, S, S) → latents float32 (N, K)."""
 
-    def __init__(self, model: HashModel[Any], theta_K: Threshold) -> None:
+    def __init__(self, model: HashModel[Any]) -> None:
         super().__init__()
         self.scale, self.encoder, self.to_mean = MinMax(), model.encoder, model.to_mean
-        self.register_buffer("theta_K", torch.from_numpy(theta_K))
-        self.register_buffer("places_8", 2.0 ** torch.arange(7, -1, -1))  # most significant bit first
 
-    def forward(self, images_NSS: Tensor) -> tuple[Tensor, Tensor]:
-        latent_NK = self.to_mean(self.encoder(self.scale(images_NSS)))
-        bits_NK = latent_NK > self.theta_K  # h = 1 if z > θ, the paper's section III
-        bits_NW8 = bits_NK.to(torch.float32).unflatten(1, (-1, 8))
-        return (bits_NW8 * self.places_8).sum(2).to(torch.uint8), latent_NK
+    def forward(self, images_NSS: Tensor) -> Tensor:
+        latent_NK: Tensor = self.to_mean(self.encoder(self.scale(images_NSS)))
+        return latent_NK
 
 
-class ImageGraph(nn.Module):
-    """What is exported of a network with an encoder of its own: images uint8 (N, S, S[, C]) → code and latent."""
-
-    def __init__(self, network: HashingNetwork, theta_K: Threshold) -> None:
-        super().__init__()
-        self.network = network
-        self.register_buffer("theta_K", torch.from_numpy(theta_K))
-        self.register_buffer("places_8", 2.0 ** torch.arange(7, -1, -1))  # most significant bit first
-
-    def forward(self, images_NSSC: Tensor) -> tuple[Tensor, Tensor]:
-        latent_NK = self.network(images_NSSC)
-        bits_NW8 = (latent_NK > self.theta_K).to(torch.float32).unflatten(1, (-1, 8))
-        return (bits_NW8 * self.places_8).sum(2).to(torch.uint8), latent_NK
-
-
-class DecoderGraph(nn.Module):
+class _Drawn(nn.Module):
     """The decoder of an autoencoder: latents float32 (N, K) → images uint8 (N, S, S)."""
 
     def __init__(self, model: HashModel[Any]) -> None:
         super().__init__()
         self.decoder = model.decoder
+        for name, layer in list(self.decoder.named_modules()):
+            if isinstance(layer, UpsampledConv):
+                self.decoder.set_submodule(name, layer.as_transposed())
 
     def forward(self, latents_NK: Tensor) -> Tensor:
         drawn_N1SS: Tensor = self.decoder(latents_NK)
@@ -96,20 +75,25 @@ def theta_digest(theta_K: Threshold) -> str:
     return hashlib.blake2b(theta_K.tobytes(), digest_size=16).hexdigest()
 
 
-def export(path: Path, model: HashModel[Any], theta_K: Threshold, info: ModelInfo, *, check_NSS: Array) -> None:
-    """Write the model file, after its codes of the images `check_NSS` were found to be those of the model.
+def export(path: Path, network: nn.Module, theta_K: Threshold, info: ModelInfo, *, check_NSSC: Array) -> None:
+    """Write the model file of a network of uint8 images, (N, S, S[, C]) → latents (N, K).
 
-    Its decoder is written beside it.
+    It is written after its codes of the images `check_NSSC` were found to be those of the network.
     """
-    _export(path, CodeGraph(_plain(model), theta_K).eval(), theta_K, info, check_NSS)
-    _export_decoder(path, DecoderGraph(_plain(model)).eval(), info, check_NSS)
+    network = _plain(network)
+    with torch.inference_mode():
+        latents_NK = network(torch.from_numpy(np.array(check_NSSC))).numpy()
+    blank = torch.zeros(1, *check_NSSC.shape[1:], dtype=torch.uint8)
+    proto = graph.coded(tracing.to_onnx(network, blank, source="images", output="z"), theta_K)
+    _write(path, proto, theta_K, info, check_NSSC, latents_NK)
 
 
-def export_images(
-    path: Path, network: HashingNetwork, theta_K: Threshold, info: ModelInfo, *, check_NSSC: Array
+def export_autoencoder(
+    path: Path, model: HashModel[Any], theta_K: Threshold, info: ModelInfo, *, check_NSS: Array
 ) -> None:
-    """Write the model file of a network with an encoder of its own, checked in the same way."""
-    _export(path, ImageGraph(_plain(network), theta_K).eval(), theta_K, info, check_NSSC)
+    """Write the model file of one of the paper's models, and its decoder beside it."""
+    export(path, _Latents(model), theta_K, info, check_NSSC=check_NSS)
+    _export_decoder(path, _plain(_Drawn(copy.deepcopy(model))), info, check_NSS)
 
 
 def export_behind(
@@ -123,13 +107,13 @@ def export_behind(
     features_ND: npt.NDArray[np.floating],
 ) -> None:
     """Write the model file of a network behind a backbone; `features_ND` are those of the images to be checked."""
-    network = _plain(network).eval()
+    network = _plain(network)
     if isinstance(network.head, Head):
         layers = [graph.Layer(*layer) for layer in network.head.layers()]
         proto = graph.with_head(backbone.model, layers, theta_K)
     else:
         opset = min(max(OPSETS[0], graph.version(backbone.model)), OPSETS[1])
-        head = _network_to_onnx(network.head, features_ND.shape[1], opset=opset)
+        head = tracing.to_onnx(network.head, torch.zeros(2, features_ND.shape[1]), output="u", version=opset)
         proto = graph.with_network(backbone.model, head, theta_K)
     with torch.inference_mode():
         latents_NK = network(torch.from_numpy(np.asarray(features_ND, np.float32))).numpy()
@@ -179,20 +163,12 @@ def describe(
 
 
 def _plain(module: Module) -> Module:
-    """A copy on the CPU, its numbers in the usual order."""
-    return copy.deepcopy(module).cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload, no-any-return]
+    """A copy on the CPU, its numbers in the usual order, in evaluation mode."""
+    return copy.deepcopy(module).cpu().to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload, no-any-return]
 
 
-def _export(path: Path, coded: nn.Module, theta_K: Threshold, info: ModelInfo, images: Array) -> None:
-    with torch.inference_mode():
-        latents_NK = coded(torch.from_numpy(np.array(images)))[1].numpy()
-    shown = torch.zeros(2, *images.shape[1:], dtype=torch.uint8)
-    proto = _to_onnx(coded, shown, inputs=["images"], outputs=["code", "latent"])
-    _write(path, proto, theta_K, info, images, latents_NK)
-
-
-def _export_decoder(path: Path, drawing: DecoderGraph, info: ModelInfo, images: Array) -> None:
-    proto = _to_onnx(drawing, torch.zeros(2, info.bits), inputs=["latent"], outputs=["images"])
+def _export_decoder(path: Path, drawing: _Drawn, info: ModelInfo, images: Array) -> None:
+    proto = tracing.to_onnx(drawing, torch.zeros(2, info.bits), source="latent", output="images")
     halve_weights(proto)
     content = _content(proto, DECODER_KEY, json.dumps({"name": info.name, "theta_digest": info.theta_digest}))
     hasher, place = Hasher.load(path), decoder_path(path)
@@ -230,34 +206,6 @@ def _content(proto: onnx.ModelProto, key: str, about: str) -> bytes:
     return content
 
 
-def _to_onnx(module: nn.Module, example: Tensor, *, inputs: list[str], outputs: list[str]) -> onnx.ModelProto:
-    with _silent():
-        program = torch.onnx.export(
-            module,
-            (example,),
-            input_names=inputs,
-            output_names=outputs,
-            dynamic_shapes=({0: torch.export.Dim("n")},),
-            dynamo=True,
-            verbose=False,
-        )
-    assert program is not None
-    proto: onnx.ModelProto = program.model_proto
-    return proto
-
-
-def _network_to_onnx(network: nn.Module, features: int, *, opset: int) -> onnx.ModelProto:
-    """A network of features (N, D) by the older exporter, whose operators are those of most encoders."""
-    stream = io.BytesIO()
-    with _silent():
-        torch.onnx.export(
-            network, (torch.zeros(2, features),), stream,  # type: ignore[arg-type]
-            dynamo=False, opset_version=opset, input_names=["x"], output_names=["u"],
-            dynamic_axes={"x": {0: "N"}, "u": {0: "N"}},
-        )  # fmt: skip
-    return onnx.load_from_string(stream.getvalue())
-
-
 def _strip(proto: onnx.ModelProto) -> None:
     """Leave out what the exporter notes about the code it came from: paths and line numbers of this machine."""
     graph = proto.graph
@@ -275,19 +223,3 @@ def _check(hasher: Hasher, images: Array, latents_NK: npt.NDArray[np.float32], t
             f"the exported model disagrees with the trained one in {int(serious.sum())} bits of "
             f"{len(images)} images, by an error of the exporter; try the versions in constraints.txt"
         )
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Without the exporter's notices about its own future."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
