@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -133,6 +135,56 @@ def test_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
         one.write_bytes(b"1" * 100)
         two.write_bytes(b"2" * 10)
     assert path.read_bytes() == b"1" * 100
+    assert names(tmp_path) == ["a"]
+
+
+def test_what_a_killed_process_left_is_deleted_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    foreign = [".plan.json.tmp", ".plan.json.0123abc.tmp", ".plan.json.0123abcx.tmp", ".other.json.0123abcd.tmp"]
+    for name in (".plan.json.0123abcd.tmp", *foreign):
+        (tmp_path / name).write_bytes(b"half")
+    (tmp_path / ".plan.json.89abcdef.tmp").mkdir()
+    (tmp_path / ".plan.json.ffffffff.tmp").symlink_to(tmp_path / foreign[0])
+    atomic.write(path, b"x")
+    kept = ["plan.json", ".plan.json.89abcdef.tmp", ".plan.json.ffffffff.tmp", *foreign]
+    assert names(tmp_path) == sorted(kept)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="leftovers stay there")
+def test_what_another_process_is_writing_is_no_leftover(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    child = (
+        "import sys; from pathlib import Path; from lookalike.core import atomic\n"
+        "with atomic.replacing(Path(sys.argv[1])) as temporary:\n"
+        "    temporary.write_text('from elsewhere'); print('ready', flush=True); sys.stdin.read()"
+    )
+    arguments = [sys.executable, "-c", child, str(path)]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "ready\n"
+        atomic.write(path, b"x")
+        assert len(names(tmp_path)) == 2
+        other.kill()
+    assert names(tmp_path) != ["plan.json"]
+    atomic.write(path, b"x")
+    assert names(tmp_path) == ["plan.json"]
+
+
+def test_a_file_that_is_taken_for_a_leftover_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = atomic._lock
+    taken: list[Path] = []
+
+    def lock(descriptor: int, *, wait: bool) -> bool:
+        if wait and not taken:
+            taken.extend(tmp_path.iterdir())
+            taken[0].unlink()
+        return plain(descriptor, wait=wait)
+
+    monkeypatch.setattr(atomic, "_lock", lock)
+    atomic.write(tmp_path / "a", b"x")
+    assert taken
     assert names(tmp_path) == ["a"]
 
 

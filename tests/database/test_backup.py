@@ -136,6 +136,16 @@ def test_a_backup_that_fails_leaves_nothing(
     assert list((tmp_path / "safe").iterdir()) == []
 
 
+def test_what_a_killed_backup_left_is_deleted(indexed: Database, tmp_path: Path) -> None:
+    left, foreign = tmp_path / ".backup.0123abcd.tmp", tmp_path / ".backup.89abcdef.tmp"
+    for folder, name in ((left, "catalog.sqlite-journal"), (left, "codes.bin"), (foreign, "photo.jpg")):
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"half")
+    indexed.backup(tmp_path / "backup")
+    assert not left.exists()
+    assert os.listdir(foreign) == ["photo.jpg"]
+
+
 def test_what_is_damaged_is_not_backed_up(db: Database, photo_folder: Path, tmp_path: Path) -> None:
     db.index(photo_folder, keep_originals=True, isolation=False)
     digest = next(originals.digests(db.path))

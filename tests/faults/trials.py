@@ -122,6 +122,8 @@ def _check_completes(harness: Harness, scenario: Scenario, reference: Reference,
     names = state.tree(harness.place / "db").keys() ^ reference.trees["db"]
     left = set() if was_done else names - TABLES  # what was done before is not tidied up after
     _check(not left, f"left in db: {sorted(left)}")
+    beside = [one.name for one in harness.place.iterdir() if one.name.endswith(".tmp")]
+    _check(not beside, f"left beside the backup: {beside}")
 
 
 def _check_finished(harness: Harness, scenario: Scenario, reference: Reference) -> None:
@@ -160,7 +162,6 @@ def _check_sound(harness: Harness, scenario: Scenario, *, may_repair: bool) -> N
 
 def _check_same(found: dict[str, str], expected: dict[str, str], what: str) -> None:
     names = {one for one in found.keys() | expected if ".run/" not in one}  # a training's log tells of its time
-    names = {one for one in names if one in expected or not one.endswith(".tmp")}
     differ = sorted(name for name in names if found.get(name) != expected.get(name))
     _check(not differ, f"{what} differ: {differ}")
 

@@ -3,6 +3,9 @@
 Content goes to a temporary file in the same folder, which is flushed to the disk and then renamed; the folder is
 flushed last, so that the new name survives a power failure too. With `durable=False` nothing is flushed: for caches
 whose content is checked when it is read.
+
+A killed process leaves its temporary file behind. The next one that replaces the same file deletes it: a temporary file
+is locked while it is written, and the lock ends with its process.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import os
 import re
 import secrets
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,9 +38,11 @@ def replacing(path: Path, *, durable: bool = True, within: Path | None = None) -
     if mode is not None and not stat.S_ISREG(mode):
         yield path
         return
-    temporary = (within or place.parent) / f".{place.name[:LONGEST]}.{secrets.token_hex(4)}.tmp"
+    if durable and within is None:
+        _delete_leftovers(place)
+    temporary, lock = temporary_name(within / place.name if within else place), -1
     try:
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        lock = _create(temporary)
         if mode is not None:
             _set_mode(temporary, mode | stat.S_IWUSR)
         yield temporary
@@ -52,6 +58,9 @@ def replacing(path: Path, *, durable: bool = True, within: Path | None = None) -
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    finally:
+        if lock >= 0:
+            os.close(lock)
 
 
 def write(path: Path, content: bytes, *, durable: bool = True) -> None:
@@ -85,6 +94,65 @@ def is_temporary(path: Path, name: str | None = None) -> bool:
     """Whether a path is a temporary file of `replacing` (of a file with this name): left over, unless it is in use."""
     found = re.fullmatch(r"\.(.+)\.[0-9a-f]{8}\.tmp", path.name, re.DOTALL)
     return found is not None and (name is None or found[1] == name[:LONGEST])
+
+
+def temporary_name(path: Path) -> Path:
+    """A new name next to a file or folder for what is to replace it."""
+    return path.with_name(f".{path.name[:LONGEST]}.{secrets.token_hex(4)}.tmp")
+
+
+def leftovers(path: Path) -> Iterator[Path]:
+    """Temporary files and folders that killed processes left next to `path`; each is locked while it is yielded."""
+    for one in path.parent.iterdir():
+        if is_temporary(one, path.name) and not one.is_symlink() and (one.is_file() or one.is_dir()):
+            with suppress(OSError), held(one, wait=False) as is_held:
+                if is_held:
+                    yield one
+
+
+@contextmanager
+def held(made: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Whether a temporary file or folder could be locked: then it is no leftover to other processes meanwhile."""
+    if sys.platform == "win32":
+        yield False
+        return
+    descriptor = os.open(made, os.O_RDONLY)
+    try:
+        yield _lock(descriptor, wait=wait)
+    finally:
+        os.close(descriptor)
+
+
+def _create(path: Path) -> int:
+    """Descriptor of a new file, which is locked until it is closed."""
+    while True:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        if sys.platform == "win32":  # an open file cannot be renamed there
+            os.close(descriptor)
+            return -1
+        _lock(descriptor, wait=True)
+        if path.exists():
+            return descriptor
+        os.close(descriptor)  # another process took it for a leftover before it was locked
+
+
+def _lock(descriptor: int, *, wait: bool) -> bool:
+    if sys.platform == "win32":
+        return False
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:  # another process has it, or the file system has no locks
+        return False
+    return True
+
+
+def _delete_leftovers(path: Path) -> None:
+    with suppress(OSError):
+        for one in leftovers(path):
+            if one.is_file():
+                one.unlink(missing_ok=True)
 
 
 def _mode(path: Path) -> int | None:

@@ -8,7 +8,6 @@ has them, since an original is never changed, only replaced.
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from lookalike.store.catalog import Catalog
 from lookalike.store.derived import code_array, codefile, tablefile
 
 DERIVED = (codefile.FILE, tablefile.FILE, tablefile.CODES, tablefile.CHANGES, oriented_pairs.FILE)
+PARTS = (catalogs.FILE, *DERIVED, model_file.FILE, model_file.DECODER, originals.FOLDER)  # of a database
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +44,19 @@ def make(folder: Path, catalog: Catalog, to: Path, *, copy: bool = False) -> Bac
     _check_free(folder, to)
     _check_nothing_is_lost(folder, catalog)
     to.parent.mkdir(parents=True, exist_ok=True)
-    made = to.with_name(f".{to.name[: atomic.LONGEST]}.{secrets.token_hex(4)}.tmp")
+    _delete_leftovers(to)
+    made = atomic.temporary_name(to)
     made.mkdir()
     try:
-        catalog.backup(made / catalogs.FILE)
-        with closing(Catalog(made / catalogs.FILE)) as copied:
-            _copy_files(folder, made, copied)
-            kept, linked = _copy_originals(folder, made, copied, copy=copy)
-            code_array.keep(made, copied)
-            _check(folder, made, copied)
-            images = copied.counts()["images"]
-        atomic.put_in_place(made, to)
+        with atomic.held(made):
+            catalog.backup(made / catalogs.FILE)
+            with closing(Catalog(made / catalogs.FILE)) as copied:
+                _copy_files(folder, made, copied)
+                kept, linked = _copy_originals(folder, made, copied, copy=copy)
+                code_array.keep(made, copied)
+                _check(folder, made, copied)
+                images = copied.counts()["images"]
+            atomic.put_in_place(made, to)
     except DatabaseError as error:  # of the folder that people know
         raise DatabaseError(str(error).replace(os.fspath(made), os.fspath(to))) from error
     finally:
@@ -69,6 +71,15 @@ def _check_free(folder: Path, to: Path) -> None:
         raise DatabaseError(f"{to} is not empty; name a folder that is new or empty, such as {to}/backup")
     if to.resolve().is_relative_to(folder.resolve()):
         raise DatabaseError(f"{to} is in the database itself; name a folder elsewhere, best on another drive")
+
+
+def _delete_leftovers(to: Path) -> None:
+    """Delete what killed backups to the same place left behind: folders that hold nothing but parts of a database."""
+    with suppress(OSError):
+        for made in atomic.leftovers(to):
+            names = os.listdir(made) if made.is_dir() else ["a file"]
+            if all(name.lstrip(".").startswith(PARTS) for name in names):
+                shutil.rmtree(made, ignore_errors=True)
 
 
 def _check_nothing_is_lost(folder: Path, catalog: Catalog) -> None:
