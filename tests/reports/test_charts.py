@@ -31,3 +31,9 @@ def test_lines_of_one_epoch_and_of_many() -> None:
 def test_histogram_of_nothing() -> None:
     nothing = np.array([], np.int32)
     assert ElementTree.fromstring(charts.histogram(nothing, nothing, bits=64, words="nothing")) is not None
+
+
+def test_names_of_files_cannot_turn_or_end_a_line() -> None:
+    svg = charts.lines({"exe\u202egpj\x1b": [(1, 2.0)]}, across="a\u2028b", up="\udcff", words="\x00")
+    assert svg.isprintable() or svg.replace("\n", "").isprintable()
+    assert {r"exe\u202egpj\x1b", r"a\u2028b", r"\xff"} <= {one.text for one in ElementTree.fromstring(svg).iter("text")}

@@ -9,6 +9,8 @@ from importlib.resources import files
 
 from PIL import Image
 
+from lookalike.core.display import printable
+
 
 def css() -> str:
     """The style of a page, light or dark as its reader has it."""
@@ -16,12 +18,12 @@ def css() -> str:
 
 
 def text(value: str) -> str:
-    """A string as HTML text or attribute; what UTF-8 cannot write becomes a question mark.
+    r"""A string as HTML text or attribute. Control and bidirectional characters, and bytes not in UTF-8, by number.
 
-    >>> text('<b>&".jpg')
-    '&lt;b&gt;&amp;&quot;.jpg'
+    >>> text('<b>&".jpg'), text("exe\u202egpj.\udcff")
+    ('&lt;b&gt;&amp;&quot;.jpg', 'exe\\u202egpj.\\xff')
     """
-    return html.escape(value.encode("utf-8", "replace").decode("utf-8"))
+    return html.escape(printable(value, but="\n\t"))
 
 
 def picture(image: Image.Image, alternative: str) -> str:

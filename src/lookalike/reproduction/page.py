@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from lookalike.core.errors import ConfigError
 from lookalike.metrics.measure import Evaluation
+from lookalike.reports.markup import text
 from lookalike.reproduction.figures import drawing
 from lookalike.reproduction.report import STYLE, inlined
 from lookalike.training.outputs.files import write_aside
@@ -28,15 +28,14 @@ def write(found: Evaluation, path: Path, *, title: str, notes: Sequence[str] = (
         plots = [draw(found, Path(folder) / f"{name}.svg") for name, draw in PLOTS.items()]
         pictures = "\n".join(f"<figure>{inlined(plot)}</figure>" for plot in plots)
     rows = "\n".join(
-        f"<tr><td>{html.escape(name)}</td><td>{value}</td><td>{chance}</td></tr>"
-        for name, value, chance in _rows(found)
+        f"<tr><td>{text(name)}</td><td>{value}</td><td>{chance}</td></tr>" for name, value, chance in _rows(found)
     )
-    said = "".join(f"<p>{html.escape(note)}</p>\n" for note in notes)
+    said = "".join(f"<p>{text(note)}</p>\n" for note in notes)
     write_aside(
         path,
         (
             "<!doctype html>\n<html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>\n"
-            f"<title>{html.escape(title)}</title><style>{STYLE}</style>\n<h1>{html.escape(title)}</h1>\n"
+            f"<title>{text(title)}</title><style>{STYLE}</style>\n<h1>{text(title)}</h1>\n"
             f"<p>{found.queries} queries among {found.database} images, {found.bits} bits. Chance is what codes "
             f"without meaning have.</p>\n{said}<table><thead><tr><th>metric<th>measured<th>chance</tr></thead>\n"
             f"<tbody>{rows}</tbody></table>\n{pictures}\n</html>\n"
