@@ -41,6 +41,14 @@ def test_copies_and_what_has_no_label_are_left_out_and_counted(indexed: Database
     assert found.evaluation.values() == before.values()
 
 
+def test_imported_codes_are_different_images(indexed: Database, tmp_path: Path) -> None:
+    indexed.export_codes(tmp_path / "codes.parquet")
+    with Database.create(tmp_path / "imported", model=indexed.path / "model.onnx") as imported:
+        imported.import_codes(tmp_path / "codes.parquet", root=tmp_path)
+        assert imported.evaluate().evaluation.values() == indexed.evaluate().evaluation.values()
+        assert imported.evaluate(protocol="paper").evaluation.queries == 6
+
+
 def test_a_protocol_divides_it_the_same_for_the_same_seed(indexed: Database) -> None:
     found = indexed.evaluate(protocol="paper")
     assert (found.evaluation.queries, found.evaluation.database) == (6, 6)  # a sixth of 40 each

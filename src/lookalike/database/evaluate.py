@@ -58,9 +58,9 @@ def labelled(records: Iterable[Record]) -> Labelled:
     """What of a catalog can be measured. Raises `DatabaseError` if nothing has a label."""
     found = [record for record in records if record.code is not None and record.missing_since is None]
     with_label = [record for record in found if record.label]
-    first: dict[bytes | None, Record] = {}
+    first: dict[bytes, Record] = {}
     for record in with_label:
-        first.setdefault(record.digest, record)
+        first.setdefault(_content(record), record)
     if not first:
         raise DatabaseError(
             f"none of its {len(found)} images has a label; index again with --labels-from-folders, or from a Parquet "
@@ -68,6 +68,11 @@ def labelled(records: Iterable[Record]) -> Labelled:
         )
     unlabelled, copies = len(found) - len(with_label), len(with_label) - len(first)
     return Labelled(list(first.values()), unlabelled, copies)
+
+
+def _content(record: Record) -> bytes:
+    """The digest of an image's bytes; of an imported code, whose image was never read, an id of its own."""
+    return record.digest or record.id.to_bytes(8, "big")
 
 
 def among(held: Labelled, *, seed: int) -> Measured:
@@ -80,8 +85,8 @@ def divided(held: Labelled, protocol: str, *, seed: int) -> Measured:
     """The images divided by one of `splits.PROTOCOLS`: queries are searched for in the protocol's database."""
     records = held.records
     dataset = Dataset("database", "a database", tuple(record.item for record in records), ("",) * len(records))
-    digests = {record.item: record.digest or b"" for record in records}
-    split = splits.split(dataset, protocol, seed=seed, read=digests.__getitem__)
+    contents = {record.item: _content(record) for record in records}
+    split = splits.split(dataset, protocol, seed=seed, read=contents.__getitem__)
     query, database = ([records[row] for row in rows] for rows in (split.query, split.database))
     (query_labels, labels), _ = labelling.encode([r.label for r in query], [r.label for r in database])
     codes = held.codes

@@ -221,6 +221,7 @@ def _imported(default: Codes) -> Answers:
     return {
         "info": said("info --db imported"),
         "duplicates": said("duplicates --db imported --by-code --quick --radius 9"),
+        "evaluate": said("evaluate --db imported"),
         "evaluate codes": said("evaluate --codes default.npz"),
     }
 

@@ -37,7 +37,8 @@ def test_answers_are_those_that_are_stored(collection: Path) -> None:
     with answers.inside(collection):
         given = expectation.given(collection, expectation.stored(expectation.CODES))
     differences = expectation.differences(given)
-    assert not differences, f"the answers about the golden collection differ.\n{differences}\n{WRITE}"
+    if differences:
+        pytest.fail(f"The answers about the golden collection differ.\n{differences}\n{WRITE}", pytrace=False)
 
 
 def test_codes_of_the_built_in_model(collection: Path) -> None:
