@@ -41,7 +41,7 @@ check: $(VENV)/dev.done lint types test-all  ## all that must pass before a chan
 
 SPELLED := src docs tests benchmarks examples README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md CITATION.cff Makefile pyproject.toml .ci .github
 
-lint: $(VENV)/dev.done layers  ## style, layers, spelling
+lint: $(VENV)/dev.done layers js  ## style of Python and JavaScript, layers, spelling
 	$(BIN)/ruff check src tests benchmarks examples
 	$(BIN)/ruff format --check src tests benchmarks examples
 	$(BIN)/codespell $(SPELLED)

@@ -1,71 +1,87 @@
-// Asking the server. Whatever goes wrong becomes a `Failure` with a sentence to show.
+// Requests to the server. Whatever goes wrong becomes a `Failure` with a sentence to show.
 
+import { withValues } from "./address.js";
 import { askToken } from "./dialogs.js";
 
-// An answer that is none: `message` is for people, `status` HTTP's number (0: no answer came).
+/** @typedef {{ values?: Values, json?: unknown, form?: FormData, method?: string, signal?: AbortSignal, file?: boolean }} Request */
+
+// A request that failed: `message` is for people, `status` is HTTP's (0: there was no answer).
 export class Failure extends Error {
+  /** @param {string} message */
   constructor(message, status = 0) {
     super(message);
     this.status = status;
   }
 }
 
-// The path with values as its query; those that are null, undefined or empty are left out.
-export function withValues(path, values = {}) {
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(values)) {
-    if (value !== null && value !== undefined && value !== "") query.set(name, value);
-  }
-  return query.size ? `${path}?${query}` : path;
+/**
+ * The JSON of an answer, or a Blob if the answer is a picture. `json` or `form` is sent by POST. Asks for the token,
+ * once, where one is needed.
+ * @param {string} path
+ * @param {Request} request
+ * @returns {Promise<any>}
+ */
+export async function ask(path, request = {}) {
+  return (await response(path, request)).answer;
 }
 
-// The JSON of an answer. `json` or `form` is sent by POST. Asks for the token, once, where one is needed.
-export async function ask(path, { values, json, form, method, signal } = {}) {
-  return (await response(withValues(path, values), { json, form, method, signal })).answer;
-}
-
-// The same of an answer that is a picture: a Blob.
-export async function askPicture(path, { form, signal } = {}) {
-  return (await response(path, { form, signal })).answer;
-}
-
-// The answer of something that is made in the background, a Blob if it is a `file`; `onProgress(done, total)` is told
-// meanwhile.
-export async function wait(path, { values, signal, file = false, onProgress = () => {} } = {}) {
+/**
+ * The answer to a request whose result is computed in the background: JSON, or a Blob if it is a `file`.
+ * @param {string} path
+ * @param {Request & { onProgress?: (done: number, total: number) => unknown }} request
+ * @returns {Promise<any>}
+ */
+export async function wait(path, { onProgress = () => {}, ...request } = {}) {
   for (let pause = 250; ; pause = Math.min(2000, pause * 1.3)) {
-    const { answer, status } = await response(withValues(path, values), { signal, file });
+    const { answer, status } = await response(path, request);
     if (status !== 202) return answer;
     onProgress(answer.done, answer.total);
-    await sleep(pause, signal);
+    await sleep(pause, request.signal);
   }
 }
 
-// What the database holds and the server allows (/api/info); asked for once, and again with `fresh`.
-export function info({ fresh = false } = {}) {
-  if (fresh || !info.held) info.held = ask("/api/info").catch((error) => { info.held = null; throw error; });
-  return info.held;
+/** @type {Promise<api.Info> | null} */
+let known = null;
+
+/**
+ * What the database holds and the server allows (/api/info); requested once.
+ * @returns {Promise<api.Info>}
+ */
+export function info() {
+  known ||= ask("/api/info").catch((error) => { known = null; throw error; });
+  return /** @type {Promise<api.Info>} */ (known);
 }
 
-// Whether an error only says that somebody went elsewhere meanwhile.
+/**
+ * Whether an error only says that somebody went elsewhere meanwhile.
+ * @param {unknown} error
+ */
 export const isAbort = (error) => error instanceof DOMException && error.name === "AbortError";
 
-async function response(url, { json, form, method, signal, file = false }, again = true) {
+/**
+ * @param {string} path
+ * @param {Request} request
+ * @returns {Promise<{ answer: any, status: number }>}
+ */
+async function response(path, request, again = true) {
+  const { values, json, form, method, signal, file = false } = request;
   const body = json === undefined ? form : JSON.stringify(json);
-  const headers = json === undefined ? {} : { "Content-Type": "application/json" };
+  const headers = json === undefined ? undefined : { "Content-Type": "application/json" };
   let found;
   try {
-    found = await fetch(url, { method: method || (body ? "POST" : "GET"), body, headers, signal });
+    found = await fetch(withValues(path, values), { method: method || (body ? "POST" : "GET"), body, headers, signal });
   } catch (error) {
     if (isAbort(error)) throw error;
-    throw new Failure("The server does not answer. Does it still run? Start it with: lookalike serve");
+    throw new Failure("The server does not answer. Is it still running? Start it with: lookalike serve");
   }
   if (found.status === 401 && again) {
     await askToken();
-    return response(url, { json, form, method, signal, file }, false);
+    return response(path, request, false);
   }
   return { answer: await read(found, file && found.status === 200), status: found.status };
 }
 
+/** @param {Response} found @param {boolean} file */
 async function read(found, file) {
   if (file) return found.blob();
   if (found.ok && found.headers.get("Content-Type")?.startsWith("image/")) return found.blob();
@@ -74,16 +90,18 @@ async function read(found, file) {
     answer = await found.json();
   } catch (error) {
     if (isAbort(error)) throw error;
-    throw new Failure(`The server answered what is no JSON (${found.status} ${found.statusText})`, found.status);
+    throw new Failure(`The server's answer is not JSON (${found.status} ${found.statusText})`, found.status);
   }
   if (!found.ok) throw new Failure(sentence(answer.error ? answer.error.message : found.statusText), found.status);
   return answer;
 }
 
+/** @param {string} text */
 function sentence(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** @param {number} milliseconds @param {AbortSignal} [signal] @returns {Promise<void>} */
 function sleep(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     const stop = () => { clearTimeout(timer); reject(new DOMException("left", "AbortError")); };

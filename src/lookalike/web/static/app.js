@@ -4,41 +4,49 @@
 //
 //   export async function show(container, state)
 //
-// It is called whenever the address comes to this tab, or changes while the tab is shown (a link, or the way back).
+// It is called whenever the address comes to this tab, or changes while the tab is shown (a link, or the back button).
 //   container  an element of this tab alone. Empty at first; what is put there stays for the next time. While the
 //              tab is not shown the container is hidden. It is as wide as the page; the heading (h1) is there
 //              already, so a tab begins at h2.
 //   state      see address.js: state.get(name), state.number(name), state.set({name: value}, {push}), state.signal.
 //              Pass state.signal to ask(), keys() and addEventListener(): it aborts when something else is shown.
-// What `show` throws, or any promise that nobody waits for, is shown in words in the tab's place for problems.
+// An error that `show` throws, or that nobody catches, is shown in the tab's place for problems.
 //
 // For tabs: dom.js (make, button, icon, say, count …), api.js (ask, wait, info, Failure), address.js (href, go),
-// dialogs.js (openDialog, keys), tiles.js (tile, justify, tier), viewer.js (one image large, two compared),
+// dialogs.js (openDialog, keys), tiles.js (tile, justify, tier), viewer.js (one image large), compare.js (two images),
 // grid.js (thousands of tiles).
-// Links to tabs are plain <a href="…">; no listener is needed. Text becomes markup nowhere, and no element has a style attribute.
+// Links to tabs are plain <a href="…">; no listener is needed. Text never becomes markup, and no element has a style attribute.
 
 import { go, href, State, TABS, tabOf } from "./address.js";
 import { Failure, info, isAbort } from "./api.js";
 import { keys, showKeys } from "./dialogs.js";
-import { button, count, icon, later, make, say } from "./dom.js";
+import { byId, button, count, icon, later, make, messageOf, say, targetOf } from "./dom.js";
 
+/** @typedef {{ outer: HTMLElement, inner: HTMLElement, problem: HTMLElement, heading: HTMLElement }} Container */
+
+/** @type {Record<Tab, string>} */
 const TITLES = { search: "Search", browse: "Browse", duplicates: "Duplicates", map: "Map", model: "Model" };
-const THEMES = ["auto", "light", "dark"];
-const main = document.getElementById("main");
+const THEMES = /** @type {const} */ (["auto", "light", "dark"]);
+const main = byId("main");
+/** @type {Partial<Record<Tab, Container>>} */
 const containers = {};
-let current = null; // { tab, stop }
+/** @type {{ tab: Tab, stop: AbortController } | null} */
+let current = null;
+/** @type {Map<string, number>} */
 const places = new Map(); // how far each address was scrolled
 
+/** @param {Tab} tab */
 function container(tab) {
-  if (!containers[tab]) {
-    const problem = make("div", { class: "problem", role: "alert" });
-    const inner = make("div", { class: "inner" });
-    const heading = make("h1", { class: "unseen", tabindex: "-1", text: TITLES[tab] });
-    const outer = make("section", { class: `tab ${tab}`, id: `tab-${tab}` }, heading, problem, inner);
-    containers[tab] = { outer, inner, problem, heading };
-    main.append(outer);
-  }
-  return containers[tab];
+  const known = containers[tab];
+  if (known) return known;
+  const problem = make("div", { class: "problem", role: "alert" });
+  const inner = make("div", { class: "inner" });
+  const heading = make("h1", { class: "unseen", tabindex: "-1", text: TITLES[tab] });
+  const outer = make("section", { class: `tab ${tab}`, id: `tab-${tab}` }, heading, problem, inner);
+  main.append(outer);
+  const made = { outer, inner, problem, heading };
+  containers[tab] = made;
+  return made;
 }
 
 async function route() {
@@ -50,7 +58,7 @@ async function route() {
   current = { tab, stop };
   const shown = container(tab);
   for (const [name, one] of Object.entries(containers)) one.outer.hidden = name !== tab;
-  for (const link of document.querySelectorAll("#tabs a")) {
+  for (const link of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("#tabs a"))) {
     if (link.dataset.tab === tab) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
@@ -61,6 +69,7 @@ async function route() {
   if (!stop.signal.aborted) scrollTo(0, place);
 }
 
+/** @param {Tab} tab @param {Container} shown @param {State} state */
 async function run(tab, shown, state) {
   shown.problem.textContent = "";
   try {
@@ -71,37 +80,42 @@ async function run(tab, shown, state) {
   }
 }
 
+/** @param {Tab} tab */
 async function part(tab) {
   try {
     return await import(`./${tab}.js`);
   } catch (error) {
     if (error instanceof SyntaxError) throw error;
-    throw new Failure("This part of the page cannot be loaded. Does the server still run? Then load the page again.");
+    throw new Failure("This part of the page could not be loaded. Is the server still running? Then reload the page.");
   }
 }
 
-// Show what went wrong, unless it is that somebody went elsewhere.
+/**
+ * Show what went wrong, unless somebody only went elsewhere.
+ * @param {unknown} error
+ */
 function tell(error) {
-  if (!isAbort(error)) containers[current.tab].problem.textContent = error.message;
+  if (!isAbort(error) && current) container(current.tab).problem.textContent = messageOf(error);
 }
 
+/** @param {MouseEvent} event */
 function follow(event) {
-  const link = event.target.closest("a[href]");
+  const link = /** @type {HTMLAnchorElement | null} */ (targetOf(event).closest("a[href]"));
   if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
   const url = new URL(link.href);
   if (link.target || link.hasAttribute("download") || url.origin !== location.origin || !tabOf(url)) return;
   event.preventDefault();
-  if (tabOf(url) === current.tab) places.delete(url.href); // a new search begins at the top
+  if (tabOf(url) === current?.tab) places.delete(url.href); // a new search begins at the top
   history.pushState(null, "", url);
   route();
 }
 
 function header() {
-  const links = Object.keys(TABS).map((tab) => make("a", { href: href(tab), text: TITLES[tab], data: { tab } }));
-  document.getElementById("tabs").append(...links);
-  document.getElementById("tools").append(
+  const links = TABS.map((tab) => make("a", { href: href(tab), text: TITLES[tab], data: { tab } }));
+  byId("tabs").append(...links);
+  byId("tools").append(
     make("a", { class: "plain", href: "/docs", text: "API", title: "The HTTP API" }),
-    button("Keyboard", { sign: "keys", quiet: true, class: "plain", on: { click: showKeys } }),
+    button("Keyboard shortcuts", { sign: "keys", quiet: true, class: "plain", on: { click: showKeys } }),
     themeButton(),
   );
   const skip = make("a", { class: "skip", href: "#main", text: "Skip to content" });
@@ -112,9 +126,9 @@ function header() {
 function themeButton() {
   const one = make("button", { type: "button", class: "plain", id: "theme" });
   const told = () => {
-    const now = document.documentElement.dataset.theme || "auto";
+    const now = THEMES.find((theme) => theme === document.documentElement.dataset.theme) || "auto";
     one.replaceChildren(icon(now));
-    one.title = `Theme: ${now === "auto" ? "as the system has it" : now}`;
+    one.title = `Theme: ${now === "auto" ? "same as the system" : now}`;
     one.setAttribute("aria-label", one.title);
     return now;
   };
@@ -132,38 +146,37 @@ function themeButton() {
 
 // A file that is dropped or pasted, on whichever tab, is searched for.
 function files() {
-  const take = async (file, event) => {
+  const take = async (/** @type {File} */ file, /** @type {Event} */ event) => {
     event.preventDefault();
     const { searchFile } = await import("./search.js");
     searchFile(file);
   };
-  const fileOf = (data) => [...(data?.files || [])][0];
   addEventListener("dragover", (event) => {
-    if (![...event.dataTransfer.types].includes("Files")) return;
+    if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
     document.body.classList.add("dropping");
   });
   addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dropping"); });
   addEventListener("drop", (event) => {
     document.body.classList.remove("dropping");
-    const file = fileOf(event.dataTransfer);
+    const file = event.dataTransfer?.files[0];
     if (file) take(file, event);
   });
   addEventListener("paste", (event) => {
-    const file = fileOf(event.clipboardData);
+    const file = event.clipboardData?.files[0];
     if (file) take(file, event);
   });
 }
 
 async function collection() {
   const { images } = await info();
-  document.getElementById("collection").textContent = count(images, "image");
+  byId("collection").textContent = count(images, "image");
 }
 
 header();
 files();
 keys("All pages", {
-  ...Object.fromEntries(Object.keys(TABS).map((tab, at) => [String(at + 1), [TITLES[tab], () => go(tab)]])),
+  ...Object.fromEntries(TABS.map((tab, at) => [String(at + 1), [TITLES[tab], () => go(tab)]])),
   "?": ["this help", showKeys],
 });
 document.addEventListener("click", follow);
@@ -171,10 +184,10 @@ addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
   tell(event.reason);
 });
-addEventListener("addresschange", () => { containers[current.tab].problem.textContent = ""; });
+addEventListener("addresschange", () => { if (current) container(current.tab).problem.textContent = ""; });
 addEventListener("popstate", route);
 addEventListener("scroll", later(() => places.set(location.href, scrollY), 100), { passive: true });
 history.scrollRestoration = "manual";
 route();
 collection().catch(() => {});
-addEventListener("load", () => Object.keys(TABS).forEach((tab) => part(tab).catch(() => {})));
+addEventListener("load", () => { for (const tab of TABS) part(tab).catch(() => {}); });

@@ -1,8 +1,13 @@
-// Dialogs, the question for the token, and keys with their help.
+// Dialogs, the request for the token, and keyboard shortcuts with their help.
 
-import { button, make } from "./dom.js";
+import { alertLine, button, focused, make } from "./dom.js";
 
-// Show a dialog, which Escape closes. `content`: nodes; `buttons`: for its foot. Gives the <dialog>.
+/**
+ * Show a dialog, which Escape closes. `content`: nodes; `buttons`: for its foot. Returns the <dialog>.
+ * @param {string} title
+ * @param {Child[]} content
+ * @param {{ buttons?: Child[], kind?: string, onClose?: () => unknown }} options
+ */
 export function openDialog(title, content, { buttons = [], kind = "", onClose = () => {} } = {}) {
   const heading = make("h2", { id: "dialog-title", tabindex: "-1", autofocus: true, text: title });
   const close = button("Close", { sign: "close", quiet: true, class: "plain", on: { click: () => dialog.close() } });
@@ -11,11 +16,11 @@ export function openDialog(title, content, { buttons = [], kind = "", onClose = 
     "dialog", { class: kind, "aria-labelledby": "dialog-title" },
     make("header", {}, heading, close), make("div", { class: "content" }, ...content), foot,
   );
-  const before = document.activeElement;
+  const before = focused();
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   dialog.addEventListener("close", () => {
     dialog.remove();
-    if (before && before.isConnected) before.focus();
+    if (before?.isConnected) before.focus();
     onClose();
   });
   document.body.append(dialog);
@@ -23,43 +28,54 @@ export function openDialog(title, content, { buttons = [], kind = "", onClose = 
   return dialog;
 }
 
+/** @type {Promise<void> | null} */
 let asking = null;
 
-// Ask for the token until it is right; the server then gives a cookie in its place. Rejects if nobody knows it.
+// Ask for the token until it is right; the server then sets a cookie in its place. Rejects if the dialog is closed.
 export function askToken() {
-  asking ||= new Promise((resolve, reject) => {
+  asking ||= /** @type {Promise<void>} */ (new Promise((resolve, reject) => {
     const field = make("input", { id: "token", type: "password", autocomplete: "current-password", required: true });
-    const wrong = make("p", { class: "problem", role: "alert" });
+    const wrong = alertLine("");
     const form = make(
       "form", { method: "dialog", class: "stack" },
-      make("label", { for: "token", text: "The token that the server was started with (--token)" }), field, wrong,
-      make("button", { class: "main", text: "Go on" }),
+      make("label", { for: "token", text: "Access token: the one that lookalike serve was started with (--token)" }), field, wrong,
+      make("button", { class: "main", text: "Continue" }),
     );
     let known = false;
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       known = await isToken(field.value);
       if (known) dialog.close();
-      else wrong.textContent = "That is not the token.";
+      else wrong.textContent = "Wrong token. Try again.";
     });
-    const dialog = openDialog("A token is needed", [form], {
-      onClose: () => (known ? resolve() : reject(new Error("Without the token this server tells nothing."))),
+    const dialog = openDialog("Access token required", [form], {
+      onClose: () => (known ? resolve() : reject(new Error("This server answers only with its access token."))),
     });
     field.focus();
-  }).finally(() => { asking = null; });
+  })).finally(() => { asking = null; });
   return asking;
 }
 
+/** @param {string} token */
 async function isToken(token) {
   const answer = await fetch(`/status?${new URLSearchParams({ token })}`);
   return answer.status !== 401;
 }
 
-// Keys that work now: [{ key, does, group, run }].
-const bound = [];
+/**
+ * What a key does, in words, and the function that does it, which returns false if the key was not meant.
+ * @typedef {[does: string, run?: (event: KeyboardEvent) => unknown]} Action
+ */
 
-// Let keys do something, and the help name them, until `signal` aborts.
-// keys("Map", {"+": ["zoom in", run], …}, signal); run(event) gives false if the key was not meant.
+/** @type {{ key: string, does: string, group: string, run?: Action[1] }[]} */
+const bound = []; // the shortcuts that work now
+
+/**
+ * Bind keys, and list them in the help, until `signal` aborts: keys("Map", {"+": ["zoom in", run], …}, signal).
+ * @param {string} group
+ * @param {Record<string, Action>} actions
+ * @param {AbortSignal} [signal]
+ */
 export function keys(group, actions, signal) {
   const added = Object.entries(actions).map(([key, [does, run]]) => ({ key, does, group, run }));
   bound.push(...added);
@@ -73,18 +89,21 @@ export const singleKeys = {
   set on(value) { localStorage.setItem("keys", value ? "on" : "off"); },
 };
 
-const isTyped = (target) => target.closest?.("input:not([type=range],[type=checkbox],[type=radio]), textarea, select");
+/** @param {EventTarget | null} target */
+const isTyped = (target) => target instanceof Element
+  && target.closest("input:not([type=range],[type=checkbox],[type=radio]), textarea, select");
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   if (!singleKeys.on || isTyped(event.target) || document.querySelector("dialog[open]")) return;
   const found = bound.findLast((one) => one.key === event.key && one.run);
-  if (found && found.run(event) !== false) event.preventDefault();
+  if (found?.run && found.run(event) !== false) event.preventDefault();
 });
 
+/** @type {Record<string, string>} */
 const SIGNS = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", " ": "Space" };
 
-// All keys of this tab, and of all.
+// Show the shortcuts of this tab, and of all.
 export function showKeys() {
   const groups = [...new Set(bound.map((one) => one.group))].reverse();
   const lists = groups.map((group) => make(
@@ -95,6 +114,6 @@ export function showKeys() {
   ));
   const box = make("input", { type: "checkbox", id: "single-keys", on: { change: () => { singleKeys.on = box.checked; } } });
   box.checked = singleKeys.on;
-  const label = make("label", { for: "single-keys", class: "check" }, box, "Keys work on this page");
-  openDialog("Keyboard", [...lists, label]);
+  const label = make("label", { for: "single-keys", class: "check" }, box, "Use keyboard shortcuts on this page");
+  openDialog("Keyboard shortcuts", [...lists, label]);
 }

@@ -2,17 +2,35 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// An element. `given`: attributes; `text`; `on`: listeners by event; `style`: properties; `data`: data attributes.
-// A value of null, undefined or false sets nothing; true sets an empty attribute.
+/**
+ * An element. `given`: attributes; `text`; `on`: listeners by event; `style`: properties; `data`: data attributes.
+ * A value of null, undefined or false sets nothing; true sets an empty attribute.
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag
+ * @param {Given} given
+ * @param {...Child} children
+ */
 export function make(tag, given = {}, ...children) {
   return filled(document.createElement(tag), given, children);
 }
 
-// The same for SVG.
+/**
+ * The same for SVG.
+ * @template {keyof SVGElementTagNameMap} T
+ * @param {T} tag
+ * @param {Given} given
+ * @param {...Child} children
+ */
 export function draw(tag, given = {}, ...children) {
   return filled(document.createElementNS(SVG, tag), given, children);
 }
 
+/**
+ * @template {HTMLElement | SVGElement} E
+ * @param {E} node
+ * @param {Given} given
+ * @param {Child[]} children
+ */
 function filled(node, given, children) {
   const { text, on = {}, style = {}, data = {}, ...attributes } = given;
   for (const [name, value] of Object.entries(attributes)) {
@@ -20,12 +38,49 @@ function filled(node, given, children) {
     node.setAttribute(name, value === true ? "" : String(value));
   }
   for (const [name, value] of Object.entries(style)) node.style.setProperty(name, value);
-  for (const [name, value] of Object.entries(data)) node.dataset[name] = value;
+  for (const [name, value] of Object.entries(data)) node.dataset[name] = String(value);
   for (const [name, listener] of Object.entries(on)) node.addEventListener(name, listener);
-  if (text !== undefined) node.textContent = text;
-  node.append(...children.filter((child) => child !== null && child !== undefined));
+  if (text !== undefined) node.textContent = text === null ? null : String(text);
+  node.append(...present(children));
   return node;
 }
+
+/**
+ * The values that are neither null nor undefined.
+ * @template T
+ * @param {(T | null | undefined)[]} values
+ */
+export function present(values) {
+  return values.filter((value) => value !== null && value !== undefined);
+}
+
+/**
+ * The element of an id, which must be in the document.
+ * @param {string} id
+ */
+export function byId(id) {
+  return /** @type {HTMLElement} */ (document.getElementById(id));
+}
+
+/**
+ * The first element within `node` that a selector matches; there must be one.
+ * @param {ParentNode} node
+ * @param {string} selector
+ */
+export function within(node, selector) {
+  return /** @type {HTMLElement} */ (node.querySelector(selector));
+}
+
+/**
+ * What an event happened to.
+ * @param {Event} event
+ */
+export function targetOf(event) {
+  return /** @type {HTMLElement} */ (event.target);
+}
+
+// The element that has the focus.
+export const focused = () => /** @type {HTMLElement | null} */ (document.activeElement);
 
 const PATHS = {
   close: "M4 4l8 8M12 4l-8 8",
@@ -49,64 +104,111 @@ const PATHS = {
   lasso: "M8 3C4.5 3 2 4.7 2 7s2.5 4 6 4 6-1.7 6-4-2.5-4-6-4zM5.5 10.6c-1 .6-1.2 1.6-.5 2.2s1.5.9 1 2",
   code: "M5.5 4.5L2 8l3.5 3.5M10.5 4.5L14 8l-3.5 3.5",
 };
+/** @typedef {keyof typeof PATHS} Sign */
 
-// A small drawing beside words; what has none beside it needs an aria-label of its own.
+/**
+ * A small drawing next to words; one that stands alone needs an aria-label of its own.
+ * @param {Sign} name
+ */
 export function icon(name) {
   return draw("svg", { class: "icon", viewBox: "0 0 16 16", "aria-hidden": "true" }, draw("path", { d: PATHS[name] }));
 }
 
-// A button of an icon and a name; the name is shown unless `quiet`.
+/**
+ * A button with an icon and a name; the name is shown unless `quiet`.
+ * @param {string} name
+ * @param {{ sign?: Sign, quiet?: boolean } & Given} options
+ */
 export function button(name, { sign, quiet = false, ...given } = {}) {
   const words = quiet ? null : make("span", { text: name });
   const said = quiet ? { "aria-label": name, title: given.title || name } : {};
   return make("button", { type: "button", ...said, ...given }, sign ? icon(sign) : null, words);
 }
 
-// 1234567 → 1,234,567, as this person writes numbers.
+/**
+ * A paragraph that says what went wrong.
+ * @param {string} text
+ */
+export function alertLine(text) {
+  return make("p", { class: "problem", role: "alert", text });
+}
+
+/**
+ * The sentence of whatever was thrown.
+ * @param {unknown} error
+ */
+export const messageOf = (error) => (error instanceof Error ? error.message : String(error));
+
+/**
+ * 1234567 → 1,234,567, as this person writes numbers.
+ * @param {number} value
+ */
 export function number(value) {
   return value.toLocaleString();
 }
 
-// 1 image, 2 images.
+/**
+ * 1 image, 2 images.
+ * @param {number} value
+ * @param {string} one
+ * @param {string} many
+ */
 export function count(value, one, many = `${one}s`) {
   return `${number(value)} ${value === 1 ? one : many}`;
 }
 
-// Bytes for people: 12 kB, 3.4 MB.
+/**
+ * Bytes for people: 12 kB, 3.4 MB.
+ * @param {number} value
+ */
 export function bytes(value) {
   const units = ["bytes", "kB", "MB", "GB", "TB"];
-  let at = 0;
-  while (value >= 1000 && at < units.length - 1) [value, at] = [value / 1000, at + 1];
-  return `${at && value < 10 ? value.toFixed(1) : Math.round(value)} ${units[at]}`;
+  let size = value, at = 0;
+  while (size >= 1000 && at < units.length - 1) [size, at] = [size / 1000, at + 1];
+  return `${at && size < 10 ? size.toFixed(1) : Math.round(size)} ${units[at]}`;
 }
 
-// Seconds for people.
-export function milliseconds(seconds) {
-  const value = 1000 * seconds;
-  return value < 1 ? "under 1 ms" : value < 1000 ? `${Math.round(value)} ms` : `${seconds.toFixed(1)} s`;
+/**
+ * Seconds for people: 0.08 s.
+ * @param {number} value
+ */
+export function seconds(value) {
+  return `${value < 0.01 ? "under 0.01" : value < 1 ? value.toFixed(2) : value.toFixed(1)} s`;
 }
 
-// Let those who cannot see the page hear something.
+/**
+ * Announce something to screen readers.
+ * @param {string | null} text
+ */
 export function say(text) {
-  const said = document.getElementById("said");
+  const said = byId("said");
   said.textContent = "";
   requestAnimationFrame(() => { said.textContent = text; });
 }
 
-// A function that runs once it has not been called for a while.
+/**
+ * A function that runs once it has not been called for a while.
+ * @template {unknown[]} V
+ * @param {(...values: V) => unknown} run
+ * @param {number} wait milliseconds
+ * @returns {(...values: V) => void}
+ */
 export function later(run, wait = 150) {
   let timer = 0;
   return (...values) => {
     clearTimeout(timer);
-    timer = setTimeout(run, wait, ...values);
+    timer = setTimeout(() => run(...values), wait);
   };
 }
 
-// Whether this person would rather see nothing move.
+// Whether this person prefers that nothing moves.
 export const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-// How many pairs of different images are to be expected among near-duplicates, by a calibration (/api/info).
+/**
+ * How many pairs of different images to expect among the duplicates, by a calibration (/api/info).
+ * @param {api.Calibrated} calibration
+ */
 export function falsePairs({ expected, expected_high: high }) {
-  const about = (value) => (value >= 10 ? number(Math.round(value)) : String(Number(value.toPrecision(2))));
-  return `${expected ? `about ${about(expected)}` : `at most ${about(high)}`} false pairs are to be expected here`;
+  const about = (/** @type {number} */ value) => (value >= 10 ? number(Math.round(value)) : String(Number(value.toPrecision(2))));
+  return `expect ${expected ? `about ${about(expected)}` : `at most ${about(high)}`} false pairs in this collection`;
 }

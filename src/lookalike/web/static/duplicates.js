@@ -1,29 +1,48 @@
 // Duplicates: groups of images that look alike, one card each, to be decided by mouse or keys.
 //
 // Groups come page by page as somebody scrolls; pages far out of sight are taken out of the document and keep their
-// height, so that thousands of groups cost no more than some dozens. What was decided leaves a line with the way back
-// until the list is shown anew. The address holds what is shown, and the radius.
+// height, so that thousands of groups cost no more than some dozens. A decision leaves a line with an undo button until
+// the list is loaded again. The address holds what is shown, and the distance.
 
 import { href } from "./address.js";
 import { Apart, countApart } from "./apart.js";
 import { ask, info, wait } from "./api.js";
-import { count, falsePairs, later, make, number } from "./dom.js";
+import { count, falsePairs, focused, later, make, messageOf, number, present, within } from "./dom.js";
 import { AHEAD, Block, keyOf, Sight } from "./groupblocks.js";
 import { Walk } from "./groupkeys.js";
 import { PlanLink } from "./planlink.js";
 
-const PAGE = 25; // groups that are asked for at once
-const STATES = { undecided: "Undecided", decided: "Decided", later: "Put off", all: "All", different: "No duplicates" };
+/** @typedef {import("./address.js").State} State */
+/** @typedef {import("./groupcard.js").Card} Card */
+
+const PAGE = 25; // groups per request
+const STATES = { undecided: "Undecided", decided: "Decided", later: "Skipped", all: "All", different: "Not duplicates" };
+/** @type {Duplicates | null} */
 let list = null;
 
+/** @param {HTMLElement} container @param {State} state */
 export async function show(container, state) {
-  list ||= new Duplicates(container);
+  list ||= new Duplicates(container, state, await info());
   list.walk.bind(state.signal);
   await list.show(state);
 }
 
-class Duplicates {
-  constructor(container) {
+export class Duplicates {
+  /** @param {HTMLElement} container @param {State} state @param {api.Info} known */
+  constructor(container, state, known) {
+    this.state = state;
+    this.known = known;
+    this.write = known.write;
+    /** @type {string | null} */
+    this.asked = null; // what is shown
+    this.turn = 0; // counts questions
+    this.isApart = false; // decisions are shown, not groups
+    this.loading = false;
+    /** @type {string | null} */
+    this.next = null;
+    /** @type {Card[]} */
+    this.last = []; // the cards that were decided
+    this.page = { bits: known.bits, write: known.write, onDecision: (/** @type {Card} */ card) => this.decided(card) };
     this.working = make("div", { class: "working", role: "status" });
     this.choices = Object.entries(STATES).map(([name, text]) => make(
       "button", { type: "button", data: { state: name }, on: { click: () => this.change({ state: name === "undecided" ? null : name }) } },
@@ -31,9 +50,9 @@ class Duplicates {
     ));
     this.radius = make("input", { id: "group-radius", type: "number", min: 0, inputmode: "numeric" });
     this.radius.addEventListener("change", () => this.change({ radius: this.radius.value || null }));
-    this.done = make("progress", { "aria-label": "Groups that are decided", max: 1, value: 0 });
+    this.done = make("progress", { "aria-label": "Groups decided", max: 1, value: 0 });
     this.told = make("p", { class: "told", role: "status" });
-    this.plans = ["csv", "json"].map((format) => new PlanLink(format, (error) => { this.note.textContent = error.message; }));
+    this.plans = ["csv", "json"].map((format) => new PlanLink(format, (error) => { this.note.textContent = messageOf(error); }));
     this.note = make("p", { class: "note" });
     this.groups = make("div", { class: "groups" });
     this.end = make("div", { class: "end" });
@@ -41,6 +60,7 @@ class Duplicates {
     this.walk = new Walk(this);
     this.keys = this.walk.help();
     container.append(this.bar(), this.note, this.working, this.groups, this.end, this.empty, this.keys);
+    /** @type {Block[]} */
     this.blocks = [];
     this.sight = new Sight(this.blocks);
     this.more = new IntersectionObserver((entries) => { if (entries.some((one) => one.isIntersecting)) this.load(); }, { rootMargin: AHEAD });
@@ -49,7 +69,8 @@ class Duplicates {
   }
 
   bar() {
-    const field = make("span", { class: "field" }, make("label", { for: "group-radius", text: "Up to" }), this.radius, this.unit = make("span", { class: "soft small" }));
+    const title = "How far apart two copies may be: higher finds more heavily edited copies, and more false ones";
+    const field = make("span", { class: "field", title }, make("label", { for: "group-radius", text: "Distance up to" }), this.radius);
     const choice = make("div", { class: "choice", role: "group", "aria-label": "Which groups" }, ...this.choices);
     return make(
       "div", { class: "bar stuck" }, choice, field, make("span", { class: "field" }, this.done, this.told), make("span", { class: "grow" }),
@@ -58,26 +79,27 @@ class Duplicates {
   }
 
   values() {
-    const state = this.state.get("state", "undecided");
+    const state = this.state.get("state") || "undecided";
     const known = ["undecided", "decided", "later"].includes(state);
     return { radius: this.state.number("radius"), state: known ? state : null };
   }
 
+  /** @param {Values} values */
   change(values) {
     this.state.set(values, { push: true });
     return this.show(this.state);
   }
 
+  /** @param {State} state */
   async show(state) {
     this.state = state;
-    const kept = state.get("state", "undecided");
+    const kept = state.get("state") || "undecided";
     const asked = JSON.stringify([this.values(), kept]);
     for (const one of this.choices) one.setAttribute("aria-pressed", String(one.dataset.state === kept));
-    const turn = this.turn = (this.turn || 0) + 1; // an answer may come after that of a later question
+    const turn = ++this.turn; // an answer may come after that of a later question
     if (asked === this.asked) return;
     this.asked = null;
-    const { write, calibration, duplicate } = await info();
-    this.page = { write, calibration, duplicate, told: (card) => this.decided(card) };
+    /** @type {api.Duplicates} */
     const found = await wait("/api/duplicates", {
       values: { ...this.values(), top: PAGE }, signal: state.signal, onProgress: (done, total) => this.work(done, total),
     }).finally(() => this.working.replaceChildren());
@@ -89,39 +111,42 @@ class Duplicates {
     scrollTo(0, 0);
   }
 
-  // In place of groups: what was decided to be none.
+  /**
+   * Show the decisions that images are not duplicates, in place of groups.
+   * @param {AbortSignal} signal
+   */
   async showApart(signal) {
-    const apart = new Apart({ write: this.page.write, told: () => this.recount() });
+    const apart = new Apart({ write: this.write, onUndo: () => this.recount() });
     this.sight.clear(); // no key may decide about a group that is not shown
     this.groups.replaceChildren(apart.node);
     this.end.hidden = true;
     this.next = null;
     this.empty.hidden = (await apart.load(signal)) > 0;
-    this.empty.textContent = "Nothing was decided to be no duplicate.";
+    this.empty.textContent = "No images have been marked as not duplicates.";
   }
 
+  /** @param {number} done @param {number} total */
   work(done, total) {
-    const words = total ? `Comparing: ${number(done)} of ${count(total, "code")}` : "Comparing all images …";
+    const words = total ? `Comparing images: ${number(done)} of ${number(total)}` : "Comparing all images …";
     this.working.replaceChildren(make("p", { text: words }), make("progress", total ? { max: total, value: done } : {}));
   }
 
+  /** @param {api.Duplicates} found */
   reset(found) {
     this.sight.clear();
     this.groups.replaceChildren();
     this.walk.current = null;
     this.last = [];
-    this.page.bits = found.bits;
-    this.radius.value = found.radius;
-    this.radius.max = Math.max(Math.floor(found.bits / 8), found.radius);
-    this.unit.textContent = "bits";
-    this.unit.title = `of ${found.bits}`;
-    this.keys.hidden = !this.page.write || this.isApart;
+    this.radius.value = String(found.radius);
+    this.radius.max = String(Math.max(Math.floor(found.bits / 8), found.radius));
+    this.keys.hidden = !this.write || this.isApart;
     this.add(found, null);
     this.counts(found);
     for (const one of this.plans) one.show(found.radius);
     if (!found.pixels) this.follow();
   }
 
+  /** @param {api.Duplicates} found @param {string | null} cursor */
   add(found, cursor) {
     const block = new Block(this.page, found.groups, cursor);
     this.groups.append(block.node);
@@ -138,7 +163,7 @@ class Duplicates {
       const found = await wait("/api/duplicates", { values: { ...this.values(), top: PAGE, cursor } });
       if (asked === this.asked && cursor === this.next) this.add(found, cursor);
     } catch (error) {
-      this.note.textContent = error.message;
+      this.note.textContent = messageOf(error);
     } finally {
       this.loading = false;
     }
@@ -146,32 +171,44 @@ class Duplicates {
     if (near && !this.end.hidden) this.load();
   }
 
-  counts({ states, images, radius, bits, differing, by_code: byCode, pixels, fresh }) {
+  /** @param {api.Duplicates} found */
+  counts(found) {
+    const { states, images } = found;
     const all = states.undecided + states.decided + states.later;
+    /** @type {Record<string, number>} */
     const totals = { ...states, all };
     for (const one of this.choices) {
-      if (one.dataset.state in totals) one.querySelector(".total").textContent = number(totals[one.dataset.state]);
+      const total = totals[String(one.dataset.state)];
+      if (total !== undefined) within(one, ".total").textContent = number(total);
     }
-    countApart().then((total) => { this.choices.at(-1).querySelector(".total").textContent = number(total); }).catch(() => {});
+    const apart = within(this.choices[this.choices.length - 1], ".total");
+    countApart().then((total) => { apart.textContent = number(total); }).catch(() => {});
     this.done.max = Math.max(1, all);
     this.done.value = states.decided;
     this.told.replaceChildren(make("b", { text: `${number(states.decided)} of ${number(all)}` }), " decided");
     this.told.title = `${count(images, "image")} in groups`;
-    const shown = this.values().state;
-    if (!this.isApart) this.empty.hidden = this.blocks.some((block) => block.cards.length);
-    if (!this.isApart) this.empty.textContent = all === 0 ? `No two images are within ${radius} of ${bits} bits.`
-      : shown === "undecided" ? "Every group is decided." : "There is no such group.";
-    this.note.replaceChildren(...[
-      this.page.write ? null : make("span", {}, "This server stores no decisions. To decide, start it with ",
-        make("code", { text: "lookalike serve --db DB --write" }), ". No file is ever touched by this page."),
-      this.page.calibration && radius === this.page.duplicate
-        ? make("span", { text: ` That distance is calibrated: ${falsePairs(this.page.calibration)}.` }) : null,
-      differing ? make("span", { text: ` ${count(differing, "pair")} of near codes left out: laid over each other, the pictures seem to differ.` }) : null,
-      byCode ? make("span", { text: ` ${count(byCode, "image")} went by code alone.` }) : null,
-      pixels ? null : make("span", { text: " Reading which copies have the same pixels …" }),
-      fresh ? null : make("span", {}, " Images have changed and are being compared anew. ", make("a", { href: href("duplicates", this.state.all()), text: "Show again",
-        on: { click: () => { this.asked = null; } } })),
-    ].filter(Boolean));
+    if (!this.isApart) {
+      const shown = this.values().state;
+      this.empty.hidden = this.blocks.some((block) => block.cards.length);
+      this.empty.textContent = all === 0 ? "No duplicates found." : shown === "undecided" ? "All groups are decided." : "No such groups.";
+    }
+    this.note.replaceChildren(...this.notes(found));
+  }
+
+  /** @param {api.Duplicates} found */
+  notes({ radius, differing, by_code: unverified, pixels, fresh }) {
+    const { calibration, duplicate } = this.known;
+    const again = () => { this.asked = null; };
+    return present([
+      this.write ? null : make("span", {}, "Read-only. To save decisions, restart with ",
+        make("code", { text: "lookalike serve --db DB --write" }), ". This page never touches your files."),
+      calibration && radius === duplicate ? make("span", { text: ` Calibrated distance: ${falsePairs(calibration)}.` }) : null,
+      differing ? make("span", { text: ` Skipped ${count(differing, "candidate pair")} whose pictures do not match.` }) : null,
+      unverified ? make("span", { text: ` ${count(unverified, "image")} could not be verified by picture.` }) : null,
+      pixels ? null : make("span", { text: " Checking which copies have the same pixels …" }),
+      fresh ? null : make("span", {}, " Images have changed; comparing them again. ",
+        make("a", { href: href("duplicates", this.state.all()), text: "Reload", on: { click: again } })),
+    ]);
   }
 
   async count() {
@@ -185,40 +222,51 @@ class Duplicates {
     for (let pause = 400; asked === this.asked; pause = Math.min(4000, pause * 1.5)) {
       await new Promise((resolve) => { setTimeout(resolve, pause); });
       const found = await ask("/api/duplicates", { values: { radius: this.values().radius, top: 1 } }).catch(() => null);
-      if (found && found.pixels && asked === this.asked) return this.refresh(found);
+      if (found?.pixels && asked === this.asked) return this.refresh(found);
     }
-    return null;
+    return undefined;
   }
 
+  /** @param {api.Duplicates} found */
   async refresh(found) {
     for (const block of [...this.blocks]) {
+      /** @type {api.Duplicates} */
       const again = await ask("/api/duplicates", { values: { ...this.values(), top: PAGE, cursor: block.cursor } });
       const known = new Map(again.groups.map((group) => [keyOf(group), group]));
       for (const card of block.cards) {
         const group = known.get(keyOf(card.group));
-        if (group && !card.decision && !card.node.contains(document.activeElement)) card.update(group);
+        if (group && !card.decision && !card.node.contains(focused())) card.update(group);
       }
     }
     this.counts(found);
   }
 
-  // Something was decided, or undone.
+  /**
+   * Something was decided, or undone.
+   * @param {Card} card
+   */
   async decided(card) {
-    this.last = this.cards().filter((one) => one.decision).sort((a, b) => a.decision.id - b.decision.id);
+    const order = (/** @type {Card} */ one) => one.decision?.id || 0;
+    this.last = this.cards().filter((one) => one.decision).sort((a, b) => order(a) - order(b));
     this.recount();
     if (card.decision?.kind === "different") await this.part(card);
-    if (!card.decision) this.blockOf(card).join(card);
+    if (!card.decision) this.blockOf(card)?.join(card);
     this.walk.current = card;
     if (card.decision) this.walk.go(1);
   }
 
+  /** @param {Card} card */
   blockOf(card) {
     return this.blocks.find((one) => one.cards.includes(card));
   }
 
-  // Of a group that fell apart, copies may still be together.
+  /**
+   * Show what is left of a group that fell apart: some of its copies may still be together.
+   * @param {Card} card
+   */
   async part(card) {
     const block = this.blockOf(card);
+    if (!block) return;
     const values = { ...this.values(), top: PAGE, cursor: block.cursor };
     const { groups } = await ask("/api/duplicates", { values }).catch(() => ({ groups: [] }));
     if (card.decision) block.part(card, groups);

@@ -1,41 +1,60 @@
 // Thousands of tiles, of which only those in sight are in the document.
 //
-// Cells have one size, so a tile's place follows from its number, and pages are asked for from any place on. Pages of a
+// Cells have one size, so a tile's place follows from its number, and pages can be requested from any place on. Pages of a
 // list that grows or shrinks meanwhile may repeat or lack an image; the next visit mends that.
 
-import { make } from "./dom.js";
+import { focused, make, targetOf, within } from "./dom.js";
 
-const PAGE = 100; // images that are asked for at once
+const PAGE = 100; // images per request
 const KEPT = 60; // pages
-const SETTLED = 70; // milliseconds without scrolling before pages are asked for
+const SETTLED = 70; // milliseconds without scrolling before pages are requested
 const GAP = 10;
 const BELOW = 22; // pixels of a tile's words
 const HIGHEST = 15_000_000; // pixels: browsers draw no higher element
 
 export class Grid {
-  // `load(start, count)` gives images; `tile(image, number)` an <li>; `scroller` scrolls (the page, if it is not given).
-  constructor({ load, tile, says, scroller = null, cell = 168, signal, onProblem = () => {} }) {
-    Object.assign(this, { load, makeTile: tile, scroller, cell, onProblem });
+  /**
+   * @param {object} options
+   * @param {(start: number, count: number) => Promise<api.Image[]>} options.load
+   * @param {(image: api.Image, number: number) => HTMLElement} options.tile makes an <li>
+   * @param {string} options.says the list's name for screen readers
+   * @param {HTMLElement | null} [options.scroller] what scrolls; the page, if it is not given
+   * @param {number} [options.cell] the least width of a tile, in CSS pixels
+   * @param {(error: unknown) => unknown} [options.onProblem]
+   */
+  constructor({ load, tile, says, scroller = null, cell = 168, onProblem = () => {} }) {
+    this.load = load;
+    this.makeTile = tile;
+    this.scroller = scroller;
+    this.cell = cell;
+    this.onProblem = onProblem;
     this.node = make("ul", { class: "grid", "aria-label": says });
-    this.pages = new Map(); // by number: images, or null while they are asked for
+    /** @type {Map<number, api.Image[] | null>} */
+    this.pages = new Map(); // by number; null while a page is requested
+    /** @type {Map<number, HTMLElement>} */
     this.shown = new Map(); // tiles by number
     this.total = 0;
     this.current = 0; // the tile that Tab leads to
+    /** @type {number | null} */
+    this.wanted = null; // the tile that gets the focus when it has come
     this.version = 0;
+    this.columns = 2;
+    this.side = cell;
+    this.row = 0; // pixels; 0 until it was measured
+    this.most = 0; // tiles that a browser can draw
+    this.frame = 0;
+    this.timer = 0;
     this.node.addEventListener("keydown", (event) => this.move(event));
-    this.node.addEventListener("focusin", (event) => this.choose(Number(event.target.closest("li").dataset.number)));
-    this.watch(signal);
+    this.node.addEventListener("focusin", (event) => this.choose(Number(targetOf(event).closest("li")?.dataset.number)));
+    (scroller || window).addEventListener("scroll", () => this.soon(), { passive: true });
+    new ResizeObserver(() => this.measure()).observe(this.node);
   }
 
-  watch(signal) {
-    const scrolls = this.scroller || window;
-    scrolls.addEventListener("scroll", () => this.soon(), { passive: true, signal });
-    this.sizes = new ResizeObserver(() => this.measure());
-    this.sizes.observe(this.node);
-    signal?.addEventListener("abort", () => this.sizes.disconnect());
-  }
-
-  // Show another list of so many images; `images` are the first of them, if they are known.
+  /**
+   * Show another list of `total` images; `images` are the first of them, if they are known.
+   * @param {number} total
+   * @param {api.Image[]} images
+   */
   reset(total, images = []) {
     this.version += 1;
     this.pages.clear();
@@ -50,6 +69,7 @@ export class Grid {
     this.measure();
   }
 
+  /** @param {number} cell */
   resize(cell) {
     const first = this.inSight()[0];
     this.cell = cell;
@@ -100,39 +120,43 @@ export class Grid {
     this.timer = setTimeout(() => this.ask(first, end), this.pages.size ? SETTLED : 0);
   }
 
+  /** @param {number} number @param {HTMLElement} item */
   drop(number, item) {
     item.querySelector("img")?.removeAttribute("src"); // so that it is not loaded any more
     item.remove();
     this.shown.delete(number);
   }
 
+  /** @param {number} number */
   add(number) {
     const image = this.pages.get(Math.floor(number / PAGE))?.[number % PAGE];
     const item = image ? this.makeTile(image, number) : make("li", { class: "tile waiting" }, make("span", { class: "frame" }));
-    item.dataset.number = number;
-    item.setAttribute("aria-setsize", this.total);
-    item.setAttribute("aria-posinset", number + 1);
-    for (const one of item.querySelectorAll("a, button")) one.tabIndex = number === this.current ? 0 : -1;
+    item.dataset.number = String(number);
+    item.setAttribute("aria-setsize", String(this.total));
+    item.setAttribute("aria-posinset", String(number + 1));
+    reach(item, number === this.current ? 0 : -1);
     this.put(item, number);
     this.shown.set(number, item);
     return item;
   }
 
+  /** @param {HTMLElement} item @param {number} number */
   put(item, number) {
     const x = (number % this.columns) * (this.side + GAP);
     const y = Math.floor(number / this.columns) * this.row;
     item.style.width = `${this.side}px`;
     item.style.transform = `translate(${x}px, ${y}px)`;
-    item.firstElementChild.querySelector(".frame")?.style.setProperty("height", `${this.side}px`);
-    if (item.firstElementChild.matches(".frame")) item.firstElementChild.style.height = `${this.side}px`;
+    within(item, ".frame").style.height = `${this.side}px`;
   }
 
+  /** @param {number} first @param {number} end */
   ask(first, end) {
     for (let at = Math.floor(first / PAGE); at * PAGE < end; at += 1) {
       if (!this.pages.has(at)) this.fetch(at);
     }
   }
 
+  /** @param {number} at */
   async fetch(at) {
     const { version } = this;
     this.pages.set(at, null);
@@ -150,39 +174,48 @@ export class Grid {
     }
   }
 
-  // Put the images of a page in place of those that wait.
+  /**
+   * Replace the waiting tiles of a page by its images.
+   * @param {number} at
+   */
   fill(at) {
     for (const [number, item] of this.shown) {
       if (Math.floor(number / PAGE) !== at || !item.matches(".waiting")) continue;
-      const hadFocus = item.contains(document.activeElement);
-      const fresh = this.pages.get(at)[number % PAGE] ? this.add(number) : null;
+      const hadFocus = item.contains(focused());
+      const fresh = this.pages.get(at)?.[number % PAGE] ? this.add(number) : null;
       if (!fresh) continue;
       item.replaceWith(fresh);
       if (hadFocus || this.wanted === number) this.focus(number);
     }
   }
 
+  /** @param {number} number */
   choose(number) {
     if (number === this.current) return;
-    for (const [one, index] of [[this.shown.get(this.current), -1], [this.shown.get(number), 0]]) {
-      for (const each of one?.querySelectorAll("a, button") || []) each.tabIndex = index;
-    }
+    reach(this.shown.get(this.current), -1);
+    reach(this.shown.get(number), 0);
     this.current = number;
   }
 
+  /** @param {KeyboardEvent} event */
   move(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const page = Math.max(1, Math.floor((this.scroller?.clientHeight || innerHeight) / this.row)) * this.columns;
-    const step = {
+    /** @type {Record<string, number>} */
+    const steps = {
       ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.columns, ArrowDown: this.columns, PageUp: -page, PageDown: page,
       Home: -this.total, End: this.total,
-    }[event.key];
+    };
+    const step = steps[event.key];
     if (!step) return;
     event.preventDefault();
     this.focus(Math.max(0, Math.min(Math.min(this.total, this.most) - 1, this.current + step)));
   }
 
-  // Scroll to a tile, and give it the focus, as soon as it is there.
+  /**
+   * Scroll to a tile, and give it the focus as soon as it is there.
+   * @param {number} number
+   */
   focus(number) {
     this.choose(number);
     this.scrollTo(number);
@@ -194,14 +227,24 @@ export class Grid {
     link.focus({ preventScroll: true });
   }
 
+  /** @param {number} number */
   scrollTo(number) {
     const y = Math.floor(number / this.columns) * this.row;
     const box = this.node.getBoundingClientRect();
     const view = this.scroller ? this.scroller.getBoundingClientRect() : { top: 0, bottom: innerHeight };
     const covered = this.scroller ? 0 : 110; // by what sticks to the top
     const top = box.top + y - view.top;
-    const scrolls = this.scroller || document.scrollingElement;
+    const scrolls = this.scroller || document.documentElement;
     if (top < covered) scrolls.scrollTop += top - covered;
     else if (box.top + y + this.row > view.bottom) scrolls.scrollTop += box.top + y + this.row - view.bottom;
   }
+}
+
+/**
+ * Let Tab reach what is in a tile (0), or not (−1).
+ * @param {HTMLElement | undefined} item
+ * @param {number} index
+ */
+function reach(item, index) {
+  for (const one of /** @type {Iterable<HTMLElement>} */ (item?.querySelectorAll("a, button") || [])) one.tabIndex = index;
 }

@@ -3,13 +3,22 @@
 import { make } from "./dom.js";
 import { Card } from "./groupcard.js";
 
+/** @typedef {import("./groupcard.js").CardOptions} CardOptions */
+
 export const AHEAD = "1500px 0px"; // how far out of sight a page is drawn
 
-// One page. `page`: what its cards need (see groupcard.js); `cursor`: where it begins.
+// One page.
 export class Block {
+  /**
+   * @param {CardOptions} page what its cards need
+   * @param {api.Group[]} groups
+   * @param {string | null} cursor where it begins
+   */
   constructor(page, groups, cursor) {
     this.cursor = cursor;
     this.page = page;
+    this.drawn = false;
+    /** @type {Map<Card, Card[]>} */
     this.rest = new Map(); // cards of what a group fell into, by its card
     this.node = make("section", { class: "block" });
     this.cards = groups.map((group) => new Card(group, page));
@@ -23,7 +32,11 @@ export class Block {
     this.node.replaceChildren(...this.cards.map((card) => card.node));
   }
 
-  // Put cards of the groups that a card's group has fallen into behind it.
+  /**
+   * Put cards of the groups that a card's group has fallen into behind it.
+   * @param {Card} card
+   * @param {api.Group[]} groups
+   */
   part(card, groups) {
     const ids = new Set(card.images.map((one) => one.id));
     const found = groups.filter((group) => group.images.every((one) => ids.has(one.id)));
@@ -33,7 +46,10 @@ export class Block {
     this.rest.set(card, rest);
   }
 
-  // What a card's group has fallen into is one again.
+  /**
+   * Undo `part`: what a card's group has fallen into is one group again.
+   * @param {Card} card
+   */
   join(card) {
     const rest = this.rest.get(card) || [];
     this.rest.delete(card);
@@ -51,6 +67,7 @@ export class Block {
 
 // Draws the pages of a list that come near, and drops those that are far.
 export class Sight {
+  /** @param {Block[]} blocks */
   constructor(blocks) {
     this.blocks = blocks;
     this.observer = new IntersectionObserver((entries) => {
@@ -58,6 +75,7 @@ export class Sight {
     }, { rootMargin: AHEAD });
   }
 
+  /** @param {Block} block */
   add(block) {
     this.blocks.push(block);
     this.observer.observe(block.node);
@@ -67,6 +85,7 @@ export class Sight {
     for (const block of this.blocks.splice(0)) this.observer.unobserve(block.node);
   }
 
+  /** @param {Element} node @param {boolean} near */
   seen(node, near) {
     const block = this.blocks.find((one) => one.node === node);
     if (!block || node.closest("[hidden]")) return; // another tab is shown
@@ -75,7 +94,10 @@ export class Sight {
   }
 }
 
-// What a group is known by: its images.
+/**
+ * What a group is known by: its images.
+ * @param {api.Group} group
+ */
 export function keyOf(group) {
   return group.images.map((one) => one.id).join(" ");
 }

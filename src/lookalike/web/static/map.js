@@ -1,27 +1,38 @@
-// Map: each image a point, near codes together. The address holds the middle (x, y) and the zoom (z).
+// Map: each image is a point, and similar images are close together. The address holds the middle (x, y) and zoom (z).
 
 import { ask, wait } from "./api.js";
 import { keys } from "./dialogs.js";
-import { button, count, later, make, number, say } from "./dom.js";
+import { button, count, later, make, messageOf, number, say } from "./dom.js";
 import { Grid } from "./grid.js";
 import { COLOURS, MapView } from "./mapview.js";
+import { saveAs } from "./planlink.js";
 import { Points } from "./points.js";
-import { fileName, labels, nameLine, thumbnail, tile } from "./tiles.js";
+import { EMPTY, fileName, labels, nameLine, thumbnail, tile } from "./tiles.js";
 import { showImage } from "./viewer.js";
+
+/** @typedef {import("./address.js").State} State */
+/** @typedef {import("./mapview.js").Common} Common */
 
 const STEP = 80; // pixels that an arrow key moves
 const CLOSER = 1.5;
-const AT_ONCE = 500; // images that are asked for, for a list
+const AT_ONCE = 500; // images per request, for a list
+/** @type {MapPage | null} */
 let page = null;
 
+/** @param {HTMLElement} container @param {State} state */
 export async function show(container, state) {
-  page ||= new Page(container);
+  page ||= new MapPage(container, state);
   page.state = state;
   await page.show(state);
 }
 
-class Page {
-  constructor(container) {
+class MapPage {
+  /** @param {HTMLElement} container @param {State} state */
+  constructor(container, state) {
+    this.state = state;
+    /** @type {{ view: MapView, points: Points } | null} */
+    this.loaded = null;
+    this.naming = 0;
     this.working = make("div", { class: "working", role: "status" });
     this.canvas = make("canvas", { tabindex: "0", role: "application", "aria-describedby": "map-help" });
     this.card = make("div", { class: "card", hidden: true });
@@ -29,14 +40,14 @@ class Page {
     this.told = make("p", { class: "told" });
     this.label = make("select", { id: "map-label" });
     this.label.addEventListener("change", () => this.highlight(Number(this.label.value)));
-    this.lasso = button("Lasso", { sign: "lasso", "aria-pressed": "false", title: "Draw around images to list them (or hold Shift)",
+    this.lasso = button("Lasso", { sign: "lasso", "aria-pressed": "false", title: "Draw around images to list them, or hold Shift and drag",
       on: { click: () => this.toggle() } });
     this.list = new List(() => this.choose([]));
     this.help = make("p", { id: "map-help", class: "unseen", text: "Arrow keys move, plus and minus zoom, 0 shows all, Enter lists "
-      + "the images in sight, Escape ends the list." });
+      + "the visible images, Escape closes the list." });
     this.stage = make(
       "div", { class: "stage-map", hidden: true },
-      make("div", { class: "bar" }, this.lasso, button("List what is in sight", { on: { click: () => this.listSight() } }),
+      make("div", { class: "bar" }, this.lasso, button("List visible images", { on: { click: () => this.listSight() } }),
         make("span", { class: "field" }, make("label", { for: "map-label", text: "Label" }), this.label), make("span", { class: "grow" }), this.told),
       make("div", { class: "map-and-list" }, make("div", { class: "plane" }, this.canvas, this.card, this.legend, this.zooms()), this.list.node),
       this.help,
@@ -46,18 +57,29 @@ class Page {
   }
 
   zooms() {
+    /** @param {string} name @param {import("./dom.js").Sign} sign @param {() => unknown} run */
     const one = (name, sign, run) => button(name, { sign, quiet: true, on: { click: run } });
     return make(
-      "div", { class: "zooms" }, one("Closer", "plus", () => this.view.zoom(CLOSER)),
-      one("Further", "minus", () => this.view.zoom(1 / CLOSER)), one("Show all", "fit", () => this.view.fit()),
+      "div", { class: "zooms" }, one("Zoom in", "plus", () => this.view.zoom(CLOSER)),
+      one("Zoom out", "minus", () => this.view.zoom(1 / CLOSER)), one("Show all", "fit", () => this.view.fit()),
     );
   }
 
+  // The map on its canvas; there is one once `load` has ended.
+  get view() {
+    return /** @type {{ view: MapView }} */ (this.loaded).view;
+  }
+
+  get points() {
+    return /** @type {{ points: Points }} */ (this.loaded).points;
+  }
+
+  /** @param {State} state */
   async show(state) {
-    if (!this.view) await this.load(state);
-    if (state.signal.aborted) return;
+    if (!this.loaded) await this.load(state);
+    if (state.signal.aborted || !this.loaded) return;
     this.keys(state.signal);
-    const [x, y, zoom] = ["x", "y", "z"].map((name) => Number(state.get(name, "NaN")));
+    const [x, y, zoom] = ["x", "y", "z"].map((name) => Number(state.get(name) ?? "NaN"));
     if ([x, y, zoom].every(Number.isFinite)) this.view.look({ x, y, zoom });
     this.view.measure();
     const recolour = () => this.view.recolour();
@@ -66,61 +88,74 @@ class Page {
     recolour();
   }
 
+  /** @param {State} state */
   async load(state) {
-    const bar = make("progress", { "aria-label": "Making the map" });
-    const words = make("p", { text: "Placing the images: like codes together. This is done once for a collection." });
+    const bar = make("progress", { "aria-label": "Drawing the map" });
+    const words = make("p", { text: "Placing similar images close together. This happens once per collection." });
     this.working.replaceChildren(words, bar);
+    /** @type {api.Map} */
     const answer = await wait("/api/map", {
       signal: state.signal,
       onProgress: (done, total) => { if (total) [bar.max, bar.value] = [total, done]; },
     });
     this.working.replaceChildren();
     if (!answer.ids.length) {
-      this.working.replaceChildren(make("p", { text: "The collection is empty. Fill it with: lookalike index IMAGES --db DB" }));
-      throw new DOMException("nothing to show", "AbortError");
+      this.working.replaceChildren(make("p", { text: EMPTY }));
+      return;
     }
     this.stage.hidden = false;
     this.fill(answer);
   }
 
+  /** @param {api.Map} answer */
   fill(answer) {
-    this.points = new Points(answer);
-    const common = this.points.commonest(COLOURS.length);
-    this.view = new MapView(this.canvas, this.points, common);
-    this.view.addEventListener("hover", (event) => this.hover(event.detail));
-    this.view.addEventListener("pick", (event) => this.pick(event.detail));
-    this.view.addEventListener("view", () => this.write());
-    this.view.addEventListener("lasso", async (event) => this.choose(await this.points.inside(event.detail)));
+    const points = new Points(answer);
+    const common = points.commonest(COLOURS.length);
+    const view = new MapView(this.canvas, points, common);
+    this.loaded = { view, points };
+    const on = (/** @type {string} */ name, /** @type {(detail: any) => unknown} */ run) => {
+      view.addEventListener(name, (event) => run(/** @type {CustomEvent} */ (event).detail));
+    };
+    on("hover", (at) => this.hover(at));
+    on("pick", (at) => this.pick(at));
+    on("view", () => this.write());
+    on("lasso", async (line) => this.choose(await points.inside(line)));
     const some = answer.total > answer.ids.length ? `${number(answer.ids.length)} of ` : "";
-    const old = answer.fresh ? "" : "; newer images are being placed";
+    const old = answer.fresh ? "" : "; placing newer images …";
     this.told.textContent = `${some}${count(answer.total, "image")}${old}`;
     this.canvas.setAttribute("aria-label", `Map of ${count(answer.ids.length, "image")}`);
-    this.legend.append(...common.map(({ name, label, count: many }, at) => this.swatch(name, label, many, COLOURS[at])));
+    this.legend.append(...common.map((one, at) => this.swatch(one, COLOURS[at])));
     this.legend.hidden = !common.length;
     const names = answer.labels.map((name, at) => make("option", { value: at, text: name }));
     this.label.replaceChildren(make("option", { value: -1, text: "all" }), ...names);
-    this.label.closest(".field").hidden = !names.length;
+    const field = this.label.parentElement;
+    if (field) field.hidden = !names.length;
   }
 
-  swatch(name, label, many, colour) {
+  /** @param {Common} common @param {string} colour */
+  swatch({ name, label, count: many }, colour) {
     const one = button(name, { title: `${name}: ${count(many, "image")}`, "aria-pressed": "false", data: { label } });
     one.prepend(make("span", { class: "swatch", style: { background: colour } }));
     one.addEventListener("click", () => this.highlight(this.view.only === label ? -1 : label));
     return make("li", {}, one);
   }
 
-  // Show the points of one label in colour alone; −1: of all.
+  /**
+   * Colour only the points of one label; −1: of all.
+   * @param {number} label
+   */
   highlight(label) {
     this.view.only = label;
-    this.label.value = label;
+    this.label.value = String(label);
     for (const one of this.legend.querySelectorAll("button")) one.setAttribute("aria-pressed", String(Number(one.dataset.label) === label));
     this.view.soon();
   }
 
+  /** @param {AbortSignal} signal */
   keys(signal) {
     const view = this.view;
+    /** @type {Record<string, Point>} */
     const moves = { ArrowLeft: [STEP, 0], ArrowRight: [-STEP, 0], ArrowUp: [0, STEP], ArrowDown: [0, -STEP] };
-    const onMap = (run) => () => (document.activeElement === this.canvas ? run() : false);
     this.canvas.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       const by = moves[event.key];
@@ -131,12 +166,12 @@ class Page {
       event.preventDefault();
     }, { signal });
     keys("Map", {
-      "+": ["closer", () => view.zoom(CLOSER)],
-      "-": ["further", () => view.zoom(1 / CLOSER)],
+      "+": ["zoom in", () => view.zoom(CLOSER)],
+      "-": ["zoom out", () => view.zoom(1 / CLOSER)],
       0: ["show all", () => view.fit()],
       l: ["lasso on or off", () => this.toggle()],
-      "←↑→↓": ["move (the map in focus)"],
-      Enter: ["list what is in sight (the map in focus)", onMap(() => false)],
+      "←↑→↓": ["move (when the map has the focus)"],
+      Enter: ["list the visible images (when the map has the focus)"],
     }, signal);
   }
 
@@ -150,43 +185,53 @@ class Page {
     this.choose(this.view.inSight());
   }
 
+  /** @param {number[]} chosen */
   choose(chosen) {
     this.toggle(false);
     this.view.select(chosen);
     this.list.show(chosen.map((at) => this.points.ids[at]));
-    say(chosen.length ? `${count(chosen.length, "image")} listed` : "No list");
+    say(chosen.length ? `${count(chosen.length, "image")} listed` : "List closed");
   }
 
+  /** @param {number} at a point, or −1 */
   hover(at) {
     this.card.hidden = at < 0;
     this.canvas.classList.toggle("over-point", at >= 0);
     if (at < 0) return;
     const id = this.points.ids[at];
     const label = this.points.labels[this.points.label[at]];
-    this.card.replaceChildren(make("img", { src: thumbnail(id, 256), alt: "" }), make("p", { class: "name", text: label || `image ${id}` }));
-    this.name(id, at);
+    const name = make("p", { class: "name", text: label || `image ${id}` });
+    this.card.replaceChildren(make("img", { src: thumbnail(id, 256), alt: "" }), name);
+    this.name(id, at, name);
     const x = this.points.x[at] * this.view.scale + this.view.left, y = this.points.y[at] * this.view.scale + this.view.top;
     this.card.style.left = `${x + (x > this.view.width / 2 ? -214 : 18)}px`;
     this.card.style.top = `${Math.max(8, Math.min(this.view.height - 220, y - 90))}px`;
   }
 
-  // The name of an image, once a pointer has stayed on it.
-  name(id, at) {
+  /**
+   * Name an image once a pointer has stayed on it.
+   * @param {number} id
+   * @param {number} at its point
+   * @param {HTMLElement} line
+   */
+  name(id, at, line) {
     clearTimeout(this.naming);
     this.naming = setTimeout(async () => {
+      /** @type {api.Details | null} */
       const image = await ask(`/api/images/${id}`).catch(() => null);
       if (!image || this.view.hover !== at) return;
-      this.card.lastChild.textContent = fileName(image) + (labels(image) ? ` · ${labels(image)}` : "");
+      line.textContent = fileName(image) + (labels(image) ? ` · ${labels(image)}` : "");
     }, 80);
   }
 
+  /** @param {number} at */
   async pick(at) {
     const image = await ask(`/api/images/${this.points.ids[at]}`, { signal: this.state.signal });
     showImage([image]);
   }
 
   address() {
-    if (!this.view.width) return;
+    if (!this.loaded?.view.width) return;
     const { x, y, zoom } = this.view.centre();
     const whole = Math.abs(zoom - 1) < 0.001 && Math.abs(x - 5000) < 5 && Math.abs(y - 5000) < 5;
     this.state.set(whole ? { x: null, y: null, z: null } : { x: Math.round(x), y: Math.round(y), z: zoom.toPrecision(4) });
@@ -195,12 +240,15 @@ class Page {
 
 // The images that were chosen.
 class List {
+  /** @param {() => unknown} clear */
   constructor(clear) {
+    /** @type {number[]} */
+    this.ids = [];
     this.heading = make("h2", { tabindex: "-1" });
     this.scroller = make("div", { class: "scroller", tabindex: "-1" });
-    this.wide = button("Large", { sign: "fit", quiet: true, "aria-pressed": "false", on: { click: () => this.widen() } });
+    this.wide = button("Wide", { sign: "fit", quiet: true, "aria-pressed": "false", on: { click: () => this.widen() } });
     this.save = button("CSV", { sign: "download", title: "Save the paths as a CSV file", on: { click: () => this.export() } });
-    const close = button("End the list", { sign: "close", quiet: true, class: "plain", on: { click: clear } });
+    const close = button("Close the list", { sign: "close", quiet: true, class: "plain", on: { click: clear } });
     this.node = make(
       "aside", { class: "listed", "aria-label": "Listed images", hidden: true },
       make("div", { class: "bar" }, this.heading, make("span", { class: "grow" }), this.save, this.wide, close), this.scroller,
@@ -212,6 +260,7 @@ class List {
     this.scroller.append(this.grid.node);
   }
 
+  /** @param {number[]} ids */
   show(ids) {
     this.ids = ids;
     this.node.hidden = !ids.length;
@@ -226,6 +275,7 @@ class List {
     this.grid.resize(wide ? 150 : 110);
   }
 
+  /** @param {number[]} ids @returns {Promise<api.Image[]>} */
   async load(ids) {
     return (await ask("/api/images", { values: { ids: ids.join(","), top: ids.length } })).images;
   }
@@ -239,14 +289,12 @@ class List {
         for (const { id, path } of images) lines.push(`${id},"${path.replaceAll('"', '""')}"`);
       }
     } catch (error) {
-      this.heading.textContent = error.message;
+      this.heading.textContent = messageOf(error);
       return;
     } finally {
       this.save.disabled = false;
     }
-    const url = URL.createObjectURL(new Blob([`${lines.join("\r\n")}\r\n`], { type: "text/csv" }));
-    make("a", { href: url, download: "lookalike-list.csv" }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 1000);
+    saveAs(new Blob([`${lines.join("\r\n")}\r\n`], { type: "text/csv" }), "lookalike-list.csv");
     say(`${count(this.ids.length, "path")} saved`);
   }
 }

@@ -2,54 +2,84 @@
 // 9999; `scale` is how many pixels one unit is.
 
 import { Pictures } from "./pictures.js";
+import { contextOf } from "./turns.js";
+
+/** @typedef {import("./points.js").Points} Points */
+/** @typedef {{ label: number, name: string, count: number }} Common */
 
 const WORLD = 10000;
 const MARGIN = 28; // pixels around the whole map
-const CLOSEST = 400; // times closer than the whole
+const CLOSEST = 400; // greatest zoom
 const ROOM = 46; // pixels of a thumbnail's square, to twice as many
-const MANY = 1500; // points in sight, from which on none has a thumbnail
+const MANY = 1500; // with more points in sight none has a thumbnail
 const FEW = 260; // thumbnails
 const NEAR = 14; // pixels from the pointer to the point that is meant
-const PALETTE = ["#3f7fbf", "#e0596b", "#2f8f4e", "#c9a227", "#7d5bbf", "#1fa3a3", "#e07b39", "#b5548e"];
-export const COLOURS = PALETTE;
+export const COLOURS = ["#3f7fbf", "#e0596b", "#2f8f4e", "#c9a227", "#7d5bbf", "#1fa3a3", "#e07b39", "#b5548e"];
 
 export class MapView extends EventTarget {
-  // Fires: `hover` (detail: a point or −1), `pick` (a point), `lasso` (a closed line), `view`.
+  /**
+   * Fires: `hover` (detail: a point or −1), `pick` (a point), `lasso` (a closed line), `view`.
+   * @param {HTMLCanvasElement} canvas
+   * @param {Points} points
+   * @param {Common[]} common the labels that have a colour
+   */
   constructor(canvas, points, common) {
     super();
-    Object.assign(this, { canvas, points });
-    this.context = canvas.getContext("2d", { alpha: false });
+    this.canvas = canvas;
+    this.points = points;
+    this.context = contextOf(canvas, { alpha: false });
     this.pictures = new Pictures((id) => `/api/images/${id}/thumbnail?size=128`, () => this.soon());
+    /** @type {Map<number, Set<number>>} */
     this.levels = new Map(); // points with thumbnails, by level
     this.selected = new Uint8Array(points.length);
     this.anySelected = false;
     this.only = -1; // the label that alone is shown in colour
     this.lassoing = false;
+    this.draws = false; // the lasso, now
+    /** @type {number[]} */
     this.line = [];
     this.hover = -1;
+    /** @type {Map<number, Point>} */
     this.pointers = new Map();
-    this.group(common);
+    this.moved = 0; // pixels, since a pointer went down
+    this.width = 0; // pixels; 0 until the canvas was measured
+    this.height = 0;
+    this.ratio = 1;
+    this.whole = 0; // the scale that shows the whole map
+    this.scale = 0;
+    this.left = 0;
+    this.top = 0;
+    /** @type {View | null} */
+    this.first = null; // what to show once it was measured
+    this.frame = 0;
+    this.colours = { paper: "", grey: "", dot: "", mark: "", faint: "", ink: "" };
+    this.colour = new Int8Array(points.labels.length).fill(-1); // of each label; −1: none
+    common.forEach(({ label }, at) => { this.colour[label] = at; });
+    this.groups = this.group();
     this.listen();
     new ResizeObserver(() => this.measure()).observe(canvas);
     this.recolour();
   }
 
-  // Points by colour, so that a colour is set once for all that have it.
-  group(common) {
-    const colour = new Int8Array(this.points.labels.length).fill(-1);
-    common.forEach(({ label }, at) => { colour[label] = at; });
-    this.groups = Array.from({ length: PALETTE.length + 1 }, () => []);
+  // Points by colour, so that a colour is set once for all that have it; the last have none.
+  group() {
+    /** @type {number[][]} */
+    const groups = Array.from({ length: COLOURS.length + 1 }, () => []);
     for (let at = 0; at < this.points.length; at += 1) {
       const label = this.points.label[at];
-      this.groups[label >= 0 && colour[label] >= 0 ? colour[label] : PALETTE.length].push(at);
+      groups[label >= 0 && this.colour[label] >= 0 ? this.colour[label] : COLOURS.length].push(at);
     }
-    this.groups = this.groups.map((group) => Int32Array.from(group));
-    this.colourOf = (at) => PALETTE[colour[this.points.label[at]]] || this.colours.grey;
+    return groups.map((group) => Int32Array.from(group));
   }
 
-  // Take the page's colours, which differ in the light and the dark.
+  /** @param {number} at */
+  colourOf(at) {
+    return COLOURS[this.colour[this.points.label[at]]] || this.colours.grey;
+  }
+
+  // Take the page's colours, which differ between light and dark.
   recolour() {
-    const style = (property) => {
+    const style = (/** @type {string} */ property) => {
       this.canvas.style.color = `var(${property})`;
       return getComputedStyle(this.canvas).color;
     };
@@ -64,7 +94,9 @@ export class MapView extends EventTarget {
     const ratio = Math.min(2, devicePixelRatio || 1);
     [this.canvas.width, this.canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
     const centre = this.width ? this.centre() : null;
-    Object.assign(this, { width, height, ratio });
+    this.width = width;
+    this.height = height;
+    this.ratio = ratio;
     this.whole = (Math.min(width, height) - 2 * MARGIN) / WORLD;
     if (centre) this.look(centre);
     else if (this.first) this.look(this.first);
@@ -72,13 +104,18 @@ export class MapView extends EventTarget {
     this.paint();
   }
 
-  // Where one looks: the middle, and how many times closer than the whole.
+  /**
+   * What is in view: the middle, and the zoom; 1 shows the whole map.
+   * @typedef {{ x: number, y: number, zoom: number }} View
+   * @returns {View}
+   */
   centre() {
     return {
       x: (this.width / 2 - this.left) / this.scale, y: (this.height / 2 - this.top) / this.scale, zoom: this.scale / this.whole,
     };
   }
 
+  /** @param {View} view */
   look({ x, y, zoom }) {
     if (!this.width) {
       this.first = { x, y, zoom };
@@ -94,13 +131,17 @@ export class MapView extends EventTarget {
     this.look({ x: WORLD / 2, y: WORLD / 2, zoom: 1 });
   }
 
+  /** @param {number} x @param {number} y */
   pan(x, y) {
     this.left += x;
     this.top += y;
     this.changed();
   }
 
-  // Come closer by a factor, with the place at (x, y) staying where it is.
+  /**
+   * Zoom in by a factor; the place at (x, y) stays where it is.
+   * @param {number} factor
+   */
   zoom(factor, x = this.width / 2, y = this.height / 2) {
     const scale = this.whole * Math.max(0.5, Math.min(CLOSEST, (this.scale * factor) / this.whole));
     this.left = x - ((x - this.left) * scale) / this.scale;
@@ -114,6 +155,7 @@ export class MapView extends EventTarget {
     this.dispatchEvent(new Event("view"));
   }
 
+  /** @param {number[]} chosen */
   select(chosen) {
     this.selected.fill(0);
     for (const at of chosen) this.selected[at] = 1;
@@ -123,6 +165,7 @@ export class MapView extends EventTarget {
 
   // The points that can be seen.
   inSight() {
+    /** @type {number[]} */
     const found = [];
     this.points.inBox(
       -this.left / this.scale, -this.top / this.scale,
@@ -136,19 +179,20 @@ export class MapView extends EventTarget {
   }
 
   paint() {
-    if (!this.width || this.scale === undefined) return;
+    if (!this.width || !this.scale) return;
     const { context } = this;
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.globalAlpha = 1;
     context.fillStyle = this.colours.paper;
     context.fillRect(0, 0, this.width, this.height);
-    this.paintPoints(this.groups[PALETTE.length], this.colours.dot);
-    PALETTE.forEach((colour, at) => this.paintPoints(this.groups[at], colour));
+    this.paintPoints(this.groups[COLOURS.length], this.colours.dot);
+    COLOURS.forEach((colour, at) => { this.paintPoints(this.groups[at], colour); });
     this.paintThumbnails();
     this.paintHover();
     this.paintLine();
   }
 
+  /** @param {Int32Array} group @param {string} colour */
   paintPoints(group, colour) {
     const { context, points, scale, left, top } = this;
     const zoom = scale / this.whole;
@@ -165,6 +209,7 @@ export class MapView extends EventTarget {
     }
   }
 
+  /** @param {number} at */
   isBright(at) {
     return (!this.anySelected || this.selected[at] === 1) && (this.only < 0 || this.points.label[at] === this.only);
   }
@@ -177,13 +222,15 @@ export class MapView extends EventTarget {
     }
     const level = Math.floor(Math.log2(this.scale / this.whole));
     const side = ROOM / (this.whole * 2 ** level);
-    if (!this.levels.has(level)) this.levels.set(level, new Set(this.points.ofSquares(side)));
-    const chosen = shown.filter((at) => this.levels.get(level).has(at)).sort((a, b) => a - b).slice(0, FEW);
+    const thumbnails = this.levels.get(level) || new Set(this.points.ofSquares(side));
+    this.levels.set(level, thumbnails);
+    const chosen = shown.filter((at) => thumbnails.has(at)).sort((a, b) => a - b).slice(0, FEW);
     const size = Math.min(84, side * this.scale * 0.9);
     for (const at of chosen) this.paintThumbnail(at, size);
     this.pictures.want(chosen.map((at) => this.points.ids[at]));
   }
 
+  /** @param {number} at @param {number} size */
   paintThumbnail(at, size) {
     const picture = this.pictures.get(this.points.ids[at]);
     if (!picture) return;
@@ -228,28 +275,32 @@ export class MapView extends EventTarget {
   // Pointer, wheel
 
   listen() {
-    const on = (name, run, options) => this.canvas.addEventListener(name, run, options);
-    on("pointerdown", (event) => this.down(event));
-    on("pointermove", (event) => this.over(event));
-    for (const name of ["pointerup", "pointercancel"]) on(name, (event) => this.up(event));
-    on("pointerleave", () => this.point(-1));
-    on("dblclick", (event) => this.zoom(2, ...this.at(event)));
-    on("wheel", (event) => {
+    const { canvas } = this;
+    canvas.addEventListener("pointerdown", (event) => this.down(event));
+    canvas.addEventListener("pointermove", (event) => this.over(event));
+    canvas.addEventListener("pointerup", (event) => this.up(event));
+    canvas.addEventListener("pointercancel", (event) => this.up(event));
+    canvas.addEventListener("pointerleave", () => this.point(-1));
+    canvas.addEventListener("dblclick", (event) => this.zoom(2, ...this.at(event)));
+    canvas.addEventListener("wheel", (event) => {
       event.preventDefault();
       const step = event.deltaMode ? 24 * event.deltaY : event.deltaY;
       this.zoom(Math.exp(-Math.max(-120, Math.min(120, step)) * (event.ctrlKey ? 0.01 : 0.0025)), ...this.at(event));
     }, { passive: false });
   }
 
+  /** @param {MouseEvent} event @returns {Point} */
   at(event) {
     const box = this.canvas.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
   }
 
+  /** @param {Point} at @returns {Point} */
   place([x, y]) {
     return [(x - this.left) / this.scale, (y - this.top) / this.scale];
   }
 
+  /** @param {PointerEvent} event */
   down(event) {
     if (event.button) return;
     this.canvas.setPointerCapture(event.pointerId);
@@ -259,6 +310,7 @@ export class MapView extends EventTarget {
     this.line = this.draws ? this.place(this.at(event)) : [];
   }
 
+  /** @param {PointerEvent} event */
   over(event) {
     const now = this.at(event), before = this.pointers.get(event.pointerId);
     if (!before) {
@@ -266,23 +318,24 @@ export class MapView extends EventTarget {
       return;
     }
     this.moved += Math.hypot(now[0] - before[0], now[1] - before[1]);
-    if (this.pointers.size === 2) this.pinch(event.pointerId, now);
+    if (this.pointers.size === 2) this.pinch(event.pointerId, before, now);
     else if (this.draws) this.line.push(...this.place(now));
     else this.pan(now[0] - before[0], now[1] - before[1]);
     this.pointers.set(event.pointerId, now);
     this.soon();
   }
 
-  pinch(moving, now) {
+  /** @param {number} moving @param {Point} before @param {Point} now */
+  pinch(moving, before, now) {
     this.draws = false;
     this.line = [];
-    const before = this.pointers.get(moving);
-    const other = [...this.pointers].find(([id]) => id !== moving)[1];
-    const far = (one) => Math.max(10, Math.hypot(one[0] - other[0], one[1] - other[1]));
+    const other = [...this.pointers].find(([id]) => id !== moving)?.[1] || before;
+    const far = (/** @type {Point} */ one) => Math.max(10, Math.hypot(one[0] - other[0], one[1] - other[1]));
     this.zoom(far(now) / far(before), (now[0] + other[0]) / 2, (now[1] + other[1]) / 2);
     this.pan((now[0] - before[0]) / 2, (now[1] - before[1]) / 2);
   }
 
+  /** @param {PointerEvent} event */
   up(event) {
     if (!this.pointers.delete(event.pointerId)) return;
     if (this.draws && this.moved > 10) this.tell("lasso", Float64Array.from(this.line));
@@ -295,10 +348,12 @@ export class MapView extends EventTarget {
     this.soon();
   }
 
+  /** @param {Point} at */
   near(at) {
     return this.points.nearest(...this.place(at), NEAR / this.scale);
   }
 
+  /** @param {number} at */
   point(at) {
     if (at === this.hover) return;
     this.hover = at;
@@ -306,6 +361,7 @@ export class MapView extends EventTarget {
     this.soon();
   }
 
+  /** @param {string} name @param {unknown} detail */
   tell(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }

@@ -1,4 +1,4 @@
-// Small pictures for a canvas, loaded a few at a time, those that are wanted now first.
+// Small pictures for a canvas, loaded a few at a time, those that are needed now first.
 
 import { make } from "./dom.js";
 
@@ -6,20 +6,33 @@ const AT_ONCE = 6;
 const KEPT = 700;
 
 export class Pictures {
-  // `urlOf(id)`; `onLoad` is called when there is one more.
+  /**
+   * @param {(id: number) => string} urlOf
+   * @param {() => unknown} onLoad called when a picture has come
+   */
   constructor(urlOf, onLoad) {
-    Object.assign(this, { urlOf, onLoad });
-    this.held = new Map(); // by id: an ImageBitmap, or null if it cannot be had
+    this.urlOf = urlOf;
+    this.onLoad = onLoad;
+    /** @type {Map<number, ImageBitmap | null>} */
+    this.held = new Map(); // by id; null if it could not be loaded
+    /** @type {Set<number>} */
     this.loading = new Set();
+    /** @type {number[]} */
     this.queue = [];
   }
 
-  // The picture, or null if it is not there.
+  /**
+   * The picture, or null if it is not there.
+   * @param {number} id
+   */
   get(id) {
     return this.held.get(id) || null;
   }
 
-  // These ids, and no others, are wanted now.
+  /**
+   * Say which pictures are needed now; others are not loaded any more.
+   * @param {number[]} ids
+   */
   want(ids) {
     this.queue = ids.filter((id) => !this.held.has(id) && !this.loading.has(id)).reverse();
     for (const id of ids) {
@@ -32,9 +45,10 @@ export class Pictures {
   }
 
   next() {
-    while (this.loading.size < AT_ONCE && this.queue.length) this.load(this.queue.pop());
+    while (this.loading.size < AT_ONCE && this.queue.length) this.load(Number(this.queue.pop()));
   }
 
+  /** @param {number} id */
   async load(id) {
     this.loading.add(id);
     let picture = null;

@@ -1,11 +1,11 @@
-// Places of images in the plane as typed arrays, and which lie where.
+// Positions of images on the map as typed arrays, with an index by position.
 
 const CELLS = 64; // of the index, a side
 const WORLD = 10000; // the plane, a side
 const BUDGET = 8; // milliseconds of work before the page may do something else
 
 export class Points {
-  // `answer`: as /api/map gives it.
+  /** @param {api.Map} answer of /api/map */
   constructor({ ids, x, y, labels, label }) {
     this.ids = Float64Array.from(ids); // numbers of images may need more than 32 bits
     this.x = Float32Array.from(x);
@@ -13,13 +13,13 @@ export class Points {
     this.label = Int32Array.from(label);
     this.labels = labels;
     this.length = ids.length;
+    // Points sorted by cell: those of cell c are sorted[start[c]] to sorted[start[c + 1] − 1].
+    this.start = new Int32Array(CELLS * CELLS + 1);
+    this.sorted = new Int32Array(this.length);
     this.index();
   }
 
-  // Points sorted by cell: those of cell c are sorted[start[c]] to sorted[start[c + 1] − 1].
   index() {
-    this.start = new Int32Array(CELLS * CELLS + 1);
-    this.sorted = new Int32Array(this.length);
     const cells = new Int32Array(this.length);
     for (let at = 0; at < this.length; at += 1) {
       cells[at] = cell(this.x[at]) + CELLS * cell(this.y[at]);
@@ -30,7 +30,12 @@ export class Points {
     for (let at = 0; at < this.length; at += 1) this.sorted[next[cells[at]]++] = at;
   }
 
-  // The point nearest to a place, at most `far` from it; −1 if there is none.
+  /**
+   * The point nearest to a place, at most `far` from it; −1 if there is none.
+   * @param {number} x
+   * @param {number} y
+   * @param {number} far
+   */
   nearest(x, y, far) {
     let best = -1, least = far * far;
     this.inBox(x - far, y - far, x + far, y + far, (at) => {
@@ -40,7 +45,14 @@ export class Points {
     return best;
   }
 
-  // Call `each(point)` for all points of a box.
+  /**
+   * Call `each(point)` for all points of a box.
+   * @param {number} left
+   * @param {number} top
+   * @param {number} right
+   * @param {number} bottom
+   * @param {(point: number) => unknown} each
+   */
   inBox(left, top, right, bottom, each) {
     for (let row = cell(top); row <= cell(bottom); row += 1) {
       for (let column = cell(left); column <= cell(right); column += 1) {
@@ -53,8 +65,12 @@ export class Points {
     }
   }
 
-  // The points within a line that is closed: [x, y, x, y, …]. Lets the page do other things meanwhile.
+  /**
+   * The points within a closed line: [x, y, x, y, …]. Pauses now and then to keep the page responsive.
+   * @param {ArrayLike<number>} line
+   */
   async inside(line) {
+    /** @type {number[]} */
     const found = [];
     let since = performance.now();
     for (let at = 0; at < this.length; at += 1) {
@@ -67,7 +83,10 @@ export class Points {
     return found;
   }
 
-  // One point of each occupied square of a side: the first.
+  /**
+   * The first point of each occupied square of a side.
+   * @param {number} side
+   */
   ofSquares(side) {
     const seen = new Set();
     const across = Math.ceil(WORLD / side) + 1;
@@ -81,7 +100,10 @@ export class Points {
     return Int32Array.from(found);
   }
 
-  // The labels that most points have: [{ label, name, count }].
+  /**
+   * The most frequent labels: [{ label, name, count }].
+   * @param {number} most
+   */
   commonest(most) {
     const counts = new Int32Array(this.labels.length);
     for (const label of this.label) if (label >= 0) counts[label] += 1;
@@ -90,11 +112,17 @@ export class Points {
   }
 }
 
+/** @param {number} value */
 function cell(value) {
   return Math.max(0, Math.min(CELLS - 1, Math.floor((value * CELLS) / WORLD)));
 }
 
-// Whether a place lies within a closed line, by how often a ray crosses it.
+/**
+ * Whether a place lies within a closed line, by how often a ray crosses it.
+ * @param {number} x
+ * @param {number} y
+ * @param {ArrayLike<number>} line
+ */
 export function isInside(x, y, line) {
   let inside = false;
   for (let at = 0, last = line.length - 2; at < line.length; last = at, at += 2) {

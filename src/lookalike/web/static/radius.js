@@ -4,9 +4,10 @@ import { draw, make } from "./dom.js";
 
 const HIGH = 24; // pixels
 
-// A slider from 0 to half the bits; its right end means any distance. `onInput(radius or null)`.
+// A slider from 0 to half the bits; its right end means any distance.
 export class Radius {
-  constructor({ bits, same = 0, duplicate, similar }, onInput) {
+  /** @param {api.Info} known @param {(radius: number | null) => unknown} onInput */
+  constructor({ bits, same, duplicate, similar }, onInput) {
     this.limits = { same, duplicate, similar };
     this.most = Math.floor(bits / 2) + 1;
     this.chart = draw("svg", { class: "distances", viewBox: `0 0 ${this.most + 1} ${HIGH}`, preserveAspectRatio: "none",
@@ -21,25 +22,30 @@ export class Radius {
     this.value = null;
   }
 
+  /** @returns {number | null} */
   get value() {
     return Number(this.input.value) === this.most ? null : Number(this.input.value);
   }
 
   set value(radius) {
-    this.input.value = radius === null ? this.most : Math.min(radius, this.most);
+    this.input.value = String(radius === null ? this.most : Math.min(radius, this.most));
     this.tell();
   }
 
   tell() {
     const { value } = this;
-    const words = value === null ? "any" : value === 0 ? "0 bits: identical"
-      : `≤ ${value} ${value === 1 ? "bit" : "bits"}: up to ${this.word(value)}`;
+    const words = value === null ? "any" : `≤ ${value}: ${value === 0 ? "identical" : `up to ${this.word(value)}`}`;
     this.output.textContent = words;
     this.input.setAttribute("aria-valuetext", value === null ? "any distance" : words);
-    for (const bar of this.chart.querySelectorAll(".bar")) bar.classList.toggle("out", value !== null && Number(bar.dataset.at) > value);
+    for (const bar of this.chart.querySelectorAll(".bar")) {
+      bar.classList.toggle("out", value !== null && Number(bar.getAttribute("data-at")) > value);
+    }
   }
 
-  // What images so far apart are called.
+  /**
+   * What images at a distance are called.
+   * @param {number} distance
+   */
   word(distance) {
     if (distance === 0) return "identical";
     if (distance <= this.limits.same) return "same";
@@ -47,8 +53,12 @@ export class Radius {
     return distance <= this.limits.similar ? "similar" : "different";
   }
 
-  // Draw how many hits have each distance.
+  /**
+   * Draw how many hits have each distance.
+   * @param {api.Hit[]} hits
+   */
   draw(hits) {
+    /** @type {number[]} */
     const counts = new Array(this.most + 1).fill(0);
     for (const hit of hits) if (hit.distance <= this.most) counts[hit.distance] += 1;
     const highest = Math.max(1, ...counts);

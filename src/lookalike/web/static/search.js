@@ -3,96 +3,115 @@
 
 import { go, href } from "./address.js";
 import { ask, Failure, info, isAbort } from "./api.js";
+import { compare } from "./compare.js";
 import { keys } from "./dialogs.js";
-import { button, bytes, count, icon, later, make, milliseconds, number, say } from "./dom.js";
+import { button, bytes, count, focused, icon, later, make, messageOf, number, present, say, seconds, within } from "./dom.js";
 import { Filters } from "./filters.js";
+import { formOf, given, gone, keyOf, wrongIn } from "./query.js";
 import { Radius } from "./radius.js";
 import { recall, remember } from "./sent.js";
-import { action, justify, nameLine, rove, shape, thumbnail, tier, tile, turnLine } from "./tiles.js";
-import { compare, showImage } from "./viewer.js";
+import { Start } from "./start.js";
+import { action, focusedTile, justify, nameLine, rove, shape, sizeOf, thumbnail, tier, tile, turnLine } from "./tiles.js";
+import { showImage } from "./viewer.js";
 
-const FIRST = 100; // hits that are asked for
+/** @typedef {import("./address.js").State} State */
+
+const FIRST = 100; // hits that are requested
 const MOST = 1000; // and if the radius holds them all
 const SOME = 150; // tiles that are made at once
-const TRIED = 14; // images to try
 const KEPT = 20; // answers
-const answers = new Map(); // by what was asked
+/** @type {Map<string, api.Answer>} */
+const answers = new Map(); // by the question
+/** @type {Search | null} */
 let page = null;
 let problem = "";
+let files = 0; // that were searched for: of two only the later one is shown
 
+/** @param {HTMLElement} container @param {State} state */
 export async function show(container, state) {
-  page ||= new Page(container, await info());
-  page.state = state;
+  page ||= new Search(container, state, await info());
+  const shown = page;
+  shown.state = state;
   keys("Search", {
-    c: ["compare with the image searched for (the tile in focus)", () => page.withFocus((hit, at) => page.compare(at))],
-    i: ["show the image large (the tile in focus)", () => page.withFocus((hit, at) => showImage(page.hits, at))],
-    o: ["choose a file", () => page.file.click()],
-    n: ["begin anew", () => go("search")],
+    c: ["compare the focused image with yours", () => shown.withFocus((at) => shown.compare(at))],
+    i: ["enlarge the focused image", () => shown.withFocus((at) => showImage(shown.hits, at))],
+    o: ["choose a file", () => shown.file.click()],
+    n: ["new search", () => go("search")],
   }, state.signal);
-  addEventListener("resize", later(() => page.place(), 60), { signal: state.signal });
-  await page.show(state);
+  addEventListener("resize", later(() => shown.place(), 60), { signal: state.signal });
+  await shown.show(state);
 }
 
-// Search for a file, from whichever tab.
+/**
+ * Search for a file, from whichever tab.
+ * @param {File} file
+ */
 export async function searchFile(file) {
-  const turn = (searchFile.turn = (searchFile.turn || 0) + 1); // of two files only the later one is shown
+  files += 1;
+  const turn = files;
   if (!page || location.pathname !== "/") go("search");
   page?.busy(`Searching for ${file.name} …`);
   try {
     const { max_body: most } = await info();
-    if (file.size > most) throw new Failure(`it has ${bytes(file.size)}; this server reads up to ${bytes(most)}`);
+    if (file.size > most) throw new Failure(`it has ${bytes(file.size)}; this server accepts up to ${bytes(most)}`);
+    /** @type {api.Answer} */
     const answer = await ask("/api/search", { form: formOf({ top: FIRST }, file) });
-    if (turn !== searchFile.turn) return;
+    if (turn !== files) return;
     keep(keyOf({ code: answer.query.code, top: FIRST }), answer);
     remember(file, answer.query);
     problem = "";
     go("search", { code: answer.query.code });
   } catch (error) {
-    if (turn !== searchFile.turn) return;
-    problem = `${file.name || "What was pasted"} cannot be searched for: ${lower(error.message)}`;
+    if (turn !== files) return;
+    problem = `Cannot search for ${file.name || "the pasted image"}: ${lower(messageOf(error))}`;
     go("search");
   }
 }
 
-const lower = (text) => text.charAt(0).toLowerCase() + text.slice(1);
-const given = (asked) => Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== null));
-const keyOf = (asked) => JSON.stringify(Object.entries(given(asked)).sort());
+const lower = (/** @type {string} */ text) => text.charAt(0).toLowerCase() + text.slice(1);
 
-function formOf(asked, file) {
-  const form = new FormData();
-  form.append("file", file, file.name || "pasted.png");
-  for (const [name, value] of Object.entries(given(asked))) form.append(name, value);
-  return form;
-}
-
+/** @param {string} key @param {api.Answer} answer */
 function keep(key, answer) {
   answers.delete(key);
   answers.set(key, answer);
-  if (answers.size > KEPT) answers.delete(answers.keys().next().value);
+  if (answers.size > KEPT) answers.delete(String(answers.keys().next().value));
 }
 
-class Page {
-  constructor(container, known) {
+class Search {
+  /** @param {HTMLElement} container @param {State} state @param {api.Info} known */
+  constructor(container, state, known) {
+    this.state = state;
     this.known = known;
+    /** @type {api.Answer | null} */
+    this.answer = null;
+    /** @type {api.Hit[]} */
     this.hits = [];
+    /** @type {Box[]} */
     this.items = [];
-    this.shown = 0;
+    this.shown = 0; // hits within the radius
+    this.alike = 0; // hits before the first different image
+    this.isAll = false; // there are no more hits within the radius than are here
+    this.top = FIRST;
+    this.visit = 0; // counts questions
+    this.frame = 0;
+    /** @type {Shown} */
+    this.query = { name: "" };
     this.start = new Start((file) => searchFile(file));
     this.file = this.start.file;
-    this.asked = make("section", { class: "asked", "aria-label": "What is searched for" });
+    this.asked = make("section", { class: "asked", "aria-label": "Your image" });
     this.radius = new Radius(known, (radius) => this.cut(radius));
     this.filters = new Filters(["label", "below", "since"], (changes) => {
       this.state.set(changes, { push: true });
       this.search();
     });
     this.turned = make("input", { type: "checkbox", id: "turned", on: { change: () => this.turn() } });
-    this.turns = make("span", { class: "field" }, this.turned, make("label", { for: "turned", text: "Mirrored and turned, too" }));
+    this.turns = make("span", { class: "field" }, this.turned, make("label", { for: "turned", text: "Include mirrored and rotated" }));
     this.told = make("p", { class: "told", role: "status" });
     this.more = button("Show more", { class: "more", on: { click: () => this.ask(MOST) } });
-    this.list = make("ol", { class: "tiles hits", "aria-label": "Hits" });
+    this.list = make("ol", { class: "tiles hits", "aria-label": "Results" });
     this.bar = make("div", { class: "bar stuck" }, this.radius.node, this.filters.node, this.turns, this.told);
     this.edge = make("p");
-    this.near = button("Only what looks alike", { on: { click: () => this.keepNear() } });
+    this.near = button("Hide these", { on: { click: () => this.keepNear() } });
     this.near.hidden = known.similar < 0;
     this.line = make("li", { class: "edge" }, this.edge, this.near);
     this.found = make("div", { class: "found" }, this.asked, this.bar, this.list, this.more);
@@ -101,6 +120,7 @@ class Page {
     container.append(this.start.node, this.found);
   }
 
+  /** @param {State} state */
   async show(state) {
     this.start.tell(problem);
     problem = "";
@@ -121,9 +141,10 @@ class Page {
 
   // The file that is searched for, if it is at hand; of an image of the collection the server has it.
   get sent() {
-    return this.state.get("id") ? null : recall(this.state.get("code")).file;
+    return this.state.get("id") ? undefined : recall(String(this.state.get("code"))).file;
   }
 
+  /** @param {string} text */
   busy(text) {
     this.told.textContent = text;
     this.start.tell("", text);
@@ -140,16 +161,19 @@ class Page {
     if (!this.state.signal.aborted) await this.tellAsked(id);
   }
 
-  // Ask for so many hits, and show them.
-  async ask(top, { radius = null } = {}) {
+  /**
+   * Request hits, and show them.
+   * @param {number} top
+   */
+  async ask(top) {
     const { state, sent } = this;
-    const visit = this.visit = (this.visit || 0) + 1;
-    const canTurn = Boolean(state.get("id") || sent); // a code alone cannot be turned
+    const visit = ++this.visit;
+    const canTurn = Boolean(state.get("id") || sent); // a code alone cannot be rotated
     this.turned.disabled = !canTurn;
     this.turned.checked = canTurn && state.get("turned") === "1";
-    this.turns.title = canTurn ? "" : "For this the image itself is needed: choose it again";
+    this.turns.title = canTurn ? "" : "Choose the image file again to use this";
     const asked = {
-      id: state.number("id"), code: state.get("id") ? null : state.get("code"), top, radius,
+      id: state.number("id"), code: state.get("id") ? null : state.get("code"), top,
       label: state.get("label"), below: state.get("below"), since: state.get("since"),
       turned: this.turned.checked || null,
     };
@@ -161,13 +185,13 @@ class Page {
         keep(key, await ask("/api/search", { ...body, signal: state.signal }));
       } catch (error) {
         if (!isAbort(error)) this.none();
-        throw error.status === 404 && asked.id !== null && !asked.turned ? new Failure(gone(asked.id), 404) : error;
+        throw error instanceof Failure && error.status === 404 && asked.id !== null && !asked.turned ? new Failure(gone(asked.id), 404) : error;
       } finally {
         this.list.removeAttribute("aria-busy");
       }
     }
-    if (state.signal.aborted || visit !== this.visit) return;
-    this.take(answers.get(key), top);
+    const answer = answers.get(key);
+    if (answer && !state.signal.aborted && visit === this.visit) this.take(answer, top);
   }
 
   none() {
@@ -180,6 +204,7 @@ class Page {
     this.more.hidden = true;
   }
 
+  /** @param {api.Answer} answer @param {number} top */
   take(answer, top) {
     this.answer = answer;
     this.top = top;
@@ -195,16 +220,20 @@ class Page {
     say(this.told.textContent);
   }
 
+  /** @param {api.Hit} hit @param {number} at */
   tile(hit, at) {
     return tile(hit, {
-      lines: [tier(hit), turnLine(hit), nameLine(hit)].filter(Boolean),
+      lines: present([tier(hit), turnLine(hit), nameLine(hit)]),
       actions: [
-        action("Compare", "compare", () => this.compare(at)), action("Show large", "info", () => showImage(this.hits, at)),
+        action("Compare", "compare", () => this.compare(at)), action("Enlarge", "info", () => showImage(this.hits, at)),
       ],
     });
   }
 
-  // Show the hits within a radius.
+  /**
+   * Show the hits within a radius.
+   * @param {number | null} radius
+   */
   cut(radius, { write = true } = {}) {
     const beyond = radius === null ? -1 : this.hits.findIndex((hit) => hit.distance > radius);
     this.shown = beyond < 0 ? this.hits.length : beyond;
@@ -232,34 +261,39 @@ class Page {
     if (end < this.shown) this.frame = requestAnimationFrame(() => this.makeTiles());
   }
 
-  // What stands between the hits that look alike and the others.
+  // Hits that look alike and are shown, without the image that is searched for.
+  copies() {
+    return this.hits.slice(0, Math.min(this.alike, this.shown)).filter((hit) => hit.id !== this.state.number("id"));
+  }
+
+  // The sentence between the hits that look alike and the others.
   beyond() {
-    const { similar } = this.known;
     const others = this.hits.slice(0, this.alike).filter((hit) => hit.id !== this.state.number("id"));
-    const apart = similar < 0 ? "Further apart" : `More than ${count(similar, "bit")} apart`;
-    if (others.length) return `${apart}: most likely different images`;
-    const none = similar < 0 ? "Nothing else looks alike" : `Nothing else is within ${count(similar, "bit")}`;
-    return `${none}. These are the nearest, and most likely different images`;
+    return others.length ? "Below here: most likely different images"
+      : "Nothing else looks alike. The nearest images below are most likely different";
   }
 
   keepNear() {
     this.radius.value = this.known.similar;
     this.cut(this.known.similar);
-    this.list.querySelector(".tile:not([hidden]) a")?.focus();
+    /** @type {HTMLElement | null} */
+    const first = this.list.querySelector(".tile:not([hidden]) a");
+    first?.focus();
   }
 
   fill() {
     if (!this.isAll && this.radius.value !== null && this.top < MOST) this.ask(MOST).catch(() => {});
   }
 
+  /** @param {number | null} radius */
   tell(radius) {
-    const { images, seconds } = this.answer || { images: 0, seconds: 0 };
-    const all = this.isAll ? "" : radius === null ? "nearest " : "at least ";
-    const words = radius === null ? `${all}${number(this.shown)}` : `${all}${number(this.shown)} within ${count(radius, "bit")}`;
-    const alike = this.alike < this.shown ? `; ${this.alike ? number(this.alike) : "none"} of them ${this.alike === 1 ? "looks" : "look"} alike` : "";
-    this.told.replaceChildren(make("b", { text: words }), ` of ${count(images, "image")}, in ${milliseconds(seconds)}${alike}`);
+    const { images, seconds: took } = this.answer || { images: 0, seconds: 0 };
+    const alike = this.copies().length;
+    const more = this.alike === this.hits.length && !this.isAll ? "+" : ""; // all that were requested look alike
+    const words = `${alike ? number(alike) : "No"}${more} similar ${alike === 1 ? "image" : "images"}`;
+    this.told.replaceChildren(make("b", { text: words }), ` · ${count(images, "image")} searched in ${seconds(took)}`);
     this.more.hidden = this.isAll || radius !== null || this.top >= MOST;
-    this.list.dataset.empty = this.shown ? "" : radius === null ? "Nothing passes these filters." : "Nothing is so near.";
+    this.list.dataset.empty = this.shown ? "" : radius === null ? "No image matches these filters." : "No image within this distance.";
   }
 
   place() {
@@ -270,49 +304,58 @@ class Page {
     justify(this.items.slice(this.alike, this.shown), width, { height });
   }
 
+  /** @param {(at: number) => unknown} run gets the hit whose tile has the focus */
   withFocus(run) {
-    const item = document.activeElement.closest(".hits .tile");
+    const item = focusedTile(".hits");
     const at = this.items.findIndex(({ node }) => node === item);
     if (at < 0) return false;
-    run(this.hits[at], at);
+    run(at);
     return true;
   }
 
+  /** @param {number} at */
   compare(at) {
-    if (this.query?.url) compare(this.query, this.hits.slice(0, this.shown), at);
-    else say("The image that was searched for is not at hand, so nothing can be compared with it.");
+    if (this.query.url) compare(this.query, this.hits.slice(0, this.shown), at);
+    else say("Your image is not available, so nothing can be compared with it.");
   }
 
-  // What is searched for, with its thumbnail.
+  /**
+   * Show what is searched for, with its thumbnail.
+   * @param {number | null} id
+   */
   async tellAsked(id) {
     const { state } = this;
-    const { code } = this.answer.query;
+    const code = this.answer?.query.code || "";
+    /** @type {api.Details | null} */
     const image = id === null ? null : await ask(`/api/images/${id}`, { signal: state.signal });
     if (state.signal.aborted) return;
-    this.query = image ? { ...image, url: thumbnail(image, 640) } : { name: "An image by its code", code, ...recall(code) };
+    this.query = image ? { ...image, url: thumbnail(image, 640) } : { name: "Search by code", code, ...recall(code) };
     this.list.classList.toggle("no-compare", !this.query.url);
-    const link = button("Copy link", { sign: "link", on: { click: () => copy(location.href, link) } });
-    const other = button("Other image", { sign: "upload", on: { click: () => this.file.click() } });
-    const buttons = [
-      image ? make("a", { class: "button", href: `/api/images/${id}/original`, target: "_blank", rel: "noopener" },
-        icon("open"), make("span", { text: "Original" })) : null,
-      link, other, make("a", { class: "button", href: href("search") }, icon("close"), make("span", { text: "Clear" })),
-    ];
-    const facts = [size(this.query), this.query.format, this.query.size ? bytes(this.query.size) : null].filter(Boolean);
+    const facts = [sizeOf(this.query), this.query.format, this.query.size ? bytes(this.query.size) : null].filter(Boolean);
     this.asked.replaceChildren(
       this.picture(), make(
-        "div", { class: "words" }, make("h2", { text: this.query.name, title: this.query.path, tabindex: "-1" }),
+        "div", { class: "words" }, make("h2", { text: this.query.name, title: this.query.path || `Code ${code}`, tabindex: "-1" }),
         make("p", { class: "small soft", text: facts.join(" · ") }),
-        make("p", { class: "small" }, make("code", { text: code, title: `The code, ${4 * code.length} bits` })),
-      ), make("div", { class: "buttons" }, ...buttons),
+      ), make("div", { class: "buttons" }, ...this.buttons(image)),
     );
-    if (document.activeElement === document.body) this.asked.querySelector("h2").focus({ preventScroll: true });
+    if (focused() === document.body) within(this.asked, "h2").focus({ preventScroll: true });
+  }
+
+  /** @param {api.Image | null} image */
+  buttons(image) {
+    const link = button("Copy link", { sign: "link", on: { click: () => copy(location.href, within(link, "span")) } });
+    return [
+      image ? make("a", { class: "button", href: `/api/images/${image.id}/original`, target: "_blank", rel: "noopener" },
+        icon("open"), make("span", { text: "Original" })) : null,
+      link, button("Other image", { sign: "upload", on: { click: () => this.file.click() } }),
+      make("a", { class: "button", href: href("search") }, icon("close"), make("span", { text: "Clear" })),
+    ];
   }
 
   picture() {
     const { url, name } = this.query;
     if (!url) return make("span", { class: "thumb" }, icon("code"));
-    const image = make("img", { class: "thumb", src: url, alt: `Searched for: ${name}` });
+    const image = make("img", { class: "thumb", src: url, alt: `Your image: ${name}` });
     image.addEventListener("error", () => {
       this.query.url = null;
       this.list.classList.add("no-compare");
@@ -322,97 +365,14 @@ class Page {
   }
 }
 
-// Why what the address asks for cannot be searched for, or "".
-function wrongIn(state, { bits }) {
-  const [id, code, since] = ["id", "code", "since"].map((name) => state.get(name));
-  const digits = bits / 4;
-  if (id && !state.number("id")) return `${quoted(id)} is not the number of an image. A link to what looks like an image ends with ?id= and a number, such as 7.`;
-  if (!id && !/^[0-9a-f]+$/i.test(code)) return `${quoted(code)} is not a code. A code of this collection has ${digits} digits, each 0 to 9 or a to f.`;
-  if (!id && code.length !== digits) {
-    return `The code ${quoted(code)} has ${count(code.length, "digit")}; those of this collection have ${digits}. Is it of another collection, or cut off?`;
-  }
-  return since && Number.isNaN(Date.parse(since)) ? `${quoted(since)} is not a date. Write it like 2026-05-01.` : "";
-}
-
-const gone = (id) => `There is no image ${id} in this collection. It may have been removed since this link was made.`;
-const quoted = (text) => `“${text.length > 40 ? `${text.slice(0, 40)}…` : text}”`;
-const size = (image) => (image.width ? `${image.width} × ${image.height}` : null);
-
+/** @param {string} text @param {HTMLElement} from */
 async function copy(text, from) {
   try {
     await navigator.clipboard.writeText(text);
-    from.lastChild.textContent = "Copied";
+    from.textContent = "Copied";
   } catch {
-    from.lastChild.textContent = "Copy it from the address bar";
+    from.textContent = "Copy it from the address bar";
   }
-  say(from.lastChild.textContent);
-  setTimeout(() => { from.lastChild.textContent = "Copy link"; }, 2500);
-}
-
-// What is there before anything is searched for.
-class Start {
-  constructor(take) {
-    this.file = make("input", { type: "file", id: "file", accept: "image/*,.heic,.heif,.tif,.tiff,.avif", class: "unseen" });
-    this.file.addEventListener("change", () => {
-      if (this.file.files.length) take(this.file.files[0]);
-      this.file.value = "";
-    });
-    const drop = make(
-      "label", { class: "drop", for: "file" }, icon("upload"), make("strong", { text: "Choose an image, or drop it here" }),
-      make("span", { text: "or paste one with Ctrl+V. It is sent to this server only, and not stored." }),
-    );
-    this.problem = make("p", { class: "problem", role: "alert" });
-    this.busy = make("p", { class: "told", role: "status" });
-    this.images = make("ul", { class: "tiles tried", "aria-label": "Images to try" });
-    const other = button("Others", { sign: "shuffle", class: "plain", on: { click: () => this.draw() } });
-    this.node = make(
-      "div", { class: "start" }, this.problem, this.file, drop, this.busy, this.code(),
-      make("div", { class: "bar" }, make("h2", { text: "Or try one of these" }), other), this.images,
-    );
-  }
-
-  code() {
-    const field = make("input", { id: "code", name: "code", required: true, pattern: "[0-9a-fA-F]+", spellcheck: "false",
-      autocomplete: "off", autocapitalize: "off", title: "Hexadecimal digits: 0 to 9 and a to f" });
-    info().then(({ bits }) => {
-      field.placeholder = "0".repeat(Math.min(16, bits / 4));
-      field.pattern = `\\s*[0-9a-fA-F]{${bits / 4}}\\s*`;
-      field.title = `${bits / 4} hexadecimal digits: 0 to 9 and a to f`;
-    }).catch(() => {});
-    const form = make(
-      "form", { class: "field code" }, make("label", { for: "code", text: "or by its code" }), field,
-      make("button", { text: "Search" }),
-    );
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      go("search", { code: field.value.trim().toLowerCase() });
-    });
-    return form;
-  }
-
-  tell(wrong, busy = "") {
-    this.problem.textContent = wrong;
-    this.busy.textContent = busy;
-  }
-
-  async show(signal) {
-    if (!this.items) await this.draw(signal);
-    else this.place();
-    addEventListener("resize", later(() => this.place(), 60), { signal });
-  }
-
-  async draw(signal) {
-    const seed = Math.floor(Math.random() * 2 ** 32);
-    const { images } = await ask("/api/images", { values: { sort: "random", seed, top: TRIED }, signal });
-    this.items = images.map((image) => ({ node: tile(image), shape: shape(image) }));
-    this.images.replaceChildren(...this.items.map((item) => item.node));
-    this.images.dataset.empty = images.length ? "" : "The collection is empty. Fill it with: lookalike index IMAGES --db DB";
-    this.place();
-    rove(this.images);
-  }
-
-  place() {
-    const width = this.images.clientWidth;
-    if (width) justify(this.items, width, { height: width < 500 ? 90 : 130 });
-  }
+  say(from.textContent);
+  setTimeout(() => { from.textContent = "Copy link"; }, 2500);
 }

@@ -1,37 +1,52 @@
-// Files that were searched for, by code: themselves until the page is loaded anew, their thumbnails as long as the
+// Files that were searched for, by code: themselves until the page is reloaded, their thumbnails as long as the
 // browser's tab is open. The server keeps none.
 
 import { make } from "./dom.js";
 
 const SIDE = 480; // pixels
+/** @type {Map<string, Shown & { file: File, url: string }>} */
 const held = new Map(); // by code
 
-// Keep what can be shown of a file. `query`: as a search answers it.
+/**
+ * Keep what can be shown of a file.
+ * @param {File} file
+ * @param {api.Asked} query as a search answers it
+ */
 export function remember(file, { code, width, height, format }) {
   const about = { name: file.name || "Pasted image", width, height, format, size: file.size };
-  held.set(code, { ...about, file, url: URL.createObjectURL(file) });
-  keep(code, about, held.get(code).url);
+  const url = URL.createObjectURL(file);
+  held.set(code, { ...about, file, url });
+  keep(code, about, url);
 }
 
-// The same, or {} if it is not known any more. `file` itself is there until the page is loaded anew.
+/**
+ * The same, or {} if it is not known any more. `file` itself is there until the page is reloaded.
+ * @param {string} code
+ * @returns {Partial<Shown> & { file?: File }}
+ */
 export function recall(code) {
   try {
-    return held.get(code) || JSON.parse(sessionStorage.getItem(`sent ${code}`)) || {};
+    return held.get(code) || JSON.parse(sessionStorage.getItem(`sent ${code}`) || "{}");
   } catch {
     return {};
   }
 }
 
-// A small copy that outlives a reload.
+/**
+ * Keep a small copy that outlives a reload.
+ * @param {string} code
+ * @param {Shown} about
+ * @param {string} url
+ */
 async function keep(code, about, url) {
   try {
     const image = make("img", { src: url });
     await image.decode();
     const scale = Math.min(1, SIDE / Math.max(image.naturalWidth, image.naturalHeight));
     const canvas = make("canvas", { width: Math.ceil(image.naturalWidth * scale), height: Math.ceil(image.naturalHeight * scale) });
-    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
     sessionStorage.setItem(`sent ${code}`, JSON.stringify({ ...about, url: canvas.toDataURL("image/jpeg", 0.8) }));
   } catch {
-    // The browser cannot show it, or keeps nothing more; then a reload shows the code alone.
+    // The browser cannot show it, or has no room left; then a reload shows no thumbnail.
   }
 }

@@ -1,4 +1,3 @@
-"use strict";
 // Light or dark before anything is painted; loaded in the head, not as a module, for that reason.
 (() => {
   const wanted = localStorage.getItem("theme");

@@ -1,9 +1,22 @@
-// Tiles: a thumbnail that leads to a search for what looks like it, with words below.
+// Tiles: a thumbnail that leads to a search for similar images, with words below.
 
 import { href } from "./address.js";
-import { button, make } from "./dom.js";
+import { button, focused, make, targetOf, within } from "./dom.js";
 
-// The URL of an image's thumbnail for so many CSS pixels. `image`: as answers hold it, or an id.
+export const EMPTY = "The collection is empty. Add images with: lookalike index IMAGES --db DB";
+/** @type {Record<string, string>} */
+const LABELS = { "same bytes": "exact copy", near: "near-duplicate", kept: "keep" };
+
+/**
+ * What the page calls a tier of the API.
+ * @param {string} tier
+ */
+export const tierLabel = (tier) => LABELS[tier] || tier;
+
+/**
+ * The URL of an image's thumbnail for a number of CSS pixels a side.
+ * @param {api.Image | number} image as answers hold it, or an id
+ */
 export function thumbnail(image, pixels = 256) {
   const url = typeof image === "number" ? `/api/images/${image}/thumbnail` : image.thumbnail;
   const wanted = Math.min(1024, pixels * Math.min(2, devicePixelRatio || 1));
@@ -11,84 +24,132 @@ export function thumbnail(image, pixels = 256) {
   return size === 256 ? url : `${url}${url.includes("?") ? "&" : "?"}size=${size}`;
 }
 
-// Width by height as tiles show it, which crop what is very wide or high; 1 if unknown.
+/**
+ * Width by height as tiles show it, which crop what is very wide or high; 1 if unknown.
+ * @param {api.Image} image
+ */
 export function shape(image) {
   const found = image.width && image.height ? image.width / image.height : 1;
   return Math.min(2.5, Math.max(0.8, found));
 }
 
-// The name of an image's file, without its folder.
-export function fileName(image) {
-  return image.name.slice(image.name.lastIndexOf("/") + 1) || image.name;
-}
+/**
+ * The last part of a path.
+ * @param {string} path
+ */
+export const baseName = (path) => path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1) || path;
 
-// The line below a tile that names the image.
+/**
+ * The name of an image's file, without its folder.
+ * @param {api.Image} image
+ */
+export const fileName = (image) => image.name.slice(image.name.lastIndexOf("/") + 1) || image.name;
+
+/**
+ * The line below a tile that names the image.
+ * @param {api.Image} image
+ */
 export function nameLine(image) {
   return make("span", { class: "name", text: fileName(image), title: image.path });
 }
 
-// The label, or labels, as text; null if there is none.
+/**
+ * The label, or labels, as text; null if there is none.
+ * @param {{ label?: string | string[] | null }} image
+ */
 export function labels(image) {
   return Array.isArray(image.label) ? image.label.join(", ") : image.label;
 }
 
-// Whether a hit was found by the query mirrored or turned.
+/**
+ * 640 × 480, or null if that is unknown.
+ * @param {{ width?: number | null, height?: number | null }} image
+ */
+export const sizeOf = (image) => (image.width ? `${image.width} × ${image.height}` : null);
+
+/**
+ * Whether a hit was found by the query mirrored or rotated.
+ * @param {{ turned?: string | null }} hit
+ */
 export const isTurned = (hit) => Boolean(hit.turned) && hit.turned !== "upright";
 
-// The line that says how what was searched for is turned to look like a hit; null if it is not.
+/**
+ * The line that says how the query is rotated to look like a hit; null if it is not.
+ * @param {api.Hit} hit
+ */
 export function turnLine(hit) {
   return isTurned(hit) ? make("span", { class: "turn", text: hit.turned, title: hit.turned }) : null;
 }
 
-// Distance and what it means: 3/64 ● near-duplicate.
+/**
+ * How alike a hit is, in a word, and its distance: ● near-duplicate 3.
+ * @param {Compared | api.Hit} hit
+ */
 export function tier(hit) {
   return make(
     "span", { class: "caption" },
-    make("span", { text: `${hit.distance}/${hit.bits}`, title: `${hit.distance} of ${hit.bits} bits differ` }),
-    make("span", { class: `tier ${hit.tier.replace(" ", "-")}`, text: hit.tier }),
+    make("span", { class: `tier ${hit.tier.replace(" ", "-")}`, text: tierLabel(hit.tier) }),
+    make("span", { class: "soft distance", text: hit.distance, title: `Distance ${hit.distance}, of at most ${hit.bits}` }),
   );
 }
 
-// An <li> for an image. `lines`: nodes below it, instead of its name; `to`: where it leads; `actions`: buttons over it;
-// `pixels`: how large it is shown, in CSS pixels.
-export function tile(image, { lines, to, actions = [], pixels = 256, says } = {}) {
+/**
+ * An <li> for an image.
+ * @param {api.Image | api.Hit} image
+ * @param {{ lines?: Child[], actions?: Child[], pixels?: number }} options
+ *   `lines`: nodes below it, instead of its name; `actions`: buttons over it; `pixels`: its size on the screen.
+ */
+export function tile(image, { lines = [nameLine(image)], actions = [], pixels = 256 } = {}) {
   const picture = make("img", {
     src: thumbnail(image, pixels), alt: "", loading: "lazy", decoding: "async", draggable: "false",
     on: { error: () => { picture.classList.add("broken"); frame.classList.add("unread"); } },
   });
   const frame = make("span", { class: "frame" }, picture);
-  const words = lines || [nameLine(image)];
   const link = make(
-    "a", { href: to || href("search", { id: image.id }), "aria-label": says || saidOf(image), title: image.path },
-    frame, ...words,
+    "a", { href: href("search", { id: image.id }), "aria-label": saidOf(image), title: image.path }, frame, ...lines,
   );
   const item = make("li", { class: "tile", data: { id: image.id } }, link);
   if (actions.length) item.append(make("span", { class: "actions" }, ...actions));
   return item;
 }
 
-// What a tile is called for those who hear it.
-export function saidOf(image) {
+/**
+ * A tile's name for screen readers.
+ * @param {api.Image | api.Hit} image
+ */
+function saidOf(image) {
   const known = [image.name];
-  if (image.distance !== undefined && image.tier) known.push(`${image.tier}, ${image.distance} of ${image.bits} bits`);
-  if (isTurned(image)) known.push(image.turned);
-  if (labels(image)) known.push(labels(image));
+  if ("distance" in image) known.push(tierLabel(image.tier), `distance ${image.distance}`);
+  if ("turned" in image && isTurned(image)) known.push(String(image.turned));
+  const words = labels(image);
+  if (words) known.push(words);
   return known.join(", ");
 }
 
-// A small round button over a tile.
+/**
+ * A small round button over a tile.
+ * @param {string} name
+ * @param {import("./dom.js").Sign} sign
+ * @param {() => unknown} run
+ */
 export function action(name, sign, run) {
   return button(name, { sign, quiet: true, on: { click: run } });
 }
 
-// Lay tiles out in rows of one height that fill the width: sets each frame's width and height.
-// `items`: [{ node, shape }]; `gap`: between two of a row. The last row is not stretched.
+/**
+ * Lay tiles out in rows of one height that fill the width: sets each frame's width and height. The last row is not
+ * stretched.
+ * @param {Box[]} items
+ * @param {number} width
+ */
 export function justify(items, width, { height = 170, gap = 10 } = {}) {
-  let row = [], sum = 0;
-  const place = (high) => {
+  /** @type {Box[]} */
+  let row = [];
+  let sum = 0;
+  const place = (/** @type {number} */ high) => {
     for (const { node, shape: wide } of row) {
       node.style.width = `${Math.floor(100 * high * wide) / 100}px`;
-      node.querySelector(".frame").style.height = `${high}px`;
+      within(node, ".frame").style.height = `${high}px`;
     }
     [row, sum] = [[], 0];
   };
@@ -101,50 +162,84 @@ export function justify(items, width, { height = 170, gap = 10 } = {}) {
   if (row.length) place(height);
 }
 
-// Let arrow keys go from tile to tile of a list, which is one stop for Tab. Call it again when tiles have come.
+/** @param {ParentNode} node @param {string} selector */
+const allOf = (node, selector) => /** @type {NodeListOf<HTMLElement>} */ (node.querySelectorAll(selector));
+
+/**
+ * Let arrow keys go from tile to tile of a list, which is one stop for Tab. Call it again when tiles have come.
+ * @param {HTMLElement} list
+ */
 export function rove(list) {
   if (!list.dataset.roving) {
     list.dataset.roving = "yes";
     list.addEventListener("keydown", (event) => move(list, event));
-    list.addEventListener("focusin", (event) => choose(list, event.target.closest(".tile")));
+    list.addEventListener("focusin", (event) => choose(list, tileOf(targetOf(event))));
   }
-  for (const item of list.querySelectorAll(":scope > .tile:not([data-roved])")) {
+  for (const item of allOf(list, ":scope > .tile:not([data-roved])")) {
     item.dataset.roved = "yes";
     reach(item, -1);
   }
   if (!chosen.get(list)?.isConnected) choose(list, list.querySelector(".tile"));
 }
 
+/** @type {WeakMap<HTMLElement, HTMLElement>} */
 const chosen = new WeakMap(); // the tile of a list that Tab leads to
 
+/** @param {HTMLElement} node @returns {HTMLElement | null} */
+const tileOf = (node) => node.closest(".tile");
+
+/** @param {HTMLElement} list @param {HTMLElement | null} item */
 function choose(list, item) {
-  if (chosen.get(list)) reach(chosen.get(list), -1);
-  if (item) reach(item, 0);
+  const before = chosen.get(list);
+  if (before) reach(before, -1);
+  if (!item) {
+    chosen.delete(list);
+    return;
+  }
+  reach(item, 0);
   chosen.set(list, item);
 }
 
+/** @param {HTMLElement} item @param {number} index */
 function reach(item, index) {
-  for (const one of item.querySelectorAll("a, button")) one.tabIndex = index;
+  for (const one of allOf(item, "a, button")) one.tabIndex = index;
 }
 
+/** @type {Record<string, number>} */
+const STEPS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity, ArrowUp: 0, ArrowDown: 0 };
+
+/** @param {HTMLElement} list @param {KeyboardEvent} event */
 function move(list, event) {
-  const item = event.target.closest(".tile");
-  const step = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity, ArrowUp: 0, ArrowDown: 0 }[event.key];
+  const item = tileOf(targetOf(event));
+  const step = STEPS[event.key];
   if (!item || step === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
-  const items = [...list.children].filter((one) => !one.hidden && one.matches(".tile")); // not a line between them
+  const items = [...allOf(list, ":scope > .tile")].filter((one) => !one.hidden);
   const at = items.indexOf(item);
-  const next = step ? Math.max(0, Math.min(items.length - 1, at + step)) : beside(items, at, event.key === "ArrowDown");
+  const next = step ? Math.max(0, Math.min(items.length - 1, at + step)) : above(items, at, event.key === "ArrowDown");
   event.preventDefault();
-  items[next].querySelector("a").focus();
+  within(items[next], "a").focus();
 }
 
-// The tile above or below one: in the next row, the one whose middle is nearest.
-function beside(items, at, down) {
-  const middle = (item) => item.offsetLeft + item.offsetWidth / 2;
+/**
+ * The tile above one, or below: in the next row, the one whose middle is nearest.
+ * @param {HTMLElement[]} items
+ * @param {number} at
+ * @param {boolean} down
+ */
+function above(items, at, down) {
+  const middle = (/** @type {HTMLElement} */ item) => item.offsetLeft + item.offsetWidth / 2;
   const own = items[at];
   const others = items.filter((one) => (down ? one.offsetTop > own.offsetTop : one.offsetTop < own.offsetTop));
   if (!others.length) return at;
-  const row = down ? others[0].offsetTop : others.at(-1).offsetTop;
-  const far = (one) => Math.abs(middle(one) - middle(own));
+  const row = others[down ? 0 : others.length - 1].offsetTop;
+  const far = (/** @type {HTMLElement} */ one) => Math.abs(middle(one) - middle(own));
   return items.indexOf(others.filter((one) => one.offsetTop === row).sort((a, b) => far(a) - far(b))[0]);
+}
+
+/**
+ * The tile of a list that has the focus, or null.
+ * @param {string} list a selector
+ */
+export function focusedTile(list) {
+  return /** @type {HTMLElement | null} */ (focused()?.closest(`${list} .tile`) ?? null);
 }

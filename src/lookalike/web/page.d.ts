@@ -1,0 +1,218 @@
+// Types of the page's JavaScript, for `make js`: the API's answers, under the names that
+// schemas.py gives them, and what several modules share. Its names are global.
+
+declare namespace api {
+  interface Image {
+    id: number;
+    name: string;
+    path: string;
+    label: string | string[] | null;
+    width: number | null;
+    height: number | null;
+    thumbnail: string;
+  }
+
+  interface Hit extends Image {
+    distance: number;
+    bits: number;
+    tier: string;
+    turned: string | null;
+  }
+
+  interface Asked {
+    code: string;
+    id: number | null;
+    width: number | null;
+    height: number | null;
+    format: string | null;
+  }
+
+  interface Answer {
+    query: Asked;
+    hits: Hit[];
+    images: number;
+    seconds: number;
+  }
+
+  interface Details extends Image {
+    code: string | null;
+    size: number;
+    format: string | null;
+  }
+
+  interface Page {
+    images: Image[];
+    total: number;
+    next: string | null;
+  }
+
+  interface Labels {
+    labels: Record<string, number>;
+  }
+
+  interface Member extends Image {
+    distance: number;
+    size: number;
+    tier: string;
+    loses: string[];
+  }
+
+  interface Group {
+    images: Member[];
+    best: number;
+    why: string;
+    state: GroupState;
+    kept: number[];
+  }
+
+  interface Duplicates {
+    groups: Group[];
+    images: number;
+    states: Record<GroupState, number>;
+    pixels: boolean;
+    radius: number;
+    bits: number;
+    differing: number;
+    by_code: number;
+    fresh: boolean;
+    next: string | null;
+  }
+
+  interface DecidedImage {
+    id: number | null;
+    path: string;
+    part: number;
+  }
+
+  interface Decision {
+    id: number;
+    kind: DecisionKind;
+    at: string;
+    images: DecidedImage[];
+  }
+
+  interface Decisions {
+    decisions: Decision[];
+    total: number;
+    next: string | null;
+  }
+
+  interface Progress {
+    done: number;
+    total: number;
+  }
+
+  interface Calibrated {
+    at: number;
+    images: number;
+    rate: number;
+    rate_high: number;
+    expected: number;
+    expected_high: number;
+  }
+
+  interface Info {
+    bits: number;
+    images: number;
+    roots: string[];
+    trained_on: string;
+    near: number;
+    duplicate: number;
+    similar: number;
+    same: number;
+    calibration: Calibrated | null;
+    write: boolean;
+    max_body: number;
+  }
+
+  interface Map {
+    ids: number[];
+    x: number[];
+    y: number[];
+    labels: string[];
+    label: number[];
+    total: number;
+    fresh: boolean;
+  }
+
+  interface Balance {
+    balance: number[];
+    constant: number;
+    correlation: number;
+    effective: number;
+    images: number;
+  }
+
+  interface Model {
+    name: string;
+    card: string;
+    about: About;
+    theta: number[] | null;
+    use: Balance | null;
+    decoder: boolean;
+  }
+
+  interface Bit {
+    bit: number;
+    by: string;
+    looked_at: number;
+    top: Image[];
+    bottom: Image[];
+  }
+
+  // Parts of them
+
+  type GroupState = "undecided" | "decided" | "later";
+  type DecisionKind = "keep" | "different" | "later";
+
+  // What a model file says of itself; older files say less.
+  interface About {
+    model?: string;
+    supervised?: boolean;
+    epochs?: number;
+    seed?: number;
+    image?: { side?: number; colour?: boolean };
+    versions?: Record<string, string>;
+  }
+}
+
+// What to search for, as it is drawn and compared: an image of the collection, a file, or a code alone.
+interface Shown {
+  name: string;
+  url?: string | null;
+  path?: string;
+  label?: string | string[] | null;
+  width?: number | null;
+  height?: number | null;
+  format?: string | null;
+  size?: number;
+  code?: string | null;
+  turn?: string; // how it was turned to look like a hit
+}
+
+// A member of a group or a hit, as it is compared.
+interface Compared extends api.Image {
+  distance: number;
+  bits: number;
+  tier: string;
+  turned?: string | null;
+}
+
+interface Box {
+  node: HTMLElement;
+  shape: number; // width by height
+}
+
+// The attributes of an element; see make() in dom.js.
+interface Given {
+  text?: string | number | null;
+  on?: Record<string, (event: any) => unknown>;
+  style?: Record<string, string>;
+  data?: Record<string, string | number>;
+  [attribute: string]: any;
+}
+
+type Child = Node | string | null | undefined;
+type Tab = "search" | "browse" | "duplicates" | "map" | "model";
+type Values = Record<string, string | number | boolean | null | undefined>;
+type Point = [number, number];
