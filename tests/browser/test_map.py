@@ -52,7 +52,7 @@ def test_wheel_keys_and_buttons_zoom_and_the_link_keeps_the_place(visit: Visit, 
     nearer = zoom(page, least=1.9)
     assert nearer > 1.9
     page.keyboard.press("ArrowRight")
-    page.get_by_role("button", name="Closer").click()
+    page.get_by_role("button", name="Zoom in").click()
     assert zoom(page, least=1.4 * nearer) > 1.4 * nearer
     other = visits().page
     other.goto(page.url)
@@ -112,7 +112,7 @@ def test_the_lasso_lists_and_saves(visit: Visit, site: Served, tmp_path: Path) -
     many = int(heading.inner_text().split()[0])
     assert 20 < many < 336
     expect(page.locator(".listed .tile[data-id]").first).to_be_visible()
-    page.get_by_role("button", name="Large").click()
+    page.get_by_role("button", name="Wide").click()
     with page.expect_download() as saved:
         page.get_by_role("button", name="CSV").click()
     saved.value.save_as(tmp_path / "list.csv")

@@ -91,7 +91,7 @@ def test_an_image_is_drawn_again(
 
     visit.expected = ("status of 422",)
     page.set_input_files("#draw", {"name": "notes.jpg", "mimeType": "image/jpeg", "buffer": b"no image at all"})
-    expect(page.locator(".drawn .problem")).to_contain_text("notes.jpg cannot be drawn.")
+    expect(page.locator(".drawn .problem")).to_contain_text("Cannot draw notes.jpg.")
 
 
 def test_an_image_that_is_dropped_elsewhere_is_searched_for(visits: Visits, drawing: Served, some_file: Path) -> None:
@@ -109,7 +109,7 @@ def test_what_bits_react_to(visit: Visit, site: Served) -> None:
         image = page.get_by_role("list", name=f"Bit 7 is {value}").locator(".tile").first.get_attribute("data-id")
         code = site.client.get(f"/api/images/{image}").json()["code"]
         assert f"{int(code, 16):064b}"[7] == value
-    page.get_by_role("button", name="The next bit").click()
+    page.get_by_role("button", name="Next bit").click()
     expect(page.get_by_role("list", name="Bit 8 is 1")).to_be_visible()
     expect(page).to_have_url(re.compile("bit=8$"))
     page.locator(".bars").first.locator(".bit").nth(40).click()
@@ -117,6 +117,6 @@ def test_what_bits_react_to(visit: Visit, site: Served) -> None:
     page.get_by_label("Bit", exact=True).fill("63")
     page.get_by_label("Bit", exact=True).press("Enter")
     expect(page.get_by_role("list", name="Bit 63 is 1")).to_be_visible()
-    expect(page.get_by_role("button", name="The next bit")).to_be_disabled()
+    expect(page.get_by_role("button", name="Next bit")).to_be_disabled()
     page.get_by_role("list", name="Bit 63 is 1").locator("a").first.click()
     expect(page.locator(".hits .tile").first).to_be_visible()

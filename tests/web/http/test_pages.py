@@ -81,3 +81,21 @@ def test_the_description_has_examples(served: Served) -> None:
     assert set(content) == {"application/json", "multipart/form-data", "application/x-www-form-urlencoded"}
     assert content["application/json"]["example"] == {"id": 1, "top": 5}
     assert "csvae" in json.dumps(document)
+
+
+def test_types_of_answers_are_those_of_the_api(served: Served) -> None:
+    """page.d.ts, by which the page's JavaScript is checked, names fields that answers have, and types that fit."""
+    schemas = served.client.get("/openapi.json").json()["components"]["schemas"]
+    text = (WEB / "page.d.ts").read_text(encoding="utf-8").partition("declare namespace api {")[2].partition("\n}\n")[0]
+    found = re.findall(r"interface (\w+)(?: extends (\w+))? \{\n(.*?)\n  \}", text, re.S)
+    assert len(found) > 15
+    for name, _, body in found:
+        if name == "About":  # what a model file says of itself, which no schema describes
+            continue
+        for field, kind in re.findall(r"^    (\w+): (.+);$", body, re.M):
+            schema = schemas[name]["properties"].get(field)
+            assert schema is not None, f"{name}.{field}"
+            kinds = {one.get("type") for one in schema.get("anyOf", [schema])}
+            assert ("null" in kinds) == ("null" in kind), f"{name}.{field}"
+            assert not kinds & {"integer", "number"} or "number" in kind, f"{name}.{field}"
+            assert "boolean" not in kinds or kind == "boolean", f"{name}.{field}"

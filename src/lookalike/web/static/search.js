@@ -269,8 +269,7 @@ class Search {
   // The sentence between the hits that look alike and the others.
   beyond() {
     const others = this.hits.slice(0, this.alike).filter((hit) => hit.id !== this.state.number("id"));
-    return others.length ? "Below here: most likely different images"
-      : "Nothing else looks alike. The nearest images below are most likely different";
+    return others.length ? "Most likely different images" : "No other image looks similar. These are the nearest, and most likely different";
   }
 
   keepNear() {
@@ -288,9 +287,10 @@ class Search {
   /** @param {number | null} radius */
   tell(radius) {
     const { images, seconds: took } = this.answer || { images: 0, seconds: 0 };
-    const alike = this.copies().length;
-    const more = this.alike === this.hits.length && !this.isAll ? "+" : ""; // all that were requested look alike
-    const words = `${alike ? number(alike) : "No"}${more} similar ${alike === 1 ? "image" : "images"}`;
+    const copies = this.copies().length;
+    const more = this.isAll ? "" : "+"; // there may be more beyond those requested
+    const words = radius !== null ? `${number(this.shown)}${more} within distance ${radius}`
+      : `${copies ? number(copies) : "No"}${this.alike < this.hits.length ? "" : more} similar ${copies === 1 ? "image" : "images"}`;
     this.told.replaceChildren(make("b", { text: words }), ` · ${count(images, "image")} searched in ${seconds(took)}`);
     this.more.hidden = this.isAll || radius !== null || this.top >= MOST;
     this.list.dataset.empty = this.shown ? "" : radius === null ? "No image matches these filters." : "No image within this distance.";
