@@ -15,16 +15,20 @@ MILVUS_VERSION := 2.3.5
 TOOLS := .tools
 
 .PHONY: audit licences lock sbom versions
-.PHONY: demo test test-all coverage mutation check lint layers js node types wheel milvus clean
+.PHONY: demo reproduce test test-all coverage mutation check lint layers js node types wheel milvus clean
 
 demo: $(VENV)/demo.done  ## the main job, end to end, on photographs; writes $(OUT)/report.html
 	$(BIN)/lookalike demo $(PHOTOS) --out $(OUT)
 
+reproduce: $(VENV)/dev.done  ## the paper's tables and figures, run where they have no result; data sets in data/
+	$(BIN)/python -m research run
+	$(BIN)/python -m research report
+
 # Two processes with a thread each: with more, threads of PyTorch wait for one another, and it takes a third longer.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --durations=15 --numprocesses=2 --dist=loadfile
 
-test: $(VENV)/dev.done | milvus  ## the quick tests: all but those marked slow
-	$(PYTEST) -m 'not slow'
+test: $(VENV)/dev.done | milvus  ## the quick tests: all but those marked slow or research
+	$(PYTEST) -m 'not slow and not research'
 
 test-all: $(VENV)/dev.done | milvus  ## all tests
 	$(PYTEST)
@@ -39,11 +43,11 @@ mutation: $(VENV)/dev.done $(VENV)/mutation.done  ## whether the tests notice sm
 
 check: $(VENV)/dev.done lint types test-all  ## all that must pass before a change is merged
 
-SPELLED := src docs tests benchmarks examples README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md CITATION.cff Makefile pyproject.toml .ci .github
+SPELLED := src docs research tests benchmarks examples README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md CITATION.cff Makefile pyproject.toml .ci .github
 
 lint: $(VENV)/dev.done layers js  ## style of Python and JavaScript, layers, spelling
-	$(BIN)/ruff check src tests benchmarks examples
-	$(BIN)/ruff format --check src tests benchmarks examples
+	$(BIN)/ruff check src tests benchmarks examples research
+	$(BIN)/ruff format --check src tests benchmarks examples research
 	$(BIN)/codespell $(SPELLED)
 
 layers: $(VENV)/dev.done  ## which part may import which: the contracts in pyproject.toml
@@ -95,7 +99,7 @@ audit: $(TOOLS)/done  ## known weaknesses of what is locked; needs the advisory 
 	  "then nothing is known, and it must be run where that service can be reached." >&2; exit 1; }
 
 licences: $(VENV)/dev.done  ## licences of all that is needed at run time; fails for GPL, AGPL and non-commercial ones
-	@$(BIN)/python .ci/licences.py serve parquet heic train backbones robustness reproduce milvus ray demo
+	@$(BIN)/python .ci/licences.py serve parquet heic train backbones robustness research milvus ray demo
 
 sbom: $(TOOLS)/done  ## sbom.json: what is locked, as CycloneDX
 	$(TOOLS)/bin/cyclonedx-py requirements requirements.lock --of JSON -o sbom.json

@@ -23,10 +23,10 @@ import record
 from lookalike import Hasher, images
 from lookalike.imaging.decode import Array
 from lookalike.imaging.edits.catalogue import perturb
-from lookalike.recipes import default
-from lookalike.recipes.gathering import kept
 from lookalike.robustness.originals import SIDE
 from lookalike.robustness.peers import as_read
+from research import builtin_models as default
+from research.builtin_models import kept
 
 RATE, COPIES = 1e-4, 500
 EDITS = (

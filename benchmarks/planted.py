@@ -31,11 +31,11 @@ from lookalike import Database, Hasher, images
 from lookalike.calibration.rates import MIX
 from lookalike.imaging.edits.catalogue import perturb
 from lookalike.imaging.thumbnail import SUSPECTED, miniature
-from lookalike.recipes import default
-from lookalike.recipes.gathering import kept
 from lookalike.robustness.originals import SIDE
 from lookalike.search.all_pairs import pairs_within
 from lookalike.verification.alignment import relief, same_picture
+from research import builtin_models as default
+from research.builtin_models import kept
 
 IMAGES, COPIES, LEAST = 10_000, 500, 200
 MORE = 4  # bits beyond the radius up to which pairs are counted

@@ -3,7 +3,7 @@
     python benchmarks/unseen.py DATA unseen.parquet
     lookalike robustness --images unseen.parquet --model default --against default-128 --out robustness
 
-DATA is the folder of data sets that `lookalike.recipes.default` learned from. Their parts that were kept for measuring
+DATA is the folder of data sets that `research.builtin_models` learned from. Their parts that were kept for measuring
 are written, whole: columns `image` and `label`, which is the class where there is one, else the name of the data set.
 """
 
@@ -15,8 +15,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lookalike.recipes import default
-from lookalike.recipes.gathering import kept
+from research import builtin_models as default
+from research.builtin_models import kept
 
 
 def table(data: Path) -> pa.Table:

@@ -1,4 +1,4 @@
-"""`lookalike evaluate` and `lookalike reproduce`: figures beside chance, pages, and what is wrong usage."""
+"""`lookalike evaluate`: figures next to chance, reports, and what is wrong usage."""
 
 from __future__ import annotations
 
@@ -31,8 +31,6 @@ def test_a_database_is_measured_beside_chance(run: Run, labelled: Path) -> None:
     assert result.out.startswith("40 queries among 39 images, 64 bits\nmAP ")
     found = json.loads(run("evaluate", "--db", labelled, "--json").out)
     assert f"{found['map']['expected']:.4f} ({found['map']['chance']:.4f})" in result.out
-    divided = json.loads(run("evaluate", "--db", labelled, "--protocol", "paper", "--json").out)
-    assert (divided["queries"], divided["database"]) == (6, 6)
 
 
 def test_codes_made_elsewhere_are_measured(run: Run, codes: Path) -> None:
@@ -43,7 +41,7 @@ def test_codes_made_elsewhere_are_measured(run: Run, codes: Path) -> None:
 
 def test_the_page_holds_figures_and_plots(run: Run, codes: Path, tmp_path: Path) -> None:
     result = run("evaluate", "--codes", codes, "--report", tmp_path / "page.html")
-    assert f"page: {tmp_path / 'page.html'}" in result.err
+    assert f"report: {tmp_path / 'page.html'}" in result.err
     page = (tmp_path / "page.html").read_text()
     assert page.count("<svg") == 2
     found = json.loads(run("evaluate", "--codes", codes, "--json").out)
@@ -55,8 +53,7 @@ def test_the_page_holds_figures_and_plots(run: Run, codes: Path, tmp_path: Path)
     [
         ([], 2, "give a database with --db, or codes with --codes"),
         (["--db", "a", "--codes", "b.npz"], 2, "not both"),
-        (["--codes", "b.npz", "--protocol", "paper"], 2, "codes in a file are divided already"),
-        (["--db", "a", "--queries", "q", "--protocol", "paper"], 2, "nothing to divide"),
+        (["--codes", "b.npz", "--queries", "q"], 2, "a file of codes has its own queries"),
         (["--db", "none"], 1, "There is no database at none"),
         (["--codes", "none.npz"], 1, "none.npz is not a readable .npz file"),
         (["--codes", "none.npz", "--report", "none/page.html"], 1, "none/page.html cannot be written to"),
@@ -68,32 +65,8 @@ def test_wrong_usage_is_told(run: Run, arguments: list[str], code: int, said: st
     assert said in " ".join(result.err.split())
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "said"),
-    [
-        (["--bits", "16,many"], 2, "'16,many' is no list of numbers"),
-        (["--table", "4"], 2, "'4' is not one of"),
-        (["--table", "1", "--figure", "5"], 2, "a table or a figure, not both"),
-        (["--smoke", "--report"], 2, "writes its page by itself"),
-        (["--seeds", ","], 2, "',' is no list of numbers"),
-        (["--seeds", "-1"], 1, "seed is -1"),
-        (["--models", "vae,foo"], 2, "there is no 'foo' here; there are vae, cvae, csvae, vte, cosine"),
-        (["--dataset", "mnist"], 2, "there is no 'mnist' here; there are cifar10"),
-        (["--models", "itq", "--protocol", "nope"], 2, "there is no 'nope' here; there are cifar10-1, paper"),
-        (["--dataset", "cifar10"], 1, "holds neither cifar-10-batches-bin nor cifar10.parquet"),
-    ],
-)
-def test_a_reproduction_that_cannot_be_is_told(
-    run: Run, arguments: list[str], code: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    result = run("reproduce", *arguments, "--data", tmp_path)
-    assert result.code == code
-    assert said in " ".join(result.err.split())
-
-
-def test_a_page_is_written_without_results_too(run: Run, tmp_path: Path) -> None:
-    result = run("reproduce", "--report", "--results", tmp_path / "none", "--page", tmp_path / "docs/page.md")
-    assert result.code == 0, result.err
-    assert (tmp_path / "docs/page.md").exists()
-    assert (tmp_path / "docs/page.html").exists()
+@pytest.mark.parametrize(("command", "there"), [("reproduce", "run"), ("datasets", "datasets")])
+def test_what_moved_to_research_is_told(run: Run, command: str, there: str) -> None:
+    result = run(command, "--anything")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == f"lookalike: {command} is not part of this package; in a clone: python -m research {there}\n"

@@ -46,20 +46,6 @@ def test_imported_codes_are_different_images(indexed: Database, tmp_path: Path) 
     with Database.create(tmp_path / "imported", model=indexed.path / "model.onnx") as imported:
         imported.import_codes(tmp_path / "codes.parquet", root=tmp_path)
         assert imported.evaluate().evaluation.values() == indexed.evaluate().evaluation.values()
-        assert imported.evaluate(protocol="paper").evaluation.queries == 6
-
-
-def test_a_protocol_divides_it_the_same_for_the_same_seed(indexed: Database) -> None:
-    found = indexed.evaluate(protocol="paper")
-    assert (found.evaluation.queries, found.evaluation.database) == (6, 6)  # a sixth of 40 each
-    assert indexed.evaluate(protocol="paper") == found
-    assert indexed.evaluate(protocol="paper", seed=1) != found
-    with pytest.raises(DataError, match="no protocol 'cross'; there are paper"):
-        indexed.evaluate(protocol="cross")
-    with pytest.raises(DataError, match="takes the official parts of a data set, which a database has not"):
-        indexed.evaluate(protocol="cifar10-2")
-    with pytest.raises(DataError, match="the protocol needs 100"):
-        indexed.evaluate(protocol="cifar10-1")
 
 
 def test_queries_from_outside_are_not_those_that_are_in_it(

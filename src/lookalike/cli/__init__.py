@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -16,13 +17,14 @@ import typer
 from typer.core import TyperGroup
 
 from lookalike.cli.stopping import STOPPED, sigterm_as_ctrl_c
-from lookalike.core.errors import Interrupted, LookalikeError
+from lookalike.core.errors import ConfigError, Interrupted, LookalikeError
 
 COMMANDS = (
     "train", "shorten", "index", "search", "duplicates", "encode", "remove", "prune", "info", "verify", "backup",
-    "compact", "import", "export", "neighbours", "serve", "models", "datasets", "evaluate", "robustness",
-    "calibrate", "reproduce", "demo",
+    "compact", "import", "export", "neighbours", "serve", "models", "evaluate", "robustness",
+    "calibrate", "demo",
 )  # fmt: skip
+MOVED = {"reproduce": "run", "datasets": "datasets"}  # to `python -m research`
 MODULES = {"import": "import_"}  # whose names Python keeps for itself
 UNREAD = 141  # what shells report for a program whose output nobody reads any more, as in `lookalike … | head -1`
 
@@ -34,6 +36,10 @@ class _Commands(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in MOVED:
+            raise ConfigError(
+                f"{cmd_name} is not part of this package; in a clone: python -m research {MOVED[cmd_name]}"
+            )
         if cmd_name not in COMMANDS:
             return None
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -69,8 +75,8 @@ def _root(
     """
 
 
-def main() -> None:
-    """Run the command line; errors become one line and an exit code."""
+def main(commands: Callable[[], object] = app) -> None:
+    """Run a command line, by default this package's; errors become one line and an exit code."""
     # Pillow's remarks on odd metadata say nothing to a user; its limit on pixels is replaced by ours.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
@@ -80,7 +86,7 @@ def main() -> None:
     _escape_stdout()
     with sigterm_as_ctrl_c() as signals:
         try:
-            app()
+            commands()
         except SystemExit as end:
             if isinstance(end.__context__, BrokenPipeError):  # which typer has silenced and made an exit code 1
                 sys.exit(UNREAD)

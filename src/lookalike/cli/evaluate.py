@@ -25,9 +25,6 @@ def command(
         list[str] | None,
         typer.Option("--queries", metavar="IMAGES", help="Labelled images to search for; can be given several times."),
     ] = None,
-    protocol: Annotated[
-        str | None, typer.Option("--protocol", help="How to divide the database, where there are no --queries.")
-    ] = None,
     seed: options.Seed = 0,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
     report: Annotated[
@@ -37,32 +34,30 @@ def command(
 ) -> None:
     """Measure how well codes find images of the same label: mAP and more, each beside its chance.
 
-    Without --queries each image of the database is searched for among the others, or the database is divided by
-    --protocol. FILE.npz holds query_codes, query_labels, database_codes and database_labels: packed codes, uint8
-    (N, K/8), and labels, integers (N,) or booleans (N, C).
+    Without --queries each image of the database is searched for among the others. FILE.npz holds query_codes,
+    query_labels, database_codes and database_labels: packed codes, uint8 (N, K/8), and labels, integers (N,) or
+    booleans (N, C).
     """
     if (db is None) == (codes is None):
         raise typer.BadParameter("give a database with --db, or codes with --codes, and not both", param_hint="--db")
-    if codes is not None and (queries or protocol):
-        raise typer.BadParameter("codes in a file are divided already", param_hint="--queries, --protocol")
-    if queries and protocol:
-        raise typer.BadParameter("with --queries there is nothing to divide", param_hint="--protocol")
+    if codes is not None and queries:
+        raise typer.BadParameter("a file of codes has its own queries", param_hint="--queries")
 
     if report is not None:
-        from lookalike.reproduction import page  # before any work: its extra may be absent
+        from lookalike.reports import evaluation as page
 
         page.check(report)
-    found, notes = _of_file(codes, seed) if codes else _of_database(db, queries, protocol, seed, max_pixels)
+    found, notes = _of_file(codes, seed) if codes else _of_database(db, queries, seed, max_pixels)
     if json:
         terminal.echo_json(found.values())
     else:
-        for line in _lines(found):
+        for line in lines(found):
             typer.echo(line)
     for note in notes:
         terminal.say(note)
     if report is not None:
         page.write(found, report, title=os.fspath(codes or db or ""), notes=notes)
-        terminal.say(f"page: {report}")
+        terminal.say(f"report: {report}")
 
 
 def _of_file(codes: Path, seed: int) -> tuple[Evaluation, list[str]]:
@@ -72,14 +67,13 @@ def _of_file(codes: Path, seed: int) -> tuple[Evaluation, list[str]]:
 
 
 def _of_database(
-    db: Path | None, queries: list[str] | None, protocol: str | None, seed: int, max_pixels: int
+    db: Path | None, queries: list[str] | None, seed: int, max_pixels: int
 ) -> tuple[Evaluation, list[str]]:
     """The metrics of a database, and what was left out of them, in words."""
     from lookalike.database import Database
-    from lookalike.database.evaluate import AMONG
 
     with Database.open(db or "") as database, terminal.quiet_decoders():
-        found = database.evaluate(queries or None, protocol=protocol or AMONG, seed=seed, max_pixels=max_pixels)
+        found = database.evaluate(queries or None, seed=seed, max_pixels=max_pixels)
         model = f"model: {database.hasher.info.name}, trained on {database.hasher.info.origin}"
     left_out = {
         "have no label": found.unlabelled,
@@ -91,7 +85,7 @@ def _of_database(
     ]
 
 
-def _lines(found: Evaluation) -> Iterator[str]:
+def lines(found: Evaluation) -> Iterator[str]:
     """The metrics for people: each figure, and the chance of codes without meaning in brackets."""
     yield f"{terminal.count(found.queries, 'query', 'queries')} among {found.database} images, {found.bits} bits"
     bounds, at, by_label = found.map, found.map_at_cutoff, found.nearest

@@ -1,7 +1,7 @@
 """Collections of images: folders, files and Parquet tables, all as lists of items.
 
-An item's name is its path; a row of a table is named `table.parquet#12`, one of a CIFAR-10 batch
-`data_batch_1.bin#12`. The same collection gives the same list on every machine.
+An item's name is its path; a row of a table is named `table.parquet#12`. The same collection gives the same list on
+every machine.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lookalike.core.errors import DataError
 from lookalike.core.mounts import Mounts
-from lookalike.data import cifar10, folder, parquet
+from lookalike.data import folder, parquet
 from lookalike.data.folder import Walked, companion_names
 from lookalike.data.item import Item, Label, content_digest
 from lookalike.data.leaving_out import LeavingOut, Rule, rules
@@ -72,8 +72,8 @@ def survey(
     """The items of folders, files and Parquet files, each once, at most `limit`, and what is none.
 
     With `labels_from_folders` an item's label is the name of the sub-folder of its root that it lies in; the rows
-    of a table have the labels of its column `label_name`, `labels` or `label`, those of the folder
-    `cifar-10-batches-bin` the names of their classes. `leave_out` says what is left out of folders.
+    of a table have the labels of its column `label_name`, `labels` or `label`. `leave_out` says what is left out of
+    folders.
     Raises `DataError` if a path does not exist, unless it is one of `may_be_absent`, or if nothing is found and that
     must not be.
     """
@@ -107,7 +107,7 @@ def _absent(path: Path) -> str | None:
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
-        return None if parquet.is_row(path) or cifar10.is_row(path) else NOT_THERE
+        return None if parquet.is_row(path) else NOT_THERE
     except OSError as error:
         return error.strerror or str(error)
     return None
@@ -127,9 +127,7 @@ def _nothing(paths: Sequence[Path], found: Survey) -> str:
 
 def read_bytes(item: Item) -> bytes:
     """The encoded image of an item. Raises `ImageError` for what is no image, `OSError` for what cannot be read."""
-    if item.row is None:
-        return folder.read(item)
-    return cifar10.read(item) if _is_cifar10(item) else parquet.read(item)
+    return folder.read(item) if item.row is None else parquet.read(item)
 
 
 def source(item: Item) -> str | bytes:
@@ -139,14 +137,12 @@ def source(item: Item) -> str | bytes:
 
 def exists(item: Item) -> bool:
     """Whether an item is still where it was."""
-    if not os.path.exists(item.file):
-        return False
-    return item.row is None or (cifar10.holds(item) if _is_cifar10(item) else parquet.holds(item))
+    return os.path.exists(item.file) and (item.row is None or parquet.holds(item))
 
 
 def readable_rows(item: Item) -> int | None:
     """How many rows the table of an item has; nothing if it cannot be read."""
-    return cifar10.count(item) if _is_cifar10(item) else parquet.count(item)
+    return parquet.count(item)
 
 
 def default_name(images: Paths) -> str:
@@ -169,14 +165,10 @@ def _as_paths(images: Paths) -> list[Path]:
     return [Path(os.path.abspath(path)) for path in paths]
 
 
-def _is_cifar10(item: Item) -> bool:
-    return item.file.endswith(".bin")
-
-
 def _all_items(paths: Sequence[Path], found: Survey, *, labels_from_folders: bool) -> Iterator[Item]:
     mounts = Mounts()
     for path in paths:
-        if os.path.isdir(path) and not cifar10.is_here(path):
+        if os.path.isdir(path):
             walked = found.walked.setdefault(os.fspath(path), Walked())
             yield from folder.walk(
                 path,
@@ -194,10 +186,6 @@ def _single_items(path: Path, mounts: Mounts) -> Iterator[Item]:
     volume = mounts.of(path)
     if parquet.is_row(path):
         return iter([parquet.row(path, volume)])
-    if cifar10.is_row(path):
-        return iter([cifar10.row(path, volume)])
-    if os.path.isdir(path):
-        return cifar10.rows(path, volume)
     if path.suffix.lower() == ".parquet":
         return parquet.rows(path, volume)
     return iter([folder.single(path, volume=volume)])

@@ -486,22 +486,19 @@ class Database:
         self,
         queries: data.Paths | None = None,
         *,
-        protocol: str = evaluating.AMONG,
         seed: int = 0,
         max_pixels: int = decode.MAX_PIXELS,
     ) -> Measured:
-        """How well codes find images of the same label: each image among the others, or divided by a protocol
-        (`data.splits.PROTOCOLS`), or `queries` (labelled by their sub-folders) among all.
+        """How well codes find images of the same label: each image among the others, or `queries` (labelled by their
+        sub-folders) among all.
 
-        Raises `DatabaseError` if no image has a label, `DataError` if queries or protocol do not fit.
+        Raises `DatabaseError` if no image has a label, `DataError` if no query can be used.
         """
         held = evaluating.labelled(self._catalog.all_records())
         if queries is not None:
             items = data.find(queries, labels_from_folders=True)
             return evaluating.from_outside(held, items, self.hasher, max_pixels=max_pixels)
-        if protocol == evaluating.AMONG:
-            return evaluating.among(held, seed=seed)
-        return evaluating.divided(held, protocol, seed=seed)
+        return evaluating.among(held, seed=seed)
 
     def records(self) -> Iterator[Record]:
         """All rows of the catalog, by id."""

@@ -1,4 +1,4 @@
-"""Measuring a database by its labels: its images among themselves, divided by a protocol, or by queries from outside.
+"""Measuring a database by its labels: its images among themselves, or queries from outside.
 
 Images without a label are left out, and so are copies, byte by byte, of an image that is there already: finding them is
 no merit. How many there were, is said.
@@ -16,16 +16,12 @@ import numpy as np
 from lookalike import data
 from lookalike.core.codes import Codes
 from lookalike.core.errors import DatabaseError, DataError, ImageError
-from lookalike.data import splits
-from lookalike.data.datasets import Dataset
 from lookalike.hasher import Hasher
 from lookalike.imaging.isolation import pool
 from lookalike.imaging.isolation.limits import Limits
 from lookalike.metrics import labels as labelling
-from lookalike.metrics.measure import CUTOFF, Evaluation, measure, measure_among
+from lookalike.metrics.measure import Evaluation, measure, measure_among
 from lookalike.store.catalog import Record
-
-AMONG = "leave-one-out"  # each image is searched for among the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +56,7 @@ def labelled(records: Iterable[Record]) -> Labelled:
     with_label = [record for record in found if record.label]
     first: dict[bytes, Record] = {}
     for record in with_label:
-        first.setdefault(_content(record), record)
+        first.setdefault(content(record), record)
     if not first:
         raise DatabaseError(
             f"none of its {len(found)} images has a label; index again with --labels-from-folders, or from a Parquet "
@@ -70,7 +66,7 @@ def labelled(records: Iterable[Record]) -> Labelled:
     return Labelled(list(first.values()), unlabelled, copies)
 
 
-def _content(record: Record) -> bytes:
+def content(record: Record) -> bytes:
     """The digest of an image's bytes; of an imported code, whose image was never read, an id of its own."""
     return record.digest or record.id.to_bytes(8, "big")
 
@@ -79,20 +75,6 @@ def among(held: Labelled, *, seed: int) -> Measured:
     """Each image searched for among the others."""
     (labels,), _ = labelling.encode([record.label for record in held.records])
     return Measured(measure_among(held.codes, labels, seed=seed), held.unlabelled, held.copies)
-
-
-def divided(held: Labelled, protocol: str, *, seed: int) -> Measured:
-    """The images divided by one of `splits.PROTOCOLS`: queries are searched for in the protocol's database."""
-    records = held.records
-    dataset = Dataset("database", "a database", tuple(record.item for record in records), ("",) * len(records))
-    contents = {record.item: _content(record) for record in records}
-    split = splits.split(dataset, protocol, seed=seed, read=contents.__getitem__)
-    query, database = ([records[row] for row in rows] for rows in (split.query, split.database))
-    (query_labels, labels), _ = labelling.encode([r.label for r in query], [r.label for r in database])
-    codes = held.codes
-    cutoff = splits.PROTOCOLS[protocol].cutoff or CUTOFF
-    found = measure(codes[split.query], query_labels, codes[split.database], labels, cutoff=cutoff)
-    return Measured(found, held.unlabelled, held.copies)
 
 
 def from_outside(held: Labelled, queries: Sequence[data.Item], hasher: Hasher, *, max_pixels: int) -> Measured:

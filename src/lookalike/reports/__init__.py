@@ -1,1 +1,72 @@
-"""Reports as HTML pages: charts, markup and style."""
+"""Reports: one HTML file each, with style, charts and pictures inside; no script, nothing fetched.
+
+A report is a template (`templates/NAME.html`, Jinja2, all values escaped) that extends `base.html`, and a function that
+computes what stands in it. Charts are SVG (`charts`).
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import io
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from PIL import Image
+
+from lookalike.core import atomic
+from lookalike.core.display import printable
+
+
+def render(template: str, **values: Any) -> str:
+    """A report as HTML. Control characters, and bytes that are not UTF-8, are written by number."""
+    return _environment().get_template(f"{template}.html").render(style=Markup(css()), **values)
+
+
+def write(path: Path, template: str, **values: Any) -> None:
+    """Write a report to a file."""
+    atomic.write(path, render(template, **values).encode())
+
+
+def picture(image: Image.Image) -> str:
+    """An image as a data URI (JPEG)."""
+    file = io.BytesIO()
+    image.convert("RGB").save(file, "JPEG", quality=80)
+    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
+
+
+def css() -> str:
+    """The style of all reports, light or dark as the reader's system is."""
+    source, _name, _is_current = _loader().get_source(_environment(), "report.css")
+    return source
+
+
+@functools.cache
+def _environment() -> Environment:
+    found = Environment(
+        loader=_loader(), autoescape=True, undefined=StrictUndefined, trim_blocks=True, finalize=_printable
+    )
+    found.filters["breakable"] = breakable
+    return found
+
+
+def _printable(value: Any) -> Any:
+    """A value as it is shown; text without what acts on its reader, such as characters that turn its direction."""
+    return value if isinstance(value, Markup) or not isinstance(value, str) else printable(value, but="\n\t")
+
+
+@functools.cache
+def _loader() -> PackageLoader:
+    return PackageLoader("lookalike.reports")
+
+
+def breakable(name: str) -> Markup:
+    """A file's name that may be broken where its parts end.
+
+    >>> breakable("a_<b>.jpg")
+    Markup('a_<wbr>&lt;b&gt;<wbr>.jpg')
+    """
+    escaped = str(Markup.escape(printable(name)))
+    return Markup(escaped.replace("_", "_<wbr>").replace("/", "/<wbr>").replace(".", "<wbr>."))

@@ -1,4 +1,4 @@
-"""Charts as inline SVG: lines, and histograms of distances. Colours come from the page's style (`page.css`).
+"""Charts as inline SVG: lines, and histograms of distances. Colours come from the page's style (`report.css`).
 
 Shapes: N pairs, D distances.
 """
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from markupsafe import Markup
 
 from lookalike.metrics.counts import Floats
 from lookalike.reports.markup import text
@@ -59,7 +60,12 @@ def histogram(same: Distances, different: Distances, *, bits: int, words: str) -
 
 
 def histogram_of_counts(
-    same_D: npt.NDArray[np.integer], different_D: npt.NDArray[np.integer], *, words: str, across: str
+    same_D: npt.NDArray[np.integer],
+    different_D: npt.NDArray[np.integer],
+    *,
+    words: str,
+    across: str,
+    names: Sequence[str] = ("copy and its original", "pictures of different photographs"),
 ) -> str:
     """The same of how many pairs of the two kinds lie at each distance."""
     greatest = len(same_D) - 1
@@ -68,7 +74,7 @@ def histogram_of_counts(
     drawn = [_steps(share.tolist(), place, style(number)) for number, share in enumerate(shares)]
     ticks: dict[float, str] = {tick: f"{tick}" for tick in range(0, greatest + 1, max(1, greatest // 8))}
     axes = _axes(place, ticks, across, "% of pairs")
-    return _svg([*axes, *drawn, *_legend(["copy and its original", "pictures of different photographs"])], words)
+    return _svg([*axes, *drawn, *_legend(names)], words)
 
 
 def style(number: int) -> str:
@@ -153,7 +159,7 @@ def _legend(names: Sequence[str]) -> list[str]:
 
 def _svg(parts: Sequence[str], words: str, *, beside: bool = False) -> str:
     label = text(words)
-    return (
+    return Markup(
         f'<svg role="img" aria-label="{label}" viewBox="0 0 {WIDTH + BESIDE * beside} {HEIGHT}"><title>{label}</title>'
         f"{''.join(parts)}</svg>"
     )

@@ -14,7 +14,7 @@ from lookalike.core.display import printable
 
 def css() -> str:
     """The style of a page, light or dark as its reader has it."""
-    return (files("lookalike.reports") / "page.css").read_text(encoding="utf-8")
+    return (files("lookalike.reports") / "templates" / "report.css").read_text(encoding="utf-8")
 
 
 def text(value: str) -> str:

@@ -1,0 +1,233 @@
+"""One run of a model of the paper, from the split to `result.json`.
+
+    RESULTS/cifar10/csvae-64-e5-s0/
+        result.json     settings, environment, times, learning curve, metrics: what tables and figures are made of
+        codes.npz       codes and labels of queries and database, so that other metrics need no training
+        train.npz       the same of the training images, of those runs only on which explanations are tried
+        pictures.png    eight images and, beneath, their reconstructions
+    WORK/…              the run's checkpoints, the model file and decoded images; not needed once the result is there
+
+A run that was killed goes on from its last checkpoint and ends with the same metrics.
+
+Shapes: N images, S pixels a side, W bytes a code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from lookalike import data
+from lookalike.core.atomic import replacing
+from lookalike.core.errors import DataError
+from lookalike.hasher import Hasher
+from lookalike.imaging.decode import MAX_PIXELS, Array
+from lookalike.metrics import labels as labelling
+from lookalike.metrics.measure import CUTOFF, FOUR, measure
+from lookalike.metrics.reconstruction import ReconstructionError, reconstruction_error
+from lookalike.models.base import SIDE
+from lookalike.training import reconstruct, train
+from lookalike.training.inputs.cache import digest, make_cache, open_cache
+from lookalike.training.log import EpochRecord, Log
+from lookalike.training.outputs.checkpoint import CHECKPOINT
+from lookalike.training.run import SPEC
+from research import datasets
+from research.datasets import Dataset, protocols
+from research.datasets.protocols import Split
+from research.experiments import Experiment
+from research.results import Places, environment, write_result
+
+PICTURES = 8  # images shown with their reconstructions
+RECONSTRUCTED = 1_000  # queries on which the error of reconstruction is measured, at most
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A data set, divided: the training items, and the decoded images of what is evaluated."""
+
+    dataset: Dataset
+    split: Split
+    near: int  # queries that a database image almost equals
+    query_NSS: Array
+    database_NSS: Array
+    folder: Path  # of its decoded training images
+
+    @property
+    def train(self) -> list[data.Item]:
+        """The training images."""
+        return [self.dataset.items[row] for row in self.split.train]
+
+
+def _model(experiment: Experiment, places: Places) -> Path:
+    return places.work / experiment.name / "model.onnx"
+
+
+def prepare(experiment: Experiment, places: Places, before: object = None) -> Prepared:
+    """Divide a data set, and decode what is evaluated."""
+    dataset = datasets.load(experiment.dataset, places.data)
+    split = protocols.split(dataset, experiment.protocol, seed=experiment.seed, read=data.read_bytes)
+    folder = places.work / "images" / f"{experiment.dataset}-{experiment.protocol}-s{experiment.seed}"
+    return Prepared(
+        dataset=dataset,
+        split=split,
+        near=protocols.near_duplicates(dataset, split, read=data.read_bytes),
+        query_NSS=_decode(dataset, split.query, folder / "query"),
+        database_NSS=_decode(dataset, split.database, folder / "database"),
+        folder=folder / "train",
+    )
+
+
+def run(experiment: Experiment, prepared: Prepared, places: Places, *, device: str = "cpu") -> None:
+    """Train, encode, measure and write the result. Goes on where a killed run stopped."""
+    model, path = _model(experiment, places), places.result(experiment)
+    if not _is_trained(model, prepared):
+        _train(experiment, prepared, model, device=device)
+    began = time.monotonic()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hasher = Hasher.load(model)
+    arrays = _encode(hasher, prepared)
+    _write_arrays(path.with_name("codes.npz"), **arrays)
+    if experiment.is_explained:
+        codes = hasher.encode_arrays(_decode(prepared.dataset, prepared.split.train, prepared.folder))
+        _write_arrays(path.with_name("train.npz"), train_codes=codes, train_labels=_labels(prepared)[2])
+    errors = _reconstruct(model, prepared, path.with_name("pictures.png"))
+    log = Log(model.with_suffix(".run") / "log.jsonl")
+    cutoff = protocols.PROTOCOLS[experiment.protocol].cutoff or CUTOFF
+    result = {
+        "settings": asdict(experiment) | {"title": prepared.dataset.title, "side": SIDE, "device": device},
+        "split": _describe(prepared),
+        "environment": environment(),
+        "model": {
+            "settings": log.settings(),
+            "bytes": model.stat().st_size,
+            "code_digest": _digest(arrays["query_codes"], arrays["database_codes"]),
+        },
+        "history": [_epoch(record) for record in log.history()],
+        "metrics": measure(*(arrays[name] for name in FOUR), cutoff=cutoff).values(),
+        "reconstruction": errors._asdict(),
+        "seconds": {"training": sum(one.seconds for one in log.history()), "rest": time.monotonic() - began},
+    }
+    write_result(path, result)  # last: now it is there
+
+
+def _reconstruct(model: Path, prepared: Prepared, pictures: Path) -> ReconstructionError:
+    """The error of reconstruction over some queries, of which a few are drawn."""
+    shown_NSS = prepared.query_NSS[_evenly(len(prepared.query_NSS), RECONSTRUCTED)]
+    images_NSS, restored_NSS = _scaled(shown_NSS), reconstruct(model.with_suffix(".run"), shown_NSS)
+    drawn = _evenly(len(shown_NSS), PICTURES)
+    _write_pictures(pictures, images_NSS[drawn], restored_NSS[drawn])
+    return reconstruction_error(images_NSS, restored_NSS)
+
+
+def _is_trained(model: Path, prepared: Prepared) -> bool:
+    """Whether there is a finished model of these very images; what was made of others is deleted."""
+    folder = model.with_suffix(".run")
+    log = Log(folder / "log.jsonl")
+    if log.path.exists() and log.settings().get("images") != digest(prepared.train, SPEC, max_pixels=MAX_PIXELS):
+        shutil.rmtree(folder)
+        model.unlink(missing_ok=True)
+    return model.exists() and not (folder / CHECKPOINT).exists()
+
+
+def _train(experiment: Experiment, prepared: Prepared, model: Path, *, device: str) -> None:
+    model.parent.mkdir(parents=True, exist_ok=True)
+    train(
+        prepared.train,
+        model=experiment.model,
+        bits=experiment.bits,
+        out=model,
+        epochs=experiment.epochs,
+        seed=experiment.seed,
+        batch=experiment.batch,
+        learning_rate=experiment.learning_rate,
+        device=device,
+        name=f"{prepared.dataset.title}, protocol {experiment.protocol}",
+        cache=prepared.folder,
+        resume=(model.with_suffix(".run") / CHECKPOINT).exists(),
+    )
+
+
+def _decode(dataset: Dataset, rows: protocols.Rows, folder: Path) -> Array:
+    """The images of rows, decoded once for all runs."""
+    items = [dataset.items[row] for row in rows]
+    key = digest(items, SPEC, max_pixels=MAX_PIXELS)
+    cache = open_cache(folder, key=key)
+    if cache is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        cache = make_cache(folder, items, SPEC, key=key)
+    if cache.skipped:
+        raise DataError(f"{len(cache.skipped)} images to be evaluated cannot be read; first: {cache.skipped[0].name}")
+    return cache.arrays
+
+
+def _encode(hasher: Hasher, prepared: Prepared) -> dict[str, npt.NDArray[Any]]:
+    """Codes and labels of queries and database; codes are made by the exported model, as users get them."""
+    query_labels, database_labels, _ = _labels(prepared)
+    return {
+        "query_codes": hasher.encode_arrays(prepared.query_NSS),
+        "query_labels": query_labels,
+        "database_codes": hasher.encode_arrays(prepared.database_NSS),
+        "database_labels": database_labels,
+    }
+
+
+def _labels(prepared: Prepared) -> list[labelling.Labels]:
+    items, split = prepared.dataset.items, prepared.split
+    rows = (split.query, split.database, split.train)
+    found, _ = labelling.encode(*([items[row].label for row in part] for part in rows))
+    return found
+
+
+def _describe(prepared: Prepared) -> dict[str, Any]:
+    split = prepared.split
+    names = (prepared.dataset.items[row].path for rows in (split.train, split.query, split.database) for row in rows)
+    return {
+        "train": len(split.train),
+        "query": len(split.query),
+        "database": len(split.database),
+        "copies_left_out": split.left_out,
+        "near_duplicates": prepared.near,
+        "digest": hashlib.blake2b("\n".join(names).encode(), digest_size=16).hexdigest(),
+    }
+
+
+def _epoch(record: EpochRecord) -> dict[str, Any]:
+    values = asdict(record)
+    return {name: values[name] for name in ("epoch", "train", "validation", "bits_alive", "best")}
+
+
+def _evenly(count: int, wanted: int) -> protocols.Rows:
+    """Rows at even distances: data sets are often sorted by class, so the first ones would stand for a few classes."""
+    return np.unique(np.linspace(0, count - 1, min(count, wanted)).round().astype(np.int64))
+
+
+def _scaled(images_NSS: Array) -> npt.NDArray[np.float32]:
+    """Images in [0, 1], each by its own least and greatest value, as the models see them (section III)."""
+    x_NSS = np.asarray(images_NSS, np.float32)
+    low, high = x_NSS.min(axis=(1, 2), keepdims=True), x_NSS.max(axis=(1, 2), keepdims=True)
+    return np.asarray((x_NSS - low) / np.maximum(high - low, 1))
+
+
+def _digest(*parts: npt.NDArray[np.uint8]) -> str:
+    return hashlib.blake2b(b"".join(part.tobytes() for part in parts), digest_size=16).hexdigest()
+
+
+def _write_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:
+    with replacing(path) as aside, aside.open("wb") as file:
+        np.savez_compressed(file, **cast(Any, arrays))
+
+
+def _write_pictures(path: Path, images_NSS: npt.NDArray[np.float32], restored_NSS: npt.NDArray[np.float32]) -> None:
+    """Images above, their reconstructions beneath."""
+    rows = [np.concatenate(list(part), axis=1) for part in (images_NSS, restored_NSS)]
+    grey = (np.concatenate(rows).clip(0, 1) * 255).round().astype(np.uint8)
+    with replacing(path) as aside:
+        Image.fromarray(grey).save(aside, "PNG", optimize=True)

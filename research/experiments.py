@@ -1,0 +1,116 @@
+"""The runs: what the paper leaves open about its own, and the methods that are compared with them.
+
+Given in the paper, for Tables I and II and Figs. 5 and 6: greyscale 128×128 scaled to [0, 1]; four models; 16, 32, 64,
+128 bits; 20,000 training images, 5,000 database images and 5,000 queries, drawn evenly (protocol `paper`). Not given:
+epochs, batch, optimiser, learning rate, widths, whether any images were held out. Ours are below and in `models`, the
+same for all models; a tenth of the training images, at most 2,000, is held out to choose the best epoch by its loss,
+and θ is the mean over the rest.
+
+The methods of the extended Table III are trained alike: one hidden layer on a frozen EfficientNet-Lite0 (TransHash: a
+small transformer on its positions), AdamW, the same number of epochs, the best epoch chosen on a tenth of the training
+images, by mAP where there are labels and by the loss where there are none. The papers train whole networks with
+settings of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lookalike.models.methods import METHODS
+
+AUTOENCODERS = ("vae", "cvae", "csvae", "vte")
+EXPLAINED = ("cvae", "csvae", "vte")  # on whose codes explanations of the published figures are tried
+BITS = (16, 32, 64, 128)
+DATASETS = ("cifar10", "tiny_imagenet", "tagged_food")  # the latter two in the place of ImageNet and NUS-WIDE
+EPOCHS = 5  # of the results that are kept with the source; the paper does not say how many it had
+
+BACKBONE = "efficientnet-lite0"
+SIDE = 160  # pixels
+LENGTHS = BITS  # of nested codes
+SETUPS = (("cifar10", "paper"), ("tiny_imagenet", "paper"), ("tagged_food", "paper"), ("cifar10", "cifar10-1"))
+METHOD_EPOCHS = 12
+METHOD_BATCH = 128
+FLOOR_AND_CEILING = ("cosine", "linear-classifier")  # of the features themselves; codes of a class that is predicted
+NESTED = {"clusters-nested": "clusters", "orthohash-nested": "orthohash"}  # one training for all lengths
+SUPERVISED = tuple(name for name, method in METHODS.items() if method.needs_labels)
+LABEL_FREE = tuple(name for name, method in METHODS.items() if not method.needs_labels and not method.encoder)
+METHOD_NAMES = (*FLOOR_AND_CEILING, *LABEL_FREE, *SUPERVISED, *NESTED)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Experiment:
+    """One run: what is trained on what, and how."""
+
+    dataset: str
+    model: str
+    bits: int
+    epochs: int
+    seed: int = 0
+    protocol: str = "paper"
+    batch: int = 64
+    learning_rate: float = 1e-3
+
+    @property
+    def name(self) -> str:
+        """The name of the run's folder: everything that is not always the same."""
+        usual = Experiment(dataset=self.dataset, model=self.model, bits=self.bits, epochs=self.epochs)
+        protocol = "" if self.protocol == usual.protocol else f"{self.protocol}-"
+        batch = "" if self.batch == usual.batch else f"-b{self.batch}"
+        rate = "" if self.learning_rate == usual.learning_rate else f"-r{self.learning_rate:g}"
+        return f"{self.dataset}/{protocol}{self.model}-{self.bits}-e{self.epochs}{batch}{rate}-s{self.seed}"
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether explanations of the published figures are tried on its codes."""
+        return (self.dataset, self.bits, self.seed) == ("cifar10", 64, 0) and self.model in EXPLAINED
+
+
+def experiments(
+    *,
+    datasets: tuple[str, ...] = (),
+    models: tuple[str, ...] = (),
+    bits: tuple[int, ...] = (),
+    epochs: int = EPOCHS,
+    seeds: tuple[int, ...] = (0,),
+) -> list[Experiment]:
+    """The runs behind Tables I and II: all models, all lengths on CIFAR-10, 64 bits on the stand-ins.
+
+    What is named is run as named: `bits=(16,)` is 16 bits on every data set.
+    """
+    return [
+        Experiment(dataset=dataset, model=model, bits=length, epochs=epochs, seed=seed)
+        for seed in seeds
+        for dataset in datasets or DATASETS
+        for length in bits or (BITS if dataset == "cifar10" else (64,))
+        for model in models or AUTOENCODERS
+    ]
+
+
+def comparisons(
+    *,
+    setups: tuple[tuple[str, str], ...] = SETUPS,
+    models: tuple[str, ...] = METHOD_NAMES,
+    bits: tuple[int, ...] = BITS,
+    epochs: int = METHOD_EPOCHS,
+    seeds: tuple[int, ...] = (0,),
+) -> list[Experiment]:
+    """The runs of the compared methods, seed by seed, each once."""
+    found = [
+        Experiment(
+            dataset=dataset, model=model, bits=length, epochs=epochs, seed=seed, protocol=protocol, batch=METHOD_BATCH
+        )
+        for seed in seeds
+        for dataset, protocol in setups
+        for model in models
+        for length in (bits if model != "cosine" else (64,))  # it has no bits
+    ]
+    return list(dict.fromkeys(found))
+
+
+def smoke() -> list[Experiment]:
+    """One tiny run of every model and of each kind of method: shows that all parts work, and nothing else."""
+    methods = ("cosine", "linear-classifier", "itq", "clusters", "cibhash", "dhn", "transhash", "orthohash-nested")
+    return [
+        *(Experiment(dataset="cifar10", model=model, bits=64, epochs=1, protocol="smoke") for model in AUTOENCODERS),
+        *comparisons(setups=(("cifar10", "smoke"),), models=methods, bits=(64,), epochs=1),
+    ]

@@ -1,0 +1,219 @@
+"""Why published figures can be far above what codes deserve: each explanation, tried on our own codes.
+
+None of these is proven for the paper, which gives neither code nor formulas. What can be shown is which of them turn
+the same codes into figures of the size that it prints, and how codes without any meaning fare under the same rule: a
+rule by which they reach that size, too, measures nothing.
+
+Shapes: Q queries, N database images, W bytes a code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.metrics.counts import check, count
+from lookalike.metrics.nearest import nearest_labels
+from lookalike.metrics.ranking import mean_average_precision, mean_of_counts
+from research.results import Result
+
+Codes = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.integer]
+CLOSE = 0.02  # how near a figure must come to the printed one to be called of its size
+
+
+class Collection(NamedTuple):
+    """Codes and labels of a run, as `codes.npz` holds them."""
+
+    query_codes: Codes
+    query_labels: Labels
+    database_codes: Codes
+    database_labels: Labels
+    train_codes: Codes | None = None  # of the training images, where they were kept
+    train_labels: Labels | None = None
+
+    @property
+    def four(self) -> tuple[Codes, Labels, Codes, Labels]:
+        """Queries and database, as metrics take them."""
+        return self[:4]
+
+
+def collection(run: Result) -> Collection:
+    """The codes of a run."""
+    return Collection(**run.codes())
+
+
+class Explanation(NamedTuple):
+    """A rule, and the figure that it gives to codes."""
+
+    name: str
+    what: str
+    figure: Callable[[Collection], float | None]  # nothing where what it takes was not kept
+    metric: str = "map"  # of the paper's that it is to explain: "map" or "f1"
+
+
+def explain(collections: dict[str, Collection]) -> list[tuple[Explanation, dict[str, float | None]]]:
+    """The figure of each explanation for each set of codes, by their names."""
+    return [(one, {name: one.figure(codes) for name, codes in collections.items()}) for one in EXPLANATIONS]
+
+
+def without_meaning(like: Collection, *, seed: int = 0) -> dict[str, Collection]:
+    """Codes that know nothing of the images: drawn evenly, and all the same."""
+    random = np.random.default_rng(seed)
+    drawn, same = like, like
+    for name in ("query_codes", "database_codes", "train_codes"):
+        codes = getattr(like, name)
+        if codes is not None:
+            drawn = drawn._replace(**{name: random.integers(0, 256, codes.shape, dtype=np.uint8)})
+            same = same._replace(**{name: np.zeros(codes.shape, np.uint8)})
+    return {"random codes": drawn, "constant codes": same}
+
+
+def by_length(c: Collection) -> tuple[float, float, float]:
+    """What finding itself first gives to codes, to random codes of the same length, and the honest mAP."""
+    return _query_in_database_first(c), _query_in_database_first(without_meaning(c)["random codes"]), _honest(c)
+
+
+def is_close(figure: float | None, printed: float) -> bool:
+    """Whether a figure is of the size that the paper prints.
+
+    >>> is_close(0.95, 0.96), is_close(0.89, 0.96), is_close(None, 0.96)
+    (True, False, False)
+    """
+    return figure is not None and abs(figure - printed) <= CLOSE
+
+
+def _honest(c: Collection) -> float:
+    return float(mean_average_precision(*c.four))
+
+
+def _with_queries(c: Collection) -> Collection:
+    """The queries put into the database."""
+    codes = np.concatenate([c.query_codes, c.database_codes])
+    labels = np.concatenate([c.query_labels, c.database_labels])
+    return Collection(c.query_codes, c.query_labels, codes, labels)
+
+
+def _query_in_database(c: Collection) -> float:
+    return _honest(_with_queries(c))
+
+
+def _query_in_database_nearest(c: Collection) -> float:
+    return nearest_labels(*_with_queries(c).four).f1
+
+
+def _query_in_database_first(c: Collection) -> float:
+    return float(mean_average_precision(*_with_queries(c).four, cutoff=1))
+
+
+def _train_is_database(c: Collection) -> float | None:
+    if c.train_codes is None or c.train_labels is None:
+        return None
+    return _honest(c._replace(database_codes=c.train_codes, database_labels=c.train_labels))
+
+
+def _train_is_both(c: Collection) -> float | None:
+    """Training images searched among themselves, only the first hit counts."""
+    if c.train_codes is None or c.train_labels is None:
+        return None
+    count = len(c.query_codes)
+    searched = Collection(c.train_codes[:count], c.train_labels[:count], c.train_codes, c.train_labels)
+    return float(mean_average_precision(*searched.four, cutoff=1))
+
+
+def _at(cutoff: int) -> Callable[[Collection], float]:
+    return lambda c: float(mean_average_precision(*c.four, cutoff=cutoff, denominator="retrieved"))
+
+
+def _sorted_by_class(c: Collection, *, cutoff: int | None = None, drop: bool = False) -> float:
+    order = np.argsort(c.database_labels, kind="stable")
+    found = mean_average_precision(*_in_order(c, order).four, cutoff=cutoff, ties="row-order", denominator="retrieved")
+    return _without_zeros(found.per_query) if drop else float(found)
+
+
+def _shuffled(c: Collection, *, seed: int = 0) -> Collection:
+    """The same database in another order, so that ties by row mean nothing."""
+    return _in_order(c, np.random.default_rng(seed).permutation(len(c.database_codes)))
+
+
+def _in_order(c: Collection, order: npt.NDArray[np.intp]) -> Collection:
+    return c._replace(database_codes=c.database_codes[order], database_labels=c.database_labels[order])
+
+
+def _dropped(cutoff: int) -> Callable[[Collection], float]:
+    """mAP over the queries that find something; a query finds something or not only where ties have an order."""
+
+    def figure(c: Collection) -> float:
+        four = _shuffled(c).four
+        found = mean_average_precision(*four, cutoff=cutoff, ties="row-order", denominator="retrieved")
+        return _without_zeros(found.per_query)
+
+    return figure
+
+
+def _without_zeros(values_Q: npt.NDArray[np.float64]) -> float:
+    return float(values_Q[values_Q > 0].mean()) if (values_Q > 0).any() else 0.0
+
+
+def _product(first: int) -> Callable[[Collection], float]:
+    """mAP with the product of two class numbers for relevance, classes counted from `first`.
+
+    With 0 for the first class, an image of that class is relevant to nothing, and all others are relevant to each
+    other; queries of the first class then find nothing and are dropped. With 1, everything is relevant to everything.
+    """
+
+    def figure(c: Collection) -> float:
+        classes = np.unique(np.concatenate([c.query_labels, c.database_labels]))
+        query, database = (np.searchsorted(classes, labels) + first for labels in (c.query_labels, c.database_labels))
+        counts = count(check(c.query_codes, (query > 0)[:, None], c.database_codes, (database > 0)[:, None]))
+        return _without_zeros(mean_of_counts(counts).per_query)
+
+    return figure
+
+
+EXPLANATIONS: Sequence[Explanation] = (
+    Explanation("none", "mAP over the whole database, expected ties: the honest figure", _honest),
+    Explanation("query in the database", "each query is searched, too; mAP over all of it", _query_in_database),
+    Explanation(
+        "query in the database, rank 1", "each query is also searched, and only the first hit counts: it finds itself",
+        _query_in_database_first,
+    ),
+    Explanation(
+        "query in the database, F1", "macro F1 of the nearest image's label, where each query is also searched",
+        _query_in_database_nearest, "f1",
+    ),
+    Explanation("database = training set", "queries are searched among the training images", _train_is_database),
+    Explanation(
+        "queries = database = training set, rank 1", "training images are searched among themselves, first hit only",
+        _train_is_both,
+    ),
+    Explanation("rank 1 only", "the share of queries whose first hit is relevant", _at(1)),
+    *(
+        Explanation(f"retrieved, cutoff {cutoff}", f"divided by what is relevant in the first {cutoff}", _at(cutoff))
+        for cutoff in (5, 10, 100, 1_000)
+    ),
+    *(
+        Explanation(
+            f"zero-hit queries dropped, cutoff {cutoff}",
+            f"the same at {cutoff}, of a shuffled database, without queries that find nothing",
+            _dropped(cutoff),
+        )
+        for cutoff in (2, 5, 10, 100)
+    ),
+    Explanation(
+        "database sorted by class", "ties by row, of a database that lists class after class; whole database",
+        lambda c: _sorted_by_class(c),
+    ),
+    Explanation(
+        "sorted by class, cutoff 1,000, zero-hit queries dropped", "at 1,000, without queries that find nothing",
+        lambda c: _sorted_by_class(c, cutoff=1_000, drop=True),
+    ),
+    Explanation(
+        "product of class numbers, from 0", "relevant if the product of two class numbers, 0 to 9, is above 0; "
+        "queries of class 0 find nothing and are dropped", _product(0),
+    ),
+    Explanation("product of class numbers, from 1", "the same with classes 1 to 10", _product(1)),
+)  # fmt: skip

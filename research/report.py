@@ -1,0 +1,184 @@
+"""The report: every table and figure of the paper with what we measured, as Markdown and as one HTML page.
+
+The text is `report.md`; a line `<!-- name -->` in it is the place of a table, figure or paragraph made of results.
+The Markdown page links to the figures beside it; the HTML page holds them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from lookalike.core.errors import MissingExtra
+from lookalike.training.outputs.files import write_aside
+from research import comparison_tables, explanations, figures, published, tables
+from research.experiments import EXPLAINED
+from research.results import Result, load, select, spread
+from research.tables import Table
+
+FOLDER = "pictures"  # of the figures, beside the page
+MARK = re.compile(r"^<!-- ([\w-]+) -->$", re.MULTILINE)
+PICTURE = re.compile(r'<img src="' + FOLDER + r'/([\w.-]+)" alt="[^"]*" ?/>')
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+table { border-collapse: collapse; font-size: 0.8rem; display: block; overflow-x: auto; }
+td, th { border: 1px solid #ccc; padding: 0.2rem 0.5rem; } th { background: #f3f3f3; text-align: left; }
+svg { max-width: 100%; height: auto; } code { font-size: 0.9em; overflow-wrap: anywhere; }
+"""
+
+
+def write(results_folder: Path, page: Path, *, protocol: str = "paper") -> list[Path]:
+    """Write the page, its HTML twin and the figures beside it; the files.
+
+    `protocol` is that of the paper's models; other methods are shown by each protocol they were run by.
+    """
+    everything = load(results_folder)
+    results = [one for one in everything if one.model in published.MODELS and one.protocol == protocol]
+    methods = [one for one in everything if one.model not in published.MODELS]
+    page.parent.mkdir(parents=True, exist_ok=True)
+    captions = figures.draw_all(results, page.parent / FOLDER)
+    markdown = fill(results, captions, methods=methods)
+    write_aside(page, markdown.encode())
+    twin = page.with_suffix(".html")
+    write_aside(twin, to_html(markdown, page.parent / FOLDER).encode())
+    return [page, twin, *(page.parent / FOLDER / name for name in captions)]
+
+
+def fill(results: Sequence[Result], captions: dict[str, str], *, methods: Sequence[Result] = ()) -> str:
+    """The text with every mark replaced by what results make of it: of the paper's models, and of other methods."""
+    by_paper = [one for one in methods if one.protocol == "paper"]
+    made: dict[str, Callable[[], str]] = {
+        "runs": lambda: _runs(results),
+        "finding": lambda: _finding(results),
+        "table_1": lambda: _all(tables.table_1(results)),
+        "table_2": lambda: _all(tables.table_2(results)),
+        "table_3": lambda: tables.table_3([*results, *by_paper]).markdown(),
+        "compared": lambda: _all(comparison_tables.tables(methods)),
+        "nested": lambda: comparison_tables.nested(methods).markdown(),
+        "nested_losses": lambda: comparison_tables.nested_losses(methods),
+        "shortfalls": lambda: comparison_tables.shortfalls(methods),
+        "reconstruction": lambda: tables.reconstruction(results).markdown(),
+        "use_of_bits": lambda: tables.use_of_bits(results).markdown(),
+        "convergence": lambda: tables.convergence(results),
+        "why": lambda: _why(results),
+        "by_length": lambda: _by_length(results),
+    }
+
+    def replace(match: re.Match[str]) -> str:
+        name = match[1]
+        if name in made:
+            return made[name]().strip()
+        caption = captions.get(f"{name}.svg")
+        return (
+            f"![{caption}]({FOLDER}/{name}.svg)\n\n*{caption}*" if caption else "Not run yet: `python -m research run`"
+        )
+
+    text = (files("research") / "report.md").read_text(encoding="utf-8")
+    return MARK.sub(replace, text).rstrip() + "\n"
+
+
+def to_html(markdown: str, folder: Path) -> str:
+    """One page of a Markdown text, with the figures in it."""
+    try:
+        from markdown_it import MarkdownIt
+    except ModuleNotFoundError as error:
+        raise MissingExtra("The HTML report needs markdown-it-py", "research") from error
+    body = MarkdownIt("commonmark").enable("table").render(markdown)
+    return (
+        "<!doctype html>\n<html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>\n"
+        f"<title>Reproduction</title><style>{STYLE}</style>\n"
+        + PICTURE.sub(lambda match: inlined(folder / match[1]), body)
+        + "</html>\n"
+    )
+
+
+def inlined(path: Path) -> str:
+    """A figure as a part of a page; its names are made its own, since several figures use the same ones."""
+    text = path.read_text(encoding="utf-8")
+    text = text[text.index("<svg") :]
+    return re.sub(r'(id="|"#|url\(#)', lambda m: m[1] + path.stem + "-", text)
+
+
+def _runs(results: Sequence[Result]) -> str:
+    if not results:
+        return "There are no results yet: `python -m research run` makes them."
+    epochs, seeds = ({getattr(one, name) for one in results} for name in ("epochs", "seed"))
+    hours = sum(one.number("seconds", name) for one in results for name in ("training", "rest")) / 3600
+    cores = sorted({one.values["environment"]["cores"] for one in results})
+    torch = sorted({one.values["environment"]["versions"]["torch"] for one in results})
+    devices = sorted({one.values["settings"]["device"] for one in results})
+    return (
+        f"{len(results)} runs of {_listed(sorted(epochs))} epochs, seed {_listed(sorted(seeds))}, {hours:.1f} hours in "
+        f"all on {_listed(devices)} ({_listed(cores)} cores, torch {_listed(torch)})."
+    )
+
+
+def _why(results: Sequence[Result]) -> str:
+    """Each explanation on our codes of CIFAR-10, 64 bits, and on codes without meaning; what comes close is marked."""
+    runs = [one for model in EXPLAINED for one in select(results, dataset="cifar10", model=model, bits=64)[:1]]
+    if not runs:
+        return "Not run yet: `python -m research run --dataset cifar10 --bits 64`"
+    ours = {published.TITLES[run.model]: explanations.collection(run) for run in runs}
+    found = explanations.explain(ours | explanations.without_meaning(next(iter(ours.values()))))
+    rows, reached = [], []
+    for one, figures_of in found:
+        printed = {
+            published.TITLES[run.model]: published.of("table_1", run.model, one.metric, dataset="cifar10", bits=64) or 0
+            for run in runs
+        }
+        highest = max(printed.values())
+        rows.append((
+            one.name, one.what, *(_marked(value, printed.get(name, highest)) for name, value in figures_of.items()),
+        ))  # fmt: skip
+        if any(explanations.is_close(figures_of[name], printed[name]) for name in ours):
+            reached.append(one.name)
+    names = list(found[0][1])
+    table = Table("The same codes by other rules", ("explanation", "rule", *names), tuple(rows))
+    return table.markdown() + (
+        f"\nWithin {explanations.CLOSE} of the published figure, on our codes: **{_listed(reached) or 'none'}**.\n"
+        "Whether one of these rules was used, or something else was done, only the authors' code could tell."
+    )
+
+
+def _by_length(results: Sequence[Result]) -> str:
+    """Published mAP on CIFAR-10 by length, and what finding oneself gives at that length."""
+    rows = []
+    for model in EXPLAINED:
+        for bits in published.bits_of("table_1"):
+            printed = published.of("table_1", model, "map", dataset="cifar10", bits=bits)
+            found = select(results, dataset="cifar10", model=model, bits=bits)[:1]
+            figures_of = explanations.by_length(explanations.collection(found[0])) if found else ("not run yet",) * 3
+            cells = [value if isinstance(value, str) else f"{value:.3f}" for value in figures_of]
+            rows.append((published.TITLES[model], str(bits), f"{printed:.3f}", *cells))
+    header = ("model", "bits", "published mAP", "finding itself first", "for random codes", "honest mAP")
+    return Table("Each query in the database, only the first hit counts", header, tuple(rows)).markdown()
+
+
+def _marked(figure: float | None, printed: float) -> str:
+    if figure is None:
+        return "–"
+    return f"**{figure:.3f}**" if explanations.is_close(figure, printed) else f"{figure:.3f}"
+
+
+def _finding(results: Sequence[Result]) -> str:
+    """What came out, of each model on CIFAR-10 at 64 bits."""
+    lines = []
+    for model in published.MODELS:
+        found = select(results, dataset="cifar10", model=model, bits=64)
+        if found:
+            values = [one.number("metrics", "map", "expected") for one in found]
+            printed = published.of("table_1", model, "map", dataset="cifar10", bits=64) or 0
+            chance = found[0].number("metrics", "map", "chance")
+            lines.append(f"- {published.TITLES[model]}: {spread(values)}; published {printed:.3f}; chance {chance:.3f}")
+    return "\n".join(["Label mAP on CIFAR-10, 64 bits, by the protocol that the paper describes:", "", *lines])
+
+
+def _all(several: Sequence[Table]) -> str:
+    return "\n".join(table.markdown() for table in several)
+
+
+def _listed(values: Sequence[object]) -> str:
+    words = [str(value) for value in values]
+    return ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1] if words else ""

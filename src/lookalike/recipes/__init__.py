@@ -1,1 +1,0 @@
-"""Recipes: runs that can be repeated, each a function that returns its settings."""
