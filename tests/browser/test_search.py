@@ -229,7 +229,7 @@ def test_filters(visit: Visit, site: Served, photographs: Path) -> None:
     page.get_by_label("Folder").fill(str(photographs / label))
     page.get_by_label("Folder").press("Enter")
     expect(visible(page)).to_have_count(labels[label])
-    page.get_by_label("Indexed since").fill("2124-01-01")
+    page.get_by_label("Added since").fill("2124-01-01")
     expect(visible(page)).to_have_count(0)
     assert page.locator(".hits").get_attribute("data-empty") == "No image matches these filters."
     page.go_back()

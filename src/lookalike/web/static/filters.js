@@ -1,4 +1,4 @@
-// Fields that filter images: label, folder (`below`), and the date since which they are indexed.
+// Fields that filter images: label, folder (`below`), and the date since which they are in the collection.
 
 import { ask, info } from "./api.js";
 import { make } from "./dom.js";
@@ -10,7 +10,7 @@ const MOST = 500; // names that are suggested
 const FIELDS = {
   label: { title: "Label", type: "text", placeholder: "any" },
   below: { title: "Folder", type: "text", placeholder: "any" },
-  since: { title: "Indexed since", type: "date" },
+  since: { title: "Added since", type: "date" },
 };
 let numbered = 0;
 
