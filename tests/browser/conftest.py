@@ -165,6 +165,13 @@ def until(page: Page, expression: str) -> None:
     raise AssertionError(f"it never held that {expression}")
 
 
+def settled(page: Page) -> None:
+    """Wait until a page has done what an answer that has come makes it do."""
+    page.evaluate(
+        "() => new Promise((done) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done))))"
+    )
+
+
 def _told(said: ConsoleMessage) -> str:
     return f"console {said.text} {said.location.get('url', '')}".rstrip()
 

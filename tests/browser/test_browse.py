@@ -10,7 +10,7 @@ pytest.importorskip("playwright.sync_api")
 
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import Visit, Visits, until
+from tests.browser.conftest import Visit, Visits, settled, until
 from tests.web.conftest import Served
 
 IN_ORDER = """(wanted) => {
@@ -57,13 +57,13 @@ def test_the_last_order_chosen_is_shown_even_if_an_earlier_one_is_answered_later
     until(page, f"({IN_ORDER})({wanted})")
     with page.expect_response(re.compile("sort=name")):
         held[0].continue_()
-    page.wait_for_timeout(200)
+    settled(page)
     assert page.evaluate(f"({IN_ORDER})({wanted})")
     page.get_by_label("Order").select_option("by name")
     page.get_by_label("Order").select_option("newest first")  # which is shown already, and is not asked for again
     with page.expect_response(re.compile("sort=name")):
         held[1].continue_()
-    page.wait_for_timeout(200)
+    settled(page)
     assert page.evaluate(f"({IN_ORDER})({wanted})")
 
 

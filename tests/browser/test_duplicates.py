@@ -17,7 +17,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from lookalike.database import Database
 from lookalike.duplicates.cleanup import plan_file
-from tests.browser.conftest import Visit, Visits
+from tests.browser.conftest import Visit, Visits, settled
 from tests.browser.test_shell import serious
 from tests.web.conftest import Serve, Served
 
@@ -83,7 +83,7 @@ def test_the_last_choice_is_shown_even_if_an_earlier_one_is_answered_later(page:
     expect(page.locator(".working")).to_be_empty()
     with page.expect_response(re.compile("state=decided")):
         held[0].continue_()
-    page.wait_for_timeout(200)
+    settled(page)
     expect(groups(page)).to_have_count(GROUPS)
     expect(page.locator(".nothing")).to_be_hidden()
 
@@ -133,10 +133,9 @@ def test_groups_are_decided_by_keys(page: Page, writing: Served) -> None:
     page.keyboard.press("a")
     page.keyboard.press("k")
     expect(lines(page).nth(3)).to_contain_text("Decided: 4 of 4 images kept")
-    for _ in range(4):
+    for left in (3, 2, 1, 0):
         page.keyboard.press("u")
-        page.wait_for_timeout(300)
-    expect(lines(page)).to_have_count(0)
+        expect(lines(page)).to_have_count(left)
     counts(page, undecided=GROUPS)
     with Database.open(writing.path) as database:
         assert database.decisions.newest() == []
