@@ -157,11 +157,14 @@ def entries(*actions: str) -> PlanGroup:
 @pytest.mark.parametrize(
     ("groups", "said"),
     [
-        ([entries("+a", "-b"), entries("-c")], "group 2 of the plan keeps nothing; let it keep at least one of its files"),
+        (
+            [entries("+a", "-b"), entries("-c")],
+            "group 2 of the plan keeps nothing; let it keep at least one of its files",
+        ),
         ([entries("+a", "-b"), entries("+b", "-c")], "the plan both keeps and removes b; let it do one of them"),
         ([entries("+a", "-b"), entries("+c", "-b")], "the plan removes b twice; let it be in one group"),
     ],
-)  # fmt: skip
+)
 def test_a_plan_without_sense_is_refused_in_words(groups: list[PlanGroup], said: str) -> None:
     with pytest.raises(DataError) as raised:
         plans.check(Plan(tuple(groups)))
