@@ -69,8 +69,8 @@ AREAS = {
         ),
         (
             "tests/duplicates/cleanup/test_apply.py", "tests/duplicates/cleanup/test_companions.py",
-            "tests/duplicates/cleanup/test_plan.py", "tests/duplicates/test_duplicates.py",
-            "tests/duplicates/test_review.py",
+            "tests/duplicates/cleanup/test_plan.py", "tests/duplicates/cleanup/test_undo_log.py",
+            "tests/duplicates/test_duplicates.py", "tests/duplicates/test_review.py",
         ),
         left_out="test_a_kill_loses_nothing or test_a_built_in_model_is_put_back",
     ),

@@ -1,0 +1,142 @@
+"""The log of what a plan did: its layout is pinned, and what no run has written is refused with the reason."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lookalike.core.errors import DataError
+from lookalike.duplicates.cleanup import undo_log
+from lookalike.duplicates.cleanup.undo_log import Action, How, Log
+
+MOVE = Action(how=How.TRASH, path="/photos/ä\udcff.jpg", digest="0a", size=3, to="/trash/run/photos/a.jpg")
+LINK = Action(
+    how=How.HARDLINK, path="/photos/b.jpg", digest="0b", size=4, to="/photos/a.jpg",
+    aside=undo_log.aside("/photos/b.jpg"), of="/photos/c.jpg", mode=0o644, mtime_ns=5,
+)  # fmt: skip
+
+
+def written(path: Path, *actions: Action) -> Path:
+    log = Log(path)
+    for action in actions:
+        log.about_to(action)
+    log.close()
+    return path
+
+
+def test_actions_come_back_in_their_order(tmp_path: Path) -> None:
+    path = written(tmp_path / "log", MOVE, LINK)
+    assert undo_log.read(path) == [MOVE, LINK]
+    assert undo_log.is_begun(path)
+    written(path, replace(MOVE, size=9))  # goes on with the same log
+    assert [one.size for one in undo_log.read(path)] == [3, 4, 9]
+
+
+def test_the_layout_is_pinned(tmp_path: Path) -> None:
+    content = written(tmp_path / "log", MOVE).read_bytes()
+    assert content == (
+        b'{"lookalike_undo": 1}\n'
+        b'{"how": "trash", "path": "/photos/\\u00e4\\udcff.jpg", "digest": "0a", "size": 3, '
+        b'"to": "/trash/run/photos/a.jpg", "aside": "", "of": "", "mode": 0, "mtime_ns": 0}\n'
+    )
+
+
+def test_the_name_aside_is_the_same_each_time_and_another_for_each_file() -> None:
+    assert undo_log.aside("/photos/a.jpg") == "/photos/.lookalike-fe47f0026e12a789"
+    assert len({undo_log.aside(f"/photos/{name}") for name in ("a", "b", "ä", "\udcff")}) == 4
+
+
+def test_a_line_that_was_cut_off_is_ended_before_the_next(tmp_path: Path) -> None:
+    path = written(tmp_path / "log", MOVE)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+    written(path, LINK)
+    assert undo_log.read(path) == [LINK]
+    assert path.read_bytes().splitlines()[:2] == whole[:-9].splitlines()
+    path.write_bytes(whole)
+    assert written(path, LINK).read_bytes().startswith(whole + b'{"how"')  # no empty line
+
+
+def test_each_line_is_on_the_disk_before_the_action(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[bytes] = []
+    plain, path = os.fsync, tmp_path / "log"
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (plain(descriptor), flushed.append(path.read_bytes())))
+    log = Log(path)
+    assert flushed == [undo_log.HEAD] * 2  # the file and its folder
+    log.about_to(MOVE)
+    assert flushed[-1].endswith(b"\n")
+    assert undo_log.read(path) == [MOVE]
+    log.close()
+
+
+@pytest.mark.parametrize("content", [b"notes\n", b"", b"[]\n", b'{"lookalike_undo": 2}\n', b"[" * 100_000, b"\xff\n"])
+def test_another_file_is_no_log(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(content)
+    with pytest.raises(DataError) as raised:
+        undo_log.read(path)
+    assert str(raised.value) == (
+        f"{path} is no log of what a plan did; it is written by: lookalike duplicates --apply PLAN"
+    )
+    assert undo_log.is_begun(path) == bool(content)
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"path": "a/b"}, "path is 'a/b', which is no whole path"),
+        ({"path": "/a/../b"}, "path is '/a/../b', which is no whole path"),
+        ({"to": "b"}, "to is 'b', which is no whole path"),
+        ({"path": "/a\0b"}, "path has a zero byte"),
+        ({"to": "/a\0b"}, "to has a zero byte"),
+        ({"of": 3}, "of is no path"),
+        ({"to": LINK.path}, "/photos/b.jpg is to become itself"),
+        ({"aside": "/photos/x"}, "aside is '/photos/x'"),
+        ({"how": "trash"}, f"aside is '{LINK.aside}'"),
+        ({"how": "burn"}, "'burn' is not a valid How"),
+        ({"how": None}, "None is not a valid How"),
+        ({"size": "many"}, "'many' is no whole number"),
+        ({"mode": 1.5}, "'1.5' is no whole number"),
+        ({"mtime_ns": "9" * 500}, f"'{'9' * 200}' is no whole number"),
+        ({"more": 1}, "Action.__init__() got an unexpected keyword argument 'more'"),
+    ],
+)
+def test_an_action_that_no_run_has_written_is_refused_with_the_reason(
+    values: dict[str, Any], why: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(undo_log.HEAD + json.dumps({**asdict(LINK), **values}).encode())
+    with pytest.raises(DataError) as raised:
+        undo_log.read(path)
+    assert str(raised.value) == f"{path} holds an action that is not known ({why[:200]})"
+
+
+def test_an_action_without_its_path_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(undo_log.HEAD + b'{"path": "/a"}\n')
+    with pytest.raises(DataError, match=r"not known \('how'\)"):
+        undo_log.read(path)
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path, said in (
+        (tmp_path / "absent", f"{tmp_path / 'absent'} cannot be read (No such file or directory)"),
+        (tmp_path, f"{tmp_path} is no file; name a log that lookalike duplicates --apply has written"),
+        (Path("a\0b"), r"'a\x00b' names no file (embedded null byte)"),
+    ):
+        with pytest.raises(DataError) as raised:
+            undo_log.read(path)
+        assert str(raised.value) == said
+    monkeypatch.setattr(undo_log, "LARGEST", 5 << 20)
+    (tmp_path / "log").write_bytes(b"\0" * (5 << 20))
+    with pytest.raises(DataError, match="is no log"):
+        undo_log.read(tmp_path / "log")
+    (tmp_path / "log").write_bytes(b"\0" * (5 << 20) + b"\0")
+    with pytest.raises(DataError) as raised:
+        undo_log.read(tmp_path / "log")
+    assert str(raised.value) == f"{tmp_path / 'log'} is larger than 5 MiB, which no log is"
