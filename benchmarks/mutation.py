@@ -107,7 +107,8 @@ def _copy(name: str, area: Area) -> Path:
         "pytest_add_cli_args_test_selection": list(area.tests),
         "use_git_change_detection": False,
         "timeout_multiplier": 2,
-        "timeout_constant": 60,  # seconds: on a busy machine most would else count as killed
+        "timeout_constant": 30,  # seconds: on a busy machine most would else count as killed
+        "process_isolation": "forkserver",  # threads of the search, forked, may wait for ever
     }
     lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
     text = (ROOT / "pyproject.toml").read_text() + "\n[tool.mutmut]\n" + "\n".join(lines) + "\n"

@@ -205,6 +205,26 @@ def test_codes_that_lie_apart_in_memory(make: Make) -> None:
     assert_same(engine, oracle, codes_NW[::3], 4, None)
 
 
+@pytest.mark.parametrize("kind", [Scan, MultiIndex])
+def test_codes_that_are_given_are_searched_where_they_are(kind: type[Scan | MultiIndex]) -> None:
+    codes_NW, oracle = near_copies(30, 8), Oracle()
+    engine = kind(64, codes_NW=codes_NW)
+    assert len(engine) == len(oracle.add(codes_NW))
+    assert_same(engine, oracle, codes_NW[::7], 5, None)
+    more_NW = near_copies(4, 8, seed=2)
+    assert engine.add(more_NW).tolist() == oracle.add(more_NW) == [30, 31, 32, 33]
+    engine.remove([2])
+    oracle.remove([2])
+    assert_same(engine, oracle, more_NW, None, 9)
+    for wrong_NW in (codes_NW[:, :7], codes_NW.astype(np.int8)):
+        with pytest.raises(CodeError, match=r"expected uint8 of shape \(N, 8\)"):
+            kind(64, codes_NW=wrong_NW)
+    engine = kind(64, codes_NW=codes_NW[:1])
+    codes_NW[0] ^= 255  # which is in no engine's place, but the caller's
+    (hits,) = engine.search(codes_NW[:1], top=1)
+    assert hits.distances.tolist() == [0]
+
+
 def test_codes_are_copied(make: Make) -> None:
     engine, codes_NW = make(64), near_copies(5, 8)
     before_NW = codes_NW.copy()
