@@ -225,6 +225,28 @@ def test_codes_that_are_given_are_searched_where_they_are(kind: type[Scan | Mult
     assert hits.distances.tolist() == [0]
 
 
+def test_only_rows_that_are_asked_for_are_found(make: Make) -> None:
+    engine, codes_NW, oracle = make(64), near_copies(30, 8), Oracle()
+    engine.add(codes_NW)
+    engine.remove([6])
+    oracle.add(codes_NW)
+    among = np.arange(30) % 3 == 0
+    oracle.remove([6, *np.flatnonzero(~among).tolist()])
+    for top, radius in ((4, None), (1000, None), (None, 12)):
+        found = engine.search(codes_NW[:3], top=top, radius=radius, among=among)
+        for hits, query in zip(found, codes_NW[:3].tolist(), strict=True):
+            every = bitcount.search(oracle.codes.items(), query, top=None, radius=64)
+            expected = bitcount.search(oracle.codes.items(), query, top=top, radius=radius)
+            assert_are_nearest(hits, expected, every, any_of_last=not isinstance(engine, Scan))
+
+
+@pytest.mark.parametrize("wrong", [np.ones(29, bool), np.ones(30, np.uint8), np.ones((30, 1), bool)])
+def test_a_mask_of_another_shape_or_type_is_refused(wrong: npt.NDArray[Any]) -> None:
+    engine = Scan(64, codes_NW=near_copies(30, 8))
+    with pytest.raises(CodeError, match=r"expected booleans of shape \(30,\)"):
+        engine.search(near_copies(1, 8), top=1, among=wrong)
+
+
 def test_codes_are_copied(make: Make) -> None:
     engine, codes_NW = make(64), near_copies(5, 8)
     before_NW = codes_NW.copy()

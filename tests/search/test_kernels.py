@@ -109,6 +109,8 @@ def test_a_search_that_would_cost_more_than_its_budget_gives_up() -> None:
 
 
 def test_parts_cover_all_bits_once() -> None:
+    assert parts(8, 1000) == [(0, 8)]
+    assert parts(64, 1000) == [(0, 11), (11, 11), (22, 10), (32, 11), (43, 11), (54, 10)]
     for bits in (8, 16, 64, 72, 128, 512):
         for count in (0, 1, 1000, 10**7, 10**9):
             found = parts(bits, count)
