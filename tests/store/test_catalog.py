@@ -485,6 +485,29 @@ def test_ids_by_name_and_labels(catalog: Catalog) -> None:
     assert catalog.labels() == {"x": 2, "y": 1}
 
 
+def test_reliefs_are_found_by_id_and_by_digest(catalog: Catalog) -> None:
+    assert catalog.relief_of(b"d" * 16) is None
+    first, second, other = (
+        Outcome(item=item("/photos", f"{number}.jpg"), code=CODE, digest=digest, relief=bytes([number]) * 128)
+        for number, digest in ((1, b"d" * 16), (2, b"d" * 16), (3, b"e" * 16))
+    )
+    with catalog.transaction():
+        ids = [catalog.write(one) for one in (first, second, other)]
+    assert catalog.reliefs(ids) == {id_: bytes([number]) * 128 for number, id_ in enumerate(ids, 1)}
+    assert catalog.relief_of(b"d" * 16) == b"\x02" * 128  # of the newest
+    assert catalog.relief_of(b"e" * 16) == b"\x03" * 128
+    with catalog.transaction():
+        catalog.write(replace(second, relief=None), row=ids[1])
+    assert catalog.relief_of(b"d" * 16) == b"\x01" * 128
+    assert set(catalog.reliefs(ids)) == {ids[0], ids[2]}
+
+
+def test_roots_and_their_numbers(catalog: Catalog) -> None:
+    add(catalog, item("/photos", "a.jpg"), item("/others", "b.jpg"))
+    assert sorted(catalog.numbered_roots()) == [("/others", 2), ("/photos", 1)]
+    assert catalog.roots() == ["/others", "/photos"]
+
+
 def test_a_catalog_that_was_replaced_is_noticed(catalog: Catalog, path: Path) -> None:
     assert catalog.is_in_place()
     path.rename(path.with_name("other"))

@@ -21,5 +21,11 @@ def test_runs_are_as_good_as_a_list(ids: list[int], passes: list[bool]) -> None:
         assert [told[row] for row in range(len(ids))] == ids
         assert told.all.tolist() == ids
         assert told.all.dtype == np.int64
+        rows_I = np.arange(len(ids))[::-2]
+        assert told.of(rows_I).tolist() == ids[::-2]
+        assert told.of(rows_I).dtype == np.int64
+        later = told.followed_by(np.array([7, 3, 4], np.int64))
+        assert later.all.tolist() == [*ids, 7, 3, 4]
+        assert [later[row] for row in range(len(later))] == [*ids, 7, 3, 4]
         if len(passes):
             assert told.among(passes_I).tolist() == [id_ < len(passes) and passes[id_] for id_ in ids]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import hypothesis.extra.numpy as arrays
@@ -94,6 +95,20 @@ def test_ids_that_follow_each_other_take_no_room(gaps: list[int], tmp_path: Path
     for look in (codefile.read, codefile.read_lazily, codefile.is_intact):
         with pytest.raises(DatabaseError, match="its ids are not as they were written"):
             look(path)
+
+
+@pytest.mark.parametrize("runs", [[(5, 1000), (9000, 1)], [(5, 999)], [(5, 1001), (9000, -1)], [(5, 1000), (9000, 0)]])
+def test_runs_that_do_not_fit_the_header_are_refused(runs: list[tuple[int, int]], tmp_path: Path) -> None:
+    path, ids_N = tmp_path / "codes.bin", np.arange(5, 1005, dtype=np.int64)
+    codes_NW = np.zeros((1000, 8), np.uint8)
+    header = codefile.write(path, ids_N, codes_NW, model="m", revision=1)
+    ids = np.array(runs, "<i8").tobytes()
+    forged = replace(header, runs=len(runs), ids=hashlib.blake2b(ids, digest_size=16).hexdigest())
+    head = codefile.sealed(codefile.MAGIC + json.dumps(asdict(forged)).encode() + b"\n")
+    path.write_bytes(head + ids + codes_NW.tobytes())
+    with pytest.raises(DatabaseError) as raised:
+        codefile.read_lazily(path)
+    assert str(raised.value) == f"{path} has runs of ids that do not fit its header"
 
 
 def test_no_codes(tmp_path: Path) -> None:
