@@ -216,7 +216,8 @@ def test_codes_that_are_given_are_searched_where_they_are(kind: type[Scan | Mult
     engine.remove([2])
     oracle.remove([2])
     assert_same(engine, oracle, more_NW, None, 9)
-    for wrong_NW in (codes_NW[:, :7], codes_NW.astype(np.int8)):
+    wrong: list[Any] = [codes_NW[:, :7], codes_NW.astype(np.int8)]
+    for wrong_NW in wrong:
         with pytest.raises(CodeError, match=r"expected uint8 of shape \(N, 8\)"):
             kind(64, codes_NW=wrong_NW)
     engine = kind(64, codes_NW=codes_NW[:1])

@@ -65,7 +65,12 @@ def test_a_line_that_was_cut_off_is_ended_before_the_next(tmp_path: Path) -> Non
 def test_each_line_is_on_the_disk_before_the_action(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: list[bytes] = []
     plain, path = os.fsync, tmp_path / "log"
-    monkeypatch.setattr(os, "fsync", lambda descriptor: (plain(descriptor), flushed.append(path.read_bytes())))
+
+    def fsync(descriptor: int) -> None:
+        plain(descriptor)
+        flushed.append(path.read_bytes())
+
+    monkeypatch.setattr(os, "fsync", fsync)
     log = Log(path)
     assert flushed == [undo_log.HEAD] * 2  # the file and its folder
     log.about_to(MOVE)
