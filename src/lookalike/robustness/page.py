@@ -60,20 +60,19 @@ def headline(outcome: Outcome) -> str:
 def _measured(outcome: Outcome) -> str:
     found, count = outcome.originals, len(outcome.originals.items)
     sentences = [
-        f"Of {len(outcome.edited):,} of {count:,} images copies were made by "
+        f"{len(outcome.edited):,} of {count:,} images were copied with "
         f"{len({variant.edit for variant in outcome.variants})} edits, {len(outcome.variants)} with all strengths. "
-        "Each copy is compared with its original and with all other images. A copy counts as found if it lies within "
-        "the threshold. Thresholds are set on the distances of all pairs of different images, which is what a rate of "
-        "false pairs refers to. All methods got the same decoded pixels, at most "
+        "Each copy is compared with its original and all other images, and found if it is within the threshold. "
+        "Thresholds and rates refer to all pairs of different images. All methods got the same decoded pixels, at most "
         f"{originals.SIDE} a side.",
         *_doubts(outcome),
     ]
     if found.repeated:
-        sentences.append(f"Left out for having the pixels of another image: {len(found.repeated)}.")
+        sentences.append(f"Left out because another image has the same pixels: {len(found.repeated)}.")
     if found.skipped:
         named = "; ".join(f"{text(name)}: {text(reason)}" for name, reason in found.skipped[:5])
         more = " …" if len(found.skipped) > 5 else ""
-        sentences.append(f"Left out as they could not be read: {len(found.skipped)}: {named}{more}")
+        sentences.append(f"Left out because they could not be read: {len(found.skipped)}: {named}{more}")
     sentences += [f"{text(name)} was not compared: {text(reason)}." for name, reason in outcome.left_out]
     return "".join(f"<p>{sentence}</p>" for sentence in sentences)
 
@@ -84,21 +83,20 @@ def _doubts(outcome: Outcome) -> Iterator[str]:
         rates = " and ".join(one_in(one.rate) for one in few)
         yield (
             f"<strong>{few[0].pairs:,} pairs of different images are too few to measure a rate of {rates}.</strong> "
-            "At those thresholds no pair is false, and all that can be said is the bound in the table below."
+            "Their thresholds have no false pair; the table below gives an upper bound of the rate."
         )
     yield (
-        "Pairs of the same images are not independent, so the bounds on rates are somewhat narrower than they should "
-        "be. Whether a model was trained on these images, cannot be seen here; figures for images that it has seen are "
-        "no measure of what it does with others."
+        "Pairs that share an image are not independent, so the bounds are somewhat too narrow. Figures for images that "
+        "a model was trained on do not hold for others."
     )
     if outcome.suspected:
         yield (
             f"<strong>Pairs of images that may show the same picture: {len(outcome.suspected)}</strong> (listed in "
-            "suspected.tsv). They count as different images; if they are not, thresholds are stricter than they need "
-            "be. Look at the closest pairs below; those that are the same picture can be left out with --same FILE."
+            "suspected.tsv). They count as different images, which makes thresholds too strict if they are not. Check "
+            "the closest pairs below, and name those that show the same picture with --same FILE."
         )
     if outcome.same:
-        yield f"Pairs that were said to be the same picture, and count neither way: {len(outcome.same)}."
+        yield f"Pairs named as the same picture, which do not count: {len(outcome.same)}."
 
 
 def _made(outcome: Outcome) -> str:

@@ -59,7 +59,7 @@ def nearest(outcome: Outcome, method: Method) -> list[Confusion]:
 
 
 def missed(outcome: Outcome) -> str:
-    """The copies that the first method missed worst, beside their originals, with what the peers made of them."""
+    """The copies that the first method missed worst, next to their originals, with the distances of the peers."""
     shown = [_missed(outcome, miss) for miss in worst(outcome, outcome.methods[0])]
     return _row(shown) if shown else "<p>Nothing: all copies were found.</p>"
 
@@ -81,7 +81,7 @@ def false(outcome: Outcome) -> str:
     for one in nearest(outcome, method):
         row, variant = outcome.edited[one.query], outcome.variants[one.variant]
         name, other = outcome.originals.names[row], outcome.originals.names[one.other]
-        words = f"{name}, {variant.edit}: {variant.words}; beside it {other}"
+        words = f"{name}, {variant.edit}: {variant.words}; compared with {other}"
         said = f"{_distance(method, one.distance)}<br>{text(words)}"
         shown.append(_two((_copy(outcome, row, variant), name), (_original(outcome, one.other), other), said))
     return _row(shown)

@@ -24,7 +24,7 @@ PAIR_WORDS = {
     "all": "all pairs of different images",
     "label": "pairs of one label",
     "neighbours": "neighbours in a folder",
-    "look-alikes": f"miniatures correlate by {thumbnail.ALIKE:g} or more",
+    "look-alikes": f"thumbnails correlate by {thumbnail.ALIKE:g} or more",
 }
 
 
@@ -69,8 +69,8 @@ def methods(outcome: Outcome) -> str:
         rows.append([name, f"{method.peer.bits or 'vector'}", *cells, total, f"{micro_ap(method):.3f}", time])
     caption = (
         f"Recall at {one_in(RATES[0])} false pairs; means over edits and strengths. µAP: all pairs of copies and "
-        f"images in one ranking; of codes without meaning {outcome.micro_chance:.4f}. ms: processor milliseconds for "
-        "encoding an image from its pixels, one at a time."
+        f"images in one ranking; {outcome.micro_chance:.4f} for random codes. ms: CPU time for encoding one image from "
+        "its pixels."
     )
     return table(head, rows, caption)
 
@@ -85,7 +85,7 @@ def thresholds(outcome: Outcome) -> str:
     rows = [
         [text(method.peer.name), *(_threshold(one, method) for one in method.thresholds)] for method in outcome.methods
     ]
-    caption = "The threshold, false pairs among all pairs of different images, and what the true rate is at most (95 %)"
+    caption = "Threshold, false pairs among all pairs of different images, and the upper bound of the true rate (95 %)"
     return table(["method", *(one_in(rate) for rate in RATES)], rows, caption)
 
 
@@ -138,7 +138,7 @@ def more(outcome: Outcome) -> str:
     ]
     parts.append(("µAP", _by_edit(outcome, lambda cell: cell.micro_ap, "{:.3f}")))
     errors = _by_edit(outcome, lambda cell: cell.error, "{:.3f}", good=lambda error: max(0.0, 1 - 2 * error))
-    parts.append(("Bit error rate (of vectors the mean of 1 − cosine)", errors))
+    parts.append(("Bit error rate (for vectors, the mean of 1 − cosine)", errors))
     return "".join(f"<details><summary>{title}</summary>{body}</details>" for title, body in parts)
 
 
