@@ -12,13 +12,15 @@ from lookalike.cli import options, terminal
 def command(
     images: Annotated[
         Path | None,
-        typer.Argument(metavar="[IMAGES]", help="A folder, file or Parquet file; else photographs of packages."),
+        typer.Argument(
+            metavar="[IMAGES]", help="A folder, file or Parquet file; by default the photographs of scikit-image."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write into.")] = Path("demo"),
     seed: options.Seed = 0,
 ) -> None:
-    """Do the main job on photographs, end to end, and write a page that shows it: DIR/report.html."""
-    from lookalike.demo.run import run, summary
+    """Index photographs, find edited copies, train a model, and write a report: DIR/report.html."""
+    from lookalike.demo import run, summary
 
     with terminal.quiet_decoders():
         outcome = run(images, out=out, seed=seed, on_step=_say_step)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def _environment() -> Environment:
     found = Environment(
         loader=_loader(), autoescape=True, undefined=StrictUndefined, trim_blocks=True, finalize=_printable
     )
-    found.filters["breakable"] = breakable
+    found.filters |= {"breakable": breakable, "name": os.path.basename}
     return found
 
 

@@ -1,0 +1,249 @@
+"""The main job end to end, on photographs: index, search with edited copies, train a model of the paper, report.
+
+photos/, parts/   the photographs, reduced, and random parts of them
+copies/           edited copies of the photographs, which are searched for
+photos.db/        a database with the built-in model; csvae.db/ one with csvae.onnx, trained on photos and parts
+report.html       what was found
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from lookalike import data, reports
+from lookalike.core.errors import ConfigError, DataError, ImageError, Interrupted, MissingExtra
+from lookalike.database import Database, Hit
+from lookalike.imaging import decode
+from lookalike.imaging.edits.catalogue import Variant, perturb
+
+if TYPE_CHECKING:
+    from lookalike.training import Trained
+
+PHOTOGRAPHS = (  # of scikit-image: real photographs, no drawings, texts or masks
+    "astronaut.png", "brick.png", "camera.png", "cell.png", "chelsea.png", "clock_motion.png", "coffee.png",
+    "coins.png", "grass.png", "gravel.png", "hubble_deep_field.jpg", "ihc.png", "microaneurysms.png", "moon.png",
+    "motorcycle_left.png", "motorcycle_right.png", "retina.jpg", "rocket.jpg",
+)  # fmt: skip
+EDITS = (
+    Variant("jpeg", 20), Variant("resize", 0.25), Variant("grey", 1), Variant("brighter", 1.3), Variant("blur", 0.01),
+    Variant("crop", 0.1), Variant("rotate", 5), Variant("border", 0.1), Variant("text", 0.1), Variant("caption", 0.2),
+)  # fmt: skip
+MARK = ".lookalike-demo"  # an empty file in a folder that this command made
+FOLDERS = ("photos", "parts", "copies", "photos.db", "csvae.db", "csvae.run")
+FILES = ("csvae.onnx", "csvae.decoder.onnx", "report.html")
+NEEDED = ("torch", "skimage")
+
+MOST = 200  # photographs of one's own that are taken
+SIDE = 640  # pixels of a photograph's longer side, at most
+PARTS = 600  # random parts, of all photographs together
+VISITS = 12_000  # images shown in training, over all epochs
+SHOWN = 8  # searches on the page
+
+Source = tuple[str, Callable[[], bytes]]  # a name, and what reads the file
+OnStep = Callable[[str], object]
+Search = tuple[Variant, Path, Path]  # an edit, a photograph, and its edited copy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a run came to; the report shows it."""
+
+    folder: Path
+    photos: list[Path]
+    skipped: list[tuple[str, str]]  # files that could not be read, and why
+    searches: list[Search]
+    found: dict[str, list[list[Hit]]]  # by model, the built-in one first: the hits of each search
+    trained: Trained
+    seconds: dict[str, float]
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.folder / "report.html"
+
+    def share(self, model: str, edit: str = "") -> float:
+        """Share of copies, of one edit or all, whose photograph came first."""
+        firsts = [
+            hits[0].path == os.path.abspath(photo)
+            for (variant, photo, _), hits in zip(self.searches, self.found[model], strict=True)
+            if edit in ("", variant.edit)
+        ]
+        return float(np.mean(firsts))
+
+
+def run(
+    images: str | os.PathLike[str] | None = None,
+    *,
+    out: str | os.PathLike[str] = "demo",
+    seed: int = 0,
+    visits: int = VISITS,
+    on_step: OnStep = lambda _name: None,
+) -> Outcome:
+    """Do all of it in the folder `out`, replacing an earlier demo there.
+
+    `images` is a folder, file or Parquet file; by default the photographs of scikit-image. Raises `MissingExtra`,
+    `ConfigError`, `DataError`, and `Interrupted` after Ctrl-C.
+    """
+    if absent := next((package for package in NEEDED if find_spec(package) is None), None):
+        raise MissingExtra(f"The demo needs {absent}", "demo")
+    folder = Path(out)
+    sources = _packaged() if images is None else _own(Path(images), folder, seed)
+    _make_way(folder)
+    try:
+        outcome = _run(sources, folder, seed, visits, on_step)
+        _write_report(outcome, seed)
+    except (KeyboardInterrupt, Interrupted):
+        raise Interrupted(f"Stopped. The demo in {folder} is incomplete; the same command starts again") from None
+    return outcome
+
+
+def summary(outcome: Outcome) -> list[str]:
+    """What happened, in three lines."""
+    builtin, own = outcome.found
+    skipped = f" ({len(outcome.skipped)} more could not be read)" if outcome.skipped else ""
+    return [
+        f"{len(outcome.photos)} photographs{skipped}, {len(outcome.searches)} edited copies",
+        f"photograph found first: {outcome.share(builtin):.1%} by the built-in model, {outcome.share(own):.1%} by "
+        f"CSVAE, trained in {outcome.seconds['train']:.0f} s",
+        f"report: {outcome.report}",
+    ]
+
+
+def _run(sources: list[Source], folder: Path, seed: int, visits: int, on_step: OnStep) -> Outcome:
+    seconds: dict[str, float] = {}
+
+    def step(name: str, work: Callable[[], Any]) -> Any:
+        on_step(name)
+        began = time.monotonic()
+        result = work()
+        seconds[name] = time.monotonic() - began
+        return result
+
+    photos, skipped = step("read", lambda: _take(sources, folder / "photos"))
+    searches = step("edit", lambda: list(_edited(photos, folder, seed)))
+    found = {"default": step("index and search", lambda: _found(folder / "photos.db", None, searches))}
+    trained = step("train", lambda: _train(folder, len(photos), seed, visits))
+    found["csvae"] = step("index and search again", lambda: _found(folder / "csvae.db", trained.path, searches))
+    return Outcome(folder=folder, photos=photos, skipped=skipped, searches=searches, found=found, trained=trained,
+                   seconds=seconds)  # fmt: skip
+
+
+def _packaged() -> list[Source]:
+    spec = find_spec("skimage")
+    place = Path(str(spec and spec.origin)).parent / "data"
+    return [(name, (place / name).read_bytes) for name in PHOTOGRAPHS if (place / name).exists()]
+
+
+def _own(images: Path, folder: Path, seed: int) -> list[Source]:
+    """A person's images, at most `MOST`, without what an earlier demo wrote."""
+    if images.resolve().is_relative_to(folder.resolve()):
+        raise ConfigError(f"{images} lies in {folder}, where the demo writes; name another folder with --out")
+    inside = os.path.join(os.path.abspath(folder), "")
+    items = [item for item in data.find(images) if not item.name.startswith(inside)]
+    if not items:
+        raise DataError(f"{images} holds nothing but {folder}; name a folder, files or a Parquet file")
+    rows = np.random.default_rng((seed, 0)).permutation(len(items))[:MOST]
+    return [(items[row].path, partial(data.read_bytes, items[row])) for row in sorted(rows)]
+
+
+def _make_way(folder: Path) -> None:
+    """Make the folder, or remove what an earlier demo wrote into it."""
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file; name a folder with --out")
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
+        raise ConfigError(
+            f"{folder} is not empty and was not made by this command; name a new folder with --out, or remove it"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).touch()
+    for name in FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _take(sources: list[Source], folder: Path) -> tuple[list[Path], list[tuple[str, str]]]:
+    """The photographs, each picture once, written reduced; and the files that could not be read."""
+    folder.mkdir()
+    taken: dict[bytes, Path] = {}
+    skipped = []
+    for name, read in sources:
+        try:
+            picture = decode.thumbnail(read(), SIDE)
+        except (ImageError, OSError) as error:
+            skipped.append((name, getattr(error, "strerror", None) or str(error)))
+            continue
+        stem = re.sub(r"[^A-Za-z0-9_]+", "-", Path(name).stem).strip("-")[:40] or "photo"
+        path = folder / f"{len(taken) + 1:03}-{stem}.jpg"
+        if taken.setdefault(picture.tobytes(), path) == path:
+            picture.save(path, "JPEG", quality=95)
+    if not taken:
+        raise DataError(f"none of {len(skipped)} files can be read as an image; the first: {': '.join(skipped[0])}")
+    return list(taken.values()), skipped
+
+
+def _edited(photos: list[Path], folder: Path, seed: int) -> Iterator[Search]:
+    """Write all edits of all photographs, and random parts to index and train on; edit, photograph and copy."""
+    (folder / "copies").mkdir()
+    (folder / "parts").mkdir()
+    for number, photo in enumerate(photos):
+        picture = decode.thumbnail(photo.read_bytes(), SIDE)
+        for variant in EDITS:
+            copy = folder / "copies" / f"{photo.stem}-{variant.edit}.jpg"
+            pixels_HW3 = perturb(np.array(picture), *variant, seed=seed + number)
+            Image.fromarray(pixels_HW3).save(copy, "JPEG", quality=95)
+            yield variant, photo, copy
+        random = np.random.default_rng((seed, 1, number))
+        for row in range(max(1, PARTS // len(photos))):
+            width, height = (max(1, round(side * random.uniform(0.4, 0.6))) for side in picture.size)
+            left, top = (int(random.integers(a - b + 1)) for a, b in zip(picture.size, (width, height), strict=True))
+            part = picture.crop((left, top, left + width, top + height))
+            part.thumbnail((192, 192))
+            part.save(folder / "parts" / f"{photo.stem}-{row:03}.jpg", "JPEG", quality=90)
+
+
+def _found(db: Path, model: Path | None, searches: list[Search]) -> list[list[Hit]]:
+    """Index photographs and parts, and search with each copy."""
+    with Database.create(db, **({"model": model} if model else {})) as database:
+        database.index([db.parent / "photos", db.parent / "parts"])
+        return [database.search(copy, top=5) for _, _, copy in searches]
+
+
+def _train(folder: Path, count: int, seed: int, visits: int) -> Trained:
+    from lookalike.training import train
+
+    return train(
+        [folder / "photos", folder / "parts"], bits=64, out=folder / "csvae.onnx", seed=seed, batch=32,
+        learning_rate=2e-3, epochs=max(1, round(visits / (count + PARTS))), minutes=1.0,
+        name=f"{count} photographs of the demo and parts of them",
+        card="Trained by `lookalike demo` on a few photographs. It shows how training works, and knows little else.",
+    )  # fmt: skip
+
+
+def _write_report(outcome: Outcome, seed: int) -> None:
+    from lookalike.training import reconstruct
+
+    rows = np.unique(np.linspace(0, len(outcome.searches) - 1, SHOWN).round().astype(int))
+    arrays_NSS = np.stack([decode.read(photo.read_bytes(), outcome.trained.info.image) for photo in outcome.photos[:6]])
+    restored_NSS = (255 * reconstruct(outcome.trained.folder, arrays_NSS)).round().astype(np.uint8)
+
+    def small(path: str | Path) -> str:
+        return reports.picture(decode.thumbnail(Path(path).read_bytes(), 180))
+
+    reports.write(
+        outcome.report, "demo", outcome=outcome, edits=EDITS, seed=seed, small=small, models=list(outcome.found),
+        searches=[(*outcome.searches[row], outcome.found["default"][row]) for row in rows],
+        pairs=np.stack([arrays_NSS, restored_NSS], 1), grey=lambda pixels: reports.picture(Image.fromarray(pixels)),
+    )  # fmt: skip
