@@ -32,9 +32,6 @@ import record
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from lookalike.database import Database
-from lookalike.duplicates import review as reviewing
-from lookalike.duplicates import same_pixels
-from lookalike.duplicates.cleanup import facts
 from lookalike.duplicates.cleanup import plan as plans
 from lookalike.duplicates.cleanup.plan import Action
 
@@ -196,15 +193,13 @@ def write(folder: Path, numbers: range, pictures: list[Picture]) -> None:
 def measure(folder: Path, database: Database) -> dict[str, Any]:
     """What becomes of the originals."""
     database.index(folder)
-    groups = database.duplicates(radius=RADIUS)
-    records = database.records_of([one.id for group in groups for one in group])
+    report = database.duplicates(radius=RADIUS)
     started = time.perf_counter()
-    same = same_pixels.read(reviewing.to_read(groups, records))
-    known = facts.read(reviewing.to_inspect(groups, records))
-    reviews = list(reviewing.reviews(groups, records, database.decisions.known(), same, facts=known))
+    reviews = database.review(report)
     seconds = time.perf_counter() - started
-    plan = plans.make(reviews, same, plans.Options(near=True))
+    plan = plans.make(reviews, plans.PlanOptions(include_edited=True))
     removed = [entry.path for entry in plan.removals if entry.path.endswith("/original")]
+    records = {one.record.id: one.record for review in reviews for one in review.images}
     grouped = {one.record.name for review in reviews for one in review.images if one.record.name.endswith("/original")}
     beaten = Counter(
         f"{Path(records[review.best].name).name}: {review.why.partition(' (')[0]}"

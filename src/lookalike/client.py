@@ -166,7 +166,7 @@ class Client:
         self._ask(f"/api/decisions/{int(decision)}", method="DELETE")
 
     def plan(self, *, radius: int | None = None, near: bool = False) -> dict[str, Any]:
-        """What to keep and what to remove of each group, as `lookalike duplicates --apply` takes it from a file."""
+        """What to keep and what to remove of each group, as `lookalike apply` takes it from a file."""
         values = {"near": str(near).lower(), **({} if radius is None else {"radius": radius})}
         return dict(self._get("/api/duplicates/plan", values))
 

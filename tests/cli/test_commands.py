@@ -355,7 +355,7 @@ def test_search_lets_bits_count_as_the_query_is_sure_of_them(run: Run, db: Path,
     hits = lines(run("search", query, "--db", db, "--top", 3, "--asymmetric", "--json").out)
     assert [hit["weighed"] for hit in hits] == sorted(hit["weighed"] for hit in hits)
     assert "weighed" not in lines(run("search", query, "--db", db, "--top", 1, "--json").out)[0]
-    for option in (["--radius", 3], ["--turned"]):
+    for option in (["--radius", 3], ["--orientations"]):
         result = run("search", query, "--db", db, "--asymmetric", *option)
         assert result.code == 1
         assert f"leave out {option[0]}" in result.err

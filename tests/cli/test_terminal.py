@@ -63,9 +63,9 @@ def test_commands_that_print_paths(
     for command in (
         ("index", folder, "--db", db), ("search", folder / HOSTILE, folder / "copy.png", "--db", db),
         ("encode", folder / HOSTILE), ("duplicates", "--db", db), ("info", "--db", db, "--paths"),
-        ("info", "--db", db, "--errors"), ("duplicates", "--db", db, "--between", folder, folder),
-        ("duplicates", "--db", db, "--plan", plan),
-        ("duplicates", "--db", db, "--apply", plan, "--trash", tmp_path / "trash", "--dry-run"),
+        ("info", "--db", db, "--errors"), ("leakage", folder, folder, "--db", db),
+        ("plan", plan, "--db", db),
+        ("apply", plan, "--db", db, "--trash", tmp_path / "trash", "--dry-run"),
     ):  # fmt: skip
         with monkeypatch.context() as patched:
             patched.setattr(sys.stdout, "isatty", lambda: True)

@@ -14,6 +14,7 @@ import pytest
 from lookalike.core import atomic
 from lookalike.core.errors import DatabaseError
 from lookalike.database import Database
+from lookalike.duplicates.request import DuplicateSearch
 from lookalike.store import originals
 
 WRITER = """
@@ -39,7 +40,7 @@ def clean(path: Path) -> bool:
 
 def test_a_backup_answers_the_same(db: Database, photo_folder: Path, tmp_path: Path) -> None:
     db.index(photo_folder, keep_originals=True, labels_from_folders=True, isolation=False)
-    db.duplicates(radius=6, turned=True)
+    db.duplicates(DuplicateSearch(radius=6, orientations=True))
     (db.path / "codes.bin").unlink()  # what is derived need not be there
     made = db.backup(tmp_path / "safe/backup")
     assert (made.images, made.originals, made.linked) == (40, 40, 40)

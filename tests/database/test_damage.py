@@ -18,6 +18,7 @@ from PIL import Image
 
 from lookalike.core.errors import DatabaseError
 from lookalike.database import Database
+from lookalike.duplicates.request import DuplicateSearch
 from lookalike.hasher import decoder_path
 from lookalike.search import multi_index
 from lookalike.store import originals
@@ -67,7 +68,7 @@ class World:
             for kind in (Kind.KEEP, Kind.DIFFERENT):
                 images = [Decided(record.digest or b"", record.name, part) for part, record in enumerate(some[:2])]
                 database._catalog.decisions.add(kind, images)
-        database.duplicates(radius=8, turned=True)
+        database.duplicates(DuplicateSearch(radius=8, orientations=True))
         database.duplicates(radius=8)
         self.hits = self.answers(database)
 

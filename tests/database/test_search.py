@@ -86,7 +86,7 @@ def test_many_codes_at_once(indexed: Database) -> None:
 def test_an_empty_database_finds_nothing(db: Database, photo_folder: Path) -> None:
     assert db.search(photo_folder / "cats/01.png") == []
     assert db.search(photo_folder / "cats/01.png", top=None, radius=3) == []
-    assert db.duplicates() == []
+    assert db.duplicates().groups == []
     assert len(db) == 0
     assert (db.info().images, db.info().roots) == (0, [])
     assert all(finding.ok for finding in db.verify())

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from lookalike.database import Database
-from lookalike.duplicates import between
+from lookalike.duplicates.request import DuplicateSearch
 from lookalike.imaging.quality import PLAIN
 
 
@@ -30,7 +30,10 @@ def plain_folder(photo_folder: Path) -> Path:
 
 
 def names(database: Database, *, with_plain: bool = False) -> list[set[str]]:
-    return [{Path(one.path).name for one in group} for group in database.duplicates(radius=4, with_plain=with_plain)]
+    return [
+        {Path(one.path).name for one in group}
+        for group in database.duplicates(DuplicateSearch(radius=4, include_blank=with_plain))
+    ]
 
 
 def test_plain_images_are_duplicates_of_their_own_bytes_only(db: Database, plain_folder: Path) -> None:
@@ -73,7 +76,7 @@ def test_copies_across_parts_do_not_count_plain_ones(db: Database, photo_folder:
         dot.save(photo_folder / part / "dot.png")
         shutil.copy(photo_folder / "cats/01.png", photo_folder / part / "photograph.png")
     db.index(photo_folder)
-    found = between.leakage(db, str(photo_folder / "one"), str(photo_folder / "two"), radius=4)
+    found = db.leakage(str(photo_folder / "one"), str(photo_folder / "two"), DuplicateSearch(radius=4))
     assert [Path(match.record.name).name for match in found.matches] == ["photograph.png"]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +14,10 @@ from PIL import Image
 from lookalike.core.errors import ConfigError, DataError, ImageError
 from lookalike.database import Database
 from lookalike.duplicates import review as reviewing
-from lookalike.duplicates import same_pixels
-from lookalike.duplicates.cleanup import facts, plan_file
+from lookalike.duplicates.cleanup import inspection, plan_file
 from lookalike.duplicates.cleanup import plan as plans
 from lookalike.duplicates.cleanup.plan import Action, Entry, Plan, PlanGroup
-from lookalike.duplicates.review import Review, Tier
+from lookalike.duplicates.review import Review, ReviewOptions, Tier
 from lookalike.imaging import decode
 from tests.conftest import encoded
 
@@ -76,12 +74,9 @@ def copied(db: Database, pictures: list[Image.Image], tmp_path: Path) -> Databas
     return db
 
 
-def reviews(database: Database, *, quick: bool = False, radius: int = 8) -> tuple[list[Review], Mapping[bytes, bytes]]:
-    groups = database.duplicates(radius=radius)
-    records = database.records_of([one.id for group in groups for one in group])
-    same = {} if quick else same_pixels.read(reviewing.to_read(groups, records))
-    known = {} if quick else facts.read(reviewing.to_inspect(groups, records))
-    return list(reviewing.reviews(groups, records, database.decisions.known(), same, facts=known)), same
+def reviews(database: Database, *, quick: bool = False, radius: int = 8) -> list[Review]:
+    asked = ReviewOptions(compare_pixels=not quick, inspect_files=not quick)
+    return database.review(database.duplicates(radius=radius), asked)
 
 
 def tiers(review: Review) -> dict[str, Tier]:
@@ -93,68 +88,70 @@ def id_of(database: Database, name: str) -> int:
 
 
 def test_three_tiers_are_told_apart(copied: Database) -> None:
-    (review,), _ = reviews(copied)
+    (review,) = reviews(copied)
     assert review.best == id_of(copied, "c.bmp")
     assert review.why == "oldest file (1970-01-01)"
     kept, same, near = Tier.KEPT, Tier.PIXELS, Tier.NEAR
     assert tiers(review) == {"a.png": same, "b.png": same, "c.bmp": kept, "d.jpg": near, "e.png": near}
-    (quick,), _ = reviews(copied, quick=True)
+    (quick,) = reviews(copied, quick=True)
     assert tiers(quick) == {"a.png": near, "b.png": near, "c.bmp": kept, "d.jpg": near, "e.png": near}
     ids = [one.member.id for one in review.images]
     copied.decisions.make("keep", ids, chosen=[id_of(copied, "b.png")])
-    (decided,), _ = reviews(copied)
+    (decided,) = reviews(copied)
     assert tiers(decided) == {"a.png": Tier.BYTES, "b.png": kept, "c.bmp": same, "d.jpg": near, "e.png": near}
 
 
 def test_only_what_may_be_the_same_is_read(copied: Database, tmp_path: Path) -> None:
-    groups = copied.duplicates(radius=8)
-    records = copied.records_of([one.id for group in groups for one in group])
-    assert {record.path for record in reviewing.to_read(groups, records)} <= {"a.png", "b.png", "c.bmp", "d.jpg"}
-    assert len(reviewing.to_read(groups, records)) == 3  # a and b have the same bytes
+    groups = reviewing.records_of(copied.duplicates(radius=8), {record.id: record for record in copied.records()})
+    read: list[str] = []
+
+    def count(stage: str, done: int, total: int | None) -> None:
+        read.append(f"{done}/{total}")
+
+    found = inspection.read(groups, facts=False, progress=count)
+    assert read == ["1/3", "2/3", "3/3"]  # a and b have the same bytes, e has another size
+    assert len(found.pixels) == 3
+    assert found.facts == {}
     (tmp_path / "copies/c.bmp").write_bytes(b"changed")
     (tmp_path / "copies/d.jpg").unlink()
-    assert len(same_pixels.read(reviewing.to_read(groups, records))) == 1
+    assert len(inspection.read(groups).pixels) == 1
 
 
 def test_a_plan_keeps_what_only_looks_alike(copied: Database) -> None:
-    found, same = reviews(copied)
-    plan = plans.make(found, same)
+    found = reviews(copied)
+    plan = plans.make(found)
     assert names(plan, Action.KEEP) == [{"c.bmp", "d.jpg", "e.png"}]
     assert names(plan, Action.REMOVE) == [{"a.png", "b.png"}]
     assert {entry.why for entry in plan.groups[0].of(Action.KEEP)} == {found[0].why, "only looks alike"}
-    near = plans.make(found, same, plans.Options(near=True))
+    near = plans.make(found, plans.PlanOptions(include_edited=True))
     assert names(near, Action.KEEP) == [{"c.bmp"}]
-    quick, nothing = reviews(copied, quick=True)
-    assert names(plans.make(quick, nothing), Action.REMOVE) == [{"b.png"}]
+    assert names(plans.make(reviews(copied, quick=True)), Action.REMOVE) == [{"b.png"}]
 
 
 def test_a_plan_follows_what_was_decided(copied: Database) -> None:
-    ids = [one.member.id for one in reviews(copied)[0][0].images]
+    ids = [one.member.id for one in reviews(copied)[0].images]
     later = copied.decisions.make("later", ids)
-    assert plans.make(*reviews(copied)).groups == ()
+    assert plans.make(reviews(copied)).groups == ()
     copied.decisions.undo(later.id)
     copied.decisions.make("keep", ids, chosen=[id_of(copied, "e.png"), id_of(copied, "d.jpg")])
-    plan = plans.make(*reviews(copied))
+    plan = plans.make(reviews(copied))
     assert names(plan, Action.KEEP) == [{"d.jpg", "e.png"}]
     assert {entry.why for entry in plan.groups[0].of(Action.KEEP)} == {"as was decided"}
     copied.decisions.make("keep", ids, chosen=ids)
-    assert plans.make(*reviews(copied)).groups == ()
+    assert plans.make(reviews(copied)).groups == ()
 
 
 def test_references_are_never_removed(copied: Database) -> None:
-    groups = copied.duplicates(radius=8)
-    records = copied.records_of([one.id for group in groups for one in group])
-    same = same_pixels.read(reviewing.to_read(groups, records))
-    fixed = {id_of(copied, "a.png"), id_of(copied, "e.png")}
-    found = list(reviewing.reviews(groups, records, copied.decisions.known(), same, references=fixed))
+    fixed = frozenset({id_of(copied, "a.png"), id_of(copied, "e.png")})
+    report = replace(copied.duplicates(radius=8), references=fixed)
+    found = copied.review(report)
     assert found[0].best == id_of(copied, "a.png")
-    for near in (False, True):
-        plan = plans.make(found, same, plans.Options(near=near))
+    for include_edited in (False, True):
+        plan = plans.make(found, plans.PlanOptions(include_edited=include_edited))
         assert {"a.png", "e.png"} <= names(plan, Action.KEEP)[0]
         assert {"b.png", "c.bmp"} <= names(plan, Action.REMOVE)[0]
     copied.decisions.make("keep", [one.member.id for one in found[0].images], chosen=[id_of(copied, "c.bmp")])
-    found = list(reviewing.reviews(groups, records, copied.decisions.known(), same, references=fixed))
-    assert names(plans.make(found, same), Action.KEEP) == [{"a.png", "c.bmp", "e.png"}]
+    assert names(plans.make(copied.review(report)), Action.KEEP) == [{"a.png", "c.bmp", "e.png"}]
 
 
 ENTRIES = (

@@ -10,7 +10,7 @@ import os
 import random
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,14 +25,16 @@ from lookalike.core.codes import Codes
 from lookalike.core.errors import DatabaseError
 from lookalike.data import Item
 from lookalike.database import Database
-from lookalike.duplicates import between, grouping, verification
-from lookalike.duplicates.verification import BUNDLED, MOST, Overlaid, Reliefs, by_id
+from lookalike.duplicates import graph, verification
+from lookalike.duplicates.request import DuplicateSearch
+from lookalike.duplicates.verification import BUNDLED, MOST, Thumbnails
 from lookalike.imaging import decode
 from lookalike.store.catalog import Outcome
 from lookalike.verification import alignment
 from lookalike.verification.alignment import BYTES, SAME, relief, same_picture, units
 from lookalike.web.state import reviews
 from tests.conftest import MakeModel
+from tests.duplicates.helpers import star, verified
 from tests.references import stars
 
 NOISE = [relief(np.random.default_rng(seed).integers(0, 256, (16, 16), np.uint8)) for seed in range(4)]
@@ -45,22 +47,22 @@ def codes_of(values: Sequence[int]) -> Codes:
     return np.array(values, ">u2").view(np.uint8).reshape(-1, 2)
 
 
-def known(reliefs: Sequence[bytes | None]) -> Reliefs:
-    there = {row: one for row, one in enumerate(reliefs) if one is not None}
-    return by_id(range(len(reliefs)), reliefs=lambda ids: {id_: there[id_] for id_ in ids if id_ in there})
+def known(thumbnails: Sequence[bytes | None]) -> Thumbnails:
+    return lambda rows: [thumbnails[row] for row in rows]
 
 
 class Laid:
-    """How far the work was, each time that was told."""
+    """How far verification was, each time."""
 
     def __init__(self) -> None:
         self.shares: list[float] = []
 
-    def __call__(self, done: int, total: int) -> None:
-        self.shares.append(done / total)
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        if stage == "verifying":
+            self.shares.append(done / (total or 1))
 
 
-def paths(groups: Sequence[Sequence[object]]) -> list[list[str]]:
+def paths(groups: Iterable[Sequence[object]]) -> list[list[str]]:
     return [[Path(one.path).name for one in group] for group in groups]  # type: ignore[attr-defined]
 
 
@@ -78,13 +80,12 @@ def many(db: Database, tiny_bytes: list[bytes], tmp_path: Path) -> Database:
 @given(IMAGES, st.integers(0, 6))
 def test_groups_are_those_of_each_picture_by_itself(rows: list[tuple[int, int]], radius: int) -> None:
     names = [f"{(i * 7919) % 101:03}" for i in range(len(rows))]
-    found = grouping.star(
-        codes_of([value for value, _ in rows]), names, radius=radius, reliefs=known([NOISE[at] for _, at in rows])
-    )
+    thumbnails = known([NOISE[at] for _, at in rows])
+    found, _ = verified(codes_of([value for value, _ in rows]), names, thumbnails, radius=radius)
     expected = []
     for picture in range(len(NOISE)):
         own = [row for row, (_, at) in enumerate(rows) if at == picture]
-        groups = grouping.star(codes_of([rows[row][0] for row in own]), [names[row] for row in own], radius=radius)
+        groups = star(codes_of([rows[row][0] for row in own]), [names[row] for row in own], radius=radius)
         expected += [[(own[row], bits) for row, bits in group] for group in groups]
     assert found == sorted(expected, key=lambda group: names[group[0][0]])
 
@@ -108,7 +109,7 @@ def test_the_order_of_rows_means_nothing(rows: list[tuple[int, int]], radius: in
     def named(order: list[int]) -> list[list[tuple[str, int]]]:
         codes_NW, names = codes_of([rows[i][0] for i in order]), [f"{i:03}" for i in order]
         reliefs = known([shown[rows[i][1]] for i in order])
-        found = grouping.star(codes_NW, names, radius=radius, reliefs=reliefs)
+        found, _ = verified(codes_NW, names, reliefs, radius=radius)
         return [[(names[image], distance) for image, distance in group] for group in found]
 
     assert named(order) == named(list(range(len(rows))))
@@ -119,7 +120,7 @@ def test_images_of_one_code_are_told_apart_unless_they_hardly_differ() -> None:
     assert same_picture(reliefs[0], reliefs[3])
     assert not same_picture(reliefs[0], reliefs[9])
     least = math.cos(math.acos(SAME) + math.acos(BUNDLED))  # of one in the middle with one of another's bundle
-    found = grouping.star(codes_of([5] * 10), list("abcdefghij"), radius=0, reliefs=known(reliefs))
+    found, _ = verified(codes_of([5] * 10), list("abcdefghij"), known(reliefs), radius=0)
     assert 1 < len(found) < 5
     for group in found:
         members = units([reliefs[row] for row, _ in group])
@@ -129,15 +130,13 @@ def test_images_of_one_code_are_told_apart_unless_they_hardly_differ() -> None:
 def test_images_without_a_relief_are_taken_for_what_their_codes_say() -> None:
     codes_NW, names = codes_of([5, 5, 5, 4, 4]), list("abcde")
     every = [[(row, 0 if row < 3 else 1) for row in range(5)]]
-    assert grouping.star(codes_NW, names, radius=1) == every
-    assert grouping.star(codes_NW, names, radius=1, reliefs=known([None] * 5)) == every
-    told: list[Overlaid] = []
-    reliefs = known([NOISE[0], NOISE[1], None, NOISE[1], None])._replace(on_overlaid=told.append)
-    (found,) = grouping.star(codes_NW, names, radius=1, reliefs=reliefs)
+    assert star(codes_NW, names, radius=1) == every
+    assert verified(codes_NW, names, known([None] * 5), radius=1)[0] == every
+    (found,), told = verified(codes_NW, names, known([NOISE[0], NOISE[1], None, NOISE[1], None]), radius=1)
     assert {row for row, _ in found} == {0, 1, 2, 3, 4}
-    assert told == [Overlaid(2, 2)]
+    assert (told.rejected, told.unverified) == (2, 2)
     for twins in ([NOISE[0], NOISE[1], None], [NOISE[1], NOISE[0], None]):
-        (group,) = grouping.star(codes_of([5, 5, 5]), list("abc"), radius=0, reliefs=known(twins))
+        (group,), _ = verified(codes_of([5, 5, 5]), list("abc"), known(twins), radius=0)
         assert len(group) == 3
 
 
@@ -148,24 +147,19 @@ def test_only_what_is_near_another_is_asked_for() -> None:
         asked.extend(rows)
         return [NOISE[0] for _ in rows]
 
-    reliefs = Reliefs(of, False, lambda done, total: None, lambda found: None)
-    grouping.star(codes_of([0, 1, 255, 65280, 65280]), list("abcde"), radius=1, reliefs=reliefs)
+    verified(codes_of([0, 1, 255, 65280, 65280]), list("abcde"), of, radius=1)
     assert sorted(asked) == [0, 1, 3, 4]
 
 
 def test_pairs_of_groups_show_the_same_picture(many: Database) -> None:
-    told: list[Overlaid] = []
-    laid: list[tuple[int, int]] = []
-    by_code = many.duplicates(radius=WIDE, by_code=True)
-    checked = many.duplicates(
-        radius=WIDE, on_overlaid=told.append, on_laid=lambda done, total: laid.append((done, total))
-    )
+    laid = Laid()
+    by_code = many.duplicates(DuplicateSearch(radius=WIDE, verify=False))
+    checked = many.duplicates(radius=WIDE, progress=laid)
     assert sum(map(len, by_code)) > 60
     assert sum(map(len, checked)) < 20
-    (found,) = told
-    assert found.differing > 100
-    assert found.unknown == 0
-    assert laid[-1][0] == laid[-1][1] > found.differing
+    assert checked.rejected_pairs > 100
+    assert checked.unverified == 0
+    assert laid.shares[-1] == 1
     for group in checked:
         reliefs = many.reliefs([one.id for one in group])
         assert all(same_picture(reliefs[group[0].id], reliefs[one.id]) for one in group)
@@ -190,12 +184,12 @@ def test_what_leaked_is_the_same_picture_too(many: Database, tmp_path: Path) -> 
     shutil.copy(tmp_path / "many/000.jpg", parts[1] / "copy.jpg")
     many.index(parts)
     first, second = map(str, parts)
-    found = between.leakage(many, first, second, radius=WIDE)
-    every = between.leakage(many, first, second, radius=WIDE, by_code=True)
+    found = many.leakage(first, second, DuplicateSearch(radius=WIDE))
+    every = many.leakage(first, second, DuplicateSearch(radius=WIDE, verify=False))
     assert "copy.jpg" in [Path(one.record.name).name for one in found.matches]
     assert len(found.matches) < 10 < len(every.matches)
-    groups, _ = between.against(many, [first], radius=WIDE)
-    more, _ = between.against(many, [first], radius=WIDE, by_code=True)
+    groups = many.duplicates(DuplicateSearch(radius=WIDE, reference=(first,)))
+    more = many.duplicates(DuplicateSearch(radius=WIDE, reference=(first,), verify=False))
     assert sum(map(len, groups)) < sum(map(len, more)) * 0.6
 
 
@@ -210,10 +204,10 @@ def test_turned_copies_are_laid_over_each_other_turned(
     for number in range(5, 9):
         pictures[number].save(folder / f"other-{number}.png")
     db.index(folder)
-    assert ["a.png", "b.png"] in paths(db.duplicates(radius=2, turned=True))
-    wide = paths(db.duplicates(radius=WIDE, turned=True))
+    assert ["a.png", "b.png"] in paths(db.duplicates(DuplicateSearch(radius=2, orientations=True)))
+    wide = paths(db.duplicates(DuplicateSearch(radius=WIDE, orientations=True)))
     assert ["a.png", "b.png"] in [sorted(group) for group in wide]
-    assert len(paths(db.duplicates(radius=WIDE, turned=True, by_code=True))[0]) > 2
+    assert len(paths(db.duplicates(DuplicateSearch(radius=WIDE, orientations=True, verify=False)))[0]) > 2
 
 
 def test_decided_groups_are_grouped_anew_by_picture(many: Database, tmp_path: Path) -> None:
@@ -271,11 +265,10 @@ def test_codes_that_were_made_elsewhere_have_none(indexed: Database, photo_folde
     indexed.export_codes(tmp_path / "codes.parquet")
     with Database.create(tmp_path / "other", model=indexed.path / "model.onnx") as other:
         other.import_codes(tmp_path / "codes.parquet")
-        told: list[Overlaid] = []
-        groups = paths(other.duplicates(radius=WIDE, on_overlaid=told.append))
-        assert groups == paths(other.duplicates(radius=WIDE, by_code=True)) != []
-        assert told[0].differing == 0
-        assert told[0].unknown >= sum(map(len, groups))
+        report = other.duplicates(radius=WIDE)
+        assert paths(report) == paths(other.duplicates(DuplicateSearch(radius=WIDE, verify=False))) != []
+        assert report.rejected_pairs == 0
+        assert report.unverified >= sum(map(len, report))
 
 
 def test_a_code_that_is_replaced_from_elsewhere_loses_it(indexed: Database, photo_folder: Path, tmp_path: Path) -> None:
@@ -291,15 +284,15 @@ def test_a_database_of_an_earlier_version_goes_by_code_until_it_is_indexed_again
     many: Database, tmp_path: Path
 ) -> None:
     checked = paths(many.duplicates(radius=WIDE))
-    by_code = paths(many.duplicates(radius=WIDE, by_code=True))
+    by_code = paths(many.duplicates(DuplicateSearch(radius=WIDE, verify=False)))
     many.close()
     connection = sqlite3.connect(many.path / "catalog.sqlite")
     connection.executescript("DELETE FROM reliefs;")  # as opening a database of before there were any leaves it
     connection.close()
     with Database.open(many.path) as again:
-        told: list[Overlaid] = []
-        assert paths(again.duplicates(radius=WIDE, on_overlaid=told.append)) == by_code != checked
-        assert told[0].unknown >= sum(map(len, by_code))
+        report = again.duplicates(radius=WIDE)
+        assert paths(report) == by_code != checked
+        assert report.unverified >= sum(map(len, by_code))
         assert again.index(tmp_path / "many").encoded == 0
         assert again.index(tmp_path / "many", reindex=True).encoded == 120
         assert paths(again.duplicates(radius=WIDE)) == checked
@@ -314,11 +307,10 @@ def test_a_code_that_very_many_share_goes_by_itself() -> None:
     random = np.random.default_rng(1)
     reliefs = [relief(random.integers(0, 256, (16, 16), np.uint8)) for _ in range(MOST + 1)]
     names = [f"{row:03}" for row in range(MOST + 1)]
-    told: list[Overlaid] = []
-    for count, groups in ((MOST, 0), (MOST + 1, 1)):
-        crowded = known(reliefs[:count])._replace(on_overlaid=told.append)
-        assert len(grouping.star(codes_of([7] * count), names[:count], radius=1, reliefs=crowded)) == groups
-    assert told == [Overlaid(MOST * (MOST - 1) // 2, 0), Overlaid(0, MOST + 1)]
+    for count, groups, counts in ((MOST, 0, (MOST * (MOST - 1) // 2, 0)), (MOST + 1, 1, (0, MOST + 1))):
+        found, told = verified(codes_of([7] * count), names[:count], known(reliefs[:count]), radius=1)
+        assert len(found) == groups
+        assert (told.rejected, told.unverified) == counts
 
 
 def test_any_number_of_copies_of_one_picture_are_one_bundle() -> None:
@@ -326,12 +318,10 @@ def test_any_number_of_copies_of_one_picture_are_one_bundle() -> None:
     picture = random.integers(40, 200, (16, 16))
     copies = [relief((picture + random.integers(-3, 4, (16, 16))).astype(np.uint8)) for _ in range(3 * MOST)]
     assert len(set(copies)) > MOST
-    told: list[Overlaid] = []
-    reliefs = known([*copies, NOISE[0]])._replace(on_overlaid=told.append)
     names = [f"{row:03}" for row in range(len(copies) + 1)]
-    (group,) = grouping.star(codes_of([7] * len(copies) + [6]), names, radius=1, reliefs=reliefs)
+    (group,), told = verified(codes_of([7] * len(copies) + [6]), names, known([*copies, NOISE[0]]), radius=1)
     assert sorted(row for row, _ in group) == list(range(len(copies)))
-    assert told == [Overlaid(len(copies), 0)]
+    assert (told.rejected, told.unverified) == (len(copies), 0)
 
 
 def test_what_a_decision_leaves_over_is_laid_over_each_other(tmp_path: Path, make_model: MakeModel) -> None:
@@ -346,11 +336,13 @@ def test_what_a_decision_leaves_over_is_laid_over_each_other(tmp_path: Path, mak
             database._catalog.touch()
         ids = {Path(record.name).name: record.id for record in database.records()}
         assert [sorted(group) for group in paths(database.duplicates(radius=0))] == [["a", "b", "c"]]
-        groups = reviews.compare(database, lambda done, total: None, 0)
+        found = reviews.compare(database, lambda done, total: None, 0)
         database.decisions.make("different", [ids["a"], ids["b"], ids["c"]], chosen=[ids["a"]])
-        assert database.duplicates(radius=0) == []
-        assert [sorted(group) for group in paths(database.duplicates(radius=0, by_code=True))] == [["b", "c"]]
-        assert reviews.stand(database, groups).parts == [[]]
+        assert database.duplicates(radius=0).groups == []
+        assert [sorted(group) for group in paths(database.duplicates(DuplicateSearch(radius=0, verify=False)))] == [
+            ["b", "c"]
+        ]
+        assert reviews.stand(database, found).parts == []
 
 
 def test_labels_that_come_in_leave_reliefs_alone(indexed: Database, tmp_path: Path) -> None:
@@ -387,37 +379,30 @@ def test_how_many_went_by_code_alone_is_said_across_parts(many: Database, tmp_pa
             shutil.copy(tmp_path / f"many/{name:03}.jpg", part)
     many.index(parts)
     first, second = map(str, parts)
-    told: list[Overlaid] = []
-    checked = between.leakage(many, first, second, radius=WIDE, on_overlaid=told.append)
+    checked = many.leakage(first, second, DuplicateSearch(radius=WIDE))
     with many._catalog.transaction():
         many._catalog._session.run("DELETE FROM reliefs")
         many._catalog.touch()
-    unchecked = between.leakage(many, first, second, radius=WIDE, on_overlaid=told.append)
-    by_code = between.leakage(many, first, second, radius=WIDE, by_code=True, on_overlaid=told.append)
+    unchecked = many.leakage(first, second, DuplicateSearch(radius=WIDE))
+    by_code = many.leakage(first, second, DuplicateSearch(radius=WIDE, verify=False))
     assert unchecked.matches == by_code.matches != checked.matches
-    assert told[0].differing > len(by_code.matches)
-    assert told[0].unknown == told[1].differing == 0
-    assert told[1].unknown > len(by_code.matches)
-    assert len(told) == 2
+    assert checked.rejected_pairs > len(by_code.matches)
+    assert checked.unverified == unchecked.rejected_pairs == 0
+    assert unchecked.unverified > len(by_code.matches)
+    assert (by_code.rejected_pairs, by_code.unverified) == (0, 0)
 
 
-def test_pictures_near_very_many_go_by_code_across_parts(
-    many: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = str(tmp_path / "many")
-    other = tmp_path / "other"
+def test_a_reference_of_many_pictures_is_compared_one_by_one(many: Database, tmp_path: Path) -> None:
+    folder, other = str(tmp_path / "many"), tmp_path / "other"
     other.mkdir()
     shutil.copy(tmp_path / "many/000.jpg", other / "copy.jpg")
     many.index(other)
-    monkeypatch.setattr(between, "PAIRS", 1)
-    copies = [
-        between.leakage(many, folder, str(other), radius=64, by_code=by_code).matches[0] for by_code in (False, True)
-    ]
-    assert copies[0] == copies[1], "120 images are near at 64 bits"
-    monkeypatch.setattr(verification, "MOST", 120)
-    (match,) = between.leakage(many, folder, str(other), radius=64).matches
-    assert (Path(match.copy.name).name, match.distance) == ("000.jpg", 0)
-    assert match.copies < copies[1].copies == 120
+    by_code, checked = (
+        many.leakage(folder, str(other), DuplicateSearch(radius=64, verify=verify)).matches[0]
+        for verify in (False, True)
+    )
+    assert (Path(checked.copy.name).name, checked.distance) == ("000.jpg", 0)
+    assert checked.copies < by_code.copies == 120
 
 
 @pytest.mark.parametrize("most", [1, 2, 100])
@@ -427,7 +412,7 @@ def test_however_it_is_divided_the_groups_are_the_same(
 ) -> None:
     """Against the definition, pair by pair."""
     monkeypatch.setattr(verification, "MOST", most)
-    monkeypatch.setattr(verification, "AT_ONCE", at_once)
+    monkeypatch.setattr(graph, "AT_ONCE", at_once)
     monkeypatch.setattr(verification, "FEW", at_once // 2)
     monkeypatch.setattr(alignment, "TOGETHER", at_once)
     random = np.random.default_rng(at_once)
@@ -436,13 +421,11 @@ def test_however_it_is_divided_the_groups_are_the_same(
         values = random.integers(0, 12, 25).tolist()
         reliefs = [shown[at] for at in random.integers(0, len(shown), 25)]
         names = [f"{at:02}" for at in random.permutation(25)]
-        told: list[Overlaid] = []
         laid = Laid()
-        asked = known(reliefs)._replace(on_overlaid=told.append, on_laid=laid)
-        found = grouping.star(codes_of(values), names, radius=1, reliefs=asked)
+        found, told = verified(codes_of(values), names, known(reliefs), radius=1, progress=laid)
         told_apart, differing, unknown = expected(values, reliefs, most=most)
         assert found == stars.star_of(told_apart, values, names)
-        assert told == [Overlaid(differing, unknown)]
+        assert (told.rejected, told.unverified) == (differing, unknown)
         assert laid.shares == sorted(laid.shares)
         assert laid.shares[-1] == 1
 

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from lookalike.database import Database
+from lookalike.duplicates.request import DuplicateSearch
 from tests.references.models import tiny_model
 
 Command = tuple[str, ...]  # arguments of `lookalike`, or "module:function" and its arguments; {w} is the workspace
@@ -23,10 +24,10 @@ Arrange = Callable[[Path], None]
 DIFFERENT = 9  # pictures, where no more are needed
 ALONE = ("--workers", "1", "--no-isolation")  # in the order of the files, and without starting other processes
 INDEX: Command = ("index", "{w}/photos", "--db", "{w}/db", "--model", "{w}/model.onnx", *ALONE)
-PLAN: Command = ("duplicates", "--db", "{w}/db", "--plan", "{w}/out/plan.json")
-TRASH: Command = ("duplicates", "--db", "{w}/db", "--apply", "{w}/out/plan.json", "--trash", "{w}/trash")
-HARDLINK: Command = ("duplicates", "--db", "{w}/db", "--apply", "{w}/out/plan.json", "--hardlink")
-UNDO: Command = ("duplicates", "--db", "{w}/db", "--undo", "{w}/out/plan.json.undo.jsonl")
+PLAN: Command = ("plan", "{w}/out/plan.json", "--db", "{w}/db")
+TRASH: Command = ("apply", "{w}/out/plan.json", "--db", "{w}/db", "--trash", "{w}/trash")
+HARDLINK: Command = ("apply", "{w}/out/plan.json", "--db", "{w}/db", "--hardlink")
+UNDO: Command = ("undo", "{w}/out/plan.json.undo.jsonl", "--db", "{w}/db")
 # So few images make several commits, and tables.
 SETTINGS: dict[str, Any] = {
     "lookalike.database.indexing:BATCH": 4,
@@ -81,7 +82,7 @@ def decide(db: str, kind: str) -> None:
     """Decide about the first group of duplicates, once, as the page does."""
     with Database.open(db) as database:
         if not database.decisions.count():
-            group = next(iter(database.duplicates(by_code=True)))
+            group = next(iter(database.duplicates(DuplicateSearch(verify=False))))
             database.decisions.make(kind, [one.id for one in group], chosen=[group[0].id])
 
 

@@ -25,7 +25,7 @@ import pytest
 
 from lookalike.core.errors import ConfigError, DatabaseError, DataError
 from lookalike.database import Database, Filter
-from lookalike.duplicates.verification import Overlaid
+from lookalike.duplicates.request import DuplicateSearch
 from lookalike.milvus import database as distributed
 from lookalike.milvus.client import MESSAGE, Server, batches, parse
 from lookalike.milvus.database import DistributedDatabase
@@ -115,7 +115,9 @@ def test_the_same_distances_as_in_a_folder(
     ]
     assert groups[0] == groups[1]
     by_code = [
-        sorted(sorted(one.path for one in group) for group in database.duplicates(radius=12, by_code=True))
+        sorted(
+            sorted(one.path for one in group) for group in database.duplicates(DuplicateSearch(radius=12, verify=False))
+        )
         for database in both
     ]
     assert by_code[0] == by_code[1]
@@ -180,14 +182,13 @@ def test_a_database_of_the_first_format_is_read_and_written_and_goes_by_code(
         before.setattr(distributed, "FIELDS", {name: kind for name, kind in FIELDS.items() if name != "relief"})
         open_database(address, create=True, model=model).close()
     with open_database(address) as remote, Database.create(tmp_path / "db", model=model) as local:
-        told: list[Overlaid] = []
         for database in (remote, local):
             database.index(photo_folder, labels_from_folders=True)
         assert remote.reliefs([record.id for record in remote.records()]) == {}
-        found = remote.duplicates(radius=24, on_overlaid=told.append)
-        by_code = local.duplicates(radius=24, by_code=True)
+        found = remote.duplicates(radius=24)
+        by_code = local.duplicates(DuplicateSearch(radius=24, verify=False))
         assert [[one.path for one in group] for group in found] == [[one.path for one in group] for group in by_code]
-        assert told[0].unknown >= sum(map(len, found)) > 0
+        assert found.unverified >= sum(map(len, found)) > 0
         next(photo_folder.glob("cats/*")).unlink()
         (photo_folder / "cats").rename(photo_folder / "lions")
         remote.index(photo_folder, labels_from_folders=True)

@@ -194,7 +194,7 @@ def test_work_that_fails_is_said_once_and_tried_again(served: Served, monkeypatc
         raise RuntimeError("no")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Database, "duplicates", fail)
+        patch.setattr(Database, "compare", fail)
         answers = []
         for _ in range(100):
             answers.append(served.client.get("/api/duplicates", params={"radius": 7}))

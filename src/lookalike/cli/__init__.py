@@ -16,24 +16,40 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from lookalike.cli.deprecated import translate
 from lookalike.cli.stopping import STOPPED, sigterm_as_ctrl_c
 from lookalike.core.errors import ConfigError, Interrupted, LookalikeError
 
-COMMANDS = (
-    "train", "shorten", "index", "search", "duplicates", "encode", "remove", "prune", "info", "verify", "backup",
-    "compact", "import", "export", "neighbours", "serve", "models", "evaluate", "robustness",
-    "calibrate", "demo",
-)  # fmt: skip
+GROUPS = {
+    "Find": ("index", "search", "duplicates", "leakage", "neighbours"),
+    "Clean up": ("plan", "apply", "undo", "remove", "prune"),
+    "Learn": ("models", "train", "truncate", "encode", "calibrate", "evaluate", "robustness", "demo"),
+    "Serve": ("serve",),
+    "Maintain": ("info", "verify", "backup", "compact", "import", "export"),
+}
+COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 MOVED = {"reproduce": "run", "datasets": "datasets"}  # to `python -m research`
 MODULES = {"import": "import_"}  # whose names Python keeps for itself
 UNREAD = 141  # what shells report for a program whose output nobody reads any more, as in `lookalike … | head -1`
 
 
 class _Commands(TyperGroup):
-    """The commands by name, each read from its file when it is asked for."""
+    """The commands by name, each imported from its file when it is asked for."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment]  # for suggestions; see `get_command`
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        return super().resolve_command(ctx, translate(args))
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        for group, names in GROUPS.items():
+            with formatter.section(group):
+                formatter.write_dl([(name, self.get_command(ctx, name).get_short_help_str(200)) for name in names])
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name in MOVED:
@@ -69,9 +85,9 @@ def _version(wanted: bool) -> None:
 def _root(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
 ) -> None:
-    """Find the images that look alike, by short binary codes learned from your own images.
+    """Find images that look alike, and clean up copies.
 
-    Begin with:  lookalike index FOLDER --db DB   then   lookalike search IMAGE --db DB
+    Start with:  lookalike index FOLDER --db DB   then   lookalike duplicates --db DB
     """
 
 

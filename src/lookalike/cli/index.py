@@ -103,7 +103,7 @@ def _say(report: IndexReport, total: int, db: str) -> None:
     if report.plain:
         typer.echo(
             f"too plain to be compared: {terminal.count(report.plain, 'image')}; "
-            f"list what is with: lookalike info --db {place} --plain"
+            f"list what is with: lookalike info --db {place} --blank"
         )
     if report.companions:
         typer.echo(f"companions of photos (sidecars, live-photo videos): {terminal.count(report.companions, 'file')}")

@@ -18,16 +18,18 @@ def command(
     db: options.Db,
     paths: Annotated[bool, typer.Option("--paths", help="List the images that can be found.")] = False,
     errors: Annotated[bool, typer.Option("--errors", help="List the files that could not be read, and why.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="List images too plain to be compared.")] = False,
+    blank: Annotated[
+        bool, typer.Option("--blank", help="List images with too little content to be compared by code.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
-    """Say what a database holds."""
+    """Show what a database holds, or list its images."""
     from lookalike.opening import open_database
 
     with open_database(db) as database:
-        if paths or errors or plain:
+        if paths or errors or blank:
             for record in database.records():
-                _list(record, paths=paths, errors=errors, plain=plain, json=json)
+                _list(record, paths=paths, errors=errors, blank=blank, json=json)
             for place in database.unreachable() if errors else ():
                 _line(place.path, "error", f"out of reach: {place.reason}", json=json)
             return
@@ -45,14 +47,14 @@ def command(
         typer.echo(f"{calibrate.said(info.calibration)}; {calibrate.rate_said(info.calibration, info.images)}")
 
 
-def _list(record: Record, *, paths: bool, errors: bool, plain: bool, json: bool) -> None:
+def _list(record: Record, *, paths: bool, errors: bool, blank: bool, json: bool) -> None:
     """A line for each of what was asked for of an image."""
     if errors and record.error is not None:
         _line(record.name, "error", record.error, json=json)
     can_be_found = record.code is not None and record.missing_since is None
     if paths and can_be_found:
         _line(record.name, "label", record.label, json=json)
-    if plain and record.is_plain and can_be_found:
+    if blank and record.is_plain and can_be_found:
         _line(record.name, "quality", record.quality, json=json)
 
 

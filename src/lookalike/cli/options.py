@@ -68,13 +68,33 @@ Workers = Annotated[
 NoIsolation = Annotated[
     bool, typer.Option("--no-isolation", help="Decode images in this process, without limits on memory and time.")
 ]
+IgnoreDecisions = Annotated[
+    bool, typer.Option("--ignore-decisions", help="Include pairs that were marked as different.")
+]
+IncludeBlank = Annotated[
+    bool, typer.Option("--include-blank", help="Compare images with hardly any content by code, too.")
+]
+Orientations = Annotated[bool, typer.Option("--orientations", help="Find mirrored and quarter-turned copies, too.")]
+NoVerify = Annotated[
+    bool, typer.Option("--no-verify", help="Report every pair of similar codes, even if the pictures do not match.")
+]
+SkipPixelCheck = Annotated[
+    bool, typer.Option("--skip-pixel-check", help="Read no files to tell which copies have the same pixels.")
+]
+Reference = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reference", metavar="FOLDER", help="Find only copies of images in FOLDER, which are kept. Repeatable."
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")]
 Prefer = Annotated[
     list[str] | None,
     typer.Option(
         "--prefer",
         metavar="RULE",
-        help="Which copy is better, first of all: folder=PATH, not-folder=PATH, oldest, newest, largest, most-pixels, "
-        "shortest-path. Repeatable, in order.",
+        help="Which copy to keep, before the built-in rules: folder=PATH, not-folder=PATH, oldest, newest, largest, "
+        "most-pixels, shortest-path. Repeatable, in order.",
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all random numbers.")]

@@ -25,11 +25,11 @@ def command(
     radius: options.Radius = None,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
     label: Annotated[str | None, typer.Option("--label", help="Only images with this label.")] = None,
-    below: Annotated[str | None, typer.Option("--below", metavar="PATH", help="Only images below this folder.")] = None,
+    under: Annotated[str | None, typer.Option("--under", metavar="PATH", help="Only images below this folder.")] = None,
     since: Annotated[
         datetime | None, typer.Option("--since", formats=list(FORMATS), help="Only images indexed then or later.")
     ] = None,
-    turned: Annotated[bool, typer.Option("--turned", help="Find mirrored and quarter-turned copies, too.")] = False,
+    orientations: options.Orientations = False,
     asymmetric: Annotated[
         bool, typer.Option("--asymmetric", help="Let a bit count as much as the query is sure of it; finds more.")
     ] = False,
@@ -40,17 +40,17 @@ def command(
     """Find the images in a database that look most like IMAGES; the nearest comes first."""
     from lookalike import data
     from lookalike.core.errors import ConfigError, ImageError
-    from lookalike.duplicates import orientations as turns
+    from lookalike.duplicates import orientations as oriented
     from lookalike.imaging.isolation import pool
     from lookalike.imaging.isolation.decoders import array_of
     from lookalike.imaging.isolation.limits import Limits
     from lookalike.opening import open_database
 
-    if asymmetric and (turned or radius is not None):
+    if asymmetric and (orientations or radius is not None):
         raise ConfigError(
-            f"--asymmetric ranks by a distance of its own; leave out {'--turned' if turned else '--radius'}"
+            f"--asymmetric ranks by a distance of its own; leave out {'--orientations' if orientations else '--radius'}"
         )
-    only = _filter(label, below, since)
+    only = _filter(label, under, since)
     count, problems = 0, []
     several = len(images) > 1
     limits = Limits.of(max_pixels)
@@ -78,8 +78,8 @@ def command(
             if asymmetric:
                 found = [database.search_asymmetric(array, top=top, only=only) for array in arrays]
             else:
-                found = _by_codes(database, arrays, turned=turned, top=top, radius=radius, only=only)
-            for query, hits in zip(named, turns.merged(found, top=top, turned=turned), strict=True):
+                found = _by_codes(database, arrays, turned=orientations, top=top, radius=radius, only=only)
+            for query, hits in zip(named, oriented.merged(found, top=top, turned=orientations), strict=True):
                 for hit, turn in hits:
                     _print(query, hit, turn, json=json, several=several)
     terminal.fail_if(problems, count)
@@ -99,11 +99,11 @@ def _by_codes(
     """What is found by the codes of images; of turned ones eight after each other."""
     import numpy as np
 
-    from lookalike.duplicates import orientations as turns
+    from lookalike.duplicates import orientations as oriented
 
     if not arrays:
         return []
-    codes_NW = np.concatenate([turns.encode(database.hasher, array, turned=turned) for array in arrays])
+    codes_NW = np.concatenate([oriented.encode(database.hasher, array, turned=turned) for array in arrays])
     return database.search_codes(codes_NW, top=top, radius=radius, only=only)
 
 

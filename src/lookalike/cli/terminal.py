@@ -9,13 +9,14 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
 from lookalike.core import display
 from lookalike.core.errors import DataError, LookalikeError
+from lookalike.core.progress import Progress
 
 if TYPE_CHECKING:
     from lookalike.data import Item
@@ -84,6 +85,27 @@ def progress(what: str, *, unit: str = " images", scaled: bool = False) -> Itera
         def show(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
+
+        yield show
+
+
+@contextmanager
+def stages() -> Iterator[Progress]:
+    """Progress that shows a bar for each stage, one after the other, on a terminal only."""
+    from tqdm import tqdm
+
+    silent = not sys.stderr.isatty()
+    with ExitStack() as stack:
+        bars: dict[str, Any] = {}
+
+        def show(stage: str, done: int, total: int | None) -> None:
+            if stage not in bars:
+                stack.close()
+                bar = tqdm(desc=stage, unit="", unit_scale=True, disable=silent, leave=False, mininterval=0.2)
+                bars.clear()
+                bars[stage] = stack.enter_context(bar)
+            bars[stage].total = total
+            bars[stage].update(done - bars[stage].n)
 
         yield show
 

@@ -164,7 +164,7 @@ def command(
     if info.backbone:
         typer.echo(f"backbone: {info.backbone}")
     if info.nested:
-        typer.echo(f"its first {', '.join(info.nested)} bits are codes too; lookalike shorten {path} --bits 16")
+        typer.echo(f"its first {', '.join(info.nested)} bits are codes too; lookalike truncate {path} --bits 16")
     for end in last:
         if end.step < end.steps:
             typer.echo(

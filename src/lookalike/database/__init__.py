@@ -17,7 +17,6 @@ import itertools
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -34,6 +33,7 @@ from lookalike.core.address import is_address
 from lookalike.core.atomic import is_temporary, put_in_place
 from lookalike.core.codes import Codes
 from lookalike.core.errors import ConfigError, DatabaseError, Interrupted
+from lookalike.core.progress import Progress, silent
 from lookalike.data import codetable
 from lookalike.database import (
     asymmetric,
@@ -54,15 +54,20 @@ from lookalike.database.backup import Backup
 from lookalike.database.engine_choice import EngineName, Opened
 from lookalike.database.evaluate import Measured
 from lookalike.database.import_export import ImportReport
-from lookalike.database.indexing import IndexReport, Progress, Settings
+from lookalike.database.indexing import IndexReport, Settings
 from lookalike.database.prune import Losses
 from lookalike.database.reachability import Reachability
-from lookalike.duplicates import grouping, hardlinks, low_information, oriented_pairs, review, undecodable, verification
+from lookalike.duplicates import equal_bytes, leakage, oriented_codes, review
+from lookalike.duplicates import search as duplicate_search
 from lookalike.duplicates.cleanup import apply as applying
 from lookalike.duplicates.cleanup import undo as undoing
-from lookalike.duplicates.cleanup.apply import Outcome, Step, Ways
+from lookalike.duplicates.cleanup.apply import ApplyOptions, Outcome, Step
 from lookalike.duplicates.cleanup.plan import Plan
 from lookalike.duplicates.decisions import Decisions
+from lookalike.duplicates.members import by_row
+from lookalike.duplicates.request import DuplicateReport, DuplicateSearch, LeakageReport
+from lookalike.duplicates.review import Review, ReviewOptions
+from lookalike.duplicates.search import Comparison
 from lookalike.hasher import DEFAULT, Hasher, Radii
 from lookalike.imaging import decode
 from lookalike.imaging.decode import Source
@@ -184,7 +189,7 @@ class Database:
         isolation: bool = True,
         exclude: Sequence[str] = (),
         include: Sequence[str] = (),
-        progress: Progress | None = None,
+        progress: indexing.Progress | None = None,
     ) -> IndexReport:
         """Bring the database up to date with folders, files or Parquet files; what became of each image.
 
@@ -293,25 +298,23 @@ class Database:
             self._write_codes()
             return count
 
-    def apply(self, plan: Plan, ways: Ways, *, on_step: applying.OnStep = lambda step: None) -> list[Step]:
-        """Do what a plan of duplicates says (see `applying`); what became of each file that it removes.
+    def apply(self, plan: Plan, options: ApplyOptions, *, progress: Progress = silent) -> list[Step]:
+        """Carry out a plan of duplicates; what became of each file that it removes. What is moved is marked as missing.
 
-        What is moved is marked as missing. Raises `DataError` or `ConfigError` before anything is done, or
-        `Interrupted` on Ctrl-C, after which all is whole.
+        Raises `DataError` or `ConfigError` before anything is done, or `Interrupted` on Ctrl-C, after which the log
+        says what was done.
         """
-        with self._changing_files(on_step, dry_run=ways.dry_run) as note:
-            return applying.run(plan, self._catalog.roots(), ways, note)
+        steps = applying.steps(plan, self._catalog.roots(), options)
+        return self._change_files(steps, "applying", len(plan.removals), progress, dry_run=options.dry_run)
 
-    def undo(
-        self, log: str | os.PathLike[str], *, dry_run: bool = False, on_step: applying.OnStep = lambda step: None
-    ) -> list[Step]:
+    def undo(self, log: str | os.PathLike[str], *, dry_run: bool = False, progress: Progress = silent) -> list[Step]:
         """Undo what a plan did, by the log that was written; what became of each file.
 
         Raises `DataError` before anything is done for a log that reaches files outside the database's folders and the
         trash of a run.
         """
-        with self._changing_files(on_step, dry_run=dry_run) as note:
-            return undoing.run(Path(log), self._catalog.roots(), dry_run=dry_run, on_step=note)
+        steps = undoing.steps(Path(log), self._catalog.roots(), dry_run=dry_run)
+        return self._change_files(steps, "undoing", None, progress, dry_run=dry_run)
 
     def unreachable(self) -> list[Unreachable]:
         """Folders and files that were out of reach or unreadable when they were looked at last."""
@@ -393,69 +396,73 @@ class Database:
         )
 
     def duplicates(
-        self,
-        *,
-        radius: int | None = None,
-        with_different: bool = False,
-        with_plain: bool = False,
-        turned: bool = False,
-        by_code: bool = False,
-        on_rows: grouping.OnRows = lambda done, total: None,
-        max_pixels: int = decode.MAX_PIXELS,
-        on_read: oriented_pairs.OnRead = lambda done, total: None,
-        on_unread: oriented_pairs.OnUnread = lambda names: None,
-        on_laid: verification.OnLaid = lambda done, total: None,
-        on_overlaid: verification.OnOverlaid = lambda found: None,
-    ) -> list[Group]:
-        """Groups of images at most `radius` bits from the first of each; by default `ModelInfo.duplicate`.
+        self, search: DuplicateSearch | None = None, *, radius: int | None = None, progress: Progress = silent
+    ) -> DuplicateReport:
+        """Groups of images at most `radius` bits from the first of each, whose pictures match; see `DuplicateSearch`.
 
-        A file that has several names (links) is there once, or whoever deletes a copy might delete the only one.
-        Images that were decided to be no duplicates of each other are in no group together, unless `with_different`;
-        images that are too plain for their codes to mean anything only with the same bytes, unless `with_plain`, as
-        are files that cannot be decoded (see `undecodable`).
-        Images whose pictures differ when one is laid over the other (see `registration`) are not near each other,
-        unless groups go `by_code` alone; `on_laid` is told how many pairs were so compared, `on_overlaid` what came of
-        it. `on_rows` is told how many of the different codes have been compared. Of a large collection what that finds
-        is kept, so that after an interruption the same call goes on from there; pairs are laid over each other anew.
-        With `turned`, images that look alike when one is mirrored or turned by quarters are in a group, too. For that
-        all images are read, once; `on_read` is told how many, and `on_unread` the names of those that cannot be.
+        A file that has several names (links) appears once, or whoever deletes a copy might delete the only one.
+        Images that were marked as different share no group. Of low-information images, and of files that cannot be
+        decoded, only the bytes are compared. Of a large collection the pairs found are kept, so that after an
+        interruption the same call goes on from there.
         """
-        self._check_radius(radius)
+        found = self.compare(search or DuplicateSearch(radius=radius), progress=progress)
+        return duplicate_search.group(self._catalog, found, self.decisions.known())
+
+    def compare(
+        self,
+        search: DuplicateSearch = DuplicateSearch(),
+        *,
+        parts: leakage.Parts | None = None,
+        progress: Progress = silent,
+    ) -> Comparison:
+        """The pairs of images that `duplicates` makes groups of, whatever was decided about them."""
+        if search.reference:
+            parts = leakage.parts_of(self, search.reference)
+        if parts is not None and search.orientations:
+            raise ConfigError("mirrored and turned copies are found in a whole collection, not of a reference")
+        self._check_radius(search.radius)
         self._check_model_is_the_same()
         held = self._held()
-        radius = self.duplicate_radius() if radius is None else radius
-        little = {} if with_plain else self._catalog.plain()
-        pairs = pairfile.keeping(self.path)
-        those = None
-        if turned:
-            try:
-                those = oriented_pairs.read(
-                    self._catalog, held, self.hasher, max_pixels=max_pixels, on_read=on_read, on_unread=on_unread
-                ).without(little)
-            except KeyboardInterrupt:
-                raise Interrupted("Stopped. What was read is kept; the same command starts from there") from None
-            pairs = oriented_pairs.pairs(those, pairs)
-        by_id = partial(verification.by_id, reliefs=self.reliefs, in_any_turn=turned)
-        groups = low_information.groups(
-            self._catalog, held, little, radius=radius, on_rows=on_rows, pairs=pairs,
-            reliefs_of=None if by_code else partial(by_id, on_laid=on_laid, on_overlaid=on_overlaid),
-        )  # fmt: skip
-        if not with_different and self.decisions.count():
-            records = self._catalog.records([one.id for group in groups for one in group])
-            digests = {id_: record.digest for id_, record in records.items()}
-            pairs_of = grouping.comparing if those is None else oriented_pairs.comparing(those)
-            regroup = review.regroup(
-                held.ids_N, held.codes_NW, radius=radius, pairs_of=pairs_of, reliefs_of=None if by_code else by_id
+        oriented = None
+        if search.orientations:
+            oriented = oriented_codes.read(
+                self._catalog, held, self.hasher, max_pixels=search.max_pixels, progress=progress
             )
-            parts = review.apart(groups, digests, self.decisions.known(), regroup)
-            groups = [group for part in parts for group in part]
-        groups = groups if those is None else oriented_pairs.with_turns(groups, those, held)
-        equal = undecodable.groups(self._catalog)
-        return sorted([*groups, *equal], key=lambda group: group[0].path) if equal else groups
+        return duplicate_search.compare(
+            self._catalog,
+            held,
+            search,
+            radius=self.duplicate_radius() if search.radius is None else search.radius,
+            parts=parts,
+            oriented=oriented,
+            find=pairfile.keeping(self.path),
+            progress=progress,
+        )
+
+    def group(self, found: Comparison) -> DuplicateReport:
+        """Groups of copies, by what is decided now."""
+        return duplicate_search.group(self._catalog, found, self.decisions.known())
+
+    def review(
+        self, report: DuplicateReport, options: ReviewOptions = ReviewOptions(), *, progress: Progress = silent
+    ) -> list[Review]:
+        """The best copy of each group, how alike the others are to it, and what was decided; reads their files."""
+        records = self.records_of([one.id for group in report for one in group])
+        return review.review_report(report, records, self.decisions.known(), options, progress=progress)
+
+    def leakage(
+        self, first: str, second: str, search: DuplicateSearch = DuplicateSearch(), *, progress: Progress = silent
+    ) -> LeakageReport:
+        """The images of one part that have a copy in another; a part is a folder or a label.
+
+        What lies in both parts counts as of the first.
+        """
+        found = self.compare(search, parts=leakage.parts_of(self, [first], second), progress=progress)
+        return duplicate_search.leaked(self._catalog, found, self.decisions.known())
 
     def undecodable(self, only: Filter | None = None) -> dict[int, bytes]:
         """Media files that cannot be decoded, by id, each with its digest; with `only`, those that pass."""
-        found = undecodable.contents(self._catalog)
+        found = equal_bytes.undecodable(self._catalog)
         if only is None or not found:
             return found
         passing = self._catalog.passing(only)
@@ -476,7 +483,7 @@ class Database:
         self._check_model_is_the_same()
         held = self._held()
         tables = code_array.read_tables(self.path, self._model_digest)
-        names = hardlinks.named(self._catalog, held.ids_N)
+        names = by_row(held.ids_N, self._catalog.names)
         try:
             return neighbour_graph.write(Path(path), held, tables, top=top, names=names, on_rows=on_rows)
         except KeyboardInterrupt:
@@ -660,24 +667,24 @@ class Database:
         finally:
             lock.release()
 
-    @contextmanager
-    def _changing_files(self, on_step: applying.OnStep, *, dry_run: bool) -> Iterator[applying.OnStep]:
-        """A function to be told of files; those that came or went are marked in the end, whatever ends it.
+    def _change_files(
+        self, steps: Iterator[Step], stage: str, total: int | None, progress: Progress, *, dry_run: bool
+    ) -> list[Step]:
+        """The steps, one after the other; files that came or went are marked in the end, whatever ends it.
 
         Also those that came or went before: by a run that was killed, which did not mark them.
         """
-        paths: list[str] = []
-
-        def note(step: Step) -> None:
-            paths.extend([step.path] if step.outcome is not Outcome.LEFT else [])
-            on_step(step)
-
+        made: list[Step] = []
         with nullcontext() if dry_run else self._writing():
             try:
-                yield note
+                for step in steps:
+                    made.append(step)
+                    progress(stage, len(made), total)
+                return made
             except KeyboardInterrupt:
                 raise Interrupted("Stopped. What is done is in the log; the same command goes on from there") from None
             finally:
+                paths = [step.path for step in made if step.outcome is not Outcome.LEFT]
                 found = [record for path in paths if (record := self._catalog.find(path)) is not None]
                 unseen.mark_moved(self._catalog, found)
                 if found:

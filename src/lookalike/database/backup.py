@@ -16,13 +16,13 @@ from pathlib import Path
 from lookalike.core import atomic
 from lookalike.core.errors import DatabaseError
 from lookalike.database import model_file, verify
-from lookalike.duplicates import oriented_pairs
+from lookalike.duplicates import oriented_codes
 from lookalike.store import catalog as catalogs
 from lookalike.store import originals
 from lookalike.store.catalog import Catalog
 from lookalike.store.derived import code_array, codefile, tablefile
 
-DERIVED = (codefile.FILE, tablefile.FILE, tablefile.CODES, tablefile.CHANGES, oriented_pairs.FILE)
+DERIVED = (codefile.FILE, tablefile.FILE, tablefile.CODES, tablefile.CHANGES, oriented_codes.FILE)
 PARTS = (catalogs.FILE, *DERIVED, model_file.FILE, model_file.DECODER, originals.FOLDER)  # of a database
 
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from lookalike.core import atomic
 from lookalike.database import model_file
-from lookalike.duplicates import oriented_pairs
+from lookalike.duplicates import oriented_codes
 from lookalike.store import catalog, originals
 from lookalike.store.derived import codefile, pairfile, tablefile
 
 UNFINISHED = "catalog.new"  # a catalog that is being made
 OURS = (
-    catalog.FILE, codefile.FILE, tablefile.FILE, tablefile.CODES, tablefile.CHANGES, oriented_pairs.FILE,
+    catalog.FILE, codefile.FILE, tablefile.FILE, tablefile.CODES, tablefile.CHANGES, oriented_codes.FILE,
     pairfile.FILE, model_file.FILE, model_file.DECODER, model_file.pending(Path()).name,
 )  # fmt: skip
-WITHOUT_LOCK = (oriented_pairs.FILE,)  # also written by those who do not hold the writer's lock
+WITHOUT_LOCK = (oriented_codes.FILE,)  # also written by those who do not hold the writer's lock
 IN_USE = 3600.0  # seconds; temporary files of these that are younger may be in use
 OLD = {f"{name}.part" for name in (model_file.FILE, model_file.DECODER)} | {f".{name}.tmp" for name in OURS}
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from lookalike.core.errors import DatabaseError, LookalikeError
 from lookalike.database import leftovers, model_file, restoring, verify_originals
-from lookalike.duplicates import oriented_pairs
+from lookalike.duplicates import oriented_codes
 from lookalike.store import originals
 from lookalike.store.catalog import Catalog
 from lookalike.store.derived import code_array, codefile, pairfile, tablefile
@@ -172,7 +172,7 @@ def _leftovers(folder: Path, catalog: Catalog) -> Iterator[Finding]:
 def _caches(folder: Path) -> Iterator[Finding]:
     for path, is_damaged in (
         (folder / pairfile.FILE, pairfile.is_damaged),
-        (folder / oriented_pairs.FILE, oriented_pairs.is_damaged),
+        (folder / oriented_codes.FILE, oriented_codes.is_damaged),
     ):
         if path.exists() and is_damaged(path):
             path.unlink()

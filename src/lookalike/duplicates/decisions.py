@@ -1,15 +1,132 @@
-"""What people decided about a database's images: made, listed, undone."""
+"""What people decided about images: made, listed, undone, and what it means for candidate pairs and for groups.
+
+Images that were marked as different share no group: their pairs are dropped before groups are made. A group whose
+contents a decision to keep or put off covers is decided; when another image joins it, it must be looked at again.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
 
 from lookalike.core.errors import ConfigError, DatabaseError, DataError
-from lookalike.duplicates import verdicts
-from lookalike.duplicates.verdicts import Known
+from lookalike.duplicates.graph import Graph, chosen, split, split_pairs
+from lookalike.search.hits import NO_PAIRS, joined
 from lookalike.store.catalog import Catalog
 from lookalike.store.decisions import Decided, Decision, Kind
+from lookalike.store.records import Record
+
+Digests = Callable[[Sequence[int]], Sequence[bytes | None]]  # of the contents of rows
+
+
+class State(StrEnum):
+    """How far a group is decided."""
+
+    UNDECIDED = "undecided"
+    DECIDED = "decided"
+    LATER = "later"
+
+
+class DecisionIndex:
+    """All decisions, looked up by contents."""
+
+    def __init__(self, decisions: Iterable[Decision] = ()) -> None:
+        self._parts: dict[bytes, dict[int, int]] = {}
+        self._about: dict[bytes, dict[int, Decision]] = {}
+        self._covered: dict[int, frozenset[bytes]] = {}
+        for decision in decisions:
+            if decision.kind is Kind.DIFFERENT:
+                for one in decision.images:
+                    self._parts.setdefault(one.digest, {})[decision.id] = one.part
+            else:
+                self._covered[decision.id] = frozenset(one.digest for one in decision.images)
+                for digest in self._covered[decision.id]:
+                    self._about.setdefault(digest, {})[decision.id] = decision
+
+    def has_different(self, digest: bytes | None = None) -> bool:
+        """Whether anything, or something else than this content, was marked as different."""
+        return bool(self._parts) if digest is None else digest in self._parts
+
+    def are_different(self, first: bytes | None, second: bytes | None) -> bool:
+        """Whether two contents were marked as different; equal contents never are."""
+        if first == second or first is None or second is None:
+            return False
+        here, there = self._parts.get(first, {}), self._parts.get(second, {})
+        return any(here[id_] != there[id_] for id_ in here.keys() & there.keys())
+
+    def of(self, digests: Collection[bytes | None]) -> Decision | None:
+        """The newest decision to keep or put off that covers all of a group's contents."""
+        wanted, first = set(digests), next(iter(digests), None)
+        about = {} if first is None else self._about.get(first, {})
+        fitting = (id_ for id_ in sorted(about, reverse=True) if wanted <= self._covered[id_])
+        return next((about[id_] for id_ in fitting if _keeps_some(about[id_], wanted)), None)
+
+    def state(self, digests: Collection[bytes | None]) -> State:
+        """How far a group of these contents is decided."""
+        return state(self.of(digests))
+
+
+def state(decision: Decision | None) -> State:
+    """How far a group is decided if this is the decision about it."""
+    if decision is None:
+        return State.UNDECIDED
+    return State.LATER if decision.kind is Kind.LATER else State.DECIDED
+
+
+class Marked(NamedTuple):
+    """The nodes of a graph whose contents were marked as different from some other."""
+
+    contents: Mapping[int, bytes]  # by node
+    decisions: DecisionIndex
+
+    def differ(self, node: int, others: Iterable[int]) -> bool:
+        """Whether a node was marked as different from one of some others."""
+        own = self.contents.get(node)
+        return own is not None and any(self.decisions.are_different(own, self.contents.get(one)) for one in others)
+
+
+def without_different(graph: Graph, digests: Digests, index: DecisionIndex) -> tuple[Graph, Marked]:
+    """The graph without pairs of contents that were marked as different; these get nodes of their own."""
+    if not index.has_different():
+        return graph, Marked({}, index)
+    nodes = graph.with_neighbours()
+    rows = graph.rows_of(nodes)
+    known = {row: one for row, one in zip(rows, digests(rows), strict=True) if one and index.has_different(one)}
+    parts: dict[int, dict[bytes | None, list[int]]] = {}
+    for node in nodes.tolist():
+        for row in graph.images.of(node).tolist():
+            parts.setdefault(node, {}).setdefault(known.get(row), []).append(row)
+    images, starts = split(graph.images, {node: list(some.values()) for node, some in parts.items()})
+    contents = {int(starts[node]) + at: one for node, some in parts.items() for at, one in enumerate(some) if one}
+    marked = Marked(contents, index)
+    kept = [NO_PAIRS]
+    for some in split_pairs(graph.pairs, starts):
+        pairs = zip(some.first.tolist(), some.second.tolist(), strict=True)
+        alike_P = np.array([not marked.differ(first, [second]) for first, second in pairs], bool)
+        kept.append(chosen(some, alike_P))
+    return Graph(images, joined(kept)), marked
+
+
+def kept(decision: Decision, records: Sequence[Record]) -> set[int]:
+    """The ids of a group's images that a decision keeps.
+
+    Of copies of the same bytes those are kept whose paths were named, or all if none was to go. If none lies where it
+    did, those are kept that were not named to go: the kept one may be among them under another name.
+    """
+    ids: set[int] = set()
+    names = {(one.digest, one.name) for one in decision.images if one.part}
+    to_go = {(one.digest, one.name) for one in decision.images if not one.part}
+    gone = {digest for digest, _ in to_go}
+    for digest in sorted({one.digest for one in decision.images if one.part}):
+        here = [record for record in records if record.digest == digest]
+        named = [record for record in here if (digest, record.name) in names]
+        renamed = [record for record in here if (digest, record.name) not in to_go]
+        ids |= {record.id for record in (here if digest not in gone else named or renamed or here)}
+    return ids
 
 
 class Decisions:
@@ -24,26 +141,26 @@ class Decisions:
         """A number that changes whenever decisions do, whichever process makes them."""
         return self._catalog.decisions.version
 
-    def known(self) -> Known:
-        """All of them, to be asked about contents."""
-        return Known(self._catalog.decisions.all())
+    def known(self) -> DecisionIndex:
+        """All of them, looked up by contents."""
+        return DecisionIndex(self._catalog.decisions.all())
 
     def count(self, kind: Kind | None = None) -> int:
-        """How many there are, or of a kind."""
+        """Number of decisions, or of those of a kind."""
         return self._catalog.decisions.count(kind)
 
     def find(self, id_: int) -> Decision | None:
-        """The one with an id."""
+        """The decision with an id."""
         return self._catalog.decisions.find(id_)
 
     def newest(self, *, before: int | None = None, top: int = -1, kind: Kind | None = None) -> list[Decision]:
-        """At most `top` of them (−1: all), the newest first; those older than the one with an id, and of a kind, if
+        """At most `top` decisions (−1: all), the newest first; those older than one with an id, and of a kind, if
         these are given.
         """
         return self._catalog.decisions.page(before=before, top=top, kind=kind)
 
     def ids(self, images: Sequence[Decided]) -> list[int | None]:
-        """The images of a decision as they are there now: by path, or else another of the same content, or none."""
+        """The images of a decision as they are now: by path, or else another of the same content, or None."""
         found = []
         for one in images:
             records = self._catalog.with_digest(one.digest)
@@ -52,11 +169,10 @@ class Decisions:
         return found
 
     def make(self, kind: Kind | str, ids: Sequence[int], *, chosen: Collection[int] = ()) -> Decision:
-        """Decide about images: `keep` those that are chosen, the rest of them may go; `different`: the chosen are no
-        duplicates of the rest, or with none chosen, none is one of another; `later`: look at them another time.
+        """Decide about images: `keep` the chosen ones, the rest may go; `different`: the chosen are no duplicates of
+        the rest or, with none chosen, none is one of another; `later`: look at them another time.
 
-        Raises `DataError` for images that are not there, or whose contents are not known, `ConfigError` for what is no
-        decision.
+        Raises `DataError` for unknown images and contents, `ConfigError` for a decision that makes no sense.
         """
         if kind not in list(Kind):
             raise ConfigError(f"kind is {kind!r}; it must be one of {', '.join(Kind)}")
@@ -66,12 +182,12 @@ class Decisions:
             raise DataError(f"there is no image {min(absent)}")
         if len(records) < 2:
             raise ConfigError("a decision is about at least two images")
-        about = verdicts.images(Kind(kind), list(records.values()), set(chosen))
+        about = _decided(Kind(kind), list(records.values()), set(chosen))
         with self._turn, self._catalog.transaction():
             return self._catalog.decisions.add(Kind(kind), about)
 
     def undo(self, id_: int) -> Decision:
-        """Forget a decision; which it was. Raises `DataError` if there is none with that id."""
+        """Forget a decision and return it. Raises `DataError` if there is none with that id."""
         found = self._catalog.decisions.find(id_)
         if found is None:
             raise DataError(f"there is no decision {id_}")
@@ -81,17 +197,17 @@ class Decisions:
 
 
 class NoDecisions(Decisions):
-    """Those of a database that keeps none."""
+    """The decisions of a database that stores none."""
 
-    def __init__(self, place: str) -> None:
-        self._place = place
+    def __init__(self, address: str) -> None:
+        self._address = address
 
     @property
     def version(self) -> int:
         return 0
 
-    def known(self) -> Known:
-        return Known()
+    def known(self) -> DecisionIndex:
+        return DecisionIndex()
 
     def count(self, kind: Kind | None = None) -> int:
         return 0
@@ -109,6 +225,45 @@ class NoDecisions(Decisions):
         raise self._refusal()
 
     def _refusal(self) -> DatabaseError:
-        return DatabaseError(
-            f"{self._place} is in Milvus, which keeps no decisions; use a database in a folder for them"
-        )
+        return DatabaseError(f"{self._address} is in Milvus, which stores no decisions; use a database in a folder")
+
+
+def _decided(kind: Kind, records: Sequence[Record], chosen: Collection[int]) -> list[Decided]:
+    """The images of a decision: `chosen` are kept, or are no duplicates of the rest (none chosen: of each other).
+
+    Raises `DataError` for images whose contents are unknown, `ConfigError` for a choice that says nothing.
+    """
+    unknown = [record for record in records if record.digest is None]
+    if unknown:
+        raise DataError(f"{unknown[0].name} {_why_unknown(unknown[0])}, then decide")
+    if set(chosen) - {record.id for record in records}:
+        raise ConfigError(f"chosen is {sorted(chosen)}; it must name images that are decided about")
+    if kind is Kind.KEEP and not chosen:
+        raise ConfigError("a decision to keep must choose at least one image that is kept")
+    if kind is Kind.DIFFERENT and len({record.digest for record in records}) < 2:
+        raise ConfigError("images with the same bytes are duplicates; to leave all of them where they are, keep them")
+    parts = _parts(kind, records, chosen)
+    return [Decided(record.digest or b"", record.name, parts[record.id]) for record in records]
+
+
+def _why_unknown(record: Record) -> str:
+    """Why an image's content is unknown, and what helps."""
+    if record.error is not None:
+        return f"could not be read ({record.error}); mend that and index it"
+    if record.code is not None:
+        return "has a code that was made elsewhere, and was never read; index it"
+    return "was never read; index it"
+
+
+def _parts(kind: Kind, records: Sequence[Record], chosen: Collection[int]) -> dict[int, int]:
+    if kind is Kind.DIFFERENT and not chosen:
+        numbers = {digest: number for number, digest in enumerate(sorted({one.digest or b"" for one in records}))}
+        return {record.id: numbers[record.digest or b""] for record in records}
+    if kind is Kind.DIFFERENT:  # copies of a chosen one are as different
+        contents = {record.digest for record in records if record.id in chosen}
+        return {record.id: int(record.digest in contents) for record in records}
+    return {record.id: int(kind is Kind.KEEP and record.id in chosen) for record in records}
+
+
+def _keeps_some(decision: Decision, digests: set[bytes | None]) -> bool:
+    return decision.kind is Kind.LATER or any(one.part and one.digest in digests for one in decision.images)

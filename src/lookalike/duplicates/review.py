@@ -1,29 +1,24 @@
-"""Groups of images as a person judges them: the best copy, how alike the others are to it, and what was decided."""
+"""Groups of copies as a person judges them: the best copy, how alike the others are to it, and what was decided."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
+from typing import NamedTuple
 
-import numpy as np
-
-from lookalike.core.codes import Codes
-from lookalike.duplicates import grouping, same_pixels, verdicts
-from lookalike.duplicates.cleanup import best_copy
+from lookalike.core.limits import MAX_PIXELS
+from lookalike.core.progress import Progress, silent
+from lookalike.duplicates import decisions
+from lookalike.duplicates.cleanup import best_copy, inspection
 from lookalike.duplicates.cleanup.best_copy import Preference
-from lookalike.duplicates.cleanup.facts import Facts, FactsOf, wanted
-from lookalike.duplicates.same_pixels import Pixels
-from lookalike.duplicates.verdicts import Known, Regroup, State
-from lookalike.duplicates.verification import ReliefsOf
+from lookalike.duplicates.cleanup.facts import Facts
+from lookalike.duplicates.cleanup.inspection import Inspection
+from lookalike.duplicates.decisions import DecisionIndex, State
+from lookalike.duplicates.request import DuplicateReport
 from lookalike.store.decisions import Decision
-from lookalike.store.derived.code_array import Ids
 from lookalike.store.derived.results import Group, Member
 from lookalike.store.records import Record
-
-Records = Mapping[int, Record]
-NOTHING: FactsOf = MappingProxyType({})
 
 
 class Tier(StrEnum):
@@ -35,8 +30,28 @@ class Tier(StrEnum):
     NEAR = "near"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewOptions:
+    """What is read of the files, and which copy is better."""
+
+    compare_pixels: bool = True  # tell same pixels from what only looks alike
+    inspect_files: bool = True  # choose the best copy by what the files hold, not by the catalog alone
+    prefer: tuple[Preference, ...] = ()
+    max_pixels: int = MAX_PIXELS
+
+
+class Context(NamedTuple):
+    """What is known of the images of some groups."""
+
+    records: Mapping[int, Record]  # by id
+    decisions: DecisionIndex
+    inspection: Inspection = Inspection()
+    prefer: Sequence[Preference] = ()
+    references: frozenset[int] = frozenset()  # ids that are better than any other
+
+
 @dataclass(frozen=True, slots=True)
-class Judged:
+class GroupImage:
     """An image of a group, and what speaks for and against it."""
 
     member: Member
@@ -44,11 +59,11 @@ class Judged:
     tier: Tier  # to the kept copy that is most like it
     is_reference: bool = False
     facts: Facts | None = None  # if its file was read
-    loses: tuple[str, ...] = ()  # what would be known no more without it: of "date", "place" and "camera"
+    loses: tuple[str, ...] = ()  # what would be lost with it: of "date", "place" and "camera"
 
     @property
-    def says(self) -> frozenset[str]:
-        """What its file says of how the picture was taken."""
+    def metadata(self) -> frozenset[str]:
+        """What its file tells of how the picture was taken."""
         return frozenset() if self.facts is None else frozenset(self.facts.metadata.says)
 
 
@@ -56,125 +71,73 @@ class Judged:
 class Review:
     """A group, and what is known of it."""
 
-    images: tuple[Judged, ...]
+    images: tuple[GroupImage, ...]
     best: int  # id of the image that is proposed to be kept
     why: str  # what makes it the best
     state: State
     decision: Decision | None  # to keep or put off
-    kept: frozenset[int]  # ids of what that decision keeps
+    kept: frozenset[int]  # ids that this decision keeps
+    pixels: Mapping[bytes, bytes] = field(default_factory=dict, repr=False, compare=False)  # digests, by content
 
 
-def review(
-    group: Group,
-    records: Records,
-    known: Known,
-    same: Pixels,
+def review_report(
+    report: DuplicateReport,
+    records: Mapping[int, Record],
+    index: DecisionIndex,
+    options: ReviewOptions = ReviewOptions(),
     *,
-    facts: FactsOf = NOTHING,
-    prefer: Sequence[Preference] = (),
-    references: Collection[int] = frozenset(),
-) -> Review | None:
-    """What is known of a group; nothing if fewer than two of its images are still there.
+    progress: Progress = silent,
+) -> list[Review]:
+    """What is known of the groups of a report, whose files are read for it."""
+    inspected = inspection.read(
+        records_of(report.groups, records), pixels=options.compare_pixels, facts=options.inspect_files,
+        max_pixels=options.max_pixels, progress=progress,
+    )  # fmt: skip
+    return review_groups(report.groups, Context(records, index, inspected, options.prefer, report.references))
 
-    `same` holds the digests of pixels that were read, `facts` what else was; `references` are ids that are better than
-    any other, `prefer` what a person finds better.
-    """
-    members = [member for member in group if member.id in records]
-    if len(members) < 2:
-        return None
-    held = [records[member.id] for member in members]
-    decision = known.of([record.digest for record in held])
-    kept = frozenset(verdicts.kept(decision, held)) if decision is not None else frozenset[int]()
-    fixed = [record for record in held if record.id in references]
-    found = best_copy.best(fixed or held, facts, prefer)
+
+def records_of(groups: Iterable[Group], records: Mapping[int, Record]) -> list[list[Record]]:
+    """The records of the images of each group that are still there."""
+    return [[records[one.id] for one in group if one.id in records] for group in groups]
+
+
+def review_groups(groups: Iterable[Group], context: Context) -> list[Review]:
+    """What is known of groups, without those of which fewer than two images are still there."""
+    found = ([one for one in group if one.id in context.records] for group in groups)
+    return [_review(members, context) for members in found if len(members) > 1]
+
+
+def _review(members: Sequence[Member], context: Context) -> Review:
+    held = [context.records[member.id] for member in members]
+    pixels, facts = context.inspection
+    decision = context.decisions.of([record.digest for record in held])
+    kept = frozenset(decisions.kept(decision, held)) if decision is not None else frozenset[int]()
+    fixed = [record for record in held if record.id in context.references]
+    found = best_copy.best(fixed or held, facts, context.prefer)
     why = "reference" if len(fixed) == 1 else f"reference, {found.why}" if fixed else found.why
     best = [record for record in held if record.id in (kept or {found.id})]
-    says = frozenset(word for record in best for word in _says(record, facts))
+    known = {word for record in best for word in _metadata(record, facts)}
     images = tuple(
-        Judged(
-            member, record, tier(record, best, same), record.id in references, facts.get(record.digest or b""),
-            tuple(word for word in _says(record, facts) if word not in says),
+        GroupImage(
+            member, record, tier(record, best, pixels), record.id in context.references,
+            facts.get(record.digest or b""), tuple(word for word in _metadata(record, facts) if word not in known),
         )
         for member, record in zip(members, held, strict=True)
     )  # fmt: skip
-    return Review(images, found.id, why, verdicts.state(decision), decision, kept)
+    return Review(images, found.id, why, decisions.state(decision), decision, kept, pixels)
 
 
-def _says(record: Record, facts: FactsOf) -> tuple[str, ...]:
-    found = facts.get(record.digest or b"")
-    return () if found is None else found.metadata.says
-
-
-def tier(record: Record, kept: Sequence[Record], same: Pixels) -> Tier:
-    """How alike an image is to what is kept."""
+def tier(record: Record, kept: Iterable[Record], pixels: Mapping[bytes, bytes]) -> Tier:
+    """How alike an image is to what is kept; `pixels`: digests of pixels, by content."""
+    kept = list(kept)
     if any(record.id == one.id for one in kept):
         return Tier.KEPT
     if record.digest is not None and any(record.digest == one.digest for one in kept):
         return Tier.BYTES
-    own = look(record, same)
-    return Tier.PIXELS if own is not None and any(own == look(one, same) for one in kept) else Tier.NEAR
+    own = pixels.get(record.digest or b"")
+    return Tier.PIXELS if own is not None and any(own == pixels.get(one.digest or b"") for one in kept) else Tier.NEAR
 
 
-def look(record: Record, same: Pixels) -> bytes | None:
-    """What is equal for images of the same pixels, if they were read."""
-    return None if record.digest is None else same.get(record.digest)
-
-
-def apart(groups: Sequence[Group], digests: verdicts.Digests, known: Known, regroup: Regroup) -> list[list[Group]]:
-    """For each group those that it falls into by what was decided."""
-    return [verdicts.split(group, digests, known, regroup) for group in groups]
-
-
-def regroup(
-    ids_N: Ids,
-    codes_NW: Codes,
-    *,
-    radius: int,
-    pairs_of: grouping.PairsOf = grouping.comparing,
-    reliefs_of: ReliefsOf | None = None,
-) -> Regroup:
-    """A function that groups some images anew by their codes; `pairs_of` gives what finds pairs of some, `reliefs_of`
-    their reliefs.
-    """
-
-    def among(members: Sequence[Member]) -> list[Group]:
-        wanted = [one.id for one in members]
-        rows = np.searchsorted(ids_N, wanted)
-        there = [at for at, row in enumerate(rows) if row < len(ids_N) and ids_N[row] == wanted[at]]
-        chosen = [members[at] for at in there]
-        names = [one.path for one in chosen]
-        ids = [one.id for one in chosen]
-        found = grouping.star(
-            codes_NW[rows[there]], names, radius=radius, pairs=pairs_of(ids),
-            reliefs=None if reliefs_of is None else reliefs_of(ids),
-        )  # fmt: skip
-        return [[replace(chosen[row], distance=distance) for row, distance in group] for group in found]
-
-    return among
-
-
-def to_read(groups: Sequence[Group], records: Records) -> list[Record]:
-    """The images whose pixels must be read to tell which are the same."""
-    return same_pixels.wanted([records[one.id] for one in group if one.id in records] for group in groups)
-
-
-def to_inspect(groups: Sequence[Group], records: Records) -> list[list[Record]]:
-    """The images of each group whose files must be read to tell which is best."""
-    return wanted([records[one.id] for one in group if one.id in records] for group in groups)
-
-
-def reviews(
-    groups: Sequence[Group],
-    records: Records,
-    known: Known,
-    same: Pixels,
-    *,
-    facts: FactsOf = NOTHING,
-    prefer: Sequence[Preference] = (),
-    references: Collection[int] = frozenset(),
-) -> Iterator[Review]:
-    """What is known of groups (see `review`)."""
-    for group in groups:
-        found = review(group, records, known, same, facts=facts, prefer=prefer, references=references)
-        if found is not None:
-            yield found
+def _metadata(record: Record, facts: Mapping[bytes, Facts]) -> tuple[str, ...]:
+    found = facts.get(record.digest or b"")
+    return () if found is None else found.metadata.says

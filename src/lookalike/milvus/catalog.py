@@ -98,6 +98,10 @@ class Collection:
         """The rows of ids."""
         return {int(row["id"]): record_of(row) for row in self._server.get(self.name, ids, ALL)}
 
+    def undecodable(self) -> dict[int, bytes]:
+        """Files that cannot be decoded are not kept here."""
+        return {}
+
     def names(self, ids: Sequence[int]) -> dict[int, str]:
         """The paths of ids."""
         return {int(row["id"]): from_text(row["path"]) for row in self._server.get(self.name, ids, ["id", "path"])}

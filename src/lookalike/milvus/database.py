@@ -13,7 +13,6 @@ import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -25,12 +24,17 @@ from lookalike import data
 from lookalike.calibration import radii
 from lookalike.core.codes import Codes
 from lookalike.core.errors import ConfigError, DatabaseError, Interrupted
+from lookalike.core.progress import Progress, silent
 from lookalike.data import codetable
-from lookalike.database import Group, Hit, Info, import_export, indexing, scopes
+from lookalike.database import Hit, Info, import_export, indexing, scopes
 from lookalike.database import prune as pruning
 from lookalike.database.engine_choice import EngineName
-from lookalike.duplicates import grouping, low_information, oriented_pairs, verification
+from lookalike.duplicates import leakage, review
+from lookalike.duplicates import search as duplicate_search
 from lookalike.duplicates.decisions import NoDecisions
+from lookalike.duplicates.request import DuplicateReport, DuplicateSearch, LeakageReport
+from lookalike.duplicates.review import Review, ReviewOptions
+from lookalike.duplicates.search import Comparison
 from lookalike.hasher import DEFAULT, Hasher
 from lookalike.imaging import decode
 from lookalike.imaging.decode import Source
@@ -257,36 +261,52 @@ class DistributedDatabase:
         return hits, records
 
     def duplicates(
-        self,
-        *,
-        radius: int | None = None,
-        with_different: bool = False,
-        with_plain: bool = False,
-        turned: bool = False,
-        by_code: bool = False,
-        on_rows: grouping.OnRows = lambda done, total: None,
-        max_pixels: int = decode.MAX_PIXELS,
-        on_read: oriented_pairs.OnRead = lambda done, total: None,
-        on_unread: oriented_pairs.OnUnread = lambda names: None,
-        on_laid: verification.OnLaid = lambda done, total: None,
-        on_overlaid: verification.OnOverlaid = lambda found: None,
-    ) -> list[Group]:
-        """Groups of images at most `radius` bits from the first of each; by default `ModelInfo.duplicate`.
+        self, search: DuplicateSearch | None = None, *, radius: int | None = None, progress: Progress = silent
+    ) -> DuplicateReport:
+        """Groups of images at most `radius` bits from the first of each, whose pictures match.
 
-        The codes are fetched, and compared here. There are no decisions that `with_different` would pass over. Raises
-        `ConfigError` with `turned`, for which images are read that lie elsewhere.
+        The codes are fetched, and compared here. Raises `ConfigError` for orientations, as images lie elsewhere.
         """
-        if turned:
+        return self.group(self.compare(search or DuplicateSearch(radius=radius), progress=progress))
+
+    def compare(
+        self,
+        search: DuplicateSearch = DuplicateSearch(),
+        *,
+        parts: leakage.Parts | None = None,
+        progress: Progress = silent,
+    ) -> Comparison:
+        """The pairs of images that `duplicates` makes groups of."""
+        if search.orientations:
             raise ConfigError(f"{self.path} is in Milvus, and turned copies are looked for in a folder; leave it out")
-        radii.check_radius(radius, self.bits)
-        radius = self.duplicate_radius() if radius is None else radius
+        radii.check_radius(search.radius, self.bits)
         ids_N, codes_NW = self.codes()
-        little = {} if with_plain else self._collection.plain()
-        reliefs_of = partial(verification.by_id, reliefs=self.reliefs, on_laid=on_laid, on_overlaid=on_overlaid)
-        return low_information.groups(
-            self._as_catalog(), Held(RowIds(ids_N), codes_NW), little, radius=radius, on_rows=on_rows,
-            reliefs_of=None if by_code else reliefs_of,
-        )  # fmt: skip
+        return duplicate_search.compare(
+            self._as_catalog(),
+            Held(RowIds(ids_N), codes_NW),
+            search,
+            radius=self.duplicate_radius() if search.radius is None else search.radius,
+            parts=leakage.parts_of(self, search.reference) if search.reference else parts,
+            progress=progress,
+        )
+
+    def group(self, found: Comparison) -> DuplicateReport:
+        """Groups of copies."""
+        return duplicate_search.group(self._as_catalog(), found, self.decisions.known())
+
+    def review(
+        self, report: DuplicateReport, options: ReviewOptions = ReviewOptions(), *, progress: Progress = silent
+    ) -> list[Review]:
+        """The best copy of each group, and how alike the others are to it; reads their files."""
+        records = self.records_of([one.id for group in report for one in group])
+        return review.review_report(report, records, self.decisions.known(), options, progress=progress)
+
+    def leakage(
+        self, first: str, second: str, search: DuplicateSearch = DuplicateSearch(), *, progress: Progress = silent
+    ) -> LeakageReport:
+        """The images of one part that have a copy in another; a part is a folder or a label."""
+        found = self.compare(search, parts=leakage.parts_of(self, [first], second), progress=progress)
+        return duplicate_search.leaked(self._as_catalog(), found, self.decisions.known())
 
     def undecodable(self, only: Filter | None = None) -> dict[int, bytes]:
         """Media files that cannot be decoded, which are not known here."""

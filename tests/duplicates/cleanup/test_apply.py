@@ -21,7 +21,7 @@ from lookalike.database import Database
 from lookalike.duplicates.cleanup import apply as applying
 from lookalike.duplicates.cleanup import plan_file, trash, undo_log
 from lookalike.duplicates.cleanup import undo as undoing
-from lookalike.duplicates.cleanup.apply import Outcome, Step, Ways
+from lookalike.duplicates.cleanup.apply import ApplyOptions, Outcome, Step
 from lookalike.duplicates.cleanup.plan import Action, Entry, Plan, PlanGroup
 from lookalike.store import catalog
 
@@ -57,8 +57,8 @@ def plan(folder: Path) -> Plan:
 
 
 @pytest.fixture
-def ways(tmp_path: Path) -> Ways:
-    return Ways(log=tmp_path / "log.jsonl", trash=tmp_path / "trash")
+def options(tmp_path: Path) -> ApplyOptions:
+    return ApplyOptions(log=tmp_path / "log.jsonl", trash=tmp_path / "trash")
 
 
 def state(folder: Path) -> dict[str, tuple[bytes, int, int]]:
@@ -75,39 +75,39 @@ def outcomes(steps: list[Step]) -> list[Outcome]:
     return [step.outcome for step in steps]
 
 
-def apply(plan: Plan, folder: Path, ways: Ways) -> list[Step]:
-    return applying.run(plan, [str(folder)], ways)
+def apply(plan: Plan, folder: Path, options: ApplyOptions) -> list[Step]:
+    return list(applying.steps(plan, [str(folder)], options))
 
 
-def undo(ways: Ways, *, dry_run: bool = False) -> list[Step]:
-    return undoing.run(ways.log, [str(ways.log.parent / "photos")], dry_run=dry_run)
+def undo(options: ApplyOptions, *, dry_run: bool = False) -> list[Step]:
+    return list(undoing.steps(options.log, [str(options.log.parent / "photos")], dry_run=dry_run))
 
 
 @pytest.mark.parametrize("how", ["trash", "hardlink"])
-def test_it_is_done_once_and_undone_once(how: str, plan: Plan, folder: Path, ways: Ways) -> None:
-    ways = ways if how == "trash" else replace(ways, trash=None)
+def test_it_is_done_once_and_undone_once(how: str, plan: Plan, folder: Path, options: ApplyOptions) -> None:
+    options = options if how == "trash" else replace(options, trash=None)
     before, count = state(folder), COPIES - 1
-    assert outcomes(apply(plan, folder, replace(ways, dry_run=True))) == [Outcome.WOULD] * count
+    assert outcomes(apply(plan, folder, replace(options, dry_run=True))) == [Outcome.WOULD] * count
     assert state(folder) == before
-    assert not ways.log.exists()
-    assert not (ways.log.parent / "trash").exists()
-    done = apply(plan, folder, ways)
+    assert not options.log.exists()
+    assert not (options.log.parent / "trash").exists()
+    done = apply(plan, folder, options)
     assert outcomes(done) == [Outcome.DONE] * count
     assert sum(step.size for step in done) == count * len(b"picture")
     if how == "trash":
         assert set(state(folder)) == {"0.png", "near.png"}
-        assert [path.read_bytes() for path in (ways.log.parent / "trash").rglob("*.png")] == [b"picture"] * count
+        assert [path.read_bytes() for path in (options.log.parent / "trash").rglob("*.png")] == [b"picture"] * count
     else:
         assert (folder / "0.png").stat().st_nlink == COPIES
         assert set(os.listdir(folder)) == {"0.png", "2.png", "4.png", "near.png", "sub"}
-    assert outcomes(apply(plan, folder, ways)) == [Outcome.BEFORE] * count
-    assert outcomes(undo(ways, dry_run=True)) == [Outcome.WOULD] * count
-    assert outcomes(undo(ways)) == [Outcome.DONE] * count
+    assert outcomes(apply(plan, folder, options)) == [Outcome.BEFORE] * count
+    assert outcomes(undo(options, dry_run=True)) == [Outcome.WOULD] * count
+    assert outcomes(undo(options)) == [Outcome.DONE] * count
     assert state(folder) == before
     assert (folder / "0.png").stat().st_nlink == 1
-    assert outcomes(undo(ways)) == [Outcome.BEFORE] * count
-    assert outcomes(apply(plan, folder, ways)) == [Outcome.DONE] * count
-    assert outcomes(undo(ways)) == [Outcome.DONE] * count
+    assert outcomes(undo(options)) == [Outcome.BEFORE] * count
+    assert outcomes(apply(plan, folder, options)) == [Outcome.DONE] * count
+    assert outcomes(undo(options)) == [Outcome.DONE] * count
     assert state(folder) == before
 
 
@@ -140,11 +140,11 @@ def _folder(path: Path) -> None:
     ],
 )
 def test_what_is_not_as_it_was_is_left_alone(
-    change: Callable[[Path], None], why: str, how: str, plan: Plan, folder: Path, ways: Ways
+    change: Callable[[Path], None], why: str, how: str, plan: Plan, folder: Path, options: ApplyOptions
 ) -> None:
-    ways = ways if how == "trash" else replace(ways, trash=None)
+    options = options if how == "trash" else replace(options, trash=None)
     change(folder / "2.png")
-    steps = apply(plan, folder, ways)
+    steps = apply(plan, folder, options)
     assert outcomes(steps) == [Outcome.DONE, Outcome.LEFT, Outcome.DONE, Outcome.DONE]
     assert why in steps[1].why
     assert (folder / "2.png").exists()
@@ -160,131 +160,133 @@ def test_what_is_not_as_it_was_is_left_alone(
     ],
 )
 def test_nothing_goes_if_the_kept_copy_is_not_sure(
-    change: Callable[[Path], None], why: str, plan: Plan, folder: Path, ways: Ways
+    change: Callable[[Path], None], why: str, plan: Plan, folder: Path, options: ApplyOptions
 ) -> None:
     change(folder / "0.png")
     before = state(folder)
-    for one in (ways, replace(ways, trash=None)):
+    for one in (options, replace(options, trash=None)):
         steps = apply(plan, folder, one)
         assert outcomes(steps) == [Outcome.LEFT] * (COPIES - 1)
         assert all(f"not sure to be kept: {folder / '0.png'}" in step.why and why in step.why for step in steps)
     assert state(folder) == before
 
 
-def test_a_kept_copy_that_is_the_file_itself_is_none(folder: Path, ways: Ways, tmp_path: Path) -> None:
+def test_a_kept_copy_that_is_the_file_itself_is_none(folder: Path, options: ApplyOptions, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(folder)
     for kept in (tmp_path / "link/0.png", tmp_path / "link/../photos/0.png"):
-        steps = apply(plan_of(kept, folder / "0.png"), folder, ways)
+        steps = apply(plan_of(kept, folder / "0.png"), folder, options)
         assert "is the same file under another name" in steps[0].why
     assert (folder / "0.png").exists()
 
 
-def test_one_copy_of_all_that_must_stay_is_enough_to_stop(folder: Path, ways: Ways) -> None:
+def test_one_copy_of_all_that_must_stay_is_enough_to_stop(folder: Path, options: ApplyOptions) -> None:
     near, kept, copy = folder / "near.png", folder / "0.png", folder / "2.png"
     plan = Plan((PlanGroup((entry(near, Action.KEEP), entry(kept, Action.KEEP), entry(copy, Action.REMOVE))),))
     near.unlink()
-    assert outcomes(apply(plan, folder, ways)) == [Outcome.LEFT]
+    assert outcomes(apply(plan, folder, options)) == [Outcome.LEFT]
     assert copy.exists()
 
 
-def test_nothing_outside_indexed_folders_is_touched(folder: Path, ways: Ways, tmp_path: Path) -> None:
+def test_nothing_outside_indexed_folders_is_touched(folder: Path, options: ApplyOptions, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "x.png").write_bytes(b"picture")
     (folder / "way out").symlink_to(outside)
     for path in (outside / "x.png", folder / "way out/x.png", Path(f"{folder}/../outside/x.png")):
-        (step,) = apply(plan_of(folder / "0.png", path), folder, ways)
+        (step,) = apply(plan_of(folder / "0.png", path), folder, options)
         assert (step.outcome, step.why) == (Outcome.LEFT, "lies below no folder that was indexed")
     assert (outside / "x.png").exists()
 
 
-def test_a_kept_copy_outside_indexed_folders_keeps_nothing(folder: Path, ways: Ways, tmp_path: Path) -> None:
+def test_a_kept_copy_outside_indexed_folders_keeps_nothing(folder: Path, options: ApplyOptions, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "x.png").write_bytes(b"picture")
     (folder / "way out").symlink_to(outside)
     for path in (outside / "x.png", folder / "way out/x.png"):
-        (step,) = apply(plan_of(path, folder / "0.png"), folder, ways)
+        (step,) = apply(plan_of(path, folder / "0.png"), folder, options)
         assert step.outcome is Outcome.LEFT
         assert step.why.endswith("x.png lies below no folder that was indexed")
     assert (folder / "0.png").exists()
 
 
-def test_rows_of_tables_are_not_changed(folder: Path, ways: Ways) -> None:
+def test_rows_of_tables_are_not_changed(folder: Path, options: ApplyOptions) -> None:
     (folder / "t.parquet").write_bytes(b"table")
     row = Entry(action=Action.REMOVE, path=f"{folder}/t.parquet#3", digest="00" * 16)
     kept = entry(folder / "0.png", Action.KEEP)
-    (step,) = apply(Plan((PlanGroup((kept, row)),)), folder, ways)
+    (step,) = apply(Plan((PlanGroup((kept, row)),)), folder, options)
     assert (step.outcome, step.why) == (Outcome.LEFT, "is a row of a table; tables are not changed")
     turned = PlanGroup((replace(row, action=Action.KEEP), replace(kept, action=Action.REMOVE)))
-    (step,) = apply(Plan((turned,)), folder, ways)
+    (step,) = apply(Plan((turned,)), folder, options)
     assert "t.parquet#3 is a row of a table" in step.why
     assert (folder / "0.png").exists()
 
 
-def test_what_was_never_read_is_left_alone(folder: Path, ways: Ways) -> None:
+def test_what_was_never_read_is_left_alone(folder: Path, options: ApplyOptions) -> None:
     kept, gone = entry(folder / "0.png", Action.KEEP), replace(entry(folder / "2.png", Action.REMOVE), digest="")
-    (step,) = apply(Plan((PlanGroup((kept, gone)),)), folder, ways)
+    (step,) = apply(Plan((PlanGroup((kept, gone)),)), folder, options)
     assert "was never read" in step.why
 
 
-def test_what_is_gone_is_no_mistake(plan: Plan, folder: Path, ways: Ways) -> None:
+def test_what_is_gone_is_no_mistake(plan: Plan, folder: Path, options: ApplyOptions) -> None:
     (folder / "2.png").unlink()
-    assert outcomes(apply(plan, folder, ways)) == [Outcome.DONE, Outcome.GONE, Outcome.DONE, Outcome.DONE]
+    assert outcomes(apply(plan, folder, options)) == [Outcome.DONE, Outcome.GONE, Outcome.DONE, Outcome.DONE]
 
 
-def test_only_the_same_bytes_become_links(folder: Path, ways: Ways) -> None:
+def test_only_the_same_bytes_become_links(folder: Path, options: ApplyOptions) -> None:
     plan = plan_of(folder / "near.png", folder / "0.png")
-    (step,) = apply(plan, folder, replace(ways, trash=None))
+    (step,) = apply(plan, folder, replace(options, trash=None))
     assert "has other bytes than the copy that is kept" in step.why
-    assert outcomes(apply(plan, folder, ways)) == [Outcome.DONE]
+    assert outcomes(apply(plan, folder, options)) == [Outcome.DONE]
 
 
-def test_the_trash_lies_where_nothing_is_indexed(plan: Plan, folder: Path, ways: Ways, tmp_path: Path) -> None:
+def test_the_trash_lies_where_nothing_is_indexed(
+    plan: Plan, folder: Path, options: ApplyOptions, tmp_path: Path
+) -> None:
     (tmp_path / "link").symlink_to(folder)
     for place in (folder, folder / "sub/trash/deep", tmp_path / "link/trash"):
         with pytest.raises(ConfigError, match="would index it again"):
-            apply(plan, folder, replace(ways, trash=place))
+            apply(plan, folder, replace(options, trash=place))
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="is a file"):
-        apply(plan, folder, replace(ways, trash=tmp_path / "file"))
+        apply(plan, folder, replace(options, trash=tmp_path / "file"))
 
 
-def test_the_trash_is_no_part_of_a_database(plan: Plan, folder: Path, ways: Ways, tmp_path: Path) -> None:
+def test_the_trash_is_no_part_of_a_database(plan: Plan, folder: Path, options: ApplyOptions, tmp_path: Path) -> None:
     db = tmp_path / "db"
     db.mkdir()
     (db / catalog.FILE).touch()
     (tmp_path / "link").symlink_to(db)
     for place in (db, db / "trash/deep", tmp_path / "link/trash"):
         with pytest.raises(ConfigError, match="lies in the folder of a database"):
-            apply(plan, folder, replace(ways, trash=place))
+            apply(plan, folder, replace(options, trash=place))
     assert [path.name for path in db.iterdir()] == [catalog.FILE]
 
 
-def test_a_trash_on_another_file_system_is_refused(plan: Plan, folder: Path, ways: Ways) -> None:
+def test_a_trash_on_another_file_system_is_refused(plan: Plan, folder: Path, options: ApplyOptions) -> None:
     other = Path("/dev/shm")
     if not other.is_dir() or other.stat().st_dev == folder.stat().st_dev:
         pytest.skip("there is no other file system")
-    steps = apply(plan, folder, replace(ways, trash=other / "lookalike-trash"))
+    steps = apply(plan, folder, replace(options, trash=other / "lookalike-trash"))
     assert outcomes(steps) == [Outcome.LEFT] * (COPIES - 1)
     assert "is on another file system than" in steps[0].why
     assert not (other / "lookalike-trash").exists()
 
 
-def test_a_plan_that_makes_no_sense_is_refused(folder: Path, ways: Ways) -> None:
+def test_a_plan_that_makes_no_sense_is_refused(folder: Path, options: ApplyOptions) -> None:
     both = Plan((PlanGroup((entry(folder / "0.png", Action.REMOVE), entry(folder / "2.png", Action.REMOVE))),))
     with pytest.raises(DataError, match="keeps nothing"):
-        apply(both, folder, ways)
+        apply(both, folder, options)
     assert (folder / "0.png").exists()
 
 
-def test_undoing_takes_nothing_from_what_came_in_its_place(plan: Plan, folder: Path, ways: Ways) -> None:
-    apply(plan, folder, ways)
+def test_undoing_takes_nothing_from_what_came_in_its_place(plan: Plan, folder: Path, options: ApplyOptions) -> None:
+    apply(plan, folder, options)
     (folder / "2.png").write_bytes(b"new")
-    moved = next((ways.log.parent / "trash").rglob("3.png"))
+    moved = next((options.log.parent / "trash").rglob("3.png"))
     moved.write_bytes(b"damaged")
-    next((ways.log.parent / "trash").rglob("4.png")).unlink()
-    found = {Path(step.path).name: step for step in undo(ways)}
+    next((options.log.parent / "trash").rglob("4.png")).unlink()
+    found = {Path(step.path).name: step for step in undo(options)}
     assert "something else lies in its place" in found["2.png"].why
     assert "has changed since" in found["3.png"].why
     assert "neither in its place nor in the trash" in found["4.png"].why
@@ -292,11 +294,11 @@ def test_undoing_takes_nothing_from_what_came_in_its_place(plan: Plan, folder: P
     assert (folder / "2.png").read_bytes() == b"new"
 
 
-def test_a_link_of_which_the_kept_name_is_gone_is_in_its_place(plan: Plan, folder: Path, ways: Ways) -> None:
-    ways = replace(ways, trash=None)
-    apply(plan, folder, ways)
+def test_a_link_of_which_the_kept_name_is_gone_is_in_its_place(plan: Plan, folder: Path, options: ApplyOptions) -> None:
+    options = replace(options, trash=None)
+    apply(plan, folder, options)
     (folder / "0.png").unlink()
-    assert outcomes(undo(ways)) == [Outcome.BEFORE] * (COPIES - 1)
+    assert outcomes(undo(options)) == [Outcome.BEFORE] * (COPIES - 1)
     assert (folder / "2.png").read_bytes() == b"picture"
 
 
@@ -313,62 +315,64 @@ def test_a_link_of_which_the_kept_name_is_gone_is_in_its_place(plan: Plan, folde
     ],
 )
 def test_a_log_that_no_run_has_written_reaches_no_file(
-    changes: dict[str, object], plan: Plan, folder: Path, ways: Ways, tmp_path: Path
+    changes: dict[str, object], plan: Plan, folder: Path, options: ApplyOptions, tmp_path: Path
 ) -> None:
     victim = tmp_path / "victim"
     victim.write_bytes(b"picture")
-    apply(plan, folder, replace(ways, trash=None))
-    head, first, *_ = ways.log.read_text().splitlines()
+    apply(plan, folder, replace(options, trash=None))
+    head, first, *_ = options.log.read_text().splitlines()
     made_up = {name: str(value).format(victim=victim) if value != 5 else 5 for name, value in changes.items()}
-    ways.log.write_text(f"{head}\n{json.dumps(json.loads(first) | made_up)}\n")
+    options.log.write_text(f"{head}\n{json.dumps(json.loads(first) | made_up)}\n")
     before = state(tmp_path)
-    runs: list[Callable[[], list[Step]]] = [lambda: undo(ways), lambda: apply(plan, folder, ways)]
+    runs: list[Callable[[], list[Step]]] = [lambda: undo(options), lambda: apply(plan, folder, options)]
     for act in runs:
         with pytest.raises(DataError, match="holds an action that is not known"):
             act()
     assert state(tmp_path) == before
 
 
-def test_a_log_that_is_none_is_refused_and_a_line_cut_off_is_not(plan: Plan, folder: Path, ways: Ways) -> None:
-    ways.log.write_text("notes\n")
+def test_a_log_that_is_none_is_refused_and_a_line_cut_off_is_not(
+    plan: Plan, folder: Path, options: ApplyOptions
+) -> None:
+    options.log.write_text("notes\n")
     with pytest.raises(DataError, match="is no log"):
-        apply(plan, folder, ways)
+        apply(plan, folder, options)
     assert len(state(folder)) == COPIES + 1
-    ways.log.unlink()
-    apply(plan, folder, ways)
-    with ways.log.open("ab") as file:
+    options.log.unlink()
+    apply(plan, folder, options)
+    with options.log.open("ab") as file:
         file.write(b'{"how": "tra')
-    assert len(undo_log.read(ways.log)) == COPIES - 1
-    undo(ways)
-    assert outcomes(apply(plan, folder, ways)) == [Outcome.DONE] * (COPIES - 1)
-    assert len(undo_log.read(ways.log)) == 2 * (COPIES - 1)
+    assert len(undo_log.read(options.log)) == COPIES - 1
+    undo(options)
+    assert outcomes(apply(plan, folder, options)) == [Outcome.DONE] * (COPIES - 1)
+    assert len(undo_log.read(options.log)) == 2 * (COPIES - 1)
 
 
 @pytest.mark.parametrize("how", ["trash", "hardlink"])
 def test_a_log_reaches_nothing_outside_the_roots_and_the_trash(
-    how: str, plan: Plan, folder: Path, ways: Ways, tmp_path: Path
+    how: str, plan: Plan, folder: Path, options: ApplyOptions, tmp_path: Path
 ) -> None:
-    ways = ways if how == "trash" else replace(ways, trash=None)
-    apply(plan, folder, ways)
+    options = options if how == "trash" else replace(options, trash=None)
+    apply(plan, folder, options)
     for elsewhere in (tmp_path / "other", folder / "sub"):
         elsewhere.mkdir(exist_ok=True)
         before = state(tmp_path)
         with pytest.raises(DataError, match="lies below no folder of this database; nothing was done"):
-            undoing.run(ways.log, [str(elsewhere)])
+            list(undoing.steps(options.log, [str(elsewhere)]))
         assert state(tmp_path) == before
 
 
-def _forged(ways: Ways, path: Path, to: Path) -> None:
+def _forged(options: ApplyOptions, path: Path, to: Path) -> None:
     digest = content_digest(to.read_bytes()).hex() if to.exists() else "00"
     action = undo_log.Action(how=undo_log.How.TRASH, path=str(path), digest=digest, size=1, to=str(to))
     with suppress(FileNotFoundError):
-        ways.log.unlink()
-    log = undo_log.Log(ways.log)
+        options.log.unlink()
+    log = undo_log.Log(options.log)
     log.about_to(action)
     log.close()
 
 
-def test_a_log_that_somebody_has_sent_plants_no_file(folder: Path, ways: Ways, tmp_path: Path) -> None:
+def test_a_log_that_somebody_has_sent_plants_no_file(folder: Path, options: ApplyOptions, tmp_path: Path) -> None:
     run_folder = tmp_path / "sent/lookalike-20240101-000000"
     planted = trash.place(run_folder, str(folder / "planted.png"))
     planted.parent.mkdir(parents=True)
@@ -382,38 +386,38 @@ def test_a_log_that_somebody_has_sent_plants_no_file(folder: Path, ways: Ways, t
         (folder / "way out/x", planted, "below no folder of this database"),
     ):
         (tmp_path / "sent/x").write_bytes(b"planted")
-        _forged(ways, path, to)
+        _forged(options, path, to)
         before = state(tmp_path)
         with pytest.raises(DataError, match=match):
-            undo(ways)
+            undo(options)
         assert state(tmp_path) == before
     (run_folder / trash.MARKER).touch()
     (tmp_path / "sent/secret").symlink_to(tmp_path / "outside")
     (run_folder / "link").symlink_to(tmp_path)
-    _forged(ways, folder / "planted.png", run_folder / "link/sent/x")
+    _forged(options, folder / "planted.png", run_folder / "link/sent/x")
     with pytest.raises(DataError, match="is not the trash of a run"):
-        undo(ways)
+        undo(options)
 
 
-def test_an_emptied_trash_is_no_obstacle(plan: Plan, folder: Path, ways: Ways) -> None:
-    apply(plan, folder, ways)
-    assert ways.trash is not None
-    shutil.rmtree(ways.trash)
-    assert outcomes(apply(plan, folder, ways)) == [Outcome.GONE] * (COPIES - 1)
-    assert outcomes(undo(ways)) == [Outcome.LEFT] * (COPIES - 1)
+def test_an_emptied_trash_is_no_obstacle(plan: Plan, folder: Path, options: ApplyOptions) -> None:
+    apply(plan, folder, options)
+    assert options.trash is not None
+    shutil.rmtree(options.trash)
+    assert outcomes(apply(plan, folder, options)) == [Outcome.GONE] * (COPIES - 1)
+    assert outcomes(undo(options)) == [Outcome.LEFT] * (COPIES - 1)
 
 
 @pytest.mark.parametrize("left", [b"", b"{", undo_log.HEAD[:-1], b"\0\0\0\0", undo_log.HEAD[:9] + b"\0\0"])
 def test_what_a_kill_leaves_of_a_first_line_is_no_log_and_no_obstacle(
-    left: bytes, plan: Plan, folder: Path, ways: Ways
+    left: bytes, plan: Plan, folder: Path, options: ApplyOptions
 ) -> None:
     before = state(folder)
-    ways.log.write_bytes(left)
+    options.log.write_bytes(left)
     if left != undo_log.HEAD[:-1]:
         with pytest.raises(DataError, match="is no log"):
-            undo(ways)
-    assert outcomes(apply(plan, folder, ways)) == [Outcome.DONE] * (COPIES - 1)
-    assert outcomes(undo(ways)) == [Outcome.DONE] * (COPIES - 1)
+            undo(options)
+    assert outcomes(apply(plan, folder, options)) == [Outcome.DONE] * (COPIES - 1)
+    assert outcomes(undo(options)) == [Outcome.DONE] * (COPIES - 1)
     assert state(folder) == before
 
 
@@ -421,9 +425,9 @@ def test_what_a_kill_leaves_of_a_first_line_is_no_log_and_no_obstacle(
 @pytest.mark.parametrize("where", ["logged", "linked"])
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_stop_between_log_and_action_leaves_the_file(
-    where: str, how: str, plan: Plan, folder: Path, ways: Ways, monkeypatch: pytest.MonkeyPatch
+    where: str, how: str, plan: Plan, folder: Path, options: ApplyOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ways = ways if how == "trash" else replace(ways, trash=None)
+    options = options if how == "trash" else replace(options, trash=None)
     before = state(folder)
 
     def stop(*given: object, **named: object) -> None:
@@ -434,15 +438,15 @@ def test_a_stop_between_log_and_action_leaves_the_file(
         names = {("trash", "logged"): "rename", ("trash", "linked"): "rename"}
         name = names.get((how, where), "link" if where == "logged" else "replace")
         monkeypatch.setattr(os, name, stop)
-        apply(plan, folder, ways)
+        apply(plan, folder, options)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     visible = {name: what for name, what in state(folder).items() if "/." not in f"/{name}"}
     assert visible == before
-    assert outcomes(undo(ways)) == [Outcome.BEFORE]
+    assert outcomes(undo(options)) == [Outcome.BEFORE]
     assert state(folder) == before
-    assert outcomes(apply(plan, folder, ways)) == [Outcome.DONE] * (COPIES - 1)
-    assert outcomes(undo(ways)) == [Outcome.DONE] * (COPIES - 1)
+    assert outcomes(apply(plan, folder, options)) == [Outcome.DONE] * (COPIES - 1)
+    assert outcomes(undo(options)) == [Outcome.DONE] * (COPIES - 1)
     assert state(folder) == before
 
 
@@ -464,23 +468,31 @@ def many(db: Database, photo_bytes: list[bytes], tmp_path: Path) -> tuple[Databa
     return db, folder
 
 
+KILLED = """
+import os, pathlib, signal, sys
+from lookalike.database import Database
+from lookalike.duplicates.cleanup import plan_file
+from lookalike.duplicates.cleanup.apply import ApplyOptions
+
+db, after, trash = sys.argv[1], int(sys.argv[2]), pathlib.Path("trash") if sys.argv[3] == "--trash" else None
+options = ApplyOptions(log=pathlib.Path("plan.json.undo.jsonl"), trash=trash)
+kill = lambda stage, done, total: done == after and os.kill(os.getpid(), signal.SIGKILL)
+Database.open(db).apply(plan_file.read(pathlib.Path("plan.json")), options, progress=kill)
+"""
+
+
 @pytest.mark.parametrize("how", [["--trash", "trash"], ["--hardlink"]], ids=["trash", "hardlink"])
 @pytest.mark.parametrize("after", [1, 17, 50])
 def test_a_kill_loses_nothing(after: int, how: list[str], many: tuple[Database, Path], tmp_path: Path) -> None:
     db, folder = many
     before = state(folder)
-    command = [sys.executable, "-m", "lookalike", "duplicates", "--db", str(db.path)]
-    apply = [*command, "--apply", "plan.json", *how]
-    process = subprocess.Popen(apply, cwd=tmp_path, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    for _ in range(after):
-        assert process.stdout.readline().startswith(b"done")
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(db.path), str(after), how[0]], cwd=tmp_path)
+    assert killed.returncode == -signal.SIGKILL
     here = [path.read_bytes() for path in folder.rglob("*.img")]
     trash = [path.read_bytes() for path in (tmp_path / "trash").rglob("*.img")]
     assert sorted(here + trash) == sorted(content for content, _, _ in before.values())
+    command, about = [sys.executable, "-m", "lookalike"], ["--db", str(db.path)]
+    apply = [*command, "apply", "plan.json", *how, *about]
     again = subprocess.run(apply, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert {line.split("\t")[0] for line in again.stdout.splitlines()} <= {"done", "done before"}
     assert len(again.stdout.splitlines()) == MANY
@@ -489,37 +501,38 @@ def test_a_kill_loses_nothing(after: int, how: list[str], many: tuple[Database, 
     else:
         assert len(list(folder.rglob("*.img"))) == MANY
     assert not list(folder.rglob(".*"))
-    subprocess.run([*command, "--undo", "plan.json.undo.jsonl"], cwd=tmp_path, capture_output=True, check=True)
+    subprocess.run([*command, "undo", "plan.json.undo.jsonl", *about], cwd=tmp_path, capture_output=True, check=True)
     assert state(folder) == before
     assert all(finding.ok for finding in db.verify())
 
 
-def test_the_database_follows(many: tuple[Database, Path], ways: Ways, tmp_path: Path) -> None:
+def test_the_database_follows(many: tuple[Database, Path], options: ApplyOptions, tmp_path: Path) -> None:
     db, folder = many
     plan = plan_file.read(tmp_path / "plan.json")
-    db.apply(plan, ways)
+    db.apply(plan, options)
     assert len(db) == MANY
     assert {record.name for record in db.records() if record.missing_since} == {
         str(path) for path in (folder / f"copies/{number:02}.img" for number in range(MANY))
     }
-    db.undo(ways.log)
+    db.undo(options.log)
     assert len(db) == 2 * MANY
     report = db.index(folder)
     assert report.unchanged == 2 * MANY
 
 
 def test_after_ctrl_c_the_database_follows_what_was_done(
-    many: tuple[Database, Path], ways: Ways, tmp_path: Path
+    many: tuple[Database, Path], options: ApplyOptions, tmp_path: Path
 ) -> None:
     db, folder = many
 
-    def stop(step: Step) -> None:
-        if step.path.endswith("07.img"):
+    def stop(stage: str, done: int, total: int | None) -> None:
+        assert (stage, total) == ("applying", MANY)
+        if done == 8:
             raise KeyboardInterrupt
 
     with pytest.raises(Interrupted, match="the same command goes on"):
-        db.apply(plan_file.read(tmp_path / "plan.json"), ways, on_step=stop)
+        db.apply(plan_file.read(tmp_path / "plan.json"), options, progress=stop)
     assert len(list((folder / "copies").iterdir())) == MANY - 8
     assert len(db) == 2 * MANY - 8
-    assert len(undo_log.read(ways.log)) == 8
-    assert json.loads(ways.log.read_text().splitlines()[1])["how"] == "trash"
+    assert len(undo_log.read(options.log)) == 8
+    assert json.loads(options.log.read_text().splitlines()[1])["how"] == "trash"

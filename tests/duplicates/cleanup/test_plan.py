@@ -11,9 +11,9 @@ from lookalike.core.errors import DataError
 from lookalike.duplicates.cleanup import plan as plans
 from lookalike.duplicates.cleanup.best_copy import preference
 from lookalike.duplicates.cleanup.facts import Facts
-from lookalike.duplicates.cleanup.plan import Action, Entry, Options, Plan, PlanGroup
-from lookalike.duplicates.review import Judged, Review, Tier
-from lookalike.duplicates.verdicts import State
+from lookalike.duplicates.cleanup.plan import Action, Entry, Plan, PlanGroup, PlanOptions
+from lookalike.duplicates.decisions import State
+from lookalike.duplicates.review import GroupImage, Review, Tier
 from lookalike.imaging.metadata import Metadata
 from lookalike.store.derived.results import Member
 from lookalike.store.records import Record
@@ -21,7 +21,7 @@ from lookalike.store.records import Record
 KNOWN = {"date": "2024-05-01 10:00:00", "place": (1.0, 2.0), "camera": "Canon"}
 
 
-def image(id_: int, says: str | None = None, **values: Any) -> Judged:
+def image(id_: int, says: str | None = None, **values: Any) -> GroupImage:
     """An image with the bytes of its `content`, or of its own; `says` is none if its file was not read."""
     content, format_ = str(values.get("content", id_)).encode(), values.get("format", "JPEG")
     record = Record(
@@ -31,16 +31,16 @@ def image(id_: int, says: str | None = None, **values: Any) -> Judged:
     member = Member(record.name, values.get("distance", 0), 4, 3, 1000 + id_, None, id_, values.get("turn", ""))
     words = {word: KNOWN[word] for word in says.split()} if says else {}
     facts = None if says is None else Facts(width=4, height=3, format=format_, metadata=Metadata(**words))  # type: ignore[arg-type]
-    return Judged(member, record, Tier.NEAR, values.get("reference", False), facts)
+    return GroupImage(member, record, Tier.NEAR, values.get("reference", False), facts)
 
 
-def review(*images: Judged, best: int = 1, state: State = State.UNDECIDED, kept: tuple[int, ...] = ()) -> Review:
+def review(*images: GroupImage, best: int = 1, state: State = State.UNDECIDED, kept: tuple[int, ...] = ()) -> Review:
     return Review(images, best, "oldest file", state, None, frozenset(kept))
 
 
-def made(*images: Judged, same: dict[bytes, bytes] | None = None, **options: Any) -> dict[int, Entry]:
+def made(*images: GroupImage, same: dict[bytes, bytes] | None = None, **options: Any) -> dict[int, Entry]:
     """The entries of a plan for one group, by id; empty if nothing of it is removed."""
-    plan = plans.make([review(*images)], same or {}, Options(**options))
+    plan = plans.make([replace(review(*images), pixels=same or {})], PlanOptions(**options))
     return {int(entry.path[3:-4]): entry for group in plan.groups for entry in group.entries}
 
 
@@ -50,7 +50,7 @@ def removed(entries: dict[int, Entry]) -> set[int]:
 
 def test_entries_say_all_that_is_known_of_a_file() -> None:
     groups = [review(image(1), image(2, distance=3, turn="rotated by 90°", content=1), image(3, distance=4))]
-    plan = plans.make(groups, {}, database="db", radius=5, bits=64)
+    plan = plans.make(groups, database="db", radius=5, bits=64)
     assert (plan.database, plan.radius, plan.bits, plan.spared) == ("db", 5, 64, 0)
     first, second, third = plan.groups[0].entries
     assert first == Entry(
@@ -70,41 +70,41 @@ def test_entries_say_all_that_is_known_of_a_file() -> None:
 def test_the_only_copy_with_metadata_stays_unless_it_may_be_lost() -> None:
     images = image(1, "date"), image(2, "date place camera"), image(3, "place"), image(4, "camera")
     assert made(*images) == {}
-    found = made(*images, near=True)
+    found = made(*images, include_edited=True)
     assert removed(found) == {3, 4}  # the second knows all that they know
     assert found[2].why == "only copy with place and camera"
     assert [found[id_].loses for id_ in (1, 2, 3, 4)] == [""] * 4
-    found = made(*images, near=True, allow_metadata_loss=True)
+    found = made(*images, include_edited=True, allow_metadata_loss=True)
     assert removed(found) == {2, 3, 4}
     assert [found[id_].loses for id_ in (2, 3, 4)] == ["place, camera", "place", "camera"]
 
 
 def test_what_knows_as_much_as_the_best_is_spared_by_its_place() -> None:
-    found = made(image(3, "date"), image(2, "date"), image(1, ""), near=True)
+    found = made(image(3, "date"), image(2, "date"), image(1, ""), include_edited=True)
     assert removed(found) == {2}
     assert (found[3].why, found[1].why) == ("only copy with date", "oldest file")
 
 
 def test_files_that_were_not_read_lose_nothing_that_is_known() -> None:
-    found = made(image(1, "date"), image(2), near=True)
+    found = made(image(1, "date"), image(2), include_edited=True)
     assert removed(found) == {2}
     assert found[2].loses == ""
 
 
 def test_spared_files_are_counted_in_groups_that_are_left_out_too() -> None:
     groups = [review(image(1, ""), image(2, "date")), review(image(3), image(4, content=3), best=3)]
-    plan = plans.make(groups, {}, Options(near=True))
+    plan = plans.make(groups, PlanOptions(include_edited=True))
     assert (plan.spared, len(plan.groups)) == (1, 1)
-    assert plans.make([replace(one, state=State.LATER) for one in groups], {}, Options(near=True)) == Plan(())
+    assert plans.make([replace(one, state=State.LATER) for one in groups], PlanOptions(include_edited=True)) == Plan(())
 
 
 def test_a_raw_file_goes_only_in_favour_of_another_raw_file() -> None:
-    found = made(image(1), image(2, format="DNG"), image(3), near=True)
+    found = made(image(1), image(2, format="DNG"), image(3), include_edited=True)
     assert removed(found) == {3}
     assert found[2].why == "raw file; those that are kept are none"
-    found = made(image(1, format="DNG"), image(2, format="DNG"), image(3, "", format="NEF"), near=True)
+    found = made(image(1, format="DNG"), image(2, format="DNG"), image(3, "", format="NEF"), include_edited=True)
     assert removed(found) == {2, 3}
-    found = made(image(1), image(2, "date", format="DNG"), near=True, allow_metadata_loss=True)
+    found = made(image(1), image(2, "date", format="DNG"), include_edited=True, allow_metadata_loss=True)
     assert removed(found) == set()
 
 
@@ -112,7 +112,7 @@ def test_a_file_goes_in_favour_of_its_equals_if_one_of_them_stays() -> None:
     same = {b"2": b"pixels", b"3": b"pixels"}
     found = made(image(1, "date"), image(2, "camera"), image(3, "date camera"), same=same)
     assert removed(found) == {2}  # the first, of other pixels, does not count; the third has what it says
-    found = made(image(1, "date"), image(2, "", reference=True), image(3, "date"), same=same, near=True)
+    found = made(image(1, "date"), image(2, "", reference=True), image(3, "date"), same=same, include_edited=True)
     assert removed(found) == set()  # the date is the first one's too, which is no copy of it
     assert found == {}
 
@@ -136,13 +136,13 @@ def test_preferences_choose_among_equals_that_only_look_like_the_best() -> None:
 
 def test_files_of_unknown_bytes_are_no_copies_of_each_other() -> None:
     assert made(image(1), image(2, digest=False), image(3, digest=False)) == {}
-    found = made(image(1), image(2, digest=False), near=True)
+    found = made(image(1), image(2, digest=False), include_edited=True)
     assert (found[2].digest, found[2].tier) == ("", "near")
 
 
 def test_what_was_decided_is_kept_and_references_with_it() -> None:
     images = image(1), image(2), image(3, reference=True), image(4)
-    plan = plans.make([review(*images, state=State.DECIDED, kept=(2,))], {}, Options(near=True))
+    plan = plans.make([review(*images, state=State.DECIDED, kept=(2,))], PlanOptions(include_edited=True))
     found = {entry.path: entry.why for entry in plan.groups[0].of(Action.KEEP)}
     assert found == {"/r/2.jpg": "as was decided", "/r/3.jpg": "reference"}
     assert [entry.path for entry in plan.removals] == ["/r/1.jpg", "/r/4.jpg"]

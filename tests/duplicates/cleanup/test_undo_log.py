@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lookalike.core.errors import DataError
-from lookalike.duplicates.cleanup import undo_log
+from lookalike.duplicates.cleanup import file_identity, undo_log
 from lookalike.duplicates.cleanup.undo_log import Action, How, Log
 
 MOVE = Action(how=How.TRASH, path="/photos/ä\udcff.jpg", digest="0a", size=3, to="/trash/run/photos/a.jpg")
@@ -85,9 +85,7 @@ def test_another_file_is_no_log(content: bytes, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(DataError) as raised:
         undo_log.read(path)
-    assert str(raised.value) == (
-        f"{path} is no log of what a plan did; it is written by: lookalike duplicates --apply PLAN"
-    )
+    assert str(raised.value) == (f"{path} is no log of what a plan did; it is written by: lookalike apply PLAN")
     assert undo_log.is_begun(path) == bool(content)
 
 
@@ -131,17 +129,17 @@ def test_an_action_without_its_path_is_refused(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for path, said in (
         (tmp_path / "absent", f"{tmp_path / 'absent'} cannot be read (No such file or directory)"),
-        (tmp_path, f"{tmp_path} is no file; name a log that lookalike duplicates --apply has written"),
-        (Path("a\0b"), r"'a\x00b' names no file (embedded null byte)"),
+        (tmp_path, f"{tmp_path} is no file; name a log that lookalike apply has written"),
+        (Path("a\0b"), r"a\x00b is no name of a file (embedded null byte)"),
     ):
         with pytest.raises(DataError) as raised:
             undo_log.read(path)
         assert str(raised.value) == said
-    monkeypatch.setattr(undo_log, "LARGEST", 5 << 20)
+    monkeypatch.setattr(file_identity, "LARGEST", 5 << 20)
     (tmp_path / "log").write_bytes(b"\0" * (5 << 20))
     with pytest.raises(DataError, match="is no log"):
         undo_log.read(tmp_path / "log")
     (tmp_path / "log").write_bytes(b"\0" * (5 << 20) + b"\0")
     with pytest.raises(DataError) as raised:
         undo_log.read(tmp_path / "log")
-    assert str(raised.value) == f"{tmp_path / 'log'} is larger than 5 MiB, which no log is"
+    assert str(raised.value) == f"{tmp_path / 'log'} is larger than 5 MiB; name a log that lookalike apply has written"

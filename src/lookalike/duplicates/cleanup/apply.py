@@ -8,9 +8,9 @@ of the file system, each logged before it is done: whenever this is killed, ever
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -19,11 +19,9 @@ from lookalike.core.errors import DataError
 from lookalike.duplicates.cleanup import companions, file_identity, trash, undo_log
 from lookalike.duplicates.cleanup import plan as plans
 from lookalike.duplicates.cleanup.companions import Belongings
-from lookalike.duplicates.cleanup.file_identity import Witness
+from lookalike.duplicates.cleanup.file_identity import FileSnapshot
 from lookalike.duplicates.cleanup.plan import Entry, Plan, PlanGroup
 from lookalike.duplicates.cleanup.undo_log import Action, How, Log
-
-OnStep = Callable[["Step"], object]
 
 
 class Outcome(StrEnum):
@@ -47,7 +45,7 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ways:
+class ApplyOptions:
     """How a plan is carried out."""
 
     log: Path
@@ -59,48 +57,46 @@ class Ways:
         return How.HARDLINK if self.trash is None else How.TRASH
 
 
-def run(plan: Plan, roots: Sequence[str], ways: Ways, on_step: OnStep = lambda step: None) -> list[Step]:
-    """What became of each file that the plan removes. Raises `DataError`, `ConfigError` before anything is done."""
+def steps(plan: Plan, roots: Sequence[str], options: ApplyOptions) -> Iterator[Step]:
+    """Carry out a plan, step by step: what became of each file that it removes.
+
+    Raises `DataError`, `ConfigError` before anything is done.
+    """
     plans.check(plan)
-    trash.check(ways.trash, roots)
-    applying = _Applying(plan, roots, ways)
-    steps = []
-    for step in applying.steps():
-        on_step(step)
-        steps.append(step)
-    return steps
+    trash.check(options.trash, roots)
+    yield from _Applying(plan, roots, options).steps()
 
 
 class Copy(NamedTuple):
     """A file that is kept."""
 
     path: str
-    seen: Witness
+    seen: FileSnapshot
 
 
 class Move(NamedTuple):
     """A file that goes to the trash."""
 
     path: str
-    seen: Witness
+    seen: FileSnapshot
     to: Path
 
 
 class _Applying:
     """One run of a plan."""
 
-    def __init__(self, plan: Plan, roots: Sequence[str], ways: Ways) -> None:
-        self._plan, self._roots, self._ways = plan, roots, ways
-        self._before = undo_log.read(ways.log) if undo_log.is_begun(ways.log) else []
-        trash.check_log(self._before, roots, ways.log)
-        self._kept: dict[str, Witness] = {}
+    def __init__(self, plan: Plan, roots: Sequence[str], options: ApplyOptions) -> None:
+        self._plan, self._roots, self._options = plan, roots, options
+        self._before = undo_log.read(options.log) if undo_log.is_begun(options.log) else []
+        trash.check_log(self._before, roots, options.log)
+        self._kept: dict[str, FileSnapshot] = {}
         self._staying = {entry.path for group in plan.groups for entry in group.of(plans.Action.KEEP)}
         self._folders = companions.Folders()
         self._folder: Path | None = None  # of this run, in the trash
         self._log: Log | None = None
 
     def steps(self) -> Iterator[Step]:
-        if not self._ways.dry_run:
+        if not self._options.dry_run:
             tidy(self._before)
         done = {action.path for action in self._before if is_done(action)}
         try:
@@ -120,25 +116,25 @@ class _Applying:
             copy = self._copy(entry, seen, group)
             self._check_way(seen, copy.seen)
             with_it = self._companions(entry, seen)
-            if not self._ways.dry_run:
+            if not self._options.dry_run:
                 self._do(entry, seen, copy, with_it)
         except DataError as error:
             return [Step(entry.path, Outcome.LEFT, str(error))]
         except OSError as error:
             return [Step(entry.path, Outcome.LEFT, error.strerror or str(error))]
-        outcome = Outcome.WOULD if self._ways.dry_run else Outcome.DONE
+        outcome = Outcome.WOULD if self._options.dry_run else Outcome.DONE
         return [
             Step(entry.path, outcome, "; ".join(with_it.staying), seen.identity.size),
             *(Step(path, outcome, size=one.identity.size, of=entry.path) for path, one in with_it.going),
         ]
 
-    def _companions(self, entry: Entry, seen: Witness) -> Belongings:
+    def _companions(self, entry: Entry, seen: FileSnapshot) -> Belongings:
         """What happens to a file's companions: they are moved with it; where it becomes a link, they stay."""
-        if self._ways.trash is None:
+        if self._options.trash is None:
             return Belongings([], [])
         return companions.of(entry.path, seen, self._folders, self._roots, self._staying)
 
-    def _checked(self, entry: Entry) -> Witness:
+    def _checked(self, entry: Entry) -> FileSnapshot:
         """The file that is to go, as it was when the plan was made. Raises `DataError` if it is not."""
         _check_is_file(entry.path)
         if not file_identity.lies_below(entry.path, self._roots):
@@ -149,12 +145,12 @@ class _Applying:
         file_identity.check_regular(status)
         if status.st_nlink > 1:
             raise DataError(f"has {status.st_nlink} names (hard links), so that removing one frees nothing")
-        seen = file_identity.look(entry.path)
+        seen = file_identity.snapshot(entry.path)
         if seen.digest != entry.digest:
             raise DataError("has changed since the plan was made")
         return seen
 
-    def _copy(self, entry: Entry, seen: Witness, group: PlanGroup) -> Copy:
+    def _copy(self, entry: Entry, seen: FileSnapshot, group: PlanGroup) -> Copy:
         """A copy that is kept, with the same bytes if there is one, all of which are read again.
 
         Raises `DataError` if one of them is not as it was when the plan was made.
@@ -165,41 +161,44 @@ class _Applying:
                 copies.append(Copy(one.path, self._still(one, seen)))
             except DataError as error:
                 raise DataError(f"would leave a copy that is not sure to be kept: {one.path} {error}") from None
-        if self._ways.how is How.HARDLINK and copies[0].seen.digest != seen.digest:
+        if self._options.how is How.HARDLINK and copies[0].seen.digest != seen.digest:
             raise DataError(
-                "has other bytes than the copy that is kept, so it can be no link: use --trash, or plan by --quick"
+                "differs from the kept copy in its bytes, so it cannot become a link: use --trash, or plan with "
+                "--skip-pixel-check"
             )
         return copies[0]
 
-    def _still(self, one: Entry, gone: Witness) -> Witness:
+    def _still(self, one: Entry, gone: FileSnapshot) -> FileSnapshot:
         """A file that is kept, as it was when the plan was made. Raises `DataError` if it is not."""
         held = self._kept.get(one.path)
         if held is None or not file_identity.is_unchanged(one.path, held):
             _check_is_file(one.path)
             if not file_identity.lies_below(one.path, self._roots):
                 raise DataError("lies below no folder that was indexed")
-            held = self._kept[one.path] = file_identity.look(one.path)
+            held = self._kept[one.path] = file_identity.snapshot(one.path)
         if held.digest != one.digest:
             raise DataError("has changed since the plan was made")
         if held.identity[:2] == gone.identity[:2]:
             raise DataError("is the same file under another name")
         return held
 
-    def _check_way(self, seen: Witness, copy: Witness) -> None:
-        if self._ways.trash is None:
+    def _check_way(self, seen: FileSnapshot, copy: FileSnapshot) -> None:
+        if self._options.trash is None:
             if seen.identity.device != copy.identity.device:
                 raise DataError("is on another file system than the copy that is kept; use --trash")
             if seen.owner != copy.owner:
                 raise DataError("belongs to somebody else than the copy that is kept; use --trash")
-        elif seen.identity.device != trash.nearest(self._ways.trash).stat().st_dev:
-            raise DataError(f"is on another file system than {self._ways.trash}; name a --trash on its own")
+        elif seen.identity.device != trash.nearest(self._options.trash).stat().st_dev:
+            raise DataError(f"is on another file system than {self._options.trash}; name a --trash on its own")
 
-    def _do(self, entry: Entry, seen: Witness, copy: Copy, with_it: Belongings) -> None:
+    def _do(self, entry: Entry, seen: FileSnapshot, copy: Copy, with_it: Belongings) -> None:
         if self._log is None:
-            self._log = Log(self._ways.log)
-        about = Action(how=self._ways.how, path=entry.path, digest=seen.digest, size=seen.identity.size, to=copy.path)
-        if self._ways.how is How.HARDLINK:
-            about = replace(about, aside=undo_log.aside(entry.path), mode=seen.mode, mtime_ns=seen.identity.mtime_ns)
+            self._log = Log(self._options.log)
+        if self._options.how is How.HARDLINK:
+            about = Action(
+                how=How.HARDLINK, path=entry.path, digest=seen.digest, size=seen.identity.size, to=copy.path,
+                aside=undo_log.aside(entry.path), mode=seen.mode, mtime_ns=seen.identity.mtime_ns,
+            )  # fmt: skip
             self._log.about_to(about)
             _exchange(about, seen, copy)
         else:
@@ -218,8 +217,8 @@ class _Applying:
     def _place(self, path: str) -> Path:
         """Where a file goes in the trash: below a folder of this run, with its whole path."""
         if self._folder is None:
-            assert self._ways.trash is not None
-            self._folder = trash.new_folder(self._ways.trash)
+            assert self._options.trash is not None
+            self._folder = trash.new_folder(self._options.trash)
         return trash.place(self._folder, path)
 
 
@@ -241,7 +240,7 @@ def _move(moves: Sequence[Move], copy: Copy) -> None:
         raise
 
 
-def _exchange(action: Action, seen: Witness, copy: Copy) -> None:
+def _exchange(action: Action, seen: FileSnapshot, copy: Copy) -> None:
     """Put a link to the kept file in a file's place, by way of another name."""
     os.link(copy.path, action.aside, follow_symlinks=False)
     try:
@@ -253,7 +252,7 @@ def _exchange(action: Action, seen: Witness, copy: Copy) -> None:
         raise
 
 
-def _check_unchanged(path: str, seen: Witness, copy: Copy) -> None:
+def _check_unchanged(path: str, seen: FileSnapshot, copy: Copy) -> None:
     if not (file_identity.is_unchanged(path, seen) and file_identity.is_unchanged(*copy)):
         raise DataError("changes at this moment, or its copy does")
 

@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 from lookalike.core.errors import DataError
 from lookalike.duplicates.cleanup import file_identity
-from lookalike.duplicates.cleanup.file_identity import Witness
+from lookalike.duplicates.cleanup.file_identity import FileSnapshot
 from lookalike.imaging import companions
 
 
 class Belongings(NamedTuple):
     """What happens to a photo's companions when it goes."""
 
-    going: list[tuple[str, Witness]]
+    going: list[tuple[str, FileSnapshot]]
     staying: list[str]  # in words: which stay, and why
 
 
@@ -45,7 +45,7 @@ class Folders:
         return self._listed[folder]
 
 
-def of(path: str, photo: Witness, folders: Folders, roots: Sequence[str], kept: Collection[str]) -> Belongings:
+def of(path: str, photo: FileSnapshot, folders: Folders, roots: Sequence[str], kept: Collection[str]) -> Belongings:
     """What happens to the companions of a photo that goes.
 
     One that belongs to another photo which is there, or that is `kept` itself, stays. Raises `DataError` if one that
@@ -79,7 +79,7 @@ def _stays(companion: str, path: str, folders: Folders, kept: Collection[str]) -
     return ""
 
 
-def _checked(companion: str, photo: Witness, roots: Sequence[str]) -> Witness:
+def _checked(companion: str, photo: FileSnapshot, roots: Sequence[str]) -> FileSnapshot:
     """The companion, read. Raises `DataError` if it may not be moved."""
     if not file_identity.lies_below(companion, roots):
         raise DataError("lies below no folder that was indexed")
@@ -87,7 +87,7 @@ def _checked(companion: str, photo: Witness, roots: Sequence[str]) -> Witness:
     file_identity.check_regular(status)
     if status.st_nlink > 1:
         raise DataError(f"has {status.st_nlink} names (hard links)")
-    seen = file_identity.look(companion)
+    seen = file_identity.snapshot(companion)
     if seen.identity.device != photo.identity.device:
         raise DataError("is on another file system")
     return seen

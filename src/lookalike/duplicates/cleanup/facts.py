@@ -1,4 +1,4 @@
-"""What is known of each image of a group beyond the catalog: read from files, group by group, and kept in a few bytes.
+"""What speaks for and against each image of a group, as its file tells.
 
 Whether an image has a border, writing or other colours, shows less, or was encoded from another, is relative to the
 others of its group. Groups of more than `PAIRWISE` contents are compared with the `REFERENCES` best of them only.
@@ -7,31 +7,18 @@ others of its group. Groups of more than `PAIRWISE` contents are compared with t
 from __future__ import annotations
 
 import itertools
-import os
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lookalike import data
-from lookalike.core.errors import LookalikeError
-from lookalike.core.limits import MAX_PIXELS
 from lookalike.imaging import comparison, detail
 from lookalike.imaging.comparison import Box, Frames
 from lookalike.imaging.evidence import Evidence
 from lookalike.imaging.formats.kinds import is_raw
-from lookalike.imaging.isolation import pool
-from lookalike.imaging.isolation.decoders import Decoders
-from lookalike.imaging.isolation.limits import Limits
 from lookalike.imaging.metadata import Metadata
-from lookalike.store.records import Record
-
-Read = Callable[[Record], Evidence | None]  # none of what has changed, or cannot be decoded
-OnRows = Callable[[int, int], object]
 
 PAIRWISE = 10  # contents
 REFERENCES = 8
-WITH_SAMPLES = 48  # contents whose samples are held at once
 ENLARGED = 1.2  # times another's sides; by less nobody enlarges
 CLEARLY = 0.2  # by so large a share of what differs one has more that is made up
 COMPARABLE = 0.5  # share of the true pixels of another one
@@ -103,75 +90,6 @@ class Facts:
 
 
 FactsOf = Mapping[bytes, Facts]  # contents by their digests
-
-
-def wanted(groups: Iterable[Sequence[Record]]) -> list[list[Record]]:
-    """Of each group with several contents a record of each; others need not be read to be told apart."""
-    found = []
-    for group in groups:
-        by_digest = {record.digest: record for record in reversed(group) if record.digest is not None}
-        if len(by_digest) > 1:
-            found.append([by_digest[digest] for digest in sorted(by_digest)])
-    return found
-
-
-def read(
-    groups: Sequence[Sequence[Record]],
-    *,
-    max_pixels: int = MAX_PIXELS,
-    on_rows: OnRows = lambda done, total: None,
-) -> dict[bytes, Facts]:
-    """The facts of all contents in groups, as `wanted` gives them, read by workers; what cannot be read has none."""
-    if not groups:
-        return {}
-    with pool.make_decoders(Limits.of(max_pixels), workers=_workers()) as decoders:
-        return read_by(groups, lambda record: _evidence(record, decoders), on_rows=on_rows)
-
-
-def _evidence(record: Record, decoders: Decoders) -> Evidence | None:
-    try:
-        with decoders.opened(data.source(record.item)) as image:
-            return image.evidence() if image.digest == record.digest else None
-    except (OSError, LookalikeError):
-        return None
-
-
-def _workers() -> int:
-    return min(4, os.cpu_count() or 1)
-
-
-def read_by(
-    groups: Sequence[Sequence[Record]], read: Read, *, on_rows: OnRows = lambda done, total: None
-) -> dict[bytes, Facts]:
-    """The facts of all contents in groups, read by a function."""
-    known: dict[bytes, Facts] = {}
-    done, total = 0, sum(map(len, groups))
-    for found in _in_turn(groups, read):
-        known.update(of_group({digest: one for digest, one in found.items() if one is not None}))
-        done += len(found)
-        on_rows(done, total)
-    return known
-
-
-def _in_turn(groups: Sequence[Sequence[Record]], read: Read) -> Iterator[dict[bytes, Evidence | None]]:
-    """The evidence of each group; threads read a few images ahead."""
-    workers = _workers()
-    with ThreadPoolExecutor(workers) as threads:
-        waiting: deque[Future[Evidence | None]] = deque()
-        ahead = itertools.chain.from_iterable(groups)
-        try:
-            for group in groups:
-                found: dict[bytes, Evidence | None] = {}
-                for record in group:
-                    following = itertools.islice(ahead, 2 * workers - len(waiting))
-                    waiting.extend(threads.submit(read, one) for one in following)
-                    one = waiting.popleft().result()
-                    too_many = one is not None and len(found) >= WITH_SAMPLES
-                    found[record.digest or b""] = one.without_samples() if one is not None and too_many else one
-                yield found
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def of_group(found: Mapping[bytes, Evidence]) -> dict[bytes, Facts]:

@@ -10,11 +10,13 @@ import hashlib
 import os
 import stat
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from lookalike.core.errors import DataError
 
 PIECE = 1 << 20  # bytes
+LARGEST = 1 << 30  # bytes of a plan or a log
 
 
 class Identity(NamedTuple):
@@ -26,7 +28,7 @@ class Identity(NamedTuple):
     mtime_ns: int
 
 
-class Witness(NamedTuple):
+class FileSnapshot(NamedTuple):
     """A file that was read."""
 
     identity: Identity
@@ -40,7 +42,7 @@ def identity(status: os.stat_result) -> Identity:
     return Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-def look(path: str) -> Witness:
+def snapshot(path: str) -> FileSnapshot:
     """The file at a path, read. Raises `DataError` for what is no regular file, or cannot be read."""
     try:
         check_regular(os.lstat(path))
@@ -55,7 +57,7 @@ def look(path: str) -> Witness:
         raise DataError(f"cannot be read ({error.strerror})") from error
     if identity(before) != identity(after):
         raise DataError("is being written to")
-    return Witness(identity(after), digest.hexdigest(), stat.S_IMODE(after.st_mode), after.st_uid)
+    return FileSnapshot(identity(after), digest.hexdigest(), stat.S_IMODE(after.st_mode), after.st_uid)
 
 
 def check_regular(status: os.stat_result) -> None:
@@ -66,7 +68,7 @@ def check_regular(status: os.stat_result) -> None:
         raise DataError("is no regular file")
 
 
-def is_unchanged(path: str, seen: Witness) -> bool:
+def is_unchanged(path: str, seen: FileSnapshot) -> bool:
     """Whether the file that was read is still at its path."""
     try:
         return identity(os.lstat(path)) == seen.identity
@@ -94,3 +96,18 @@ def _is_within(path: str, folder: str) -> bool:
         return os.path.commonpath([path, folder]) == folder
     except ValueError:  # on another drive
         return False
+
+
+def read_whole(path: Path, *, what: str) -> bytes:
+    """The bytes of a plan or a log. Raises `DataError`, whose text goes on after the path."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError(f"is no file; name {what}")
+        if status.st_size > LARGEST:
+            raise DataError(f"is larger than {LARGEST >> 20} MiB; name {what}")
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})") from error
+    except ValueError as error:  # a zero byte in its name
+        raise DataError(f"is no name of a file ({error})") from error

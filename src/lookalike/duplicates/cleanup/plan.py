@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from lookalike.core.errors import DataError
-from lookalike.duplicates import review as reviewing
 from lookalike.duplicates.cleanup import best_copy
 from lookalike.duplicates.cleanup.best_copy import Preference
 from lookalike.duplicates.cleanup.companions import Folders
-from lookalike.duplicates.review import Judged, Review
-from lookalike.duplicates.same_pixels import Pixels
-from lookalike.duplicates.verdicts import State
+from lookalike.duplicates.decisions import State
+from lookalike.duplicates.review import GroupImage, Review, Tier, tier
 from lookalike.imaging.formats.kinds import is_raw
-from lookalike.store.records import Record
 
 ONLY_COPY = "only copy with"
 
@@ -44,11 +41,11 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class PlanOptions:
     """What a plan may remove, and what is better."""
 
-    near: bool = False  # it removes copies that only look alike
-    allow_metadata_loss: bool = False  # and the only copy that says when, where or by which camera it was taken
+    include_edited: bool = False  # also copies that only look alike
+    allow_metadata_loss: bool = False  # also the only copy with a date, place or camera
     prefer: tuple[Preference, ...] = ()
 
 
@@ -80,35 +77,19 @@ class Plan:
 
 
 def make(
-    reviews: Iterable[Review], same: Pixels, options: Options = Options(), *, database: str = "", radius: int = 0,
+    reviews: Iterable[Review], options: PlanOptions = PlanOptions(), *, database: str = "", radius: int = 0,
     bits: int = 0,
 ) -> Plan:  # fmt: skip
     """The plan for groups: what was decided, and else the best copies are kept.
 
     Of groups that nobody decided, only copies with the same bytes or pixels as one that is kept are removed, unless
-    `options.near`. Groups that were put off, and those of which nothing is removed, are left out.
+    `options.include_edited`. Groups that were put off, and those of which nothing is removed, are left out.
     """
-    groups = [_group(one, same, options) for one in reviews if one.state is not State.LATER]
+    folders = Folders()
+    groups = [_group(one, options, folders) for one in reviews if one.state is not State.LATER]
     spared = sum(entry.why.startswith(ONLY_COPY) for group in groups for entry in group.of(Action.KEEP))
     removing = tuple(group for group in groups if group.of(Action.REMOVE))
     return Plan(removing, database, radius, bits, spared)
-
-
-def with_companions(plan: Plan) -> Plan:
-    """The plan with the names of what belongs to the files that are removed, by what lies in their folders now."""
-    folders = Folders()
-    groups = (
-        PlanGroup(
-            tuple(
-                replace(one, companions=tuple(map(os.path.basename, folders.companions(one.path))))
-                if one.action is Action.REMOVE
-                else one
-                for one in group.entries
-            )
-        )
-        for group in plan.groups
-    )
-    return replace(plan, groups=tuple(groups))
 
 
 def check(plan: Plan) -> Plan:
@@ -131,31 +112,30 @@ def check(plan: Plan) -> Plan:
     return plan
 
 
-def _group(review: Review, same: Pixels, options: Options) -> PlanGroup:
-    kept = _kept(review, same, options)
-    spared = _spared(review, kept, same, options)
-    held = [one.record for one in review.images if one.record.id in kept | spared.keys()]
-    return PlanGroup(tuple(_entry(one, review, kept, spared, held, same) for one in review.images))
+def _group(review: Review, options: PlanOptions, folders: Folders) -> PlanGroup:
+    kept = _kept(review, options)
+    spared = _spared(review, kept, options)
+    return PlanGroup(tuple(_entry(one, review, kept, spared, folders) for one in review.images))
 
 
-def _entry(
-    one: Judged, review: Review, kept: set[int], spared: Mapping[int, str], held: list[Record], same: Pixels
-) -> Entry:
-    id_ = one.record.id
-    stays = id_ in kept or id_ in spared
+def _entry(one: GroupImage, review: Review, kept: set[int], spared: Mapping[int, str], folders: Folders) -> Entry:
+    staying, id_ = kept | spared.keys(), one.record.id
+    stays = id_ in staying
+    held = [other.record for other in review.images if other.record.id in staying]
     return Entry(
         action=Action.KEEP if stays else Action.REMOVE,
         path=one.record.name,
         digest=(one.record.digest or b"").hex(),
         size=one.member.size,
-        tier=str(reviewing.tier(one.record, held, same)),
+        tier=str(tier(one.record, held, review.pixels)),
         distance=one.member.distance,
         why=spared.get(id_) or (_why(one, review) if stays else one.member.turn),
-        loses="" if stays else ", ".join(_lost(one, _in_favour(one, review, kept | spared.keys(), same))),
+        loses="" if stays else ", ".join(_lost(one, _in_favour(one, review, staying))),
+        companions=() if stays else tuple(map(os.path.basename, folders.companions(one.record.name))),
     )
 
 
-def _why(one: Judged, review: Review) -> str:
+def _why(one: GroupImage, review: Review) -> str:
     """Why an image is kept."""
     if one.is_reference:
         return "reference"
@@ -164,18 +144,18 @@ def _why(one: Judged, review: Review) -> str:
     return review.why if one.record.id == review.best else "only looks alike"
 
 
-def _kept(review: Review, same: Pixels, options: Options) -> set[int]:
+def _kept(review: Review, options: PlanOptions) -> set[int]:
     """The ids of the images that are kept, whatever is known of them by nothing else."""
     fixed = {one.record.id for one in review.images if one.is_reference}
     if review.state is State.DECIDED:
         return fixed | review.kept
-    if options.near:
+    if options.include_edited:
         return fixed | {review.best}
-    classes = _classes(review, same)
+    classes = _classes(review)
     return fixed | {id_ for alike in classes for id_ in _best_of(alike, fixed, best=review.best, options=options)}
 
 
-def _best_of(alike: list[Judged], fixed: set[int], *, best: int, options: Options) -> set[int]:
+def _best_of(alike: list[GroupImage], fixed: set[int], *, best: int, options: PlanOptions) -> set[int]:
     """Which of images with the same pixels are kept."""
     ids = {one.record.id for one in alike}
     if ids & fixed or ids & {best}:
@@ -184,26 +164,28 @@ def _best_of(alike: list[Judged], fixed: set[int], *, best: int, options: Option
     return {best_copy.best([one.record for one in alike], facts, options.prefer).id}
 
 
-def _classes(review: Review, same: Pixels) -> list[list[Judged]]:
+def _classes(review: Review) -> list[list[GroupImage]]:
     """The images by what is the same: pixels if these were read, else bytes."""
-    found: dict[object, list[Judged]] = {}
+    found: dict[object, list[GroupImage]] = {}
     for one in review.images:
-        found.setdefault(reviewing.look(one.record, same) or one.record.digest or one.record.id, []).append(one)
+        found.setdefault(review.pixels.get(one.record.digest or b"") or one.record.digest or one.record.id, []).append(
+            one
+        )
     return list(found.values())
 
 
-def _spared(review: Review, kept: set[int], same: Pixels, options: Options) -> dict[int, str]:
+def _spared(review: Review, kept: set[int], options: PlanOptions) -> dict[int, str]:
     """The ids of images that would go, and stay for what they alone have, each with the reason.
 
     They stay one by one, those that know most first, since with each of them less is lost with the others.
     """
     spared: dict[int, str] = {}
-    order = sorted(review.images, key=lambda one: (-len(one.says), one.record.id != review.best))
+    order = sorted(review.images, key=lambda one: (-len(one.metadata), one.record.id != review.best))
     for one in order:
         staying = kept | spared.keys()
         if one.record.id in staying:
             continue
-        others = _in_favour(one, review, staying, same)
+        others = _in_favour(one, review, staying)
         lost = _lost(one, others)
         if is_raw(one.record.format) and not any(is_raw(other.record.format) for other in others):
             spared[one.record.id] = "raw file; those that are kept are none"
@@ -212,14 +194,14 @@ def _spared(review: Review, kept: set[int], same: Pixels, options: Options) -> d
     return spared
 
 
-def _in_favour(one: Judged, review: Review, staying: Collection[int], same: Pixels) -> list[Judged]:
+def _in_favour(one: GroupImage, review: Review, staying: Collection[int]) -> list[GroupImage]:
     """Which of those that stay an image goes in favour of: those of the same bytes or pixels if there are any."""
     others = [other for other in review.images if other.record.id in staying]
-    equal = [other for other in others if reviewing.tier(one.record, [other.record], same) is not reviewing.Tier.NEAR]
+    equal = [other for other in others if tier(one.record, [other.record], review.pixels) is not Tier.NEAR]
     return equal or others
 
 
-def _lost(one: Judged, others: Sequence[Judged]) -> list[str]:
+def _lost(one: GroupImage, others: Sequence[GroupImage]) -> list[str]:
     """What an image alone knows of how it was taken."""
-    known = {word for other in others for word in other.says}
+    known = {word for other in others for word in other.metadata}
     return [] if one.facts is None else [word for word in one.facts.metadata.says if word not in known]

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import os
-import stat
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from itertools import groupby
@@ -15,11 +14,11 @@ from typing import Any
 
 from lookalike.core import atomic, display
 from lookalike.core.errors import ConfigError, DataError
+from lookalike.duplicates.cleanup import file_identity
 from lookalike.duplicates.cleanup import plan as plans
 from lookalike.duplicates.cleanup.plan import Action, Entry, Plan, PlanGroup
 
 FORMAT = 1
-LARGEST = 1 << 30  # bytes of a plan that is read
 SHOWN = 200  # characters of an error
 COLUMNS = ("group", "action", "path", "digest", "size", "tier", "distance", "why", "loses", "companions")
 BETWEEN = "/"  # names of companions in a table: no name has one
@@ -44,20 +43,10 @@ def read(path: Path) -> Plan:
     check_name(path)
     parse = _from_csv if path.suffix.lower() == ".csv" else _from_json
     try:
-        return plans.check(_parsed(parse, os.fsdecode(_content(path))))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror})") from error
-    except (DataError, ValueError) as error:  # ValueError: a zero byte in its name
+        content = file_identity.read_whole(path, what="a plan that lookalike plan has written")
+        return plans.check(_parsed(parse, os.fsdecode(content)))
+    except DataError as error:
         raise DataError(display.printable(f"{path}: {error}")) from error
-
-
-def _content(path: Path) -> bytes:
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise DataError("is no file; name a plan that lookalike duplicates --plan has written")
-    if status.st_size > LARGEST:
-        raise DataError(f"is larger than {LARGEST >> 20} MiB, which no plan is")
-    return path.read_bytes()
 
 
 def to_json(plan: Plan) -> str:
@@ -87,7 +76,7 @@ def _parsed(parse: Callable[[str], Plan], text: str) -> Plan:
         return parse(text)
     except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError, csv.Error) as error:
         reason = f"{type(error).__name__}: {str(error)[:SHOWN]}"
-        raise DataError(f"is no plan ({reason}); make one with: lookalike duplicates --plan FILE") from error
+        raise DataError(f"is no plan ({reason}); make one with: lookalike plan FILE") from error
 
 
 def _from_json(text: str) -> Plan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lookalike.core.atomic import flush
@@ -14,10 +14,8 @@ from lookalike.duplicates.cleanup.apply import Outcome, Step
 from lookalike.duplicates.cleanup.undo_log import Action, How
 
 
-def run(
-    log: Path, roots: Sequence[str], *, dry_run: bool = False, on_step: Callable[[Step], object] = lambda step: None
-) -> list[Step]:
-    """What became of each file in a log, the last first.
+def steps(log: Path, roots: Sequence[str], *, dry_run: bool = False) -> Iterator[Step]:
+    """Undo what a log says, step by step, the last first: what became of each file.
 
     Raises `DataError` before anything is done for a file that is no such log, or one that reaches files which lie
     neither below the folders `roots` nor in the trash of a run.
@@ -26,11 +24,8 @@ def run(
     trash.check_log(actions, roots, log)
     if not dry_run:
         apply.tidy(actions)
-    steps: list[Step] = []
     for action in _last(actions):
-        steps.append(_step(action, dry_run=dry_run))
-        on_step(steps[-1])
-    return steps
+        yield _step(action, dry_run=dry_run)
 
 
 def _last(actions: Sequence[Action]) -> list[Action]:
@@ -59,7 +54,7 @@ def _step(action: Action, *, dry_run: bool) -> Step:
 def _is_to_do(action: Action) -> bool:
     """Whether a file is not in its place. Raises `DataError` if it cannot come back."""
     if apply.is_done(action):
-        if file_identity.look(action.to).digest != action.digest:
+        if file_identity.snapshot(action.to).digest != action.digest:
             raise DataError(f"{action.to} has changed since")
         return True
     if action.how is How.TRASH and os.path.lexists(action.to):
@@ -80,7 +75,7 @@ def _part(action: Action) -> None:
     """Put a copy in the place of a link."""
     try:
         shutil.copyfile(action.to, action.aside, follow_symlinks=False)
-        if file_identity.look(action.aside).digest != action.digest:
+        if file_identity.snapshot(action.aside).digest != action.digest:
             raise DataError("could not be copied as it was")
         os.chmod(action.aside, action.mode)
         os.utime(action.aside, ns=(action.mtime_ns, action.mtime_ns))

@@ -9,19 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from lookalike.core import display
 from lookalike.core.atomic import flush_folder
 from lookalike.core.errors import DataError
+from lookalike.duplicates.cleanup import file_identity
 
 FORMAT = 1
 SHOWN = 200  # characters of an error
-LARGEST = 1 << 30  # bytes of a log that is read
 HEAD = json.dumps({"lookalike_undo": FORMAT}).encode() + b"\n"
 
 
@@ -95,22 +95,15 @@ def read(path: Path) -> list[Action]:
     first, *lines = _content(path).split(b"\n")
     head = _parsed(first)
     if head is None or head.get("lookalike_undo") != FORMAT:
-        raise DataError(f"{path} is no log of what a plan did; it is written by: lookalike duplicates --apply PLAN")
+        raise DataError(f"{path} is no log of what a plan did; it is written by: lookalike apply PLAN")
     return [_action(values, path) for line in lines if (values := _parsed(line)) is not None]
 
 
 def _content(path: Path) -> bytes:
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise DataError(f"{path} is no file; name a log that lookalike duplicates --apply has written")
-        if status.st_size > LARGEST:
-            raise DataError(f"{path} is larger than {LARGEST >> 20} MiB, which no log is")
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror})") from error
-    except ValueError as error:  # a zero byte in its name
-        raise DataError(f"{os.fspath(path)!r} names no file ({error})") from error
+        return file_identity.read_whole(path, what="a log that lookalike apply has written")
+    except DataError as error:
+        raise DataError(f"{display.printable(os.fspath(path))} {error}") from error
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

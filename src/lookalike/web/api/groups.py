@@ -16,14 +16,16 @@ from lookalike.duplicates import review
 from lookalike.duplicates.cleanup import best_copy
 from lookalike.duplicates.cleanup import plan as plans
 from lookalike.duplicates.cleanup.best_copy import Preference
-from lookalike.duplicates.verdicts import State
+from lookalike.duplicates.cleanup.inspection import Inspection
+from lookalike.duplicates.decisions import State
+from lookalike.duplicates.review import Context
+from lookalike.duplicates.search import Comparison
 from lookalike.opening import AnyDatabase
 from lookalike.web.api import rows
 from lookalike.web.api.schemas import Duplicates, Map, PlanFormat, Progress, failures
 from lookalike.web.http.problems import JsonResponse, Problem
 from lookalike.web.state import maps, reviews
 from lookalike.web.state.jobs import Done
-from lookalike.web.state.reviews import Groups
 from lookalike.web.state.server import Server, Shared
 
 router = APIRouter(prefix="/api", tags=["collection"])
@@ -65,17 +67,16 @@ async def duplicates(
         found = await _compared(server, database, radius)
         if not isinstance(found, Done):
             return found
-        groups: Groups = found.value
-        read = await _pixels(server, groups)
-        standing = await server.collection.run(server.reviews.standing, database, groups)
+        compared: Comparison = found.value
+        read = await _pixels(server, compared)
+        standing = await server.collection.run(server.reviews.standing, database, compared)
         page = reviews.page(standing, start=start, top=top, state=state)
         records = await server.collection.run(
             database.records_of, [one.id for part in page.parts for one in part.group]
         )
-    shown = review.reviews(
-        [part.group for part in page.parts], records, standing.known, server.reviews.pixels,
-        facts=server.reviews.facts, prefer=_preferences(server, prefer),
-    )  # fmt: skip
+    inspected = Inspection(server.reviews.pixels, server.reviews.facts)
+    context = Context(records, standing.known, inspected, _preferences(server, prefer))
+    shown = review.review_groups([part.group for part in page.parts], context)
     return JsonResponse(
         {
             "groups": [rows.group(one) for one in shown],
@@ -83,10 +84,10 @@ async def duplicates(
             "images": standing.images,
             "states": standing.counts,
             "pixels": isinstance(read, Done) and read.fresh,
-            "radius": groups.radius,
+            "radius": compared.radius,
             "bits": database.bits,
-            "differing": groups.overlaid.differing,
-            "by_code": groups.overlaid.unknown,
+            "differing": compared.verified.rejected,
+            "by_code": compared.verified.unverified,
             "revision": found.revision,
             "fresh": found.fresh,
             "next": None if page.next is None else str(page.next),
@@ -105,7 +106,7 @@ async def plan(
     ] = False,
     format_: Annotated[PlanFormat, Query(alias="format")] = PlanFormat.JSON,
 ) -> Response:
-    """What to keep and what to remove of each group, as a file for `lookalike duplicates --apply`. Nothing is done."""
+    """What to keep and what to remove of each group, as a file for `lookalike apply`. Nothing is done."""
     with server.collection.use() as database:
         found = await _compared(server, database, radius)
         if not isinstance(found, Done):
@@ -114,7 +115,9 @@ async def plan(
         if not isinstance(read, Done):
             return read
         table = format_ is PlanFormat.CSV
-        options = plans.Options(near=near, allow_metadata_loss=allow_metadata_loss, prefer=_preferences(server, prefer))
+        options = plans.PlanOptions(
+            include_edited=near, allow_metadata_loss=allow_metadata_loss, prefer=_preferences(server, prefer)
+        )
         content = await server.collection.run(lambda: server.reviews.plan(database, found.value, options, table=table))
     headers = {"Content-Disposition": f'attachment; filename="plan.{format_}"'}
     return Response(content, media_type="text/csv" if table else "application/json", headers=headers)
@@ -139,7 +142,7 @@ async def _compared(server: Server, database: AnyDatabase, radius: int | None) -
     return await server.done(("duplicates", wanted), lambda held, report: reviews.compare(held, report, wanted))
 
 
-async def _pixels(server: Server, groups: Groups) -> Done | JsonResponse:
+async def _pixels(server: Server, groups: Comparison) -> Done | JsonResponse:
     """Whether it is known which have the same pixels and which is the best, or how far that is."""
     work = server.reviews.reading(groups, server.pixel_reader(), server.inspector())
     return await server.done(("pixels", groups.radius), work)
@@ -153,9 +156,9 @@ def _preferences(server: Server, asked: Sequence[str] | None) -> tuple[Preferenc
         raise Problem(422, str(error).replace("--prefer", "prefer")) from None
 
 
-def _position(cursor: str | None) -> int:
+def _position(cursor: str | None) -> int | None:
     if cursor is None:
-        return 0
+        return None
     if re.fullmatch(r"[0-9]{1,15}", cursor) is None:
         raise Problem(422, f"cursor is {cursor!r}; pass the `next` of the page before, or none")
     return int(cursor)

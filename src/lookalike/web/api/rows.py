@@ -8,7 +8,7 @@ from typing import Any
 
 from lookalike.core.display import clean
 from lookalike.database import Hit
-from lookalike.duplicates.review import Judged, Review
+from lookalike.duplicates.review import GroupImage, Review
 from lookalike.store.catalog import Record
 from lookalike.store.decisions import Decision
 from lookalike.web.state import thumbnails
@@ -48,7 +48,7 @@ def group(review: Review) -> dict[str, Any]:
     }
 
 
-def member(one: Judged) -> dict[str, Any]:
+def member(one: GroupImage) -> dict[str, Any]:
     """An image of a group."""
     about = {"distance": one.member.distance, "size": one.member.size, "tier": one.tier, "loses": list(one.loses)}
     return {**image(one.record), **about}

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from lookalike.core.codes import MAX_BITS
 from lookalike.database import Filter
-from lookalike.duplicates.verdicts import State
+from lookalike.duplicates.decisions import State
 from lookalike.store.decisions import Kind
 
 MOST_HITS = 1000

@@ -1,23 +1,24 @@
-"""Groups as they stand after what was decided, and which images have the same pixels; kept between requests."""
+"""Groups as they are after what was decided, and what is known of their files; kept between requests."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from lookalike import data
 from lookalike.core.errors import LookalikeError
 from lookalike.database import Group
-from lookalike.duplicates import review, verdicts, verification
-from lookalike.duplicates.cleanup import facts, plan_file
+from lookalike.duplicates import review
+from lookalike.duplicates.cleanup import inspection, plan_file
 from lookalike.duplicates.cleanup import plan as plans
 from lookalike.duplicates.cleanup.facts import Facts
-from lookalike.duplicates.review import Review
-from lookalike.duplicates.verdicts import Known, State
-from lookalike.duplicates.verification import Overlaid
+from lookalike.duplicates.cleanup.inspection import Inspection, Seen
+from lookalike.duplicates.decisions import DecisionIndex, State
+from lookalike.duplicates.request import DuplicateSearch
+from lookalike.duplicates.review import Context
+from lookalike.duplicates.search import Comparison
 from lookalike.imaging.evidence import Evidence
 from lookalike.opening import AnyDatabase
 from lookalike.store.records import Record
@@ -25,20 +26,9 @@ from lookalike.web.http.problems import Problem
 from lookalike.web.state import files
 from lookalike.web.state.jobs import Report, Work
 
-NOTHING = Overlaid(0, 0)
-
 ReadPixels = Callable[[bytes], bytes]  # an encoded image → what is the same for the same pixels
 Inspect = Callable[[bytes], Evidence]
 Found = TypeVar("Found")
-
-
-class Groups(NamedTuple):
-    """All groups of a database, whatever was decided, and the digests of their images by id."""
-
-    groups: list[Group]
-    digests: verdicts.Digests
-    radius: int
-    overlaid: Overlaid
 
 
 class Part(NamedTuple):
@@ -49,16 +39,16 @@ class Part(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """For each group those that it has fallen into by what was decided."""
+    """The groups by what is decided now."""
 
-    parts: list[list[Part]]
-    counts: dict[State, int]  # how many groups there are
+    parts: list[Part]
+    counts: dict[State, int]  # number of groups
     images: int
-    known: Known
+    known: DecisionIndex
 
 
 class Page(NamedTuple):
-    """Some groups, and where the next page begins."""
+    """Some groups, and the id of the image that the next page begins with."""
 
     parts: list[Part]
     next: int | None
@@ -71,61 +61,51 @@ class Reviews:
         self.pixels: dict[bytes, bytes] = {}  # by the digest of the content, of all that was read
         self.facts: dict[bytes, Facts] = {}  # as well
         self._lock = threading.Lock()
-        self._kept: tuple[Groups, int, Standing] | None = None
+        self._kept: tuple[Comparison, int, Standing] | None = None
 
-    def standing(self, database: AnyDatabase, groups: Groups) -> Standing:
-        """How groups stand now. Called by threads."""
+    def standing(self, database: AnyDatabase, found: Comparison) -> Standing:
+        """The groups as they are now. Called by threads."""
         with self._lock:
             version = database.decisions.version
-            if self._kept is None or self._kept[0] is not groups or self._kept[1] != version:
-                self._kept = groups, version, stand(database, groups)
+            if self._kept is None or self._kept[0] is not found or self._kept[1] != version:
+                self._kept = found, version, stand(database, found)
             return self._kept[2]
 
-    def reading(self, groups: Groups, read: ReadPixels, inspect: Inspect) -> Work:
+    def reading(self, found: Comparison, read: ReadPixels, inspect: Inspect) -> Work:
         """Work that reads the images that may have the same pixels, and those of which one is the best copy."""
 
         def work(database: AnyDatabase, report: Report) -> bool:
-            records = database.records_of(list(groups.digests))
-            wanted = [one for one in review.to_read(groups.groups, records) if one.digest not in self.pixels]
+            groups = [part.group for part in stand(database, found).parts]
+            records = database.records_of([one.id for group in groups for one in group])
+            of_groups = review.records_of(groups, records)
+            alike = inspection.may_share_pixels(of_groups) - self.pixels.keys()
             unknown = [
                 group
-                for group in review.to_inspect(groups.groups, records)
-                if any(one.digest not in self.facts for one in group)
+                for group in inspection.to_inspect(of_groups)
+                if any(one.digest not in self.facts or one.digest in alike for one in group)
             ]
-            total = len(wanted) + sum(map(len, unknown))
-            for number, record in enumerate(wanted):
-                report(number, total)
-                digest = _of_content(database, record, read)
-                if digest is not None and record.digest is not None:
-                    self.pixels[record.digest] = digest
-            self.facts |= facts.read_by(
-                unknown,
-                lambda record: _of_content(database, record, inspect),
-                on_rows=lambda done, _: report(len(wanted) + done, total),
-            )
+
+            def seen(record: Record) -> Seen:
+                pixels = _of_content(database, record, read) if record.digest in alike else None
+                return Seen(pixels, _of_content(database, record, inspect))
+
+            pixels, facts = inspection.read_with(unknown, seen, lambda _, done, total: report(done, total or 0))
+            self.pixels |= pixels
+            self.facts |= facts
             return True
 
         return work
 
-    def plan(self, database: AnyDatabase, groups: Groups, options: plans.Options, *, table: bool) -> bytes:
+    def plan(self, database: AnyDatabase, found: Comparison, options: plans.PlanOptions, *, table: bool) -> bytes:
         """The plan for all groups, as JSON or as a table. Called by threads."""
-        same = dict(self.pixels)
-        made = plans.with_companions(
-            plans.make(
-                self._reviews(database, groups, options), same, options, database=str(database.path),
-                radius=groups.radius, bits=database.bits,
-            )
-        )  # fmt: skip
+        standing = self.standing(database, found)
+        groups = [part.group for part in standing.parts]
+        records = database.records_of([one.id for group in groups for one in group])
+        inspected = Inspection(dict(self.pixels), dict(self.facts))
+        reviews = review.review_groups(groups, Context(records, standing.known, inspected, options.prefer))
+        made = plans.make(reviews, options, database=str(database.path), radius=found.radius, bits=database.bits)
         text = plan_file.to_csv(made) if table else plan_file.to_json(made)
         return text.encode("utf-8", "surrogateescape")
-
-    def _reviews(self, database: AnyDatabase, groups: Groups, options: plans.Options) -> Iterator[Review]:
-        standing = self.standing(database, groups)
-        records = database.records_of(list(groups.digests))
-        shown = [part.group for parts in standing.parts for part in parts]
-        return review.reviews(
-            shown, records, standing.known, dict(self.pixels), facts=dict(self.facts), prefer=options.prefer
-        )
 
 
 def _of_content(database: AnyDatabase, record: Record, read: Callable[[bytes], Found]) -> Found | None:
@@ -137,46 +117,30 @@ def _of_content(database: AnyDatabase, record: Record, read: Callable[[bytes], F
         return None
 
 
-def compare(database: AnyDatabase, report: Report, radius: int) -> Groups:
-    """All groups of a database."""
-    overlaid: list[Overlaid] = []
-    groups = database.duplicates(
-        radius=radius,
-        with_different=True,
-        on_rows=lambda done, total: report(done, 2 * total),
-        on_laid=lambda done, total: report(total + done, 2 * total),
-        on_overlaid=overlaid.append,
-    )
+def compare(database: AnyDatabase, report: Report, radius: int) -> Comparison:
+    """All pairs of copies of a database, whatever was decided."""
+
+    def progress(stage: str, done: int, total: int | None) -> None:
+        report(done + (total or 0) * (stage == "verifying"), 2 * (total or 0))
+
+    return database.compare(DuplicateSearch(radius=radius), progress=progress)
+
+
+def stand(database: AnyDatabase, found: Comparison) -> Standing:
+    """The groups by what is decided now."""
+    known = database.decisions.known()
+    groups = database.group(found).groups
     records = database.records_of([one.id for group in groups for one in group])
     digests = {id_: record.digest for id_, record in records.items()}
-    return Groups(groups, digests, radius, *(overlaid or [NOTHING]))
+    parts = [Part(group, known.state([digests.get(one.id) for one in group])) for group in groups]
+    counts = Counter(part.state for part in parts)
+    return Standing(parts, {state: counts[state] for state in State}, sum(len(group) for group in groups), known)
 
 
-def stand(database: AnyDatabase, groups: Groups) -> Standing:
-    """How groups stand by what is decided now."""
-    known = database.decisions.known()
-    regroup = review.regroup(
-        *database.codes(), radius=groups.radius, reliefs_of=partial(verification.by_id, reliefs=database.reliefs)
-    )
-    parts = [
-        [Part(group, _state(group, groups.digests, known)) for group in found]
-        for found in review.apart(groups.groups, groups.digests, known, regroup)
-    ]
-    every = [part for found in parts for part in found]
-    counts = Counter(part.state for part in every)
-    return Standing(parts, {state: counts[state] for state in State}, sum(len(part.group) for part in every), known)
-
-
-def page(standing: Standing, *, start: int, top: int, state: State | None) -> Page:
-    """Groups from a place on, `top` or a few more: what one has fallen into is not torn apart."""
-    chosen: list[Part] = []
-    for at in range(start, len(standing.parts)):
-        fitting = [part for part in standing.parts[at] if state in (None, part.state)]
-        if fitting and len(chosen) >= top:
-            return Page(chosen, at)
-        chosen += fitting
-    return Page(chosen, None)
-
-
-def _state(group: Group, digests: verdicts.Digests, known: Known) -> State:
-    return verdicts.state(known.of([digests.get(one.id) for one in group]))
+def page(standing: Standing, *, start: int | None, top: int, state: State | None) -> Page:
+    """At most `top` groups, from the one that begins with an image on."""
+    firsts = [part.group[0].id for part in standing.parts]
+    begin = 0 if start is None else firsts.index(start) if start in firsts else len(firsts)
+    fitting = [part for part in standing.parts[begin:] if state in (None, part.state)]
+    following = fitting[top].group[0].id if len(fitting) > top else None
+    return Page(fitting[:top], following)

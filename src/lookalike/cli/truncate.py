@@ -13,7 +13,9 @@ def command(
     bits: options.Bits = 64,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The model file to write.")] = Path("short.onnx"),
 ) -> None:
-    """Write a model whose codes are the first bits of those of another, which was trained for that with --nested.
+    """Write a model that keeps only the first bits of the codes of another.
+
+    That model must have been trained with --nested.
 
     Needs the extra: lookalike[train]
     """

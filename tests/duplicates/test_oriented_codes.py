@@ -6,6 +6,8 @@ Shapes: N images, O = 8 orientations, W bytes a code.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +17,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lookalike.core.errors import Interrupted
+from lookalike.core.progress import Progress
 from lookalike.database import Database, Group
-from lookalike.duplicates import grouping, orientations, oriented_pairs
-from lookalike.duplicates.oriented_pairs import FILE, Turned
+from lookalike.duplicates import graph, orientations, oriented_codes
+from lookalike.duplicates.oriented_codes import FILE, OrientedCodes
+from lookalike.duplicates.request import DuplicateSearch
 from lookalike.imaging import decode
 from tests.duplicates.test_orientations import as_turned
 
+ASKED = DuplicateSearch(radius=2, orientations=True)
 HOW = {"1-left": "turned left", "2-mirrored": "mirrored", "3-down": "upside down"}
 
 
@@ -38,21 +43,31 @@ def folder(pictures: list[Image.Image], tmp_path: Path) -> Path:
     return folder
 
 
-def told(groups: list[Group]) -> list[dict[str, str]]:
+def told(groups: Iterable[Group]) -> list[dict[str, str]]:
     return [{Path(one.path).stem: one.turn for one in group} for group in groups]
+
+
+def of_stage(wanted: str, seen: list[tuple[int, int]]) -> Progress:
+    """Progress that notes how far one stage is."""
+
+    def note(stage: str, done: int, total: int | None) -> None:
+        if stage == wanted:
+            seen.append((done, total or 0))
+
+    return note
 
 
 def read_of(db: Database) -> list[tuple[int, int]]:
     """How many images are read to find turned copies."""
     seen: list[tuple[int, int]] = []
-    db.duplicates(radius=2, turned=True, on_read=lambda done, total: seen.append((done, total)))
+    db.duplicates(ASKED, progress=of_stage("reading images", seen))
     return seen
 
 
 def test_turned_copies_are_in_a_group(db: Database, folder: Path) -> None:
     db.index(folder)
-    assert db.duplicates(radius=2) == []
-    (group,) = db.duplicates(radius=2, turned=True)
+    assert db.duplicates(radius=2).groups == []
+    (group,) = db.duplicates(ASKED)
     assert told([group]) == [{"0": "", **HOW}]
     assert all(one.distance <= 2 for one in group)
 
@@ -65,13 +80,13 @@ def test_images_are_read_once(db: Database, folder: Path) -> None:
         image.rotate(90, expand=True).save(folder / "turned-5.png")
     db.index(folder)
     assert read_of(db) == [(1, 1)]
-    assert {"other-5": "", "turned-5": "turned left"} in told(db.duplicates(radius=2, turned=True))
+    assert {"other-5": "", "turned-5": "turned left"} in told(db.duplicates(ASKED))
 
 
 @pytest.mark.parametrize("damage", ["cut", "foreign", "absent", "no archive"])
 def test_what_is_kept_of_it_may_be_lost(damage: str, db: Database, folder: Path) -> None:
     db.index(folder)
-    expected, path = db.duplicates(radius=2, turned=True), db.path / FILE
+    expected, path = db.duplicates(ASKED), db.path / FILE
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:300])
     elif damage == "foreign":
@@ -81,16 +96,16 @@ def test_what_is_kept_of_it_may_be_lost(damage: str, db: Database, folder: Path)
             np.save(file, np.arange(7))
     else:
         path.unlink()
-    assert db.duplicates(radius=2, turned=True) == expected
+    assert db.duplicates(ASKED) == expected
     assert read_of(db) == []
 
 
 def test_what_changed_since_is_not_taken_for_what_it_was(db: Database, folder: Path) -> None:
     db.index(folder)
-    db.duplicates(radius=2, turned=True)
+    db.duplicates(ASKED)
     (folder / "1-left.png").write_bytes((folder / "other-6.png").read_bytes())
     db.index(folder)
-    assert told(db.duplicates(radius=2, turned=True)) == [
+    assert told(db.duplicates(ASKED)) == [
         {"0": "", "2-mirrored": "mirrored", "3-down": "upside down"},
         {"1-left": "", "other-6": ""},
     ]
@@ -101,7 +116,7 @@ def test_files_that_are_gone(kept: bool, db: Database, folder: Path) -> None:
     db.index(folder, keep_originals=kept)
     for name in ("0", "1-left", "2-mirrored"):
         (folder / f"{name}.png").unlink()
-    found = told(db.duplicates(radius=2, turned=True))
+    found = told(db.duplicates(ASKED))
     if kept:
         assert found == [{"0": "", **HOW}]
     else:  # only of the fourth it is known how it looks when it is turned
@@ -114,13 +129,10 @@ def test_files_that_cannot_be_read_are_named(db: Database, folder: Path) -> None
     db.index(folder)
     (folder / "0.png").unlink()
     (folder / "other-5.png").write_bytes((folder / "other-6.png").read_bytes())
-    unread: list[str] = []
-    db.duplicates(radius=2, turned=True, on_unread=unread.extend)
-    assert unread == [str(folder / name) for name in ("0.png", "other-5.png")]
+    assert list(db.duplicates(ASKED).unreadable) == [str(folder / name) for name in ("0.png", "other-5.png")]
     db.index(folder)
-    refused: list[str] = []
-    db.duplicates(radius=2, turned=True, max_pixels=100, on_unread=refused.extend)
-    assert refused == [str(folder / "other-5.png")]  # it is known of the others
+    refused = db.duplicates(replace(ASKED, max_pixels=100)).unreadable
+    assert list(refused) == [str(folder / "other-5.png")]  # it is known of the others
 
 
 def test_another_decoder_loses_nothing(db: Database, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,10 +151,10 @@ def test_another_decoder_loses_nothing(db: Database, folder: Path, monkeypatch: 
 
 
 def test_progress_goes_up_to_the_end(db: Database, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(oriented_pairs, "BLOCK", 3)
+    monkeypatch.setattr(oriented_codes, "BLOCK", 3)
     db.index(folder)
     told_of: list[tuple[int, int]] = []
-    db.duplicates(radius=2, turned=True, on_rows=lambda done, total: told_of.append((done, total)))
+    db.duplicates(ASKED, progress=of_stage("comparing codes", told_of))
     assert told_of == sorted(told_of)
     assert len(told_of) > 3
     assert told_of[-1][0] == told_of[-1][1]
@@ -152,10 +164,10 @@ def test_a_turned_copy_that_is_none(db: Database, folder: Path) -> None:
     db.index(folder)
     ids = {Path(record.name).stem: record.id for record in db.records()}
     db.decisions.make("different", [ids["0"], ids["2-mirrored"]])
-    found = told(db.duplicates(radius=2, turned=True))
+    found = told(db.duplicates(ASKED))
     assert all(not {"0", "2-mirrored"} <= set(group) for group in found)
     assert sum(len(group) for group in found) >= 3
-    assert told(db.duplicates(radius=2, turned=True, with_different=True)) == [{"0": "", **HOW}]
+    assert told(db.duplicates(replace(ASKED, ignore_decisions=True))) == [{"0": "", **HOW}]
 
 
 def test_plain_images_have_no_turned_copies(db: Database, tmp_path: Path) -> None:
@@ -164,23 +176,23 @@ def test_plain_images_have_no_turned_copies(db: Database, tmp_path: Path) -> Non
     Image.new("L", (64, 48), 90).save(folder / "flat.png")
     Image.new("L", (48, 64), 91).save(folder / "upright.png")
     db.index(folder)
-    assert db.duplicates(radius=2, turned=True) == []
-    assert len(db.duplicates(radius=2, turned=True, with_plain=True)) == 1
+    assert db.duplicates(ASKED).groups == []
+    assert len(db.duplicates(replace(ASKED, include_blank=True))) == 1
 
 
 def test_what_was_read_before_an_interruption_is_kept(
     db: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(oriented_pairs, "BLOCK", 3)
-    monkeypatch.setattr(oriented_pairs, "SAVE_SECONDS", 0)
+    monkeypatch.setattr(oriented_codes, "BLOCK", 3)
+    monkeypatch.setattr(oriented_codes, "SAVE_SECONDS", 0)
     db.index(folder)
 
-    def stop(done: int, total: int) -> None:
+    def stop(stage: str, done: int, total: int | None) -> None:
         if done == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(Interrupted, match="starts from there"):
-        db.duplicates(radius=2, turned=True, on_read=stop)
+        db.duplicates(ASKED, progress=stop)
     assert [total for _, total in read_of(db)] == [3] * 3
 
 
@@ -191,7 +203,7 @@ def test_pairs_are_those_of_any_orientation(seed: int, count: int, radius: int) 
     codes_NOW = random.integers(0, 256, (count, 8, 1), np.uint8)
     codes_NOW[:, 0] = own_NW
     codes_UW = np.unique(own_NW, axis=0)
-    those = Turned(np.arange(count), codes_NOW)
+    those = OrientedCodes(np.arange(count), codes_NOW)
     expected: dict[tuple[int, int], int] = {}
     for i, code_OW in enumerate(codes_NOW):
         mine = int(np.flatnonzero((codes_UW == own_NW[i]).all(axis=1))[0])
@@ -203,7 +215,7 @@ def test_pairs_are_those_of_any_orientation(seed: int, count: int, radius: int) 
                 if mine != other and distance <= radius and (turn == 0 or not is_upright):
                     expected[key] = min(distance, expected.get(key, 99))
     found = {}
-    for _, pairs in oriented_pairs.pairs(those, grouping.compared)(codes_UW, radius):
+    for _, pairs in oriented_codes.finder(those, graph.all_pairs_within)(codes_UW, radius):
         for first, second, distance in zip(*(column.tolist() for column in pairs), strict=True):
             assert (first, second) not in found
             found[first, second] = distance
@@ -213,4 +225,4 @@ def test_pairs_are_those_of_any_orientation(seed: int, count: int, radius: int) 
 def test_an_orientation_and_what_undoes_it() -> None:
     array = np.arange(16, dtype=np.uint8).reshape(4, 4)
     for turn, one in enumerate(orientations.orientations(array)):
-        assert np.array_equal(orientations.orientations(one)[oriented_pairs.BACK[turn]], array)
+        assert np.array_equal(orientations.orientations(one)[oriented_codes.BACK[turn]], array)

@@ -11,9 +11,8 @@ import pytest
 from lookalike.core.errors import ConfigError, DataError
 from lookalike.data import Item
 from lookalike.database import Database
-from lookalike.duplicates import between
-from lookalike.duplicates import review as reviewing
 from lookalike.duplicates.cleanup import plan as plans
+from lookalike.duplicates.request import DuplicateReport, DuplicateSearch
 from lookalike.store.catalog import Outcome
 
 MakeModel = Callable[..., Path]
@@ -37,14 +36,14 @@ def put(db: Database, rows: dict[str, int], *, same: tuple[str, ...] = (), label
 
 
 def matches(db: Database, first: str, second: str, *, radius: int = RADIUS) -> list[tuple[str, str, int, int]]:
-    found = between.leakage(db, first, second, radius=radius)
+    found = db.leakage(first, second, DuplicateSearch(radius=radius))
     return [(one.record.path, one.copy.path, one.distance, one.copies) for one in found.matches]
 
 
 def test_each_image_is_matched_with_the_nearest(db16: Database) -> None:
     put(db16, {"a/1": 0b0, "a/2": 0b1, "a/far": 0xFF00, "b/x": 0b11, "b/y": 0b0, "b/none": 0x00F0})
     assert matches(db16, "/r/a", "/r/b") == [("b/x", "a/2", 1, 2), ("b/y", "a/1", 0, 2)]
-    found = between.leakage(db16, "/r/a", "/r/b", radius=RADIUS)
+    found = db16.leakage("/r/a", "/r/b", DuplicateSearch(radius=RADIUS))
     assert (found.first, found.second, found.share) == (3, 3, 2 / 3)
 
 
@@ -86,23 +85,26 @@ def test_what_was_decided_to_be_different_is_no_copy(db16: Database) -> None:
     assert matches(db16, "/r/a", "/r/b") == [("b/x", "a/2", 1, 1)]
 
 
+def against(db: Database, *folders: str, radius: int = RADIUS) -> DuplicateReport:
+    return db.duplicates(DuplicateSearch(radius=radius, reference=folders))
+
+
 def test_groups_stand_around_references_which_stay(db16: Database) -> None:
     put(db16, {"a/1": 0, "a/2": 0xFF, "a/alone": 0x0F0F, "b/x": 1, "b/y": 0, "c/z": 0xFE, "c/other": 0xF000})
-    groups, references = between.against(db16, ["/r/a"], radius=RADIUS)
-    shown = [[(one.path.removeprefix("/r/"), one.distance) for one in group] for group in groups]
+    report = against(db16, "/r/a")
+    shown = [[(one.path.removeprefix("/r/"), one.distance) for one in group] for group in report]
     assert shown == [[("a/1", 0), ("b/y", 0), ("b/x", 1)], [("a/2", 0), ("c/z", 1)]]
-    records = db16.records_of([one.id for group in groups for one in group])
-    reviews = list(reviewing.reviews(groups, records, db16.decisions.known(), {}, references=references))
+    reviews = db16.review(report)
     assert [review.why for review in reviews] == ["reference", "reference"]
-    plan = plans.make(reviews, {}, plans.Options(near=True))
+    plan = plans.make(reviews, plans.PlanOptions(include_edited=True))
     assert [entry.path for entry in plan.removals] == ["/r/b/y", "/r/b/x", "/r/c/z"]
-    both, _ = between.against(db16, ["/r/a", "/r/b"], radius=RADIUS)
+    both = against(db16, "/r/a", "/r/b")
     assert [[one.path.removeprefix("/r/") for one in group] for group in both] == [["a/2", "c/z"]]
 
 
 def test_an_empty_rest_has_no_groups(db16: Database) -> None:
     put(db16, {"a/1": 0, "a/2": 0})
-    assert between.against(db16, ["/r/a"], radius=RADIUS)[0] == []
+    assert against(db16, "/r/a").groups == []
 
 
 def test_other_names_of_a_reference_are_no_copies(indexed: Database, photo_folder: Path) -> None:
@@ -112,8 +114,9 @@ def test_other_names_of_a_reference_are_no_copies(indexed: Database, photo_folde
     (photo_folder / "a copy.png").write_bytes(reference.read_bytes())
     indexed.index(photo_folder)
     for name in (reference, photo_folder / "dogs/soft.png"):
-        (group,), references = between.against(indexed, [str(name)], radius=0)
+        report = against(indexed, str(name), radius=0)
+        (group,) = report
         assert group[0].path == str(name)
-        assert {group[0].id} == references
+        assert {group[0].id} == report.references
         assert str(photo_folder / "a copy.png") in [one.path for one in group]
         assert not {str(reference), str(photo_folder / "dogs/hard.png")} & {one.path for one in group[1:]}

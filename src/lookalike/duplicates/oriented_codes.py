@@ -10,10 +10,9 @@ Shapes: N images of the collection, M of them that were read, O = 8 orientations
 
 from __future__ import annotations
 
-import os
 import time
 import zipfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -25,10 +24,11 @@ import numpy.typing as npt
 
 from lookalike.core.atomic import replacing
 from lookalike.core.codes import Codes
-from lookalike.core.errors import LookalikeError
-from lookalike.core.parallel import in_order
+from lookalike.core.errors import Interrupted, LookalikeError
+from lookalike.core.parallel import cores, in_order
+from lookalike.core.progress import Progress, silent
 from lookalike.duplicates import orientations
-from lookalike.duplicates.grouping import PairsOf, PairsWithin, compared
+from lookalike.duplicates.graph import PairFinder, chosen
 from lookalike.hasher import Hasher
 from lookalike.imaging import decode
 from lookalike.imaging.isolation import pool
@@ -50,59 +50,43 @@ SAVE_SECONDS = 60.0  # after which what was read is kept
 OTHERS = len(orientations.TURNS) - 1
 BACK = (0, 3, 2, 1, 4, 5, 6, 7)  # the orientation that undoes each; what is mirrored undoes itself
 
-OnRead = Callable[[int, int], object]  # images read, of how many
-OnUnread = Callable[[Sequence[str]], object]  # names of images that could not be read
 Blocks = Iterator[tuple[int, Pairs]]
 
 
-class Turned(NamedTuple):
-    """The codes of images in all orientations, in the order of `turned.TURNS`: the first is their own."""
+class OrientedCodes(NamedTuple):
+    """The codes of images in all orientations, in the order of `orientations.TURNS`: the first is their own."""
 
     ids_M: Ids  # ascending
     codes_MOW: npt.NDArray[np.uint8]
+    unreadable: tuple[str, ...] = ()  # names of images that have none
 
-    def without(self, ids: Collection[int]) -> Turned:
-        """Those of other images."""
+    def without(self, ids: Collection[int]) -> OrientedCodes:
+        """The codes of other images than these."""
         kept_M = ~np.isin(self.ids_M, np.fromiter(ids, np.int64, len(ids)))
-        return Turned(self.ids_M[kept_M], self.codes_MOW[kept_M])
-
-    def only(self, ids: Sequence[int]) -> Turned:
-        """Those of some images."""
-        rows = [row for row in map(self._row, sorted(ids)) if row is not None]
-        return Turned(self.ids_M[rows], self.codes_MOW[rows])
+        return OrientedCodes(self.ids_M[kept_M], self.codes_MOW[kept_M], self.unreadable)
 
     def of(self, id_: int) -> Codes | None:
         """The codes (O, W) of an image, if it was read."""
-        row = self._row(id_)
-        return None if row is None else self.codes_MOW[row]
-
-    def _row(self, id_: int) -> int | None:
         row = int(np.searchsorted(self.ids_M, id_))
-        return row if row < len(self.ids_M) and self.ids_M[row] == id_ else None
+        return self.codes_MOW[row] if row < len(self.ids_M) and self.ids_M[row] == id_ else None
 
 
 def read(
-    catalog: Catalog,
-    held: Held,
-    hasher: Hasher,
-    *,
-    max_pixels: int = decode.MAX_PIXELS,
-    on_read: OnRead = lambda done, total: None,
-    on_unread: OnUnread = lambda names: None,
-) -> Turned:
-    """The codes of all images whose files, or originals that are kept, can still be read as they were indexed.
+    catalog: Catalog, held: Held, hasher: Hasher, *, max_pixels: int = decode.MAX_PIXELS, progress: Progress = silent
+) -> OrientedCodes:
+    """The codes of all images whose files, or kept originals, can still be read as they were indexed.
 
-    `on_unread` is told the names of the others. What is done is kept when this is interrupted, too.
+    Finished work is kept when this is interrupted, too. Raises `Interrupted`.
     """
     path = catalog.path.parent / FILE
     known = _still_true(_load(path, hasher), held)
     missing = np.setdiff1d(held.ids_N, known.ids_M)
     ids: list[int] = []
     codes: list[Codes] = []
-    unread: list[str] = []
+    unreadable: list[str] = []
 
-    def save() -> Turned:
-        those = _joined(known, _still_true(Turned(np.array(ids), np.stack(codes)), held)) if ids else known
+    def save() -> OrientedCodes:
+        those = _joined(known, _still_true(OrientedCodes(np.array(ids), np.stack(codes)), held)) if ids else known
         if ids:
             with suppress(OSError):  # it is only kept to be faster next time
                 _save(path, hasher, those)
@@ -111,26 +95,26 @@ def read(
     due = time.monotonic() + SAVE_SECONDS
     try:
         for done, (record, codes_OW) in enumerate(_read_each(catalog, missing, hasher, max_pixels), 1):
-            on_read(done, len(missing))
+            progress("reading images", done, len(missing))
             if codes_OW is None:
-                unread.append(record.name)
+                unreadable.append(record.name)
             else:
                 ids.append(record.id)
                 codes.append(codes_OW)
             if time.monotonic() > due:
                 save()
                 due = time.monotonic() + SAVE_SECONDS
+    except KeyboardInterrupt:
+        raise Interrupted("Stopped. What was read is kept; the same command starts from there") from None
     finally:
         those = save()
-    if unread:
-        on_unread(unread)
-    return those
+    return those._replace(unreadable=tuple(unreadable))
 
 
-def pairs(those: Turned, upright: PairsWithin) -> PairsWithin:
+def finder(those: OrientedCodes, upright: PairFinder) -> PairFinder:
     """Pairs of codes within a radius as they are, then those that are so near only in another orientation.
 
-    All come with the last block, the others say how far the work is: an eighth of it is done upright.
+    All come with the last block; the others say how far the work is: an eighth of it is done upright.
     """
 
     def found(codes_UW: Codes, radius: int) -> Blocks:
@@ -140,56 +124,48 @@ def pairs(those: Turned, upright: PairsWithin) -> PairsWithin:
             yield end // len(orientations.TURNS), NO_PAIRS
         known = np.concatenate([near.first * count + near.second for near in parts])
         others = [NO_PAIRS]
-        for share, near in _turned_pairs(codes_UW, those, radius):
+        for share, near in _oriented_codes(codes_UW, those, radius):
             others.append(near)
             yield int(count * (1 + OTHERS * share) / len(orientations.TURNS)), NO_PAIRS
-        yield count, joined([*parts, _without(_nearest(joined(others), count), known, count)])
+        nearest = _nearest(joined(others), count)
+        new = np.flatnonzero(~np.isin(nearest.first * count + nearest.second, known))
+        yield count, joined([*parts, chosen(nearest, new)])
 
     return found
 
 
-def comparing(those: Turned) -> PairsOf:
-    """What finds such pairs of some images, without looking at others."""
-    return lambda ids: pairs(those.only(ids), compared)
+def with_orientations(groups: Sequence[Group], those: OrientedCodes, held: Held) -> list[Group]:
+    """Groups whose members say how the first image of their group is oriented to look like them."""
+    return [_with_orientations(group, those, held) for group in groups]
 
 
-def with_turns(groups: Sequence[Group], those: Turned, held: Held) -> list[Group]:
-    """Groups whose members say how the first image of their group is turned to look like them."""
-    return [_with_turns(group, those, held) for group in groups]
-
-
-def _with_turns(group: Group, those: Turned, held: Held) -> Group:
+def _with_orientations(group: Group, those: OrientedCodes, held: Held) -> Group:
     """The image in the middle comes first: another one may be no bit from it, too, when it is turned."""
     for first in (one for one in group if one.distance == 0):
-        found = [_nearest_turn(those, held, first, one) for one in group]
+        found = [_nearest_orientation(those, held, first, one) for one in group]
         if all(bits == one.distance for (bits, _), one in zip(found, group, strict=True)):
             break
     else:  # images of one code differ when they are turned
         first = group[0]
-        found = [_nearest_turn(those, held, first, one) for one in group]
+        found = [_nearest_orientation(those, held, first, one) for one in group]
     told = [replace(one, turn=turn) for one, (_, turn) in zip(group, found, strict=True)]
     return sorted(told, key=lambda one: one.id != first.id)
 
 
-def _nearest_turn(those: Turned, held: Held, first: Member, member: Member) -> tuple[int, str]:
-    """How many bits an image is from the first one in the turn in which it is nearest, and in which; "": as it is."""
+def _nearest_orientation(those: OrientedCodes, held: Held, first: Member, member: Member) -> tuple[int, str]:
+    """Distance of an image to the first one, in bits, in the nearest orientation, and which; "": as it is."""
     first_OW, member_OW = those.of(first.id), those.of(member.id)
     first_W, member_W = (held.codes_NW[np.searchsorted(held.ids_N, one.id)] for one in (first, member))
     upright = int(np.bitwise_count(first_W ^ member_W).sum())
-    if upright == member.distance or (first_OW is None and member_OW is None):
+    there = [np.bitwise_count(first_OW ^ member_W).sum(axis=1)] if first_OW is not None else []
+    back = [np.bitwise_count(member_OW ^ first_W).sum(axis=1)[list(BACK)]] if member_OW is not None else []
+    if upright == member.distance or not (there or back):
         return upright, ""
-    there_O = _bits(first_OW, member_W) if first_OW is not None else _bits(member_OW, first_W)[list(BACK)]
-    nearest_O = there_O if member_OW is None else np.minimum(there_O, _bits(member_OW, first_W)[list(BACK)])
+    nearest_O = np.min([*there, *back], axis=0)
     return int(nearest_O.min()), orientations.TURNS[int(nearest_O.argmin())]
 
 
-def _bits(codes_OW: Codes | None, code_W: Codes) -> npt.NDArray[np.int64]:
-    """How many bits each code, if there are any, is from another one, (O,)."""
-    assert codes_OW is not None
-    return np.asarray(np.bitwise_count(codes_OW ^ code_W).sum(axis=1), np.int64)
-
-
-def _turned_pairs(codes_UW: Codes, those: Turned, radius: int) -> Iterator[tuple[float, Pairs]]:
+def _oriented_codes(codes_UW: Codes, those: OrientedCodes, radius: int) -> Iterator[tuple[float, Pairs]]:
     """Different codes of which an image of one, in another orientation, is near the other: the share that was looked
     for, and pairs, of which one may come several times.
     """
@@ -211,16 +187,7 @@ def _nearest(pairs: Pairs, count: int) -> Pairs:
     """Each pair of so many codes once, at its least distance."""
     order = np.lexsort((pairs.distances, pairs.second, pairs.first))
     _, first = np.unique((pairs.first * count + pairs.second)[order], return_index=True)
-    return _taken(pairs, order[first])
-
-
-def _without(pairs: Pairs, keys: npt.NDArray[np.int64], count: int) -> Pairs:
-    """The pairs of so many codes whose keys are others."""
-    return _taken(pairs, np.flatnonzero(~np.isin(pairs.first * count + pairs.second, keys)))
-
-
-def _taken(pairs: Pairs, places: npt.NDArray[np.int64]) -> Pairs:
-    return Pairs(pairs.first[places], pairs.second[places], pairs.distances[places])
+    return chosen(pairs, order[first])
 
 
 def _rows_of(codes_UW: Codes, own_MW: Codes) -> npt.NDArray[np.int64]:
@@ -234,7 +201,7 @@ def _rows_of(codes_UW: Codes, own_MW: Codes) -> npt.NDArray[np.int64]:
 
 def _read_each(catalog: Catalog, ids: Ids, hasher: Hasher, max_pixels: int) -> Iterator[tuple[Record, Codes | None]]:
     """Images and their codes (O, W), none of what cannot be read."""
-    workers = min(os.cpu_count() or 1, len(ids)) or 1
+    workers = min(cores(), len(ids)) or 1
     with pool.make_decoders(Limits.of(max_pixels), workers=workers) as decoders:
         work = partial(_encode, folder=catalog.path.parent, hasher=hasher, decoders=decoders)
         for start in range(0, len(ids), BLOCK):
@@ -256,30 +223,30 @@ def _encode(record: Record, *, folder: Path, hasher: Hasher, decoders: Decoders)
     return codes_OW
 
 
-def _still_true(those: Turned, held: Held) -> Turned:
+def _still_true(those: OrientedCodes, held: Held) -> OrientedCodes:
     """Those of images that are there and have the same code."""
     rows_M = np.searchsorted(held.ids_N, those.ids_M)
     there_M = rows_M < len(held.ids_N)
     there_M[there_M] = held.ids_N[rows_M[there_M]] == those.ids_M[there_M]
     there_M[there_M] = (held.codes_NW[rows_M[there_M]] == those.codes_MOW[there_M, 0]).all(axis=1)
-    return Turned(those.ids_M[there_M], those.codes_MOW[there_M])
+    return OrientedCodes(those.ids_M[there_M], those.codes_MOW[there_M])
 
 
-def _joined(*parts: Turned) -> Turned:
-    ids, codes = (np.concatenate(column) for column in zip(*parts, strict=True))
+def _joined(*parts: OrientedCodes) -> OrientedCodes:
+    ids, codes = (np.concatenate(column) for column in zip(*(part[:2] for part in parts), strict=True))
     order = np.argsort(ids, kind="stable")
-    return Turned(ids[order], codes[order])
+    return OrientedCodes(ids[order], codes[order])
 
 
-def _load(path: Path, hasher: Hasher) -> Turned:
+def _load(path: Path, hasher: Hasher) -> OrientedCodes:
     """What the file holds of this model; nothing if it is absent, damaged or another model's."""
     with suppress(*DAMAGED), path.open("rb") as file:
         values = np.load(file)
         ids_M, codes_MOW = values["ids"], values["codes"]
         shape = (len(ids_M), len(orientations.TURNS), hasher.bits // 8)
         if str(values["model"]) == hasher.digest and codes_MOW.shape == shape and codes_MOW.dtype == np.uint8:
-            return Turned(ids_M, codes_MOW)
-    return Turned(np.empty(0, np.int64), np.empty((0, len(orientations.TURNS), hasher.bits // 8), np.uint8))
+            return OrientedCodes(ids_M, codes_MOW)
+    return OrientedCodes(np.empty(0, np.int64), np.empty((0, len(orientations.TURNS), hasher.bits // 8), np.uint8))
 
 
 def is_damaged(path: Path) -> bool:
@@ -292,6 +259,6 @@ def is_damaged(path: Path) -> bool:
         return True
 
 
-def _save(path: Path, hasher: Hasher, those: Turned) -> None:
+def _save(path: Path, hasher: Hasher, those: OrientedCodes) -> None:
     with replacing(path, durable=False) as aside, aside.open("wb") as file:
         np.savez(file, model=np.array(hasher.digest), ids=those.ids_M, codes=those.codes_MOW)

@@ -20,8 +20,8 @@ from lookalike.core.codes import Codes
 from lookalike.core.errors import ConfigError, DatabaseError
 from lookalike.data import Item
 from lookalike.database import Database
-from lookalike.duplicates import grouping
 from lookalike.store.catalog import Outcome
+from tests.duplicates.helpers import star
 from tests.references import stars
 
 MakeModel = Callable[..., Path]
@@ -53,7 +53,7 @@ def groups(db: Database, radius: int | None = None) -> list[list[tuple[str, int]
 @given(VALUES, st.integers(0, 6))
 def test_groups_are_stars_by_definition(values: list[int], radius: int) -> None:
     names = [f"{(i * 7919) % 101:03}" for i in range(len(values))]
-    found = grouping.star(codes_of(values), names, radius=radius)
+    found = star(codes_of(values), names, radius=radius)
     assert found == stars.star(codes_of(values).tolist(), names, radius=radius)
     members = [image for group in found for image, _ in group]
     assert len(set(members)) == len(members)
@@ -70,7 +70,7 @@ def test_the_order_of_rows_means_nothing(values: list[int], radius: int, shuffle
     shuffle.shuffle(order)
 
     def named(order: list[int]) -> list[list[tuple[str, int]]]:
-        found = grouping.star(codes_of([values[i] for i in order]), [names[i] for i in order], radius=radius)
+        found = star(codes_of([values[i] for i in order]), [names[i] for i in order], radius=radius)
         return [[(names[order[image]], distance) for image, distance in group] for group in found]
 
     assert named(order) == named(list(range(len(values))))
@@ -119,7 +119,7 @@ def test_ten_thousand_codes_are_fast() -> None:
     codes_NW[5000:] = codes_NW[:5000]
     codes_NW[5000:, 0] ^= 1
     start = time.perf_counter()
-    found = grouping.star(codes_NW, [f"{i:05}" for i in range(10_000)], radius=1)
+    found = star(codes_NW, [f"{i:05}" for i in range(10_000)], radius=1)
     assert time.perf_counter() - start < 5
     assert len(found) == 5000
 

@@ -1,35 +1,36 @@
-"""Groups of rows as groups of images: names for those that are near another, records for those in groups.
-
-A collection is large, and what is in groups is small: nothing else is read from the catalog.
-
-Shapes: N images.
-"""
+"""Rows of a comparison as images of groups: their names, and each file once."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
-from lookalike.duplicates import grouping
+import numpy as np
+
+from lookalike.duplicates.groups import RowGroup
 from lookalike.store.catalog import Catalog, Record
 from lookalike.store.derived.code_array import Ids
 from lookalike.store.derived.results import Group, Member
 
-
-def named(catalog: Catalog, ids_N: Ids) -> Callable[[Sequence[int]], list[str | None]]:
-    """A function that gives the paths of rows; none for what was removed a moment ago."""
-
-    def names(rows: Sequence[int]) -> list[str | None]:
-        ids = [int(ids_N[row]) for row in rows]
-        found = catalog.names(ids)
-        return [found.get(id_) for id_ in ids]
-
-    return names
+Found = TypeVar("Found")
+LookUp = Callable[[list[int]], Mapping[int, Found]]
 
 
-def groups(catalog: Catalog, ids_N: Ids, found: Sequence[grouping.Group]) -> list[Group]:
+def by_row(ids_N: Ids, look_up: LookUp[Found]) -> Callable[[Sequence[int]], list[Found | None]]:
+    """A function of rows, made of one of ids; None for what was removed a moment ago."""
+
+    def found(rows: Sequence[int]) -> list[Found | None]:
+        ids = ids_N[np.asarray(rows, np.int64)].tolist()
+        known = look_up(ids)
+        return [known.get(id_) for id_ in ids]
+
+    return found
+
+
+def groups_of(store: Catalog, ids_N: Ids, found: Sequence[RowGroup]) -> list[Group]:
     """The images of groups of rows, each file once."""
-    records = catalog.records([int(ids_N[row]) for group in found for row, _ in group])
+    records = store.records([int(ids_N[row]) for group in found for row, _ in group])
     members = [
         [member(records[int(ids_N[row])], distance) for row, distance in group if int(ids_N[row]) in records]
         for group in found
@@ -43,7 +44,7 @@ def member(record: Record, distance: int) -> Member:
 
 
 def once_a_file(group: Group) -> Group:
-    """The group without further names of a file; a name that is no link is preferred."""
+    """The group without further names (links) of a file; a name that is no link is preferred."""
     kept: dict[object, Member] = {}
     for one in group:
         try:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from lookalike.database import Database, Group
-from lookalike.duplicates import between
-from lookalike.duplicates import review as reviewing
 from lookalike.duplicates.cleanup import plan
+from lookalike.duplicates.request import DuplicateSearch
+from lookalike.duplicates.review import ReviewOptions
 from tests.conftest import encoded
 
 VIDEO = b"\0\0\0\x18ftypisom" + bytes(300)
@@ -35,7 +36,7 @@ def folder(tmp_path: Path, pictures: list[Image.Image]) -> Path:
     return folder
 
 
-def shown(groups: list[Group], folder: Path) -> list[list[str]]:
+def shown(groups: Iterable[Group], folder: Path) -> list[list[str]]:
     return [[str(Path(one.path).relative_to(folder)) for one in group] for group in groups]
 
 
@@ -46,11 +47,9 @@ def test_media_of_the_same_bytes_are_copies(db: Database, folder: Path) -> None:
         ["a.cr3", "b/a copy.cr3"], ["b/cut.jpg", "cut.jpg"], ["b/design.psd", "design.psd"], ["b/film.mp4", "film.mp4"],
         ["b/p.jpg", "p.jpg"],
     ]  # fmt: skip
-    groups = db.duplicates(radius=0)
-    records = db.records_of([one.id for group in groups for one in group])
-    reviews = list(reviewing.reviews(groups, records, db.decisions.known(), {}))
+    reviews = db.review(db.duplicates(radius=0), ReviewOptions(compare_pixels=False, inspect_files=False))
     assert {str(one.tier) for review in reviews for one in review.images} == {"kept", "same bytes"}
-    assert len(plan.make(reviews, {}).removals) == 5
+    assert len(plan.make(reviews).removals) == 5
     (folder / "b/film.mp4").unlink()
     db.index(folder)
     assert len(db.duplicates(radius=0)) == 4
@@ -59,10 +58,10 @@ def test_media_of_the_same_bytes_are_copies(db: Database, folder: Path) -> None:
 def test_they_leak_from_one_part_to_another(db: Database, folder: Path) -> None:
     db.index(folder)
     (folder / "alone").mkdir()
-    found = between.leakage(db, str(folder / "b"), str(folder), radius=0)
+    found = db.leakage(str(folder / "b"), str(folder), DuplicateSearch(radius=0))
     pairs = {(Path(one.record.name).name, Path(one.copy.name).name, one.distance) for one in found.matches}
     assert {("a.cr3", "a copy.cr3", 0), ("film.mp4", "film.mp4", 0), ("p.jpg", "p.jpg", 0)} <= pairs
     assert len(pairs) == 5
-    groups, references = between.against(db, [str(folder / "b")], radius=0)
-    assert len(groups) == 5
-    assert all(group[0].id in references for group in groups)
+    report = db.duplicates(DuplicateSearch(radius=0, reference=(str(folder / "b"),)))
+    assert len(report) == 5
+    assert all(group[0].id in report.references for group in report)

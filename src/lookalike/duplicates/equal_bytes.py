@@ -1,17 +1,17 @@
-"""Files of equal bytes that cannot be decoded: videos, raw files of a kind that is not read, damaged images.
+"""Exact copies of what cannot be compared by code: low-information images, and media files that cannot be decoded.
 
-They have no code, but bytes are bytes: such files are exact copies of each other. Only what is known by its name or its
-first bytes as an image, a video or a design counts, and companions of photos never do: that two sidecars say the same
-means nothing.
+Of the latter (videos, raw files of a kind that is not read, damaged images) only what is known by its name or its first
+bytes as an image, a video or a design counts, and companions of photos never do: that two sidecars say the same means
+nothing.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from lookalike.duplicates import hardlinks
+from lookalike.duplicates.members import member, once_a_file
 from lookalike.imaging import companions
 from lookalike.imaging.formats import kinds
 from lookalike.store.catalog import Catalog, Record
@@ -25,22 +25,23 @@ DESIGNS = frozenset({
 MEDIA = companions.PHOTOS | companions.VIDEOS | DESIGNS
 
 
-def contents(catalog: Catalog) -> dict[int, bytes]:
-    """The files that cannot be decoded and may be copies, by id: the digest of each."""
-    digests = catalog.undecodable()
-    return {record.id: digests[record.id] for record in _media(catalog.records(sorted(digests)).values())}
-
-
-def groups(catalog: Catalog) -> list[Group]:
-    """Groups of files with the same bytes, each file once."""
-    digests = catalog.undecodable()
+def undecodable(store: Catalog, *, repeated: bool = False) -> dict[int, bytes]:
+    """The digests of media files that cannot be decoded, by id; `repeated`: only of those with the same bytes."""
+    digests = store.undecodable()
     often = Counter(digests.values())
-    records = catalog.records([id_ for id_, digest in digests.items() if often[digest] > 1])
-    by_digest: defaultdict[bytes, Group] = defaultdict(list)
-    for record in _media(records.values()):
-        by_digest[digests[record.id]].append(hardlinks.member(record, 0))
-    members = (hardlinks.once_a_file(group) for group in by_digest.values() if len(group) > 1)
-    return sorted((group for group in members if len(group) > 1), key=lambda group: group[0].path)
+    ids = sorted(id_ for id_, digest in digests.items() if not repeated or often[digest] > 1)
+    return {record.id: digests[record.id] for record in _media(store.records(ids).values())}
+
+
+def groups(store: Catalog, digests: Mapping[int, bytes]) -> list[Group]:
+    """Groups of files with the same digest, each file once."""
+    by_digest: defaultdict[bytes, list[int]] = defaultdict(list)
+    for id_, digest in digests.items():
+        by_digest[digest].append(id_)
+    several = [ids for ids in by_digest.values() if len(ids) > 1]
+    records = store.records([id_ for ids in several for id_ in ids])
+    found = (once_a_file([member(records[id_], 0) for id_ in ids if id_ in records]) for ids in several)
+    return [group for group in found if len(group) > 1]
 
 
 def _media(records: Iterable[Record]) -> list[Record]:

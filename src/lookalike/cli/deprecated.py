@@ -1,0 +1,44 @@
+"""Old names of commands and options, which keep working until the next release."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+COMMANDS = {"shorten": "truncate"}
+OPTIONS = {
+    "duplicates": {
+        "--all": "--ignore-decisions",
+        "--plain": "--include-blank",
+        "--turned": "--orientations",
+        "--by-code": "--no-verify",
+        "--quick": "--skip-pixel-check",
+        "--against": "--reference",
+        "--near": "--include-edited",
+    },
+    "search": {"--turned": "--orientations", "--below": "--under"},
+    "info": {"--plain": "--blank"},
+}
+MOVED = {"--between": "leakage", "--plan": "plan", "--apply": "apply", "--undo": "undo"}  # options of `duplicates`
+
+
+def translate(arguments: Sequence[str]) -> list[str]:
+    """Arguments of the command line with today's names.
+
+    >>> translate(["duplicates", "--apply", "plan.csv", "--trash", "bin"])
+    ['apply', 'plan.csv', '--trash', 'bin']
+    >>> translate(["duplicates", "--plan=plan.csv", "--quick"])
+    ['plan', 'plan.csv', '--skip-pixel-check']
+    """
+    if not arguments:
+        return []
+    command = COMMANDS.get(arguments[0], arguments[0])
+    names, moved = OPTIONS.get(command, {}), ""
+    rest: list[str] = []
+    for argument in arguments[1:]:
+        name, mark, value = argument.partition("=")
+        if command == "duplicates" and name in MOVED and not moved:
+            moved = MOVED[name]
+            rest += [value] if mark else []
+        else:
+            rest.append(names.get(name, name) + mark + value)
+    return [moved or command, *rest]

@@ -1,0 +1,123 @@
+"""What the files of groups tell: which have the same pixels, and what speaks for each copy. Each file is read once.
+
+Two images can have the same pixels only if they have the same size. What cannot be read, has changed since it was
+indexed, or cannot be compared as a whole, is never called the same.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from types import MappingProxyType
+from typing import NamedTuple
+
+from lookalike import data
+from lookalike.core.errors import LookalikeError
+from lookalike.core.limits import MAX_PIXELS
+from lookalike.core.parallel import cores, in_order
+from lookalike.core.progress import Progress, silent
+from lookalike.duplicates.cleanup.facts import Facts, of_group
+from lookalike.imaging.evidence import Evidence
+from lookalike.imaging.isolation import pool
+from lookalike.imaging.isolation.decoders import Decoders
+from lookalike.imaging.isolation.limits import Limits
+from lookalike.store.records import Record
+
+WITH_SAMPLES = 48  # contents of a group whose samples are held at once
+WORKERS = min(4, cores())
+
+
+class Inspection(NamedTuple):
+    """What was read, by the digest of the content."""
+
+    pixels: Mapping[bytes, bytes] = MappingProxyType({})  # digests of the pixels
+    facts: Mapping[bytes, Facts] = MappingProxyType({})
+
+
+class Seen(NamedTuple):
+    """What one file told; None: it was not asked, or cannot be read."""
+
+    pixels: bytes | None = None
+    evidence: Evidence | None = None
+
+
+def to_inspect(groups: Iterable[Sequence[Record]]) -> list[list[Record]]:
+    """Of each group with several contents a record of each; others need not be read to be told apart."""
+    found = []
+    for group in groups:
+        by_digest = {record.digest: record for record in reversed(group) if record.digest is not None}
+        if len(by_digest) > 1:
+            found.append([by_digest[digest] for digest in sorted(by_digest)])
+    return found
+
+
+def may_share_pixels(groups: Iterable[Sequence[Record]]) -> set[bytes]:
+    """The contents that have the same size as another of their group."""
+    found: set[bytes] = set()
+    for group in groups:
+        by_size: dict[tuple[int, int], set[bytes]] = {}
+        for record in group:
+            if record.digest and record.width and record.height:
+                by_size.setdefault((record.width, record.height), set()).add(record.digest)
+        found.update(*(digests for digests in by_size.values() if len(digests) > 1))
+    return found
+
+
+def read(
+    groups: Iterable[Sequence[Record]],
+    *,
+    pixels: bool = True,
+    facts: bool = True,
+    max_pixels: int = MAX_PIXELS,
+    progress: Progress = silent,
+) -> Inspection:
+    """Read the files of groups, in worker processes, as far as they must be read to tell images apart."""
+    groups = to_inspect(groups)
+    alike = may_share_pixels(groups) if pixels else set()
+    if not facts:
+        groups = [some for group in groups if (some := [record for record in group if record.digest in alike])]
+    if not groups:
+        return Inspection()
+    with pool.make_decoders(Limits.of(max_pixels), workers=WORKERS) as decoders:
+        return read_with(
+            groups, lambda record: _seen(record, decoders, pixels=record.digest in alike, facts=facts), progress
+        )
+
+
+def read_with(
+    groups: Sequence[Sequence[Record]], read: Callable[[Record], Seen], progress: Progress = silent
+) -> Inspection:
+    """What a function reads of the contents of groups, one record each."""
+    pixels: dict[bytes, bytes] = {}
+    facts: dict[bytes, Facts] = {}
+    done, total = 0, sum(map(len, groups))
+    with closing(in_order(read, itertools.chain.from_iterable(groups), workers=WORKERS)) as seen:
+        for group in groups:
+            evidence: dict[bytes, Evidence] = {}
+            for record, one in zip(group, seen, strict=False):
+                digest = record.digest or b""
+                if one.pixels is not None:
+                    pixels[digest] = one.pixels
+                if one.evidence is not None:
+                    too_many = len(evidence) >= WITH_SAMPLES
+                    evidence[digest] = one.evidence.without_samples() if too_many else one.evidence
+                done += 1
+                progress("inspecting files", done, total)
+            facts.update(of_group(evidence))
+    return Inspection(pixels, facts)
+
+
+def _seen(record: Record, decoders: Decoders, *, pixels: bool, facts: bool) -> Seen:
+    found = Seen()
+    try:
+        with decoders.opened(data.source(record.item)) as image:
+            if image.digest != record.digest:
+                return found
+            if facts:
+                found = found._replace(evidence=image.evidence())
+            if pixels:
+                found = found._replace(pixels=image.pixel_digest())
+    except (OSError, LookalikeError):
+        pass
+    return found
