@@ -70,9 +70,8 @@ def map_(visit: Visit, file: Path) -> Page:
 
 
 def model(visit: Visit, file: Path) -> Page:
-    page = visit.open("/model?bit=21")
-    expect(page.locator(".looked .tile").first).to_be_visible(timeout=90_000)
-    page.locator(".looked").scroll_into_view_if_needed()
+    page = visit.open("/model")
+    expect(page.locator(".bars").first).to_be_visible()
     return page
 
 

@@ -142,41 +142,6 @@ def test_the_model_is_described(served: Served) -> None:
     assert len(model["theta"]) == 64
 
 
-def test_what_a_bit_reacts_to(served: Served) -> None:
-    with Database.open(served.path) as database:
-        ids_N, codes_NW = database.codes()
-        bits_NK = np.unpackbits(np.asarray(codes_NW), axis=1)
-        records = database.records_of(ids_N.tolist())
-        latents_NK = {id_: database.hasher.latents(_array(database, records[id_].name))[0] for id_ in ids_N.tolist()}
-    for bit in (0, 63):
-        found = made(served, f"/api/model/bits/{bit}", top=3)
-        assert (found["bit"], found["by"], found["looked_at"]) == (bit, "latent", 40)
-        rows = {int(id_): row for row, id_ in enumerate(ids_N)}
-        assert all(bits_NK[rows[one["id"]], bit] == 1 for one in found["top"])
-        assert all(bits_NK[rows[one["id"]], bit] == 0 for one in found["bottom"])
-        highest = sorted((id_ for id_ in rows), key=lambda id_: -latents_NK[id_][bit])[:3]
-        assert [one["id"] for one in found["top"]] == highest
-    assert served.client.get("/api/model/bits/64").status_code == 404
-    assert served.client.get("/api/model/bits/-1").status_code == 422
-
-
-def _array(database: Database, path: str) -> Any:
-    from lookalike.imaging import decode
-
-    return decode.read(path, database.hasher.spec)[None]
-
-
-def test_bits_without_files(photo_folder: Path, model: Path, tmp_path: Path, serve: Serve) -> None:
-    with Database.create(tmp_path / "db", model=model) as database:
-        database.index(photo_folder)
-    photo_folder.rename(tmp_path / "away")
-    with serve(tmp_path / "db") as served:
-        found = made(served, "/api/model/bits/1")
-        assert (found["by"], found["looked_at"]) == ("code", 40)
-        assert found["top"]
-        assert found["bottom"]
-
-
 def test_an_empty_database(model: Path, tmp_path: Path, serve: Serve) -> None:
     Database.create(tmp_path / "db", model=model).close()
     with serve(tmp_path / "db") as served:
@@ -184,7 +149,6 @@ def test_an_empty_database(model: Path, tmp_path: Path, serve: Serve) -> None:
         assert served.client.get("/api/images").json() == {"images": [], "total": 0, "next": None}
         assert made(served, "/api/duplicates")["groups"] == []
         assert made(served, "/api/map")["ids"] == []
-        assert made(served, "/api/model/bits/0")["top"] == []
         assert served.client.get("/api/model").json()["use"] is None
         assert served.client.get("/status").json()["ready"]
 

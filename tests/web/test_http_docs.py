@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lookalike import Client
-from lookalike.web.api.schemas import Query
+from lookalike.web.api.schemas import FileQuery, IdOrCode
 from lookalike.web.http.problems import TYPES
 from tests.web.conftest import Served
 
@@ -38,7 +38,7 @@ def test_errors_are_named(served: Served) -> None:
 
 def test_fields_of_a_search_are_named() -> None:
     part = TEXT.partition("**Search**")[2].partition("\n\n")[0]
-    assert set(Query.model_fields) - set(re.findall(r"`(\w+)`", part)) == set()
+    assert ({*FileQuery.model_fields, *IdOrCode.model_fields}) - set(re.findall(r"`(\w+)(?:=true)?`", part)) == set()
 
 
 def test_the_example_is_an_answer(served: Served, photo_bytes: list[bytes]) -> None:

@@ -152,14 +152,6 @@ declare namespace api {
     decoder: boolean;
   }
 
-  interface Bit {
-    bit: number;
-    by: string;
-    looked_at: number;
-    top: Image[];
-    bottom: Image[];
-  }
-
   // Parts of them
 
   type GroupState = "undecided" | "decided" | "later";

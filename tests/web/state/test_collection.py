@@ -16,7 +16,7 @@ pytest.importorskip("fastapi")
 
 from lookalike.core.errors import DatabaseError
 from lookalike.database import Database
-from lookalike.web.state.collection import Collection, Memory, Wanted
+from lookalike.web.state.collection import Collection, RevisionCache, SearchRequest
 from lookalike.web.state.jobs import Done, Jobs, Running
 
 
@@ -38,7 +38,7 @@ def test_searches_at_the_same_time_are_made_together(photo_db: Path, monkeypatch
         collection = Collection(Database.open(photo_db), reopen=lambda: Database.open(photo_db))
         with collection.use() as database:
             codes_NW = np.asarray(database.codes()[1])
-            wanted, other = Wanted(database, 3, None, None), Wanted(database, 5, None, None)
+            wanted, other = SearchRequest(database, 3, None, None), SearchRequest(database, 5, None, None)
             asked = [collection.search(code, wanted) for code in codes_NW] + [collection.search(codes_NW[0], other)]
             found = await asyncio.gather(*asked)
         await collection.close()
@@ -56,7 +56,7 @@ def test_an_error_of_a_search_reaches_all_who_asked(photo_db: Path) -> None:
     async def ask() -> list[Any]:
         collection = Collection(Database.open(photo_db), reopen=lambda: Database.open(photo_db))
         with collection.use() as database:
-            wanted = Wanted(database, 3, None, None)
+            wanted = SearchRequest(database, 3, None, None)
             asked = [collection.search(np.zeros(9, np.uint8), wanted) for _ in range(3)]  # of another length
             found = await asyncio.gather(*asked, return_exceptions=True)
             found.append(await collection.search(np.zeros(8, np.uint8), wanted))
@@ -88,23 +88,24 @@ def test_a_replaced_database_is_closed_after_its_last_user(photo_db: Path) -> No
 
 def test_what_takes_long_is_not_read_at_every_change(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     reads: list[int] = []
-    revision = database.revision
+    revision, now = database.revision, 0
 
     def slow(held: object) -> int:
+        nonlocal now
         reads.append(1)
-        time.sleep(0.02)
+        now += 1
         return len(reads)
 
-    memory = Memory(most=2)
+    memory = RevisionCache(most=2, clock=lambda: now)
     assert [memory.get(database, "a", slow) for _ in range(3)] == [1, 1, 1]
     monkeypatch.setattr(Database, "revision", property(lambda self: revision + len(reads)))
     assert memory.get(database, "a", slow) == 1  # a moment ago is soon enough
-    time.sleep(0.02 * Memory.SHARE + 0.2)
+    now += RevisionCache.SHARE
     assert memory.get(database, "a", slow) == 2
     for key in "bcd":
         memory.get(database, key, slow)
     assert len(memory._kept) == 2
-    small = Memory(most_bytes=1000)
+    small = RevisionCache(most_bytes=1000)
     for size in (100, 700, 900, 2000):
         assert len(small.get(database, size, lambda held, size=size: np.zeros(size, np.uint8))) == size  # type: ignore[misc]
     assert list(small._kept) == [2000]

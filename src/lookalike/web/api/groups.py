@@ -144,7 +144,9 @@ async def _compared(server: Server, database: AnyDatabase, radius: int | None) -
 
 async def _pixels(server: Server, groups: Comparison) -> Done | JsonResponse:
     """Whether it is known which have the same pixels and which is the best, or how far that is."""
-    work = server.reviews.reading(groups, server.pixel_reader(), server.inspector())
+    work = server.reviews.reading(
+        groups, server.decoding(server.decoders.pixels), server.decoding(server.decoders.evidence)
+    )
     return await server.done(("pixels", groups.radius), work)
 
 

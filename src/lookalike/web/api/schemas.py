@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+from starlette.datastructures import UploadFile
 
 from lookalike.core.codes import MAX_BITS
 from lookalike.database import Filter
@@ -31,43 +32,41 @@ Id = Annotated[int, Field(ge=1, le=LARGEST_ID, description="An image's number in
 
 
 class Query(BaseModel):
-    """What to search for: an image of the database by its id, or a code. An image file is sent as `file`."""
+    """Options of a search."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"id": 1, "top": 5}]})
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
-    id: Id | None = None
-    code: Annotated[
-        str | None,
-        Field(
-            pattern=r"^[0-9a-fA-F]+$",
-            min_length=2,
-            max_length=MAX_BITS // 4,
-            description="A code as hexadecimal digits, as many as those of the database have.",
-        ),
-    ] = None
-    top: Annotated[int, Field(ge=1, le=MOST_HITS, description="How many hits at most.")] = 10
-    radius: Annotated[int | None, Field(ge=0, le=MAX_BITS, description="Greatest distance, in bits.")] = None
+    top: Annotated[int, Field(ge=1, le=MOST_HITS, description="Maximum number of hits.")] = 10
+    radius: Annotated[int | None, Field(ge=0, le=MAX_BITS, description="Maximum distance, in bits.")] = None
     label: Annotated[Plain | None, Field(description="Only images with this label.")] = None
-    below: Annotated[Plain | None, Field(description="Only images below this folder of the server's machine.")] = None
-    since: Annotated[datetime | None, Field(description="Only images indexed then or later.")] = None
+    below: Annotated[Plain | None, Field(description="Only images in this folder of the server.")] = None
+    since: Annotated[datetime | None, Field(description="Only images indexed at this time or later.")] = None
     turned: Annotated[
-        bool,
-        Field(description="Find mirrored and quarter-turned copies, too; not of a code. Takes eight times as long."),
+        bool, Field(description="Also find mirrored and rotated copies; not for a code. Takes eight times as long.")
     ] = False
 
     @property
-    def only(self) -> Filter | None:
-        """What passes."""
+    def filter(self) -> Filter | None:
+        """The images to search, if not all."""
         if self.label is None and self.below is None and self.since is None:
             return None
         return Filter(label=self.label, below=self.below, since=None if self.since is None else _seconds(self.since))
 
 
 class IdOrCode(Query):
-    """A query without an image of its own."""
+    """A search for an image of the database, by its id, or for a code."""
+
+    id: Id | None = None
+    code: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[0-9a-fA-F]+$", min_length=2, max_length=MAX_BITS // 4,
+            description="A code in hexadecimal digits, of the database's length.",
+        ),
+    ] = None  # fmt: skip
 
     @model_validator(mode="after")
-    def _one(self) -> Self:
+    def _check(self) -> Self:
         if (self.id is None) == (self.code is None):
             raise ValueError("give an image as `file` (multipart/form-data), or an id, or a code, and only one of them")
         if self.turned and self.code is not None:
@@ -76,25 +75,22 @@ class IdOrCode(Query):
 
 
 class FileQuery(Query):
-    """What may be sent along with a file."""
+    """A search for an image file."""
 
+    file: Annotated[UploadFile, WithJsonSchema({"type": "string", "format": "binary", "description": "An image file."})]
     asymmetric: Annotated[
-        bool, Field(description="Let a bit count as much as the image is sure of it: finds more, without `radius`.")
+        bool, Field(description="Weight each bit by how certain the image is of it; not with radius or turned.")
     ] = False
 
     @model_validator(mode="after")
-    def _none(self) -> Self:
-        if self.id is not None or self.code is not None:
-            raise ValueError("give an image as `file`, or an id, or a code, and only one of them")
-        if self.asymmetric and self.radius is not None:
-            raise ValueError("an asymmetric search ranks by a distance of its own; leave out radius")
-        if self.asymmetric and self.turned:
-            raise ValueError("an asymmetric search ranks by a distance of its own; leave out turned")
+    def _check(self) -> Self:
+        if self.asymmetric and (self.radius is not None or self.turned):
+            raise ValueError("an asymmetric search ranks by its own distance; leave out radius and turned")
         return self
 
 
 def _seconds(moment: datetime) -> float:
-    """Seconds since 1970; without a zone it is that of Greenwich."""
+    """Seconds since 1970; UTC unless a zone is given."""
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
@@ -380,16 +376,6 @@ class Model(BaseModel):
     theta: list[float] | None = Field(description="The threshold of each bit, if the file says what it is.")
     use: Balance | None = Field(description="Null if there are no images.")
     decoder: bool = Field(description="Whether it can draw an image from its latents.")
-
-
-class Bit(BaseModel):
-    """What a bit reacts to."""
-
-    bit: int = Field(description="Counted from 0.")
-    by: str = Field(description="latent: by how far the latent lies from θ; code: by the bit alone.")
-    looked_at: int = Field(description="How many images were looked at.")
-    top: list[Image] = Field(description="Bit 1: the furthest above θ first.")
-    bottom: list[Image] = Field(description="Bit 0: the furthest below θ first.")
 
 
 class Status(BaseModel):

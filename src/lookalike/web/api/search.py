@@ -1,4 +1,4 @@
-"""Search by an image, an id or a code; and the code of an image.
+"""Search by an image, an id or a code, and the code of an image.
 
 Shapes: W bytes a code.
 """
@@ -9,11 +9,10 @@ import asyncio
 import io
 import time
 from collections import ChainMap
-from typing import Any, NamedTuple
+from typing import Annotated, Any, BinaryIO, NamedTuple
 
 import numpy as np
-from fastapi import APIRouter, Request
-from starlette.routing import Route
+from fastapi import APIRouter, File, Request, UploadFile
 from starlette.types import Receive, Scope, Send
 
 from lookalike.core.codes import Codes, to_hex
@@ -23,155 +22,132 @@ from lookalike.duplicates import orientations
 from lookalike.imaging.decode import Array
 from lookalike.opening import AnyDatabase
 from lookalike.web.api import bodies, rows
-from lookalike.web.api.bodies import Asked
-from lookalike.web.api.schemas import Answer, Code, FileQuery, failures
+from lookalike.web.api.schemas import Answer, Code, FileQuery, IdOrCode, failures
 from lookalike.web.http.problems import JsonResponse, Problem
 from lookalike.web.state import files
-from lookalike.web.state.collection import Found, Wanted
+from lookalike.web.state.collection import SearchRequest, SearchResult
 from lookalike.web.state.server import Server, Shared
 from lookalike.web.state.uploads import Decoded
 
 router = APIRouter(prefix="/api", tags=["search"])
 
 
-class Understood(NamedTuple):
-    """The code of a query, and what it is the code of."""
+class ParsedQuery(NamedTuple):
+    """The code of a query, and where it comes from."""
 
     code_W: Codes
     id: int | None = None
     image: Decoded | None = None
 
-    def about(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         image = self.image
         size = (image.width, image.height, image.format) if image else (None, None, None)
-        return {
-            "code": to_hex(self.code_W),
-            "id": self.id,
-            **dict(zip(("width", "height", "format"), size, strict=True)),
-        }
+        names = ("code", "id", "width", "height", "format")
+        return dict(zip(names, (to_hex(self.code_W), self.id, *size), strict=True))
 
 
 @router.post(
     "/search",
     responses={200: {"model": Answer}, **failures(404, 413, 415, 422)},
-    openapi_extra=bodies.described(),
+    openapi_extra=bodies.DESCRIPTION,
 )
 async def search(request: Request, server: Shared) -> JsonResponse:
-    """The images that look most like an image file, an image of the database, or a code; the nearest comes first.
+    """The images that look most like an image file, an image of the database, or a code; nearest first.
 
     An image of the database is among its own hits.
     """
     began = time.perf_counter()
-    async with bodies.read(request) as asked:
+    async with bodies.parse(request) as query:
         try:
-            answer = await _answer(server, asked, began)
+            answer = await _answer(server, query, began)
         except DatabaseError:
-            await server.collection.refresh()  # perhaps it was replaced, or indexed with another model, a moment ago
-            answer = await _answer(server, asked, began)
+            await server.collection.refresh()  # it may have just been replaced, or indexed with another model
+            answer = await _answer(server, query, began)
     return JsonResponse(answer)
 
 
-class _Lane:
-    """Searches without FastAPI's machinery, which takes longer than a search: the same function, called at once."""
+class FastRoute:
+    """Searches without FastAPI's machinery, which takes longer than a search does."""
 
-    path = "/api/search"
+    path = "/api/search"  # by which metrics are kept
 
     def __init__(self, server: Server) -> None:
         self._server = server
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["route"] = self  # as FastAPI does; metrics are kept by route
+        scope["route"] = self
         response = await search(Request(scope, receive), self._server)
         await response(scope, receive, send)
 
 
-def lane(server: Server) -> Route:
-    """The route of searches, to stand before the one that describes it."""
-    return Route(_Lane.path, endpoint=_Lane(server), methods=["POST"])
-
-
-@router.post(
-    "/encode",
-    responses={200: {"model": Code}, **failures(413, 415, 422)},
-    openapi_extra=bodies.described_file(),
-)
-async def encode(request: Request, server: Shared) -> JsonResponse:
-    """The code of an image file; nothing is stored."""
-    async with bodies.image(request) as asked:
-        with server.collection.use() as database:
-            found = await _from_file(server, database, asked)
-            name, bits = database.hasher.name, database.bits
-    about = found.about()
+@router.post("/encode", responses={200: {"model": Code}, **failures(413, 415, 422)})
+async def encode(file: Annotated[UploadFile, File(description="An image file.")], server: Shared) -> JsonResponse:
+    """The code of an image file, which is not stored."""
+    with server.collection.use() as database:
+        found = await _from_file(server, database, file.file)
+        name, bits = database.hasher.name, database.bits
+    about = found.describe()
     del about["id"]
     return JsonResponse({**about, "bits": bits, "model": name})
 
 
-async def _answer(server: Server, asked: Asked, began: float) -> dict[str, Any]:
-    query = asked.query
+async def _answer(server: Server, query: FileQuery | IdOrCode, began: float) -> dict[str, Any]:
     with server.collection.use() as database:
-        understood = await _understood(server, database, asked)
-        array = None
-        if query.turned:
-            array = (understood.image or await _indexed(server, database, understood.id)).array
+        parsed = await _parsed(server, database, query)
+        request = SearchRequest(database, query.top, query.radius, query.filter)
         start = time.perf_counter()
-        wanted = Wanted(database, query.top, query.radius, query.only)
         turns: dict[int, str] = {}
-        if isinstance(query, FileQuery) and query.asymmetric and understood.image is not None:
-            found = await server.collection.run(_asymmetric, database, understood.image.array, query)
-        elif array is not None:
-            found, turns = await _turned(server, array, wanted)
+        if isinstance(query, FileQuery) and query.asymmetric and parsed.image is not None:
+            found = await server.collection.run(_asymmetric, parsed.image.array, request)
+        elif query.turned:
+            array = (parsed.image or await _indexed(server, database, parsed.id)).array
+            found, turns = await _turned(server, array, request)
         else:
-            found = await server.collection.search(understood.code_W, wanted)
+            found = await server.collection.search(parsed.code_W, request)
         server.metrics.search_seconds.observe(time.perf_counter() - start)
     return {
-        "query": understood.about(),
+        "query": parsed.describe(),
         "hits": [rows.hit(hit, found.records[hit.id], turns.get(hit.id, "")) for hit in found.hits],
         "images": found.images,
-        "bits": 8 * len(understood.code_W),
+        "bits": 8 * len(parsed.code_W),
         "seconds": round(time.perf_counter() - began, 6),
     }
 
 
-def _asymmetric(database: AnyDatabase, array: Array, query: FileQuery) -> Found:
-    hits, records = database.search_asymmetric_records(array, top=query.top, only=query.only)
-    return Found(hits, records, len(database))
+def _asymmetric(array: Array, request: SearchRequest) -> SearchResult:
+    database = request.database
+    hits, records = database.search_asymmetric_records(array, top=request.top, only=request.only)
+    return SearchResult(hits, records, len(database))
 
 
-async def _turned(server: Server, array: Array, wanted: Wanted) -> tuple[Found, dict[int, str]]:
-    """What looks like an image in any orientation, and in which, by id."""
-    codes_OW = await server.collection.run(orientations.encode, wanted.database.hasher, array)
-    found = await asyncio.gather(*(server.collection.search(code_W, wanted) for code_W in codes_OW))
-    (merged,) = orientations.merged([one.hits for one in found], top=wanted.top)
+async def _turned(server: Server, array: Array, request: SearchRequest) -> tuple[SearchResult, dict[int, str]]:
+    """The hits of an image in any orientation, and the orientation of each, by id."""
+    codes_OW = await server.collection.run(orientations.encode, request.database.hasher, array)
+    found = await asyncio.gather(*(server.collection.search(code_W, request) for code_W in codes_OW))
+    (merged,) = orientations.merged([one.hits for one in found], top=request.top)
     records = ChainMap(*(dict(one.records) for one in found))
-    return Found([hit for hit, _ in merged], records, found[0].images), {hit.id: turn for hit, turn in merged}
+    return SearchResult([hit for hit, _ in merged], records, found[0].images), {hit.id: turn for hit, turn in merged}
 
 
-async def _understood(server: Server, database: AnyDatabase, asked: Asked) -> Understood:
-    if asked.file is not None:
-        return await _from_file(server, database, asked)
-    if asked.query.id is not None:
-        return await _from_id(server, database, asked.query.id)
-    return Understood(_from_hex(asked.query.code or "", database.bits))
+async def _parsed(server: Server, database: AnyDatabase, query: FileQuery | IdOrCode) -> ParsedQuery:
+    if isinstance(query, FileQuery):
+        return await _from_file(server, database, query.file.file)
+    if query.id is not None:
+        return await _from_id(server, database, query.id)
+    return ParsedQuery(_from_hex(query.code or "", database.bits))
 
 
-async def _from_file(server: Server, database: AnyDatabase, asked: Asked) -> Understood:
-    asked.content.seek(0)
-    hasher = database.hasher
-    found = await server.decoders.array(asked.content, asked.length, hasher.spec)
-    code_W = await server.collection.run(_encode, database, found.array)
-    return Understood(code_W, image=found)
+async def _from_file(server: Server, database: AnyDatabase, file: BinaryIO) -> ParsedQuery:
+    found = await server.decoders.array(file, database.hasher.spec)
+    codes_NW = await server.collection.run(database.hasher.encode_arrays, found.array[None])
+    return ParsedQuery(codes_NW[0], image=found)
 
 
-def _encode(database: AnyDatabase, array: Array) -> Codes:
-    code_W: Codes = database.hasher.encode_arrays(array[None])[0]
-    return code_W
-
-
-async def _from_id(server: Server, database: AnyDatabase, id_: int) -> Understood:
+async def _from_id(server: Server, database: AnyDatabase, id_: int) -> ParsedQuery:
     record = await server.record(database, id_)
     if record.code is None:
-        raise Problem(422, f"image {id_} has no code ({clean(record.error or 'it is to be indexed again')})")
-    return Understood(np.frombuffer(record.code, np.uint8), id_)
+        raise Problem(422, f"image {id_} has no code ({clean(record.error or 'index it again')})")
+    return ParsedQuery(np.frombuffer(record.code, np.uint8), id_)
 
 
 async def _indexed(server: Server, database: AnyDatabase, id_: int | None) -> Decoded:
@@ -180,7 +156,7 @@ async def _indexed(server: Server, database: AnyDatabase, id_: int | None) -> De
     content = await server.collection.run(files.read, database.path, record)
     if files.digest(content) != (record.digest or b"").hex():
         raise Problem(404, f"the file of image {record.id} has changed since it was indexed; index it again")
-    return await server.decoders.array(io.BytesIO(content), len(content), database.hasher.spec)
+    return await server.decoders.array(io.BytesIO(content), database.hasher.spec)
 
 
 def _from_hex(text: str, bits: int) -> Codes:

@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Callable
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 
 from lookalike import __version__
 from lookalike.opening import AnyDatabase, open_database
 from lookalike.web.api import about, decisions, groups, images, search
 from lookalike.web.http import pages, problems, security
-from lookalike.web.http.metrics import Counted
-from lookalike.web.http.security import Guard
+from lookalike.web.http.metrics import MetricsMiddleware
+from lookalike.web.http.security import SecurityMiddleware
 from lookalike.web.http.settings import Settings
 from lookalike.web.state.server import Server
 
@@ -42,10 +43,10 @@ def create_app(
     problems.install(app)
     for part in (search, images, groups, decisions, about):
         app.include_router(part.router)
-    app.router.routes.insert(0, search.lane(server))
+    app.router.routes.insert(0, Route(search.FastRoute.path, search.FastRoute(server), methods=["POST"]))
     pages.install(app)
-    app.add_middleware(Guard, settings=settings)
-    app.add_middleware(Counted, metrics=server.metrics)
+    app.add_middleware(SecurityMiddleware, settings=settings)
+    app.add_middleware(MetricsMiddleware, metrics=server.metrics)
     if settings.cors:
         app.add_middleware(
             CORSMiddleware, allow_origins=list(settings.cors), allow_methods=["GET", "POST", "DELETE"],

@@ -55,7 +55,7 @@ class Metrics:
         return Response(generate_latest(told), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-class Counted:
+class MetricsMiddleware:
     """Counts and times the requests of an application."""
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:

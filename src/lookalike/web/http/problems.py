@@ -70,7 +70,7 @@ def invalid(error: ValidationError | RequestValidationError) -> str:
     """What is wrong with values, in one line."""
     found = error.errors()
     parts = [f"{'.'.join(map(str, one['loc'])) or 'the request'}: {one['msg']}" for one in found[:3]]
-    return "; ".join(parts) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
+    return "; ".join(parts).replace("Value error, ", "") + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
 
 
 def _problem(request: Request, error: Exception) -> Response:

@@ -165,7 +165,7 @@ def check_request(method: str, path: str, headers: Mapping[str, str], settings: 
         )
 
 
-class Guard:
+class SecurityMiddleware:
     """Lets requests pass that may be made, limits their bodies, and marks every answer."""
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:

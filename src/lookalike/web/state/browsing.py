@@ -19,7 +19,7 @@ from lookalike.opening import AnyDatabase
 from lookalike.store.catalog import Record
 from lookalike.web.api.schemas import LARGEST_ID, Sort
 from lookalike.web.http.problems import Problem
-from lookalike.web.state.collection import Memory
+from lookalike.web.state.collection import RevisionCache
 
 Ids = npt.NDArray[np.int64]
 CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,19})")
@@ -43,7 +43,7 @@ class Order(NamedTuple):
 
 
 def page(
-    database: AnyDatabase, memory: Memory, order: Order, *, cursor: str | None = None, start: int = 0, top: int
+    database: AnyDatabase, memory: RevisionCache, order: Order, *, cursor: str | None = None, start: int = 0, top: int
 ) -> Slice:
     """The next `top` images behind a cursor, or after `start` of them. Raises `Problem` for a cursor that is none."""
     ids_N = memory.get(database, order, lambda held: sorted_ids(held, order))

@@ -32,7 +32,7 @@ EVERY = 1.0  # seconds between two looks at what other processes have done
 READERS = 8  # threads
 
 
-class Wanted(NamedTuple):
+class SearchRequest(NamedTuple):
     """What a search may find; searches for the same are done together."""
 
     database: AnyDatabase
@@ -41,7 +41,7 @@ class Wanted(NamedTuple):
     only: Filter | None
 
 
-class Found(NamedTuple):
+class SearchResult(NamedTuple):
     """The hits of one code, nearest first, the rows of the catalog that they stand for, and how many were searched."""
 
     hits: list[Hit]
@@ -67,7 +67,7 @@ class Collection:
         self._users: Counter[AnyDatabase] = Counter()
         self._searching = ThreadPoolExecutor(1, thread_name_prefix="lookalike-serve-search")
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="lookalike-serve-read")
-        self._pending: list[tuple[Wanted, Codes, asyncio.Future[Found]]] = []
+        self._pending: list[tuple[SearchRequest, Codes, asyncio.Future[SearchResult]]] = []
         self._batch: asyncio.Task[None] | None = None
         self._searched, self._error = -1, ""
 
@@ -94,10 +94,10 @@ class Collection:
         """What a function gives, in one of the threads that read."""
         return await asyncio.get_running_loop().run_in_executor(self._reading, work, *values)
 
-    async def search(self, code_W: Codes, wanted: Wanted) -> Found:
+    async def search(self, code_W: Codes, request: SearchRequest) -> SearchResult:
         """What is found by one code."""
-        future: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
-        self._pending.append((wanted, code_W, future))
+        future: asyncio.Future[SearchResult] = asyncio.get_running_loop().create_future()
+        self._pending.append((request, code_W, future))
         if self._batch is None or self._batch.done():
             self._batch = asyncio.create_task(self._search_pending())
         return await future
@@ -146,19 +146,19 @@ class Collection:
     async def _search_pending(self) -> None:
         loop = asyncio.get_running_loop()
         while self._pending:
-            wanted = self._pending[0][0]
-            together = [one for one in self._pending if one[0] == wanted]
-            self._pending = [one for one in self._pending if one[0] != wanted]
+            request = self._pending[0][0]
+            together = [one for one in self._pending if one[0] == request]
+            self._pending = [one for one in self._pending if one[0] != request]
             codes_NW = np.stack([code_W for _, code_W, _ in together])
             try:
-                answers: list[Any] = await loop.run_in_executor(self._searching, _search, wanted, codes_NW)
+                answers: list[Any] = await loop.run_in_executor(self._searching, _search, request, codes_NW)
             except Exception as error:
                 answers = [error] * len(together)
             for (_, _, future), answer in zip(together, answers, strict=True):
                 _settle(future, answer)
 
 
-def _settle(future: asyncio.Future[Found], answer: Any) -> None:
+def _settle(future: asyncio.Future[SearchResult], answer: Any) -> None:
     if future.done():  # whoever asked has gone
         return
     if isinstance(answer, Exception):
@@ -167,11 +167,11 @@ def _settle(future: asyncio.Future[Found], answer: Any) -> None:
         future.set_result(answer)
 
 
-def _search(wanted: Wanted, codes_NW: Codes) -> list[Found]:
-    database = wanted.database
-    found, records = database.search_records(codes_NW, top=wanted.top, radius=wanted.radius, only=wanted.only)
+def _search(request: SearchRequest, codes_NW: Codes) -> list[SearchResult]:
+    database = request.database
+    found, records = database.search_records(codes_NW, top=request.top, radius=request.radius, only=request.only)
     count = len(database)
-    return [Found(hits, records, count) for hits in found]
+    return [SearchResult(hits, records, count) for hits in found]
 
 
 def _warm(database: AnyDatabase) -> None:
@@ -190,7 +190,7 @@ class Kept(NamedTuple):
     took: float
 
 
-class Memory:
+class RevisionCache:
     """What is read from the whole catalog, kept while it holds.
 
     While another process indexes, the codes change all the time. So what takes long is read anew at most a twentieth
@@ -199,8 +199,10 @@ class Memory:
 
     SHARE = 20
 
-    def __init__(self, *, most: int = 32, most_bytes: int = 256 << 20) -> None:
-        self._most, self._most_bytes = most, most_bytes
+    def __init__(
+        self, *, most: int = 32, most_bytes: int = 256 << 20, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._most, self._most_bytes, self._clock = most, most_bytes, clock
         self._kept: dict[Any, Kept] = {}
         self._lock = threading.Lock()
 
@@ -217,13 +219,13 @@ class Memory:
         kept = self._kept.get(key)
         if kept is None or kept.database is not database:
             return None
-        holds = kept.revision == database.revision or time.monotonic() - kept.at < self.SHARE * kept.took
+        holds = kept.revision == database.revision or self._clock() - kept.at < self.SHARE * kept.took
         return kept if holds else None
 
     def _read(self, database: AnyDatabase, key: Any, read: Callable[[AnyDatabase], Any]) -> Kept:
-        began, revision = time.monotonic(), database.revision
+        began, revision = self._clock(), database.revision
         value = read(database)
-        now = time.monotonic()
+        now = self._clock()
         kept = {name: one for name, one in self._kept.items() if name != key}
         kept[key] = Kept(database, revision, value, now, now - began)
         sizes = [getattr(one.value, "nbytes", 0) for one in kept.values()]

@@ -38,7 +38,7 @@ class Part(NamedTuple):
     state: State
 
 
-class Standing(NamedTuple):
+class ReviewState(NamedTuple):
     """The groups by what is decided now."""
 
     parts: list[Part]
@@ -61,9 +61,9 @@ class Reviews:
         self.pixels: dict[bytes, bytes] = {}  # by the digest of the content, of all that was read
         self.facts: dict[bytes, Facts] = {}  # as well
         self._lock = threading.Lock()
-        self._kept: tuple[Comparison, int, Standing] | None = None
+        self._kept: tuple[Comparison, int, ReviewState] | None = None
 
-    def standing(self, database: AnyDatabase, found: Comparison) -> Standing:
+    def standing(self, database: AnyDatabase, found: Comparison) -> ReviewState:
         """The groups as they are now. Called by threads."""
         with self._lock:
             version = database.decisions.version
@@ -126,7 +126,7 @@ def compare(database: AnyDatabase, report: Report, radius: int) -> Comparison:
     return database.compare(DuplicateSearch(radius=radius), progress=progress)
 
 
-def stand(database: AnyDatabase, found: Comparison) -> Standing:
+def stand(database: AnyDatabase, found: Comparison) -> ReviewState:
     """The groups by what is decided now."""
     known = database.decisions.known()
     groups = database.group(found).groups
@@ -134,10 +134,10 @@ def stand(database: AnyDatabase, found: Comparison) -> Standing:
     digests = {id_: record.digest for id_, record in records.items()}
     parts = [Part(group, known.state([digests.get(one.id) for one in group])) for group in groups]
     counts = Counter(part.state for part in parts)
-    return Standing(parts, {state: counts[state] for state in State}, sum(len(group) for group in groups), known)
+    return ReviewState(parts, {state: counts[state] for state in State}, sum(len(group) for group in groups), known)
 
 
-def page(standing: Standing, *, start: int | None, top: int, state: State | None) -> Page:
+def page(standing: ReviewState, *, start: int | None, top: int, state: State | None) -> Page:
     """At most `top` groups, from the one that begins with an image on."""
     firsts = [part.group[0].id for part in standing.parts]
     begin = 0 if start is None else firsts.index(start) if start in firsts else len(firsts)

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import io
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 
-from lookalike.imaging.decode import MAX_PIXELS, Array, ImageSpec
-from lookalike.imaging.evidence import Evidence
 from lookalike.opening import AnyDatabase
 from lookalike.store.catalog import Record
 from lookalike.web.http.metrics import Metrics
 from lookalike.web.http.problems import JsonResponse, Problem
 from lookalike.web.http.settings import Settings
-from lookalike.web.state.collection import Collection, Memory
+from lookalike.web.state.collection import Collection, RevisionCache
 from lookalike.web.state.jobs import Done, Jobs, Work
 from lookalike.web.state.reviews import Reviews
 from lookalike.web.state.thumbnails import Thumbnails
 from lookalike.web.state.uploads import Decoders
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Server:
     decoders: Decoders
     thumbnails: Thumbnails
     jobs: Jobs
-    memory: Memory
+    memory: RevisionCache
     reviews: Reviews
     metrics: Metrics
 
@@ -44,7 +43,7 @@ class Server:
         collection = Collection(database, reopen=reopen)
         decoders = Decoders(settings, on_death=lambda why: metrics.deaths.labels(why).inc())
         thumbnails = Thumbnails(collection, decoders)
-        return cls(settings, collection, decoders, thumbnails, Jobs(reopen), Memory(), Reviews(), metrics)
+        return cls(settings, collection, decoders, thumbnails, Jobs(reopen), RevisionCache(), Reviews(), metrics)
 
     async def record(self, database: AnyDatabase, id_: int) -> Record:
         """The row of an image. Raises `Problem` if there is none."""
@@ -61,35 +60,14 @@ class Server:
             return found
         return JsonResponse({"done": found.done, "total": found.total}, 202, headers={"Retry-After": "1"})
 
-    def decoder(self) -> Callable[[bytes, ImageSpec], Array]:
-        """A function for other threads that lets the processes decode an image."""
+    def decoding(self, decode: Callable[[bytes], Awaitable[T]]) -> Callable[[bytes], T]:
+        """A function for other threads that lets the worker processes `decode` an image."""
         loop = asyncio.get_running_loop()
 
-        def decode(content: bytes, spec: ImageSpec) -> Array:
-            work = self.decoders.array(io.BytesIO(content), len(content), spec)
-            return asyncio.run_coroutine_threadsafe(work, loop).result().array
+        async def work(content: bytes) -> T:
+            return await decode(content)
 
-        return decode
-
-    def pixel_reader(self) -> Callable[[bytes], bytes]:
-        """A function for other threads that lets the processes tell what is the same for the same pixels."""
-        loop = asyncio.get_running_loop()
-
-        def read(content: bytes) -> bytes:
-            work = self.decoders.pixels(io.BytesIO(content), len(content), max_pixels=MAX_PIXELS)
-            return asyncio.run_coroutine_threadsafe(work, loop).result()
-
-        return read
-
-    def inspector(self) -> Callable[[bytes], Evidence]:
-        """A function for other threads that lets the processes tell what an image says of where it comes from."""
-        loop = asyncio.get_running_loop()
-
-        def inspect(content: bytes) -> Evidence:
-            work = self.decoders.evidence(io.BytesIO(content), len(content), max_pixels=MAX_PIXELS)
-            return asyncio.run_coroutine_threadsafe(work, loop).result()
-
-        return inspect
+        return lambda content: asyncio.run_coroutine_threadsafe(work(content), loop).result()
 
 
 async def _server(request: Request) -> Server:  # not async, it would be called by another thread

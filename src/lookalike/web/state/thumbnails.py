@@ -6,10 +6,8 @@ They are kept in memory up to a bound. A browser that has one is told so without
 from __future__ import annotations
 
 import asyncio
-import io
 from collections import OrderedDict
 
-from lookalike.imaging import decode
 from lookalike.opening import AnyDatabase
 from lookalike.store.catalog import Record
 from lookalike.web.state import files
@@ -56,7 +54,7 @@ class Thumbnails:
 
     async def _make(self, database: AnyDatabase, record: Record, side: int) -> bytes:
         content = await self._collection.run(files.read, database.path, record)
-        return await self._decoders.thumbnail(io.BytesIO(content), len(content), side, max_pixels=decode.MAX_PIXELS)
+        return await self._decoders.thumbnail(content, side)
 
     def _made(self, key: tuple[str, int], task: asyncio.Task[bytes]) -> None:
         del self._making[key]
