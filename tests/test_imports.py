@@ -23,7 +23,6 @@ HEAVY = (
     "scipy",
     "pymilvus",
     "ray",
-    "timm",
     "transformers",
 )
 LIBRARY = sorted(path for path in SOURCE.rglob("*.py") if path.parent.name != "cli")

@@ -19,11 +19,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lookalike.backbones import about, graph
+from lookalike.backbones import about, graph, tracing
 from lookalike.backbones.about import About
 from lookalike.backbones.backbone import Backbone, load
-from lookalike.backbones.graph import Layer
 from lookalike.core.errors import ConfigError, ModelError
+from lookalike.models.head import Head
 
 SIDE, DIMENSION = 32, 6
 MakeEncoder = Callable[..., onnx.ModelProto]
@@ -100,33 +100,26 @@ def test_grey_images_have_one_channel() -> None:
     assert np.allclose(found, by_torch(encoder, pictures(channels=1), described), atol=1e-6)
 
 
-@pytest.mark.parametrize("version", [11, 17, 18])
-@pytest.mark.parametrize("hidden", [False, True])
-def test_a_head_behind_a_backbone_gives_codes(version: int, hidden: bool) -> None:
-    rng = np.random.default_rng(1)
-
-    def layer(inner: int, outer: int, *, relu: bool) -> Layer:
-        return Layer(
-            rng.normal(size=(inner, outer)).astype(np.float32), rng.normal(size=outer).astype(np.float32), relu
-        )
-
-    layers = (
-        [layer(DIMENSION, 10, relu=True), layer(10, 16, relu=False)] if hidden else [layer(DIMENSION, 16, relu=False)]
-    )
-    theta_K = rng.normal(size=16).astype(np.float32) * 0.1
-    backbone = Backbone(exported(network(), version=min(version, 17)), About(name="small", side=SIDE))
+@pytest.mark.parametrize("version", [9, 11, 17, 18])
+@pytest.mark.parametrize("hidden", [0, 10])
+def test_a_head_behind_a_backbone_gives_codes(version: int, hidden: int) -> None:
+    torch.manual_seed(1)
+    head = Head(features=DIMENSION, bits=16, hidden=hidden, dropout=0.3)
+    for _ in range(5):  # so that the means over batches are not those to begin with
+        head(torch.randn(32, DIMENSION) * 3 + 1)
+    head.eval()
+    old, theta_K = min(version, 17), np.linspace(-0.1, 0.1, 16).astype(np.float32)
+    backbone = Backbone(exported(network(), version=old), About(name="small", side=SIDE))
     features = onnx.version_converter.convert_version(backbone.model, version) if version == 18 else backbone.model
-    whole = graph.with_head(features, layers, theta_K)
+    part = tracing.to_onnx(head, torch.zeros(2, DIMENSION), output="u", version=old)
+    whole = graph.with_network(features, part, theta_K)
     onnx.checker.check_model(whole)
     session = onnxruntime.InferenceSession(whole.SerializeToString())
     code, latent = session.run(["code", "latent"], {"images": pictures()})
-    x = backbone.features(pictures())
-    x = x / np.linalg.norm(x, axis=1, keepdims=True)
-    for one in layers:
-        x = x @ one.weight_DH + one.bias_H
-        x = np.maximum(x, 0) if one.relu else x
-    assert np.allclose(latent, x, atol=1e-5)
-    assert np.array_equal(code, np.packbits(x > theta_K, axis=1))
+    with torch.inference_mode():
+        u_NK = head(torch.from_numpy(backbone.features(pictures()))).numpy()
+    assert np.allclose(latent, u_NK, atol=1e-5)
+    assert np.array_equal(code, np.packbits(latent > theta_K, axis=1))
 
 
 def test_a_file_with_its_description_is_a_backbone(tmp_path: Path) -> None:

@@ -5,8 +5,6 @@ Shapes: N images, T tokens, D features, K bits.
 
 from __future__ import annotations
 
-import io
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +15,9 @@ import pytest
 import torch
 from torch import nn
 
-from lookalike.backbones import graph
+from lookalike.backbones import graph, tracing
 from lookalike.backbones.about import About
 from lookalike.backbones.backbone import Backbone, load
-from lookalike.backbones.graph import Layer
 from lookalike.core.errors import ModelError
 from tests.references.encoders import POSITIONS, write_encoder
 
@@ -45,20 +42,14 @@ def behind(features: int) -> tuple[nn.Module, onnx.ModelProto]:
     """A small network, and its graph in version 17."""
     torch.manual_seed(1)
     module = nn.Sequential(nn.LayerNorm(features), nn.Linear(features, K)).eval()
-    stream = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            module, (torch.zeros(2, features),), stream, dynamo=False, opset_version=17,  # type: ignore[arg-type]
-            input_names=["x"], output_names=["u"], dynamic_axes={"x": {0: "N"}, "u": {0: "N"}},
-        )  # fmt: skip
-    return module, onnx.load_from_string(stream.getvalue())
+    return module, tracing.to_onnx(module, torch.zeros(2, features), output="u")
 
 
 def with_head(backbone: Backbone) -> onnx.ModelProto:
-    random = np.random.default_rng(0)
-    layer = Layer(random.normal(size=(backbone.dimension, K)).astype(np.float32), np.zeros(K, np.float32))
-    return graph.with_head(backbone.model, [layer], np.full(K, 0.1, np.float32))
+    torch.manual_seed(0)
+    linear, version = nn.Linear(backbone.dimension, K).eval(), graph.version(backbone.model)
+    head = tracing.to_onnx(linear, torch.zeros(2, backbone.dimension), output="u", version=version)
+    return graph.with_network(backbone.model, head, np.full(K, 0.1, np.float32))
 
 
 @pytest.mark.parametrize("version", [11, 17])

@@ -21,6 +21,7 @@ from typing import Any
 
 from lookalike.core.errors import ConfigError
 
+HUB = "hf:"  # how names of models of transformers begin
 LAYOUTS = ("NCHW", "NHWC")
 POOLINGS = ("mean", "first", "none", "tokens")
 

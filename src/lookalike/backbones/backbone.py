@@ -2,8 +2,6 @@
 
     load("efficientnet-lite0")    the weights of a package (extra `backbones`), trained on ImageNet with its labels
     load("encoder.onnx")          any encoder, described by encoder.toml beside it (see `about`)
-    load("timm:NAME")             a model of the package timm, its weights in the cache of Hugging Face
-    load("timm:NAME@FILE")        the same with the weights of a file
     load("hf:NAME")               a model of the package transformers in that cache, or a folder's: "hf:FOLDER"
     load("none")                  the pixels of a small image
 
@@ -24,8 +22,7 @@ import onnx
 
 from lookalike.backbones import about as abouts
 from lookalike.backbones import graph, pixels
-from lookalike.backbones.about import About
-from lookalike.backbones.offline import HUB, TIMM
+from lookalike.backbones.about import HUB, About
 from lookalike.core.errors import ConfigError, ModelError
 from lookalike.hasher import admission
 from lookalike.hasher.paths import read_model
@@ -95,8 +92,8 @@ def load(backbone: str | os.PathLike[str], *, side: int | None = None, tokens: b
 
 def _find(backbone: str | os.PathLike[str], side: int | None) -> tuple[onnx.ModelProto, About]:
     name = os.fspath(backbone)
-    if name.startswith((TIMM, HUB)):
-        return _of_package(name, side)
+    if name.startswith(HUB):
+        return _of_hub(name.removeprefix(HUB), side)
     if name == EFFICIENTNET:
         from lookalike.backbones import efficientnet
 
@@ -106,7 +103,7 @@ def _find(backbone: str | os.PathLike[str], side: int | None) -> tuple[onnx.Mode
     path = Path(backbone)
     if path.suffix != ".onnx" or not path.is_file():
         raise ConfigError(
-            f"{backbone} is neither {EFFICIENTNET}, {TIMM}NAME, {HUB}NAME, {NONE} nor an ONNX file; name one of these"
+            f"{backbone} is neither {EFFICIENTNET}, {HUB}NAME, {NONE} nor an ONNX file; name one of these"
         )
     described = path.with_suffix(".toml")
     if not described.is_file():
@@ -122,19 +119,11 @@ def _find(backbone: str | os.PathLike[str], side: int | None) -> tuple[onnx.Mode
     return encoder, replace(about, side=side) if side else about
 
 
-def _of_package(name: str, side: int | None) -> tuple[onnx.ModelProto, About]:
-    """A model of timm or transformers, by its name with the prefix."""
-    prefix, _, name = name.partition(":")
+def _of_hub(name: str, side: int | None) -> tuple[onnx.ModelProto, About]:
     if not name:
-        raise ConfigError(f"{prefix}: names no model; expected {TIMM}NAME or {HUB}NAME, as docs/backbones.md says")
-    if f"{prefix}:" == TIMM:
-        from lookalike.backbones import timm_models
-
-        made = timm_models.network(name, side)
-        about = timm_models.about(made, name)
-        return timm_models.encoder(made, about), about
+        raise ConfigError(f"{HUB} names no model; expected {HUB}NAME, as docs/backbones.md says")
     from lookalike.backbones import huggingface
 
-    made = huggingface.network(name)
-    about = huggingface.about(made, name, side)
-    return huggingface.encoder(made, about, name), about
+    network = huggingface.network(name)
+    about = huggingface.about(network, name, side)
+    return huggingface.encoder(network, about, name), about

@@ -3,13 +3,12 @@
 A user's encoder may come from any exporter, so the parts before and behind it are made of operators that have been in
 ONNX for long, in the encoder's own version.
 
-Shapes: N images, S pixels a side, C channels, T tokens or positions, D features, H hidden units, K bits, W = K/8 bytes.
+Shapes: N images, S pixels a side, C channels, T tokens or positions, D features, K bits, W = K/8 bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,15 +21,6 @@ from lookalike.core.errors import ModelError
 
 Array = npt.NDArray[np.float32]
 OLDEST = 9  # version of ONNX operators that an encoder must have at least
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """x ↦ x·weight + bias, and nothing below 0 of it if `relu`."""
-
-    weight_DH: Array
-    bias_H: Array
-    relu: bool = False
 
 
 def to_features(encoder: onnx.ModelProto, about: About) -> onnx.ModelProto:
@@ -49,45 +39,23 @@ def to_features(encoder: onnx.ModelProto, about: About) -> onnx.ModelProto:
     return _join(joined, behind, {f"encoder/{output.name}": "raw"}, outputs=outputs)
 
 
-def with_head(features: onnx.ModelProto, layers: Sequence[Layer], theta_K: Array) -> onnx.ModelProto:
-    """`images` to `code` uint8 (N, W) and `latent` float32 (N, K): features of length 1, layers, θ and packing."""
-    nodes = [
-        helper.make_node("ReduceL2", ["raw"], ["length"], axes=[1], keepdims=1)
-        if version(features) < 18
-        else helper.make_node("ReduceL2", ["raw", "axis"], ["length"], keepdims=1),
-        helper.make_node("Max", ["length", "least"], ["divisor"]),
-        helper.make_node("Div", ["raw", "divisor"], ["x0"]),
-    ]
-    constants: dict[str, npt.NDArray[Any]] = {"least": _f32([1e-12]), "axis": _i64([1])}
-    for number, layer in enumerate(layers):
-        out = "u" if number == len(layers) - 1 else f"x{number + 1}"
-        product = f"y{number}" if layer.relu else out
-        constants |= {f"w{number}": layer.weight_DH.astype(np.float32), f"b{number}": layer.bias_H.astype(np.float32)}
-        nodes.append(helper.make_node("Gemm", [f"x{number}", f"w{number}", f"b{number}"], [product]))
-        if layer.relu:
-            nodes.append(helper.make_node("Relu", [product], [out]))
-    dimension = len(layers[0].weight_DH)
-    outputs = [_floats("u", ["N", len(theta_K)])]
-    head = _model(features, "head", nodes, constants, [_floats("raw", ["N", dimension])], outputs)
-    return coded(_join(features, head, {"features": "raw"}, outputs=["u"]), theta_K)
-
-
 def with_network(features: onnx.ModelProto, network: onnx.ModelProto, theta_K: Array) -> onnx.ModelProto:
-    """The same with a network of one input (N, D) and one output (N, K) in the place of layers.
+    """`images` to `code` uint8 (N, W) and `latent` float32 (N, K): features, a network (N, D) → (N, K), θ, packing.
 
     Raises `ModelError` if the operators of the two cannot be brought to one version.
     """
-    try:
-        network = onnx.version_converter.convert_version(network, version(features))
-    except Exception as error:  # of ONNX's own
-        raise ModelError(
-            f"the encoder uses version {version(features)} of ONNX's operators, to which a network cannot be brought "
-            f"({error}); export it with version 17"
-        ) from error
-    network.ir_version = features.ir_version
-    network = compose.add_prefix(network, "network/")
-    entry, output = network.graph.input[0].name, network.graph.output[0].name
-    return coded(_join(features, network, {"features": entry}, outputs=[output]), theta_K)
+    if version(network) != version(features):
+        try:
+            network = onnx.version_converter.convert_version(network, version(features))
+        except Exception as error:  # of ONNX's own
+            raise ModelError(
+                f"the encoder uses version {version(features)} of ONNX's operators, to which a network cannot be "
+                f"brought ({error}); export it with version 17"
+            ) from error
+    prefixed = compose.add_prefix(network, "network/")
+    prefixed.ir_version = features.ir_version
+    entry, output = prefixed.graph.input[0].name, prefixed.graph.output[0].name
+    return coded(_join(features, prefixed, {"features": entry}, outputs=[output]), theta_K)
 
 
 def shortened(model: onnx.ModelProto, bits: int) -> onnx.ModelProto:

@@ -1,34 +1,39 @@
-"""Models of Hugging Face's package transformers, named `hf:FOLDER`, or `hf:NAME` where NAME is in its cache.
+"""Models of Hugging Face's package transformers: `hf:FOLDER`, or `hf:NAME` where NAME is in its cache on this machine.
 
-What is taken is the last hidden state: tokens (N, T, D) or positions (N, D, H, W). Features are the class token where
-there is one, else the mean. Of models of images and texts only the image tower is taken. CLIP and its like norm the
-class token alone, behind the last hidden state; here every token is, so that features are what CLIP calls its pooler's
-output, and the others can be had, too. SigLIP and its like pool by attention: theirs is the pooler's output, without
-tokens. CLIP's and SigLIP's projections into the space of texts are left out.
+The output is the last hidden state: tokens (N, T, D) or positions (N, D, H, W). Features are the class token where
+there is one, else the mean. Of models of images and texts only the image tower is used. CLIP and its like normalise
+only the class token behind the last hidden state; here every token is normalised, so that features are CLIP's pooler
+output and the other tokens are available, too. SigLIP and its like pool by attention: theirs is the pooler output,
+without tokens. CLIP's and SigLIP's projections into the space of texts are left out.
 
-Nothing is fetched (see `offline`), and no code that comes with a model is run.
+Nothing is downloaded: the user has done that (`hf download NAME`). No code that comes with a model is run.
 
 Shapes: N images, S pixels a side, C channels, T tokens, D features, H by W positions.
 """
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import io
 import json
-from collections.abc import Mapping
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import onnx
 import torch
 
-from lookalike.backbones import offline, tracing
-from lookalike.backbones.about import About
-from lookalike.backbones.offline import HUB
+from lookalike.backbones import tracing
+from lookalike.backbones.about import HUB, About
 from lookalike.core.errors import ConfigError, ModelError
 
-SIDE = 224  # where a model tells none
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, where a model tells none
+OFFLINE = "HF_HUB_OFFLINE"
+SIDE = 224  # where a model does not say
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, where a model does not say
 CLASS_TOKENS = ("cls_token", "class_token", "class_embedding")  # names of the weights
 ATTENTION_POOLS = ("siglip", "siglip_vision_model", "siglip2", "siglip2_vision_model")  # model types
 
@@ -41,8 +46,11 @@ def network(name: str) -> Any:
     try:
         from transformers import AutoModel
     except (ImportError, RuntimeError) as error:
-        raise offline.missing(f"{HUB}{name}", "transformers", error) from error
-    with offline.offline("transformers"):
+        raise ConfigError(
+            f"{HUB}{name} needs the package transformers, which cannot be imported ({error}). Install it with: pip "
+            "install transformers"
+        ) from error
+    with offline():
         try:
             made, told = AutoModel.from_pretrained(
                 _place(name), local_files_only=True, trust_remote_code=False, attn_implementation="eager",
@@ -53,7 +61,7 @@ def network(name: str) -> Any:
             if _folder(name).is_dir():
                 remedy = "Name"
             raise ConfigError(
-                f"{HUB}{name} cannot be loaded ({offline.reason(error)}). {remedy} a folder that save_pretrained wrote"
+                f"{HUB}{name} cannot be loaded ({_reason(error)}). {remedy} a folder that save_pretrained wrote"
             ) from error
     tower = getattr(made, "vision_model", made)
     if getattr(tower, "main_input_name", "pixel_values") != "pixel_values":
@@ -73,7 +81,9 @@ def about(made: Any, name: str, side: int | None = None) -> About:
     Raises `ConfigError` if its files tell what no images have.
     """
     told = _preparation(name)
-    said = offline.card(name)
+    card = _card(name)
+    datasets = card.get("datasets") or []
+    datasets = [datasets] if isinstance(datasets, str) else datasets
     scale = 255 * float(told.get("rescale_factor") or 1 / 255) if told.get("do_rescale", True) else 255.0
     offset = 1.0 if told.get("rescale_offset") else 0.0
     normed = told.get("do_normalize", "do_flip_channel_order" not in told)  # MobileViT's do not, nor say so
@@ -87,8 +97,8 @@ def about(made: Any, name: str, side: int | None = None) -> About:
         mean=tuple((one + offset) / scale for one in mean),
         deviation=tuple(one / scale for one in deviation),
         pooling="first" if _has_class_token(made) else "mean",
-        licence=offline.licence(said),
-        trained_on=offline.trained_on(said),
+        licence=str(card.get("license_name") or card.get("license") or "unknown"),
+        trained_on=", ".join(map(str, datasets)) or "unknown",
         labels=True if _classifies(made) else None,
     )
 
@@ -140,6 +150,69 @@ class _Features(torch.nn.Module):
         return y if self.norm is None else self.norm(y)
 
 
+@contextlib.contextmanager
+def offline() -> Iterator[None]:
+    """While it is open, the libraries of the hub make no request, and transformers prints nothing.
+
+    The variable is read when they are first imported; from then on a constant of theirs counts.
+    """
+    from huggingface_hub import constants
+
+    variable, constant = os.environ.get(OFFLINE), constants.HF_HUB_OFFLINE
+    logger = logging.getLogger("transformers")
+    level = logger.level
+    os.environ[OFFLINE], constants.HF_HUB_OFFLINE = "1", True
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+        constants.HF_HUB_OFFLINE = constant
+        del os.environ[OFFLINE]
+        if variable is not None:
+            os.environ[OFFLINE] = variable
+
+
+def _reason(error: Exception) -> str:
+    """Why a model could not be loaded, on one line."""
+    from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    absent = (LocalEntryNotFoundError, OfflineModeIsEnabled)
+    if isinstance(error, absent) or isinstance(error.__cause__, absent):
+        return "it is not in the cache of Hugging Face, and lookalike downloads nothing"
+    return tracing.said(error)
+
+
+def _file(model: str, name: str) -> Path | None:
+    """A file of a model: in its folder, or of its last revision in the cache; None if there is none."""
+    if _folder(model).is_dir():
+        return path if (path := _folder(model) / name).is_file() else None
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(model, name)
+    except HFValidationError:  # not a name of the hub
+        return None
+    return Path(found) if isinstance(found, str) else None
+
+
+def _card(model: str) -> dict[str, Any]:
+    """The header of a model's card, such as `license` and `datasets`; empty if there is no readable card."""
+    path = _file(model, "README.md")
+    if path is None:
+        return {}
+    from huggingface_hub import ModelCard
+
+    try:
+        header: dict[str, Any] = ModelCard.load(path).data.to_dict()
+    except Exception:  # of the YAML parser and its checks
+        return {}
+    return header
+
+
 def _folder(name: str) -> Path:
     return Path(name).expanduser()
 
@@ -163,7 +236,7 @@ def _preparation(name: str) -> Mapping[str, Any]:
     Read from them, not through transformers, whose classes for that may need torchvision.
     """
     for file, part in (("processor_config.json", "image_processor"), ("preprocessor_config.json", "")):
-        path = offline.file(name, file)
+        path = _file(name, file)
         if path is None:
             continue
         try:

