@@ -26,7 +26,7 @@ from lookalike.models.hashing import create as create_network
 from lookalike.models.lite_encoder import SIDE
 from lookalike.training.hashing import CopyInputs
 from lookalike.training.hashing_job import LARGER
-from lookalike.training.inputs.augment import edited
+from lookalike.training.inputs.edits import edited
 
 BATCH, BATCHES = 128, 10
 

@@ -34,11 +34,11 @@ from lookalike.metrics import labels as labelling
 from lookalike.metrics.measure import CUTOFF, FOUR, measure
 from lookalike.metrics.reconstruction import ReconstructionError, reconstruction_error
 from lookalike.models.base import SIDE
-from lookalike.training import reconstruct, train
-from lookalike.training.inputs.cache import digest, make_cache, open_cache
+from lookalike.training import TrainConfig, reconstruct, train
+from lookalike.training.inputs.cache import cached_images, digest
+from lookalike.training.job import SPEC
 from lookalike.training.log import EpochRecord, Log
 from lookalike.training.outputs.checkpoint import CHECKPOINT
-from lookalike.training.run import SPEC
 from research import datasets
 from research.datasets import Dataset, protocols
 from research.datasets.protocols import Split
@@ -139,11 +139,9 @@ def _is_trained(model: Path, prepared: Prepared) -> bool:
 
 def _train(experiment: Experiment, prepared: Prepared, model: Path, *, device: str) -> None:
     model.parent.mkdir(parents=True, exist_ok=True)
-    train(
-        prepared.train,
+    config = TrainConfig(
         model=experiment.model,
         bits=experiment.bits,
-        out=model,
         epochs=experiment.epochs,
         seed=experiment.seed,
         batch=experiment.batch,
@@ -151,18 +149,15 @@ def _train(experiment: Experiment, prepared: Prepared, model: Path, *, device: s
         device=device,
         name=f"{prepared.dataset.title}, protocol {experiment.protocol}",
         cache=prepared.folder,
-        resume=(model.with_suffix(".run") / CHECKPOINT).exists(),
     )
+    resume = (model.with_suffix(".run") / CHECKPOINT).exists()
+    train(prepared.train, config, out=model, resume=resume)
 
 
 def _decode(dataset: Dataset, rows: protocols.Rows, folder: Path) -> Array:
     """The images of rows, decoded once for all runs."""
     items = [dataset.items[row] for row in rows]
-    key = digest(items, SPEC, max_pixels=MAX_PIXELS)
-    cache = open_cache(folder, key=key)
-    if cache is None:
-        folder.mkdir(parents=True, exist_ok=True)
-        cache = make_cache(folder, items, SPEC, key=key)
+    cache = cached_images(folder, items, SPEC)
     if cache.skipped:
         raise DataError(f"{len(cache.skipped)} images to be evaluated cannot be read; first: {cache.skipped[0].name}")
     return cache.arrays

@@ -29,10 +29,9 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from lookalike.core.errors import DataError
-from lookalike.training import Trained, train
+from lookalike.training import TrainConfig, TrainReport, train
 from lookalike.training.outputs.checkpoint import CHECKPOINT
-from lookalike.training.outputs.export import describe, shorten
-from lookalike.training.outputs.halving import halve
+from lookalike.training.outputs.export import describe, halve, truncate
 
 CARD = """\
 A convolutional encoder of images of 112×112 pixels that knows edited copies of a picture: crops, borders, small turns,
@@ -106,7 +105,7 @@ def default() -> Recipe:
     )
 
 
-def run(recipe: Recipe, folder: Path, out: Path, *, resume: bool = False) -> Trained:
+def run(recipe: Recipe, folder: Path, out: Path, *, resume: bool = False) -> TrainReport:
     """Gather the images, train, and write `default-128.onnx` and `default.onnx` to the folder `out`."""
     out.mkdir(parents=True, exist_ok=True)
     table = out / "images.parquet"  # kept, since a resumed run needs it unchanged
@@ -114,35 +113,37 @@ def run(recipe: Recipe, folder: Path, out: Path, *, resume: bool = False) -> Tra
     first = out / "first.onnx"
     if not (resume and first.exists()):
         _train(recipe, table, first, rate=recipe.learning_rates[0], resume=resume)
-    whole, begun = out / "whole.onnx", first.with_suffix(".run")
+    whole = out / "whole.onnx"
     resume = resume and (whole.with_suffix(".run") / CHECKPOINT).exists()
-    trained = _train(recipe, table, whole, rate=recipe.learning_rates[1], resume=resume, begin=begun)
+    trained = _train(
+        recipe, table, whole, rate=recipe.learning_rates[1], resume=resume, init_from=first.with_suffix(".run")
+    )
     longer, shorter = out / f"default-{recipe.bits}.onnx", out / "default.onnx"
     halve(trained.path, longer)
-    shorten(longer, bits=recipe.shorter, out=shorter)
+    truncate(longer, bits=recipe.shorter, out=shorter)
     for path, bits in ((longer, recipe.bits), (shorter, recipe.shorter)):
         card = CARD.format(images=f"{count:,}", figures=FIGURES.get(bits, "Not measured yet."))
         describe(path, card=card, copies=COPIES.get(bits), out=path)
     return trained
 
 
-def _train(recipe: Recipe, table: Path, out: Path, *, rate: float, resume: bool, begin: Path | None = None) -> Trained:
-    return train(
-        table,
+def _train(
+    recipe: Recipe, table: Path, out: Path, *, rate: float, resume: bool, init_from: Path | None = None
+) -> TrainReport:
+    config = TrainConfig(
         model="copies",
         backbone=recipe.backbone,
         bits=recipe.bits,
-        nested=(recipe.shorter,),
-        out=out,
+        matryoshka=(recipe.shorter,),
         epochs=recipe.epochs,
         batch=recipe.batch,
         learning_rate=rate,
         validation=recipe.validation,
         seed=recipe.seed,
+        init_from=init_from,
         name="Tiny-ImageNet, Imagenette and food photographs",
-        resume=resume,
-        begin=begin,
     )
+    return train(table, config, out=out, resume=resume)
 
 
 def gather(sources: Sequence[Source], folder: Path, table: Path, *, seed: int, resume: bool = False) -> int:

@@ -80,9 +80,9 @@ def prepare(experiment: Experiment, places: Places, before: object = None) -> Ma
         dataset=dataset,
         split=split,
         labels_NC=np.asarray(labels, bool) if labels.ndim == 2 else labels[:, None] == np.arange(len(names)),
-        tokens_ND=np.asarray(found.features_ND),
+        tokens_ND=np.asarray(found.arrays),
         positions=backbone.tokens,
-        features_ND=_means(found.features_ND, backbone.tokens),
+        features_ND=_means(found.arrays, backbone.tokens),
         about=backbone.about.sentence,
     )
 
@@ -184,8 +184,8 @@ def _complete(given: Material, name: str, seed: int, places: Places) -> None:
         views = []
         for number in range(VIEWS):
             found_views = caching.features(items, backbone, places.work / "features", seed=number)
-            whole = np.zeros((len(given.dataset), found_views.features_ND.shape[1]), np.float32)
-            whole[train] = found_views.features_ND
+            whole = np.zeros((len(given.dataset), found_views.arrays.shape[1]), np.float32)
+            whole[train] = found_views.arrays
             views.append(whole)
         given.views_ND = tuple(views)
 

@@ -29,7 +29,7 @@ from lookalike.imaging import decode
 from lookalike.imaging.edits.catalogue import Variant, perturb
 
 if TYPE_CHECKING:
-    from lookalike.training import Trained
+    from lookalike.training import TrainReport
 
 PHOTOGRAPHS = (  # of scikit-image: real photographs, no drawings, texts or masks
     "astronaut.png", "brick.png", "camera.png", "cell.png", "chelsea.png", "clock_motion.png", "coffee.png",
@@ -65,7 +65,7 @@ class Outcome:
     skipped: list[tuple[str, str]]  # files that could not be read, and why
     searches: list[Search]
     found: dict[str, list[list[Hit]]]  # by model, the built-in one first: the hits of each search
-    trained: Trained
+    trained: TrainReport
     seconds: dict[str, float]
 
     @property
@@ -221,15 +221,15 @@ def _found(db: Path, model: Path | None, searches: list[Search]) -> list[list[Hi
         return [database.search(copy, top=5) for _, _, copy in searches]
 
 
-def _train(folder: Path, count: int, seed: int, visits: int) -> Trained:
-    from lookalike.training import train
+def _train(folder: Path, count: int, seed: int, visits: int) -> TrainReport:
+    from lookalike.training import TrainConfig, train
 
-    return train(
-        [folder / "photos", folder / "parts"], bits=64, out=folder / "csvae.onnx", seed=seed, batch=32,
-        learning_rate=2e-3, epochs=max(1, round(visits / (count + PARTS))), minutes=1.0,
+    config = TrainConfig(
+        bits=64, seed=seed, batch=32, learning_rate=2e-3, epochs=max(1, round(visits / (count + PARTS))), minutes=1.0,
         name=f"{count} photographs of the demo and parts of them",
         card="Trained by `lookalike demo` on a few photographs. It shows how training works, and knows little else.",
     )  # fmt: skip
+    return train([folder / "photos", folder / "parts"], config, out=folder / "csvae.onnx")
 
 
 def _write_report(outcome: Outcome, seed: int) -> None:

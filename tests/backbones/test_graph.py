@@ -103,20 +103,20 @@ def test_operators_that_an_old_encoder_does_not_know_are_told() -> None:
 
 
 @pytest.mark.parametrize("version", [9, 11, 17])
-def test_a_shortened_model_gives_the_first_bits(version: int) -> None:
+def test_a_truncated_model_gives_the_first_bits(version: int) -> None:
     whole = with_head(small(pooling="mean", version=version))
     before = whole.SerializeToString()
     code, latent = run(whole)
     for bits in (16, 8):
-        short_code, short_latent = run(graph.shortened(whole, bits))
+        short_code, short_latent = run(graph.truncated(whole, bits))
         assert np.array_equal(short_code, code[:, : bits // 8])
         assert np.array_equal(short_latent, latent[:, :bits])
-    assert np.array_equal(run(graph.shortened(graph.shortened(whole, 16), 8))[0], code[:, :1])
+    assert np.array_equal(run(graph.truncated(graph.truncated(whole, 16), 8))[0], code[:, :1])
     assert whole.SerializeToString() == before
 
 
-def test_a_shortened_model_says_its_shapes() -> None:
-    short = graph.shortened(with_head(small(pooling="mean")), 16)
+def test_a_truncated_model_says_its_shapes() -> None:
+    short = graph.truncated(with_head(small(pooling="mean")), 16)
     shapes = {value.name: value.type.tensor_type.shape.dim[1].dim_value for value in short.graph.output}
     assert shapes == {"code": 2, "latent": 16}
 

@@ -22,7 +22,7 @@ from lookalike.backbones.about import About
 from lookalike.backbones.backbone import load
 from lookalike.core.errors import ConfigError, ModelError
 from lookalike.hasher import Hasher
-from lookalike.training import train
+from lookalike.training import TrainConfig, train
 
 SIDE, MEAN, DEVIATION = 32, (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -323,7 +323,8 @@ def test_a_model_that_masks_by_chance_is_refused(transformers: Any, tmp_path: Pa
 
 def test_a_model_is_trained_behind_transformers(transformers: Any, photo_folder: Path, tmp_path: Path) -> None:
     saved(vit(transformers), tmp_path / "small")
-    trained = train(photo_folder, model="itq", bits=16, backbone=f"hf:{tmp_path / 'small'}", out=tmp_path / "m.onnx")
+    config = TrainConfig(model="itq", bits=16, backbone=f"hf:{tmp_path / 'small'}")
+    trained = train(photo_folder, config, out=tmp_path / "m.onnx")
     assert trained.info.backbone.startswith("hf:small, 32 pixels, trained on unknown")
     codes = Hasher.load(tmp_path / "m.onnx").encode_arrays(pictures())
     assert codes.shape == (3, 2)

@@ -15,7 +15,7 @@ from torch import nn
 
 from lookalike.core.errors import ConfigError
 from lookalike.hasher import Hasher
-from lookalike.training import Trained, train
+from lookalike.training import TrainConfig, TrainReport, train
 
 SIDE, FEATURES, BITS = 32, 48, 16
 
@@ -35,16 +35,9 @@ def encoder(tmp_path: Path) -> Path:
     return tmp_path / "encoder.onnx"
 
 
-def trained(encoder: Path, photos: Path, method: str) -> Trained:
-    return train(
-        photos,
-        model=method,
-        bits=BITS,
-        backbone=str(encoder),
-        epochs=1,
-        labels_from_folders=True,
-        out=encoder.with_name("model.onnx"),
-    )
+def trained(encoder: Path, photos: Path, method: str) -> TrainReport:
+    config = TrainConfig(model=method, bits=BITS, backbone=encoder, epochs=1, labels_from_folders=True)
+    return train(photos, config, out=encoder.with_name("model.onnx"))
 
 
 @pytest.mark.parametrize("method", ["itq", "transhash"])

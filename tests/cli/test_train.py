@@ -69,11 +69,11 @@ def test_a_model_behind_a_backbone_from_training_to_search(run: Run, photo_folde
 
 
 def test_labels_are_taken_from_folders_and_nested_codes_announced(run: Run, photo_folder: Path, tmp_path: Path) -> None:
-    settings = ["--model", "csq", "--backbone", write_encoder(tmp_path), "--bits", 32, "--epochs", 2, "--nested"]
+    settings = ["--model", "csq", "--backbone", write_encoder(tmp_path), "--bits", 32, "--epochs", 2, "--matryoshka"]
     trained = run("train", photo_folder, *settings, "--labels-from-folders", "--out", tmp_path / "m.onnx")
     assert trained.code == 0, trained.err
     assert re.search(r"; mAP of 4 held-out images among training images [01]\.\d{3}\n", trained.out)
-    assert f"\nits first 16 bits are codes too; lookalike shorten {tmp_path / 'm.onnx'} --bits 16\n" in trained.out
+    assert f"\nits first 16 bits are codes too; lookalike truncate {tmp_path / 'm.onnx'} --bits 16\n" in trained.out
 
 
 def test_a_loss_without_labels_is_no_number_of_nats(run: Run, photo_folder: Path, tmp_path: Path) -> None:
@@ -89,19 +89,19 @@ def test_a_loss_without_labels_is_no_number_of_nats(run: Run, photo_folder: Path
     ("arguments", "code", "said"),
     [
         (("--model", "dhn"), 1, "dhn learns from labels, and 40 of 40 images have none"),
-        (("--model", "itq", "--nested", "--bits", "32"), 1, "take pca for nested codes"),
+        (("--model", "itq", "--matryoshka", "--bits", "32"), 1, "use pca for nested codes"),
         (("--model", "pca", "--backbone", "missing.onnx"), 1, "missing.onnx is neither "),
-        (("--model", "csvae", "--nested"), 2, "csvae does without it, which is for the models that hash features"),
+        (("--model", "csvae", "--matryoshka"), 2, "csvae does not use it, because it is for models that hash features"),
         (
             ("--model", "vae", "--backbone", "none"),
             2,
-            "vae does without it, which is for the models that hash features",
+            "vae does not use it, because it is for models that hash features",
         ),
-        (("--model", "itq", "--epochs", "3"), 2, "itq does without it, as nothing is trained step by step"),
+        (("--model", "itq", "--epochs", "3"), 2, "itq does not use it, because nothing is trained step by step"),
         (
-            ("--model", "bihalf", "--backbone", "none", "--nested", "--bits", "16"),
+            ("--model", "bihalf", "--backbone", "none", "--matryoshka", "--bits", "16"),
             1,
-            "nested codes are for more than 16",
+            "nested codes need more than 16",
         ),
         (("--model", "dhm"), 2, "Invalid value for '--model'"),
     ],
@@ -126,13 +126,13 @@ def test_the_papers_models_learn_from_edited_copies_and_others_refuse_to(
     run: Run, photo_folder: Path, tmp_path: Path
 ) -> None:
     files = [tmp_path / "plain.onnx", tmp_path / "edited.onnx"]
-    for file, options in zip(files, ([], ["--edited"]), strict=True):
+    for file, options in zip(files, ([], ["--augment"]), strict=True):
         made = run("train", photo_folder, "--model", "cvae", "--bits", 8, "--epochs", 1, *options, "--out", file)
         assert made.code == 0
     assert files[0].read_bytes() != files[1].read_bytes()
     refused = run("train", photo_folder, "--model", "copies", "--edited", "--out", tmp_path / "m.onnx")
     assert refused.code == 2
-    assert "copies gives no images back" in refused.err
+    assert "copies does not reconstruct images" in refused.err
 
 
 def test_training_that_ran_out_of_minutes_says_how_far_it_came(run: Run, photo_folder: Path, tmp_path: Path) -> None:

@@ -88,10 +88,10 @@ def decide(db: str, kind: str) -> None:
 
 def learn(photos: str, out: str) -> None:
     """Train a small model, or go on with a training that was cut off."""
-    from lookalike.training import train
+    from lookalike.training import TrainConfig, train
 
     begun = Path(out).with_suffix(".run") / "checkpoint.safetensors"
-    train(photos, model="vae", bits=16, epochs=2, batch=8, out=out, resume=begun.exists())
+    train(photos, TrainConfig(model="vae", bits=16, epochs=2, batch=8), out=out, resume=begun.exists())
 
 
 def _lose_and_change(workspace: Path) -> None:

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from lookalike.models.methods import METHODS
-from lookalike.training import Trained, train
+from lookalike.training import TrainReport
 from tests.references.encoders import write_encoder, write_kinds
+from tests.references.training import trained
 
 # 80 images can be read, 72 train: 4 steps an epoch.
 QUICK: dict[str, Any] = {"bits": 32, "epochs": 2, "batch": 16, "seed": 3}
 
-Learn = Callable[..., Trained]
+Learn = Callable[..., TrainReport]
 
 
 @pytest.fixture(scope="session")
@@ -32,12 +33,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def learn(place: Path) -> Learn:
     """A function that trains a model, with labels where it needs them; features are computed once."""
 
-    def learn(model: str, out: Path, **settings: Any) -> Trained:
+    def learn(model: str, out: Path, **settings: Any) -> TrainReport:
         own = {
             "backbone": str(place / "small.onnx"),
             "labels_from_folders": model in METHODS and METHODS[model].needs_labels,
             "cache": place / "cache",
         }
-        return train(settings.pop("images", place / "photos"), model=model, out=out, **QUICK | own | settings)
+        return trained(settings.pop("images", place / "photos"), model=model, out=out, **QUICK | own | settings)
 
     return learn

@@ -28,7 +28,7 @@ from lookalike.models import hashing
 from lookalike.models.frozen import TURNED
 from lookalike.models.hashing import HashingConfig, HashingNetwork
 from lookalike.models.methods import METHODS
-from lookalike.training import Progress, Trained, shorten
+from lookalike.training import TrainReport, truncate
 from lookalike.training.hashing import CopyInputs, FeatureInputs, Hashing, ImageInputs
 from lookalike.training.hashing_job import solve
 from lookalike.training.outputs.checkpoint import load_weights
@@ -50,13 +50,13 @@ BEHIND = [name for name, one in METHODS.items() if not one.encoder]  # a backbon
 
 
 @pytest.fixture(scope="module", params=BEHIND)
-def trained(request: pytest.FixtureRequest, learn: Learn, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def trained(request: pytest.FixtureRequest, learn: Learn, tmp_path_factory: pytest.TempPathFactory) -> TrainReport:
     name = request.param
-    return learn(name, tmp_path_factory.mktemp(name) / "model.onnx", nested=name not in TURNED)
+    return learn(name, tmp_path_factory.mktemp(name) / "model.onnx", matryoshka=name not in TURNED)
 
 
 @pytest.fixture(scope="module", params=SCRATCH, ids="-".join)
-def from_scratch(request: pytest.FixtureRequest, learn: Learn, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def from_scratch(request: pytest.FixtureRequest, learn: Learn, tmp_path_factory: pytest.TempPathFactory) -> TrainReport:
     name, backbone = request.param
     out = tmp_path_factory.mktemp(name) / f"{backbone}.onnx"
     return learn(name, out, backbone=backbone, bits=16, epochs=1)
@@ -68,12 +68,12 @@ def arrays(place: Path, spec: ImageSpec) -> Array:
     return np.stack([decode.read(data.read_bytes(item), spec) for item in items if item.path != "green/05a.png"])
 
 
-def settings_of(trained: Trained) -> Settings:
+def settings_of(trained: TrainReport) -> Settings:
     values = json.loads((trained.folder / "log.jsonl").read_text().splitlines()[0])
     return Settings.of({field.name: values[field.name] for field in dataclasses.fields(Settings)})
 
 
-def network_of(trained: Trained, inputs: npt.NDArray[np.generic]) -> HashingNetwork:
+def network_of(trained: TrainReport, inputs: npt.NDArray[np.generic]) -> HashingNetwork:
     """The network by the run's best weights, or by its closed form."""
     settings = settings_of(trained)
     config = HashingConfig(**{field.name: settings.config[field.name] for field in dataclasses.fields(HashingConfig)})
@@ -83,7 +83,7 @@ def network_of(trained: Trained, inputs: npt.NDArray[np.generic]) -> HashingNetw
 
 
 def assert_codes_are_those_of_the_network(
-    trained: Trained, images_NSSC: Array, inputs: npt.NDArray[np.generic]
+    trained: TrainReport, images_NSSC: Array, inputs: npt.NDArray[np.generic]
 ) -> None:
     with torch.inference_mode():
         z_NK = network_of(trained, inputs)(torch.from_numpy(inputs)).numpy()
@@ -100,7 +100,7 @@ def assert_codes_are_those_of_the_network(
     assert len(np.unique(found_NW, axis=0)) > 1
 
 
-def test_the_model_file_says_what_it_is(trained: Trained) -> None:
+def test_the_model_file_says_what_it_is(trained: TrainReport) -> None:
     info, method = Hasher.load(trained.path).info, METHODS[trained.info.model]
     assert info == trained.info
     assert (info.name, info.bits, info.data_name) == (f"{info.model}-32", 32, "photos")
@@ -112,13 +112,13 @@ def test_the_model_file_says_what_it_is(trained: Trained) -> None:
     assert [Path(one.name).name for one in trained.skipped] == ["05a.png"]
 
 
-def test_codes_are_those_of_the_network(trained: Trained, place: Path) -> None:
+def test_codes_are_those_of_the_network(trained: TrainReport, place: Path) -> None:
     backbone = load(place / "small.onnx", tokens=METHODS[trained.info.model].tokens)
     images_NSSC = arrays(place, backbone.spec)
     assert_codes_are_those_of_the_network(trained, images_NSSC, backbone.features(images_NSSC))
 
 
-def test_mean_average_precision_is_measured_where_there_are_labels(trained: Trained) -> None:
+def test_mean_average_precision_is_measured_where_there_are_labels(trained: TrainReport) -> None:
     supervised, closed = trained.info.supervised, METHODS[trained.info.model].objective is None
     assert len(trained.history) == trained.info.epochs == (0 if closed else 2)
     assert all(("map" in record.validation) is supervised for record in trained.history)
@@ -129,13 +129,13 @@ def test_mean_average_precision_is_measured_where_there_are_labels(trained: Trai
         assert 0.3 < max(found) <= 1  # chance is 0.25
 
 
-def test_shortened_codes_are_the_first_bits(trained: Trained, place: Path, tmp_path: Path) -> None:
+def test_shortened_codes_are_the_first_bits(trained: TrainReport, place: Path, tmp_path: Path) -> None:
     out = tmp_path / "short.onnx"
     if trained.info.model in TURNED:
         with pytest.raises(ConfigError, match=r"bits is 16; the first bits of .* are codes for these lengths: none"):
-            shorten(trained.path, bits=16, out=out)
+            truncate(trained.path, bits=16, out=out)
         return
-    info = shorten(trained.path, bits=16, out=out)
+    info = truncate(trained.path, bits=16, out=out)
     whole, short = Hasher.load(trained.path), Hasher.load(out)
     assert short.info == info
     assert (info.name, info.bits, info.nested) == (f"{info.model}-16", 16, {})
@@ -148,16 +148,16 @@ def test_shortened_codes_are_the_first_bits(trained: Trained, place: Path, tmp_p
 
 def test_lengths_that_were_not_trained_are_named(learn: Learn, tmp_path: Path) -> None:
     whole = learn("pca", tmp_path / "whole.onnx", bits=32)
-    with pytest.raises(ConfigError, match=r"bits is 24; .* for these lengths: 16\. Train with --nested"):
-        shorten(whole.path, bits=24, out=tmp_path / "short.onnx")
+    with pytest.raises(ConfigError, match=r"bits is 24; .* for these lengths: 16\. Train with --matryoshka"):
+        truncate(whole.path, bits=24, out=tmp_path / "short.onnx")
     assert not (tmp_path / "short.onnx").exists()
 
 
 def test_a_code_shortened_twice(learn: Learn, place: Path, tmp_path: Path) -> None:
-    whole = learn("cibhash", tmp_path / "64.onnx", bits=64, epochs=1, nested=True)
-    assert shorten(whole.path, bits=32, out=tmp_path / "32.onnx").nested == {"16": whole.info.nested["16"]}
+    whole = learn("cibhash", tmp_path / "64.onnx", bits=64, epochs=1, matryoshka=True)
+    assert truncate(whole.path, bits=32, out=tmp_path / "32.onnx").nested == {"16": whole.info.nested["16"]}
     once, twice = (tmp_path / name for name in ("16a.onnx", "16b.onnx"))
-    assert shorten(whole.path, bits=16, out=once).name == shorten(tmp_path / "32.onnx", bits=16, out=twice).name
+    assert truncate(whole.path, bits=16, out=once).name == truncate(tmp_path / "32.onnx", bits=16, out=twice).name
     images_NSSC = arrays(place, whole.info.image)
     assert np.array_equal(Hasher.load(once).encode_arrays(images_NSSC), Hasher.load(twice).encode_arrays(images_NSSC))
 
@@ -171,26 +171,26 @@ def test_kinds_are_learnt_from_labels(learn: Learn, tmp_path: Path) -> None:
 def test_a_stopped_run_goes_on_to_the_same_file(name: str, learn: Learn, tmp_path: Path) -> None:
     whole = learn(name, tmp_path / "whole.onnx")
 
-    def stop(progress: Progress) -> None:
-        if progress.step == 6:
+    def stop(stage: str, done: int, total: int | None) -> None:
+        if (stage, done) == ("training", 6):
             os.kill(os.getpid(), signal.SIGINT)
 
     out = tmp_path / "stopped.onnx"
     with pytest.raises(Interrupted, match=r"stopped after step 6 of 8; .* --resume"):
-        learn(name, out, on_progress=stop)
+        learn(name, out, progress=stop)
     assert not out.exists()
     resumed = learn(name, out, resume=True)
     assert out.read_bytes() == whole.path.read_bytes()
     assert [one.validation for one in resumed.history] == [one.validation for one in whole.history]
 
 
-def test_a_run_leaves_its_log_and_its_weights(trained: Trained) -> None:
+def test_a_run_leaves_its_log_and_its_weights(trained: TrainReport) -> None:
     closed = METHODS[trained.info.model].objective is None
     weights = set() if closed else {"best.safetensors"}
     assert {path.name for path in trained.folder.iterdir()} == {"log.jsonl", "lock"} | weights
 
 
-def test_encoders_of_our_own_are_trained_where_there_is_no_backbone(from_scratch: Trained, place: Path) -> None:
+def test_encoders_of_our_own_are_trained_where_there_is_no_backbone(from_scratch: TrainReport, place: Path) -> None:
     info = Hasher.load(from_scratch.path).info
     source = SCRATCH[(info.model, from_scratch.path.stem)]
     assert info == from_scratch.info
@@ -213,7 +213,7 @@ def test_encoders_of_our_own_are_trained_where_there_is_no_backbone(from_scratch
 def test_a_method_with_an_encoder_of_its_own_takes_no_backbone(learn: Learn, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="copies trains an encoder of its own; leave out --backbone vit"):
         learn("copies", tmp_path / "model.onnx", backbone="vit")
-    with pytest.raises(ConfigError, match="side is 64; this encoder of our own takes 96 pixels"):
+    with pytest.raises(ConfigError, match="side is 64; this encoder takes 96 pixels"):
         learn("copies", tmp_path / "model.onnx", backbone=None, side=64)
 
 
@@ -264,8 +264,8 @@ def test_one_held_out_image_behind_full_batches_leaves_the_loss_a_number() -> No
 def test_least_is_best_of_the_loss_and_most_of_the_precision() -> None:
     config = HashingConfig(method="bihalf", bits=16, features=8)
     task = Hashing(config=config, inputs=FeatureInputs(np.zeros((4, 8), np.float32)), train=np.arange(4))
-    assert task.badness({"total": 0.3}) == 0.3
-    assert task.badness({"total": 0.3, "map": 0.75}) == 0.25
+    assert task.validation_metric({"total": 0.3}) == 0.3
+    assert task.validation_metric({"total": 0.3, "map": 0.75}) == 0.25
 
 
 def test_views_of_features_are_drawn_of_those_that_are_kept() -> None:

@@ -18,12 +18,15 @@ from lookalike import data
 from lookalike.backbones.backbone import Backbone
 from lookalike.core.cache_dir import cache_dir
 from lookalike.core.errors import ConfigError, DataError, LookalikeError, ModelError, TrainingError
-from lookalike.imaging.decode import MAX_PIXELS, Array
-from lookalike.training import hashing_job, train
+from lookalike.core.progress import silent
+from lookalike.imaging.decode import Array
+from lookalike.training import TrainConfig, hashing_job
 from lookalike.training.hashing import Hashing
-from lookalike.training.hashing_job import Wanted, label_matrix, prepare
+from lookalike.training.hashing_job import label_matrix, prepare
+from lookalike.training.job import TrainRequest
 from lookalike.training.settings import Split
 from tests.references.encoders import COLOURS, write_encoder, write_kinds
+from tests.references.training import trained
 
 from .conftest import QUICK, Learn
 
@@ -94,12 +97,18 @@ def test_features_are_kept_where_the_environment_says(
 def test_labels_stay_with_their_images_where_one_cannot_be_read(place: Path, tmp_path: Path, backbone: str) -> None:
     items = labelled(place)
     named = str(place / backbone) if backbone != "none" else backbone
-    wanted = Wanted(method="dhn", bits=16, nested=(), backbone=named, side=None, seed=0)
-    settings = {"limit": None, "seed": 0, "epochs": 1, "batch": 16, "learning_rate": 1e-3, "validation": 0.1}
+    config = TrainConfig(model="dhn", bits=16, backbone=named, epochs=1, batch=16, cache=place / "cache")
+    stop = threading.Event()
     job = prepare(
-        items, wanted, settings=settings, folder=tmp_path, cache=place / "cache", max_pixels=MAX_PIXELS, device="cpu",
-        asked=threading.Event(),
-    )  # fmt: skip
+        TrainRequest(
+            config=config,
+            items=items,
+            folder=tmp_path,
+            init_digest="",
+            progress=silent,
+            stop_requested=stop,
+        )
+    )
     task = job.task(Split(np.arange(70), np.arange(70, 80)))
     assert isinstance(task, Hashing)
     assert task.labels_NC is not None
@@ -142,19 +151,19 @@ def test_labels_that_teach_nothing_are_refused(
 
 
 REFUSED: list[tuple[str, dict[str, Any], type[LookalikeError], str]] = [
-    ("itq", {"nested": True}, ConfigError, "itq turns all bits together, .*; take pca for nested codes"),
+    ("itq", {"matryoshka": True}, ConfigError, "itq rotates all bits together, .*; use pca for nested codes"),
     (
         "whitened-itq",
-        {"nested": True},
+        {"matryoshka": True},
         ConfigError,
-        "whitened-itq turns all bits together, .*; take pca",
+        "whitened-itq rotates all bits together, .*; use pca",
     ),
-    ("dhn", {"backbone": "none", "side": 32}, ConfigError, "side is 32; this encoder of our own takes 64 pixels"),
-    ("dhn", {"backbone": "vit", "side": 32}, ConfigError, "side is 32; this encoder of our own takes 64 pixels"),
+    ("dhn", {"backbone": "none", "side": 32}, ConfigError, "side is 32; this encoder takes 64 pixels"),
+    ("dhn", {"backbone": "vit", "side": 32}, ConfigError, "side is 32; this encoder takes 64 pixels"),
     ("bihalf", {"backbone": "vit"}, ConfigError, "bihalf trains no encoder; give --backbone none, "),
     ("pca", {"bits": 64}, ConfigError, "bits is 64; 72 images with 32 features have fewer axes"),
     ("dhm", {}, ConfigError, "model is 'dhm'; it must be one of vae, .*, dhn, .*, clusters"),
-    ("pca", {"bits": 16, "nested": True}, ConfigError, "bits is 16; nested codes are for more than 16"),
+    ("pca", {"bits": 16, "matryoshka": True}, ConfigError, "bits is 16; nested codes need more than 16"),
     ("dhn", {"backbone": "resnet"}, ConfigError, "resnet is neither "),
     ("clusters", {"limit": 39}, TrainingError, "images are too few for clusters; expected 40 or more. Take itq"),
     ("dhn", {"bits": 12}, ConfigError, "bits is 12"),
@@ -206,11 +215,12 @@ def test_clusters_are_made_at_as_many_scales_as_there_are_images_for(place: Path
 def test_other_labels_are_another_run(place: Path, learn: Learn, tmp_path: Path) -> None:
     """A run that began with other labels, or behind another backbone, is not gone on with."""
 
-    def stop(progress: Any) -> None:
-        raise KeyboardInterrupt
+    def stop(stage: str, done: int, total: int | None) -> None:
+        if stage == "training":
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        learn("dhn", tmp_path / "model.onnx", on_progress=stop)
+        learn("dhn", tmp_path / "model.onnx", progress=stop)
     corrected = labelled(place, lambda number, item: item.label if number else "red")
     with pytest.raises(TrainingError, match=r"labels is .*, but the run to be resumed has"):
         learn("dhn", tmp_path / "model.onnx", images=corrected, labels_from_folders=False, resume=True)
@@ -223,7 +233,7 @@ def test_other_labels_are_another_run(place: Path, learn: Learn, tmp_path: Path)
 def test_few_images_train_in_one_batch(tmp_path: Path) -> None:
     photos = write_kinds(tmp_path / "photos", each=5)
     settings = QUICK | {"batch": 128, "epochs": 1, "bits": 16}
-    made = train(
+    made = trained(
         photos, model="orthohash", out=tmp_path / "m.onnx", backbone=str(write_encoder(tmp_path)),
         labels_from_folders=True, **settings,
     )  # fmt: skip
@@ -233,6 +243,6 @@ def test_few_images_train_in_one_batch(tmp_path: Path) -> None:
 def test_a_refused_training_leaves_the_log_of_an_earlier_one(learn: Learn, tmp_path: Path) -> None:
     made = learn("pca", tmp_path / "model.onnx", bits=16)
     log = (made.folder / "log.jsonl").read_bytes()
-    with pytest.raises(ConfigError, match="nested codes are for more than 16"):
-        learn("pca", tmp_path / "model.onnx", bits=16, nested=True)
+    with pytest.raises(ConfigError, match="nested codes need more than 16"):
+        learn("pca", tmp_path / "model.onnx", bits=16, matryoshka=True)
     assert (made.folder / "log.jsonl").read_bytes() == log

@@ -20,26 +20,27 @@ from lookalike.core.errors import ConfigError, Interrupted, TrainingError
 from lookalike.database import Database
 from lookalike.hasher import Decoder, Hasher
 from lookalike.imaging import decode
-from lookalike.training import Progress, Trained, hashing_job, loop, reconstruct, train
+from lookalike.training import TrainReport, hashing_job, loop, reconstruct
 from lookalike.training.outputs.checkpoint import load_model
 from tests.references.encoders import write_encoder
+from tests.references.training import trained
 
 # 36 images train: 4 steps an epoch.
 QUICK: dict[str, Any] = {"model": "cvae", "bits": 16, "epochs": 3, "batch": 8, "seed": 7}
 
 KILLED = """
 import os, signal, sys
-from lookalike.training import loop, train
+from lookalike.training import TrainConfig, loop, train
 loop.CHECKPOINT_SECONDS = 0.0
-def kill(progress):
-    if progress.step == int(sys.argv[3]):
+def kill(stage, done, total):
+    if (stage, done) == ("training", int(sys.argv[3])):
         os.kill(os.getpid(), signal.SIGKILL)
-train(sys.argv[1], out=sys.argv[2], model="cvae", bits=16, epochs=3, batch=8, seed=7, on_progress=kill)
+train(sys.argv[1], TrainConfig(model="cvae", bits=16, epochs=3, batch=8, seed=7), out=sys.argv[2], progress=kill)
 """
 
 
 @pytest.fixture(scope="module")
-def unbroken(tiny_bytes: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def unbroken(tiny_bytes: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> TrainReport:
     """A run that was never stopped, of images with one that cannot be read."""
     folder = tmp_path_factory.mktemp("unbroken")
     photos = folder / "photos"
@@ -47,20 +48,20 @@ def unbroken(tiny_bytes: list[bytes], tmp_path_factory: pytest.TempPathFactory) 
     for index, encoded in enumerate(tiny_bytes[:40]):
         (photos / f"{index:02d}.jpg").write_bytes(encoded)
     (photos / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnot a picture")
-    return train(photos, out=folder / "model.onnx", **QUICK)
+    return trained(photos, out=folder / "model.onnx", **QUICK)
 
 
-def photos_of(trained: Trained) -> Path:
-    return trained.path.parent / "photos"
+def photos_of(report: TrainReport) -> Path:
+    return report.path.parent / "photos"
 
 
-def assert_same_weights(one: Trained, other: Trained) -> None:
+def assert_same_weights(one: TrainReport, other: TrainReport) -> None:
     first, second = load_model(one.folder).state_dict(), load_model(other.folder).state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert one.info.theta_digest == other.info.theta_digest
 
 
-def test_the_model_file_encodes_and_says_what_it_is(unbroken: Trained) -> None:
+def test_the_model_file_encodes_and_says_what_it_is(unbroken: TrainReport) -> None:
     hasher = Hasher.load(unbroken.path)
     assert hasher.info == unbroken.info
     assert (hasher.info.name, hasher.bits, hasher.info.data_name) == ("cvae-16", 16, "photos")
@@ -70,11 +71,11 @@ def test_the_model_file_encodes_and_says_what_it_is(unbroken: Trained) -> None:
     assert hasher.encode(photos_of(unbroken) / "00.jpg").shape == (1, 2)
 
 
-def test_an_image_that_cannot_be_read_is_skipped_and_named(unbroken: Trained) -> None:
+def test_an_image_that_cannot_be_read_is_skipped_and_named(unbroken: TrainReport) -> None:
     assert [entry.name for entry in unbroken.skipped] == [str(photos_of(unbroken) / "broken.png")]
 
 
-def test_log_holds_settings_epochs_and_outcome(unbroken: Trained) -> None:
+def test_log_holds_settings_epochs_and_outcome(unbroken: TrainReport) -> None:
     lines = [json.loads(line) for line in (unbroken.folder / "log.jsonl").read_text().splitlines()]
     assert [line["kind"] for line in lines] == ["settings", "epoch", "epoch", "epoch", "skipped", "collapse", "model"]
     assert lines[0]["config"]["bits"] == 16
@@ -84,17 +85,17 @@ def test_log_holds_settings_epochs_and_outcome(unbroken: Trained) -> None:
     assert lines[5]["sentences"] == list(unbroken.collapse.sentences)
 
 
-def test_reported_loss_is_that_of_the_best_epoch_on_held_out_images(unbroken: Trained) -> None:
+def test_reported_loss_is_that_of_the_best_epoch_on_held_out_images(unbroken: TrainReport) -> None:
     totals = [record.validation["total"] for record in unbroken.history]
     assert unbroken.info.validation_loss == min(totals)
     assert unbroken.history[int(np.argmin(totals))].best
 
 
-def test_the_run_folder_keeps_what_is_needed_later_and_no_more(unbroken: Trained) -> None:
+def test_the_run_folder_keeps_what_is_needed_later_and_no_more(unbroken: TrainReport) -> None:
     assert {path.name for path in unbroken.folder.iterdir()} == {"best.safetensors", "log.jsonl", "lock"}
 
 
-def test_images_can_be_reconstructed_from_the_run(unbroken: Trained) -> None:
+def test_images_can_be_reconstructed_from_the_run(unbroken: TrainReport) -> None:
     image = decode.read(photos_of(unbroken) / "00.jpg")
     again = reconstruct(unbroken.folder, image[None])
     assert again.shape == (1, 128, 128)
@@ -102,127 +103,130 @@ def test_images_can_be_reconstructed_from_the_run(unbroken: Trained) -> None:
 
 
 @pytest.mark.parametrize("name", ["cvae", "csvae"])
-def test_a_database_draws_images_as_the_run_does(name: str, unbroken: Trained, tmp_path: Path) -> None:
-    trained = unbroken if name == "cvae" else train(
+def test_a_database_draws_images_as_the_run_does(name: str, unbroken: TrainReport, tmp_path: Path) -> None:
+    report = unbroken if name == "cvae" else trained(
         photos_of(unbroken), out=tmp_path / "model.onnx", **QUICK | {"model": name, "epochs": 1}
     )  # fmt: skip
-    array = decode.read(photos_of(unbroken) / "00.jpg", trained.info.image)[None]
-    with Database.create(tmp_path / "db", model=trained.path) as database:
+    array = decode.read(photos_of(unbroken) / "00.jpg", report.info.image)[None]
+    with Database.create(tmp_path / "db", model=report.path) as database:
         assert (database.path / "model.decoder.onnx").is_file()
         decoder = Decoder.beside(database.hasher)
         assert decoder is not None
         drawn = decoder.reconstruct(array)
-    assert np.abs(drawn - 255 * reconstruct(trained.folder, array)).max() < 2
+    assert np.abs(drawn - 255 * reconstruct(report.folder, array)).max() < 2
     assert len(np.unique(drawn)) > 1
 
 
-def test_threshold_is_the_mean_latent_of_the_training_images(unbroken: Trained) -> None:
+def test_threshold_is_the_mean_latent_of_the_training_images(unbroken: TrainReport) -> None:
     arrays = np.stack([decode.read(data.read_bytes(item)) for item in data.find(photos_of(unbroken))[:40]])
     ones = np.unpackbits(Hasher.load(unbroken.path).encode_arrays(arrays), axis=1).mean(axis=0)
     assert 0.2 < ones.mean() < 0.8
 
 
 @pytest.mark.parametrize("step", [6, 8])
-def test_a_killed_run_goes_on_to_the_same_weights(unbroken: Trained, tmp_path: Path, step: int) -> None:
+def test_a_killed_run_goes_on_to_the_same_weights(unbroken: TrainReport, tmp_path: Path, step: int) -> None:
     out = tmp_path / "model.onnx"
     arguments = [sys.executable, "-c", KILLED, str(photos_of(unbroken)), str(out), str(step)]
     assert subprocess.run(arguments, check=False).returncode == -signal.SIGKILL
     assert not out.exists()
-    resumed = train(photos_of(unbroken), out=out, resume=True, **QUICK)
+    resumed = trained(photos_of(unbroken), out=out, resume=True, **QUICK)
     assert_same_weights(unbroken, resumed)
     assert [record.validation for record in resumed.history] == [record.validation for record in unbroken.history]
     assert [record.train for record in resumed.history] == [record.train for record in unbroken.history]
     assert resumed.path.read_bytes() == unbroken.path.read_bytes()
 
 
-def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(unbroken: Trained, tmp_path: Path) -> None:
+def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(unbroken: TrainReport, tmp_path: Path) -> None:
     out = tmp_path / "model.onnx"
 
-    def send(progress: Progress) -> None:
-        if progress.step == 6:
+    def send(stage: str, done: int, total: int | None) -> None:
+        if (stage, done) == ("training", 6):
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(Interrupted, match=r"stopped after step 6 of 12; .* --resume"):
-        train(photos_of(unbroken), out=out, on_progress=send, **QUICK)
-    with pytest.raises(TrainingError, match="holds an unfinished run; go on with --resume, or delete that folder"):
-        train(photos_of(unbroken), out=out, **QUICK)
+        trained(photos_of(unbroken), out=out, progress=send, **QUICK)
+    with pytest.raises(TrainingError, match="holds an unfinished run; continue it with --resume, or delete it"):
+        trained(photos_of(unbroken), out=out, **QUICK)
     with pytest.raises(TrainingError, match="bits is 32, but the run to be resumed has 16"):
-        train(photos_of(unbroken), out=out, resume=True, **QUICK | {"bits": 32})
-    assert_same_weights(unbroken, train(photos_of(unbroken), out=out, resume=True, **QUICK))
+        trained(photos_of(unbroken), out=out, resume=True, **QUICK | {"bits": 32})
+    assert_same_weights(unbroken, trained(photos_of(unbroken), out=out, resume=True, **QUICK))
 
 
 def test_nothing_to_resume_is_said(photo_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"m\.run holds no unfinished run to resume; start one without --resume"):
-        train(photo_folder, out=tmp_path / "m.onnx", resume=True, **QUICK)
+        trained(photo_folder, out=tmp_path / "m.onnx", resume=True, **QUICK)
     assert not (tmp_path / "m.run").exists()
 
 
-def test_a_run_begins_with_the_weights_of_another(unbroken: Trained, tmp_path: Path) -> None:
+def test_a_run_begins_with_the_weights_of_another(unbroken: TrainReport, tmp_path: Path) -> None:
     # Steps this small leave weights where they were, so that what is compared is what training began with.
     still = QUICK | {"epochs": 1, "learning_rate": 1e-9}
-    fresh = train(photos_of(unbroken), out=tmp_path / "fresh.onnx", **still)
-    further = train(photos_of(unbroken), out=tmp_path / "further.onnx", begin=unbroken.folder, **still)
+    fresh = trained(photos_of(unbroken), out=tmp_path / "fresh.onnx", **still)
+    further = trained(photos_of(unbroken), out=tmp_path / "further.onnx", init_from=unbroken.folder, **still)
     former, first, second = (dict(load_model(run.folder).named_parameters()) for run in (unbroken, fresh, further))
     torch.testing.assert_close(second, former, atol=1e-6, rtol=0)
     assert any((first[name] - former[name]).abs().max() > 1e-3 for name in former)
 
 
-def test_a_begun_run_that_was_killed_goes_on_to_the_same_weights(unbroken: Trained, tmp_path: Path) -> None:
+def test_a_begun_run_that_was_killed_goes_on_to_the_same_weights(unbroken: TrainReport, tmp_path: Path) -> None:
     photos = photos_of(unbroken)
 
-    def send(progress: Progress) -> None:
-        if progress.step == 6:
+    def send(stage: str, done: int, total: int | None) -> None:
+        if (stage, done) == ("training", 6):
             os.kill(os.getpid(), signal.SIGINT)
 
-    expected = train(photos, out=tmp_path / "whole.onnx", begin=unbroken.folder, **QUICK)
+    expected = trained(photos, out=tmp_path / "whole.onnx", init_from=unbroken.folder, **QUICK)
     out = tmp_path / "model.onnx"
     with pytest.raises(Interrupted):
-        train(photos, out=out, begin=unbroken.folder, on_progress=send, **QUICK)
-    with pytest.raises(TrainingError, match="the run to be resumed began with other weights; name the same run"):
-        train(photos, out=out, resume=True, **QUICK)
-    resumed = train(photos, out=out, begin=unbroken.folder / "best.safetensors", resume=True, **QUICK)
+        trained(photos, out=out, init_from=unbroken.folder, progress=send, **QUICK)
+    with pytest.raises(TrainingError, match="the run to be resumed started from other weights; give the same"):
+        trained(photos, out=out, resume=True, **QUICK)
+    resumed = trained(photos, out=out, init_from=unbroken.folder / "best.safetensors", resume=True, **QUICK)
     assert_same_weights(expected, resumed)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model": "vae"}, r"best\.safetensors holds cvae, not vae; begin with a run of the same model"),
+        ({"model": "vae"}, r"best\.safetensors holds cvae, not vae; name a run of the same model"),
         (
             {"bits": 32},
-            r"best\.safetensors has other weights \(bits 16, not 32\); begin with a run of the same settings",
+            r"best\.safetensors has other weights \(bits 16, not 32\); name a run of the same settings",
         ),
     ],
 )
 def test_weights_of_another_kind_are_not_begun_with(
-    changes: dict[str, Any], message: str, unbroken: Trained, tmp_path: Path
+    changes: dict[str, Any], message: str, unbroken: TrainReport, tmp_path: Path
 ) -> None:
     with pytest.raises(TrainingError, match=message):
-        train(photos_of(unbroken), out=tmp_path / "model.onnx", begin=unbroken.folder, **QUICK | changes)
+        trained(photos_of(unbroken), out=tmp_path / "model.onnx", init_from=unbroken.folder, **QUICK | changes)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_run_that_is_not_there_is_not_begun_with(unbroken: Trained, tmp_path: Path) -> None:
+def test_a_run_that_is_not_there_is_not_begun_with(unbroken: TrainReport, tmp_path: Path) -> None:
     with pytest.raises(
-        TrainingError, match=r"there is no .*nothing\.run to begin with; name the folder MODEL\.run of a training"
+        TrainingError, match=r"there is no .*nothing\.run to start from; name the folder MODEL\.run of a finished"
     ):
-        train(photos_of(unbroken), out=tmp_path / "model.onnx", begin=tmp_path / "nothing.run", **QUICK)
+        trained(photos_of(unbroken), out=tmp_path / "model.onnx", init_from=tmp_path / "nothing.run", **QUICK)
     with pytest.raises(TrainingError, match=r"model\.onnx holds no weights of a training; name the folder MODEL\.run"):
-        train(photos_of(unbroken), out=tmp_path / "model.onnx", begin=unbroken.path, **QUICK)
+        trained(photos_of(unbroken), out=tmp_path / "model.onnx", init_from=unbroken.path, **QUICK)
     with pytest.raises(ConfigError, match=r"best\.safetensors is what this training writes to"):
-        train(photos_of(unbroken), out=unbroken.path, begin=unbroken.folder / "best.safetensors", **QUICK)
+        trained(photos_of(unbroken), out=unbroken.path, init_from=unbroken.folder / "best.safetensors", **QUICK)
     with pytest.raises(ConfigError, match=r"model\.run is what this training writes to"):
-        train(photos_of(unbroken), out=tmp_path / "model.onnx", begin=tmp_path / "model.run", **QUICK)
+        trained(photos_of(unbroken), out=tmp_path / "model.onnx", init_from=tmp_path / "model.run", **QUICK)
 
 
 def test_minutes_end_a_run_early_with_a_model(photo_folder: Path, tmp_path: Path) -> None:
-    steps: list[Progress] = []
+    steps: list[tuple[str, int, int | None]] = []
     random_numbers = torch.get_rng_state()
     settings = QUICK | {"epochs": 1000}
-    trained = train(photo_folder, out=tmp_path / "m.onnx", minutes=0.01, on_progress=steps.append, **settings)
-    assert steps[0].steps == 4000
-    assert trained.history[-1].step == steps[-1].step < 4000
-    assert Hasher.load(trained.path).bits == 16
+    report = trained(
+        photo_folder, out=tmp_path / "m.onnx", minutes=0.01, progress=lambda *told: steps.append(told), **settings
+    )
+    assert report.steps == 4000
+    assert steps[-1] == ("training", report.history[-1].step, 4000)
+    assert report.history[-1].step < 4000
+    assert Hasher.load(report.path).bits == 16
     assert torch.equal(random_numbers, torch.get_rng_state())
 
 
@@ -230,17 +234,17 @@ def test_too_few_images_are_refused(photo_folder: Path, tmp_path: Path) -> None:
     for path in list(photo_folder.rglob("*.*"))[10:]:
         path.unlink()
     with pytest.raises(TrainingError, match="10 readable images; training needs at least 16"):
-        train(photo_folder, out=tmp_path / "m.onnx", **QUICK)
+        trained(photo_folder, out=tmp_path / "m.onnx", **QUICK)
 
 
 def test_a_device_that_is_not_there_is_refused(photo_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="device is meat, which PyTorch cannot use"):
-        train(photo_folder, out=tmp_path / "m.onnx", device="meat", **QUICK)
+        trained(photo_folder, out=tmp_path / "m.onnx", device="meat", **QUICK)
 
 
 def test_a_folder_cannot_be_the_model_file(photo_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is the name of a folder; name the model file"):
-        train(photo_folder, out=tmp_path, **QUICK)
+        trained(photo_folder, out=tmp_path, **QUICK)
 
 
 def test_a_loss_that_is_no_number_ends_the_run(
@@ -248,7 +252,7 @@ def test_a_loss_that_is_no_number_ends_the_run(
 ) -> None:
     monkeypatch.setattr(loop, "values", lambda _losses: {"total": float("nan")})
     with pytest.raises(TrainingError, match="no longer a number at step 0; lower the learning rate"):
-        train(photo_folder, out=tmp_path / "m.onnx", **QUICK)
+        trained(photo_folder, out=tmp_path / "m.onnx", **QUICK)
 
 
 @pytest.mark.parametrize("model", ["cvae", "itq"])
@@ -262,9 +266,9 @@ def test_copies_in_the_folder_are_no_pairs_of_different_images(
         if index < 10:
             picture.save(photos / f"{index} again.jpg", quality=90)
     backbone = str(write_encoder(tmp_path)) if model == "itq" else None
-    trained = train(photos, model=model, backbone=backbone, bits=16, epochs=1, out=tmp_path / "m.onnx")
-    assert trained.info.data_images + trained.info.data_validation == 50
-    assert trained.info.pairs == 50 * 49 // 2 - 10
+    report = trained(photos, model=model, backbone=backbone, bits=16, epochs=1, out=tmp_path / "m.onnx")
+    assert report.info.data_images + report.info.data_validation == 50
+    assert report.info.pairs == 50 * 49 // 2 - 10
 
 
 def test_an_image_that_went_away_in_between_is_named(
@@ -274,7 +278,7 @@ def test_an_image_that_went_away_in_between_is_named(
     photos.mkdir()
     for index, picture in enumerate(pictures):
         picture.save(photos / f"{index:02}.png")
-    monkeypatch.setattr(hashing_job, "read_all", lambda items, *_: ((item, "gone") for item in items))
+    monkeypatch.setattr(hashing_job, "read_all", lambda items, *_, **__: ((item, "gone") for item in items))
     with pytest.raises(TrainingError, match=r"\d\d\.png can no longer be read: gone; put it back, and train again"):
-        train(photos, model="itq", backbone=str(write_encoder(tmp_path)), bits=16, out=tmp_path / "m.onnx")
+        trained(photos, model="itq", backbone=str(write_encoder(tmp_path)), bits=16, out=tmp_path / "m.onnx")
     assert not (tmp_path / "m.onnx").exists()

@@ -29,6 +29,12 @@ def test_settings_survive_json() -> None:
     assert Settings.of(json.loads(json.dumps(SETTINGS.values()))) == SETTINGS
 
 
+def test_settings_of_version_0_1_are_read() -> None:
+    values = SETTINGS.values()
+    values["edited"], values["begun"], values["jitter"] = values.pop("augment"), values.pop("init_digest"), 0.0
+    assert Settings.of(values) == SETTINGS
+
+
 @pytest.mark.parametrize(("count", "held_out"), [(16, 2), (100, 10), (30_000, 2_000)])
 def test_split_holds_a_share_out(count: int, held_out: int) -> None:
     rows = split(count, SETTINGS)
@@ -56,8 +62,8 @@ def test_each_step_has_its_own_noise() -> None:
     assert len(seeds) == 150
 
 
-def test_a_run_begun_with_another_s_weights_differs_in_all_but_what_is_held_out() -> None:
-    again = replace(SETTINGS, begun="ff" * 16)
+def test_a_run_from_other_weights_differs_in_all_but_what_is_held_out() -> None:
+    again = replace(SETTINGS, init_digest="ff" * 16)
     rows = split(100, SETTINGS).train
     assert np.array_equal(rows, split(100, again).train)
     assert not np.array_equal(epoch_order(rows, SETTINGS, epoch=0), epoch_order(rows, again, epoch=0))

@@ -58,11 +58,11 @@ def with_network(features: onnx.ModelProto, network: onnx.ModelProto, theta_K: A
     return coded(_join(features, prefixed, {"features": entry}, outputs=[output]), theta_K)
 
 
-def shortened(model: onnx.ModelProto, bits: int) -> onnx.ModelProto:
+def truncated(model: onnx.ModelProto, bits: int) -> onnx.ModelProto:
     """A model whose codes are the first `bits` bits of another's."""
     model = onnx.ModelProto.FromString(model.SerializeToString())
     for value, length in zip(model.graph.output, (bits // 8, bits), strict=True):
-        whole = f"before_{bits}/{value.name}"  # a name for each length, as a model may be shortened again
+        whole = f"before_{bits}/{value.name}"  # a name for each length, as a model may be truncated again
         for node in model.graph.node:
             node.output[:] = [whole if name == value.name else name for name in node.output]
             node.input[:] = [whole if name == value.name else name for name in node.input]

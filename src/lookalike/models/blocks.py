@@ -62,7 +62,7 @@ class UpsampledConv(nn.Conv2d):
 
     def as_transposed(self) -> nn.ConvTranspose2d:
         """The same layer with its kernel spread once, not at each call: for export."""
-        layer = nn.ConvTranspose2d(self.in_channels, self.out_channels, 4, 2, 1, bias=self.bias is not None)
+        layer = nn.ConvTranspose2d(self.in_channels, self.out_channels, 4, 2, 1, device="meta")  # draws no weights
         layer.weight = nn.Parameter(self._kernel().detach())
         layer.bias = self.bias
         return layer

@@ -128,7 +128,7 @@ class Hashing(Task[HashingNetwork]):
     train: Rows  # of which some are searched in validation
     labels_NC: npt.NDArray[np.bool_] | None = None
     clusters_NM: npt.NDArray[np.int64] | None = None
-    first: Mapping[str, Tensor] | None = None  # weights that its encoder begins with, some of them
+    first: Mapping[str, Tensor] | None = None  # initial weights of its encoder, some of them
     device: str = "cpu"
 
     clip = 5.0
@@ -156,8 +156,8 @@ class Hashing(Task[HashingNetwork]):
             found["map"] = self._map(module, rows)
         return found
 
-    def badness(self, validation: dict[str, float]) -> float:
-        """Where there are labels, what is missing to a mAP of 1."""
+    def validation_metric(self, validation: dict[str, float]) -> float:
+        """1 − mAP where there are labels, else the loss."""
         return 1 - validation["map"] if "map" in validation else validation["total"]
 
     def latents(self, module: HashingNetwork, rows: Rows) -> Floats:
@@ -191,7 +191,7 @@ class Hashing(Task[HashingNetwork]):
 
 @contextmanager
 def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Torch's own random numbers under a seed, for dropout, which takes no generator; they go on as before after it."""
+    """PyTorch's own random numbers under a seed, for dropout, which takes no generator; the state is restored after."""
     others = {} if device.type == "cpu" else {"devices": [device], "device_type": device.type}
     with torch.random.fork_rng(**{"devices": []} | others):
         torch.default_generator.manual_seed(seed)
@@ -201,7 +201,7 @@ def _seeded(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def _blocks(rows: Rows) -> list[Rows]:
-    """So many rows at a time, and no row alone behind others: losses of pairs are no number for one image."""
+    """The rows in blocks, none of them with a single row: losses of pairs are undefined for one image."""
     parts = list(blocks(rows))
     if len(parts) > 1 and len(parts[-1]) == 1:
         parts[-2:] = [np.concatenate(parts[-2:])]

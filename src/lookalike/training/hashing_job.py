@@ -1,15 +1,15 @@
-"""What a run of a hashing method needs: labels, features or images, clusters, and how it becomes a model file.
+"""A job for a hashing method: labels, features or images, clusters, and how the network becomes a model file.
 
-Shapes: N images, S pixels a side, C classes, K bits.
+Shapes: N images, S pixels a side, C classes, M clusterings, K bits.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from lookalike import data
 from lookalike.backbones import backbone as backbones
 from lookalike.backbones import efficientnet, graph, tracing
 from lookalike.backbones.backbone import Backbone
+from lookalike.core.cache_dir import cache_dir
 from lookalike.core.errors import ConfigError, DataError, ModelError, TrainingError
 from lookalike.hasher import ModelInfo
 from lookalike.imaging.decode import Array, ImageSpec
@@ -29,46 +30,45 @@ from lookalike.models.hashing import HashingConfig, HashingNetwork
 from lookalike.models.methods import Method, method
 from lookalike.training.hashing import CopyInputs, FeatureInputs, Hashing, ImageInputs, Inputs
 from lookalike.training.inputs import clusters
-from lookalike.training.inputs.cache import digest, read_all, remove_cache
-from lookalike.training.inputs.features import Features, features
-from lookalike.training.job import CHECKED, Job, decode, rows_of
+from lookalike.training.inputs.cache import read_all, remove_cache
+from lookalike.training.inputs.features import features
+from lookalike.training.job import CHECKED, Job, TrainRequest
 from lookalike.training.outputs.export import OLDEST_OF_TOKENS, Threshold, export, export_behind
-from lookalike.training.progress import bar
-from lookalike.training.settings import Rows, Settings, Split
+from lookalike.training.settings import Rows, Split
 
-NONE, VIT = "none", "vit"  # in the place of a backbone: the pixels or our convolutions; our transformer
+NONE, VIT = "none", "vit"  # instead of a backbone: the pixels or our convolutions; our transformer
 USUAL = "efficientnet-lite0"
 VIEWS = 2  # of each image, whose features are kept
-LARGER = 1.5  # images of which parts are taken have so many times the pixels a side that the encoder takes
+LARGER = 1.5  # images that are cropped have so many times the pixels a side that the encoder takes
+
+Labels = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
-    """What is asked for."""
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a request means for a method."""
 
-    method: str
-    bits: int
+    request: TrainRequest
+    method: Method
     nested: tuple[int, ...]
-    backbone: str | None
-    side: int | None
-    seed: int
 
     @property
-    def place(self) -> str:
-        """The backbone's name, or what stands in its place."""
-        return self.backbone or (NONE if method(self.method).encoder else USUAL)
-
-    @property
-    def from_scratch(self) -> bool:
-        """Whether an encoder of our own is trained: by methods that teach by labels or by views."""
-        if self.place == VIT or self.refines:
-            return True
-        return self.place == NONE and method(self.method).target in ("labels", "view")
+    def backbone(self) -> str:
+        """The backbone's name, or what replaces it."""
+        named = self.request.config.backbone
+        return os.fspath(named) if named else (NONE if self.method.encoder else USUAL)
 
     @property
     def refines(self) -> bool:
-        """Whether an encoder of our own begins with the weights of a backbone."""
-        return bool(method(self.method).encoder) and self.backbone == USUAL
+        """Whether an encoder of our own starts from the weights of a backbone."""
+        return bool(self.method.encoder) and self.request.config.backbone == USUAL
+
+    @property
+    def from_scratch(self) -> bool:
+        """Whether an encoder of our own is trained: by methods that learn from labels or views."""
+        if self.backbone == VIT or self.refines:
+            return True
+        return self.backbone == NONE and self.method.target in ("labels", "view")
 
     @property
     def source(self) -> str:
@@ -77,27 +77,174 @@ class Wanted:
             return "features"
         if self.refines:
             return "lite"
-        chosen = method(self.method)
-        return chosen.encoder or ("vit" if self.place == VIT or chosen.tokens else "conv")
+        return self.method.encoder or ("vit" if self.backbone == VIT or self.method.tokens else "conv")
+
+    def network(self, **sizes: Any) -> HashingConfig:
+        """The configuration of the network."""
+        asked = self.request.config
+        config = HashingConfig(
+            method=asked.model, bits=asked.bits, nested=self.nested, source=self.source, seed=asked.seed, **sizes
+        )
+        return replace(config, hidden=0) if self.method.target == "none" else config
 
 
-def check(wanted: Wanted) -> Method:
-    """The method. Raises `ConfigError` if it cannot do what is asked for."""
-    chosen = method(wanted.method)
-    if chosen.encoder and wanted.place not in (NONE, USUAL):
+def prepare(request: TrainRequest) -> Job[HashingNetwork]:
+    """A job for a hashing method. Raises `ConfigError` if the method cannot do what is asked for."""
+    plan = _plan(request)
+    labels_NC = label_matrix(request.items, request.config.model) if plan.method.needs_labels else None
+    return _from_scratch(plan, labels_NC) if plan.from_scratch else _behind_backbone(plan, labels_NC)
+
+
+def _plan(request: TrainRequest) -> _Plan:
+    asked, chosen = request.config, method(request.config.model)
+    lengths = () if isinstance(asked.matryoshka, bool) else tuple(asked.matryoshka)
+    if asked.matryoshka is True or asked.model == "pca":
+        lengths = hashing.lengths_below(asked.bits)
+    if asked.matryoshka and not lengths:
         raise ConfigError(
-            f"{wanted.method} trains an encoder of its own; leave out --backbone {wanted.backbone}, or give {USUAL}, "
-            "whose weights it then begins with"
+            f"bits is {asked.bits}; nested codes need more than {min(hashing.USUAL)}. Leave out --matryoshka"
         )
-    if wanted.from_scratch and wanted.side not in (None, side := hashing.ENCODERS[wanted.source].side):
-        raise ConfigError(f"side is {wanted.side}; this encoder of our own takes {side} pixels. Leave it out")
-    if wanted.from_scratch and chosen.target not in ("labels", "view"):
-        raise ConfigError(f"{wanted.method} trains no encoder; give --backbone none, efficientnet-lite0 or FILE.onnx")
-    if wanted.nested and wanted.method in frozen.TURNED:
+    plan = _Plan(request, chosen, lengths)
+    if chosen.encoder and plan.backbone not in (NONE, USUAL):
         raise ConfigError(
-            f"{wanted.method} turns all bits together, so that its first bits are no code; take pca for nested codes"
+            f"{asked.model} trains an encoder of its own; leave out --backbone {asked.backbone}, or give {USUAL}, "
+            "whose weights it then starts from"
         )
-    return chosen
+    if plan.from_scratch and asked.side not in (None, side := hashing.ENCODERS[plan.source].side):
+        raise ConfigError(f"side is {asked.side}; this encoder takes {side} pixels. Leave out --side")
+    if plan.from_scratch and chosen.target not in ("labels", "view"):
+        raise ConfigError(f"{asked.model} trains no encoder; give --backbone none, efficientnet-lite0 or FILE.onnx")
+    if lengths and asked.model in frozen.TURNED:
+        raise ConfigError(
+            f"{asked.model} rotates all bits together, so its first bits are no code; use pca for nested codes"
+        )
+    return plan
+
+
+def _from_scratch(plan: _Plan, labels_NC: Labels | None) -> Job[HashingNetwork]:
+    request, encoder = plan.request, hashing.ENCODERS[plan.source]
+    finds_copies = plan.method.encoder is not None
+    spec = ImageSpec(side=encoder.side, colour=encoder.colour, trim=finds_copies)
+    read = replace(spec, side=round(LARGER * encoder.side), colour=True) if finds_copies else spec
+    decoded = request.decoded(read, request.folder)
+    arrays: Array = decoded.arrays
+    inputs: Inputs = CopyInputs(arrays, encoder.side, colour=encoder.colour) if finds_copies else ImageInputs(arrays)
+    if labels_NC is not None:
+        labels_NC = labels_NC[decoded.rows_N]
+    config = plan.network(classes=0 if labels_NC is None else labels_NC.shape[1])
+    first = lite_encoder.first_weights(efficientnet.weights()) if plan.refines else None
+    origin = f"{config.source}, trained from scratch"
+    if plan.refines:
+        origin = f"first blocks of {efficientnet.about(encoder.side).sentence}, trained further"
+
+    def write(path: Path, network: HashingNetwork, theta_K: Threshold, info: ModelInfo, rows: Rows) -> None:
+        export(path, network, theta_K, info, check_NSSC=np.asarray(inputs.plain(rows[:CHECKED]), np.uint8))
+
+    return Job(
+        settings=request.settings(images=request.digest(read), config=asdict(config) | _made_of(labels_NC, None)),
+        spec=spec,
+        inputs=arrays,
+        pictures=lambda rows: arrays[rows],
+        skipped=decoded.skipped,
+        task=lambda rows: _task(plan, config, inputs, rows, labels_NC=labels_NC, first=first),
+        write=write,
+        cut_at_mean=plan.method.cut_at_mean,
+        lengths=config.lengths[:-1],
+        info={"backbone": origin, "supervised": plan.method.needs_labels},
+        clean_up=lambda: remove_cache(request.folder),
+    )
+
+
+def _behind_backbone(plan: _Plan, labels_NC: Labels | None) -> Job[HashingNetwork]:
+    request, asked, chosen = plan.request, plan.request.config, plan.method
+    backbone = _backbone(plan)
+    folder = cache_dir() if asked.cache is None else Path(asked.cache)
+
+    def computed(seed: int | None = None) -> Any:
+        return features(
+            request.items, backbone, folder, seed=seed, max_pixels=asked.max_pixels,
+            stop_requested=request.stop_requested, progress=request.progress,
+        )  # fmt: skip
+
+    found = computed()
+    views = tuple(computed(seed).arrays for seed in range(VIEWS)) if chosen.target == "view" else ()
+    inputs = FeatureInputs(found.arrays, views)
+    if labels_NC is not None:
+        labels_NC = labels_NC[found.rows_N]
+    clusters_NM = None
+    if chosen.target == "clusters":
+        clusters_NM = pseudo_labels(np.asarray(found.arrays, np.float32), seed=asked.seed)
+    config = plan.network(
+        features=backbone.dimension // max(1, backbone.tokens),
+        tokens=backbone.tokens,
+        classes=0 if labels_NC is None else labels_NC.shape[1],
+        clusters=() if clusters_NM is None else tuple(int(count) for count in clusters_NM.max(axis=0) + 1),
+    )
+
+    def pictures(rows: Rows) -> Iterator[Array]:
+        items = [request.items[found.rows_N[row]] for row in rows]
+        for item, array in read_all(items, backbone.spec, asked.max_pixels):
+            if isinstance(array, str):
+                raise TrainingError(
+                    f"{item.name} can no longer be read: {array}; put it back, and train again: --resume continues "
+                    "from the last epoch"
+                )
+            yield array
+
+    def write(path: Path, network: HashingNetwork, theta_K: Threshold, info: ModelInfo, rows: Rows) -> None:
+        images_NSSC = np.asarray(list(pictures(rows[:CHECKED])))
+        features_ND = found.arrays[rows[:CHECKED]]
+        export_behind(path, backbone, network, theta_K, info, check_NSSC=images_NSSC, features_ND=features_ND)
+
+    return Job(
+        settings=request.settings(
+            images=request.digest(backbone.spec), config=asdict(config) | _made_of(labels_NC, backbone)
+        ),
+        spec=backbone.spec,
+        inputs=found.arrays,
+        pictures=pictures,
+        skipped=found.skipped,
+        task=lambda rows: _task(plan, config, inputs, rows, labels_NC=labels_NC, clusters_NM=clusters_NM),
+        solve=None if chosen.objective else lambda rows: solve(config, found.arrays[rows.train]),
+        write=write,
+        cut_at_mean=chosen.cut_at_mean,
+        lengths=config.lengths[:-1],
+        info={"backbone": backbone.about.in_full, "supervised": chosen.needs_labels},
+    )
+
+
+def _backbone(plan: _Plan) -> Backbone:
+    """The backbone. Raises `ConfigError` or `ModelError` if it does not suit the method."""
+    name, tokens = plan.request.config.model, plan.method.tokens
+    backbone = backbones.load(plan.backbone, side=plan.request.config.side, tokens=tokens)
+    if backbone.tokens and not tokens:
+        raise ConfigError(
+            f"pooling is tokens in the description of {backbone.about.name}; {name} takes one row of features "
+            'an image. Write pooling = "mean" or "first", or use transhash, which takes tokens whatever is written'
+        )
+    if tokens and (version := graph.version(backbone.model)) < OLDEST_OF_TOKENS:
+        raise ModelError(
+            f"{backbone.about.name} uses version {version} of ONNX's operators; {name} takes encoders of version "
+            f"{OLDEST_OF_TOKENS} or later. Export it with version {tracing.VERSION}"
+        )
+    return backbone
+
+
+def _task(
+    plan: _Plan, config: HashingConfig, inputs: Inputs, rows: Split, *, labels_NC: Labels | None,
+    clusters_NM: npt.NDArray[np.int64] | None = None, first: Mapping[str, torch.Tensor] | None = None,
+) -> Hashing:  # fmt: skip
+    return Hashing(
+        config=config, inputs=inputs, train=rows.train, labels_NC=labels_NC, clusters_NM=clusters_NM, first=first,
+        device=plan.request.config.device,
+    )  # fmt: skip
+
+
+def _made_of(labels_NC: Labels | None, backbone: Backbone | None) -> dict[str, str]:
+    """Digests of labels and backbone, by which a run is recognised."""
+    content = b"" if labels_NC is None else np.packbits(labels_NC).tobytes()
+    labelled = hashlib.blake2b(content, digest_size=16).hexdigest()
+    return {"backbone": backbone.digest if backbone else "", "labels": labelled}
 
 
 def label_matrix(items: Sequence[data.Item], name: str) -> npt.NDArray[np.bool_]:
@@ -129,111 +276,6 @@ def label_matrix(items: Sequence[data.Item], name: str) -> npt.NDArray[np.bool_]
     return np.asarray(found, bool)
 
 
-def prepare(
-    items: list[data.Item], wanted: Wanted, *, settings: dict[str, Any], folder: Path, cache: Path, max_pixels: int,
-    device: str, asked: Event,
-) -> Job[HashingNetwork]:  # fmt: skip
-    """A job for a hashing method. `settings` are those of the run beyond what is found out here."""
-    chosen = check(wanted)
-    labels_NC = label_matrix(items, wanted.method) if chosen.needs_labels else None
-    make = _from_scratch if wanted.from_scratch else _behind_backbone
-    return make(
-        items, wanted, labels_NC, settings=settings, folder=folder, cache=cache, max_pixels=max_pixels, device=device,
-        asked=asked,
-    )  # fmt: skip
-
-
-def _from_scratch(
-    items: list[data.Item], wanted: Wanted, labels_NC: npt.NDArray[np.bool_] | None, *, settings: dict[str, Any],
-    folder: Path, cache: Path, max_pixels: int, device: str, asked: Event,
-) -> Job[HashingNetwork]:  # fmt: skip
-    encoder = hashing.ENCODERS[wanted.source]
-    finds_copies = method(wanted.method).encoder is not None
-    spec = ImageSpec(side=encoder.side, colour=encoder.colour, trim=finds_copies)
-    read = replace(spec, side=round(LARGER * encoder.side), colour=True) if finds_copies else spec
-    key = digest(items, read, max_pixels=max_pixels)
-    decoded = decode(folder, items, read, key=key, max_pixels=max_pixels, asked=asked)
-    if labels_NC is not None:
-        labels_NC = labels_NC[rows_of(items, decoded.skipped)]
-    config = _config(wanted, classes=0 if labels_NC is None else labels_NC.shape[1])
-
-    inputs: Inputs = ImageInputs(decoded.arrays)
-    if finds_copies:
-        inputs = CopyInputs(decoded.arrays, encoder.side, colour=encoder.colour)
-
-    def write(path: Path, network: HashingNetwork, theta_K: Threshold, info: ModelInfo, rows: Rows) -> None:
-        export(path, network, theta_K, info, check_NSSC=np.asarray(inputs.plain(rows[:CHECKED]), np.uint8))
-
-    job = _job(
-        wanted, config, inputs, decoded.arrays, lambda rows: decoded.arrays[rows], decoded.skipped, labels_NC, None,
-        settings=settings | {"images": key}, spec=spec, device=device, write=write, backbone=None,
-        first=lite_encoder.first_weights(efficientnet.weights()) if wanted.refines else None,
-    )  # fmt: skip
-    return replace(job, clean_up=lambda: remove_cache(folder))
-
-
-def _behind_backbone(
-    items: list[data.Item], wanted: Wanted, labels_NC: npt.NDArray[np.bool_] | None, *, settings: dict[str, Any],
-    folder: Path, cache: Path, max_pixels: int, device: str, asked: Event,
-) -> Job[HashingNetwork]:  # fmt: skip
-    chosen = method(wanted.method)
-    backbone = backbones.load(wanted.place, side=wanted.side, tokens=chosen.tokens)
-    if backbone.tokens and not chosen.tokens:
-        raise ConfigError(
-            f"pooling is tokens in the description of {backbone.about.name}; {wanted.method} takes one row of features "
-            'an image. Write pooling = "mean" or "first", or take transhash, which takes tokens whatever is written'
-        )
-    if chosen.tokens and (version := graph.version(backbone.model)) < OLDEST_OF_TOKENS:
-        raise ModelError(
-            f"{backbone.about.name} uses version {version} of ONNX's operators; {wanted.method} takes encoders of "
-            f"version {OLDEST_OF_TOKENS} or later. Export it with version {tracing.VERSION}"
-        )
-
-    def computed(seed: int | None = None) -> Features:
-        what = "computing features" if seed is None else "computing features of views"
-        with bar(len(items), what=what, unit="image") as reading:
-            return features(
-                items, backbone, cache, seed=seed, max_pixels=max_pixels, asked=asked, on_read=reading.update
-            )
-
-    found = computed()
-    views = tuple(computed(seed).features_ND for seed in range(VIEWS)) if chosen.target == "view" else ()
-    if labels_NC is not None:
-        labels_NC = labels_NC[found.rows_N]
-    clusters_NM = None
-    if chosen.target == "clusters":
-        clusters_NM = pseudo_labels(np.asarray(found.features_ND, np.float32), seed=wanted.seed)
-    config = _config(
-        wanted,
-        features=backbone.dimension // max(1, backbone.tokens),
-        tokens=backbone.tokens,
-        classes=0 if labels_NC is None else labels_NC.shape[1],
-        clusters=() if clusters_NM is None else tuple(int(count) for count in clusters_NM.max(axis=0) + 1),
-    )
-
-    def pictures(rows: Rows) -> Iterator[Array]:
-        for item, array in read_all([items[found.rows_N[row]] for row in rows], backbone.spec, max_pixels):
-            if isinstance(array, str):
-                raise TrainingError(
-                    f"{item.name} can no longer be read: {array}; put it back, and train again: --resume goes on from "
-                    "the last epoch"
-                )
-            yield array
-
-    def write(path: Path, network: HashingNetwork, theta_K: Threshold, info: ModelInfo, rows: Rows) -> None:
-        shown = rows[:CHECKED]
-        export_behind(
-            path, backbone, network, theta_K, info,
-            check_NSSC=np.asarray(list(pictures(shown))), features_ND=found.features_ND[shown],
-        )  # fmt: skip
-
-    return _job(
-        wanted, config, FeatureInputs(found.features_ND, views), found.features_ND, pictures, found.skipped, labels_NC,
-        clusters_NM, settings=settings | {"images": digest(items, backbone.spec, max_pixels=max_pixels)},
-        spec=backbone.spec, device=device, write=write, backbone=backbone,
-    )  # fmt: skip
-
-
 def pseudo_labels(features_ND: npt.NDArray[np.float32], *, seed: int) -> npt.NDArray[np.int64]:
     """The clusters of images, (N, M), at as many of the usual scales as there are images for."""
     scales = tuple(scale for scale in clusters.SCALES if 4 * scale <= len(features_ND))
@@ -252,55 +294,3 @@ def solve(config: HashingConfig, features_ND: npt.NDArray[np.floating]) -> Hashi
     turned = frozen.TURNED.get(config.method)
     linear = turned(x_ND, config.bits, seed=config.seed) if turned else frozen.pca(x_ND, config.bits)
     return hashing.solved(config, torch.from_numpy(linear.weight_DK), torch.from_numpy(linear.bias_K))
-
-
-def _config(wanted: Wanted, **sizes: Any) -> HashingConfig:
-    linear = method(wanted.method).target == "none"
-    config = HashingConfig(
-        method=wanted.method, bits=wanted.bits, nested=wanted.nested, source=wanted.source, seed=wanted.seed, **sizes
-    )
-    return replace(config, hidden=0) if linear else config
-
-
-def _job(
-    wanted: Wanted, config: HashingConfig, inputs: Inputs, rows_ND: npt.NDArray[Any],
-    pictures: Callable[[Rows], Iterable[Array]], skipped: tuple[Any, ...], labels_NC: npt.NDArray[np.bool_] | None,
-    clusters_NM: npt.NDArray[np.int64] | None, *, settings: dict[str, Any], spec: ImageSpec, device: str, write: Any,
-    backbone: Backbone | None, first: Mapping[str, torch.Tensor] | None = None,
-) -> Job[HashingNetwork]:  # fmt: skip
-    chosen = method(wanted.method)
-    content = b"" if labels_NC is None else np.packbits(labels_NC).tobytes()
-    labelled = hashlib.blake2b(content, digest_size=16).hexdigest()
-    made_of = {"backbone": backbone.digest if backbone else "", "labels": labelled}
-
-    def task(rows: Split) -> Hashing:
-        return Hashing(
-            config=config, inputs=inputs, train=rows.train, labels_NC=labels_NC, clusters_NM=clusters_NM, first=first,
-            device=device,
-        )  # fmt: skip
-
-    return Job(
-        settings=Settings(model=wanted.method, config=asdict(config) | made_of, **settings),
-        spec=spec,
-        inputs=rows_ND,
-        pictures=pictures,
-        skipped=skipped,
-        task=task,
-        solve=(lambda rows: solve(config, rows_ND[rows.train])) if chosen.objective is None else None,
-        write=write,
-        cut_at_mean=chosen.cut_at_mean,
-        lengths=config.lengths[:-1],
-        info={
-            "backbone": _origin(wanted, config, backbone),
-            "supervised": chosen.needs_labels,
-        },
-    )
-
-
-def _origin(wanted: Wanted, config: HashingConfig, backbone: Backbone | None) -> str:
-    """What the model file says of where features come from."""
-    if backbone:
-        return backbone.about.in_full
-    if wanted.refines:
-        return f"first blocks of {efficientnet.about(hashing.ENCODERS[config.source].side).sentence}, trained further"
-    return f"{config.source}, trained from scratch"

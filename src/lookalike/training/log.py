@@ -1,10 +1,10 @@
-"""A run's log: JSON lines, the settings first, then one line an epoch, last what the model turned out to be."""
+"""A run's log: JSON lines, the settings first, then one line an epoch, last the model's description."""
 
 from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ PACKAGES = ("lookalike", "torch", "onnx", "onnxruntime", "numpy", "pillow")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EpochRecord:
-    """What an epoch came to. Losses are in nats an image, mean over the epoch's images."""
+    """Results of an epoch. Losses are in nats an image, mean over the epoch's images."""
 
     epoch: int  # from 1
     step: int  # batches since the beginning of the run
@@ -46,17 +46,13 @@ class Log:
         self.path = path
 
     def begin(self, settings: dict[str, Any]) -> None:
-        """Start anew."""
+        """Start a new log."""
         write_aside(self.path, _line("settings", settings | {"versions": versions()}).encode())
 
     def go_back(self, *, step: int) -> None:
         """Drop what was written after `step`, where a resumed run goes on."""
         kept = [line for line in self._lines() if _step(line) <= step]
         write_aside(self.path, "".join(kept).encode())
-
-    def epoch(self, record: EpochRecord) -> None:
-        """Add an epoch."""
-        self.add("epoch", asdict(record))
 
     def add(self, kind: str, values: dict[str, Any]) -> None:
         """Add a line."""

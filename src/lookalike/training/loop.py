@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Generic
 
@@ -15,19 +15,19 @@ import numpy as np
 import torch
 
 from lookalike.core.errors import Interrupted, TrainingError
+from lookalike.core.progress import Progress, silent
 from lookalike.training.log import EpochRecord, Log
 from lookalike.training.outputs.checkpoint import (
     BEST,
     CHECKPOINT,
     Module,
     State,
-    begin_with,
     load_checkpoint,
     load_weights,
     save_checkpoint,
     save_weights,
+    start_from,
 )
-from lookalike.training.progress import OnProgress, Reporter
 from lookalike.training.settings import Rows, Settings, Split, epoch_order, learning_rate, noise_seed
 from lookalike.training.task import Floats, Task, values
 
@@ -44,7 +44,7 @@ class Run(Generic[Module]):
     task: Task[Module]
     rows: Split
     device: str = "cpu"
-    begun: Path | None = None  # weights of another run, to begin with
+    init_from: Path | None = None  # weights of another run to start from
 
     @property
     def steps_an_epoch(self) -> int:
@@ -77,50 +77,48 @@ def fit(
     *,
     resume: bool = False,
     seconds: float | None = None,
-    asked: threading.Event | None = None,
-    on_progress: OnProgress | None = None,
+    stop_requested: threading.Event | None = None,
+    progress: Progress = silent,
 ) -> Module:
-    """The module with the least badness on held-out images, on the CPU, in evaluation mode.
+    """The module of the best epoch by validation metric, on the CPU, in evaluation mode.
 
-    Stops early, at a step, once `seconds` are over. Once `asked` is set, the step in hand is finished, a checkpoint
-    written and `Interrupted` raised.
+    Stops early, after a step, once `seconds` are over. Once `stop_requested` is set, the current step is finished, a
+    checkpoint written and `Interrupted` raised.
     """
     state = _resume(run) if resume else _begin(run)
     until = float("inf") if seconds is None else time.monotonic() + seconds
     settings, order = run.settings, None
     began = saved = time.monotonic()
     first = state.step  # of the epoch, or of what is left of it
-    with Reporter(step=state.step, steps=run.steps, epochs=settings.epochs, on_progress=on_progress) as reporter:
-        while state.step < run.steps:
-            epoch, batch = divmod(state.step, run.steps_an_epoch)
-            if batch == 0 or order is None:
-                order = epoch_order(run.rows.train, settings, epoch=epoch)
-            loss = _step(run, state, order[batch * settings.batch : (batch + 1) * settings.batch])
-            reporter.step(state.step, loss=loss)
-            over = time.monotonic() >= until
-            if over or batch + 1 == run.steps_an_epoch:
-                record = _end_epoch(run, state, first=first, seconds=time.monotonic() - began)
-                reporter.epoch(record.validation["total"])
-                began, first = time.monotonic(), state.step
-            elif not _due(saved, asked):
-                continue
-            save_checkpoint(run.checkpoint, state, settings)
-            saved = time.monotonic()
-            if over:
-                break
-            if asked is not None and asked.is_set() and state.step < run.steps:
-                raise Interrupted(
-                    f"stopped after step {state.step} of {run.steps}; everything up to there is kept in {run.folder}. "
-                    "Go on with the same command and --resume"
-                )
+    while state.step < run.steps:
+        epoch, batch = divmod(state.step, run.steps_an_epoch)
+        if batch == 0 or order is None:
+            order = epoch_order(run.rows.train, settings, epoch=epoch)
+        _step(run, state, order[batch * settings.batch : (batch + 1) * settings.batch])
+        progress("training", state.step, run.steps)
+        over = time.monotonic() >= until
+        if over or batch + 1 == run.steps_an_epoch:
+            _end_epoch(run, state, first=first, seconds=time.monotonic() - began)
+            began, first = time.monotonic(), state.step
+        elif not _due(saved, stop_requested):
+            continue
+        save_checkpoint(run.checkpoint, state, settings)
+        saved = time.monotonic()
+        if over:
+            break
+        if stop_requested is not None and stop_requested.is_set() and state.step < run.steps:
+            raise Interrupted(
+                f"stopped after step {state.step} of {run.steps}; everything up to there is kept in {run.folder}. "
+                "Continue with the same command and --resume"
+            )
     return load_weights(run.best, run.task.create())
 
 
 def _begin(run: Run[Module]) -> State[Module]:
     """A new run: seeded weights or those of another, an empty log, and a checkpoint of step 0."""
     state = _new_state(run)
-    if run.begun:
-        begin_with(run.begun, state.model, run.settings)
+    if run.init_from:
+        start_from(run.init_from, state.model, run.settings)
     run.log.begin(run.settings.values())
     save_checkpoint(run.checkpoint, state, run.settings)
     return state
@@ -140,8 +138,8 @@ def _new_state(run: Run[Module]) -> State[Module]:
     return State(model=model, optimiser=optimiser)
 
 
-def _step(run: Run[Module], state: State[Module], rows: Rows) -> float:
-    """One batch: its loss, after which the weights have changed."""
+def _step(run: Run[Module], state: State[Module], rows: Rows) -> None:
+    """Train on one batch."""
     settings, model, task = run.settings, state.model, run.task
     for group in state.optimiser.param_groups:
         group["lr"] = learning_rate(state.step, run.steps, highest=settings.learning_rate)
@@ -159,19 +157,18 @@ def _step(run: Run[Module], state: State[Module], rows: Rows) -> float:
 
     state.sums = {name: state.sums.get(name, 0.0) + value for name, value in (found | {"batches": 1.0}).items()}
     state.step += 1
-    return found["total"]
 
 
-def _end_epoch(run: Run[Module], state: State[Module], *, first: int, seconds: float) -> EpochRecord:
+def _end_epoch(run: Run[Module], state: State[Module], *, first: int, seconds: float) -> None:
     """Validate, keep the weights if they are the best so far, and log."""
     epoch = (state.step - 1) // run.steps_an_epoch + 1
     batches = state.sums.pop("batches")
     model = state.model.eval()
     validation = run.task.validate(model, run.rows.validation)
-    badness = run.task.badness(validation)
-    best = state.least is None or badness < state.least
+    metric = run.task.validation_metric(validation)
+    best = state.lowest is None or metric < state.lowest
     if best:
-        state.least, state.best_epoch = badness, epoch
+        state.lowest, state.best_epoch = metric, epoch
         save_weights(run.best, model, run.settings, epoch=epoch, loss=validation["total"])
     record = EpochRecord(
         epoch=epoch,
@@ -184,8 +181,7 @@ def _end_epoch(run: Run[Module], state: State[Module], *, first: int, seconds: f
         images_per_second=round((state.step - first) * run.settings.batch / seconds, 1),
     )
     state.sums = {}
-    run.log.epoch(record)
-    return record
+    run.log.add("epoch", asdict(record))
 
 
 def bits_alive(z_NK: Floats) -> int:
@@ -194,6 +190,6 @@ def bits_alive(z_NK: Floats) -> int:
     return int((np.minimum(ones_K, 1 - ones_K) >= ALIVE).sum())
 
 
-def _due(saved: float, asked: threading.Event | None) -> bool:
+def _due(saved: float, stop_requested: threading.Event | None) -> bool:
     """Whether a checkpoint must be written before the epoch's end."""
-    return time.monotonic() - saved >= CHECKPOINT_SECONDS or (asked is not None and asked.is_set())
+    return time.monotonic() - saved >= CHECKPOINT_SECONDS or (stop_requested is not None and stop_requested.is_set())

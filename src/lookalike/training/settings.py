@@ -1,8 +1,8 @@
-"""What makes a run what it is, and the pure functions of it: which images, in which order, with which noise.
+"""What identifies a run, and the pure functions of it: which images, in which order, with which noise.
 
-Two runs of the same settings give the same weights, broken or unbroken, since nothing here depends on what went before:
-the split on the seed, an epoch's order on seed and epoch, a step's noise on seed and step. That is on one machine: with
-another number of threads sums run in another order.
+Two runs of the same settings give the same weights, interrupted or not: the split depends on the seed, an epoch's order
+on seed and epoch, a step's noise on seed and step. This holds on one machine; with another number of threads, sums are
+computed in another order.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ MIN_IMAGES = 16
 MAX_VALIDATION = 2_000  # held-out images; more make no difference to the reported loss
 WARM_UP = 0.05  # share of the steps in which the learning rate rises
 _ORDER, _NOISE, _SPLIT, _SAMPLE = range(4)  # one stream of random numbers each
+RENAMED = {"edited": "augment", "begun": "init_digest"}
 
 Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """What two runs must share for one to go on where the other stopped."""
+    """What two runs must share for one to continue the other."""
 
     images: str  # digest of the collection
     limit: int | None
@@ -37,27 +38,30 @@ class Settings:
     batch: int
     learning_rate: float  # the highest one
     validation: float  # share of the images that are held out
-    jitter: float = 0.0  # how much the images that the encoder sees are disturbed; see `augment`
-    edited: bool = False  # whether it sees edited copies of them
-    begun: str = ""  # digest of the weights that it begins with, if they are of another run
+    augment: bool = False  # whether the encoder sees edited copies of the images
+    init_digest: str = ""  # of the weights that it starts from, if they are another run's
 
     def __post_init__(self) -> None:
-        _require(self.epochs >= 1, "epochs", self.epochs, "at least 1")
-        _require(self.batch >= 2, "batch", self.batch, "at least 2")
-        _require(self.seed >= 0, "seed", self.seed, "0 or above")
-        _require(0 < self.learning_rate < 1, "learning_rate", self.learning_rate, "between 0 and 1")
-        _require(0 <= self.jitter <= 0.5, "jitter", self.jitter, "between 0 and 0.5")
-        _require(0 < self.validation < 1, "validation", self.validation, "a share between 0 and 1")
-        _require(self.limit is None or self.limit >= MIN_IMAGES, "limit", self.limit, f"at least {MIN_IMAGES}")
+        for name, allowed, expected in (
+            ("epochs", self.epochs >= 1, "at least 1"),
+            ("batch", self.batch >= 2, "at least 2"),
+            ("seed", self.seed >= 0, "0 or above"),
+            ("learning_rate", 0 < self.learning_rate < 1, "between 0 and 1"),
+            ("validation", 0 < self.validation < 1, "a share between 0 and 1"),
+            ("limit", self.limit is None or self.limit >= MIN_IMAGES, f"at least {MIN_IMAGES}"),
+        ):
+            if not allowed:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be {expected}")
 
     def values(self) -> dict[str, Any]:
-        """As a dictionary that JSON gives back unchanged."""
+        """The settings as a dictionary that survives JSON."""
         config = {key: list(value) if isinstance(value, tuple) else value for key, value in self.config.items()}
         return asdict(self) | {"config": config}
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Settings:
-        """The settings that `values` gave."""
+        """The settings in such a dictionary; names of earlier versions are accepted."""
+        values = {RENAMED.get(key, key): value for key, value in values.items() if key != "jitter"}
         config = {key: tuple(value) if isinstance(value, list) else value for key, value in values["config"].items()}
         return cls(**{**values, "config": config})
 
@@ -94,17 +98,17 @@ def sample(count: int, limit: int | None, seed: int) -> Rows:
 
 def epoch_order(train: Rows, settings: Settings, *, epoch: int) -> Rows:
     """The training rows in the order of an epoch (from 0)."""
-    return generator(settings.seed, _ORDER, epoch, *_again(settings)).permutation(train)
+    return generator(settings.seed, _ORDER, epoch, *_origin(settings)).permutation(train)
 
 
 def noise_seed(settings: Settings, *, step: int) -> int:
     """The seed of a step's noise."""
-    return int(generator(settings.seed, _NOISE, step, *_again(settings)).integers(2**63))
+    return int(generator(settings.seed, _NOISE, step, *_origin(settings)).integers(2**63))
 
 
-def _again(settings: Settings) -> tuple[int, ...]:
-    """What makes order and noise others than those of the run begun with; the held-out images are the same."""
-    return (int(settings.begun, 16),) if settings.begun else ()
+def _origin(settings: Settings) -> tuple[int, ...]:
+    """Makes order and noise differ from those of the run whose weights are used; the held-out images are the same."""
+    return (int(settings.init_digest, 16),) if settings.init_digest else ()
 
 
 def learning_rate(step: int, steps: int, *, highest: float) -> float:
@@ -125,17 +129,12 @@ def generator(*key: int) -> np.random.Generator:
     return np.random.default_rng(key)
 
 
-def _require(condition: bool, name: str, value: object, expected: str) -> None:
-    if not condition:
-        raise ConfigError(f"{name} is {value}; it must be {expected}")
-
-
 def _difference(name: str, now: Any, then: Any) -> str:
     if name == "images":
-        return "the images have changed since the run began, so it cannot be resumed; start it anew without --resume"
-    if name == "begun":
-        return "the run to be resumed began with other weights; name the same run to begin with, or start anew"
+        return "the images have changed since the run began, so it cannot be resumed; start again without --resume"
+    if name == "init_digest":
+        return "the run to be resumed started from other weights; give the same --init-from, or start again"
     if name == "config":
         name = next(key for key in now | then if now.get(key) != then.get(key))
         now, then = now.get(name), then.get(name)
-    return f"{name} is {now}, but the run to be resumed has {then}; give the same, or start anew without --resume"
+    return f"{name} is {now}, but the run to be resumed has {then}; give the same, or start again without --resume"

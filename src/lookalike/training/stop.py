@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a flag, so that work in hand is finished and written before a run ends."""
+"""Ctrl-C and SIGTERM as a flag, so that work in progress is finished and written before a run ends."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def stop_on_signals() -> Iterator[threading.Event]:
 
     Signals reach only the main thread; elsewhere the event is never set.
     """
-    asked = threading.Event()
+    stop_requested = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield asked
+        yield stop_requested
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
 
@@ -28,12 +28,12 @@ def stop_on_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
     def handle(_number: int, _frame: FrameType | None) -> None:
-        asked.set()
+        stop_requested.set()
         restore()
 
     for number in SIGNALS:
         signal.signal(number, handle)
     try:
-        yield asked
+        yield stop_requested
     finally:
         restore()

@@ -19,7 +19,7 @@ from lookalike.imaging.decode import Array
 from lookalike.models import HashModel, create
 from lookalike.models.base import SIDE, Losses
 from lookalike.models.blocks import MinMax
-from lookalike.training.inputs.augment import disturb, edited
+from lookalike.training.inputs.edits import edited
 from lookalike.training.outputs.checkpoint import Module
 from lookalike.training.settings import Rows, Settings
 
@@ -30,13 +30,13 @@ Floats = npt.NDArray[np.float64]
 
 
 class Task(ABC, Generic[Module]):
-    """A module to be trained, and on what."""
+    """A module to train, and its data."""
 
     clip: ClassVar[float]  # highest norm of a step's gradient
 
     @abstractmethod
     def create(self) -> Module:
-        """The module with its first weights, the same each time; torch's random numbers go on as if none was drawn."""
+        """The module with its initial weights, the same each time; PyTorch's own random state is left as it was."""
 
     @abstractmethod
     def loss(self, module: Module, rows: Rows, *, step: int, generator: torch.Generator) -> Losses:
@@ -44,24 +44,24 @@ class Task(ABC, Generic[Module]):
 
     @abstractmethod
     def validate(self, module: Module, rows: Rows) -> dict[str, float]:
-        """`total`, the loss on held-out rows, and what else there is to say; the best has the least `badness` of it."""
+        """`total`, the loss on held-out rows, and further measurements."""
 
     @abstractmethod
     def latents(self, module: Module, rows: Rows) -> Floats:
         """Latents (N, K) of these rows, as float64."""
 
-    def badness(self, validation: dict[str, float]) -> float:
-        """What the best epoch has the least of."""
+    def validation_metric(self, validation: dict[str, float]) -> float:
+        """Metric for model selection; lower is better."""
         return validation["total"]
 
     def scale(self, module: Module) -> float:
-        """What a loss is multiplied with before its gradient is clipped."""
+        """Factor on a loss before its gradient is clipped."""
         return 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Autoencoding(Task[HashModel[Any]]):
-    """One of the paper's models, which learns to give its images back."""
+    """One of the paper's models, which learns to reconstruct its images."""
 
     settings: Settings
     images: Array  # uint8 (N, S, S)
@@ -75,10 +75,9 @@ class Autoencoding(Task[HashModel[Any]]):
     def loss(self, module: HashModel[Any], rows: Rows, *, step: int, generator: torch.Generator) -> Losses:
         images_NSS = self.images[rows]
         x_N1SS = seen_N1SS = to_input(images_NSS, self.device)
-        if self.settings.edited:
+        if self.settings.augment:
             seed = int(torch.randint(2**62, (), generator=generator, device=generator.device).item())
             seen_N1SS = to_input(edited(images_NSS, seed=seed), self.device)
-        seen_N1SS = disturb(seen_N1SS, self.settings.jitter, generator=generator)
         return module.loss(x_N1SS, seen_N1SS=seen_N1SS, generator=generator)
 
     def validate(self, module: HashModel[Any], rows: Rows) -> dict[str, float]:
@@ -108,7 +107,7 @@ def to_input(images_NSS: Array, device: str) -> Tensor:
 
 
 def blocks(rows: Rows) -> Iterator[Rows]:
-    """So many rows at a time."""
+    """The rows in blocks."""
     for start in range(0, len(rows), EVALUATION_BATCH):
         yield rows[start : start + EVALUATION_BATCH]
 

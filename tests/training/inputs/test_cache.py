@@ -12,7 +12,7 @@ import pytest
 from lookalike import data
 from lookalike.core.errors import Interrupted, TrainingError
 from lookalike.imaging import decode
-from lookalike.training.inputs.cache import digest, make_cache, open_cache, remove_cache
+from lookalike.training.inputs.cache import cached_images, digest, open_cache, remove_cache
 
 SPEC = decode.ImageSpec()
 
@@ -25,29 +25,30 @@ def test_readable_images_are_kept_in_order_and_the_others_named(photo_folder: Pa
     broken = photo_folder / "dogs" / "00.jpg"
     broken.write_bytes(broken.read_bytes()[:100])
     items = data.find(photo_folder)
-    cache = make_cache(tmp_path, items, SPEC, key="k")
+    cache = cached_images(tmp_path, items, SPEC)
     assert [entry.name for entry in cache.skipped] == [str(broken)]
     assert cache.skipped[0].reason
     readable = [item for item in items if item.name != str(broken)]
     expected = np.stack([decode.read(item.name, SPEC) for item in readable])
     assert np.array_equal(cache.arrays, expected)
+    assert [items[row].name for row in cache.rows_N] == [item.name for item in readable]
 
 
 def test_a_cache_is_found_again_under_its_key_alone(photo_folder: Path, tmp_path: Path) -> None:
     items = data.find(photo_folder)
-    made = make_cache(tmp_path, items, SPEC, key="k")
-    found = open_cache(tmp_path, key="k")
+    made = cached_images(tmp_path, items, SPEC)
+    found = open_cache(tmp_path, key=key_of(items))
     assert found is not None
     assert np.array_equal(found.arrays, made.arrays)
     assert open_cache(tmp_path, key="other") is None
     remove_cache(tmp_path)
-    assert open_cache(tmp_path, key="k") is None
+    assert open_cache(tmp_path, key=key_of(items)) is None
 
 
 def test_a_cache_cut_short_is_not_used(photo_folder: Path, tmp_path: Path) -> None:
-    make_cache(tmp_path, data.find(photo_folder), SPEC, key="k")
+    cached_images(tmp_path, data.find(photo_folder), SPEC)
     (tmp_path / "images.bin").write_bytes(b"cut short")
-    assert open_cache(tmp_path, key="k") is None
+    assert open_cache(tmp_path, key=key_of(data.find(photo_folder))) is None
 
 
 def test_key_depends_on_names_times_and_reading(photo_folder: Path) -> None:
@@ -61,14 +62,14 @@ def test_key_depends_on_names_times_and_reading(photo_folder: Path) -> None:
 
 
 def test_reading_can_be_stopped(photo_folder: Path, tmp_path: Path) -> None:
-    asked = Event()
-    asked.set()
+    stop_requested = Event()
+    stop_requested.set()
     with pytest.raises(Interrupted, match="before training began"):
-        make_cache(tmp_path, data.find(photo_folder), SPEC, key="k", asked=asked)
-    assert open_cache(tmp_path, key="k") is None
+        cached_images(tmp_path, data.find(photo_folder), SPEC, stop_requested=stop_requested)
+    assert open_cache(tmp_path, key=key_of(data.find(photo_folder))) is None
 
 
 def test_a_collection_without_a_readable_image_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff no picture")
     with pytest.raises(TrainingError, match=r"none of 1 images can be read; the first: .*a\.jpg"):
-        make_cache(tmp_path, data.find(tmp_path / "a.jpg"), SPEC, key="k")
+        cached_images(tmp_path, data.find(tmp_path / "a.jpg"), SPEC)

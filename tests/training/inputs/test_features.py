@@ -38,26 +38,26 @@ def test_rows_are_features_of_the_readable_images_in_order(
     for number in (0, 17, 39):
         item = items[found.rows_N[number]]
         alone = backbone.features(decode.read(data.read_bytes(item), backbone.spec)[None])[0]
-        assert np.allclose(found.features_ND[number], alone, atol=1e-6)
+        assert np.allclose(found.arrays[number], alone, atol=1e-6)
 
 
 def test_they_are_computed_once_and_anew_for_other_images_or_backbones(
     backbone: Backbone, photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     items = data.find(photo_folder)
-    first = np.array(features(items, backbone, tmp_path).features_ND)
+    first = np.array(features(items, backbone, tmp_path).arrays)
     other = Backbone(exported(network()), About(name="small", side=SIDE, mean=(0.1, 0.2, 0.3)))
-    assert not np.allclose(features(items, other, tmp_path).features_ND, first)
+    assert not np.allclose(features(items, other, tmp_path).arrays, first)
     assert len(features(items[:5], backbone, tmp_path).rows_N) == 5
     monkeypatch.setattr(Backbone, "features", lambda self, arrays: pytest.fail("computed again"))
-    assert np.array_equal(features(items, backbone, tmp_path).features_ND, first)
+    assert np.array_equal(features(items, backbone, tmp_path).arrays, first)
 
 
 def test_features_of_views_are_kept_beside_those_of_the_images(
     backbone: Backbone, photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     items = data.find(photo_folder)
-    plain, one, two = (np.array(features(items, backbone, tmp_path, seed=seed).features_ND) for seed in (None, 0, 1))
+    plain, one, two = (np.array(features(items, backbone, tmp_path, seed=seed).arrays) for seed in (None, 0, 1))
     assert plain.shape == one.shape == two.shape
     assert not np.allclose(plain, one, atol=1e-3)
     assert not np.allclose(one, two, atol=1e-3)
@@ -65,28 +65,28 @@ def test_features_of_views_are_kept_beside_those_of_the_images(
     seen = views.view(image, np.random.default_rng((1, 7)))
     assert np.allclose(two[7], backbone.features(seen[None])[0], atol=1e-6)
     monkeypatch.setattr(Backbone, "features", lambda self, arrays: pytest.fail("computed again"))
-    assert np.array_equal(features(items, backbone, tmp_path, seed=0).features_ND, one)
+    assert np.array_equal(features(items, backbone, tmp_path, seed=0).arrays, one)
 
 
 def test_tokens_are_kept_with_the_digits_that_they_have(photo_folder: Path, tmp_path: Path) -> None:
     tokens = Backbone(exported(network("positions")), About(name="small", side=SIDE, pooling="tokens"))
     items = data.find(photo_folder)
     found = features(items, tokens, tmp_path)
-    assert found.features_ND.dtype == np.float16
-    assert found.features_ND.shape == (40, tokens.dimension)
+    assert found.arrays.dtype == np.float16
+    assert found.arrays.shape == (40, tokens.dimension)
     arrays = np.stack([decode.read(data.read_bytes(item), tokens.spec) for item in items])
-    assert np.allclose(found.features_ND, tokens.features(arrays), rtol=2e-3, atol=1e-4)
+    assert np.allclose(found.arrays, tokens.features(arrays), rtol=2e-3, atol=1e-4)
     pooled = Backbone(exported(network("positions")), About(name="small", side=SIDE))
-    assert features(items, pooled, tmp_path).features_ND.dtype == np.float32
+    assert features(items, pooled, tmp_path).arrays.dtype == np.float32
 
 
 def test_stopped_it_leaves_nothing_that_is_taken_for_whole(
     backbone: Backbone, photo_folder: Path, tmp_path: Path
 ) -> None:
-    asked = threading.Event()
-    asked.set()
-    with pytest.raises(Interrupted, match="while features were being computed"):
-        features(data.find(photo_folder), backbone, tmp_path, asked=asked)
+    stop_requested = threading.Event()
+    stop_requested.set()
+    with pytest.raises(Interrupted, match="before features were computed"):
+        features(data.find(photo_folder), backbone, tmp_path, stop_requested=stop_requested)
     assert len(features(data.find(photo_folder), backbone, tmp_path).rows_N) == 40
 
 
@@ -110,8 +110,8 @@ def test_two_who_want_the_same_features_compute_them_once(
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda _: features(items, backbone, tmp_path), range(2)))
     assert sum(computed) == len(items)
-    assert np.array_equal(found[0].features_ND, found[1].features_ND)
-    assert np.isfinite(found[0].features_ND).all()
+    assert np.array_equal(found[0].arrays, found[1].arrays)
+    assert np.isfinite(found[0].arrays).all()
 
 
 def test_a_cache_that_is_a_file_is_told(backbone: Backbone, photo_folder: Path, tmp_path: Path) -> None:

@@ -49,11 +49,11 @@ def advance(state: State[Any], steps: int) -> None:
 def test_a_checkpoint_brings_weights_moments_and_counters_back(tmp_path: Path) -> None:
     path = tmp_path / "c.safetensors"
     state = state_after(2)
-    state.sums, state.least, state.best_epoch = {"total": 0.1 + 0.2, "batches": 2.0}, 1 / 3, 4
+    state.sums, state.lowest, state.best_epoch = {"total": 0.1 + 0.2, "batches": 2.0}, 1 / 3, 4
     save_checkpoint(path, state, SETTINGS)
     again = state_after(0)
     load_checkpoint(path, again, SETTINGS)
-    assert (again.step, again.sums, again.least, again.best_epoch) == (2, state.sums, 1 / 3, 4)
+    assert (again.step, again.sums, again.lowest, again.best_epoch) == (2, state.sums, 1 / 3, 4)
     advance(state, 2)
     advance(again, 2)
     assert all(torch.equal(a, b) for a, b in zip(state.model.parameters(), again.model.parameters(), strict=True))
@@ -75,7 +75,7 @@ def test_a_damaged_file_is_refused(content: bytes, tmp_path: Path) -> None:
         load_model(path)
 
 
-GOOD: dict[str, Any] = {"step": 1, "sums": {"total": 1.0}, "least": None, "best_epoch": 0}
+GOOD: dict[str, Any] = {"step": 1, "sums": {"total": 1.0}, "lowest": None, "best_epoch": 0}
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ GOOD: dict[str, Any] = {"step": 1, "sums": {"total": 1.0}, "least": None, "best_
         {"settings": SETTINGS.values(), "counters": {**GOOD, "step": -1}},
         {"settings": SETTINGS.values(), "counters": {**GOOD, "model": 1}},
         {"settings": SETTINGS.values(), "counters": {**GOOD, "sums": {"total": "x"}}},
-        {"settings": SETTINGS.values(), "counters": {**GOOD, "least": "x"}},
+        {"settings": SETTINGS.values(), "counters": {**GOOD, "lowest": "x"}},
         {"settings": SETTINGS.values(), "counters": GOOD},  # without weights
     ],
 )

@@ -17,8 +17,9 @@ from lookalike.hasher import Decoder, Hasher, ModelInfo, decoder_path
 from lookalike.imaging.decode import ImageSpec
 from lookalike.models import HashModel, create, encoders, hashing, lite_encoder
 from lookalike.models.hashing import HashingConfig
+from lookalike.training.job import SPEC
 from lookalike.training.outputs.export import TOLERANCE, export, export_autoencoder, export_behind, theta_digest
-from lookalike.training.run import SPEC, choose_theta
+from lookalike.training.run import choose_theta
 from lookalike.training.settings import Settings
 from lookalike.training.task import Autoencoding, to_input
 from tests.references.batch_norms import settle

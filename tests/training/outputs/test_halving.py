@@ -10,7 +10,7 @@ import pytest
 from lookalike.core.codes import unpack
 from lookalike.core.errors import ModelError
 from lookalike.hasher import Hasher
-from lookalike.training.outputs.halving import halve
+from lookalike.training.outputs.export import halve
 
 
 def test_codes_stay_nearly_the_same(tmp_path: Path) -> None:

@@ -12,11 +12,20 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lookalike.imaging.decode import Array
 from lookalike.models.encoders import GREY
+
+
+def edited(images_NSS: Array, *, seed: int) -> Array:
+    """Edited copies of grey images, uint8 (N, S, S); the same for the same seed. They are made in colour."""
+    x_N3SS = torch.tensor(images_NSS)[:, None].expand(-1, 3, -1, -1).to(torch.float32) / 255
+    copies_N3SS = Edits(torch.Generator().manual_seed(seed), side=images_NSS.shape[-1]).edited(x_N3SS)
+    return np.asarray((255 * grey(copies_N3SS)[:, 0]).round().to(torch.uint8).numpy())
 
 
 class Edits:

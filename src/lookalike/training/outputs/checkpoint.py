@@ -1,4 +1,4 @@
-"""Checkpoints: all that a run needs to go on as if it had never stopped, in one safetensors file without pickle.
+"""Checkpoints: all that a run needs to continue as if it had never stopped, in one safetensors file without pickle.
 
 `checkpoint.safetensors` holds weights, optimiser state and the sums of the running epoch; its metadata hold settings
 and counters as one JSON document under the key `lookalike`. `best.safetensors` holds the weights of the epoch with
@@ -30,39 +30,39 @@ from lookalike.training.settings import Settings
 CHECKPOINT = "checkpoint.safetensors"  # the name of a run's file, which is there until the run has ended
 BEST = "best.safetensors"
 METADATA_KEY = "lookalike"
-COUNTERS = {"step", "sums", "least", "best_epoch"}
+COUNTERS = {"step", "sums", "lowest", "best_epoch"}
 
 Module = TypeVar("Module", bound=nn.Module)
 
 
 @dataclass(slots=True)
 class State(Generic[Module]):
-    """Where a run stands."""
+    """The state of a run."""
 
     model: Module
     optimiser: torch.optim.Optimizer
     step: int = 0  # batches done
     sums: dict[str, float] = field(default_factory=dict)  # of the losses of the running epoch's batches
-    least: float | None = None  # badness of the best epoch; an autoencoder's is its validation loss, nats an image
+    lowest: float | None = None  # validation metric of the best epoch; an autoencoder's is its loss, nats an image
     best_epoch: int = 0  # from 1
 
 
 def save_checkpoint(path: Path, state: State[Any], settings: Settings) -> None:
-    """Write where a run stands."""
+    """Write the state of a run."""
     tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
     for index, moments in state.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
     counters = {
         "step": state.step,
         "sums": state.sums,
-        "least": state.least,
+        "lowest": state.lowest,
         "best_epoch": state.best_epoch,
     }
     _write(path, tensors, {"settings": settings.values(), "counters": counters})
 
 
 def load_checkpoint(path: Path, state: State[Any], settings: Settings) -> None:
-    """Put a state where the checkpoint's run stood. Raises `TrainingError` if its settings differ."""
+    """Restore the state of a checkpoint's run. Raises `TrainingError` if its settings differ."""
     tensors, metadata = _read(path)
     with _naming(path):
         settings.check_same(Settings.of(metadata["settings"]))
@@ -91,23 +91,23 @@ def weights_of(run: str | os.PathLike[str]) -> Path:
     return Path(run) / BEST if Path(run).is_dir() else Path(run)
 
 
-def check_begun(path: Path, *, model: str, bits: int) -> str:
-    """What names the weights of another run. Raises `TrainingError` if there are none, or of another kind."""
+def check_init(path: Path, *, model: str, bits: int) -> str:
+    """The digest of the weights of another run. Raises `TrainingError` if there are none, or of another kind."""
     if not path.is_file():
-        raise TrainingError(f"there is no {path} to begin with; name the folder MODEL.run of a training that has ended")
+        raise TrainingError(f"there is no {path} to start from; name the folder MODEL.run of a finished training")
     try:
         earlier = Settings.of(_read(path)[1]["settings"])
     except (TrainingError, KeyError, TypeError):
         raise TrainingError(
-            f"{path} holds no weights of a training; name the folder MODEL.run of one that has ended"
+            f"{path} holds no weights of a training; name the folder MODEL.run of a finished one"
         ) from None
     if earlier.model != model:
-        raise TrainingError(f"{path} holds {earlier.model}, not {model}; begin with a run of the same model")
+        raise TrainingError(f"{path} holds {earlier.model}, not {model}; name a run of the same model")
     _check_alike(path, {"bits": bits}, {"bits": earlier.config.get("bits")})
     return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
 
 
-def begin_with(path: Path, module: nn.Module, settings: Settings) -> None:
+def start_from(path: Path, module: nn.Module, settings: Settings) -> None:
     """Give a module the weights of another run. Raises `TrainingError` if they are of another kind of model."""
     tensors, metadata = _read(path)
     try:
@@ -121,7 +121,7 @@ def begin_with(path: Path, module: nn.Module, settings: Settings) -> None:
 def _check_alike(path: Path, now: dict[str, Any], then: dict[str, Any]) -> None:
     differ = [f"{key} {then.get(key)}, not {now.get(key)}" for key in now if now[key] != then.get(key)]
     if differ:
-        raise TrainingError(f"{path} has other weights ({', '.join(differ)}); begin with a run of the same settings")
+        raise TrainingError(f"{path} has other weights ({', '.join(differ)}); name a run of the same settings")
 
 
 def load_model(run: str | os.PathLike[str]) -> HashModel[Any]:
@@ -137,12 +137,12 @@ def load_model(run: str | os.PathLike[str]) -> HashModel[Any]:
 
 def _counters(values: dict[str, Any]) -> dict[str, Any]:
     """What a checkpoint counts. Raises `ValueError` for what no run has written."""
-    sums, least = values["sums"], values["least"]
+    sums, lowest = values["sums"], values["lowest"]
     whole = all(type(values[name]) is int and values[name] >= 0 for name in ("step", "best_epoch"))
-    if not whole or (least is not None and type(least) not in (int, float)) or set(values) != COUNTERS:
-        raise ValueError("its counters are none")
+    if not whole or (lowest is not None and type(lowest) not in (int, float)) or set(values) != COUNTERS:
+        raise ValueError("its counters are invalid")
     if not all(type(value) in (int, float) for value in sums.values()):
-        raise ValueError("its sums are none")
+        raise ValueError("its sums are invalid")
     return values
 
 

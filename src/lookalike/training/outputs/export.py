@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
+from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from lookalike.backbones import graph, tracing
@@ -35,9 +36,9 @@ from lookalike.models.hashing import HashingNetwork
 from lookalike.models.head import Head
 from lookalike.training.outputs.checkpoint import Module
 from lookalike.training.outputs.files import write_aside
-from lookalike.training.outputs.halving import halve_weights
 
 OLDEST_OF_TOKENS = 14  # version of ONNX's operators that a network of tokens is written in
+LEAST_HALVED = 256  # numbers of a weight below which 16 bits save nothing
 TOLERANCE = 1e-4  # a bit whose latent is this near θ may differ between PyTorch and ONNX Runtime
 SHADES = 2  # by which the drawings of PyTorch and ONNX Runtime may differ, of 255: weights are kept with 16 bits
 
@@ -118,8 +119,8 @@ def export_behind(
     _write(path, proto, theta_K, info, check_NSSC, latents_NK)
 
 
-def shorten(model: str | os.PathLike[str], *, bits: int, out: str | os.PathLike[str]) -> ModelInfo:
-    """Write a model whose codes are the first `bits` bits of another's that was trained for that.
+def truncate(model: str | os.PathLike[str], *, bits: int, out: str | os.PathLike[str]) -> ModelInfo:
+    """Write a model whose codes are the first `bits` bits of those of a model that was trained for it.
 
     Raises `ConfigError` if it was not trained for that length.
     """
@@ -128,9 +129,9 @@ def shorten(model: str | os.PathLike[str], *, bits: int, out: str | os.PathLike[
         lengths = ", ".join(whole.info.nested) or "none"
         raise ConfigError(
             f"bits is {bits}; the first bits of {model} are codes for these lengths: {lengths}. Train with "
-            "--nested, or take a model of pca, whose first bits always are"
+            "--matryoshka, or use a model of pca, whose first bits always are"
         )
-    proto = graph.shortened(onnx.load(whole.path), bits)
+    proto = graph.truncated(onnx.load(whole.path), bits)
     nested = {length: radii for length, radii in whole.info.nested.items() if int(length) < bits}
     info = dataclasses.replace(
         whole.info,
@@ -142,9 +143,7 @@ def shorten(model: str | os.PathLike[str], *, bits: int, out: str | os.PathLike[
         near=whole.info.nested[str(bits)]["near"],
         similar=whole.info.nested[str(bits)]["similar"],
     )
-    content = _content(proto, METADATA_KEY, info.to_json())
-    Hasher(content, path=os.fspath(out), own=True)  # refuses what does not give such codes
-    write_aside(Path(out), content)
+    _write_checked(Path(out), _content(proto, METADATA_KEY, info.to_json()))
     return info
 
 
@@ -154,10 +153,39 @@ def describe(
     """Write a model with what was measured of it, the card and the distance of copies; its codes stay the same."""
     whole = Hasher.load(model)
     info = dataclasses.replace(whole.info, card=card, copies=copies)
-    content = _content(onnx.load(whole.path), METADATA_KEY, info.to_json())
-    Hasher(content, path=os.fspath(out), own=True)
-    write_aside(Path(out), content)
+    _write_checked(Path(out), _content(onnx.load(whole.path), METADATA_KEY, info.to_json()))
     return info
+
+
+def halve(model: str | os.PathLike[str], out: str | os.PathLike[str]) -> Path:
+    """Write a model whose weights are kept with 16 bits; its codes differ in some bits close to their threshold.
+
+    Arithmetic stays at 32 bits, so it runs as fast as before.
+    """
+    proto = onnx.load(Hasher.load(model).path)
+    halve_weights(proto)
+    onnx.checker.check_model(proto)
+    _write_checked(Path(out), proto.SerializeToString(deterministic=True))
+    return Path(out)
+
+
+def halve_weights(proto: onnx.ModelProto) -> None:
+    """Keep a graph's weights with 16 bits, and make them 32 again when the file is opened."""
+    casts = []
+    for weight in proto.graph.initializer:
+        if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims, dtype=np.int64) < LEAST_HALVED:
+            continue
+        name = weight.name
+        weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), f"{name}_half"))
+        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
+    for place, node in enumerate(casts):
+        proto.graph.node.insert(place, node)
+
+
+def _write_checked(path: Path, content: bytes) -> None:
+    """Write a model file, unless it does not give codes."""
+    Hasher(content, path=os.fspath(path), own=True)
+    write_aside(path, content)
 
 
 def _plain(module: Module) -> Module:
