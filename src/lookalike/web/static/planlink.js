@@ -4,7 +4,7 @@ import { withValues } from "./address.js";
 import { wait } from "./api.js";
 import { icon, make, say } from "./dom.js";
 
-const PURPOSE = "What to keep and what to remove, for: lookalike duplicates --apply PLAN --trash FOLDER";
+const PURPOSE = "What to keep and what to remove, for: lookalike apply PLAN --trash FOLDER";
 
 export class PlanLink {
   /**
