@@ -18,8 +18,8 @@ from lookalike.imaging.decode import Array
 from lookalike.imaging.edits.catalogue import perturb
 from lookalike.metrics import retrieval_stats
 from lookalike.robustness import originals, peers
-from lookalike.robustness import page as robustness_page
 from lookalike.robustness import pictures as robustness_pictures
+from lookalike.robustness import report as robustness_page
 from lookalike.robustness import result as results
 from lookalike.robustness import run as robustness
 from lookalike.robustness.peers import Peer, Row

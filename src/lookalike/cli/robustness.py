@@ -56,10 +56,10 @@ def command(
     from lookalike import data
     from lookalike.core.errors import ConfigError
     from lookalike.imaging.edits import catalogue
-    from lookalike.robustness import page, run
+    from lookalike.robustness import report, run
 
-    page.check(out)
-    if same and same.resolve() == (out / page.SUSPECTED).resolve():
+    report.check(out)
+    if same and same.resolve() == (out / report.SUSPECTED).resolve():
         raise ConfigError(f"{same} would be written anew by this run; give --same a copy of it")
     names = _names(edits)
     for name in names:
@@ -77,12 +77,12 @@ def command(
             left_out=left_out,
             on_progress=lambda _what, done, total: show(done, total),
         )
-    report = page.write(outcome, out)
+    written = report.write(outcome, out)
     for line in _lines(outcome):
         typer.echo(line)
     for line in _notes(outcome, out):
         terminal.say(line)
-    typer.echo(f"report: {terminal.shown(report)}")
+    typer.echo(f"report: {terminal.shown(written)}")
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -154,7 +154,7 @@ def _lines(outcome: Outcome) -> Iterator[str]:
 
 
 def _notes(outcome: Outcome, out: Path) -> Iterator[str]:
-    from lookalike.robustness.tables import one_in
+    from lookalike.robustness.report import one_in
 
     first, found = outcome.methods[0].thresholds[0], outcome.originals
     yield (

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from lookalike.core.display import printable
 from lookalike.metrics.counts import Floats
-from lookalike.reports.markup import text
 
 WIDTH, HEIGHT = 440, 250
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 40  # margins
@@ -136,12 +136,12 @@ def _axes(place: _Places, ticks: Mapping[float, str], across: str, up: str) -> l
         parts.append(f'<text x="{LEFT - 6}" y="{height}" text-anchor="end" dy="4">{value:g}</text>')
     y = HEIGHT - BOTTOM + 16
     parts += [
-        f'<text x="{place.x(tick)}" y="{y}" text-anchor="middle">{text(name)}</text>' for tick, name in ticks.items()
+        f'<text x="{place.x(tick)}" y="{y}" text-anchor="middle">{_text(name)}</text>' for tick, name in ticks.items()
     ]
     middle_x, middle_y = (LEFT + WIDTH - RIGHT) / 2, (TOP + HEIGHT - BOTTOM) / 2
-    parts.append(f'<text x="{middle_x}" y="{HEIGHT - 6}" text-anchor="middle">{text(across)}</text>')
+    parts.append(f'<text x="{middle_x}" y="{HEIGHT - 6}" text-anchor="middle">{_text(across)}</text>')
     turned = f'transform="rotate(-90 12 {middle_y})"'
-    parts.append(f'<text x="12" y="{middle_y}" text-anchor="middle" {turned}>{text(up)}</text>')
+    parts.append(f'<text x="12" y="{middle_y}" text-anchor="middle" {turned}>{_text(up)}</text>')
     return parts
 
 
@@ -153,13 +153,18 @@ def _legend(names: Sequence[str]) -> list[str]:
     for number, name in enumerate(names):
         y = TOP + 10 + 18 * number
         parts.append(f'<rect class="{style(number)} key" x="{x}" y="{y - 9}" width="11" height="11"/>')
-        parts.append(f'<text x="{x + side}" y="{y + 1}" text-anchor="{anchor}">{text(name)}</text>')
+        parts.append(f'<text x="{x + side}" y="{y + 1}" text-anchor="{anchor}">{_text(name)}</text>')
     return parts
 
 
 def _svg(parts: Sequence[str], words: str, *, beside: bool = False) -> str:
-    label = text(words)
+    label = _text(words)
     return Markup(
         f'<svg role="img" aria-label="{label}" viewBox="0 0 {WIDTH + BESIDE * beside} {HEIGHT}"><title>{label}</title>'
         f"{''.join(parts)}</svg>"
     )
+
+
+def _text(value: str) -> Markup:
+    """A string as text or attribute of SVG; control characters by number."""
+    return escape(printable(value, but="\n\t"))

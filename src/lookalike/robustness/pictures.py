@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from lookalike import reports
 from lookalike.imaging.decode import Array
 from lookalike.imaging.edits.catalogue import Variant
-from lookalike.reports.markup import figure, picture, text
 from lookalike.robustness.run import Method, Outcome, copies_of
 
 THUMBNAIL = 150  # pixels of a small picture's longer side
@@ -33,6 +33,14 @@ class Confusion(NamedTuple):
     query: int
     variant: int
     other: int  # row of the originals
+
+
+class Shown(NamedTuple):
+    """Two pictures as data URIs, each with its alternative text, and what is said beneath."""
+
+    pictures: list[tuple[str, str]]
+    heading: str
+    lines: list[str]
 
 
 def worst(outcome: Outcome, method: Method) -> list[Miss]:
@@ -58,78 +66,56 @@ def nearest(outcome: Outcome, method: Method) -> list[Confusion]:
     return list(found.values())
 
 
-def missed(outcome: Outcome) -> str:
-    """The copies that the first method missed worst, next to their originals, with the distances of the peers."""
-    shown = [_missed(outcome, miss) for miss in worst(outcome, outcome.methods[0])]
-    return _row(shown) if shown else "<p>Nothing: all copies were found.</p>"
+def missed(outcome: Outcome) -> list[Shown]:
+    """The copies that the first method missed worst, with the distances by all methods."""
+    shown = []
+    for miss in worst(outcome, outcome.methods[0]):
+        variant, row = outcome.variants[miss.variant], outcome.edited[miss.query]
+        words = f"{variant.edit}: {variant.words}"
+        lines = [_distance(method, int(method.own_QV[miss.query, miss.variant])) for method in outcome.methods]
+        shown.append(Shown([_original(outcome, row), (_copy(outcome, row, variant), words)], words, lines))
+    return shown
 
 
-def _missed(outcome: Outcome, miss: Miss) -> str:
-    variant, row = outcome.variants[miss.variant], outcome.edited[miss.query]
-    distances = [_distance(method, int(method.own_QV[miss.query, miss.variant])) for method in outcome.methods]
-    words = f"{variant.edit}: {variant.words}"
-    return _two(
-        (_original(outcome, row), outcome.originals.names[row]),
-        (_copy(outcome, row, variant), words),
-        f"<b>{text(words)}</b><br>{'<br>'.join(distances)}",
-    )
-
-
-def false(outcome: Outcome) -> str:
+def confused(outcome: Outcome) -> list[Shown]:
     """The copies that lie nearest to an image that is not their original, by the first method."""
-    method, shown = outcome.methods[0], []
+    method, names, shown = outcome.methods[0], outcome.originals.names, []
     for one in nearest(outcome, method):
         row, variant = outcome.edited[one.query], outcome.variants[one.variant]
-        name, other = outcome.originals.names[row], outcome.originals.names[one.other]
-        words = f"{name}, {variant.edit}: {variant.words}; compared with {other}"
-        said = f"{_distance(method, one.distance)}<br>{text(words)}"
-        shown.append(_two((_copy(outcome, row, variant), name), (_original(outcome, one.other), other), said))
-    return _row(shown)
+        words = f"{names[row]}, {variant.edit}: {variant.words}; next to it {names[one.other]}"
+        pair = [(_copy(outcome, row, variant), names[row]), _original(outcome, one.other)]
+        shown.append(Shown(pair, "", [_distance(method, one.distance), words]))
+    return shown
 
 
-def closest(outcome: Outcome) -> str:
+def closest(outcome: Outcome) -> list[Shown]:
     """The closest pairs of different images by any of the methods: real duplicates, or the price of a threshold."""
     found: dict[tuple[int, int], list[str]] = {pair: ["suspected to be the same picture"] for pair in outcome.suspected}
     for method in outcome.methods:
         for pair in method.pairs.closest[: 12 if method is outcome.methods[0] else 4]:
             found.setdefault((pair.first, pair.second), []).append(_distance(method, pair.distance))
     names = outcome.originals.names
-    shown = [
-        _two(
-            (_original(outcome, first), names[first]),
-            (_original(outcome, second), names[second]),
-            f"{text(names[first])} and {text(names[second])}<br>{'<br>'.join(said)}",
+    return [
+        Shown(
+            [_original(outcome, first), _original(outcome, second)], "", [f"{names[first]} and {names[second]}", *said]
         )
         for (first, second), said in list(found.items())[:60]
     ]
-    return _row(shown)
 
 
 def _distance(method: Method, distance: int) -> str:
     """A method's distance, and whether it lies within the first threshold."""
     verdict = "within" if distance <= method.thresholds[0].distance else "beyond"
-    return f"{text(method.peer.name)}: {method.peer.in_words(distance)}, {verdict}"
+    return f"{method.peer.name}: {method.peer.in_words(distance)}, {verdict}"
 
 
-def _original(outcome: Outcome, row: int) -> Array:
-    return _copy(outcome, row, Variant("none", 0))
+def _original(outcome: Outcome, row: int) -> tuple[str, str]:
+    return _copy(outcome, row, Variant("none", 0)), outcome.originals.names[row]
 
 
-def _copy(outcome: Outcome, row: int, variant: Variant) -> Array:
+def _copy(outcome: Outcome, row: int, variant: Variant) -> str:
     found = outcome.originals
-    return copies_of(found.items[row], found.seeds[row], [variant], outcome.settings)[0]
-
-
-def _two(one: tuple[Array, str], other: tuple[Array, str], said: str) -> str:
-    frames = "".join(figure(picture(_small(pixels_HW3), words), "") for pixels_HW3, words in (one, other))
-    return f'<div><div class="two">{frames}</div><p class="soft">{said}</p></div>'
-
-
-def _small(pixels_HW3: Array) -> Image.Image:
+    pixels_HW3: Array = copies_of(found.items[row], found.seeds[row], [variant], outcome.settings)[0]
     small = Image.fromarray(pixels_HW3)
     small.thumbnail((THUMBNAIL, THUMBNAIL))
-    return small
-
-
-def _row(parts: list[str]) -> str:
-    return f'<div class="pairs">{"".join(parts)}</div>'
+    return reports.picture(small)
