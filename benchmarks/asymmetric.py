@@ -20,7 +20,8 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 import record
 
-from lookalike import Hasher, images
+from lookalike import Hasher
+from lookalike.imaging import decode
 from lookalike.imaging.decode import Array
 from lookalike.imaging.edits.catalogue import perturb
 from lookalike.robustness.originals import SIDE
@@ -46,7 +47,7 @@ def photographs(folder: Path) -> list[Array]:
         for column in [pq.read_table(folder / source.file, columns=["image"]).column("image")]
         for row in kept(source, folder)
     ]
-    return [np.asarray(images.thumbnail(file, SIDE)) for file in files]
+    return [np.asarray(decode.thumbnail(file, SIDE)) for file in files]
 
 
 def above(hasher: Hasher, pixels: list[Array]) -> Floats:

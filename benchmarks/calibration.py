@@ -23,9 +23,10 @@ import numpy.typing as npt
 import planted
 import record
 
-from lookalike import Database, Hasher, images
+from lookalike import Database, Hasher
 from lookalike.calibration.run import Settings
 from lookalike.core.codes import Codes, hamming
+from lookalike.imaging import decode
 from lookalike.imaging.thumbnail import SUSPECTED, miniature
 from lookalike.robustness.originals import SIDE
 
@@ -38,7 +39,7 @@ Floats = npt.NDArray[np.float32]
 
 def miniatures(files: list[bytes]) -> Floats:
     """Grey miniatures of mean 0 and length 1, whose products are correlations, (N, M)."""
-    return np.stack([miniature(np.asarray(images.thumbnail(file, SIDE))) for file in files])
+    return np.stack([miniature(np.asarray(decode.thumbnail(file, SIDE))) for file in files])
 
 
 def counts(codes_NW: Codes, seen_NM: Floats) -> npt.NDArray[np.int64]:

@@ -27,8 +27,9 @@ import pyarrow.parquet as pq
 import record
 from PIL import Image
 
-from lookalike import Database, Hasher, images
+from lookalike import Database, Hasher
 from lookalike.calibration.rates import MIX
+from lookalike.imaging import decode
 from lookalike.imaging.edits.catalogue import perturb
 from lookalike.imaging.thumbnail import SUSPECTED, miniature
 from lookalike.robustness.originals import SIDE
@@ -60,7 +61,7 @@ def unseen(folder: Path) -> Iterator[bytes]:
 def plant(files: list[bytes], count: int, seed: int) -> Planted:
     """The files, and copies of some of them behind."""
     random = np.random.default_rng(seed)
-    pixels = [np.asarray(images.thumbnail(file, SIDE)) for file in files[:1400]]
+    pixels = [np.asarray(decode.thumbnail(file, SIDE)) for file in files[:1400]]
     large = [row for row, image in enumerate(pixels) if min(image.shape[:2]) >= LEAST]
     chosen = random.permutation(large)[:count].tolist()
     edits = [variant for kind in ("re-encoded", "edited") for variant in MIX[kind]]
@@ -89,7 +90,7 @@ def groups(planted: Planted, order: Sequence[int], model: str) -> tuple[list[lis
 
 def alike(files: list[bytes]) -> Pairs:
     """Pairs of originals whose miniatures hardly differ."""
-    small = np.stack([miniature(np.asarray(images.thumbnail(file, SIDE))) for file in files])
+    small = np.stack([miniature(np.asarray(decode.thumbnail(file, SIDE))) for file in files])
     first, second = np.nonzero(np.triu(small @ small.T, 1) >= SUSPECTED)
     return set(zip(first.tolist(), second.tolist(), strict=True))
 
@@ -101,7 +102,7 @@ def by_radius(everything: list[bytes], planted: Planted, model: str, radius: int
     hasher = Hasher.load(model)
     plants = [number for number, row in enumerate(planted.original) if row != number]
     files = everything + [planted.files[number] for number in plants]
-    codes_NW, reliefs = hasher.encode(files), [relief(images.read(file, hasher.spec)) for file in files]
+    codes_NW, reliefs = hasher.encode(files), [relief(decode.read(file, hasher.spec)) for file in files]
     false: list[tuple[int, int, int]] = []
     for _, pairs in pairs_within(codes_NW[: len(everything)], radius=radius + MORE):
         false += zip(pairs.first.tolist(), pairs.second.tolist(), pairs.distances.tolist(), strict=True)

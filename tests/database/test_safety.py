@@ -99,7 +99,8 @@ CHILD = """
 import os, signal, sys
 from pathlib import Path
 from lookalike.database import Database, indexing
-from lookalike.store import catalog, codefile
+from lookalike.store import catalog
+from lookalike.store.derived import codefile
 
 path, folder, model, where, again = sys.argv[1:]
 indexing.BATCH = 8
