@@ -485,6 +485,17 @@ def test_ids_by_name_and_labels(catalog: Catalog) -> None:
     assert catalog.labels() == {"x": 2, "y": 1}
 
 
+def test_a_path_has_one_row(catalog: Catalog, path: Path) -> None:
+    first, second = add(catalog, item("/photos", "a.jpg"), item("/photos", "b.jpg"))
+    said = f"{path}: /photos/a.jpg has a row already, which was not named"
+    for row in (None, second):
+        with pytest.raises(DatabaseError) as raised, catalog.transaction():
+            catalog.write(Outcome(item=item("/photos", "a.jpg"), code=CODE), row=row)
+        assert str(raised.value) == said
+    with catalog.transaction():
+        assert catalog.write(Outcome(item=item("/photos", "a.jpg"), code=CODE), row=first) == first
+
+
 def test_reliefs_are_found_by_id_and_by_digest(catalog: Catalog) -> None:
     assert catalog.relief_of(b"d" * 16) is None
     first, second, other = (

@@ -176,7 +176,7 @@ def left_out(counts: Mapping[str, int]) -> str:
     """What was left out, by kind, without what people would not look for.
 
     >>> left_out({"recycle bins": 12, "excluded": 10_000, "hidden": 3})
-    '12 in recycle bins, 10000 or more excluded'
+    '10000 or more excluded, 12 in recycle bins'
     """
     said = []
     for kind, files in sorted(counts.items()):

@@ -42,6 +42,6 @@ def key(name: bytes) -> int:
     """The 24 bits of a name: the number that it is, so that rows of a table follow each other, or a checksum.
 
     >>> key(b"12"), key(b"a.jpg")
-    (12, 13012434)
+    (12, 3453462)
     """
     return int(name) if len(name) < 8 and name.isdigit() else zlib.crc32(name) & LAST_KEY

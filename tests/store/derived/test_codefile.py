@@ -111,6 +111,14 @@ def test_runs_that_do_not_fit_the_header_are_refused(runs: list[tuple[int, int]]
     assert str(raised.value) == f"{path} has runs of ids that do not fit its header"
 
 
+@pytest.mark.parametrize(("count", "runs", "expected"), [(20, 4, 4), (20, 5, 0), (1, 1, 0), (5, 1, 1)])
+def test_runs_are_written_where_they_take_less_than_half(count: int, runs: int, expected: int, tmp_path: Path) -> None:
+    ids_N = np.arange(count, dtype=np.int64) + np.minimum(np.arange(count), runs - 1)
+    header = codefile.write(tmp_path / "codes.bin", ids_N, np.zeros((count, 1), np.uint8), model="m", revision=1)
+    assert header.runs == expected
+    assert codefile.read(tmp_path / "codes.bin")[1].tolist() == ids_N.tolist()
+
+
 def test_no_codes(tmp_path: Path) -> None:
     path = tmp_path / "codes.bin"
     codefile.write(path, IDS[:0], CODES[:0], model="m", revision=1)
