@@ -64,13 +64,13 @@ AREAS = {
     ),
     "duplicates": Area(
         (
-            "duplicates/grouping", "duplicates/cleanup/plan", "duplicates/cleanup/apply", "duplicates/cleanup/undo",
+            "duplicates/groups", "duplicates/cleanup/plan", "duplicates/cleanup/apply", "duplicates/cleanup/undo",
             "duplicates/cleanup/undo_log",
         ),
         (
             "tests/duplicates/cleanup/test_apply.py", "tests/duplicates/cleanup/test_companions.py",
             "tests/duplicates/cleanup/test_plan.py", "tests/duplicates/cleanup/test_undo_log.py",
-            "tests/duplicates/test_duplicates.py", "tests/duplicates/test_review.py",
+            "tests/duplicates/test_groups.py", "tests/duplicates/test_review.py",
         ),
         left_out="test_a_kill_loses_nothing or test_a_built_in_model_is_put_back",
     ),

@@ -236,7 +236,7 @@ def test_what_is_gone_is_no_mistake(plan: Plan, folder: Path, options: ApplyOpti
 def test_only_the_same_bytes_become_links(folder: Path, options: ApplyOptions) -> None:
     plan = plan_of(folder / "near.png", folder / "0.png")
     (step,) = apply(plan, folder, replace(options, trash=None))
-    assert "has other bytes than the copy that is kept" in step.why
+    assert "differs from the kept copy in its bytes" in step.why
     assert outcomes(apply(plan, folder, options)) == [Outcome.DONE]
 
 
