@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from lookalike.cli import COMMANDS, terminal
+from lookalike.cli import COMMANDS, GROUPS, terminal
 
 from .conftest import Run
 
@@ -187,7 +188,7 @@ def test_one_of_each_is_said_in_the_singular(run: Run, photo_folder: Path, tmp_p
     shutil.copy(folder / "a", folder / "b")
     (folder / "notes.txt").write_text("no image")
     result = run("index", folder, "--db", db)
-    assert "3 images found: 1 copy of a known one, 1 unchanged, 1 failed. " in result.out
+    assert "3 images found: 1 copy of a known image, 1 unchanged, 1 failed. " in result.out
     assert "1 file is no image in a format that is read here" in result.err
 
 
@@ -385,3 +386,21 @@ def test_backup_and_restore(run: Run, db: Path, photo_folder: Path, tmp_path: Pa
     shutil.move(tmp_path / "backup", db)
     assert run("search", photo_folder / "cats/01.png", "--db", db, "--json").out == before
     assert run("verify", "--db", db).code == 0
+
+
+def test_help_is_grouped_and_no_summary_is_cut(run: Run) -> None:
+    text = run("--help").out
+    for group, names in GROUPS.items():
+        assert f"\n{group}:\n" in text
+        for name in names:
+            (line,) = re.findall(rf"^  {name} +(\S.*)$", text, re.M)
+            assert line.endswith(".")
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    assert "..." not in text.replace("[ARGS]...", "")
+
+
+def test_a_mistyped_command_is_answered_with_the_right_one(run: Run) -> None:
+    result = run("serach", "photo.jpg")
+    assert result.code == 2
+    assert "No such command 'serach'. Did you mean 'search'?" in result.err

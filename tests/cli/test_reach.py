@@ -25,7 +25,7 @@ def test_what_is_left_out_is_counted_and_can_be_taken(run: Run, photo_folder: Pa
     (photo_folder / "cats/01.xmp").write_text("<x/>")
     result = run("index", photo_folder, "--db", "db", "--exclude", "dogs", "--exclude", "*.gif")
     assert result.code == 0
-    assert "left out: 17 excluded, 1 in recycle bins; --include takes them" in result.out
+    assert "left out: 17 excluded, 1 in recycle bins; --include indexes them" in result.out
     assert "companions of photos (sidecars, live-photo videos): 1 file" in result.out
     said = json.loads(run("index", photo_folder, "--db", "db", "--json").out)
     assert said["left_out"] == {"excluded": 17, "recycle bins": 1}

@@ -87,7 +87,10 @@ def _root(
 ) -> None:
     """Find images that look alike, and clean up copies.
 
-    Start with:  lookalike index FOLDER --db DB   then   lookalike duplicates --db DB
+    \b
+    Start with:
+      lookalike index FOLDER --db DB
+      lookalike duplicates --db DB
     """
 
 

@@ -9,16 +9,16 @@ from lookalike.cli import options, terminal
 
 
 def command(
-    to: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to be made; best on another drive.")],
+    to: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to create, best on another drive.")],
     db: options.FolderDb,
     copy: Annotated[
-        bool, typer.Option("--copy", help="Copy kept originals, even where hard links would need no room.")
+        bool, typer.Option("--copy", help="Copy kept originals, even where hard links would take no space.")
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Copy a database to a new folder, also while it is in use, and check the copy.
+    """Copy a database to a new folder and check the copy.
 
-    The copy is a database itself: to restore it, name it with --db, or move it to where the old one was.
+    It may be in use meanwhile. The copy is a database: to restore it, name it with --db, or move it to the old place.
     """
     from lookalike.database import Database
 

@@ -22,25 +22,29 @@ def command(
     db: options.FolderDb,
     pairs: Annotated[
         Path | None,
-        typer.Option("--pairs", metavar="FILE", help="Labelled pairs: two paths and same or different, tabs between."),
+        typer.Option(
+            "--pairs", metavar="FILE", help="Labelled pairs: two paths and `same` or `different`, separated by tabs."
+        ),
     ] = None,
-    fpr: Annotated[
-        float, typer.Option("--fpr", metavar="RATE", help="False pairs that near-duplicates may have.")
-    ] = 1e-6,
-    images: Annotated[int, typer.Option("--images", min=1, help="Make copies of so many images, at most.")] = 200,
+    fpr: Annotated[float, typer.Option("--fpr", metavar="RATE", help="Accepted rate of false near-duplicates.")] = 1e-6,
+    images: Annotated[int, typer.Option("--images", min=1, metavar="N", help="Make copies of at most N images.")] = 200,
     suspected: Annotated[
         Path | None,
-        typer.Option("--suspected", metavar="FILE", help="Write near pairs that may be the same picture, for --pairs."),
+        typer.Option(
+            "--suspected",
+            metavar="FILE",
+            help="Write near pairs that may show the same picture, to be labelled for --pairs.",
+        ),
     ] = None,
-    forget: Annotated[bool, typer.Option("--forget", help="Go back to the distances of the model.")] = False,
+    forget: Annotated[bool, typer.Option("--forget", help="Use the distances of the model again.")] = False,
     seed: options.Seed = 0,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
     json: options.Json = False,
 ) -> None:
-    """Measure which distances mean "same", "near-duplicate" and "similar" in a database, and keep that.
+    """Measure which distances mean copy or similar in a database.
 
-    All pairs of its images are counted (of 20,000, if there are more), and edited copies of some are made. `search`,
-    `duplicates`, `info` and the page then call images by these distances.
+    It compares all pairs of the images (at most 20,000 images), and edited copies of some of them. `search`,
+    `duplicates`, `info` and the page then use the measured distances for "same", "near-duplicate" and "similar".
     """
     from lookalike.calibration import pairs as labelled
     from lookalike.calibration import run
@@ -62,7 +66,7 @@ def command(
     with Database.open(db) as database:
         if forget:
             was = database.forget_calibration()
-            terminal.say("the distances of the model count again" if was else f"{db} was not calibrated")
+            terminal.say("the distances of the model are used again" if was else f"{db} was not calibrated")
             return
         known = labelled.read(pairs) if pairs else ()
         with terminal.quiet_decoders(), terminal.progress("calibrating", unit="") as show:
@@ -93,7 +97,7 @@ def rate_said(found: Calibration, images: int) -> str:
     rate = found.rates["near-duplicate"]
     grown = "" if images <= GROWN * found.images else "; it has grown since, so calibrate again"
     here = f"{_expected(found, 'near-duplicate', images)}, among {terminal.count(images, 'image')}"
-    return f"of pairs of different images {_rate(rate)} are near-duplicates: {here}{grown}"
+    return f"false near-duplicates among pairs of different images: {_rate(rate)}, {here}{grown}"
 
 
 def _values(found: Found) -> dict[str, object]:
@@ -150,34 +154,34 @@ def _notes(found: Found, suspected: Path | None) -> Iterator[str]:
     if not calibration.is_measured:
         yield (
             f"too few images to measure {calibration.rate:g}: {_images(calibration.rate):,} are needed; no false pair "
-            "is allowed, and the model's own distance is the most"
+            "is accepted, and the model's own distance is the maximum"
         )
     if not calibration.edited:
-        yield "no image could be read, so nothing is said of copies; index where the files are"
+        yield "no image could be read, so copies were not measured; calibrate where the files are"
     if calibration.merged:
-        yield f"left out, since they show what others show: {terminal.count(calibration.merged, 'image')}"
+        yield f"left out as copies of others: {terminal.count(calibration.merged, 'image')}"
     if calibration.equal:
-        yield f"left out for the same pixels, or as said: {terminal.count(calibration.equal, 'pair')}"
+        yield f"left out as same pixels, or labelled same: {terminal.count(calibration.equal, 'pair')}"
     if calibration.suspected:
         yield from _suspected(found, suspected)
     if calibration.unread:
-        yield f"near, but could not be read, so taken for different: {terminal.count(calibration.unread, 'pair')}"
+        yield f"near but unreadable, counted as different: {terminal.count(calibration.unread, 'pair')}"
     if calibration.unfinished:
-        yield "there are too many near pairs to look at; those that were not looked at were taken for different"
+        yield "too many near pairs to check; those that were not checked count as different"
 
 
 def _suspected(found: Found, written: Path | None) -> Iterator[str]:
     near = found.calibration.rates["near-duplicate"]
     yield (
-        f"left out, since they may be the same picture: {terminal.count(len(found.suspected), 'pair')}, "
-        f"{near.suspected} of them near-duplicates; were all of these different, that rate would be {near.worst:.1e}"
+        f"left out because they may show the same picture: {terminal.count(len(found.suspected), 'pair')}, "
+        f"{near.suspected} of them near-duplicates; if all of those are different, the rate is {near.worst:.1e}"
     )
     if written:
-        yield f"they are in {written}: say different where they are, and give it with --pairs"
+        yield f"they are in {written}: change same to different where needed, and pass it with --pairs"
         return
     for pair in found.suspected[: terminal.SHOWN]:
         yield f"  {pair.first}\t{pair.second}"
-    yield "look at all with --suspected FILE, say there what is different, and give it with --pairs FILE"
+    yield "write all with --suspected FILE, label the different ones there, and pass it with --pairs FILE"
 
 
 def _images(rate: float) -> int:

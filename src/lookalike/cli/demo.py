@@ -19,7 +19,10 @@ def command(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write into.")] = Path("demo"),
     seed: options.Seed = 0,
 ) -> None:
-    """Index photographs, find edited copies, train a model, and write a report: DIR/report.html."""
+    """Show everything on example photographs, in a report.
+
+    It indexes photographs, finds edited copies, trains a model, and writes DIR/report.html.
+    """
     from lookalike.demo import run, summary
 
     with terminal.quiet_decoders():

@@ -12,7 +12,7 @@ def command(
     no_isolation: options.NoIsolation = False,
     json: options.Json = False,
 ) -> None:
-    """Print the codes of IMAGES, as hexadecimal digits, first bit first."""
+    """Print the codes of images as hexadecimal digits."""
     from lookalike import data
     from lookalike.core.codes import to_hex
     from lookalike.core.errors import ImageError

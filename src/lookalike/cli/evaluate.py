@@ -32,7 +32,9 @@ def command(
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Measure how well codes find images of the same label: mAP and more, each beside its chance.
+    """Measure how well codes find images of the same label.
+
+    Reports mAP and other metrics, each with its chance level.
 
     Without --queries each image of the database is searched for among the others. FILE.npz holds query_codes,
     query_labels, database_codes and database_labels: packed codes, uint8 (N, K/8), and labels, integers (N,) or

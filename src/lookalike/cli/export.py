@@ -11,7 +11,7 @@ from lookalike.cli import options, terminal
 def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The .parquet or .npy file to write.")], db: options.Db
 ) -> None:
-    """Write the codes of a database to a file: with paths and labels as Parquet, or alone as .npy."""
+    """Export codes with paths and labels as Parquet, or alone as .npy."""
     from lookalike.opening import open_database
 
     with open_database(db) as database:

@@ -14,15 +14,16 @@ def command(
     ],
     db: options.Db,
     model: Annotated[
-        str, typer.Option("--model", metavar="NAME|FILE", help="The model that made the codes, of a new database.")
+        str, typer.Option("--model", metavar="NAME|FILE", help="The model that made the codes; for a new database.")
     ] = "default",
     root: Annotated[
         Path, typer.Option("--root", metavar="DIR", help="The folder that paths are relative to.")
     ] = Path(),
 ) -> None:
-    """Take codes that were made elsewhere into a database, which is made if there is none.
+    """Import codes that were made elsewhere.
 
-    An import that was cut off is started again with the same command; no row is lost, none is there twice.
+    The database is created if needed. An import that was cut off continues with the same command; no row is lost or
+    doubled.
     """
     from lookalike.data import codetable
     from lookalike.opening import open_database

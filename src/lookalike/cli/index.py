@@ -16,7 +16,7 @@ def command(
     model: options.Model = None,
     labels_from_folders: options.LabelsFromFolders = False,
     keep_originals: Annotated[
-        bool, typer.Option("--keep-originals", help="Store the images themselves in the database, too.")
+        bool, typer.Option("--keep-originals", help="Keep copies of the images in the database, too.")
     ] = False,
     reindex: Annotated[
         bool, typer.Option("--reindex", help="Read unchanged images again; with --model, change the model.")
@@ -27,15 +27,15 @@ def command(
     limit: options.Limit = None,
     exclude: Annotated[
         list[str] | None,
-        typer.Option("--exclude", metavar="GLOB", help="Leave out what matches; kept for later runs. Repeatable."),
+        typer.Option("--exclude", metavar="GLOB", help="Leave out matching paths, now and in later runs. Repeatable."),
     ] = None,
     include: Annotated[
         list[str] | None,
-        typer.Option("--include", metavar="GLOB", help="Take what would be left out; kept, too. Repeatable."),
+        typer.Option("--include", metavar="GLOB", help="Index matching paths that would be left out. Repeatable."),
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Put IMAGES into a database, which is made if there is none. Unchanged images are not read again."""
+    """Index images into a database, which is created if needed. Unchanged images are not read again."""
     from lookalike import data
     from lookalike.hasher import DEFAULT
     from lookalike.opening import exists, open_database
@@ -87,7 +87,7 @@ def _network(db: str) -> str:
 def _say(report: IndexReport, total: int, db: str) -> None:
     parts = {
         f"{report.encoded} encoded": report.encoded,
-        terminal.count(report.copied, "copy of a known one", "copies of known ones"): report.copied,
+        terminal.count(report.copied, "copy of a known image", "copies of known images"): report.copied,
         f"{report.moved} moved": report.moved,
         f"{report.unchanged} unchanged": report.unchanged,
         f"{report.failed} failed": report.failed,
@@ -102,13 +102,13 @@ def _say(report: IndexReport, total: int, db: str) -> None:
         )
     if report.plain:
         typer.echo(
-            f"too plain to be compared: {terminal.count(report.plain, 'image')}; "
-            f"list what is with: lookalike info --db {place} --blank"
+            f"too little content to be compared: {terminal.count(report.plain, 'image')}; "
+            f"list them with: lookalike info --db {place} --blank"
         )
     if report.companions:
         typer.echo(f"companions of photos (sidecars, live-photo videos): {terminal.count(report.companions, 'file')}")
     if left := terminal.left_out(report.left_out):
-        typer.echo(f"left out: {left}; --include takes them")
+        typer.echo(f"left out: {left}; --include indexes them")
     if report.dropped:
         typer.echo(
             f"no longer in the database, because they are left out now: {terminal.count(report.dropped, 'image')}; "

@@ -11,11 +11,11 @@ from lookalike.cli import options, terminal
 def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The .parquet or .npy file to write.")],
     db: options.FolderDb,
-    top: Annotated[int, typer.Option("--top", min=1, help="How many neighbours of each image.")] = 10,
+    top: Annotated[int, typer.Option("--top", min=1, help="Neighbours of each image.")] = 10,
 ) -> None:
-    """Write the nearest images of every image of a database to a file: a graph of the whole collection.
+    """Write the nearest images of every image to a file.
 
-    What was stopped or killed goes on where it was with the same command.
+    That is a graph of the whole collection. A run that was stopped continues with the same command.
     """
     from lookalike.database import Database
 

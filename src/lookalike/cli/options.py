@@ -27,7 +27,7 @@ def _place(text: str) -> str:
 
 
 Bits = Annotated[
-    int, typer.Option("--bits", callback=_check_bits, help="Length of a code: 8 to 512 bits, in steps of 8.")
+    int, typer.Option("--bits", callback=_check_bits, help="Length of a code in bits: 8 to 512, in steps of 8.")
 ]
 Images = Annotated[list[str], typer.Argument(metavar="IMAGES", help="Folders, image files, or Parquet files.")]
 Db = Annotated[
@@ -47,22 +47,24 @@ FolderDb = Annotated[
 DATA = Path("data")
 Data = Annotated[Path, typer.Option("--data", metavar="DIR", envvar="LOOKALIKE_DATA", help="Folder of data sets.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON lines.")]
-Top = Annotated[int, typer.Option("--top", min=1, help="How many hits at most.")]
-Radius = Annotated[int | None, typer.Option("--radius", min=0, help="Greatest distance, in bits.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Take at most so many images.")]
+Top = Annotated[int, typer.Option("--top", min=1, help="Maximum number of hits.")]
+Radius = Annotated[int | None, typer.Option("--radius", min=0, help="Maximum distance, in bits.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Take at most N images.")]
 Model = Annotated[
     str | None, typer.Option("--model", metavar="NAME|FILE", help="A built-in model's name, or a model file.")
 ]
 Engine = Annotated[
     str,
-    typer.Option("--engine", metavar="NAME", help="auto (by cost), scan (compare all), multi_index (by tables)."),
+    typer.Option(
+        "--engine", metavar="NAME", help="auto (the cheapest), scan (compare all codes), multi_index (tables)."
+    ),
 ]
 LabelsFromFolders = Annotated[
-    bool, typer.Option("--labels-from-folders", help="Label images by the first sub-folder below IMAGES.")
+    bool, typer.Option("--labels-from-folders", help="Label images by their first sub-folder below IMAGES.")
 ]
-MaxPixels = Annotated[int, typer.Option("--max-pixels", min=1, help="Refuse images with more pixels.")]
+MaxPixels = Annotated[int, typer.Option("--max-pixels", min=1, help="Skip images with more pixels.")]
 Workers = Annotated[
-    int, typer.Option("--workers", min=0, help="Threads and processes that read and encode images; 0: one a core.")
+    int, typer.Option("--workers", min=0, help="Threads and processes that read and encode; 0: one per core.")
 ]
 
 NoIsolation = Annotated[
@@ -97,4 +99,4 @@ Prefer = Annotated[
         "most-pixels, shortest-path. Repeatable, in order.",
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all random numbers.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random numbers.")]

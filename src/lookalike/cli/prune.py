@@ -16,15 +16,13 @@ MUCH = 0.1  # share of a root's images above which a person must agree
 
 def command(
     db: options.Db,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be forgotten, and change nothing.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, however much is gone.")] = False,
+    dry_run: options.DryRun = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, even if much is gone.")] = False,
     originals: Annotated[
-        bool, typer.Option("--originals", help="Delete the kept originals of what is forgotten, too.")
+        bool, typer.Option("--originals", help="Delete the kept originals of forgotten images, too.")
     ] = False,
 ) -> None:
-    """Forget images whose files are gone. What is only out of reach, such as an unplugged drive, is kept."""
+    """Forget images whose files are gone. Images out of reach, such as on an unplugged drive, are kept."""
     from lookalike.opening import open_database
 
     with open_database(db) as database:

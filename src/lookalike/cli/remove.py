@@ -11,10 +11,10 @@ def command(
     paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Images, folders, or Parquet files.")],
     db: options.Db,
     originals: Annotated[
-        bool, typer.Option("--originals", help="Delete kept originals also of files that are not there.")
+        bool, typer.Option("--originals", help="Delete kept originals even of files that are not there.")
     ] = False,
 ) -> None:
-    """Forget images, or all images below folders. The files themselves are not touched."""
+    """Forget images, or all images below folders. Their files stay."""
     from lookalike.opening import open_database
 
     with open_database(db) as database:

@@ -48,7 +48,9 @@ def command(
     workers: options.Workers = 0,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
 ) -> None:
-    """Measure how well a model finds manipulated copies of IMAGES, beside other hashes: DIR/report.html.
+    """Measure how well a model finds edited copies of IMAGES.
+
+    Other hashes are measured next to it; the report is DIR/report.html.
 
     Thresholds are set so that at most 1 in 10,000, 100,000 and 1,000,000 pairs of different images are taken for
     copies. 500 images make 124,750 pairs, too few for the last; more images with the same --queries cost little.

@@ -27,17 +27,20 @@ def command(
     label: Annotated[str | None, typer.Option("--label", help="Only images with this label.")] = None,
     under: Annotated[str | None, typer.Option("--under", metavar="PATH", help="Only images below this folder.")] = None,
     since: Annotated[
-        datetime | None, typer.Option("--since", formats=list(FORMATS), help="Only images indexed then or later.")
+        datetime | None, typer.Option("--since", formats=list(FORMATS), help="Only images indexed since that time.")
     ] = None,
     orientations: options.Orientations = False,
     asymmetric: Annotated[
-        bool, typer.Option("--asymmetric", help="Let a bit count as much as the query is sure of it; finds more.")
+        bool,
+        typer.Option(
+            "--asymmetric", help="Weight each bit by how certain the query is of it; finds more edited copies."
+        ),
     ] = False,
     engine: options.Engine = "auto",
     no_isolation: options.NoIsolation = False,
     json: options.Json = False,
 ) -> None:
-    """Find the images in a database that look most like IMAGES; the nearest comes first."""
+    """Find the images that look most like IMAGES, nearest first."""
     from lookalike import data
     from lookalike.core.errors import ConfigError, ImageError
     from lookalike.duplicates import orientations as oriented

@@ -40,7 +40,7 @@ def command(
     max_pixels: options.MaxPixels = MAX_PIXELS,
     max_upload: Annotated[int, typer.Option("--max-upload", min=1, max=1024, help="MiB that may be sent.")] = 64,
 ) -> None:
-    """Serve a page, and an HTTP API, to search in a database; until Ctrl-C.
+    """Serve a search page and an HTTP API, until Ctrl-C.
 
     Only this machine reaches it, unless --host names another address, for which a --token is needed.
     """

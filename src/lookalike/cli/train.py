@@ -114,7 +114,7 @@ def command(
     device: Annotated[str, typer.Option("--device", help="Where to train: cpu, cuda, mps.")] = "cpu",
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
 ) -> None:
-    """Train a model on IMAGES and write it to one file, for index and encode.
+    """Train a model on your own images.
 
     The paper's models and those from pca on need no labels. The folder FILE.run next to the file keeps the log and
     what --resume needs; features of backbones are kept for other runs in $LOOKALIKE_CACHE, or else ~/.cache/lookalike.

@@ -13,7 +13,7 @@ def command(
     bits: options.Bits = 64,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The model file to write.")] = Path("short.onnx"),
 ) -> None:
-    """Write a model that keeps only the first bits of the codes of another.
+    """Write a model that keeps only the first bits of its codes.
 
     That model must have been trained with --matryoshka.
 

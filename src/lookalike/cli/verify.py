@@ -10,13 +10,13 @@ from lookalike.cli import options, terminal
 def command(
     db: options.FolderDb,
     accept: Annotated[
-        bool, typer.Option("--accept", help="Take the catalog as it is for the truth, and forget what was lost.")
+        bool, typer.Option("--accept", help="Accept the catalog as it is, and forget what was lost.")
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Check everything in a database's folder. Repair what can be made again; report what cannot, and leave it alone.
+    """Check everything in a database's folder, and repair what can be.
 
-    Exit code 1 if anything is beyond repair.
+    What cannot be repaired is reported and left alone; the exit code is then 1.
     """
     from lookalike.core.errors import DatabaseError
     from lookalike.database import Database
