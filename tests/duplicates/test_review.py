@@ -50,8 +50,9 @@ def test_what_eight_bits_and_white_would_hide_is_not_the_same(pictures: list[Ima
     assert decode.pixel_digest(encoded(clear[0], "png")) != decode.pixel_digest(encoded(clear[1], "png"))
     with pytest.raises(ImageError):
         decode.pixel_digest(b"no image")
+    png = encoded(pictures[0], "png")
     with pytest.raises(ImageError, match="is cut off"):
-        decode.pixel_digest(encoded(pictures[0], "png")[:2000])
+        decode.pixel_digest(png[: len(png) // 2])
 
 
 @pytest.fixture
