@@ -11,6 +11,9 @@ from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from markupsafe import Markup
+
+from lookalike import reports
 from lookalike.core.errors import MissingExtra
 from lookalike.training.outputs.files import write_aside
 from research import comparison_tables, explanations, figures, published, tables
@@ -21,12 +24,7 @@ from research.tables import Table
 FOLDER = "pictures"  # of the figures, beside the page
 MARK = re.compile(r"^<!-- ([\w-]+) -->$", re.MULTILINE)
 PICTURE = re.compile(r'<img src="' + FOLDER + r'/([\w.-]+)" alt="[^"]*" ?/>')
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
-table { border-collapse: collapse; font-size: 0.8rem; display: block; overflow-x: auto; }
-td, th { border: 1px solid #ccc; padding: 0.2rem 0.5rem; } th { background: #f3f3f3; text-align: left; }
-svg { max-width: 100%; height: auto; } code { font-size: 0.9em; overflow-wrap: anywhere; }
-"""
+TITLE = re.compile(r"<h1>.*?</h1>\s*")  # which the page has of its own
 
 
 def write(results_folder: Path, page: Path, *, protocol: str = "paper") -> list[Path]:
@@ -86,12 +84,8 @@ def to_html(markdown: str, folder: Path) -> str:
     except ModuleNotFoundError as error:
         raise MissingExtra("The HTML report needs markdown-it-py", "research") from error
     body = MarkdownIt("commonmark").enable("table").render(markdown)
-    return (
-        "<!doctype html>\n<html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>\n"
-        f"<title>Reproduction</title><style>{STYLE}</style>\n"
-        + PICTURE.sub(lambda match: inlined(folder / match[1]), body)
-        + "</html>\n"
-    )
+    body = PICTURE.sub(lambda match: inlined(folder / match[1]), TITLE.sub("", body))
+    return reports.render("text", title="Reproduction", body=Markup(body))
 
 
 def inlined(path: Path) -> str:

@@ -30,13 +30,13 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def outcome(own: Path, tmp_path_factory: pytest.TempPathFactory) -> demo.Outcome:
+def outcome(own: Path, tmp_path_factory: pytest.TempPathFactory) -> demo.DemoResult:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(demo, "PARTS", 30)
         return demo.run(own, out=tmp_path_factory.mktemp("out") / "demo", visits=33)
 
 
-def test_everything_is_there(outcome: demo.Outcome) -> None:
+def test_everything_is_there(outcome: demo.DemoResult) -> None:
     assert len(outcome.photos) == 3
     assert [name for name, _ in outcome.skipped] == ["broken <i>.jpg"]
     assert len(outcome.searches) == 3 * len(demo.EDITS)
@@ -46,7 +46,7 @@ def test_everything_is_there(outcome: demo.Outcome) -> None:
     assert not {path.name for path in outcome.folder.iterdir()} - {demo.MARK, *demo.FOLDERS, *demo.FILES}
 
 
-def test_the_share_is_of_photographs_that_come_first(outcome: demo.Outcome) -> None:
+def test_the_share_is_of_photographs_that_come_first(outcome: demo.DemoResult) -> None:
     firsts = [
         Path(hits[0].path).name == photo.name
         for (_, photo, _), hits in zip(outcome.searches, outcome.found["default"], strict=True)
@@ -59,7 +59,7 @@ def test_the_share_is_of_photographs_that_come_first(outcome: demo.Outcome) -> N
     assert third == f"report: {outcome.report}"
 
 
-def test_the_report_leads_with_the_built_in_model_and_needs_nothing_else(outcome: demo.Outcome) -> None:
+def test_the_report_leads_with_the_built_in_model_and_needs_nothing_else(outcome: demo.DemoResult) -> None:
     page = outcome.report.read_text(encoding="utf-8")
     assert f"<h1>{outcome.share('default'):.1%} of {len(outcome.searches)} edited copies found</h1>" in page
     assert "broken &lt;i&gt;.jpg" in page

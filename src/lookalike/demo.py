@@ -57,7 +57,7 @@ Search = tuple[Variant, Path, Path]  # an edit, a photograph, and its edited cop
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class DemoResult:
     """What a run came to; the report shows it."""
 
     folder: Path
@@ -90,7 +90,7 @@ def run(
     seed: int = 0,
     visits: int = VISITS,
     on_step: OnStep = lambda _name: None,
-) -> Outcome:
+) -> DemoResult:
     """Do all of it in the folder `out`, replacing an earlier demo there.
 
     `images` is a folder, file or Parquet file; by default the photographs of scikit-image. Raises `MissingExtra`,
@@ -109,7 +109,7 @@ def run(
     return outcome
 
 
-def summary(outcome: Outcome) -> list[str]:
+def summary(outcome: DemoResult) -> list[str]:
     """What happened, in three lines."""
     builtin, own = outcome.found
     skipped = f" ({len(outcome.skipped)} more could not be read)" if outcome.skipped else ""
@@ -121,7 +121,7 @@ def summary(outcome: Outcome) -> list[str]:
     ]
 
 
-def _run(sources: list[Source], folder: Path, seed: int, visits: int, on_step: OnStep) -> Outcome:
+def _run(sources: list[Source], folder: Path, seed: int, visits: int, on_step: OnStep) -> DemoResult:
     seconds: dict[str, float] = {}
 
     def step(name: str, work: Callable[[], Any]) -> Any:
@@ -136,7 +136,7 @@ def _run(sources: list[Source], folder: Path, seed: int, visits: int, on_step: O
     found = {"default": step("index and search", lambda: _found(folder / "photos.db", None, searches))}
     trained = step("train", lambda: _train(folder, len(photos), seed, visits))
     found["csvae"] = step("index and search again", lambda: _found(folder / "csvae.db", trained.path, searches))
-    return Outcome(folder=folder, photos=photos, skipped=skipped, searches=searches, found=found, trained=trained,
+    return DemoResult(folder=folder, photos=photos, skipped=skipped, searches=searches, found=found, trained=trained,
                    seconds=seconds)  # fmt: skip
 
 
@@ -232,7 +232,7 @@ def _train(folder: Path, count: int, seed: int, visits: int) -> TrainReport:
     return train([folder / "photos", folder / "parts"], config, out=folder / "csvae.onnx")
 
 
-def _write_report(outcome: Outcome, seed: int) -> None:
+def _write_report(outcome: DemoResult, seed: int) -> None:
     from lookalike.training import reconstruct
 
     rows = np.unique(np.linspace(0, len(outcome.searches) - 1, SHOWN).round().astype(int))

@@ -31,7 +31,7 @@ GRID = Peer(name="grid", bits=64, note="", encode=grid)
 
 def read(folder: Path, *, workers: int = 2, **options: int) -> Originals:
     items = data.find(folder, labels_from_folders=True)
-    return originals.read(items, [GRID], workers=workers, max_pixels=10**8, on_progress=lambda *_: None, **options)
+    return originals.read(items, [GRID], workers=workers, max_pixels=10**8, progress=lambda *_: None, **options)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_equal_names_in_several_folders_are_told_apart(pictures: list[Image.Imag
         (tmp_path / place).parent.mkdir(exist_ok=True)
         pictures[number].save(tmp_path / place)
     items = data.find([tmp_path / "one", tmp_path / "two"])
-    found = originals.read(items, [GRID], workers=1, max_pixels=10**8, on_progress=lambda *_: None)
+    found = originals.read(items, [GRID], workers=1, max_pixels=10**8, progress=lambda *_: None)
     assert sorted(found.names) == sorted([f"{tmp_path}/one/a.png", f"{tmp_path}/two/a.png", "b.png"])
 
 

@@ -6,7 +6,6 @@ import json
 import re
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -19,11 +18,11 @@ from lookalike.imaging.edits.catalogue import perturb
 from lookalike.metrics import retrieval_stats
 from lookalike.robustness import originals, peers
 from lookalike.robustness import pictures as robustness_pictures
-from lookalike.robustness import report as robustness_page
+from lookalike.robustness import report as robustness_report
 from lookalike.robustness import result as results
 from lookalike.robustness import run as robustness
 from lookalike.robustness.peers import Peer, Row
-from lookalike.robustness.run import RATES, Outcome, Settings, run
+from lookalike.robustness.run import RATES, RobustnessOptions, RobustnessResult, run
 from tests.references.ranking import average_precision
 from tests.robustness.test_originals import GRID, grid
 
@@ -58,18 +57,18 @@ def album(pictures: list[Image.Image], tmp_path_factory: pytest.TempPathFactory)
     return folder
 
 
-def measured(album: Path, **options: Any) -> Outcome:
+def measured(album: Path, **options: Any) -> RobustnessResult:
     values = {"edits": EDITS, "queries": 10, "seed": 1, "workers": 2, **options}
     same = values.pop("same", ())
-    return run(data.find(album, labels_from_folders=True), PEERS, settings=Settings(**values), same=same)
+    return run(data.find(album, labels_from_folders=True), PEERS, settings=RobustnessOptions(**values), same=same)
 
 
 @pytest.fixture(scope="module")
-def outcome(album: Path) -> Outcome:
+def outcome(album: Path) -> RobustnessResult:
     return measured(album)
 
 
-def test_every_figure_is_what_counting_one_by_one_gives(album: Path, outcome: Outcome) -> None:
+def test_every_figure_is_what_counting_one_by_one_gives(album: Path, outcome: RobustnessResult) -> None:
     items = outcome.originals.items
     pixels = [originals.pixels(item) for item in items]
     assert len(items) == 40
@@ -104,7 +103,7 @@ def test_every_figure_is_what_counting_one_by_one_gives(album: Path, outcome: Ou
                 assert cell.micro_ap == pytest.approx(expected)
 
 
-def test_unchanged_copies_are_always_found(outcome: Outcome) -> None:
+def test_unchanged_copies_are_always_found(outcome: RobustnessResult) -> None:
     for method in outcome.methods:
         cell = method.cells[0]
         assert cell.variant.edit == "none"
@@ -121,12 +120,12 @@ def test_codes_without_meaning_have_chance(album: Path) -> None:
     assert found.micro_chance == retrieval_stats.micro_chance(40, 40 * 39)
 
 
-def test_better_codes_have_better_figures(outcome: Outcome) -> None:
+def test_better_codes_have_better_figures(outcome: RobustnessResult) -> None:
     grid_, vectors, meaningless_ = (results.micro_ap(method) for method in outcome.methods)
     assert min(grid_, vectors) > meaningless_ + 0.3
 
 
-def test_the_result_is_the_same_every_time_and_knows_no_machine(album: Path, outcome: Outcome) -> None:
+def test_the_result_is_the_same_every_time_and_knows_no_machine(album: Path, outcome: RobustnessResult) -> None:
     one = json.dumps(results.values(outcome))
     assert one == json.dumps(results.values(measured(album, workers=1)))
     assert one != json.dumps(results.values(measured(album, seed=2)))
@@ -141,7 +140,7 @@ def test_the_result_is_the_same_every_time_and_knows_no_machine(album: Path, out
     assert method["false"]["label"][0][1] == 190 + 171  # one dog lies elsewhere, without a label
 
 
-def test_pairs_that_are_the_same_picture_count_neither_way(album: Path, outcome: Outcome) -> None:
+def test_pairs_that_are_the_same_picture_count_neither_way(album: Path, outcome: RobustnessResult) -> None:
     names = outcome.originals.names
     pair = outcome.methods[0].pairs.closest[0]
     found = measured(album, same=[(names[pair.second], names[pair.first]), (names[3], names[3])])
@@ -172,17 +171,17 @@ def test_what_cannot_be_measured_is_refused(album: Path, tmp_path: Path) -> None
 def test_ctrl_c_ends_it_at_once(album: Path) -> None:
     seen = []
 
-    def stop(what: str, done: int, total: int) -> None:
+    def stop(what: str, done: int, total: int | None) -> None:
         seen.append((what, done, total))
         if what == "copies":
             raise KeyboardInterrupt
 
     with pytest.raises(Interrupted, match="nothing was written"):
-        run(data.find(album), [GRID], settings=Settings(edits=("none", "flip"), workers=1), on_progress=stop)
+        run(data.find(album), [GRID], settings=RobustnessOptions(edits=("none", "flip"), workers=1), progress=stop)
     assert seen[-2:] == [("originals", 42, 42), ("copies", 2, 80)]
 
 
-def test_the_worst_misses_are_the_furthest_at_the_mildest_strength_that_misses(outcome: Outcome) -> None:
+def test_the_worst_misses_are_the_furthest_at_the_mildest_strength_that_misses(outcome: RobustnessResult) -> None:
     method = outcome.methods[2]
     found = robustness_pictures.worst(outcome, method)
     assert [outcome.variants[miss.variant] for miss in found] == [("jpeg", 95), ("crop", 0.02), ("mirror", 1)]
@@ -190,7 +189,7 @@ def test_the_worst_misses_are_the_furthest_at_the_mildest_strength_that_misses(o
         assert method.own_QV[miss.query, miss.variant] == method.own_QV[:, miss.variant].max()
 
 
-def test_the_nearest_wrong_images_are_the_nearest(outcome: Outcome) -> None:
+def test_the_nearest_wrong_images_are_the_nearest(outcome: RobustnessResult) -> None:
     method = outcome.methods[0]
     found = robustness_pictures.nearest(outcome, method)
     assert found[0].distance == method.nearest_QV.min()
@@ -206,14 +205,16 @@ def test_the_nearest_wrong_images_are_the_nearest(outcome: Outcome) -> None:
         assert one.other != outcome.edited[one.query]
 
 
-def test_the_page_holds_all_and_fetches_nothing(outcome: Outcome, tmp_path: Path) -> None:
-    path = robustness_page.write(outcome, tmp_path / "out")
+def test_the_page_holds_all_and_fetches_nothing(outcome: RobustnessResult, tmp_path: Path) -> None:
+    path = robustness_report.write(outcome, tmp_path / "out")
     page = path.read_text()
     for forbidden in ("<script", "http://", "https://", "<link", "url("):
         assert forbidden not in page
     assert "prefers-color-scheme: dark" in page
     method = outcome.methods[0]
     assert f"grid: {results.recall(method, 0):.1%} of 150 copies found" in page
+    for edit in ("crop", "jpeg"):
+        assert page.count(f'aria-label="{edit}: recall') == 1
     for text in ("vectors", "meaningless", "780 pairs of different images are too few", "16 means of colour"):
         assert text in page
     assert "could not be read: 1: broken.jpg: " in page
@@ -223,22 +224,14 @@ def test_the_page_holds_all_and_fetches_nothing(outcome: Outcome, tmp_path: Path
     for cell in method.cells:
         assert f"{cell.recall[0].value:.3f}</td>" in page
         assert f"<b>{cell.variant.edit}</b> {cell.variant.words}" in page
-    charts = sorted(chart.name for chart in (path.parent / "charts").iterdir())
-    assert charts == ["crop.svg", "jpeg.svg"]
-    for chart in charts:
-        ElementTree.fromstring((path.parent / "charts" / chart).read_text())
     assert json.loads((path.parent / "result.json").read_text()) == results.values(outcome)
     assert (path.parent / "suspected.tsv").read_text().count("\n") == len(outcome.suspected)
 
 
-def test_charts_of_an_earlier_run_do_not_stay(outcome: Outcome, tmp_path: Path) -> None:
-    (tmp_path / "charts").mkdir()
-    for name in ("blur.svg", "mine.svg"):
-        (tmp_path / "charts" / name).touch()
-    robustness_page.write(outcome, tmp_path)
-    assert sorted(chart.name for chart in (tmp_path / "charts").iterdir()) == ["crop.svg", "jpeg.svg", "mine.svg"]
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="is a file; name a folder with --out"):
-        robustness_page.check(tmp_path / "result.json")
+        robustness_report.check(tmp_path / "file")
 
 
 def test_the_documented_figures_are_those_of_the_kept_results() -> None:

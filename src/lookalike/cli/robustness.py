@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from lookalike.data import Item
     from lookalike.robustness.peers import Peer
-    from lookalike.robustness.run import Outcome
+    from lookalike.robustness.run import RobustnessResult
 
 
 def command(
@@ -74,10 +74,12 @@ def command(
         outcome = run.run(
             items,
             peers,
-            settings=run.Settings(edits=names, queries=queries, seed=seed, workers=workers, max_pixels=max_pixels),
+            settings=run.RobustnessOptions(
+                edits=names, queries=queries, seed=seed, workers=workers, max_pixels=max_pixels
+            ),
             same=_pairs(same) if same else (),
             left_out=left_out,
-            on_progress=lambda _what, done, total: show(done, total),
+            progress=lambda _what, done, total: show(done, total),
         )
     written = report.write(outcome, out)
     for line in _lines(outcome):
@@ -137,7 +139,7 @@ def _pairs(path: Path) -> list[tuple[str, str]]:
     return pairs
 
 
-def _lines(outcome: Outcome) -> Iterator[str]:
+def _lines(outcome: RobustnessResult) -> Iterator[str]:
     """A table of the methods: recall by kind of edit at the first rate, µAP and time."""
     from lookalike.robustness.result import by_kind, micro_ap, recall
 
@@ -155,7 +157,7 @@ def _lines(outcome: Outcome) -> Iterator[str]:
         )
 
 
-def _notes(outcome: Outcome, out: Path) -> Iterator[str]:
+def _notes(outcome: RobustnessResult, out: Path) -> Iterator[str]:
     from lookalike.robustness.report import one_in
 
     first, found = outcome.methods[0].thresholds[0], outcome.originals

@@ -82,12 +82,6 @@ def style(number: int) -> str:
     return SERIES[number % len(SERIES)]
 
 
-def alone(svg: str, css: str) -> str:
-    """A chart as a file of its own, with the page's style inside."""
-    head, rest = svg.split(">", 1)
-    return f'{head} xmlns="http://www.w3.org/2000/svg"><style>{css}</style>{rest}\n'
-
-
 def nice_ceiling(value: float) -> float:
     """The least 1, 2, 2.5, 4, 5 or 8 times a power of ten that is not below a value.
 

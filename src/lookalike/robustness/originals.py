@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -28,6 +28,7 @@ import numpy.typing as npt
 from lookalike import data
 from lookalike.core.errors import DataError, ImageError
 from lookalike.core.parallel import in_order
+from lookalike.core.progress import Progress
 from lookalike.data import Item
 from lookalike.imaging import decode
 from lookalike.imaging.decode import Array
@@ -43,8 +44,6 @@ SIDE = 512  # pixels of an image's longer side, at most; larger ones are reduced
 BLOCK = 256  # images whose distances to all others are held at a time
 CLOSEST = 12  # pairs that are kept
 KINDS = ("all", "label", "neighbours", "look-alikes")
-
-OnProgress = Callable[[str, int, int], object]
 
 
 class Pair(NamedTuple):
@@ -97,7 +96,7 @@ def pixels(item: Item, *, max_pixels: int = decode.MAX_PIXELS, decoders: Decoder
 
 
 def read(
-    items: Sequence[Item], peers: Sequence[Peer], *, workers: int, max_pixels: int, on_progress: OnProgress
+    items: Sequence[Item], peers: Sequence[Peer], *, workers: int, max_pixels: int, progress: Progress
 ) -> Originals:
     """Read and encode all images. Raises `DataError` if fewer than two different ones can be read."""
     kept: dict[bytes, tuple[Item, _Read]] = {}
@@ -112,7 +111,7 @@ def read(
                 repeated.append((item.path, kept[one.digest][0].path))
             else:
                 kept[one.digest] = (item, one)
-            on_progress("originals", done, len(items))
+            progress("originals", done, len(items))
     if len(kept) < 2:
         first = f"; the first that cannot be read: {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
         raise DataError(f"{len(kept)} of {len(items)} images are left; two different ones are the least{first}")

@@ -13,7 +13,7 @@ from PIL import Image
 from lookalike import reports
 from lookalike.imaging.decode import Array
 from lookalike.imaging.edits.catalogue import Variant
-from lookalike.robustness.run import Method, Outcome, copies_of
+from lookalike.robustness.run import Method, RobustnessResult, copies_of
 
 THUMBNAIL = 150  # pixels of a small picture's longer side
 SHOWN = 12  # false pairs
@@ -43,7 +43,7 @@ class Shown(NamedTuple):
     lines: list[str]
 
 
-def worst(outcome: Outcome, method: Method) -> list[Miss]:
+def worst(outcome: RobustnessResult, method: Method) -> list[Miss]:
     """Of each edit, at the mildest strength at which any copy is missed, the copy furthest from its original."""
     found: dict[str, Miss] = {}
     for at, variant in enumerate(outcome.variants):
@@ -53,7 +53,7 @@ def worst(outcome: Outcome, method: Method) -> list[Miss]:
     return list(found.values())
 
 
-def nearest(outcome: Outcome, method: Method) -> list[Confusion]:
+def nearest(outcome: RobustnessResult, method: Method) -> list[Confusion]:
     """The nearest pairs of a copy and another image, each pair of images once, the nearest first."""
     found: dict[tuple[int, int], Confusion] = {}
     for place in np.argsort(method.nearest_QV, axis=None, kind="stable"):
@@ -66,7 +66,7 @@ def nearest(outcome: Outcome, method: Method) -> list[Confusion]:
     return list(found.values())
 
 
-def missed(outcome: Outcome) -> list[Shown]:
+def missed(outcome: RobustnessResult) -> list[Shown]:
     """The copies that the first method missed worst, with the distances by all methods."""
     shown = []
     for miss in worst(outcome, outcome.methods[0]):
@@ -77,7 +77,7 @@ def missed(outcome: Outcome) -> list[Shown]:
     return shown
 
 
-def confused(outcome: Outcome) -> list[Shown]:
+def confused(outcome: RobustnessResult) -> list[Shown]:
     """The copies that lie nearest to an image that is not their original, by the first method."""
     method, names, shown = outcome.methods[0], outcome.originals.names, []
     for one in nearest(outcome, method):
@@ -88,7 +88,7 @@ def confused(outcome: Outcome) -> list[Shown]:
     return shown
 
 
-def closest(outcome: Outcome) -> list[Shown]:
+def closest(outcome: RobustnessResult) -> list[Shown]:
     """The closest pairs of different images by any of the methods: real duplicates, or the price of a threshold."""
     found: dict[tuple[int, int], list[str]] = {pair: ["suspected to be the same picture"] for pair in outcome.suspected}
     for method in outcome.methods:
@@ -109,11 +109,11 @@ def _distance(method: Method, distance: int) -> str:
     return f"{method.peer.name}: {method.peer.in_words(distance)}, {verdict}"
 
 
-def _original(outcome: Outcome, row: int) -> tuple[str, str]:
+def _original(outcome: RobustnessResult, row: int) -> tuple[str, str]:
     return _copy(outcome, row, Variant("none", 0)), outcome.originals.names[row]
 
 
-def _copy(outcome: Outcome, row: int, variant: Variant) -> str:
+def _copy(outcome: RobustnessResult, row: int, variant: Variant) -> str:
     found = outcome.originals
     pixels_HW3: Array = copies_of(found.items[row], found.seeds[row], [variant], outcome.settings)[0]
     small = Image.fromarray(pixels_HW3)

@@ -1,7 +1,7 @@
-"""The report of a robustness run, its charts, `result.json` and `suspected.tsv`.
+"""The report of a robustness run, `result.json` and `suspected.tsv`.
 
-Every figure is computed from the `Outcome`. The first method is the one that the report is about; the others are its
-peers. Copies that are shown are made again from the images, which gives the same pixels.
+Every figure is computed from the `RobustnessResult`. The report is about the first method; the others are its peers.
+Copies that are shown are made again from the images, which gives the same pixels.
 
 Shapes: D distances.
 """
@@ -25,7 +25,7 @@ from lookalike.metrics.retrieval_stats import Share
 from lookalike.reports import charts
 from lookalike.robustness import originals, pictures
 from lookalike.robustness.result import by_kind, edits_of, micro_ap, recall, values, versions
-from lookalike.robustness.run import RATES, Cell, Method, Outcome
+from lookalike.robustness.run import RATES, Cell, Method, RobustnessResult
 
 SUSPECTED = "suspected.tsv"  # pairs of images that may show the same picture
 BINS = 17  # points of a line of distances
@@ -61,14 +61,14 @@ def one_in(rate: float) -> str:
     return f"1 in {round(1 / rate):,}"
 
 
-def headline(outcome: Outcome) -> str:
+def headline(outcome: RobustnessResult) -> str:
     """What the first method found, in a sentence."""
     method = outcome.methods[0]
     count = sum(cell.own_D.sum() for cell in edits_of(method))
     return f"{method.peer.name}: {recall(method, 0):.1%} of {count:,} copies found, at {one_in(RATES[0])} false pairs"
 
 
-def page(outcome: Outcome) -> str:
+def page(outcome: RobustnessResult) -> str:
     """The report as HTML."""
     method = outcome.methods[0]
     kinds = [kind for kind in by_kind(method, 0) if kind != "control"]
@@ -79,19 +79,19 @@ def page(outcome: Outcome) -> str:
         pair_words=PAIR_WORDS, by_kind=by_kind, recall=recall, micro_ap=micro_ap, false_pairs=_false,
         versions=versions(outcome),
         few=[one_in(one.rate) for one in method.thresholds if not one.is_measured],
-        grids=list(_grids(outcome)), edit_charts=by_edit(outcome), pair_charts=_pair_charts(outcome),
+        grids=list(_grids(outcome)), edit_charts=_by_edit(outcome), pair_charts=_pair_charts(outcome),
         distance_charts=[_distance_chart(outcome, edit) for edit in _edits(outcome)],
         missed=pictures.missed(outcome), confused=pictures.confused(outcome), closest=pictures.closest(outcome),
     )  # fmt: skip
 
 
-def by_edit(outcome: Outcome) -> dict[str, str]:
-    """A chart of recall by strength for each edit that has several, by its name."""
-    drawn = {}
+def _by_edit(outcome: RobustnessResult) -> list[str]:
+    """A chart of recall by strength for each edit that has several."""
+    drawn = []
     for edit in _edits(outcome):
         places = [at for at, variant in enumerate(outcome.variants) if variant.edit == edit]
         if len(places) > 1:
-            drawn[edit] = _recall_chart(outcome, edit, places)
+            drawn.append(_recall_chart(outcome, edit, places))
     return drawn
 
 
@@ -104,16 +104,9 @@ def check(folder: Path) -> None:
         raise ConfigError(f"{folder} cannot be made, as {place} cannot be written to; name another folder with --out")
 
 
-def write(outcome: Outcome, folder: Path) -> Path:
-    """Write charts, suspected.tsv, result.json and report.html into a folder; the path of the last."""
-    drawn, style = by_edit(outcome), reports.css()
-    (folder / "charts").mkdir(parents=True, exist_ok=True)
-    for edit in EDITS:
-        path = folder / "charts" / f"{edit}.svg"
-        if edit in drawn:
-            atomic.write(path, charts.alone(drawn[edit], style).encode())
-        else:
-            path.unlink(missing_ok=True)  # of an earlier run
+def write(outcome: RobustnessResult, folder: Path) -> Path:
+    """Write suspected.tsv, result.json and report.html into a folder; the path of the last."""
+    folder.mkdir(parents=True, exist_ok=True)
     names = outcome.originals.names
     pairs = "".join(f"{names[first]}\t{names[second]}\n" for first, second in outcome.suspected)
     atomic.write(folder / SUSPECTED, pairs.encode("utf-8", "surrogateescape"))
@@ -123,7 +116,7 @@ def write(outcome: Outcome, folder: Path) -> Path:
     return report
 
 
-def _edits(outcome: Outcome) -> list[str]:
+def _edits(outcome: RobustnessResult) -> list[str]:
     return list(dict.fromkeys(variant.edit for variant in outcome.variants))
 
 
@@ -135,7 +128,7 @@ def _false(shares: Sequence[Share]) -> str:
     return f"{found / total:.1e}: {found:,} of {total:,}" if found else f"0 of {total:,}"
 
 
-def _grids(outcome: Outcome) -> Iterator[Grid]:
+def _grids(outcome: RobustnessResult) -> Iterator[Grid]:
     """Recall at each rate, µAP and bit errors, of each edit at each strength."""
     yield _grid(outcome, f"Recall at {one_in(RATES[0])} false pairs", _recall_at(0), _recall_title)
     for at, rate in list(enumerate(RATES))[1:]:
@@ -158,7 +151,7 @@ def _recall_title(cell: Cell) -> str:
 
 
 def _grid(
-    outcome: Outcome,
+    outcome: RobustnessResult,
     title: str,
     value: Callable[[Cell], float],
     said: Callable[[Cell], str] = lambda _: "",
@@ -175,7 +168,7 @@ def _grid(
     return Grid(title, rows)
 
 
-def _recall_chart(outcome: Outcome, edit: str, places: Sequence[int]) -> str:
+def _recall_chart(outcome: RobustnessResult, edit: str, places: Sequence[int]) -> str:
     series = {
         method.peer.name: [(float(x), method.cells[at].recall[0].value) for x, at in enumerate(places)]
         for method in outcome.methods
@@ -186,7 +179,7 @@ def _recall_chart(outcome: Outcome, edit: str, places: Sequence[int]) -> str:
     return charts.lines(series, across=edit, up="recall", words=words, highest=1, names=names)
 
 
-def _distance_chart(outcome: Outcome, edit: str) -> str:
+def _distance_chart(outcome: RobustnessResult, edit: str) -> str:
     """How far the first method puts copies of an edit from their originals, a line for each strength."""
     method: Method = outcome.methods[0]
     width = -(-len(method.cells[0].own_D) // BINS)  # distances a point of the line stands for
@@ -200,7 +193,7 @@ def _distance_chart(outcome: Outcome, edit: str) -> str:
     return charts.lines(series, across=f"{edit}: share of bits that differ", up="% of copies", words=words, highest=100)
 
 
-def _pair_charts(outcome: Outcome) -> list[tuple[Any, str]]:
+def _pair_charts(outcome: RobustnessResult) -> list[tuple[Any, str]]:
     """How far copies and different images lie apart by each method, with a caption."""
     drawn = []
     for method in outcome.methods:

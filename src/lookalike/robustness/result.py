@@ -17,7 +17,7 @@ from lookalike.imaging.edits.catalogue import EDITS, KINDS
 from lookalike.metrics.counts import Integers
 from lookalike.metrics.retrieval_stats import Share, Threshold, mean
 from lookalike.robustness import originals
-from lookalike.robustness.run import RATES, Cell, Method, Outcome
+from lookalike.robustness.run import RATES, Cell, Method, RobustnessResult
 
 DIGITS = 6  # kept of every number
 FORMAT = 1
@@ -26,7 +26,7 @@ PACKAGES = ("lookalike", "numpy", "Pillow", "onnxruntime")
 Values = dict[str, Any]
 
 
-def values(outcome: Outcome) -> Values:
+def values(outcome: RobustnessResult) -> Values:
     """All that was measured, for `result.json`."""
     found, settings = outcome.originals, outcome.settings
     names = found.names
@@ -48,7 +48,7 @@ def values(outcome: Outcome) -> Values:
     }
 
 
-def versions(outcome: Outcome) -> dict[str, str]:
+def versions(outcome: RobustnessResult) -> dict[str, str]:
     """Of the packages that had a part in it."""
     found = {name: version(name) for name in PACKAGES}
     for method in outcome.methods:

@@ -21,6 +21,7 @@ import numpy as np
 
 from lookalike.core.errors import ConfigError, DataError, ImageError, Interrupted
 from lookalike.core.parallel import in_order
+from lookalike.core.progress import Progress, silent
 from lookalike.data import Item
 from lookalike.imaging import decode
 from lookalike.imaging.decode import Array
@@ -29,7 +30,7 @@ from lookalike.metrics import retrieval_stats
 from lookalike.metrics.counts import Integers
 from lookalike.metrics.retrieval_stats import Share, Threshold
 from lookalike.robustness import originals
-from lookalike.robustness.originals import OnProgress, Originals, PairCounts
+from lookalike.robustness.originals import Originals, PairCounts
 from lookalike.robustness.peers import Distances, Peer
 
 RATES = (1e-4, 1e-5, 1e-6)
@@ -39,7 +40,7 @@ TIMED = 30  # images that are encoded to see how long it takes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
+class RobustnessOptions:
     """What is asked for."""
 
     edits: tuple[str, ...] = ()  # all that can be done here, if none are named
@@ -81,10 +82,10 @@ class Method:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class RobustnessResult:
     """All that a run came to; the report is made of it."""
 
-    settings: Settings
+    settings: RobustnessOptions
     originals: Originals
     edited: list[int]  # rows of the originals of which copies were made
     variants: list[Variant]
@@ -109,11 +110,11 @@ def run(
     items: Sequence[Item],
     peers: Sequence[Peer],
     *,
-    settings: Settings = Settings(),
+    settings: RobustnessOptions = RobustnessOptions(),
     same: Sequence[tuple[str, str]] = (),
     left_out: Sequence[tuple[str, str]] = (),
-    on_progress: OnProgress = lambda _what, _done, _total: None,
-) -> Outcome:
+    progress: Progress = silent,
+) -> RobustnessResult:
     """Measure peers on the same decoded images and copies; the result does not depend on the number of threads.
 
     `same` names pairs of images that show the same picture. Raises `DataError`, `ConfigError`, and `Interrupted`
@@ -123,14 +124,14 @@ def run(
     _check(peers, settings)
     try:
         found = originals.read(
-            items, peers, workers=settings.threads, max_pixels=settings.max_pixels, on_progress=on_progress
+            items, peers, workers=settings.threads, max_pixels=settings.max_pixels, progress=progress
         )
-        return _run(found, peers, chosen, settings, same, list(left_out), on_progress)
+        return _run(found, peers, chosen, settings, same, list(left_out), progress)
     except KeyboardInterrupt:
         raise Interrupted("Stopped; nothing was written") from None
 
 
-def _check(peers: Sequence[Peer], settings: Settings) -> None:
+def _check(peers: Sequence[Peer], settings: RobustnessOptions) -> None:
     names = [peer.name for peer in peers]
     twice = next((name for name in names if names.count(name) > 1), None)
     if not peers or twice:
@@ -147,11 +148,11 @@ def _run(
     found: Originals,
     peers: Sequence[Peer],
     chosen: list[Variant],
-    settings: Settings,
+    settings: RobustnessOptions,
     same: Sequence[tuple[str, str]],
     left_out: list[tuple[str, str]],
-    on_progress: OnProgress,
-) -> Outcome:
+    progress: Progress,
+) -> RobustnessResult:
     count = len(found.items)
     if count < FEWEST:
         raise DataError(f"{count} different images are too few to measure thresholds on; {FEWEST} are the least")
@@ -164,9 +165,9 @@ def _run(
         made.append(one._replace(others=[]))
         for sum_VD, of_it_VD in zip(others, one.others, strict=True):
             sum_VD += of_it_VD
-        on_progress("copies", done * len(chosen), len(edited) * len(chosen))
+        progress("copies", done * len(chosen), len(edited) * len(chosen))
     pairs = originals.pair_counts(found, peers, equal)
-    return Outcome(
+    return RobustnessResult(
         settings=settings,
         originals=found,
         edited=edited,
@@ -195,7 +196,7 @@ def _rows_of(same: Sequence[tuple[str, str]], found: Originals) -> set[tuple[int
     return pairs
 
 
-def copies_of(item: Item, seed: int, chosen: Sequence[Variant], settings: Settings) -> list[Array]:
+def copies_of(item: Item, seed: int, chosen: Sequence[Variant], settings: RobustnessOptions) -> list[Array]:
     """The copies of an image, uint8 (H, W, 3) each. Raises `DataError` if it has become unreadable."""
     try:
         pixels_HW3 = originals.pixels(item, max_pixels=settings.max_pixels)
@@ -210,7 +211,7 @@ def _of_image(
     found: Originals,
     peers: Sequence[Peer],
     chosen: Sequence[Variant],
-    settings: Settings,
+    settings: RobustnessOptions,
     same: set[tuple[int, int]],
 ) -> _Copies:
     """Make all copies of an image, encode them and compare them with all images."""
@@ -268,7 +269,7 @@ def _at(counts_D: Integers, thresholds: Sequence[Threshold]) -> tuple[Share, ...
 
 
 def _milliseconds(
-    found: Originals, peers: Sequence[Peer], edited: Sequence[int], settings: Settings
+    found: Originals, peers: Sequence[Peer], edited: Sequence[int], settings: RobustnessOptions
 ) -> dict[str, float]:
     """Processor time of encoding an image from its pixels, the median of some; nothing else runs meanwhile."""
     rows = edited[:TIMED]
