@@ -19,19 +19,21 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
 from lookalike.core.errors import DataError
-from lookalike.training import TrainConfig, TrainReport, train
+from lookalike.hasher import Hasher
+from lookalike.training import TrainConfig, TrainReport, train, truncate
 from lookalike.training.outputs.checkpoint import CHECKPOINT
-from lookalike.training.outputs.export import describe, halve, truncate
+from lookalike.training.outputs.export import halve_weights, rewrite
 
 CARD = """\
 A convolutional encoder of images of 112×112 pixels that knows edited copies of a picture: crops, borders, small turns,
@@ -119,11 +121,11 @@ def run(recipe: Recipe, folder: Path, out: Path, *, resume: bool = False) -> Tra
         recipe, table, whole, rate=recipe.learning_rates[1], resume=resume, init_from=first.with_suffix(".run")
     )
     longer, shorter = out / f"default-{recipe.bits}.onnx", out / "default.onnx"
-    halve(trained.path, longer)
+    halve(trained.path, out=longer)
     truncate(longer, bits=recipe.shorter, out=shorter)
     for path, bits in ((longer, recipe.bits), (shorter, recipe.shorter)):
         card = CARD.format(images=f"{count:,}", figures=FIGURES.get(bits, "Not measured yet."))
-        describe(path, card=card, copies=COPIES.get(bits), out=path)
+        describe(path, card=card, copies=COPIES.get(bits))
     return trained
 
 
@@ -184,3 +186,15 @@ def _part(data: bytes, random: np.random.Generator) -> bytes:
     out = io.BytesIO()
     image.crop((left, top, left + width, top + height)).save(out, "JPEG", quality=95)
     return out.getvalue()
+
+
+def halve(model: Path, *, out: Path) -> None:
+    """Write a model whose weights are kept with 16 bits; its codes differ in some bits close to their threshold."""
+    proto = onnx.load(model)
+    halve_weights(proto)
+    rewrite(out, proto, Hasher.load(model).info)
+
+
+def describe(model: Path, *, card: str, copies: int | None) -> None:
+    """Record in a model file what was measured of it; its codes stay the same."""
+    rewrite(model, onnx.load(model), replace(Hasher.load(model).info, card=card, copies=copies))

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lookalike import Hasher
+from lookalike.core.codes import unpack
 from lookalike.models.lite_encoder import LiteEncoder
 from lookalike.training.outputs.checkpoint import CHECKPOINT
 from research import builtin_models as default
@@ -38,8 +39,8 @@ def test_one_code_is_the_beginning_of_the_other(made: tuple[Recipe, Path, Path],
 def test_the_second_training_begins_with_the_first(made: tuple[Recipe, Path, Path]) -> None:
     out = made[2]
     assert (out / "first.run" / "best.safetensors").exists()
-    assert '"begun": ""' in (out / "first.run" / "log.jsonl").read_text()
-    assert '"begun": ""' not in (out / "whole.run" / "log.jsonl").read_text()
+    assert '"init_digest": ""' in (out / "first.run" / "log.jsonl").read_text()
+    assert '"init_digest": ""' not in (out / "whole.run" / "log.jsonl").read_text()
 
 
 def test_what_is_done_is_not_done_again(made: tuple[Recipe, Path, Path]) -> None:
@@ -60,3 +61,16 @@ def test_the_built_in_models_are_as_the_code_says(name: str) -> None:
     weights = {weight.name: onnx.numpy_helper.to_array(weight) for weight in onnx.load(hasher.path).graph.initializer}
     looks_TS = weights["network.encoder.second_TS_half"]  # with 16 bits
     np.testing.assert_array_equal(looks_TS, LiteEncoder().second_TS.numpy().astype(np.float16))
+
+
+def test_codes_of_halved_weights_stay_nearly_the_same(tmp_path: Path) -> None:
+    model = Hasher.load("default")
+    default.halve(Path(model.path), out=tmp_path / "half.onnx")
+    halved = Hasher.load(tmp_path / "half.onnx")
+    side, colour = model.spec.side, model.spec.colour
+    shape = (40, side, side, 3) if colour else (40, side, side)
+    images = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    differing = unpack(model.encode_arrays(images)) != unpack(halved.encode_arrays(images))
+    assert differing.mean() < 0.01
+    assert halved.info == model.info
+    assert Path(halved.path).stat().st_size <= Path(model.path).stat().st_size

@@ -1,5 +1,5 @@
-"""Backbones: encoders that others have trained, whose features are hashed; each is one ONNX graph.
+"""Backbones: pretrained encoders whose features are hashed; each is one ONNX graph.
 
-What a backbone was trained on decides what figures with it are worth: one that has seen labels makes no method free of
-labels. So that stands in its `About`, and beside every figure.
+If a backbone has seen labels, so has every method behind it. So its `About` names its training data, and every figure
+is printed with it.
 """

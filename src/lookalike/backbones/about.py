@@ -1,4 +1,4 @@
-"""What must be known of an encoder to run it, and to judge figures with it; written as a few lines of TOML.
+"""The description of an encoder, needed to run it and to judge its figures: a few lines of TOML.
 
 name = "dinov2-small"
 side = 224                          # pixels a side that the images are scaled to
@@ -58,7 +58,7 @@ class About:
 
     @property
     def sentence(self) -> str:
-        """What must stand beside figures with it."""
+        """What must be printed with figures of it."""
         seen = {True: "with labels", False: "without labels", None: "with or without labels: unknown"}[self.labels]
         return f"{self.name}, {self.side} pixels, trained on {self.trained_on} {seen}, licence {self.licence}"
 

@@ -1,7 +1,7 @@
 """A backbone at work: images in, features out, by ONNX Runtime.
 
     load("efficientnet-lite0")    the weights of a package (extra `backbones`), trained on ImageNet with its labels
-    load("encoder.onnx")          any encoder, described by encoder.toml beside it (see `about`)
+    load("encoder.onnx")          any encoder, described by encoder.toml (see `about`)
     load("hf:NAME")               a model of the package transformers in that cache, or a folder's: "hf:FOLDER"
     load("none")                  the pixels of a small image
 
@@ -80,7 +80,7 @@ class Backbone:
 
 
 def load(backbone: str | os.PathLike[str], *, side: int | None = None, tokens: bool = False) -> Backbone:
-    """A backbone by name, or an ONNX file with its description beside it; `side` takes the place of its own.
+    """A backbone by name, or from an ONNX file with its description; `side` overrides its own.
 
     With `tokens` its features are all tokens or positions side by side, float16 within float32.
     Raises `ConfigError` or `ModelError`.

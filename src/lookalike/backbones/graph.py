@@ -208,7 +208,7 @@ def _entry(encoder: onnx.ModelProto, about: About) -> Any:
     if len(shape) != 4 or any(shape[i] not in (0, size) for i, size in zip(at, expected, strict=True)):
         raise ModelError(
             f"{about.name} takes images of shape {shape} (0: any); by its description they are {expected} in the "
-            f"layout {about.layout}. Give side, layout and colour in the TOML file beside it"
+            f"layout {about.layout}. Give side, layout and colour in its TOML file"
         )
     return inputs[0]
 

@@ -76,7 +76,7 @@ def network(name: str) -> Any:
 
 
 def about(made: Any, name: str, side: int | None = None) -> About:
-    """What a model is, by its own files. `name` is that which `network` was given, `side` takes the place of its own.
+    """The description of a model by its own files. `name` is that given to `network`; `side` overrides its own.
 
     Raises `ConfigError` if its files tell what no images have.
     """
@@ -116,7 +116,7 @@ def encoder(made: Any, described: About, name: str) -> onnx.ModelProto:
 
 
 class _Features(torch.nn.Module):
-    """An image model with one output; it is handed images in the order of channels that it wants, red or blue first."""
+    """An image model with one output; its channels are in the order that it expects, red or blue first."""
 
     def __init__(self, made: Any, described: About, *, flipped: bool) -> None:
         """Raises `ModelError` if it has no such output, or does not take images of the size."""
@@ -231,7 +231,7 @@ def _used(key: str, made: Any, tower: Any) -> bool:
 
 
 def _preparation(name: str) -> Mapping[str, Any]:
-    """How images are prepared by the model's own files; nothing if they do not tell.
+    """The preparation of images, from the model's own files; empty if they say nothing.
 
     Read from them, not through transformers, whose classes for that may need torchvision.
     """

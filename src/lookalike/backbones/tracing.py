@@ -20,8 +20,8 @@ from lookalike.backbones.about import About
 from lookalike.core.errors import ModelError
 
 VERSION = 17  # of ONNX's operators
-LARGEST = 2**31 - 2**24  # bytes of weights: an ONNX file without files beside it ends at 2 GiB
-TOLERANCE, LEAST = 1e-3, 1e-6  # of the largest feature, and beside it: kernels sum in different orders
+LARGEST = 2**31 - 2**24  # bytes of weights: a single ONNX file ends at 2 GiB
+TOLERANCE, LEAST = 1e-3, 1e-6  # relative to the largest feature, and absolute: kernels sum in different orders
 
 
 def to_onnx(

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import time
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,33 +12,14 @@ if TYPE_CHECKING:
     from lookalike.training import TrainConfig, TrainReport
 
 
-class Kind(StrEnum):
-    """The paper's four models; methods that need labels; methods that need none."""
-
-    VAE = "vae"
-    CVAE = "cvae"
-    CSVAE = "csvae"
-    VTE = "vte"
-    DHN = "dhn"
-    HASHNET = "hashnet"
-    DPN = "dpn"
-    TRANSHASH = "transhash"
-    CSQ = "csq"
-    ORTHOHASH = "orthohash"
-    GREEDYHASH = "greedyhash"
-    PCA = "pca"
-    ITQ = "itq"
-    WHITENED_ITQ = "whitened-itq"
-    BIHALF = "bihalf"
-    CIBHASH = "cibhash"
-    GREEDYHASH_UNSUPERVISED = "greedyhash-unsupervised"
-    CLUSTERS = "clusters"
-    COPIES = "copies"
-
-
-PAPER = (Kind.VAE, Kind.CVAE, Kind.CSVAE, Kind.VTE)
+Model = Literal[  # the paper's, those that need labels, those that need none
+    "vae", "cvae", "csvae", "vte",
+    "dhn", "hashnet", "dpn", "transhash", "csq", "orthohash", "greedyhash",
+    "pca", "itq", "whitened-itq", "bihalf", "cibhash", "greedyhash-unsupervised", "clusters", "copies",
+]  # fmt: skip
+PAPER = ("vae", "cvae", "csvae", "vte")
 EPOCHS = 20
-SOLVED = (Kind.PCA, Kind.ITQ, Kind.WHITENED_ITQ)  # in closed form
+SOLVED = ("pca", "itq", "whitened-itq")  # in closed form
 
 
 def _check_minutes(minutes: float | None) -> float | None:
@@ -48,7 +28,7 @@ def _check_minutes(minutes: float | None) -> float | None:
     return minutes
 
 
-def _check_options(model: Kind, of_methods: dict[str, object], of_training: dict[str, object]) -> None:
+def _check_options(model: str, of_methods: dict[str, object], of_training: dict[str, object]) -> None:
     """Raise for an option that this model does not use."""
     if model in PAPER:
         unused, why = of_methods, "it is for models that hash features"
@@ -58,19 +38,19 @@ def _check_options(model: Kind, of_methods: dict[str, object], of_training: dict
         return
     for name, value in unused.items():
         if value:
-            raise typer.BadParameter(f"{model.value} does not use it, because {why}; leave it out", param_hint=name)
+            raise typer.BadParameter(f"{model} does not use it, because {why}; leave it out", param_hint=name)
 
 
 def command(
     images: options.Images,
     model: Annotated[
-        Kind,
+        Model,
         typer.Option(
             "--model",
             help="vae to vte are the paper's, of grey pixels; dhn to greedyhash hash features of a backbone and need "
             "labels; pca to clusters hash features and need none; copies learns to recognise edited copies.",
         ),
-    ] = Kind.CSVAE,
+    ] = "csvae",
     bits: options.Bits = 64,
     backbone: Annotated[
         str | None,
@@ -134,11 +114,11 @@ def command(
     )
     if augment and model not in PAPER:
         raise typer.BadParameter(
-            f"{model.value} does not reconstruct images; leave it out. To find edited copies, use --model copies",
+            f"{model} does not reconstruct images; leave it out. To find edited copies, use --model copies",
             param_hint="--augment",
         )
     config = TrainConfig(
-        model=model.value,
+        model=model,
         bits=bits,
         backbone=backbone,
         side=side,

@@ -1,11 +1,11 @@
-"""A model file and what it does: images in, codes out, by ONNX Runtime; and the decoder next to it, if there is one.
+"""A model file at work: images in, codes out, by ONNX Runtime; and its decoder, if there is one.
 
 A model is one ONNX file. Its input `images` is a batch of uint8 arrays of the model's size, its output `code` the
 packed codes; its output `latent` the values before the threshold. Scaling, encoder and threshold θ lie inside the
-graph. What the file says of itself is one JSON document in its metadata under the key `lookalike`. A decoder is a file
-of its own, so that encoding neither loads nor runs it: `latent` in, `images` out.
+graph. What the file says of itself is one JSON document in its metadata under the key `lookalike`. A decoder is a
+separate file, so that encoding does not load it: `latent` in, `images` out.
 
-A file may come from a stranger, so `admission` checks it and tries it in a process of its own before it is used.
+A file may come from a stranger, so `admission` checks it and tries it in a separate process before it is used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Decoder: images from latents, by a second file next to a model's.
+"""Decoder: images from latents, by a second file next to a model file.
 
 Shapes: N images, S pixels a side, K bits.
 """
@@ -20,7 +20,7 @@ from lookalike.imaging import decode
 
 
 class Decoder:
-    """What draws images from the latents of one model. Get one with `Decoder.beside`."""
+    """Draws images from the latents of one model. Get one with `Decoder.beside`."""
 
     def __init__(self, data: bytes, hasher: Hasher, *, path: str, own: bool = False) -> None:
         """The decoder in a file's bytes, which are checked first, as those of a model are. Raises `ModelError`."""
@@ -33,7 +33,7 @@ class Decoder:
 
     @classmethod
     def beside(cls, hasher: Hasher) -> Decoder | None:
-        """The decoder beside a model's file, or nothing if there is none, or that of another model.
+        """The decoder next to a model's file; None if there is none or it belongs to another model.
 
         Raises `ModelError` if its file is damaged.
         """
@@ -43,12 +43,7 @@ class Decoder:
         except FileNotFoundError:
             return None
         found = cls(data, hasher, path=os.fspath(path))
-        return found if found.fits else None
-
-    @property
-    def fits(self) -> bool:
-        """Whether it was trained together with the model."""
-        return self._theta_digest == self._hasher.info.theta_digest
+        return found if found._theta_digest == hasher.info.theta_digest else None
 
     def draw(self, latents_NK: npt.NDArray[np.float32]) -> decode.Array:
         """Images (N, S, S), uint8, grey, as the decoder draws them from latents."""

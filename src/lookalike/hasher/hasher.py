@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from lookalike.core.codes import Codes
 from lookalike.core.errors import ImageError, ModelError
-from lookalike.hasher import admission, threshold
+from lookalike.hasher import admission, onnx_file
 from lookalike.hasher.model_info import METADATA_KEY, ModelInfo
 from lookalike.hasher.paths import DEFAULT, find_model, read_model
 from lookalike.hasher.session import naming, open_session
@@ -54,7 +54,7 @@ class Hasher:
     def load(cls, model: str | os.PathLike[str] = DEFAULT, *, threads: int | None = None) -> Hasher:
         """The hasher of a built-in model's name or a model file. Raises `ModelError`.
 
-        So many `threads`, as many as there are cores if not given, encode the images of one call.
+        The images of one call are encoded by this many `threads`; by default one a core.
         """
         path = find_model(model)
         try:
@@ -75,14 +75,16 @@ class Hasher:
 
     @functools.cached_property
     def theta(self) -> npt.NDArray[np.float32] | None:
-        """The threshold (K,) that latents are compared with; nothing if its file is gone, or does not say it."""
+        """The threshold (K,) that latents are compared with; None if its file is gone."""
         try:
             data = read_model(Path(self.path))
         except (OSError, ModelError):  # the model of a database in Milvus is no file
             return None
-        return (
-            threshold.find(data, self.info.theta_digest, self.bits) if admission.digest(data) == self.digest else None
-        )
+        if admission.digest(data) != self.digest:
+            return None
+        whole, _, _ = self.info.theta_digest.partition("[:")  # θ of a truncated model is the first part of another's
+        theta = onnx_file.find_floats(data, whole)
+        return None if theta is None else theta[: self.bits]
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""What a model file says of itself: one JSON document, every value of which is checked, as it may be a stranger's."""
+"""The description in a model file: one JSON document whose values are all checked, as it may come from a stranger."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class ModelInfo:
 
     @property
     def origin(self) -> str:
-        """What it was trained on, and behind which backbone: what must stand beside figures with it."""
+        """What it was trained on, and behind which backbone: what must be printed with its figures."""
         learnt = "with their labels" if self.supervised else "without labels"
         found = f"{self.data_images} images of {self.data_name}, {learnt}"
         return f"{found}; backbone: {self.backbone}" if self.backbone else found

@@ -1,8 +1,8 @@
 """A process that checks and tries a model file: `python -m lookalike.hasher.trial KIND MEMORY SECONDS`, over stdin.
 
 The file comes by stdin, so that what is tried is what is used. Whatever it does to the parser of protocol buffers or to
-ONNX Runtime happens here, with so many bytes of memory and seconds of the processor. The last line on stdout is one
-object of JSON: empty if the file may be used, else with the `error`.
+ONNX Runtime happens here, within these limits of memory (bytes) and processor time. The last line on stdout is one JSON
+object: empty if the file may be used, else with the `error`.
 """
 
 from __future__ import annotations

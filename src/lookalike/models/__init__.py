@@ -25,7 +25,7 @@ __all__ = ["MODELS", "HashModel", "Losses", "ModelConfig", "create"]
 
 
 def create(name: str, *, seed: int = 0, **settings: Any) -> HashModel[Any]:
-    """A model with weights drawn under `seed`; torch's own random numbers go on as if nothing had been drawn."""
+    """A model with weights drawn under `seed`; PyTorch's own random state is left as it was."""
     if name not in MODELS:
         raise ConfigError(f"model is {name!r}; it must be one of {', '.join(MODELS)}")
     config_class, build = MODELS[name]

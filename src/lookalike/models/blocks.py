@@ -29,7 +29,7 @@ class MinMax(nn.Module):
 
 
 def simam(x_NCHW: Tensor, *, lambda_: float = 1e-4) -> Tensor:
-    """x weighted by how far each of its numbers stands out of its channel, (N, C, H, W); no parameters.
+    """x weighted by how much each of its numbers deviates from its channel, (N, C, H, W); no parameters.
 
     Yang et al., "SimAM: A Simple, Parameter-Free Attention Module" (2021), equation 5, as their code has it.
     """
@@ -81,13 +81,13 @@ def conv_layer(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def up_layer(inputs: int, outputs: int) -> nn.Sequential:
-    """`conv_layer` the other way round: (N, I, H, W) → (N, O, 2H, 2W)."""
+    """The reverse of `conv_layer`: (N, I, H, W) → (N, O, 2H, 2W)."""
     convolution = UpsampledConv(inputs, outputs, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
 def check_channels(channels: tuple[int, ...]) -> None:
-    """Refuse widths that four layers cannot have."""
+    """Raise `ConfigError` for widths that four layers cannot have."""
     if len(channels) != 4 or min(channels) < 1:
         raise ConfigError(f"channels is {channels}; there are four layers, each of at least 1 channel")
 

@@ -1,7 +1,7 @@
-"""An encoder that finds copies: small, in colour, and pooled so that a cropped picture keeps most of what it had.
+"""An encoder that finds copies: small, in colour, and pooled so that a cropped picture keeps most of its features.
 
 Residual blocks (He et al., 2016) at three scales; generalised-mean pooling (Radenović et al., "Fine-tuning CNN image
-retrieval with no human annotation", 2018) over the last, which weighs what stands out more than where it stands. About
+retrieval with no human annotation", 2018) over the last, which weighs salient features more than their position. About
 95 million multiply-adds an image.
 
 Shapes: N images, S = 96 pixels a side, C channels, D features.
@@ -45,7 +45,7 @@ class CopyEncoder(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two convolutions beside their input."""
+    """Two convolutions, added to their input."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""CSVAE: a CVAE whose encoder weighs what stands out, by SimAM after its second and third layers.
+"""CSVAE: a CVAE whose encoder weighs salient positions, by SimAM after its second and third layers.
 
 Paper: Kim et al., section III, "Convolutional and Simple Attention Variational Autoencoder": SimAM layers of the same
 size are inserted into the second and third layers of the encoder; the decoder doesn't change. Departures: those of

@@ -1,6 +1,6 @@
-"""TransHash's two streams: a code of all tokens together, and codes of groups of them that are trained beside it.
+"""TransHash's two streams: a code of all tokens together, and codes of groups of them that are trained with it.
 
-After the paper's description, since its code is not to be had: Chen et al., "TransHash: Transformer-based hamming
+After the paper's description, since its code was not published: Chen et al., "TransHash: Transformer-based hamming
 hashing for efficient image retrieval", ICMR 2022. A class token and the tokens of an image pass transformer blocks; a
 last block gives the global stream by the class token, another one, shared by M groups of tokens with the class token
 before each, the local streams. Departures: the tokens are those of a frozen encoder, projected to E numbers, where the

@@ -88,8 +88,8 @@ class HashingNetwork(nn.Module):
     def forward(self, x_BD: Tensor) -> Tensor:
         """Outputs u, (B, K); of two streams in training (M + 1, B, K).
 
-        In evaluation, of an encoder that looks at an image more than once, the mean over its looks; one look is enough
-        to learn from.
+        In evaluation, of an encoder that looks at an image more than once, the mean over its looks; training
+        uses one look.
         """
         if self.training or not isinstance(self.encoder, LiteEncoder):
             u_BK: Tensor = self.head(self.encoder(x_BD))
@@ -134,7 +134,7 @@ def objectives(config: HashingConfig) -> list[Objective]:
 
 
 def create(config: HashingConfig) -> HashingNetwork:
-    """A network with weights drawn under its seed; torch's own random numbers go on as if nothing had been drawn."""
+    """A network with weights drawn under its seed; PyTorch's own random state is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(config.seed)
         return HashingNetwork(config)

@@ -1,9 +1,9 @@
-"""An encoder that finds copies and begins with what EfficientNet-Lite0 knows: its first blocks, trained further.
+"""An encoder that finds copies and starts from EfficientNet-Lite0: its first blocks, trained further.
 
 Source: Tan & Le, "EfficientNet: Rethinking model scaling for convolutional neural networks", ICML 2019, in the form
 without squeeze-and-excitation that Google calls Lite: inverted bottlenecks (Sandler et al., "MobileNetV2", 2018) and
 ReLU6. The first eleven of its sixteen blocks are taken, which see textures and parts rather than kinds of things; the
-stem and the first blocks, which see edges and spots, stay as they are. Then generalised-mean pooling. About 62 million
+stem and the first blocks, which see edges and spots, stay fixed. Then generalised-mean pooling. About 62 million
 multiply-adds an image of 112 pixels a side, 32 million of 80.
 
 Images are taken in grey, in which files are also read faster. What makes a copy lighter, darker, harder or flatter is
@@ -31,7 +31,7 @@ from lookalike.models.copy_encoder import GeneralisedMean
 SIDE = 112  # S
 STEM = 32  # channels at half the side
 FEATURES = 512  # D
-FIXED = 3  # blocks that stay as they are
+FIXED = 3  # blocks that are not trained
 EPSILON = 1e-3  # of batch norms, as these weights were trained
 SPREAD = 0.5  # deviation of an image's pixels, about that of those that these weights were trained on
 LEAST = 4.0  # deviation, of 255 shades, of what an image is divided by at least; an even one stays even
@@ -87,7 +87,7 @@ class LiteEncoder(nn.Module):
         self.norm = nn.BatchNorm1d(FEATURES)
 
     def train(self, mode: bool = True) -> LiteEncoder:
-        """As ever, but what stays as it is keeps its means and variances too."""
+        """The fixed parts keep their means and variances, too."""
         super().train(mode)
         self.stem.eval()
         self.fixed.eval()
@@ -116,7 +116,7 @@ class LiteEncoder(nn.Module):
 
 
 def _soft(side: int) -> Tensor:
-    """Rows softened by `SOFT` as weighed rows, (S, S); of less than all pixels a corner of it."""
+    """Rows softened by `SOFT` as weighted rows, (S, S); of less than all pixels a corner of it."""
     rows = [
         torch.full((side - abs(place),), weight / sum(SOFT)).diag(place)
         for place, weight in enumerate(SOFT, -(len(SOFT) // 2))
@@ -125,7 +125,7 @@ def _soft(side: int) -> Tensor:
 
 
 def _second(side: int, second: int) -> Tensor:
-    """The rows of the second look as weighed rows of an image, (T, S); of its columns likewise.
+    """The rows of the second look as weighted rows of an image, (T, S); of its columns likewise.
 
     >>> _second(112, 80).sum(dim=1).allclose(torch.ones(80))
     True
@@ -160,7 +160,7 @@ class _Conv(nn.Module):
 
 
 class _Bottleneck(nn.Module):
-    """Wider, each channel convolved by itself, narrower again; beside its input where that has the same shape."""
+    """Wider, each channel convolved by itself, narrower again; added to its input if that has the same shape."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -169,11 +169,11 @@ class _Bottleneck(nn.Module):
         self.convs = nn.Sequential(
             *expand, _Conv(wide, wide, kernel=kernel, stride=stride, groups=wide), _Conv(wide, outputs, linear=True)
         )
-        self.beside = stride == 1 and inputs == outputs
+        self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         found: Tensor = self.convs(x_NCHW)
-        return found + x_NCHW if self.beside else found
+        return found + x_NCHW if self.residual else found
 
 
 def first_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """What objectives have in common: their form, which images are similar, and the sign that gradients pass.
 
-An objective is called with the outputs u of a batch and with what they shall follow, and gives a number to make small.
+An objective is called with the outputs u of a batch and their target, and returns the number to minimise.
 For supervised ones that is labels: booleans (B, C), also where each image has one; two images are similar if they share
 a label. Others follow the features (B, D), the outputs of another view of the same images (B, K), or the numbers of the
 clusters that the images are in (B, M).
@@ -19,7 +19,7 @@ from torch.nn import functional
 
 
 class Objective(nn.Module, ABC):
-    """A loss, with what it must remember: targets, classifiers, a schedule."""
+    """A loss with its state: targets, classifiers, a schedule."""
 
     @abstractmethod
     def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:

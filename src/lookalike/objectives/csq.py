@@ -66,7 +66,7 @@ def _halves(count: int, bits: int, generator: torch.Generator) -> Tensor:
 
 
 def _halves_unlike(count: int, bits: int, generator: torch.Generator) -> Tensor:
-    """The same, no two of them equal, if there are so many."""
+    """The same, all different where the number of bits allows it."""
     found: dict[tuple[float, ...], None] = {}
     enough = min(count, math.comb(bits, bits // 2))
     while len(found) < enough:

@@ -1,6 +1,6 @@
 """TransHash: pairwise likelihoods of a global code and of several local codes, and outputs close to −1 or 1.
 
-After the paper's description, since its code is not to be had: Chen et al., "TransHash: Transformer-based hamming
+After the paper's description, since its code was not published: Chen et al., "TransHash: Transformer-based hamming
 hashing for efficient image retrieval", ICMR 2022. The likelihood is HashNet's, weighted, without continuation and with
 θ = ½⟨h, h'⟩; local streams count by their mean. That the quantisation term is the mean of (|h| − 1)² and its weight 0.1
 are our choice.

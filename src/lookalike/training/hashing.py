@@ -31,15 +31,15 @@ SEARCHED = 4_000  # training images among which held-out ones are searched for, 
 
 
 class Inputs(ABC):
-    """What a network sees of the images of a collection."""
+    """The input of a network, by rows of a collection."""
 
     @abstractmethod
     def plain(self, rows: Rows) -> npt.NDArray[np.generic]:
-        """The images as they are."""
+        """The unchanged images."""
 
     @abstractmethod
     def view(self, rows: Rows, random: np.random.Generator) -> npt.NDArray[np.generic]:
-        """A view of each; themselves where there is none."""
+        """A view of each image, or the image where there are no views."""
 
     def pair(self, rows: Rows, random: np.random.Generator) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]:
         """Two views of each."""
@@ -62,7 +62,7 @@ class FeatureInputs(Inputs):
         return self._picked(rows, random.integers(len(self.views_ND), size=len(rows)))
 
     def pair(self, rows: Rows, random: np.random.Generator) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]:
-        """Two different views of each; nothing is to be learnt from one and the same."""
+        """Two different views of each; the same view twice teaches nothing."""
         count = len(self.views_ND)
         if count < 2:
             return self.view(rows, random), self.view(rows, random)
@@ -90,7 +90,7 @@ class ImageInputs(Inputs):
 
 @dataclass(frozen=True, slots=True)
 class CopyInputs(Inputs):
-    """Images in colour, larger than the encoder takes them, and edited copies of them."""
+    """Images in colour, larger than the encoder's input, and edited copies of them."""
 
     images_NRRC: Array
     side: int  # that the encoder takes
@@ -103,7 +103,7 @@ class CopyInputs(Inputs):
         return self._images(self._edits(random).edited(self._pixels(rows)))
 
     def pair(self, rows: Rows, random: np.random.Generator) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]:
-        """Each nearly as it is, and an edited copy of it."""
+        """Each image nearly unchanged, and an edited copy of it."""
         x_BCRR, edits = self._pixels(rows), self._edits(random)
         return self._images(edits.slightly(x_BCRR)), self._images(edits.edited(x_BCRR))
 

@@ -58,7 +58,7 @@ class Run(Generic[Module]):
 
     @property
     def checkpoint(self) -> Path:
-        """Where the run stands."""
+        """The file of the run's state."""
         return self.folder / CHECKPOINT
 
     @property

@@ -1,7 +1,7 @@
 """The model file: scaling, encoder, threshold and packing in one ONNX graph that takes uint8 images.
 
 Input `images` uint8 (N, S, S); outputs `code` uint8 (N, W), as `numpy.packbits` packs, and `latent` float32 (N, K).
-The decoder of an autoencoder is a second file, which only drawing an image from its latent needs.
+The decoder of an autoencoder is a second file, needed only to draw an image from its latent.
 The same weights give the same bytes. Behind a backbone the graph is the backbone's with the network's joined to it.
 Shapes: N images, S pixels a side, C channels, D features, K bits, W = K/8 bytes.
 """
@@ -93,7 +93,7 @@ def export(path: Path, network: nn.Module, theta_K: Threshold, info: ModelInfo, 
 def export_autoencoder(
     path: Path, model: HashModel[Any], theta_K: Threshold, info: ModelInfo, *, check_NSS: Array
 ) -> None:
-    """Write the model file of one of the paper's models, and its decoder beside it."""
+    """Write the model file of one of the paper's models, and its decoder next to it."""
     export(path, _Latents(model), theta_K, info, check_NSSC=check_NSS)
     _export_decoder(path, _plain(_Drawn(copy.deepcopy(model))), info, check_NSS)
 
@@ -143,30 +143,15 @@ def truncate(model: str | os.PathLike[str], *, bits: int, out: str | os.PathLike
         near=whole.info.nested[str(bits)]["near"],
         similar=whole.info.nested[str(bits)]["similar"],
     )
-    _write_checked(Path(out), _content(proto, METADATA_KEY, info.to_json()))
+    rewrite(Path(out), proto, info)
     return info
 
 
-def describe(
-    model: str | os.PathLike[str], *, card: str, copies: int | None = None, out: str | os.PathLike[str]
-) -> ModelInfo:
-    """Write a model with what was measured of it, the card and the distance of copies; its codes stay the same."""
-    whole = Hasher.load(model)
-    info = dataclasses.replace(whole.info, card=card, copies=copies)
-    _write_checked(Path(out), _content(onnx.load(whole.path), METADATA_KEY, info.to_json()))
-    return info
-
-
-def halve(model: str | os.PathLike[str], out: str | os.PathLike[str]) -> Path:
-    """Write a model whose weights are kept with 16 bits; its codes differ in some bits close to their threshold.
-
-    Arithmetic stays at 32 bits, so it runs as fast as before.
-    """
-    proto = onnx.load(Hasher.load(model).path)
-    halve_weights(proto)
-    onnx.checker.check_model(proto)
-    _write_checked(Path(out), proto.SerializeToString(deterministic=True))
-    return Path(out)
+def rewrite(path: Path, proto: onnx.ModelProto, info: ModelInfo) -> None:
+    """Write a model file of a changed graph or description, unless it does not give codes."""
+    content = _content(proto, METADATA_KEY, info.to_json())
+    Hasher(content, path=os.fspath(path), own=True)
+    write_aside(path, content)
 
 
 def halve_weights(proto: onnx.ModelProto) -> None:
@@ -180,12 +165,6 @@ def halve_weights(proto: onnx.ModelProto) -> None:
         casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
     for place, node in enumerate(casts):
         proto.graph.node.insert(place, node)
-
-
-def _write_checked(path: Path, content: bytes) -> None:
-    """Write a model file, unless it does not give codes."""
-    Hasher(content, path=os.fspath(path), own=True)
-    write_aside(path, content)
 
 
 def _plain(module: Module) -> Module:
