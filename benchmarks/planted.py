@@ -34,7 +34,7 @@ from lookalike.imaging.edits.catalogue import perturb
 from lookalike.imaging.thumbnail import SUSPECTED, miniature
 from lookalike.robustness.originals import SIDE
 from lookalike.search.all_pairs import pairs_within
-from lookalike.verification.alignment import relief, same_picture
+from lookalike.verification.alignment import alignment_thumbnail, same_picture
 from research import builtin_models as default
 from research.builtin_models import kept
 
@@ -102,7 +102,7 @@ def by_radius(everything: list[bytes], planted: Planted, model: str, radius: int
     hasher = Hasher.load(model)
     plants = [number for number, row in enumerate(planted.original) if row != number]
     files = everything + [planted.files[number] for number in plants]
-    codes_NW, reliefs = hasher.encode(files), [relief(decode.read(file, hasher.spec)) for file in files]
+    codes_NW, reliefs = hasher.encode(files), [alignment_thumbnail(decode.read(file, hasher.spec)) for file in files]
     false: list[tuple[int, int, int]] = []
     for _, pairs in pairs_within(codes_NW[: len(everything)], radius=radius + MORE):
         false += zip(pairs.first.tolist(), pairs.second.tolist(), pairs.distances.tolist(), strict=True)

@@ -31,13 +31,13 @@ from lookalike.duplicates.verification import BUNDLED, MOST, Thumbnails
 from lookalike.imaging import decode
 from lookalike.store.catalog import Outcome
 from lookalike.verification import alignment
-from lookalike.verification.alignment import BYTES, SAME, relief, same_picture, units
+from lookalike.verification.alignment import BYTES, SAME, alignment_thumbnail, same_picture, units
 from lookalike.web.state import reviews
 from tests.conftest import MakeModel
 from tests.duplicates.helpers import star, verified
 from tests.references import stars
 
-NOISE = [relief(np.random.default_rng(seed).integers(0, 256, (16, 16), np.uint8)) for seed in range(4)]
+NOISE = [alignment_thumbnail(np.random.default_rng(seed).integers(0, 256, (16, 16), np.uint8)) for seed in range(4)]
 VALUES = st.integers(0, 40) | st.integers(0, 2**16 - 1)
 IMAGES = st.lists(st.tuples(VALUES, st.integers(0, 3)), max_size=30)
 WIDE = 24  # bits, within which many of the small model's codes are
@@ -94,7 +94,7 @@ def mixed(degrees: float) -> bytes | None:
     """Of two kinds of noise: reliefs that correlate as the cosine of what lies between their angles."""
     one, other = np.random.default_rng(9).normal(size=(2, 16, 16))
     picture = 128 + 40 * (math.cos(math.radians(degrees)) * one + math.sin(math.radians(degrees)) * other)
-    return relief(picture.clip(0, 255).astype(np.uint8))
+    return alignment_thumbnail(picture.clip(0, 255).astype(np.uint8))
 
 
 CHAIN = [mixed(degrees) for degrees in range(0, 100, 10)]  # each alike to the next ones, and not to the last
@@ -230,7 +230,7 @@ def test_indexing_keeps_the_relief_of_what_the_model_sees(indexed: Database, pho
     reliefs = indexed.reliefs([record.id for record in records])
     assert len(reliefs) == 40
     for record in records:
-        assert reliefs[record.id] == relief(decode.read(record.name, indexed.hasher.spec))
+        assert reliefs[record.id] == alignment_thumbnail(decode.read(record.name, indexed.hasher.spec))
         assert len(reliefs[record.id]) == BYTES
 
 
@@ -305,7 +305,7 @@ def test_a_relief_of_another_length_is_refused(indexed: Database) -> None:
 
 def test_a_code_that_very_many_share_goes_by_itself() -> None:
     random = np.random.default_rng(1)
-    reliefs = [relief(random.integers(0, 256, (16, 16), np.uint8)) for _ in range(MOST + 1)]
+    reliefs = [alignment_thumbnail(random.integers(0, 256, (16, 16), np.uint8)) for _ in range(MOST + 1)]
     names = [f"{row:03}" for row in range(MOST + 1)]
     for count, groups, counts in ((MOST, 0, (MOST * (MOST - 1) // 2, 0)), (MOST + 1, 1, (0, MOST + 1))):
         found, told = verified(codes_of([7] * count), names[:count], known(reliefs[:count]), radius=1)
@@ -316,7 +316,9 @@ def test_a_code_that_very_many_share_goes_by_itself() -> None:
 def test_any_number_of_copies_of_one_picture_are_one_bundle() -> None:
     random = np.random.default_rng(2)
     picture = random.integers(40, 200, (16, 16))
-    copies = [relief((picture + random.integers(-3, 4, (16, 16))).astype(np.uint8)) for _ in range(3 * MOST)]
+    copies = [
+        alignment_thumbnail((picture + random.integers(-3, 4, (16, 16))).astype(np.uint8)) for _ in range(3 * MOST)
+    ]
     assert len(set(copies)) > MOST
     names = [f"{row:03}" for row in range(len(copies) + 1)]
     (group,), told = verified(codes_of([7] * len(copies) + [6]), names, known([*copies, NOISE[0]]), radius=1)

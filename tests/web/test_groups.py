@@ -14,7 +14,7 @@ from lookalike.data import Item
 from lookalike.database import Database
 from lookalike.hasher import Hasher
 from lookalike.store.catalog import Outcome
-from lookalike.verification.alignment import relief
+from lookalike.verification.alignment import alignment_thumbnail
 from lookalike.web.state import layout, maps, reviews
 from tests.web.conftest import Serve, Served
 
@@ -63,7 +63,7 @@ def test_groups_are_those_of_the_database(copies: Path, serve: Serve) -> None:
 @pytest.fixture
 def other_picture(copies: Path) -> Path:
     """The same database, and another picture that has the code of a photograph that is there twice."""
-    noise = relief(np.random.default_rng(0).integers(0, 256, (16, 16), np.uint8))
+    noise = alignment_thumbnail(np.random.default_rng(0).integers(0, 256, (16, 16), np.uint8))
     with Database.open(copies) as database:
         (twice,) = (record for record in database.records() if record.name.endswith("copy-01.png"))
         item = Item("/elsewhere", "noise.png", 1, 1)

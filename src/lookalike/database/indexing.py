@@ -32,7 +32,7 @@ from lookalike.imaging.quality import PLAIN, quality
 from lookalike.store import originals
 from lookalike.store.catalog import Catalog, Outcome, Record
 from lookalike.store.surroundings import Unreachable
-from lookalike.verification.alignment import relief
+from lookalike.verification.alignment import alignment_thumbnail
 
 BATCH = 64
 COMMIT_SECONDS = 2.0
@@ -281,10 +281,10 @@ def _decoded(outcome: Outcome, image: ImageFile, catalog: Catalog, hasher: Hashe
             return _Read(outcome)
         raise
     if known:
-        return _Read(replace(outcome, relief=relief(pixels.array)))
+        return _Read(replace(outcome, relief=alignment_thumbnail(pixels.array)))
     seen = quality(pixels.array, width=pixels.width, height=pixels.height)
     code = hasher.encode_arrays(pixels.array[None])[0].tobytes()
-    own = None if seen < PLAIN else relief(pixels.array)
+    own = None if seen < PLAIN else alignment_thumbnail(pixels.array)
     return _Read(replace(outcome, code=code, quality=seen, relief=own, **_facts(pixels)), encoded=True)
 
 

@@ -130,6 +130,6 @@ def _same(some: Pairs, shown: Mapping[int, Thumbnail], *, any_orientation: bool)
     """Whether nodes show the same picture, as far as that is known, (P,)."""
     first, second = ([shown.get(node) for node in side.tolist()] for side in some[:2])
     if len(first) <= FEW:
-        same = (same_picture(*pair, in_any_turn=any_orientation) for pair in zip(first, second, strict=True))
+        same = (same_picture(*pair, any_orientation=any_orientation) for pair in zip(first, second, strict=True))
         return np.fromiter(same, bool, len(first))
-    return np.concatenate(list(same_pictures(first, second, in_any_turn=any_orientation)))
+    return np.concatenate(list(same_pictures(first, second, any_orientation=any_orientation)))

@@ -137,15 +137,9 @@ class _Applying:
     def _checked(self, entry: Entry) -> FileSnapshot:
         """The file that is to go, as it was when the plan was made. Raises `DataError` if it is not."""
         _check_is_file(entry.path)
-        if not file_identity.lies_below(entry.path, self._roots):
-            raise DataError("lies below no folder that was indexed")
         if not entry.digest:
             raise DataError("was never read, so that nothing tells whether it has changed; index it")
-        status = os.lstat(entry.path)
-        file_identity.check_regular(status)
-        if status.st_nlink > 1:
-            raise DataError(f"has {status.st_nlink} names (hard links), so that removing one frees nothing")
-        seen = file_identity.snapshot(entry.path)
+        seen = file_identity.removable(entry.path, self._roots)
         if seen.digest != entry.digest:
             raise DataError("has changed since the plan was made")
         return seen
@@ -173,8 +167,7 @@ class _Applying:
         held = self._kept.get(one.path)
         if held is None or not file_identity.is_unchanged(one.path, held):
             _check_is_file(one.path)
-            if not file_identity.lies_below(one.path, self._roots):
-                raise DataError("lies below no folder that was indexed")
+            file_identity.check_below(one.path, self._roots)
             held = self._kept[one.path] = file_identity.snapshot(one.path)
         if held.digest != one.digest:
             raise DataError("has changed since the plan was made")

@@ -81,13 +81,7 @@ def _stays(companion: str, path: str, folders: Folders, kept: Collection[str]) -
 
 def _checked(companion: str, photo: FileSnapshot, roots: Sequence[str]) -> FileSnapshot:
     """The companion, read. Raises `DataError` if it may not be moved."""
-    if not file_identity.lies_below(companion, roots):
-        raise DataError("lies below no folder that was indexed")
-    status = os.lstat(companion)
-    file_identity.check_regular(status)
-    if status.st_nlink > 1:
-        raise DataError(f"has {status.st_nlink} names (hard links)")
-    seen = file_identity.snapshot(companion)
+    seen = file_identity.removable(companion, roots)
     if seen.identity.device != photo.identity.device:
         raise DataError("is on another file system")
     return seen

@@ -68,6 +68,22 @@ def check_regular(status: os.stat_result) -> None:
         raise DataError("is no regular file")
 
 
+def removable(path: str, folders: Sequence[str]) -> FileSnapshot:
+    """A file below one of some folders that may be moved or replaced, read. Raises `DataError` if it may not."""
+    check_below(path, folders)
+    status = os.lstat(path)
+    check_regular(status)
+    if status.st_nlink > 1:
+        raise DataError(f"has {status.st_nlink} names (hard links), so that removing one frees nothing")
+    return snapshot(path)
+
+
+def check_below(path: str, folders: Sequence[str]) -> None:
+    """Raises `DataError` for a file that lies below none of some folders."""
+    if not lies_below(path, folders):
+        raise DataError("lies below no folder that was indexed")
+
+
 def is_unchanged(path: str, seen: FileSnapshot) -> bool:
     """Whether the file that was read is still at its path."""
     try:
