@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -236,7 +237,10 @@ def test_what_is_gone_is_no_mistake(plan: Plan, folder: Path, options: ApplyOpti
 def test_only_the_same_bytes_become_links(folder: Path, options: ApplyOptions) -> None:
     plan = plan_of(folder / "near.png", folder / "0.png")
     (step,) = apply(plan, folder, replace(options, trash=None))
-    assert "differs from the kept copy in its bytes" in step.why
+    assert step.why == (
+        "differs from the kept copy in its bytes, so it cannot become a link: use --trash, or plan with "
+        "--skip-pixel-check"
+    )
     assert outcomes(apply(plan, folder, options)) == [Outcome.DONE]
 
 
@@ -271,6 +275,44 @@ def test_a_trash_on_another_file_system_is_refused(plan: Plan, folder: Path, opt
     assert outcomes(steps) == [Outcome.LEFT] * (COPIES - 1)
     assert "is on another file system than" in steps[0].why
     assert not (other / "lookalike-trash").exists()
+
+
+def test_a_copy_on_another_file_system_becomes_no_link(folder: Path, options: ApplyOptions) -> None:
+    shared = Path("/dev/shm")
+    if not shared.is_dir() or shared.stat().st_dev == folder.stat().st_dev:
+        pytest.skip("there is no other file system")
+    with tempfile.TemporaryDirectory(dir=shared) as other:
+        copy = Path(other, "0.png")
+        copy.write_bytes((folder / "0.png").read_bytes())
+        steps = applying.steps(plan_of(copy, folder / "0.png"), [str(folder), other], replace(options, trash=None))
+        assert [step.why for step in steps] == ["is on another file system than the copy that is kept; use --trash"]
+    assert (folder / "0.png").stat().st_nlink == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_of_somebody_else_becomes_no_link(plan: Plan, folder: Path, options: ApplyOptions) -> None:
+    os.chown(folder / "2.png", 12345, -1)
+    steps = apply(plan, folder, replace(options, trash=None))
+    assert steps[1].why == "belongs to somebody else than the copy that is kept; use --trash"
+    assert outcomes(steps) == [Outcome.DONE, Outcome.LEFT, Outcome.DONE, Outcome.DONE]
+
+
+def test_the_log_says_what_becomes_of_each_file(plan: Plan, folder: Path, options: ApplyOptions) -> None:
+    before = (folder / "2.png").stat()
+    digest = content_digest(b"picture").hex()
+    apply(plan, folder, options)
+    moved = undo_log.read(options.log)[1]
+    assert moved == undo_log.Action(
+        how=undo_log.How.TRASH, path=str(folder / "2.png"), digest=digest, size=7, to=moved.to
+    )
+    assert Path(moved.to).read_bytes() == b"picture"
+    undo(options)
+    options.log.unlink()
+    apply(plan, folder, replace(options, trash=None))
+    assert undo_log.read(options.log)[1] == undo_log.Action(
+        how=undo_log.How.HARDLINK, path=str(folder / "2.png"), digest=digest, size=7, to=str(folder / "0.png"),
+        aside=undo_log.aside(str(folder / "2.png")), mode=before.st_mode & 0o7777, mtime_ns=before.st_mtime_ns,
+    )  # fmt: skip
 
 
 def test_a_plan_that_makes_no_sense_is_refused(folder: Path, options: ApplyOptions) -> None:

@@ -11,7 +11,7 @@ from lookalike.data import content_digest
 from lookalike.duplicates.cleanup import apply as applying
 from lookalike.duplicates.cleanup import companions as belongings
 from lookalike.duplicates.cleanup import plan as plans
-from lookalike.duplicates.cleanup import plan_file, undo
+from lookalike.duplicates.cleanup import plan_file, undo, undo_log
 from lookalike.duplicates.cleanup.apply import ApplyOptions, Outcome, Step
 from lookalike.duplicates.cleanup.plan import Action, Entry, Plan, PlanGroup
 from lookalike.duplicates.decisions import State
@@ -62,6 +62,8 @@ def test_companions_go_and_come_back_with_their_photo(folder: Path, options: App
     steps = apply(plan(folder, "b.JPG"), folder, options)
     assert [Path(step.of).name for step in steps] == ["", "b.JPG", "b.JPG", "b.JPG"]
     assert left(folder) == {"a.JPG", "a.MOV", "a.AAE", "a.JPG.xmp", "other.MOV"}
+    logged = {Path(one.path).name: Path(one.of).name for one in undo_log.read(options.log)}
+    assert logged == {"b.JPG": "", "b.MOV": "b.JPG", "b.AAE": "b.JPG", "b.JPG.xmp": "b.JPG"}
     undone = list(undo.steps(options.log, [str(folder)]))
     assert {step.outcome for step in undone} == {Outcome.DONE}
     assert left(folder) == set(NAMES)
