@@ -79,6 +79,14 @@ def test_each_line_is_on_the_disk_before_the_action(tmp_path: Path, monkeypatch:
     log.close()
 
 
+def test_a_folder_that_cannot_be_flushed_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path) -> None:
+        raise OSError(22, "Invalid argument", str(folder))
+
+    monkeypatch.setattr(undo_log, "flush_folder", refuse)
+    assert undo_log.read(written(tmp_path / "log", MOVE)) == [MOVE]
+
+
 @pytest.mark.parametrize("content", [b"notes\n", b"", b"[]\n", b'{"lookalike_undo": 2}\n', b"[" * 100_000, b"\xff\n"])
 def test_another_file_is_no_log(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "log"
