@@ -139,11 +139,7 @@ def _pixels(like: onnx.ModelProto, about: About) -> onnx.ModelProto:
 
 def _pooled(like: onnx.ModelProto, about: About, rank: int) -> onnx.ModelProto:
     """An encoder's output to features (N, D): tokens (N, T, D) and positions (N, D, H, W) are pooled."""
-    constants: dict[str, npt.NDArray[Any]] = {
-        "flat": _i64([0, -1]),
-        "zero": _i64(0),
-        "spots": _i64([0, 0, -1]),
-    }
+    constants: dict[str, npt.NDArray[Any]] = {"flat": _i64([0, -1]), "zero": _i64(0), "spots": _i64([0, 0, -1])}
     first = about.pooling == "first"
     if rank == 2 or about.pooling == "none":
         nodes = []
@@ -187,10 +183,7 @@ def _tokens(like: onnx.ModelProto, about: About, rank: int) -> onnx.ModelProto:
         helper.make_node("Cast", ["long"], ["half"], to=TensorProto.FLOAT16),
         helper.make_node("Cast", ["half"], ["features"], to=TensorProto.FLOAT),
     ]
-    outputs = [
-        _floats("features", ["N", "D"]),
-        helper.make_tensor_value_info("width", TensorProto.INT64, [1]),
-    ]
+    outputs = [_floats("features", ["N", "D"]), helper.make_tensor_value_info("width", TensorProto.INT64, [1])]
     constants = {"flat": _i64([0, -1]), "last": _i64([rank - 1])}
     return _model(like, "tokens", nodes, constants, [_floats("raw", [f"r{i}" for i in range(rank)])], outputs)
 

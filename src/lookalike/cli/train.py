@@ -87,8 +87,7 @@ def command(
         float | None, typer.Option("--minutes", callback=_check_minutes, help="Stop training after this time.")
     ] = None,
     augment: Annotated[
-        bool,
-        typer.Option("--augment", help="Teach the paper's models to reconstruct images from edited copies."),
+        bool, typer.Option("--augment", help="Teach the paper's models to reconstruct images from edited copies.")
     ] = False,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Train on a random sample of N images.")] = None,
     device: Annotated[str, typer.Option("--device", help="Where to train: cpu, cuda, mps.")] = "cpu",

@@ -127,10 +127,7 @@ class TransformerBlock(nn.Module):
         self.to_qkv = nn.Linear(embedding, 3 * embedding)
         self.from_heads = nn.Linear(embedding, embedding)
         self.mlp = nn.Sequential(
-            nn.LayerNorm(embedding),
-            nn.Linear(embedding, 4 * embedding),
-            nn.GELU(),
-            nn.Linear(4 * embedding, embedding),
+            nn.LayerNorm(embedding), nn.Linear(embedding, 4 * embedding), nn.GELU(), nn.Linear(4 * embedding, embedding)
         )
 
     def attend(self, x_NTE: Tensor) -> Tensor:

@@ -26,12 +26,7 @@ from lookalike.models.blocks import ConvDecoder, check_channels, conv_layer
 class CVAEConfig(ModelConfig):
     """Settings of a CVAE."""
 
-    channels: tuple[int, ...] = (
-        16,
-        32,
-        64,
-        128,
-    )  # four layers, each halves the side; the decoder mirrors them
+    channels: tuple[int, ...] = (16, 32, 64, 128)  # four layers, each halves the side; the decoder mirrors them
 
     def __post_init__(self) -> None:
         ModelConfig.__post_init__(self)

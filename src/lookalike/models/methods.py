@@ -76,15 +76,10 @@ METHODS: dict[str, Method] = {
     "bihalf": Method(title="Bi-half", target="features", objective=lambda s: BiHalf(), dropout=0, cut_at_mean=True),
     "cibhash": Method(title="CIBHash", target="view", objective=lambda s: CIBHash(), dropout=0),
     "greedyhash-unsupervised": Method(
-        title="GreedyHash, unsupervised",
-        target="features",
-        objective=lambda s: GreedyHashUnsupervised(),
-        dropout=0,
+        title="GreedyHash, unsupervised", target="features", objective=lambda s: GreedyHashUnsupervised(), dropout=0
     ),
     "clusters": Method(
-        title="Clusters (ours)",
-        target="clusters",
-        objective=lambda s: Clusters(bits=s.bits, sizes=s.clusters),
+        title="Clusters (ours)", target="clusters", objective=lambda s: Clusters(bits=s.bits, sizes=s.clusters)
     ),
     "copies": Method(
         title="Copies (ours)",

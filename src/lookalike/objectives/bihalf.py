@@ -18,13 +18,6 @@ from torch.nn import functional
 from lookalike.objectives.base import Objective, pairs
 
 
-class BiHalf(Objective):
-    """`follow_features` as an objective; its target is the features."""
-
-    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
-        return follow_features(u_BK, target)
-
-
 class _Halves(torch.autograd.Function):
     """Outputs to −1 and 1, half of each."""
 
@@ -48,11 +41,10 @@ def halves(u_BK: Tensor, *, gamma: float = 6.0) -> Tensor:
     return found
 
 
-def follow_features(u_BK: Tensor, features_BD: Tensor, *, gamma: float = 6.0) -> Tensor:
-    """Mean square of cos(b, b') − cos(x, x') over pairs of different images (eq. 9)."""
-    chosen = pairs(len(u_BK), u_BK.device)
-    codes, features = (
-        functional.normalize(halves(u_BK, gamma=gamma), dim=1),
-        functional.normalize(features_BD.detach(), dim=1),
-    )
-    return ((codes @ codes.T - features @ features.T)[chosen] ** 2).mean()
+class BiHalf(Objective):
+    """The cosines of codes follow those of features."""
+
+    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
+        """Mean square of cos(b, b') − cos(x, x') over pairs of different images with features x (eq. 9)."""
+        codes, features = functional.normalize(halves(u_BK), dim=1), functional.normalize(target.detach(), dim=1)
+        return ((codes @ codes.T - features @ features.T)[pairs(len(u_BK), u_BK.device)] ** 2).mean()

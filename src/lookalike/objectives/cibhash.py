@@ -20,17 +20,13 @@ BETA = 1e-3
 
 
 class CIBHash(Objective):
-    """`cibhash` as an objective; its target is the outputs of the other view."""
+    """Contrast of the codes of two views, and divergence of their bits."""
 
     def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
-        return cibhash(u_BK, target)
-
-
-def cibhash(u_BK: Tensor, v_BK: Tensor, *, temperature: float = TEMPERATURE, beta: float = BETA) -> Tensor:
-    """The loss of two views u and v of the same images."""
-    p, q = torch.sigmoid(u_BK), torch.sigmoid(v_BK)
-    divergence = (_divergence(p, q.detach()) + _divergence(q, p.detach())) / 2  # eq. 9
-    return contrast(sign(p - 0.5), sign(q - 0.5), temperature=temperature) + beta * divergence  # eq. 10
+        """The loss of a view; the target is the outputs of the other view of the same images."""
+        p, q = torch.sigmoid(u_BK), torch.sigmoid(target)
+        divergence = (_divergence(p, q.detach()) + _divergence(q, p.detach())) / 2  # eq. 9
+        return contrast(sign(p - 0.5), sign(q - 0.5), temperature=TEMPERATURE) + BETA * divergence  # eq. 10
 
 
 def contrast(a_BK: Tensor, b_BK: Tensor, *, temperature: float) -> Tensor:

@@ -22,24 +22,13 @@ CORRELATION = 0.1  # weight of the correlations of bits
 
 
 class Copies(Objective):
-    """`copies` as an objective; its target is the outputs of the edited copies."""
+    """Contrast with edited copies, spread of codes, and uncorrelated bits."""
 
     def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
-        return copies(u_BK, target)
-
-
-def copies(
-    u_BK: Tensor,
-    v_BK: Tensor,
-    *,
-    temperature: float = TEMPERATURE,
-    entropy: float = ENTROPY,
-    correlation: float = CORRELATION,
-) -> Tensor:
-    """The loss of pictures u and of their copies v."""
-    a, b = torch.tanh(u_BK), torch.tanh(v_BK)
-    loss = contrast(a, b, temperature=temperature)
-    return loss - entropy * spread(a) + correlation * correlated(torch.cat([a, b]))
+        """The loss of pictures; the target is the outputs of their edited copies."""
+        a, b = torch.tanh(u_BK), torch.tanh(target)
+        loss = contrast(a, b, temperature=TEMPERATURE)
+        return loss - ENTROPY * spread(a) + CORRELATION * correlated(torch.cat([a, b]))
 
 
 def spread(a_BK: Tensor) -> Tensor:

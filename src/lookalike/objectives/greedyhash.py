@@ -32,15 +32,10 @@ class GreedyHash(Objective):
 
 
 class GreedyHashUnsupervised(Objective):
-    """`follow_features` as an objective; its target is the features."""
+    """The cosines of signs follow those of features, with the same penalty."""
 
     def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
-        return follow_features(u_BK, target)
-
-
-def follow_features(u_BK: Tensor, features_BD: Tensor, *, penalty: float = 0.1) -> Tensor:
-    """Without labels: mean square of cos(b, b') − cos(x, x') over pairs, b = sign u, and the same penalty."""
-    chosen = pairs(len(u_BK), u_BK.device)
-    codes, features = functional.normalize(sign(u_BK), dim=1), functional.normalize(features_BD.detach(), dim=1)
-    followed = ((codes @ codes.T - features @ features.T)[chosen] ** 2).mean()
-    return followed + penalty * (u_BK.abs() - 1).abs().pow(3).mean()
+        """Mean square of cos(b, b') − cos(x, x') over pairs, b = sign u, of features x, and 0.1 times the penalty."""
+        codes, features = functional.normalize(sign(u_BK), dim=1), functional.normalize(target.detach(), dim=1)
+        followed = ((codes @ codes.T - features @ features.T)[pairs(len(u_BK), u_BK.device)] ** 2).mean()
+        return followed + 0.1 * (u_BK.abs() - 1).abs().pow(3).mean()

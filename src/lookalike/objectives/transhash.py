@@ -25,14 +25,10 @@ class TransHash(Objective):
         self.quantisation = quantisation
 
     def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
-        """The loss of the global stream alone, or of all streams (M + 1, B, K), the global one first."""
-        return self.of_streams(u_BK if u_BK.ndim == 3 else u_BK[None], target)
-
-    def of_streams(self, u_MBK: Tensor, labels_BC: Tensor) -> Tensor:
-        """L_global + 1/M Σ L_local."""
-        s_BB = shared(labels_BC)
+        """The loss of the global stream alone, or L_global + 1/M Σ L_local of all streams (M + 1, B, K)."""
+        s_BB = shared(target)
         losses: list[Tensor] = [
-            weighted_likelihood(u_BK, s_BB, alpha=0.5) + self.quantisation * ((u_BK.abs() - 1) ** 2).mean()
-            for u_BK in u_MBK
+            weighted_likelihood(stream_BK, s_BB, alpha=0.5) + self.quantisation * ((stream_BK.abs() - 1) ** 2).mean()
+            for stream_BK in (u_BK if u_BK.ndim == 3 else u_BK[None])
         ]
         return losses[0] + torch.stack(losses[1:]).mean() if len(losses) > 1 else losses[0]

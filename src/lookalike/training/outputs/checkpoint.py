@@ -52,12 +52,7 @@ def save_checkpoint(path: Path, state: State[Any], settings: Settings) -> None:
     tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
     for index, moments in state.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
-    counters = {
-        "step": state.step,
-        "sums": state.sums,
-        "lowest": state.lowest,
-        "best_epoch": state.best_epoch,
-    }
+    counters = {"step": state.step, "sums": state.sums, "lowest": state.lowest, "best_epoch": state.best_epoch}
     _write(path, tensors, {"settings": settings.values(), "counters": counters})
 
 
