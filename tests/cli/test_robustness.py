@@ -162,4 +162,4 @@ def test_vectors_and_codes_of_a_backbone(run: Run, photo_folder: Path, tmp_path:
     assert "with labels" in vectors["note"]
     assert "; itq fitted without labels to the 24 images that are measured" in codes["note"]
     assert "; whitened-itq fitted without labels to the 24 images that are measured" in whitened["note"]
-    assert vectors["copies"][0]["recall"][0]["share"] == 1
+    assert vectors["copies"][0]["recall"][0] == 1

@@ -1,9 +1,7 @@
 """A robustness run as values that JSON can hold, and the few means by which methods are compared.
 
 Nothing of the machine is among them: no paths, no times. A distance is in bits; of vectors it is 1 − cosine in steps
-of 1/1000, with the cosine beside thresholds. Lists of counts by distance begin at the distance `from`.
-
-Shapes: D distances.
+of 1/1000, with the cosine next to thresholds.
 """
 
 from __future__ import annotations
@@ -14,13 +12,12 @@ from typing import Any
 import numpy as np
 
 from lookalike.imaging.edits.catalogue import EDITS, KINDS
-from lookalike.metrics.counts import Integers
-from lookalike.metrics.retrieval_stats import Share, Threshold, mean
+from lookalike.metrics.retrieval_stats import Threshold, mean
 from lookalike.robustness import originals
 from lookalike.robustness.run import RATES, Cell, Method, RobustnessResult
 
 DIGITS = 6  # kept of every number
-FORMAT = 1
+FORMAT = 2
 PACKAGES = ("lookalike", "numpy", "Pillow", "onnxruntime")
 
 Values = dict[str, Any]
@@ -44,7 +41,7 @@ def values(outcome: RobustnessResult) -> Values:
         "micro_chance": _rounded(outcome.micro_chance),
         "left_out": [list(one) for one in outcome.left_out],
         "versions": versions(outcome),
-        "methods": [_method(method, names) for method in outcome.methods],
+        "methods": [_method(method) for method in outcome.methods],
     }
 
 
@@ -82,7 +79,7 @@ def edits_of(method: Method) -> list[Cell]:
     return [cell for cell in method.cells if EDITS[cell.variant.edit].kind != "control"] or method.cells
 
 
-def _method(method: Method, names: list[str]) -> Values:
+def _method(method: Method) -> Values:
     peer = method.peer
     return {
         "name": peer.name,
@@ -95,8 +92,6 @@ def _method(method: Method, names: list[str]) -> Values:
         "micro_ap": _rounded(micro_ap(method)),
         "thresholds": [_threshold(one, method) for one in method.thresholds],
         "false": {kind: [[one.found, one.total] for one in shares] for kind, shares in method.false.items()},
-        "closest": [[pair.distance, names[pair.first], names[pair.second]] for pair in method.pairs.closest],
-        "distances": {kind: counts(counts_D) for kind, counts_D in method.pairs.by_kind.items()},
         "copies": [_cell(cell) for cell in method.cells],
     }
 
@@ -117,31 +112,11 @@ def _cell(cell: Cell) -> Values:
     return {
         "edit": cell.variant.edit,
         "strength": cell.variant.strength,
-        "recall": [_share(share) for share in cell.recall],
-        "false": [[one.found, one.total] for one in cell.false],
         "bit_error": _rounded(cell.error),
         "micro_ap": _rounded(cell.micro_ap),
         "mean_other": _rounded(mean(cell.others_D)),
-        "distances": counts(cell.own_D),
-        "other_distances": counts(cell.others_D),
+        "recall": [_rounded(share.value) for share in cell.recall],
     }
-
-
-def _share(share: Share) -> Values:
-    low, high = _rounded(share.low), _rounded(share.high)
-    return {"share": _rounded(share.value), "found": share.found, "of": share.total, "low": low, "high": high}
-
-
-def counts(counts_D: Integers) -> Values:
-    """How many lie at each distance, without the zeros before the first and after the last.
-
-    >>> counts(np.array([0, 0, 3, 0, 1, 0]))
-    {'from': 2, 'counts': [3, 0, 1]}
-    """
-    there = np.flatnonzero(counts_D)
-    if not len(there):
-        return {"from": 0, "counts": []}
-    return {"from": int(there[0]), "counts": counts_D[there[0] : there[-1] + 1].tolist()}
 
 
 def _rounded(value: float) -> float:

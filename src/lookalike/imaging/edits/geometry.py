@@ -23,12 +23,6 @@ def scale(picture: Picture, *, factor: float) -> Picture:
     return picture.resize((width, height), Image.Resampling.LANCZOS)
 
 
-def trim(picture: Picture, *, share: float) -> Picture:
-    """The picture without a share of its width at the left and right, and of its height at the top and bottom."""
-    x, y = (min(round(side * share), (side - 1) // 2) for side in picture.size)
-    return picture.crop((x, y, picture.width - x, picture.height - y))
-
-
 def crop(picture: Picture, *, share: float, across: float = 0.5, down: float = 0.5) -> Picture:
     """The picture without a share of its width and of its height in all.
 
