@@ -221,7 +221,7 @@ def _read_all(items: list[Item], catalog: Catalog, hasher: Hasher, settings: Set
     if not items:
         return
     with (
-        ThreadPoolExecutor(workers) as threads,
+        ThreadPoolExecutor(workers + settings.isolation) as threads,  # one encodes while all workers decode
         pool.make_decoders(settings.limits, workers=workers, isolation=settings.isolation) as decoders,  # ended first
     ):
         work = partial(_read, catalog=catalog, hasher=hasher, settings=settings, decoders=decoders)
@@ -238,9 +238,13 @@ def _read(item: Item, catalog: Catalog, hasher: Hasher, settings: Settings, deco
             if settings.keep_originals and outcome.digest:
                 originals.keep(settings.folder, outcome.digest, _content(item, outcome.digest, settings))
                 outcome = replace(outcome, kept=True)
-            return _decoded(outcome, image, catalog, hasher, settings)
+            known = None if settings.reindex else _with_code(catalog, outcome.digest)
+            if known is not None:
+                return _Read(_known(outcome, known, image, catalog, hasher))
+            pixels = image.array(hasher.spec)
     except ImageError as error:
         return _Read(replace(outcome, error=str(error), try_again=isinstance(error, RetryableImageError)))
+    return _encoded(outcome, pixels, hasher)  # while the worker decodes another image
 
 
 @contextmanager
@@ -266,22 +270,20 @@ def _content(item: Item, digest: bytes, settings: Settings) -> bytes:
     return content
 
 
-def _decoded(outcome: Outcome, image: ImageFile, catalog: Catalog, hasher: Hasher, settings: Settings) -> _Read:
-    """An image with its code, or that of another with the same bytes. Raises `ImageError`."""
-    known = None if settings.reindex else _with_code(catalog, outcome.digest)
-    if known:
-        seen_before = None if known.is_plain or outcome.digest is None else catalog.relief_of(outcome.digest)
-        outcome = replace(outcome, code=known.code, quality=known.quality, relief=seen_before, **_facts(known))
-        if seen_before or known.is_plain or not catalog.keeps_reliefs:
-            return _Read(outcome)
+def _known(outcome: Outcome, known: Record, image: ImageFile, catalog: Catalog, hasher: Hasher) -> Outcome:
+    """An image with the code of another with the same bytes; decoded only for want of its relief."""
+    seen_before = None if known.is_plain or outcome.digest is None else catalog.relief_of(outcome.digest)
+    outcome = replace(outcome, code=known.code, quality=known.quality, relief=seen_before, **_facts(known))
+    if seen_before or known.is_plain or not catalog.keeps_reliefs:
+        return outcome
     try:
-        pixels = image.array(hasher.spec)
+        return replace(outcome, relief=alignment_thumbnail(image.array(hasher.spec).array))
     except ImageError:
-        if known:
-            return _Read(outcome)
-        raise
-    if known:
-        return _Read(replace(outcome, relief=alignment_thumbnail(pixels.array)))
+        return outcome
+
+
+def _encoded(outcome: Outcome, pixels: decode.Decoded, hasher: Hasher) -> _Read:
+    """An image with its code."""
     seen = quality(pixels.array, width=pixels.width, height=pixels.height)
     code = hasher.encode_arrays(pixels.array[None])[0].tobytes()
     own = None if seen < PLAIN else alignment_thumbnail(pixels.array)

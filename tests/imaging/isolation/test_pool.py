@@ -19,7 +19,7 @@ from lookalike.core.errors import ConfigError, ImageError, RetryableImageError
 from lookalike.imaging import decode
 from lookalike.imaging.decode import ImageSpec
 from lookalike.imaging.files import content_digest
-from lookalike.imaging.isolation import pool, program
+from lookalike.imaging.isolation import pool, process
 from lookalike.imaging.isolation.budget import Budget
 from lookalike.imaging.isolation.decoders import Direct
 from lookalike.imaging.isolation.limits import MEMORY, Limits
@@ -46,7 +46,7 @@ def one() -> Iterator[Pool]:
         yield made
 
 
-def process(one: Pool) -> int:
+def pid_of(one: Pool) -> int:
     return next(iter(one._all)).process.pid
 
 
@@ -126,14 +126,14 @@ def test_more_pixels_allow_more_memory() -> None:
 
 
 def test_what_takes_too_long_is_ended_and_can_be_tried_again(one: Pool) -> None:
-    before = process(one)
+    before = pid_of(one)
     with one.opened(png(10, 10)) as image:
         os.kill(before, signal.SIGSTOP)
         with pytest.raises(RetryableImageError, match=r"longer than 0\.3 seconds"):
             image.array(SPEC)
     with one.opened(png(11, 10)) as image:
         assert image.array(SPEC).width == 11
-    assert process(one) != before
+    assert pid_of(one) != before
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_what_takes_too_long_is_ended_and_can_be_tried_again(one: Pool) -> None:
 )
 def test_a_crash_costs_one_image(one: Pool, number: int, error: type[Exception], reason: str) -> None:
     with one.opened(png(10, 10)) as image:
-        os.kill(process(one), number)
+        os.kill(pid_of(one), number)
         with pytest.raises(error, match=reason) as caught:
             image.array(SPEC)
         assert type(caught.value) is error
@@ -151,7 +151,7 @@ def test_a_crash_costs_one_image(one: Pool, number: int, error: type[Exception],
 
 
 def test_a_worker_that_died_idle_costs_nothing(one: Pool) -> None:
-    os.kill(process(one), signal.SIGKILL)
+    os.kill(pid_of(one), signal.SIGKILL)
     with one.opened(png(11, 10)) as image:
         assert image.array(SPEC).width == 11
 
@@ -166,10 +166,30 @@ def test_many_threads_and_few_workers(photo_bytes: list[bytes]) -> None:
         assert list(threads.map(read, photo_bytes)) == [content_digest(content) for content in photo_bytes]
 
 
+def test_workers_without_a_fork(monkeypatch: pytest.MonkeyPatch, photo_bytes: list[bytes]) -> None:
+    monkeypatch.setattr(process, "CAN_FORK", False)
+    with Pool(LIMITS, workers=1) as made:
+        for content in photo_bytes[:2]:
+            with made.opened(content) as image:
+                assert (image.array(SPEC).array == decode.decode(content, SPEC).array).all()
+            os.kill(pid_of(made), signal.SIGKILL)
+
+
+@pytest.mark.skipif(not process.CAN_FORK, reason="workers are started one by one")
+def test_the_end_of_what_forks_workers_costs_nothing(photo_bytes: list[bytes]) -> None:
+    with Pool(LIMITS, workers=2) as made:
+        made.wait()
+        made._starter._process.kill()  # type: ignore[union-attr]
+        made._starter._process.wait()  # type: ignore[union-attr]
+        for content in photo_bytes[:4]:
+            with made.opened(content) as image:
+                assert image.digest == content_digest(content)
+
+
 def test_workers_that_do_not_start_are_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
     for command in ([sys.executable, "-c", "raise SystemExit(3)"], ["/nowhere"]):
-        monkeypatch.setattr(program, "command", lambda memory, command=command: command)
-        monkeypatch.setattr(program, "PAUSE", 0.01)
+        monkeypatch.setattr(process, "command", lambda memory, mode, command=command: command)
+        monkeypatch.setattr(process, "PAUSE", 0.01)
         with (
             Pool(LIMITS, workers=1) as made,
             pytest.raises(ConfigError, match="do not start"),
@@ -184,7 +204,7 @@ def test_closing_ends_what_is_being_decoded(photo_bytes: list[bytes]) -> None:
 
     def read() -> None:
         with made.opened(photo_bytes[0]) as image:
-            os.kill(process(made), signal.SIGSTOP)
+            os.kill(pid_of(made), signal.SIGSTOP)
             began.set()
             image.array(SPEC)
 

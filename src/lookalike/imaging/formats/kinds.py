@@ -6,6 +6,7 @@ Nothing goes by a file's ending. A raw file of a camera that begins like any TIF
 from __future__ import annotations
 
 import functools
+import importlib
 from typing import Any
 
 from PIL import Image
@@ -13,6 +14,7 @@ from PIL import Image
 from lookalike.core.errors import ImageError, MissingExtra, RetryableImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "PPM")  # and HEIF with the extra `heic`
+PLUGINS = ("Jpeg", "Png", "WebP", "Gif", "Tiff", "Bmp", "Avif", "Ppm", "Mpo")  # of Pillow, that read them
 RAW_FORMATS = frozenset({  # by the ending that their files usually have; RAW: a camera's, of a maker not known here
     "3FR", "ARW", "CR2", "CR3", "DCR", "DNG", "ERF", "IIQ", "MEF", "MOS", "NEF", "ORF", "PEF", "RAF", "RAW", "RW2",
     "SRW",
@@ -147,8 +149,9 @@ def _not_read(head: bytes) -> str:
 
 @functools.cache
 def _openers() -> dict[str, Any]:
-    """Pillow's opener of each allowed format."""
-    Image.init()
+    """Pillow's opener of each allowed format; the plugins of others are not loaded."""
+    for module in PLUGINS:
+        importlib.import_module(f"PIL.{module}ImagePlugin")
     return {name: Image.OPEN[name] for name in FORMATS if name in Image.OPEN}
 
 

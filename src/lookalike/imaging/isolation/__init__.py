@@ -1,6 +1,5 @@
 """Decoding in worker processes: what a broken or malicious file does to a decoder happens there.
 
-`pool` serves threads (the command line, `Database.index`), `asynchronous` the server. Both start the same program
-(`worker`), speak the same protocol (`protocol`), and set limits on memory and time for each image. `direct` does the
-same work in this process, without these limits.
+`pool` has the workers, for any number of threads; `process` starts and ends them; `worker` is their program, and `work`
+what it does. Each image has limits of memory and time. `Direct` does the same work in this process, without these.
 """

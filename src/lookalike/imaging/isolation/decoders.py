@@ -10,16 +10,18 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from lookalike.core.errors import ImageError, RetryableImageError
 from lookalike.imaging.decode import Array, Decoded, ImageSpec
-from lookalike.imaging.evidence import Evidence, unpack
 from lookalike.imaging.isolation import work
 from lookalike.imaging.isolation.limits import Limits
 from lookalike.imaging.isolation.protocol import Head, Message
+
+if TYPE_CHECKING:
+    from lookalike.imaging.evidence import Evidence
 
 Source = str | os.PathLike[str] | bytes  # the path of an image file, or encoded bytes
 
@@ -61,7 +63,13 @@ class ImageFile:
 
     def evidence(self) -> Evidence:
         """What the image tells of where it comes from. Raises `ImageError`."""
-        return unpack(*self._answer({"do": "evidence"}))
+        from lookalike.imaging import evidence  # only the choice of a best copy asks for it
+
+        return evidence.unpack(*self._answer({"do": "evidence"}))
+
+    def thumbnail(self, side: int) -> bytes:
+        """A JPEG of the image for people, at most `side` pixels a side. Raises `ImageError`."""
+        return self._answer({"do": "thumbnail", "side": side})[1]
 
     def _answer(self, head: Head) -> Message:
         if self.error is not None:

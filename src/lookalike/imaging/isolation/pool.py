@@ -1,21 +1,21 @@
 """Workers for threads: each thread asks one at a time, and those that end are replaced.
 
-One thread of the pool starts all workers, and ends those that take too long. (Linux kills them when the thread that
+One thread of the pool has workers started, and ends those that take too long. (Linux kills them when the thread that
 started them ends, so that must not be a thread that comes and goes.)
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from types import TracebackType
 
 from lookalike.core.errors import ImageError, Interrupted, RetryableImageError
-from lookalike.imaging.isolation import program, protocol
+from lookalike.imaging.isolation import process, protocol
 from lookalike.imaging.isolation.budget import Budget
 from lookalike.imaging.isolation.decoders import Decoders, Direct, ImageFile, Source, checked, opening
 from lookalike.imaging.isolation.limits import Limits
@@ -26,57 +26,36 @@ ESTIMATED = 1 << 20  # bytes of a file whose need of memory is estimated before 
 READ_SECONDS = 60.0  # that reading a file may take, and
 READ_SPEED = 1e6  # bytes a second that any disk or network manages
 
+OnDeath = Callable[[str], object]
+
 
 class _GoneError(Exception):
     """A worker has ended before it could decode anything."""
 
 
 class Worker:
-    """One process and its pipes; one thread at a time talks to it."""
+    """One process; one thread at a time talks to it."""
 
-    def __init__(self, memory: int) -> None:
-        self.process: subprocess.Popen[bytes] = subprocess.Popen(
-            program.command(memory), bufsize=-1, **program.options()
-        )
+    def __init__(self, started: process.Process) -> None:
+        self.process = started
         self.due = float("inf")  # when it must have answered, by `time.monotonic`
         self.is_late = False  # and so was ended
+        self.is_starved = False
         self.is_asked = False  # and did not answer, or not yet
-        self.has_started = False
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether it can be asked; waits until it has started."""
-        if not self.has_started:
-            self.has_started = self._answer(program.STARTING) is not None
-        return self.has_started and self.process.poll() is None
 
     def ask(self, head: Head, content: bytes = b"", *, seconds: float) -> Message | None:
         """The answer to a request; nothing if the process ended, also because that took longer than `seconds`."""
-        assert self.process.stdin is not None
-        self.is_asked = True
-        with suppress(OSError):  # it has ended, which reading tells
-            protocol.write(self.process.stdin, {**head, "seconds": seconds}, content)
-        answer = self._answer(seconds)
-        self.is_asked = answer is None
-        return answer
-
-    def end(self) -> int:
-        """Kill the process; its exit status."""
-        self.process.kill()
-        status = self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
-            with suppress(OSError):  # what could not be sent any more
-                if stream is not None:
-                    stream.close()
-        return status
-
-    def _answer(self, seconds: float) -> Message | None:
-        assert self.process.stdout is not None
-        self.due = time.monotonic() + seconds
+        self.is_asked, self.due = True, time.monotonic() + seconds
         try:
-            return protocol.read(self.process.stdout)
+            with suppress(OSError):  # it has ended, which reading tells
+                protocol.write(self.process.requests, {**head, "seconds": seconds}, content)
+            answer = protocol.read(self.process.answers)
+        except (OSError, ValueError):  # ended, and its streams closed, by another thread
+            answer = None
         finally:
             self.due = float("inf")
+        self.is_asked = answer is None
+        return answer
 
 
 class Desk:
@@ -95,12 +74,15 @@ class Desk:
         """
         head, content = opening(source, self._limits)
         self._size = len(content) or _size(source)
-        seconds = READ_SECONDS + self._size / READ_SPEED
+        is_read = not isinstance(source, bytes)
+        seconds = READ_SECONDS + self._size / READ_SPEED if is_read else self._limits.seconds
         memory = self._amount(2 * self._size if self._size <= self._limits.file_bytes else 0)
         with self._budget.taken(memory):
             answer = self._worker.ask({**head, "memory": memory}, content, seconds=seconds)
         if answer is None:
-            raise program.unreadable(seconds) if self._worker.is_late else _GoneError
+            if not self._worker.is_late:
+                raise _GoneError
+            raise process.unreadable(seconds) if is_read else process.too_slow(seconds)
         return self._starved() if answer[0].get("starved") else checked(answer[0])
 
     def ask(self, head: Head) -> Message:
@@ -128,7 +110,7 @@ class Desk:
             answer = self._worker.ask({**head, "memory": memory}, seconds=self._left)
             self._left = max(TICK, self._left - (time.monotonic() - began))
         if answer is None:
-            raise program.too_slow(self._limits.seconds) if self._worker.is_late else self._crash()
+            raise process.too_slow(self._limits.seconds) if self._worker.is_late else self._crash()
         return answer
 
     def _amount(self, needed: int) -> int:
@@ -137,24 +119,29 @@ class Desk:
         return little if needed <= little // 2 else min(little + needed, most)
 
     def _starved(self) -> Head:
-        self._worker.end()  # what a decoder left behind when memory ran out is better gone
-        return {"error": program.starved(self._limits), "again": True}
+        self._worker.is_starved = True
+        self._worker.process.end()  # what a decoder left behind when memory ran out is better gone
+        return {"error": process.starved(self._limits), "again": True}
 
     def _crash(self) -> ImageError:
-        return program.crashed(self._worker.end())
+        return process.crashed(self._worker.process.end())
 
 
 class Pool:
-    """A number of workers that decode for the threads of this process. Close it, or use it in a `with` statement."""
+    """A number of workers that decode for the threads of this process. Close it, or use it in a `with` statement.
 
-    def __init__(self, limits: Limits, *, workers: int = 0) -> None:
-        self._limits, self._count = limits, workers or os.cpu_count() or 1
+    `on_death` hears why a worker ended: for "time", "memory" or a "crash".
+    """
+
+    def __init__(self, limits: Limits, *, workers: int = 0, on_death: OnDeath = lambda why: None) -> None:
+        self._limits, self._count, self._on_death = limits, workers or os.cpu_count() or 1, on_death
         self._budget = Budget(max(limits.memory, self._count * limits.little))
         self._changed = threading.Condition()
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
         self._wanted = self._count  # workers that are to be started
-        self._failures = 0  # workers in succession that never answered
+        self._starter: process.Starter | None = None
+        self._failures = 0  # to start a worker, in succession
         self._failed: str | None = None  # why none can be started
         self._is_closed = False
         self._keeper = threading.Thread(target=self._keep, name="lookalike-decoders", daemon=True)
@@ -168,27 +155,43 @@ class Pool:
     ) -> None:
         self.close()
 
+    @property
+    def alive(self) -> int:
+        """How many workers are there."""
+        with self._changed:
+            return sum(worker.process.is_alive() for worker in self._all)
+
+    def wait(self) -> None:
+        """Wait until all workers have started. Raises `ConfigError` if they do not."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._wanted or self._failures >= process.ATTEMPTS or self._is_closed)
+            self._check()
+
     def close(self) -> None:
         """End all workers at once, whatever they are doing."""
         with self._changed:
             self._is_closed = True
             for worker in self._all:
-                worker.process.kill()
+                worker.process.end()
             self._changed.notify_all()
         self._keeper.join()
 
     @contextmanager
-    def opened(self, source: Source) -> Iterator[ImageFile]:
-        """The image of a source, which one worker holds meanwhile. Raises `OSError` if it cannot be read."""
-        with ExitStack() as stack:
-            yield self._open(source, stack)
+    def opened(self, source: Source, *, max_pixels: int | None = None) -> Iterator[ImageFile]:
+        """The image of a source, which one worker holds meanwhile. Raises `OSError` if it cannot be read.
 
-    def _open(self, source: Source, stack: ExitStack) -> ImageFile:
-        for _ in range(program.ATTEMPTS):
+        `max_pixels` is a limit for this image, if not that of all.
+        """
+        limits = self._limits if max_pixels is None else replace(self._limits, max_pixels=max_pixels)
+        with ExitStack() as stack:
+            yield self._open(source, limits, stack)
+
+    def _open(self, source: Source, limits: Limits, stack: ExitStack) -> ImageFile:
+        for _ in range(process.ATTEMPTS):
             with ExitStack() as holding, suppress(_GoneError):
                 worker = holding.enter_context(self._worker())
-                desk = Desk(worker, self._limits, self._budget)
-                image = ImageFile(desk.open(source), self._limits, desk.ask)
+                desk = Desk(worker, limits, self._budget)
+                image = ImageFile(desk.open(source), limits, desk.ask)
                 stack.push(holding.pop_all())
                 return image
         raise RetryableImageError("the processes that decode images were ended again and again while it was read")
@@ -203,69 +206,84 @@ class Pool:
             self._give_back(worker)
 
     def _take(self) -> Worker:
-        while not (worker := self._first_idle()).is_ready:
-            self._give_back(worker)
-        return worker
-
-    def _first_idle(self) -> Worker:
         with self._changed:
-            self._changed.wait_for(lambda: self._idle or self._is_closed or self._failed)
-            if self._is_closed:
-                raise Interrupted("Stopped")
-            if self._failed:
-                raise program.not_started(self._failed)
-            return self._idle.pop()
+            while True:
+                self._changed.wait_for(lambda: self._idle or self._is_closed or self._failed)
+                self._check()
+                worker = self._idle.pop()
+                if worker.process.is_alive():
+                    return worker
+                self._replace(worker)
+
+    def _check(self) -> None:
+        """Raise an error if there will be no more workers."""
+        if self._is_closed:
+            raise Interrupted("Stopped")
+        if self._failed:
+            raise process.not_started(self._failed)
 
     def _give_back(self, worker: Worker) -> None:
         with self._changed:
             # an answer that nobody waited for would be taken for that of the next request
-            if worker.process.poll() is None and not (self._is_closed or worker.is_asked):
-                self._idle.append(worker)
-            else:
+            if self._is_closed or worker.is_asked or not worker.process.is_alive():
                 self._replace(worker)
+            else:
+                self._idle.append(worker)
             self._changed.notify_all()
 
     def _replace(self, worker: Worker) -> None:
+        worker.process.end()
         self._all.discard(worker)
-        status = worker.end()
-        self._failures = 0 if worker.has_started else self._failures + 1
-        if self._failures >= program.ATTEMPTS:
-            self._failed = f"the last one ended with status {status}"
         self._wanted += 1
+        if not self._is_closed:
+            self._on_death("time" if worker.is_late else "memory" if worker.is_starved else "crash")
+        self._changed.notify_all()
 
     def _keep(self) -> None:
         """Start workers and end what takes too long, until the pool is closed."""
-        while not self._is_closed:
-            if self._wanted:
-                self._start()
-            with self._changed:
-                if not self._wanted and not self._is_closed:
-                    self._changed.wait(TICK)
-                for worker in self._all:
-                    if worker.due < time.monotonic():
-                        worker.is_late = True
-                        worker.process.kill()
-        with self._changed:
-            for worker in self._idle:
-                worker.end()
+        try:
+            while not self._is_closed:
+                if self._wanted and not self._failed:
+                    self._start()
+                with self._changed:
+                    if not self._is_closed and (self._failed or not self._wanted):
+                        self._changed.wait(TICK)
+                    for worker in self._all:
+                        if worker.due < time.monotonic():
+                            worker.is_late = True
+                            worker.process.end()
+        finally:
+            if self._starter is not None:
+                self._starter.close()
 
     def _start(self) -> None:
         """Start one worker, in this thread."""
         try:
-            worker = Worker(self._limits.memory)
-        except OSError as error:
-            with self._changed:
-                self._failures += 1
-                if self._failures >= program.ATTEMPTS:
-                    self._failed = error.strerror or str(error)
-                self._changed.notify_all()
-                self._changed.wait(program.PAUSE)
+            self._starter = self._starter or process.starter(self._limits.memory)
+            worker = Worker(self._starter.start())
+        except (OSError, EOFError) as error:
+            if self._starter is not None and isinstance(error, EOFError):
+                self._starter.close()
+                self._starter = None
+            self._fail(getattr(error, "strerror", None) or str(error))
             return
         with self._changed:
+            self._failures = 0
             self._wanted -= 1
             self._all.add(worker)
             self._idle.append(worker)
+            if self._is_closed:
+                worker.process.end()
             self._changed.notify_all()
+
+    def _fail(self, reason: str) -> None:
+        """Try again after a while, or give up."""
+        with self._changed:
+            self._failures += 1
+            if self._failures >= process.ATTEMPTS and not self._all:
+                self._failed = reason
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._is_closed or self._failed, process.PAUSE)
 
 
 def make_decoders(limits: Limits, *, workers: int = 0, isolation: bool = True) -> AbstractContextManager[Decoders]:

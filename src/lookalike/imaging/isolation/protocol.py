@@ -11,6 +11,7 @@ import struct
 from typing import IO, Any
 
 LENGTH = struct.Struct(">I")
+NUMBER = struct.Struct(">i")  # of an order to the fork server, and its answer
 Head = dict[str, Any]
 Message = tuple[Head, bytes]
 

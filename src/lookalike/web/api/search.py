@@ -19,7 +19,7 @@ from lookalike.core.codes import Codes, to_hex
 from lookalike.core.display import clean
 from lookalike.core.errors import DatabaseError
 from lookalike.duplicates import orientations
-from lookalike.imaging.decode import Array
+from lookalike.imaging.decode import Array, Decoded
 from lookalike.opening import AnyDatabase
 from lookalike.web.api import bodies, rows
 from lookalike.web.api.schemas import Answer, Code, FileQuery, IdOrCode, failures
@@ -27,7 +27,6 @@ from lookalike.web.http.problems import JsonResponse, Problem
 from lookalike.web.state import files
 from lookalike.web.state.collection import SearchRequest, SearchResult
 from lookalike.web.state.server import Server, Shared
-from lookalike.web.state.uploads import Decoded
 
 router = APIRouter(prefix="/api", tags=["search"])
 

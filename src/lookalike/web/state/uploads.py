@@ -2,63 +2,108 @@
 
 from __future__ import annotations
 
-import io
+import asyncio
+import re
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import Any, BinaryIO, NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from typing import BinaryIO, TypeVar
 
-import numpy as np
-
-from lookalike.core.errors import ImageError
-from lookalike.imaging import evidence
-from lookalike.imaging.decode import MAX_PIXELS, Array, ImageSpec
+from lookalike.core.errors import ImageError, Interrupted
+from lookalike.imaging.decode import MAX_PIXELS, Decoded, ImageSpec
 from lookalike.imaging.evidence import Evidence
-from lookalike.imaging.isolation.asynchronous import Busy, Workers
-from lookalike.imaging.isolation.protocol import Message
+from lookalike.imaging.isolation.decoders import ImageFile
+from lookalike.imaging.isolation.limits import Limits
+from lookalike.imaging.isolation.pool import Pool
 from lookalike.web.http.problems import Problem
 from lookalike.web.http.settings import Settings
 
+PATIENCE = 20.0  # seconds that a request waits for a worker
+MAX_WAITING = 256  # requests
 
-class Decoded(NamedTuple):
-    """An image as a model takes it, and what the file said of it."""
+T = TypeVar("T")
 
-    array: Array
-    width: int  # pixels, as shown
-    height: int
-    format: str
+_HINT = re.compile(r"[ .]*(Raise|Allow)[^.]* --max-pixels.*", re.DOTALL)  # for the command line
 
 
-class Decoders(Workers):
-    """Worker processes that decode images; each method raises `Problem` with the reason if it fails."""
+class Decoders:
+    """Worker processes that decode images; each method raises `Problem` with the reason if it fails.
+
+    Requests that wait for a worker hold no images in memory.
+    """
 
     def __init__(self, settings: Settings, *, on_death: Callable[[str], object] = lambda why: None) -> None:
-        super().__init__(settings.workers, memory=settings.memory, seconds=settings.seconds, on_death=on_death)
-        self._max_pixels = settings.max_pixels
+        self._settings, self._on_death = settings, on_death
+        self._free = asyncio.Semaphore(settings.workers)
+        self._waiting = 0
+
+    async def start(self) -> None:
+        """Start the processes, and wait until they are ready."""
+        settings = self._settings
+        limits = Limits(max_pixels=MAX_PIXELS, memory=settings.memory, seconds=settings.seconds)
+        self._threads = ThreadPoolExecutor(settings.workers, "lookalike-decode")
+        self._pool = Pool(limits, workers=settings.workers, on_death=self._on_death)
+        await asyncio.to_thread(self._pool.wait)
+
+    async def stop(self) -> None:
+        """End the processes."""
+        await asyncio.to_thread(self._pool.close)
+        self._threads.shutdown()
+
+    @property
+    def alive(self) -> int:
+        """The number of processes."""
+        return self._pool.alive
 
     async def array(self, file: BinaryIO, spec: ImageSpec) -> Decoded:
         """The array of an encoded image."""
-        about, values = await self._answer("array", file, max_pixels=self._max_pixels, spec=asdict(spec))
-        array = np.frombuffer(values, np.uint8).reshape(spec.shape)
-        return Decoded(array, about["width"], about["height"], about["format"])
+
+        def content() -> bytes:
+            file.seek(0)
+            return file.read()
+
+        return await self._ask(content, lambda image: image.array(spec), self._settings.max_pixels)
 
     async def thumbnail(self, content: bytes, side: int) -> bytes:
         """A JPEG of an encoded image, at most `side` pixels a side."""
-        return (await self._answer("thumbnail", io.BytesIO(content), side=side))[1]
+        return await self._ask(lambda: content, lambda image: image.thumbnail(side))
 
     async def pixels(self, content: bytes) -> bytes:
         """A digest that is equal for images with the same pixels (`decode.pixel_digest`)."""
-        return (await self._answer("pixels", io.BytesIO(content)))[1]
+        return await self._ask(lambda: content, ImageFile.pixel_digest)
 
     async def evidence(self, content: bytes) -> Evidence:
         """What an encoded image says of its origin."""
-        return evidence.unpack(*await self._answer("evidence", io.BytesIO(content)))
+        return await self._ask(lambda: content, ImageFile.evidence)
 
-    async def _answer(self, task: str, file: BinaryIO, *, max_pixels: int = MAX_PIXELS, **options: Any) -> Message:
-        length = file.seek(0, io.SEEK_END)
-        file.seek(0)
+    async def _ask(
+        self, content: Callable[[], bytes], question: Callable[[ImageFile], T], max_pixels: int | None = None
+    ) -> T:
+        def work() -> T:
+            with self._pool.opened(content(), max_pixels=max_pixels) as image:
+                return question(image)
+
+        await self._wait()
+        loop, future = asyncio.get_running_loop(), self._threads.submit(work)
+        future.add_done_callback(lambda done: loop.call_soon_threadsafe(self._free.release))  # also after a disconnect
         try:
-            return await self.ask({"do": task, "max_pixels": max_pixels, **options}, file, length)
+            return await asyncio.wrap_future(future)
         except ImageError as error:
-            raise Problem(422, str(error).replace("Raise the cap with --max-pixels", "").rstrip()) from None
-        except Busy as error:
-            raise Problem(503, f"{error}; ask again", headers={"Retry-After": "2"}) from None
+            raise Problem(422, _HINT.sub("", str(error))) from None
+        except Interrupted:
+            raise Problem(503, "the server stops", headers={"Retry-After": "2"}) from None
+
+    async def _wait(self) -> None:
+        """Wait until a worker is free."""
+        if self._waiting >= MAX_WAITING:
+            raise _busy()
+        self._waiting += 1
+        try:
+            await asyncio.wait_for(self._free.acquire(), PATIENCE)
+        except TimeoutError:
+            raise _busy() from None
+        finally:
+            self._waiting -= 1
+
+
+def _busy() -> Problem:
+    return Problem(503, "too many images are waiting to be decoded; ask again", headers={"Retry-After": "2"})

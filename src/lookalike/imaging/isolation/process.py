@@ -1,0 +1,239 @@
+"""Worker processes as their parent sees them: how they are started, and what their end means.
+
+Where the system can fork, one process imports what decoding needs, and workers are forked from it. It never sees an
+image itself, so that each worker starts clean.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from lookalike.core.errors import ConfigError, ImageError, RetryableImageError
+from lookalike.core.limits import MAX_PIXELS
+from lookalike.imaging.isolation import protocol
+from lookalike.imaging.isolation.limits import Limits
+
+STARTING = 30.0  # seconds that a process may take to start
+ATTEMPTS = 3  # to start one, before that is an error
+PAUSE = 1.0  # seconds before another attempt, where there was no memory or no process left
+PROGRAM = "lookalike.imaging.isolation.worker"
+CAN_FORK = sys.platform == "linux"  # on macOS, libraries may break in a forked process
+_FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGXCPU", "SIGHUP")  # signals that say nothing of the file
+
+
+class Process(Protocol):
+    """A worker process, and the streams to and from it."""
+
+    pid: int
+    requests: IO[bytes]
+    answers: IO[bytes]
+
+    def is_alive(self) -> bool:
+        """Whether it can be asked."""
+
+    def end(self) -> int:
+        """Kill it, and wait for its end; its exit status."""
+
+
+class Starter(Protocol):
+    """Starts worker processes."""
+
+    def start(self) -> Process:
+        """A worker that is ready. Raises `OSError` if there can be none now, `EOFError` if there never will."""
+
+    def close(self) -> None:
+        """End what starts them."""
+
+
+def starter(memory: int) -> Starter:
+    """What starts workers of up to `memory` bytes each; to be used by one thread, which must outlive the workers."""
+    return ForkServer(memory) if CAN_FORK else Spawner(memory)
+
+
+class ForkServer:
+    """The process that workers are forked from."""
+
+    def __init__(self, memory: int) -> None:
+        self._control, theirs = socket.socketpair()
+        self._control.settimeout(STARTING)
+        self._lock = threading.Lock()
+        try:
+            with theirs:
+                self._process = subprocess.Popen(
+                    command(memory, "fork"), stdin=theirs.fileno(), stdout=subprocess.DEVNULL, **_options()
+                )
+        except BaseException:
+            self._control.close()
+            raise
+
+    def start(self) -> Process:
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                pid = self._order(0, theirs)
+            if pid < 0:
+                raise OSError(-pid, os.strerror(-pid))
+        except BaseException:
+            ours.close()
+            raise
+        return _Forked(self, pid, ours)
+
+    def end(self, pid: int) -> int:
+        """Kill a worker; its exit status."""
+        try:
+            return self._order(pid)
+        except EOFError:  # and so have its workers
+            return -signal.SIGKILL
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._control.close()
+
+    def _order(self, order: int, file: socket.socket | None = None) -> int:
+        """The answer to an order: 0 to fork, with a worker's end of its connection, or the number of one to end."""
+        with self._lock:
+            try:
+                socket.send_fds(self._control, [protocol.NUMBER.pack(order)], [file.fileno()] if file else [])
+                answer = self._control.recv(protocol.NUMBER.size)
+            except OSError as error:  # a later answer would be taken for that to another order
+                self.close()
+                raise EOFError(str(error)) from error
+        if not answer:
+            raise EOFError(f"the last one ended with status {self._process.wait()}")
+        return int(protocol.NUMBER.unpack(answer)[0])
+
+
+class _Forked:
+    """A worker that was forked from a server."""
+
+    def __init__(self, server: ForkServer, pid: int, connection: socket.socket) -> None:
+        self.pid, self._server, self._connection = pid, server, connection
+        self.requests: IO[bytes] = connection.makefile("wb")
+        self.answers: IO[bytes] = connection.makefile("rb")
+        self._ending = threading.Lock()
+        self._status: int | None = None
+
+    def is_alive(self) -> bool:
+        try:
+            return self._status is None and self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
+        except OSError as error:
+            return isinstance(error, BlockingIOError)
+
+    def end(self) -> int:
+        with self._ending:  # once: afterwards the process id may be that of another process
+            if self._status is None:
+                self._status = self._server.end(self.pid)
+                with suppress(OSError):
+                    self._connection.shutdown(socket.SHUT_RDWR)  # so that nobody waits for an answer
+                _close(self.requests, self.answers, self._connection)
+            return self._status
+
+
+class Spawner:
+    """Starts each worker by itself, which takes longer."""
+
+    def __init__(self, memory: int) -> None:
+        self._memory = memory
+
+    def start(self) -> Process:
+        worker = _Spawned(self._memory)
+        if protocol.read(worker.answers) is None:
+            raise EOFError(f"the last one ended with status {worker.end()}")
+        return worker
+
+    def close(self) -> None:
+        pass
+
+
+class _Spawned:
+    """A worker that was started by itself."""
+
+    def __init__(self, memory: int) -> None:
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command(memory, "single"), stdin=pipe, stdout=pipe, bufsize=-1, **_options())
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self.pid, self.requests, self.answers = self._process.pid, self._process.stdin, self._process.stdout
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def end(self) -> int:
+        self._process.kill()
+        status = self._process.wait()
+        _close(self.requests, self.answers)
+        return status
+
+
+def _close(*streams: IO[bytes] | socket.socket) -> None:
+    for stream in streams:
+        with suppress(OSError):  # what could not be sent any more
+            stream.close()
+
+
+def command(memory: int, mode: str) -> list[str]:
+    """The command line of a worker that may take `memory` bytes, or of what forks such workers."""
+    return [sys.executable, "-P", "-m", PROGRAM, str(memory), str(os.getpid()), mode]
+
+
+def _options() -> dict[str, Any]:
+    """Arguments of `subprocess` that keep Ctrl-C from a worker, and its libraries to one thread."""
+    here = str(Path(__file__).resolve().parents[3])  # where this package lies, if not among the installed ones
+    paths = [path for path in (os.environ.get("PYTHONPATH"), here) if path]
+    single = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+    apart: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    return {
+        **apart,
+        "stderr": subprocess.DEVNULL,
+        "env": {**os.environ, **single, "PYTHONPATH": os.pathsep.join(paths)},
+    }
+
+
+def not_started(reason: str) -> ConfigError:
+    """The error of workers that cannot be started."""
+    return ConfigError(f"the processes that decode images do not start ({reason})")
+
+
+def too_slow(seconds: float) -> RetryableImageError:
+    """The error of an image that takes too long."""
+    return RetryableImageError(f"decoding takes longer than {seconds:g} seconds")
+
+
+def unreadable(seconds: float) -> RetryableImageError:
+    """The error of a file that cannot be read in time."""
+    return RetryableImageError(f"reading it takes longer than {seconds:.0f} seconds")
+
+
+def starved(limits: Limits) -> str:
+    """The reason of an image that needs more memory than is allowed."""
+    return (
+        f"needs more than {limits.memory / 1e6:.0f} MB of memory to be decoded. "
+        f"Allow more with --max-pixels {2 * max(limits.max_pixels, MAX_PIXELS)}"
+    )
+
+
+def crashed(status: int) -> ImageError:
+    """The error of an image over which a worker ended with an exit status."""
+    name = _signal(status)
+    if name in _FROM_OUTSIDE:
+        return RetryableImageError(f"the decoder was ended while it worked on it ({name})")
+    return ImageError("the decoder crashed over it; the file is damaged, or made to do that")
+
+
+def _signal(status: int) -> str:
+    """The name of the signal that ended a process; nothing if none did."""
+    try:
+        return signal.Signals(-status).name
+    except ValueError:
+        return ""
