@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from lookalike.imaging.borders import Box
 from lookalike.imaging.evidence import Evidence
 
 Floats = npt.NDArray[np.float32]
@@ -38,15 +39,6 @@ EDGE = 12.0  # shades between a margin and the picture
 BLURRED = 0.3  # of the steps between lines that the picture has, where a blurred copy of it is the margin
 OVERLAID, LEAST_OVERLAID, MOST_OVERLAID = 24.0, 0.01, 0.45  # shades; shares of a picture
 UNIT = 4  # pixels a side of what is compared for writing over a picture
-
-
-class Box(NamedTuple):
-    """A part of a small picture, in pixels."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
 
 
 class Frames(NamedTuple):

@@ -24,10 +24,10 @@ from lookalike.core.errors import ConfigError, ImageError
 from lookalike.core.limits import MAX_PIXELS as MAX_PIXELS
 from lookalike.imaging import borders, files
 from lookalike.imaging.formats import profiles
-from lookalike.imaging.formats.flatten import flatten
 from lookalike.imaging.formats.kinds import HEAD as HEAD
 from lookalike.imaging.formats.kinds import recognise as recognise
-from lookalike.imaging.opening import Opened, errors_as_one, opened, upright, with_cap
+from lookalike.imaging.formats.profiles import flatten
+from lookalike.imaging.opening import Opened, errors_as_one, opened, upright, with_limit
 from lookalike.imaging.opening import header as header
 from lookalike.imaging.pixels import pixel_digest as pixel_digest
 
@@ -92,26 +92,26 @@ def read(source: Source, spec: ImageSpec = ImageSpec(), *, max_pixels: int = MAX
 
 def decode(data: bytes, spec: ImageSpec, *, max_pixels: int = MAX_PIXELS) -> Decoded:
     """Array, size and format of an encoded image. Raises `ImageError` with the reason and nothing else."""
-    return with_cap(max_pixels, lambda: _decode(data, spec, max_pixels))
+    return with_limit(max_pixels, lambda: _decode(data, spec))
 
 
 def thumbnail(data: bytes, side: int, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """The image for people: RGB, upright, composed on white, at most `side` pixels a side, aspect kept."""
-    shown = with_cap(max_pixels, lambda: _shown(data, side, max_pixels))
+    shown = with_limit(max_pixels, lambda: _shown(data, side))
     shown.thumbnail((side, side))
     return shown
 
 
-def _decode(data: bytes, spec: ImageSpec, max_pixels: int) -> Decoded:
+def _decode(data: bytes, spec: ImageSpec) -> Decoded:
     with errors_as_one("cannot be opened"):
-        source = opened(data, max_pixels=max_pixels)
+        source = opened(data)
     with errors_as_one(f"cannot be decoded as {source.format}"):
         return _reduce(source, spec)
 
 
-def _shown(data: bytes, side: int, max_pixels: int) -> Image.Image:
+def _shown(data: bytes, side: int) -> Image.Image:
     with errors_as_one():
-        source = opened(data, max_pixels=max_pixels)
+        source = opened(data)
         source.image.draft("RGB", (side, side))
         return upright(flatten(source.load(), source.image, "RGB"), source.orientation())
 

@@ -17,11 +17,11 @@ from PIL import Image
 
 from lookalike.core.limits import MAX_PIXELS
 from lookalike.imaging import decode, detail, metadata
-from lookalike.imaging.formats import damage, raw
-from lookalike.imaging.formats.flatten import flatten
+from lookalike.imaging.formats import damage, raw, tones
 from lookalike.imaging.formats.kinds import is_raw
+from lookalike.imaging.formats.profiles import flatten
 from lookalike.imaging.metadata import Metadata
-from lookalike.imaging.opening import Opened, errors_as_one, opened
+from lookalike.imaging.opening import Opened, errors_as_one, opened, with_limit
 
 Array = npt.NDArray[np.uint8]
 
@@ -31,7 +31,6 @@ JPEG = frozenset({"JPEG", "MPO"})
 LOSSLESS = frozenset({"PNG", "BMP", "TIFF", "PPM", "GIF"})  # unless a TIFF says otherwise
 LOSSY_IN_TIFF = frozenset({"jpeg", "tiff_jpeg", "webp"})
 FEW_COLOURS = 128  # of a palette; a photograph with more in one was reduced to them
-_BITS_PER_SAMPLE = 258
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,11 +87,14 @@ def unpack(about: Mapping[str, Any], content: bytes) -> Evidence:
 
 def inspect(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Evidence:
     """The evidence in the bytes of an image. Raises `ImageError` if it cannot be decoded."""
+    return with_limit(max_pixels, lambda: _inspect(data, max_pixels))
+
+
+def _inspect(data: bytes, max_pixels: int) -> Evidence:
     picture = decode.thumbnail(data, SIDE, max_pixels=max_pixels)
     with errors_as_one():
-        source = opened(data, max_pixels=max_pixels)
-        pixels = source.load()
-        return _of(source, data, picture, pixels)
+        source = opened(data)
+        return _of(source, data, picture, source.load())
 
 
 def _of(source: Opened, data: bytes, picture: Image.Image, pixels: Image.Image) -> Evidence:
@@ -149,8 +151,7 @@ def _depth(image: Image.Image, data: bytes) -> int:
     """Bits a channel as they are stored; Pillow decodes some of more than 8 as 8."""
     if image.format == "PNG":
         return 16 if data[24:25] == b"\x10" else 8
-    bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE) or image.info.get("bit_depth") or 8
-    most = max(bits) if isinstance(bits, tuple) else int(bits)
+    most = max(tones.sample_bits(image) or (int(image.info.get("bit_depth") or 8),))
     return max(most, 16) if image.mode.startswith(("I", "F")) else max(most, 8)
 
 

@@ -12,13 +12,13 @@ from typing import TypeVar, cast
 from PIL import Image
 
 from lookalike.core.errors import ImageError, RetryableImageError
-from lookalike.imaging.formats import damage, depth, directories, kinds, raw, scientific, tones
+from lookalike.imaging.formats import damage, directories, kinds, raw, scientific, tones
 from lookalike.imaging.formats.kinds import ORIENTATION, UNDO, check_size
 from lookalike.imaging.formats.kinds import upright as upright
 
 T = TypeVar("T")
 _TRIED = 8  # of the pictures in a raw file
-_cap_is_set = threading.Lock()
+_limit_is_set = threading.Lock()
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Opened:
 
         Raises `ImageError` if too little is there.
         """
-        is_deep = depth.is_deep(self.image)
+        is_deep = tones.is_deep(self.image)
         self.image.load()
         if self.present is None or self.present < 1:
             self._judge(self.present)
@@ -53,10 +53,10 @@ class Opened:
     def _low_bytes(self) -> Image.Image | None:
         """The low bytes of 16-bit colour; None if they cannot be had."""
         again = header(self.data)
-        if depth.take_low_bytes(again):
+        if tones.take_low_bytes(again):
             again.load()
             return again
-        if depth.tag(again, depth.PLANAR_CONFIGURATION) != 2:
+        if tones.tag(again, tones.PLANAR_CONFIGURATION) != 2:
             return None
         low = scientific.low_bytes(self.data)
         if low is None:
@@ -92,37 +92,37 @@ class Opened:
                 self.image.seek(0)
 
 
-def opened(data: bytes, *, max_pixels: int) -> Opened:
-    """An image file with its header read. Raises `ImageError` if it is none, or has more than `max_pixels` pixels.
+def opened(data: bytes) -> Opened:
+    """An image file with its header read. Raises `ImageError` if it is none, or has too many pixels.
 
     Not `Image.open`: its pixel cap is one setting for the whole process, and only a warning up to twice its value.
     """
     name = kinds.recognise(data[: kinds.HEAD])
     if (name == "TIFF" or kinds.is_raw(name)) and (found := raw.recognise(data)) is not None:
-        return _embedded(data, found, max_pixels)
+        return _embedded(data, found)
     if name == "TIFF" and (main := raw.main_directory(data)) is not None:
-        full = opened(directories.alone(main), max_pixels=max_pixels)
+        full = opened(directories.alone(main))
         full.is_whole = False
         return full
-    mended = damage.mend(data, max_pixels=max_pixels)
+    mended = damage.mend(data)
     data, present, wrong = (mended.data, mended.present, damage.NO_END) if mended else (data, 1.0, None)
     try:
         image = header(data)
     except ImageError as error:
         if name != "TIFF":
             raise
-        return _scientific(data, max_pixels, error)
-    check_size(*image.size, max_pixels=max_pixels)
+        return _scientific(data, error)
+    check_size(*image.size)
     return Opened(data, image, image.format or "?", *image.size, present, wrong, mended is None)
 
 
-def _embedded(data: bytes, found: raw.Raw, max_pixels: int) -> Opened:
+def _embedded(data: bytes, found: raw.Raw) -> Opened:
     """The largest picture in a raw file that can be opened, with the size of the sensor's image."""
     for picture in found.pictures[:_TRIED]:
         own = data[picture.offset :] if picture.data is None else picture.data
         try:
             image = header(own)
-            check_size(*image.size, max_pixels=max_pixels)
+            check_size(*image.size)
         except ImageError:
             continue
         width, height = (found.width, found.height) if found.width * found.height else image.size
@@ -135,10 +135,10 @@ def _embedded(data: bytes, found: raw.Raw, max_pixels: int) -> Opened:
     raise ImageError(f"{kinds.a_raw(found.format)} without a preview, {kinds.EXACT_ONLY}")
 
 
-def _scientific(data: bytes, max_pixels: int, refusal: ImageError) -> Opened:
+def _scientific(data: bytes, refusal: ImageError) -> Opened:
     """A TIFF file that Pillow does not know, decoded already. Raises `ImageError`."""
     try:
-        image, has_more = scientific.read(data, max_pixels=max_pixels)
+        image, has_more = scientific.read(data)
     except (ImageError, MemoryError):
         raise
     except Exception:  # the first reason says more
@@ -156,7 +156,7 @@ def header(data: bytes) -> Image.Image:
         data = data.rstrip(b"\0")
     try:
         image = cast(Image.Image, factory(io.BytesIO(data), ""))
-        depth.correct(image)
+        tones.correct(image)
         return image
     except Image.DecompressionBombError:
         raise
@@ -177,19 +177,20 @@ def errors_as_one(what: str = "cannot be decoded") -> Iterator[None]:
         raise ImageError(f"{what}: {one_line(error)}") from error
 
 
-def with_cap(max_pixels: int, work: Callable[[], T]) -> T:
-    """The result of decoding, with our cap on pixels in place of Pillow's, which some plugins heed, too."""
-    try:
-        return work()
-    except Image.DecompressionBombError:
-        with _pillow_cap(max_pixels):
+def with_limit(max_pixels: int, work: Callable[[], T]) -> T:
+    """The result of decoding, with our limit on pixels in place of Pillow's, which some plugins heed, too."""
+    with kinds.pixel_limit(max_pixels):
+        try:
             return work()
+        except Image.DecompressionBombError:
+            with _pillow_limit(max_pixels):
+                return work()
 
 
 @contextmanager
-def _pillow_cap(max_pixels: int) -> Iterator[None]:
-    """Pillow's cap set to ours for a moment: it still stops a frame that is larger than its header said."""
-    with _cap_is_set:
+def _pillow_limit(max_pixels: int) -> Iterator[None]:
+    """Pillow's limit set to ours for a moment: it still stops a frame that is larger than its header said."""
+    with _limit_is_set:
         kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
         try:
             yield

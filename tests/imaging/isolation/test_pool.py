@@ -20,10 +20,9 @@ from lookalike.imaging import decode
 from lookalike.imaging.decode import ImageSpec
 from lookalike.imaging.files import content_digest
 from lookalike.imaging.isolation import pool, process
-from lookalike.imaging.isolation.budget import Budget
 from lookalike.imaging.isolation.decoders import Direct
 from lookalike.imaging.isolation.limits import MEMORY, Limits
-from lookalike.imaging.isolation.pool import Pool
+from lookalike.imaging.isolation.pool import Budget, Pool
 from tests.conftest import encoded
 from tests.imaging.isolation.bombs import png, sparse
 
@@ -156,6 +155,15 @@ def test_a_worker_that_died_idle_costs_nothing(one: Pool) -> None:
         assert image.array(SPEC).width == 11
 
 
+def test_nothing_is_left_of_the_image_before(workers: Pool, photo_bytes: list[bytes]) -> None:
+    for decoders in (workers, Direct(LIMITS)):
+        for content in (photo_bytes[0], b""):
+            with decoders.opened(content) as image:
+                assert (image.digest, image.length) == (content_digest(content), len(content))
+        with decoders.opened(b"") as image, pytest.raises(ImageError, match="the file is empty"):
+            image.array(SPEC)
+
+
 def test_many_threads_and_few_workers(photo_bytes: list[bytes]) -> None:
     def read(content: bytes) -> bytes | None:
         with made.opened(content) as image:
@@ -221,7 +229,7 @@ def test_closing_ends_what_is_being_decoded(photo_bytes: list[bytes]) -> None:
 PARENT = """
 import sys
 from lookalike.imaging.isolation.limits import Limits
-from lookalike.imaging.isolation.pool import Pool
+from lookalike.imaging.isolation.pool import Budget, Pool
 made = Pool(Limits(), workers=1)
 with made.opened(sys.argv[1]) as image:
     print(*(one.process.pid for one in made._all), flush=True)

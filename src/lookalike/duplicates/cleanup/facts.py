@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lookalike.imaging import comparison, detail
-from lookalike.imaging.comparison import Box, Frames
+from lookalike.imaging.borders import Box
+from lookalike.imaging.comparison import Frames
 from lookalike.imaging.evidence import Evidence
 from lookalike.imaging.formats.kinds import is_raw
 from lookalike.imaging.metadata import Metadata

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from lookalike.core.limits import MAX_PIXELS
+from lookalike.imaging.formats.kinds import max_pixels
 
 MISSING = 0.1  # of its rows may be missing where a picture is read
 END_OF_JPEG, START_OF_SCAN = b"\xff\xd9", 0xDA
@@ -44,13 +44,13 @@ class Mended(NamedTuple):
     present: float | None  # share of the rows that are there; None: the decoded picture tells (`rows_present`)
 
 
-def find(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[str, ...]:
+def find(data: bytes) -> tuple[str, ...]:
     """What is wrong with the bytes of an image that can be decoded, in words; empty if nothing is known to be.
 
-    A JPEG with more than `max_pixels` pixels is only looked at for its end.
+    A JPEG with more pixels than are decoded is only looked at for its end.
     """
     if data.startswith(b"\xff\xd8"):
-        return _of_jpeg(data, max_pixels)
+        return _of_jpeg(data)
     if data.startswith(PNG):
         return _of_png(data)
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
@@ -89,12 +89,12 @@ def start_of_scan(data: bytes) -> int | None:
     return None
 
 
-def mend(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Mended | None:
+def mend(data: bytes) -> Mended | None:
     """A JPEG or PNG file that is cut off as one that decodes; None for other files."""
     if not is_cut_off(data):
         return None
     left = data.rstrip(b"\0")
-    return _mend_png(left, max_pixels) if data.startswith(PNG) else Mended(left + END_OF_JPEG, None)
+    return _mend_png(left) if data.startswith(PNG) else Mended(left + END_OF_JPEG, None)
 
 
 def rows_present(image: Image.Image) -> float:
@@ -129,14 +129,14 @@ def chunks(data: bytes) -> Iterator[Chunk]:
             return
 
 
-def _of_jpeg(data: bytes, max_pixels: int) -> tuple[str, ...]:
+def _of_jpeg(data: bytes) -> tuple[str, ...]:
     if is_cut_off(data):
         return (NO_END,)
     import simplejpeg
 
     try:
         height, width, *_ = simplejpeg.decode_jpeg_header(data, strict=False)
-        if height * width <= max_pixels:
+        if height * width <= max_pixels():
             simplejpeg.decode_jpeg(data, "GRAY", fastdct=True, fastupsample=True, min_factor=8)
     except ValueError as error:
         return () if _is_harmless(str(error)) else (f"its data are damaged ({error})",)
@@ -174,7 +174,7 @@ def _of_webp(data: bytes) -> tuple[str, ...]:
     return ()
 
 
-def _mend_png(data: bytes, max_pixels: int) -> Mended | None:
+def _mend_png(data: bytes) -> Mended | None:
     """A PNG whose pixels end too early, with its last row repeated; None if it cannot be told which are there."""
     before, pixels, header = [], [], b""
     for chunk in chunks(data):
@@ -188,7 +188,7 @@ def _mend_png(data: bytes, max_pixels: int) -> Mended | None:
         return None
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
     row = 1 + (width * depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 0) + 7) // 8
-    if interlaced or not 0 < width * height <= max_pixels or row == 1 or row * height > _LARGEST:
+    if interlaced or not 0 < width * height <= max_pixels() or row == 1 or row * height > _LARGEST:
         return None
     found = _inflated(pixels, row * height)
     rows = len(found) // row

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import functools
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from PIL import Image
 
 from lookalike.core.errors import ImageError, MissingExtra, RetryableImageError
+from lookalike.core.limits import MAX_PIXELS
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "PPM")  # and HEIF with the extra `heic`
 PLUGINS = ("Jpeg", "Png", "WebP", "Gif", "Tiff", "Bmp", "Avif", "Ppm", "Mpo")  # of Pillow, that read them
@@ -34,6 +38,7 @@ UNDO = {  # what undoes each EXIF orientation (EXIF 2.32, 4.6.4)
     8: Image.Transpose.ROTATE_90,
 }
 
+_max_pixels = ContextVar("max_pixels", default=MAX_PIXELS)
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _RAW_BEGINNINGS = {b"IIU\0": "RW2", b"IIRO": "ORF", b"IIRS": "ORF", b"MMOR": "ORF", b"FUJIFILMCCD-RAW": "RAF"}
 _BEGINNINGS = {  # of what is known, but not read
@@ -117,11 +122,26 @@ def match(head: bytes) -> tuple[str, Any]:
     raise ImageError(_not_read(head))
 
 
-def check_size(width: int, height: int, *, max_pixels: int) -> None:
-    """Raise `ImageError` for an image without pixels, or with too many."""
-    if width * height > max_pixels:
+def max_pixels() -> int:
+    """The limit on pixels of the image that is being decoded, as `pixel_limit` set it."""
+    return _max_pixels.get()
+
+
+@contextmanager
+def pixel_limit(most: int) -> Iterator[None]:
+    """Decode images of up to so many pixels in this thread."""
+    token = _max_pixels.set(most)
+    try:
+        yield
+    finally:
+        _max_pixels.reset(token)
+
+
+def check_size(width: int, height: int) -> None:
+    """Raise `ImageError` for an image without pixels, or with more than are decoded now."""
+    if width * height > max_pixels():
         raise RetryableImageError(
-            f"{width}×{height} are {width * height / 1e6:.0f} megapixels; at most {max_pixels / 1e6:g} are decoded. "
+            f"{width}×{height} are {width * height / 1e6:.0f} megapixels; at most {max_pixels() / 1e6:g} are decoded. "
             "Raise the cap with --max-pixels"
         )
     if width < 1 or height < 1:

@@ -14,12 +14,27 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
+from lookalike.imaging.formats import tones
+
 SPACES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # of profiles, by Pillow's mode of the images that they are for
 ALIKE, MOST_UNLIKE = 2.0, 10  # levels of 255: mean and greatest difference of colours that are as good as sRGB's
 GAMMAS = (0.4, 0.5)  # stated by PNG files; between these it is as good as sRGB's, 1/2.2
 SANE_GAMMAS = (0.1, 4.0)
+WHITE = (255, 255, 255, 255)
 _STEPS = 9  # of each colour in the table
 _LARGEST = 4 << 20  # bytes; real profiles are smaller
+
+
+def flatten(pixels: Image.Image, image: Image.Image, mode: str) -> Image.Image:
+    """Decoded pixels of an image in grey ("L") or colour ("RGB"), transparent ones composed on white."""
+    if tones.is_many_valued(pixels):
+        pixels = tones.grey(pixels)
+    if pixels.has_transparency_data:
+        pixels = pixels.convert("RGBA")
+        pixels = Image.alpha_composite(Image.new("RGBA", pixels.size, WHITE), pixels)
+    if is_converted(image):
+        pixels = to_srgb(_as(pixels, mode_to_convert(image, mode)), image)
+    return _as(pixels, mode)
 
 
 def is_converted(image: Image.Image) -> bool:
@@ -92,3 +107,9 @@ def _curve(gamma: float) -> npt.NDArray[np.uint8]:
     light = (np.arange(256) / 255) ** (1 / gamma)
     shown = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return np.round(255 * np.clip(shown, 0, 1)).astype(np.uint8)
+
+
+def _as(pixels: Image.Image, mode: str) -> Image.Image:
+    if mode == "L" and pixels.mode not in ("L", "RGB", "RGBA", "1"):
+        pixels = pixels.convert("RGB")  # Pillow has no direct way from some modes
+    return pixels if pixels.mode == mode else pixels.convert(mode)

@@ -24,7 +24,7 @@ ORIENTATION = "Orientation"
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what is wrong with a file, its error says
 
 
-def read(data: bytes, *, max_pixels: int) -> tuple[Image.Image, bool]:
+def read(data: bytes) -> tuple[Image.Image, bool]:
     """The first page as an upright image of 8 bits, and whether there are more pages.
 
     Raises `ImageError` if it has too many pixels, and nearly anything if it cannot be read.
@@ -33,7 +33,7 @@ def read(data: bytes, *, max_pixels: int) -> tuple[Image.Image, bool]:
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page: Any = file.pages.first
-        _check(page, max_pixels)
+        _check(page)
         values = page.asarray(maxworkers=1)
         orientation = page.tags.get(ORIENTATION)
         has_more = bool(page.is_multipage) if hasattr(page, "is_multipage") else len(file.pages) > 1
@@ -57,8 +57,8 @@ def low_bytes(data: bytes) -> Image.Image | None:
         return None
 
 
-def _check(page: Any, max_pixels: int) -> None:
-    check_size(page.imagewidth, page.imagelength, max_pixels=max_pixels)
+def _check(page: Any) -> None:
+    check_size(page.imagewidth, page.imagelength)
     if int(page.photometric) not in PHOTOMETRICS or page.imagedepth != 1 or page.samplesperpixel > MAX_SAMPLES:
         raise ImageError(
             f"is a TIFF of a kind that is not read here: {page.photometric!r}, {page.samplesperpixel} samples"

@@ -7,7 +7,7 @@ which is decoded when that is asked for.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Protocol
@@ -26,12 +26,6 @@ if TYPE_CHECKING:
 Source = str | os.PathLike[str] | bytes  # the path of an image file, or encoded bytes
 
 
-class Ask(Protocol):
-    """Has a request answered."""
-
-    def __call__(self, head: Head) -> Message: ...
-
-
 class ImageFile:
     """An image that was read and not decoded yet.
 
@@ -39,7 +33,7 @@ class ImageFile:
     decoded, if that is known already.
     """
 
-    def __init__(self, about: Head, limits: Limits, ask: Ask) -> None:
+    def __init__(self, about: Head, limits: Limits, ask: Callable[[Head], Message]) -> None:
         digest = about.get("digest")
         self.digest: bytes | None = None if digest is None else bytes.fromhex(digest)
         self.length: int | None = about.get("bytes")
@@ -105,7 +99,7 @@ class Direct:
         desk = work.Desk()
         head, content = opening(source, self._limits)
         about, _ = desk.answer(head, content)
-        yield ImageFile(checked(about), self._limits, lambda head: desk.answer(head))
+        yield ImageFile(checked(about), self._limits, desk.answer)
 
 
 def opening(source: Source, limits: Limits) -> Message:

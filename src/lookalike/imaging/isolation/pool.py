@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from types import TracebackType
 
-from lookalike.core.errors import ImageError, Interrupted, RetryableImageError
+from lookalike.core.errors import ConfigError, Interrupted, RetryableImageError
+from lookalike.core.limits import MAX_PIXELS
 from lookalike.imaging.isolation import process, protocol
-from lookalike.imaging.isolation.budget import Budget
 from lookalike.imaging.isolation.decoders import Decoders, Direct, ImageFile, Source, checked, opening
 from lookalike.imaging.isolation.limits import Limits
 from lookalike.imaging.isolation.protocol import Head, Message
@@ -82,7 +83,7 @@ class Desk:
         if answer is None:
             if not self._worker.is_late:
                 raise _GoneError
-            raise process.unreadable(seconds) if is_read else process.too_slow(seconds)
+            raise _too_slow("reading it" if is_read else "decoding", seconds)
         return self._starved() if answer[0].get("starved") else checked(answer[0])
 
     def ask(self, head: Head) -> Message:
@@ -110,7 +111,9 @@ class Desk:
             answer = self._worker.ask({**head, "memory": memory}, seconds=self._left)
             self._left = max(TICK, self._left - (time.monotonic() - began))
         if answer is None:
-            raise process.too_slow(self._limits.seconds) if self._worker.is_late else self._crash()
+            if self._worker.is_late:
+                raise _too_slow("decoding", self._limits.seconds)
+            raise process.crashed(self._worker.process.end())
         return answer
 
     def _amount(self, needed: int) -> int:
@@ -121,10 +124,47 @@ class Desk:
     def _starved(self) -> Head:
         self._worker.is_starved = True
         self._worker.process.end()  # what a decoder left behind when memory ran out is better gone
-        return {"error": process.starved(self._limits), "again": True}
+        most, pixels = self._limits.memory, max(self._limits.max_pixels, MAX_PIXELS)
+        return {
+            "error": f"needs more than {most / 1e6:.0f} MB of memory to be decoded. "
+            f"Allow more with --max-pixels {2 * pixels}",
+            "again": True,
+        }
 
-    def _crash(self) -> ImageError:
-        return process.crashed(self._worker.process.end())
+
+class Budget:
+    """Bytes of memory that threads share, served in the order of asking, so that a large request is not passed over."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._left = total, total
+        self._waiting: deque[object] = deque()
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self, amount: int) -> Iterator[None]:
+        """Hold `amount` bytes, or all there are if that is less."""
+        amount = min(amount, self._total)
+        self._take(amount)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left += amount
+                self._changed.notify_all()
+
+    def _take(self, amount: int) -> None:
+        with self._changed:
+            if not self._waiting and amount <= self._left:
+                self._left -= amount
+                return
+            ticket = object()
+            self._waiting.append(ticket)
+            try:
+                self._changed.wait_for(lambda: self._waiting[0] is ticket and amount <= self._left)
+                self._left -= amount
+            finally:
+                self._waiting.remove(ticket)
+                self._changed.notify_all()
 
 
 class Pool:
@@ -140,7 +180,7 @@ class Pool:
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
         self._wanted = self._count  # workers that are to be started
-        self._starter: process.Starter | None = None
+        self._starter: process.ForkServer | process.Spawner | None = None
         self._failures = 0  # to start a worker, in succession
         self._failed: str | None = None  # why none can be started
         self._is_closed = False
@@ -220,7 +260,7 @@ class Pool:
         if self._is_closed:
             raise Interrupted("Stopped")
         if self._failed:
-            raise process.not_started(self._failed)
+            raise ConfigError(f"the processes that decode images do not start ({self._failed})")
 
     def _give_back(self, worker: Worker) -> None:
         with self._changed:
@@ -289,6 +329,10 @@ class Pool:
 def make_decoders(limits: Limits, *, workers: int = 0, isolation: bool = True) -> AbstractContextManager[Decoders]:
     """Workers that decode, as many as there are cores if `workers` is 0; or this process, without isolation."""
     return Pool(limits, workers=workers) if isolation else nullcontext(Direct(limits))
+
+
+def _too_slow(what: str, seconds: float) -> RetryableImageError:
+    return RetryableImageError(f"{what} takes longer than {seconds:.3g} seconds")
 
 
 def _is_settled(about: Head, *, memory: int, most: int) -> bool:

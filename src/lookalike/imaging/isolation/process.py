@@ -14,48 +14,19 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
-from lookalike.core.errors import ConfigError, ImageError, RetryableImageError
-from lookalike.core.limits import MAX_PIXELS
+from lookalike.core.errors import ImageError, RetryableImageError
 from lookalike.imaging.isolation import protocol
-from lookalike.imaging.isolation.limits import Limits
 
 STARTING = 30.0  # seconds that a process may take to start
 ATTEMPTS = 3  # to start one, before that is an error
 PAUSE = 1.0  # seconds before another attempt, where there was no memory or no process left
 PROGRAM = "lookalike.imaging.isolation.worker"
 CAN_FORK = sys.platform == "linux"  # on macOS, libraries may break in a forked process
-_FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGXCPU", "SIGHUP")  # signals that say nothing of the file
-
-
-class Process(Protocol):
-    """A worker process, and the streams to and from it."""
-
-    pid: int
-    requests: IO[bytes]
-    answers: IO[bytes]
-
-    def is_alive(self) -> bool:
-        """Whether it can be asked."""
-
-    def end(self) -> int:
-        """Kill it, and wait for its end; its exit status."""
-
-
-class Starter(Protocol):
-    """Starts worker processes."""
-
-    def start(self) -> Process:
-        """A worker that is ready. Raises `OSError` if there can be none now, `EOFError` if there never will."""
-
-    def close(self) -> None:
-        """End what starts them."""
-
-
-def starter(memory: int) -> Starter:
-    """What starts workers of up to `memory` bytes each; to be used by one thread, which must outlive the workers."""
-    return ForkServer(memory) if CAN_FORK else Spawner(memory)
+_FROM_OUTSIDE = [
+    getattr(signal, name) for name in ("SIGKILL", "SIGTERM", "SIGXCPU", "SIGHUP") if hasattr(signal, name)
+]  # signals that say nothing of the file
 
 
 class ForkServer:
@@ -75,6 +46,7 @@ class ForkServer:
             raise
 
     def start(self) -> Process:
+        """A new worker. Raises `OSError` if there can be none now, `EOFError` if the server has gone."""
         ours, theirs = socket.socketpair()
         try:
             with theirs:
@@ -84,7 +56,7 @@ class ForkServer:
         except BaseException:
             ours.close()
             raise
-        return _Forked(self, pid, ours)
+        return Forked(self, pid, ours)
 
     def end(self, pid: int) -> int:
         """Kill a worker; its exit status."""
@@ -94,6 +66,7 @@ class ForkServer:
             return -signal.SIGKILL
 
     def close(self) -> None:
+        """End the server, and with it its workers."""
         self._process.kill()
         self._process.wait()
         self._control.close()
@@ -108,11 +81,11 @@ class ForkServer:
                 self.close()
                 raise EOFError(str(error)) from error
         if not answer:
-            raise EOFError(f"the last one ended with status {self._process.wait()}")
+            raise EOFError(_ended(self._process.wait()))
         return int(protocol.NUMBER.unpack(answer)[0])
 
 
-class _Forked:
+class Forked:
     """A worker that was forked from a server."""
 
     def __init__(self, server: ForkServer, pid: int, connection: socket.socket) -> None:
@@ -123,12 +96,14 @@ class _Forked:
         self._status: int | None = None
 
     def is_alive(self) -> bool:
+        """Whether it can be asked."""
         try:
             return self._status is None and self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
         except OSError as error:
             return isinstance(error, BlockingIOError)
 
     def end(self) -> int:
+        """Kill it, and wait for its end; its exit status."""
         with self._ending:  # once: afterwards the process id may be that of another process
             if self._status is None:
                 self._status = self._server.end(self.pid)
@@ -138,24 +113,8 @@ class _Forked:
             return self._status
 
 
-class Spawner:
-    """Starts each worker by itself, which takes longer."""
-
-    def __init__(self, memory: int) -> None:
-        self._memory = memory
-
-    def start(self) -> Process:
-        worker = _Spawned(self._memory)
-        if protocol.read(worker.answers) is None:
-            raise EOFError(f"the last one ended with status {worker.end()}")
-        return worker
-
-    def close(self) -> None:
-        pass
-
-
-class _Spawned:
-    """A worker that was started by itself."""
+class Spawned:
+    """A worker that was started by itself, which takes longer."""
 
     def __init__(self, memory: int) -> None:
         pipe = subprocess.PIPE
@@ -163,15 +122,45 @@ class _Spawned:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self.pid, self.requests, self.answers = self._process.pid, self._process.stdin, self._process.stdout
+        if protocol.read(self.answers) is None:
+            raise EOFError(_ended(self.end()))
 
     def is_alive(self) -> bool:
+        """Whether it can be asked."""
         return self._process.poll() is None
 
     def end(self) -> int:
+        """Kill it, and wait for its end; its exit status."""
         self._process.kill()
         status = self._process.wait()
         _close(self.requests, self.answers)
         return status
+
+
+class Spawner:
+    """Starts each worker by itself."""
+
+    def __init__(self, memory: int) -> None:
+        self._memory = memory
+
+    def start(self) -> Process:
+        """A new worker. Raises `OSError` or `EOFError` if there can be none."""
+        return Spawned(self._memory)
+
+    def close(self) -> None:
+        """Nothing is left to be ended."""
+
+
+Process = Forked | Spawned
+
+
+def starter(memory: int) -> ForkServer | Spawner:
+    """What starts workers of up to `memory` bytes each; to be used by one thread, which must outlive the workers."""
+    return ForkServer(memory) if CAN_FORK else Spawner(memory)
+
+
+def _ended(status: int) -> str:
+    return f"the last one ended with status {status}"
 
 
 def _close(*streams: IO[bytes] | socket.socket) -> None:
@@ -200,40 +189,8 @@ def _options() -> dict[str, Any]:
     }
 
 
-def not_started(reason: str) -> ConfigError:
-    """The error of workers that cannot be started."""
-    return ConfigError(f"the processes that decode images do not start ({reason})")
-
-
-def too_slow(seconds: float) -> RetryableImageError:
-    """The error of an image that takes too long."""
-    return RetryableImageError(f"decoding takes longer than {seconds:g} seconds")
-
-
-def unreadable(seconds: float) -> RetryableImageError:
-    """The error of a file that cannot be read in time."""
-    return RetryableImageError(f"reading it takes longer than {seconds:.0f} seconds")
-
-
-def starved(limits: Limits) -> str:
-    """The reason of an image that needs more memory than is allowed."""
-    return (
-        f"needs more than {limits.memory / 1e6:.0f} MB of memory to be decoded. "
-        f"Allow more with --max-pixels {2 * max(limits.max_pixels, MAX_PIXELS)}"
-    )
-
-
 def crashed(status: int) -> ImageError:
     """The error of an image over which a worker ended with an exit status."""
-    name = _signal(status)
-    if name in _FROM_OUTSIDE:
-        return RetryableImageError(f"the decoder was ended while it worked on it ({name})")
+    if -status in _FROM_OUTSIDE:
+        return RetryableImageError(f"the decoder was ended while it worked on it ({signal.Signals(-status).name})")
     return ImageError("the decoder crashed over it; the file is damaged, or made to do that")
-
-
-def _signal(status: int) -> str:
-    """The name of the signal that ended a process; nothing if none did."""
-    try:
-        return signal.Signals(-status).name
-    except ValueError:
-        return ""

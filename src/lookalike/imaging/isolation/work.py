@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import struct
 from dataclasses import fields
-from typing import Any
+from typing import BinaryIO
 
 import numpy as np
 
 from lookalike.core.errors import ImageError, RetryableImageError
 from lookalike.imaging import decode, files
 from lookalike.imaging.decode import ImageSpec
-from lookalike.imaging.formats import claims
 from lookalike.imaging.isolation.protocol import Head, Message
 
 STARVED = {"error": "there is not enough memory to decode it", "again": True, "starved": True}
 QUALITY = 85  # of thumbnails
 NEEDS = {"1": 4, "L": 4, "RGB": 8}  # bytes a pixel, by Pillow's mode
 NEEDS_OTHERWISE = 20
+SCANS = 100  # of a JPEG; programs write about ten
+SCANNED = 5e9  # pixels that all scans of a JPEG go over
+LARGE = 1 << 20  # bytes
+_SCAN = b"\xff\xda"
+_FRAMES = (b"\xff\xc2", b"\xff\xc6", b"\xff\xca", b"\xff\xce")  # of progressive JPEG files
 
 
 class Desk:
@@ -26,10 +30,8 @@ class Desk:
 
     def __init__(self) -> None:
         self._content = b""
-        self._is_checked = False  # whether its claims were looked at
-        self._claim: str | None = None  # what is wrong with them
-        self._work: dict[str, Callable[[Head, bytes], Message]] = {
-            "open": self._open,
+        self._refusal: str | None = None  # why the image is not even tried
+        self._work = {
             "array": self._array,
             "picture": self._picture,
             "thumbnail": self._thumbnail,
@@ -40,45 +42,38 @@ class Desk:
 
     def answer(self, head: Head, content: bytes = b"") -> Message:
         """The result of one request, or the reason why there is none."""
-        if head["do"] != "open" and (claim := self._refusal(content)) is not None:
-            return {"error": claim, "settled": True}, b""
         try:
-            return self._work[head["do"]](head, content or self._content)
+            if head["do"] == "open":
+                return self._open(head, content), b""
+            if self._refusal:
+                return {"error": self._refusal, "settled": True}, b""
+            return self._work[head["do"]](head)
         except ImageError as error:
             if isinstance(error.__cause__, MemoryError):
                 return dict(STARVED), b""
-            return {
-                "error": str(error),
-                "again": isinstance(error, RetryableImageError),
-                "needs": needs(self._content),
-            }, b""
+            return {**_reason(error), "needs": needs(self._content)}, b""
         except MemoryError:
             return dict(STARVED), b""
 
-    def _refusal(self, content: bytes) -> str | None:
-        """Why an image is not even tried; that of the open image is found out once."""
-        if content or not self._is_checked:
-            self._is_checked, self._claim = not content, None
-            try:
-                claims.check(content or self._content)
-            except ImageError as error:
-                self._claim = str(error)
-        return self._claim
-
-    def _open(self, head: Head, content: bytes) -> Message:
+    def _open(self, head: Head, content: bytes) -> Head:
         """Take an image in, by its bytes or its path: what is known of it before it is decoded."""
-        self._content, self._is_checked = b"", False
-        if "path" not in head:
-            self._content = content
-            return _identity(content), b""
+        self._content, self._refusal = content, None
+        about = self._read(head["path"], head["most"]) if "path" in head else _identity(content)
         try:
-            with files.open_regular(head["path"]) as file:
-                return self._take(file, head["most"]), b""
+            check_work(self._content)
+        except ImageError as error:
+            self._refusal = str(error)
+        return about
+
+    def _read(self, path: str, most: int) -> Head:
+        try:
+            with files.open_regular(path) as file:
+                return self._take(file, most)
         except (OSError, ValueError) as error:  # ValueError: a name that no file can have
             reason, number = getattr(error, "strerror", None) or str(error), getattr(error, "errno", None) or 0
-            return {"error": reason, "again": True, "unread": True, "errno": number}, b""
+            return {"error": reason, "again": True, "unread": True, "errno": number}
 
-    def _take(self, file: Any, most: int) -> Head:
+    def _take(self, file: BinaryIO, most: int) -> Head:
         """Read a file: digest and length of it, and the reason if it cannot be decoded."""
         try:
             decode.recognise(file.read(decode.HEAD))
@@ -86,42 +81,41 @@ class Desk:
             self._content = files.read_whole(file, most=most)
             return _identity(self._content)
         except ImageError as error:
-            about = {"error": str(error), "again": isinstance(error, RetryableImageError)}
             if files.is_sparse(file):  # zeros without end
-                return about
+                return _reason(error)
             digest, length = files.digest_of(file)
-            return {**about, "digest": digest.hex(), "bytes": length} if length else about
+            return {**_reason(error), "digest": digest.hex(), "bytes": length} if length else _reason(error)
 
-    def _array(self, head: Head, content: bytes) -> Message:
-        found = decode.decode(content, ImageSpec(**head["spec"]), max_pixels=head["max_pixels"])
+    def _array(self, head: Head) -> Message:
+        found = decode.decode(self._content, ImageSpec(**head["spec"]), max_pixels=head["max_pixels"])
         about = {field.name: getattr(found, field.name) for field in fields(found) if field.name != "array"}
         return about, found.array.tobytes()
 
-    def _picture(self, head: Head, content: bytes) -> Message:
-        shown = np.asarray(decode.thumbnail(content, head["side"], max_pixels=head["max_pixels"]))
+    def _picture(self, head: Head) -> Message:
+        shown = np.asarray(decode.thumbnail(self._content, head["side"], max_pixels=head["max_pixels"]))
         return {"shape": shown.shape}, shown.tobytes()
 
-    def _thumbnail(self, head: Head, content: bytes) -> Message:
-        shown = decode.thumbnail(content, head["side"], max_pixels=head["max_pixels"])
+    def _thumbnail(self, head: Head) -> Message:
         out = io.BytesIO()
+        shown = decode.thumbnail(self._content, head["side"], max_pixels=head["max_pixels"])
         shown.save(out, "JPEG", quality=QUALITY, optimize=True)
-        return {"width": shown.width, "height": shown.height}, out.getvalue()
+        return {}, out.getvalue()
 
-    def _pixels(self, head: Head, content: bytes) -> Message:
-        return {}, decode.pixel_digest(content, max_pixels=head["max_pixels"])
+    def _pixels(self, head: Head) -> Message:
+        return {}, decode.pixel_digest(self._content, max_pixels=head["max_pixels"])
 
-    def _evidence(self, head: Head, content: bytes) -> Message:
+    def _evidence(self, head: Head) -> Message:
         from lookalike.imaging import evidence  # only the choice of a best copy asks for it
 
-        return evidence.pack(evidence.inspect(content, max_pixels=head["max_pixels"]))
+        return evidence.pack(evidence.inspect(self._content, max_pixels=head["max_pixels"]))
 
-    def _needs(self, head: Head, content: bytes) -> Message:
-        return {"needs": needs(content)}, b""
+    def _needs(self, head: Head) -> Message:
+        return {"needs": needs(self._content)}, b""
 
 
 def needs(content: bytes) -> int:
     """Bytes of memory that decoding an image may take, roughly, by its header; 0 if that cannot be read."""
-    if (size := claims.canvas(content)) is not None:
+    if (size := _canvas(content)) is not None:
         return len(content) + size[0] * size[1] * NEEDS_OTHERWISE
     try:
         image = decode.header(content)
@@ -133,9 +127,43 @@ def needs(content: bytes) -> int:
         return 0
 
 
+def check_work(content: bytes) -> None:
+    """Raise `ImageError` for a JPEG whose scans go over its pixels again and again, or a large one without any."""
+    if not content.startswith(b"\xff\xd8"):
+        return
+    if len(content) > LARGE and content.find(_SCAN) < 0:  # which a decoder would look through byte by byte
+        raise ImageError(f"begins like JPEG, but has no picture in {len(content) / 1e6:.0f} MB")
+    scans = content.count(_SCAN)
+    if scans > SCANS and scans * _frame_pixels(content) > SCANNED:
+        raise ImageError(f"has {scans:,} scans, which no program writes; it is made to keep a decoder busy")
+
+
+def _canvas(content: bytes) -> tuple[int, int] | None:
+    """Width and height of an extended WebP file, which only a decoder with enough memory opens; else nothing."""
+    if content[:4] == b"RIFF" and content[8:16] == b"WEBPVP8X" and len(content) >= 30:
+        width, height = (int.from_bytes(content[at : at + 3], "little") + 1 for at in (24, 27))
+        return width, height
+    return None
+
+
+def _frame_pixels(content: bytes) -> int:
+    """The pixels of the largest progressive frame of a JPEG."""
+    most = 0
+    for marker in _FRAMES:
+        at = content.find(marker)
+        if 0 <= at <= len(content) - 9:
+            height, width = struct.unpack(">HH", content[at + 5 : at + 9])
+            most = max(most, width * height)
+    return most
+
+
 def warm() -> None:
     """Load Pillow's plugins, so that the first image is no slower than others."""
     decode.decode(b"P5 1 1 255 \0", ImageSpec())
+
+
+def _reason(error: ImageError) -> Head:
+    return {"error": str(error), "again": isinstance(error, RetryableImageError)}
 
 
 def _identity(content: bytes) -> Head:
