@@ -41,7 +41,7 @@ from lookalike.imaging import decode, thumbnail
 from lookalike.imaging.edits.catalogue import Variant, perturb
 from lookalike.imaging.isolation import pool
 from lookalike.imaging.isolation.decoders import Decoders
-from lookalike.imaging.isolation.limits import Limits
+from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.metrics.counts import Integers
 from lookalike.robustness import originals
 from lookalike.robustness.peers import as_read
@@ -136,7 +136,7 @@ def run(
 
     Raises `DatabaseError` for too few images, and where none can be read and that decides.
     """
-    with pool.make_decoders(Limits.of(settings.max_pixels)) as decoders:
+    with pool.make_decoders(DecodeLimits.of(settings.max_pixels)) as decoders:
         drawn = _draw(catalog, held, settings, decoders)
         return _run(catalog, held, hasher, drawn, settings, says=says, on_progress=on_progress)
 

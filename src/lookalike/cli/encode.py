@@ -19,10 +19,10 @@ def command(
     from lookalike.hasher import DEFAULT, Hasher
     from lookalike.imaging.isolation import pool
     from lookalike.imaging.isolation.decoders import array_of
-    from lookalike.imaging.isolation.limits import Limits
+    from lookalike.imaging.isolation.limits import DecodeLimits
 
     count, problems = 0, []
-    limits = Limits.of(max_pixels)
+    limits = DecodeLimits.of(max_pixels)
     with (  # the worker starts while the model is loaded
         pool.make_decoders(limits, workers=1, isolation=not no_isolation) as decoders,
         terminal.quiet_decoders(),

@@ -46,7 +46,7 @@ def command(
     from lookalike.duplicates import orientations as oriented
     from lookalike.imaging.isolation import pool
     from lookalike.imaging.isolation.decoders import array_of
-    from lookalike.imaging.isolation.limits import Limits
+    from lookalike.imaging.isolation.limits import DecodeLimits
     from lookalike.opening import open_database
 
     if asymmetric and (orientations or radius is not None):
@@ -56,7 +56,7 @@ def command(
     only = _filter(label, under, since)
     count, problems = 0, []
     several = len(images) > 1
-    limits = Limits.of(max_pixels)
+    limits = DecodeLimits.of(max_pixels)
     with (  # the worker starts while the model is loaded
         pool.make_decoders(limits, workers=1, isolation=not no_isolation) as decoders,
         open_database(db) as database,

@@ -18,7 +18,7 @@ from lookalike.core.codes import Codes
 from lookalike.core.errors import DatabaseError, DataError, ImageError
 from lookalike.hasher import Hasher
 from lookalike.imaging.isolation import pool
-from lookalike.imaging.isolation.limits import Limits
+from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.metrics import labels as labelling
 from lookalike.metrics.measure import Evaluation, measure, measure_among
 from lookalike.store.catalog import Record
@@ -83,7 +83,7 @@ def from_outside(held: Labelled, queries: Sequence[data.Item], hasher: Hasher, *
     codes, names, unreadable, copies = [], [], 0, 0
     labelled_queries = [item for item in queries if item.label]
     unlabelled = len(queries) - len(labelled_queries)
-    with pool.make_decoders(Limits.of(max_pixels), workers=1) as decoders:
+    with pool.make_decoders(DecodeLimits.of(max_pixels), workers=1) as decoders:
         for item in labelled_queries:
             try:
                 with decoders.opened(data.source(item)) as image:

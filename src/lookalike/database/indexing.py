@@ -27,7 +27,7 @@ from lookalike.hasher import Hasher
 from lookalike.imaging import decode, files
 from lookalike.imaging.isolation import pool
 from lookalike.imaging.isolation.decoders import Decoders, ImageFile
-from lookalike.imaging.isolation.limits import Limits
+from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.imaging.quality import PLAIN, quality
 from lookalike.store import originals
 from lookalike.store.catalog import Catalog, Outcome, Record
@@ -78,9 +78,9 @@ class Settings:
     isolation: bool = True  # whether other processes decode, with limits on memory and time
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> DecodeLimits:
         """What decoding one image may take."""
-        return Limits.of(self.max_pixels)
+        return DecodeLimits.of(self.max_pixels)
 
 
 @dataclass(frozen=True, slots=True)

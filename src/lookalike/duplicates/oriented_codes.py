@@ -33,7 +33,7 @@ from lookalike.hasher import Hasher
 from lookalike.imaging import decode
 from lookalike.imaging.isolation import pool
 from lookalike.imaging.isolation.decoders import Decoders
-from lookalike.imaging.isolation.limits import Limits
+from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.search import all_pairs
 from lookalike.search.hits import NO_PAIRS, Pairs, joined
 from lookalike.search.multi_index import MultiIndex
@@ -202,7 +202,7 @@ def _rows_of(codes_UW: Codes, own_MW: Codes) -> npt.NDArray[np.int64]:
 def _read_each(catalog: Catalog, ids: Ids, hasher: Hasher, max_pixels: int) -> Iterator[tuple[Record, Codes | None]]:
     """Images and their codes (O, W), none of what cannot be read."""
     workers = min(cores(), len(ids)) or 1
-    with pool.make_decoders(Limits.of(max_pixels), workers=workers) as decoders:
+    with pool.make_decoders(DecodeLimits.of(max_pixels), workers=workers) as decoders:
         work = partial(_encode, folder=catalog.path.parent, hasher=hasher, decoders=decoders)
         for start in range(0, len(ids), BLOCK):
             records = list(catalog.records(ids[start : start + BLOCK].tolist()).values())

@@ -34,7 +34,7 @@ from lookalike.imaging import decode
 from lookalike.imaging.decode import Array
 from lookalike.imaging.isolation import pool
 from lookalike.imaging.isolation.decoders import Decoders, Direct
-from lookalike.imaging.isolation.limits import Limits
+from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.imaging.thumbnail import ALIKE, SUSPECTED, miniature
 from lookalike.metrics import labels as labelling
 from lookalike.metrics.counts import Integers
@@ -91,7 +91,7 @@ def pixels(item: Item, *, max_pixels: int = decode.MAX_PIXELS, decoders: Decoder
 
     Without decoders it is decoded by this process: that is for images that were read before.
     """
-    with (decoders or Direct(Limits.of(max_pixels))).opened(data.source(item)) as image:
+    with (decoders or Direct(DecodeLimits.of(max_pixels))).opened(data.source(item)) as image:
         return image.picture(SIDE)
 
 
@@ -102,7 +102,7 @@ def read(
     kept: dict[bytes, tuple[Item, _Read]] = {}
     skipped: list[tuple[str, str]] = []
     repeated: list[tuple[str, str]] = []
-    with pool.make_decoders(Limits.of(max_pixels), workers=min(workers, len(items))) as decoders:
+    with pool.make_decoders(DecodeLimits.of(max_pixels), workers=min(workers, len(items))) as decoders:
         found = in_order(partial(_read, peers=peers, decoders=decoders), items, workers=workers)
         for done, (item, one) in enumerate(zip(items, found, strict=True), 1):
             if isinstance(one, str):

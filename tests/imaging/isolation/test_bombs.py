@@ -17,7 +17,7 @@ import pytest
 from lookalike.core.errors import ImageError
 from lookalike.imaging.decode import ImageSpec
 from lookalike.imaging.isolation import work
-from lookalike.imaging.isolation.limits import Limits
+from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.imaging.isolation.pool import Pool
 from tests.imaging.isolation import malformed
 from tests.imaging.isolation.bombs import BOMBS, progressive_jpeg, slow_jpeg, sparse
@@ -100,7 +100,7 @@ def test_no_malformed_file_takes_long(shared_data: Path, tmp_path: Path) -> None
         pytest.skip("the archives of malformed files are absent")
     malformed.make(tmp_path, shared_data, 3000)
     slowest = 0.0
-    with Pool(Limits(), workers=1) as decoders:
+    with Pool(DecodeLimits(), workers=1) as decoders:
         for path in tmp_path.iterdir():
             began = time.monotonic()
             with suppress(ImageError), decoders.opened(path) as image:

@@ -21,12 +21,12 @@ from lookalike.imaging.decode import ImageSpec
 from lookalike.imaging.files import content_digest
 from lookalike.imaging.isolation import pool, process
 from lookalike.imaging.isolation.decoders import Direct
-from lookalike.imaging.isolation.limits import MEMORY, Limits
+from lookalike.imaging.isolation.limits import MEMORY, DecodeLimits
 from lookalike.imaging.isolation.pool import Budget, Pool
 from tests.conftest import encoded
 from tests.imaging.isolation.bombs import png, sparse
 
-LIMITS = Limits()
+LIMITS = DecodeLimits()
 SPEC = ImageSpec(side=32)
 
 
@@ -102,15 +102,15 @@ def test_a_large_file_that_is_no_image_is_digested_in_pieces(workers: Pool, tmp_
         assert (image.digest, image.length) == (content_digest(content), len(content))
 
 
-def test_what_needs_more_than_little_gets_more(tmp_path: Path) -> None:
+def test_what_needs_more_than_the_usual_memory_gets_more(tmp_path: Path) -> None:
     content = png(6000, 6000)
-    with Pool(replace(LIMITS, little=32 << 20), workers=1) as made, made.opened(content) as image:
+    with Pool(replace(LIMITS, usual_memory=32 << 20), workers=1) as made, made.opened(content) as image:
         assert image.array(SPEC).width == 6000
 
 
 def test_what_needs_too_much_can_be_tried_again(tmp_path: Path) -> None:
     content = png(6000, 6000)
-    with Pool(replace(LIMITS, little=32 << 20, memory=64 << 20), workers=1) as made:
+    with Pool(replace(LIMITS, usual_memory=32 << 20, memory=64 << 20), workers=1) as made:
         for _ in range(2):
             with made.opened(content) as image, pytest.raises(RetryableImageError, match="--max-pixels 400000000"):
                 image.array(SPEC)
@@ -119,9 +119,9 @@ def test_what_needs_too_much_can_be_tried_again(tmp_path: Path) -> None:
 
 
 def test_more_pixels_allow_more_memory() -> None:
-    assert Limits.of(1000).memory == Limits.of(200_000_000).memory == MEMORY
-    assert Limits.of(400_000_000).memory > 3 << 30
-    assert Limits.of(400_000_000).file_bytes > 3 << 30
+    assert DecodeLimits.of(1000).memory == DecodeLimits.of(200_000_000).memory == MEMORY
+    assert DecodeLimits.of(400_000_000).memory > 3 << 30
+    assert DecodeLimits.of(400_000_000).file_bytes > 3 << 30
 
 
 def test_what_takes_too_long_is_ended_and_can_be_tried_again(one: Pool) -> None:
@@ -228,9 +228,9 @@ def test_closing_ends_what_is_being_decoded(photo_bytes: list[bytes]) -> None:
 
 PARENT = """
 import sys
-from lookalike.imaging.isolation.limits import Limits
+from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.imaging.isolation.pool import Budget, Pool
-made = Pool(Limits(), workers=1)
+made = Pool(DecodeLimits(), workers=1)
 with made.opened(sys.argv[1]) as image:
     print(*(one.process.pid for one in made._all), flush=True)
     sys.stdin.read()

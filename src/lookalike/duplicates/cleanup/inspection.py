@@ -21,7 +21,7 @@ from lookalike.duplicates.cleanup.facts import Facts, of_group
 from lookalike.imaging.evidence import Evidence
 from lookalike.imaging.isolation import pool
 from lookalike.imaging.isolation.decoders import Decoders
-from lookalike.imaging.isolation.limits import Limits
+from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.store.records import Record
 
 WITH_SAMPLES = 48  # contents of a group whose samples are held at once
@@ -79,7 +79,7 @@ def read(
         groups = [some for group in groups if (some := [record for record in group if record.digest in alike])]
     if not groups:
         return Inspection()
-    with pool.make_decoders(Limits.of(max_pixels), workers=WORKERS) as decoders:
+    with pool.make_decoders(DecodeLimits.of(max_pixels), workers=WORKERS) as decoders:
         return read_with(
             groups, lambda record: _seen(record, decoders, pixels=record.digest in alike, facts=facts), progress
         )

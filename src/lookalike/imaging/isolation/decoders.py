@@ -17,7 +17,7 @@ import numpy as np
 from lookalike.core.errors import ImageError, RetryableImageError
 from lookalike.imaging.decode import Array, Decoded, ImageSpec
 from lookalike.imaging.isolation import work
-from lookalike.imaging.isolation.limits import Limits
+from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.imaging.isolation.protocol import Head, Message
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class ImageFile:
     decoded, if that is known already.
     """
 
-    def __init__(self, about: Head, limits: Limits, ask: Callable[[Head], Message]) -> None:
+    def __init__(self, about: Head, limits: DecodeLimits, ask: Callable[[Head], Message]) -> None:
         digest = about.get("digest")
         self.digest: bytes | None = None if digest is None else bytes.fromhex(digest)
         self.length: int | None = about.get("bytes")
@@ -90,7 +90,7 @@ def array_of(source: Source, spec: ImageSpec, decoders: Decoders) -> Array:
 class Direct:
     """Decodes in this process: faster, and without limits on memory and time."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: DecodeLimits) -> None:
         self._limits = limits
 
     @contextmanager
@@ -102,7 +102,7 @@ class Direct:
         yield ImageFile(checked(about), self._limits, desk.answer)
 
 
-def opening(source: Source, limits: Limits) -> Message:
+def opening(source: Source, limits: DecodeLimits) -> Message:
     """The request that opens an image."""
     if isinstance(source, bytes):
         return {"do": "open"}, source

@@ -19,7 +19,7 @@ from lookalike.core.errors import ConfigError, Interrupted, RetryableImageError
 from lookalike.core.limits import MAX_PIXELS
 from lookalike.imaging.isolation import process, protocol
 from lookalike.imaging.isolation.decoders import Decoders, Direct, ImageFile, Source, checked, opening
-from lookalike.imaging.isolation.limits import Limits
+from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.imaging.isolation.protocol import Head, Message
 
 TICK = 0.1  # seconds between two looks at what takes too long
@@ -62,7 +62,7 @@ class Worker:
 class Desk:
     """The image that a worker holds, and its decoding within the limits."""
 
-    def __init__(self, worker: Worker, limits: Limits, budget: Budget) -> None:
+    def __init__(self, worker: Worker, limits: DecodeLimits, budget: Budget) -> None:
         self._worker, self._limits, self._budget = worker, limits, budget
         self._size = 0  # bytes of the file
         self._left = limits.seconds  # for decoding
@@ -118,8 +118,8 @@ class Desk:
 
     def _amount(self, needed: int) -> int:
         """The bytes of memory that are taken for an image that needs so many."""
-        little, most = self._limits.little, self._limits.memory
-        return little if needed <= little // 2 else min(little + needed, most)
+        usual, most = min(self._limits.usual_memory, self._limits.memory), self._limits.memory
+        return usual if needed <= usual // 2 else min(usual + needed, most)
 
     def _starved(self) -> Head:
         self._worker.is_starved = True
@@ -173,9 +173,9 @@ class Pool:
     `on_death` hears why a worker ended: for "time", "memory" or a "crash".
     """
 
-    def __init__(self, limits: Limits, *, workers: int = 0, on_death: OnDeath = lambda why: None) -> None:
+    def __init__(self, limits: DecodeLimits, *, workers: int = 0, on_death: OnDeath = lambda why: None) -> None:
         self._limits, self._count, self._on_death = limits, workers or os.cpu_count() or 1, on_death
-        self._budget = Budget(max(limits.memory, self._count * limits.little))
+        self._budget = Budget(max(limits.memory, self._count * limits.usual_memory))
         self._changed = threading.Condition()
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
@@ -226,7 +226,7 @@ class Pool:
         with ExitStack() as stack:
             yield self._open(source, limits, stack)
 
-    def _open(self, source: Source, limits: Limits, stack: ExitStack) -> ImageFile:
+    def _open(self, source: Source, limits: DecodeLimits, stack: ExitStack) -> ImageFile:
         for _ in range(process.ATTEMPTS):
             with ExitStack() as holding, suppress(_GoneError):
                 worker = holding.enter_context(self._worker())
@@ -326,7 +326,9 @@ class Pool:
             self._changed.wait_for(lambda: self._is_closed or self._failed, process.PAUSE)
 
 
-def make_decoders(limits: Limits, *, workers: int = 0, isolation: bool = True) -> AbstractContextManager[Decoders]:
+def make_decoders(
+    limits: DecodeLimits, *, workers: int = 0, isolation: bool = True
+) -> AbstractContextManager[Decoders]:
     """Workers that decode, as many as there are cores if `workers` is 0; or this process, without isolation."""
     return Pool(limits, workers=workers) if isolation else nullcontext(Direct(limits))
 

@@ -30,7 +30,7 @@ from lookalike.core.progress import Progress, silent
 from lookalike.imaging import decode
 from lookalike.imaging.isolation import pool
 from lookalike.imaging.isolation.decoders import array_of
-from lookalike.imaging.isolation.limits import Limits
+from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.training.outputs.files import write_aside
 
 IMAGES = "images"  # name of the cache of decoded images
@@ -153,7 +153,7 @@ def read_all(
     workers = min(os.cpu_count() or 1, len(items)) or 1
     with (
         ThreadPoolExecutor(2 * workers) as threads,  # one reads on while the results of another are taken
-        pool.make_decoders(Limits.of(max_pixels), workers=workers) as decoders,  # ended first
+        pool.make_decoders(DecodeLimits.of(max_pixels), workers=workers) as decoders,  # ended first
     ):
         for start in range(0, len(items), CHUNK):
             chunk = items[start : start + CHUNK]

@@ -12,7 +12,7 @@ from lookalike.core.errors import ImageError, Interrupted
 from lookalike.imaging.decode import MAX_PIXELS, Decoded, ImageSpec
 from lookalike.imaging.evidence import Evidence
 from lookalike.imaging.isolation.decoders import ImageFile
-from lookalike.imaging.isolation.limits import Limits
+from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.imaging.isolation.pool import Pool
 from lookalike.web.http.problems import Problem
 from lookalike.web.http.settings import Settings
@@ -39,7 +39,7 @@ class Decoders:
     async def start(self) -> None:
         """Start the processes, and wait until they are ready."""
         settings = self._settings
-        limits = Limits(max_pixels=MAX_PIXELS, memory=settings.memory, seconds=settings.seconds)
+        limits = DecodeLimits(max_pixels=MAX_PIXELS, memory=settings.memory, seconds=settings.seconds)
         self._threads = ThreadPoolExecutor(settings.workers, "lookalike-decode")
         self._pool = Pool(limits, workers=settings.workers, on_death=self._on_death)
         await asyncio.to_thread(self._pool.wait)
