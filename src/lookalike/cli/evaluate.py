@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 def command(
     db: Annotated[
-        Path | None, typer.Option("--db", metavar="DB", envvar="LOOKALIKE_DB", help="Folder of a database with labels.")
+        Path | None, typer.Option("--db", metavar="DB", envvar="LOOKALIKE_DB", help="Folder of a labelled database.")
     ] = None,
     codes: Annotated[
         Path | None,
-        typer.Option("--codes", metavar="FILE.npz", help="Codes made elsewhere, in the place of a database."),
+        typer.Option("--codes", metavar="FILE.npz", help="Codes made elsewhere, instead of a database."),
     ] = None,
     queries: Annotated[
         list[str] | None,
-        typer.Option("--queries", metavar="IMAGES", help="Labelled images to search for; can be given several times."),
+        typer.Option("--queries", metavar="IMAGES", help="Labelled images to search for. Repeatable."),
     ] = None,
     seed: options.Seed = 0,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE.html", help="Write a page with the figures, too.")
+        Path | None, typer.Option("--report", metavar="FILE.html", help="Also write a report with figures and charts.")
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Measure how well codes find images of the same label.
+    """Measure how well codes find images with the same label.
 
     Reports mAP and other metrics, each with its chance level.
 
@@ -41,7 +41,7 @@ def command(
     booleans (N, C).
     """
     if (db is None) == (codes is None):
-        raise typer.BadParameter("give a database with --db, or codes with --codes, and not both", param_hint="--db")
+        raise typer.BadParameter("give a database with --db, or codes with --codes, but not both", param_hint="--db")
     if codes is not None and queries:
         raise typer.BadParameter("a file of codes has its own queries", param_hint="--queries")
 
@@ -88,7 +88,7 @@ def _of_database(
 
 
 def lines(found: Evaluation) -> Iterator[str]:
-    """The metrics for people: each figure, and the chance of codes without meaning in brackets."""
+    """The metrics for people: each figure with its chance level in brackets."""
     yield f"{terminal.count(found.queries, 'query', 'queries')} among {found.database} images, {found.bits} bits"
     bounds, at, by_label = found.map, found.map_at_cutoff, found.nearest
     yield (

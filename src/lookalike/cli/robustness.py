@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def command(
     images: Annotated[
         list[str],
-        typer.Option("--images", metavar="IMAGES", help="A folder, file or Parquet file; can be given several times."),
+        typer.Option("--images", metavar="IMAGES", help="A folder, image file or Parquet file. Repeatable."),
     ],
     model: options.Model = None,
     against: Annotated[
@@ -26,19 +26,18 @@ def command(
         typer.Option(
             "--against",
             metavar="NAMES",
-            help="Peers, with commas between: phash, phash-256, dhash, dhash-256, pdq, efficientnet-lite0, "
-            "efficientnet-lite0+itq-64, efficientnet-lite0+whitened-itq-64, model files; none. The first five, if not "
-            "given.",
+            help="Peers, comma-separated: phash, phash-256, dhash, dhash-256, pdq (these five by default), "
+            "efficientnet-lite0, efficientnet-lite0+itq-64, efficientnet-lite0+whitened-itq-64, model files; or none.",
         ),
     ] = None,
-    edits: Annotated[str, typer.Option("--edits", metavar="NAMES", help="Only these edits, with commas between.")] = "",
+    edits: Annotated[str, typer.Option("--edits", metavar="NAMES", help="Only these edits, comma-separated.")] = "",
     queries: Annotated[
-        int, typer.Option("--queries", min=1, help="Make copies of so many images; the others are distractors.")
+        int, typer.Option("--queries", min=1, help="Number of images to edit; the others are distractors.")
     ] = 500,
     same: Annotated[
         Path | None,
         typer.Option(
-            "--same", metavar="FILE", help="Pairs that show the same picture: two names a line, a tab between."
+            "--same", metavar="FILE", help="Pairs that show the same picture: two names per line, tab-separated."
         ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write into.")] = Path("robustness"),
@@ -50,10 +49,10 @@ def command(
 ) -> None:
     """Measure how well a model finds edited copies of IMAGES.
 
-    Other hashes are measured next to it; the report is DIR/report.html.
+    Compares it with other hashes and writes DIR/report.html.
 
-    Thresholds are set so that at most 1 in 10,000, 100,000 and 1,000,000 pairs of different images are taken for
-    copies. 500 images make 124,750 pairs, too few for the last; more images with the same --queries cost little.
+    Thresholds allow 1 false match in 10,000, 100,000 and 1,000,000 pairs of different images. 500 images make 124,750
+    pairs, too few for the last; more images with the same --queries cost little.
     """
     from lookalike import data
     from lookalike.core.errors import ConfigError
@@ -62,7 +61,7 @@ def command(
 
     report.check(out)
     if same and same.resolve() == (out / report.SUSPECTED).resolve():
-        raise ConfigError(f"{same} would be written anew by this run; give --same a copy of it")
+        raise ConfigError(f"{same} would be overwritten by this run; give --same a copy of it")
     names = _names(edits)
     for name in names:
         catalogue.find(name)
@@ -118,7 +117,7 @@ def _missing(left_out: Sequence[tuple[str, str]]) -> str:
     if not others:
         return f"{first} is not compared: {reason}"
     names = ", ".join(name for name, _ in left_out)
-    return f"{names} are not compared; the first of them: {reason}"
+    return f"{names} are not compared; the first: {reason}"
 
 
 def _pairs(path: Path) -> list[tuple[str, str]]:
@@ -133,7 +132,7 @@ def _pairs(path: Path) -> list[tuple[str, str]]:
     for number, line in enumerate(lines, 1):
         names = line.split("\t")
         if line.strip() and len(names) != 2:
-            raise DataError(f"{path}, line {number}: {line!r} is no pair; write two names with a tab between")
+            raise DataError(f"{path}, line {number}: {line!r} is no pair; write two names separated by a tab")
         if line.strip():
             pairs.append((names[0], names[1]))
     return pairs
@@ -169,11 +168,11 @@ def _notes(outcome: RobustnessResult, out: Path) -> Iterator[str]:
     if few:
         yield f"too few pairs to measure {' and '.join(few)}: more images are needed, not more --queries"
     if found.repeated:
-        yield f"left out for having the pixels of another one: {terminal.count(len(found.repeated), 'image')}"
+        yield f"left out because another image has the same pixels: {terminal.count(len(found.repeated), 'image')}"
     if outcome.suspected:
         yield (
-            f"{terminal.count(len(outcome.suspected), 'pair')} may be the same picture; look at the report, keep in "
-            f"{out / 'suspected.tsv'} those that are, and give it with --same"
+            f"{terminal.count(len(outcome.suspected), 'pair')} may show the same picture: look at the report, keep "
+            f"those that do in {out / 'suspected.tsv'}, and pass a copy of it with --same"
         )
     if found.skipped:
         terminal.name_problems(found.skipped, more=f"{out / 'report.html'}")
