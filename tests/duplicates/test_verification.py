@@ -338,7 +338,7 @@ def test_what_a_decision_leaves_over_is_laid_over_each_other(tmp_path: Path, mak
             database._catalog.touch()
         ids = {Path(record.name).name: record.id for record in database.records()}
         assert [sorted(group) for group in paths(database.duplicates(radius=0))] == [["a", "b", "c"]]
-        found = reviews.compare(database, lambda done, total: None, 0)
+        found = reviews.comparing(0).run(database, lambda done, total: None)
         database.decisions.make("different", [ids["a"], ids["b"], ids["c"]], chosen=[ids["a"]])
         assert database.duplicates(radius=0).groups == []
         assert [sorted(group) for group in paths(database.duplicates(DuplicateSearch(radius=0, verify=False)))] == [

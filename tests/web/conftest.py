@@ -21,7 +21,6 @@ from fastapi import FastAPI
 from lookalike.database import Database
 from lookalike.web.http import serving
 from lookalike.web.http.app import create_app
-from lookalike.web.http.serving import Running
 from lookalike.web.http.settings import Settings
 
 
@@ -51,13 +50,12 @@ def _serve(path: Path, **given: Any) -> Iterator[Served]:
     app = create_app(Database.open(path), settings)
     listening = serving.bind("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    ready = threading.Event()
-    server = Running(app, ready.set)
+    server = serving.Server(serving.configure(lambda: app, settings))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
-        assert ready.wait(60)
         with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+            assert client.get("/status/live").status_code == 200  # the socket listens before the server is ready
             yield Served(url, app, path, client)
     finally:
         server.should_exit = True

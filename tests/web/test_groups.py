@@ -15,7 +15,7 @@ from lookalike.database import Database
 from lookalike.hasher import Hasher
 from lookalike.store.catalog import Outcome
 from lookalike.verification.alignment import alignment_thumbnail
-from lookalike.web.state import layout, maps, reviews
+from lookalike.web.state import maps, reviews
 from tests.web.conftest import Serve, Served
 
 
@@ -87,7 +87,7 @@ def test_how_many_pairs_were_left_out_is_told(other_picture: Path, serve: Serve)
 def test_the_progress_of_comparing_never_goes_back(other_picture: Path) -> None:
     seen: list[float] = []
     with Database.open(other_picture) as database:
-        reviews.compare(database, lambda done, total: seen.append(done / total), 0)
+        reviews.comparing(0).run(database, lambda done, total: seen.append(done / total))
     assert seen == sorted(seen)
     assert seen[-1] == 1
 
@@ -116,19 +116,6 @@ def test_the_map_places_all_images(served: Served, monkeypatch: pytest.MonkeyPat
         assert 0 <= min(found[axis]) < max(found[axis]) <= maps.GRID
     assert found["labels"] == ["cats", "dogs"]
     assert sorted(set(found["label"])) == [0, 1]
-
-
-def test_a_map_is_kept_on_disk(photo_db: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("LOOKALIKE_CACHE", str(tmp_path / "cache"))
-    with Database.open(photo_db) as database:
-        first = maps.make(database, lambda done, total: None)
-        assert len(list(maps.folder().glob("*.json"))) == 1
-
-        def fail(*given: Any, **named: Any) -> Any:
-            raise AssertionError("it was made anew")
-
-        monkeypatch.setattr(layout, "places", fail)
-        assert maps.make(database, lambda done, total: None) == first
 
 
 def test_the_model_is_described(served: Served) -> None:

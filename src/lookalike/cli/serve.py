@@ -49,8 +49,7 @@ def command(
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)  # of whoever starts this: it would mix the figures of both
     try:
         from lookalike.duplicates.cleanup import best_copy
-        from lookalike.web.http import app, security, serving
-        from lookalike.web.http import processes as several
+        from lookalike.web.http import security, serving
         from lookalike.web.http.settings import Settings
     except ImportError as error:
         from lookalike.core.errors import MissingExtra
@@ -68,18 +67,11 @@ def command(
         max_body=max_upload * MEBIBYTE,
     )  # fmt: skip
     security.check(settings)
-    if processes > 1:
+    with serving.bind(host, port) as listening:
         with open_database(db) as database:
             count = _count(database, db)
-        several.run(db, settings, port=port, count=processes, on_ready=lambda where: _greet(where, count))
-        terminal.say("Stopped")
-        return
-    listening = serving.bind(host, port)
-    with listening, open_database(db) as database:
-        count = _count(database, db)
-        where = serving.url(listening, host, token=token or "")
-        made = app.create_app(database, settings, reopen=lambda: open_database(db))
-        serving.run(made, listening, on_ready=lambda: _greet(where, count))
+        _greet(serving.url(listening, host, token=token or ""), count)
+        serving.run(db, settings, listening, processes=processes)
     terminal.say("Stopped")
 
 

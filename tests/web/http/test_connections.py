@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import errno
-import logging
 import signal
 import socket
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+import httpx
 import pytest
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from lookalike.web.http import connections, serving
+from lookalike.web.http import serving
 from tests.web.conftest import Serve, Served
-from tests.web.test_life import started
+from tests.web.test_life import started, until
 
 REQUEST = b"GET /status/live HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 
@@ -28,29 +23,20 @@ def connect(url: str) -> socket.socket:
     return socket.create_connection((host, int(port)), timeout=10)
 
 
-@pytest.mark.parametrize("base", [H11Protocol, AutoHTTPProtocol])
 @pytest.mark.parametrize("sent", [b"", REQUEST], ids=["nothing", "half"])
 @pytest.mark.parametrize("is_first", [True, False])
 def test_headers_are_not_waited_for(
-    is_first: bool,
-    sent: bytes,
-    base: type[asyncio.Protocol],
-    serve: Serve,
-    photo_db: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    is_first: bool, sent: bytes, serve: Serve, photo_db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = connections.protocol
-    monkeypatch.setattr(connections, "protocol", lambda settings: made(settings, base))
     monkeypatch.setattr(serving, "KEEP_ALIVE", 1)
     with serve(photo_db, header_seconds=0.5) as served, connect(served.url) as connection:
+        connection.settimeout(30)
         if not is_first:
             connection.sendall(REQUEST + b"\r\n")
             assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
         connection.sendall(sent)
-        began = time.monotonic()
-        while connection.recv(65536):
+        while connection.recv(65536):  # until the server ends it
             pass
-        assert time.monotonic() - began < 5
 
 
 def test_no_more_connections_than_may_be(serve: Serve, photo_db: Path) -> None:
@@ -60,20 +46,14 @@ def test_no_more_connections_than_may_be(serve: Serve, photo_db: Path) -> None:
             assert third.recv(65536).startswith(b"HTTP/1.1 503 ")
         for one in held:
             one.close()
-        time.sleep(0.2)
-        assert served.client.get("/status/live").status_code == 200
+        until(lambda: _is_answered(served))
 
 
-def test_too_many_files_are_one_line_a_minute(caplog: pytest.LogCaptureFixture) -> None:
-    loop, handler = asyncio.new_event_loop(), connections.Damped()
-    with caplog.at_level(logging.ERROR):
-        for _ in range(100):
-            handler(loop, {"message": "accept", "exception": OSError(errno.EMFILE, "Too many open files")})
-        assert [record.levelname for record in caplog.records] == ["ERROR"]
-        assert "ulimit -n" in caplog.text
-        handler(loop, {"message": "something else"})
-        assert len(caplog.records) == 2
-    loop.close()
+def _is_answered(served: Served) -> bool:
+    try:
+        return served.client.get("/status/live").status_code == 200
+    except httpx.TransportError:  # the connections that were closed still count for a moment
+        return False
 
 
 @pytest.mark.parametrize(
@@ -101,7 +81,7 @@ def test_stopping_during_a_slow_upload_is_no_failure(photo_db: Path) -> None:
             b"POST /api/search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
             b"Content-Length: 100\r\n\r\n{"
         )
-        time.sleep(0.3)
+        assert httpx.get(f"{url}status/live", trust_env=False).status_code == 200  # after the bytes above were read
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=20)
         assert (process.returncode, "Traceback" in said) == (0, False), said

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +14,6 @@ pytest.importorskip("fastapi")
 from lookalike.core.errors import DatabaseError
 from lookalike.database import Database
 from lookalike.web.state.collection import Collection, RevisionCache, SearchRequest
-from lookalike.web.state.jobs import Done, Jobs, Running
 
 
 @pytest.fixture
@@ -109,47 +105,3 @@ def test_what_takes_long_is_not_read_at_every_change(database: Any, monkeypatch:
     for size in (100, 700, 900, 2000):
         assert len(small.get(database, size, lambda held, size=size: np.zeros(size, np.uint8))) == size  # type: ignore[misc]
     assert list(small._kept) == [2000]
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-def test_work_is_done_once_for_all_who_ask(photo_db: Path) -> None:
-    jobs, go, runs = Jobs(lambda: Database.open(photo_db)), threading.Event(), []
-
-    def work(database: Any, report: Callable[[int, int], object]) -> int:
-        runs.append(1)
-        report(1, 2)
-        assert go.wait(20)
-        return len(database)
-
-    with Database.open(photo_db) as database:
-        revision = database.revision
-    asked = [jobs.ask("key", revision, work) for _ in range(5)]
-    assert all(isinstance(one, Running) for one in asked)
-    until(lambda: isinstance(asked[0], Running) and asked[0].done == 1)
-    go.set()
-    until(lambda: isinstance(jobs.ask("key", revision, work), Done))
-    assert jobs.ask("key", revision, work) == Done(40, revision, True)
-    assert len(runs) == 1
-    assert jobs.ask("key", revision + 1, work) == Done(40, revision, False)  # the old one, while it is made anew
-    jobs.stop()
-
-
-def test_stopping_ends_work_at_its_next_report(photo_db: Path) -> None:
-    jobs, began = Jobs(lambda: Database.open(photo_db)), threading.Event()
-
-    def work(database: Any, report: Callable[[int, int], object]) -> None:
-        while True:
-            began.set()
-            report(0, 1)
-            time.sleep(0.01)
-
-    jobs.ask("key", 0, work)
-    assert began.wait(20)
-    jobs.stop()
-    assert not any(thread.is_alive() for thread in jobs._threads)

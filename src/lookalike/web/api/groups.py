@@ -126,7 +126,7 @@ async def plan(
 @router.get("/map", responses={200: {"model": Map}, **WORKING, **failures()})
 async def map_(server: Shared) -> JsonResponse:
     """A place in the plane for each image: near codes lie together. Of many images, 20,000 are drawn."""
-    found = await server.done("map", maps.make)
+    found = await server.done(maps.TASK)
     if not isinstance(found, Done):
         return found
     return JsonResponse({**found.value, "revision": found.revision, "fresh": found.fresh})
@@ -139,15 +139,17 @@ async def _compared(server: Server, database: AnyDatabase, radius: int | None) -
     most = max(bits // WIDEST, measured.radii.duplicate if measured else 0)
     if wanted > most:
         raise Problem(422, f"radius is {wanted}; groups are made for up to {most} of {bits} bits")
-    return await server.done(("duplicates", wanted), lambda held, report: reviews.compare(held, report, wanted))
+    return await server.done(reviews.comparing(wanted))
 
 
 async def _pixels(server: Server, groups: Comparison) -> Done | JsonResponse:
     """Whether it is known which have the same pixels and which is the best, or how far that is."""
-    work = server.reviews.reading(
-        groups, server.decoding(server.decoders.pixels), server.decoding(server.decoders.evidence)
-    )
-    return await server.done(("pixels", groups.radius), work)
+    decoders = server.decoders
+    read = server.decoding(decoders.pixels), server.decoding(decoders.evidence)
+    found = await server.done(server.reviews.inspecting(groups, *read))
+    if isinstance(found, Done):
+        server.reviews.learn(found.value)
+    return found
 
 
 def _preferences(server: Server, asked: Sequence[str] | None) -> tuple[Preference, ...]:

@@ -1,19 +1,27 @@
-"""The application: routes, guards, and what runs beside them."""
+"""The application: routes, middleware, and background tasks."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
+from uvicorn.config import STARTUP_FAILURE
 
 from lookalike import __version__
+from lookalike.core.errors import LookalikeError
 from lookalike.opening import AnyDatabase, open_database
 from lookalike.web.api import about, decisions, groups, images, search
-from lookalike.web.http import pages, problems, security
+from lookalike.web.http import pages, problems, redaction, security
 from lookalike.web.http.metrics import MetricsMiddleware
 from lookalike.web.http.security import SecurityMiddleware
 from lookalike.web.http.settings import Settings
@@ -23,14 +31,32 @@ ABOUT = (
     "Images that look alike, by binary codes and their Hamming distance. Errors are "
     '`{"error": {"type": …, "message": …}}`. Where a token is needed, send `Authorization: Bearer TOKEN`.'
 )
+_log = logging.getLogger(__name__)
+
+
+def load(db: str, settings: Settings) -> FastAPI:
+    """The application over the database at an address, in the process that serves it."""
+    if settings.token:
+        redaction.redact(redaction.forms(settings.token, security.cookie_value(settings.token)))
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of each malformed form
+    supervisor = multiprocessing.parent_process()
+    if supervisor is not None:
+        threading.Thread(target=_end_with, args=(supervisor,), daemon=True).start()
+    try:
+        return create_app(open_database(db), settings, reopen=lambda: open_database(db))
+    except LookalikeError as error:
+        if supervisor is None:
+            raise
+        _log.error("%s", error)
+        raise SystemExit(STARTUP_FAILURE) from None
 
 
 def create_app(
     database: AnyDatabase, settings: Settings = Settings(), *, reopen: Callable[[], AnyDatabase] | None = None
 ) -> FastAPI:
-    """The application over one open database, which it closes in the end.
+    """The application over one open database, which it closes at the end.
 
-    `reopen` gives the database again, for work in the background and if it was replaced.
+    `reopen` opens the database again, for background work and after it was replaced.
     """
     security.check(settings)
     path = database.path
@@ -57,7 +83,7 @@ def create_app(
 
 @contextlib.asynccontextmanager
 async def _life(server: Server) -> AsyncIterator[None]:
-    """Everything is warm before the first request, and given back after the last."""
+    """Warm up before the first request, and release everything after the last."""
     await server.decoders.start()
     await server.collection.refresh()
     watch = asyncio.create_task(server.collection.watch())
@@ -69,3 +95,9 @@ async def _life(server: Server) -> AsyncIterator[None]:
         await asyncio.get_running_loop().run_in_executor(None, server.jobs.stop)
         await server.decoders.stop()
         await server.collection.close()
+
+
+def _end_with(supervisor: Any) -> None:
+    """Stop this process once its supervisor is gone, which may have been killed."""
+    supervisor.join()
+    os.kill(os.getpid(), signal.SIGTERM)

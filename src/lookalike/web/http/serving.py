@@ -1,56 +1,53 @@
-"""Running the application until it is told to stop."""
+"""Run the application by uvicorn, in one process or several, until SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
-import logging
+import os
+import signal
 import socket
+import tempfile
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
+from typing import Any
 from urllib.parse import quote
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
 
 from lookalike.core.errors import ConfigError
-from lookalike.web.http import connections, redaction
-from lookalike.web.http.security import cookie_value, is_loopback
+from lookalike.web.http.app import load
+from lookalike.web.http.metrics import SHARED
+from lookalike.web.http.security import is_loopback
+from lookalike.web.http.settings import Settings
+from lookalike.web.http.timeouts import ConnectionTimeouts
 
 BACKLOG = 1024
-GRACE = 5  # seconds that requests have to end
+GRACE = 5  # seconds for requests to end
 KEEP_ALIVE = 30  # seconds
+STARTING = 120  # seconds for a worker process to answer its supervisor
 
 
-def bind(host: str, port: int, *, shared: bool = False, listen: bool = True) -> socket.socket:
-    """A socket that listens; port 0 means a free one. Raises `ConfigError` if the address cannot be had.
-
-    A `shared` address is for several processes (`processes`); without `listen` it is only kept for them.
-    """
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 means a free one. Raises `ConfigError` if the address is not available."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError):
-        raise ConfigError(f"host is {host!r}, which is no address of this machine; try 127.0.0.1") from None
+        raise ConfigError(f"host is {host!r}, which is not an address of this machine; try 127.0.0.1") from None
+    family, kind, protocol, _, address = found[0]
     listening = socket.socket(family, kind, protocol)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listening.bind(address)
-        if listen:
-            listening.listen(BACKLOG)
+        listening.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         listening.close()
-        raise ConfigError(_why(error, host, port)) from None
+        raise ConfigError(_reason(error, host, port)) from None
     return listening
-
-
-def taken(port: int) -> str:
-    """What is said of a port that another server has."""
-    return f"port {port} is in use; stop what uses it, or take another: --port 0 finds a free one"
 
 
 def url(listening: socket.socket, host: str, *, token: str = "") -> str:
@@ -60,51 +57,66 @@ def url(listening: socket.socket, host: str, *, token: str = "") -> str:
     return f"http://{name}:{listening.getsockname()[1]}/" + (f"?token={quote(token)}" if token else "")
 
 
-def run(app: FastAPI, *listening: socket.socket, on_ready: Callable[[], object] = lambda: None) -> None:
-    """Serve until SIGINT or SIGTERM, then let requests end, and return."""
-    server = Running(app, on_ready)
-    with contextlib.ExitStack() as stack:
-        server.run(sockets=[stack.enter_context(one) for one in listening])
-    if not server.started and not server.was_told:
-        raise ConfigError("the server did not start; what is written above says why")
+def run(db: str, settings: Settings, listening: socket.socket, *, processes: int = 1) -> None:
+    """Serve a database until SIGINT or SIGTERM, then let requests end, and return."""
+    config = configure(partial(load, db, settings), settings, workers=processes)
+    if processes == 1:
+        Server(config).run(sockets=[listening])
+        return
+    with tempfile.TemporaryDirectory(prefix="lookalike-serve-", ignore_cleanup_errors=True) as figures:
+        os.environ[SHARED] = figures
+        try:
+            _supervise(Multiprocess(config, sockets=[listening]))
+        finally:
+            del os.environ[SHARED]
 
 
-class Running(uvicorn.Server):
-    """A server that says when it is ready, and stops when it is told to, or `should_exit` is set."""
+def configure(make: Callable[[], FastAPI], settings: Settings, **more: Any) -> uvicorn.Config:
+    """How uvicorn runs an application, which each process makes for itself."""
+    return uvicorn.Config(
+        make, factory=True, log_level="warning", access_log=False, lifespan="on", server_header=False,
+        proxy_headers=False, ws="none", timeout_graceful_shutdown=GRACE, timeout_keep_alive=KEEP_ALIVE,
+        timeout_worker_healthcheck=STARTING,
+        http=partial(ConnectionTimeouts, settings=settings),  # type: ignore[arg-type]
+        **more,
+    )  # fmt: skip
 
-    def __init__(self, app: FastAPI, on_ready: Callable[[], object]) -> None:
-        config = uvicorn.Config(
-            app, log_level="warning", access_log=False, lifespan="on", server_header=False, proxy_headers=False,
-            timeout_graceful_shutdown=GRACE, timeout_keep_alive=KEEP_ALIVE, ws="none",
-            http=connections.protocol(app.state.server.settings),
-        )  # fmt: skip
-        super().__init__(config)
-        token = app.state.server.settings.token
-        if token:
-            redaction.redact(redaction.forms(token, cookie_value(token)))
-        logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of each body that is no form
-        self._on_ready = on_ready
-        self.was_told = False  # to stop
+
+class Server(uvicorn.Server):
+    """A server that ends without raising the signal again, also if it is sent twice."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to stop; who presses Ctrl-C twice is in no more of a hurry than `GRACE`."""
-        self.should_exit = self.was_told = True
-        if not self.started:  # what Ctrl-C has cut off in the middle of starting is no error
-            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        asyncio.get_running_loop().set_exception_handler(connections.Damped())
-        await super().startup(sockets=sockets)
-        if self.started:
-            self._on_ready()
+        self.should_exit = True
 
 
-def _why(error: Exception, host: str, port: int) -> str:
+def _supervise(supervisor: Multiprocess) -> None:
+    """Run worker processes. Raises `ConfigError` if one cannot start."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt  # the supervisor may be waiting for a worker that is starting
+
+    stops = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, stop) for number in stops}
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            supervisor.run()
+    finally:
+        for number in stops:
+            signal.signal(number, signal.SIG_IGN)
+        supervisor.terminate_all()
+        supervisor.join_all()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if any(one.exitcode == STARTUP_FAILURE for one in supervisor.processes):
+        raise ConfigError("the server did not start; the reason is given above")
+
+
+def _reason(error: Exception, host: str, port: int) -> str:
     number = getattr(error, "errno", None)
     if number == errno.EADDRINUSE:
-        return taken(port)
+        return f"port {port} is in use; stop the program that uses it, or choose another: --port 0 finds a free one"
     if number == errno.EACCES:
-        return f"port {port} needs the rights of an administrator; take one from 1024 on, or --port 0"
+        return f"port {port} needs administrator rights; choose one from 1024 on, or --port 0"
     if number == errno.EADDRNOTAVAIL:
-        return f"host is {host!r}, which is no address of this machine; try 127.0.0.1"
-    return f"{host} port {port} cannot be listened on ({getattr(error, 'strerror', None) or error})"
+        return f"host is {host!r}, which is not an address of this machine; try 127.0.0.1"
+    return f"cannot listen on {host} port {port} ({getattr(error, 'strerror', None) or error})"

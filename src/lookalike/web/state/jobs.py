@@ -1,24 +1,50 @@
-"""Work that takes longer than a request may: done in the background, once for each state of the database, and kept."""
+"""Work that takes longer than a request: done in the background, once for each revision of the database.
+
+Results lie in the database's folder, so that the worker processes of a server share them and the next server finds
+them. They are derived: one that cannot be read, or is of another revision, is made again. A lock lets one process work
+at a time. Where nothing can be written, each process keeps its own results.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from filelock import FileLock, Timeout
+
+from lookalike import __version__
+from lookalike.core import atomic
+from lookalike.core.cache_dir import cache_dir
 from lookalike.core.errors import Interrupted
 from lookalike.opening import AnyDatabase
 
-Report = Callable[[int, int], object]  # told how much is done, of how much
-Work = Callable[[AnyDatabase, Report], Any]
+Report = Callable[[int, int], object]  # called with how much is done, of how much
+FOLDER = "background"
+LOCK, PROGRESS = "lock", "progress.json"
 KEPT = 8  # results
 PATIENCE = 2.0  # seconds to wait for work to end
+EVERY = 0.5  # seconds between two writes of the progress, or two looks at the lock
+
+
+class Task(NamedTuple):
+    """A piece of work, and how its result is written; `load` raises `ValueError` or `KeyError` for other bytes."""
+
+    name: str  # of its file
+    run: Callable[[AnyDatabase, Report], Any]
+    dump: Callable[[Any], bytes]
+    load: Callable[[bytes], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A result, and whether the codes have changed since."""
+    """A result, and whether it is of the current revision."""
 
     value: Any
     revision: int
@@ -29,69 +55,155 @@ class Done:
 class Running:
     """Work in progress."""
 
-    revision: int
     done: int = 0
     total: int = 0
     error: Exception | None = None
 
 
-class Jobs:
-    """One piece of work after the other, each with a database of its own."""
+class _Stored(NamedTuple):
+    stamp: tuple[int, int, int] | None  # of its file; None: it has none
+    revision: int
+    value: Any
 
-    def __init__(self, open_database: Callable[[], AnyDatabase]) -> None:
-        self._open = open_database
+
+class Jobs:
+    """The background work of one process, one piece after the other, each with a database of its own."""
+
+    def __init__(self, open_database: Callable[[], AnyDatabase], folder: Path) -> None:
+        self._open, self._folder = open_database, folder
         self._lock, self._turn = threading.Lock(), threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._done: dict[Any, tuple[int, Any]] = {}
-        self._running: dict[Any, Running] = {}
+        self._stored: dict[str, _Stored] = {}
+        self._running: dict[str, Running] = {}
         self._stopped = False
 
-    def ask(self, key: Any, revision: int, work: Work) -> Done | Running:
-        """The result of the work named `key`, an older one if it must be done anew, or how far it has come.
+    def ask(self, task: Task, revision: int) -> Done | Running:
+        """The result of a task, which may be stale while it is made again, or its progress. Called by threads.
 
-        An error is raised to whoever asks next; after that the work begins anew.
+        An error is raised once; after that the work begins again.
         """
         with self._lock:
-            running = self._running.get(key)
+            running = self._running.get(task.name)
             if running is not None and running.error is not None:
-                del self._running[key]
+                del self._running[task.name]
                 raise running.error
-            held = self._done.get(key)
-            if held is not None and held[0] == revision:
-                return Done(held[1], held[0], True)
+            stored = self._read(task)
+            if stored is not None and stored.revision == revision:
+                return Done(stored.value, revision, True)
             if running is None:
-                running = self._running[key] = Running(revision)
-                self._start(key, running, work)
-            return Done(held[1], held[0], False) if held is not None else running
+                running = self._running[task.name] = Running()
+                self._start(task, running)
+        return running if stored is None else Done(stored.value, stored.revision, False)
 
     def stop(self) -> None:
-        """Let work in progress end at its next report; what does not report for long ends with the process."""
+        """End the work in progress at its next report; what does not report soon ends with the process."""
         self._stopped = True
         for thread in self._threads:
             thread.join(PATIENCE)
 
-    def _start(self, key: Any, running: Running, work: Work) -> None:
-        thread = threading.Thread(target=self._do, args=(key, running, work), name="lookalike-serve-job", daemon=True)
+    def _start(self, task: Task, running: Running) -> None:
+        thread = threading.Thread(target=self._do, args=(task, running), name="lookalike-serve-job", daemon=True)
         self._threads = [*(one for one in self._threads if one.is_alive()), thread]
         thread.start()
 
-    def _do(self, key: Any, running: Running, work: Work) -> None:
-        def report(done: int, total: int) -> None:
-            running.done, running.total = done, total
-            if self._stopped:
-                raise Interrupted("the server is stopping")
-
+    def _do(self, task: Task, running: Running) -> None:
         try:
-            with self._turn, self._open() as database:
-                report(0, 0)
+            with self._turn, self._alone(running), self._open() as database:
                 revision = database.revision
-                value = work(database, report)
+                with self._lock:
+                    stored = self._read(task)
+                if stored is None or stored.revision != revision:
+                    value = task.run(database, self._reporter(running))
+                    with self._lock:
+                        self._write(task, revision, value)
         except Exception as error:
             running.error = error
             return
         with self._lock:
-            self._done.pop(key, None)
-            self._done[key] = (revision, value)
-            for old in list(self._done)[:-KEPT]:
-                del self._done[old]
-            del self._running[key]
+            del self._running[task.name]
+
+    @contextmanager
+    def _alone(self, running: Running) -> Iterator[None]:
+        """Hold the lock of all processes; until it is free, their progress counts as this one's."""
+        lock = FileLock(self._folder / LOCK)
+        with suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+        while not lock.is_locked:
+            self._check_stopped()
+            try:
+                lock.acquire(EVERY)
+            except Timeout:
+                with suppress(OSError, ValueError):
+                    running.done, running.total = json.loads((self._folder / PROGRESS).read_bytes())
+            except (OSError, NotImplementedError):  # nothing can be locked there: this process works for itself
+                break
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _reporter(self, running: Running) -> Report:
+        written = 0.0
+
+        def report(done: int, total: int) -> None:
+            nonlocal written
+            running.done, running.total = done, total
+            self._check_stopped()
+            if time.monotonic() - written > EVERY:
+                written = time.monotonic()
+                with suppress(OSError):
+                    atomic.write(self._folder / PROGRESS, json.dumps([done, total]).encode(), durable=False)
+
+        report(0, 0)
+        return report
+
+    def _check_stopped(self) -> None:
+        if self._stopped:
+            raise Interrupted("the server is stopping")
+
+    def _read(self, task: Task) -> _Stored | None:
+        """The stored result, if there is one; it is read again if its file has changed."""
+        path, known = self._folder / task.name, self._stored.get(task.name)
+        try:
+            about = path.stat()
+            stamp = (about.st_ino, about.st_mtime_ns, about.st_size)
+            if known is None or known.stamp != stamp:
+                head, _, content = path.read_bytes().partition(b"\n")
+                version, revision, digest = json.loads(head)
+                if version != __version__ or digest != _digest(content):
+                    return None
+                known = self._stored[task.name] = _Stored(stamp, revision, task.load(content))
+        except OSError:  # no file
+            return known if known is not None and known.stamp is None else None
+        except (ValueError, KeyError, TypeError):  # damaged
+            return None
+        return known
+
+    def _write(self, task: Task, revision: int, value: Any) -> None:
+        path = self._folder / task.name
+        try:
+            content = task.dump(value)
+            head = json.dumps([__version__, revision, _digest(content)]).encode()
+            atomic.write(path, head + b"\n" + content, durable=False)
+            about = path.stat()
+            stamp = (about.st_ino, about.st_mtime_ns, about.st_size)
+            others = (one for one in self._folder.iterdir() if one.name not in (LOCK, PROGRESS))
+            for old in sorted(others, key=lambda one: one.stat().st_mtime_ns)[:-KEPT]:
+                old.unlink(missing_ok=True)
+        except OSError:
+            stamp = None
+        self._stored.pop(task.name, None)
+        self._stored[task.name] = _Stored(stamp, revision, value)
+        for name in list(self._stored)[:-KEPT]:
+            del self._stored[name]
+
+
+def folder_of(path: str | Path) -> Path:
+    """Where the results of a database are kept: in its folder, or in the cache folder if it has none."""
+    if Path(path).is_dir():
+        return Path(path) / FOLDER
+    return cache_dir() / FOLDER / hashlib.sha256(str(path).encode()).hexdigest()[:16]
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import json
 import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import NamedTuple, TypeVar
+
+import numpy as np
+from pydantic import TypeAdapter
 
 from lookalike import data
 from lookalike.core.errors import LookalikeError
@@ -16,15 +22,21 @@ from lookalike.duplicates.cleanup import plan as plans
 from lookalike.duplicates.cleanup.facts import Facts
 from lookalike.duplicates.cleanup.inspection import Inspection, Seen
 from lookalike.duplicates.decisions import DecisionIndex, State
+from lookalike.duplicates.graph import Graph
 from lookalike.duplicates.request import DuplicateSearch
 from lookalike.duplicates.review import Context
 from lookalike.duplicates.search import Comparison
+from lookalike.duplicates.verification import Verified
 from lookalike.imaging.evidence import Evidence
 from lookalike.opening import AnyDatabase
+from lookalike.search.csr import Csr
+from lookalike.search.hits import Pairs
+from lookalike.store.derived.code_array import Held
 from lookalike.store.records import Record
+from lookalike.store.rowids import RowIds
 from lookalike.web.http.problems import Problem
 from lookalike.web.state import files
-from lookalike.web.state.jobs import Report, Work
+from lookalike.web.state.jobs import Report, Task
 
 ReadPixels = Callable[[bytes], bytes]  # an encoded image → what is the same for the same pixels
 Inspect = Callable[[bytes], Evidence]
@@ -61,6 +73,7 @@ class Reviews:
         self.pixels: dict[bytes, bytes] = {}  # by the digest of the content, of all that was read
         self.facts: dict[bytes, Facts] = {}  # as well
         self._lock = threading.Lock()
+        self._learnt: Inspection | None = None
         self._kept: tuple[Comparison, int, ReviewState] | None = None
 
     def standing(self, database: AnyDatabase, found: Comparison) -> ReviewState:
@@ -71,10 +84,17 @@ class Reviews:
                 self._kept = found, version, stand(database, found)
             return self._kept[2]
 
-    def reading(self, found: Comparison, read: ReadPixels, inspect: Inspect) -> Work:
+    def learn(self, found: Inspection) -> None:
+        """Add what was read of files, here or by another process."""
+        if found is not self._learnt:
+            self.pixels |= found.pixels
+            self.facts |= found.facts
+            self._learnt = found
+
+    def inspecting(self, found: Comparison, read: ReadPixels, inspect: Inspect) -> Task:
         """Work that reads the images that may have the same pixels, and those of which one is the best copy."""
 
-        def work(database: AnyDatabase, report: Report) -> bool:
+        def run(database: AnyDatabase, report: Report) -> Inspection:
             groups = [part.group for part in stand(database, found).parts]
             records = database.records_of([one.id for group in groups for one in group])
             of_groups = review.records_of(groups, records)
@@ -90,11 +110,13 @@ class Reviews:
                 return Seen(pixels, _of_content(database, record, inspect))
 
             pixels, facts = inspection.read_with(unknown, seen, lambda _, done, total: report(done, total or 0))
-            self.pixels |= pixels
-            self.facts |= facts
-            return True
+            pixels, facts = {**self.pixels, **pixels}, {**self.facts, **facts}
+            there = {one.digest for group in of_groups for one in group if one.digest is not None}
+            return Inspection(
+                {key: pixels[key] for key in there & pixels.keys()}, {key: facts[key] for key in there & facts.keys()}
+            )
 
-        return work
+        return Task(f"inspection-{found.radius}.json", run, _dump_inspection, _load_inspection)
 
     def plan(self, database: AnyDatabase, found: Comparison, options: plans.PlanOptions, *, table: bool) -> bytes:
         """The plan for all groups, as JSON or as a table. Called by threads."""
@@ -117,13 +139,57 @@ def _of_content(database: AnyDatabase, record: Record, read: Callable[[bytes], F
         return None
 
 
-def compare(database: AnyDatabase, report: Report, radius: int) -> Comparison:
-    """All pairs of copies of a database, whatever was decided."""
+def comparing(radius: int) -> Task:
+    """Work that finds all pairs of copies, whatever was decided about them."""
 
-    def progress(stage: str, done: int, total: int | None) -> None:
-        report(done + (total or 0) * (stage == "verifying"), 2 * (total or 0))
+    def run(database: AnyDatabase, report: Report) -> Comparison:
+        def progress(stage: str, done: int, total: int | None) -> None:
+            report(done + (total or 0) * (stage == "verifying"), 2 * (total or 0))
 
-    return database.compare(DuplicateSearch(radius=radius), progress=progress)
+        return database.compare(DuplicateSearch(radius=radius), progress=progress)
+
+    return Task(f"duplicates-{radius}.npz", run, _dump_comparison, _load_comparison)
+
+
+def _dump_comparison(found: Comparison) -> bytes:
+    images, pairs = found.verified.graph
+    equal = {id_: digest.hex() for id_, digest in found.equal.items()}
+    about = [found.radius, found.verified.rejected, found.verified.unverified, equal]
+    file = io.BytesIO()
+    np.savez(
+        file, about=np.frombuffer(json.dumps(about).encode(), np.uint8), ids=found.codes.ids_N,
+        codes=found.codes.codes_NW, starts=images.starts, rows=images.rows, first=pairs.first, second=pairs.second,
+        distances=pairs.distances,
+    )  # fmt: skip
+    return file.getvalue()
+
+
+def _load_comparison(content: bytes) -> Comparison:
+    with np.load(io.BytesIO(content), allow_pickle=False) as held:
+        radius, rejected, unverified, equal = json.loads(held["about"].tobytes())
+        graph = Graph(Csr(held["starts"], held["rows"]), Pairs(held["first"], held["second"], held["distances"]))
+        return Comparison(
+            search=DuplicateSearch(radius=radius),
+            radius=radius,
+            codes=Held(RowIds(held["ids"]), held["codes"]),
+            verified=Verified(graph, rejected, unverified),
+            equal={int(id_): bytes.fromhex(digest) for id_, digest in equal.items()},
+        )
+
+
+def _dump_inspection(found: Inspection) -> bytes:
+    pixels = {key.hex(): value.hex() for key, value in found.pixels.items()}
+    facts = {key.hex(): asdict(value) for key, value in found.facts.items()}
+    return json.dumps([pixels, facts]).encode()
+
+
+def _load_inspection(content: bytes) -> Inspection:
+    pixels, facts = json.loads(content)
+    known = TypeAdapter(dict[str, Facts]).validate_python(facts)
+    return Inspection(
+        {bytes.fromhex(key): bytes.fromhex(value) for key, value in pixels.items()},
+        {bytes.fromhex(key): value for key, value in known.items()},
+    )
 
 
 def stand(database: AnyDatabase, found: Comparison) -> ReviewState:

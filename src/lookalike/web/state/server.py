@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
@@ -15,7 +15,7 @@ from lookalike.web.http.metrics import Metrics
 from lookalike.web.http.problems import JsonResponse, Problem
 from lookalike.web.http.settings import Settings
 from lookalike.web.state.collection import Collection, RevisionCache
-from lookalike.web.state.jobs import Done, Jobs, Work
+from lookalike.web.state.jobs import Done, Jobs, Task, folder_of
 from lookalike.web.state.reviews import Reviews
 from lookalike.web.state.thumbnails import Thumbnails
 from lookalike.web.state.uploads import Decoders
@@ -43,7 +43,16 @@ class Server:
         collection = Collection(database, reopen=reopen)
         decoders = Decoders(settings, on_death=lambda why: metrics.deaths.labels(why).inc())
         thumbnails = Thumbnails(collection, decoders)
-        return cls(settings, collection, decoders, thumbnails, Jobs(reopen), RevisionCache(), Reviews(), metrics)
+        return cls(
+            settings,
+            collection,
+            decoders,
+            thumbnails,
+            Jobs(reopen, folder_of(database.path)),
+            RevisionCache(),
+            Reviews(),
+            metrics,
+        )
 
     async def record(self, database: AnyDatabase, id_: int) -> Record:
         """The row of an image. Raises `Problem` if there is none."""
@@ -52,10 +61,10 @@ class Server:
             raise Problem(404, f"there is no image {id_}")
         return found[id_]
 
-    async def done(self, key: Any, work: Work) -> Done | JsonResponse:
+    async def done(self, task: Task) -> Done | JsonResponse:
         """The result of work in the background, or the answer that says how far it is."""
         revision = await self.collection.read(lambda database: database.revision)
-        found = self.jobs.ask(key, revision, work)
+        found = await self.collection.run(self.jobs.ask, task, revision)
         if isinstance(found, Done):
             return found
         return JsonResponse({"done": found.done, "total": found.total}, 202, headers={"Retry-After": "1"})
