@@ -68,14 +68,14 @@ def test_suspected_pairs_are_told_and_not_overwritten_when_given(
 ) -> None:
     pictures[1].resize((60, 60)).save(photo_folder / "cats/small.png")
     options = ("--images", photo_folder, "--against", "none", *FEW, "--out", tmp_path / "out")
-    assert "may be the same picture" in run("robustness", *options).err
+    assert "may show the same picture" in run("robustness", *options).err
     suspected = tmp_path / "out/suspected.tsv"
     assert "cats/01.png\tcats/small.png\n" in suspected.read_text()
     refused = run("robustness", *options, "--same", suspected)
     assert (refused.code, "give --same a copy of it" in refused.err) == (1, True)
     copy = tmp_path / "same.tsv"
     copy.write_text(suspected.read_text())
-    assert "may be the same picture" not in run("robustness", *options, "--same", copy).err
+    assert "may show the same picture" not in run("robustness", *options, "--same", copy).err
 
 
 def test_the_files_that_cannot_be_read_are_named(run: Run, photo_folder: Path, tmp_path: Path) -> None:
