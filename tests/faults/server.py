@@ -118,13 +118,12 @@ def _work(job: dict[str, Any], shim: Shim, told: Path) -> NoReturn:
 
 def _run(job: dict[str, Any]) -> int:
     """The exit code of a command, or of a function that is named in place of one."""
-    if ":" in job["command"][0]:
-        module, name = job["command"][0].split(":")
-        call: Callable[..., None] = getattr(importlib.import_module(module), name)
-        app: Any = partial(call, *job["command"][1:])  # so that its errors are told like those of commands
-        cli.app = app
     sys.argv = ["lookalike", *job["command"]]
-    return _code(cli.main)
+    if ":" not in job["command"][0]:
+        return _code(cli.main)
+    module, name = job["command"][0].split(":")
+    call: Callable[..., None] = getattr(importlib.import_module(module), name)
+    return _code(partial(cli.main, partial(call, *job["command"][1:])))  # its errors are told like those of commands
 
 
 def _code(call: Callable[[], None]) -> int:
