@@ -27,7 +27,7 @@ from lookalike import Database, Hasher
 from lookalike.calibration.run import Settings
 from lookalike.core.codes import Codes, hamming
 from lookalike.imaging import decode
-from lookalike.imaging.thumbnail import SUSPECTED, miniature
+from lookalike.imaging.thumbnail import SUSPECTED, thumbnail_vector
 from lookalike.robustness.originals import SIDE
 
 IMAGES = 10_000
@@ -37,9 +37,9 @@ BLOCK = 500
 Floats = npt.NDArray[np.float32]
 
 
-def miniatures(files: list[bytes]) -> Floats:
-    """Grey miniatures of mean 0 and length 1, whose products are correlations, (N, M)."""
-    return np.stack([miniature(np.asarray(decode.thumbnail(file, SIDE))) for file in files])
+def thumbnail_vectors(files: list[bytes]) -> Floats:
+    """Grey thumbnails of mean 0 and length 1, whose products are correlations, (N, M)."""
+    return np.stack([thumbnail_vector(np.asarray(decode.thumbnail(file, SIDE))) for file in files])
 
 
 def counts(codes_NW: Codes, seen_NM: Floats) -> npt.NDArray[np.int64]:
@@ -102,7 +102,7 @@ def main() -> None:
     given = parser.parse_args()
     wanted, draws = (600, 1) if given.quick else (IMAGES, given.draws)
     files = list(dict.fromkeys(itertools.islice(planted.unseen(given.folder), wanted)))  # each content once
-    seen_NM = miniatures(files)
+    seen_NM = thumbnail_vectors(files)
     results = {model: measure(files, seen_NM, model, draws) for model in given.model}
     print(json.dumps(results, indent=2))
     if not given.quick:

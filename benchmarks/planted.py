@@ -5,7 +5,7 @@
 The images are the rows that the recipe of the built-in models keeps: the part `val` of Imagenette and Tiny-ImageNet (64
 pixels), and every third food photograph. Copies are of images drawn from those of 200 pixels and more, and each is made
 by one of the edits that `lookalike calibrate` calls re-encoded and edited, in turn. A collection has duplicates of its
-own: pairs of originals whose grey miniatures correlate by 0.98 or more are not counted as false, and how many there are
+own: pairs of originals whose grey thumbnails correlate by 0.98 or more are not counted as false, and how many there are
 is in the record. So is, for each radius, how many copies and how many pairs of all unseen images are that near, and of
 how many of these the pictures laid over each other are the same. Groups are looked for twice: of files in
 the order of the rows, and of the same files under other names.
@@ -31,7 +31,7 @@ from lookalike import Database, Hasher
 from lookalike.calibration.rates import MIX
 from lookalike.imaging import decode
 from lookalike.imaging.edits.catalogue import perturb
-from lookalike.imaging.thumbnail import SUSPECTED, miniature
+from lookalike.imaging.thumbnail import SUSPECTED, thumbnail_vector
 from lookalike.robustness.originals import SIDE
 from lookalike.search.all_pairs import pairs_within
 from lookalike.verification.alignment import alignment_thumbnail, same_picture
@@ -89,8 +89,8 @@ def groups(planted: Planted, order: Sequence[int], model: str) -> tuple[list[lis
 
 
 def alike(files: list[bytes]) -> Pairs:
-    """Pairs of originals whose miniatures hardly differ."""
-    small = np.stack([miniature(np.asarray(decode.thumbnail(file, SIDE))) for file in files])
+    """Pairs of originals whose thumbnails hardly differ."""
+    small = np.stack([thumbnail_vector(np.asarray(decode.thumbnail(file, SIDE))) for file in files])
     first, second = np.nonzero(np.triu(small @ small.T, 1) >= SUSPECTED)
     return set(zip(first.tolist(), second.tolist(), strict=True))
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from lookalike.imaging.decode import Array
 from lookalike.imaging.edits.catalogue import perturb
-from lookalike.imaging.thumbnail import SUSPECTED, miniature
+from lookalike.imaging.thumbnail import SUSPECTED, thumbnail_vector
 
 
 @pytest.fixture
@@ -17,12 +17,12 @@ def photos(pictures: list[Image.Image]) -> list[Array]:
 
 
 def correlation(one: Array, other: Array) -> float:
-    return float(miniature(one) @ miniature(other))
+    return float(thumbnail_vector(one) @ thumbnail_vector(other))
 
 
-def test_a_miniature_has_mean_0_and_length_1(photos: list[Array]) -> None:
+def test_a_thumbnail_vector_has_mean_0_and_length_1(photos: list[Array]) -> None:
     for photo in photos:
-        mini = miniature(photo)
+        mini = thumbnail_vector(photo)
         assert mini.shape == (256,)
         assert float(mini.mean()) == pytest.approx(0, abs=1e-6)
         assert float(np.linalg.norm(mini)) == pytest.approx(1, abs=1e-5)
@@ -31,7 +31,7 @@ def test_a_miniature_has_mean_0_and_length_1(photos: list[Array]) -> None:
 def test_colour_and_grey_pixels_have_the_same(photos: list[Array]) -> None:
     for photo in photos:
         grey = np.array(Image.fromarray(photo).convert("L"))
-        assert np.array_equal(miniature(grey), miniature(photo))
+        assert np.array_equal(thumbnail_vector(grey), thumbnail_vector(photo))
 
 
 @pytest.mark.parametrize(("edit", "strength"), [("jpeg", 50), ("resize", 0.5), ("brighter", 1.1), ("grey", 1)])

@@ -14,7 +14,7 @@ from lookalike.core.codes import pack
 from lookalike.core.errors import DataError
 from lookalike.imaging import thumbnail
 from lookalike.imaging.decode import Array
-from lookalike.imaging.thumbnail import miniature
+from lookalike.imaging.thumbnail import thumbnail_vector
 from lookalike.robustness import originals
 from lookalike.robustness.originals import Originals, Pair, pair_counts
 from lookalike.robustness.peers import Peer, Row
@@ -47,7 +47,7 @@ def test_each_picture_is_read_once(folder: Path, pictures: list[Image.Image]) ->
     pictures[1].save(folder / "cats/again.bmp")
     (folder / "cats/broken.png").write_bytes((folder / "cats/01.png").read_bytes()[:200])
     found = read(folder)
-    assert len(found.items) == len(found.rows[0]) == len(found.miniatures_NM) == len(set(found.seeds)) == 12
+    assert len(found.items) == len(found.rows[0]) == len(found.thumbnails_NM) == len(set(found.seeds)) == 12
     assert found.repeated == [("cats/again.bmp", "cats/01.png")] or found.repeated == [
         ("cats/01.png", "cats/again.bmp")
     ]
@@ -90,7 +90,7 @@ def test_pairs_are_counted_one_by_one(folder: Path, monkeypatch: pytest.MonkeyPa
         distance = sum(int(a != b) for a, b in zip(*bits, strict=True))
         pairs.append(Pair(distance, first, second))
         one, other = found.items[first], found.items[second]
-        alike = float(found.miniatures_NM[first] @ found.miniatures_NM[second])
+        alike = float(found.thumbnails_NM[first] @ found.thumbnails_NM[second])
         kinds = {
             "all": True,
             "label": one.label == other.label,
@@ -123,7 +123,7 @@ def test_the_same_picture_again_is_suspected_and_flat_ones_are_not(folder: Path,
     names = [{found.names[first], found.names[second]} for first, second in originals.suspected(found)]
     assert {"cats/04.png", "cats/04-small.jpg"} in names
     assert not [pair for pair in names if any("flat" in name for name in pair)]
-    assert not miniature(np.full((9, 9, 3), 7, np.uint8)).any()
+    assert not thumbnail_vector(np.full((9, 9, 3), 7, np.uint8)).any()
 
 
 def test_too_little_to_read_is_an_error(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ pairs are counted by distance. A collection has duplicates that nobody knows of,
 these are looked at, from the nearest on until more different ones have come than the wanted rate allows:
 
     equal       the same pixels, once reduced: left out
-    suspected   grey miniatures correlate by 0.98 or more: left out, listed, and told how much they would change
+    suspected   grey thumbnails correlate by 0.98 or more: left out, listed, and told how much they would change
     different   all others, also what cannot be read
 
 What somebody says of a pair counts before all that. Where there are too many near pairs to look at, images that show
@@ -94,7 +94,7 @@ class Kind(Enum):
 
 class _Look(NamedTuple):
     digest: bytes
-    miniature_M: npt.NDArray[np.float32]
+    thumbnail_M: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +288,7 @@ def _kind(drawn: _Drawn, pair: Rows, says: Says, seen: Mapping[int, _Look | None
         return Kind.UNREAD
     if one.digest == other.digest:
         return Kind.EQUAL
-    alike = float(one.miniature_M @ other.miniature_M) >= thumbnail.SUSPECTED
+    alike = float(one.thumbnail_M @ other.thumbnail_M) >= thumbnail.SUSPECTED
     return Kind.SUSPECTED if alike else Kind.DIFFERENT
 
 
@@ -316,7 +316,7 @@ def _look_at(record: Record, *, drawn: _Drawn) -> _Look | None:
     if pixels_HW3 is None:
         return None
     digest = hashlib.blake2b(repr(pixels_HW3.shape).encode() + pixels_HW3.tobytes(), digest_size=16).digest()
-    return _Look(digest, thumbnail.miniature(pixels_HW3))
+    return _Look(digest, thumbnail.thumbnail_vector(pixels_HW3))
 
 
 def _pixels(record: Record, drawn: _Drawn) -> decode.Array | None:

@@ -4,10 +4,10 @@ Images with the same pixels count once. Kinds of pairs of different images, besi
 
     label         pairs that share a label
     neighbours    files next to each other in the list of one folder, as the shots of a burst are
-    look-alikes   pairs whose grey miniatures of 16 × 16 pixels correlate by 0.9 or more
+    look-alikes   pairs whose grey thumbnails of 16 × 16 pixels correlate by 0.9 or more
 
-Pairs whose miniatures correlate by 0.98 or more are suspected of showing the same picture (see `miniatures`); they
-count as different images unless somebody says that they are the same.
+Pairs whose thumbnails correlate by 0.98 or more are suspected of showing the same picture (see
+`imaging.thumbnail`); they count as different images unless somebody says that they are the same.
 
 Shapes: N images, X bytes of a code or numbers of a vector, D distances, B images of a block, M = 256 pixels.
 """
@@ -35,7 +35,7 @@ from lookalike.imaging.decode import Array
 from lookalike.imaging.isolation import pool
 from lookalike.imaging.isolation.decoders import Decoders, Direct
 from lookalike.imaging.isolation.limits import DecodeLimits
-from lookalike.imaging.thumbnail import ALIKE, SUSPECTED, miniature
+from lookalike.imaging.thumbnail import ALIKE, SUSPECTED, thumbnail_vector
 from lookalike.metrics import labels as labelling
 from lookalike.metrics.counts import Integers
 from lookalike.robustness.peers import Distances, Peer, Row
@@ -61,7 +61,7 @@ class Originals:
     items: list[Item]
     seeds: list[int]  # of each image's copies: from its pixels
     rows: list[Row]  # (N, X) of each peer
-    miniatures_NM: npt.NDArray[np.float32]  # of mean 0 and length 1
+    thumbnails_NM: npt.NDArray[np.float32]  # of mean 0 and length 1
     skipped: list[tuple[str, str]]  # names of files that could not be read, and why
     repeated: list[tuple[str, str]]  # names of images with the pixels of an earlier one, and that one's name
 
@@ -74,7 +74,7 @@ class Originals:
 
 class _Read(NamedTuple):
     digest: bytes
-    miniature_M: npt.NDArray[np.float32]
+    thumbnail_M: npt.NDArray[np.float32]
     rows: list[Row]
 
 
@@ -119,7 +119,7 @@ def read(
         items=[item for item, _ in kept.values()],
         seeds=[int.from_bytes(digest[:8], "big") for digest in kept],
         rows=[np.stack([one.rows[at] for _, one in kept.values()]) for at in range(len(peers))],
-        miniatures_NM=np.stack([one.miniature_M for _, one in kept.values()]),
+        thumbnails_NM=np.stack([one.thumbnail_M for _, one in kept.values()]),
         skipped=skipped,
         repeated=repeated,
     )
@@ -133,7 +133,7 @@ def _read(item: Item, *, peers: Sequence[Peer], decoders: Decoders) -> _Read | s
         return getattr(error, "strerror", None) or str(error)
     size = repr(pixels_HW3.shape).encode()
     digest = hashlib.blake2b(size + pixels_HW3.tobytes(), digest_size=16).digest()
-    return _Read(digest, miniature(pixels_HW3), [peer.encode(pixels_HW3) for peer in peers])
+    return _Read(digest, thumbnail_vector(pixels_HW3), [peer.encode(pixels_HW3) for peer in peers])
 
 
 def suspected(originals: Originals) -> list[tuple[int, int]]:
@@ -147,9 +147,9 @@ def suspected(originals: Originals) -> list[tuple[int, int]]:
 
 
 def _correlations(originals: Originals) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
-    minis_NM = originals.miniatures_NM
-    for start in range(0, len(minis_NM), BLOCK):
-        yield start, minis_NM[start : start + BLOCK] @ minis_NM.T
+    thumbnails_NM = originals.thumbnails_NM
+    for start in range(0, len(thumbnails_NM), BLOCK):
+        yield start, thumbnails_NM[start : start + BLOCK] @ thumbnails_NM.T
 
 
 def pair_counts(originals: Originals, peers: Sequence[Peer], same: set[tuple[int, int]]) -> list[PairCounts]:

@@ -24,7 +24,7 @@ from lookalike.core.errors import ConfigError, TrainingError
 from lookalike.core.progress import Progress, silent
 from lookalike.hasher import ModelInfo
 from lookalike.imaging.decode import Array
-from lookalike.imaging.thumbnail import miniature
+from lookalike.imaging.thumbnail import thumbnail_vector
 from lookalike.models import MODELS
 from lookalike.models.methods import METHODS
 from lookalike.training.config import TrainConfig
@@ -184,9 +184,9 @@ def _finish(run: Run[Any], job: Job[Any], module: Any, out: Path, *, data_name: 
     measured = _measured_rows(run)
     measured = measured[different(job.inputs[measured])]
     bits_NK = codes.binarize(run.task.latents(module, measured), theta_K)
-    minis_NM = np.stack([miniature(pixels) for pixels in job.pictures(measured)])
-    collapse, radii = find_collapse(bits_NK), measure_radii(codes.pack(bits_NK), minis_NM)
-    shorter = {str(bits): measure_radii(codes.pack(bits_NK[:, :bits]), minis_NM) for bits in job.lengths}
+    thumbnails_NM = np.stack([thumbnail_vector(pixels) for pixels in job.pictures(measured)])
+    collapse, radii = find_collapse(bits_NK), measure_radii(codes.pack(bits_NK), thumbnails_NM)
+    shorter = {str(bits): measure_radii(codes.pack(bits_NK[:, :bits]), thumbnails_NM) for bits in job.lengths}
     history, settings = run.log.history(), run.settings
     info = ModelInfo(
         name=f"{settings.model}-{job.bits}",

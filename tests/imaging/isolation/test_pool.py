@@ -187,8 +187,8 @@ def test_workers_without_a_fork(monkeypatch: pytest.MonkeyPatch, photo_bytes: li
 def test_the_end_of_what_forks_workers_costs_nothing(photo_bytes: list[bytes]) -> None:
     with Pool(LIMITS, workers=2) as made:
         made.wait()
-        made._starter._process.kill()  # type: ignore[union-attr]
-        made._starter._process.wait()  # type: ignore[union-attr]
+        made._server._process.kill()  # type: ignore[union-attr]
+        made._server._process.wait()  # type: ignore[union-attr]
         for content in photo_bytes[:4]:
             with made.opened(content) as image:
                 assert image.digest == content_digest(content)

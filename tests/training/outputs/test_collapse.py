@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lookalike.core import codes
-from lookalike.imaging.thumbnail import miniature
+from lookalike.imaging.thumbnail import thumbnail_vector
 from lookalike.training.outputs.collapse import different, find_collapse, measure_radii
 
 
@@ -76,7 +76,7 @@ def test_equal_codes_that_are_rare_leave_a_radius(bits: codes.Bits) -> None:
 def test_pairs_that_may_well_show_the_same_picture_are_no_pairs_of_different_images(bits: codes.Bits) -> None:
     pictures = np.random.default_rng(1).integers(0, 200, (200, 32, 32), np.uint8)
     bits[100:110], pictures[100:110] = bits[:10], pictures[:10] + 5  # ten copies, a little brighter, with equal codes
-    minis = np.stack([miniature(picture) for picture in pictures])
+    minis = np.stack([thumbnail_vector(picture) for picture in pictures])
     with_copies, radii = measure_radii(codes.pack(bits)), measure_radii(codes.pack(bits), minis)
     assert (with_copies.near, with_copies.pairs) == (-1, 19_900)
     assert radii.pairs == 19_890
@@ -84,5 +84,5 @@ def test_pairs_that_may_well_show_the_same_picture_are_no_pairs_of_different_ima
 
 
 def test_pictures_of_one_grey_are_copies_of_nothing(bits: codes.Bits) -> None:
-    minis = np.stack([miniature(np.full((8, 8), value, np.uint8)) for value in range(200)])
+    minis = np.stack([thumbnail_vector(np.full((8, 8), value, np.uint8)) for value in range(200)])
     assert measure_radii(codes.pack(bits), minis) == measure_radii(codes.pack(bits))

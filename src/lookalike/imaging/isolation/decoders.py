@@ -96,10 +96,10 @@ class Direct:
     @contextmanager
     def opened(self, source: Source) -> Iterator[ImageFile]:
         """The image of a source. Raises `OSError` if it cannot be read."""
-        desk = work.Desk()
+        session = work.Session()
         head, content = opening(source, self._limits)
-        about, _ = desk.answer(head, content)
-        yield ImageFile(checked(about), self._limits, desk.answer)
+        about, _ = session.answer(head, content)
+        yield ImageFile(checked(about), self._limits, session.answer)
 
 
 def opening(source: Source, limits: DecodeLimits) -> Message:

@@ -1,7 +1,7 @@
-"""Workers for threads: each thread asks one at a time, and those that end are replaced.
+"""Worker processes for threads: a thread holds one worker at a time, and workers that die are replaced.
 
-One thread of the pool has workers started, and ends those that take too long. (Linux kills them when the thread that
-started them ends, so that must not be a thread that comes and goes.)
+One thread of the pool, the keeper, starts workers and ends those that take too long. (Linux kills a process when the
+thread that started it ends, so that thread must live as long as the pool.)
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from lookalike.imaging.isolation.decoders import Decoders, Direct, ImageFile, So
 from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.imaging.isolation.protocol import Head, Message
 
-TICK = 0.1  # seconds between two looks at what takes too long
-ESTIMATED = 1 << 20  # bytes of a file whose need of memory is estimated before it is decoded
-READ_SECONDS = 60.0  # that reading a file may take, and
-READ_SPEED = 1e6  # bytes a second that any disk or network manages
+TICK = 0.1  # seconds between checks for workers that take too long
+ESTIMATED = 1 << 20  # bytes; larger files are asked how much memory they need before they are decoded
+READ_SECONDS = 60.0  # that reading a file may take, plus its size divided by
+READ_SPEED = 1e6  # bytes a second
 
 OnDeath = Callable[[str], object]
 
 
 class _GoneError(Exception):
-    """A worker has ended before it could decode anything."""
+    """A worker died before it decoded anything."""
 
 
 class Worker:
@@ -39,13 +39,13 @@ class Worker:
 
     def __init__(self, started: process.Process) -> None:
         self.process = started
-        self.due = float("inf")  # when it must have answered, by `time.monotonic`
-        self.is_late = False  # and so was ended
-        self.is_starved = False
-        self.is_asked = False  # and did not answer, or not yet
+        self.due = float("inf")  # the deadline of its answer, by `time.monotonic`
+        self.is_late = False  # it missed the deadline, and was ended
+        self.is_starved = False  # it ran out of memory
+        self.is_asked = False  # it owes an answer
 
     def ask(self, head: Head, content: bytes = b"", *, seconds: float) -> Message | None:
-        """The answer to a request; nothing if the process ended, also because that took longer than `seconds`."""
+        """The answer to a request; None if the process died, or took longer than `seconds` and was ended."""
         self.is_asked, self.due = True, time.monotonic() + seconds
         try:
             with suppress(OSError):  # it has ended, which reading tells
@@ -59,7 +59,7 @@ class Worker:
         return answer
 
 
-class Desk:
+class IsolatedSession:
     """The image that a worker holds, and its decoding within the limits."""
 
     def __init__(self, worker: Worker, limits: DecodeLimits, budget: Budget) -> None:
@@ -168,9 +168,9 @@ class Budget:
 
 
 class Pool:
-    """A number of workers that decode for the threads of this process. Close it, or use it in a `with` statement.
+    """Workers that decode for the threads of this process. Close it, or use it in a `with` statement.
 
-    `on_death` hears why a worker ended: for "time", "memory" or a "crash".
+    `on_death` is called with the reason when a worker dies: "time", "memory" or "crash".
     """
 
     def __init__(self, limits: DecodeLimits, *, workers: int = 0, on_death: OnDeath = lambda why: None) -> None:
@@ -180,7 +180,7 @@ class Pool:
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
         self._wanted = self._count  # workers that are to be started
-        self._starter: process.ForkServer | process.Spawner | None = None
+        self._server: process.ForkServer | None = None
         self._failures = 0  # to start a worker, in succession
         self._failed: str | None = None  # why none can be started
         self._is_closed = False
@@ -197,7 +197,7 @@ class Pool:
 
     @property
     def alive(self) -> int:
-        """How many workers are there."""
+        """The number of workers that are running."""
         with self._changed:
             return sum(worker.process.is_alive() for worker in self._all)
 
@@ -230,8 +230,8 @@ class Pool:
         for _ in range(process.ATTEMPTS):
             with ExitStack() as holding, suppress(_GoneError):
                 worker = holding.enter_context(self._worker())
-                desk = Desk(worker, limits, self._budget)
-                image = ImageFile(desk.open(source), limits, desk.ask)
+                session = IsolatedSession(worker, limits, self._budget)
+                image = ImageFile(session.open(source), limits, session.ask)
                 stack.push(holding.pop_all())
                 return image
         raise RetryableImageError("the processes that decode images were ended again and again while it was read")
@@ -293,18 +293,17 @@ class Pool:
                             worker.is_late = True
                             worker.process.end()
         finally:
-            if self._starter is not None:
-                self._starter.close()
+            if self._server is not None:
+                self._server.close()
 
     def _start(self) -> None:
         """Start one worker, in this thread."""
         try:
-            self._starter = self._starter or process.starter(self._limits.memory)
-            worker = Worker(self._starter.start())
+            worker = Worker(self._started())
         except (OSError, EOFError) as error:
-            if self._starter is not None and isinstance(error, EOFError):
-                self._starter.close()
-                self._starter = None
+            if self._server is not None and isinstance(error, EOFError):
+                self._server.close()
+                self._server = None
             self._fail(getattr(error, "strerror", None) or str(error))
             return
         with self._changed:
@@ -315,6 +314,12 @@ class Pool:
             if self._is_closed:
                 worker.process.end()
             self._changed.notify_all()
+
+    def _started(self) -> process.Process:
+        if not process.CAN_FORK:
+            return process.Spawned(self._limits.memory)
+        self._server = self._server or process.ForkServer(self._limits.memory)
+        return self._server.start()
 
     def _fail(self, reason: str) -> None:
         """Try again after a while, or give up."""

@@ -1,7 +1,7 @@
-"""Worker processes as their parent sees them: how they are started, and what their end means.
+"""Starts and ends worker processes, and says what the end of one means.
 
-Where the system can fork, one process imports what decoding needs, and workers are forked from it. It never sees an
-image itself, so that each worker starts clean.
+On Linux, one process imports what decoding needs, and workers are forked from it. It never sees an image itself, so
+each worker starts clean.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FROM_OUTSIDE = [
 
 
 class ForkServer:
-    """The process that workers are forked from."""
+    """The process that workers are forked from; the thread that creates it must outlive it."""
 
     def __init__(self, memory: int) -> None:
         self._control, theirs = socket.socketpair()
@@ -137,26 +137,7 @@ class Spawned:
         return status
 
 
-class Spawner:
-    """Starts each worker by itself."""
-
-    def __init__(self, memory: int) -> None:
-        self._memory = memory
-
-    def start(self) -> Process:
-        """A new worker. Raises `OSError` or `EOFError` if there can be none."""
-        return Spawned(self._memory)
-
-    def close(self) -> None:
-        """Nothing is left to be ended."""
-
-
 Process = Forked | Spawned
-
-
-def starter(memory: int) -> ForkServer | Spawner:
-    """What starts workers of up to `memory` bytes each; to be used by one thread, which must outlive the workers."""
-    return ForkServer(memory) if CAN_FORK else Spawner(memory)
 
 
 def _ended(status: int) -> str:

@@ -25,7 +25,7 @@ _SCAN = b"\xff\xda"
 _FRAMES = (b"\xff\xc2", b"\xff\xc6", b"\xff\xca", b"\xff\xce")  # of progressive JPEG files
 
 
-class Desk:
+class Session:
     """The image that is open, and the work on it; one at a time."""
 
     def __init__(self) -> None:

@@ -89,11 +89,11 @@ def _serve(requests: IO[bytes], answers: IO[bytes], memory: int) -> None:
     """Answer requests until there are no more."""
     from lookalike.imaging.isolation import work
 
-    limiter, desk = Limiter(memory), work.Desk()
+    limiter, session = Limiter(memory), work.Session()
     while (message := protocol.read(requests)) is not None:
         head, content = message
         limiter.set(head.get("memory", memory), head.get("seconds"))
-        protocol.write(answers, *desk.answer(head, content))
+        protocol.write(answers, *session.answer(head, content))
 
 
 class Limiter:

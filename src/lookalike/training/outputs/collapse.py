@@ -1,7 +1,7 @@
 """What codes look like on images that did not train: bits that say nothing, codes that unlike images share, and how
 far apart different images lie.
 
-Shapes: N images, S pixels a side, K bits, W bytes, B images of a block, M pixels of a miniature.
+Shapes: N images, S pixels a side, K bits, W bytes, B images of a block, M pixels of a thumbnail.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ def find_collapse(bits_NK: codes.Bits) -> CollapseReport:
     )
 
 
-def measure_radii(codes_NW: codes.Codes, miniatures_NM: npt.NDArray[np.float32] | None = None) -> Radii:
+def measure_radii(codes_NW: codes.Codes, thumbnails_NM: npt.NDArray[np.float32] | None = None) -> Radii:
     """How near to each other the codes of different images come.
 
-    Pairs whose miniatures correlate so much that they may well show the same picture are left out: folders are full of
+    Pairs whose thumbnails correlate so much that they may well show the same picture are left out: folders are full of
     copies, and a few of them would take the radii to nothing.
     """
     bits = 8 * codes_NW.shape[1]
@@ -76,8 +76,8 @@ def measure_radii(codes_NW: codes.Codes, miniatures_NM: npt.NDArray[np.float32] 
     for start in range(0, len(codes_NW), _BLOCK):
         distances = codes.hamming(codes_NW[start : start + _BLOCK], codes_NW)
         counted_BN = np.arange(len(codes_NW))[None, :] > np.arange(start, start + len(distances))[:, None]
-        if miniatures_NM is not None:
-            counted_BN &= miniatures_NM[start : start + _BLOCK] @ miniatures_NM.T < SUSPECTED
+        if thumbnails_NM is not None:
+            counted_BN &= thumbnails_NM[start : start + _BLOCK] @ thumbnails_NM.T < SUSPECTED
         histogram += np.bincount(distances[counted_BN], minlength=bits + 1)
     pairs = int(histogram.sum())
     share = histogram.cumsum() / max(1, pairs)
