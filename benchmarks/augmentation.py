@@ -4,7 +4,7 @@
 
 Batches of 128 images at the size that they are read in, as in the training of the built-in models: each nearly as it
 is, and an edited copy of it (`training.edits`), then a step of the encoder on both (forward, backward, weights). And
-the grey copies of 128 pixels that `train --edited` shows the paper's models, beside a step of a CSVAE of 64 bits.
+the grey copies of 128 pixels that `train --augment` shows the paper's models, beside a step of a CSVAE of 64 bits.
 """
 
 from __future__ import annotations
