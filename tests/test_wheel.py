@@ -32,7 +32,7 @@ def test_the_wheel_holds_the_package_and_its_model(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     for name in ("lookalike/builtin/default.onnx", "lookalike/py.typed", "lookalike/reports/templates/demo.html"):
         assert name in names
-    assert not [name for name in names if name.startswith("tests") or name.endswith(".pyc")]
+    assert not [name for name in names if name.startswith(("tests", "research")) or name.endswith(".pyc")]
     assert wheel.stat().st_size < MOST_BYTES
 
 
