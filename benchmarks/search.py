@@ -28,7 +28,7 @@ import record
 from lookalike.core.codes import Codes
 from lookalike.core.parallel import cores
 from lookalike.milvus.client import Server, parse
-from lookalike.milvus.engine import Milvus
+from lookalike.milvus.engine import MilvusEngine
 from lookalike.search import Hits
 from lookalike.search.multi_index import MultiIndex
 from lookalike.search.scan import KERNELS, Scan
@@ -209,7 +209,7 @@ def on_milvus(at: str, width: int) -> dict[str, Any]:
     flat = faiss.IndexBinaryFlat(bits)
     flat.add(codes_NW)
     server = Server(parse(f"milvus://{at}/benchmark_{bits}"))
-    remote = Milvus(bits, server)
+    remote = MilvusEngine(bits, server)
     try:
         began = time.perf_counter()
         remote.add(codes_NW)

@@ -243,7 +243,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 def check() -> Check:
     """A function that asserts that a database holds just the images of folders, each once, with the right code."""
 
-    def check(path: Path, *folders: Path, failed: int = 0) -> None:
+    def check(path: str | Path, *folders: Path, failed: int = 0) -> None:
         with Database.open(path) as database:
             files = sorted(str(file) for folder in folders for file in folder.rglob("*") if file.is_file())
             here = [record for record in database.records() if not record.missing_since]
@@ -261,7 +261,7 @@ def check() -> Check:
                 assert record.name in [hit.path for hit in hits if hit.distance == 0]
             findings = database.verify()
             assert all(finding.ok for finding in findings), findings
-            assert codefile.read(path / codefile.FILE)[0].count == len(coded)
+            assert codefile.read(Path(path, codefile.FILE))[0].count == len(coded)
             assert not any(finding.repaired for finding in database.verify())
 
     return check

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lookalike.client import Client as Client
     from lookalike.core.errors import LookalikeError as LookalikeError
+    from lookalike.core.progress import Progress as Progress
     from lookalike.database import Database as Database
+    from lookalike.database import Filter as Filter
+    from lookalike.database import Group as Group
+    from lookalike.database import Hit as Hit
     from lookalike.hasher import Hasher as Hasher
     from lookalike.imaging.decode import ImageSpec as ImageSpec
     from lookalike.imaging.decode import read as read
+    from lookalike.opening import open as open  # noqa: A004
     from lookalike.training import train as train
 
 __version__ = "0.1.0"
@@ -22,13 +27,18 @@ __version__ = "0.1.0"
 _HOMES = {
     "Client": "lookalike.client",
     "Database": "lookalike.database",
+    "Filter": "lookalike.store.records",
+    "Group": "lookalike.store.derived.results",
     "Hasher": "lookalike.hasher",
+    "Hit": "lookalike.store.derived.results",
     "ImageSpec": "lookalike.imaging.decode",
     "LookalikeError": "lookalike.core.errors",
+    "Progress": "lookalike.core.progress",
+    "open": "lookalike.opening",
     "read": "lookalike.imaging.decode",
     "train": "lookalike.training",
 }
-__all__ = ["Client", "Database", "Hasher", "ImageSpec", "LookalikeError", "__version__", "read", "train"]
+__all__ = [*_HOMES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

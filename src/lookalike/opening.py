@@ -8,27 +8,27 @@ from pathlib import Path
 from lookalike.core.address import is_address
 from lookalike.database import Database
 from lookalike.hasher import DEFAULT
-from lookalike.milvus.client import parse
-from lookalike.milvus.database import DistributedDatabase
-from lookalike.store import catalog as catalogs
-
-AnyDatabase = Database | DistributedDatabase
+from lookalike.store.catalog import FILE
 
 
-def open_database(
-    place: str | os.PathLike[str], *, create: bool = False, model: str | os.PathLike[str] = DEFAULT
-) -> AnyDatabase:
+def open(  # noqa: A001 as `lookalike.open`
+    address: str | os.PathLike[str], *, create: bool = False, model: str | os.PathLike[str] = DEFAULT
+) -> Database:
     """The database in a folder, or at an address `milvus://HOST:PORT/NAME`; with `create`, made where there is none.
 
-    Raises `DatabaseError` if there is none or it is damaged, `ConfigError` for an address that is none.
+    Raises `DatabaseError` if there is none or it is damaged, `ConfigError` for an address of another form.
     """
-    if is_address(place):
-        return DistributedDatabase.open(parse(os.fspath(place)), create=create, model=model)
-    return Database.open(place, create=create, model=model)
+    if not is_address(address):
+        return Database.open(address, create=create, model=model)
+    from lookalike.milvus import client, store
+
+    return Database(store.MilvusStore.open(client.parse(os.fspath(address)), create=create, model=model))
 
 
-def exists(place: str | os.PathLike[str]) -> bool:
-    """Whether there is a database. Raises as `open_database` does if a server cannot be asked."""
-    if is_address(place):
-        return DistributedDatabase.exists(parse(os.fspath(place)))
-    return (Path(place) / catalogs.FILE).exists()
+def exists(address: str | os.PathLike[str]) -> bool:
+    """Whether there is a database. Raises as `open` does if a server cannot be asked."""
+    if not is_address(address):
+        return (Path(address) / FILE).exists()
+    from lookalike.milvus import client, store
+
+    return store.MilvusStore.exists(client.parse(os.fspath(address)))

@@ -89,10 +89,10 @@ def test_search_duplicates_and_info_go_by_it(photos: Database) -> None:
 
 def test_another_model_forgets_it(photos: Database, other_model: Path) -> None:
     photos.calibrate(settings=FEW)
-    kept = photos._catalog.get(KEY)
+    kept = photos.store.local().get(KEY)
     photos.index(photos.info().roots, model=other_model, reindex=True)
     assert photos.calibration is None
-    photos._catalog.set(KEY, kept)  # as if it had been left
+    photos.store.local().set(KEY, kept)  # as if it had been left
     assert photos.calibration is None
     assert photos.info().duplicate == photos.hasher.info.duplicate
 
@@ -242,7 +242,7 @@ def test_it_goes_through_json(photos: Database) -> None:
 
 
 def test_a_damaged_one_says_what_mends_it(indexed: Database) -> None:
-    indexed._catalog.set(KEY, "{")
+    indexed.store.local().set(KEY, "{")
     with pytest.raises(DatabaseError, match=r"cannot be read; drop it with: lookalike calibrate --db .* --forget"):
         indexed.duplicate_radius()
     assert indexed.forget_calibration()
@@ -275,7 +275,7 @@ def test_pairs_are_written_as_they_are_read(tmp_path: Path) -> None:
 
 
 def test_pairs_must_be_of_images_that_are_there(indexed: Database, photo_folder: Path) -> None:
-    catalog: Catalog = indexed._catalog
+    catalog: Catalog = indexed.store.local()
     one, other = (str(photo_folder / f"cats/{name}") for name in ("01.png", "02.webp"))
     assert list(labelled.ids(catalog, [Labelled(other, one, True)]).values()) == [True]
     with pytest.raises(DataError, match="absent is not among the images"):

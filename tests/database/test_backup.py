@@ -41,7 +41,7 @@ def clean(path: Path) -> bool:
 def test_a_backup_answers_the_same(db: Database, photo_folder: Path, tmp_path: Path) -> None:
     db.index(photo_folder, keep_originals=True, labels_from_folders=True, isolation=False)
     db.duplicates(DuplicateSearch(radius=6, orientations=True))
-    (db.path / "codes.bin").unlink()  # what is derived need not be there
+    (db.folder / "codes.bin").unlink()  # what is derived need not be there
     made = db.backup(tmp_path / "safe/backup")
     assert (made.images, made.originals, made.linked) == (40, 40, 40)
     assert clean(tmp_path / "safe/backup")
@@ -52,7 +52,7 @@ def test_a_backup_answers_the_same(db: Database, photo_folder: Path, tmp_path: P
     assert sorted(path.name for path in (tmp_path / "safe").iterdir()) == ["backup"]
     shutil.rmtree(db.path)
     shutil.move(made.path, db.path)  # restored
-    assert clean(db.path)
+    assert clean(db.folder)
 
 
 def test_while_a_writer_runs(db: Database, photo_folder: Path, tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_copy_shares_nothing(indexed: Database, tmp_path: Path, photo_folder: 
     indexed.index(photo_folder, keep_originals=True, reindex=True, isolation=False)
     made = indexed.backup(tmp_path / "backup", copy=True)
     assert (made.originals, made.linked) == (40, 0)
-    mine = {path.stat().st_ino for path in indexed.path.rglob("*") if path.is_file()}
+    mine = {path.stat().st_ino for path in indexed.folder.rglob("*") if path.is_file()}
     assert not mine & {path.stat().st_ino for path in Path(made.path).rglob("*") if path.is_file()}
 
 
@@ -116,7 +116,7 @@ def test_only_a_new_or_empty_folder_is_taken(indexed: Database, tmp_path: Path) 
     (full / "x").write_bytes(b"x")
     file.write_bytes(b"x")
     link.symlink_to(full)
-    for place in (full, file, link, indexed.path / "backup", indexed.path):
+    for place in (full, file, link, indexed.folder / "backup", indexed.folder):
         with pytest.raises(DatabaseError, match=r"name (one|a folder)"):
             indexed.backup(place)
     (tmp_path / "empty").mkdir()
@@ -149,8 +149,8 @@ def test_what_a_killed_backup_left_is_deleted(indexed: Database, tmp_path: Path)
 
 def test_what_is_damaged_is_not_backed_up(db: Database, photo_folder: Path, tmp_path: Path) -> None:
     db.index(photo_folder, keep_originals=True, isolation=False)
-    digest = next(originals.digests(db.path))
-    originals.path(db.path, digest).unlink()
+    digest = next(originals.digests(db.folder))
+    originals.path(db.folder, digest).unlink()
     photo_folder.rename(tmp_path / "elsewhere")
     with pytest.raises(DatabaseError, match=f"no backup was made, since its check found: originals: {digest.hex()}"):
         db.backup(tmp_path / "backup")

@@ -63,11 +63,11 @@ class World:
         (self.folder / "last").rename(last)
         database.index([self.folder / "away"], **index)  # type: ignore[arg-type]
         database.remove([last / "13.png"])
-        with database._catalog.transaction():
+        with database.store.local().transaction():
             some = [record for record in database.records() if record.digest]
             for kind in (Kind.KEEP, Kind.DIFFERENT):
                 images = [Decided(record.digest or b"", record.name, part) for part, record in enumerate(some[:2])]
-                database._catalog.decisions.add(kind, images)
+                database.store.local().decisions.add(kind, images)
         database.duplicates(DuplicateSearch(radius=8, orientations=True))
         database.duplicates(radius=8)
         self.hits = self.answers(database)
@@ -421,7 +421,7 @@ def test_a_catalog_that_lost_its_last_changes_is_told_until_it_is_accepted(db: P
         for _ in range(3):
             database.index(world.folder / "photos", isolation=False, reindex=True)  # revisions come a second time
         ids_N, codes_NW = database.codes()
-        catalog_N, catalog_NW = database._catalog.codes(8)
+        catalog_N, catalog_NW = database.store.local().codes(8)
         assert np.array_equal(ids_N, catalog_N)
         assert np.array_equal(codes_NW, catalog_NW)
         assert any("is lost" in finding.what for finding in database.verify() if not finding.ok)

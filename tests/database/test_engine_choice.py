@@ -13,12 +13,12 @@ import pytest
 from lookalike.core.codes import Codes
 from lookalike.core.errors import ConfigError, DatabaseError
 from lookalike.database import Database
-from lookalike.database.engine_choice import EngineName, open_engine
 from lookalike.search.multi_index import MultiIndex
 from lookalike.search.scan import Scan
 from lookalike.store.derived import code_array, codefile, tablefile
-from lookalike.store.derived.code_array import Held, Ids, write
-from lookalike.store.rowids import RowIds
+from lookalike.store.derived.code_array import CodeArray, Ids, write
+from lookalike.store.derived.codefile import RowIds
+from lookalike.store.folder import EngineName, make_engine
 
 MODEL = "ab" * 16
 
@@ -38,15 +38,15 @@ def collection(count: int, *, seed: int = 0) -> tuple[Ids, Codes]:
     return np.arange(1, 3 * count, 3)[:count].astype(np.int64), codes_NW
 
 
-def held(folder: Path) -> Held:
+def held(folder: Path) -> CodeArray:
     """What was written."""
     header, ids_N, codes_NW = codefile.read(folder / codefile.FILE)
-    return Held(RowIds(ids_N), codes_NW, header.digest)
+    return CodeArray(RowIds(ids_N), codes_NW, header.digest)
 
 
 def assert_finds_the_same(folder: Path, ids_N: Ids, codes_NW: Codes) -> MultiIndex:
     assert np.array_equal(held(folder).ids_N, ids_N)
-    engine, found_ids = open_engine(folder, held(folder), model=MODEL)
+    engine, found_ids = make_engine(folder, held(folder), model=MODEL)
     assert isinstance(engine, MultiIndex)
     assert len(engine) == len(ids_N)
     scan = Scan(64, codes_NW=codes_NW)
@@ -110,7 +110,7 @@ def test_a_damaged_table_never_ends_the_process(tmp_path: Path) -> None:
         at = random.integers(4096, len(content) - 200)
         content[at : at + 200] = random.bytes(200)
         (tmp_path / tablefile.FILE).write_bytes(content)
-        engine, _ = open_engine(tmp_path, held(tmp_path), model=MODEL)
+        engine, _ = make_engine(tmp_path, held(tmp_path), model=MODEL)
         for hits in engine.search(codes_NW[:20], top=5):
             assert len(hits.rows) <= 5
             assert (hits.rows < 200).all()
@@ -131,7 +131,7 @@ def test_tables_without_their_codes_are_not_used(tmp_path: Path) -> None:
     (tmp_path / tablefile.CODES).unlink()
     with pytest.raises(DatabaseError, match="tables of codes that are not there"):
         tablefile.read(tmp_path)
-    assert isinstance(open_engine(tmp_path, held(tmp_path), model=MODEL)[0], Scan)
+    assert isinstance(make_engine(tmp_path, held(tmp_path), model=MODEL)[0], Scan)
     assert write(tmp_path, ids_N[1:], codes_NW[1:], model=MODEL, revision=3)
 
 
@@ -155,7 +155,7 @@ def test_without_fitting_tables_codes_are_scanned(tmp_path: Path, what: str) -> 
         ids_N, codes_NW = ids_N[:10], codes_NW[:10]
         assert not write(tmp_path, ids_N, codes_NW, model=MODEL, revision=2)
         assert not (tmp_path / tablefile.FILE).exists()
-    engine, found_ids = open_engine(tmp_path, Held(RowIds(ids_N), codes_NW), model=MODEL, name=name)
+    engine, found_ids = make_engine(tmp_path, CodeArray(RowIds(ids_N), codes_NW), model=MODEL, name=name)
     assert isinstance(engine, Scan)
     assert np.array_equal(found_ids.all, ids_N)
     (hits,) = engine.search(codes_NW[4:5], top=1)
@@ -168,21 +168,20 @@ def test_a_database_keeps_and_uses_tables(indexed: Database) -> None:
     scanned = _distances(indexed, codes_NW, "scan")
     assert _distances(indexed, codes_NW, "multi_index") == scanned
     assert _distances(indexed, codes_NW, "auto") == scanned
-    assert indexed._opened is not None
-    assert isinstance(indexed._opened.engine, MultiIndex)
+    assert isinstance(indexed.store.local().open_engine().engine, MultiIndex)
     with pytest.raises(ConfigError, match="faiss"):
         indexed.use("faiss")
 
 
 def test_verify_makes_damaged_tables_anew(indexed: Database) -> None:
     indexed.compact()
-    path = indexed.path / tablefile.FILE
+    path = indexed.folder / tablefile.FILE
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(DatabaseError):
-        tablefile.read(indexed.path)
+        tablefile.read(indexed.folder)
     finding = next(one for one in indexed.verify() if one.what.startswith("tables"))
     assert (finding.ok, finding.repaired) == (True, True)
-    assert tablefile.read(indexed.path).codes.count == 40
+    assert tablefile.read(indexed.folder).codes.count == 40
 
 
 def _distances(database: Database, codes_NW: Codes, engine: str) -> list[list[int]]:

@@ -43,7 +43,7 @@ def test_copies_and_what_has_no_label_are_left_out_and_counted(indexed: Database
 
 def test_imported_codes_are_different_images(indexed: Database, tmp_path: Path) -> None:
     indexed.export_codes(tmp_path / "codes.parquet")
-    with Database.create(tmp_path / "imported", model=indexed.path / "model.onnx") as imported:
+    with Database.create(tmp_path / "imported", model=indexed.folder / "model.onnx") as imported:
         imported.import_codes(tmp_path / "codes.parquet", root=tmp_path)
         assert imported.evaluate().evaluation.values() == indexed.evaluate().evaluation.values()
 

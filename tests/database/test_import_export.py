@@ -38,8 +38,8 @@ def write(path: Path, codes_NW: Codes, paths: list[str], labels: list[str | None
 def test_what_is_exported_is_imported(indexed: Database, tmp_path: Path, model: Path) -> None:
     several: Label = ("a", "b")
     first = next(record.id for record in indexed.records() if record.code is not None)
-    with indexed._catalog.transaction():
-        indexed._catalog.set_label(first, several)
+    with indexed.store.local().transaction():
+        indexed.store.local().set_label(first, several)
     assert indexed.export_codes(tmp_path / "all.parquet") == 40
     with Database.create(tmp_path / "other", model=model) as other:
         report = other.import_codes(tmp_path / "all.parquet", root=tmp_path)
@@ -111,7 +111,7 @@ def test_names_that_are_not_utf8_come_back_as_they_were(db: Database, tmp_path: 
     db.export_codes(tmp_path / "b.parquet")
     out = pq.read_table(tmp_path / "b.parquet").to_pydict()
     assert [path[-9:] for path in out["path"][1:3]] == [r"o\xff.jpg"[-9:], r"\xe9/b.jpg"[-9:]]
-    with Database.create(tmp_path / "again", model=db.path / "model.onnx") as again:
+    with Database.create(tmp_path / "again", model=db.folder / "model.onnx") as again:
         again.import_codes(tmp_path / "b.parquet", root=tmp_path)
         assert [record.name for record in again.records()] == [record.name for record in db.records()]
         assert np.array_equal(again.codes()[1], db.codes()[1])

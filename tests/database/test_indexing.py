@@ -53,7 +53,7 @@ def test_a_folder_is_indexed(indexed: Database, photo_folder: Path, check: Check
     assert (info.roots, info.bits) == ([str(photo_folder)], 64)
     assert (info.near, info.duplicate, info.similar) == (6, 4, 16)
     indexed.close()
-    assert sorted(path.name for path in indexed.path.iterdir() if path.name != "lock") == [
+    assert sorted(path.name for path in indexed.folder.iterdir() if path.name != "lock") == [
         "catalog.sqlite", "codes.bin", "model.onnx",
     ]  # fmt: skip
 
@@ -61,7 +61,7 @@ def test_a_folder_is_indexed(indexed: Database, photo_folder: Path, check: Check
 def test_what_is_unchanged_is_not_even_read(
     indexed: Database, photo_folder: Path, decoded: list[bytes], monkeypatch: pytest.MonkeyPatch, check: Check
 ) -> None:
-    before = indexed.path.joinpath("codes.bin").read_bytes()
+    before = indexed.folder.joinpath("codes.bin").read_bytes()
 
     def fail(item: Item) -> bytes:
         raise AssertionError(f"{item.name} was read")
@@ -71,14 +71,14 @@ def test_what_is_unchanged_is_not_even_read(
         report = indexed.index(photo_folder)
         assert (report.found, report.unchanged, report.indexed, report.encoded) == (40, 40, 40, 0)
     assert decoded == []
-    assert indexed.path.joinpath("codes.bin").read_bytes() == before
+    assert indexed.folder.joinpath("codes.bin").read_bytes() == before
     assert labels(indexed) == {"cats": 26, "dogs": 14}
 
 
 def test_progress_ends_at_all(db: Database, photo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lookalike.database.indexing.BATCH", 9)
-    steps: list[tuple[int, int]] = []
-    db.index(photo_folder, progress=lambda done, total: steps.append((done, total)))
+    steps: list[tuple[int, int | None]] = []
+    db.index(photo_folder, progress=lambda _, done, total: steps.append((done, total)))
     assert steps == [(9, 40), (18, 40), (27, 40), (36, 40), (40, 40)]
 
 
@@ -593,7 +593,7 @@ def test_what_is_lost_can_be_removed(db: Database, photo_folder: Path, photo_byt
 
 def test_originals_are_kept_and_dropped(indexed: Database, photo_folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "db2"
-    with Database.create(path, model=indexed.path / "model.onnx") as database:
+    with Database.create(path, model=indexed.folder / "model.onnx") as database:
         database.index(photo_folder, keep_originals=True)
         assert database.info().originals == 40
         kept = sorted(originals.path(path, digest).read_bytes() for digest in originals.digests(path))
@@ -618,12 +618,12 @@ def test_originals_can_be_kept_afterwards(indexed: Database, photo_folder: Path,
 @pytest.mark.parametrize("what", ["damaged", "lost"])
 def test_a_bad_original_is_kept_again_if_its_file_is_there(what: str, db: Database, photo_folder: Path) -> None:
     db.index(photo_folder, keep_originals=True)
-    digest = next(originals.digests(db.path))
-    place = originals.path(db.path, digest)
+    digest = next(originals.digests(db.folder))
+    place = originals.path(db.folder, digest)
     place.write_bytes(b"damaged") if what == "damaged" else place.unlink()
     (repaired,) = [finding for finding in db.verify() if finding.repaired]
     assert f"{digest.hex()} was {what}; kept again from" in repaired.what
-    assert originals.is_intact(db.path, digest)
+    assert originals.is_intact(db.folder, digest)
 
 
 @pytest.mark.parametrize("what", ["damaged", "lost"])
@@ -631,8 +631,8 @@ def test_a_bad_original_without_a_file_is_named_and_the_advice_helps(
     what: str, db: Database, photo_folder: Path
 ) -> None:
     db.index(photo_folder, keep_originals=True)
-    digest = next(originals.digests(db.path))
-    place = originals.path(db.path, digest)
+    digest = next(originals.digests(db.folder))
+    place = originals.path(db.folder, digest)
     content = place.read_bytes()
     place.write_bytes(b"damaged") if what == "damaged" else place.unlink()
     photo_folder.rename(photo_folder.with_name("elsewhere"))
@@ -657,7 +657,7 @@ def test_ctrl_c_leaves_a_valid_database(
 ) -> None:
     monkeypatch.setattr("lookalike.database.indexing.BATCH", 8)
 
-    def stop(done: int, total: int) -> None:
+    def stop(stage: str, done: int, total: int | None) -> None:
         if done >= 16:
             raise KeyboardInterrupt
 
@@ -676,7 +676,7 @@ def test_an_error_of_the_callers_own_goes_through(
 ) -> None:
     monkeypatch.setattr("lookalike.database.indexing.BATCH", 8)
 
-    def fail(done: int, total: int) -> None:
+    def fail(stage: str, done: int, total: int | None) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.database import Database, model_file
+from lookalike.database import Database
 from lookalike.hasher import Decoder, decoder_path
+from lookalike.store import model_file
 from tests.references import models
 
 
@@ -50,7 +51,7 @@ def test_another_model_brings_its_own_decoder_or_none(
 
 def test_verify_puts_a_model_in_its_place_and_leaves_its_decoder(drawing: Path, tmp_path: Path) -> None:
     with Database.create(tmp_path / "db", model=drawing) as database:
-        place = database.path / model_file.FILE
+        place = database.folder / model_file.FILE
         place.rename(place.with_name(model_file.FILE + ".tmp"))
         assert [finding.repaired for finding in database.verify() if finding.what.startswith("model")] == [True]
     with Database.open(tmp_path / "db") as database:
@@ -65,7 +66,7 @@ def test_a_copy_that_was_cut_off_is_no_obstacle(drawing: Path, tmp_path: Path, m
         raise Cut
 
     with monkeypatch.context() as patch:
-        patch.setattr("lookalike.database.Catalog", cut)
+        patch.setattr("lookalike.store.folder.Catalog", cut)
         with pytest.raises(Cut):
             Database.create(tmp_path / "db", model=drawing)
     assert (tmp_path / "db" / model_file.DECODER).exists()

@@ -22,7 +22,7 @@ from lookalike.database import Database
 from lookalike.search import all_pairs
 from lookalike.store.derived import code_array
 
-Progress = list[tuple[int, int]]
+Progress = list[tuple[int, int | None]]
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,10 @@ def test_neighbours_are_the_nearest_others(
         indexed.remove([first.name])
     seen: Progress = []
     count = len(indexed)
-    assert indexed.neighbours(tmp_path / "g.npy", top=3, on_rows=lambda *now: seen.append(now)) == count
+    assert (
+        indexed.neighbours(tmp_path / "g.npy", top=3, progress=lambda _, done, total: seen.append((done, total)))
+        == count
+    )
     graph_NT2 = np.load(tmp_path / "g.npy")
     assert (graph_NT2.shape, graph_NT2.dtype) == ((count, 3, 2), np.int32)
     assert_nearest(graph_NT2, np.asarray(indexed.codes()[1]))
@@ -77,34 +80,34 @@ def test_what_was_stopped_goes_on(kept: int, indexed: Database, tmp_path: Path) 
     indexed.neighbours(path, top=4)
     whole_file = path.read_bytes()
 
-    def stop(done: int, total: int) -> None:
+    def stop(stage: str, done: int, total: int | None) -> None:
         if done == 24:
             raise KeyboardInterrupt
 
     path.unlink()
     with pytest.raises(Interrupted, match="same command goes on"):
-        indexed.neighbours(path, top=4, on_rows=stop)
+        indexed.neighbours(path, top=4, progress=stop)
     (part,) = tmp_path.glob(".g.npy.*.part")
     assert not path.exists()
     content = part.read_bytes()
     part.write_bytes(content[: len(content) - kept] if kept >= 0 else content[:50])  # a kill may cut anywhere
     seen: Progress = []
-    indexed.neighbours(path, top=4, on_rows=lambda *now: seen.append(now))
+    indexed.neighbours(path, top=4, progress=lambda _, done, total: seen.append((done, total)))
     assert seen[0][0] == {0: 24, 1: 23, 7: 23, 100: 20, -1: 0}[kept]
     assert path.read_bytes() == whole_file
     assert not list(tmp_path.glob(".g*"))
 
 
 def test_other_codes_begin_anew(indexed: Database, tmp_path: Path) -> None:
-    def stop(done: int, total: int) -> None:
+    def stop(stage: str, done: int, total: int | None) -> None:
         if done:
             raise KeyboardInterrupt
 
     with pytest.raises(Interrupted):
-        indexed.neighbours(tmp_path / "g.npy", on_rows=stop)
+        indexed.neighbours(tmp_path / "g.npy", progress=stop)
     indexed.remove([next(indexed.records()).name])
     seen: Progress = []
-    assert indexed.neighbours(tmp_path / "g.npy", on_rows=lambda *now: seen.append(now)) == 39
+    assert indexed.neighbours(tmp_path / "g.npy", progress=lambda _, done, total: seen.append((done, total))) == 39
     assert seen[0] == (0, 39)
     assert not list(tmp_path.glob(".g*"))
 

@@ -19,7 +19,7 @@ from lookalike.core import mounts
 from lookalike.database import Database
 from lookalike.database.reachability import Reachability
 from lookalike.store import originals
-from lookalike.store.catalog import Record
+from lookalike.store.records import Record
 
 Mount = Callable[..., None]
 AS_USER = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
@@ -174,9 +174,9 @@ def test_what_a_plan_moved_is_gone_even_if_nothing_is_left(indexed: Database, ph
     records = list(indexed.records())
     for record in records:
         os.unlink(record.name)
-    from lookalike.database import unseen
+    from lookalike.database import absent
 
-    unseen.mark_moved(indexed._catalog, records)
+    absent.mark_moved(indexed.store.local(), records)
     assert indexed.info().missing == 40
     assert indexed.prune() == 40  # the marks were made when it was certain, and the folder is there
 
@@ -261,7 +261,7 @@ def test_a_known_file_that_cannot_be_read_keeps_its_code(
 ) -> None:
     path = photo_folder / "cats/01.png"
     os.utime(path, (5, 5))
-    before = indexed._catalog.find(str(path))
+    before = indexed.store.local().find(str(path))
 
     def refuse(item: Any) -> Any:
         raise PermissionError(errno.EACCES, "Permission denied")
@@ -271,7 +271,7 @@ def test_a_known_file_that_cannot_be_read_keeps_its_code(
         report = indexed.index(photo_folder)
     assert (report.failed, report.out_of_reach, report.unchanged) == (1, 1, 39)
     assert report.unreachable[0] == (str(path), "Permission denied", 1)
-    assert indexed._catalog.find(str(path)) == before
+    assert indexed.store.local().find(str(path)) == before
     assert indexed.index(photo_folder).unchanged == 40
 
 
@@ -410,7 +410,7 @@ def test_removing_keeps_the_originals_of_what_is_not_there(db: Database, photo_f
     (photo_folder / "cats").rename(tmp_path / "unplugged")
     assert db.remove([photo_folder]) == 40
     assert db.info().originals == 26
-    assert len(list(originals.digests(db.path))) == 26
+    assert len(list(originals.digests(db.folder))) == 26
     db.index(photo_folder)
     assert db.remove([photo_folder], originals=True) == 14
     assert db.info().originals == 26  # of what was forgotten before

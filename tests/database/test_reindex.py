@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lookalike.core.errors import DatabaseError, Interrupted, LookalikeError
+from lookalike.core.progress import Progress
 from lookalike.database import Database
 from lookalike.hasher import Hasher
 from lookalike.store import originals
@@ -66,7 +67,7 @@ def test_reindexing_makes_all_codes_anew(
     check(indexed.path, *two)
     assert indexed.index(two[0]).encoded == 0
     assert indexed.index(two[1]).encoded == 0
-    assert (indexed.path / "model.onnx").read_bytes() == model.read_bytes()
+    assert (indexed.folder / "model.onnx").read_bytes() == model.read_bytes()
 
 
 def test_reindexing_with_the_same_model_reads_again(
@@ -129,8 +130,8 @@ def cut_at(step: str, patch: pytest.MonkeyPatch) -> dict[str, Any]:
     return {}
 
 
-def stop_after(images: int) -> Callable[[int, int], None]:
-    def stop(done: int, total: int) -> None:
+def stop_after(images: int) -> Progress:
+    def stop(stage: str, done: int, total: int | None) -> None:
         if done >= images:
             raise Cut
 
@@ -193,7 +194,7 @@ def test_ctrl_c_while_reindexing_says_what_goes_on_and_it_does(
 ) -> None:
     monkeypatch.setattr("lookalike.database.indexing.BATCH", 8)
 
-    def stop(done: int, total: int) -> None:
+    def stop(stage: str, done: int, total: int | None) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(Interrupted, match="the same command goes on from there"):
@@ -209,7 +210,7 @@ def test_an_open_database_does_not_search_with_the_former_model(
         reader.search(photo_folder / "cats/01.png")
         indexed.index(photo_folder, model=other_model, reindex=True)
         for ask in (lambda: reader.search(photo_folder / "cats/01.png"), lambda: reader.duplicates(radius=3)):
-            with pytest.raises(DatabaseError, match="another model meanwhile; open it anew"):
+            with pytest.raises(DatabaseError, match="another model meanwhile; open it again"):
                 ask()
 
 
@@ -236,7 +237,7 @@ def test_an_open_database_does_not_index_with_the_former_model(
 def test_a_damaged_model_is_said_and_can_be_mended(
     damage: str, indexed: Database, photo_folder: Path, model: Path, other_model: Path, check: Check
 ) -> None:
-    spoil(indexed.path / "model.onnx", damage, other_model)
+    spoil(indexed.folder / "model.onnx", damage, other_model)
     with Database.open(indexed.path) as database:
         with pytest.raises(LookalikeError, match=r"model\.onnx"):
             database.search(photo_folder / "cats/01.png")
@@ -244,7 +245,7 @@ def test_a_damaged_model_is_said_and_can_be_mended(
             database.info()
         findings = database.verify()
         assert [finding.what.split(":")[0] for finding in findings if not finding.ok] == ["model"]
-    shutil.copy(model, indexed.path / "model.onnx")
+    shutil.copy(model, indexed.folder / "model.onnx")
     check(indexed.path, photo_folder)
 
 
@@ -254,7 +255,7 @@ def test_a_damaged_model_is_mended_by_the_command_that_the_error_names(
     with_which: str, damage: str, indexed: Database, photo_folder: Path, model: Path, other_model: Path,
     make_model: MakeModel, check: Check,
 ) -> None:  # fmt: skip
-    spoil(indexed.path / "model.onnx", damage, other_model)
+    spoil(indexed.folder / "model.onnx", damage, other_model)
     with Database.open(indexed.path) as database:
         with pytest.raises(LookalikeError) as caught:
             database.search(photo_folder / "cats/01.png")
@@ -275,4 +276,4 @@ def spoil(path: Path, damage: str, other: Path) -> None:
 
 def test_originals_survive_a_change_of_model(indexed: Database, photo_folder: Path, other_model: Path) -> None:
     indexed.index(photo_folder, model=other_model, reindex=True, keep_originals=True)
-    assert sum(1 for _ in originals.digests(indexed.path)) == 40
+    assert sum(1 for _ in originals.digests(indexed.folder)) == 40

@@ -35,7 +35,7 @@ def test_a_second_writer_is_turned_away(indexed: Database, photo_folder: Path, c
         lambda db: db.prune(),
         lambda db: db.verify(),
     ]
-    with filelock.FileLock(indexed.path / "lock"), Database.open(indexed.path) as second:
+    with filelock.FileLock(indexed.folder / "lock"), Database.open(indexed.path) as second:
         for write in writes:
             with pytest.raises(DatabaseError, match=r"another process is writing to .*wait until it has ended"):
                 write(second)
@@ -47,7 +47,7 @@ def test_a_second_writer_is_turned_away(indexed: Database, photo_folder: Path, c
 def test_the_lock_is_held_while_indexing_and_given_back(db: Database, photo_folder: Path) -> None:
     errors = []
 
-    def meanwhile(done: int, total: int) -> None:
+    def meanwhile(stage: str, done: int, total: int | None) -> None:
         with Database.open(db.path) as second:
             try:
                 second.index(photo_folder)
@@ -71,7 +71,7 @@ input()
 
 def test_the_lock_of_another_process_holds(indexed: Database, photo_folder: Path) -> None:
     child = subprocess.Popen(
-        [sys.executable, "-c", HOLD, indexed.path / "lock"],
+        [sys.executable, "-c", HOLD, indexed.folder / "lock"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     try:
@@ -98,6 +98,7 @@ def test_rows_added_by_another_open_database_are_known(db: Database, photo_folde
 CHILD = """
 import os, signal, sys
 from pathlib import Path
+from lookalike.core.progress import silent
 from lookalike.database import Database, indexing
 from lookalike.store import catalog
 from lookalike.store.derived import codefile
@@ -118,9 +119,9 @@ def end_after(call, times):
     return wrapped
 
 database = Database.open(path) if again == "again" else Database.create(path, model=model)
-progress = None
+progress = silent
 if where == "between two transactions":
-    progress = end_after(lambda done, total: None, 2)
+    progress = end_after(silent, 2)
 elif where == "inside a transaction":
     catalog.Catalog.write = end_after(catalog.Catalog.write, 13)
 elif where == "before a commit":
@@ -193,9 +194,9 @@ def test_cut_off_while_being_made(
         raise Cut
 
     targets = {
-        "the model": "lookalike.database.model_file.copy",
-        "the catalog": "lookalike.database.Catalog",
-        "its first rows": "lookalike.database._set_model",
+        "the model": "lookalike.store.model_file.copy",
+        "the catalog": "lookalike.store.folder.Catalog",
+        "its first rows": "lookalike.store.folder._set_model",
     }
     with monkeypatch.context() as patch:
         patch.setattr(targets[where], cut)
@@ -217,7 +218,7 @@ def test_cut_off_while_being_made(
 def test_codes_are_made_again_from_the_catalog(
     damage: str, indexed: Database, photo_folder: Path, tmp_path: Path, check: Check
 ) -> None:
-    query, path = photo_folder / "cats/01.png", indexed.path / "codes.bin"
+    query, path = photo_folder / "cats/01.png", indexed.folder / "codes.bin"
     expected = indexed.search(query, top=None, radius=64)
     content = path.read_bytes()
     if damage == "of old":
@@ -244,7 +245,7 @@ def test_codes_are_made_again_from_the_catalog(
 @pytest.mark.parametrize("length", [0, 1, 100, 4096, 8192, -4096, -1])
 def test_a_truncated_catalog_is_one_clear_error(length: int, indexed: Database, photo_folder: Path) -> None:
     indexed.close()
-    path = indexed.path / "catalog.sqlite"
+    path = indexed.folder / "catalog.sqlite"
     path.write_bytes(path.read_bytes()[:length])
     uses: list[Callable[[Database], object]] = [
         lambda db: db.search(photo_folder / "cats/01.png"),
@@ -270,7 +271,7 @@ def test_a_truncated_catalog_is_one_clear_error(length: int, indexed: Database, 
 @pytest.mark.parametrize("length", [0, 4096, -4096])
 def test_verify_says_that_the_catalog_is_damaged(length: int, indexed: Database) -> None:
     indexed.close()
-    path = indexed.path / "catalog.sqlite"
+    path = indexed.folder / "catalog.sqlite"
     path.write_bytes(path.read_bytes()[:length])
     try:
         with Database.open(indexed.path) as database:
@@ -288,8 +289,8 @@ def test_verify_finds_nothing_wrong_with_what_is_right(indexed: Database) -> Non
 
 def test_what_others_leave_in_the_database_does_no_harm(indexed: Database, photo_folder: Path, check: Check) -> None:
     indexed.index(photo_folder, keep_originals=True, reindex=True)
-    (indexed.path / ".DS_Store").write_bytes(b"")
-    next((indexed.path / "originals").iterdir()).joinpath(".DS_Store").write_bytes(b"")
+    (indexed.folder / ".DS_Store").write_bytes(b"")
+    next((indexed.folder / "originals").iterdir()).joinpath(".DS_Store").write_bytes(b"")
     assert indexed.info().originals == 40
     check(indexed.path, photo_folder)
 
@@ -397,8 +398,8 @@ def test_a_read_only_database_whose_writer_was_killed_is_not_read_wrongly(
 
 
 def test_a_lock_that_cannot_be_taken_is_one_clear_error(indexed: Database, photo_folder: Path) -> None:
-    (indexed.path / "lock").unlink(missing_ok=True)
-    (indexed.path / "lock").mkdir()
+    (indexed.folder / "lock").unlink(missing_ok=True)
+    (indexed.folder / "lock").mkdir()
     with pytest.raises(DatabaseError, match="cannot be written to"):
         indexed.index(photo_folder)
 

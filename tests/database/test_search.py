@@ -23,7 +23,7 @@ from lookalike.core.errors import CodeError, ImageError, LookalikeError
 from lookalike.data import Item
 from lookalike.database import Database, Filter, Hit
 from lookalike.imaging import decode
-from lookalike.store.catalog import Outcome
+from lookalike.store.records import Outcome
 from tests.references import bitcount
 
 MakeModel = Callable[..., Path]
@@ -193,9 +193,9 @@ def test_a_moved_database_still_opens(indexed: Database, photo_folder: Path, tmp
 
 
 def test_rows_that_cannot_be_found_are_left_out(indexed: Database) -> None:
-    with indexed._catalog.transaction():
-        indexed._catalog.write(Outcome(item=Item("/x", "broken.jpg", 1, 1), error="broken"))
-        indexed._catalog.touch()
+    with indexed.store.local().transaction():
+        indexed.store.local().write(Outcome(item=Item("/x", "broken.jpg", 1, 1), error="broken"))
+        indexed.store.local().touch()
     assert len(indexed.search_codes(np.zeros((1, 8), np.uint8), top=1000)[0]) == 40
     assert len(indexed) == 40
 
@@ -249,13 +249,15 @@ def test_a_filter_gives_the_nearest_of_what_passes_it(indexed: Database, photo_f
 
 def test_one_of_several_labels_passes_a_filter(indexed: Database) -> None:
     ids = [record.id for record in indexed.records() if record.code is not None]
-    with indexed._catalog.transaction():
+    with indexed.store.local().transaction():
         for id_ in ids[::3]:
-            indexed._catalog.set_label(id_, ("a", 'b "quoted"'))
+            indexed.store.local().set_label(id_, ("a", 'b "quoted"'))
     (found,) = indexed.search_codes(indexed.codes()[1][:1], top=100, only=Filter(label='b "quoted"'))
     assert sorted(hit.id for hit in found) == ids[::3]
-    with indexed._catalog.transaction():  # a filter that was asked for before sees what has changed since
-        indexed._catalog.set_label(ids[0], "a")
+    with indexed.store.local(
+        "a catalog"
+    ).transaction():  # a filter that was asked for before sees what has changed since
+        indexed.store.local().set_label(ids[0], "a")
     (found,) = indexed.search_codes(indexed.codes()[1][:1], top=100, only=Filter(label='b "quoted"'))
     assert sorted(hit.id for hit in found) == ids[3::3]
 
@@ -277,9 +279,9 @@ def test_threads_that_share_a_database_never_mix_two_states_of_it(indexed: Datab
     with Database.open(indexed.path) as other, ThreadPoolExecutor(4) as pool:
         searching = [pool.submit(wrong) for _ in range(4)]
         for number in range(60):
-            with other._catalog.transaction():
-                other._catalog.set_missing(first, missing=number % 2 == 0)
-                other._catalog.touch()
+            with other.store.local().transaction():
+                other.store.local().set_missing(first, missing=number % 2 == 0)
+                other.store.local().touch()
         stop.set()
         assert [one.result() for one in searching] == [[]] * 4
 

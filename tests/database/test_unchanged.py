@@ -14,7 +14,8 @@ from lookalike import data
 from lookalike.core.mounts import Volume
 from lookalike.data import Item
 from lookalike.database import Database
-from lookalike.store.catalog import Catalog, Record
+from lookalike.store.catalog import Catalog
+from lookalike.store.records import Record
 
 SECOND = 10**18  # nanoseconds since 1970, of files whose time is kept
 
@@ -79,8 +80,8 @@ def test_inodes_count_only_where_they_last(
     on(kind, monkeypatch)
     db.index(photo_folder)
     read.clear()
-    with db._catalog.transaction():  # as if all were numbered anew, by a new mount
-        db._catalog._session.run("UPDATE files SET inode = inode + 1")
+    with db.store.local().transaction():  # as if all were numbered anew, by a new mount
+        db.store.local()._session.run("UPDATE files SET inode = inode + 1")
     assert db.index(photo_folder).unchanged == 40
     assert len(read) == (40 if kind == "ext4" else 0)
 
@@ -88,8 +89,8 @@ def test_inodes_count_only_where_they_last(
 def test_databases_of_before_go_by_size_and_time_once(db: Database, photo_folder: Path, read: list[str]) -> None:
     db.index(photo_folder)
     read.clear()
-    with db._catalog.transaction():
-        db._catalog._session.run("UPDATE files SET ctime_ns = NULL, inode = NULL, volume = NULL")
+    with db.store.local().transaction():
+        db.store.local()._session.run("UPDATE files SET ctime_ns = NULL, inode = NULL, volume = NULL")
     assert db.index(photo_folder).unchanged == 40
     assert read == []
     (photo_folder / "cats/01.png").chmod(0o600)

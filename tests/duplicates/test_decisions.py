@@ -24,8 +24,8 @@ from lookalike.duplicates import graph
 from lookalike.duplicates import groups as grouping
 from lookalike.duplicates.decisions import DecisionIndex, State
 from lookalike.duplicates.request import DuplicateSearch
-from lookalike.store.catalog import Outcome
 from lookalike.store.decisions import Decided, Decision, Kind
+from lookalike.store.records import Outcome
 
 MakeModel = Callable[..., Path]
 
@@ -40,11 +40,13 @@ def put(
     db: Database, rows: dict[str, int], *, digest: Callable[[str], bytes | None] = lambda name: name.encode()
 ) -> None:
     """Images of these names and codes, each with bytes of its own."""
-    with db._catalog.transaction():
+    with db.store.local().transaction():
         for name, value in rows.items():
             item = Item("/r", name, 1, 1)
-            db._catalog.write(Outcome(item=item, digest=digest(name), code=value.to_bytes(2, "big"), width=4, height=3))
-        db._catalog.touch()
+            db.store.local().write(
+                Outcome(item=item, digest=digest(name), code=value.to_bytes(2, "big"), width=4, height=3)
+            )
+        db.store.local().touch()
 
 
 def ids(db: Database, *names: str) -> list[int]:
@@ -213,8 +215,8 @@ def test_what_is_no_decision_is_refused(db16: Database) -> None:
     put(db16, {"code": 0}, digest=lambda name: None)
     with pytest.raises(DataError, match="code has a code that was made elsewhere, and was never read; index it"):
         db16.decisions.make("later", ids(db16, "a", "code"))
-    with db16._catalog.transaction():
-        db16._catalog.write(Outcome(item=Item("/r", "locked", 1, 1), error="Permission denied"))
+    with db16.store.local().transaction():
+        db16.store.local().write(Outcome(item=Item("/r", "locked", 1, 1), error="Permission denied"))
     with pytest.raises(DataError, match=r"locked could not be read \(Permission denied\); mend that and index it"):
         db16.decisions.make("later", ids(db16, "a", "locked"))
     with pytest.raises(DataError, match="no decision 7"):
@@ -224,7 +226,7 @@ def test_what_is_no_decision_is_refused(db16: Database) -> None:
 
 def test_decisions_can_be_made_while_another_process_writes(db16: Database) -> None:
     put(db16, {"a": 0, "b": 0})
-    with Database.open(db16.path) as other, db16._writing():
+    with Database.open(db16.path) as other, db16.store.changing():
         other.decisions.make("later", ids(other, "a", "b"))
     assert len(db16.decisions.newest()) == 1
 
@@ -233,8 +235,8 @@ def test_the_images_of_a_decision_are_found_again_by_content(db16: Database) -> 
     put(db16, {"a": 0, "b": 0, "b2": 0}, digest=lambda name: name[:1].encode())
     made = db16.decisions.make("different", ids(db16, "a", "b2"))
     assert db16.decisions.ids(made.images) == ids(db16, "a", "b2")
-    with db16._catalog.transaction():
-        db16._catalog.delete(ids(db16, "a", "b2"))
+    with db16.store.local().transaction():
+        db16.store.local().delete(ids(db16, "a", "b2"))
     assert db16.decisions.ids(made.images) == [None, *ids(db16, "b")]
     assert [db16.decisions.count(kind) for kind in (None, Kind.DIFFERENT, Kind.KEEP)] == [1, 1, 0]
     assert db16.decisions.newest(kind=Kind.KEEP) == []

@@ -21,7 +21,7 @@ from lookalike.core.codes import Codes
 from lookalike.core.errors import ConfigError, DatabaseError
 from lookalike.data import Item
 from lookalike.database import Database
-from lookalike.store.catalog import Outcome
+from lookalike.store.records import Outcome
 from tests.duplicates.helpers import star
 from tests.references import stars
 
@@ -41,10 +41,12 @@ def codes_of(values: list[int]) -> Codes:
 
 def put(db: Database, rows: list[tuple[str, int]]) -> None:
     """Rows with the codes that they are wished to have."""
-    with db._catalog.transaction():
+    with db.store.local().transaction():
         for name, value in rows:
-            db._catalog.write(Outcome(item=Item("/r", name, 1, 1), code=value.to_bytes(2, "big"), width=4, height=3))
-        db._catalog.touch()
+            db.store.local().write(
+                Outcome(item=Item("/r", name, 1, 1), code=value.to_bytes(2, "big"), width=4, height=3)
+            )
+        db.store.local().touch()
 
 
 def groups(db: Database, radius: int | None = None) -> list[list[tuple[str, int]]]:
@@ -152,7 +154,7 @@ def test_vanished_and_broken_images_are_in_no_group(indexed: Database, photo_fol
 
 def test_duplicates_can_be_asked_for_without_the_model_if_a_radius_is_given(db16: Database) -> None:
     put(db16, [("a", 0), ("b", 1)])
-    db16.path.joinpath("model.onnx").unlink()
+    db16.folder.joinpath("model.onnx").unlink()
     with Database.open(db16.path) as again:
         assert len(again.duplicates(radius=1)) == 1
 
@@ -214,7 +216,7 @@ def test_a_built_in_model_is_put_back(damage: str, tmp_path: Path, photo_folder:
     with Database.create(tmp_path / "default") as db:
         db.index(photo_folder)
         before = db.duplicates(radius=0)
-        model = db.path / "model.onnx"
+        model = db.folder / "model.onnx"
         whole = model.read_bytes()
         model.unlink() if damage == "absent" else model.write_bytes(whole[:1000])
     with Database.open(tmp_path / "default") as db:

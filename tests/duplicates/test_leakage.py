@@ -13,7 +13,7 @@ from lookalike.data import Item
 from lookalike.database import Database
 from lookalike.duplicates.cleanup import plan as plans
 from lookalike.duplicates.request import DuplicateReport, DuplicateSearch
-from lookalike.store.catalog import Outcome
+from lookalike.store.records import Outcome
 
 MakeModel = Callable[..., Path]
 RADIUS = 2
@@ -27,12 +27,12 @@ def db16(tmp_path: Path, make_model: MakeModel) -> Iterator[Database]:
 
 def put(db: Database, rows: dict[str, int], *, same: tuple[str, ...] = (), labels: bool = False) -> None:
     """Images of these paths and codes; those named in `same` have the same bytes, the others their own."""
-    with db._catalog.transaction():
+    with db.store.local().transaction():
         for path, value in rows.items():
             item = Item("/r", path, 1, 1, path.split("/")[0] if labels else None)
             digest = b"same" if path in same else path.encode()
-            db._catalog.write(Outcome(item=item, digest=digest, code=value.to_bytes(2, "big"), width=4, height=3))
-        db._catalog.touch()
+            db.store.local().write(Outcome(item=item, digest=digest, code=value.to_bytes(2, "big"), width=4, height=3))
+        db.store.local().touch()
 
 
 def matches(db: Database, first: str, second: str, *, radius: int = RADIUS) -> list[tuple[str, str, int, int]]:

@@ -85,7 +85,7 @@ def test_a_database_of_an_earlier_version_takes_none_for_plain_until_it_is_index
 ) -> None:
     db.index(plain_folder)
     db.close()
-    connection = sqlite3.connect(db.path / "catalog.sqlite")
+    connection = sqlite3.connect(db.folder / "catalog.sqlite")
     with connection:  # as the step that added the column left it
         connection.execute("UPDATE files SET quality = NULL")
     connection.close()

@@ -86,7 +86,7 @@ def test_images_are_read_once(db: Database, folder: Path) -> None:
 @pytest.mark.parametrize("damage", ["cut", "foreign", "absent", "no archive"])
 def test_what_is_kept_of_it_may_be_lost(damage: str, db: Database, folder: Path) -> None:
     db.index(folder)
-    expected, path = db.duplicates(ASKED), db.path / FILE
+    expected, path = db.duplicates(ASKED), db.folder / FILE
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:300])
     elif damage == "foreign":

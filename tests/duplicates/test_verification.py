@@ -29,7 +29,7 @@ from lookalike.duplicates import graph, verification
 from lookalike.duplicates.request import DuplicateSearch
 from lookalike.duplicates.verification import BUNDLED, MOST, Thumbnails
 from lookalike.imaging import decode
-from lookalike.store.catalog import Outcome
+from lookalike.store.records import Outcome
 from lookalike.verification import alignment
 from lookalike.verification.alignment import BYTES, SAME, alignment_thumbnail, same_picture, units
 from lookalike.web.state import reviews
@@ -263,7 +263,7 @@ def test_what_is_forgotten_leaves_none_behind(indexed: Database, photo_folder: P
 
 def test_codes_that_were_made_elsewhere_have_none(indexed: Database, photo_folder: Path, tmp_path: Path) -> None:
     indexed.export_codes(tmp_path / "codes.parquet")
-    with Database.create(tmp_path / "other", model=indexed.path / "model.onnx") as other:
+    with Database.create(tmp_path / "other", model=indexed.folder / "model.onnx") as other:
         other.import_codes(tmp_path / "codes.parquet")
         report = other.duplicates(radius=WIDE)
         assert paths(report) == paths(other.duplicates(DuplicateSearch(radius=WIDE, verify=False))) != []
@@ -286,7 +286,7 @@ def test_a_database_of_an_earlier_version_goes_by_code_until_it_is_indexed_again
     checked = paths(many.duplicates(radius=WIDE))
     by_code = paths(many.duplicates(DuplicateSearch(radius=WIDE, verify=False)))
     many.close()
-    connection = sqlite3.connect(many.path / "catalog.sqlite")
+    connection = sqlite3.connect(many.folder / "catalog.sqlite")
     connection.executescript("DELETE FROM reliefs;")  # as opening a database of before there were any leaves it
     connection.close()
     with Database.open(many.path) as again:
@@ -299,8 +299,8 @@ def test_a_database_of_an_earlier_version_goes_by_code_until_it_is_indexed_again
 
 
 def test_a_relief_of_another_length_is_refused(indexed: Database) -> None:
-    with pytest.raises(DatabaseError, match="CHECK"), indexed._catalog.transaction():
-        indexed._catalog._session.run("UPDATE reliefs SET relief = x'00'")
+    with pytest.raises(DatabaseError, match="CHECK"), indexed.store.local().transaction():
+        indexed.store.local()._session.run("UPDATE reliefs SET relief = x'00'")
 
 
 def test_a_code_that_very_many_share_goes_by_itself() -> None:
@@ -329,13 +329,13 @@ def test_any_number_of_copies_of_one_picture_are_one_bundle() -> None:
 def test_what_a_decision_leaves_over_is_laid_over_each_other(tmp_path: Path, make_model: MakeModel) -> None:
     shown = {"a": None, "b": NOISE[0], "c": NOISE[1]}  # all is near a, of which nothing is known
     with Database.create(tmp_path / "db", model=make_model(bits=16, near=1, similar=3)) as database:
-        with database._catalog.transaction():
+        with database.store.local().transaction():
             for name, one in shown.items():
                 item = Item("/r", name, 1, 1)
-                database._catalog.write(
+                database.store.local().write(
                     Outcome(item=item, code=bytes(2), width=4, height=3, digest=name.encode() * 16, relief=one)
                 )
-            database._catalog.touch()
+            database.store.local().touch()
         ids = {Path(record.name).name: record.id for record in database.records()}
         assert [sorted(group) for group in paths(database.duplicates(radius=0))] == [["a", "b", "c"]]
         found = reviews.comparing(0).run(database, lambda done, total: None)
@@ -363,8 +363,8 @@ def test_labels_that_come_in_leave_reliefs_alone(indexed: Database, tmp_path: Pa
 def test_a_relief_that_is_missing_is_made_when_the_file_is_read_again(indexed: Database, photo_folder: Path) -> None:
     ids = [record.id for record in indexed.records()]
     before = indexed.reliefs(ids)
-    with indexed._catalog.transaction():
-        indexed._catalog._session.run("DELETE FROM reliefs")
+    with indexed.store.local().transaction():
+        indexed.store.local()._session.run("DELETE FROM reliefs")
     files = [path for path in photo_folder.rglob("*") if path.is_file()]
     for path in files:
         os.utime(path, (1, 1))
@@ -382,9 +382,9 @@ def test_how_many_went_by_code_alone_is_said_across_parts(many: Database, tmp_pa
     many.index(parts)
     first, second = map(str, parts)
     checked = many.leakage(first, second, DuplicateSearch(radius=WIDE))
-    with many._catalog.transaction():
-        many._catalog._session.run("DELETE FROM reliefs")
-        many._catalog.touch()
+    with many.store.local().transaction():
+        many.store.local()._session.run("DELETE FROM reliefs")
+        many.store.local().touch()
     unchecked = many.leakage(first, second, DuplicateSearch(radius=WIDE))
     by_code = many.leakage(first, second, DuplicateSearch(radius=WIDE, verify=False))
     assert unchecked.matches == by_code.matches != checked.matches
@@ -450,8 +450,8 @@ def test_bytes_that_are_known_are_decoded_only_for_want_of_a_relief(
     indexed: Database, photo_folder: Path, decoded: list[bytes]
 ) -> None:
     def forget() -> None:
-        with indexed._catalog.transaction():
-            indexed._catalog._session.run("DELETE FROM reliefs")
+        with indexed.store.local().transaction():
+            indexed.store.local()._session.run("DELETE FROM reliefs")
         decoded.clear()
 
     file = photo_folder / "cats/01.png"

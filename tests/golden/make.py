@@ -84,10 +84,10 @@ def _fill(database: Any) -> None:
     """Images under /photos that were read, one that failed, one that is missing, decisions, and an original."""
     from lookalike.data import Item, content_digest
     from lookalike.store import originals
-    from lookalike.store.catalog import Outcome
     from lookalike.store.decisions import Decided, Kind
+    from lookalike.store.records import Outcome
 
-    catalog, data = database._catalog, b"the bytes of an image"
+    catalog, data = database.store.local(), b"the bytes of an image"
     digest = content_digest(data)
     originals.keep(database.path, digest, data)
     known = {field.name for field in fields(Outcome)}
@@ -108,8 +108,8 @@ def _fill(database: Any) -> None:
         catalog.touch()
         decided = [Decided(bytes([number] * 16), f"/photos/{NAMES[number]}", number == 1) for number in (1, 2)]
         catalog.decisions.add(Kind.KEEP, decided)
-    with database._writing():
-        database._write_codes()
+    with database.store.changing():
+        database.store.local().compact()
 
 
 def _as_of(path: Path, schema: int) -> None:

@@ -72,9 +72,11 @@ def test_a_database_opens_and_answers_as_it_did(schema: int, tmp_path: Path) -> 
         assert len(database) == 6
         assert [record.quality for record in records[:2]] == [60 if schema >= 4 else None] * 2
         assert database.reliefs([2]) == ({2: bytes([1] * 128)} if schema >= 5 else {})
-        assert [len(decision.images) for decision in database._catalog.decisions.all()] == ([2] if schema >= 3 else [])
+        assert [len(decision.images) for decision in database.store.local().decisions.all()] == (
+            [2] if schema >= 3 else []
+        )
         assert database.info().originals == 1
-        assert database._held().digest is not None  # codes.bin of that time is read
+        assert database.store.code_array().digest is not None  # codes.bin of that time is read
         findings = database.verify()
         assert [finding.what for finding in findings if not finding.ok] == []
     with Database.open(folder) as database:

@@ -28,10 +28,9 @@ from lookalike.database import Database, Filter
 from lookalike.duplicates.request import DuplicateSearch
 from lookalike.milvus import database as distributed
 from lookalike.milvus.client import MESSAGE, Server, batches, parse
-from lookalike.milvus.database import DistributedDatabase
-from lookalike.milvus.ids import candidates
-from lookalike.milvus.rows import FIELDS
-from lookalike.opening import AnyDatabase, exists, open_database
+from lookalike.milvus.rows import FIELDS, candidates
+from lookalike.opening import exists
+from lookalike.opening import open as open_database
 from tests.conftest import MakeModel
 from tests.milvus_server import Running
 
@@ -59,17 +58,17 @@ def address(milvus: Running, request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
-def both(address: str, tmp_path: Path, model: Path) -> Iterator[tuple[DistributedDatabase, Database]]:
+def both(address: str, tmp_path: Path, model: Path) -> Iterator[tuple[Database, Database]]:
     """Two new databases, in Milvus and in a folder."""
     with (
         open_database(address, create=True, model=model) as remote,
         Database.create(tmp_path / "db", model=model) as local,
     ):
-        assert isinstance(remote, DistributedDatabase)
+        assert isinstance(remote, Database)
         yield remote, local
 
 
-def rows(database: AnyDatabase) -> dict[str, Any]:
+def rows(database: Database) -> dict[str, Any]:
     """What is known of each image, but for the numbers that databases give."""
     left_out = {"id", "mtime_ns", "missing_since", "ctime_ns", "inode", "volume"}
     known = {}
@@ -79,7 +78,7 @@ def rows(database: AnyDatabase) -> dict[str, Any]:
     return known
 
 
-def assert_same(remote: DistributedDatabase, local: Database) -> None:
+def assert_same(remote: Database, local: Database) -> None:
     assert rows(remote) == rows(local)
     assert len(remote) == len(local)
     codes_NW = local.codes()[1]
@@ -98,7 +97,7 @@ def vars_of(info: Any) -> dict[str, Any]:
 
 
 def test_the_same_distances_as_in_a_folder(
-    both: tuple[DistributedDatabase, Database], tiny_bytes: list[bytes], tmp_path: Path
+    both: tuple[Database, Database], tiny_bytes: list[bytes], tmp_path: Path
 ) -> None:
     folder = tmp_path / "real"
     folder.mkdir()
@@ -137,7 +136,7 @@ def test_the_same_distances_as_in_a_folder(
 
 
 def test_what_changes_is_followed_as_in_a_folder(
-    both: tuple[DistributedDatabase, Database], photo_folder: Path, decoded: list[bytes]
+    both: tuple[Database, Database], photo_folder: Path, decoded: list[bytes]
 ) -> None:
     def again(**options: Any) -> None:
         reports = [vars(database.index(photo_folder, **options)) for database in both]
@@ -197,7 +196,7 @@ def test_a_database_of_the_first_format_is_read_and_written_and_goes_by_code(
 
 
 def test_odd_names_and_labels_are_kept_and_found(
-    both: tuple[DistributedDatabase, Database], photo_bytes: list[bytes], tmp_path: Path
+    both: tuple[Database, Database], photo_bytes: list[bytes], tmp_path: Path
 ) -> None:
     root = tmp_path / "odd"
     for number, name in enumerate(ODD):
@@ -223,7 +222,7 @@ def test_odd_names_and_labels_are_kept_and_found(
     assert len(remote.ids_by_name()) == 2 * len(ODD)
 
 
-def test_codes_come_in_and_go_out(both: tuple[DistributedDatabase, Database], tmp_path: Path) -> None:
+def test_codes_come_in_and_go_out(both: tuple[Database, Database], tmp_path: Path) -> None:
     codes_NW = np.random.default_rng(0).integers(0, 256, (3000, 8), np.uint8)
     labels = [["a", "b"] if row % 3 else None for row in range(3000)]
     table = {"code": [bytes(code) for code in codes_NW], "path": [f"x/{row}" for row in range(3000)], "labels": labels}
@@ -241,14 +240,14 @@ def test_codes_come_in_and_go_out(both: tuple[DistributedDatabase, Database], tm
 
 
 def test_another_machine_needs_only_the_address(
-    both: tuple[DistributedDatabase, Database], address: str, photo_folder: Path, tmp_path: Path
+    both: tuple[Database, Database], address: str, photo_folder: Path, tmp_path: Path
 ) -> None:
     remote, _ = both
     revision = remote.revision
     remote.index(photo_folder)
     assert remote.revision > revision
     code = (
-        "import sys; from lookalike.opening import open_database\n"
+        "import sys; from lookalike.opening import open as open_database\n"
         "with open_database(sys.argv[1]) as db: print(db.hasher.digest, db.search(sys.argv[2])[0].distance, len(db))"
     )
     photo = str(next(photo_folder.rglob("*.png")))
@@ -258,9 +257,7 @@ def test_another_machine_needs_only_the_address(
     assert done.stdout.split() == [remote.hasher.digest, "0", "40"]
 
 
-def test_another_model_is_refused(
-    both: tuple[DistributedDatabase, Database], photo_folder: Path, make_model: MakeModel
-) -> None:
+def test_another_model_is_refused(both: tuple[Database, Database], photo_folder: Path, make_model: MakeModel) -> None:
     remote, _ = both
     other = make_model(seed=5)
     with pytest.raises(DatabaseError, match=r"holds codes of .*, but .* is .*\. Pass the first model, or index into"):
@@ -273,13 +270,13 @@ def test_another_model_is_refused(
 
 
 def test_two_paths_of_one_number_stand_side_by_side(
-    both: tuple[DistributedDatabase, Database], photo_folder: Path, monkeypatch: pytest.MonkeyPatch
+    both: tuple[Database, Database], photo_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def few(name: str) -> tuple[int, int]:
         first, second = candidates(name)
         return first % 7 + 1, second % 10**6 + 100
 
-    monkeypatch.setattr("lookalike.milvus.catalog.candidates", few)
+    monkeypatch.setattr("lookalike.milvus.store.candidates", few)
     for database in both:
         assert database.index(photo_folder).indexed == 40
         assert database.index(photo_folder).unchanged == 40
@@ -299,7 +296,7 @@ def test_machines_that_begin_at_once_share_one_database(
         assert child.communicate()[1] == ""
         assert child.returncode == 0
     with open_database(address) as remote, Database.create(tmp_path / "db", model=model) as local:
-        assert isinstance(remote, DistributedDatabase)
+        assert isinstance(remote, Database)
         for folder in folders:
             local.index(folder)
         assert_same(remote, local)
@@ -307,8 +304,8 @@ def test_machines_that_begin_at_once_share_one_database(
 
 KILLED = """
 import os, signal, sys
-from lookalike.milvus.ids import candidates
-from lookalike.opening import open_database
+from lookalike.milvus.rows import candidates
+from lookalike.opening import open as open_database
 from lookalike.database import indexing
 from lookalike.milvus.client import Server
 
@@ -339,7 +336,7 @@ def test_a_killed_index_is_completed_by_the_next(
     )
     assert child.returncode == -signal.SIGKILL, child.stderr
     with open_database(address) as remote, Database.create(tmp_path / "db", model=model) as local:
-        assert isinstance(remote, DistributedDatabase)
+        assert isinstance(remote, Database)
         assert 0 < len(remote) < 40
         before = len(remote)
         local.index(photo_folder)
@@ -376,7 +373,7 @@ def test_a_killed_import_is_completed_by_the_next(address: str, tmp_path: Path, 
         assert 0 < len(remote) < count
     subprocess.run(command, check=True, capture_output=True)
     with open_database(address) as remote:
-        assert isinstance(remote, DistributedDatabase)
+        assert isinstance(remote, Database)
         assert len(remote) == count
         found = {record.name: record.code for record in remote.records()}
         assert found == {str(tmp_path / path): bytes(code) for path, code in zip(paths, codes_NW, strict=True)}
@@ -393,7 +390,7 @@ def test_a_server_that_is_killed_and_comes_back(
     running = Running(own)
     back = threading.Thread(target=running.start)
 
-    def kill(done: int, total: int) -> None:
+    def kill(stage: str, done: int, total: int | None) -> None:
         if done >= 12 and back.ident is None:
             running.kill()
             back.start()
@@ -403,7 +400,7 @@ def test_a_server_that_is_killed_and_comes_back(
             open_database(running.address("a"), create=True, model=model) as remote,
             Database.create(tmp_path / "db", model=model) as local,
         ):
-            assert isinstance(remote, DistributedDatabase)
+            assert isinstance(remote, Database)
             assert remote.index(photo_folder, progress=kill).encoded == 40
             back.join()
             local.index(photo_folder)
@@ -490,7 +487,7 @@ def test_rows_are_cut_into_messages() -> None:
     assert Counter(len(part) for part in batches([{"id": 1, "path": "x" * (2 * MESSAGE)}] * 3)) == {1: 3}
 
 
-def test_more_labels_than_fit_are_refused(both: tuple[DistributedDatabase, Database], tmp_path: Path) -> None:
+def test_more_labels_than_fit_are_refused(both: tuple[Database, Database], tmp_path: Path) -> None:
     table = {"code": [bytes(8)], "path": ["x"], "labels": [[f"tag {number}" for number in range(2000)]]}
     pq.write_table(pa.table(table), tmp_path / "a.parquet")
     with pytest.raises(DataError, match="an image has 2000 labels, such as tag 0; a database in Milvus takes 1024"):

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from lookalike.core.codes import Codes
 from lookalike.core.errors import CodeError, ConfigError
 from lookalike.milvus.client import Server, parse
-from lookalike.milvus.engine import Milvus
+from lookalike.milvus.engine import MilvusEngine
 from lookalike.search import Engine, Hits, check_limits
 from lookalike.search.multi_index import MultiIndex
 from lookalike.search.scan import Scan
@@ -103,7 +103,7 @@ def remote(milvus: Running) -> Make:
         name = f"contract_{bits}"
         if server.description(name) is not None:
             server.remove(name, "id >= 0")
-        return Milvus(bits, server, name)
+        return MilvusEngine(bits, server, name)
 
     return make
 

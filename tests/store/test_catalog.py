@@ -15,8 +15,9 @@ import pytest
 
 from lookalike.core.errors import DatabaseError
 from lookalike.data import Item
-from lookalike.store.catalog import Catalog, Filter, Outcome, Taken
+from lookalike.store.catalog import Catalog
 from lookalike.store.migrations import APPLICATION_ID, STEPS
+from lookalike.store.records import Filter, ImportedCode, Outcome
 
 CODE = bytes(range(8))
 
@@ -242,13 +243,13 @@ def test_below_means_folders_and_tables_not_beginnings(name: str, expected: list
 # Codes that were made elsewhere
 
 
-def take(catalog: Catalog, root: str, *rows: Taken) -> int:
+def take(catalog: Catalog, root: str, *rows: ImportedCode) -> int:
     with catalog.transaction():
-        return catalog.take(root, rows)
+        return catalog.bulk_import(root, rows)
 
 
-def taken(folder: str, name: str, **values: Any) -> Taken:
-    return Taken(folder, name, None, CODE, None, None, None)._replace(**values)
+def taken(folder: str, name: str, **values: Any) -> ImportedCode:
+    return ImportedCode(folder, name, None, CODE, None, None, None)._replace(**values)
 
 
 def test_what_is_taken_is_there_once_whichever_root_names_it(catalog: Catalog) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from lookalike.data import Item
-from lookalike.store.catalog import Catalog, Outcome
+from lookalike.store.catalog import Catalog
 from lookalike.store.decisions import Decided, Kind
+from lookalike.store.records import Outcome
 
 A, B, C = (bytes([number] * 16) for number in range(3))
 

@@ -12,9 +12,10 @@ import pytest
 
 from lookalike.core.errors import DatabaseError
 from lookalike.data import Item
-from lookalike.store import bitflips, digests
-from lookalike.store.catalog import Catalog, Outcome, Taken
+from lookalike.store import digests, integrity
+from lookalike.store.catalog import Catalog
 from lookalike.store.migrations import STEPS
+from lookalike.store.records import ImportedCode, Outcome
 
 CODE = bytes(range(8))
 
@@ -59,8 +60,8 @@ def test_every_way_of_writing_is_followed(catalog: Catalog) -> None:
         catalog.set_label(ids[6], "dog")
         catalog.set_missing(ids[7:2000], missing=True)
         catalog.delete(ids[2000:2500])  # with what belongs to them
-        catalog.take("/q", [Taken("t/", f"{n}.jpg", "cat", CODE, 5, None, None) for n in range(1500)])
-        catalog.take("/p", [Taken("a/", "0.jpg", "dog", CODE[::-1], 5, None, None)])
+        catalog.bulk_import("/q", [ImportedCode("t/", f"{n}.jpg", "cat", CODE, 5, None, None) for n in range(1500)])
+        catalog.bulk_import("/p", [ImportedCode("a/", "0.jpg", "dog", CODE[::-1], 5, None, None)])
         catalog.forget_originals([bytes(16)])
         catalog.touch()
         catalog.set("key", "one")
@@ -120,15 +121,15 @@ def test_a_flipped_bit_of_an_integer_is_found(value: int, bit: int) -> None:
     layout = digests.Layout("t", ("id", "value"), frozenset(), "id")
     right, wrong = (1, value), (1, value ^ (1 << bit))
     difference = digests.row_digest(digests.content_of("t", right)) ^ digests.row_digest(digests.content_of("t", wrong))
-    assert bitflips.explain(layout, [(7, 7), wrong], difference) == [(wrong, right)]
+    assert integrity._flipped_bit(layout, [(7, 7), wrong], difference) == [(wrong, right)]
 
 
 def test_a_flipped_sign_of_a_short_integer_is_found() -> None:
     layout = digests.Layout("t", ("id", "value"), frozenset(), "id")
     right, wrong = (1, 3), (1, 3 - 256)  # the first bit of one byte
     difference = digests.row_digest(digests.content_of("t", right)) ^ digests.row_digest(digests.content_of("t", wrong))
-    assert bitflips.explain(layout, [wrong], difference) == [(wrong, (1, 3 - 256 + 2**8))]
-    assert bitflips.explain(layout, [(1, 9)], difference) == []
+    assert integrity._flipped_bit(layout, [wrong], difference) == [(wrong, (1, 3 - 256 + 2**8))]
+    assert integrity._flipped_bit(layout, [(1, 9)], difference) == []
 
 
 def test_other_programs_may_read_and_write(catalog: Catalog) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from lookalike.data import Item, Label
 from lookalike.store import filters
-from lookalike.store.catalog import Catalog, Filter, Outcome
+from lookalike.store.catalog import Catalog
+from lookalike.store.records import Filter, Outcome
 
 CODE = bytes(8)
 ROWS: list[tuple[str, Label, int]] = [  # path, label and when it came in; ids from 1 on

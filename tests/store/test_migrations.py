@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from lookalike.core.errors import DatabaseError
-from lookalike.store.catalog import Catalog, Filter
+from lookalike.store.catalog import Catalog
 from lookalike.store.migrations import APPLICATION_ID, STEPS, statements
+from lookalike.store.records import Filter
 
 COLUMNS = (
     "root, path, row, size, mtime_ns, digest, length, label, code, width, height, format, animated, error, indexed_at,"

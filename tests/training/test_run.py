@@ -109,7 +109,7 @@ def test_a_database_draws_images_as_the_run_does(name: str, unbroken: TrainRepor
     )  # fmt: skip
     array = decode.read(photos_of(unbroken) / "00.jpg", report.info.image)[None]
     with Database.create(tmp_path / "db", model=report.path) as database:
-        assert (database.path / "model.decoder.onnx").is_file()
+        assert (database.folder / "model.decoder.onnx").is_file()
         decoder = Decoder.beside(database.hasher)
         assert decoder is not None
         drawn = decoder.reconstruct(array)

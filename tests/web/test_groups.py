@@ -13,7 +13,7 @@ import pytest
 from lookalike.data import Item
 from lookalike.database import Database
 from lookalike.hasher import Hasher
-from lookalike.store.catalog import Outcome
+from lookalike.store.records import Outcome
 from lookalike.verification.alignment import alignment_thumbnail
 from lookalike.web.state import maps, reviews
 from tests.web.conftest import Serve, Served
@@ -67,11 +67,11 @@ def other_picture(copies: Path) -> Path:
     with Database.open(copies) as database:
         (twice,) = (record for record in database.records() if record.name.endswith("copy-01.png"))
         item = Item("/elsewhere", "noise.png", 1, 1)
-        with database._catalog.transaction():
-            database._catalog.write(
+        with database.store.local().transaction():
+            database.store.local().write(
                 Outcome(item=item, code=twice.code, digest=b"noise", width=16, height=16, relief=noise)
             )
-            database._catalog.touch()
+            database.store.local().touch()
     return copies
 
 

@@ -45,9 +45,10 @@ from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.metrics.counts import Integers
 from lookalike.robustness import originals
 from lookalike.robustness.peers import as_read
-from lookalike.store import original_bytes
-from lookalike.store.catalog import Catalog, Record
-from lookalike.store.derived.code_array import Held, Ids
+from lookalike.store import originals as kept
+from lookalike.store.catalog import Catalog
+from lookalike.store.derived.code_array import CodeArray, Ids
+from lookalike.store.records import Record
 
 COMPARED = 20_000  # images at most; 200 million pairs
 EDITED = 200
@@ -125,7 +126,7 @@ class _Judged:
 
 def run(
     catalog: Catalog,
-    held: Held,
+    held: CodeArray,
     hasher: Hasher,
     settings: Settings,
     *,
@@ -143,7 +144,7 @@ def run(
 
 def _run(
     catalog: Catalog,
-    held: Held,
+    held: CodeArray,
     hasher: Hasher,
     drawn: _Drawn,
     settings: Settings,
@@ -201,7 +202,7 @@ def _run(
     )
 
 
-def _draw(catalog: Catalog, held: Held, settings: Settings, decoders: Decoders) -> _Drawn:
+def _draw(catalog: Catalog, held: CodeArray, settings: Settings, decoders: Decoders) -> _Drawn:
     """Images drawn by the seed, in the order of indexing: each content once, and none that is too plain."""
     ids_N = held.ids_N
     order = np.random.default_rng((settings.seed, 0)).permutation(len(ids_N))
@@ -321,7 +322,7 @@ def _look_at(record: Record, *, drawn: _Drawn) -> _Look | None:
 
 def _pixels(record: Record, drawn: _Drawn) -> decode.Array | None:
     """The image as it was indexed, reduced; nothing if it cannot be read any more, and no original is kept."""
-    with original_bytes.opened(record, drawn.folder, drawn.decoders) as image:
+    with kept.opened(record, drawn.folder, drawn.decoders) as image:
         try:
             return None if image is None else image.picture(originals.SIDE)
         except LookalikeError:
@@ -365,7 +366,7 @@ def _recall(distances: Mapping[str, Integers], distance: int) -> dict[str, Share
     return {kind: calibration.recall(found_QV, distance) for kind, found_QV in distances.items()}
 
 
-def _labelled(held: Held, says: Says, levels: Mapping[str, int]) -> dict[str, dict[str, Share]]:
+def _labelled(held: CodeArray, says: Says, levels: Mapping[str, int]) -> dict[str, dict[str, Share]]:
     """How many of the pairs that somebody spoke of lie within each distance, by what was said."""
     if not says:
         return {}
@@ -376,6 +377,6 @@ def _labelled(held: Held, says: Says, levels: Mapping[str, int]) -> dict[str, di
     return {word: _recall(found, distance) for word, distance in levels.items()}
 
 
-def _distances(held: Held, pairs_P2: Ids) -> Integers:
+def _distances(held: CodeArray, pairs_P2: Ids) -> Integers:
     first_PW, second_PW = (held.codes_NW[np.searchsorted(held.ids_N, pairs_P2[:, side])] for side in (0, 1))
     return np.asarray(np.bitwise_count(first_PW ^ second_PW).sum(axis=1), np.int64)

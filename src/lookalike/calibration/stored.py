@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, field
 from lookalike.calibration.rates import Rate, Share
 from lookalike.core.errors import DatabaseError
 from lookalike.hasher import Radii
-from lookalike.store.catalog import Catalog
+from lookalike.store.folder import FolderStore
+from lookalike.store.protocol import Store
 
 KEY = "calibration"
 FORMAT = 1
@@ -68,16 +69,25 @@ class Calibration:
         return cls(**{**values, **shares, "rates": rates})
 
 
-def load(catalog: Catalog) -> Calibration | None:
-    """The calibration that the catalog keeps of its model; none if there is none. Raises `DatabaseError`."""
-    text = catalog.get(KEY)
+def load(store: Store) -> Calibration | None:
+    """The calibration that the store keeps of its model; none if there is none. Raises `DatabaseError`."""
+    text = store.get(KEY)
     if not text:
         return None
     try:
         found = Calibration.from_json(text)
     except (ValueError, KeyError, TypeError) as error:
-        place = catalog.path.parent
+        place = store.place
         raise DatabaseError(
             f"the calibration in {place} cannot be read; drop it with: lookalike calibrate --db {place} --forget"
         ) from error
-    return found if found.model == catalog.get("model") else None
+    return found if found.model == store.get("model") else None
+
+
+def keep(store: FolderStore, text: str) -> None:
+    """Store a calibration, or that there is none."""
+    with store.changing():
+        store.check_model()
+        with store.transaction():
+            store.set(KEY, text)
+            store.touch()  # servers keep what they said until then

@@ -7,9 +7,9 @@ import typer
 from lookalike.cli import calibrate, options, terminal
 
 if TYPE_CHECKING:
+    from lookalike.database import Database
     from lookalike.duplicates.request import DuplicateReport, DuplicateSearch, LeakageReport
     from lookalike.duplicates.review import GroupImage, Review, ReviewOptions
-    from lookalike.opening import AnyDatabase
 
 
 def command(
@@ -32,10 +32,10 @@ def command(
     and why: undamaged, nothing added, in colour, most detail, with date and place, not a conversion
     (docs/duplicates.md). Nothing is changed; to clean up, go on with `lookalike plan`.
     """
+    from lookalike import opening
     from lookalike.duplicates.cleanup import best_copy
     from lookalike.duplicates.request import DuplicateSearch
     from lookalike.duplicates.review import ReviewOptions
-    from lookalike.opening import open_database
 
     search = DuplicateSearch(
         radius=radius, verify=not no_verify, orientations=orientations, include_blank=include_blank,
@@ -46,7 +46,7 @@ def command(
         compare_pixels=not skip_pixel_check, inspect_files=not skip_pixel_check, prefer=preferences,
         max_pixels=max_pixels,
     )  # fmt: skip
-    with open_database(db) as database:
+    with opening.open(db) as database:
         report, reviews = find(database, search, review_options)
         bits, calibration, count = database.bits, database.calibration, len(database)
     for number, review in enumerate(reviews, start=1):
@@ -68,7 +68,7 @@ def command(
 
 
 def find(
-    database: AnyDatabase, search: DuplicateSearch, review_options: ReviewOptions
+    database: Database, search: DuplicateSearch, review_options: ReviewOptions
 ) -> tuple[DuplicateReport, list[Review]]:
     """The groups of copies, and what is known of each, with progress on the terminal."""
     with terminal.quiet_decoders(), terminal.stages() as progress:

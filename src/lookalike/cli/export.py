@@ -12,8 +12,8 @@ def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The .parquet or .npy file to write.")], db: options.Db
 ) -> None:
     """Export codes with paths and labels as Parquet, or alone as .npy."""
-    from lookalike.opening import open_database
+    from lookalike import opening
 
-    with open_database(db) as database:
+    with opening.open(db) as database:
         count = database.export_codes(file)
     typer.echo(f"{terminal.shown(file)}: {terminal.count(count, 'code')}")

@@ -25,17 +25,17 @@ def command(
     The database is created if needed. An import that was cut off continues with the same command; no row is lost or
     doubled.
     """
+    from lookalike import opening
     from lookalike.data import codetable
-    from lookalike.opening import open_database
 
     shards = [shard for file in files for shard in codetable.shards(file)]
     for file in shards:  # before a database is made for nothing
         codetable.check_name(file)
         codetable.count(file)
-    with open_database(db, create=True, model=model) as database:
+    with opening.open(db, create=True, model=model) as database:
         for file in shards:
-            with terminal.progress(f"importing {file.name}", unit=" codes", scaled=True) as show:
-                report = database.import_codes(file, root=root, on_rows=show)
+            with terminal.stages() as progress:
+                report = database.import_codes(file, root=root, progress=progress)
             typer.echo(
                 f"{terminal.shown(file)}: {terminal.count(report.found, 'code')}, {report.changed} of them new or "
                 f"changed; {terminal.shown(db)} holds {terminal.count(len(database), 'image')}"

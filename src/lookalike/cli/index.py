@@ -7,7 +7,7 @@ import typer
 from lookalike.cli import options, terminal
 
 if TYPE_CHECKING:
-    from lookalike.database import IndexReport
+    from lookalike.database.indexing import IndexReport
 
 
 def command(
@@ -36,28 +36,20 @@ def command(
     json: options.Json = False,
 ) -> None:
     """Index images into a database, which is created if needed. Unchanged images are not read again."""
-    from lookalike import data
+    from lookalike import data, opening
+    from lookalike.database.indexing import IndexOptions
     from lookalike.hasher import DEFAULT
-    from lookalike.opening import exists, open_database
 
-    globs = {"exclude": exclude or [], "include": include or []}
-    if not exists(db):  # raises before anything is made
-        data.survey(images, limit=1, leave_out=data.LeavingOut(data.rules(data.scopes(images), **globs)))
-    with open_database(db, create=True, model=model or DEFAULT) as database:
-        with terminal.quiet_decoders(), terminal.progress("indexing") as show:
-            report = database.index(
-                images,
-                model=model,
-                labels_from_folders=labels_from_folders,
-                keep_originals=keep_originals,
-                reindex=reindex,
-                max_pixels=max_pixels,
-                workers=workers,
-                limit=limit,
-                isolation=not no_isolation,
-                **globs,
-                progress=show,
-            )
+    given = IndexOptions(
+        labels_from_folders=labels_from_folders, keep_originals=keep_originals, reindex=reindex, max_pixels=max_pixels,
+        workers=workers, limit=limit, isolation=not no_isolation, exclude=exclude or (), include=include or (),
+    )  # fmt: skip
+    if not opening.exists(db):  # raises before anything is made
+        rules = data.rules(data.scopes(images), exclude=given.exclude, include=given.include)
+        data.survey(images, limit=1, leave_out=data.LeavingOut(rules))
+    with opening.open(db, create=True, model=model or DEFAULT) as database:
+        with terminal.quiet_decoders(), terminal.stages() as progress:
+            report = database.index(images, given, model=model, progress=progress)
         total, network = len(database), _network(db)
     if json:
         unreachable = [place._asdict() for place in report.unreachable]
@@ -79,9 +71,9 @@ NETWORK = (
 def _network(db: str) -> str:
     """The kind of network file system that a database's folder lies on; empty if there is none."""
     from lookalike.core.address import is_address
-    from lookalike.store import environment
+    from lookalike.store import surroundings
 
-    return "" if is_address(db) else environment.network(db)
+    return "" if is_address(db) else surroundings.network(db)
 
 
 def _say(report: IndexReport, total: int, db: str) -> None:

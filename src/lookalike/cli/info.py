@@ -24,9 +24,9 @@ def command(
     json: options.Json = False,
 ) -> None:
     """Show what a database holds, or list its images."""
-    from lookalike.opening import open_database
+    from lookalike import opening
 
-    with open_database(db) as database:
+    with opening.open(db) as database:
         if paths or errors or blank:
             for record in database.records():
                 _list(record, paths=paths, errors=errors, blank=blank, json=json)

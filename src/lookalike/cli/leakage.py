@@ -22,13 +22,13 @@ def command(
 
     An image that lies in both counts as one of A. Of several copies the nearest is named.
     """
+    from lookalike import opening
     from lookalike.duplicates import review
     from lookalike.duplicates.cleanup import inspection
     from lookalike.duplicates.request import DuplicateSearch
-    from lookalike.opening import open_database
 
     search = DuplicateSearch(radius=radius, verify=not no_verify, include_blank=include_blank)
-    with open_database(db) as database, terminal.quiet_decoders(), terminal.stages() as progress:
+    with opening.open(db) as database, terminal.quiet_decoders(), terminal.stages() as progress:
         found, bits = database.leakage(first, second, search, progress=progress), database.bits
         pairs = [(one.record, one.copy) for one in found.matches]
         pixels = inspection.read(

@@ -19,6 +19,6 @@ def command(
     """
     from lookalike.database import Database
 
-    with Database.open(db) as database, terminal.progress("comparing") as show:
-        count = database.neighbours(file, top=top, on_rows=show)
+    with Database.open(db) as database, terminal.stages() as progress:
+        count = database.neighbours(file, top=top, progress=progress)
     typer.echo(f"{terminal.shown(file)}: the nearest {top} of {terminal.count(count, 'image')}")

@@ -36,12 +36,12 @@ def command(
     removed. Nothing is done yet: look the plan through, change `keep` and `remove` as you like, then run
     `lookalike apply`.
     """
+    from lookalike import opening
     from lookalike.core.errors import ConfigError
     from lookalike.duplicates.cleanup import best_copy, plan_file
     from lookalike.duplicates.cleanup import plan as plans
     from lookalike.duplicates.request import DuplicateSearch
     from lookalike.duplicates.review import ReviewOptions
-    from lookalike.opening import open_database
 
     plan_file.check_name(file)  # before any work
     if not file.absolute().parent.is_dir():
@@ -58,7 +58,7 @@ def command(
     plan_options = plans.PlanOptions(
         include_edited=include_edited, allow_metadata_loss=allow_metadata_loss, prefer=preferences
     )
-    with open_database(db) as database:
+    with opening.open(db) as database:
         report, reviews = duplicates.find(database, search, review_options)
         plan = plans.make(reviews, plan_options, database=str(database.path), radius=report.radius, bits=database.bits)
     plan_file.write(file, plan)

@@ -9,7 +9,7 @@ from lookalike.cli import options, terminal
 from lookalike.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from lookalike.database.prune import Losses
+    from lookalike.database.absent import Losses
 
 MUCH = 0.1  # share of a root's images above which a person must agree
 
@@ -23,9 +23,9 @@ def command(
     ] = False,
 ) -> None:
     """Forget images whose files are gone. Images out of reach, such as on an unplugged drive, are kept."""
-    from lookalike.opening import open_database
+    from lookalike import opening
 
-    with open_database(db) as database:
+    with opening.open(db) as database:
         losses = database.losses()
         terminal.name_unreachable([place for place in losses.unreachable if place.images], db)
         for loss in losses.roots:

@@ -15,8 +15,8 @@ def command(
     ] = False,
 ) -> None:
     """Forget images, or all images below folders. Their files stay."""
-    from lookalike.opening import open_database
+    from lookalike import opening
 
-    with open_database(db) as database:
+    with opening.open(db) as database:
         count = database.remove(paths, originals=originals)
         typer.echo(f"{terminal.count(count, 'image')} forgotten; {terminal.shown(db)} holds {len(database)}")

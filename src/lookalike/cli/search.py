@@ -10,9 +10,8 @@ import typer
 from lookalike.cli import calibrate, options, terminal
 
 if TYPE_CHECKING:
-    from lookalike.database import Filter, Hit
+    from lookalike.database import Database, Filter, Hit
     from lookalike.imaging.decode import Array
-    from lookalike.opening import AnyDatabase
 
 BATCH = 64
 FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")  # of --since
@@ -41,13 +40,12 @@ def command(
     json: options.Json = False,
 ) -> None:
     """Find the images that look most like IMAGES, nearest first."""
-    from lookalike import data
+    from lookalike import data, opening
     from lookalike.core.errors import ConfigError, ImageError
     from lookalike.duplicates import orientations as oriented
     from lookalike.imaging.isolation import pool
     from lookalike.imaging.isolation.decoders import array_of
     from lookalike.imaging.isolation.limits import DecodeLimits
-    from lookalike.opening import open_database
 
     if asymmetric and (orientations or radius is not None):
         raise ConfigError(
@@ -59,7 +57,7 @@ def command(
     limits = DecodeLimits.of(max_pixels)
     with (  # the worker starts while the model is loaded
         pool.make_decoders(limits, workers=1, isolation=not no_isolation) as decoders,
-        open_database(db) as database,
+        opening.open(db) as database,
         terminal.quiet_decoders(),
     ):
         database.use(engine)
@@ -97,7 +95,7 @@ def _filter(label: str | None, below: str | None, since: datetime | None) -> Fil
 
 
 def _by_codes(
-    database: AnyDatabase, arrays: Sequence[Array], *, turned: bool, top: int, radius: int | None, only: Filter | None
+    database: Database, arrays: Sequence[Array], *, turned: bool, top: int, radius: int | None, only: Filter | None
 ) -> list[list[Hit]]:
     """What is found by the codes of images; of turned ones eight after each other."""
     import numpy as np

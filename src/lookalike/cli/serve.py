@@ -8,7 +8,7 @@ import typer
 from lookalike.cli import options, terminal
 
 if TYPE_CHECKING:
-    from lookalike.opening import AnyDatabase
+    from lookalike.database import Database
 
 MAX_PIXELS = 100_000_000  # of an image that is sent
 MEBIBYTE = 1 << 20
@@ -44,7 +44,7 @@ def command(
 
     Only this machine reaches it, unless --host names another address, for which a --token is needed.
     """
-    from lookalike.opening import open_database
+    from lookalike import opening
 
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)  # of whoever starts this: it would mix the figures of both
     try:
@@ -68,14 +68,14 @@ def command(
     )  # fmt: skip
     security.check(settings)
     with serving.bind(host, port) as listening:
-        with open_database(db) as database:
+        with opening.open(db) as database:
             count = _count(database, db)
         _greet(serving.url(listening, host, token=token or ""), count)
         serving.run(db, settings, listening, processes=processes)
     terminal.say("Stopped")
 
 
-def _count(database: AnyDatabase, db: str) -> int:
+def _count(database: Database, db: str) -> int:
     """How many images are there; says so if there are none. Raises `DatabaseError` if the model is absent."""
     _ = database.hasher
     count = len(database)

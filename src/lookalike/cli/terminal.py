@@ -96,15 +96,17 @@ def stages() -> Iterator[Progress]:
     from tqdm import tqdm
 
     silent = not sys.stderr.isatty()
+    bars: dict[str, tqdm] = {}
     with ExitStack() as stack:
-        bars: dict[str, Any] = {}
 
         def show(stage: str, done: int, total: int | None) -> None:
+            if silent:
+                return
             if stage not in bars:
                 stack.close()
-                bar = tqdm(desc=stage, unit="", unit_scale=True, disable=silent, leave=False, mininterval=0.2)
-                bars.clear()
-                bars[stage] = stack.enter_context(bar)
+                bars[stage] = stack.enter_context(
+                    tqdm(desc=stage, unit="", unit_scale=True, leave=False, mininterval=0.2)
+                )
             bars[stage].total = total
             bars[stage].update(done - bars[stage].n)
 

@@ -15,14 +15,13 @@ from pathlib import Path
 
 from lookalike.core import atomic
 from lookalike.core.errors import DatabaseError
-from lookalike.database import model_file, verify
-from lookalike.duplicates import oriented_codes
+from lookalike.database import verify
 from lookalike.store import catalog as catalogs
-from lookalike.store import originals
-from lookalike.store.catalog import Catalog
+from lookalike.store import leftovers, model_file, originals
 from lookalike.store.derived import code_array, codefile, tablefile
+from lookalike.store.folder import FolderStore
 
-DERIVED = (codefile.FILE, tablefile.FILE, tablefile.CODES, tablefile.CHANGES, oriented_codes.FILE)
+DERIVED = (codefile.FILE, tablefile.FILE, tablefile.CODES, tablefile.CHANGES, leftovers.ORIENTATIONS)
 PARTS = (catalogs.FILE, *DERIVED, model_file.FILE, model_file.DECODER, originals.FOLDER)  # of a database
 
 
@@ -36,25 +35,26 @@ class Backup:
     linked: int  # of the originals: hard links, which need no room
 
 
-def make(folder: Path, catalog: Catalog, to: Path, *, copy: bool = False) -> Backup:
+def make(store: FolderStore, to: Path, *, copy: bool = False) -> Backup:
     """Copy a database to a folder that is new or empty; with `copy`, originals too are copied, not linked.
 
     The copy is verified before it gets its name. Raises `DatabaseError`, and leaves nothing behind then.
     """
+    folder = store.folder
     _check_free(folder, to)
-    _check_nothing_is_lost(folder, catalog)
+    _check_nothing_is_lost(store)
     to.parent.mkdir(parents=True, exist_ok=True)
     _delete_leftovers(to)
     made = atomic.temporary_name(to)
     made.mkdir()
     try:
         with atomic.held(made):
-            catalog.backup(made / catalogs.FILE)
-            with closing(Catalog(made / catalogs.FILE)) as copied:
-                _copy_files(folder, made, copied)
-                kept, linked = _copy_originals(folder, made, copied, copy=copy)
-                code_array.keep(made, copied)
-                _check(folder, made, copied)
+            store.backup(made / catalogs.FILE)
+            with closing(FolderStore(made)) as copied:
+                _copy_files(folder, copied)
+                kept, linked = _copy_originals(folder, copied, copy=copy)
+                code_array.keep(copied)
+                _check(folder, copied)
                 images = copied.counts()["images"]
             atomic.put_in_place(made, to)
     except DatabaseError as error:  # of the folder that people know
@@ -82,18 +82,20 @@ def _delete_leftovers(to: Path) -> None:
                 shutil.rmtree(made, ignore_errors=True)
 
 
-def _check_nothing_is_lost(folder: Path, catalog: Catalog) -> None:
+def _check_nothing_is_lost(store: FolderStore) -> None:
     try:
-        header = codefile.read_header(folder / codefile.FILE)  # before the catalog, which may be written meanwhile
+        header = codefile.read_header(store.folder / codefile.FILE)  # before the catalog, which a writer may change
     except DatabaseError:
         return
-    if header.is_later(catalog.stamp):
-        raise DatabaseError(f"{folder} has lost changes; no backup was made. See: lookalike verify --db {folder}")
+    if header.is_later(store.stamp):
+        raise DatabaseError(
+            f"{store.place} has lost changes; no backup was made. See: lookalike verify --db {store.place}"
+        )
 
 
-def _copy_files(folder: Path, made: Path, copied: Catalog) -> None:
+def _copy_files(folder: Path, copied: FolderStore) -> None:
     """The model that made the codes, and what is derived; a writer may change either at any time."""
-    digest = copied.get("model")
+    made, digest = copied.folder, copied.get("model")
     for place in (folder / model_file.FILE, model_file.pending(folder)):
         if model_file.has_digest(place, digest):
             shutil.copyfile(place, made / model_file.FILE)
@@ -106,11 +108,11 @@ def _copy_files(folder: Path, made: Path, copied: Catalog) -> None:
             (made / codefile.FILE).unlink()  # of a later state: a writer went on
 
 
-def _copy_originals(folder: Path, made: Path, copied: Catalog, *, copy: bool) -> tuple[int, int]:
+def _copy_originals(folder: Path, copied: FolderStore, *, copy: bool) -> tuple[int, int]:
     """How many originals were copied, and how many of these are links."""
     kept = linked = 0
     for digest in sorted(copied.originals()):
-        source, target = originals.path(folder, digest), originals.path(made, digest)
+        source, target = originals.path(folder, digest), originals.path(copied.folder, digest)
         target.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):  # then the check says which
             linked += not copy and _linked(source, target)
@@ -130,8 +132,9 @@ def _linked(source: Path, target: Path) -> bool:
     return True
 
 
-def _check(folder: Path, made: Path, copied: Catalog) -> None:
-    bad = [finding.what for finding in verify.verify(made, copied) if not finding.ok]
+def _check(folder: Path, copied: FolderStore) -> None:
+    made = copied.folder
+    bad = [finding.what for finding in verify.verify(copied) if not finding.ok]
     if bad:
         what = bad[0].replace(os.fspath(made), os.fspath(folder))
         raise DatabaseError(

@@ -21,7 +21,7 @@ from lookalike.imaging.isolation import pool
 from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.metrics import labels as labelling
 from lookalike.metrics.measure import Evaluation, measure, measure_among
-from lookalike.store.catalog import Record
+from lookalike.store.records import Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Shapes: N codes, W bytes a code.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,12 +15,12 @@ import numpy as np
 
 from lookalike.core.codes import Codes
 from lookalike.core.errors import DataError
+from lookalike.core.progress import Progress
 from lookalike.data import codetable
 from lookalike.data.codetable import Rows
-from lookalike.store.catalog import Catalog, Taken
-from lookalike.store.keys import split
-
-OnRows = Callable[[int, int], object]  # rows done, of how many
+from lookalike.store.places import split
+from lookalike.store.protocol import Store
+from lookalike.store.records import ImportedCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +31,28 @@ class ImportReport:
     changed: int  # new, or with another code or label than before
 
 
-def take(catalog: Catalog, path: Path, *, bits: int, root: str, on_rows: OnRows) -> ImportReport:
+def import_file(store: Store, path: Path, root: str, progress: Progress) -> ImportReport:
     """Record the codes of a file, a transaction a block: after an interruption what was recorded is whole and stays."""
     total, done, changed = codetable.count(path), 0, 0
-    folders = Folders(root)
-    for block in codetable.read(path, bits=bits):
-        with catalog.transaction():
-            now = catalog.take(root, _taken(block, folders, path))
+    folders = Folders(_root_of(path, root))
+    for block in codetable.read(path, bits=store.bits):
+        with store.transaction():
+            now = store.bulk_import(folders.root, _imported(block, folders, path))
             if now:
-                catalog.touch()
+                store.touch()
         changed += now
         done += len(block.codes_NW)
-        on_rows(done, total)
+        progress("importing", done, total)
     return ImportReport(done, changed)
 
 
-def root_of(path: Path, root: str) -> str:
+def export(store: Store, path: Path) -> int:
+    """Write codes with paths and labels to a Parquet file, or the codes alone to a `.npy` file; how many."""
+    codetable.check_name(path)
+    return codetable.write(path, _bare(store.code_array().codes_NW) if path.suffix == ".npy" else _rows(store))
+
+
+def _root_of(path: Path, root: str) -> str:
     """The folder that a file's rows lie below: the one given, or that of a `.npy` file which lies elsewhere."""
     folder = os.path.dirname(os.path.abspath(path))
     if path.suffix != ".npy" or os.path.commonpath([folder, root]) == root:
@@ -54,13 +60,13 @@ def root_of(path: Path, root: str) -> str:
     return folder
 
 
-def rows(catalog: Catalog, bits: int) -> Iterator[Rows]:
+def _rows(store: Store) -> Iterator[Rows]:
     """What a database holds, as a file of codes has it."""
-    records = (one for one in catalog.all_records() if one.code is not None and one.missing_since is None)
+    records = (one for one in store.all_records() if one.code is not None and one.missing_since is None)
     while block := list(islice(records, codetable.BLOCK)):
         joined = b"".join(one.code or b"" for one in block)
         yield Rows(
-            np.frombuffer(joined, np.uint8).reshape(len(block), bits // 8),
+            np.frombuffer(joined, np.uint8).reshape(len(block), store.bits // 8),
             [one.name for one in block],
             [one.label for one in block],
             [(one.width, one.height, one.length) for one in block],
@@ -68,13 +74,13 @@ def rows(catalog: Catalog, bits: int) -> Iterator[Rows]:
         )
 
 
-def bare(codes_NW: Codes) -> Iterator[Rows]:
+def _bare(codes_NW: Codes) -> Iterator[Rows]:
     """Codes alone, in blocks."""
     for start in range(0, len(codes_NW), codetable.BLOCK):
         yield Rows(codes_NW[start : start + codetable.BLOCK], (), (), (), None)
 
 
-def _taken(block: Rows, folders: Folders, file: Path) -> Iterator[Taken]:
+def _imported(block: Rows, folders: Folders, file: Path) -> Iterator[ImportedCode]:
     codes = block.codes_NW.tobytes()
     width = block.codes_NW.shape[1]
     is_row = block.row is not None
@@ -83,30 +89,30 @@ def _taken(block: Rows, folders: Folders, file: Path) -> Iterator[Taken]:
             folder, name = folders.split(path, row=is_row)
         except DataError as error:
             raise DataError(f"{file}: {error}") from error
-        yield Taken(folder, name, label, codes[at * width : (at + 1) * width], size, *sides)
+        yield ImportedCode(folder, name, label, codes[at * width : (at + 1) * width], size, *sides)
 
 
 class Folders:
     """The folders of a file's paths, relative to a root; each is looked at once, since there are few."""
 
     def __init__(self, root: str) -> None:
-        self._root = root
+        self.root = root
         self._relative: dict[str, str] = {}
 
     def split(self, path: str, *, row: bool) -> tuple[str, str]:
         """A path's folder below the root, and name. Raises `DataError` if it does not lie below."""
         folder, name = split(path, row=row)
         if name in ("", ".", ".."):
-            folder, name = split(os.path.normpath(os.path.join(self._root, path)), row=row)
+            folder, name = split(os.path.normpath(os.path.join(self.root, path)), row=row)
         known = self._relative.get(folder)
         if known is None:
             known = self._relative[folder] = self._below(folder, path)
         return known, name
 
     def _below(self, folder: str, path: str) -> str:
-        place = os.path.relpath(os.path.join(self._root, folder[:-1] or folder), self._root).replace(os.sep, "/")
+        place = os.path.relpath(os.path.join(self.root, folder[:-1] or folder), self.root).replace(os.sep, "/")
         if place == ".." or place.startswith("../"):
             raise DataError(
-                f"{path} does not lie below {self._root}; name the folder that all paths lie below with --root"
+                f"{path} does not lie below {self.root}; name the folder that all paths lie below with --root"
             )
         return "" if place == "." else place + folder[-1]

@@ -10,18 +10,19 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from lookalike.core.errors import ImageError, RetryableImageError
+from lookalike.core.limits import MAX_PIXELS
 from lookalike.core.parallel import in_order
+from lookalike.core.progress import Progress, silent
 from lookalike.data import Item, Survey, source
-from lookalike.database import unseen
+from lookalike.database import absent
 from lookalike.database.reachability import Reachability
 from lookalike.hasher import Hasher
 from lookalike.imaging import decode, files
@@ -29,15 +30,13 @@ from lookalike.imaging.isolation import pool
 from lookalike.imaging.isolation.decoders import Decoders, ImageFile
 from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.imaging.quality import PLAIN, quality
-from lookalike.store import originals
-from lookalike.store.catalog import Catalog, Outcome, Record
+from lookalike.store.protocol import Store
+from lookalike.store.records import Outcome, Record
 from lookalike.store.surroundings import Unreachable
 from lookalike.verification.alignment import alignment_thumbnail
 
 BATCH = 64
 COMMIT_SECONDS = 2.0
-
-Progress = Callable[[int, int], None]  # images done, images in all
 
 
 @dataclass
@@ -67,15 +66,18 @@ class IndexReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How items are read."""
+class IndexOptions:
+    """What is indexed, and how it is read."""
 
-    folder: Path  # of the database
+    labels_from_folders: bool = False
     keep_originals: bool = False
     reindex: bool = False  # read again what has not changed, too
-    max_pixels: int = decode.MAX_PIXELS
+    exclude: Sequence[str] = ()  # globs of what is left out of the folders (see `data.leaving_out`); kept for them
+    include: Sequence[str] = ()  # globs of what is indexed although it would be left out
+    limit: int | None = None  # images at most
+    max_pixels: int = MAX_PIXELS
     workers: int = 0  # threads, and processes that decode for them; 0: as many as there are cores
-    isolation: bool = True  # whether other processes decode, with limits on memory and time
+    isolation: bool = True  # worker processes decode, with limits on memory and time; else this one, which trusts files
 
     @property
     def limits(self) -> DecodeLimits:
@@ -94,10 +96,10 @@ class _Read:
 def run(
     survey: Survey,
     scopes: list[str],
-    catalog: Catalog,
+    store: Store,
     hasher: Hasher,
-    settings: Settings,
-    progress: Progress | None = None,
+    options: IndexOptions,
+    progress: Progress = silent,
 ) -> IndexReport:
     """Bring the catalog up to date with items: all there are in the folders, tables and files named by `scopes`.
 
@@ -106,21 +108,20 @@ def run(
     items = survey.items
     report = IndexReport(len(items), companions=survey.companions, left_out=dict(survey.left_out))
     started = time.monotonic()
-    met = _Met(catalog)
+    met = _Met(store)
     try:
-        changed = list(_changed(items, catalog, settings, report, met))
+        changed = list(_changed(items, store, options, report, met))
         done = len(items) - len(changed)
-        with closing(_read_all(changed, catalog, hasher, settings)) as reads:
+        with closing(_read_all(changed, store, hasher, options)) as reads:
             for batch in _batched(reads):
-                with catalog.transaction():
-                    met.seen.update(_record(batch, catalog, report, met))
-                    catalog.touch()
+                with store.transaction():
+                    met.seen.update(_record(batch, store, report, met))
+                    store.touch()
                 done += len(batch)
-                if progress:
-                    progress(done, len(items))
+                progress("indexing", done, len(items))
     finally:
         report.seconds = time.monotonic() - started
-    settled = unseen.settle(catalog, survey, scopes, met.seen, met.reach, unread=met.unread)
+    settled = absent.settle(store, survey, scopes, met.seen, met.reach, unread=met.unread)
     report.missing, report.dropped, report.unreachable = settled.gone, settled.dropped, settled.unreachable
     report.out_of_reach = sum(place.images for place in settled.unreachable)
     return report
@@ -129,18 +130,18 @@ def run(
 class _Met:
     """What was met so far."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self.seen: set[int] = set()  # ids of rows whose files are there
         self.unread: list[Unreachable] = []  # files that are there and cannot be read
-        self.reach = Reachability(catalog)
+        self.reach = Reachability(store)
         self._left: dict[bytes, deque[Record]] = {}  # rows whose files are not where they were, by digest
 
     def moved(self, digest: bytes) -> Record | None:
         """A row of an image with these bytes whose own file is gone; each once."""
         left = self._left.get(digest)
         if left is None:
-            records = self._catalog.with_digest(digest)
+            records = self._store.with_digest(digest)
             left = deque(one for one in records if one.id not in self.seen and self.reach.has_moved(one))
             if records:
                 self._left[digest] = left
@@ -152,20 +153,20 @@ class _Met:
 
 
 def _changed(
-    items: Iterable[Item], catalog: Catalog, settings: Settings, report: IndexReport, met: _Met
+    items: Iterable[Item], store: Store, options: IndexOptions, report: IndexReport, met: _Met
 ) -> Iterator[Item]:
     """The items that must be read; the others are counted."""
     relabelled: list[tuple[int, Item]] = []
     looked_at: list[tuple[int, Item]] = []
     for item in items:
-        record = catalog.find(item.name)
+        record = store.find(item.name)
         if record is not None and item.size >= 0:
             met.reach.saw(record, item)
         if (
             record is None
             or not _is_unchanged(record, item)
-            or settings.reindex
-            or _lacks_original(record, catalog, settings)
+            or options.reindex
+            or _lacks_original(record, store, options)
         ):
             yield item
             continue
@@ -177,13 +178,13 @@ def _changed(
             report.problems.append((item.name, record.error))
         if item.label is not None and item.label != record.label:
             relabelled.append((record.id, item))
-        if not _is_recorded(record, item, catalog):
+        if not _is_recorded(record, item, store):
             looked_at.append((record.id, item))
     if relabelled or looked_at:
-        with catalog.transaction():
-            catalog.set_seen(looked_at)
+        with store.transaction():
+            store.set_seen(looked_at)
             for id_, item in relabelled:
-                catalog.set_label(id_, item.label)
+                store.set_label(id_, item.label)
 
 
 def _is_unchanged(record: Record, item: Item) -> bool:
@@ -199,48 +200,47 @@ def _is_unchanged(record: Record, item: Item) -> bool:
     return record.ctime_ns == item.ctime_ns and (record.inode == item.inode or not item.volume.keeps_inodes)
 
 
-def _is_recorded(record: Record, item: Item, catalog: Catalog) -> bool:
+def _is_recorded(record: Record, item: Item, store: Store) -> bool:
     """Whether the row says where and as which file the image was seen."""
-    volume = catalog.surroundings.known_volume(item.volume)
+    volume = store.surroundings.known_volume(item.volume)
     return (record.ctime_ns, record.inode, record.volume) == (item.ctime_ns, item.inode, volume) and (
         volume is not None or not item.volume.identity
     )
 
 
-def _lacks_original(record: Record, catalog: Catalog, settings: Settings) -> bool:
+def _lacks_original(record: Record, store: Store, options: IndexOptions) -> bool:
     """Whether an image that is to be kept is not kept yet."""
-    if not settings.keep_originals or record.digest is None:
+    if not options.keep_originals or record.digest is None:
         return False
-    is_there = originals.has(settings.folder, record.digest, record.length)
-    return not (is_there and catalog.has_original(record.digest))
+    return not store.has_original(record.digest, record.length)
 
 
-def _read_all(items: list[Item], catalog: Catalog, hasher: Hasher, settings: Settings) -> Generator[_Read]:
+def _read_all(items: list[Item], store: Store, hasher: Hasher, options: IndexOptions) -> Generator[_Read]:
     """Items read by threads, in their order; only a few are held at a time."""
-    workers = min(settings.workers or os.cpu_count() or 1, len(items))
+    workers = min(options.workers or os.cpu_count() or 1, len(items))
     if not items:
         return
     with (
-        ThreadPoolExecutor(workers + settings.isolation) as threads,  # one encodes while all workers decode
-        pool.make_decoders(settings.limits, workers=workers, isolation=settings.isolation) as decoders,  # ended first
+        ThreadPoolExecutor(workers + options.isolation) as threads,  # one encodes while all workers decode
+        pool.make_decoders(options.limits, workers=workers, isolation=options.isolation) as decoders,  # ended first
     ):
-        work = partial(_read, catalog=catalog, hasher=hasher, settings=settings, decoders=decoders)
+        work = partial(_read, store=store, hasher=hasher, options=options, decoders=decoders)
         yield from in_order(work, items, workers=workers, threads=threads)
 
 
-def _read(item: Item, catalog: Catalog, hasher: Hasher, settings: Settings, decoders: Decoders) -> _Read:
+def _read(item: Item, store: Store, hasher: Hasher, options: IndexOptions, decoders: Decoders) -> _Read:
     outcome = Outcome(item=item)
     try:
         with _opened(item, decoders) as image:
             outcome = replace(outcome, digest=image.digest, length=image.length)
             if image.error is not None:
                 raise image.error
-            if settings.keep_originals and outcome.digest:
-                originals.keep(settings.folder, outcome.digest, _content(item, outcome.digest, settings))
+            if options.keep_originals and outcome.digest:
+                store.keep_original(outcome.digest, _content(item, outcome.digest, options))
                 outcome = replace(outcome, kept=True)
-            known = None if settings.reindex else _with_code(catalog, outcome.digest)
+            known = None if options.reindex else _with_code(store, outcome.digest)
             if known is not None:
-                return _Read(_known(outcome, known, image, catalog, hasher))
+                return _Read(_known(outcome, known, image, store, hasher))
             pixels = image.array(hasher.spec)
     except ImageError as error:
         return _Read(replace(outcome, error=str(error), try_again=isinstance(error, RetryableImageError)))
@@ -258,11 +258,11 @@ def _opened(item: Item, decoders: Decoders) -> Iterator[ImageFile]:
         yield image
 
 
-def _content(item: Item, digest: bytes, settings: Settings) -> bytes:
+def _content(item: Item, digest: bytes, options: IndexOptions) -> bytes:
     """The bytes of an item, to be kept. Raises `ImageError` if they are not those that have the digest."""
     try:
         found = source(item)
-        content = found if isinstance(found, bytes) else files.read(found, most=settings.limits.file_bytes)
+        content = found if isinstance(found, bytes) else files.read(found, most=options.limits.file_bytes)
     except OSError as error:
         raise RetryableImageError(error.strerror or str(error)) from error
     if files.content_digest(content) != digest:
@@ -270,11 +270,11 @@ def _content(item: Item, digest: bytes, settings: Settings) -> bytes:
     return content
 
 
-def _known(outcome: Outcome, known: Record, image: ImageFile, catalog: Catalog, hasher: Hasher) -> Outcome:
+def _known(outcome: Outcome, known: Record, image: ImageFile, store: Store, hasher: Hasher) -> Outcome:
     """An image with the code of another with the same bytes; decoded only for want of its relief."""
-    seen_before = None if known.is_plain or outcome.digest is None else catalog.relief_of(outcome.digest)
+    seen_before = None if known.is_plain or outcome.digest is None else store.relief_of(outcome.digest)
     outcome = replace(outcome, code=known.code, quality=known.quality, relief=seen_before, **_facts(known))
-    if seen_before or known.is_plain or not catalog.keeps_reliefs:
+    if seen_before or known.is_plain or not store.keeps_reliefs:
         return outcome
     try:
         return replace(outcome, relief=alignment_thumbnail(image.array(hasher.spec).array))
@@ -294,8 +294,8 @@ def _facts(of: decode.Decoded | Record) -> dict[str, Any]:
     return {"width": of.width, "height": of.height, "format": of.format, "animated": bool(of.animated)}
 
 
-def _with_code(catalog: Catalog, digest: bytes | None) -> Record | None:
-    return catalog.one_with_digest(digest, coded=True) if digest else None
+def _with_code(store: Store, digest: bytes | None) -> Record | None:
+    return store.one_with_digest(digest, coded=True) if digest else None
 
 
 def _batched(reads: Iterator[_Read]) -> Iterator[list[_Read]]:
@@ -311,11 +311,11 @@ def _batched(reads: Iterator[_Read]) -> Iterator[list[_Read]]:
         yield batch
 
 
-def _record(batch: list[_Read], catalog: Catalog, report: IndexReport, met: _Met) -> Iterator[int]:
+def _record(batch: list[_Read], store: Store, report: IndexReport, met: _Met) -> Iterator[int]:
     """Write all rows; their ids."""
     for read in batch:
         outcome = read.outcome
-        here = catalog.find(outcome.item.name)
+        here = store.find(outcome.item.name)
         if here and here.digest and _says_nothing(outcome):
             report.failed += 1
             if os.path.lexists(outcome.item.file):  # else it vanished since it was found
@@ -326,7 +326,7 @@ def _record(batch: list[_Read], catalog: Catalog, report: IndexReport, met: _Met
         if before and outcome.item.label is None:
             outcome = replace(outcome, item=replace(outcome.item, label=before.label))
         _count(outcome, read, here, before, report)
-        id_ = catalog.write(outcome, row=before.id if before else None)
+        id_ = store.write(outcome, row=before.id if before else None)
         met.seen.add(id_)
         yield id_
 

@@ -27,16 +27,16 @@ import numpy.typing as npt
 from lookalike.core.atomic import put_in_place, replacing
 from lookalike.core.display import clean
 from lookalike.core.errors import ConfigError, DatabaseError, DataError, MissingExtra
+from lookalike.core.progress import Progress
 from lookalike.data import codetable
 from lookalike.search import all_pairs
 from lookalike.search.hits import Hits
 from lookalike.search.multi_index import MultiIndex
 from lookalike.search.table import Table
 from lookalike.store.derived import code_array
-from lookalike.store.derived.code_array import Held
+from lookalike.store.derived.code_array import CodeArray
 from lookalike.store.derived.tablefile import Tables
 
-OnRows = Callable[[int, int], object]  # images done, of how many
 Names = Callable[[Sequence[int]], Sequence[str | None]]
 Graph = npt.NDArray[np.int32]  # (N, T, 2): rows and distances
 
@@ -45,14 +45,14 @@ LARGEST = 10_000  # neighbours of an image
 ROWS = 65_536  # of a Parquet file, written at a time
 
 
-def write(path: Path, held: Held, tables: Tables | None, *, top: int, names: Names, on_rows: OnRows) -> int:
+def write(path: Path, codes: CodeArray, tables: Tables | None, *, top: int, names: Names, progress: Progress) -> int:
     """Write the `top` nearest images of each, in the form that the file's name says; of how many images.
 
     `tables` are taken if they are of just these codes. Raises `DataError` for a name of another form, `ConfigError` for
     `top` below 1 or over 10,000, `DatabaseError` while another process writes the same.
     """
     _check(path, top)
-    part = _part(path, held, top)
+    part = _part(path, codes, top)
     lock = filelock.FileLock(part.with_name(f".{path.name}.lock"))
     try:
         lock.acquire(timeout=0)
@@ -62,7 +62,7 @@ def write(path: Path, held: Held, tables: Tables | None, *, top: int, names: Nam
         for old in part.parent.glob(f".{glob.escape(path.name)}.*.part"):
             if old != part:  # of codes that are no more
                 old.unlink()
-        _fill(part, held, tables, top=top, on_rows=on_rows)
+        _fill(part, codes, tables, top=top, progress=progress)
         if path.suffix == ".parquet":
             _write_table(path, part, names)
         else:
@@ -71,7 +71,7 @@ def write(path: Path, held: Held, tables: Tables | None, *, top: int, names: Nam
     finally:
         lock.release()
         Path(lock.lock_file).unlink(missing_ok=True)
-    return len(held.ids_N)
+    return len(codes.ids_N)
 
 
 def _check(path: Path, top: int) -> None:
@@ -84,27 +84,27 @@ def _check(path: Path, top: int) -> None:
         _pyarrow()  # before hours of work
 
 
-def _part(path: Path, held: Held, top: int) -> Path:
+def _part(path: Path, codes: CodeArray, top: int) -> Path:
     """Where work is kept: the file's name, and a digest of what it is made of."""
-    digest = hashlib.blake2b(np.ascontiguousarray(held.ids_N).data, digest_size=8)
-    digest.update(np.ascontiguousarray(held.codes_NW).data)
+    digest = hashlib.blake2b(np.ascontiguousarray(codes.ids_N).data, digest_size=8)
+    digest.update(np.ascontiguousarray(codes.codes_NW).data)
     digest.update(str(top).encode())
     return path.with_name(f".{path.name}.{digest.hexdigest()}.part")
 
 
-def _fill(part: Path, held: Held, tables: Tables | None, *, top: int, on_rows: OnRows) -> None:
+def _fill(part: Path, codes: CodeArray, tables: Tables | None, *, top: int, progress: Progress) -> None:
     """Write what is not yet written of the array, block by block."""
-    count = len(held.ids_N)
+    count = len(codes.ids_N)
     with part.open("r+b" if part.exists() else "x+b") as file:
         begin = _begin(file, (count, top, 2))
-        on_rows(begin, count)
+        progress("comparing", begin, count)
         if begin == count:
             return
-        for end, found in all_pairs.neighbours(_engine(held, tables), held.codes_NW, top=top, begin=begin):
+        for end, found in all_pairs.neighbours(_engine(codes, tables), codes.codes_NW, top=top, begin=begin):
             file.write(_block(found, top).tobytes())
             file.flush()
             os.fsync(file.fileno())
-            on_rows(end, count)
+            progress("comparing", end, count)
 
 
 def _begin(file: BinaryIO, shape: tuple[int, ...]) -> int:
@@ -120,12 +120,12 @@ def _begin(file: BinaryIO, shape: tuple[int, ...]) -> int:
     return begin
 
 
-def _engine(held: Held, tables: Tables | None) -> MultiIndex:
+def _engine(codes: CodeArray, tables: Tables | None) -> MultiIndex:
     """An engine of just these codes."""
-    bits = 8 * held.codes_NW.shape[1]
-    if tables is None or tables.codes.digest != held.digest:
-        return MultiIndex(bits, codes_NW=held.codes_NW, least=code_array.LEAST)
-    return MultiIndex(bits, codes_NW=held.codes_NW, tables=[Table(*part) for part in tables.parts])
+    bits = 8 * codes.codes_NW.shape[1]
+    if tables is None or tables.codes.digest != codes.digest:
+        return MultiIndex(bits, codes_NW=codes.codes_NW, least=code_array.LEAST)
+    return MultiIndex(bits, codes_NW=codes.codes_NW, tables=[Table(*part) for part in tables.parts])
 
 
 def _block(found: Sequence[Hits], top: int) -> Graph:

@@ -15,7 +15,8 @@ from itertools import islice
 
 from lookalike.core.mounts import Mounts
 from lookalike.data import Item, readable_rows
-from lookalike.store.catalog import Catalog, Record
+from lookalike.store.protocol import Store
+from lookalike.store.records import Record
 from lookalike.store.surroundings import Unreachable
 
 NOT_THERE = "No such file or directory"
@@ -49,10 +50,10 @@ class Judged:
 class Reachability:
     """What is known of a collection's folders at the moment."""
 
-    def __init__(self, catalog: Catalog, mounts: Mounts | None = None) -> None:
-        self._catalog, self._mounts = catalog, mounts or Mounts()
+    def __init__(self, store: Store, mounts: Mounts | None = None) -> None:
+        self._store, self._mounts = store, mounts or Mounts()
         self._folders: dict[str, str | None] = {}  # why one cannot be listed; nothing if it can
-        self._volumes = {number: one.identity for number, one in catalog.surroundings.volumes().items()}
+        self._volumes = {number: one.identity for number, one in store.surroundings.volumes().items()}
         self._proven: dict[tuple[str, int | None, str], str] = {}  # root, volume as recorded, its identity now: a file
         self._refuted: set[tuple[str, int | None, str]] = set()
         self._holding: dict[str, str] = {}  # folders that hold a file of an image that is known, somewhere below
@@ -181,7 +182,7 @@ class Reachability:
         if record.volume is None:
             return None
         if record.volume not in self._volumes:  # it was found since
-            self._volumes = {number: one.identity for number, one in self._catalog.surroundings.volumes().items()}
+            self._volumes = {number: one.identity for number, one in self._store.surroundings.volumes().items()}
         return self._volumes.get(record.volume)
 
     def _nearest(self, record: Record) -> str:
@@ -208,7 +209,7 @@ class Reachability:
         """Whether a volume, as it was recorded, is the one that is there now: an image of it is still there."""
         key = root, before, now
         if key not in self._proven and key not in self._refuted:
-            self._search(self._catalog.on_volume(root, before), skip, lambda: key in self._proven)
+            self._search(self._store.on_volume(root, before), skip, lambda: key in self._proven)
             if key not in self._proven:
                 self._refuted.add(key)
         return key in self._proven
@@ -216,7 +217,7 @@ class Reachability:
     def _holds_known(self, folder: str, skip: set[int]) -> bool:
         """Whether a folder holds an image that is known."""
         if folder not in self._holding and folder not in self._empty:
-            self._search(self._catalog.below(folder), skip, lambda: folder in self._holding)
+            self._search(self._store.below(folder), skip, lambda: folder in self._holding)
             if folder not in self._holding:
                 self._empty.add(folder)
         return folder in self._holding
@@ -224,7 +225,7 @@ class Reachability:
     def _search(self, ids: Iterable[int], skip: set[int], found: Callable[[], bool]) -> None:
         """Look for images until what was wanted is found."""
         for batch in _batches((id_ for id_ in ids if id_ not in skip), SEARCHED):
-            for record in self._catalog.records(batch).values():
+            for record in self._store.records(batch).values():
                 item = self.look(record)
                 if isinstance(item, Item):
                     self.saw(record, item)

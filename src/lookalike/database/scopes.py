@@ -9,52 +9,43 @@ from lookalike import data
 from lookalike.core.errors import DataError
 from lookalike.data import LeavingOut, Rule, Survey
 from lookalike.data.leaving_out import escaped
-from lookalike.store.catalog import Catalog
+from lookalike.database.indexing import IndexOptions
+from lookalike.store.protocol import Store
 
 
-def survey(
-    sources: data.Paths,
-    catalog: Catalog,
-    *,
-    where: str,
-    labels_from_folders: bool,
-    limit: int | None,
-    exclude: Sequence[str],
-    include: Sequence[str],
-) -> Survey:
-    """What lies in the folders and files; globs are kept for the folders. `where` is the database, for errors.
+def survey(sources: data.Paths, store: Store, options: IndexOptions) -> Survey:
+    """What lies in the folders and files; globs are kept for the folders.
 
     Raises `DataError` if there is nothing, or nothing of all that was named can be reached.
     """
     scopes = data.scopes(sources)
-    known = [scope for scope in scopes if catalog.any_below(scope)]
+    known = [scope for scope in scopes if store.any_below(scope)]
     absent = [scope for scope in known if _is_absent(scope)]
     if len(absent) == len(scopes):
         raise DataError(
-            f"{absent[0]} does not exist any more; forget its images with: lookalike remove {absent[0]} --db {where}"
+            f"{absent[0]} does not exist any more; forget its images with: lookalike remove {absent[0]} "
+            f"--db {store.place}"
         )
-    rules = _new_rules(scopes, catalog, exclude=exclude, include=include)
-    given = {(rule.folder, rule.glob): rule for rule in [*catalog.surroundings.rules(), *rules]}
+    rules = _new_rules(scopes, store, exclude=options.exclude, include=options.include)
+    given = {(rule.folder, rule.glob): rule for rule in [*store.surroundings.rules(), *rules]}
     found = data.survey(
         sources,
-        labels_from_folders=labels_from_folders,
-        limit=limit,
+        labels_from_folders=options.labels_from_folders,
+        limit=options.limit,
         may_be_empty=bool(known),
         leave_out=LeavingOut(given.values()),
         may_be_absent=known,
     )
     if rules:
-        with catalog.transaction():
-            catalog.surroundings.add_rules(rules)
+        with store.transaction():
+            store.surroundings.add_rules(rules)
     return found
 
 
-def _new_rules(
-    scopes: Sequence[str], catalog: Catalog, *, exclude: Sequence[str], include: Sequence[str]
-) -> list[Rule]:
+def _new_rules(scopes: Sequence[str], store: Store, *, exclude: Sequence[str], include: Sequence[str]) -> list[Rule]:
     given = data.rules(scopes, exclude=exclude, include=include)
-    before = LeavingOut([*catalog.surroundings.rules(), *given])
-    return [*given, *_named(scopes, catalog.roots(), before)]
+    before = LeavingOut([*store.surroundings.rules(), *given])
+    return [*given, *_named(scopes, store.roots(), before)]
 
 
 def _named(scopes: Iterable[str], roots: Sequence[str], leave_out: LeavingOut) -> list[Rule]:

@@ -1,73 +1,75 @@
-"""Checking what lies in a database's folder.
+"""Checking and repairing what lies in a database's folder.
 
 The catalog comes first: only if its rows are proven right by their digests is anything else made from them. What is
 derived is then repaired; what is truth is restored where that can be proven, and otherwise reported and left as it is.
+Lost rows are looked for in the model, in `codes.bin` and in the folders; the digest of the rows proves them right.
+
+Shapes: N images, W bytes a code.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from lookalike.core.errors import DatabaseError, LookalikeError
-from lookalike.database import leftovers, model_file, restoring, verify_originals
+from lookalike import data
+from lookalike.calibration import stored
+from lookalike.core.errors import DatabaseError, LookalikeError, ModelError
 from lookalike.duplicates import oriented_codes
-from lookalike.store import originals
-from lookalike.store.catalog import Catalog
+from lookalike.hasher import Hasher
+from lookalike.store import leftovers, model_file, originals
 from lookalike.store.derived import code_array, codefile, pairfile, tablefile
 from lookalike.store.derived.results import Finding
+from lookalike.store.digests import Layout
+from lookalike.store.folder import LOST, FolderStore
+from lookalike.store.integrity import Row, Source
 
-LOST = "lost"  # in the catalog's `meta`: the revision that it fell back to
+MOST = 200_000  # folders that are looked through
+TABLES = (".parquet", ".npy")
 
 
-def verify(folder: Path, catalog: Catalog, *, accept: bool = False) -> list[Finding]:
+def verify(store: FolderStore, *, accept: bool = False) -> list[Finding]:
     """What is found of catalog, model, codes, tables and originals, one after another.
 
     With `accept`, the catalog is afterwards taken as it is, and originals that are lost are forgotten.
     """
-    findings = _catalog(folder, catalog, accept=accept)
+    findings = _catalog(store, accept=accept)
     if accept:
         findings = [one if one.ok else Finding(f"{one.what}; accepted", True, repaired=True) for one in findings]
-        findings.append(_accept(folder, catalog))
-    damaged = catalog.integrity.damaged
+        findings.append(_accept(store))
+    damaged = store.integrity.damaged
     are_codes_proven = not damaged & {"images", "meta"}
-    are_orphans_sure = not damaged and _is_latest(folder, catalog)
-    findings += [_model(folder, catalog), *_decoder(folder, catalog)]
-    findings.append(_codes(folder, catalog, are_proven=are_codes_proven))
+    are_orphans_sure = not damaged and _is_latest(store)
+    findings += [_model(store), *_decoder(store)]
+    findings.append(_codes(store, are_proven=are_codes_proven))
     if findings[-1].ok:
-        findings += _tables(folder, catalog)
-    findings += _caches(folder)
-    findings += verify_originals.check(folder, catalog, are_proven=are_orphans_sure)
-    return [*findings, *_leftovers(folder, catalog)]
+        findings += _tables(store)
+    findings += _caches(store.folder)
+    findings += _originals(store, are_proven=are_orphans_sure)
+    return [*findings, *_leftovers(store)]
 
 
-def _is_latest(folder: Path, catalog: Catalog) -> bool:
+def _is_latest(store: FolderStore) -> bool:
     """Whether the file of codes says that the catalog is its own and has lost nothing."""
     try:
-        header = codefile.read_header(folder / codefile.FILE)
-        return header.database in ("", catalog.get("database")) and not header.is_later(catalog.stamp)
+        header = codefile.read_header(store.folder / codefile.FILE)
+        return header.database in ("", store.get("database")) and not header.is_later(store.stamp)
     except DatabaseError:
         return False
 
 
-def note_loss(folder: Path, catalog: Catalog) -> None:
-    """Record, before anything is written, that the catalog is older than the codes that were derived from it."""
-    with suppress(DatabaseError):
-        if codefile.read_header(folder / codefile.FILE).is_later(catalog.stamp) and not catalog.get(LOST):
-            with catalog.transaction():
-                catalog.set(LOST, str(catalog.revision))
-
-
-def _catalog(folder: Path, catalog: Catalog, *, accept: bool) -> list[Finding]:
-    faults = catalog.integrity.check(restoring.sources(folder, catalog))
-    catalog.forget()
+def _catalog(store: FolderStore, *, accept: bool) -> list[Finding]:
+    faults = store.integrity.check(_sources(store))
+    store.forget()
     remedy = (
-        f". Restore a backup of {folder}; or index the folders again with --reindex, then accept what is left: "
-        f"lookalike verify --accept --db {folder}"
+        f". Restore a backup of {store.place}; or index the folders again with --reindex, then accept what is left: "
+        f"lookalike verify --accept --db {store.place}"
     )
     remedy = "" if accept else remedy
     findings = [
@@ -77,54 +79,56 @@ def _catalog(folder: Path, catalog: Catalog, *, accept: bool) -> list[Finding]:
         for fault in faults
     ]
     with suppress(DatabaseError):
-        if "meta" not in catalog.integrity.damaged:
-            note_loss(folder, catalog)
-        if revision := catalog.lost_after:
-            lost = f"all that changed after revision {revision} is lost, perhaps with {catalog.path.name}-wal"
+        if "meta" not in store.integrity.damaged:
+            store.note_loss()
+        if revision := store.lost_after:
+            lost = f"all that changed after revision {revision} is lost, perhaps with {store.path.name}-wal"
             findings.append(Finding(f"catalog: {lost}{remedy}", False))
     return findings or [Finding("catalog: as it was written", True)]
 
 
-def _accept(folder: Path, catalog: Catalog) -> Finding:
-    dropped = catalog.integrity.accept()
-    catalog.forget()
-    with catalog.transaction():
-        if catalog.get(LOST):
-            catalog.set(LOST, "")
-        if list(_decoder(folder, catalog)):
-            catalog.set(model_file.DECODER_KEY, "")
-        catalog.touch()
-    code_array.keep(folder, catalog, anew=True)
-    forgotten = verify_originals.forget_lost(folder, catalog)
+def _accept(store: FolderStore) -> Finding:
+    dropped = store.integrity.accept()
+    store.forget()
+    with store.transaction():
+        if store.get(LOST):
+            store.set(LOST, "")
+        if list(_decoder(store)):
+            store.set(model_file.DECODER_KEY, "")
+        store.touch()
+    code_array.keep(store, anew=True)
+    forgotten = _forget_lost(store)
     what = f"accepted as it is; {dropped} rows without what they belong to and {forgotten} lost originals forgotten"
     return Finding(f"catalog: {what}", True, repaired=True)
 
 
-def _model(folder: Path, catalog: Catalog) -> Finding:
+def _model(store: FolderStore) -> Finding:
     try:
-        hasher = model_file.load(folder, catalog)
+        hasher = model_file.load(store)
     except LookalikeError as error:
         return Finding(f"model: {error}", False)
-    place = folder / model_file.FILE
+    place = store.folder / model_file.FILE
     if hasher.path != os.fspath(place):
         model_file.copy(hasher, place)
-        model_file.pending(folder).unlink(missing_ok=True)
+        model_file.pending(store.folder).unlink(missing_ok=True)
         return Finding(f"model: {hasher.name}, put in its place", True, repaired=True)
     return Finding(f"model: {hasher.name}", True)
 
 
-def _decoder(folder: Path, catalog: Catalog) -> Iterator[Finding]:
-    path, digest = folder / model_file.DECODER, catalog.get(model_file.DECODER_KEY)
+def _decoder(store: FolderStore) -> Iterator[Finding]:
+    path, digest = store.folder / model_file.DECODER, store.get(model_file.DECODER_KEY)
     if digest and not model_file.has_digest(path, digest):
         what = "codes do not need it. Copy it again from where the model's file is, or accept the loss with"
-        yield Finding(f"decoder: {path} is absent or damaged; {what}: lookalike verify --accept --db {folder}", False)
+        yield Finding(
+            f"decoder: {path} is absent or damaged; {what}: lookalike verify --accept --db {store.place}", False
+        )
 
 
-def _codes(folder: Path, catalog: Catalog, *, are_proven: bool) -> Finding:
-    path, kept = folder / codefile.FILE, f"{codefile.FILE} is left as it is"
+def _codes(store: FolderStore, *, are_proven: bool) -> Finding:
+    path, kept = store.folder / codefile.FILE, f"{codefile.FILE} is left as it is"
     try:
-        ids_N, codes_NW = catalog.codes(int(catalog.get("bits")) // 8)
-        stamp = catalog.stamp
+        ids_N, codes_NW = store.codes(int(store.get("bits")) // 8)
+        stamp = store.stamp
     except (DatabaseError, ValueError) as error:
         return Finding(f"codes: {error}", False)
     try:
@@ -142,30 +146,30 @@ def _codes(folder: Path, catalog: Catalog, *, are_proven: bool) -> Finding:
         return Finding(f"codes: {len(ids_N)} in {codefile.FILE}, as in the catalog", True)
     if not are_proven:
         return Finding(f"codes: {why}; {kept}, since the catalog is damaged", False)
-    code_array.keep(folder, catalog, anew=True)
+    code_array.keep(store, anew=True)
     return Finding(f"codes: {why}; written again from the catalog", True, repaired=True)
 
 
-def _tables(folder: Path, catalog: Catalog) -> Iterator[Finding]:
-    problem = code_array.table_problem(folder, catalog)
+def _tables(store: FolderStore) -> Iterator[Finding]:
+    problem = code_array.table_problem(store)
     if problem is not None:
-        code_array.keep(folder, catalog, anew=True)
+        code_array.keep(store, anew=True)
         yield Finding(f"tables: {problem}; made again", True, repaired=True)
-    elif codefile.read_header(folder / codefile.FILE).count >= code_array.LEAST:
+    elif codefile.read_header(store.folder / codefile.FILE).count >= code_array.LEAST:
         yield Finding("tables: as they must be", True)
-    elif any((folder / name).exists() for name in (tablefile.FILE, tablefile.CODES, tablefile.CHANGES)):
-        tablefile.drop(folder)
+    elif any((store.folder / name).exists() for name in (tablefile.FILE, tablefile.CODES, tablefile.CHANGES)):
+        tablefile.drop(store.folder)
         yield Finding("tables: of no use to this few images; deleted", True, repaired=True)
 
 
-def _leftovers(folder: Path, catalog: Catalog) -> Iterator[Finding]:
-    found = [*leftovers.delete(folder), *originals.drop_temporary(folder)]
-    pending = model_file.pending(folder)
-    if pending.exists() and model_file.has_digest(folder / model_file.FILE, catalog.get("model")):
+def _leftovers(store: FolderStore) -> Iterator[Finding]:
+    found = [*leftovers.delete(store.folder), *originals.drop_temporary(store.folder)]
+    pending = model_file.pending(store.folder)
+    if pending.exists() and model_file.has_digest(store.folder / model_file.FILE, store.get("model")):
         pending.unlink()  # of a change of model that came to nothing
         found.append(pending)
     for path in found:
-        what = f"{path.relative_to(folder)}, of a run that was cut off"
+        what = f"{path.relative_to(store.folder)}, of a run that was cut off"
         yield Finding(f"leftover: {what}; deleted", True, repaired=True)
 
 
@@ -177,3 +181,122 @@ def _caches(folder: Path) -> Iterator[Finding]:
         if path.exists() and is_damaged(path):
             path.unlink()
             yield Finding(f"{path.name}: damaged; deleted, and made again when it is needed", True, repaired=True)
+
+
+# Originals
+
+
+def _originals(store: FolderStore, *, are_proven: bool) -> Iterator[Finding]:
+    """What is found of the originals; those that no row refers to are deleted, if the catalog is sure to lack none."""
+    recorded, there = store.originals(), set(originals.digests(store.folder))
+    good = 0
+    for digest in sorted(recorded | there):
+        if digest not in recorded:
+            yield _unrecorded(store, digest, are_proven=are_proven)
+        elif digest in there and originals.is_intact(store.folder, digest):
+            good += 1
+        else:
+            yield _bad_original(store, digest, what="damaged" if digest in there else "lost")
+    if good:
+        yield Finding(f"originals: {good} as they were kept", True)
+
+
+def _forget_lost(store: FolderStore) -> int:
+    """Drop the records of originals that are not there any more; how many."""
+    lost = [digest for digest in store.originals() if not originals.has(store.folder, digest, None)]
+    with store.transaction():
+        store.forget_originals(lost)
+    return len(lost)
+
+
+def _unrecorded(store: FolderStore, digest: bytes, *, are_proven: bool) -> Finding:
+    name = digest.hex()
+    if store.with_digest(digest) and originals.is_intact(store.folder, digest):
+        with store.transaction():
+            store.record_originals([digest])
+        return Finding(f"originals: {name} was not recorded; it is now", True, repaired=True)
+    if not are_proven:
+        return Finding(f"originals: {name} is of no image in the catalog, which may lack some; left there", True)
+    originals.drop(store.folder, digest)
+    return Finding(f"originals: {name} was of no image in the catalog; deleted", True, repaired=True)
+
+
+def _bad_original(store: FolderStore, digest: bytes, *, what: str) -> Finding:
+    """An original that is lost or damaged; it is kept again if the image's own file still has its bytes."""
+    records = store.with_digest(digest)
+    for record in records:
+        with suppress(LookalikeError, OSError):
+            content = data.read_bytes(record.item)
+            if data.content_digest(content) == digest:
+                originals.keep(store.folder, digest, content)
+                what = f"{what}; kept again from {record.name}"
+                return Finding(f"originals: {digest.hex()} was {what}", True, repaired=True)
+    of = f", of {records[0].name}," if records else ""
+    remedy = "delete it and accept the loss" if what == "damaged" else "accept the loss"
+    return Finding(
+        f"originals: {digest.hex()}{of} is {what}. Restore {originals.path(store.folder, digest)} from a backup, "
+        f"or {remedy} with: lookalike verify --accept --db {store.place}",
+        False,
+    )
+
+
+# Where lost rows may be found
+
+
+def _sources(store: FolderStore) -> dict[str, Source]:
+    """By table, a function that gives rows which may be the right ones."""
+    return {
+        "meta": partial(_meta, store.folder),
+        "images": partial(_images, store),
+        "folders": partial(_folders, store),
+        "originals": lambda layout, rows: ((digest,) for digest in originals.digests(store.folder)),
+    }
+
+
+def _meta(folder: Path, layout: Layout, rows: Sequence[Row]) -> Iterator[Row]:
+    values: dict[str, object] = {stored.KEY: ""}
+    with suppress(ModelError):
+        hasher = Hasher.load(folder / model_file.FILE)
+        values |= {"model": hasher.digest, "model_name": hasher.info.name, "bits": hasher.bits}
+        values[model_file.DECODER_KEY] = model_file.decoder_digest(hasher)
+    with suppress(DatabaseError):
+        header = codefile.read_header(folder / codefile.FILE)
+        values |= {"revision": header.revision, "database": header.database, "change": header.change}
+    for key, value in values.items():
+        yield key.encode(), str(value).encode()
+
+
+def _images(store: FolderStore, layout: Layout, rows: Sequence[Row]) -> Iterator[Row]:
+    path = store.folder / codefile.FILE
+    try:
+        header, ids_N, codes_NW = codefile.read(path)
+        if not header.fits(store.stamp) or not codefile.is_intact(path):
+            return
+    except DatabaseError:
+        return
+    id_at, code_at = layout.columns.index("id"), layout.columns.index("code")
+    numbers = {id_: row for row in rows if isinstance(id_ := row[id_at], int)}
+    first, last = min(numbers, default=0), max(numbers, default=0)
+    for place in range(*ids_N.searchsorted([first, last + 1]).tolist()):
+        row = numbers.get(int(ids_N[place]))
+        if row is not None:
+            yield (*row[:code_at], codes_NW[place].tobytes(), *row[code_at + 1 :])
+
+
+def _folders(store: FolderStore, layout: Layout, rows: Sequence[Row]) -> Iterator[Row]:
+    """A row for each lost number and each folder or table that lies in a root."""
+    if layout.columns != ("id", "root", "path"):
+        return
+    lost = store.lost_folders()
+    places = [(number, path) for root, number in store.numbered_roots() for path in _below(root)] if lost else []
+    for id_ in lost[:100]:
+        yield from ((id_, number, path) for number, path in places)
+
+
+def _below(root: str) -> Iterator[bytes]:
+    """The folders and tables of a root, as the catalog has them."""
+    for folder, _, names in islice(os.walk(root), MOST):
+        inside = os.path.relpath(folder, root).replace(os.sep, "/")
+        prefix = "" if inside == "." else f"{inside}/"
+        yield os.fsencode(prefix)
+        yield from (os.fsencode(f"{prefix}{name}#") for name in names if name.endswith(TABLES))

@@ -16,8 +16,8 @@ import numpy as np
 from lookalike.core.errors import ConfigError, DatabaseError, DataError
 from lookalike.duplicates.graph import Graph, chosen, split, split_pairs
 from lookalike.search.hits import NO_PAIRS, joined
-from lookalike.store.catalog import Catalog
 from lookalike.store.decisions import Decided, Decision, Kind
+from lookalike.store.protocol import Store
 from lookalike.store.records import Record
 
 Digests = Callable[[Sequence[int]], Sequence[bytes | None]]  # of the contents of rows
@@ -132,7 +132,7 @@ def kept(decision: Decision, records: Sequence[Record]) -> set[int]:
 class Decisions:
     """The decisions of a database in a folder. They can be made while another process indexes."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Store) -> None:
         self._catalog = catalog
         self._turn = threading.Lock()  # a connection has one transaction at a time
 

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Mapping
 from lookalike.duplicates.members import member, once_a_file
 from lookalike.imaging import companions
 from lookalike.imaging.formats import kinds
-from lookalike.store.catalog import Catalog, Record
 from lookalike.store.derived.results import Group
+from lookalike.store.protocol import Store
+from lookalike.store.records import Record
 
 DESIGNS = frozenset({
     ".ai", ".afdesign", ".afphoto", ".blp", ".clip", ".cdr", ".dds", ".djvu", ".emf", ".eps", ".exr", ".fits", ".hdr",
@@ -25,7 +26,7 @@ DESIGNS = frozenset({
 MEDIA = companions.PHOTOS | companions.VIDEOS | DESIGNS
 
 
-def undecodable(store: Catalog, *, repeated: bool = False) -> dict[int, bytes]:
+def undecodable(store: Store, *, repeated: bool = False) -> dict[int, bytes]:
     """The digests of media files that cannot be decoded, by id; `repeated`: only of those with the same bytes."""
     digests = store.undecodable()
     often = Counter(digests.values())
@@ -33,7 +34,7 @@ def undecodable(store: Catalog, *, repeated: bool = False) -> dict[int, bytes]:
     return {record.id: digests[record.id] for record in _media(store.records(ids).values())}
 
 
-def groups(store: Catalog, digests: Mapping[int, bytes]) -> list[Group]:
+def groups(store: Store, digests: Mapping[int, bytes]) -> list[Group]:
     """Groups of files with the same digest, each file once."""
     by_digest: defaultdict[bytes, list[int]] = defaultdict(list)
     for id_, digest in digests.items():

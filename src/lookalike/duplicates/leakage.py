@@ -19,13 +19,13 @@ from lookalike.core.errors import ConfigError, DataError
 from lookalike.duplicates.graph import Graph, neighbours
 from lookalike.duplicates.members import member, once_a_file
 from lookalike.duplicates.request import Match
-from lookalike.store.catalog import Catalog
 from lookalike.store.derived.code_array import Ids
 from lookalike.store.derived.results import Group, Member
+from lookalike.store.protocol import Store
 from lookalike.store.records import Filter, Record
 
 if TYPE_CHECKING:
-    from lookalike.opening import AnyDatabase
+    from lookalike.database import Database
 
 
 class Parts(NamedTuple):
@@ -39,7 +39,7 @@ class Parts(NamedTuple):
         return np.isin(ids_N, np.fromiter(self.reference, np.int64, len(self.reference)))
 
 
-def parts_of(database: AnyDatabase, reference: Sequence[str], others: str | None = None) -> Parts:
+def parts_of(database: Database, reference: Sequence[str], others: str | None = None) -> Parts:
     """The images below folders or with labels, and those of another part, or all others.
 
     What lies in both counts as of the reference. Raises `ConfigError` for what is neither a folder nor a label,
@@ -52,7 +52,7 @@ def parts_of(database: AnyDatabase, reference: Sequence[str], others: str | None
     return Parts(first, second)
 
 
-def _filter(database: AnyDatabase, name: str) -> Filter:
+def _filter(database: Database, name: str) -> Filter:
     """The part that a folder or a label names."""
     below = Filter(below=os.path.abspath(name))
     if len(database.passing(below)):
@@ -62,13 +62,13 @@ def _filter(database: AnyDatabase, name: str) -> Filter:
     raise ConfigError(f"{name} is neither a folder nor a label of images in {database.path}; index it, or name another")
 
 
-def _ids(database: AnyDatabase, only: Filter | None) -> frozenset[int]:
+def _ids(database: Database, only: Filter | None) -> frozenset[int]:
     """The images that pass a filter, and the media files that cannot be decoded."""
     with_codes = database.codes()[0] if only is None else database.passing(only)
     return frozenset([*with_codes.tolist(), *database.undecodable(only)])
 
 
-def matches(store: Catalog, graph: Graph, ids_N: Ids, equal: Mapping[int, bytes], parts: Parts) -> list[Match]:
+def matches(store: Store, graph: Graph, ids_N: Ids, equal: Mapping[int, bytes], parts: Parts) -> list[Match]:
     """The images that have a copy in the reference, each with the nearest, by path."""
     is_reference_N, near = parts.marks(ids_N), neighbours(graph)
     copies: dict[int, list[tuple[int, int]]] = {}  # ids of the reference and distances, by the id of the other image

@@ -9,9 +9,10 @@ from typing import TypeVar
 import numpy as np
 
 from lookalike.duplicates.groups import RowGroup
-from lookalike.store.catalog import Catalog, Record
 from lookalike.store.derived.code_array import Ids
 from lookalike.store.derived.results import Group, Member
+from lookalike.store.protocol import Store
+from lookalike.store.records import Record
 
 Found = TypeVar("Found")
 LookUp = Callable[[list[int]], Mapping[int, Found]]
@@ -28,7 +29,7 @@ def by_row(ids_N: Ids, look_up: LookUp[Found]) -> Callable[[Sequence[int]], list
     return found
 
 
-def groups_of(store: Catalog, ids_N: Ids, found: Sequence[RowGroup]) -> list[Group]:
+def groups_of(store: Store, ids_N: Ids, found: Sequence[RowGroup]) -> list[Group]:
     """The images of groups of rows, each file once."""
     records = store.records([int(ids_N[row]) for group in found for row, _ in group])
     members = [

@@ -37,13 +37,13 @@ from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.search import all_pairs
 from lookalike.search.hits import NO_PAIRS, Pairs, joined
 from lookalike.search.multi_index import MultiIndex
-from lookalike.store import original_bytes
+from lookalike.store import leftovers, originals
 from lookalike.store.catalog import Catalog
-from lookalike.store.derived.code_array import Held, Ids
+from lookalike.store.derived.code_array import CodeArray, Ids
 from lookalike.store.derived.results import Group, Member
 from lookalike.store.records import Record
 
-FILE = "turned.npz"
+FILE = leftovers.ORIENTATIONS
 BLOCK = 1024  # images
 DAMAGED = (OSError, ValueError, KeyError, IndexError, EOFError, NotImplementedError, zipfile.BadZipFile)  # files
 SAVE_SECONDS = 60.0  # after which what was read is kept
@@ -72,7 +72,12 @@ class OrientedCodes(NamedTuple):
 
 
 def read(
-    catalog: Catalog, held: Held, hasher: Hasher, *, max_pixels: int = decode.MAX_PIXELS, progress: Progress = silent
+    catalog: Catalog,
+    held: CodeArray,
+    hasher: Hasher,
+    *,
+    max_pixels: int = decode.MAX_PIXELS,
+    progress: Progress = silent,
 ) -> OrientedCodes:
     """The codes of all images whose files, or kept originals, can still be read as they were indexed.
 
@@ -134,12 +139,12 @@ def finder(those: OrientedCodes, upright: PairFinder) -> PairFinder:
     return found
 
 
-def with_orientations(groups: Sequence[Group], those: OrientedCodes, held: Held) -> list[Group]:
+def with_orientations(groups: Sequence[Group], those: OrientedCodes, held: CodeArray) -> list[Group]:
     """Groups whose members say how the first image of their group is oriented to look like them."""
     return [_with_orientations(group, those, held) for group in groups]
 
 
-def _with_orientations(group: Group, those: OrientedCodes, held: Held) -> Group:
+def _with_orientations(group: Group, those: OrientedCodes, held: CodeArray) -> Group:
     """The image in the middle comes first: another one may be no bit from it, too, when it is turned."""
     for first in (one for one in group if one.distance == 0):
         found = [_nearest_orientation(those, held, first, one) for one in group]
@@ -152,7 +157,7 @@ def _with_orientations(group: Group, those: OrientedCodes, held: Held) -> Group:
     return sorted(told, key=lambda one: one.id != first.id)
 
 
-def _nearest_orientation(those: OrientedCodes, held: Held, first: Member, member: Member) -> tuple[int, str]:
+def _nearest_orientation(those: OrientedCodes, held: CodeArray, first: Member, member: Member) -> tuple[int, str]:
     """Distance of an image to the first one, in bits, in the nearest orientation, and which; "": as it is."""
     first_OW, member_OW = those.of(first.id), those.of(member.id)
     first_W, member_W = (held.codes_NW[np.searchsorted(held.ids_N, one.id)] for one in (first, member))
@@ -211,7 +216,7 @@ def _read_each(catalog: Catalog, ids: Ids, hasher: Hasher, max_pixels: int) -> I
 
 def _encode(record: Record, *, folder: Path, hasher: Hasher, decoders: Decoders) -> Codes | None:
     """The first code is that of the database, even where another decoder would give another one."""
-    with original_bytes.opened(record, folder, decoders) as image:
+    with originals.opened(record, folder, decoders) as image:
         if image is None or record.code is None:
             return None
         try:
@@ -223,7 +228,7 @@ def _encode(record: Record, *, folder: Path, hasher: Hasher, decoders: Decoders)
     return codes_OW
 
 
-def _still_true(those: OrientedCodes, held: Held) -> OrientedCodes:
+def _still_true(those: OrientedCodes, held: CodeArray) -> OrientedCodes:
     """Those of images that are there and have the same code."""
     rows_M = np.searchsorted(held.ids_N, those.ids_M)
     there_M = rows_M < len(held.ids_N)

@@ -27,9 +27,9 @@ from lookalike.duplicates.members import by_row, groups_of
 from lookalike.duplicates.oriented_codes import OrientedCodes
 from lookalike.duplicates.request import DuplicateReport, DuplicateSearch, LeakageReport
 from lookalike.duplicates.verification import Verified, verify
-from lookalike.store.catalog import Catalog
-from lookalike.store.derived.code_array import Held
-from lookalike.store.rowids import RowIds
+from lookalike.store.derived.code_array import CodeArray
+from lookalike.store.derived.codefile import RowIds
+from lookalike.store.protocol import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Comparison:
 
     search: DuplicateSearch
     radius: int  # bits
-    codes: Held  # of the images that were compared by code
+    codes: CodeArray  # of the images that were compared by code
     verified: Verified
     equal: dict[int, bytes]  # digests, by id, of what is compared by its bytes alone
     parts: Parts | None = None  # if images are compared with a reference only
@@ -47,8 +47,8 @@ class Comparison:
 
 
 def compare(
-    store: Catalog,
-    codes: Held,
+    store: Store,
+    codes: CodeArray,
     search: DuplicateSearch,
     *,
     radius: int,
@@ -65,7 +65,7 @@ def compare(
         compared_N &= np.isin(codes.ids_N, list(parts.reference | parts.others))
         equal = {id_: digest for id_, digest in equal.items() if id_ in parts.reference or id_ in parts.others}
     if not compared_N.all():
-        codes = Held(RowIds(codes.ids_N[compared_N]), codes.codes_NW[compared_N])
+        codes = CodeArray(RowIds(codes.ids_N[compared_N]), codes.codes_NW[compared_N])
     if oriented is not None:
         oriented = oriented.without(blank)
         find = oriented_codes.finder(oriented, find)
@@ -83,7 +83,7 @@ def compare(
     )  # fmt: skip
 
 
-def group(store: Catalog, found: Comparison, index: DecisionIndex) -> DuplicateReport:
+def group(store: Store, found: Comparison, index: DecisionIndex) -> DuplicateReport:
     """Groups of copies, as far as they were not marked as different."""
     ids_N = found.codes.ids_N
     graph, marked = _decided(store, found, index)
@@ -104,7 +104,7 @@ def group(store: Catalog, found: Comparison, index: DecisionIndex) -> DuplicateR
     )
 
 
-def leaked(store: Catalog, found: Comparison, index: DecisionIndex) -> LeakageReport:
+def leaked(store: Store, found: Comparison, index: DecisionIndex) -> LeakageReport:
     """The images of the second part that have a copy in the first."""
     assert found.parts is not None
     graph, _ = _decided(store, found, index)
@@ -118,6 +118,6 @@ def leaked(store: Catalog, found: Comparison, index: DecisionIndex) -> LeakageRe
     )
 
 
-def _decided(store: Catalog, found: Comparison, index: DecisionIndex) -> tuple[Graph, Marked]:
+def _decided(store: Store, found: Comparison, index: DecisionIndex) -> tuple[Graph, Marked]:
     digests = by_row(found.codes.ids_N, lambda ids: {id_: one.digest for id_, one in store.records(ids).items()})
     return without_different(found.verified.graph, digests, DecisionIndex() if found.search.ignore_decisions else index)

@@ -28,7 +28,7 @@ ANSWER = 1 << 18  # hits of all queries of a call at most
 Ids = npt.NDArray[np.int64]
 
 
-class Milvus:
+class MilvusEngine:
     """Codes in a collection of a Milvus server; a row's number is its id there."""
 
     def __init__(self, bits: int, server: Server, name: str | None = None) -> None:

@@ -1,18 +1,24 @@
-"""What is kept beside a collection in Milvus: the model that made its codes, its roots, and its revision.
+"""The metadata of a collection in Milvus: the model that made its codes, its roots and revision, and what lies around.
 
 They lie in a collection of their own, as texts of at most 64 kB, so that any machine can search by image with nothing
-but the address.
+but the address. There is a row for each folder, so that machines do not meet. Milvus keeps no volumes: which file
+system an image was seen on differs from machine to machine.
 """
 
 from __future__ import annotations
 
 import base64
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from lookalike.core.errors import DatabaseError
+from lookalike.core.mounts import Volume
+from lookalike.data import Rule
 from lookalike.milvus.client import Row, Server
-from lookalike.milvus.ids import candidates, from_text, to_text
+from lookalike.milvus.rows import candidates, from_text, to_text
+from lookalike.store.surroundings import Surroundings, Unreachable
 
 SUFFIX, DIGITS = "_model_", 16  # of the name, and of the model's digest in it
 FIELDS = {"kind": "text", "data": "text"}
@@ -20,10 +26,11 @@ PART = 48_000  # bytes of a model in a row; in base64 a third more
 FETCHED = 64  # rows at a time
 REVISION, FIRST_PART, FIRST_ROOT, FIRST_AROUND = 0, 1, 1 << 32, 1 << 60  # ids
 NO_CODE = b"\0"  # every collection has vectors
+LISTED = 100  # places out of reach that are kept of a folder
 
 
-class Beside:
-    """The rows beside a collection whose codes a model of some digest has made."""
+class Metadata:
+    """The rows that describe a collection whose codes a model of some digest has made."""
 
     def __init__(self, server: Server, name: str, digest: str) -> None:
         self._server, self._name = server, f"{name}{SUFFIX}{digest[:DIGITS]}"
@@ -71,7 +78,7 @@ class Beside:
             self.roots().add(root)
 
     def around(self) -> list[str]:
-        """What is kept of folders (see `shared_surroundings`), as JSON."""
+        """What is kept of folders (see `SharedSurroundings`), as JSON."""
         return [str(row["data"]) for row in self._server.first(self._name, 'kind == "around"', ["data"])]
 
     def set_around(self, folder: str, text: str) -> None:
@@ -90,3 +97,83 @@ class Beside:
 
 def _row(id_: int, kind: str, data: str) -> Row:
     return {"id": id_, "code": NO_CODE, "kind": kind, "data": data}
+
+
+class SharedSurroundings(Surroundings):
+    """Rules, and what was left out or out of reach."""
+
+    def __init__(self, metadata: Metadata) -> None:
+        self._metadata = metadata
+
+    def forget(self) -> None:
+        """Nothing is held in memory."""
+
+    def volume(self, volume: Volume) -> int | None:
+        """None: no volumes are kept."""
+
+    def known_volume(self, volume: Volume) -> int | None:
+        """None: no volumes are kept."""
+
+    def volumes(self) -> dict[int, Volume]:
+        """None: no volumes are kept."""
+        return {}
+
+    def root_volumes(self) -> dict[str, Volume]:
+        """None: no volumes are kept."""
+        return {}
+
+    def rules(self) -> list[Rule]:
+        """What is left out of folders, or taken all the same."""
+        return [
+            Rule(folder, from_text(glob), include)
+            for folder, about in self._read().items()
+            for glob, include in sorted(about.get("rules", {}).items())
+        ]
+
+    def add_rules(self, rules: Iterable[Rule]) -> None:
+        """Keep rules, in place of those with the same glob."""
+        for rule in rules:
+            about = self._read().get(rule.folder, {})
+            self._keep(rule.folder, about, rules={**about.get("rules", {}), to_text(rule.glob): rule.include})
+
+    def left_out(self) -> dict[str, dict[str, int]]:
+        """Files that were left out of each folder when it was indexed last, by kind."""
+        return {folder: about["left_out"] for folder, about in self._read().items() if about.get("left_out")}
+
+    def set_left_out(self, folder: str, counts: Mapping[str, int]) -> None:
+        """Store how many files were left out of a folder, by kind, in place of what was known of it and below."""
+        for other, about in self._within(folder).items():
+            self._keep(other, about, left_out={})
+        self._keep(folder, self._read().get(folder, {}), left_out=dict(counts))
+
+    def unreachable(self) -> list[Unreachable]:
+        """What could not be reached when it was looked at last."""
+        places = [place for about in self._read().values() for place in about.get("unreachable", [])]
+        return sorted({path: Unreachable(from_text(path), why, images) for path, why, images in places}.values())
+
+    def set_unreachable(self, places: Iterable[Unreachable], *, within: Iterable[str]) -> None:
+        """Store what could not be reached, in place of what was known of these paths and all below them."""
+        scopes = list(within)
+        for scope in scopes:
+            for folder, about in self._within(scope).items():
+                self._keep(folder, about, unreachable=[])
+        of: dict[str, list[list[object]]] = {}
+        for path, why, images in places:
+            above = [scope for scope in scopes if path == scope or path.startswith(scope.rstrip("/") + "/")]
+            of.setdefault(max(above, key=len, default=path), []).append([to_text(path), why, images])
+        for folder, some in of.items():
+            self._keep(folder, self._read().get(folder, {}), unreachable=some[:LISTED])
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        known = [json.loads(text) for text in self._metadata.around()]
+        return {
+            from_text(about.pop("folder")): about for about in sorted(known, key=lambda about: str(about["folder"]))
+        }
+
+    def _within(self, scope: str) -> dict[str, dict[str, Any]]:
+        below = scope.rstrip("/") + "/"
+        return {folder: about for folder, about in self._read().items() if folder == scope or folder.startswith(below)}
+
+    def _keep(self, folder: str, about: dict[str, Any], **changes: object) -> None:
+        if any((about.get(name) or None) != (value or None) for name, value in changes.items()):
+            self._metadata.set_around(folder, json.dumps({"folder": to_text(folder), **about, **changes}))

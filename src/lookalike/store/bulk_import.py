@@ -8,22 +8,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from lookalike.data import Label
-from lookalike.store.keys import place, split
-from lookalike.store.places import Places
-from lookalike.store.records import to_json
+from lookalike.store.places import Places, place, split
+from lookalike.store.records import ImportedCode, to_json
 from lookalike.store.session import Session
-
-
-class Taken(NamedTuple):
-    """A code with what is known of its image; folder and name as `naming.split` gives them, relative to a root."""
-
-    folder: str
-    name: str
-    label: Label
-    code: bytes
-    size: int | None  # bytes of the encoded image
-    width: int | None
-    height: int | None
 
 
 class _Known(NamedTuple):
@@ -61,7 +48,7 @@ class Labels:
         return int(row[0])
 
 
-def take(session: Session, places: Places, labels: Labels, root: str, rows: Iterable[Taken]) -> int:
+def upsert(session: Session, places: Places, labels: Labels, root: str, rows: Iterable[ImportedCode]) -> int:
     """Record codes, in place of those that their paths have; how many are new or changed. Of equal paths the last."""
     found = _found(places, root, rows)
     known = _known(session, found)
@@ -93,9 +80,9 @@ def take(session: Session, places: Places, labels: Labels, root: str, rows: Iter
     return len(new) + len(changed)
 
 
-def _found(places: Places, root: str, rows: Iterable[Taken]) -> dict[Place, Taken]:
-    """What is to be taken, by place and name; folders are made."""
-    found: dict[Place, Taken] = {}
+def _found(places: Places, root: str, rows: Iterable[ImportedCode]) -> dict[Place, ImportedCode]:
+    """What is to be recorded, by place and name; folders are made."""
+    found: dict[Place, ImportedCode] = {}
     numbers: dict[str, int] = {}
     for one in rows:
         folder, name = one.folder, one.name
@@ -137,7 +124,7 @@ def _known(session: Session, found: Iterable[Place]) -> dict[Place, _Known]:
     return {(row[0], row[1]): _Known(*row[2:]) for row in rows}
 
 
-def _differs(known: _Known, one: Taken, labels: Labels) -> bool:
+def _differs(known: _Known, one: ImportedCode, labels: Labels) -> bool:
     return (known.code, known.label, known.missing_since) != (one.code, labels.number(one.label), None)
 
 

@@ -1,7 +1,7 @@
 """The catalog: an SQLite file that holds all that is known of a collection.
 
 Paths are stored as the bytes that the file system gave, also where they are not valid UTF-8. How they are laid out is
-told in `naming`, the tables in `migrations`.
+told in `places`, the tables in `migrations`.
 
 Shapes: N images that can be found, I ids, all there may be, W bytes a code.
 """
@@ -24,18 +24,15 @@ from lookalike.core.mounts import Volume
 from lookalike.data import Item, Label
 from lookalike.imaging.quality import PLAIN
 from lookalike.store import bulk_import, filters
-from lookalike.store.bulk_import import Labels, Taken
+from lookalike.store.bulk_import import Labels
 from lookalike.store.decisions import Decisions
 from lookalike.store.derived.codefile import Stamp
 from lookalike.store.filters import FETCHED, Passing
 from lookalike.store.integrity import Integrity
-from lookalike.store.keys import place, split
-from lookalike.store.places import Places
-from lookalike.store.records import COLUMNS, FROM, Filter, Outcome, Record, from_json, record
+from lookalike.store.places import Places, place, split
+from lookalike.store.records import COLUMNS, FROM, Filter, ImportedCode, Outcome, Record, from_json, record
 from lookalike.store.session import Session
 from lookalike.store.surroundings import Surroundings
-
-__all__ = ["FILE", "Catalog", "Filter", "Outcome", "Record", "Taken"]
 
 FILE = "catalog.sqlite"
 PAGE = 5_000  # records at a time where all are read
@@ -57,8 +54,13 @@ class Catalog:
         self._moment = -1  # the last that was recorded in this transaction
         self._file = _identity(path)
 
+    @property
+    def folder(self) -> Path:
+        """The folder that the file lies in."""
+        return self.path.parent
+
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         self._session.close()
 
     @contextmanager
@@ -84,6 +86,11 @@ class Catalog:
     def set(self, key: str, value: str) -> None:
         """Store a value in the table `meta`."""
         self._session.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    @property
+    def bits(self) -> int:
+        """Length of a code in bits."""
+        return int(self.get("bits"))
 
     @property
     def revision(self) -> int:
@@ -275,8 +282,8 @@ class Catalog:
         """The digests of the images whose originals are kept."""
         return frozenset(digest for (digest,) in self._session.rows("SELECT digest FROM originals"))
 
-    def has_original(self, digest: bytes) -> bool:
-        """Whether the original of an image is kept."""
+    def records_original(self, digest: bytes) -> bool:
+        """Whether the original of an image is recorded as kept."""
         return self._session.row("SELECT 1 FROM originals WHERE digest = ?", (digest,)) is not None
 
     def forget(self) -> None:
@@ -344,13 +351,13 @@ class Catalog:
             self._session.run("INSERT OR REPLACE INTO reliefs VALUES (?, ?)", (id_, outcome.relief))
         return id_
 
-    def take(self, root: str, rows: Iterable[Taken]) -> int:
+    def bulk_import(self, root: str, rows: Iterable[ImportedCode]) -> int:
         """Record codes that were made elsewhere, with paths relative to the root; how many changed.
 
         A path that is known gets the code and label; what is the same is left alone.
         """
         first = bulk_import.next_id(self._session)
-        changed = bulk_import.take(self._session, self._places, self._labels, root, rows)
+        changed = bulk_import.upsert(self._session, self._places, self._labels, root, rows)
         if bulk_import.next_id(self._session) > first:
             self._came_in(first, int(time.time()))
         return changed

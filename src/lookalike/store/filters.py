@@ -13,8 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.store.keys import KEY_BITS, LAST_KEY
-from lookalike.store.places import Places
+from lookalike.store.places import KEY_BITS, LAST_KEY, Places
 from lookalike.store.records import Filter, from_json
 from lookalike.store.session import Session
 

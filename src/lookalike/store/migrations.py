@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lookalike.core.application_id import APPLICATION_ID as APPLICATION_ID
 from lookalike.core.errors import DatabaseError
-from lookalike.store import digests, keys, originals
+from lookalike.store import digests, originals, places
 
 STEPS = (
     """
@@ -246,10 +246,10 @@ def _define(connection: sqlite3.Connection) -> None:
     connection.create_function("folder_of", 2, lambda path, row: _split(path, row)[0], deterministic=True)
     connection.create_function("name_of", 2, lambda path, row: _split(path, row)[1], deterministic=True)
     connection.create_function(
-        "place_of", 3, lambda folder, path, row: keys.place(folder, _split(path, row)[1]), deterministic=True
+        "place_of", 3, lambda folder, path, row: places.place(folder, _split(path, row)[1]), deterministic=True
     )
 
 
 def _split(path: bytes, row: int | None) -> tuple[bytes, bytes]:
-    folder, name = keys.split(os.fsdecode(path), row=row is not None)
+    folder, name = places.split(os.fsdecode(path), row=row is not None)
     return os.fsencode(folder), os.fsencode(name)

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from lookalike import data
 from lookalike.core import atomic
-from lookalike.data import content_digest
+from lookalike.core.errors import LookalikeError
+from lookalike.store.records import Record
+
+if TYPE_CHECKING:
+    from lookalike.imaging.isolation.decoders import Decoders, ImageFile, Source
 
 FOLDER = "originals"
 
@@ -18,16 +26,16 @@ def path(database: Path, digest: bytes) -> Path:
     return database / FOLDER / name[:2] / name[2:]
 
 
-def keep(database: Path, digest: bytes, data: bytes) -> None:
+def keep(database: Path, digest: bytes, content: bytes) -> None:
     """Store the bytes of an image, once; what lies there with other bytes is damaged, and replaced."""
     place = path(database, digest)
-    if has(database, digest, len(data)) and place.read_bytes() == data:
+    if has(database, digest, len(content)) and place.read_bytes() == content:
         return
     if not place.parent.is_dir():
         place.parent.mkdir(parents=True, exist_ok=True)
         atomic.flush_folder(place.parents[1])
     with atomic.replacing(place, within=database / FOLDER) as temporary:
-        temporary.write_bytes(data)
+        temporary.write_bytes(content)
 
 
 def has(database: Path, digest: bytes, length: int | None) -> bool:
@@ -68,7 +76,7 @@ def drop_temporary(database: Path) -> list[Path]:
 def is_intact(database: Path, digest: bytes) -> bool:
     """Whether an original has the bytes that its name says."""
     try:
-        return content_digest(path(database, digest).read_bytes()) == digest
+        return data.content_digest(path(database, digest).read_bytes()) == digest
     except OSError:
         return False
 
@@ -76,3 +84,24 @@ def is_intact(database: Path, digest: bytes) -> bool:
 def drop(database: Path, digest: bytes) -> None:
     """Delete an original that no row refers to any more."""
     path(database, digest).unlink(missing_ok=True)
+
+
+@contextmanager
+def opened(record: Record, folder: Path, decoders: Decoders) -> Iterator[ImageFile | None]:
+    """The image of a record; nothing if its file has changed or is gone and no original is kept in the folder."""
+    with ExitStack() as stack:
+        yield _open(record, folder, decoders, stack)
+
+
+def _open(record: Record, folder: Path, decoders: Decoders, stack: ExitStack) -> ImageFile | None:
+    for source in (partial(data.source, record.item), partial(_kept, record, folder)):
+        with suppress(LookalikeError, OSError), ExitStack() as holding:
+            image = holding.enter_context(decoders.opened(source()))
+            if image.digest is not None and image.digest == record.digest:
+                stack.push(holding.pop_all())
+                return image
+    return None
+
+
+def _kept(record: Record, folder: Path) -> Source:
+    return b"" if record.digest is None else path(folder, record.digest)

@@ -6,7 +6,7 @@ import functools
 import json
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from lookalike.data import Item, Label
 from lookalike.imaging.quality import PLAIN
@@ -92,6 +92,18 @@ class Outcome:
     kept: bool = False  # the database keeps its original
     error: str | None = None
     try_again: bool = False  # the error may pass by itself, so the file is read again next time
+
+
+class ImportedCode(NamedTuple):
+    """A code that was made elsewhere; folder and name as `places.split` gives them, relative to a root."""
+
+    folder: str
+    name: str
+    label: Label
+    code: bytes
+    size: int | None  # bytes of the encoded image
+    width: int | None
+    height: int | None
 
 
 def record(row: tuple[Any, ...]) -> Record:

@@ -1,4 +1,4 @@
-"""What lies around the images: file systems, what is left out of folders, and what could not be reached.
+"""What surrounds the images: file systems, what is left out of folders, and what could not be reached.
 
 Paths are stored as the bytes that the file system gave.
 """
@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
-from lookalike.core.mounts import Volume
+from lookalike.core.mounts import Mounts, Volume
 from lookalike.data import Rule
 from lookalike.store.session import Session
+
+if TYPE_CHECKING:
+    from lookalike.store.protocol import Store
 
 
 class Unreachable(NamedTuple):
@@ -114,3 +118,50 @@ class Surroundings:
             f" OR ({column} >= CAST(? AS TEXT) AND {column} < CAST(? AS TEXT))",
             (os.fsencode(path), below, below[:-1] + b"0"),  # 0 is the byte behind /
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What lies around a database's images."""
+
+    network: str = ""  # the network file system that the database lies on; empty: it lies on a disk of this machine
+    network_roots: dict[str, str] = field(default_factory=dict)  # kind of network file system, by root
+    exclude: dict[str, list[str]] = field(default_factory=dict)  # globs by folder
+    include: dict[str, list[str]] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)  # files by kind, when they were looked at last
+
+
+def environment(store: Store) -> Environment:
+    """What lies around a store and its images."""
+    rules = store.surroundings.rules()
+    counts: dict[str, int] = {}
+    for kinds in store.surroundings.left_out().values():
+        for kind, files in kinds.items():
+            counts[kind] = counts.get(kind, 0) + files
+    return Environment(
+        network="" if store.folder is None else network(store.folder),
+        network_roots=_network_roots(store),
+        exclude=_globs((rule.folder, rule.glob) for rule in rules if not rule.include),
+        include=_globs((rule.folder, rule.glob) for rule in rules if rule.include),
+        left_out=counts,
+    )
+
+
+def network(path: str | os.PathLike[str]) -> str:
+    """The kind of network file system that a path lies on, such as nfs4; empty if it lies on this machine."""
+    volume = Mounts().of(path)
+    return volume.kind if volume.is_network else ""
+
+
+def _network_roots(store: Store) -> dict[str, str]:
+    """The roots on network file systems, as they are now, or were when they were seen last."""
+    mounts, seen = Mounts(), store.surroundings.root_volumes()
+    volumes = {root: mounts.of(root) if os.path.isdir(root) else seen.get(root) for root in store.roots()}
+    return {root: volume.kind for root, volume in volumes.items() if volume is not None and volume.is_network}
+
+
+def _globs(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for folder, glob in pairs:
+        found.setdefault(folder, []).append(glob)
+    return found

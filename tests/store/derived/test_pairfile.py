@@ -88,8 +88,8 @@ def test_where_nothing_can_be_kept_it_is_found_all_the_same(tmp_path: Path, code
 
 def test_duplicates_of_a_database_are_kept(indexed: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = indexed.duplicates(radius=10)
-    assert not (indexed.path / pairfile.FILE).exists()
+    assert not (indexed.folder / pairfile.FILE).exists()
     monkeypatch.setattr(pairfile, "LEAST", 2)
     for _ in range(2):
         assert indexed.duplicates(radius=10) == expected
-        assert (indexed.path / pairfile.FILE).exists()
+        assert (indexed.folder / pairfile.FILE).exists()

@@ -1,7 +1,7 @@
-"""What is derived from a catalog: `codes.bin`, and `tables.bin` for searching many codes; the writer makes them.
+"""The codes of a catalog: `codes.bin`, and `tables.bin` for searching many codes. The writer makes both.
 
-Tables are made anew only once many codes have changed. Until then those that came are compared one by one, and those
-that went are passed over.
+Tables are rebuilt only once many codes have changed. Until then new codes are compared one by one, and removed ones are
+skipped.
 
 Shapes: N codes in the database, W bytes a code, T codes in tables.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,17 +20,19 @@ from lookalike.core.codes import Codes
 from lookalike.core.errors import DatabaseError
 from lookalike.search.multi_index import LARGEST_TAIL, MultiIndex
 from lookalike.search.multi_index import LEAST as LEAST
-from lookalike.store.catalog import Catalog
 from lookalike.store.derived import codefile, tablefile
+from lookalike.store.derived.codefile import RowIds
 from lookalike.store.derived.tablefile import Part, Tables
-from lookalike.store.rowids import RowIds
+
+if TYPE_CHECKING:
+    from lookalike.store.catalog import Catalog
 
 LOG = logging.getLogger(__name__)
 
 Ids = npt.NDArray[np.int64]
 
 
-class Held(NamedTuple):
+class CodeArray(NamedTuple):
     """Ids, ascending, and codes of all images that can be found, and the digest of the file that they are from."""
 
     ids: RowIds
@@ -54,34 +56,36 @@ class Changes(NamedTuple):
         return len(self.gone) + len(self.new) <= LARGEST_TAIL * count
 
 
-def held(folder: Path, catalog: Catalog) -> Held:
+def read(catalog: Catalog) -> CodeArray:
     """Ids and codes: from the file of codes if it fits the catalog, else from the catalog."""
-    path = folder / codefile.FILE
+    path = catalog.folder / codefile.FILE
     try:
         header, ids, codes_NW = codefile.read_lazily(path)
         if header.fits(catalog.stamp):
-            return Held(ids, codes_NW, header.digest)
+            return CodeArray(ids, codes_NW, header.digest)
     except DatabaseError as error:  # it is derived: the catalog has the same
         if path.exists():
-            LOG.warning("%s; codes are read from the catalog. Repair it with: lookalike verify --db %s", error, folder)
-    ids_N, codes_NW = catalog.codes(_width(catalog))
-    return Held(RowIds(ids_N), codes_NW)
+            LOG.warning(
+                "%s; codes are read from the catalog. Repair it with: lookalike verify --db %s", error, catalog.folder
+            )
+    ids_N, codes_NW = catalog.codes(catalog.bits // 8)
+    return CodeArray(RowIds(ids_N), codes_NW)
 
 
-def count(folder: Path, catalog: Catalog) -> int | None:
+def count(catalog: Catalog) -> int | None:
     """How many images can be found, if the file of codes tells."""
-    header = _fitting(folder, catalog)
+    header = _fitting(catalog)
     return None if header is None else header.count
 
 
-def keep(folder: Path, catalog: Catalog, *, anew: bool = False) -> None:
-    """Write what does not fit the catalog, or all of it `anew`."""
-    header = _fitting(folder, catalog)
-    if not anew and header and (header.count < LEAST or read_tables(folder, header.model)):
+def keep(catalog: Catalog, *, anew: bool = False) -> None:
+    """Write what does not fit the catalog, or everything again if `anew`."""
+    header = _fitting(catalog)
+    if not anew and header and (header.count < LEAST or read_tables(catalog.folder, header.model)):
         return
     stamp = catalog.stamp
-    ids_N, codes_NW = catalog.codes(_width(catalog))
-    write(folder, ids_N, codes_NW, **stamp._asdict(), anew=anew)
+    ids_N, codes_NW = catalog.codes(catalog.bits // 8)
+    write(catalog.folder, ids_N, codes_NW, **stamp._asdict(), anew=anew)
 
 
 def write(
@@ -120,8 +124,9 @@ def read_tables(folder: Path, model: str) -> Tables | None:
     return None
 
 
-def table_problem(folder: Path, catalog: Catalog) -> str | None:
+def table_problem(catalog: Catalog) -> str | None:
     """What is wrong with the tables of a database whose file of codes is right, or nothing; reads all of them."""
+    folder = catalog.folder
     header, ids_N, codes_NW = codefile.read(folder / codefile.FILE)
     model, digest = catalog.get("model"), header.digest
     if len(codes_NW) < LEAST:
@@ -148,7 +153,7 @@ def _changes_are_right(folder: Path, tables: Tables, ids_N: Ids, codes_NW: Codes
     return kept is None or all(map(np.array_equal, kept, changes(tables, ids_N, codes_NW)))
 
 
-def kept_changes(folder: Path, tables: Tables, now: Held) -> Changes:
+def kept_changes(folder: Path, tables: Tables, now: CodeArray) -> Changes:
     """What has changed since tables were made: as it was kept beside them, or by comparing all."""
     kept = None if now.digest is None else tablefile.read_changes(folder, tables.codes.digest, now.digest)
     return changes(tables, now.ids_N, now.codes_NW) if kept is None else Changes(*kept)
@@ -168,14 +173,10 @@ def changes(tables: Tables, ids_N: Ids, codes_NW: Codes) -> Changes:
     return Changes(np.flatnonzero(~kept_T), np.flatnonzero(~known_N))
 
 
-def _fitting(folder: Path, catalog: Catalog) -> codefile.Header | None:
+def _fitting(catalog: Catalog) -> codefile.Header | None:
     """What the file of codes says of itself, if it fits the catalog."""
     with suppress(DatabaseError):
-        header = codefile.read_header(folder / codefile.FILE)
+        header = codefile.read_header(catalog.folder / codefile.FILE)
         if header.fits(catalog.stamp):
             return header
     return None
-
-
-def _width(catalog: Catalog) -> int:
-    return int(catalog.get("bits")) // 8

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.data import Label
-from lookalike.store.environment import Places
 from lookalike.store.records import Record
-from lookalike.store.surroundings import Unreachable
+from lookalike.store.surroundings import Environment, Unreachable
 
 if TYPE_CHECKING:
     from lookalike.calibration.stored import Calibration
@@ -96,7 +95,7 @@ class Info:
     same: int = 0  # bits, up to which a hit is called same; 0 unless calibrated
     calibration: Calibration | None = None  # what says so, if it is not the model
     plain: int = 0  # images with too little to see for their codes to mean anything
-    places: Places = field(default_factory=Places)  # what lies around them
+    places: Environment = field(default_factory=Environment)  # what lies around them
     unreachable: list[Unreachable] = field(default_factory=list)  # when it was looked at last
 
     @property

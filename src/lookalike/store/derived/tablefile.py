@@ -29,7 +29,7 @@ from lookalike.core.codes import Codes
 from lookalike.core.errors import DatabaseError
 from lookalike.search.table import LONGEST
 from lookalike.store.derived import codefile
-from lookalike.store.rowids import RowIds
+from lookalike.store.derived.codefile import RowIds
 
 FILE = "tables.bin"
 CODES = "tabled.bin"

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from lookalike import __version__
 from lookalike.calibration.stored import Calibration
 from lookalike.core.display import clean
-from lookalike.opening import AnyDatabase
+from lookalike.database import Database
 from lookalike.web.api.schemas import Info, Live, Model, Status, failures
 from lookalike.web.http.problems import JsonResponse
 from lookalike.web.state import model as models
@@ -24,7 +24,7 @@ router = APIRouter(tags=["about"])
 async def info(server: Shared) -> JsonResponse:
     """What the database holds, what distances mean, and what the server allows."""
 
-    def work(database: AnyDatabase) -> dict[str, Any]:
+    def work(database: Database) -> dict[str, Any]:
         return server.memory.get(database, "info", _info)
 
     settings = server.settings
@@ -36,7 +36,7 @@ async def info(server: Shared) -> JsonResponse:
 async def model(server: Shared) -> JsonResponse:
     """The model that made the codes: its card, θ, and how its bits are used here."""
 
-    def work(database: AnyDatabase) -> dict[str, Any]:
+    def work(database: Database) -> dict[str, Any]:
         return server.memory.get(database, "model", models.describe)
 
     return JsonResponse(await server.collection.read(work))
@@ -80,7 +80,7 @@ def _calibration(found: Calibration | None, images: int) -> dict[str, Any] | Non
     return {"at": found.at, "images": found.compared, "edited": found.edited, **rates, **counts}
 
 
-def _info(database: AnyDatabase) -> dict[str, Any]:
+def _info(database: Database) -> dict[str, Any]:
     info = database.info()
     left = ("originals", "calibration", "places", "unreachable")  # of which the paths are no business of who asks
     found = {name: value for name, value in asdict(info).items() if name not in left}

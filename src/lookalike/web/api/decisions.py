@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from lookalike.opening import AnyDatabase
+from lookalike.database import Database
 from lookalike.store.decisions import Decision as Made
 from lookalike.store.decisions import Kind
 from lookalike.web.api import rows
@@ -33,7 +33,7 @@ Writable = Annotated[Server, Depends(_writable)]
 async def decide(server: Writable, asked: NewDecision) -> JsonResponse:
     """Decide about images that look alike. It holds for their contents, also when files are renamed or moved."""
 
-    def work(database: AnyDatabase) -> dict[str, Any]:
+    def work(database: Database) -> dict[str, Any]:
         return _row(database, database.decisions.make(asked.kind, asked.images, chosen=asked.chosen))
 
     return JsonResponse(await server.collection.read(work), 201)
@@ -51,7 +51,7 @@ async def decisions(
         raise Problem(422, f"cursor is {cursor!r}; pass the `next` of the page before, or none")
     before = None if cursor is None else int(cursor)
 
-    def work(database: AnyDatabase) -> dict[str, Any]:
+    def work(database: Database) -> dict[str, Any]:
         found = database.decisions.newest(before=before, top=top + 1, kind=kind)
         shown = [_row(database, one) for one in found[:top]]
         following = str(found[top - 1].id) if len(found) > top else None
@@ -66,7 +66,7 @@ async def undo(
 ) -> JsonResponse:
     """Undo a decision; which it was."""
 
-    def work(database: AnyDatabase) -> dict[str, Any]:
+    def work(database: Database) -> dict[str, Any]:
         if database.decisions.find(id_) is None:
             raise Problem(404, f"there is no decision {id_}")
         return _row(database, database.decisions.undo(id_))
@@ -74,5 +74,5 @@ async def undo(
     return JsonResponse(await server.collection.read(work))
 
 
-def _row(database: AnyDatabase, made: Made) -> dict[str, Any]:
+def _row(database: Database, made: Made) -> dict[str, Any]:
     return rows.decision(made, database.decisions.ids(made.images))

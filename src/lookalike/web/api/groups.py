@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from lookalike.core.codes import MAX_BITS
 from lookalike.core.errors import ConfigError
+from lookalike.database import Database
 from lookalike.duplicates import review
 from lookalike.duplicates.cleanup import best_copy
 from lookalike.duplicates.cleanup import plan as plans
@@ -20,7 +21,6 @@ from lookalike.duplicates.cleanup.inspection import Inspection
 from lookalike.duplicates.decisions import State
 from lookalike.duplicates.review import Context
 from lookalike.duplicates.search import Comparison
-from lookalike.opening import AnyDatabase
 from lookalike.web.api import rows
 from lookalike.web.api.schemas import Duplicates, Map, PlanFormat, Progress, failures
 from lookalike.web.http.problems import JsonResponse, Problem
@@ -132,7 +132,7 @@ async def map_(server: Shared) -> JsonResponse:
     return JsonResponse({**found.value, "revision": found.revision, "fresh": found.fresh})
 
 
-async def _compared(server: Server, database: AnyDatabase, radius: int | None) -> Done | JsonResponse:
+async def _compared(server: Server, database: Database, radius: int | None) -> Done | JsonResponse:
     """The groups, or how far they are. Raises `Problem` for too great a radius."""
     bits, wanted = database.bits, database.duplicate_radius() if radius is None else radius
     measured = database.calibration

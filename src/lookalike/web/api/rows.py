@@ -9,8 +9,8 @@ from typing import Any
 from lookalike.core.display import clean
 from lookalike.database import Hit
 from lookalike.duplicates.review import GroupImage, Review
-from lookalike.store.catalog import Record
 from lookalike.store.decisions import Decision
+from lookalike.store.records import Record
 from lookalike.web.state import thumbnails
 
 

@@ -18,9 +18,9 @@ from starlette.types import Receive, Scope, Send
 from lookalike.core.codes import Codes, to_hex
 from lookalike.core.display import clean
 from lookalike.core.errors import DatabaseError
+from lookalike.database import Database
 from lookalike.duplicates import orientations
 from lookalike.imaging.decode import Array, Decoded
-from lookalike.opening import AnyDatabase
 from lookalike.web.api import bodies, rows
 from lookalike.web.api.schemas import Answer, Code, FileQuery, IdOrCode, failures
 from lookalike.web.http.problems import JsonResponse, Problem
@@ -128,7 +128,7 @@ async def _turned(server: Server, array: Array, request: SearchRequest) -> tuple
     return SearchResult([hit for hit, _ in merged], records, found[0].images), {hit.id: turn for hit, turn in merged}
 
 
-async def _parsed(server: Server, database: AnyDatabase, query: FileQuery | IdOrCode) -> ParsedQuery:
+async def _parsed(server: Server, database: Database, query: FileQuery | IdOrCode) -> ParsedQuery:
     if isinstance(query, FileQuery):
         return await _from_file(server, database, query.file.file)
     if query.id is not None:
@@ -136,20 +136,20 @@ async def _parsed(server: Server, database: AnyDatabase, query: FileQuery | IdOr
     return ParsedQuery(_from_hex(query.code or "", database.bits))
 
 
-async def _from_file(server: Server, database: AnyDatabase, file: BinaryIO) -> ParsedQuery:
+async def _from_file(server: Server, database: Database, file: BinaryIO) -> ParsedQuery:
     found = await server.decoders.array(file, database.hasher.spec)
     codes_NW = await server.collection.run(database.hasher.encode_arrays, found.array[None])
     return ParsedQuery(codes_NW[0], image=found)
 
 
-async def _from_id(server: Server, database: AnyDatabase, id_: int) -> ParsedQuery:
+async def _from_id(server: Server, database: Database, id_: int) -> ParsedQuery:
     record = await server.record(database, id_)
     if record.code is None:
         raise Problem(422, f"image {id_} has no code ({clean(record.error or 'index it again')})")
     return ParsedQuery(np.frombuffer(record.code, np.uint8), id_)
 
 
-async def _indexed(server: Server, database: AnyDatabase, id_: int | None) -> Decoded:
+async def _indexed(server: Server, database: Database, id_: int | None) -> Decoded:
     """An image of the database as its model takes it."""
     record = await server.record(database, id_ or 0)
     content = await server.collection.run(files.read, database.path, record)

@@ -17,9 +17,9 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 from uvicorn.config import STARTUP_FAILURE
 
-from lookalike import __version__
+from lookalike import __version__, opening
 from lookalike.core.errors import LookalikeError
-from lookalike.opening import AnyDatabase, open_database
+from lookalike.database import Database
 from lookalike.web.api import about, decisions, groups, images, search
 from lookalike.web.http import pages, problems, redaction, security
 from lookalike.web.http.metrics import MetricsMiddleware
@@ -43,7 +43,7 @@ def load(db: str, settings: Settings) -> FastAPI:
     if supervisor is not None:
         threading.Thread(target=_end_with, args=(supervisor,), daemon=True).start()
     try:
-        return create_app(open_database(db), settings, reopen=lambda: open_database(db))
+        return create_app(opening.open(db), settings, reopen=lambda: opening.open(db))
     except LookalikeError as error:
         if supervisor is None:
             raise
@@ -52,7 +52,7 @@ def load(db: str, settings: Settings) -> FastAPI:
 
 
 def create_app(
-    database: AnyDatabase, settings: Settings = Settings(), *, reopen: Callable[[], AnyDatabase] | None = None
+    database: Database, settings: Settings = Settings(), *, reopen: Callable[[], Database] | None = None
 ) -> FastAPI:
     """The application over one open database, which it closes at the end.
 
@@ -60,7 +60,7 @@ def create_app(
     """
     security.check(settings)
     path = database.path
-    server = Server.of(database, settings, reopen or (lambda: open_database(path)))
+    server = Server.of(database, settings, reopen or (lambda: opening.open(path)))
     app = FastAPI(
         title="lookalike", version=__version__, description=ABOUT, docs_url=None, redoc_url=None,
         lifespan=lambda app: _life(server),

@@ -14,9 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.database import Filter
-from lookalike.opening import AnyDatabase
-from lookalike.store.catalog import Record
+from lookalike.database import Database, Filter
+from lookalike.store.records import Record
 from lookalike.web.api.schemas import LARGEST_ID, Sort
 from lookalike.web.http.problems import Problem
 from lookalike.web.state.collection import RevisionCache
@@ -43,7 +42,7 @@ class Order(NamedTuple):
 
 
 def page(
-    database: AnyDatabase, memory: RevisionCache, order: Order, *, cursor: str | None = None, start: int = 0, top: int
+    database: Database, memory: RevisionCache, order: Order, *, cursor: str | None = None, start: int = 0, top: int
 ) -> Slice:
     """The next `top` images behind a cursor, or after `start` of them. Raises `Problem` for a cursor that is none."""
     ids_N = memory.get(database, order, lambda held: sorted_ids(held, order))
@@ -53,13 +52,13 @@ def page(
     return Slice(_records(database, chosen), len(ids_N), f"{end}-{chosen[-1]}" if chosen and end < len(ids_N) else None)
 
 
-def named(database: AnyDatabase, ids: str, *, start: int, top: int) -> Slice:
+def named(database: Database, ids: str, *, start: int, top: int) -> Slice:
     """Images by their numbers, a comma between them; those that there are none of are left out."""
     wanted = [number for number in map(int, ids.split(",")) if number <= LARGEST_ID]
     return Slice(_records(database, wanted[start : start + top]), len(wanted), None)
 
 
-def sorted_ids(database: AnyDatabase, order: Order) -> Ids:
+def sorted_ids(database: Database, order: Order) -> Ids:
     """Ids (N,) of all images, or those that pass, in an order."""
     only = None if order.label is None and order.below is None else Filter(label=order.label, below=order.below)
     passing_N = None if only is None else database.passing(only)
@@ -72,7 +71,7 @@ def sorted_ids(database: AnyDatabase, order: Order) -> Ids:
     return ids_N if order.sort is Sort.ID else np.random.default_rng(order.seed).permutation(ids_N)
 
 
-def _records(database: AnyDatabase, ids: list[int]) -> list[Record]:
+def _records(database: Database, ids: list[int]) -> list[Record]:
     found = database.records_of(ids)
     return [found[id_] for id_ in ids if id_ in found]  # the others were removed a moment ago
 

@@ -22,12 +22,11 @@ import numpy as np
 
 from lookalike.core.codes import Codes
 from lookalike.core.errors import LookalikeError
-from lookalike.database import Filter, Hit
-from lookalike.opening import AnyDatabase
-from lookalike.store.catalog import Record
+from lookalike.database import Database, Filter, Hit
+from lookalike.store.records import Record
 
 T = TypeVar("T")
-Open = Callable[[], AnyDatabase]
+Open = Callable[[], Database]
 EVERY = 1.0  # seconds between two looks at what other processes have done
 READERS = 8  # threads
 
@@ -35,7 +34,7 @@ READERS = 8  # threads
 class SearchRequest(NamedTuple):
     """What a search may find; searches for the same are done together."""
 
-    database: AnyDatabase
+    database: Database
     top: int
     radius: int | None
     only: Filter | None
@@ -61,10 +60,10 @@ class Freshness(NamedTuple):
 class Collection:
     """A database that several requests ask at the same time."""
 
-    def __init__(self, database: AnyDatabase, *, reopen: Open) -> None:
+    def __init__(self, database: Database, *, reopen: Open) -> None:
         self.reopen = reopen
         self._database = database
-        self._users: Counter[AnyDatabase] = Counter()
+        self._users: Counter[Database] = Counter()
         self._searching = ThreadPoolExecutor(1, thread_name_prefix="lookalike-serve-search")
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="lookalike-serve-read")
         self._pending: list[tuple[SearchRequest, Codes, asyncio.Future[SearchResult]]] = []
@@ -72,7 +71,7 @@ class Collection:
         self._searched, self._error = -1, ""
 
     @contextlib.contextmanager
-    def use(self) -> Iterator[AnyDatabase]:
+    def use(self) -> Iterator[Database]:
         """The database as it is now; it stays open as long as it is used."""
         database = self._database
         self._users[database] += 1
@@ -139,7 +138,7 @@ class Collection:
         self._reading.shutdown()
         self._database.close()
 
-    def _replace(self, database: AnyDatabase) -> None:
+    def _replace(self, database: Database) -> None:
         """Called while the old one is in use, which closes it in the end."""
         self._database, self._searched = database, -1
 
@@ -174,7 +173,7 @@ def _search(request: SearchRequest, codes_NW: Codes) -> list[SearchResult]:
     return [SearchResult(hits, records, count) for hits in found]
 
 
-def _warm(database: AnyDatabase) -> None:
+def _warm(database: Database) -> None:
     """One search, which fills the engine, and one image, which loads the model."""
     database.search_codes(np.zeros((1, database.bits // 8), np.uint8), top=1)
     database.hasher.encode_arrays(np.zeros((1, *database.hasher.spec.shape), np.uint8))
@@ -183,7 +182,7 @@ def _warm(database: AnyDatabase) -> None:
 class Kept(NamedTuple):
     """Something that was read from a database, and how long that took."""
 
-    database: AnyDatabase
+    database: Database
     revision: int
     value: Any
     at: float  # seconds
@@ -206,7 +205,7 @@ class RevisionCache:
         self._kept: dict[Any, Kept] = {}
         self._lock = threading.Lock()
 
-    def get(self, database: AnyDatabase, key: Any, read: Callable[[AnyDatabase], T]) -> T:
+    def get(self, database: Database, key: Any, read: Callable[[Database], T]) -> T:
         """What `read` gives, or has given. Called by threads, of which one reads at a time."""
         kept = self._held(database, key)
         if kept is None:
@@ -215,14 +214,14 @@ class RevisionCache:
         value: T = kept.value
         return value
 
-    def _held(self, database: AnyDatabase, key: Any) -> Kept | None:
+    def _held(self, database: Database, key: Any) -> Kept | None:
         kept = self._kept.get(key)
         if kept is None or kept.database is not database:
             return None
         holds = kept.revision == database.revision or self._clock() - kept.at < self.SHARE * kept.took
         return kept if holds else None
 
-    def _read(self, database: AnyDatabase, key: Any, read: Callable[[AnyDatabase], Any]) -> Kept:
+    def _read(self, database: Database, key: Any, read: Callable[[Database], Any]) -> Kept:
         began, revision = self._clock(), database.revision
         value = read(database)
         now = self._clock()

@@ -13,7 +13,7 @@ from lookalike import data
 from lookalike.core.errors import DataError, ImageError, LookalikeError
 from lookalike.imaging.formats import kinds
 from lookalike.store import originals
-from lookalike.store.catalog import Record
+from lookalike.store.records import Record
 from lookalike.web.http.problems import Problem
 
 LARGEST = 512 << 20  # bytes of an image that are read

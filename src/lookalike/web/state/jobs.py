@@ -23,7 +23,7 @@ from lookalike import __version__
 from lookalike.core import atomic
 from lookalike.core.cache_dir import cache_dir
 from lookalike.core.errors import Interrupted
-from lookalike.opening import AnyDatabase
+from lookalike.database import Database
 
 Report = Callable[[int, int], object]  # called with how much is done, of how much
 FOLDER = "background"
@@ -37,7 +37,7 @@ class Task(NamedTuple):
     """A piece of work, and how its result is written; `load` raises `ValueError` or `KeyError` for other bytes."""
 
     name: str  # of its file
-    run: Callable[[AnyDatabase, Report], Any]
+    run: Callable[[Database, Report], Any]
     dump: Callable[[Any], bytes]
     load: Callable[[bytes], Any]
 
@@ -69,7 +69,7 @@ class _Stored(NamedTuple):
 class Jobs:
     """The background work of one process, one piece after the other, each with a database of its own."""
 
-    def __init__(self, open_database: Callable[[], AnyDatabase], folder: Path) -> None:
+    def __init__(self, open_database: Callable[[], Database], folder: Path) -> None:
         self._open, self._folder = open_database, folder
         self._lock, self._turn = threading.Lock(), threading.Lock()
         self._threads: list[threading.Thread] = []

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.opening import AnyDatabase
+from lookalike.database import Database
 from lookalike.web.state import layout
 from lookalike.web.state.jobs import Report, Task
 
@@ -19,7 +19,7 @@ MOST = 20_000  # images that are placed
 GRID = 9_999
 
 
-def make(database: AnyDatabase, report: Report) -> dict[str, Any]:
+def make(database: Database, report: Report) -> dict[str, Any]:
     """Ids, places and labels of the images, or of some drawn under a fixed seed."""
     ids_N, codes_NW = database.codes()
     drawn = np.sort(np.random.default_rng(0).permutation(len(ids_N))[:MOST])
@@ -36,7 +36,7 @@ def make(database: AnyDatabase, report: Report) -> dict[str, Any]:
     }
 
 
-def _labels(database: AnyDatabase, ids_N: npt.NDArray[np.int64]) -> tuple[list[str], list[int]]:
+def _labels(database: Database, ids_N: npt.NDArray[np.int64]) -> tuple[list[str], list[int]]:
     """All labels of images by name, and which of them is the first of each image; −1: none."""
     records = database.records_of(ids_N.tolist())
     first = []

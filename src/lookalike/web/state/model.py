@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from lookalike.core.errors import ModelError
+from lookalike.database import Database
 from lookalike.hasher import Decoder, Hasher
 from lookalike.metrics.bits import bit_use
-from lookalike.opening import AnyDatabase
 
 MOST_CODES = 200_000  # sampled for balance and correlation
 
 
-def describe(database: AnyDatabase) -> dict[str, Any]:
+def describe(database: Database) -> dict[str, Any]:
     """Model card, θ, and bit balance."""
     hasher = database.hasher
     theta_K = hasher.theta
@@ -29,7 +29,7 @@ def describe(database: AnyDatabase) -> dict[str, Any]:
     }
 
 
-def _use(database: AnyDatabase) -> dict[str, Any] | None:
+def _use(database: Database) -> dict[str, Any] | None:
     """Balance and correlation of the bits; None without images."""
     codes_NW = database.codes()[1]
     if not len(codes_NW):

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from lookalike import data
 from lookalike.core.errors import LookalikeError
-from lookalike.database import Group
+from lookalike.database import Database, Group
 from lookalike.duplicates import review
 from lookalike.duplicates.cleanup import inspection, plan_file
 from lookalike.duplicates.cleanup import plan as plans
@@ -28,12 +28,11 @@ from lookalike.duplicates.review import Context
 from lookalike.duplicates.search import Comparison
 from lookalike.duplicates.verification import Verified
 from lookalike.imaging.evidence import Evidence
-from lookalike.opening import AnyDatabase
 from lookalike.search.csr import Csr
 from lookalike.search.hits import Pairs
-from lookalike.store.derived.code_array import Held
+from lookalike.store.derived.code_array import CodeArray
 from lookalike.store.records import Record
-from lookalike.store.rowids import RowIds
+from lookalike.store.derived.codefile import RowIds
 from lookalike.web.http.problems import Problem
 from lookalike.web.state import files
 from lookalike.web.state.jobs import Report, Task
@@ -76,7 +75,7 @@ class Reviews:
         self._learnt: Inspection | None = None
         self._kept: tuple[Comparison, int, ReviewState] | None = None
 
-    def standing(self, database: AnyDatabase, found: Comparison) -> ReviewState:
+    def standing(self, database: Database, found: Comparison) -> ReviewState:
         """The groups as they are now. Called by threads."""
         with self._lock:
             version = database.decisions.version
@@ -94,7 +93,7 @@ class Reviews:
     def inspecting(self, found: Comparison, read: ReadPixels, inspect: Inspect) -> Task:
         """Work that reads the images that may have the same pixels, and those of which one is the best copy."""
 
-        def run(database: AnyDatabase, report: Report) -> Inspection:
+        def run(database: Database, report: Report) -> Inspection:
             groups = [part.group for part in stand(database, found).parts]
             records = database.records_of([one.id for group in groups for one in group])
             of_groups = review.records_of(groups, records)
@@ -118,7 +117,7 @@ class Reviews:
 
         return Task(f"inspection-{found.radius}.json", run, _dump_inspection, _load_inspection)
 
-    def plan(self, database: AnyDatabase, found: Comparison, options: plans.PlanOptions, *, table: bool) -> bytes:
+    def plan(self, database: Database, found: Comparison, options: plans.PlanOptions, *, table: bool) -> bytes:
         """The plan for all groups, as JSON or as a table. Called by threads."""
         standing = self.standing(database, found)
         groups = [part.group for part in standing.parts]
@@ -130,7 +129,7 @@ class Reviews:
         return text.encode("utf-8", "surrogateescape")
 
 
-def _of_content(database: AnyDatabase, record: Record, read: Callable[[bytes], Found]) -> Found | None:
+def _of_content(database: Database, record: Record, read: Callable[[bytes], Found]) -> Found | None:
     """What is told of an image as it was indexed; nothing of one that cannot be read."""
     try:
         content = files.read(database.path, record)
@@ -142,7 +141,7 @@ def _of_content(database: AnyDatabase, record: Record, read: Callable[[bytes], F
 def comparing(radius: int) -> Task:
     """Work that finds all pairs of copies, whatever was decided about them."""
 
-    def run(database: AnyDatabase, report: Report) -> Comparison:
+    def run(database: Database, report: Report) -> Comparison:
         def progress(stage: str, done: int, total: int | None) -> None:
             report(done + (total or 0) * (stage == "verifying"), 2 * (total or 0))
 
@@ -171,7 +170,7 @@ def _load_comparison(content: bytes) -> Comparison:
         return Comparison(
             search=DuplicateSearch(radius=radius),
             radius=radius,
-            codes=Held(RowIds(held["ids"]), held["codes"]),
+            codes=CodeArray(RowIds(held["ids"]), held["codes"]),
             verified=Verified(graph, rejected, unverified),
             equal={int(id_): bytes.fromhex(digest) for id_, digest in equal.items()},
         )
@@ -192,7 +191,7 @@ def _load_inspection(content: bytes) -> Inspection:
     )
 
 
-def stand(database: AnyDatabase, found: Comparison) -> ReviewState:
+def stand(database: Database, found: Comparison) -> ReviewState:
     """The groups by what is decided now."""
     known = database.decisions.known()
     groups = database.group(found).groups

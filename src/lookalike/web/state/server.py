@@ -9,8 +9,8 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
-from lookalike.opening import AnyDatabase
-from lookalike.store.catalog import Record
+from lookalike.database import Database
+from lookalike.store.records import Record
 from lookalike.web.http.metrics import Metrics
 from lookalike.web.http.problems import JsonResponse, Problem
 from lookalike.web.http.settings import Settings
@@ -37,7 +37,7 @@ class Server:
     metrics: Metrics
 
     @classmethod
-    def of(cls, database: AnyDatabase, settings: Settings, reopen: Callable[[], AnyDatabase]) -> Server:
+    def of(cls, database: Database, settings: Settings, reopen: Callable[[], Database]) -> Server:
         """The parts of a server over a database, none of them started."""
         metrics = Metrics()
         collection = Collection(database, reopen=reopen)
@@ -54,7 +54,7 @@ class Server:
             metrics,
         )
 
-    async def record(self, database: AnyDatabase, id_: int) -> Record:
+    async def record(self, database: Database, id_: int) -> Record:
         """The row of an image. Raises `Problem` if there is none."""
         found = await self.collection.run(database.records_of, [id_])
         if id_ not in found:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 
-from lookalike.opening import AnyDatabase
-from lookalike.store.catalog import Record
+from lookalike.database import Database
+from lookalike.store.records import Record
 from lookalike.web.state import files
 from lookalike.web.state.collection import Collection
 from lookalike.web.state.uploads import Decoders
@@ -41,7 +41,7 @@ class Thumbnails:
         self._making: dict[tuple[str, int], asyncio.Task[bytes]] = {}
         self.size = 0  # bytes
 
-    async def get(self, database: AnyDatabase, record: Record, side: int) -> bytes:
+    async def get(self, database: Database, record: Record, side: int) -> bytes:
         """The JPEG of an image, at most `side` pixels a side. Raises `Problem` if it cannot be made."""
         key = (version(record), side)
         if key in self._kept:
@@ -52,7 +52,7 @@ class Thumbnails:
             task.add_done_callback(lambda done: self._made(key, done))
         return await asyncio.shield(self._making[key])  # several may wait for it
 
-    async def _make(self, database: AnyDatabase, record: Record, side: int) -> bytes:
+    async def _make(self, database: Database, record: Record, side: int) -> bytes:
         content = await self._collection.run(files.read, database.path, record)
         return await self._decoders.thumbnail(content, side)
 

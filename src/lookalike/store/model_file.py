@@ -16,10 +16,10 @@ DECODER = decoder_path(FILE).name  # only of models that have one
 DECODER_KEY = "decoder"  # of its digest, in the catalog's `meta`
 
 
-def load(folder: Path, catalog: Catalog) -> Hasher:
+def load(catalog: Catalog) -> Hasher:
     """The model that made the codes. Raises `DatabaseError` if its file is absent, damaged or another's."""
-    path, digest = folder / FILE, catalog.get("model")
-    aside = pending(folder)
+    folder, digest = catalog.folder, catalog.get("model")
+    path, aside = folder / FILE, pending(folder)
     candidates: list[str | Path] = [path, aside, *builtin_models()]  # a built-in model is always at hand
     for candidate in candidates:
         with suppress(ModelError):

@@ -8,17 +8,16 @@ from itertools import chain
 from pathlib import Path
 
 from lookalike.core import atomic
-from lookalike.database import model_file
-from lookalike.duplicates import oriented_codes
-from lookalike.store import catalog, originals
+from lookalike.store import catalog, model_file, originals
 from lookalike.store.derived import codefile, pairfile, tablefile
 
+ORIENTATIONS = "turned.npz"  # codes of mirrored and rotated images
 UNFINISHED = "catalog.new"  # a catalog that is being made
 OURS = (
-    catalog.FILE, codefile.FILE, tablefile.FILE, tablefile.CODES, tablefile.CHANGES, oriented_codes.FILE,
+    catalog.FILE, codefile.FILE, tablefile.FILE, tablefile.CODES, tablefile.CHANGES, ORIENTATIONS,
     pairfile.FILE, model_file.FILE, model_file.DECODER, model_file.pending(Path()).name,
 )  # fmt: skip
-WITHOUT_LOCK = (oriented_codes.FILE,)  # also written by those who do not hold the writer's lock
+WITHOUT_LOCK = (ORIENTATIONS,)  # also written by those who do not hold the writer's lock
 IN_USE = 3600.0  # seconds; temporary files of these that are younger may be in use
 OLD = {f"{name}.part" for name in (model_file.FILE, model_file.DECODER)} | {f".{name}.tmp" for name in OURS}
 

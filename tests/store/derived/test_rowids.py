@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookalike.store.rowids import RowIds, runs
+from lookalike.store.derived.codefile import RowIds, runs
 
 IDS = st.sets(st.integers(0, 60) | st.integers(0, 2**40), max_size=40).map(sorted)
 

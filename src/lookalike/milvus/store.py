@@ -1,0 +1,484 @@
+"""A store in Milvus: for collections that one machine does not hold, and that several machines fill and search.
+
+Any number of machines may write at once, as long as each indexes folders of its own. An image has one of two ids that
+are made from its path: the second only if another path has the first. So whoever writes it again, also after having
+been killed, writes it in the same place.
+
+What changes in a transaction is written at its end, new rows before old ones go: what is cut off there is done by the
+next run. Milvus keeps no locks; machines that index different folders do not meet.
+
+Shapes: N images, W bytes a code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lookalike.core.codes import Codes
+from lookalike.core.errors import ConfigError, DatabaseError
+from lookalike.core.mounts import Volume
+from lookalike.data import Item, Label
+from lookalike.hasher import Hasher
+from lookalike.imaging.quality import PLAIN
+from lookalike.milvus.client import Address, Row, Server
+from lookalike.milvus.engine import MilvusEngine
+from lookalike.milvus.metadata import SUFFIX, Metadata, SharedSurroundings
+from lookalike.milvus.rows import (
+    FIELDS,
+    FOUND,
+    INDEXED,
+    RELIEF,
+    below,
+    candidates,
+    found,
+    from_text,
+    labels_of,
+    passing,
+    record_of,
+    relief_of,
+    rewritten,
+    row_of,
+)
+from lookalike.search.hits import Hits
+from lookalike.store.decisions import Decided, Decision, Decisions, Kind
+from lookalike.store.derived.code_array import CodeArray, Ids
+from lookalike.store.derived.codefile import RowIds
+from lookalike.store.folder import FolderStore
+from lookalike.store.protocol import unsupported
+from lookalike.store.records import Filter, ImportedCode, Outcome, Record
+
+FORMAT = 2  # 1: without reliefs
+WINDOW = 2048  # paths looked up at once
+COPIES = 1000  # rows of equal images at most that are told
+ALL = ["code", *(field for field in FIELDS if field != RELIEF)]
+
+
+class Seen(NamedTuple):
+    """What is known of a path: its row, if there is one, and the id that it has or gets."""
+
+    record: Record | None
+    id: int
+
+
+class NoDecisions(Decisions):
+    """Those of a store that keeps none."""
+
+    version = 0
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    def count(self, kind: Kind | None = None) -> int:
+        return 0
+
+    def all(self) -> list[Decision]:
+        return []
+
+    def page(self, *, before: int | None = None, top: int = -1, kind: Kind | None = None) -> list[Decision]:
+        return []
+
+    def find(self, id_: int) -> Decision | None:
+        return None
+
+    def add(self, kind: Kind, images: Sequence[Decided]) -> Decision:
+        raise unsupported(self._place, "decisions")
+
+
+class MilvusStore:
+    """The rows of images, with the model that made their codes. Reading may be done by several threads."""
+
+    def __init__(self, server: Server) -> None:
+        """Raises `DatabaseError` if there is none at the server's address."""
+        self.place = str(server.address)
+        self.folder: Path | None = None
+        self._server, self._name = server, server.address.name
+        self._about = self._read_about()
+        self.bits = int(self._about["bits"])
+        self._metadata = Metadata(server, self._name, self._about["model"])
+        self._metadata.open()
+        self._engine = MilvusEngine(self.bits, server)
+        self.keeps_reliefs: bool = self._about["lookalike"] > 1
+        self._written = [*ALL, RELIEF] if self.keeps_reliefs else ALL
+        self.surroundings = SharedSurroundings(self._metadata)
+        self.decisions = NoDecisions(self.place)
+        self._names: Sequence[str] = ()
+        self._next = 0  # of the names, which are asked for in this order
+        self._window: dict[str, Seen] = {}
+        self._claimed: dict[int, str] = {}  # paths by the ids that they were given since
+        self._rows: dict[int, Row] = {}  # to be written at the end of the transaction
+        self._changes: dict[int, Row] = {}
+        self._gone: set[int] = set()
+
+    @classmethod
+    def open(cls, address: Address, *, create: bool = False, model: str | os.PathLike[str]) -> MilvusStore:
+        """The store at an address; with `create`, a new one made with `model` where there is none."""
+        server = Server(address)
+        try:
+            if create and server.description(address.name) is None:
+                _make(server, Hasher.load(model))
+            return cls(server)
+        except BaseException:
+            server.close()
+            raise
+
+    @classmethod
+    def exists(cls, address: Address) -> bool:
+        """Whether there is one at an address. Raises `DatabaseError` if nobody answers there."""
+        server = Server(address)
+        try:
+            return server.description(address.name) is not None
+        finally:
+            server.close()
+
+    def local(self, feature: str = "this") -> FolderStore:
+        """Raises `ConfigError`: this is no folder."""
+        raise unsupported(self.place, feature)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._server.close()
+
+    def is_current(self) -> bool:
+        """Whether this is still what lies there: not made again with another model."""
+        try:
+            return self._read_about() == self._about
+        except DatabaseError:
+            return False
+
+    @property
+    def revision(self) -> int:
+        """A number that grows whenever the codes change, whichever machine changes them."""
+        return self._metadata.revision
+
+    def get(self, key: str, default: str = "") -> str:
+        """What the collection says of itself."""
+        return str(self._about.get(key, default))
+
+    # The model
+
+    def load_model(self) -> Hasher:
+        """The model that made the codes. Raises `DatabaseError` if it is damaged."""
+        hasher = Hasher(self._metadata.model(int(self._about["parts"])), path=f"{self.place} ({self._about['name']})")
+        if hasher.digest != self._about["model"]:
+            raise DatabaseError(f"the model that {self.place} holds is not the one that made its codes; index again")
+        return hasher
+
+    def check_model(self) -> None:
+        """Nothing: a collection keeps its model."""
+
+    def take_model(self, hasher: Hasher, *, reindex: bool) -> None:
+        """Raise `DatabaseError` if a model is not the one that made the codes."""
+        if hasher.digest != self._about["model"]:
+            raise DatabaseError(
+                f"{self.place} holds codes of {self._about['name']}, but {hasher.path} is {hasher.name}. "
+                "Pass the first model, or index into a database of another name"
+            )
+
+    # Codes
+
+    def search(
+        self, codes_NW: Codes, *, top: int | None, radius: int | None = None, only: Filter | None = None
+    ) -> list[Hits]:
+        """The nearest images of each code among those that pass a filter; the rows of hits are ids."""
+        return self._engine.search_where(codes_NW, top=top, radius=radius, where=passing(only))
+
+    def use(self, engine: str) -> None:
+        """Milvus is the engine here: only `auto` is taken. Raises `ConfigError`."""
+        if engine != "auto":
+            raise ConfigError(f"engine is {engine!r}; {self.place} is searched by Milvus, so leave --engine out")
+
+    def code_array(self) -> CodeArray:
+        """Ids, ascending, and codes of all images that can be found, fetched from the server."""
+        blocks = list(self._engine.blocks(FOUND))
+        none = (np.empty(0, np.int64), np.empty((0, self.bits // 8), np.uint8))
+        ids, codes = zip(none, *blocks, strict=True)
+        return CodeArray(RowIds(np.concatenate(ids)), np.concatenate(codes))
+
+    def count(self) -> int:
+        """How many images can be found."""
+        return self._server.count(self._name, FOUND)
+
+    def passing_ids(self, only: Filter) -> Ids:
+        """Ids of the images that pass a filter and can be found, ascending."""
+        return np.array([row["id"] for row in self._found(["id"], passing(only))], np.int64)
+
+    def ids_by_name(self) -> Ids:
+        """Ids of all images that can be found, in the order of their names."""
+        named = sorted((row["path"], int(row["id"])) for row in self._found(["id", "path"]))
+        return np.array([id_ for _, id_ in named], np.int64)
+
+    def labels(self) -> dict[str, int]:
+        """The labels of images that can be found, and how many images have each."""
+        rows = self._found(["id", "labels"], f"{FOUND} and array_length(labels) != 0")
+        return dict(sorted(Counter(from_text(name) for row in rows for name in set(row["labels"])).items()))
+
+    # Transactions
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """No lock: what is derived does not exist here."""
+        try:
+            yield
+        finally:
+            self.expect([])
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is changed inside is written at the end, if that is reached."""
+        try:
+            yield
+            self._write()
+        finally:
+            self._rows, self._changes, self._gone = {}, {}, set()
+
+    def touch(self) -> None:
+        """Say that the codes have changed."""
+        self._metadata.touch()
+
+    def counts(self) -> dict[str, int]:
+        """Numbers of rows: with a code that can be found, with an error, missing, and labelled."""
+        return {
+            "images": self._server.count(self._name, FOUND),
+            "errors": self._server.count(self._name, 'error != "" and missing_since < 0'),
+            "missing": self._server.count(self._name, "missing_since >= 0"),
+            "labelled": self._server.count(self._name, f"{FOUND} and array_length(labels) != 0"),
+        }
+
+    def undecodable(self) -> dict[int, bytes]:
+        """Nothing: files that cannot be decoded are not kept here."""
+        return {}
+
+    def owed(self) -> list[Record]:
+        """Nothing: the model does not change."""
+        return []
+
+    def originals(self) -> frozenset[bytes]:
+        """Nothing: no originals are kept."""
+        return frozenset()
+
+    def has_original(self, digest: bytes, length: int | None) -> bool:
+        """False: no originals are kept."""
+        return False
+
+    def keep_original(self, digest: bytes, content: bytes) -> None:
+        """Raises `ConfigError`: no originals are kept."""
+        raise unsupported(self.place, "originals")
+
+    def forget_originals(self, digests: Iterable[bytes]) -> None:
+        """Nothing: no originals are kept."""
+
+    def plain(self) -> dict[int, bytes]:
+        """The images that can be found and show too little, by id, each with its digest."""
+        where = f"{FOUND} and quality >= 0 and quality < {PLAIN}"
+        pages = self._server.pages(self._name, where, ["id", "digest"])
+        return {int(row["id"]): bytes.fromhex(row["digest"]) for page in pages for row in page}
+
+    # Single rows
+
+    def expect(self, names: Sequence[str]) -> None:
+        """Say which paths will be asked for, in their order, so that many are looked up at once."""
+        self._names, self._next, self._window = names, 0, {}
+
+    def find(self, name: str) -> Record | None:
+        """The row of an image's path."""
+        return self._seen(name).record
+
+    def records(self, ids: Sequence[int]) -> dict[int, Record]:
+        """The rows of ids."""
+        return {int(row["id"]): record_of(row) for row in self._server.get(self._name, ids, ALL)}
+
+    def names(self, ids: Sequence[int]) -> dict[int, str]:
+        """The paths of ids."""
+        return {int(row["id"]): from_text(row["path"]) for row in self._server.get(self._name, ids, ["id", "path"])}
+
+    def reliefs(self, ids: Sequence[int]) -> dict[int, bytes]:
+        """The reliefs of ids (see `registration`); of images that have none, nothing."""
+        if not self.keeps_reliefs:
+            return {}
+        rows = self._server.get(self._name, ids, ["id", RELIEF])
+        return {int(row["id"]): relief for row in rows if (relief := relief_of(row))}
+
+    def relief_of(self, digest: bytes) -> bytes | None:
+        """The relief of an image of these bytes, if one is known."""
+        if not self.keeps_reliefs:
+            return None
+        where = f'digest == "{digest.hex()}" and {RELIEF} != ""'
+        rows = self._server.first(self._name, where, ["id", RELIEF], limit=1)
+        return relief_of(rows[0]) if rows else None
+
+    def all_records(self, where: str = "") -> Iterator[Record]:
+        """All rows, or those that an expression holds for, by id."""
+        for page in self._server.pages(self._name, where, ALL):
+            yield from map(record_of, page)
+
+    def with_digest(self, digest: bytes) -> list[Record]:
+        """Rows of images with the same bytes."""
+        where = f'digest == "{digest.hex()}"'
+        rows = self._server.first(self._name, where, ALL, limit=COPIES)
+        return [record_of(row) for row in rows if int(row["id"]) not in self._gone]
+
+    def one_with_digest(self, digest: bytes, *, coded: bool = False) -> Record | None:
+        """A row of an image with these bytes; with `coded`, of one that has a code."""
+        where = f'digest == "{digest.hex()}"{" and error == " + chr(34) * 2 if coded else ""}'
+        rows = self._server.first(self._name, where, ALL, limit=1)
+        return record_of(rows[0]) if rows else None
+
+    def on_volume(self, root: str, volume: int | None) -> Iterator[int]:
+        """Ids of the images of a root: no volumes are kept."""
+        return iter(self.below(root))
+
+    def roots(self) -> list[str]:
+        """The folders that paths are relative to."""
+        return sorted(self._metadata.roots())
+
+    def any_below(self, name: str) -> bool:
+        """Whether there are images of a path."""
+        return bool(self._server.first(self._name, below(name), ["id"], limit=1))
+
+    def below(self, name: str) -> list[int]:
+        """Ids of the images of a path: itself, all below it if it is a folder, all rows if it is a table."""
+        return [int(row["id"]) for page in self._server.pages(self._name, below(name), ["id"]) for row in page]
+
+    # Changes, inside a transaction
+
+    def write(self, outcome: Outcome, *, row: int | None = None) -> int:
+        """Record an outcome, in place of the row with that id if one is given; the row's id."""
+        id_ = self._claim(outcome.item.name, self._seen(outcome.item.name).id)
+        self._metadata.add_root(outcome.item.root)
+        self._rows[id_] = row_of(id_, outcome, bits=self.bits)
+        if row is not None and row != id_:
+            self._gone.add(row)
+        return id_
+
+    def bulk_import(self, root: str, rows: Iterable[ImportedCode]) -> int:
+        """Record codes that were made elsewhere, with paths relative to the root; how many changed."""
+        named = {os.path.join(root, one.folder + one.name): one for one in rows}
+        self._metadata.add_root(root)
+        self._claimed, before = {}, len(self._rows)
+        looked = self._look(list(named))
+        equal = [seen.id for name, seen in looked.items() if seen.record and seen.record.code == named[name].code]
+        reliefs = self.reliefs(equal) if equal else {}
+        for name, seen in looked.items():
+            one, known = named[name], seen.record
+            if known is None or (known.code, known.label, known.missing_since) != (one.code, one.label, None):
+                row = int(one.name) if one.folder.endswith("#") else None
+                item = Item(root, one.folder + one.name, one.size or 0, -1, one.label, row)
+                outcome = Outcome(
+                    item=item, code=one.code, width=one.width, height=one.height, relief=reliefs.get(seen.id)
+                )
+                id_ = self._claim(name, seen.id)
+                self._rows[id_] = row_of(id_, outcome, bits=self.bits)
+        return len(self._rows) - before
+
+    def set_label(self, id_: int, label: Label) -> None:
+        """Store another label."""
+        self._changes.setdefault(id_, {}).update(labels_of(label))
+
+    def set_seen(self, items: Iterable[tuple[int, Item]]) -> None:
+        """Nothing: what the system says of files is not kept."""
+
+    def set_root(self, root: str, volume: Volume) -> None:
+        """Nothing: no volumes are kept."""
+
+    def set_missing(self, ids: Iterable[int], *, missing: bool) -> None:
+        """Mark images whose files are gone, or are back."""
+        since = int(time.time()) if missing else -1
+        for id_ in ids:
+            self._changes.setdefault(id_, {})["missing_since"] = since
+
+    def delete(self, ids: Iterable[int]) -> None:
+        """Forget images."""
+        self._gone.update(ids)
+
+    def _read_about(self) -> dict[str, Any]:
+        """What the collection says of itself. Raises `DatabaseError` if there is none, or it is another's."""
+        text = self._server.description(self._name)
+        if text is None:
+            names = self._server.names()
+            there = sorted({one.split(SUFFIX)[0] for one in names if SUFFIX in one} & set(names))
+            raise DatabaseError(
+                f"There is no database at {self.place}{': there are ' + ', '.join(there) if there else ''}. "
+                f"Make one with: lookalike index FOLDER --db {self.place}"
+            )
+        try:
+            about: dict[str, Any] = json.loads(text)
+            if about["lookalike"] > FORMAT:
+                raise DatabaseError(f"{self.place} was made by a later version of lookalike. Upgrade lookalike")
+        except (ValueError, KeyError, TypeError) as error:
+            raise DatabaseError(f"the collection {self._name} is no database of lookalike; name another") from error
+        return about
+
+    def _found(self, fields: list[str], where: str = FOUND) -> Iterator[dict[str, Any]]:
+        for page in self._server.pages(self._name, where, fields):
+            yield from page
+
+    def _write(self) -> None:
+        changed = [id_ for id_ in self._changes if id_ not in self._rows]
+        for row in self._server.get(self._name, changed, self._written) if changed else ():
+            self._rows[int(row["id"])] = rewritten(row)
+        for id_, values in self._changes.items():
+            if id_ in self._rows:
+                self._rows[id_].update(values)
+        for row in self._rows.values():
+            row["found"] = found(row)
+        self._server.put(
+            self._name, ({name: row[name] for name in ("id", *self._written)} for row in self._rows.values())
+        )
+        self._server.remove_ids(self._name, sorted(self._gone))
+
+    def _seen(self, name: str) -> Seen:
+        if name not in self._window:
+            self._window = self._look(self._following(name))
+            self._claimed = {id_: from_text(row["path"]) for id_, row in self._rows.items()}
+        return self._window[name]
+
+    def _following(self, name: str) -> list[str]:
+        """A path and those that will be asked for next."""
+        for first in (self._next, 0):  # they may be gone through again
+            for at in range(first, len(self._names)):
+                if self._names[at] == name:
+                    self._next = at + WINDOW
+                    return list(self._names[at : at + WINDOW])
+        return [name]
+
+    def _look(self, names: Sequence[str]) -> dict[str, Seen]:
+        ids = [id_ for name in names for id_ in candidates(name)]
+        known = self.records(ids)
+        return {name: _place(name, known) for name in names}
+
+    def _claim(self, name: str, id_: int) -> int:
+        """The id, or the second of a path if another path was given the first a moment ago."""
+        first, second = candidates(name)
+        if id_ == first and self._claimed.get(first, name) != name:
+            id_ = second
+        self._claimed[id_] = name
+        return id_
+
+
+def _place(name: str, known: dict[int, Record]) -> Seen:
+    """The row of a path among the rows of its candidates, and its id."""
+    ids = candidates(name)
+    for id_ in ids:
+        if id_ in known and known[id_].name == name:
+            return Seen(known[id_], id_)
+    for id_ in ids:
+        if id_ not in known:
+            return Seen(None, id_)
+    raise DatabaseError(f"{name} has the same number as two other images; rename it")
+
+
+def _make(server: Server, hasher: Hasher) -> None:
+    """A new, empty database: first its metadata, then the collection itself, which says what made its codes."""
+    name = server.address.name
+    parts = Metadata(server, name, hasher.digest).make(Path(hasher.path).read_bytes())
+    about = {"lookalike": FORMAT, "bits": hasher.bits, "model": hasher.digest, "name": hasher.name, "parts": parts}
+    server.make(name, hasher.bits, FIELDS, description=json.dumps(about), indexed=INDEXED)

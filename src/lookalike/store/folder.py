@@ -1,0 +1,297 @@
+"""A store in a folder: the catalog, the model, and what is derived from them for searching.
+
+    catalog.sqlite   the truth: paths, digests, labels, codes, errors
+    codes.bin        derived: the codes, made to be memory-mapped; rebuilt whenever it does not fit the catalog
+    tables.bin       derived: tables for searching many codes, rebuilt when these have changed much
+    turned.npz       derived: codes of mirrored and rotated images, once somebody has asked for such copies
+    model.onnx       the model; codes of another one are refused; model.decoder.onnx: its decoder, if it has one
+    originals/       the images themselves, if they are kept
+    lock             held by the one process that writes
+
+Shapes: N images that can be found, W bytes a code.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+import filelock
+
+from lookalike.core.atomic import is_temporary, put_in_place
+from lookalike.core.codes import Codes
+from lookalike.core.errors import ConfigError, DatabaseError
+from lookalike.hasher import Hasher
+from lookalike.search import Engine
+from lookalike.search.hits import Hits, Mask
+from lookalike.search.multi_index import MultiIndex
+from lookalike.search.scan import Scan
+from lookalike.search.table import Table
+from lookalike.store import leftovers, model_file, originals
+from lookalike.store.catalog import FILE, Catalog
+from lookalike.store.derived import code_array, codefile
+from lookalike.store.derived.code_array import CodeArray, Ids
+from lookalike.store.derived.codefile import RowIds
+from lookalike.store.records import Filter
+
+LOCK = "lock"
+LOST = "lost"  # in the catalog's `meta`: the revision that it fell back to
+
+
+class EngineName(StrEnum):
+    """Engines that a person may ask for."""
+
+    AUTO = "auto"
+    SCAN = "scan"
+    MULTI_INDEX = "multi_index"
+
+
+class OpenEngine(NamedTuple):
+    """An engine, and what its rows are."""
+
+    engine: Engine
+    ids: RowIds  # of each row
+    revision: int  # of the catalog that the codes are of
+
+
+class FolderStore(Catalog):
+    """The catalog with the files around it. It may be used by several threads."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder / FILE)
+        self._model_digest = self.get("model")
+        self._bits: int | None = None  # as long as the model stays; a server asks for it with each search
+        self._engine: OpenEngine | None = None  # swapped as a whole, so that threads never mix two of them
+        self._mask: tuple[object, Mask] | None = None  # which codes pass the filter of the last search
+        self._engine_name = EngineName.AUTO
+
+    @classmethod
+    def create(cls, folder: Path, hasher: Hasher) -> None:
+        """Make an empty store in a folder, which is made too. Raises `DatabaseError`."""
+        if (folder / FILE).exists():
+            raise DatabaseError(f"there is a database at {folder} already; open it, or name another folder")
+        if folder.is_dir() and any(not _is_left_over(entry) for entry in folder.iterdir()):
+            raise DatabaseError(f"{folder} is not an empty folder; name one that is new, such as {folder}/db")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            model_file.copy(hasher, folder / model_file.FILE)
+            aside = folder / leftovers.UNFINISHED
+            for left in folder.glob(f"{leftovers.UNFINISHED}*"):  # with SQLite's files, by one that was cut off
+                left.unlink()
+            catalog = Catalog(aside, create=True)
+            with catalog.transaction():
+                _set_model(catalog, hasher)
+            catalog.close()
+            put_in_place(aside, folder / FILE)  # from here on there is a database
+        except OSError as error:
+            raise DatabaseError(f"no database can be made at {folder}: {error.strerror or error}") from error
+
+    @property
+    def place(self) -> str:
+        """The folder, as people write it."""
+        return os.fspath(self.folder)
+
+    @property
+    def bits(self) -> int:
+        """Length of a code in bits."""
+        if self._bits is None:
+            self._bits = super().bits
+        return self._bits
+
+    def local(self, feature: str = "this") -> FolderStore:
+        """This store."""
+        return self
+
+    def close(self) -> None:
+        """Close the file."""
+        super().close()
+        self._bits = None
+
+    def forget(self) -> None:
+        """Read everything again: rows were restored."""
+        super().forget()
+        self._engine = self._bits = None
+        with suppress(DatabaseError):
+            self._model_digest = self.get("model")
+
+    def is_current(self) -> bool:
+        """Whether this is still what lies in the folder: neither replaced, nor indexed again with another model."""
+        return self.is_in_place() and self.get("model") == self._model_digest
+
+    # Writing
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """The writer's lock. Raises `DatabaseError` if another process holds it or the folder is read-only."""
+        lock = filelock.FileLock(self.folder / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            raise DatabaseError(f"another process is writing to {self.folder}; wait until it has ended") from None
+        except OSError as error:
+            raise DatabaseError(f"{self.folder} cannot be written to ({error.strerror})") from error
+        try:
+            yield
+        except OSError as error:
+            raise DatabaseError(f"{self.folder}: {error.strerror or error}") from error
+        finally:
+            lock.release()
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Be the writer for as long as this lasts; then bring `codes.bin` and tables up to date."""
+        with self.lock():
+            leftovers.delete(self.folder)
+            self.note_loss()
+            try:
+                yield
+            finally:
+                code_array.keep(self)
+
+    def note_loss(self) -> None:
+        """Record, before anything is written, that the catalog is older than the codes that were derived from it."""
+        with suppress(DatabaseError):
+            if codefile.read_header(self.folder / codefile.FILE).is_later(self.stamp) and not self.get(LOST):
+                with self.transaction():
+                    self.set(LOST, str(self.revision))
+
+    def expect(self, names: Sequence[str]) -> None:
+        """Nothing: the catalog finds paths one by one."""
+
+    # Originals
+
+    def has_original(self, digest: bytes, length: int | None) -> bool:
+        """Whether the original of an image is kept, with this length in bytes if one is known."""
+        return originals.has(self.folder, digest, length) and self.records_original(digest)
+
+    def keep_original(self, digest: bytes, content: bytes) -> None:
+        """Keep the bytes of an image."""
+        originals.keep(self.folder, digest, content)
+
+    # The model
+
+    def load_model(self) -> Hasher:
+        """The model that made the codes. Raises `DatabaseError` if its file is absent, damaged or another's."""
+        self.check_model()
+        return model_file.load(self)
+
+    def check_model(self) -> None:
+        """Raise `DatabaseError` if the codes have been made with another model since the folder was opened."""
+        if self.get("model") != self._model_digest:
+            raise DatabaseError(f"{self.folder} was indexed again with another model meanwhile; open it again")
+
+    def take_model(self, hasher: Hasher, *, reindex: bool) -> None:
+        """Make a model the store's own: another one only if all codes may be made again."""
+        digest, name = self.get("model"), self.get("model_name")
+        if hasher.digest != digest and not reindex:
+            raise DatabaseError(
+                f"{self.folder} holds {self.bits}-bit codes of {name}@{digest[:8]}, but {hasher.path} is {hasher.name}."
+                " Index again with --reindex, or pass the first model"
+            )
+        path, aside = self.folder / model_file.FILE, model_file.pending(self.folder)
+        if hasher.digest == digest and model_file.has_digest(path, digest):
+            return
+        model_file.copy(hasher, aside)
+        if hasher.digest != digest:
+            with self.transaction():
+                self.forget_codes()
+                _set_model(self, hasher)
+        self._engine, self._model_digest, self._bits = None, hasher.digest, None
+        put_in_place(aside, path)
+
+    # Searching
+
+    def code_array(self) -> CodeArray:
+        """Ids, ascending, and codes of all images that can be found."""
+        self.check_model()
+        return code_array.read(self)
+
+    def count(self) -> int:
+        """How many images can be found."""
+        count = code_array.count(self)  # counting in the catalog takes long where there are many
+        return self.counts()["images"] if count is None else count
+
+    def passing_ids(self, only: Filter) -> Ids:
+        """Ids of the images that pass a filter and can be found, ascending."""
+        ids = code_array.read(self).ids
+        return ids.all[ids.among(self.passing(only))]
+
+    def use(self, engine: EngineName | str) -> None:
+        """Search with a certain engine from now on; `auto` chooses by cost. Raises `ConfigError`."""
+        if engine not in list(EngineName):
+            raise ConfigError(f"engine is {engine!r}; it must be one of {', '.join(EngineName)}")
+        self._engine_name, self._engine = EngineName(engine), None
+
+    def search(
+        self, codes_NW: Codes, *, top: int | None, radius: int | None = None, only: Filter | None = None
+    ) -> list[Hits]:
+        """The nearest images of each code among those that pass a filter; the rows of hits are ids."""
+        opened = self.open_engine()
+        found = opened.engine.search(codes_NW, top=top, radius=radius, among=self._passing(only, opened))
+        return [Hits(opened.ids.of(hits.rows), hits.distances) for hits in found]
+
+    def compact(self) -> bool:
+        """Rebuild the tables, so that searches need not look at changes one by one; whether there are any."""
+        with self.changing():
+            code_array.keep(self, anew=True)
+            self._engine = None
+            return self.count() >= code_array.LEAST
+
+    def open_engine(self) -> OpenEngine:
+        """The engine, filled again if the catalog has changed since."""
+        self.check_model()
+        revision, opened = self.revision, self._engine
+        if opened is None or revision != opened.revision:
+            filled = make_engine(self.folder, code_array.read(self), model=self._model_digest, name=self._engine_name)
+            self._engine = opened = OpenEngine(*filled, revision)
+        return opened
+
+    def _passing(self, only: Filter | None, opened: OpenEngine) -> Mask:
+        """Which codes pass a filter; that of the last search is kept, as people search several times with one."""
+        if only is None:
+            return None
+        key, passing = (only, self.state, opened.revision), self._mask
+        if passing is None or passing[0] != key:
+            passing = key, opened.ids.among(self.passing(only))
+            self._mask = passing
+        return passing[1]
+
+
+def make_engine(
+    folder: Path, codes: CodeArray, *, model: str, name: EngineName = EngineName.AUTO
+) -> tuple[Engine, RowIds]:
+    """An engine that holds these codes, and the id of each of its rows: few codes are scanned, many have tables."""
+    bits = 8 * codes.codes_NW.shape[1]
+    few = len(codes.codes_NW) < code_array.LEAST and name is not EngineName.MULTI_INDEX
+    tables = None if few or name is EngineName.SCAN else code_array.read_tables(folder, model)
+    if tables is None:
+        if name is EngineName.MULTI_INDEX:
+            return MultiIndex(bits, codes_NW=codes.codes_NW, least=0), codes.ids
+        return Scan(bits, codes_NW=codes.codes_NW), codes.ids
+    engine = MultiIndex(bits, codes_NW=tables.codes_NW, tables=[Table(*part) for part in tables.parts])
+    if tables.codes.digest == codes.digest:
+        return engine, tables.ids
+    changes = code_array.kept_changes(folder, tables, codes)
+    engine.remove(changes.gone)
+    engine.add(codes.codes_NW[changes.new])
+    return engine, tables.ids.followed_by(codes.ids.of(changes.new))
+
+
+def _is_left_over(path: Path) -> bool:
+    """Whether a file comes from making a database that was cut off."""
+    files = (model_file.FILE, model_file.DECODER)
+    is_unfinished = path.name in (LOCK, *files) or path.name.startswith(leftovers.UNFINISHED)
+    return is_unfinished or any(is_temporary(path, name) for name in files)
+
+
+def _set_model(catalog: Catalog, hasher: Hasher) -> None:
+    catalog.set("model", hasher.digest)
+    catalog.set("model_name", hasher.info.name)
+    catalog.set("bits", str(hasher.bits))
+    catalog.set(model_file.DECODER_KEY, model_file.decoder_digest(hasher))
+    catalog.set("calibration", "")  # which was of another model
+    catalog.touch()
