@@ -44,7 +44,7 @@ AREAS = {
             "tests/search/test_engines.py", "tests/search/test_kernels.py", "tests/search/test_threads.py",
             "tests/search/test_all_pairs.py",
         ),
-        left_out="milvus or server or portable or test_equal_codes_come_in_the_order_of_their_rows",
+        left_out="milvus or server or numpy or test_equal_codes_come_in_the_order_of_their_rows",
     ),
     "metrics": Area(
         (
@@ -58,7 +58,7 @@ AREAS = {
     ),
     "store": Area(
         (
-            "store/catalog", "store/derived/codefile", "store/rowids", "store/places", "store/keys", "store/filters",
+            "store/catalog", "store/derived/codefile", "store/places", "store/filters",
         ),
         ("tests/store", "tests/database/test_engine_choice.py"),
     ),
