@@ -61,6 +61,21 @@ def test_help_takes_less_than_half_a_second() -> None:
     assert min(seconds) < 0.5
 
 
+def test_info_loads_few_modules(tmp_path: Path, photo_folder: Path) -> None:
+    db = str(tmp_path / "db")
+    subprocess.run([sys.executable, "-m", "lookalike", "index", str(photo_folder), "--db", db], check=True)
+    code = (
+        "import sys; from lookalike.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: print(*sys.modules, file=sys.stderr)"
+    )
+    child = subprocess.run([sys.executable, "-c", code, "info", "--db", db], capture_output=True, text=True, check=True)
+    assert "images" in child.stdout
+    loaded = {name for name in child.stderr.split() if name.split(".")[0] == "lookalike"}
+    assert "lookalike.store.folder" in loaded
+    assert len(loaded) <= 50, sorted(loaded)
+
+
 def test_public_names_exist() -> None:
     code = (
         "import lookalike\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.core import application_id, mounts
+from lookalike.core import address, mounts
 from lookalike.core.mounts import Mounts, Volume
 
 Table = list[str]
@@ -86,6 +86,6 @@ def test_a_catalog_is_told_from_other_sqlite_files(tmp_path: Path) -> None:
     ours, other = tmp_path / "ours", tmp_path / "other"
     ours.write_bytes(b"SQLite format 3\0".ljust(68, b"\0") + b"look" + bytes(28))
     other.write_bytes(b"SQLite format 3\0".ljust(100, b"\0"))
-    assert application_id.is_ours(ours)
-    assert not application_id.is_ours(other)
-    assert not application_id.is_ours(tmp_path / "absent")
+    assert address.is_ours(ours)
+    assert not address.is_ours(other)
+    assert not address.is_ours(tmp_path / "absent")

@@ -91,3 +91,13 @@ def keep(store: FolderStore, text: str) -> None:
         with store.transaction():
             store.set(KEY, text)
             store.touch()  # servers keep what they said until then
+
+
+def replace(store: FolderStore, before: Calibration | None, found: Calibration) -> None:
+    """Store a calibration. Raises `DatabaseError` if it is worth less than the one before."""
+    if before is not None and before.edited and not found.edited:
+        raise DatabaseError(
+            f"none of the images could be read, and {store.place} was calibrated when they could; calibrate where "
+            "the files are, or forget that first with: lookalike calibrate --forget. Nothing was changed"
+        )
+    keep(store, found.to_json())

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lookalike.cli import calibrate, options, terminal
+from lookalike.cli import options, terminal
 
 if TYPE_CHECKING:
     from lookalike.database import Info
@@ -44,6 +44,8 @@ def command(
     _say_places(info)
     typer.echo(terminal.radii(duplicate=info.duplicate, similar=info.similar, same=info.same))
     if info.calibration is not None:
+        from lookalike.cli import calibrate
+
         typer.echo(f"{calibrate.said(info.calibration)}; {calibrate.rate_said(info.calibration, info.images)}")
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from lookalike.core import application_id
+from lookalike.core import address
 from lookalike.core.mounts import Mounts, Volume
 from lookalike.data import leaving_out
 from lookalike.data.item import Item
@@ -95,7 +95,7 @@ def _listed(
     folders = [entry for entry in entries if _is_folder(entry)]
     names = {entry.name for entry in folders}
     files = [entry for entry in entries if entry.name not in names]
-    if any(entry.name == DATABASE_MARK and application_id.is_ours(entry.path) for entry in files):
+    if any(entry.name == DATABASE_MARK and address.is_ours(entry.path) for entry in files):
         walked.left_out[leaving_out.DATABASES] += 1
         return [], []
     files = [entry for entry in files if _is_taken(folder, entry, leave_out, walked)]

@@ -12,6 +12,7 @@ from lookalike.core.mounts import Mounts
 from lookalike.data import Item, LeavingOut, Survey, companion_names
 from lookalike.data.leaving_out import DATABASES, HIDDEN
 from lookalike.database.reachability import Judged, Reachability
+from lookalike.duplicates.cleanup.apply import Outcome, Step
 from lookalike.store import originals as kept
 from lookalike.store.folder import LOST
 from lookalike.store.protocol import Store
@@ -61,6 +62,12 @@ def settle(
                 store.surroundings.set_left_out(scope, walked.left_out)
     coded = sum(records[id_].code is not None for id_ in dropped)
     return Settled(len(judged.gone - dropped), coded, places)
+
+
+def mark_changed(store: Store, steps: Iterable[Step]) -> None:
+    """Mark the images whose files a plan, or undoing it, has moved."""
+    found = (store.find(step.path) for step in steps if step.outcome is not Outcome.LEFT)
+    mark_moved(store, [record for record in found if record is not None])
 
 
 def mark_moved(store: Store, records: Iterable[Record]) -> None:

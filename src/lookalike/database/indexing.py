@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from lookalike import data
 from lookalike.core.errors import ImageError, RetryableImageError
 from lookalike.core.limits import MAX_PIXELS
 from lookalike.core.parallel import in_order
@@ -95,17 +96,19 @@ class _Read:
 
 def run(
     survey: Survey,
-    scopes: list[str],
+    sources: data.Paths,
     store: Store,
     hasher: Hasher,
     options: IndexOptions,
     progress: Progress = silent,
 ) -> IndexReport:
-    """Bring the catalog up to date with items: all there are in the folders, tables and files named by `scopes`.
+    """Bring the store up to date with items: all there are in the folders, tables and files that were named.
 
     After an interruption what was recorded is whole and stays.
     """
-    items = survey.items
+    survey.items += absent.owed(store, survey.items)
+    items, scopes = survey.items, data.scopes(sources)
+    store.expect([item.name for item in items])
     report = IndexReport(len(items), companions=survey.companions, left_out=dict(survey.left_out))
     started = time.monotonic()
     met = _Met(store)

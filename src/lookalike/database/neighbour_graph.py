@@ -29,6 +29,7 @@ from lookalike.core.display import clean
 from lookalike.core.errors import ConfigError, DatabaseError, DataError, MissingExtra
 from lookalike.core.progress import Progress
 from lookalike.data import codetable
+from lookalike.duplicates.members import by_row
 from lookalike.search import all_pairs
 from lookalike.search.hits import Hits
 from lookalike.search.multi_index import MultiIndex
@@ -36,6 +37,7 @@ from lookalike.search.table import Table
 from lookalike.store.derived import code_array
 from lookalike.store.derived.code_array import CodeArray
 from lookalike.store.derived.tablefile import Tables
+from lookalike.store.folder import FolderStore
 
 Names = Callable[[Sequence[int]], Sequence[str | None]]
 Graph = npt.NDArray[np.int32]  # (N, T, 2): rows and distances
@@ -45,13 +47,15 @@ LARGEST = 10_000  # neighbours of an image
 ROWS = 65_536  # of a Parquet file, written at a time
 
 
-def write(path: Path, codes: CodeArray, tables: Tables | None, *, top: int, names: Names, progress: Progress) -> int:
+def write(path: Path, store: FolderStore, *, top: int, progress: Progress) -> int:
     """Write the `top` nearest images of each, in the form that the file's name says; of how many images.
 
-    `tables` are taken if they are of just these codes. Raises `DataError` for a name of another form, `ConfigError` for
+    Raises `DataError` for a name of another form, `ConfigError` for
     `top` below 1 or over 10,000, `DatabaseError` while another process writes the same.
     """
     _check(path, top)
+    codes = store.code_array()
+    tables = code_array.read_tables(store.folder, store.get("model"))
     part = _part(path, codes, top)
     lock = filelock.FileLock(part.with_name(f".{path.name}.lock"))
     try:
@@ -64,7 +68,7 @@ def write(path: Path, codes: CodeArray, tables: Tables | None, *, top: int, name
                 old.unlink()
         _fill(part, codes, tables, top=top, progress=progress)
         if path.suffix == ".parquet":
-            _write_table(path, part, names)
+            _write_table(path, part, by_row(codes.ids_N, store.names))
         else:
             put_in_place(part, path)
         part.unlink(missing_ok=True)

@@ -12,9 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from lookalike.core.cache_dir import cache_dir
-from lookalike.core.confinement import run_confined
-from lookalike.hasher import trial
 from lookalike.hasher.paths import builtin_models
 from lookalike.hasher.session import named, naming
 
@@ -43,6 +40,8 @@ def admit(kind: Kind, data: bytes, path: str) -> None:
 
 def admit_own(kind: Kind, data: bytes, path: str) -> None:
     """The same of a file that this program has just made: checked, so that others will take it, but not tried."""
+    from lookalike.hasher import trial
+
     with naming(path):
         trial.check(kind, data, run=False)
     _remember(kind, digest(data))
@@ -62,6 +61,8 @@ def _was_tried(kind: Kind, known: str) -> bool:
 
 
 def _mark(kind: Kind, known: str) -> Path:
+    from lookalike.core.cache_dir import cache_dir
+
     return cache_dir() / "models" / f"{known}.{kind}-{RULES}"
 
 
@@ -77,6 +78,8 @@ def _is_builtin(known: str, size: int) -> bool:
 
 def _try(kind: Kind, data: bytes) -> str:
     """Why a file may not be used; nothing if it may."""
+    from lookalike.core.confinement import run_confined
+
     seconds = SECONDS + len(data) // BYTES_A_SECOND
     memory = MEMORY + 4 * len(data)
     arguments = [kind, str(memory), str(seconds)]

@@ -16,7 +16,7 @@ from lookalike.hasher.hasher import Hasher
 from lookalike.hasher.model_info import DECODER_KEY, decoder_theta
 from lookalike.hasher.paths import decoder_path, read_model
 from lookalike.hasher.session import naming, open_session
-from lookalike.imaging import decode
+from lookalike.imaging.spec import Array
 
 
 class Decoder:
@@ -45,7 +45,7 @@ class Decoder:
         found = cls(data, hasher, path=os.fspath(path))
         return found if found._theta_digest == hasher.info.theta_digest else None
 
-    def draw(self, latents_NK: npt.NDArray[np.float32]) -> decode.Array:
+    def draw(self, latents_NK: npt.NDArray[np.float32]) -> Array:
         """Images (N, S, S), uint8, grey, as the decoder draws them from latents."""
         try:
             drawn_NSS = self._session.run(["images"], {"latent": np.asarray(latents_NK, np.float32)})[0]
@@ -55,7 +55,7 @@ class Decoder:
             raise ModelError(f"{self.path} draws {drawn_NSS.dtype} of shape {drawn_NSS.shape}, not images")
         return np.asarray(drawn_NSS)
 
-    def reconstruct(self, arrays_NSS: decode.Array) -> decode.Array:
+    def reconstruct(self, arrays_NSS: Array) -> Array:
         """Images (N, S, S) drawn from the latents of a batch of uint8 arrays of the model's shape.
 
         Each compares with its image scaled so that it spans 0 to 255, which is what the model sees.

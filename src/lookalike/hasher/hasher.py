@@ -18,19 +18,19 @@ import numpy.typing as npt
 
 from lookalike.core.codes import Codes
 from lookalike.core.errors import ImageError, ModelError
-from lookalike.hasher import admission, onnx_file
+from lookalike.core.limits import MAX_PIXELS
+from lookalike.hasher import admission
 from lookalike.hasher.model_info import METADATA_KEY, ModelInfo
 from lookalike.hasher.paths import DEFAULT, find_model, read_model
 from lookalike.hasher.session import naming, open_session
-from lookalike.imaging import decode
-from lookalike.imaging.decode import ImageSpec, Source
+from lookalike.imaging.spec import Array, ImageSpec, Source
 
 if TYPE_CHECKING:
     import onnxruntime
 
 BATCH = 32
 
-Image = Source | decode.Array  # a path, encoded bytes, or an array that has the model's shape already
+Image = Source | Array  # a path, encoded bytes, or an array that has the model's shape already
 
 
 class Hasher:
@@ -80,6 +80,8 @@ class Hasher:
             data = read_model(Path(self.path))
         except (OSError, ModelError):  # the model of a database in Milvus is no file
             return None
+        from lookalike.hasher import onnx_file
+
         if admission.digest(data) != self.digest:
             return None
         whole, _, _ = self.info.theta_digest.partition("[:")  # θ of a truncated model is the first part of another's
@@ -91,7 +93,7 @@ class Hasher:
         """Name and digest, as `csvae-64@3f2a1b9c`: what tells this model from any other."""
         return f"{self.info.name}@{self.digest[:8]}"
 
-    def encode(self, sources: Image | Iterable[Image], *, max_pixels: int = decode.MAX_PIXELS) -> Codes:
+    def encode(self, sources: Image | Iterable[Image], *, max_pixels: int = MAX_PIXELS) -> Codes:
         """Codes (N, W) of images: paths, encoded bytes, or uint8 arrays of the model's shape.
 
         Images are decoded by several threads. Raises `ImageError`, naming the first image that cannot be read.
@@ -105,15 +107,15 @@ class Hasher:
             codes = [self.encode_arrays(np.stack(list(pool.map(read, batch)))) for batch in _batches(sources, BATCH)]
         return np.concatenate(codes) if codes else np.empty((0, self.bits // 8), np.uint8)
 
-    def encode_arrays(self, arrays_NSS: decode.Array) -> Codes:
+    def encode_arrays(self, arrays_NSS: Array) -> Codes:
         """Codes (N, W) of a batch of uint8 arrays of the model's shape."""
         return np.asarray(self._run("code", arrays_NSS), np.uint8)
 
-    def latents(self, arrays_NSS: decode.Array) -> npt.NDArray[np.float32]:
+    def latents(self, arrays_NSS: Array) -> npt.NDArray[np.float32]:
         """Latents (N, K) of a batch of uint8 arrays of the model's shape, before the threshold."""
         return np.asarray(self._run("latent", arrays_NSS), np.float32)
 
-    def _run(self, output: str, arrays_NSS: decode.Array) -> Any:
+    def _run(self, output: str, arrays_NSS: Array) -> Any:
         shape = (len(arrays_NSS), *self.spec.shape)
         if arrays_NSS.shape != shape or arrays_NSS.dtype != np.uint8:
             raise ImageError(
@@ -152,13 +154,13 @@ class Hasher:
             f"{self.path} says that it gives {self.bits} bits, but its {output} is {found.dtype} of shape {found.shape}"
         )
 
-    def _one_or_many(self, array: npt.NDArray[Any]) -> decode.Array:
+    def _one_or_many(self, array: npt.NDArray[Any]) -> Array:
         """Images (N, S, S) of an array that is one of them or several, which is refused as it was given."""
         if array.dtype != np.uint8 or array.shape not in (self.spec.shape, (*array.shape[:1], *self.spec.shape)):
             raise self._refusal(array)
         return array.reshape(-1, *self.spec.shape)
 
-    def _to_array(self, image: Image, *, max_pixels: int) -> decode.Array:
+    def _to_array(self, image: Image, *, max_pixels: int) -> Array:
         if isinstance(image, np.ndarray):
             if image.shape != self.spec.shape or image.dtype != np.uint8:
                 raise self._refusal(image)
@@ -168,6 +170,8 @@ class Hasher:
                 f"a value of type {type(image).__name__} is no image here; give a path, encoded bytes, or a uint8 "
                 f"array of shape {self.spec.shape}"
             )
+        from lookalike.imaging import decode
+
         return decode.read(image, self.spec, max_pixels=max_pixels)
 
     def _refusal(self, array: npt.NDArray[Any]) -> ImageError:

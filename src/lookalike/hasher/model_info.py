@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from lookalike.core import display
 from lookalike.core.codes import MAX_BITS, check_bits
 from lookalike.core.errors import ConfigError, ModelError
-from lookalike.imaging.decode import ImageSpec
+from lookalike.imaging.spec import ImageSpec
 
 METADATA_KEY = "lookalike"
 DECODER_KEY = "lookalike-decoder"

@@ -14,13 +14,12 @@ Shapes: S pixels a side; (S, S) in grey, (S, S, 3) in colour.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from lookalike.core.errors import ConfigError, ImageError
+from lookalike.core.errors import ImageError
 from lookalike.core.limits import MAX_PIXELS as MAX_PIXELS
 from lookalike.imaging import borders, files
 from lookalike.imaging.formats import profiles
@@ -30,37 +29,11 @@ from lookalike.imaging.formats.profiles import flatten
 from lookalike.imaging.opening import Opened, errors_as_one, opened, upright, with_limit
 from lookalike.imaging.opening import header as header
 from lookalike.imaging.pixels import pixel_digest as pixel_digest
-
-Array = npt.NDArray[np.uint8]
-Source = str | os.PathLike[str] | bytes
+from lookalike.imaging.spec import Array as Array
+from lookalike.imaging.spec import ImageSpec as ImageSpec
+from lookalike.imaging.spec import Source as Source
 
 LARGER = 3  # times a model's side that a JPEG is decoded at, at least
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ImageSpec:
-    """What an image must be turned into for a model; stored in the model file."""
-
-    side: int = 128  # S, pixels
-    colour: bool = False
-    resampling: str = "bilinear"  # a name of PIL.Image.Resampling
-    trim: bool = field(default=False, repr=False)  # whether borders are cut off
-
-    def __post_init__(self) -> None:
-        if not 8 <= self.side <= 1024:
-            raise ConfigError(f"an image side of {self.side} pixels is outside 8 to 1024")
-        if self.resampling.upper() not in Image.Resampling.__members__:
-            raise ConfigError(f"there is no resampling {self.resampling!r}; Pillow has bilinear, box, bicubic …")
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(S, S) in grey, (S, S, 3) in colour."""
-        return (self.side, self.side, 3) if self.colour else (self.side, self.side)
-
-    @property
-    def mode(self) -> str:
-        """Pillow's mode of the array's pixels."""
-        return "RGB" if self.colour else "L"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,15 +28,13 @@ from lookalike.search import check_codes, check_limits, check_mask
 from lookalike.search.hits import Hits, Mask, merged
 from lookalike.search.rows import Growing, Rows
 from lookalike.search.scan import KERNELS, scan
-from lookalike.search.table import Table, parts
+from lookalike.search.table import LARGEST_TAIL, LEAST, Table, parts
 
 BUDGET = 0.2  # of what a scan costs, after which a search scans
-LARGEST_TAIL = 0.05  # of all codes; a larger one is worth new tables
 LEAST_BUDGET = 10_000  # codes of a scan, which cost nothing to speak of
 TOGETHER = 16  # queries that one thread takes at a time, at most
 TRIED = 16  # queries of a call that are looked up first
 MOST_FAILED = 0.75  # share of them that may cost too much; else all others are far from everything too, and scanned
-LEAST = 200_000  # codes, below which a scan is as fast as anything
 
 
 class State(NamedTuple):

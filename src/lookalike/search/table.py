@@ -17,6 +17,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+LARGEST_TAIL = 0.05  # of all codes that are in no table; more are worth new tables
+LEAST = 200_000  # codes, below which a scan is as fast as anything
 LONGEST = 24  # bits of a table at most: 64 MiB of starts
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from lookalike.data import Label
-from lookalike.store.places import Places, place, split
-from lookalike.store.records import ImportedCode, to_json
+from lookalike.store.places import Labels, Places, place, split
+from lookalike.store.records import ImportedCode
 from lookalike.store.session import Session
+
+if TYPE_CHECKING:
+    pass
 
 
 class _Known(NamedTuple):
@@ -22,30 +24,6 @@ class _Known(NamedTuple):
 
 Place = tuple[int, bytes]  # place and name
 _AS_FILES = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()  # what `os.fsencode` looks up each time
-
-
-class Labels:
-    """The numbers of labels, which are made."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._numbers: dict[Label, int | None] = {None: None}
-
-    def forget(self) -> None:
-        """Read all again: what was written was rolled back."""
-        self._numbers = {None: None}
-
-    def number(self, label: Label) -> int | None:
-        """The number of a label; none for no label."""
-        if label not in self._numbers:
-            self._numbers[label] = self._find(to_json(label))
-        return self._numbers[label]
-
-    def _find(self, text: str | None) -> int:
-        row = self._session.row("SELECT id FROM labels WHERE label = ?", (text,))
-        if row is None:
-            row = (self._session.run("INSERT INTO labels (label) VALUES (?)", (text,)).lastrowid,)
-        return int(row[0])
 
 
 def upsert(session: Session, places: Places, labels: Labels, root: str, rows: Iterable[ImportedCode]) -> int:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,20 +22,21 @@ import numpy.typing as npt
 from lookalike.core.codes import Codes
 from lookalike.core.errors import DatabaseError
 from lookalike.core.mounts import Volume
-from lookalike.data import Item, Label
 from lookalike.imaging.quality import PLAIN
-from lookalike.store import bulk_import, filters
-from lookalike.store.bulk_import import Labels
 from lookalike.store.decisions import Decisions
 from lookalike.store.derived.codefile import Stamp
-from lookalike.store.filters import FETCHED, Passing
-from lookalike.store.integrity import Integrity
-from lookalike.store.places import Places, place, split
+from lookalike.store.places import Labels, Places, place, split
 from lookalike.store.records import COLUMNS, FROM, Filter, ImportedCode, Outcome, Record, from_json, record
 from lookalike.store.session import Session
 from lookalike.store.surroundings import Surroundings
 
+if TYPE_CHECKING:
+    from lookalike.data import Item, Label
+    from lookalike.store.filters import Passing
+    from lookalike.store.integrity import Integrity
+
 FILE = "catalog.sqlite"
+FETCHED = 65_536  # rows read at a time
 PAGE = 5_000  # records at a time where all are read
 ALIKE = 20  # rows of the same bytes, among which one with a code is looked for
 
@@ -49,10 +51,19 @@ class Catalog:
         self._session = Session(path, create=create)
         self._places, self._labels = Places(self._session), Labels(self._session)
         self.decisions = Decisions(self._session)
-        self.integrity = Integrity(self._session)
+        self._integrity: Integrity | None = None
         self.surroundings = Surroundings(self._session)
         self._moment = -1  # the last that was recorded in this transaction
         self._file = _identity(path)
+
+    @property
+    def integrity(self) -> Integrity:
+        """Checks and repairs of the rows."""
+        if self._integrity is None:
+            from lookalike.store.integrity import Integrity
+
+            self._integrity = Integrity(self._session)
+        return self._integrity
 
     @property
     def folder(self) -> Path:
@@ -266,14 +277,20 @@ class Catalog:
 
     def below(self, name: str) -> list[int]:
         """Ids of the images of a path: itself, all below it if it is a folder, all rows if it is a table."""
+        from lookalike.store import filters
+
         return np.flatnonzero(filters.below(self._session, self._places, name)).tolist()
 
     def any_below(self, name: str) -> bool:
         """Whether there are images of a path."""
+        from lookalike.store import filters
+
         return filters.any_below(self._session, self._places, name)
 
     def passing(self, wanted: Filter) -> Passing:
         """Of each id whether its image passes a filter, (I,); whether it can be found, is not asked."""
+        from lookalike.store import filters
+
         return filters.passing(self._session, self._places, wanted)
 
     # Originals that the database keeps, and what is needed to restore a damaged catalog
@@ -356,6 +373,8 @@ class Catalog:
 
         A path that is known gets the code and label; what is the same is left alone.
         """
+        from lookalike.store import bulk_import
+
         first = bulk_import.next_id(self._session)
         changed = bulk_import.upsert(self._session, self._places, self._labels, root, rows)
         if bulk_import.next_id(self._session) > first:

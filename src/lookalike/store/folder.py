@@ -28,10 +28,7 @@ from lookalike.core.errors import ConfigError, DatabaseError
 from lookalike.hasher import Hasher
 from lookalike.search import Engine
 from lookalike.search.hits import Hits, Mask
-from lookalike.search.multi_index import MultiIndex
-from lookalike.search.scan import Scan
-from lookalike.search.table import Table
-from lookalike.store import leftovers, model_file, originals
+from lookalike.store import model_file, originals
 from lookalike.store.catalog import FILE, Catalog
 from lookalike.store.derived import code_array, codefile
 from lookalike.store.derived.code_array import CodeArray, Ids
@@ -72,6 +69,8 @@ class FolderStore(Catalog):
     @classmethod
     def create(cls, folder: Path, hasher: Hasher) -> None:
         """Make an empty store in a folder, which is made too. Raises `DatabaseError`."""
+        from lookalike.store import leftovers
+
         if (folder / FILE).exists():
             raise DatabaseError(f"there is a database at {folder} already; open it, or name another folder")
         if folder.is_dir() and any(not _is_left_over(entry) for entry in folder.iterdir()):
@@ -144,6 +143,8 @@ class FolderStore(Catalog):
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Be the writer for as long as this lasts; then bring `codes.bin` and tables up to date."""
+        from lookalike.store import leftovers
+
         with self.lock():
             leftovers.delete(self.folder)
             self.note_loss()
@@ -265,6 +266,10 @@ def make_engine(
     folder: Path, codes: CodeArray, *, model: str, name: EngineName = EngineName.AUTO
 ) -> tuple[Engine, RowIds]:
     """An engine that holds these codes, and the id of each of its rows: few codes are scanned, many have tables."""
+    from lookalike.search.multi_index import MultiIndex
+    from lookalike.search.scan import Scan
+    from lookalike.search.table import Table
+
     bits = 8 * codes.codes_NW.shape[1]
     few = len(codes.codes_NW) < code_array.LEAST and name is not EngineName.MULTI_INDEX
     tables = None if few or name is EngineName.SCAN else code_array.read_tables(folder, model)
@@ -283,6 +288,8 @@ def make_engine(
 
 def _is_left_over(path: Path) -> bool:
     """Whether a file comes from making a database that was cut off."""
+    from lookalike.store import leftovers
+
     files = (model_file.FILE, model_file.DECODER)
     is_unfinished = path.name in (LOCK, *files) or path.name.startswith(leftovers.UNFINISHED)
     return is_unfinished or any(is_temporary(path, name) for name in files)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from lookalike.core.application_id import APPLICATION_ID as APPLICATION_ID
+from lookalike.core.address import APPLICATION_ID as APPLICATION_ID
 from lookalike.core.errors import DatabaseError
 from lookalike.store import digests, originals, places
 

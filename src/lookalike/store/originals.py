@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lookalike import data
 from lookalike.core import atomic
 from lookalike.core.errors import LookalikeError
+from lookalike.imaging.files import content_digest
 from lookalike.store.records import Record
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def drop_temporary(database: Path) -> list[Path]:
 def is_intact(database: Path, digest: bytes) -> bool:
     """Whether an original has the bytes that its name says."""
     try:
-        return data.content_digest(path(database, digest).read_bytes()) == digest
+        return content_digest(path(database, digest).read_bytes()) == digest
     except OSError:
         return False
 
@@ -94,6 +94,8 @@ def opened(record: Record, folder: Path, decoders: Decoders) -> Iterator[ImageFi
 
 
 def _open(record: Record, folder: Path, decoders: Decoders, stack: ExitStack) -> ImageFile | None:
+    from lookalike import data
+
     for source in (partial(data.source, record.item), partial(_kept, record, folder)):
         with suppress(LookalikeError, OSError), ExitStack() as holding:
             image = holding.enter_context(decoders.opened(source()))

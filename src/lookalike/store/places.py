@@ -12,12 +12,41 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from lookalike.store.session import Session
+from lookalike.store.records import to_json
+
+if TYPE_CHECKING:
+    from lookalike.data import Label
+    from lookalike.store.session import Session
 
 KEY_BITS = 24
 LAST_KEY = 2**KEY_BITS - 1
 REMEMBERED = 1_000_000  # folders whose numbers are held in memory
+
+
+class Labels:
+    """The numbers of labels, which are made."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._numbers: dict[Label, int | None] = {None: None}
+
+    def forget(self) -> None:
+        """Read all again: what was written was rolled back."""
+        self._numbers = {None: None}
+
+    def number(self, label: Label) -> int | None:
+        """The number of a label; none for no label."""
+        if label not in self._numbers:
+            self._numbers[label] = self._find(to_json(label))
+        return self._numbers[label]
+
+    def _find(self, text: str | None) -> int:
+        row = self._session.row("SELECT id FROM labels WHERE label = ?", (text,))
+        if row is None:
+            row = (self._session.run("INSERT INTO labels (label) VALUES (?)", (text,)).lastrowid,)
+        return int(row[0])
 
 
 class Places:

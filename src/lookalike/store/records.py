@@ -6,10 +6,12 @@ import functools
 import json
 import os
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lookalike.data import Item, Label
 from lookalike.imaging.quality import PLAIN
+
+if TYPE_CHECKING:
+    from lookalike.data import Item, Label
 
 COLUMNS = (
     "images.id, roots.path, folders.path, images.name, files.size, files.mtime_ns, digest, length, labels.label, code,"
@@ -55,6 +57,8 @@ class Record:
     @property
     def item(self) -> Item:
         """Where the image is."""
+        from lookalike.data import Item
+
         return Item(
             self.root, self.path, self.size, self.mtime_ns, self.label, self.row,
             ctime_ns=self.ctime_ns, inode=self.inode,

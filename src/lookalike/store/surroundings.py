@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from lookalike.core.mounts import Mounts, Volume
-from lookalike.data import Rule
 from lookalike.store.session import Session
 
 if TYPE_CHECKING:
+    from lookalike.data import Rule
     from lookalike.store.protocol import Store
 
 
@@ -72,6 +72,10 @@ class Surroundings:
     def rules(self) -> list[Rule]:
         """What is left out of folders, or taken all the same."""
         rows = self._session.rows("SELECT folder, glob, include FROM rules ORDER BY folder, include, glob")
+        if not rows:
+            return []
+        from lookalike.data import Rule
+
         return [Rule(folder, glob, bool(include)) for folder, glob, include in rows]
 
     def add_rules(self, rules: Iterable[Rule]) -> None:

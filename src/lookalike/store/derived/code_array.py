@@ -18,14 +18,14 @@ import numpy.typing as npt
 
 from lookalike.core.codes import Codes
 from lookalike.core.errors import DatabaseError
-from lookalike.search.multi_index import LARGEST_TAIL, MultiIndex
-from lookalike.search.multi_index import LEAST as LEAST
-from lookalike.store.derived import codefile, tablefile
+from lookalike.search.table import LARGEST_TAIL
+from lookalike.search.table import LEAST as LEAST
+from lookalike.store.derived import codefile
 from lookalike.store.derived.codefile import RowIds
-from lookalike.store.derived.tablefile import Part, Tables
 
 if TYPE_CHECKING:
     from lookalike.store.catalog import Catalog
+    from lookalike.store.derived.tablefile import Tables
 
 LOG = logging.getLogger(__name__)
 
@@ -93,6 +93,8 @@ def write(
     anew: bool = False,
 ) -> bool:  # fmt: skip
     """Write codes, and their tables if there are none, or if much has changed (or `anew`); whether these were made."""
+    from lookalike.store.derived import tablefile
+
     tables = None if anew else read_tables(folder, model)
     few = None  # changes since the tables were made, if these are still worth having
     if tables is not None and len(codes_NW) >= LEAST:
@@ -110,13 +112,17 @@ def write(
     if len(codes_NW) < LEAST:
         tablefile.drop(folder)
         return False
+    from lookalike.search.multi_index import MultiIndex
+
     engine = MultiIndex(8 * codes_NW.shape[1], codes_NW=codes_NW, least=0)
-    tablefile.write(folder, [Part(*table) for table in engine.tables])
+    tablefile.write(folder, [tablefile.Part(*table) for table in engine.tables])
     return True
 
 
 def read_tables(folder: Path, model: str) -> Tables | None:
     """The tables, if there are any of this model's codes."""
+    from lookalike.store.derived import tablefile
+
     with suppress(DatabaseError):  # they are derived: a scan finds the same
         tables = tablefile.read(folder)
         if tables.codes.model == model:
@@ -126,6 +132,9 @@ def read_tables(folder: Path, model: str) -> Tables | None:
 
 def table_problem(catalog: Catalog) -> str | None:
     """What is wrong with the tables of a database whose file of codes is right, or nothing; reads all of them."""
+    from lookalike.search.multi_index import MultiIndex
+    from lookalike.store.derived import tablefile
+
     folder = catalog.folder
     header, ids_N, codes_NW = codefile.read(folder / codefile.FILE)
     model, digest = catalog.get("model"), header.digest
@@ -149,12 +158,16 @@ def table_problem(catalog: Catalog) -> str | None:
 
 
 def _changes_are_right(folder: Path, tables: Tables, ids_N: Ids, codes_NW: Codes, digest: str) -> bool:
+    from lookalike.store.derived import tablefile
+
     kept = tablefile.read_changes(folder, tables.codes.digest, digest)
     return kept is None or all(map(np.array_equal, kept, changes(tables, ids_N, codes_NW)))
 
 
 def kept_changes(folder: Path, tables: Tables, now: CodeArray) -> Changes:
     """What has changed since tables were made: as it was kept beside them, or by comparing all."""
+    from lookalike.store.derived import tablefile
+
     kept = None if now.digest is None else tablefile.read_changes(folder, tables.codes.digest, now.digest)
     return changes(tables, now.ids_N, now.codes_NW) if kept is None else Changes(*kept)
 

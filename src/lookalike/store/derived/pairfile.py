@@ -25,7 +25,6 @@ import filelock
 import numpy as np
 
 from lookalike.core.codes import Codes
-from lookalike.search import all_pairs
 from lookalike.search.hits import Pairs
 
 FILE = "pairs.bin"
@@ -58,6 +57,8 @@ def is_damaged(path: Path) -> bool:
 
 
 def _pairs(folder: Path, codes_NW: Codes, radius: int) -> Blocks:
+    from lookalike.search import all_pairs
+
     with ExitStack() as stack:
         file = _opened(stack, folder, codes_NW, radius) if len(codes_NW) >= LEAST else None
         if file is None:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.data import Label
 from lookalike.store.records import Record
 from lookalike.store.surroundings import Environment, Unreachable
 
 if TYPE_CHECKING:
     from lookalike.calibration.stored import Calibration
+    from lookalike.data import Label
 
 
 @dataclass(frozen=True, slots=True)
