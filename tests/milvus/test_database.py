@@ -26,7 +26,7 @@ import pytest
 from lookalike.core.errors import ConfigError, DatabaseError, DataError
 from lookalike.database import Database, Filter
 from lookalike.duplicates.request import DuplicateSearch
-from lookalike.milvus import database as distributed
+from lookalike.milvus import store as distributed
 from lookalike.milvus.client import MESSAGE, Server, batches, parse
 from lookalike.milvus.rows import FIELDS, candidates
 from lookalike.opening import exists
@@ -64,7 +64,6 @@ def both(address: str, tmp_path: Path, model: Path) -> Iterator[tuple[Database, 
         open_database(address, create=True, model=model) as remote,
         Database.create(tmp_path / "db", model=model) as local,
     ):
-        assert isinstance(remote, Database)
         yield remote, local
 
 
@@ -128,7 +127,7 @@ def test_the_same_distances_as_in_a_folder(
     ]
     assert all(reliefs[1].get(name, one) == one for name, one in reliefs[0].items())
     assert len(reliefs[0]) == len(reliefs[1]) == 50
-    with pytest.raises(ConfigError, match="search without --asymmetric"):
+    with pytest.raises(ConfigError, match="does not support asymmetric search"):
         remote.search_asymmetric(folder / "007.jpg")
     assert [hit.distance for hit in remote.search(folder / "007.jpg")] == [
         hit.distance for hit in local.search(folder / "007.jpg")
@@ -263,7 +262,7 @@ def test_another_model_is_refused(both: tuple[Database, Database], photo_folder:
     with pytest.raises(DatabaseError, match=r"holds codes of .*, but .* is .*\. Pass the first model, or index into"):
         remote.index(photo_folder, model=other)
     assert len(remote) == 0
-    with pytest.raises(ConfigError, match="keeps no originals"):
+    with pytest.raises(ConfigError, match="does not support originals"):
         remote.index(photo_folder, keep_originals=True)
     with pytest.raises(ConfigError, match="is searched by Milvus"):
         remote.use("scan")
@@ -296,7 +295,6 @@ def test_machines_that_begin_at_once_share_one_database(
         assert child.communicate()[1] == ""
         assert child.returncode == 0
     with open_database(address) as remote, Database.create(tmp_path / "db", model=model) as local:
-        assert isinstance(remote, Database)
         for folder in folders:
             local.index(folder)
         assert_same(remote, local)
@@ -336,7 +334,6 @@ def test_a_killed_index_is_completed_by_the_next(
     )
     assert child.returncode == -signal.SIGKILL, child.stderr
     with open_database(address) as remote, Database.create(tmp_path / "db", model=model) as local:
-        assert isinstance(remote, Database)
         assert 0 < len(remote) < 40
         before = len(remote)
         local.index(photo_folder)
@@ -373,7 +370,6 @@ def test_a_killed_import_is_completed_by_the_next(address: str, tmp_path: Path, 
         assert 0 < len(remote) < count
     subprocess.run(command, check=True, capture_output=True)
     with open_database(address) as remote:
-        assert isinstance(remote, Database)
         assert len(remote) == count
         found = {record.name: record.code for record in remote.records()}
         assert found == {str(tmp_path / path): bytes(code) for path, code in zip(paths, codes_NW, strict=True)}
@@ -400,7 +396,6 @@ def test_a_server_that_is_killed_and_comes_back(
             open_database(running.address("a"), create=True, model=model) as remote,
             Database.create(tmp_path / "db", model=model) as local,
         ):
-            assert isinstance(remote, Database)
             assert remote.index(photo_folder, progress=kill).encoded == 40
             back.join()
             local.index(photo_folder)
