@@ -31,8 +31,8 @@ from lookalike.imaging.evidence import Evidence
 from lookalike.search.csr import Csr
 from lookalike.search.hits import Pairs
 from lookalike.store.derived.code_array import CodeArray
-from lookalike.store.records import Record
 from lookalike.store.derived.codefile import RowIds
+from lookalike.store.records import Record
 from lookalike.web.http.problems import Problem
 from lookalike.web.state import files
 from lookalike.web.state.jobs import Report, Task
