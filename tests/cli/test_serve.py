@@ -26,7 +26,7 @@ def db(tmp_path: Path, model: Path) -> Path:
         (["--host", "0.0.0.0", "--token", "short"], "8 characters"),
         (["--host", "nowhere.invalid", "--token", "correct horse"], "not an address of this machine"),
         (["--host", "203.0.113.1", "--token", "correct horse"], "not an address of this machine"),
-        (["--cors", "everything"], "no origin"),
+        (["--cors", "everything"], "not an origin"),
         (["--token", ""], "token is empty"),
     ],
 )

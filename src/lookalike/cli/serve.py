@@ -16,33 +16,31 @@ MEBIBYTE = 1 << 20
 
 def command(
     db: options.Db,
-    host: Annotated[str, typer.Option("--host", help="Address to listen on; other machines reach any but this.")] = (
+    host: Annotated[str, typer.Option("--host", help="Address to listen on; others than localhost need a --token.")] = (
         "127.0.0.1"
     ),
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0: a free one.")] = 8765,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 finds a free one.")] = 8765,
     token: Annotated[
         str | None,
-        typer.Option("--token", envvar="LOOKALIKE_TOKEN", help="What must be known to ask; or anyone may."),
+        typer.Option("--token", envvar="LOOKALIKE_TOKEN", help="Access token that clients must send."),
     ] = None,
-    write: Annotated[bool, typer.Option("--write", help="Let the page store decisions; without it nothing is.")] = (
-        False
-    ),
+    write: Annotated[bool, typer.Option("--write", help="Let the page store decisions.")] = (False),
     prefer: options.Prefer = None,
     cors: Annotated[
-        list[str] | None, typer.Option("--cors", metavar="ORIGIN", help="Let pages of that server ask, too.")
+        list[str] | None,
+        typer.Option("--cors", metavar="ORIGIN", help="Origin whose pages may use the API; repeatable."),
     ] = None,
     allow_host: Annotated[
-        list[str] | None, typer.Option("--allow-host", metavar="NAME", help="Another name this server is called by.")
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", help="Another host name of this server; repeatable."),
     ] = None,
-    processes: Annotated[
-        int, typer.Option("--processes", min=1, max=64, help="How many processes answer, for many searches at once.")
-    ] = 1,
+    processes: Annotated[int, typer.Option("--processes", min=1, max=64, help="Number of answering processes.")] = 1,
     max_pixels: options.MaxPixels = MAX_PIXELS,
-    max_upload: Annotated[int, typer.Option("--max-upload", min=1, max=1024, help="MiB that may be sent.")] = 64,
+    max_upload: Annotated[int, typer.Option("--max-upload", min=1, max=1024, help="Maximum MiB per request.")] = 64,
 ) -> None:
     """Serve a search page and an HTTP API, until Ctrl-C.
 
-    Only this machine reaches it, unless --host names another address, for which a --token is needed.
+    It listens on localhost only, by default.
     """
     from lookalike import opening
 

@@ -16,7 +16,7 @@ from lookalike.web.http.problems import JsonResponse, Problem
 from lookalike.web.state.server import Server, Shared
 
 router = APIRouter(prefix="/api/decisions", tags=["decisions"])
-READ_ONLY = "this server stores nothing; start it with --write to decide"
+READ_ONLY = "this server is read-only; to store decisions, restart it with --write"
 
 
 async def _writable(server: Shared) -> Server:
@@ -46,7 +46,7 @@ async def decisions(
     top: Annotated[int, Query(ge=1, le=1000, description="How many at most.")] = 100,
     cursor: Annotated[str | None, Query(max_length=20, description="`next` of the page before.")] = None,
 ) -> JsonResponse:
-    """What was decided, the newest first, page by page."""
+    """The decisions, newest first, page by page."""
     if cursor is not None and re.fullmatch(r"[0-9]{1,18}", cursor) is None:
         raise Problem(422, f"cursor is {cursor!r}; pass the `next` of the page before, or none")
     before = None if cursor is None else int(cursor)
@@ -64,7 +64,7 @@ async def decisions(
 async def undo(
     server: Writable, id_: Annotated[int, Path(alias="id", ge=1, le=LARGEST_ID, description="Of a decision.")]
 ) -> JsonResponse:
-    """Undo a decision; which it was."""
+    """Undo a decision, and return it."""
 
     def work(database: Database) -> dict[str, Any]:
         if database.decisions.find(id_) is None:

@@ -1,4 +1,4 @@
-"""What is asked and answered, as the OpenAPI document has it."""
+"""Requests and answers, as the OpenAPI document describes them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from lookalike.store.decisions import Kind
 
 MOST_HITS = 1000
 LARGEST_ID = (1 << 63) - 1  # that a catalog can hold
-Text = dict[str, str]
 Label = str | list[str] | None
 
 
@@ -48,9 +47,10 @@ class Query(BaseModel):
     @property
     def filter(self) -> Filter | None:
         """The images to search, if not all."""
-        if self.label is None and self.below is None and self.since is None:
+        since = self.since if self.since is None or self.since.tzinfo else self.since.replace(tzinfo=UTC)
+        if self.label is None and self.below is None and since is None:
             return None
-        return Filter(label=self.label, below=self.below, since=None if self.since is None else _seconds(self.since))
+        return Filter(label=self.label, below=self.below, since=None if since is None else since.timestamp())
 
 
 class IdOrCode(Query):
@@ -89,11 +89,6 @@ class FileQuery(Query):
         return self
 
 
-def _seconds(moment: datetime) -> float:
-    """Seconds since 1970; UTC unless a zone is given."""
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
 class Sort(StrEnum):
     """Orders of images."""
 
@@ -120,9 +115,9 @@ class Image(BaseModel):
     """An image of the database."""
 
     id: int = Field(examples=[1])
-    name: str = Field(description="Its path below the folder that was indexed.", examples=["2024/coffee.png"])
-    path: str = Field(description="Its whole path; bytes that are no UTF-8 are written as \\xff.")
-    label: Label = Field(description="Its label, or several, or null.", examples=["cats"])
+    name: str = Field(description="The path within the indexed folder.", examples=["2024/coffee.png"])
+    path: str = Field(description="The full path; bytes that are not UTF-8 are written as \\xff.")
+    label: Label = Field(description="One label, several, or null.", examples=["cats"])
     width: int | None = Field(description="Pixels, as shown.", examples=[640])
     height: int | None = Field(examples=[480])
     thumbnail: str = Field(examples=["/api/images/1/thumbnail?v=3f2a1b9c3f2a1b9c"])
@@ -134,25 +129,21 @@ class Hit(Image):
     distance: int = Field(description="Bits that differ.", examples=[3])
     bits: int = Field(description="Length of the codes.", examples=[64])
     tier: str = Field(
-        description="What the distance means: identical, same (if calibrated), near-duplicate, similar, different; or "
-        "same code, where that says little.",
+        description="identical, same (if calibrated), near-duplicate, similar, different, or same code.",
         examples=["near-duplicate"],
     )
-    weighed: float | None = Field(None, description="Bits that differ, as sure as the image is of each: if asymmetric.")
+    weighed: float | None = Field(None, description="The weighted distance of an asymmetric search.")
     turned: str | None = Field(
-        None,
-        description="If asked for: how the query is to be turned to look like it; upright, turned right, upside down, "
-        "turned left, or mirrored and then turned.",
-        examples=["mirrored"],
+        None, description="The orientation of the query that matches, if asked for.", examples=["mirrored"]
     )
 
 
 class Asked(BaseModel):
-    """The query, as it was understood."""
+    """The query as the server understood it."""
 
-    code: str = Field(description="Its code as hexadecimal digits.", examples=["8102ff00a1b2c3d4"])
-    id: int | None = Field(description="Of an image of the database.")
-    width: int | None = Field(description="Pixels of an image that was sent.")
+    code: str = Field(description="The code in hexadecimal digits.", examples=["8102ff00a1b2c3d4"])
+    id: int | None = Field(description="The image of the database.")
+    width: int | None = Field(description="Width of the image that was sent, in pixels.")
     height: int | None
     format: str | None = Field(examples=["JPEG"])
 
@@ -162,109 +153,103 @@ class Answer(BaseModel):
 
     query: Asked
     hits: list[Hit]
-    images: int = Field(description="How many images were searched.", examples=[10000])
+    images: int = Field(description="Number of images that were searched.", examples=[10000])
     bits: int = Field(examples=[64])
-    seconds: float = Field(description="From the request's arrival to the answer.", examples=[0.004])
+    seconds: float = Field(description="Time to answer.", examples=[0.004])
 
 
 class Details(Image):
-    """All that is known of an image."""
+    """Everything known about an image."""
 
     code: str | None = Field(description="Hexadecimal digits; null if it has none.")
-    root: str = Field(description="The folder that was indexed.")
+    root: str = Field(description="The indexed folder.")
     size: int = Field(description="Bytes of the encoded image.")
     format: str | None = Field(examples=["JPEG"])
     animated: bool
-    error: str | None = Field(description="Why it has no code.")
-    missing: bool = Field(description="Whether its file was found gone.")
+    error: str | None = Field(description="The reason why it has no code.")
+    missing: bool = Field(description="Whether its file is gone.")
     original: str = Field(examples=["/api/images/1/original"])
 
 
 class Page(BaseModel):
-    """Some of the images, in an order."""
+    """A page of images."""
 
     images: list[Image]
-    total: int = Field(description="How many images there are that pass.")
+    total: int = Field(description="Number of images that pass the filters.")
     next: str | None = Field(description="The `cursor` of the next page; null on the last.")
 
 
 class Labels(BaseModel):
     """The labels of the images."""
 
-    labels: dict[str, int] = Field(description="How many images have each.", examples=[{"cats": 12, "dogs": 3}])
+    labels: dict[str, int] = Field(description="Number of images by label.", examples=[{"cats": 12, "dogs": 3}])
 
 
 class Member(Image):
-    """An image of a group of look-alikes."""
+    """An image of a group of copies."""
 
     distance: int = Field(description="Bits, to the group's first image.")
     size: int = Field(description="Bytes of the encoded image.")
     tier: str = Field(
-        description="How alike it is to what is kept, which is the best copy, or what was decided: kept, same bytes, "
-        "same pixels, near.",
-        examples=["same pixels"],
+        description="Compared with the kept copy: kept, same bytes, same pixels, or near.", examples=["same pixels"]
     )
-    loses: list[str] = Field(
-        description="What none of the kept ones says and this one does: date, place, camera.", examples=[["date"]]
-    )
+    loses: list[str] = Field(description="What only this copy knows: date, place, camera.", examples=[["date"]])
 
 
 class Group(BaseModel):
-    """Images that look alike: each at most `radius` bits from the first."""
+    """Copies: each at most `radius` bits from the first."""
 
     images: list[Member]
-    best: int = Field(description="The image that is proposed to be kept.", examples=[1])
-    why: str = Field(description="What makes it the best.", examples=["most pixels (4000×3000)"])
-    state: State = Field(description="Whether it was decided which are kept, or put off.")
-    kept: list[int] = Field(description="The images that were decided to be kept.")
-    decision: int | None = Field(description="The number of that decision.")
+    best: int = Field(description="The id of the best copy.", examples=[1])
+    why: str = Field(description="The reason why it is the best.", examples=["most pixels (4000×3000)"])
+    state: State = Field(description="Whether it was decided, or skipped for later.")
+    kept: list[int] = Field(description="The ids that a decision keeps.")
+    decision: int | None = Field(description="The id of that decision.")
 
 
 class Duplicates(BaseModel):
-    """Some of the groups. Images that were decided to be no duplicates are in no group together."""
+    """A page of groups. Images that were marked as different share no group."""
 
     groups: list[Group]
-    total: int = Field(description="How many groups there are.")
-    images: int = Field(description="How many images are in groups.")
-    states: dict[State, int] = Field(description="How many groups are undecided, decided, and put off.")
-    pixels: bool = Field(description="Whether it is known which have the same pixels; else that is being read.")
+    total: int = Field(description="Number of groups.")
+    images: int = Field(description="Number of images in groups.")
+    states: dict[State, int] = Field(description="Number of groups by state.")
+    pixels: bool = Field(description="Whether copies with the same pixels are known yet.")
     radius: int
     bits: int
-    differing: int = Field(description="Pairs of near codes left out, as their pictures laid over each other differ.")
-    by_code: int = Field(
-        description="Images near another that went by code alone: what they show is not kept, or too many share a code."
-    )
-    revision: int = Field(description="Of the codes that were compared.")
-    fresh: bool = Field(description="Whether these are the newest; else they are being compared anew.")
+    differing: int = Field(description="Candidate pairs whose pixels do not match.")
+    by_code: int = Field(description="Images that were compared by code alone.")
+    revision: int = Field(description="The revision of the compared codes.")
+    fresh: bool = Field(description="Whether that is the current revision.")
     next: str | None
 
 
 class NewDecision(BaseModel):
-    """Something to be decided about images that look alike."""
+    """A decision to store."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"kind": "keep", "images": [1, 2], "chosen": [1]}]}
     )
 
     kind: Kind = Field(
-        description="keep: the chosen are kept, the others may go. different: the chosen are no duplicates of the "
-        "others; with none chosen, none is one of another. later: it is put off."
+        description="keep: keep the chosen, the others may be removed. different: the chosen are not copies of the "
+        "others or, without a choice, all differ. later: skip."
     )
-    images: Annotated[list[Id], Field(min_length=2, max_length=100_000, description="All that this is about.")]
+    images: Annotated[list[Id], Field(min_length=2, max_length=100_000, description="Ids of all images concerned.")]
     chosen: Annotated[list[Id], Field(max_length=100_000, description="Some of them.")] = []
 
 
 class DecidedImage(BaseModel):
-    """An image of a decision, which need not be there any more."""
+    """An image of a decision; it may have been removed since."""
 
-    id: int | None = Field(description="Its number, or that of an image of the same bytes; null if there is none.")
-    path: str = Field(description="Its path at that time.")
-    digest: str = Field(description="Of its bytes, in hexadecimal: what it is known by.")
-    part: int = Field(description="keep: 1 is kept; different: images of one part are still duplicates.")
+    id: int | None = Field(description="Its id, or that of an image with the same bytes; null if there is none.")
+    path: str = Field(description="Its path when the decision was made.")
+    digest: str = Field(description="Digest of its bytes, in hexadecimal.")
+    part: int = Field(description="keep: 1 is kept. different: images of the same part may still be copies.")
 
 
 class Decision(BaseModel):
-    """What somebody decided."""
+    """A stored decision."""
 
     id: int = Field(examples=[1])
     kind: Kind
@@ -273,7 +258,7 @@ class Decision(BaseModel):
 
 
 class Decisions(BaseModel):
-    """Some decisions, the newest first."""
+    """A page of decisions, newest first."""
 
     decisions: list[Decision]
     total: int
@@ -281,17 +266,17 @@ class Decisions(BaseModel):
 
 
 class PlanFormat(StrEnum):
-    """Forms of a plan."""
+    """File formats of a plan."""
 
     JSON = "json"
     CSV = "csv"
 
 
 class Progress(BaseModel):
-    """How far work has come; ask again."""
+    """Progress of background work; ask again."""
 
     done: int
-    total: int = Field(description="0 before it has begun.")
+    total: int = Field(description="0 until it is known.")
 
 
 class Code(BaseModel):
@@ -306,15 +291,15 @@ class Code(BaseModel):
 
 
 class Calibrated(BaseModel):
-    """When and on what the distances were measured, and how often different images are near-duplicates."""
+    """A calibration, and how often different images are near-duplicates."""
 
     at: int = Field(description="Seconds since 1970.")
-    images: int = Field(description="All pairs of which were compared.")
-    edited: int = Field(description="Images of which copies were made.")
-    rate: float = Field(description="Share of the pairs of different images that are near-duplicates.")
-    rate_low: float = Field(description="At least, with 95 % confidence.")
+    images: int = Field(description="Number of images compared, in all pairs.")
+    edited: int = Field(description="Number of images that were edited.")
+    rate: float = Field(description="Share of pairs of different images that are near-duplicates.")
+    rate_low: float = Field(description="Lower bound, 95 % confidence.")
     rate_high: float
-    expected: float = Field(description="How many such pairs that makes among all images that there are now.")
+    expected: float = Field(description="Expected number of such pairs among all images.")
     expected_low: float
     expected_high: float
 
@@ -328,31 +313,31 @@ class Info(BaseModel):
     images: int
     errors: int
     missing: int = Field(description="Images whose files are gone.")
-    out_of_reach: int = Field(description="Images whose folder or drive could not be reached when they were indexed.")
+    out_of_reach: int = Field(description="Images whose folder or drive could not be reached.")
     labelled: int
     roots: list[str]
     trained_on: str
-    near: int = Field(description="Bits that at most 1 in 10,000 pairs of different images are apart, or fewer.")
-    duplicate: int = Field(description="Bits, up to which a hit is called near-duplicate; −1: none.")
-    similar: int = Field(description="Bits, up to which a hit is called similar.")
-    same: int = Field(description="Bits, up to which a hit is called same; 0 unless calibrated.")
-    calibration: Calibrated | None = Field(description="What says so, if it is not the model.")
-    plain: int = Field(description="Images with too little to see, which are in groups only with the same bytes.")
+    near: int = Field(description="Distance within which 1 in 10,000 pairs of different images are.")
+    duplicate: int = Field(description="Maximum distance of a near-duplicate; −1: none.")
+    similar: int = Field(description="Maximum distance of a similar image.")
+    same: int = Field(description="Maximum distance of the same image; 0 unless calibrated.")
+    calibration: Calibrated | None = Field(description="The calibration, if there is one.")
+    plain: int = Field(description="Images with too little content, grouped by their bytes only.")
     write: bool = Field(description="Whether decisions can be stored.")
-    max_body: int = Field(description="Bytes of a request.")
-    max_pixels: int = Field(description="Pixels of an image that is sent.")
-    version: str = Field(description="Of lookalike.", examples=["0.1.0"])
+    max_body: int = Field(description="Maximum bytes of a request.")
+    max_pixels: int = Field(description="Maximum pixels of an image.")
+    version: str = Field(description="The version of lookalike.", examples=["0.1.0"])
 
 
 class Map(BaseModel):
-    """Places of images in the plane, at which near codes lie together. All lists have the same order."""
+    """Positions of images in a plane, similar images close together. All lists have the same order."""
 
     ids: list[int]
     x: list[int] = Field(description="0 to 9999.")
     y: list[int]
-    labels: list[str] = Field(description="All labels; `label` counts in this list.")
-    label: list[int] = Field(description="The first label of each image; −1: none.")
-    total: int = Field(description="How many images there are; of many, some are drawn.")
+    labels: list[str] = Field(description="All labels.")
+    label: list[int] = Field(description="Index of the first label of each image; −1: none.")
+    total: int = Field(description="Number of images; of many, a sample is drawn.")
     revision: int
     fresh: bool
 
@@ -360,11 +345,11 @@ class Map(BaseModel):
 class Balance(BaseModel):
     """How the bits of the codes are used."""
 
-    balance: list[float] = Field(description="Share of ones of each bit; ½ is best.")
+    balance: list[float] = Field(description="Share of ones of each bit; 0.5 is best.")
     constant: int = Field(description="Bits that never change.")
     correlation: float = Field(description="Mean |correlation| of two bits.")
-    effective: float = Field(description="How many independent balanced bits would spread distances as much.")
-    images: int = Field(description="How many codes were looked at.")
+    effective: float = Field(description="Number of independent balanced bits that spread distances as much.")
+    images: int = Field(description="Number of codes examined.")
 
 
 class Model(BaseModel):
@@ -372,22 +357,22 @@ class Model(BaseModel):
 
     name: str
     card: str
-    about: dict[str, Any] = Field(description="All that the model file says of itself.")
-    theta: list[float] | None = Field(description="The threshold of each bit, if the file says what it is.")
+    about: dict[str, Any] = Field(description="The metadata of the model file.")
+    theta: list[float] | None = Field(description="The threshold of each bit, if known.")
     use: Balance | None = Field(description="Null if there are no images.")
-    decoder: bool = Field(description="Whether it can draw an image from its latents.")
+    decoder: bool = Field(description="Whether the model has a decoder.")
 
 
 class Status(BaseModel):
-    """Whether the server can be asked."""
+    """Whether the server is ready."""
 
     ready: bool
     model: str
     images: int
-    index: str = Field(description="fresh, or stale: the newest codes are not found yet.", examples=["fresh"])
+    index: str = Field(description="fresh, or stale: the newest codes are not searched yet.", examples=["fresh"])
     revision: int
-    decoders: int = Field(description="Processes that decode images.")
-    error: str = Field(description="Empty, or what is wrong.")
+    decoders: int = Field(description="Number of decoding processes.")
+    error: str = Field(description="Empty if nothing is wrong.")
 
 
 class Live(BaseModel):
@@ -397,18 +382,18 @@ class Live(BaseModel):
 
 
 FAILURES: dict[int, str] = {
-    400: "The request cannot be read.",
+    400: "The request is malformed.",
     401: "A token is needed.",
-    403: "The name, the page or the address may not ask, or nothing may be stored.",
-    404: "There is no such thing.",
-    413: "The request is too long.",
-    415: "The body is of another type.",
-    422: "A value, or the image, cannot be used.",
-    503: "Not now; ask again.",
+    403: "The host name or origin is not allowed, or the server is read-only.",
+    404: "Not found.",
+    413: "The request is too large.",
+    415: "The type of the body is not supported.",
+    422: "A value or the image is invalid.",
+    503: "Unavailable; try again.",
 }
 
 
 def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """These failures, for the OpenAPI document; with those that any request may meet."""
+    """These errors, and those of any request, for the OpenAPI document."""
     wanted = sorted({400, 401, 403, 503, *statuses})
     return {status: {"model": Failure, "description": FAILURES[status]} for status in wanted}

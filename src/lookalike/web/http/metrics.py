@@ -1,4 +1,4 @@
-"""What Prometheus is told at /metrics."""
+"""Metrics for Prometheus, at /metrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 
 
 class Metrics:
-    """The figures of one server; of all its processes, if there are several."""
+    """The metrics of one server, and of all its processes."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -47,7 +47,7 @@ class Metrics:
         )
 
     def response(self) -> Response:
-        """All figures, as text."""
+        """All metrics as text."""
         told = self._registry
         if self._shared:
             told = CollectorRegistry()

@@ -1,4 +1,4 @@
-"""What goes wrong with a request, as JSON: `{"error": {"type", "message"}}`, and never a traceback."""
+"""Errors as JSON: `{"error": {"type", "message"}}`, never a traceback."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ TYPES = {
     503: "unavailable",
 }
 _encoder = json.JSONEncoder(separators=(",", ":"))
-UNKNOWN = "something went wrong here; the server's log says what"
+UNKNOWN = "internal error; the server's log has the details"
 
 
 class Problem(Exception):
-    """A request that is refused, with HTTP's number for the reason."""
+    """A request that is refused, with an HTTP status."""
 
     def __init__(self, status: int, message: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -41,7 +41,7 @@ class Problem(Exception):
 
 
 class JsonResponse(Response):
-    """JSON, in ASCII if it holds what is no UTF-8, as names of files may."""
+    """JSON; ASCII if it holds file names that are not UTF-8."""
 
     media_type = "application/json"
 
@@ -79,7 +79,7 @@ def _problem(request: Request, error: Exception) -> Response:
 
 
 def _refusal(request: Request, error: Exception) -> Response:
-    """What the package itself refuses: the asker's mistake, unless it is the database that fails."""
+    """An error of the package: the client's mistake, unless the database fails."""
     failed = isinstance(error, DatabaseError | MissingExtra) and not isinstance(error, DataError)
     return response(503 if failed else 422, str(error))
 

@@ -1,4 +1,4 @@
-"""Who may ask, from where, and what every answer carries.
+"""Which requests are allowed, and the headers of every answer.
 
 A page elsewhere must not reach a server on this machine through a person's browser: the name that it is called by
 (Host) is checked, since an address can be given any name, and what changes or costs something (POST) must come from a
@@ -54,25 +54,27 @@ def check(settings: Settings) -> None:
     """Raises `ConfigError` for an address that others reach without a token, or a token that can be guessed."""
     if not is_loopback(settings.host) and not settings.token:
         raise ConfigError(
-            f"host is {settings.host}, which other machines can reach; give a --token of at least {LEAST_TOKEN} "
-            "characters, or leave --host out to serve this machine only"
+            f"host is {settings.host}, which other machines can reach; pass a --token of at least {LEAST_TOKEN} "
+            "characters, or leave out --host to serve this machine only"
         )
     if settings.token:
         check_token(settings.token)
     for origin in settings.cors:
         parts = urlsplit(origin)
         if parts.scheme not in ("http", "https") or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
-            raise ConfigError(f"{origin!r} is no origin of pages; name one such as https://example.org")
+            raise ConfigError(f"{origin!r} is not an origin; an example is https://example.org")
 
 
 def check_token(token: str) -> None:
     """Raises `ConfigError` for a token that can be guessed, or not be sent."""
     if not token:
-        raise ConfigError(f"the token is empty; give one of at least {LEAST_TOKEN} characters, or leave --token out")
+        raise ConfigError(f"the token is empty; pass one of at least {LEAST_TOKEN} characters, or leave out --token")
     if not (token.isascii() and token.isprintable()):
-        raise ConfigError("the token holds what is no ASCII or cannot be seen; take letters, digits and signs")
+        raise ConfigError(
+            "the token has characters that are not ASCII or cannot be seen; use letters, digits and signs"
+        )
     if token != token.strip():
-        raise ConfigError("the token begins or ends with a space, which would be lost on its way; leave that out")
+        raise ConfigError("the token begins or ends with a space, which would get lost; remove it")
     if len(token) < LEAST_TOKEN:
         raise ConfigError(f"the token has {len(token)} characters; it must have at least {LEAST_TOKEN} characters")
 
@@ -154,9 +156,9 @@ def check_request(method: str, path: str, headers: Mapping[str, str], settings: 
     host = host_of(headers.get("host", ""))
     if not may_be_called(host, settings):
         name = host or "NAME"
-        raise Problem(403, f"this server does not answer to the name {host!r}; let it with: --allow-host {name}")
+        raise Problem(403, f"the host name {host!r} is not allowed; allow it with: --allow-host {name}")
     if method not in SAFE and is_foreign(headers, settings):
-        raise Problem(403, "a page of another server may not send this; let it with: --cors ORIGIN")
+        raise Problem(403, "pages of other servers may not send this; allow one with: --cors ORIGIN")
     if settings.token and path != OPEN and not knows_token(headers, settings.token):
         raise Problem(
             401,
@@ -166,7 +168,7 @@ def check_request(method: str, path: str, headers: Mapping[str, str], settings: 
 
 
 class SecurityMiddleware:
-    """Lets requests pass that may be made, limits their bodies, and marks every answer."""
+    """Refuses forbidden requests, limits bodies, and adds security headers to every answer."""
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app, self._settings = app, settings
@@ -200,7 +202,7 @@ class SecurityMiddleware:
                 return
         except asyncio.CancelledError:  # the server stops, and this request has taken too long
             body.give_up()
-            answer = problems.response(503, "the server stops", headers=CLOSE)
+            answer = problems.response(503, "the server is stopping", headers=CLOSE)
         except Exception as error:
             answer = _refusal(error, scope, headers)
             if answer.status_code == 401 and tries_token(scope, headers, self._settings.token):
@@ -234,7 +236,7 @@ class SecurityMiddleware:
 
 
 def _refusal(error: Exception, scope: Scope, headers: Headers) -> Response:
-    """What is answered to a request that may not be made, or fails."""
+    """The answer to a request that is refused or fails."""
     if not isinstance(error, Problem):
         _log.error("%s %s failed", scope["method"], printable(scope["path"]), exc_info=error)
         return problems.response(500, problems.UNKNOWN)
@@ -250,7 +252,7 @@ def _mark(message: Message) -> None:
 
 
 class _Body:
-    """A request's body, which may be so long, and take so long to come."""
+    """The body of a request, with limits on its length and time."""
 
     def __init__(self, receive: Receive, settings: Settings, headers: Headers) -> None:
         self._receive, self._settings = receive, settings
@@ -297,5 +299,5 @@ class _Body:
         return self._whole
 
     def _too_long(self) -> Problem:
-        message = f"the request is longer than the {self._settings.max_body >> 20} MiB that are read"
+        message = f"the request is longer than the limit of {self._settings.max_body >> 20} MiB"
         return Problem(413, message, headers=CLOSE)

@@ -1,4 +1,4 @@
-"""What a server allows, and how much of it."""
+"""Limits and permissions of a server."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import os
 from dataclasses import dataclass, field
 
 MAX_BODY = 64 << 20  # bytes of a request
-MAX_PIXELS = 100_000_000  # of an image that is uploaded
-MEMORY = 1 << 30  # bytes that decoding one image may take
-SECONDS = 10.0  # that decoding one image may take
-BODY_SECONDS = 60.0  # for a request's body to arrive, or for some of an answer to be taken
+MAX_PIXELS = 100_000_000  # of an uploaded image
+MEMORY = 1 << 30  # bytes to decode one image
+SECONDS = 10.0  # to decode one image
+BODY_SECONDS = 60.0  # for a request's body to arrive, or for some of an answer to be read
 HEADER_SECONDS = 10.0  # for the headers of a request to arrive
 CONNECTIONS = 4096  # at once
 LEAST_TOKEN = 8  # characters
@@ -20,7 +20,7 @@ def _workers() -> int:
 
 
 def _connections() -> int:
-    """At most half of the files that may be open: requests need some of their own."""
+    """Half of the files that may be open at most: requests need some, too."""
     try:
         import resource  # absent on Windows
     except ImportError:
@@ -34,11 +34,11 @@ class Settings:
     """Limits and permissions of one server."""
 
     host: str = "127.0.0.1"  # the address that it listens on
-    token: str = ""  # what must be known to ask; nothing: anyone who reaches the address may
-    names: tuple[str, ...] = ()  # by which it may be called, besides its own
-    cors: tuple[str, ...] = ()  # origins whose pages may ask
-    write: bool = False  # whether anything may be stored
-    prefer: tuple[str, ...] = ()  # rules by which a copy is better, before the built-in ones
+    token: str = ""  # that clients must send; empty: none is needed
+    names: tuple[str, ...] = ()  # other host names
+    cors: tuple[str, ...] = ()  # origins whose pages may use the API
+    write: bool = False  # whether decisions may be stored
+    prefer: tuple[str, ...] = ()  # rules for the best copy, before the built-in ones
     max_body: int = MAX_BODY
     max_pixels: int = MAX_PIXELS
     memory: int = MEMORY

@@ -19,7 +19,7 @@ MINUTE = 60.0
 
 
 class Throttle:
-    """How long answers to wrong tokens wait."""
+    """Delays of answers to wrong tokens."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -27,7 +27,7 @@ class Throttle:
         self._began, self._count = clock(), 0  # of the running minute
 
     def wrong(self, address: str) -> float:
-        """Seconds that the answer to one more wrong token from an address is to wait."""
+        """Delay of the answer to another wrong token from an address, in seconds."""
         now, key = self._clock(), network(address)
         count, last = self._wrong.pop(key, (0, now))
         count = 1 if now - last > FORGOTTEN else count + 1
@@ -41,7 +41,7 @@ class Throttle:
 
 
 def network(address: str) -> str:
-    """What counts as one client: an address, or the 64 bits of IPv6 that one household has.
+    """The network that counts as one client: an IPv4 address, or a /64 of IPv6.
 
     >>> network("192.0.2.7"), network("2001:db8:1:2:3::4"), network("")
     ('192.0.2.7', '2001:db8:1:2::/64', '')

@@ -71,7 +71,7 @@ def media_type(content: bytes) -> str:
     try:
         return TYPES[kinds.recognise(content[: kinds.HEAD])]
     except (ImageError, KeyError):
-        raise Problem(404, "the file is no image any more") from None
+        raise Problem(404, "the file is no longer an image") from None
 
 
 def _check_size(file: str | None) -> None:

@@ -90,7 +90,7 @@ class Decoders:
         except ImageError as error:
             raise Problem(422, _HINT.sub("", str(error))) from None
         except Interrupted:
-            raise Problem(503, "the server stops", headers={"Retry-After": "2"}) from None
+            raise Problem(503, "the server is stopping", headers={"Retry-After": "2"}) from None
 
     async def _wait(self) -> None:
         """Wait until a worker is free."""
