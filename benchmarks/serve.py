@@ -102,7 +102,8 @@ def memory(pid: int) -> float:
     """MiB that a process and all that it has started hold; what several share is counted for each."""
     size = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
     own = int(size[1]) / 1024 if size else 0.0
-    return own + sum(memory(int(one)) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    children = (path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children"))
+    return own + sum(memory(int(one)) for found in children for one in found)
 
 
 def measure(port: int, pid: int, requests: Requests, seconds: float) -> dict[str, Any]:
