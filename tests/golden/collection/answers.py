@@ -126,7 +126,7 @@ LEAKAGE = (
     "library inbox --quick --by-code --radius 12",
     "chelsea rocket --quick --radius 20 --by-code",
 )
-EVALUATE = ("", "--queries queries", "--protocol paper --seed 1")
+EVALUATE = ("", "--queries queries")
 
 
 def _hits(options: str) -> list[Any]:
