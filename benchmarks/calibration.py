@@ -24,7 +24,7 @@ import planted
 import record
 
 from lookalike import Database, Hasher
-from lookalike.calibration.run import Settings
+from lookalike.calibration.run import CalibrationOptions
 from lookalike.core.codes import Codes, hamming
 from lookalike.imaging import decode
 from lookalike.imaging.thumbnail import SUSPECTED, thumbnail_vector
@@ -62,7 +62,7 @@ def calibrated(files: list[bytes], model: str) -> list[int]:
             (place / f"{number:05d}").write_bytes(file)
         with Database.create(Path(folder) / "db", model=model) as database:
             database.index(place)
-            found = [database.calibrate(settings=Settings(rate=rate, edited=EDITED))[0] for rate in RATES]
+            found = [database.calibrate(options=CalibrationOptions(rate=rate, edited=EDITED))[0] for rate in RATES]
     return [one.rates["near-duplicate"].distance for one in found]
 
 

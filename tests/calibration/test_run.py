@@ -14,12 +14,13 @@ from PIL import Image, PngImagePlugin
 from lookalike.calibration import pairs as labelled
 from lookalike.calibration import run
 from lookalike.calibration.pairs import Labelled
+from lookalike.calibration.run import CalibrationOptions
 from lookalike.calibration.stored import KEY, WORDS, Calibration
 from lookalike.core.errors import ConfigError, DatabaseError, DataError
 from lookalike.database import Database
 from lookalike.store.catalog import Catalog
 
-FEW = run.Settings(rate=0.01, edited=6)
+FEW = CalibrationOptions(rate=0.01, edited=6)
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def photos(db: Database, tiny_bytes: list[bytes], tmp_path: Path) -> Database:
 
 
 def test_distances_are_measured_and_kept(photos: Database) -> None:
-    found, suspected = photos.calibrate(settings=FEW)
+    found, suspected = photos.calibrate(options=FEW)
     assert (found.images, found.compared, found.edited, found.is_measured) == (310, 310, 6, True)
     assert (found.equal, found.unread) == (4, 0)
     pairs = {tuple(sorted(Path(path).name for path in pair[:2])) for pair in suspected}
@@ -59,16 +60,16 @@ def test_distances_are_measured_and_kept(photos: Database) -> None:
 
 
 def test_the_same_collection_is_calibrated_in_the_same_way(photos: Database) -> None:
-    first, second = (photos.calibrate(settings=FEW).calibration for _ in range(2))
+    first, second = (photos.calibrate(options=FEW).calibration for _ in range(2))
     assert dataclasses.replace(first, at=0) == dataclasses.replace(second, at=0)
-    other = photos.calibrate(settings=dataclasses.replace(FEW, seed=1)).calibration
+    other = photos.calibrate(options=dataclasses.replace(FEW, seed=1)).calibration
     assert other.rates["near-duplicate"] == first.rates["near-duplicate"]
     assert other.recall != first.recall
 
 
 def test_search_duplicates_and_info_go_by_it(photos: Database) -> None:
     before = photos.duplicates()
-    found = photos.calibrate(settings=FEW).calibration
+    found = photos.calibrate(options=FEW).calibration
     radii = found.radii
     assert photos.duplicate_radius() == radii.duplicate > photos.hasher.info.duplicate
     assert photos.duplicates() == photos.duplicates(radius=radii.duplicate) != before
@@ -88,7 +89,7 @@ def test_search_duplicates_and_info_go_by_it(photos: Database) -> None:
 
 
 def test_another_model_forgets_it(photos: Database, other_model: Path) -> None:
-    photos.calibrate(settings=FEW)
+    photos.calibrate(options=FEW)
     kept = photos.store.local().get(KEY)
     photos.index(photos.info().roots, model=other_model, reindex=True)
     assert photos.calibration is None
@@ -100,22 +101,22 @@ def test_another_model_forgets_it(photos: Database, other_model: Path) -> None:
 def test_who_asks_meanwhile_sees_it(photos: Database) -> None:
     with Database.open(photos.path) as reader:
         revision = reader.revision
-        photos.calibrate(settings=FEW)
+        photos.calibrate(options=FEW)
         assert reader.calibration is not None
         assert reader.revision > revision
 
 
 def test_what_is_said_of_pairs_counts(photos: Database) -> None:
-    before = photos.calibrate(settings=FEW)
+    before = photos.calibrate(options=FEW)
     different = [pair._replace(is_same=False) for pair in before.suspected]
-    after = photos.calibrate(different, settings=FEW)
+    after = photos.calibrate(different, options=FEW)
     assert after.suspected == []
     assert after.calibration.suspected == 0
     near = after.calibration.rates["near-duplicate"]
     assert near.pairs == before.calibration.rates["near-duplicate"].pairs + len(different)
     said = after.calibration.labelled["near-duplicate"]
     assert (said["same"].copies, said["different"].copies) == (0, len(different))
-    same = photos.calibrate(before.suspected, settings=FEW).calibration
+    same = photos.calibrate(before.suspected, options=FEW).calibration
     assert (same.suspected, same.equal) == (0, 4 + len(before.suspected))
     assert same.rates == {
         word: dataclasses.replace(rate, suspected=0) for word, rate in before.calibration.rates.items()
@@ -123,7 +124,7 @@ def test_what_is_said_of_pairs_counts(photos: Database) -> None:
 
 
 def test_too_few_images_to_measure_the_rate_take_the_bound(indexed: Database) -> None:
-    found = indexed.calibrate(settings=run.Settings(edited=2)).calibration
+    found = indexed.calibrate(options=CalibrationOptions(edited=2)).calibration
     near = found.rates["near-duplicate"]
     assert not found.is_measured
     assert near.false == 0
@@ -140,7 +141,7 @@ def test_too_few_images_at_all_are_refused(db: Database, photo_folder: Path) -> 
 def test_files_that_cannot_be_read_are_said(indexed: Database, photo_folder: Path) -> None:
     for path in sorted(photo_folder.rglob("*.*")):
         path.unlink()
-    found = indexed.calibrate(settings=run.Settings(rate=0.01, edited=2)).calibration
+    found = indexed.calibrate(options=CalibrationOptions(rate=0.01, edited=2)).calibration
     assert found.edited == 0
     assert found.unread > 0
     assert found.rates["same"].distance == 0
@@ -150,18 +151,18 @@ def test_files_that_cannot_be_read_are_said(indexed: Database, photo_folder: Pat
 def test_a_calibration_is_not_replaced_by_one_of_files_that_cannot_be_read(
     indexed: Database, photo_folder: Path
 ) -> None:
-    before = indexed.calibrate(settings=FEW).calibration
+    before = indexed.calibrate(options=FEW).calibration
     photo_folder.rename(photo_folder.with_name("elsewhere"))
     with pytest.raises(DatabaseError, match=r"none of the images could be read, and .* was calibrated when they could"):
-        indexed.calibrate(settings=FEW)
+        indexed.calibrate(options=FEW)
     assert indexed.calibration == before
 
 
 def test_originals_that_are_kept_are_read(db: Database, photo_folder: Path) -> None:
     db.index(photo_folder, keep_originals=True)
-    before = db.calibrate(settings=FEW).calibration
+    before = db.calibrate(options=FEW).calibration
     photo_folder.rename(photo_folder.with_name("elsewhere"))
-    after = db.calibrate(settings=FEW).calibration
+    after = db.calibrate(options=FEW).calibration
     assert (after.edited, after.unread) == (6, 0)
     assert after.rates == before.rates
 
@@ -174,7 +175,7 @@ def test_equal_codes_of_files_that_cannot_be_read_are_no_ground(db: Database, ph
     with pytest.raises(
         DatabaseError, match=r"images with equal codes whose files cannot be read, .* Nothing was changed"
     ):
-        db.calibrate(settings=run.Settings(edited=2))
+        db.calibrate(options=CalibrationOptions(edited=2))
     assert db.calibration is None
 
 
@@ -182,7 +183,7 @@ def test_a_picture_that_is_there_very_often_hides_nothing(
     db: Database, photo_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     db.index(photo_folder)
-    expected = db.calibrate(settings=FEW).calibration
+    expected = db.calibrate(options=FEW).calibration
     picture = Image.open(photo_folder / "cats/01.png")
     for number in range(30):  # 465 pairs of other bytes and the same pixels
         info = PngImagePlugin.PngInfo()
@@ -190,7 +191,7 @@ def test_a_picture_that_is_there_very_often_hides_nothing(
         picture.save(photo_folder / f"again {number:02}.png", pnginfo=info)
     db.index(photo_folder)
     monkeypatch.setattr(run, "LOOKED", 100)
-    found, suspected = db.calibrate(settings=FEW)
+    found, suspected = db.calibrate(options=FEW)
     assert (found.images, found.compared, found.merged, suspected) == (70, 40, 30, [])
     assert found.rates == expected.rates
 
@@ -201,19 +202,19 @@ def test_labels_of_a_file_hold_for_all_of_the_same_bytes(photos: Database, tmp_p
     photos.index(folder)
     first, again, copy = (str(folder / name) for name in ("003.jpg", "003 again.jpg", "zz.jpg"))
     by_first, by_copy = (
-        photos.calibrate([Labelled(one, again, False)], settings=FEW).calibration for one in (first, copy)
+        photos.calibrate([Labelled(one, again, False)], options=FEW).calibration for one in (first, copy)
     )
     assert by_first.rates == by_copy.rates
     assert by_first.rates["near-duplicate"].false >= 1
     with pytest.raises(DataError, match="said to be both same and different, by files of the same bytes"):
-        photos.calibrate([Labelled(first, again, False), Labelled(copy, again, True)], settings=FEW)
+        photos.calibrate([Labelled(first, again, False), Labelled(copy, again, True)], options=FEW)
 
 
 def test_plain_images_and_copies_of_the_same_bytes_are_not_compared(indexed: Database, photo_folder: Path) -> None:
     (photo_folder / "copy.png").write_bytes((photo_folder / "cats/01.png").read_bytes())
     Image.new("L", (64, 64)).save(photo_folder / "black.png")
     indexed.index(photo_folder)
-    found = indexed.calibrate(settings=FEW).calibration
+    found = indexed.calibrate(options=FEW).calibration
     assert (found.images, found.compared) == (42, 40)
 
 
@@ -221,7 +222,7 @@ def test_a_large_collection_is_drawn_from(db: Database) -> None:
     codes_NW = np.random.default_rng(0).integers(0, 256, (30_000, 8), np.uint8)
     np.save("codes.npy", codes_NW)
     db.import_codes("codes.npy")
-    found = db.calibrate(settings=run.Settings(compared=3_000, rate=1e-4)).calibration
+    found = db.calibrate(options=CalibrationOptions(compared=3_000, rate=1e-4)).calibration
     assert (found.images, found.compared, found.edited) == (30_000, 3_000, 0)
     near = found.rates["near-duplicate"]
     assert near.distance == 16
@@ -233,11 +234,11 @@ def test_a_large_collection_is_drawn_from(db: Database) -> None:
 @pytest.mark.parametrize("rate", [0, -1, 0.5, float("nan")])
 def test_odd_rates_are_refused(rate: float) -> None:
     with pytest.raises(ConfigError, match="the rate of false pairs is"):
-        run.Settings(rate=rate)
+        CalibrationOptions(rate=rate)
 
 
 def test_it_goes_through_json(photos: Database) -> None:
-    found = photos.calibrate(settings=FEW).calibration
+    found = photos.calibrate(options=FEW).calibration
     assert Calibration.from_json(found.to_json()) == found
 
 

@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lookalike.calibration import run
+from lookalike.calibration.run import CalibrationOptions
 from lookalike.database import Database
 from tests.web.conftest import Serve, Served
 
-FEW = run.Settings(rate=0.01, edited=3)
+FEW = CalibrationOptions(rate=0.01, edited=3)
 
 
 def test_words_and_limits_follow_a_calibration(photo_folder: Path, model: Path, tmp_path: Path, serve: Serve) -> None:
@@ -19,7 +19,7 @@ def test_words_and_limits_follow_a_calibration(photo_folder: Path, model: Path, 
         with serve(tmp_path / "db") as served:
             before = served.client.get("/api/info").json()
             assert (before["calibration"], before["same"], before["duplicate"]) == (None, 0, 4)
-            found = database.calibrate(settings=FEW).calibration
+            found = database.calibrate(options=FEW).calibration
             radii, near = found.radii, found.rates["near-duplicate"]
             after = served.client.get("/api/info").json()
             assert (after["same"], after["duplicate"], after["similar"]) == tuple(radii)

@@ -1,10 +1,10 @@
-"""Which distances mean what in one collection: how many pairs of its images are that near, and how far copies go.
+"""What distances mean in one collection, by the distances of its pairs and of edited copies.
 
-Three words are given a distance each:
+Three words get a distance each:
 
-    same             the least within which 95 % of the re-encoded and resized copies lie; at most `near`
-    near-duplicate   the greatest at which at most a stated share of the pairs of different images is false
-    similar          the greatest that at most 1 in 100 pairs reach
+    same             the smallest that holds 95 % of the re-encoded and resized copies; at most that of near-duplicate
+    near-duplicate   the largest within which at most a stated share of the pairs of different images lies
+    similar          the largest that at most 1 in 100 pairs reach
 
 Where there are so few images that the stated share is less than one pair, no false pair is allowed, and the distance is
 no greater than the model's own.
@@ -53,7 +53,7 @@ OnRows = Callable[[int, int], object]
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many of the copies of one kind were found; the interval takes the images for what was tried."""
+    """Recall on copies of one kind; its interval treats images, not copies, as trials."""
 
     found: int
     copies: int
@@ -69,7 +69,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How many pairs of different images lie within a distance; the interval is of their share of all pairs."""
+    """False matches within a distance; the interval is of their share of all pairs."""
 
     distance: int  # bits; −1: no distance would do
     false: int
@@ -90,7 +90,7 @@ class Rate:
 
 
 def mix() -> list[tuple[str, Variant]]:
-    """The edits that copies are made by, each with its kind; those that can be done here."""
+    """The edits that make copies, each with its kind; only those available here."""
     return [(kind, one) for kind in KINDS for one in MIX[kind] if EDITS[one.edit].is_here]
 
 

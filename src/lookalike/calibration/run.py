@@ -1,15 +1,14 @@
-"""Calibration of a database: its pairs of images, and edited copies of some of them, tell which distances mean what.
+"""Calibration of a database: what its distances mean, measured on pairs of its images and on edited copies.
 
-Of a large collection some images are drawn; files with the same bytes count once, and what is too plain not at all. All
-pairs are counted by distance. A collection has duplicates that nobody knows of, and they are just the near pairs; so
-these are looked at, from the nearest on until more different ones have come than the wanted rate allows:
+A large collection is sampled; files with the same bytes count once, low-information images not at all. All pairs are
+counted by distance. The nearest pairs include duplicates that nobody has labelled, so pairs are checked, nearest first,
+until more are different than the accepted rate allows:
 
     equal       the same pixels, once reduced: left out
-    suspected   grey thumbnails correlate by 0.98 or more: left out, listed, and told how much they would change
-    different   all others, also what cannot be read
+    suspected   thumbnail vectors correlate by 0.98 or more: left out and listed, with their effect on the rate
+    different   all others, also unreadable images
 
-What somebody says of a pair counts before all that. Where there are too many near pairs to look at, images that show
-what an earlier one near them shows are left out first.
+Labels come before all that. If there are too many near pairs to check, copies of an earlier image are left out first.
 
 Shapes: N images that are compared, Q of which are edited, V edits, D distances, W bytes a code.
 """
@@ -19,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
@@ -36,6 +35,7 @@ from lookalike.calibration.stored import WORDS, Calibration
 from lookalike.core.codes import Codes
 from lookalike.core.errors import ConfigError, DatabaseError, DataError, LookalikeError
 from lookalike.core.parallel import in_order
+from lookalike.core.progress import Progress, silent
 from lookalike.hasher import Hasher
 from lookalike.imaging import decode, thumbnail
 from lookalike.imaging.edits.catalogue import Variant, perturb
@@ -55,18 +55,17 @@ EDITED = 200
 LOOKED = 10_000  # near pairs that are looked at, at most
 AT_ONCE = 500  # images that are read between two reports
 
-OnProgress = Callable[[str, int, int], object]
 Rows = tuple[int, int]
 Says = Mapping[Rows, bool]  # whether pairs show the same picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What is asked for."""
+class CalibrationOptions:
+    """What is measured, and how strictly."""
 
-    rate: float = calibration.RATE
-    edited: int = EDITED
-    compared: int = COMPARED
+    rate: float = calibration.RATE  # of false pairs among near-duplicates
+    edited: int = EDITED  # images of which copies are made, at most
+    compared: int = COMPARED  # images all pairs of which are compared, at most
     seed: int = 0
     max_pixels: int = decode.MAX_PIXELS
 
@@ -77,15 +76,15 @@ class Settings:
             )
 
 
-class Found(NamedTuple):
-    """A calibration, and the pairs that were left out since they may show the same picture, the nearest first."""
+class CalibrationReport(NamedTuple):
+    """A calibration, and the pairs that were left out as they may show the same picture, the nearest first."""
 
     calibration: Calibration
     suspected: list[Labelled]
 
 
 class Kind(Enum):
-    """What looking at a pair comes to."""
+    """The result of checking a pair."""
 
     EQUAL = "equal"
     SUSPECTED = "suspected"
@@ -115,31 +114,31 @@ class _Drawn:
 
 @dataclass(slots=True)
 class _Judged:
-    """What became of the near pairs, each with its distance."""
+    """The checked pairs, each with its distance."""
 
     left_out: dict[Rows, int] = field(default_factory=dict)
     suspected: dict[Rows, int] = field(default_factory=dict)  # some of those left out
     equal: int = 0
     unread: int = 0
-    unfinished: bool = False  # whether there were more than are looked at; the others count as different
+    unfinished: bool = False  # there were too many to check; the others count as different
 
 
 def run(
     catalog: Catalog,
     held: CodeArray,
     hasher: Hasher,
-    settings: Settings,
+    options: CalibrationOptions,
     *,
     says: Says,
-    on_progress: OnProgress = lambda what, done, total: None,
-) -> Found:
-    """Calibrate; `says` tells of pairs of ids whether they are the same.
+    progress: Progress = silent,
+) -> CalibrationReport:
+    """The calibration of a store; `says`: labels of pairs of ids.
 
-    Raises `DatabaseError` for too few images, and where none can be read and that decides.
+    Raises `DatabaseError` for too few images, and for unreadable ones that decide the result.
     """
-    with pool.make_decoders(DecodeLimits.of(settings.max_pixels)) as decoders:
-        drawn = _draw(catalog, held, settings, decoders)
-        return _run(catalog, held, hasher, drawn, settings, says=says, on_progress=on_progress)
+    with pool.make_decoders(DecodeLimits.of(options.max_pixels)) as decoders:
+        drawn = _draw(catalog, held, options, decoders)
+        return _run(catalog, held, hasher, drawn, options, says=says, progress=progress)
 
 
 def _run(
@@ -147,29 +146,29 @@ def _run(
     held: CodeArray,
     hasher: Hasher,
     drawn: _Drawn,
-    settings: Settings,
+    options: CalibrationOptions,
     *,
     says: Says,
-    on_progress: OnProgress,
-) -> Found:
+    progress: Progress,
+) -> CalibrationReport:
     spoken = _of_contents(catalog, drawn, says)
-    counts_ND, merged = calibration.histograms(drawn.codes_NW, on_rows=partial(on_progress, "comparing")), 0
+    counts_ND, merged = calibration.histograms(drawn.codes_NW, on_rows=partial(progress, "comparing")), 0
     most = max(0, hasher.info.duplicate)
     if counts_ND[:, : most + 1].sum() // 2 > LOOKED:
-        kept = _once_each(drawn, counts_ND, most, spoken, settings, on_progress)
+        kept = _once_each(drawn, counts_ND, most, spoken, options, progress)
         merged, drawn = len(drawn.records) - len(kept), drawn.only(kept)
-        counts_ND = calibration.histograms(drawn.codes_NW, on_rows=partial(on_progress, "comparing"))
+        counts_ND = calibration.histograms(drawn.codes_NW, on_rows=partial(progress, "comparing"))
     count = len(drawn.records)
     if count < calibration.FEWEST:
         raise DatabaseError(
             f"{drawn.folder} holds {count} different images that are not too plain; "
             f"{calibration.FEWEST} are the least to calibrate on"
         )
-    judged = _judge(drawn, counts_ND, spoken, settings, on_progress)
+    judged = _judge(drawn, counts_ND, spoken, options, progress)
     left_ND = calibration.without(counts_ND, list(judged.left_out), list(judged.left_out.values()))
-    distances = _copies(drawn, hasher, settings, on_progress)
+    distances = _copies(drawn, hasher, options, progress)
     info = hasher.info
-    near, is_measured = calibration.near(left_ND, settings.rate, own=info.duplicate)
+    near, is_measured = calibration.near(left_ND, options.rate, own=info.duplicate)
     if near < 0 and judged.unread:
         raise DatabaseError(
             "there are images with equal codes whose files cannot be read, so nobody can tell whether they are copies; "
@@ -180,14 +179,14 @@ def _run(
     similar = calibration.similar(left_ND, own=info.similar, least=near)
     levels = dict(zip(WORDS, (same, near, similar), strict=True))
     rates = {word: _rate(left_ND, distance, judged) for word, distance in levels.items()}
-    return Found(
+    return CalibrationReport(
         Calibration(
             model=hasher.digest,
             at=int(time.time()),
             images=len(held.ids),
             compared=count,
             edited=len(distances["re-encoded"]),
-            rate=settings.rate,
+            rate=options.rate,
             is_measured=is_measured,
             rates=rates,
             recall={word: _recall(distances, distance) for word, distance in levels.items()},
@@ -202,11 +201,11 @@ def _run(
     )
 
 
-def _draw(catalog: Catalog, held: CodeArray, settings: Settings, decoders: Decoders) -> _Drawn:
-    """Images drawn by the seed, in the order of indexing: each content once, and none that is too plain."""
+def _draw(catalog: Catalog, held: CodeArray, options: CalibrationOptions, decoders: Decoders) -> _Drawn:
+    """A sample of the images, in the order of indexing: each content once, no low-information images."""
     ids_N = held.ids_N
-    order = np.random.default_rng((settings.seed, 0)).permutation(len(ids_N))
-    rows = np.sort(order[: settings.compared])
+    order = np.random.default_rng((options.seed, 0)).permutation(len(ids_N))
+    rows = np.sort(order[: options.compared])
     records = catalog.records(ids_N[rows].tolist())
     kept: dict[object, tuple[Record, int]] = {}
     for row in rows.tolist():
@@ -219,7 +218,7 @@ def _draw(catalog: Catalog, held: CodeArray, settings: Settings, decoders: Decod
 
 
 def _of_contents(catalog: Catalog, drawn: _Drawn, says: Says) -> dict[Rows, bool]:
-    """What is said of pairs, with the ids of the images that are compared in place of others of the same bytes."""
+    """The labels of pairs, by the ids of the compared images in place of others with the same bytes."""
     ids = {record.digest or record.id: record.id for record in drawn.records}
     named = catalog.records(sorted({id_ for pair in says for id_ in pair}))
     found: dict[Rows, bool] = {}
@@ -234,17 +233,17 @@ def _of_contents(catalog: Catalog, drawn: _Drawn, says: Says) -> dict[Rows, bool
 
 
 def _once_each(
-    drawn: _Drawn, counts_ND: Integers, most: int, says: Says, settings: Settings, on_progress: OnProgress
+    drawn: _Drawn, counts_ND: Integers, most: int, says: Says, options: CalibrationOptions, progress: Progress
 ) -> list[int]:
-    """The rows without those of images that show what an earlier one near them shows.
+    """The rows without copies of earlier images.
 
-    A picture that is there a hundred times makes five thousand near pairs: too many to look at one by one.
+    A picture with a hundred copies makes five thousand near pairs: too many to check one by one.
     """
     rows = np.flatnonzero(counts_ND[:, : most + 1].sum(axis=1)).tolist()
     seen: dict[int, _Look | None] = {}
     for start in range(0, len(rows), AT_ONCE):
         _look(drawn, rows[start : start + AT_ONCE], seen)
-        on_progress("looking at near images", min(start + AT_ONCE, len(rows)), len(rows))
+        progress("looking at near images", min(start + AT_ONCE, len(rows)), len(rows))
     firsts, gone = np.empty(0, np.int64), set[int]()
     for row in rows:
         distances = np.bitwise_count(drawn.codes_NW[firsts] ^ drawn.codes_NW[row]).sum(axis=1)
@@ -256,11 +255,11 @@ def _once_each(
     return [row for row in range(len(drawn.records)) if row not in gone]
 
 
-def _judge(drawn: _Drawn, counts_ND: Integers, says: Says, settings: Settings, on_progress: OnProgress) -> _Judged:
-    """Look at near pairs, distance by distance, until more are different than the rate allows."""
+def _judge(drawn: _Drawn, counts_ND: Integers, says: Says, options: CalibrationOptions, progress: Progress) -> _Judged:
+    """Check near pairs, distance by distance, until more are different than the rate allows."""
     counts_D = counts_ND.sum(axis=0) // 2
     reach, pairs = calibration.nearest_pairs(drawn.codes_NW, counts_D, most=LOOKED)
-    allowed, false, done = settings.rate * int(counts_D.sum()), 0, 0
+    allowed, false, done = options.rate * int(counts_D.sum()), 0, 0
     judged, seen = _Judged(), dict[int, _Look | None]()
     for distance, rows in calibration.by_distance(pairs):
         unsaid = {row for pair in rows if _said(drawn, pair, says) is None for row in pair}
@@ -268,7 +267,7 @@ def _judge(drawn: _Drawn, counts_ND: Integers, says: Says, settings: Settings, o
         for pair in rows:
             false += _note(judged, pair, distance, _kind(drawn, pair, says, seen))
         done += len(rows)
-        on_progress("looking at near pairs", done, len(pairs.first))
+        progress("looking at near pairs", done, len(pairs.first))
         if false > allowed:
             return judged
     judged.unfinished = reach < len(counts_D) - 1
@@ -294,7 +293,7 @@ def _kind(drawn: _Drawn, pair: Rows, says: Says, seen: Mapping[int, _Look | None
 
 
 def _note(judged: _Judged, pair: Rows, distance: int, kind: Kind) -> bool:
-    """Count a pair; whether it is a false one."""
+    """Count a pair; whether it is a false match."""
     if kind in (Kind.EQUAL, Kind.SUSPECTED):
         judged.left_out[pair] = distance
     if kind is Kind.SUSPECTED:
@@ -305,7 +304,7 @@ def _note(judged: _Judged, pair: Rows, distance: int, kind: Kind) -> bool:
 
 
 def _look(drawn: _Drawn, rows: Iterable[int], seen: dict[int, _Look | None]) -> None:
-    """Read images that were not read yet."""
+    """Read images into `seen`."""
     wanted = sorted(rows)
     work = partial(_look_at, drawn=drawn)
     found = in_order(work, [drawn.records[row] for row in wanted], workers=os.cpu_count() or 1)
@@ -329,29 +328,29 @@ def _pixels(record: Record, drawn: _Drawn) -> decode.Array | None:
             return None
 
 
-def _copies(drawn: _Drawn, hasher: Hasher, settings: Settings, on_progress: OnProgress) -> dict[str, Integers]:
-    """How far copies of some images lie from them, (Q, V) for each kind of edit."""
-    order = np.random.default_rng((settings.seed, 1)).permutation(len(drawn.records))[: settings.edited]
+def _copies(drawn: _Drawn, hasher: Hasher, options: CalibrationOptions, progress: Progress) -> dict[str, Integers]:
+    """Distances of copies from their images, (Q, V) for each kind of edit."""
+    order = np.random.default_rng((options.seed, 1)).permutation(len(drawn.records))[: options.edited]
     chosen = calibration.mix()
-    work = partial(_of_image, drawn=drawn, hasher=hasher, settings=settings, chosen=[one for _, one in chosen])
+    work = partial(_of_image, drawn=drawn, hasher=hasher, options=options, chosen=[one for _, one in chosen])
     found = []
     for done, one in enumerate(in_order(work, order.tolist(), workers=os.cpu_count() or 1), 1):
         found += [] if one is None else [one]
-        on_progress("copies", done, len(order))
+        progress("copies", done, len(order))
     distances_QV = np.stack(found) if found else np.empty((0, len(chosen)), np.int64)
     kinds = np.array([kind for kind, _ in chosen])
     return {kind: distances_QV[:, kinds == kind] for kind in KINDS}
 
 
 def _of_image(
-    row: int, *, drawn: _Drawn, hasher: Hasher, settings: Settings, chosen: Sequence[Variant]
+    row: int, *, drawn: _Drawn, hasher: Hasher, options: CalibrationOptions, chosen: Sequence[Variant]
 ) -> Integers | None:
-    """How far the copies of an image lie from it, (V,)."""
+    """Distances of the copies of an image from it, (V,)."""
     record = drawn.records[row]
     pixels_HW3 = _pixels(record, drawn)
     if pixels_HW3 is None:
         return None
-    seed = int.from_bytes((record.digest or b"")[:8], "big") ^ settings.seed
+    seed = int.from_bytes((record.digest or b"")[:8], "big") ^ options.seed
     arrays = [as_read(perturb(pixels_HW3, *one, seed=seed), hasher.spec) for one in chosen]
     codes_VW = hasher.encode_arrays(np.stack(arrays))
     return np.asarray(np.bitwise_count(codes_VW ^ drawn.codes_NW[row]).sum(axis=1), np.int64)
@@ -367,7 +366,7 @@ def _recall(distances: Mapping[str, Integers], distance: int) -> dict[str, Share
 
 
 def _labelled(held: CodeArray, says: Says, levels: Mapping[str, int]) -> dict[str, dict[str, Share]]:
-    """How many of the pairs that somebody spoke of lie within each distance, by what was said."""
+    """Share of the labelled pairs within each distance, by label."""
     if not says:
         return {}
     found: dict[str, Integers] = {}

@@ -14,7 +14,7 @@ GROWN = 1.2  # times as many images as when it was calibrated
 
 if TYPE_CHECKING:
     from lookalike.calibration.rates import Rate, Share
-    from lookalike.calibration.run import Found
+    from lookalike.calibration.run import CalibrationReport
     from lookalike.calibration.stored import Calibration
 
 
@@ -47,7 +47,7 @@ def command(
     `duplicates`, `info` and the page then use the measured distances for "same", "near-duplicate" and "similar".
     """
     from lookalike.calibration import pairs as labelled
-    from lookalike.calibration import run
+    from lookalike.calibration.run import CalibrationOptions
     from lookalike.core.address import is_address
     from lookalike.core.errors import ConfigError
     from lookalike.database import Database
@@ -62,17 +62,15 @@ def command(
                 "it is the file of --pairs, which would be lost; name another", param_hint="--suspected"
             )
         labelled.check_writable(suspected)
-    settings = run.Settings(rate=fpr, edited=images, seed=seed, max_pixels=max_pixels)
+    asked = CalibrationOptions(rate=fpr, edited=images, seed=seed, max_pixels=max_pixels)
     with Database.open(db) as database:
         if forget:
             was = database.forget_calibration()
             terminal.say("the distances of the model are used again" if was else f"{db} was not calibrated")
             return
         known = labelled.read(pairs) if pairs else ()
-        with terminal.quiet_decoders(), terminal.progress("calibrating", unit="") as show:
-            found = database.calibrate(
-                known, settings=settings, on_progress=lambda _what, done, total: show(done, total)
-            )
+        with terminal.quiet_decoders(), terminal.stages() as progress:
+            found = database.calibrate(known, options=asked, progress=progress)
         bits = database.bits
     if suspected is not None:
         labelled.write(suspected, found.suspected)
@@ -100,7 +98,7 @@ def rate_said(found: Calibration, images: int) -> str:
     return f"false near-duplicates among pairs of different images: {_rate(rate)}, {here}{grown}"
 
 
-def _values(found: Found) -> dict[str, object]:
+def _values(found: CalibrationReport) -> dict[str, object]:
     expected = {word: found.calibration.expected(word) for word in found.calibration.rates}
     suspected = [(pair.first, pair.second) for pair in found.suspected]
     return {**dataclasses.asdict(found.calibration), "expected": expected, "suspected_pairs": suspected}
@@ -143,7 +141,7 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
-def _notes(found: Found, suspected: Path | None) -> Iterator[str]:
+def _notes(found: CalibrationReport, suspected: Path | None) -> Iterator[str]:
     calibration = found.calibration
     near = calibration.rates["near-duplicate"]
     more = "" if calibration.images == calibration.compared else f" (of {calibration.images:,})"
@@ -170,7 +168,7 @@ def _notes(found: Found, suspected: Path | None) -> Iterator[str]:
         yield "too many near pairs to check; those that were not checked count as different"
 
 
-def _suspected(found: Found, written: Path | None) -> Iterator[str]:
+def _suspected(found: CalibrationReport, written: Path | None) -> Iterator[str]:
     near = found.calibration.rates["near-duplicate"]
     yield (
         f"left out because they may show the same picture: {terminal.count(len(found.suspected), 'pair')}, "

@@ -104,6 +104,7 @@ def stages() -> Iterator[Progress]:
                 return
             if stage not in bars:
                 stack.close()
+                bars.clear()
                 bars[stage] = stack.enter_context(
                     tqdm(desc=stage, unit="", unit_scale=True, leave=False, mininterval=0.2)
                 )

@@ -25,9 +25,7 @@ from lookalike.store.records import Filter
 if TYPE_CHECKING:
     from lookalike import data
     from lookalike.calibration.pairs import Labelled
-    from lookalike.calibration.run import Found as CalibrationReport
-    from lookalike.calibration.run import OnProgress
-    from lookalike.calibration.run import Settings as CalibrationOptions
+    from lookalike.calibration.run import CalibrationOptions, CalibrationReport
     from lookalike.database.absent import Losses
     from lookalike.database.backup import Backup
     from lookalike.database.import_export import ImportReport
@@ -274,8 +272,8 @@ class Database(Reading):
         self,
         pairs: Sequence[Labelled] = (),
         *,
-        settings: CalibrationOptions | None = None,
-        on_progress: OnProgress = silent,
+        options: CalibrationOptions | None = None,
+        progress: Progress = silent,
     ) -> CalibrationReport:
         """Measure which distances mean what in this collection, and keep that: images are called by it from now on.
 
@@ -289,7 +287,12 @@ class Database(Reading):
         says = labelled.ids(store, pairs)
         try:
             found = run.run(
-                store, store.code_array(), self.hasher, settings or run.Settings(), says=says, on_progress=on_progress
+                store,
+                store.code_array(),
+                self.hasher,
+                options or run.CalibrationOptions(),
+                says=says,
+                progress=progress,
             )
         except KeyboardInterrupt:
             raise Interrupted("Stopped; nothing was changed") from None
