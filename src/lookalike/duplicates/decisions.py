@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lookalike.core.errors import ConfigError, DatabaseError, DataError
+from lookalike.core.errors import ConfigError, DataError
 from lookalike.duplicates.graph import Graph, chosen, split, split_pairs
 from lookalike.search.hits import NO_PAIRS, joined
 from lookalike.store.decisions import Decided, Decision, Kind
@@ -130,7 +130,7 @@ def kept(decision: Decision, records: Sequence[Record]) -> set[int]:
 
 
 class Decisions:
-    """The decisions of a database in a folder. They can be made while another process indexes."""
+    """The decisions of a database. They can be made while another process indexes."""
 
     def __init__(self, catalog: Store) -> None:
         self._catalog = catalog
@@ -194,38 +194,6 @@ class Decisions:
         with self._turn, self._catalog.transaction():
             self._catalog.decisions.drop([id_])
         return found
-
-
-class NoDecisions(Decisions):
-    """The decisions of a database that stores none."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-
-    @property
-    def version(self) -> int:
-        return 0
-
-    def known(self) -> DecisionIndex:
-        return DecisionIndex()
-
-    def count(self, kind: Kind | None = None) -> int:
-        return 0
-
-    def find(self, id_: int) -> Decision | None:
-        return None
-
-    def newest(self, *, before: int | None = None, top: int = -1, kind: Kind | None = None) -> list[Decision]:
-        return []
-
-    def make(self, kind: Kind | str, ids: Sequence[int], *, chosen: Collection[int] = ()) -> Decision:
-        raise self._refusal()
-
-    def undo(self, id_: int) -> Decision:
-        raise self._refusal()
-
-    def _refusal(self) -> DatabaseError:
-        return DatabaseError(f"{self._address} is in Milvus, which stores no decisions; use a database in a folder")
 
 
 def _decided(kind: Kind, records: Sequence[Record], chosen: Collection[int]) -> list[Decided]:
