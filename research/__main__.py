@@ -148,8 +148,8 @@ def fetch(name: Annotated[str, typer.Argument(help="The data set: cifar10.")], d
     if name != "cifar10":
         places = " or ".join(str(data / place) for place in ABOUT[name].places)
         raise DataError(f"{name} cannot be fetched from here; get it from its makers, and put it in {places}")
-    with terminal.progress("fetching CIFAR-10", unit="B", scaled=True) as show:
-        place = fetching.get_cifar10(data, progress=show)
+    with terminal.stages() as progress:
+        place = fetching.get_cifar10(data, progress=lambda done, total: progress("fetching CIFAR-10", done, total))
     typer.echo(terminal.shown(place))
 
 

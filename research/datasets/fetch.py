@@ -19,7 +19,7 @@ from lookalike.core.atomic import put_in_place
 from lookalike.core.errors import DataError
 from research.datasets import cifar10
 
-Progress = Callable[[int, int], None]  # bytes done, bytes in all
+Progress = Callable[[int, int], object]  # bytes done, bytes in all
 Opener = Callable[..., Any]  # as urllib.request.urlopen: an address and a `timeout` to a response that can be read
 
 TIMEOUT = 60.0  # seconds without an answer

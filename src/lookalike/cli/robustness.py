@@ -66,7 +66,7 @@ def command(
     for name in names:
         catalogue.find(name)
     items = data.find(images, labels_from_folders=labels_from_folders, limit=limit)
-    with terminal.quiet_decoders(), terminal.progress("read", unit=" pictures") as show:
+    with terminal.quiet_decoders(), terminal.stages() as progress:
         peers, left_out = _peers(model, against, items)
         if left_out:
             terminal.say(_missing(left_out))
@@ -78,7 +78,7 @@ def command(
             ),
             same=_pairs(same) if same else (),
             left_out=left_out,
-            progress=lambda _what, done, total: show(done, total),
+            progress=progress,
         )
     written = report.write(outcome, out)
     for line in _lines(outcome):

@@ -8,7 +8,7 @@ import math
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -73,21 +73,6 @@ def escape_stdout() -> None:
     """Let nothing that is printed act on the terminal; what goes to a file or a program stays as it is."""
     if sys.stdout.isatty():
         sys.stdout = Escaped(sys.stdout)
-
-
-@contextmanager
-def progress(what: str, *, unit: str = " images", scaled: bool = False) -> Iterator[Callable[[int, int], None]]:
-    """A function of (done, total) that shows a bar with the time left, on a terminal only; `scaled`: in k, M and G."""
-    from tqdm import tqdm
-
-    silent = not sys.stderr.isatty()
-    with tqdm(desc=what, unit=unit, unit_scale=scaled, disable=silent, leave=False, mininterval=0.2) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield show
 
 
 @contextmanager
