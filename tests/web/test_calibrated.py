@@ -6,14 +6,20 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from lookalike.calibration.run import CalibrationOptions
 from lookalike.database import Database
+from lookalike.web.state.collection import RevisionCache
 from tests.web.conftest import Serve, Served
 
 FEW = CalibrationOptions(rate=0.01, edited=3)
 
 
-def test_words_and_limits_follow_a_calibration(photo_folder: Path, model: Path, tmp_path: Path, serve: Serve) -> None:
+def test_words_and_limits_follow_a_calibration(
+    photo_folder: Path, model: Path, tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RevisionCache, "SHARE", 0)  # or what a busy machine reads slowly is kept for seconds
     with Database.create(tmp_path / "db", model=model) as database:
         database.index(photo_folder)
         with serve(tmp_path / "db") as served:
