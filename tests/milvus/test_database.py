@@ -275,7 +275,8 @@ def test_two_paths_of_one_number_stand_side_by_side(
         first, second = candidates(name)
         return first % 7 + 1, second % 10**6 + 100
 
-    monkeypatch.setattr("lookalike.milvus.store.candidates", few)
+    for module in ("store", "rows"):
+        monkeypatch.setattr(f"lookalike.milvus.{module}.candidates", few)
     for database in both:
         assert database.index(photo_folder).indexed == 40
         assert database.index(photo_folder).unchanged == 40
@@ -431,7 +432,7 @@ def test_what_is_not_there_is_said(address: str, milvus: Running, model: Path) -
     with pytest.raises(DatabaseError, match="is no database of lookalike; name another"):
         open_database(address)
     server.close()
-    with pytest.raises(DatabaseError, match="is a database in Milvus; this takes one in a folder"):
+    with pytest.raises(DatabaseError, match="is a database in Milvus; open it with lookalike.open"):
         Database.open(address)
 
 

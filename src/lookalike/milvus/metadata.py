@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lookalike.core.errors import DatabaseError
@@ -18,6 +18,8 @@ from lookalike.core.mounts import Volume
 from lookalike.data import Rule
 from lookalike.milvus.client import Row, Server
 from lookalike.milvus.rows import candidates, from_text, to_text
+from lookalike.store.decisions import Decided, Decision, Decisions, Kind
+from lookalike.store.protocol import unsupported
 from lookalike.store.surroundings import Surroundings, Unreachable
 
 SUFFIX, DIGITS = "_model_", 16  # of the name, and of the model's digest in it
@@ -177,3 +179,27 @@ class SharedSurroundings(Surroundings):
     def _keep(self, folder: str, about: dict[str, Any], **changes: object) -> None:
         if any((about.get(name) or None) != (value or None) for name, value in changes.items()):
             self._metadata.set_around(folder, json.dumps({"folder": to_text(folder), **about, **changes}))
+
+
+class NoDecisions(Decisions):
+    """Those of a store that keeps none."""
+
+    version = 0
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    def count(self, kind: Kind | None = None) -> int:
+        return 0
+
+    def all(self) -> list[Decision]:
+        return []
+
+    def page(self, *, before: int | None = None, top: int = -1, kind: Kind | None = None) -> list[Decision]:
+        return []
+
+    def find(self, id_: int) -> Decision | None:
+        return None
+
+    def add(self, kind: Kind, images: Sequence[Decided]) -> Decision:
+        raise unsupported(self._place, "decisions")

@@ -10,9 +10,9 @@ import hashlib
 import os
 import re
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
-from lookalike.core.errors import DataError
+from lookalike.core.errors import DatabaseError, DataError
 from lookalike.data import Label
 from lookalike.milvus.client import TAGS, Row, quoted
 from lookalike.store.records import Filter, Outcome, Record
@@ -176,3 +176,22 @@ def _escaped(found: re.Match[str]) -> str:
 
 def _unescaped(found: re.Match[str]) -> str:
     return bytes(ord(one) - RAW for one in found[0]).decode("utf-8", "surrogateescape")
+
+
+class Seen(NamedTuple):
+    """What is known of a path: its row, if there is one, and the id that it has or gets."""
+
+    record: Record | None
+    id: int
+
+
+def place_of(name: str, known: dict[int, Record]) -> Seen:
+    """The row of a path among the rows of its candidates, and its id."""
+    ids = candidates(name)
+    for id_ in ids:
+        if id_ in known and known[id_].name == name:
+            return Seen(known[id_], id_)
+    for id_ in ids:
+        if id_ not in known:
+            return Seen(None, id_)
+    raise DatabaseError(f"{name} has the same number as two other images; rename it")

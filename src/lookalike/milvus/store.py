@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -31,25 +31,26 @@ from lookalike.hasher import Hasher
 from lookalike.imaging.quality import PLAIN
 from lookalike.milvus.client import Address, Row, Server
 from lookalike.milvus.engine import MilvusEngine
-from lookalike.milvus.metadata import SUFFIX, Metadata, SharedSurroundings
+from lookalike.milvus.metadata import SUFFIX, Metadata, NoDecisions, SharedSurroundings
 from lookalike.milvus.rows import (
     FIELDS,
     FOUND,
     INDEXED,
     RELIEF,
+    Seen,
     below,
     candidates,
     found,
     from_text,
     labels_of,
     passing,
+    place_of,
     record_of,
     relief_of,
     rewritten,
     row_of,
 )
 from lookalike.search.hits import Hits
-from lookalike.store.decisions import Decided, Decision, Decisions, Kind
 from lookalike.store.derived.code_array import CodeArray, Ids
 from lookalike.store.derived.codefile import RowIds
 from lookalike.store.folder import FolderStore
@@ -60,37 +61,6 @@ FORMAT = 2  # 1: without reliefs
 WINDOW = 2048  # paths looked up at once
 COPIES = 1000  # rows of equal images at most that are told
 ALL = ["code", *(field for field in FIELDS if field != RELIEF)]
-
-
-class Seen(NamedTuple):
-    """What is known of a path: its row, if there is one, and the id that it has or gets."""
-
-    record: Record | None
-    id: int
-
-
-class NoDecisions(Decisions):
-    """Those of a store that keeps none."""
-
-    version = 0
-
-    def __init__(self, place: str) -> None:
-        self._place = place
-
-    def count(self, kind: Kind | None = None) -> int:
-        return 0
-
-    def all(self) -> list[Decision]:
-        return []
-
-    def page(self, *, before: int | None = None, top: int = -1, kind: Kind | None = None) -> list[Decision]:
-        return []
-
-    def find(self, id_: int) -> Decision | None:
-        return None
-
-    def add(self, kind: Kind, images: Sequence[Decided]) -> Decision:
-        raise unsupported(self._place, "decisions")
 
 
 class MilvusStore:
@@ -140,15 +110,12 @@ class MilvusStore:
             server.close()
 
     def local(self, feature: str = "this") -> FolderStore:
-        """Raises `ConfigError`: this is no folder."""
         raise unsupported(self.place, feature)
 
     def close(self) -> None:
-        """End the connection."""
         self._server.close()
 
     def is_current(self) -> bool:
-        """Whether this is still what lies there: not made again with another model."""
         try:
             return self._read_about() == self._about
         except DatabaseError:
@@ -156,17 +123,14 @@ class MilvusStore:
 
     @property
     def revision(self) -> int:
-        """A number that grows whenever the codes change, whichever machine changes them."""
         return self._metadata.revision
 
     def get(self, key: str, default: str = "") -> str:
-        """What the collection says of itself."""
         return str(self._about.get(key, default))
 
     # The model
 
     def load_model(self) -> Hasher:
-        """The model that made the codes. Raises `DatabaseError` if it is damaged."""
         hasher = Hasher(self._metadata.model(int(self._about["parts"])), path=f"{self.place} ({self._about['name']})")
         if hasher.digest != self._about["model"]:
             raise DatabaseError(f"the model that {self.place} holds is not the one that made its codes; index again")
@@ -176,7 +140,6 @@ class MilvusStore:
         """Nothing: a collection keeps its model."""
 
     def take_model(self, hasher: Hasher, *, reindex: bool) -> None:
-        """Raise `DatabaseError` if a model is not the one that made the codes."""
         if hasher.digest != self._about["model"]:
             raise DatabaseError(
                 f"{self.place} holds codes of {self._about['name']}, but {hasher.path} is {hasher.name}. "
@@ -188,36 +151,29 @@ class MilvusStore:
     def search(
         self, codes_NW: Codes, *, top: int | None, radius: int | None = None, only: Filter | None = None
     ) -> list[Hits]:
-        """The nearest images of each code among those that pass a filter; the rows of hits are ids."""
         return self._engine.search_where(codes_NW, top=top, radius=radius, where=passing(only))
 
     def use(self, engine: str) -> None:
-        """Milvus is the engine here: only `auto` is taken. Raises `ConfigError`."""
         if engine != "auto":
             raise ConfigError(f"engine is {engine!r}; {self.place} is searched by Milvus, so leave --engine out")
 
     def code_array(self) -> CodeArray:
-        """Ids, ascending, and codes of all images that can be found, fetched from the server."""
         blocks = list(self._engine.blocks(FOUND))
         none = (np.empty(0, np.int64), np.empty((0, self.bits // 8), np.uint8))
         ids, codes = zip(none, *blocks, strict=True)
         return CodeArray(RowIds(np.concatenate(ids)), np.concatenate(codes))
 
     def count(self) -> int:
-        """How many images can be found."""
         return self._server.count(self._name, FOUND)
 
     def passing_ids(self, only: Filter) -> Ids:
-        """Ids of the images that pass a filter and can be found, ascending."""
         return np.array([row["id"] for row in self._found(["id"], passing(only))], np.int64)
 
     def ids_by_name(self) -> Ids:
-        """Ids of all images that can be found, in the order of their names."""
         named = sorted((row["path"], int(row["id"])) for row in self._found(["id", "path"]))
         return np.array([id_ for _, id_ in named], np.int64)
 
     def labels(self) -> dict[str, int]:
-        """The labels of images that can be found, and how many images have each."""
         rows = self._found(["id", "labels"], f"{FOUND} and array_length(labels) != 0")
         return dict(sorted(Counter(from_text(name) for row in rows for name in set(row["labels"])).items()))
 
@@ -225,7 +181,6 @@ class MilvusStore:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """No lock: what is derived does not exist here."""
         try:
             yield
         finally:
@@ -233,7 +188,6 @@ class MilvusStore:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """What is changed inside is written at the end, if that is reached."""
         try:
             yield
             self._write()
@@ -241,11 +195,9 @@ class MilvusStore:
             self._rows, self._changes, self._gone = {}, {}, set()
 
     def touch(self) -> None:
-        """Say that the codes have changed."""
         self._metadata.touch()
 
     def counts(self) -> dict[str, int]:
-        """Numbers of rows: with a code that can be found, with an error, missing, and labelled."""
         return {
             "images": self._server.count(self._name, FOUND),
             "errors": self._server.count(self._name, 'error != "" and missing_since < 0'),
@@ -254,30 +206,24 @@ class MilvusStore:
         }
 
     def undecodable(self) -> dict[int, bytes]:
-        """Nothing: files that cannot be decoded are not kept here."""
         return {}
 
     def owed(self) -> list[Record]:
-        """Nothing: the model does not change."""
         return []
 
     def originals(self) -> frozenset[bytes]:
-        """Nothing: no originals are kept."""
         return frozenset()
 
     def has_original(self, digest: bytes, length: int | None) -> bool:
-        """False: no originals are kept."""
         return False
 
     def keep_original(self, digest: bytes, content: bytes) -> None:
-        """Raises `ConfigError`: no originals are kept."""
         raise unsupported(self.place, "originals")
 
     def forget_originals(self, digests: Iterable[bytes]) -> None:
         """Nothing: no originals are kept."""
 
     def plain(self) -> dict[int, bytes]:
-        """The images that can be found and show too little, by id, each with its digest."""
         where = f"{FOUND} and quality >= 0 and quality < {PLAIN}"
         pages = self._server.pages(self._name, where, ["id", "digest"])
         return {int(row["id"]): bytes.fromhex(row["digest"]) for page in pages for row in page}
@@ -285,30 +231,24 @@ class MilvusStore:
     # Single rows
 
     def expect(self, names: Sequence[str]) -> None:
-        """Say which paths will be asked for, in their order, so that many are looked up at once."""
         self._names, self._next, self._window = names, 0, {}
 
     def find(self, name: str) -> Record | None:
-        """The row of an image's path."""
         return self._seen(name).record
 
     def records(self, ids: Sequence[int]) -> dict[int, Record]:
-        """The rows of ids."""
         return {int(row["id"]): record_of(row) for row in self._server.get(self._name, ids, ALL)}
 
     def names(self, ids: Sequence[int]) -> dict[int, str]:
-        """The paths of ids."""
         return {int(row["id"]): from_text(row["path"]) for row in self._server.get(self._name, ids, ["id", "path"])}
 
     def reliefs(self, ids: Sequence[int]) -> dict[int, bytes]:
-        """The reliefs of ids (see `registration`); of images that have none, nothing."""
         if not self.keeps_reliefs:
             return {}
         rows = self._server.get(self._name, ids, ["id", RELIEF])
         return {int(row["id"]): relief for row in rows if (relief := relief_of(row))}
 
     def relief_of(self, digest: bytes) -> bytes | None:
-        """The relief of an image of these bytes, if one is known."""
         if not self.keeps_reliefs:
             return None
         where = f'digest == "{digest.hex()}" and {RELIEF} != ""'
@@ -316,42 +256,34 @@ class MilvusStore:
         return relief_of(rows[0]) if rows else None
 
     def all_records(self, where: str = "") -> Iterator[Record]:
-        """All rows, or those that an expression holds for, by id."""
         for page in self._server.pages(self._name, where, ALL):
             yield from map(record_of, page)
 
     def with_digest(self, digest: bytes) -> list[Record]:
-        """Rows of images with the same bytes."""
         where = f'digest == "{digest.hex()}"'
         rows = self._server.first(self._name, where, ALL, limit=COPIES)
         return [record_of(row) for row in rows if int(row["id"]) not in self._gone]
 
     def one_with_digest(self, digest: bytes, *, coded: bool = False) -> Record | None:
-        """A row of an image with these bytes; with `coded`, of one that has a code."""
         where = f'digest == "{digest.hex()}"{" and error == " + chr(34) * 2 if coded else ""}'
         rows = self._server.first(self._name, where, ALL, limit=1)
         return record_of(rows[0]) if rows else None
 
     def on_volume(self, root: str, volume: int | None) -> Iterator[int]:
-        """Ids of the images of a root: no volumes are kept."""
         return iter(self.below(root))
 
     def roots(self) -> list[str]:
-        """The folders that paths are relative to."""
         return sorted(self._metadata.roots())
 
     def any_below(self, name: str) -> bool:
-        """Whether there are images of a path."""
         return bool(self._server.first(self._name, below(name), ["id"], limit=1))
 
     def below(self, name: str) -> list[int]:
-        """Ids of the images of a path: itself, all below it if it is a folder, all rows if it is a table."""
         return [int(row["id"]) for page in self._server.pages(self._name, below(name), ["id"]) for row in page]
 
     # Changes, inside a transaction
 
     def write(self, outcome: Outcome, *, row: int | None = None) -> int:
-        """Record an outcome, in place of the row with that id if one is given; the row's id."""
         id_ = self._claim(outcome.item.name, self._seen(outcome.item.name).id)
         self._metadata.add_root(outcome.item.root)
         self._rows[id_] = row_of(id_, outcome, bits=self.bits)
@@ -360,7 +292,6 @@ class MilvusStore:
         return id_
 
     def bulk_import(self, root: str, rows: Iterable[ImportedCode]) -> int:
-        """Record codes that were made elsewhere, with paths relative to the root; how many changed."""
         named = {os.path.join(root, one.folder + one.name): one for one in rows}
         self._metadata.add_root(root)
         self._claimed, before = {}, len(self._rows)
@@ -380,7 +311,6 @@ class MilvusStore:
         return len(self._rows) - before
 
     def set_label(self, id_: int, label: Label) -> None:
-        """Store another label."""
         self._changes.setdefault(id_, {}).update(labels_of(label))
 
     def set_seen(self, items: Iterable[tuple[int, Item]]) -> None:
@@ -390,13 +320,11 @@ class MilvusStore:
         """Nothing: no volumes are kept."""
 
     def set_missing(self, ids: Iterable[int], *, missing: bool) -> None:
-        """Mark images whose files are gone, or are back."""
         since = int(time.time()) if missing else -1
         for id_ in ids:
             self._changes.setdefault(id_, {})["missing_since"] = since
 
     def delete(self, ids: Iterable[int]) -> None:
-        """Forget images."""
         self._gone.update(ids)
 
     def _read_about(self) -> dict[str, Any]:
@@ -453,7 +381,7 @@ class MilvusStore:
     def _look(self, names: Sequence[str]) -> dict[str, Seen]:
         ids = [id_ for name in names for id_ in candidates(name)]
         known = self.records(ids)
-        return {name: _place(name, known) for name in names}
+        return {name: place_of(name, known) for name in names}
 
     def _claim(self, name: str, id_: int) -> int:
         """The id, or the second of a path if another path was given the first a moment ago."""
@@ -462,18 +390,6 @@ class MilvusStore:
             id_ = second
         self._claimed[id_] = name
         return id_
-
-
-def _place(name: str, known: dict[int, Record]) -> Seen:
-    """The row of a path among the rows of its candidates, and its id."""
-    ids = candidates(name)
-    for id_ in ids:
-        if id_ in known and known[id_].name == name:
-            return Seen(known[id_], id_)
-    for id_ in ids:
-        if id_ not in known:
-            return Seen(None, id_)
-    raise DatabaseError(f"{name} has the same number as two other images; rename it")
 
 
 def _make(server: Server, hasher: Hasher) -> None:

@@ -26,7 +26,7 @@ from lookalike.imaging.quality import PLAIN
 from lookalike.store.decisions import Decisions
 from lookalike.store.derived.codefile import Stamp
 from lookalike.store.places import Labels, Places, place, split
-from lookalike.store.records import COLUMNS, FROM, Filter, ImportedCode, Outcome, Record, from_json, record
+from lookalike.store.records import COLUMNS, FINDABLE, FROM, Filter, ImportedCode, Outcome, Record, record
 from lookalike.store.session import Session
 from lookalike.store.surroundings import Surroundings
 
@@ -39,8 +39,6 @@ FILE = "catalog.sqlite"
 FETCHED = 65_536  # rows read at a time
 PAGE = 5_000  # records at a time where all are read
 ALIKE = 20  # rows of the same bytes, among which one with a code is looked for
-
-_FINDABLE = "code IS NOT NULL AND missing_since IS NULL"
 
 
 class Catalog:
@@ -67,16 +65,13 @@ class Catalog:
 
     @property
     def folder(self) -> Path:
-        """The folder that the file lies in."""
         return self.path.parent
 
     def close(self) -> None:
-        """Close the file."""
         self._session.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of the changes inside, or none."""
         self._moment = -1
         try:
             with self._session.transaction():
@@ -90,7 +85,6 @@ class Catalog:
     # What is known of the collection as a whole
 
     def get(self, key: str, default: str = "") -> str:
-        """A value of the table `meta`."""
         row = self._session.row("SELECT value FROM meta WHERE key = ?", (key,))
         return default if row is None else str(row[0])
 
@@ -100,12 +94,10 @@ class Catalog:
 
     @property
     def bits(self) -> int:
-        """Length of a code in bits."""
         return int(self.get("bits"))
 
     @property
     def revision(self) -> int:
-        """A number that grows whenever the codes change; what is derived from them carries it."""
         return int(self.get("revision", "0"))
 
     @property
@@ -128,13 +120,11 @@ class Catalog:
         return self.get("lost")
 
     def touch(self) -> None:
-        """Say that the codes have changed."""
         self.set("revision", str(self.revision + 1))
         self.set("change", secrets.token_hex(8))
 
     def counts(self) -> dict[str, int]:
-        """Numbers of rows: with a code that can be found, with an error, missing, and labelled."""
-        images, labelled = self._session.row(f"SELECT count(*), count(label) FROM images WHERE {_FINDABLE}")
+        images, labelled = self._session.row(f"SELECT count(*), count(label) FROM images WHERE {FINDABLE}")
         return {"images": images, **self.problem_counts(), "labelled": labelled}
 
     def problem_counts(self) -> dict[str, int]:
@@ -146,13 +136,12 @@ class Catalog:
         return {"errors": errors, "missing": missing}
 
     def roots(self) -> list[str]:
-        """The folders that paths are relative to."""
         return sorted(self._places.roots())
 
     def codes(self, width: int) -> tuple[npt.NDArray[np.int64], Codes]:
         """Ids (N,), ascending, and codes (N, W) of all images that can be found."""
         ids, joined = bytearray(), bytearray()  # which grow where they are
-        sql = f"SELECT id, code FROM images WHERE {_FINDABLE} ORDER BY id"
+        sql = f"SELECT id, code FROM images WHERE {FINDABLE} ORDER BY id"
         for rows in self._session.blocks(sql, size=FETCHED):
             numbers, codes = zip(*rows, strict=True)
             if any(len(code) != width for code in codes):
@@ -164,39 +153,24 @@ class Catalog:
 
     def ids_by_name(self) -> npt.NDArray[np.int64]:
         """Ids of all images that can be found, root by root, folder by folder, within each by name."""
-        sql = (
-            "SELECT images.id FROM folders CROSS JOIN images ON images.place BETWEEN folders.id << 24 AND"
-            f" (folders.id << 24) + {2**24 - 1} WHERE {_FINDABLE} ORDER BY folders.root, folders.path, images.name"
-        )
-        blocks = self._session.blocks(sql, size=FETCHED)
-        parts = [np.fromiter((row[0] for row in rows), np.int64, len(rows)) for rows in blocks]
-        return np.concatenate([np.empty(0, np.int64), *parts])
+        from lookalike.store import filters
+
+        return filters.ids_by_name(self._session)
 
     def labels(self) -> dict[str, int]:
-        """Each label of images that can be found, by name, and how many have it."""
-        rows = self._session.rows(
-            "SELECT labels.label, total FROM (SELECT label, count(*) AS total FROM images"
-            f" WHERE label IS NOT NULL AND {_FINDABLE} GROUP BY label) AS counted"
-            " JOIN labels ON labels.id = counted.label"
-        )
-        counts: dict[str, int] = {}
-        for text, count in rows:
-            value = from_json(text)
-            for name in {value} if isinstance(value, str) else set(value or ()):
-                counts[name] = counts.get(name, 0) + count
-        return dict(sorted(counts.items()))
+        from lookalike.store import filters
+
+        return filters.labels(self._session)
 
     def plain(self) -> dict[int, bytes]:
-        """The images that can be found and show too little, by id, each with its digest."""
         rows = self._session.rows(
             "SELECT other.id, other.digest FROM files CROSS JOIN files AS other ON other.digest = files.digest"
             f" CROSS JOIN images ON images.id = other.id WHERE files.quality < 50 AND files.quality < {PLAIN}"
-            f" AND {_FINDABLE}"
+            f" AND {FINDABLE}"
         )
         return dict(sorted(rows))
 
     def undecodable(self) -> dict[int, bytes]:
-        """The files that are there and could not be decoded, by id, each with its digest; of empty ones nothing."""
         rows = self._session.rows(
             "SELECT id, digest FROM files CROSS JOIN images USING (id) WHERE error IS NOT NULL AND digest IS NOT NULL"
             " AND code IS NULL AND length > 0 AND missing_since IS NULL"
@@ -206,13 +180,11 @@ class Catalog:
     # Single rows
 
     def records(self, ids: Sequence[int]) -> dict[int, Record]:
-        """The rows of ids."""
         sql = f"SELECT {COLUMNS} {FROM} WHERE images.id IN"
         rows = self._session.among(sql, [int(id_) for id_ in ids])
         return {row[0]: record(row) for row in rows}
 
     def names(self, ids: Sequence[int]) -> dict[int, str]:
-        """The paths of ids."""
         sql = (
             "SELECT images.id, roots.path, folders.path, images.name FROM images"
             " CROSS JOIN folders ON folders.id = images.place >> 24 CROSS JOIN roots ON roots.id = folders.root"
@@ -222,13 +194,11 @@ class Catalog:
         return {id_: os.path.join(root, folder + name) for id_, root, folder, name in rows}
 
     def reliefs(self, ids: Sequence[int]) -> dict[int, bytes]:
-        """The reliefs of ids (see `registration`); of images that were not read since there are any, nothing."""
         return dict(self._session.among("SELECT id, relief FROM reliefs WHERE id IN", [int(id_) for id_ in ids]))
 
     keeps_reliefs = True
 
     def relief_of(self, digest: bytes) -> bytes | None:
-        """The relief of an image of these bytes, if one is known."""
         row = self._session.row(
             "SELECT relief FROM files CROSS JOIN reliefs USING (id) WHERE digest = ? ORDER BY id DESC LIMIT 1",
             (digest,),
@@ -236,7 +206,6 @@ class Catalog:
         return None if row is None else bytes(row[0])
 
     def all_records(self) -> Iterator[Record]:
-        """All rows, by id, some thousands at a time."""
         last = 0
         sql = f"SELECT {COLUMNS} {FROM} WHERE images.id > ? ORDER BY images.id LIMIT {PAGE}"
         while rows := self._session.rows(sql, (last,)):
@@ -244,18 +213,15 @@ class Catalog:
             yield from map(record, rows)
 
     def find(self, name: str) -> Record | None:
-        """The row of an image's path."""
         sql = f"SELECT {COLUMNS} {FROM} WHERE images.place = ? AND images.name = CAST(? AS TEXT)"
         found = (self._session.row(sql, where) for where in self._places.places(name))
         return next((record(row) for row in found if row is not None), None)
 
     def with_digest(self, digest: bytes) -> list[Record]:
-        """The rows of images with the same bytes."""
         sql = f"SELECT {COLUMNS} {FROM} WHERE images.id IN (SELECT id FROM files WHERE digest = ?) ORDER BY images.id"
         return [record(row) for row in self._session.rows(sql, (digest,))]
 
     def one_with_digest(self, digest: bytes, *, coded: bool = False) -> Record | None:
-        """A row of an image with these bytes; with `coded`, of one that has a code."""
         newest = (
             "SELECT files.id AS id, code FROM files CROSS JOIN images USING (id) WHERE digest = ?"
             f" ORDER BY files.id DESC LIMIT {ALIKE}"
@@ -266,7 +232,6 @@ class Catalog:
         return None if row is None else record(row)
 
     def on_volume(self, root: str, volume: int | None) -> Iterator[int]:
-        """Ids of the images of a root that were seen on a volume last."""
         sql = (
             "SELECT images.id FROM roots CROSS JOIN folders ON folders.root = roots.id CROSS JOIN images"
             f" ON images.place BETWEEN folders.id << 24 AND (folders.id << 24) + {2**24 - 1}"
@@ -276,13 +241,11 @@ class Catalog:
             yield from (row[0] for row in rows)
 
     def below(self, name: str) -> list[int]:
-        """Ids of the images of a path: itself, all below it if it is a folder, all rows if it is a table."""
         from lookalike.store import filters
 
         return np.flatnonzero(filters.below(self._session, self._places, name)).tolist()
 
     def any_below(self, name: str) -> bool:
-        """Whether there are images of a path."""
         from lookalike.store import filters
 
         return filters.any_below(self._session, self._places, name)
@@ -296,7 +259,6 @@ class Catalog:
     # Originals that the database keeps, and what is needed to restore a damaged catalog
 
     def originals(self) -> frozenset[bytes]:
-        """The digests of the images whose originals are kept."""
         return frozenset(digest for (digest,) in self._session.rows("SELECT digest FROM originals"))
 
     def records_original(self, digest: bytes) -> bool:
@@ -328,11 +290,9 @@ class Catalog:
         self._session.run_many("INSERT OR IGNORE INTO originals VALUES (?)", [(digest,) for digest in digests])
 
     def forget_originals(self, digests: Iterable[bytes]) -> None:
-        """Record that originals are not kept any more."""
         self._session.run_many("DELETE FROM originals WHERE digest = ?", [(digest,) for digest in digests])
 
     def write(self, outcome: Outcome, *, row: int | None = None) -> int:
-        """Record an outcome, in place of the row with that id if one is given; the row's id."""
         item = outcome.item
         root, path = self._places.within(item.name) or (self._places.root(item.root), item.path)
         folder, name = split(path, row=item.row is not None)
@@ -382,34 +342,28 @@ class Catalog:
         return changed
 
     def set_label(self, id_: int, label: Label) -> None:
-        """Store another label."""
         self._session.run("UPDATE images SET label = ? WHERE id = ?", (self._labels.number(label), id_))
 
     def set_seen(self, items: Iterable[tuple[int, Item]]) -> None:
-        """Store what the system says of the files of rows that are unchanged."""
         self._session.run_many(
             "UPDATE files SET ctime_ns = ?, inode = ?, volume = ? WHERE id = ?",
             [(item.ctime_ns, item.inode, self.surroundings.volume(item.volume), id_) for id_, item in items],
         )
 
     def set_root(self, root: str, volume: Volume) -> None:
-        """Store which volume a root lies on."""
         self._session.run(
             "UPDATE roots SET volume = ? WHERE path = CAST(? AS TEXT)",
             (self.surroundings.volume(volume), os.fsencode(root)),
         )
 
     def set_missing(self, ids: Iterable[int], *, missing: bool) -> None:
-        """Mark images whose files are gone, or are back."""
         since = int(time.time()) if missing else None
         self._session.run_many("UPDATE images SET missing_since = ? WHERE id = ?", [(since, id_) for id_ in ids])
 
     def delete(self, ids: Iterable[int]) -> None:
-        """Forget images."""
         self._session.run_many("DELETE FROM images WHERE id = ?", [(id_,) for id_ in ids])
 
     def owed(self) -> list[Record]:
-        """The rows that should have a code and have none, since the model was changed."""
         rows = self._session.rows(
             f"SELECT {COLUMNS} {FROM} WHERE code IS NULL AND error IS NULL AND missing_since IS NULL ORDER BY images.id"
         )

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.store.places import KEY_BITS, LAST_KEY, Places
-from lookalike.store.records import Filter, from_json
+from lookalike.store.records import FINDABLE, Filter, from_json
 from lookalike.store.session import Session
 
 FETCHED = 65_536  # rows read at a time
@@ -109,3 +109,30 @@ def _mark(session: Session, passes_I: Passing, sql: str, values: tuple[object, .
 
 def _count(session: Session) -> int:
     return int(session.row("SELECT ifnull(max(id), 0) + 1 FROM images")[0])
+
+
+def ids_by_name(session: Session) -> npt.NDArray[np.int64]:
+    """Ids of all images that can be found, root by root, folder by folder, within each by name."""
+    sql = (
+        "SELECT images.id FROM folders CROSS JOIN images"
+        f" ON images.place BETWEEN folders.id << {KEY_BITS} AND (folders.id << {KEY_BITS}) + {LAST_KEY}"
+        f" WHERE {FINDABLE} ORDER BY folders.root, folders.path, images.name"
+    )
+    blocks = session.blocks(sql, size=FETCHED)
+    parts = [np.fromiter((row[0] for row in rows), np.int64, len(rows)) for rows in blocks]
+    return np.concatenate([np.empty(0, np.int64), *parts])
+
+
+def labels(session: Session) -> dict[str, int]:
+    """Each label of images that can be found, by name, and how many have it."""
+    rows = session.rows(
+        "SELECT labels.label, total FROM (SELECT label, count(*) AS total FROM images"
+        f" WHERE label IS NOT NULL AND {FINDABLE} GROUP BY label) AS counted"
+        " JOIN labels ON labels.id = counted.label"
+    )
+    counts: dict[str, int] = {}
+    for text, count in rows:
+        value = from_json(text)
+        for name in {value} if isinstance(value, str) else set(value or ()):
+            counts[name] = counts.get(name, 0) + count
+    return dict(sorted(counts.items()))

@@ -91,22 +91,18 @@ class FolderStore(Catalog):
 
     @property
     def place(self) -> str:
-        """The folder, as people write it."""
         return os.fspath(self.folder)
 
     @property
     def bits(self) -> int:
-        """Length of a code in bits."""
         if self._bits is None:
             self._bits = super().bits
         return self._bits
 
     def local(self, feature: str = "this") -> FolderStore:
-        """This store."""
         return self
 
     def close(self) -> None:
-        """Close the file."""
         super().close()
         self._bits = None
 
@@ -118,7 +114,6 @@ class FolderStore(Catalog):
             self._model_digest = self.get("model")
 
     def is_current(self) -> bool:
-        """Whether this is still what lies in the folder: neither replaced, nor indexed again with another model."""
         return self.is_in_place() and self.get("model") == self._model_digest
 
     # Writing
@@ -142,7 +137,6 @@ class FolderStore(Catalog):
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Be the writer for as long as this lasts; then bring `codes.bin` and tables up to date."""
         from lookalike.store import leftovers
 
         with self.lock():
@@ -166,27 +160,22 @@ class FolderStore(Catalog):
     # Originals
 
     def has_original(self, digest: bytes, length: int | None) -> bool:
-        """Whether the original of an image is kept, with this length in bytes if one is known."""
         return originals.has(self.folder, digest, length) and self.records_original(digest)
 
     def keep_original(self, digest: bytes, content: bytes) -> None:
-        """Keep the bytes of an image."""
         originals.keep(self.folder, digest, content)
 
     # The model
 
     def load_model(self) -> Hasher:
-        """The model that made the codes. Raises `DatabaseError` if its file is absent, damaged or another's."""
         self.check_model()
         return model_file.load(self)
 
     def check_model(self) -> None:
-        """Raise `DatabaseError` if the codes have been made with another model since the folder was opened."""
         if self.get("model") != self._model_digest:
             raise DatabaseError(f"{self.folder} was indexed again with another model meanwhile; open it again")
 
     def take_model(self, hasher: Hasher, *, reindex: bool) -> None:
-        """Make a model the store's own: another one only if all codes may be made again."""
         digest, name = self.get("model"), self.get("model_name")
         if hasher.digest != digest and not reindex:
             raise DatabaseError(
@@ -207,22 +196,18 @@ class FolderStore(Catalog):
     # Searching
 
     def code_array(self) -> CodeArray:
-        """Ids, ascending, and codes of all images that can be found."""
         self.check_model()
         return code_array.read(self)
 
     def count(self) -> int:
-        """How many images can be found."""
         count = code_array.count(self)  # counting in the catalog takes long where there are many
         return self.counts()["images"] if count is None else count
 
     def passing_ids(self, only: Filter) -> Ids:
-        """Ids of the images that pass a filter and can be found, ascending."""
         ids = code_array.read(self).ids
         return ids.all[ids.among(self.passing(only))]
 
     def use(self, engine: EngineName | str) -> None:
-        """Search with a certain engine from now on; `auto` chooses by cost. Raises `ConfigError`."""
         if engine not in list(EngineName):
             raise ConfigError(f"engine is {engine!r}; it must be one of {', '.join(EngineName)}")
         self._engine_name, self._engine = EngineName(engine), None
@@ -230,7 +215,6 @@ class FolderStore(Catalog):
     def search(
         self, codes_NW: Codes, *, top: int | None, radius: int | None = None, only: Filter | None = None
     ) -> list[Hits]:
-        """The nearest images of each code among those that pass a filter; the rows of hits are ids."""
         opened = self.open_engine()
         found = opened.engine.search(codes_NW, top=top, radius=radius, among=self._passing(only, opened))
         return [Hits(opened.ids.of(hits.rows), hits.distances) for hits in found]

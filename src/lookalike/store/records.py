@@ -13,6 +13,7 @@ from lookalike.imaging.quality import PLAIN
 if TYPE_CHECKING:
     from lookalike.data import Item, Label
 
+FINDABLE = "code IS NOT NULL AND missing_since IS NULL"
 COLUMNS = (
     "images.id, roots.path, folders.path, images.name, files.size, files.mtime_ns, digest, length, labels.label, code,"
     " width, height, format, animated, error, missing_since, quality, ctime_ns, inode, files.volume"
