@@ -432,7 +432,7 @@ def test_what_is_not_there_is_said(address: str, milvus: Running, model: Path) -
     with pytest.raises(DatabaseError, match="is no database of lookalike; name another"):
         open_database(address)
     server.close()
-    with pytest.raises(DatabaseError, match="is a database in Milvus; open it with lookalike.open"):
+    with pytest.raises(DatabaseError, match=r"is a database in Milvus; open it with lookalike\.open"):
         Database.open(address)
 
 
