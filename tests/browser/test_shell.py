@@ -17,7 +17,7 @@ from tests.web.conftest import Serve
 
 READY = {
     "/": ".tried .tile", "/?id=1": ".hits .tile", "/browse": ".grid .tile img", "/map": ".plane canvas",
-    "/model": ".looked .tile", "/duplicates": ".tab.duplicates .inner > *",
+    "/model": ".about", "/duplicates": ".tab.duplicates .inner > *",
 }  # fmt: skip
 TOKEN = "a token of this test"
 
