@@ -12,10 +12,11 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, features
+from PIL import Image, ImageOps, features
 
 from lookalike.core.errors import ConfigError, ImageError
 from lookalike.imaging.decode import Array
@@ -67,10 +68,11 @@ class Variant(NamedTuple):
 
 # fmt: off
 EDITS: dict[str, Edit] = {
-    "none": Edit("control", "unchanged", (0,), tones.unchanged),
-    "jpeg": Edit("codec", "quality {:g}", (95, 80, 60, 40, 20, 10, 5), tones.recompress, "quality"),
-    "webp": Edit("codec", "quality {:g}", (80, 40, 10), tones.as_webp, "quality", codec="webp"),
-    "avif": Edit("codec", "quality {:g}", (70, 40, 10), tones.as_avif, "quality", codec="avif"),
+    "none": Edit("control", "unchanged", (0,), Image.Image.copy),
+    "jpeg": Edit("codec", "quality {:g}", (95, 80, 60, 40, 20, 10, 5), tones.saved, "quality"),
+    "webp": Edit("codec", "quality {:g}", (80, 40, 10), partial(tones.saved, codec="WEBP"), "quality", codec="webp"),
+    "avif": Edit("codec", "quality {:g}", (70, 40, 10),
+        partial(tones.saved, codec="AVIF", speed=8, max_threads=1), "quality", codec="avif"),
     "resize": Edit("codec", "reduced to {percent:g} % of each side and back", (.75, .5, .25, .125),
         tones.reduce, "factor"),
     "blur": Edit("tone", "deviation {percent:g} % of the shorter side", (.005, .01, .02, .04),
@@ -96,7 +98,7 @@ EDITS: dict[str, Edit] = {
     "border": Edit("frame", "{percent:.0f} % of each side at each edge, black", (.02, .05, .1, .2),
         geometry.border, "share"),
     "border-white": Edit("frame", "{percent:.0f} % of each side at each edge, white", (.05, .1, .2),
-        geometry.white_border, "share"),
+        partial(geometry.border, colour=overlays.WHITE), "share"),
     "letterbox": Edit("frame", "black bars of {percent:g} % of the height, twice", (.05, .125, .25, .5),
         geometry.letterbox, "share"),
     "shift": Edit("frame", "moved by {percent:.0f} % of each side, the rest black", (.05, .1, .2),
@@ -106,8 +108,8 @@ EDITS: dict[str, Edit] = {
     "straighten": Edit("frame", "turned by {:g}°, corners cut off", (2, 5, 10, 15),
         geometry.straighten, "degrees", seeded=True),
     "turn": Edit("frame", "turned by {:g}°", (90, 180, 270), geometry.turn, "degrees"),
-    "mirror": Edit("frame", "left and right changed", (1,), geometry.mirror),
-    "flip": Edit("frame", "top and bottom changed", (1,), geometry.flip),
+    "mirror": Edit("frame", "left and right changed", (1,), ImageOps.mirror),
+    "flip": Edit("frame", "top and bottom changed", (1,), ImageOps.flip),
     "perspective": Edit("frame", "corners moved in by up to {percent:.0f} %", (.05, .1, .2),
         geometry.tilt, "share", seeded=True),
     "aspect": Edit("frame", "width × {:g}", (1.15, 1.33, 1.78), geometry.widen, "factor"),

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 Picture = Image.Image
 Random = np.random.Generator
 
-BLACK, WHITE = (0, 0, 0), (255, 255, 255)
+BLACK = (0, 0, 0)
 TURNS = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
 
 
@@ -38,17 +38,8 @@ def crop_aside(picture: Picture, random: Random, *, share: float) -> Picture:
     return crop(picture, share=share, across=random.random(), down=random.random())
 
 
-def border(picture: Picture, *, share: float) -> Picture:
-    """The picture with a black border: a share of its width at left and right, of its height at top and bottom."""
-    return _bordered(picture, share, BLACK)
-
-
-def white_border(picture: Picture, *, share: float) -> Picture:
-    """The picture with such a border in white."""
-    return _bordered(picture, share, WHITE)
-
-
-def _bordered(picture: Picture, share: float, colour: tuple[int, int, int]) -> Picture:
+def border(picture: Picture, *, share: float, colour: tuple[int, int, int] = BLACK) -> Picture:
+    """The picture with a border: a share of its width at left and right, of its height at top and bottom."""
     x, y = (round(side * share) for side in picture.size)
     return ImageOps.expand(picture, (x, y, x, y), colour)
 
@@ -81,16 +72,6 @@ def straighten(picture: Picture, random: Random, *, degrees: float) -> Picture:
 def turn(picture: Picture, *, degrees: float) -> Picture:
     """The picture turned by 90, 180 or 270 degrees; width and height change places at 90 and 270."""
     return picture.transpose(TURNS[round(degrees)])
-
-
-def mirror(picture: Picture) -> Picture:
-    """The picture with left and right changed."""
-    return ImageOps.mirror(picture)
-
-
-def flip(picture: Picture) -> Picture:
-    """The picture with top and bottom changed."""
-    return ImageOps.flip(picture)
 
 
 def tilt(picture: Picture, random: Random, *, share: float) -> Picture:

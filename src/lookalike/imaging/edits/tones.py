@@ -15,29 +15,10 @@ Picture = Image.Image
 Random = np.random.Generator
 
 
-def unchanged(picture: Picture) -> Picture:
-    """The picture as it is."""
-    return picture.copy()
-
-
-def recompress(picture: Picture, *, quality: float) -> Picture:
-    """The picture after it was saved as JPEG of a quality (1 to 95) and opened again."""
-    return _through(picture, "JPEG", quality=round(quality))
-
-
-def as_webp(picture: Picture, *, quality: float) -> Picture:
-    """The picture after it was saved as lossy WebP of a quality (0 to 100) and opened again."""
-    return _through(picture, "WEBP", quality=round(quality))
-
-
-def as_avif(picture: Picture, *, quality: float) -> Picture:
-    """The picture after it was saved as AVIF of a quality (0 to 100) and opened again."""
-    return _through(picture, "AVIF", quality=round(quality), speed=8, max_threads=1)
-
-
-def _through(picture: Picture, codec: str, **options: int) -> Picture:
+def saved(picture: Picture, *, quality: float, codec: str = "JPEG", **options: int) -> Picture:
+    """The picture after it was saved with a quality (JPEG: 1 to 95, WebP and AVIF: 0 to 100) and opened again."""
     file = io.BytesIO()
-    picture.save(file, codec, **options)
+    picture.save(file, codec, quality=round(quality), **options)
     return Image.open(file).convert("RGB")
 
 
@@ -59,9 +40,10 @@ def noise(picture: Picture, random: Random, *, deviation: float) -> Picture:
     return Image.fromarray(np.clip(np.round(noisy_HW3), 0, 255).astype(np.uint8))
 
 
-def brighten(picture: Picture, *, factor: float) -> Picture:
-    """The picture with all values multiplied by a factor, cut at white."""
-    return ImageEnhance.Brightness(picture).enhance(factor)
+def gamma(picture: Picture, *, power: float) -> Picture:
+    """The picture with all values, in [0, 1], raised to a power: below 1 makes it lighter."""
+    table = np.round(255 * (np.arange(256) / 255) ** power).astype(int).tolist()
+    return picture.point(3 * table)
 
 
 def contrast(picture: Picture, *, factor: float) -> Picture:
@@ -69,10 +51,9 @@ def contrast(picture: Picture, *, factor: float) -> Picture:
     return ImageEnhance.Contrast(picture).enhance(factor)
 
 
-def gamma(picture: Picture, *, power: float) -> Picture:
-    """The picture with all values, in [0, 1], raised to a power: below 1 makes it lighter."""
-    table = np.round(255 * (np.arange(256) / 255) ** power).astype(int).tolist()
-    return picture.point(3 * table)
+def brighten(picture: Picture, *, factor: float) -> Picture:
+    """The picture with all values multiplied by a factor, cut at white."""
+    return ImageEnhance.Brightness(picture).enhance(factor)
 
 
 def saturate(picture: Picture, *, factor: float) -> Picture:
@@ -97,15 +78,11 @@ def posterise(picture: Picture, *, bits: float) -> Picture:
 
 def warm(picture: Picture, *, share: float) -> Picture:
     """The picture with red multiplied by 1 + share and blue by 1 − share, cut at white."""
-    return _tinted(picture, 1 + share, 1 - share)
+    values = np.arange(256)
+    tables = [np.clip(np.round(values * factor), 0, 255) for factor in (1 + share, 1.0, 1 - share)]
+    return picture.point(np.concatenate(tables).astype(int).tolist())
 
 
 def cool(picture: Picture, *, share: float) -> Picture:
-    """The picture with red multiplied by 1 − share and blue by 1 + share, cut at white."""
-    return _tinted(picture, 1 - share, 1 + share)
-
-
-def _tinted(picture: Picture, red: float, blue: float) -> Picture:
-    values = np.arange(256)
-    tables = [np.clip(np.round(values * factor), 0, 255).astype(int).tolist() for factor in (red, 1.0, blue)]
-    return picture.point([value for table in tables for value in table])
+    """The picture with less red and more blue, likewise."""
+    return warm(picture, share=-share)
