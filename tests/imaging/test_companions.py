@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lookalike.imaging.companions import by_owner, companions, is_companion, is_sidecar, owners
+from lookalike.imaging.companions import by_owner, is_companion, is_sidecar
 
 LONG = "a" * 44 + ".jpg"  # 48 characters, of which Takeout keeps 46
 
@@ -43,8 +43,8 @@ LONG = "a" * 44 + ".jpg"  # 48 characters, of which Takeout keeps 46
 )
 def test_a_companion_belongs_to_its_photo(photo: str, companion: str) -> None:
     folder = [photo, companion, "other.jpg", "other.xmp", "IMG_10.JPG"]
-    assert companions(photo, folder) == [companion]
-    assert owners(companion, folder) == [photo]
+    assert by_owner(folder)[photo] == [companion]
+    assert [owner for owner, some in by_owner(folder).items() if companion in some] == [photo]
     assert is_companion(companion)
 
 
@@ -65,7 +65,7 @@ def test_a_companion_belongs_to_its_photo(photo: str, companion: str) -> None:
     ],
 )
 def test_what_belongs_to_another_is_not_claimed(name: str, other: str) -> None:
-    assert companions(name, [name, other]) == []
+    assert name not in by_owner([name, other])
 
 
 def test_a_companion_of_two_photos_belongs_to_both() -> None:
@@ -74,7 +74,7 @@ def test_a_companion_of_two_photos_belongs_to_both() -> None:
 
 
 def test_a_version_of_darktable_belongs_to_a_photo_of_that_very_name_if_there_is_one() -> None:
-    assert companions("IMG_1.CR2", ["IMG_1.CR2", "IMG_1_01.CR2", "IMG_1_01.CR2.xmp"]) == []
+    assert "IMG_1.CR2" not in by_owner(["IMG_1.CR2", "IMG_1_01.CR2", "IMG_1_01.CR2.xmp"])
 
 
 def test_sidecars_are_no_images_even_alone() -> None:

@@ -35,24 +35,6 @@ _DARKTABLE = re.compile(r"_\d\d$")  # IMG_1_01.CR2.xmp: another version of IMG_1
 _APPLE = re.compile(r"^(img_)o(\d+)$")  # IMG_O1234.AAE: the earlier edits of IMG_1234
 
 
-def companions(name: str, siblings: Iterable[str]) -> list[str]:
-    """The companions of a file among the names in its folder, sorted.
-
-    >>> companions("IMG_1.JPG", ["img_1.xmp", "IMG_1.JPG", "IMG_1.JPG.json", "IMG_1.MOV", "IMG_1 (1).xmp"])
-    ['IMG_1.JPG.json', 'IMG_1.MOV', 'img_1.xmp']
-    """
-    return by_owner(siblings, only=name).get(name, [])
-
-
-def owners(name: str, siblings: Iterable[str]) -> list[str]:
-    """The files in a folder that a companion belongs to, sorted; none if it is no companion of any.
-
-    >>> owners("IMG_1.xmp", ["IMG_1.JPG", "IMG_1.DNG", "IMG_2.JPG", "IMG_1.xmp"])
-    ['IMG_1.DNG', 'IMG_1.JPG']
-    """
-    return sorted(owner for owner, names in by_owner({name, *siblings}).items() if name in names)
-
-
 def is_companion(name: str) -> bool:
     """Whether a name is one that a companion may have.
 
@@ -83,11 +65,15 @@ def is_video(name: str) -> bool:
     return _ending(name) in VIDEOS
 
 
-def by_owner(names: Iterable[str], *, only: str | None = None) -> dict[str, list[str]]:
-    """The companions of each file of a folder that has any, sorted; with `only`, of that one file."""
+def by_owner(names: Iterable[str]) -> dict[str, list[str]]:
+    """The companions of each file of a folder that has any, sorted.
+
+    >>> by_owner(["img_1.xmp", "IMG_1.JPG", "IMG_1.JPG.json", "IMG_1 (1).xmp"])
+    {'IMG_1.JPG': ['IMG_1.JPG.json', 'img_1.xmp']}
+    """
     names = list(names)
     owned: dict[str, list[str]] = defaultdict(list)
-    for owner in names if only is None else [only]:
+    for owner in names:
         if not is_companion(owner) or is_video(owner):
             for key in set(_keys_of_owner(owner)):
                 owned[key].append(owner)
