@@ -49,10 +49,6 @@ class Mounts:
         self._table = dict(_read())
         self._known: dict[str, Volume] = {}
 
-    def at(self, real: str) -> Volume | None:
-        """The volume that is mounted on just that folder, a path without links."""
-        return self._table.get(real)
-
     def of(self, path: str | os.PathLike[str]) -> Volume:
         """The volume that a path lies on; if it does not exist, the one that it would lie on."""
         folder = os.path.realpath(path)
@@ -64,15 +60,13 @@ class Mounts:
 
     def below(self, volume: Volume, folder: str, *, device: int, parent_device: int) -> Volume:
         """The volume of a sub-folder, a path without links, of a folder that lies on `volume`."""
-        mounted = self.at(folder)
-        if mounted is not None:
-            return mounted
-        return volume if device == parent_device else Volume(f"at {folder}", volume.kind)
+        beneath = volume if device == parent_device else Volume(f"at {folder}", volume.kind)
+        return self._table.get(folder, beneath)
 
     def _find(self, folder: str) -> Volume:
         """The volume of a folder that exists: the nearest above it that is mounted, or of another device."""
         here = folder
-        while (mounted := self.at(here)) is None:
+        while (mounted := self._table.get(here)) is None:
             parent = os.path.dirname(here)
             if parent == here:
                 return Volume(f"at {here}")

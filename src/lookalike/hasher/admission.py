@@ -31,7 +31,7 @@ def digest(data: bytes) -> str:
 def admit(kind: Kind, data: bytes, path: str) -> None:
     """Raise `ModelError`, naming the file, unless it may be used; tries it if this has not been done before."""
     known = digest(data)
-    if _is_builtin(known, len(data)) or _was_tried(kind, known):
+    if known in _builtin() or _was_tried(kind, known):
         return
     if error := _try(kind, data):
         raise named(path, error)
@@ -67,20 +67,15 @@ def _mark(kind: Kind, known: str) -> Path:
 
 
 @functools.cache
-def _builtin() -> dict[str, int]:
-    """Sizes of the built-in models, by digest."""
-    return {digest(data): len(data) for data in (path.read_bytes() for path in builtin_models().values())}
-
-
-def _is_builtin(known: str, size: int) -> bool:
-    return _builtin().get(known) == size
+def _builtin() -> frozenset[str]:
+    """The digests of the built-in models."""
+    return frozenset(digest(path.read_bytes()) for path in builtin_models().values())
 
 
 def _try(kind: Kind, data: bytes) -> str:
     """Why a file may not be used; nothing if it may."""
     from lookalike.core.confinement import run_confined
 
-    seconds = SECONDS + len(data) // BYTES_A_SECOND
-    memory = MEMORY + 4 * len(data)
+    seconds, memory = SECONDS + len(data) // BYTES_A_SECOND, MEMORY + 4 * len(data)
     arguments = [kind, str(memory), str(seconds)]
     return run_confined("lookalike.hasher.trial", arguments, data=data, memory=memory, seconds=seconds)

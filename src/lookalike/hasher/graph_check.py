@@ -7,11 +7,11 @@ and memory every run takes (`trial`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lookalike.core.errors import ModelError
-from lookalike.hasher import onnx_file
 
 DOMAINS = ("", "ai.onnx")
 MAX_NODES = 50_000
@@ -54,9 +54,10 @@ class Port(NamedTuple):
 def check_graph(model: Any) -> None:
     """Raise `ModelError` for a parsed model that holds more than operators on arrays of its own."""
     graph = model.graph
-    _refuse("functions of its own", model.functions)
-    _refuse("training steps", model.training_info)
-    _refuse("sparse arrays", graph.sparse_initializer)
+    refused = {"functions of its own": model.functions, "training steps": model.training_info}
+    for what, found in {**refused, "sparse arrays": graph.sparse_initializer}.items():
+        if len(found):
+            raise ModelError(f"has {what}, which are not run")
     if len(graph.node) > MAX_NODES:
         raise ModelError(f"has {len(graph.node):,} operators; at most {MAX_NODES:,} are run")
     for node in graph.node:
@@ -131,17 +132,11 @@ def _check_tensor(tensor: Any) -> None:
     width = _WIDTHS.get(tensor.data_type)
     if width is None:
         raise ModelError(f"has the array {tensor.name!r} of data type {tensor.data_type}, which is not read")
-    claimed = onnx_file.elements(tensor)
-    held = len(tensor.raw_data) // width if tensor.raw_data else _numbers(tensor)
+    claimed = math.prod(tensor.dims) if all(side >= 0 for side in tensor.dims) else -1
+    fields = (tensor.float_data, tensor.int32_data, tensor.int64_data, tensor.double_data, tensor.uint64_data)
+    held = len(tensor.raw_data) // width if tensor.raw_data else max(map(len, fields))
     if tensor.HasField("segment") or claimed < 0 or held != claimed or len(tensor.raw_data) % width:
         raise ModelError(f"says that the array {tensor.name!r} has {claimed:,} numbers, and holds {held:,}")
-
-
-def _numbers(tensor: Any) -> int:
-    return max(
-        len(tensor.float_data), len(tensor.int32_data), len(tensor.int64_data), len(tensor.double_data),
-        len(tensor.uint64_data),
-    )  # fmt: skip
 
 
 def _check_sizes(graph: Any) -> None:
@@ -171,11 +166,6 @@ def _check_port(value: Any, port: Port) -> None:
             f"has {value.name!r} of data type {dense.elem_type} and shape {sides} (0: any); expected "
             f"{_TYPES[port.type]} of shape {[0, *port.shape]}"
         )
-
-
-def _refuse(what: str, found: Sequence[Any]) -> None:
-    if len(found):
-        raise ModelError(f"has {what}, which are not run")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +20,10 @@ from lookalike.core.codes import Codes
 from lookalike.core.errors import ImageError, ModelError
 from lookalike.core.limits import MAX_PIXELS
 from lookalike.hasher import admission
-from lookalike.hasher.model_info import METADATA_KEY, ModelInfo
+from lookalike.hasher.model_info import ModelInfo
 from lookalike.hasher.paths import DEFAULT, find_model, read_model
 from lookalike.hasher.session import naming, open_session
 from lookalike.imaging.spec import Array, ImageSpec, Source
-
-if TYPE_CHECKING:
-    import onnxruntime
 
 BATCH = 32
 
@@ -47,8 +44,9 @@ class Hasher:
         self._threads = threads or os.cpu_count() or 1
         with naming(path):
             self._session = open_session(data, threads=1)  # several images, a core each, are faster than each on all
-            self.info = _info(self._session)
-        self._check_graph()
+            self.info = ModelInfo.within(self._session.get_modelmeta().custom_metadata_map)
+        for output in ("code", "latent"):  # a graph that does not do what the metadata say is refused at once
+            self._run(output, np.zeros((1, *self.spec.shape), np.uint8))
 
     @classmethod
     def load(cls, model: str | os.PathLike[str] = DEFAULT, *, threads: int | None = None) -> Hasher:
@@ -130,9 +128,12 @@ class Hasher:
             try:
                 found = self._session.run([output], {"images": arrays_NSS[row : row + 1]})[0]
             except Exception as error:  # ONNX Runtime's own classes of errors are not public
-                raise ModelError(f"{self.path} does not run: {_short(error)}") from error
+                raise ModelError(f"{self.path} does not run: {' '.join(str(error).split())[:300]}") from error
             if found.dtype != kind or found.shape != (1, width):  # checked for each image, before anything is stored
-                raise self._misfit(output, found)
+                raise ModelError(
+                    f"{self.path} says that it gives {self.bits} bits, but its {output} is {found.dtype} of shape "
+                    f"{found.shape}"
+                )
             return found
 
         rows, threads = range(len(arrays_NSS)), min(len(arrays_NSS), self._threads)
@@ -142,17 +143,6 @@ class Hasher:
         else:
             runs = [one(row) for row in rows]
         return np.concatenate(runs) if runs else np.empty((0, width), kind)
-
-    def _check_graph(self) -> None:
-        """Encode one blank image, so that a graph which does not do what the metadata say is refused at once."""
-        blank_1SS = np.zeros((1, *self.spec.shape), np.uint8)
-        for output in ("code", "latent"):
-            self._run(output, blank_1SS)
-
-    def _misfit(self, output: str, found: npt.NDArray[Any]) -> ModelError:
-        return ModelError(
-            f"{self.path} says that it gives {self.bits} bits, but its {output} is {found.dtype} of shape {found.shape}"
-        )
 
     def _one_or_many(self, array: npt.NDArray[Any]) -> Array:
         """Images (N, S, S) of an array that is one of them or several, which is refused as it was given."""
@@ -179,17 +169,6 @@ class Hasher:
             f"an array of shape {array.shape} and type {array.dtype}; {self.name} takes uint8 of {self.spec.shape}, "
             "one or many"
         )
-
-
-def _info(session: onnxruntime.InferenceSession) -> ModelInfo:
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-    if text is None:
-        raise ModelError("is an ONNX file, but not a model of lookalike; make one with: lookalike train IMAGES")
-    return ModelInfo.from_json(text)
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
 
 
 def _batches(items: Iterable[Image], size: int) -> Iterator[Sequence[Image]]:

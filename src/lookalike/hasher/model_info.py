@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
@@ -65,6 +66,13 @@ class ModelInfo:
     def to_json(self) -> str:
         """The document stored in the file, the same for the same values."""
         return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+
+    @classmethod
+    def within(cls, metadata: Mapping[str, str]) -> ModelInfo:
+        """The description among the texts in a model file. Raises `ModelError` if there is none, or as `from_json`."""
+        if METADATA_KEY not in metadata:
+            raise ModelError("is an ONNX file, but not a model of lookalike; make one with: lookalike train IMAGES")
+        return cls.from_json(metadata[METADATA_KEY])
 
     @classmethod
     def from_json(cls, text: str) -> ModelInfo:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import math
 from typing import Any
 
 import numpy as np
@@ -60,11 +59,6 @@ def parse(data: bytes) -> Any:
     except (DecodeError, UnicodeDecodeError) as error:
         raise ModelError("is not a readable model file: damaged, cut short, or not ONNX") from error
     return model
-
-
-def elements(tensor: Any) -> int:
-    """How many numbers the dimensions of a tensor claim; -1 if one of them makes no sense."""
-    return math.prod(tensor.dims) if all(side >= 0 for side in tensor.dims) else -1
 
 
 def find_floats(model: bytes, digest: str) -> npt.NDArray[np.float32] | None:

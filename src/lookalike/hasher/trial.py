@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -63,10 +63,7 @@ def check(kind: str, data: bytes, *, run: bool) -> None:
 
 
 def _model_ports(model: Any) -> tuple[Ports, Ports]:
-    text = graph_check.properties(model).get(model_info.METADATA_KEY)
-    if text is None:
-        raise ModelError("is an ONNX file, but not a model of lookalike; make one with: lookalike train IMAGES")
-    info = model_info.ModelInfo.from_json(text)
+    info = model_info.ModelInfo.within(graph_check.properties(model))
     outputs = {"code": Port(UINT8, (info.bits // 8,)), "latent": Port(FLOAT, (info.bits,))}
     return {"images": Port(UINT8, info.image.shape)}, outputs
 
@@ -90,12 +87,10 @@ def _backbone_ports(model: Any) -> tuple[Ports, Ports]:
     return {"images": Port(UINT8, tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)[1:])}, {}
 
 
-def _encoder_ports(model: Any) -> tuple[Ports, Ports]:
-    """None are asked for: an encoder's are compared with its description when it is joined."""
-    return {}, {}
-
-
-KINDS = {"model": _model_ports, "decoder": _decoder_ports, "backbone": _backbone_ports, "encoder": _encoder_ports}
+KINDS: dict[str, Callable[[Any], tuple[Ports, Ports]]] = {
+    "model": _model_ports, "decoder": _decoder_ports, "backbone": _backbone_ports,
+    "encoder": lambda model: ({}, {}),  # compared with its description when it is joined
+}  # fmt: skip
 
 
 def _run(data: bytes, inputs: Ports, outputs: Ports, batch: int) -> None:

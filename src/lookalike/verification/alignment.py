@@ -14,6 +14,7 @@ thumbnails, P pairs.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -45,16 +46,8 @@ HELD = 8192  # pairs, or images, times placements, that are held in memory at on
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
-
-
-class Placement(NamedTuple):
-    """How one square lies on another: shares of the sides, where its centre lies (sides), degrees."""
-
-    width: float
-    height: float
-    right: float
-    down: float
-    degrees: float
+# how one square lies on another: width and height, where its centre is to the right and down (in sides), degrees
+_Square = tuple[float, float, float, float, float]
 
 
 def alignment_thumbnail(pixels: Array) -> bytes | None:
@@ -199,7 +192,7 @@ class _Placements(NamedTuple):
 @functools.cache
 def _placements() -> tuple[_Placements, _Placements]:
     """The placements that lie wholly inside, and those of which at least `LEAST` does."""
-    every = np.array([*_squares(), *_squeezed(), *[Placement(1, 1, 0, 0, 0)] * len(_bared())])
+    every = np.array([*_squares(), *_squeezed(), *[(1, 1, 0, 0, 0)] * len(_bared())])
     width_T1, height_T1, right_T1, down_T1 = (column[:, None] for column in every[:, :4].T)
     angle_T1 = np.deg2rad(every[:, 4:])
     places_G = (np.arange(OVER) + 0.5) / OVER - 0.5
@@ -228,21 +221,19 @@ def _placements() -> tuple[_Placements, _Placements]:
     )
 
 
-def _squares() -> Iterator[Placement]:
+def _squares() -> Iterator[_Square]:
     """All of it, and smaller squares of it in all places, each rotated by some degrees."""
     for share in SHARES:
-        for right in _places(share):
-            for down in _places(share):
-                for degrees in DEGREES:
-                    yield Placement(share, share, right, down, degrees)
+        for right, down, degrees in itertools.product(_places(share), _places(share), DEGREES):
+            yield share, share, right, down, degrees
 
 
-def _squeezed() -> Iterator[Placement]:
+def _squeezed() -> Iterator[_Square]:
     """Parts as wide or as high as all of it: for bars above or below, or at the sides."""
     for share in SQUEEZED:
         for place in _places(share):
-            yield Placement(1, share, 0, place, 0)
-            yield Placement(share, 1, place, 0, 0)
+            yield 1, share, 0, place, 0
+            yield share, 1, place, 0, 0
 
 
 def _bared() -> Mask:
