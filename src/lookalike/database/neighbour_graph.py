@@ -33,7 +33,6 @@ from lookalike.duplicates.members import by_row
 from lookalike.search import all_pairs
 from lookalike.search.hits import Hits
 from lookalike.search.multi_index import MultiIndex
-from lookalike.search.table import Table
 from lookalike.store.derived import code_array
 from lookalike.store.derived.code_array import CodeArray
 from lookalike.store.derived.tablefile import Tables
@@ -129,7 +128,7 @@ def _engine(codes: CodeArray, tables: Tables | None) -> MultiIndex:
     bits = 8 * codes.codes_NW.shape[1]
     if tables is None or tables.codes.digest != codes.digest:
         return MultiIndex(bits, codes_NW=codes.codes_NW, least=code_array.LEAST)
-    return MultiIndex(bits, codes_NW=codes.codes_NW, tables=[Table(*part) for part in tables.parts])
+    return MultiIndex(bits, codes_NW=codes.codes_NW, tables=tables.parts)
 
 
 def _block(found: Sequence[Hits], top: int) -> Graph:

@@ -1,4 +1,4 @@
-"""Csr of rows behind each other in one array."""
+"""Lists of rows behind each other in one array."""
 
 from __future__ import annotations
 

@@ -23,13 +23,15 @@ SMALL = 1 << 18  # codes that are not worth a second thread
 
 
 class Scan:
-    """A flat scan of codes in their order. Rows that were removed stay, and are passed over."""
+    """Codes in their order, and later ones behind them. Rows that were removed stay, and are passed over."""
 
     def __init__(self, bits: int, *, codes_NW: Codes | None = None) -> None:
         """With `codes_NW`, such as a file that is mapped, these are searched where they are."""
         self.bits = check_bits(bits)
-        self._codes = Growing(np.empty((0, bits // 8), np.uint8) if codes_NW is None else check_codes(codes_NW, bits))
-        self._rows = Rows(len(self._codes))
+        none_0W = np.empty((0, bits // 8), np.uint8)
+        self._codes_NW = none_0W if codes_NW is None else check_codes(codes_NW, bits)
+        self._later = Growing(none_0W)
+        self._rows = Rows(len(self._codes_NW))
         self._changing = threading.Lock()
 
     def __len__(self) -> int:
@@ -40,7 +42,7 @@ class Scan:
         codes_NW = check_codes(codes_NW, self.bits)
         with self._changing:
             rows = self._rows.add(len(codes_NW))  # first, so that a search knows of each code whether it may be found
-            self._codes.append(codes_NW)
+            self._later.append(codes_NW)
         return rows
 
     def remove(self, rows: npt.ArrayLike) -> None:
@@ -54,11 +56,20 @@ class Scan:
         """The `top` nearest codes of each query, or all (`top=None`), at distances up to `radius` bits."""
         check_limits(top, radius)
         queries_QW = check_codes(queries_QW, self.bits)
-        codes_NW = self._codes.all
-        allowed_N = self._rows.allowed(check_mask(among, len(self._rows)))
-        mask = None if allowed_N is None else allowed_N[: len(codes_NW)]
         limit = self.bits if radius is None else min(int(radius), self.bits)
-        return scan(codes_NW, queries_QW, top=top, radius=limit, allowed_N=mask)
+        later_TW, count = self._later.all, len(self._codes_NW)
+        allowed_N = self._rows.allowed(check_mask(among, len(self._rows)))
+        mask = None if allowed_N is None else allowed_N[:count]
+        found = self._search_first(queries_QW, top, limit, mask)
+        if not len(later_TW):
+            return found
+        mask = None if allowed_N is None else allowed_N[count : count + len(later_TW)]
+        later = scan(later_TW, queries_QW, top=top, radius=limit, allowed_N=mask, first=count)
+        return [merged(both, top=top) for both in zip(found, later, strict=True)]
+
+    def _search_first(self, queries_QW: Codes, top: int | None, radius: int, mask: Mask) -> list[Hits]:
+        """Hits among the codes that the engine was made with."""
+        return scan(self._codes_NW, queries_QW, top=top, radius=radius, allowed_N=mask)
 
 
 def scan(

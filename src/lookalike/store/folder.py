@@ -252,7 +252,6 @@ def make_engine(
     """An engine that holds these codes, and the id of each of its rows: few codes are scanned, many have tables."""
     from lookalike.search.multi_index import MultiIndex
     from lookalike.search.scan import Scan
-    from lookalike.search.table import Table
 
     bits = 8 * codes.codes_NW.shape[1]
     few = len(codes.codes_NW) < code_array.LEAST and name is not EngineName.MULTI_INDEX
@@ -261,7 +260,7 @@ def make_engine(
         if name is EngineName.MULTI_INDEX:
             return MultiIndex(bits, codes_NW=codes.codes_NW, least=0), codes.ids
         return Scan(bits, codes_NW=codes.codes_NW), codes.ids
-    engine = MultiIndex(bits, codes_NW=tables.codes_NW, tables=[Table(*part) for part in tables.parts])
+    engine = MultiIndex(bits, codes_NW=tables.codes_NW, tables=tables.parts)
     if tables.codes.digest == codes.digest:
         return engine, tables.ids
     changes = code_array.kept_changes(folder, tables, codes)

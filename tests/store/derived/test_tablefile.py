@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 
 from lookalike.core.errors import DatabaseError
+from lookalike.search.table import Table
 from lookalike.store.derived import codefile, tablefile
-from lookalike.store.derived.tablefile import Part
 
 IDS = np.array([1, 2, 5], np.int64)
 CODES = np.array([[0x80, 0x01], [0xFF, 0x00], [0x12, 0x34]], np.uint8)
 
 
-def part(byte: int) -> Part:
+def part(byte: int) -> Table:
     """The table over a byte of the codes."""
     values = CODES[:, byte]
     starts = np.searchsorted(np.sort(values), np.arange(257)).astype(np.uint32)
-    return Part(8 * byte, 8, starts, np.argsort(values).astype(np.uint32))
+    return Table(8 * byte, 8, starts, np.argsort(values).astype(np.uint32))
 
 
 PARTS = [part(0), part(1)]

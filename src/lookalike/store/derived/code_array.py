@@ -115,7 +115,7 @@ def write(
     from lookalike.search.multi_index import MultiIndex
 
     engine = MultiIndex(8 * codes_NW.shape[1], codes_NW=codes_NW, least=0)
-    tablefile.write(folder, [tablefile.Part(*table) for table in engine.tables])
+    tablefile.write(folder, engine.tables)
     return True
 
 

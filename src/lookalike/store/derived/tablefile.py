@@ -27,7 +27,7 @@ import numpy.typing as npt
 from lookalike.core.atomic import replacing
 from lookalike.core.codes import Codes
 from lookalike.core.errors import DatabaseError
-from lookalike.search.table import LONGEST
+from lookalike.search.table import LONGEST, Table
 from lookalike.store.derived import codefile
 from lookalike.store.derived.codefile import RowIds
 
@@ -40,15 +40,6 @@ ALIGNED = 64  # bytes
 
 
 Ints = npt.NDArray[np.int64]
-
-
-class Part(NamedTuple):
-    """A table: which bits of a code it is over, and where the rows of each value are."""
-
-    begin: int
-    bits: int
-    starts: npt.NDArray[np.uint32]
-    rows: npt.NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +58,10 @@ class Tables(NamedTuple):
     codes: codefile.Header
     ids: RowIds
     codes_NW: Codes
-    parts: list[Part]
+    parts: list[Table]
 
 
-def write(folder: Path, parts: Sequence[Part]) -> None:
+def write(folder: Path, parts: Sequence[Table]) -> None:
     """Write the tables of a folder's `codes.bin` aside, then put them in place."""
     codes = codefile.read_header(folder / codefile.FILE)
     header = Header(codes.count, codes.digest, [[one.begin, one.bits] for one in parts])
@@ -93,7 +84,7 @@ def read(folder: Path) -> Tables:
     except (OSError, ValueError, TypeError) as error:
         raise DatabaseError(f"{path} cannot be read ({error})") from error
     parts = [
-        Part(begin, bits, starts, rows)
+        Table(begin, bits, starts, rows)
         for (begin, bits), starts, rows in zip(header.parts, arrays[::2], arrays[1::2], strict=True)
     ]
     for name in (codefile.FILE, CODES):
@@ -191,7 +182,7 @@ def _fits(path: Path, header: Header) -> bool:
     return (codes.digest, codes.count) == (header.codes, header.count)
 
 
-def _are_whole(parts: Sequence[Part], codes: codefile.Header) -> bool:
+def _are_whole(parts: Sequence[Table], codes: codefile.Header) -> bool:
     """Whether the parts are all bits of a code, once, and each has all codes; what lies within is not looked at."""
     end = 0
     for begin, bits, starts, _ in parts:
