@@ -23,23 +23,17 @@ router = APIRouter(tags=["about"])
 @router.get("/api/info", responses={200: {"model": Info}, **failures()})
 async def info(server: Shared) -> JsonResponse:
     """What the database holds, what distances mean, and what the server allows."""
-
-    def work(database: Database) -> dict[str, Any]:
-        return server.memory.get(database, "info", _info)
-
     settings = server.settings
     allowed = {"write": settings.write, "max_body": settings.max_body, "max_pixels": settings.max_pixels}
-    return JsonResponse({**await server.collection.read(work), **allowed, "version": __version__})
+    return JsonResponse(
+        {**await server.collection.read(server.memory.get, "info", _info), **allowed, "version": __version__}
+    )
 
 
 @router.get("/api/model", responses={200: {"model": Model}, **failures()})
 async def model(server: Shared) -> JsonResponse:
     """The model that made the codes: its card, θ, and how its bits are used here."""
-
-    def work(database: Database) -> dict[str, Any]:
-        return server.memory.get(database, "model", models.describe)
-
-    return JsonResponse(await server.collection.read(work))
+    return JsonResponse(await server.collection.read(server.memory.get, "model", models.describe))
 
 
 @router.get("/status", responses={200: {"model": Status}, **failures()})
@@ -74,10 +68,12 @@ def _calibration(found: Calibration | None, images: int) -> dict[str, Any] | Non
     if found is None:
         return None
     near = found.rates["near-duplicate"]
-    rates = {"rate": near.value, "rate_low": near.low, "rate_high": near.high}
-    expected = zip(("", "_low", "_high"), found.expected("near-duplicate", images=images), strict=True)
-    counts = {f"expected{name}": value for name, value in expected}
-    return {"at": found.at, "images": found.compared, "edited": found.edited, **rates, **counts}
+    expected, low, high = found.expected("near-duplicate", images=images)
+    return {
+        "at": found.at, "images": found.compared, "edited": found.edited,
+        "rate": near.value, "rate_low": near.low, "rate_high": near.high,
+        "expected": expected, "expected_low": low, "expected_high": high,
+    }  # fmt: skip
 
 
 def _info(database: Database) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -12,7 +11,7 @@ from lookalike.store.decisions import Decision as Made
 from lookalike.store.decisions import Kind
 from lookalike.web.api import rows
 from lookalike.web.api.schemas import LARGEST_ID, Decision, Decisions, NewDecision, failures
-from lookalike.web.http.problems import JsonResponse, Problem
+from lookalike.web.http.problems import JsonResponse, Problem, cursor_number
 from lookalike.web.state.server import Server, Shared
 
 router = APIRouter(prefix="/api/decisions", tags=["decisions"])
@@ -47,9 +46,7 @@ async def decisions(
     cursor: Annotated[str | None, Query(max_length=20, description="`next` of the page before.")] = None,
 ) -> JsonResponse:
     """The decisions, newest first, page by page."""
-    if cursor is not None and re.fullmatch(r"[0-9]{1,18}", cursor) is None:
-        raise Problem(422, f"cursor is {cursor!r}; pass the `next` of the page before, or none")
-    before = None if cursor is None else int(cursor)
+    before = cursor_number(cursor)
 
     def work(database: Database) -> dict[str, Any]:
         found = database.decisions.newest(before=before, top=top + 1, kind=kind)

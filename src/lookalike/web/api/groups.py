@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import Field
@@ -22,8 +21,8 @@ from lookalike.duplicates.decisions import State
 from lookalike.duplicates.review import Context
 from lookalike.duplicates.search import Comparison
 from lookalike.web.api import rows
-from lookalike.web.api.schemas import Duplicates, Map, PlanFormat, Progress, failures
-from lookalike.web.http.problems import JsonResponse, Problem
+from lookalike.web.api.schemas import Duplicates, Map, Progress, failures
+from lookalike.web.http.problems import JsonResponse, Problem, cursor_number
 from lookalike.web.state import maps, reviews
 from lookalike.web.state.jobs import Done
 from lookalike.web.state.server import Server, Shared
@@ -62,7 +61,7 @@ async def duplicates(
     prefer: Prefer = None,
 ) -> JsonResponse:
     """Groups of images at most `radius` bits from the first of each, page by page."""
-    start = _position(cursor)
+    start = cursor_number(cursor)
     with server.collection.use() as database:
         found = await _compared(server, database, radius)
         if not isinstance(found, Done):
@@ -70,13 +69,12 @@ async def duplicates(
         compared: Comparison = found.value
         read = await _pixels(server, compared)
         standing = await server.collection.run(server.reviews.standing, database, compared)
-        page = reviews.page(standing, start=start, top=top, state=state)
-        records = await server.collection.run(
-            database.records_of, [one.id for part in page.parts for one in part.group]
-        )
+        page, following = reviews.page(standing, start=start, top=top, state=state)
+        groups = [part.group for part in page]
+        records = await server.collection.run(database.records_of, [one.id for group in groups for one in group])
     inspected = Inspection(server.reviews.pixels, server.reviews.facts)
     context = Context(records, standing.known, inspected, _preferences(server, prefer))
-    shown = review.review_groups([part.group for part in page.parts], context)
+    shown = review.review_groups(groups, context)
     return JsonResponse(
         {
             "groups": [rows.group(one) for one in shown],
@@ -90,7 +88,7 @@ async def duplicates(
             "by_code": compared.verified.unverified,
             "revision": found.revision,
             "fresh": found.fresh,
-            "next": None if page.next is None else str(page.next),
+            "next": None if following is None else str(following),
         }
     )
 
@@ -104,7 +102,7 @@ async def plan(
     allow_metadata_loss: Annotated[
         bool, Query(description="Whether the only copy that says when, where or by which camera may be removed.")
     ] = False,
-    format_: Annotated[PlanFormat, Query(alias="format")] = PlanFormat.JSON,
+    format_: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
 ) -> Response:
     """What to keep and what to remove of each group, as a file for `lookalike apply`. Nothing is done."""
     with server.collection.use() as database:
@@ -114,7 +112,7 @@ async def plan(
         read = await _pixels(server, found.value)
         if not isinstance(read, Done):
             return read
-        table = format_ is PlanFormat.CSV
+        table = format_ == "csv"
         options = plans.PlanOptions(
             include_edited=near, allow_metadata_loss=allow_metadata_loss, prefer=_preferences(server, prefer)
         )
@@ -158,11 +156,3 @@ def _preferences(server: Server, asked: Sequence[str] | None) -> tuple[Preferenc
         return tuple(map(best_copy.preference, server.settings.prefer if asked is None else asked))
     except ConfigError as error:
         raise Problem(422, str(error).replace("--prefer", "prefer")) from None
-
-
-def _position(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    if re.fullmatch(r"[0-9]{1,15}", cursor) is None:
-        raise Problem(422, f"cursor is {cursor!r}; pass the `next` of the page before, or none")
-    return int(cursor)

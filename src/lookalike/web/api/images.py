@@ -1,22 +1,32 @@
-"""Images one by one and page by page, their thumbnails and originals, and their labels."""
+"""Images one by one and page by page, their thumbnails and originals, and their labels.
+
+Shapes: N images.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 from urllib.parse import quote
 
+import numpy as np
+import numpy.typing as npt
 from fastapi import APIRouter, Header, Path, Query
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from lookalike.core.display import clean
+from lookalike.database import Database, Filter
 from lookalike.web.api import rows
 from lookalike.web.api.schemas import LARGEST_ID, Details, Labels, Page, Plain, Sort, failures
-from lookalike.web.http.problems import JsonResponse
-from lookalike.web.state import browsing, files, thumbnails
+from lookalike.web.http.problems import JsonResponse, Problem
+from lookalike.web.state import files, thumbnails
+from lookalike.web.state.collection import RevisionCache
 from lookalike.web.state.server import Shared
-from lookalike.web.state.thumbnails import USUAL
 
 router = APIRouter(prefix="/api", tags=["images"])
+Ids = npt.NDArray[np.int64]
+CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,19})")
 Id = Annotated[
     int, Path(alias="id", ge=1, le=LARGEST_ID, description="An image's number in the database.", examples=[1])
 ]
@@ -25,45 +35,89 @@ YEAR = "private, max-age=31536000, immutable"
 ASK = "private, no-cache"  # may be kept, but the server is asked whether it still holds
 
 
-def binary(*kinds: str) -> dict[int | str, dict[str, Any]]:
+def _binary(*kinds: str) -> dict[int | str, dict[str, Any]]:
     """An answer of bytes, for the OpenAPI document."""
     content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in kinds}
     unchanged = {"description": "What is there already still holds."}
     return {200: {"content": content, "description": "The image."}, 304: unchanged}
 
 
-@router.get("/images", responses={200: {"model": Page}, **failures(422)})
-async def images(
-    server: Shared,
-    sort: Annotated[Sort, Query(description="newest: those indexed last first.")] = Sort.ID,
-    label: Annotated[Plain | None, Query(description="Only images with this label.")] = None,
-    below: Annotated[Plain | None, Query(description="Only images below this folder of the server's machine.")] = None,
+class Listing(BaseModel):
+    """Which images, in which order, and how many."""
+
+    sort: Annotated[Sort, Field(description="newest: those indexed last first.")] = Sort.ID
+    label: Annotated[Plain | None, Field(description="Only images with this label.")] = None
+    below: Annotated[Plain | None, Field(description="Only images below this folder of the server's machine.")] = None
     ids: Annotated[
         str | None,
-        Query(
-            pattern=r"^[0-9]{1,19}(,[0-9]{1,19})*$",
-            max_length=20_000,
-            description="Only these, in this order.",
+        Field(
+            pattern=r"^[0-9]{1,19}(,[0-9]{1,19})*$", max_length=20_000, description="Only these, in this order.",
             examples=["3,1,2"],
         ),
-    ] = None,
-    seed: Annotated[int, Query(ge=0, le=2**32 - 1, description="Of the order `random`.")] = 0,
-    start: Annotated[int, Query(ge=0, le=LARGEST_ID, description="How many to pass over, in place of a cursor.")] = 0,
-    top: Annotated[int, Query(ge=1, le=1000, description="How many at most.")] = 100,
-    cursor: Annotated[str | None, Query(max_length=60, description="`next` of the page before.")] = None,
-) -> JsonResponse:
+    ] = None  # fmt: skip
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1, description="Of the order `random`.")] = 0
+    start: Annotated[int, Field(ge=0, le=LARGEST_ID, description="How many to pass over, in place of a cursor.")] = 0
+    top: Annotated[int, Field(ge=1, le=1000, description="How many at most.")] = 100
+    cursor: Annotated[str | None, Field(max_length=60, description="`next` of the page before.")] = None
+
+
+@router.get("/images", responses={200: {"model": Page}, **failures(422)})
+async def images(server: Shared, listing: Annotated[Listing, Query()]) -> JsonResponse:
     """The images that can be found, page by page: sorted, or in a random order that is the same for the same seed."""
+    work = _page if listing.ids is None else _named
+    return JsonResponse(await server.collection.read(work, server.memory, listing))
 
-    def work(database: Any) -> browsing.Slice:
-        if ids is not None:
-            return browsing.named(database, ids, start=start, top=top)
-        order = browsing.Order(sort, seed if sort is Sort.RANDOM else 0, label, below)
-        return browsing.page(database, server.memory, order, cursor=cursor, start=start, top=top)
 
-    found = await server.collection.read(work)
-    return JsonResponse(
-        {"images": [rows.image(one) for one in found.records], "total": found.total, "next": found.next}
-    )
+def _page(database: Database, memory: RevisionCache, listing: Listing) -> dict[str, Any]:
+    """The next images of an order. Raises `Problem` for an invalid cursor.
+
+    A cursor says how far a page went, and after which image, so images that come or go neither repeat nor hide others.
+    """
+    seed = listing.seed if listing.sort is Sort.RANDOM else 0
+    key = ("order", listing.sort, seed, listing.label, listing.below)
+    ids_N = memory.get(database, key, lambda held: _sorted_ids(held, listing))
+    at = min(listing.start, len(ids_N)) if listing.cursor is None else _position(ids_N, listing.cursor)
+    chosen = ids_N[at : at + listing.top].tolist()
+    end = at + len(chosen)
+    following = f"{end}-{chosen[-1]}" if chosen and end < len(ids_N) else None
+    return {"images": _rows(database, chosen), "total": len(ids_N), "next": following}
+
+
+def _named(database: Database, memory: RevisionCache, listing: Listing) -> dict[str, Any]:
+    """The images of `ids`; ids of none are left out."""
+    wanted = [number for number in map(int, (listing.ids or "").split(",")) if number <= LARGEST_ID]
+    shown = _rows(database, wanted[listing.start : listing.start + listing.top])
+    return {"images": shown, "total": len(wanted), "next": None}
+
+
+def _sorted_ids(database: Database, listing: Listing) -> Ids:
+    """Ids (N,) of all images, or those that pass, in an order."""
+    label, below = listing.label, listing.below
+    passing_N = None if label is None and below is None else database.passing(Filter(label=label, below=below))
+    if listing.sort is Sort.NAME:
+        ids_N = database.ids_by_name()
+        return ids_N if passing_N is None else ids_N[np.isin(ids_N, passing_N)]
+    ids_N = np.asarray(database.codes()[0]) if passing_N is None else passing_N
+    if listing.sort is Sort.NEWEST:
+        return ids_N[::-1]
+    return ids_N if listing.sort is Sort.ID else np.random.default_rng(listing.seed).permutation(ids_N)
+
+
+def _rows(database: Database, ids: list[int]) -> list[dict[str, Any]]:
+    found = database.records_of(ids)
+    return [rows.image(found[id_]) for id_ in ids if id_ in found]  # the others were removed a moment ago
+
+
+def _position(ids_N: Ids, cursor: str) -> int:
+    """Where the page behind a cursor begins: behind the image that it names, or, if that is gone, as far as it was."""
+    match = CURSOR.fullmatch(cursor)
+    if match is None or int(match[2]) > LARGEST_ID:
+        raise Problem(422, f"cursor is {cursor[:40]!r}; pass the `next` of the page before, or none")
+    at, last = int(match[1]), int(match[2])
+    if 0 < at <= len(ids_N) and ids_N[at - 1] == last:
+        return at
+    found = np.flatnonzero(ids_N == last)
+    return int(found[0]) + 1 if len(found) else min(at, len(ids_N))
 
 
 @router.get("/images/{id}", responses={200: {"model": Details}, **failures(404, 422)})
@@ -74,14 +128,14 @@ async def image(id_: Id, server: Shared) -> JsonResponse:
 
 
 @router.get(
-    "/images/{id}/thumbnail",
-    response_class=Response,
-    responses={**binary("image/jpeg"), **failures(404, 422)},
+    "/images/{id}/thumbnail", response_class=Response, responses={**_binary("image/jpeg"), **failures(404, 422)}
 )
 async def thumbnail(
     id_: Id,
     server: Shared,
-    size: Annotated[int, Query(ge=16, le=1024, description="Pixels; the next of 64, 128, 256, 512, 1024.")] = USUAL,
+    size: Annotated[
+        int, Query(ge=16, le=1024, description="Pixels; the next of 64, 128, 256, 512, 1024.")
+    ] = thumbnails.USUAL,
     v: Annotated[str | None, Query(max_length=64, description="As in the URLs that answers hold.")] = None,
     matches: Matches = None,
 ) -> Response:
@@ -98,10 +152,9 @@ async def thumbnail(
 
 
 @router.get(
-    "/images/{id}/original",
-    response_class=Response,
-    responses={**binary(*files.TYPES.values()), **failures(404, 422)},
-)
+    "/images/{id}/original", response_class=Response,
+    responses={**_binary(*files.TYPES.values()), **failures(404, 422)},
+)  # fmt: skip
 async def original(id_: Id, server: Shared, matches: Matches = None) -> Response:
     """The image's file, or its row of a table, as it is; or the original that the database keeps."""
     with server.collection.use() as database:
@@ -119,11 +172,7 @@ async def original(id_: Id, server: Shared, matches: Matches = None) -> Response
 @router.get("/labels", responses={200: {"model": Labels}, **failures()})
 async def labels(server: Shared) -> JsonResponse:
     """The labels of the images, and how many have each."""
-
-    def work(database: Any) -> dict[str, int]:
-        return server.memory.get(database, "labels", lambda held: held.labels())
-
-    return JsonResponse({"labels": await server.collection.read(work)})
+    return JsonResponse({"labels": await server.collection.read(server.memory.get, "labels", Database.labels)})
 
 
 def _holds(given: str | None, tag: str) -> bool:

@@ -265,13 +265,6 @@ class Decisions(BaseModel):
     next: str | None = Field(description="The `cursor` of the next page; null on the last.")
 
 
-class PlanFormat(StrEnum):
-    """File formats of a plan."""
-
-    JSON = "json"
-    CSV = "csv"
-
-
 class Progress(BaseModel):
     """Progress of background work; ask again."""
 

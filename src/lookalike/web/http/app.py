@@ -14,7 +14,6 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Route
 from uvicorn.config import STARTUP_FAILURE
 
 from lookalike import __version__, opening
@@ -69,7 +68,7 @@ def create_app(
     problems.install(app)
     for part in (search, images, groups, decisions, about):
         app.include_router(part.router)
-    app.router.routes.insert(0, Route(search.FastRoute.path, search.FastRoute(server), methods=["POST"]))
+    app.router.routes.insert(0, search.fast_route(server))
     pages.install(app)
     app.add_middleware(SecurityMiddleware, settings=settings)
     app.add_middleware(MetricsMiddleware, metrics=server.metrics)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,6 +65,13 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(LookalikeError, _refusal)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+
+
+def cursor_number(cursor: str | None) -> int | None:
+    """The number that a cursor holds, if there is one. Raises `Problem` for an invalid cursor."""
+    if cursor is not None and re.fullmatch(r"[0-9]{1,18}", cursor) is None:
+        raise Problem(422, f"cursor is {cursor!r}; pass the `next` of the page before, or none")
+    return None if cursor is None else int(cursor)
 
 
 def invalid(error: ValidationError | RequestValidationError) -> str:

@@ -58,13 +58,6 @@ class ReviewState(NamedTuple):
     known: DecisionIndex
 
 
-class Page(NamedTuple):
-    """Some groups, and the id of the image that the next page begins with."""
-
-    parts: list[Part]
-    next: int | None
-
-
 class Reviews:
     """What was last asked for."""
 
@@ -202,10 +195,10 @@ def stand(database: Database, found: Comparison) -> ReviewState:
     return ReviewState(parts, {state: counts[state] for state in State}, sum(len(group) for group in groups), known)
 
 
-def page(standing: ReviewState, *, start: int | None, top: int, state: State | None) -> Page:
-    """At most `top` groups, from the one that begins with an image on."""
+def page(standing: ReviewState, *, start: int | None, top: int, state: State | None) -> tuple[list[Part], int | None]:
+    """At most `top` groups from the one that begins with image `start` on, and the image the next page begins with."""
     firsts = [part.group[0].id for part in standing.parts]
     begin = 0 if start is None else firsts.index(start) if start in firsts else len(firsts)
     fitting = [part for part in standing.parts[begin:] if state in (None, part.state)]
     following = fitting[top].group[0].id if len(fitting) > top else None
-    return Page(fitting[:top], following)
+    return fitting[:top], following
