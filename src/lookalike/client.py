@@ -18,12 +18,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from urllib.parse import urlencode, urlsplit
 
 from lookalike.core.errors import ImageError, ServerError
 
 Label = str | tuple[str, ...] | None
+Content = str | os.PathLike[str] | bytes  # a path, or an encoded image
 BATCH = 500  # images that are asked for by their ids at once
 PAUSE = 0.2  # seconds between two questions whether work is done
 PATIENCE = 600.0  # seconds to wait for work that the server does in the background
@@ -62,6 +63,14 @@ class Alike(Picture):
     tier: str  # "kept" (the best, or what was decided), "same bytes", "same pixels" or "near" to that
 
 
+class _Only(TypedDict, total=False):
+    """Which images a search finds."""
+
+    label: str | None
+    below: str | None  # folder of the server
+    since: datetime | None  # when they were indexed
+
+
 class Client:
     """A server's address, and the token if it needs one."""
 
@@ -76,32 +85,30 @@ class Client:
 
     def search(
         self,
-        image: str | os.PathLike[str] | bytes | None = None,
+        image: Content | None = None,
         *,
         id: int | None = None,  # noqa: A002 the API's own name
         code: str | None = None,
         top: int = 10,
         radius: int | None = None,
-        label: str | None = None,
-        below: str | None = None,
-        since: datetime | None = None,
         asymmetric: bool = False,
         turned: bool = False,
+        **only: Unpack[_Only],
     ) -> list[Found]:
         """The images nearest to an image (a path, or encoded bytes), one of the database, or a code in hexadecimal.
 
+        Only those with a `label`, `below` a folder, or indexed `since` a time are found, if that is given.
         With `asymmetric`, for an image that is sent, a bit counts as much as the image is sure of it. With `turned`,
         not for a code, mirrored and quarter-turned copies are found, too.
         Raises `ServerError` with what the server says, `ImageError` if the file cannot be read here.
         """
-        values = {"top": top, "radius": radius, "label": label, "below": below, "id": id, "code": code,
-                  "since": None if since is None else since.isoformat(), "asymmetric": asymmetric or None,
-                  "turned": turned or None}  # fmt: skip
-        values = {name: value for name, value in values.items() if value is not None}
-        answer = self._send("/api/search", values, image)
+        since = only.pop("since", None)
+        values = {"top": top, "radius": radius, "id": id, "code": code, **only, "asymmetric": asymmetric or None,
+                  "turned": turned or None, "since": None if since is None else since.isoformat()}  # fmt: skip
+        answer = self._send("/api/search", _given(values), image)
         return [_record(Found, hit) for hit in answer["hits"]]
 
-    def encode(self, image: str | os.PathLike[str] | bytes) -> str:
+    def encode(self, image: Content) -> str:
         """The code of an image as hexadecimal digits, by the database's model; nothing is stored."""
         return str(self._send("/api/encode", {}, image)["code"])
 
@@ -134,7 +141,6 @@ class Client:
                 yield from (_record(Picture, one) for one in page["images"])
             return
         values = {"sort": sort, "seed": seed, "label": label, "below": below}
-        values = {name: value for name, value in values.items() if value is not None}
         for page in self._pages("/api/images", values):
             yield from (_record(Picture, one) for one in page["images"])
 
@@ -144,7 +150,7 @@ class Client:
 
     def duplicates(self, *, radius: int | None = None) -> Iterator[list[Alike]]:
         """Groups of images that look alike; waits until the server has compared all."""
-        for page in self._pages("/api/duplicates", {} if radius is None else {"radius": radius}):
+        for page in self._pages("/api/duplicates", {"radius": radius}):
             yield from ([_record(Alike, one) for one in group["images"]] for group in page["groups"])
 
     def decide(self, kind: str, images: Sequence[int], *, chosen: Sequence[int] = ()) -> int:
@@ -167,8 +173,7 @@ class Client:
 
     def plan(self, *, radius: int | None = None, near: bool = False) -> dict[str, Any]:
         """What to keep and what to remove of each group, as `lookalike apply` takes it from a file."""
-        values = {"near": str(near).lower(), **({} if radius is None else {"radius": radius})}
-        return dict(self._get("/api/duplicates/plan", values))
+        return dict(self._get("/api/duplicates/plan", {"near": str(near).lower(), "radius": radius}))
 
     def info(self) -> dict[str, Any]:
         """What the database holds, and what the server allows."""
@@ -179,40 +184,35 @@ class Client:
     def _pages(self, path: str, values: Mapping[str, Any]) -> Iterator[Any]:
         cursor: str | None = None
         while True:
-            page = self._get(path, {**values, **({} if cursor is None else {"cursor": cursor})})
+            page = self._get(path, {**values, "cursor": cursor})
             yield page
             if (cursor := page["next"]) is None:
                 return
 
-    def _get(self, path: str, values: Mapping[str, Any] | None = None) -> Any:
+    def _get(self, path: str, values: Mapping[str, Any] = {}) -> Any:
         """A JSON answer, once the server has it."""
-        wanted, end = path + (f"?{urlencode(values)}" if values else ""), time.monotonic() + PATIENCE
+        query, end = urlencode(_given(values)), time.monotonic() + PATIENCE
         while True:
-            status, content = self._ask(wanted)
+            status, content = self._ask(f"{path}?{query}" if query else path)
             if status != 202:
                 return _parsed(content)
             if time.monotonic() > end:
                 raise ServerError(f"{path} is not done after {PATIENCE:g} seconds; ask again later")
             time.sleep(PAUSE)
 
-    def _send(self, path: str, values: Mapping[str, Any], image: str | os.PathLike[str] | bytes | None) -> Any:
+    def _send(self, path: str, values: Mapping[str, Any], image: Content | None) -> Any:
         if image is None:
             body, kind = json.dumps(values).encode(), "application/json"
         else:
             body, kind = _multipart(values, _content(image))
-        return _parsed(self._ask(path, body=body, headers={"Content-Type": kind})[1])
+        return _parsed(self._ask(path, body, {"Content-Type": kind})[1])
 
     def _ask(
-        self,
-        path: str,
-        *,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        method: str | None = None,
+        self, path: str, body: bytes | None = None, headers: Mapping[str, str] = {}, *, method: str | None = None
     ) -> tuple[int, bytes]:
         """Status and body of an answer. Raises `ServerError` if it is a refusal, or none comes."""
         token = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        request = urllib.request.Request(self.url + path, body, {**(headers or {}), **token}, method=method)
+        request = urllib.request.Request(self.url + path, body, {**headers, **token}, method=method)
         try:
             with self._opener.open(request, timeout=self._timeout) as answer:
                 return answer.status, answer.read()
@@ -256,6 +256,10 @@ class _Https(urllib.request.HTTPSHandler):
         return self.do_open(_HearingTls, req)
 
 
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def _multipart(values: Mapping[str, Any], content: bytes) -> tuple[bytes, str]:
     """A form with values and one file, and its type."""
     border = secrets.token_hex(16)
@@ -264,15 +268,12 @@ def _multipart(values: Mapping[str, Any], content: bytes) -> tuple[bytes, str]:
         for name, value in values.items()
     ]
     head = f'--{border}\r\nContent-Disposition: form-data; name="file"; filename="image"\r\n'
-    parts += [
-        f"{head}Content-Type: application/octet-stream\r\n\r\n".encode(),
-        content,
-        f"\r\n--{border}--\r\n".encode(),
-    ]
+    head += "Content-Type: application/octet-stream\r\n\r\n"
+    parts += [head.encode(), content, f"\r\n--{border}--\r\n".encode()]
     return b"".join(parts), f"multipart/form-data; boundary={border}"
 
 
-def _content(image: str | os.PathLike[str] | bytes) -> bytes:
+def _content(image: Content) -> bytes:
     if isinstance(image, bytes):
         return image
     try:

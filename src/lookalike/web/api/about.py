@@ -5,19 +5,23 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from lookalike import __version__
 from lookalike.calibration.stored import Calibration
 from lookalike.core.display import clean
+from lookalike.core.errors import ModelError
 from lookalike.database import Database
+from lookalike.hasher import Decoder, Hasher
+from lookalike.metrics.bits import bit_use
 from lookalike.web.api.schemas import Info, Live, Model, Status, failures
 from lookalike.web.http.problems import JsonResponse
-from lookalike.web.state import model as models
 from lookalike.web.state.server import Shared
 
 router = APIRouter(tags=["about"])
+MOST_CODES = 200_000  # sampled for balance and correlation
 
 
 @router.get("/api/info", responses={200: {"model": Info}, **failures()})
@@ -33,7 +37,7 @@ async def info(server: Shared) -> JsonResponse:
 @router.get("/api/model", responses={200: {"model": Model}, **failures()})
 async def model(server: Shared) -> JsonResponse:
     """The model that made the codes: its card, θ, and how its bits are used here."""
-    return JsonResponse(await server.collection.read(server.memory.get, "model", models.describe))
+    return JsonResponse(await server.collection.read(server.memory.get, "model", _model))
 
 
 @router.get("/status", responses={200: {"model": Status}, **failures()})
@@ -87,3 +91,39 @@ def _info(database: Database) -> dict[str, Any]:
         "path": clean(found["path"]),
         "roots": [clean(root) for root in found["roots"]],
     }
+
+
+def _model(database: Database) -> dict[str, Any]:
+    hasher = database.hasher
+    theta_K = hasher.theta
+    return {
+        "name": hasher.name,
+        "card": hasher.info.card,
+        "about": asdict(hasher.info),
+        "theta": None if theta_K is None else [round(float(value), 6) for value in theta_K],
+        "use": _use(database),
+        "decoder": _has_decoder(hasher),
+    }
+
+
+def _use(database: Database) -> dict[str, Any] | None:
+    """Balance and correlation of the bits; None without images."""
+    codes_NW = database.codes()[1]
+    if not len(codes_NW):
+        return None
+    found = bit_use(np.asarray(codes_NW[:: -(-len(codes_NW) // MOST_CODES)]))
+    return {
+        "balance": [round(float(value), 6) for value in found.balance_K],
+        "constant": found.constant,
+        "correlation": found.correlation,
+        "effective": found.effective,
+        "images": len(codes_NW),
+    }
+
+
+def _has_decoder(hasher: Hasher) -> bool:
+    """Whether a usable decoder lies next to the model file."""
+    try:
+        return Decoder.beside(hasher) is not None
+    except ModelError:
+        return False

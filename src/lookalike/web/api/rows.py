@@ -39,7 +39,7 @@ def hit(found: Hit, record: Record, turn: str = "") -> dict[str, Any]:
 def group(review: Review) -> dict[str, Any]:
     """A group of look-alikes, and what is known of it."""
     return {
-        "images": [member(one) for one in review.images],
+        "images": [_member(one) for one in review.images],
         "best": review.best,
         "why": review.why,
         "state": review.state,
@@ -48,8 +48,7 @@ def group(review: Review) -> dict[str, Any]:
     }
 
 
-def member(one: GroupImage) -> dict[str, Any]:
-    """An image of a group."""
+def _member(one: GroupImage) -> dict[str, Any]:
     about = {"distance": one.member.distance, "size": one.member.size, "tier": one.tier, "loses": list(one.loses)}
     return {**image(one.record), **about}
 

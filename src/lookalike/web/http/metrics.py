@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -24,27 +25,15 @@ class Metrics:
         self._shared = SHARED in os.environ
         if not self._shared:
             ProcessCollector(registry=self._registry)
-        self.requests = Counter(
-            "lookalike_requests", "Requests answered", ["method", "route", "status"], registry=self._registry
-        )
-        self.seconds = Histogram(
-            "lookalike_request_seconds", "Time to answer", ["route"], buckets=SECONDS, registry=self._registry
-        )
-        self.search_seconds = Histogram(
-            "lookalike_search_seconds", "Time to search, from code to hits", buckets=SECONDS, registry=self._registry
-        )
-        self.deaths = Counter(
-            "lookalike_decoder_deaths", "Decoding processes that ended", ["why"], registry=self._registry
-        )
-        self.images = Gauge(
-            "lookalike_images", "Images that can be found", registry=self._registry, multiprocess_mode="mostrecent"
-        )
-        self.fresh = Gauge(
-            "lookalike_index_fresh",
-            "1 if searches see the newest codes",
-            registry=self._registry,
-            multiprocess_mode="mostrecent",
-        )
+        counter = partial(Counter, registry=self._registry)
+        histogram = partial(Histogram, registry=self._registry, buckets=SECONDS)
+        gauge = partial(Gauge, registry=self._registry, multiprocess_mode="mostrecent")
+        self.requests = counter("lookalike_requests", "Requests answered", ["method", "route", "status"])
+        self.seconds = histogram("lookalike_request_seconds", "Time to answer", ["route"])
+        self.search_seconds = histogram("lookalike_search_seconds", "Time to search, from code to hits")
+        self.deaths = counter("lookalike_decoder_deaths", "Decoding processes that ended", ["why"])
+        self.images = gauge("lookalike_images", "Images that can be found")
+        self.fresh = gauge("lookalike_index_fresh", "1 if searches see the newest codes")
 
     def response(self) -> Response:
         """All metrics as text."""

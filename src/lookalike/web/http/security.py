@@ -43,9 +43,9 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
 }
 CLOSE = {"Connection": "close"}  # what is still to come on it is not waited for
-_RAW = [(name.lower().encode(), value.encode()) for name, value in (HEADERS | {"Cache-Control": "no-store"}).items()]
 PASSED_OVER = 5.0  # seconds that a body nobody wants is read for, so that who sends it hears why
 _log = logging.getLogger(__name__)
 
@@ -87,14 +87,10 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def host_of(value: str) -> str:
-    """The name in a Host header, without the port.
-
-    >>> host_of("localhost:8000"), host_of("[::1]:8000"), host_of("Example.ORG")
-    ('localhost', '::1', 'example.org')
-    """
+def _host_of(headers: Mapping[str, str]) -> str:
+    """The name in the Host header, without the port."""
     try:
-        return urlsplit(f"//{value}").hostname or ""
+        return urlsplit(f"//{headers.get('host', '')}").hostname or ""
     except ValueError:
         return ""
 
@@ -112,7 +108,7 @@ def may_be_called(host: str, settings: Settings) -> bool:
     return True
 
 
-def is_foreign(headers: Mapping[str, str], settings: Settings) -> bool:
+def _is_foreign(headers: Mapping[str, str], settings: Settings) -> bool:
     """Whether a page of another server sends this request. Programs, which send no origin, are no pages."""
     origin = headers.get("origin")
     if origin is None:
@@ -133,7 +129,7 @@ def cookie_value(token: str) -> str:
     return hashlib.sha256(f"lookalike {token}".encode()).hexdigest()
 
 
-def knows_token(headers: Mapping[str, str], token: str) -> bool:
+def _knows_token(headers: Mapping[str, str], token: str) -> bool:
     """Whether a request has the token, in a header or by its cookie."""
     given = headers.get("authorization", "")
     if given[:7].lower() == "bearer " and hmac.compare_digest(given[7:].strip().encode(), token.encode()):
@@ -145,21 +141,20 @@ def knows_token(headers: Mapping[str, str], token: str) -> bool:
     return cookie is not None and hmac.compare_digest(cookie.value.encode(), cookie_value(token).encode())
 
 
-def tries_token(scope: Scope, headers: Mapping[str, str], token: str) -> bool:
+def _tries_token(scope: Scope, headers: Mapping[str, str], token: str) -> bool:
     """Whether a request brings a token, right or wrong; cookies of other servers on this machine are none."""
     cookie = cookie_name(token) in headers.get("cookie", "")
     return "authorization" in headers or b"token=" in scope["query_string"] or cookie
 
 
-def check_request(method: str, path: str, headers: Mapping[str, str], settings: Settings) -> None:
+def _check_request(method: str, path: str, headers: Mapping[str, str], settings: Settings) -> None:
     """Raises `Problem` for a request that may not be made."""
-    host = host_of(headers.get("host", ""))
+    host = _host_of(headers)
     if not may_be_called(host, settings):
-        name = host or "NAME"
-        raise Problem(403, f"the host name {host!r} is not allowed; allow it with: --allow-host {name}")
-    if method not in SAFE and is_foreign(headers, settings):
+        raise Problem(403, f"the host name {host!r} is not allowed; allow it with: --allow-host {host or 'NAME'}")
+    if method not in SAFE and _is_foreign(headers, settings):
         raise Problem(403, "pages of other servers may not send this; allow one with: --cors ORIGIN")
-    if settings.token and path != OPEN and not knows_token(headers, settings.token):
+    if settings.token and path != OPEN and not _knows_token(headers, settings.token):
         raise Problem(
             401,
             "a token is needed: the link with ?token=… that the server printed, or the header Authorization: Bearer …",
@@ -190,13 +185,13 @@ class SecurityMiddleware:
                 started = True
                 if not await body.pass_over(headers):
                     MutableHeaders(scope=message).update(CLOSE)
-                _mark(message)
+                _mark(MutableHeaders(scope=message))
             await send(message)
 
         body = _Body(receive, self._settings, headers)
         try:
             if (answer := self._with_cookie(scope, headers)) is None:
-                check_request(scope["method"], scope["path"], headers, self._settings)
+                _check_request(scope["method"], scope["path"], headers, self._settings)
                 body.check_length(headers)
                 await self._app(asked, body.receive, marked)
                 return
@@ -205,7 +200,7 @@ class SecurityMiddleware:
             answer = problems.response(503, "the server is stopping", headers=CLOSE)
         except Exception as error:
             answer = _refusal(error, scope, headers)
-            if answer.status_code == 401 and tries_token(scope, headers, self._settings.token):
+            if answer.status_code == 401 and _tries_token(scope, headers, self._settings.token):
                 await asyncio.sleep(self._throttle.wrong((scope.get("client") or ("",))[0]))
         finally:
             if "route" in asked:
@@ -219,11 +214,9 @@ class SecurityMiddleware:
         if not token or scope["method"] != "GET" or b"token=" not in scope["query_string"]:
             return None
         values = parse_qsl(scope["query_string"].decode("latin-1"))
-        given = [value for name, value in values if name == "token"]
-        host = host_of(headers.get("host", ""))
-        if not given or not hmac.compare_digest(given[0].encode(), token.encode()):
-            return None
-        if not may_be_called(host, self._settings):
+        given = next((value for name, value in values if name == "token"), "")
+        right = hmac.compare_digest(given.encode(), token.encode())
+        if not right or not may_be_called(_host_of(headers), self._settings):
             return None
         rest = urlencode([(name, value) for name, value in values if name != "token"])
         path = "/" + scope["path"].lstrip("/")  # two slashes would begin the name of another server
@@ -245,10 +238,9 @@ def _refusal(error: Exception, scope: Scope, headers: Headers) -> Response:
     return problems.response(error.status, str(error), headers=error.headers)
 
 
-def _mark(message: Message) -> None:
-    headers: list[tuple[bytes, bytes]] = message["headers"]
-    there = {name for name, _ in headers}
-    headers += [(name, value) for name, value in _RAW if name not in there]
+def _mark(headers: MutableHeaders) -> None:
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
 
 
 class _Body:

@@ -5,18 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-MAX_BODY = 64 << 20  # bytes of a request
-MAX_PIXELS = 100_000_000  # of an uploaded image
-MEMORY = 1 << 30  # bytes to decode one image
-SECONDS = 10.0  # to decode one image
-BODY_SECONDS = 60.0  # for a request's body to arrive, or for some of an answer to be read
-HEADER_SECONDS = 10.0  # for the headers of a request to arrive
 CONNECTIONS = 4096  # at once
 LEAST_TOKEN = 8  # characters
-
-
-def _workers() -> int:
-    return min(8, max(2, os.cpu_count() or 1))  # at least two, so that one slow image does not hold up all others
 
 
 def _connections() -> int:
@@ -39,11 +29,11 @@ class Settings:
     cors: tuple[str, ...] = ()  # origins whose pages may use the API
     write: bool = False  # whether decisions may be stored
     prefer: tuple[str, ...] = ()  # rules for the best copy, before the built-in ones
-    max_body: int = MAX_BODY
-    max_pixels: int = MAX_PIXELS
-    memory: int = MEMORY
-    seconds: float = SECONDS
-    body_seconds: float = BODY_SECONDS
-    header_seconds: float = HEADER_SECONDS
+    max_body: int = 64 << 20  # bytes of a request
+    max_pixels: int = 100_000_000  # of an uploaded image
+    memory: int = 1 << 30  # bytes to decode one image
+    seconds: float = 10.0  # to decode one image
+    body_seconds: float = 60.0  # for a request's body to arrive, or for some of an answer to be read
+    header_seconds: float = 10.0  # for the headers of a request to arrive
     connections: int = field(default_factory=_connections)
-    workers: int = field(default_factory=_workers)
+    workers: int = min(8, max(2, os.cpu_count() or 1))  # two, so that one slow image does not hold up all others

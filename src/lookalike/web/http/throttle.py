@@ -28,7 +28,7 @@ class Throttle:
 
     def wrong(self, address: str) -> float:
         """Delay of the answer to another wrong token from an address, in seconds."""
-        now, key = self._clock(), network(address)
+        now, key = self._clock(), _network(address)
         count, last = self._wrong.pop(key, (0, now))
         count = 1 if now - last > FORGOTTEN else count + 1
         self._wrong[key] = (count, now)
@@ -40,12 +40,8 @@ class Throttle:
         return LONGEST if self._count > MANY else min(LONGEST, FIRST * 2 ** min(count - 1, 20))
 
 
-def network(address: str) -> str:
-    """The network that counts as one client: an IPv4 address, or a /64 of IPv6.
-
-    >>> network("192.0.2.7"), network("2001:db8:1:2:3::4"), network("")
-    ('192.0.2.7', '2001:db8:1:2::/64', '')
-    """
+def _network(address: str) -> str:
+    """The network that counts as one client: an IPv4 address, or a /64 of IPv6."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

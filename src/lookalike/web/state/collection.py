@@ -26,7 +26,6 @@ from lookalike.database import Database, Filter, Hit
 from lookalike.store.records import Record
 
 T = TypeVar("T")
-Open = Callable[[], Database]
 EVERY = 1.0  # seconds between two looks at what other processes have done
 READERS = 8  # threads
 
@@ -60,7 +59,7 @@ class Freshness(NamedTuple):
 class Collection:
     """A database that several requests ask at the same time."""
 
-    def __init__(self, database: Database, *, reopen: Open) -> None:
+    def __init__(self, database: Database, *, reopen: Callable[[], Database]) -> None:
         self.reopen = reopen
         self._database = database
         self._users: Counter[Database] = Counter()
@@ -154,16 +153,8 @@ class Collection:
             except Exception as error:
                 answers = [error] * len(together)
             for (_, _, future), answer in zip(together, answers, strict=True):
-                _settle(future, answer)
-
-
-def _settle(future: asyncio.Future[SearchResult], answer: Any) -> None:
-    if future.done():  # whoever asked has gone
-        return
-    if isinstance(answer, Exception):
-        future.set_exception(answer)
-    else:
-        future.set_result(answer)
+                if not future.done():  # else whoever asked has gone
+                    (future.set_exception if isinstance(answer, Exception) else future.set_result)(answer)
 
 
 def _search(request: SearchRequest, codes_NW: Codes) -> list[SearchResult]:
@@ -179,7 +170,7 @@ def _warm(database: Database) -> None:
     database.hasher.encode_arrays(np.zeros((1, *database.hasher.spec.shape), np.uint8))
 
 
-class Kept(NamedTuple):
+class _Kept(NamedTuple):
     """Something that was read from a database, and how long that took."""
 
     database: Database
@@ -202,7 +193,7 @@ class RevisionCache:
         self, *, most: int = 32, most_bytes: int = 256 << 20, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._most, self._most_bytes, self._clock = most, most_bytes, clock
-        self._kept: dict[Any, Kept] = {}
+        self._kept: dict[Any, _Kept] = {}
         self._lock = threading.Lock()
 
     def get(self, database: Database, key: Any, read: Callable[[Database], T]) -> T:
@@ -214,19 +205,19 @@ class RevisionCache:
         value: T = kept.value
         return value
 
-    def _held(self, database: Database, key: Any) -> Kept | None:
+    def _held(self, database: Database, key: Any) -> _Kept | None:
         kept = self._kept.get(key)
         if kept is None or kept.database is not database:
             return None
         holds = kept.revision == database.revision or self._clock() - kept.at < self.SHARE * kept.took
         return kept if holds else None
 
-    def _read(self, database: Database, key: Any, read: Callable[[Database], Any]) -> Kept:
+    def _read(self, database: Database, key: Any, read: Callable[[Database], Any]) -> _Kept:
         began, revision = self._clock(), database.revision
         value = read(database)
         now = self._clock()
         kept = {name: one for name, one in self._kept.items() if name != key}
-        kept[key] = Kept(database, revision, value, now, now - began)
+        kept[key] = _Kept(database, revision, value, now, now - began)
         sizes = [getattr(one.value, "nbytes", 0) for one in kept.values()]
         while len(kept) > 1 and (len(kept) > self._most or sum(sizes) > self._most_bytes):
             del kept[next(iter(kept))]  # the oldest

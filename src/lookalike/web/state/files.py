@@ -6,6 +6,7 @@ that the database keeps is taken.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -37,22 +38,22 @@ TYPES = {
 def read(folder: Path | str, record: Record) -> bytes:
     """The encoded image of a row of the catalog of the database in a folder. Raises `Problem` if it cannot be had."""
     reason = "is gone"
-    if lies_below(record.item.file, record.root):
+    if _lies_below(record.item.file, record.root):
         try:
-            _check_size(record.item.file if record.row is None else None)
+            if record.row is None and os.stat(record.item.file).st_size > LARGEST:
+                raise DataError(f"it is larger than {LARGEST >> 20} MiB")
             return data.read_bytes(record.item)
         except (OSError, LookalikeError) as error:
             reason = f"cannot be read ({getattr(error, 'strerror', None) or error})"
     elif os.path.lexists(record.item.file):
         reason = "leads out of the folder that was indexed"
-    kept = None if record.digest is None else originals.path(Path(folder), record.digest)
-    try:
-        return kept.read_bytes() if kept is not None else _gone(record, reason)
-    except OSError:
-        return _gone(record, reason)
+    if record.digest is not None:
+        with contextlib.suppress(OSError):
+            return originals.path(Path(folder), record.digest).read_bytes()
+    raise Problem(404, f"the file of image {record.id} {reason}, and no original is kept")
 
 
-def lies_below(file: str, root: str) -> bool:
+def _lies_below(file: str, root: str) -> bool:
     """Whether a file that exists lies below a folder, once all links are followed."""
     try:
         real = os.path.realpath(file, strict=True)
@@ -72,12 +73,3 @@ def media_type(content: bytes) -> str:
         return TYPES[kinds.recognise(content[: kinds.HEAD])]
     except (ImageError, KeyError):
         raise Problem(404, "the file is no longer an image") from None
-
-
-def _check_size(file: str | None) -> None:
-    if file is not None and os.stat(file).st_size > LARGEST:
-        raise DataError(f"it is larger than {LARGEST >> 20} MiB")
-
-
-def _gone(record: Record, reason: str) -> bytes:
-    raise Problem(404, f"the file of image {record.id} {reason}, and no original is kept")

@@ -32,7 +32,7 @@ GOLDEN = np.pi * (3 - np.sqrt(5))
 BLOCK = 2048  # codes whose neighbours are looked for at once
 
 
-class Edges(NamedTuple):
+class _Edges(NamedTuple):
     """The graph of nearest neighbours, each edge once in both directions."""
 
     first_E: npt.NDArray[np.int64]
@@ -65,8 +65,8 @@ def _principal(unique_UW: Codes, random: np.random.Generator) -> Places:
     return np.asarray(place_U2 + random.normal(0, 0.01, place_U2.shape))
 
 
-def _edges(unique_UW: Codes) -> Edges:
-    """Edges to the nearest codes; weights fall with the distance beyond that of the nearest, as UMAP's do."""
+def _edges(unique_UW: Codes) -> _Edges:
+    """_Edges to the nearest codes; weights fall with the distance beyond that of the nearest, as UMAP's do."""
     engine, count = Scan(8 * unique_UW.shape[1], codes_NW=unique_UW), len(unique_UW)
     top = min(NEIGHBOURS, count - 1)
     rows_UT, bits_UT = np.empty((count, top), np.int64), np.empty((count, top))
@@ -79,17 +79,17 @@ def _edges(unique_UW: Codes) -> Edges:
     return _symmetric(np.repeat(np.arange(count), top), rows_UT.ravel(), weight_UT.ravel(), count)
 
 
-def _symmetric(first_E: npt.NDArray[np.int64], second_E: npt.NDArray[np.int64], weight_E: Places, count: int) -> Edges:
-    """Edges in both directions: of the two weights p and q of a pair, p + q − p·q."""
+def _symmetric(first_E: npt.NDArray[np.int64], second_E: npt.NDArray[np.int64], weight_E: Places, count: int) -> _Edges:
+    """_Edges in both directions: of the two weights p and q of a pair, p + q − p·q."""
     there, back = first_E * count + second_E, second_E * count + first_E
     keys, inverse = np.unique(np.concatenate([there, back]), return_inverse=True)
     size = len(there)
     p, q = np.zeros(len(keys)), np.zeros(len(keys))
     p[inverse[:size]], q[inverse[size:]] = weight_E, weight_E
-    return Edges(keys // count, keys % count, p + q - p * q)
+    return _Edges(keys // count, keys % count, p + q - p * q)
 
 
-def _moved(place_U2: Places, edges: Edges, random: np.random.Generator, report: Report) -> Places:
+def _moved(place_U2: Places, edges: _Edges, random: np.random.Generator, report: Report) -> Places:
     """The places after all steps, each smaller than the one before."""
     count = len(place_U2)
     own = np.repeat(np.arange(count), REPELLED)
@@ -104,7 +104,7 @@ def _moved(place_U2: Places, edges: Edges, random: np.random.Generator, report: 
     return place_U2
 
 
-def _attraction(place_U2: Places, edges: Edges, weight_E: Places) -> Places:
+def _attraction(place_U2: Places, edges: _Edges, weight_E: Places) -> Places:
     """UMAP's pull along each edge, on its first end."""
     apart_E2 = place_U2[edges.first_E] - place_U2[edges.second_E]
     square_E = np.maximum((apart_E2**2).sum(axis=1), 1e-12)

@@ -43,16 +43,8 @@ class Server:
         collection = Collection(database, reopen=reopen)
         decoders = Decoders(settings, on_death=lambda why: metrics.deaths.labels(why).inc())
         thumbnails = Thumbnails(collection, decoders)
-        return cls(
-            settings,
-            collection,
-            decoders,
-            thumbnails,
-            Jobs(reopen, folder_of(database.path)),
-            RevisionCache(),
-            Reviews(),
-            metrics,
-        )
+        jobs = Jobs(reopen, folder_of(database.path))
+        return cls(settings, collection, decoders, thumbnails, jobs, RevisionCache(), Reviews(), metrics)
 
     async def record(self, database: Database, id_: int) -> Record:
         """The row of an image. Raises `Problem` if there is none."""
