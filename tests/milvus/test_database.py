@@ -317,7 +317,7 @@ def then_die(self, name, rows):
         return put(self, name, rows)
     rows = list(rows)
     last = writes == "making" or next(count) == int(writes)
-    put(self, name, rows[: len(rows) // 2] if last else rows)  # the last one is cut off in its middle
+    put(self, name, rows[: (len(rows) + 1) // 2] if last else rows)  # the last one is cut off in its middle
     if last:
         os.kill(os.getpid(), signal.SIGKILL)
 
