@@ -243,13 +243,13 @@ def test_a_query_that_is_in_the_database_is_not_its_own_answer(bits: int) -> Non
     _, _, database, labels = problem(12, database=60, bits=bits)
     queries = np.array([0, 13, 59])
     among = counts.check_among(database, labels, queries=queries)
-    found, by_rows = counts.count(among), ranking.by_rows(among)
+    found, by_rows = counts.count(among), ranking.by_rows(among, [(None, "relevant")])[0]
     for number, row in enumerate(queries):
         others = np.delete(np.arange(60), row)
         alone = counts.check(database[[row]], labels[[row]], database[others], labels[others])
         assert np.array_equal(counts.count(alone).items_QD[0], found.items_QD[number])
         assert np.array_equal(counts.count(alone).relevant_QD[0], found.relevant_QD[number])
-        assert by_rows.per_query[number] == ranking.by_rows(alone)
+        assert by_rows.per_query[number] == ranking.by_rows(alone, [(None, "relevant")])[0]
         for function in (nearest.of_problem, nearest.chance):
             one = counts.check_among(database, labels, queries=[row])
             assert function(one) == pytest.approx(function(alone))

@@ -184,9 +184,9 @@ def test_ctrl_c_ends_it_at_once(album: Path) -> None:
 def test_the_worst_misses_are_the_furthest_at_the_mildest_strength_that_misses(outcome: RobustnessResult) -> None:
     method = outcome.methods[2]
     found = robustness_pictures.worst(outcome, method)
-    assert [outcome.variants[miss.variant] for miss in found] == [("jpeg", 95), ("crop", 0.02), ("mirror", 1)]
-    for miss in found:
-        assert method.own_QV[miss.query, miss.variant] == method.own_QV[:, miss.variant].max()
+    assert [outcome.variants[at] for _, at in found] == [("jpeg", 95), ("crop", 0.02), ("mirror", 1)]
+    for query, at in found:
+        assert method.own_QV[query, at] == method.own_QV[:, at].max()
 
 
 def test_the_nearest_wrong_images_are_the_nearest(outcome: RobustnessResult) -> None:

@@ -21,7 +21,7 @@ from lookalike.data.leaving_out import LeavingOut, Rule, rules
 
 __all__ = [
     "Item", "Label", "LeavingOut", "Rule", "Survey", "companion_names", "content_digest", "default_name", "exists",
-    "find", "read_bytes", "readable_rows", "rules", "scopes", "source", "survey",
+    "find", "read_bytes", "rules", "scopes", "source", "survey",
 ]  # fmt: skip
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -138,11 +138,6 @@ def source(item: Item) -> str | bytes:
 def exists(item: Item) -> bool:
     """Whether an item is still where it was."""
     return os.path.exists(item.file) and (item.row is None or parquet.holds(item))
-
-
-def readable_rows(item: Item) -> int | None:
-    """How many rows the table of an item has; nothing if it cannot be read."""
-    return parquet.count(item)
 
 
 def default_name(images: Paths) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -169,9 +169,8 @@ def _checked(batch: Any, path: Path, longest: int) -> Any:
 def _check_lengths(column: Any, name: str, path: Path, longest: int) -> None:
     from pyarrow import compute, types
 
-    inner = _innermost(column)
-    kind = inner.type
-    if any(is_kind(kind) for is_kind in _texts(types)):
+    inner, texts = _innermost(column), (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)
+    if any(is_kind(inner.type) for is_kind in texts):
         length = compute.max(compute.binary_length(inner)).as_py() or 0
         if length > longest:
             raise DataError(f"{path}: a value of {length:,} bytes in the column {name}; expected at most {longest:,}")
@@ -188,7 +187,3 @@ def _innermost(column: Any) -> Any:
             column = column.values
         else:
             return column
-
-
-def _texts(types: Any) -> tuple[Callable[[Any], bool], ...]:
-    return (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)

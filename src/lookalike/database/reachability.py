@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from lookalike.core.mounts import Mounts
-from lookalike.data import Item, readable_rows
+from lookalike.data import Item, parquet
 from lookalike.store.protocol import Store
 from lookalike.store.records import Record
 from lookalike.store.surroundings import Unreachable
@@ -151,7 +151,7 @@ class Reachability:
         except OSError as error:
             return folder if self._state(folder) is not None else file, error.strerror or str(error)
         if record.row is not None:
-            rows = readable_rows(record.item)
+            rows = parquet.count(record.item)
             if rows is None:
                 return file, NO_TABLE
             if record.row >= rows:

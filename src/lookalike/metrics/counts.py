@@ -86,7 +86,11 @@ def check(
         )
     query = labelling.check(query_labels, len(queries), "query")
     other = labelling.check(database_labels, len(database), "database")
-    labelling.check_pair(query, other)
+    if query.shape[1:] != other.shape[1:]:
+        raise DataError(
+            f"query labels have shape {query.shape}, database labels {other.shape}; "
+            "both must be integers, or booleans over the same classes"
+        )
     return Problem(queries, query, database, other)
 
 

@@ -34,18 +34,11 @@ def check(labels: npt.ArrayLike, count: int, what: str) -> Labels:
         if len(array) and int(array.max()) > np.iinfo(np.int64).max:
             raise DataError(f"{what} labels reach {array.max()}; as integers they must be below 2**63")
         return array.astype(np.int64)
-    if array.ndim == 2 and (array.dtype == bool or (np.issubdtype(array.dtype, np.integer) and _is_0_or_1(array))):
+    if array.ndim == 2 and (
+        array.dtype == bool or (np.issubdtype(array.dtype, np.integer) and np.isin(array, (0, 1)).all())
+    ):
         return array.astype(bool)
     raise DataError(f"{what} labels are {array.dtype} of shape {array.shape}; they must be {expected}")
-
-
-def check_pair(query: Labels, database: Labels) -> None:
-    """Raise `DataError` unless the labels of queries and database are of the same kind."""
-    if query.shape[1:] != database.shape[1:]:
-        raise DataError(
-            f"query labels have shape {query.shape}, database labels {database.shape}; "
-            "both must be integers, or booleans over the same classes"
-        )
 
 
 class Sharing:
@@ -112,7 +105,3 @@ def _as_list(label: str | int | Sequence[str | int] | None) -> list[str]:
     if label is None:
         return []
     return [str(one) for one in label] if isinstance(label, list | tuple) else [str(label)]
-
-
-def _is_0_or_1(array: npt.NDArray[np.integer]) -> bool:
-    return bool(np.isin(array, (0, 1)).all())

@@ -113,7 +113,7 @@ def of_problem(problem: Problem, *, cutoff: int = CUTOFF) -> Evaluation:
     ranks = [rank for rank in RANKS if rank <= last]
     radii = [radius for radius in RADII if radius <= problem.bits]
     cutoff = min(cutoff, last)
-    by_rows = ranking.by_rows_each(problem, [(None, "relevant"), *((cutoff, one) for one in DENOMINATORS)])
+    by_rows = ranking.by_rows(problem, [(None, "relevant"), *((cutoff, one) for one in DENOMINATORS)])
     return Evaluation(
         queries=len(problem.query_codes),
         database=last,

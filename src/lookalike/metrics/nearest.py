@@ -14,7 +14,6 @@ Shapes: Q queries, N database images, M of them, C classes, W bytes a code.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -52,7 +51,8 @@ def of_problem(problem: Problem) -> NearestLabels:
     """The same, of codes and labels that are checked."""
     classes = _Classes(problem)
     tally = _Tally(classes.count)
-    for row, nearest_N in _nearest(problem):
+    for row, distances_N in rows(problem):
+        nearest_N = np.flatnonzero(distances_N == distances_N.min())
         tally.add(classes.of_query(row), classes.share(nearest_N), classes.agreement(row, nearest_N))
     return tally.scores()
 
@@ -136,9 +136,3 @@ class _Tally:
         f1_C = divide(2 * precision_C * recall_C, precision_C + recall_C)
         precision, recall, f1 = (float(one_C.mean()) for one_C in (precision_C, recall_C, f1_C))
         return NearestLabels(precision, recall, f1, self._agree / self._queries)
-
-
-def _nearest(problem: Problem) -> Iterator[tuple[int, Integers]]:
-    """Each query's number and the database rows nearest to it."""
-    for row, distances_N in rows(problem):
-        yield row, np.flatnonzero(distances_N == distances_N.min())

@@ -105,13 +105,7 @@ def _block(counts: Counts, cutoff: int | None, ties: Ties, denominator: Denomina
     return divide(sums, found)
 
 
-def _expected_sum(
-    n: Integers,
-    p: Integers,
-    before_n: Integers,
-    before_p: Integers,
-    slots: Integers,
-) -> Floats:
+def _expected_sum(n: Integers, p: Integers, before_n: Integers, before_p: Integers, slots: Integers) -> Floats:
     """Σ_{t=1..slots} p/n · [P + 1 + (t − 1)(p − 1)/(n − 1)] / (N + t)   (He et al. 2018, eq. 7)."""
     first = harmonic(before_n + slots) - harmonic(before_n)  # Σ 1/(N + t)
     second = slots - (before_n + 1) * first  # Σ (t − 1)/(N + t)
@@ -120,13 +114,7 @@ def _expected_sum(
     return np.asarray(share * ((before_p + 1) * first + among * second))
 
 
-def _expected_over_retrieved(
-    n: Integers,
-    p: Integers,
-    before_n: Integers,
-    before_p: Integers,
-    end: int,
-) -> Floats:
+def _expected_over_retrieved(n: Integers, p: Integers, before_n: Integers, before_p: Integers, end: int) -> Floats:
     """The expectation of sum / (relevant before the cutoff), where both hang on the one tie that the cutoff cuts.
 
     Of its n images m come before the cutoff, and of its p relevant ones x, with hypergeometric probability. Given x,

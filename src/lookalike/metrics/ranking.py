@@ -79,7 +79,7 @@ def mean_average_precision(
     check_options(ties, denominator, cutoff)
     problem = check(query_codes, query_labels, database_codes, database_labels)
     if ties == "row-order":
-        return by_rows(problem, cutoff=cutoff, denominator=denominator)
+        return by_rows(problem, [(cutoff, denominator)])[0]
     return mean_of_counts(count(problem), cutoff=cutoff, ties=ties, denominator=denominator)
 
 
@@ -153,13 +153,11 @@ def _hits(counts: Counts, ranks_R: Integers) -> Floats:
     return hits_QR
 
 
-def by_rows(problem: Problem, *, cutoff: int | None = None, denominator: Denominator = "relevant") -> Mean:
-    """mAP with equal distances in the order of the database, which takes sorting: stable, as counting sort is."""
-    return by_rows_each(problem, [(cutoff, denominator)])[0]
+def by_rows(problem: Problem, options: Sequence[tuple[int | None, Denominator]]) -> list[Mean]:
+    """mAP with equal distances in the order of the database, for each cutoff and denominator, in one pass.
 
-
-def by_rows_each(problem: Problem, options: Sequence[tuple[int | None, Denominator]]) -> list[Mean]:
-    """The same for several cutoffs and denominators, in one pass."""
+    That takes sorting: stable, as counting sort is.
+    """
     values_OQ = np.zeros((len(options), len(problem.query_codes)))
     relevant_Q = np.zeros(len(problem.query_codes), np.int64)
     sharing = Sharing(problem.database_labels)

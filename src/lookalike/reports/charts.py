@@ -21,7 +21,6 @@ BESIDE = 165  # for a legend of many lines, right of the drawing
 SERIES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")  # classes of the page's style
 
 Points = Sequence[tuple[float, float]]
-Distances = npt.NDArray[np.integer]
 
 
 def lines(
@@ -53,21 +52,15 @@ def _ticks(least: float, most: float) -> dict[float, str]:
     return {place: f"{place:g}" for place in places}
 
 
-def histogram(same: Distances, different: Distances, *, bits: int, words: str) -> str:
-    """How many in a hundred pairs of two kinds, (N,) distances each, lie at each distance."""
-    counts = [np.bincount(kind, minlength=bits + 1) for kind in (same, different)]
-    return histogram_of_counts(*counts, words=words, across="distance, bits")
-
-
-def histogram_of_counts(
+def histogram(
     same_D: npt.NDArray[np.integer],
     different_D: npt.NDArray[np.integer],
     *,
     words: str,
-    across: str,
+    across: str = "distance, bits",
     names: Sequence[str] = ("copy and its original", "pictures of different photographs"),
 ) -> str:
-    """The same of how many pairs of the two kinds lie at each distance."""
+    """How many in a hundred pairs of two kinds lie at each distance, of the number of pairs there."""
     greatest = len(same_D) - 1
     shares: list[Floats] = [counts * (100 / max(1, counts.sum())) for counts in (same_D, different_D)]
     place = _Places(-0.5, greatest + 0.5, nice_ceiling(max(float(share.max()) for share in shares)))

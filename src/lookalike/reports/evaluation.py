@@ -64,4 +64,4 @@ def _distances(found: Evaluation) -> str:
     relevant, other = (np.array(found.distances[name], np.int64) for name in ("relevant", "other"))
     words = "Distances of relevant and of other pairs"
     names = ("relevant pairs", "other pairs")
-    return charts.histogram_of_counts(relevant, other, words=words, across="distance, bits", names=names)
+    return charts.histogram(relevant, other, words=words, names=names)

@@ -13,7 +13,9 @@ Shapes: H, W pixels high and wide; N images, D features.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -46,9 +48,17 @@ def find(name: str, items: Sequence[Item]) -> Peer:
         return peers.find(name)
     coded = CODES.fullmatch(name)
     backbone = _load(coded["backbone"] if coded else name)
-    if not coded:
-        return _vectors(name, backbone)
-    return _codes(name, coded["method"], backbone, items, check_bits(int(coded["bits"])))
+
+    def features(pixels_HW3: Array) -> npt.NDArray[np.float32]:
+        return backbone.features(peers.as_read(pixels_HW3, backbone.spec)[None])  # (1, D)
+
+    about = backbone.about
+    note = f"trained on {about.trained_on}{', with labels' if about.labels else ''}; {about.licence}"
+    versions = {package: version(package) for prefix, package in PACKAGES.items() if name.startswith(prefix)}
+    vectors = Peer(
+        name=name, bits=0, note=note, encode=lambda pixels_HW3: peers.unit(features(pixels_HW3)[0]), versions=versions
+    )
+    return _coded(vectors, features, coded["method"], items, check_bits(int(coded["bits"]))) if coded else vectors
 
 
 def _load(name: str) -> Backbone:
@@ -59,49 +69,23 @@ def _load(name: str) -> Backbone:
     return backbone.load(name)
 
 
-def _features(backbone: Backbone, pixels_HW3: Array) -> npt.NDArray[np.float32]:
-    """Features (1, D)."""
-    return backbone.features(peers.as_read(pixels_HW3, backbone.spec)[None])
-
-
-def _vectors(name: str, backbone: Backbone) -> Peer:
-    def encode(pixels_HW3: Array) -> Row:
-        return peers.unit(_features(backbone, pixels_HW3)[0])
-
-    return Peer(name=name, bits=0, note=_note(backbone), encode=encode, versions=_versions(name))
-
-
-def _codes(name: str, method: str, backbone: Backbone, items: Sequence[Item], bits: int) -> Peer:
+def _coded(vectors: Peer, features: Callable[[Array], Row], method: str, items: Sequence[Item], bits: int) -> Peer:
+    """The same peer with codes of its features, fitted to those of the images."""
     from lookalike.models.frozen import TURNED
 
     if len(items) <= bits:
         raise ConfigError(
-            f"{name} finds {bits} axes in the images that are measured, for which {len(items)} are too few; name fewer "
-            "bits, or more images"
+            f"{vectors.name} finds {bits} axes in the images that are measured, for which {len(items)} are too few; "
+            "name fewer bits, or more images"
         )
-    features_ND = np.concatenate(
-        [_features(backbone, pixels_HW3) for pixels_HW3 in map(_pixels, items) if pixels_HW3 is not None]
-    )
-    linear = TURNED[method](features_ND, bits)
+    read = []
+    for item in items:
+        with suppress(ImageError, OSError):
+            read.append(features(originals.pixels(item)))
+    linear = TURNED[method](np.concatenate(read), bits)
 
     def encode(pixels_HW3: Array) -> Row:
-        return np.asarray(pack(linear.latents(_features(backbone, pixels_HW3)) > 0)[0])
+        return np.asarray(pack(linear.latents(features(pixels_HW3)) > 0)[0])
 
-    note = f"{_note(backbone)}; {method} fitted without labels to the {len(features_ND)} images that are measured"
-    return Peer(name=name, bits=bits, note=note, encode=encode, versions=_versions(name))
-
-
-def _pixels(item: Item) -> Array | None:
-    try:
-        return originals.pixels(item)
-    except (ImageError, OSError):
-        return None
-
-
-def _note(backbone: Backbone) -> str:
-    about = backbone.about
-    return f"trained on {about.trained_on}{', with labels' if about.labels else ''}; {about.licence}"
-
-
-def _versions(name: str) -> dict[str, str]:
-    return {package: version(package) for prefix, package in PACKAGES.items() if name.startswith(prefix)}
+    note = f"{vectors.note}; {method} fitted without labels to the {len(read)} images that are measured"
+    return replace(vectors, bits=bits, note=note, encode=encode)

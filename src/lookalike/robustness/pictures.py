@@ -19,18 +19,11 @@ THUMBNAIL = 150  # pixels of a small picture's longer side
 SHOWN = 12  # false pairs
 
 
-class Miss(NamedTuple):
-    """A copy that lies further from its original than the threshold."""
-
-    query: int  # place among the edited images
-    variant: int
-
-
 class Confusion(NamedTuple):
     """A copy, and an image that is not its original and lies nearer than most."""
 
     distance: int  # in steps
-    query: int
+    query: int  # place among the edited images
     variant: int
     other: int  # row of the originals
 
@@ -43,13 +36,13 @@ class Shown(NamedTuple):
     lines: list[str]
 
 
-def worst(outcome: RobustnessResult, method: Method) -> list[Miss]:
-    """Of each edit, at the mildest strength at which any copy is missed, the copy furthest from its original."""
-    found: dict[str, Miss] = {}
+def worst(outcome: RobustnessResult, method: Method) -> list[tuple[int, int]]:
+    """Of each edit, at the mildest strength that misses any copy, the furthest: its query and its variant, by place."""
+    found: dict[str, tuple[int, int]] = {}
     for at, variant in enumerate(outcome.variants):
         own_Q = method.own_QV[:, at]
         if variant.edit not in found and own_Q.max() > method.thresholds[0].distance:
-            found[variant.edit] = Miss(int(own_Q.argmax()), at)
+            found[variant.edit] = int(own_Q.argmax()), at
     return list(found.values())
 
 
@@ -69,10 +62,10 @@ def nearest(outcome: RobustnessResult, method: Method) -> list[Confusion]:
 def missed(outcome: RobustnessResult) -> list[Shown]:
     """The copies that the first method missed worst, with the distances by all methods."""
     shown = []
-    for miss in worst(outcome, outcome.methods[0]):
-        variant, row = outcome.variants[miss.variant], outcome.edited[miss.query]
+    for query, at in worst(outcome, outcome.methods[0]):
+        variant, row = outcome.variants[at], outcome.edited[query]
         words = f"{variant.edit}: {variant.words}"
-        lines = [_distance(method, int(method.own_QV[miss.query, miss.variant])) for method in outcome.methods]
+        lines = [_distance(method, int(method.own_QV[query, at])) for method in outcome.methods]
         shown.append(Shown([_original(outcome, row), (_copy(outcome, row, variant), words)], words, lines))
     return shown
 

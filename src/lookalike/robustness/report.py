@@ -204,5 +204,5 @@ def _pair_charts(outcome: RobustnessResult) -> list[tuple[Any, str]]:
             own_D, different_D = (np.add.reduceat(one, np.arange(0, len(one), 25)) for one in (own_D, different_D))
             across = "(1 − cosine) · 40"
         words = f"{method.peer.name}: {own_D.sum():,} copies and {different_D.sum():,} pairs of different images"
-        drawn.append((charts.histogram_of_counts(own_D, different_D, words=words, across=across), words))
+        drawn.append((charts.histogram(own_D, different_D, words=words, across=across), words))
     return drawn
