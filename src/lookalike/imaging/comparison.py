@@ -88,13 +88,17 @@ def _has_pixels_of(copy: Evidence, original: Evidence, encoded: float) -> bool:
 
 def _share_equal(made_HW: Floats, there_HW: Floats, shades: float) -> float | None:
     """Share of the textured blocks that are the same; none if there are hardly any."""
-    rows, columns = (length // BLOCK for length in there_HW.shape)
-    blocks = there_HW[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK)
-    others = made_HW[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK)
+    blocks, others = _blocks(there_HW, BLOCK), _blocks(made_HW, BLOCK)
     textured = blocks.std(axis=(1, 3)) > TEXTURED
     if textured.sum() < 4:
         return None
     return float((np.abs(blocks - others).mean(axis=(1, 3)) <= shades)[textured].mean())
+
+
+def _blocks(values_HW: Floats, side: int) -> Floats:
+    """The whole blocks of so many pixels a side, (rows, side, columns, side)."""
+    rows, columns = (length // side for length in values_HW.shape)
+    return values_HW[: rows * side, : columns * side].reshape(rows, side, columns, side)
 
 
 def frames(one: Evidence, other: Evidence) -> Frames | None:
@@ -133,8 +137,7 @@ def _was_added(picture: Array, light: Floats, lines: int, along: tuple[int, int]
     """Whether so many of the first lines were added."""
     if lines <= LINES:
         return False
-    margin = picture[: max(1, lines - 1)].reshape(-1, 3).astype(np.int16)
-    flat = float((np.abs(margin - np.median(margin, axis=0)).max(axis=1) <= FLAT_SHADES).mean())
+    flat = _flat(picture[: max(1, lines - 1)].reshape(-1, 3).astype(np.float32))
     steps = np.abs(np.diff(light[: lines + 12, slice(*along)], axis=0)).mean(axis=1)
     edge = float(steps[max(0, lines - 1 - LINES) : lines + LINES].max(initial=0.0))
     before, behind = (float(np.median(part)) if len(part) else 0.0 for part in (
@@ -159,8 +162,7 @@ def writing(one: Evidence, other: Evidence, frames: Frames) -> float | None:
     """
     first, second = _same_parts(one, other, frames)
     apart_HW = np.abs(_toned(first, second) - second).max(axis=2)
-    rows, columns = (length // UNIT for length in apart_HW.shape)
-    units = apart_HW[: rows * UNIT, : columns * UNIT].reshape(rows, UNIT, columns, UNIT).mean(axis=(1, 3))
+    units = _blocks(apart_HW, UNIT).mean(axis=(1, 3))
     differ = units > max(OVERLAID, 5 * float(np.median(units)))
     if not LEAST_OVERLAID <= differ.mean() <= MOST_OVERLAID:
         return None
@@ -208,18 +210,14 @@ def _same_parts(one: Evidence, other: Evidence, frames: Frames) -> tuple[Floats,
 
 def _part(whole: Array, part: Array) -> Box | None:
     """Where a picture shows all of another one, smaller; none if it does not."""
-    best = _best_place(whole, part, COARSE, _scales())
+    steps = math.ceil(math.log(LEAST_AREA**0.5) / math.log(1 / SCALE))
+    best = _best_place(whole, part, COARSE, [SCALE**-step for step in range(steps + 1)])
     if best is None or best[0] < FOUND - 0.1:
         return None
     side = max(whole.shape[:2])
     near = [best[1] * SCALE ** (step / 3) for step in range(-3, 4)]
     best = _best_place(whole, part, side, near)
     return None if best is None or best[0] < FOUND else best[2]
-
-
-def _scales() -> list[float]:
-    count = int(np.ceil(np.log(LEAST_AREA**0.5) / np.log(1 / SCALE)))
-    return [SCALE**-step for step in range(count + 1)]
 
 
 def _best_place(whole: Array, part: Array, side: int, scales: list[float]) -> tuple[float, float, Box] | None:
@@ -273,8 +271,7 @@ def _are_alike(first: Array, second: Array) -> bool:
     if found >= ALIKE or found < HALF_ALIKE:
         return found >= ALIKE
     apart = np.abs(first.astype(np.float32) - second - (float(first.mean()) - float(second.mean())))
-    rows, columns = (length // UNIT for length in apart.shape)
-    units = apart[: rows * UNIT, : columns * UNIT].reshape(rows, UNIT, columns, UNIT).mean(axis=(1, 3))
+    units = _blocks(apart, UNIT).mean(axis=(1, 3))
     mask = np.kron(units <= np.quantile(units, 1 - HIDDEN), np.ones((UNIT, UNIT), bool))
     parts = [picture[: mask.shape[0], : mask.shape[1]][mask] for picture in (first, second)]
     return _correlation(*parts) >= ALIKE

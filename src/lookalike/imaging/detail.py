@@ -112,7 +112,7 @@ def colourfulness(rgb_HW3: npt.NDArray[np.uint8]) -> float:
 
 def has_jpeg_blocks(image: Image.Image) -> bool:
     """Whether an image shows the edges of 8×8 blocks, as one that was stored as a JPEG before does."""
-    light = np.asarray(_middle(image, SAMPLE, BLOCK).convert("L"), np.float32)
+    light = np.asarray(image.crop(_box(image.width, image.height, SAMPLE, BLOCK)).convert("L"), np.float32)
     if min(light.shape) < 4 * BLOCK:
         return False
     errors = [_steps_between_blocks(light), _steps_between_blocks(light.T)]
@@ -148,10 +148,6 @@ def coarseness(table: Sequence[int]) -> float:
     """Mean step by which a JPEG's luminance table quantises the 15 lowest frequencies; 1 is the finest there is."""
     low = [row * BLOCK + column for row in range(5) for column in range(5 - row)]
     return sum(table[at] for at in low) / len(low) if len(table) == BLOCK * BLOCK else 1.0
-
-
-def _middle(image: Image.Image, side: int, unit: int = 1) -> Image.Image:
-    return image.crop(_box(image.width, image.height, side, unit))
 
 
 def _box(width: int, height: int, side: int, unit: int) -> tuple[int, int, int, int]:

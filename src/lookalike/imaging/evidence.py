@@ -91,19 +91,18 @@ def inspect(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Evidence:
 
 
 def _inspect(data: bytes, max_pixels: int) -> Evidence:
-    picture = decode.thumbnail(data, SIDE, max_pixels=max_pixels)
+    small = np.asarray(decode.thumbnail(data, SIDE, max_pixels=max_pixels))
     with errors_as_one():
         source = opened(data)
-        return _of(source, data, picture, source.load())
+        return _of(source, data, small, source.load())
 
 
-def _of(source: Opened, data: bytes, picture: Image.Image, pixels: Image.Image) -> Evidence:
+def _of(source: Opened, data: bytes, small: Array, pixels: Image.Image) -> Evidence:
     image, cut_off = source.image, source.damage
     is_lossless = _is_lossless(image, data)
     flat = flatten(pixels, image, "RGB")  # not turned upright
     box = detail.sample_box(*flat.size)
     width, height = source.width, source.height
-    small = np.asarray(picture)
     has_blocks = is_lossless and detail.has_jpeg_blocks(flat)
     is_turned = source.orientation() >= 5
     return Evidence(

@@ -54,10 +54,10 @@ def read(image: Image.Image) -> Metadata:
     iptc: Records = _quiet(lambda: _iptc(image)) or {}
     text: Mapping[Any, Any] = image.info
     return Metadata(
-        date=_quiet(lambda: _first(_dates(exif, xmp, iptc, text))) or "",
+        date=_quiet(lambda: next(filter(None, _dates(exif, xmp, iptc, text)), "")) or "",
         place=_quiet(lambda: _place(exif)) or _quiet(lambda: _xmp_place(xmp)),
         camera=_quiet(lambda: _camera(exif, xmp)) or "",
-        software=_quiet(lambda: _first(_programs(exif, xmp, iptc, text))) or "",
+        software=_quiet(lambda: next(filter(None, _programs(exif, xmp, iptc, text)), "")) or "",
     )
 
 
@@ -178,7 +178,3 @@ def _text(value: Any) -> str:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     return " ".join(str(value).replace("\0", " ").split())[:SHOWN] if value is not None else ""
-
-
-def _first(values: Iterable[str]) -> str:
-    return next((value for value in values if value), "")

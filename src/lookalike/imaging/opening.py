@@ -43,7 +43,10 @@ class Opened:
         is_deep = tones.is_deep(self.image)
         self.image.load()
         if self.present is None or self.present < 1:
-            self._judge(self.present)
+            present = damage.rows_present(self.image) if self.present is None else self.present
+            if present < 1 - damage.MISSING:
+                raise ImageError(f"is cut off: only {int(100 * present)} % of its rows are there")
+            self.damage = damage.in_words(present)
         if not is_deep or tones.states_its_range(self.image):
             return self.image
         pixels = tones.colour(self.image, self._low_bytes)
@@ -64,12 +67,6 @@ class Opened:
                 "holds 16-bit colour in planes that are compressed so that only its high bytes can be read"
             )
         return low
-
-    def _judge(self, present: float | None) -> None:
-        present = damage.rows_present(self.image) if present is None else present
-        if present < 1 - damage.MISSING:
-            raise ImageError(f"is cut off: only {int(100 * present)} % of its rows are there")
-        self.damage = damage.in_words(present)
 
     def orientation(self) -> int:
         """The EXIF orientation, 1 to 8; 1 where it is absent or unreadable. TIFF files are upright once decoded."""
@@ -161,7 +158,7 @@ def header(data: bytes) -> Image.Image:
     except Image.DecompressionBombError:
         raise
     except Exception as error:
-        raise ImageError(f"begins like {name}, but its header cannot be read: {one_line(error)}") from error
+        raise ImageError(f"begins like {name}, but its header cannot be read: {_one_line(error)}") from error
 
 
 @contextmanager
@@ -174,7 +171,7 @@ def errors_as_one(what: str = "cannot be decoded") -> Iterator[None]:
     except MemoryError as error:
         raise RetryableImageError("there is not enough memory to decode it") from error
     except Exception as error:  # decoders raise nearly anything on broken files
-        raise ImageError(f"{what}: {one_line(error)}") from error
+        raise ImageError(f"{what}: {_one_line(error)}") from error
 
 
 def with_limit(max_pixels: int, work: Callable[[], T]) -> T:
@@ -195,12 +192,12 @@ def _pillow_limit(max_pixels: int) -> Iterator[None]:
         try:
             yield
         except Image.DecompressionBombError as error:
-            raise ImageError(f"decodes to more pixels than its header says: {one_line(error)}") from error
+            raise ImageError(f"decodes to more pixels than its header says: {_one_line(error)}") from error
         finally:
             Image.MAX_IMAGE_PIXELS = kept
 
 
-def one_line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     """The type of an error and what it says."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

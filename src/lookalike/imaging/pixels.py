@@ -82,7 +82,7 @@ def _frames(source: Opened) -> Iterator[Frame | None]:
     again = header(source.data) if tones.is_deep(image) else None  # where the low bytes of 16-bit colour are read
     while number < MAX_FRAMES and image.width * image.height <= left:
         left -= image.width * image.height
-        yield None if page_has_more(image) else _planes(image, again)
+        yield None if _page_has_more(image) else _planes(image, again)
         number += 1
         if image.format in _STILL:
             return
@@ -134,7 +134,7 @@ def _colours(data: bytes, image: Image.Image) -> tuple[object, ...]:
     """What a file says that its values mean, unless that is what is taken for granted."""
     profile = image.info.get("icc_profile") or b""
     if image.format in ("AVIF", "HEIF"):
-        return profile, nclx(data)
+        return profile, _nclx(data)
     gamma, is_srgb = image.info.get("gamma"), image.info.get("srgb") is not None
     if profile or is_srgb or not isinstance(gamma, float) or abs(gamma - _SRGB_GAMMA) < _NEAR:
         gamma = None
@@ -154,7 +154,7 @@ def has_more(data: bytes, image: Image.Image) -> bool:
     return image.format == "PPM" and _is_scaled(data)
 
 
-def page_has_more(image: Image.Image) -> bool:
+def _page_has_more(image: Image.Image) -> bool:
     """Whether the page of a TIFF file that is open holds more than the pixels that decoding gives."""
     if image.format != "TIFF":
         return False
@@ -166,7 +166,7 @@ def page_has_more(image: Image.Image) -> bool:
     return is_dropped or has_others or ASSOCIATED in extra
 
 
-def nclx(data: bytes) -> bytes:
+def _nclx(data: bytes) -> bytes:
     """What an AVIF or HEIF file says of its colours instead of a profile; empty if that is sRGB, or nothing."""
     found = re.search(rb"nclx(.{4})", data[: 1 << 16], re.DOTALL)
     return found[1] if found and found[1] not in (b"\0\1\0\x0d", b"\0\2\0\2") else b""

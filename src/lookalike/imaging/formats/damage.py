@@ -29,7 +29,7 @@ _STRAY = 4  # bytes before the end marker, as some cameras write, are no damage
 _EMPTY = (127, 128)  # what libjpeg makes of blocks that are missing; in CMYK, which is inverted, the former
 
 
-class Chunk(NamedTuple):
+class _Chunk(NamedTuple):
     """A chunk of a PNG file."""
 
     kind: bytes
@@ -37,7 +37,7 @@ class Chunk(NamedTuple):
     is_sound: bool  # whether all of it is there, and its checksum fits
 
 
-class Mended(NamedTuple):
+class _Mended(NamedTuple):
     """A file that is cut off, made readable: what is missing is grey (JPEG) or repeats the last row (PNG)."""
 
     data: bytes
@@ -58,7 +58,7 @@ def find(data: bytes) -> tuple[str, ...]:
     return ()
 
 
-def is_cut_off(data: bytes) -> bool:
+def _is_cut_off(data: bytes) -> bool:
     """Whether a JPEG or PNG ends before its end marker, or in zeros in its place."""
     if data.startswith(b"\xff\xd8"):
         return END_OF_JPEG not in data[-_TAIL:] and end_of_jpeg(data) is None
@@ -89,12 +89,12 @@ def start_of_scan(data: bytes) -> int | None:
     return None
 
 
-def mend(data: bytes) -> Mended | None:
+def mend(data: bytes) -> _Mended | None:
     """A JPEG or PNG file that is cut off as one that decodes; None for other files."""
-    if not is_cut_off(data):
+    if not _is_cut_off(data):
         return None
     left = data.rstrip(b"\0")
-    return _mend_png(left) if data.startswith(PNG) else Mended(left + END_OF_JPEG, None)
+    return _mend_png(left) if data.startswith(PNG) else _Mended(left + END_OF_JPEG, None)
 
 
 def rows_present(image: Image.Image) -> float:
@@ -116,21 +116,21 @@ def in_words(present: float) -> str:
     return NO_END if present >= 1 else f"{NO_END}: {int(100 * present)} % of its rows are there"
 
 
-def chunks(data: bytes) -> Iterator[Chunk]:
+def chunks(data: bytes) -> Iterator[_Chunk]:
     """The chunks of a PNG file up to its end, or up to where it is cut off."""
     view, place = memoryview(data), len(PNG)
     while place + 8 <= len(data):
         (length,) = struct.unpack_from(">I", data, place)
         kind, content = data[place + 4 : place + 8], view[place + 8 : place + 8 + length]
         checksum = data[place + 8 + length : place + 12 + length]
-        yield Chunk(kind, content, len(content) == length and checksum == _checksum(kind, content))
+        yield _Chunk(kind, content, len(content) == length and checksum == _checksum(kind, content))
         place += 12 + length
         if kind == b"IEND":
             return
 
 
 def _of_jpeg(data: bytes) -> tuple[str, ...]:
-    if is_cut_off(data):
+    if _is_cut_off(data):
         return (NO_END,)
     import simplejpeg
 
@@ -174,7 +174,7 @@ def _of_webp(data: bytes) -> tuple[str, ...]:
     return ()
 
 
-def _mend_png(data: bytes) -> Mended | None:
+def _mend_png(data: bytes) -> _Mended | None:
     """A PNG whose pixels end too early, with its last row repeated; None if it cannot be told which are there."""
     before, pixels, header = [], [], b""
     for chunk in chunks(data):
@@ -195,7 +195,7 @@ def _mend_png(data: bytes) -> Mended | None:
     filled = found[: rows * row] + (b"\2" + bytes(row - 1)) * (height - rows)  # filter 2: as the row above
     parts = [(b"IHDR", header), *((one.kind, bytes(one.content)) for one in before)]
     parts += [(b"IDAT", zlib.compress(filled, 1)), (b"IEND", b"")]
-    return Mended(PNG + b"".join(_chunk(kind, content) for kind, content in parts), rows / height)
+    return _Mended(PNG + b"".join(_chunk(kind, content) for kind, content in parts), rows / height)
 
 
 def _inflated(parts: list[memoryview], most: int) -> bytes:

@@ -32,22 +32,22 @@ def flatten(pixels: Image.Image, image: Image.Image, mode: str) -> Image.Image:
     if pixels.has_transparency_data:
         pixels = pixels.convert("RGBA")
         pixels = Image.alpha_composite(Image.new("RGBA", pixels.size, WHITE), pixels)
-    if is_converted(image):
-        pixels = to_srgb(_as(pixels, mode_to_convert(image, mode)), image)
+    if _is_converted(image):
+        pixels = _to_srgb(_as(pixels, mode_to_convert(image, mode)), image)
     return _as(pixels, mode)
 
 
-def is_converted(image: Image.Image) -> bool:
+def _is_converted(image: Image.Image) -> bool:
     """Whether an image's colours must be converted; the image need not be decoded yet."""
     return _mode_of_profile(image) is not None or _gamma(image) is not None
 
 
 def mode_to_convert(image: Image.Image, mode: str) -> str:
-    """The mode to bring an image to before `to_srgb`, where `mode` is wanted in the end."""
+    """The mode to bring an image to before `_to_srgb`, where `mode` is wanted in the end."""
     return _mode_of_profile(image) or ("RGB" if _gamma(image) is not None and image.mode not in ("L", "LA") else mode)
 
 
-def to_srgb(pixels: Image.Image, image: Image.Image) -> Image.Image:
+def _to_srgb(pixels: Image.Image, image: Image.Image) -> Image.Image:
     """The 8-bit pixels of an image in sRGB: RGB, or grey as before. Without transparency."""
     profile, gamma = _profile(image), _gamma(image)
     if profile is not None and (transform := _transform(profile)) is not None and pixels.mode == transform.input_mode:

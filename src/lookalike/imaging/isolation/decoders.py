@@ -37,7 +37,7 @@ class ImageFile:
         digest = about.get("digest")
         self.digest: bytes | None = None if digest is None else bytes.fromhex(digest)
         self.length: int | None = about.get("bytes")
-        self.error: ImageError | None = error_of(about)
+        self.error: ImageError | None = _error_of(about)
         self._limits, self._ask = limits, ask
 
     def array(self, spec: ImageSpec) -> Decoded:
@@ -69,7 +69,7 @@ class ImageFile:
         if self.error is not None:
             raise self.error
         about, content = self._ask({**head, "max_pixels": self._limits.max_pixels})
-        if error := error_of(about):
+        if error := _error_of(about):
             raise error
         return about, content
 
@@ -116,7 +116,7 @@ def checked(about: Head) -> Head:
     return about
 
 
-def error_of(about: Head) -> ImageError | None:
+def _error_of(about: Head) -> ImageError | None:
     """The error that an answer reports, if any."""
     if "error" not in about:
         return None

@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
-from types import TracebackType
 
 from lookalike.core.errors import ConfigError, Interrupted, RetryableImageError
 from lookalike.core.limits import MAX_PIXELS
@@ -59,7 +58,7 @@ class Worker:
         return answer
 
 
-class IsolatedSession:
+class _IsolatedSession:
     """The image that a worker holds, and its decoding within the limits."""
 
     def __init__(self, worker: Worker, limits: DecodeLimits, budget: Budget) -> None:
@@ -167,7 +166,7 @@ class Budget:
                 self._changed.notify_all()
 
 
-class Pool:
+class Pool(AbstractContextManager["Pool", None]):
     """Workers that decode for the threads of this process. Close it, or use it in a `with` statement.
 
     `on_death` is called with the reason when a worker dies: "time", "memory" or "crash".
@@ -187,12 +186,7 @@ class Pool:
         self._keeper = threading.Thread(target=self._keep, name="lookalike-decoders", daemon=True)
         self._keeper.start()
 
-    def __enter__(self) -> Pool:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     @property
@@ -230,7 +224,7 @@ class Pool:
         for _ in range(process.ATTEMPTS):
             with ExitStack() as holding, suppress(_GoneError):
                 worker = holding.enter_context(self._worker())
-                session = IsolatedSession(worker, limits, self._budget)
+                session = _IsolatedSession(worker, limits, self._budget)
                 image = ImageFile(session.open(source), limits, session.ask)
                 stack.push(holding.pop_all())
                 return image

@@ -89,14 +89,14 @@ def _serve(requests: IO[bytes], answers: IO[bytes], memory: int) -> None:
     """Answer requests until there are no more."""
     from lookalike.imaging.isolation import work
 
-    limiter, session = Limiter(memory), work.Session()
+    limiter, session = _Limiter(memory), work.Session()
     while (message := protocol.read(requests)) is not None:
         head, content = message
         limiter.set(head.get("memory", memory), head.get("seconds"))
         protocol.write(answers, *session.answer(head, content))
 
 
-class Limiter:
+class _Limiter:
     """The limits of this process: no file written, no core left behind, and memory and time for one request."""
 
     def __init__(self, memory: int) -> None:
