@@ -15,8 +15,6 @@ Shapes: N images that are compared, Q of which are edited, V edits, D distances,
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,11 +24,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from lookalike.calibration import rates as calibration
 from lookalike.calibration.pairs import Labelled
-from lookalike.calibration.rates import KINDS, Rate, Share
+from lookalike.calibration.rates import KINDS, Share
 from lookalike.calibration.stored import WORDS, Calibration
 from lookalike.core.codes import Codes
 from lookalike.core.errors import ConfigError, DatabaseError, DataError, LookalikeError
@@ -44,10 +41,11 @@ from lookalike.imaging.isolation.decoders import Decoders
 from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.metrics.counts import Integers
 from lookalike.robustness import originals
+from lookalike.robustness.originals import Look
 from lookalike.robustness.peers import as_read
 from lookalike.store import originals as kept
 from lookalike.store.catalog import Catalog
-from lookalike.store.derived.code_array import CodeArray, Ids
+from lookalike.store.derived.code_array import CodeArray
 from lookalike.store.records import Record
 
 COMPARED = 20_000  # images at most; 200 million pairs
@@ -92,11 +90,6 @@ class Kind(Enum):
     UNREAD = "unread"
 
 
-class _Look(NamedTuple):
-    digest: bytes
-    thumbnail_M: npt.NDArray[np.float32]
-
-
 @dataclass(frozen=True, slots=True)
 class _Drawn:
     """The images that are compared."""
@@ -138,67 +131,59 @@ def run(
     """
     with pool.make_decoders(DecodeLimits.of(options.max_pixels)) as decoders:
         drawn = _draw(catalog, held, options, decoders)
-        return _run(catalog, held, hasher, drawn, options, says=says, progress=progress)
-
-
-def _run(
-    catalog: Catalog,
-    held: CodeArray,
-    hasher: Hasher,
-    drawn: _Drawn,
-    options: CalibrationOptions,
-    *,
-    says: Says,
-    progress: Progress,
-) -> CalibrationReport:
-    spoken = _of_contents(catalog, drawn, says)
-    counts_ND, merged = calibration.histograms(drawn.codes_NW, on_rows=partial(progress, "comparing")), 0
-    most = max(0, hasher.info.duplicate)
-    if counts_ND[:, : most + 1].sum() // 2 > LOOKED:
-        kept = _once_each(drawn, counts_ND, most, spoken, options, progress)
-        merged, drawn = len(drawn.records) - len(kept), drawn.only(kept)
-        counts_ND = calibration.histograms(drawn.codes_NW, on_rows=partial(progress, "comparing"))
-    count = len(drawn.records)
-    if count < calibration.FEWEST:
-        raise DatabaseError(
-            f"{drawn.folder} holds {count} different images that are not too plain; "
-            f"{calibration.FEWEST} are the least to calibrate on"
+        spoken = _of_contents(catalog, drawn, says)
+        counts_ND, merged = calibration.histograms(drawn.codes_NW, on_rows=partial(progress, "comparing")), 0
+        most = max(0, hasher.info.duplicate)
+        if counts_ND[:, : most + 1].sum() // 2 > LOOKED:
+            kept = _once_each(drawn, counts_ND, most, spoken, progress)
+            merged, drawn = len(drawn.records) - len(kept), drawn.only(kept)
+            counts_ND = calibration.histograms(drawn.codes_NW, on_rows=partial(progress, "comparing"))
+        count = len(drawn.records)
+        if count < calibration.FEWEST:
+            raise DatabaseError(
+                f"{drawn.folder} holds {count} different images that are not too plain; "
+                f"{calibration.FEWEST} are the least to calibrate on"
+            )
+        judged = _judge(drawn, counts_ND, spoken, options, progress)
+        left_ND = calibration.without(counts_ND, list(judged.left_out), list(judged.left_out.values()))
+        distances = _copies(drawn, hasher, options, progress)
+        info = hasher.info
+        near, is_measured = calibration.near(left_ND, options.rate, own=info.duplicate)
+        if near < 0 and judged.unread:
+            raise DatabaseError(
+                "there are images with equal codes whose files cannot be read, so nobody can tell whether they are "
+                f"copies; calibrate where the files are ({judged.unread:,} such pairs). Nothing was changed"
+            )
+        light_D = np.bincount(distances["re-encoded"].ravel(), minlength=hasher.bits + 1)
+        same = calibration.same(light_D, most=near)
+        similar = calibration.similar(left_ND, own=info.similar, least=near)
+        levels = dict(zip(WORDS, (same, near, similar), strict=True))
+        rates = {
+            word: calibration.rate(
+                left_ND, distance, suspected=sum(one <= distance for one in judged.suspected.values())
+            )
+            for word, distance in levels.items()
+        }
+        return CalibrationReport(
+            Calibration(
+                model=hasher.digest,
+                at=int(time.time()),
+                images=len(held.ids),
+                compared=count,
+                edited=len(distances["re-encoded"]),
+                rate=options.rate,
+                is_measured=is_measured,
+                rates=rates,
+                recall={word: _recall(distances, distance) for word, distance in levels.items()},
+                labelled=_labelled(held, says, levels),
+                equal=judged.equal,
+                suspected=len(judged.suspected),
+                unread=judged.unread,
+                merged=merged,
+                unfinished=judged.unfinished,
+            ),
+            [Labelled(drawn.records[one].name, drawn.records[other].name, True) for one, other in judged.suspected],
         )
-    judged = _judge(drawn, counts_ND, spoken, options, progress)
-    left_ND = calibration.without(counts_ND, list(judged.left_out), list(judged.left_out.values()))
-    distances = _copies(drawn, hasher, options, progress)
-    info = hasher.info
-    near, is_measured = calibration.near(left_ND, options.rate, own=info.duplicate)
-    if near < 0 and judged.unread:
-        raise DatabaseError(
-            "there are images with equal codes whose files cannot be read, so nobody can tell whether they are copies; "
-            f"calibrate where the files are ({judged.unread:,} such pairs). Nothing was changed"
-        )
-    light_D = np.bincount(distances["re-encoded"].ravel(), minlength=hasher.bits + 1)
-    same = calibration.same(light_D, most=near)
-    similar = calibration.similar(left_ND, own=info.similar, least=near)
-    levels = dict(zip(WORDS, (same, near, similar), strict=True))
-    rates = {word: _rate(left_ND, distance, judged) for word, distance in levels.items()}
-    return CalibrationReport(
-        Calibration(
-            model=hasher.digest,
-            at=int(time.time()),
-            images=len(held.ids),
-            compared=count,
-            edited=len(distances["re-encoded"]),
-            rate=options.rate,
-            is_measured=is_measured,
-            rates=rates,
-            recall={word: _recall(distances, distance) for word, distance in levels.items()},
-            labelled=_labelled(held, says, levels),
-            equal=judged.equal,
-            suspected=len(judged.suspected),
-            unread=judged.unread,
-            merged=merged,
-            unfinished=judged.unfinished,
-        ),
-        [Labelled(drawn.records[one].name, drawn.records[other].name, True) for one, other in judged.suspected],
-    )
 
 
 def _draw(catalog: Catalog, held: CodeArray, options: CalibrationOptions, decoders: Decoders) -> _Drawn:
@@ -232,15 +217,13 @@ def _of_contents(catalog: Catalog, drawn: _Drawn, says: Says) -> dict[Rows, bool
     return found
 
 
-def _once_each(
-    drawn: _Drawn, counts_ND: Integers, most: int, says: Says, options: CalibrationOptions, progress: Progress
-) -> list[int]:
+def _once_each(drawn: _Drawn, counts_ND: Integers, most: int, says: Says, progress: Progress) -> list[int]:
     """The rows without copies of earlier images.
 
     A picture with a hundred copies makes five thousand near pairs: too many to check one by one.
     """
     rows = np.flatnonzero(counts_ND[:, : most + 1].sum(axis=1)).tolist()
-    seen: dict[int, _Look | None] = {}
+    seen: dict[int, Look | None] = {}
     for start in range(0, len(rows), AT_ONCE):
         _look(drawn, rows[start : start + AT_ONCE], seen)
         progress("looking at near images", min(start + AT_ONCE, len(rows)), len(rows))
@@ -260,7 +243,7 @@ def _judge(drawn: _Drawn, counts_ND: Integers, says: Says, options: CalibrationO
     counts_D = counts_ND.sum(axis=0) // 2
     reach, pairs = calibration.nearest_pairs(drawn.codes_NW, counts_D, most=LOOKED)
     allowed, false, done = options.rate * int(counts_D.sum()), 0, 0
-    judged, seen = _Judged(), dict[int, _Look | None]()
+    judged, seen = _Judged(), dict[int, Look | None]()
     for distance, rows in calibration.by_distance(pairs):
         unsaid = {row for pair in rows if _said(drawn, pair, says) is None for row in pair}
         _look(drawn, unsaid - seen.keys(), seen)
@@ -279,7 +262,7 @@ def _said(drawn: _Drawn, pair: Rows, says: Says) -> bool | None:
     return says.get((first, second))
 
 
-def _kind(drawn: _Drawn, pair: Rows, says: Says, seen: Mapping[int, _Look | None]) -> Kind:
+def _kind(drawn: _Drawn, pair: Rows, says: Says, seen: Mapping[int, Look | None]) -> Kind:
     said = _said(drawn, pair, says)
     if said is not None:
         return Kind.EQUAL if said else Kind.DIFFERENT
@@ -303,20 +286,15 @@ def _note(judged: _Judged, pair: Rows, distance: int, kind: Kind) -> bool:
     return kind in (Kind.DIFFERENT, Kind.UNREAD)
 
 
-def _look(drawn: _Drawn, rows: Iterable[int], seen: dict[int, _Look | None]) -> None:
+def _look(drawn: _Drawn, rows: Iterable[int], seen: dict[int, Look | None]) -> None:
     """Read images into `seen`."""
+
+    def look(row: int) -> Look | None:
+        pixels_HW3 = _pixels(drawn.records[row], drawn)
+        return None if pixels_HW3 is None else originals.look(pixels_HW3)
+
     wanted = sorted(rows)
-    work = partial(_look_at, drawn=drawn)
-    found = in_order(work, [drawn.records[row] for row in wanted], workers=os.cpu_count() or 1)
-    seen.update(zip(wanted, found, strict=True))
-
-
-def _look_at(record: Record, *, drawn: _Drawn) -> _Look | None:
-    pixels_HW3 = _pixels(record, drawn)
-    if pixels_HW3 is None:
-        return None
-    digest = hashlib.blake2b(repr(pixels_HW3.shape).encode() + pixels_HW3.tobytes(), digest_size=16).digest()
-    return _Look(digest, thumbnail.thumbnail_vector(pixels_HW3))
+    seen.update(zip(wanted, in_order(look, wanted), strict=True))
 
 
 def _pixels(record: Record, drawn: _Drawn) -> decode.Array | None:
@@ -334,7 +312,7 @@ def _copies(drawn: _Drawn, hasher: Hasher, options: CalibrationOptions, progress
     chosen = calibration.mix()
     work = partial(_of_image, drawn=drawn, hasher=hasher, options=options, chosen=[one for _, one in chosen])
     found = []
-    for done, one in enumerate(in_order(work, order.tolist(), workers=os.cpu_count() or 1), 1):
+    for done, one in enumerate(in_order(work, order.tolist()), 1):
         found += [] if one is None else [one]
         progress("copies", done, len(order))
     distances_QV = np.stack(found) if found else np.empty((0, len(chosen)), np.int64)
@@ -356,11 +334,6 @@ def _of_image(
     return np.asarray(np.bitwise_count(codes_VW ^ drawn.codes_NW[row]).sum(axis=1), np.int64)
 
 
-def _rate(left_ND: Integers, distance: int, judged: _Judged) -> Rate:
-    suspected = sum(one <= distance for one in judged.suspected.values())
-    return calibration.rate(left_ND, distance, suspected=suspected)
-
-
 def _recall(distances: Mapping[str, Integers], distance: int) -> dict[str, Share]:
     return {kind: calibration.recall(found_QV, distance) for kind, found_QV in distances.items()}
 
@@ -372,10 +345,6 @@ def _labelled(held: CodeArray, says: Says, levels: Mapping[str, int]) -> dict[st
     found: dict[str, Integers] = {}
     for word, is_same in (("same", True), ("different", False)):
         pairs = np.array([pair for pair, said in says.items() if said is is_same], np.int64).reshape(-1, 2)
-        found[word] = _distances(held, pairs)[:, None]
+        first_PW, second_PW = (held.codes_NW[np.searchsorted(held.ids_N, pairs[:, side])] for side in (0, 1))
+        found[word] = np.asarray(np.bitwise_count(first_PW ^ second_PW).sum(axis=1, keepdims=True), np.int64)
     return {word: _recall(found, distance) for word, distance in levels.items()}
-
-
-def _distances(held: CodeArray, pairs_P2: Ids) -> Integers:
-    first_PW, second_PW = (held.codes_NW[np.searchsorted(held.ids_N, pairs_P2[:, side])] for side in (0, 1))
-    return np.asarray(np.bitwise_count(first_PW ^ second_PW).sum(axis=1), np.int64)

@@ -72,10 +72,11 @@ class Originals:
         return [item.path if count[item.path] == 1 else item.name for item in self.items]
 
 
-class _Read(NamedTuple):
+class Look(NamedTuple):
+    """What tells an image's pixels from others, and whether it may show the same picture as another."""
+
     digest: bytes
     thumbnail_M: npt.NDArray[np.float32]
-    rows: list[Row]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +100,7 @@ def read(
     items: Sequence[Item], peers: Sequence[Peer], *, workers: int, max_pixels: int, progress: Progress
 ) -> Originals:
     """Read and encode all images. Raises `DataError` if fewer than two different ones can be read."""
-    kept: dict[bytes, tuple[Item, _Read]] = {}
+    kept: dict[bytes, tuple[Item, Look, list[Row]]] = {}
     skipped: list[tuple[str, str]] = []
     repeated: list[tuple[str, str]] = []
     with pool.make_decoders(DecodeLimits.of(max_pixels), workers=min(workers, len(items))) as decoders:
@@ -107,33 +108,38 @@ def read(
         for done, (item, one) in enumerate(zip(items, found, strict=True), 1):
             if isinstance(one, str):
                 skipped.append((item.path, one))
-            elif one.digest in kept:
-                repeated.append((item.path, kept[one.digest][0].path))
+            elif one[0].digest in kept:
+                repeated.append((item.path, kept[one[0].digest][0].path))
             else:
-                kept[one.digest] = (item, one)
+                kept[one[0].digest] = (item, *one)
             progress("originals", done, len(items))
     if len(kept) < 2:
         first = f"; the first that cannot be read: {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
         raise DataError(f"{len(kept)} of {len(items)} images are left; two different ones are the least{first}")
     return Originals(
-        items=[item for item, _ in kept.values()],
+        items=[item for item, _, _ in kept.values()],
         seeds=[int.from_bytes(digest[:8], "big") for digest in kept],
-        rows=[np.stack([one.rows[at] for _, one in kept.values()]) for at in range(len(peers))],
-        thumbnails_NM=np.stack([one.thumbnail_M for _, one in kept.values()]),
+        rows=[np.stack([rows[at] for _, _, rows in kept.values()]) for at in range(len(peers))],
+        thumbnails_NM=np.stack([one.thumbnail_M for _, one, _ in kept.values()]),
         skipped=skipped,
         repeated=repeated,
     )
 
 
-def _read(item: Item, *, peers: Sequence[Peer], decoders: Decoders) -> _Read | str:
+def _read(item: Item, *, peers: Sequence[Peer], decoders: Decoders) -> tuple[Look, list[Row]] | str:
     """What there is to know of an image, or the reason why there is nothing."""
     try:
         pixels_HW3 = pixels(item, decoders=decoders)
     except (ImageError, OSError) as error:
         return getattr(error, "strerror", None) or str(error)
+    return look(pixels_HW3), [peer.encode(pixels_HW3) for peer in peers]
+
+
+def look(pixels_HW3: Array) -> Look:
+    """What is compared of an image, whichever file it came from."""
     size = repr(pixels_HW3.shape).encode()
     digest = hashlib.blake2b(size + pixels_HW3.tobytes(), digest_size=16).digest()
-    return _Read(digest, thumbnail_vector(pixels_HW3), [peer.encode(pixels_HW3) for peer in peers])
+    return Look(digest, thumbnail_vector(pixels_HW3))
 
 
 def suspected(originals: Originals) -> list[tuple[int, int]]:
