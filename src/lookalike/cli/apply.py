@@ -36,16 +36,16 @@ def command(
 
     if (trash is not None) == hardlink:
         raise typer.BadParameter("give --trash FOLDER or --hardlink, one of them")
-    asked = ApplyOptions(log=log_of(plan), trash=trash, dry_run=dry_run)
+    asked = ApplyOptions(log=_log_of(plan), trash=trash, dry_run=dry_run)
     with Database.open(db) as database, terminal.stages() as progress:
         steps = database.apply(plan_file.read(plan), asked, progress=progress)
     report(steps, "linked" if trash is None else "moved", undo=f"lookalike undo {asked.log} --db {db}", json=json)
 
 
-def log_of(plan: Path) -> Path:
+def _log_of(plan: Path) -> Path:
     """Where the log of a plan is written.
 
-    >>> log_of(Path("a/plan.json")).name
+    >>> _log_of(Path("a/plan.json")).name
     'plan.json.undo.jsonl'
     """
     return plan.with_name(f"{plan.name}.undo.jsonl")

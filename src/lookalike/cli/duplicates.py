@@ -41,10 +41,9 @@ def command(
         radius=radius, verify=not no_verify, orientations=orientations, include_blank=include_blank,
         ignore_decisions=ignore_decisions, reference=tuple(reference or ()), max_pixels=max_pixels,
     )  # fmt: skip
-    preferences = tuple(map(best_copy.preference, prefer or ()))
     review_options = ReviewOptions(
-        compare_pixels=not skip_pixel_check, inspect_files=not skip_pixel_check, prefer=preferences,
-        max_pixels=max_pixels,
+        compare_pixels=not skip_pixel_check, inspect_files=not skip_pixel_check,
+        prefer=tuple(map(best_copy.preference, prefer or ())), max_pixels=max_pixels,
     )  # fmt: skip
     with opening.open(db) as database:
         report, reviews = find(database, search, review_options)
@@ -52,14 +51,11 @@ def command(
     for number, review in enumerate(reviews, start=1):
         _print(number, review, radius=report.radius, bits=bits, json=json)
     images = sum(len(review.images) for review in reviews)
+    is_least = (radius, report.radius, calibration) == (None, 0, None)
+    least = "; 0 is this model's radius, --radius gives another" if is_least else ""
     terminal.say(
-        f"{terminal.count(len(reviews), 'group')} of {terminal.count(images, 'image')}, "
-        f"at most {report.radius} of {bits} bits from the first of each"
-        + (
-            "; 0 is this model's radius, --radius gives another"
-            if (radius, report.radius, calibration) == (None, 0, None)
-            else ""
-        )
+        f"{terminal.count(len(reviews), 'group')} of {terminal.count(images, 'image')}, at most {report.radius} of "
+        f"{bits} bits from the first of each{least}"
     )
     if radius is None and calibration is not None:
         more = ", and up to eight times as many as turned copies" if orientations else ""

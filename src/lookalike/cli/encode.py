@@ -13,27 +13,22 @@ def command(
     json: options.Json = False,
 ) -> None:
     """Print the codes of images as hexadecimal digits."""
-    from lookalike import data
     from lookalike.core.codes import to_hex
-    from lookalike.core.errors import ImageError
     from lookalike.hasher import DEFAULT, Hasher
     from lookalike.imaging.isolation import pool
-    from lookalike.imaging.isolation.decoders import array_of
     from lookalike.imaging.isolation.limits import DecodeLimits
 
-    count, problems = 0, []
+    problems: list[tuple[str, str]] = []
+    count = 0
     limits = DecodeLimits.of(max_pixels)
     with (  # the worker starts while the model is loaded
         pool.make_decoders(limits, workers=1, isolation=not no_isolation) as decoders,
         terminal.quiet_decoders(),
     ):
         hasher = Hasher.load(model or DEFAULT)
-        for path, item in terminal.queries(images):
+        for path, array in terminal.arrays(images, hasher.spec, decoders, problems):
             count += 1
-            try:
-                array = array_of(data.source(item), hasher.spec, decoders)
-            except (ImageError, OSError) as error:
-                problems.append((path, getattr(error, "strerror", None) or str(error)))
+            if array is None:
                 continue
             code = to_hex(hasher.encode_arrays(array[None])[0])
             if json:

@@ -49,7 +49,12 @@ def command(
         from lookalike.reports import evaluation as page
 
         page.check(report)
-    found, notes = _of_file(codes, seed) if codes else _of_database(db, queries, seed, max_pixels)
+    if codes is not None:
+        from lookalike.metrics.measure import measure_file
+
+        found, notes = measure_file(codes, seed=seed), list[str]()
+    else:
+        found, notes = _of_database(db, queries, seed, max_pixels)
     if json:
         terminal.echo_json(found.values())
     else:
@@ -60,12 +65,6 @@ def command(
     if report is not None:
         page.write(found, report, title=os.fspath(codes or db or ""), notes=notes)
         terminal.say(f"report: {report}")
-
-
-def _of_file(codes: Path, seed: int) -> tuple[Evaluation, list[str]]:
-    from lookalike.metrics.measure import measure_file
-
-    return measure_file(codes, seed=seed), []
 
 
 def _of_database(

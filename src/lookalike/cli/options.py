@@ -44,8 +44,6 @@ FolderDb = Annotated[
     str,
     typer.Option("--db", metavar="DB", envvar="LOOKALIKE_DB", parser=_place, help="Folder of the database."),
 ]
-DATA = Path("data")
-Data = Annotated[Path, typer.Option("--data", metavar="DIR", envvar="LOOKALIKE_DATA", help="Folder of data sets.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON lines.")]
 Top = Annotated[int, typer.Option("--top", min=1, help="Maximum number of hits.")]
 Radius = Annotated[int | None, typer.Option("--radius", min=0, help="Maximum distance, in bits.")]

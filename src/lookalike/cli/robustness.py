@@ -70,16 +70,11 @@ def command(
         peers, left_out = _peers(model, against, items)
         if left_out:
             terminal.say(_missing(left_out))
-        outcome = run.run(
-            items,
-            peers,
-            settings=run.RobustnessOptions(
-                edits=names, queries=queries, seed=seed, workers=workers, max_pixels=max_pixels
-            ),
-            same=_pairs(same) if same else (),
-            left_out=left_out,
-            progress=progress,
+        settings = run.RobustnessOptions(
+            edits=names, queries=queries, seed=seed, workers=workers, max_pixels=max_pixels
         )
+        known = _pairs(same) if same else ()
+        outcome = run.run(items, peers, settings=settings, same=known, left_out=left_out, progress=progress)
     written = report.write(outcome, out)
     for line in _lines(outcome):
         typer.echo(line)

@@ -40,11 +40,10 @@ def command(
     json: options.Json = False,
 ) -> None:
     """Find the images that look most like IMAGES, nearest first."""
-    from lookalike import data, opening
-    from lookalike.core.errors import ConfigError, ImageError
+    from lookalike import opening
+    from lookalike.core.errors import ConfigError
     from lookalike.duplicates import orientations as oriented
     from lookalike.imaging.isolation import pool
-    from lookalike.imaging.isolation.decoders import array_of
     from lookalike.imaging.isolation.limits import DecodeLimits
 
     if asymmetric and (orientations or radius is not None):
@@ -52,8 +51,8 @@ def command(
             f"--asymmetric ranks by a distance of its own; leave out {'--orientations' if orientations else '--radius'}"
         )
     only = _filter(label, under, since)
-    count, problems = 0, []
-    several = len(images) > 1
+    problems: list[tuple[str, str]] = []
+    count, several = 0, len(images) > 1
     limits = DecodeLimits.of(max_pixels)
     with (  # the worker starts while the model is loaded
         pool.make_decoders(limits, workers=1, isolation=not no_isolation) as decoders,
@@ -62,19 +61,14 @@ def command(
     ):
         database.use(engine)
         if not len(database):
-            terminal.say(f"{db} holds no images; fill it with: lookalike index IMAGES --db {db}")
+            terminal.say_empty(db)
         if not json and database.calibration is not None:
             terminal.say(f"words for distances as {calibrate.said(database.calibration)}")
-        queries = terminal.queries(images)
+        queries = terminal.arrays(images, database.hasher.spec, decoders, problems)
         while batch := list(itertools.islice(queries, BATCH)):
-            arrays, named = [], []
-            for query, item in batch:
-                count += 1
-                try:
-                    arrays.append(array_of(data.source(item), database.hasher.spec, decoders))
-                    named.append(query)
-                except (ImageError, OSError) as error:
-                    problems.append((query, getattr(error, "strerror", None) or str(error)))
+            count += len(batch)
+            arrays = [array for _, array in batch if array is not None]
+            named = [query for query, array in batch if array is not None]
             several = several or len(batch) > 1
             if asymmetric:
                 found = [database.search_asymmetric(array, top=top, only=only) for array in arrays]

@@ -24,7 +24,7 @@ def command(
         str | None,
         typer.Option("--token", envvar="LOOKALIKE_TOKEN", help="Access token that clients must send."),
     ] = None,
-    write: Annotated[bool, typer.Option("--write", help="Let the page store decisions.")] = (False),
+    write: Annotated[bool, typer.Option("--write", help="Let the page store decisions.")] = False,
     prefer: options.Prefer = None,
     cors: Annotated[
         list[str] | None,
@@ -68,7 +68,8 @@ def command(
     with serving.bind(host, port) as listening:
         with opening.open(db) as database:
             count = _count(database, db)
-        _greet(serving.url(listening, host, token=token or ""), count)
+        typer.echo(serving.url(listening, host, token=token or ""))
+        terminal.say(f"{terminal.count(count, 'image')}; open the address above in a browser; Ctrl-C stops")
         serving.run(db, settings, listening, processes=processes)
     terminal.say("Stopped")
 
@@ -78,10 +79,5 @@ def _count(database: Database, db: str) -> int:
     _ = database.hasher
     count = len(database)
     if not count:
-        terminal.say(f"{db} holds no images; fill it with: lookalike index IMAGES --db {db}")
+        terminal.say_empty(db)
     return count
-
-
-def _greet(where: str, count: int) -> None:
-    typer.echo(where)
-    terminal.say(f"{terminal.count(count, 'image')}; open the address above in a browser; Ctrl-C stops")

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 import typer
 
 from lookalike.core import display
-from lookalike.core.errors import DataError, LookalikeError
-from lookalike.core.progress import Progress
+from lookalike.core.errors import DataError, ImageError, LookalikeError
 
 if TYPE_CHECKING:
     from lookalike.core.progress import Progress
-    from lookalike.data import Item
+    from lookalike.imaging.decode import Array
+    from lookalike.imaging.isolation.decoders import Decoders
+    from lookalike.imaging.spec import ImageSpec
     from lookalike.store.surroundings import Unreachable
 
 SHOWN = 10  # problems named one by one
@@ -52,7 +53,7 @@ def shown(path: str | os.PathLike[str]) -> str:
     return display.printable(os.fspath(path)) if sys.stdout.isatty() else os.fspath(path)
 
 
-class Escaped:
+class _Escaped:
     """A terminal's stdout on which nothing that is printed acts, whatever names, labels and files hold."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -72,7 +73,7 @@ class Escaped:
 def escape_stdout() -> None:
     """Let nothing that is printed act on the terminal; what goes to a file or a program stays as it is."""
     if sys.stdout.isatty():
-        sys.stdout = Escaped(sys.stdout)
+        sys.stdout = _Escaped(sys.stdout)
 
 
 @contextmanager
@@ -129,17 +130,32 @@ def _is_fd_2(stream: Any) -> bool:
         return False
 
 
-def queries(images: Sequence[str]) -> Iterator[tuple[str, Item]]:
-    """The items of what was named on the command line, each with its path as the person would write it."""
+def arrays(
+    images: Sequence[str], spec: ImageSpec, decoders: Decoders, problems: list[tuple[str, str]]
+) -> Iterator[tuple[str, Array | None]]:
+    """The images that were named on the command line, each with its path as the person would write it, as a model takes
+    them; None for what cannot be read, which joins the problems.
+    """
     for named in images:
         if not os.path.exists(named) and "#" not in named:  # before any work; a row of a table is looked for below
             raise DataError(f"{named} does not exist; name a folder, files or a Parquet file")
     from lookalike import data
+    from lookalike.imaging.isolation.decoders import array_of
 
     for named in images:
         start = len(os.path.abspath(named))
         for item in data.find(named):
-            yield named.rstrip("/") + item.name[start:], item
+            path, array = named.rstrip("/") + item.name[start:], None
+            try:
+                array = array_of(data.source(item), spec, decoders)
+            except (ImageError, OSError) as error:
+                problems.append((path, getattr(error, "strerror", None) or str(error)))
+            yield path, array
+
+
+def say_empty(db: str) -> None:
+    """Say that a database holds nothing, and how it is filled."""
+    say(f"{db} holds no images; fill it with: lookalike index IMAGES --db {db}")
 
 
 def name_problems(problems: Sequence[tuple[str, str]], *, more: str) -> None:

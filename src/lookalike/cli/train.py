@@ -117,21 +117,10 @@ def command(
             param_hint="--augment",
         )
     config = TrainConfig(
-        model=model,
-        bits=bits,
-        backbone=backbone,
-        side=side,
-        matryoshka=matryoshka,
-        labels_from_folders=labels_from_folders,
-        epochs=epochs or EPOCHS,
-        seed=seed,
-        init_from=init_from,
-        limit=limit,
-        minutes=minutes,
-        augment=augment,
-        device=device,
-        max_pixels=max_pixels,
-    )
+        model=model, bits=bits, backbone=backbone, side=side, matryoshka=matryoshka,
+        labels_from_folders=labels_from_folders, epochs=epochs or EPOCHS, seed=seed, init_from=init_from, limit=limit,
+        minutes=minutes, augment=augment, device=device, max_pixels=max_pixels,
+    )  # fmt: skip
     began = time.monotonic()
     with terminal.quiet_decoders(), terminal.stages() as progress:
         report = train(images, config, out=out, resume=resume, progress=progress)
