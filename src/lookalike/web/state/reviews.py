@@ -98,8 +98,8 @@ class Reviews:
             ]
 
             def seen(record: Record) -> Seen:
-                pixels = _of_content(database, record, read) if record.digest in alike else None
-                return Seen(pixels, _of_content(database, record, inspect))
+                content = _content(database, record)
+                return Seen(_told(read, content if record.digest in alike else None), _told(inspect, content))
 
             pixels, facts = inspection.read_with(unknown, seen, lambda _, done, total: report(done, total or 0))
             pixels, facts = {**self.pixels, **pixels}, {**self.facts, **facts}
@@ -122,11 +122,18 @@ class Reviews:
         return text.encode("utf-8", "surrogateescape")
 
 
-def _of_content(database: Database, record: Record, read: Callable[[bytes], Found]) -> Found | None:
-    """What is told of an image as it was indexed; nothing of one that cannot be read."""
+def _content(database: Database, record: Record) -> bytes | None:
+    """An encoded image as it was indexed; None if it cannot be read."""
     try:
         content = files.read(database.path, record)
-        return read(content) if data.content_digest(content) == record.digest else None
+    except Problem:
+        return None
+    return content if data.content_digest(content) == record.digest else None
+
+
+def _told(read: Callable[[bytes], Found], content: bytes | None) -> Found | None:
+    try:
+        return None if content is None else read(content)
     except (Problem, LookalikeError):
         return None
 
