@@ -19,10 +19,11 @@ from PIL import Image
 from lookalike.core.errors import Interrupted
 from lookalike.core.progress import Progress
 from lookalike.database import Database, Group
-from lookalike.duplicates import graph, orientations, oriented_codes
+from lookalike.duplicates import orientations, oriented_codes
 from lookalike.duplicates.oriented_codes import FILE, OrientedCodes
 from lookalike.duplicates.request import DuplicateSearch
 from lookalike.imaging import decode
+from lookalike.search.all_pairs import pairs_within
 from tests.duplicates.test_orientations import as_turned
 
 ASKED = DuplicateSearch(radius=2, orientations=True)
@@ -215,7 +216,7 @@ def test_pairs_are_those_of_any_orientation(seed: int, count: int, radius: int) 
                 if mine != other and distance <= radius and (turn == 0 or not is_upright):
                     expected[key] = min(distance, expected.get(key, 99))
     found = {}
-    for _, pairs in oriented_codes.finder(those, graph.all_pairs_within)(codes_UW, radius):
+    for _, pairs in oriented_codes.finder(those, pairs_within)(codes_UW, radius):
         for first, second, distance in zip(*(column.tolist() for column in pairs), strict=True):
             assert (first, second) not in found
             found[first, second] = distance

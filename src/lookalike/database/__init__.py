@@ -180,8 +180,8 @@ class Database(Reading):
         from lookalike.calibration import radii
         from lookalike.duplicates import leakage, oriented_codes
         from lookalike.duplicates import search as duplicate_search
-        from lookalike.duplicates.graph import all_pairs_within
         from lookalike.duplicates.request import DuplicateSearch
+        from lookalike.search.all_pairs import pairs_within
         from lookalike.store.derived import pairfile
 
         store, search = self.store, search or DuplicateSearch()
@@ -201,7 +201,7 @@ class Database(Reading):
             radius=self.duplicate_radius() if search.radius is None else search.radius,
             parts=parts,
             oriented=oriented,
-            find=all_pairs_within if store.folder is None else pairfile.keeping(store.folder),
+            find=pairs_within if store.folder is None else pairfile.keeping(store.folder),
             progress=progress,
         )
 

@@ -11,6 +11,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
+from lookalike.duplicates.cleanup.companions import Folders
 from lookalike.duplicates.members import member, once_a_file
 from lookalike.imaging import companions
 from lookalike.imaging.formats import kinds
@@ -47,30 +48,13 @@ def groups(store: Store, digests: Mapping[int, bytes]) -> list[Group]:
 
 def _media(records: Iterable[Record]) -> list[Record]:
     """Those that are known to be media, and no companions of a photo next to them."""
-    siblings: dict[str, dict[str, list[str]]] = {}
-    found = []
-    for record in records:
-        folder, name = os.path.split(record.name)
-        if not _is_media(record, name):
-            continue
-        if companions.is_companion(name):
-            if folder not in siblings:
-                siblings[folder] = companions.by_owner(_listed(folder))
-            if any(name in owned for owned in siblings[folder].values()):
-                continue
-        found.append(record)
-    return found
+    folders = Folders()
+    media = [one for one in records if _is_media(one)]
+    return [one for one in media if not (companions.is_companion(one.name) and folders.owners(one.name))]
 
 
-def _is_media(record: Record, name: str) -> bool:
-    if companions.is_sidecar(name):
+def _is_media(record: Record) -> bool:
+    if companions.is_sidecar(os.path.basename(record.name)):
         return False
     is_known = record.error is not None and record.error != kinds.NO_IMAGE  # by its first bytes
-    return is_known or os.path.splitext(name)[1].casefold() in MEDIA
-
-
-def _listed(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:  # a table, or gone
-        return []
+    return is_known or os.path.splitext(record.name)[1].casefold() in MEDIA

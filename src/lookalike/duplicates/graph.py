@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from lookalike.core.codes import Codes
 from lookalike.core.progress import Progress, silent
-from lookalike.search import all_pairs
+from lookalike.search.all_pairs import pairs_within
 from lookalike.search.csr import Csr, Ints, starts_of
 from lookalike.search.hits import NO_PAIRS, Pairs, joined
 
@@ -59,14 +59,7 @@ class Neighbours(NamedTuple):
         return self.near.rows[here], self.distances[here]
 
 
-def all_pairs_within(codes_NW: Codes, radius: int) -> Iterator[tuple[int, Pairs]]:
-    """The pairs of codes within a radius, by comparing them."""
-    return all_pairs.pairs_within(codes_NW, radius=radius)
-
-
-def candidates(
-    codes_NW: Codes, radius: int, *, find: PairFinder = all_pairs_within, progress: Progress = silent
-) -> Graph:
+def candidates(codes_NW: Codes, radius: int, *, find: PairFinder = pairs_within, progress: Progress = silent) -> Graph:
     """The different codes as nodes, and their pairs within the radius."""
     if not len(codes_NW):
         return Graph(Csr(np.zeros(1, np.int64), np.empty(0, np.int64)), NO_PAIRS)

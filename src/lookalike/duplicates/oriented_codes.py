@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 import zipfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -139,13 +139,11 @@ def finder(those: OrientedCodes, upright: PairFinder) -> PairFinder:
     return found
 
 
-def with_orientations(groups: Sequence[Group], those: OrientedCodes, held: CodeArray) -> list[Group]:
-    """Groups whose members say how the first image of their group is oriented to look like them."""
-    return [_with_orientations(group, those, held) for group in groups]
+def with_orientations(group: Group, those: OrientedCodes, held: CodeArray) -> Group:
+    """The group, whose members say how its first image is oriented to look like them.
 
-
-def _with_orientations(group: Group, those: OrientedCodes, held: CodeArray) -> Group:
-    """The image in the middle comes first: another one may be no bit from it, too, when it is turned."""
+    The image in the middle comes first: another one may be no bit from it, too, when it is turned.
+    """
     for first in (one for one in group if one.distance == 0):
         found = [_nearest_orientation(those, held, first, one) for one in group]
         if all(bits == one.distance for (bits, _), one in zip(found, group, strict=True)):

@@ -20,13 +20,14 @@ import numpy as np
 from lookalike.core.progress import Progress, silent
 from lookalike.duplicates import equal_bytes, leakage, oriented_codes
 from lookalike.duplicates.decisions import DecisionIndex, Marked, without_different
-from lookalike.duplicates.graph import Graph, PairFinder, all_pairs_within, candidates
+from lookalike.duplicates.graph import Graph, PairFinder, candidates
 from lookalike.duplicates.groups import stars
 from lookalike.duplicates.leakage import Parts
 from lookalike.duplicates.members import by_row, groups_of
 from lookalike.duplicates.oriented_codes import OrientedCodes
 from lookalike.duplicates.request import DuplicateReport, DuplicateSearch, LeakageReport
 from lookalike.duplicates.verification import Verified, verify
+from lookalike.search.all_pairs import pairs_within
 from lookalike.store.derived.code_array import CodeArray
 from lookalike.store.derived.codefile import RowIds
 from lookalike.store.protocol import Store
@@ -54,7 +55,7 @@ def compare(
     radius: int,
     parts: Parts | None = None,
     oriented: OrientedCodes | None = None,
-    find: PairFinder = all_pairs_within,
+    find: PairFinder = pairs_within,
     progress: Progress = silent,
 ) -> Comparison:
     """The pairs of images within the radius whose pictures match, and what is compared by its bytes."""
@@ -92,7 +93,7 @@ def group(store: Store, found: Comparison, index: DecisionIndex) -> DuplicateRep
     else:
         groups = groups_of(store, ids_N, stars(graph, by_row(ids_N, store.names), marked))
         if found.oriented is not None:
-            groups = oriented_codes.with_orientations(groups, found.oriented, found.codes)
+            groups = [oriented_codes.with_orientations(one, found.oriented, found.codes) for one in groups]
         groups += equal_bytes.groups(store, found.equal)
     return DuplicateReport(
         groups=sorted(groups, key=lambda group: group[0].path),

@@ -54,7 +54,7 @@ def verify(
     nodes = graph.with_neighbours()
     rows = graph.rows_of(nodes)
     known = dict(zip(rows, thumbnails(rows), strict=True))
-    bundled = {node: list(bundles(graph.images.of(node).tolist(), known)) for node in nodes.tolist()}
+    bundled = {node: list(_bundles(graph.images.of(node).tolist(), known)) for node in nodes.tolist()}
     images, starts = split(graph.images, {node: [rows for _, rows in some] for node, some in bundled.items()})
     shown = {int(starts[node]) + at: one for node, some in bundled.items() for at, (one, _) in enumerate(some)}
     sizes_VS = _sizes(images, reference_N)
@@ -76,7 +76,7 @@ def verify(
     return Verified(Graph(images, joined(kept)), rejected, unverified)
 
 
-def bundles(rows: Sequence[int], known: Mapping[int, Thumbnail]) -> Iterator[Bundle]:
+def _bundles(rows: Sequence[int], known: Mapping[int, Thumbnail]) -> Iterator[Bundle]:
     """Rows of one code by what they show: those whose thumbnails hardly differ, and those without one."""
     by_thumbnail: dict[bytes, list[int]] = {}
     unknown = []

@@ -23,7 +23,7 @@ FEW = 2_000  # codes that are compared one by one
 
 
 def pairs_within(
-    codes_NW: Codes, *, radius: int, tables: Sequence[Table] | None = None, begin: int = 0
+    codes_NW: Codes, radius: int, *, tables: Sequence[Table] | None = None, begin: int = 0
 ) -> Iterator[tuple[int, Pairs]]:
     """All pairs of codes at most `radius` bits apart, by blocks of their lower row, from `begin` on.
 

@@ -52,10 +52,6 @@ class ApplyOptions:
     trash: Path | None = None  # none: hard links
     dry_run: bool = False
 
-    @property
-    def how(self) -> How:
-        return How.HARDLINK if self.trash is None else How.TRASH
-
 
 def steps(plan: Plan, roots: Sequence[str], options: ApplyOptions) -> Iterator[Step]:
     """Carry out a plan, step by step: what became of each file that it removes.
@@ -109,13 +105,15 @@ class _Applying:
 
     def _steps(self, entry: Entry, group: PlanGroup) -> list[Step]:
         """What becomes of a file, and of its companions."""
-        if is_gone(entry.path):
+        if _is_gone(entry.path):
             return [Step(entry.path, Outcome.GONE)]
         try:
             seen = self._checked(entry)
             copy = self._copy(entry, seen, group)
             self._check_way(seen, copy.seen)
-            with_it = self._companions(entry, seen)
+            with_it = Belongings([], [])  # of what becomes a link, companions stay
+            if self._options.trash is not None:
+                with_it = companions.of(entry.path, seen, self._folders, self._roots, self._staying)
             if not self._options.dry_run:
                 self._do(entry, seen, copy, with_it)
         except DataError as error:
@@ -127,12 +125,6 @@ class _Applying:
             Step(entry.path, outcome, "; ".join(with_it.staying), seen.identity.size),
             *(Step(path, outcome, size=one.identity.size, of=entry.path) for path, one in with_it.going),
         ]
-
-    def _companions(self, entry: Entry, seen: FileSnapshot) -> Belongings:
-        """What happens to a file's companions: they are moved with it; where it becomes a link, they stay."""
-        if self._options.trash is None:
-            return Belongings([], [])
-        return companions.of(entry.path, seen, self._folders, self._roots, self._staying)
 
     def _checked(self, entry: Entry) -> FileSnapshot:
         """The file that is to go, as it was when the plan was made. Raises `DataError` if it is not."""
@@ -155,7 +147,7 @@ class _Applying:
                 copies.append(Copy(one.path, self._still(one, seen)))
             except DataError as error:
                 raise DataError(f"would leave a copy that is not sure to be kept: {one.path} {error}") from None
-        if self._options.how is How.HARDLINK and copies[0].seen.digest != seen.digest:
+        if self._options.trash is None and copies[0].seen.digest != seen.digest:
             raise DataError(
                 "differs from the kept copy in its bytes, so it cannot become a link: use --trash, or plan with "
                 "--skip-pixel-check"
@@ -187,7 +179,7 @@ class _Applying:
     def _do(self, entry: Entry, seen: FileSnapshot, copy: Copy, with_it: Belongings) -> None:
         if self._log is None:
             self._log = Log(self._options.log)
-        if self._options.how is How.HARDLINK:
+        if self._options.trash is None:
             about = Action(
                 how=How.HARDLINK, path=entry.path, digest=seen.digest, size=seen.identity.size, to=copy.path,
                 aside=undo_log.aside(entry.path), mode=seen.mode, mtime_ns=seen.identity.mtime_ns,
@@ -250,7 +242,7 @@ def _check_unchanged(path: str, seen: FileSnapshot, copy: Copy) -> None:
         raise DataError("changes at this moment, or its copy does")
 
 
-def is_gone(path: str) -> bool:
+def _is_gone(path: str) -> bool:
     """Whether there is nothing at a path, nor a table of which it is a row."""
     return not (os.path.lexists(path) or _is_row(path))
 

@@ -45,7 +45,7 @@ def identity(status: os.stat_result) -> Identity:
 def snapshot(path: str) -> FileSnapshot:
     """The file at a path, read. Raises `DataError` for what is no regular file, or cannot be read."""
     try:
-        check_regular(os.lstat(path))
+        _check_regular(os.lstat(path))
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
         with open(descriptor, "rb") as file:
             before = os.fstat(descriptor)
@@ -60,7 +60,7 @@ def snapshot(path: str) -> FileSnapshot:
     return FileSnapshot(identity(after), digest.hexdigest(), stat.S_IMODE(after.st_mode), after.st_uid)
 
 
-def check_regular(status: os.stat_result) -> None:
+def _check_regular(status: os.stat_result) -> None:
     """Raises `DataError` for a link, a folder, a device."""
     if stat.S_ISLNK(status.st_mode):
         raise DataError("is a symbolic link, which is not followed")
@@ -72,7 +72,7 @@ def removable(path: str, folders: Sequence[str]) -> FileSnapshot:
     """A file below one of some folders that may be moved or replaced, read. Raises `DataError` if it may not."""
     check_below(path, folders)
     status = os.lstat(path)
-    check_regular(status)
+    _check_regular(status)
     if status.st_nlink > 1:
         raise DataError(f"has {status.st_nlink} names (hard links), so that removing one frees nothing")
     return snapshot(path)
@@ -80,7 +80,7 @@ def removable(path: str, folders: Sequence[str]) -> FileSnapshot:
 
 def check_below(path: str, folders: Sequence[str]) -> None:
     """Raises `DataError` for a file that lies below none of some folders."""
-    if not lies_below(path, folders):
+    if not is_below(path, folders):
         raise DataError("lies below no folder that was indexed")
 
 
@@ -92,26 +92,15 @@ def is_unchanged(path: str, seen: FileSnapshot) -> bool:
         return False
 
 
-def lies_below(path: str, folders: Sequence[str]) -> bool:
-    """Whether a file lies below one of some folders, once all links to folders are followed."""
+def is_below(path: str, folders: Sequence[str], *, strict: bool = True) -> bool:
+    """Whether a file lies below one of some folders, once all links to folders are followed; not `strict`: or would
+    if the folders on its way were made.
+    """
     try:
-        real = os.path.realpath(os.path.dirname(path), strict=True)
+        real = Path(os.path.realpath(os.path.dirname(path), strict=strict))
     except OSError:
         return False
-    return any(_is_within(real, os.path.realpath(folder)) for folder in folders)
-
-
-def would_lie_below(path: str, folders: Sequence[str]) -> bool:
-    """Whether a file would lie below one of some folders if it and the folders on its way were made."""
-    real = os.path.realpath(os.path.dirname(path))
-    return any(_is_within(real, os.path.realpath(folder)) for folder in folders)
-
-
-def _is_within(path: str, folder: str) -> bool:
-    try:
-        return os.path.commonpath([path, folder]) == folder
-    except ValueError:  # on another drive
-        return False
+    return any(real.is_relative_to(os.path.realpath(folder)) for folder in folders)
 
 
 def read_whole(path: Path, *, what: str) -> bytes:

@@ -56,7 +56,7 @@ def check(trash: Path | None, roots: Sequence[str]) -> None:
     above = nearest(trash).resolve()
     if any((folder / catalog.FILE).exists() for folder in (above, *above.parents)):
         raise ConfigError(f"{trash} lies in the folder of a database, which may be deleted; name another for --trash")
-    if file_identity.lies_below(os.fspath(above / "x"), roots):
+    if file_identity.is_below(os.fspath(above / "x"), roots):
         raise ConfigError(f"{trash} lies below a folder that was indexed, which would index it again; name another")
 
 
@@ -68,7 +68,7 @@ def check_log(actions: Iterable[Action], roots: Sequence[str], log: Path) -> Non
     """
     for action in actions:
         places = [action.path] if action.how is How.TRASH else [action.path, action.to]
-        outside = next((path for path in places if not file_identity.would_lie_below(path, roots)), None)
+        outside = next((path for path in places if not file_identity.is_below(path, roots, strict=False)), None)
         if outside is not None:
             raise DataError(
                 f"{log} names {outside!r}, which lies below no folder of this database; nothing was done. Name the "
@@ -95,4 +95,4 @@ def _is_of_a_run(action: Action) -> bool:
     if place(folder, action.path) != Path(action.to) or NAME.fullmatch(folder.name) is None:
         return False
     marker = folder / MARKER
-    return marker.is_file() and not marker.is_symlink() and file_identity.lies_below(action.to, [os.fspath(folder)])
+    return marker.is_file() and not marker.is_symlink() and file_identity.is_below(action.to, [os.fspath(folder)])
