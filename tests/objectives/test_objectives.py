@@ -11,14 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from lookalike.objectives import base, bihalf, cibhash, contrastive, csq, greedyhash
+from lookalike.objectives import base, supervised, unsupervised
 from lookalike.objectives.base import Objective
-from lookalike.objectives.clusters import Clusters
-from lookalike.objectives.dhn import DHN
-from lookalike.objectives.dpn import DPN
-from lookalike.objectives.hashnet import HashNet
-from lookalike.objectives.orthohash import OrthoHash
-from lookalike.objectives.transhash import TransHash
+from lookalike.objectives.supervised import CSQ, DHN, DPN, GreedyHash, HashNet, OrthoHash, TransHash
+from lookalike.objectives.unsupervised import BiHalf, CIBHash, Clusters, Copies, GreedyHashUnsupervised
 from tests.references import objectives as oracle
 
 B, K, C, D = 6, 8, 4, 5
@@ -46,9 +42,9 @@ def make(name: str) -> Objective:
         "dhn": lambda: DHN(),
         "hashnet": lambda: HashNet(bits=K),
         "dpn": lambda: DPN(bits=K, classes=C),
-        "csq": lambda: csq.CSQ(bits=K, classes=C),
+        "csq": lambda: CSQ(bits=K, classes=C),
         "orthohash": lambda: OrthoHash(bits=K, classes=C),
-        "greedyhash": lambda: greedyhash.GreedyHash(bits=K, classes=C).double(),
+        "greedyhash": lambda: GreedyHash(bits=K, classes=C).double(),
         "transhash": lambda: TransHash(),
     }
     return makers[name]()
@@ -126,7 +122,7 @@ def test_a_batch_of_one_kind_of_pairs_is_no_accident(same: bool) -> None:
 
 @pytest.mark.parametrize(("bits", "classes"), [(8, 16), (64, 10), (24, 5), (16, 33)])
 def test_hash_centres_lie_about_half_the_bits_apart(bits: int, classes: int) -> None:
-    centres = csq.centres(classes, bits, torch.Generator().manual_seed(0))
+    centres = supervised.centres(classes, bits, torch.Generator().manual_seed(0))
     assert set(centres.abs().flatten().tolist()) == {1.0}
     distances = (bits - centres @ centres.T) / 2
     apart = distances[~torch.eye(classes, dtype=torch.bool)]
@@ -146,11 +142,11 @@ def test_codes_follow_features_or_another_view() -> None:
     features_BD = torch.randn(B, D, generator=torch.Generator().manual_seed(16), dtype=torch.float64)
     u, v, x = u_BK.tolist(), v_BK.tolist(), features_BD.tolist()
     halved = oracle.follow(oracle.halves(u), x)
-    assert bihalf.BiHalf()(u_BK, features_BD).item() == pytest.approx(halved)
+    assert BiHalf()(u_BK, features_BD).item() == pytest.approx(halved)
     greedy = oracle.greedyhash_without_labels(u, x, penalty=0.1)
-    assert greedyhash.GreedyHashUnsupervised()(u_BK, features_BD).item() == pytest.approx(greedy)
+    assert GreedyHashUnsupervised()(u_BK, features_BD).item() == pytest.approx(greedy)
     contrasted = oracle.cibhash(u, v, temperature=0.3, beta=1e-3)
-    assert cibhash.CIBHash()(u_BK, v_BK, step=7).item() == pytest.approx(contrasted)
+    assert CIBHash()(u_BK, v_BK, step=7).item() == pytest.approx(contrasted)
 
 
 def test_clusters_are_told_from_the_outputs_by_several_clusterings_at_once() -> None:
@@ -168,7 +164,7 @@ def test_clusters_are_told_from_the_outputs_by_several_clusterings_at_once() -> 
 
 def test_half_of_each_bit_is_one_and_gradients_draw_outputs_to_it() -> None:
     u_BK, _ = batch(11)
-    b_BK = bihalf.halves(u_BK.requires_grad_(), gamma=6.0)
+    b_BK = unsupervised.halves(u_BK.requires_grad_(), gamma=6.0)
     assert b_BK.detach().sum(dim=0).tolist() == [0.0] * K
     backward(b_BK.sum())
     assert u_BK.grad is not None
@@ -178,10 +174,10 @@ def test_half_of_each_bit_is_one_and_gradients_draw_outputs_to_it() -> None:
 
 def test_two_views_are_contrasted() -> None:
     u_BK, v_BK = batch(12)[0], batch(13)[0]
-    objective = cibhash.CIBHash()
+    objective = CIBHash()
     assert objective(u_BK, u_BK) < objective(u_BK, v_BK)
-    loss = cibhash.contrast(u_BK.requires_grad_(), v_BK, temperature=0.3)
-    assert torch.autograd.gradcheck(lambda u: cibhash.contrast(u, v_BK, temperature=0.3), u_BK)
+    loss = unsupervised.contrast(u_BK.requires_grad_(), v_BK, temperature=0.3)
+    assert torch.autograd.gradcheck(lambda u: unsupervised.contrast(u, v_BK, temperature=0.3), u_BK)
     assert loss.item() == pytest.approx(oracle.contrast(u_BK.tolist(), v_BK.tolist(), temperature=0.3))
 
 
@@ -194,7 +190,7 @@ def test_log_cosh_neither_overflows_nor_loses() -> None:
 def test_copies_are_alike_and_other_pictures_far() -> None:
     (u_BK, _), (v_BK, _) = batch(20), batch(21)
     expected = oracle.copies(u_BK.tolist(), v_BK.tolist(), temperature=0.05, entropy=0.5, correlation=0.1)
-    objective = contrastive.Copies()
+    objective = Copies()
     assert objective(u_BK, v_BK, step=3).item() == pytest.approx(expected)
     assert objective(u_BK, u_BK) < objective(u_BK, v_BK)
     assert torch.autograd.gradcheck(lambda u: objective(u, v_BK), u_BK.requires_grad_())
@@ -202,11 +198,11 @@ def test_copies_are_alike_and_other_pictures_far() -> None:
 
 def test_codes_spread_and_bits_say_different_things() -> None:
     u_BK, _ = batch(22)
-    assert contrastive.spread(u_BK) > contrastive.spread(
+    assert unsupervised.spread(u_BK) > unsupervised.spread(
         torch.cat([u_BK, u_BK])
     )  # whose nearest neighbour is at distance 0
     same = u_BK[:, :1].expand(-1, K)
     balanced = torch.tensor([[1.0, 1, 1, -1], [1, -1, -1, -1], [-1, 1, -1, 1], [-1, -1, 1, 1]])
-    assert contrastive.correlated(balanced[:, :3]).item() == pytest.approx(0)  # no bit tells of another
-    assert contrastive.correlated(balanced[:, [0, 3]]).item() == pytest.approx(1)  # of two, each tells of the other
-    assert contrastive.correlated(same) > contrastive.correlated(u_BK)
+    assert unsupervised.correlated(balanced[:, :3]).item() == pytest.approx(0)  # no bit tells of another
+    assert unsupervised.correlated(balanced[:, [0, 3]]).item() == pytest.approx(1)  # of two, each tells of the other
+    assert unsupervised.correlated(same) > unsupervised.correlated(u_BK)

@@ -1,6 +1,6 @@
 """Methods that hash features, by name: what each needs, its objective, and where its bits are cut.
 
-A new one costs its objective's file, its line in `METHODS`, its name on the command line and in the docs, and its test.
+A new one costs its objective, its line in `METHODS`, its name on the command line and in the docs, and its test.
 """
 
 from __future__ import annotations
@@ -11,17 +11,8 @@ from typing import Literal, NamedTuple
 
 from lookalike.core.errors import ConfigError
 from lookalike.objectives.base import Objective
-from lookalike.objectives.bihalf import BiHalf
-from lookalike.objectives.cibhash import CIBHash
-from lookalike.objectives.clusters import Clusters
-from lookalike.objectives.contrastive import Copies
-from lookalike.objectives.csq import CSQ
-from lookalike.objectives.dhn import DHN
-from lookalike.objectives.dpn import DPN
-from lookalike.objectives.greedyhash import GreedyHash, GreedyHashUnsupervised
-from lookalike.objectives.hashnet import HashNet
-from lookalike.objectives.orthohash import OrthoHash
-from lookalike.objectives.transhash import TransHash
+from lookalike.objectives.supervised import CSQ, DHN, DPN, GreedyHash, HashNet, OrthoHash, TransHash
+from lookalike.objectives.unsupervised import BiHalf, CIBHash, Clusters, Copies, GreedyHashUnsupervised
 
 Target = Literal["labels", "features", "view", "clusters", "none"]
 

@@ -1,1 +1,1 @@
-"""Objectives: what a hashing network is trained for. One a file, the paper's equation on the line that computes it."""
+"""Objectives: what a hashing network is trained for. The paper's equation is on the line that computes it."""
