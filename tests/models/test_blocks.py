@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lookalike.models.blocks import MinMax, TransformerBlock, UpsampledConv, simam
+from lookalike.models.blocks import MinMax, SimAM, TransformerBlock, UpsampledConv
 
 
 def simam_reference(channel: list[list[float]], lambda_: float = 1e-4) -> list[list[float]]:
@@ -28,11 +28,11 @@ def simam_reference(channel: list[list[float]], lambda_: float = 1e-4) -> list[l
 def test_simam_is_its_reference() -> None:
     x = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
     expected = torch.tensor([[simam_reference(channel.tolist()) for channel in image] for image in x])
-    torch.testing.assert_close(simam(x), expected)
+    torch.testing.assert_close(SimAM()(x), expected)
 
 
 def test_simam_of_a_flat_channel_is_finite() -> None:
-    torch.testing.assert_close(simam(torch.ones(1, 1, 2, 2)), torch.full((1, 1, 2, 2), 1 / (1 + math.exp(-0.5))))
+    torch.testing.assert_close(SimAM()(torch.ones(1, 1, 2, 2)), torch.full((1, 1, 2, 2), 1 / (1 + math.exp(-0.5))))
 
 
 def test_upsampled_convolution_is_upsampling_and_convolution() -> None:

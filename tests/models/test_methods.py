@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from lookalike.core.errors import ConfigError
-from lookalike.models.methods import METHODS, Sizes, method
+from lookalike.models.hashing import HashingConfig
+from lookalike.models.methods import METHODS, method
 
 LABELLED = {"dhn", "hashnet", "dpn", "transhash", "csq", "orthohash", "greedyhash"}
 
@@ -24,7 +25,7 @@ def test_an_objective_gives_one_number_for_what_it_follows(name: str) -> None:
         "view": torch.randn(4, 16),
         "clusters": torch.tensor([[0, 1], [1, 2], [0, 3], [1, 0]]),
     }
-    objective = chosen.objective(Sizes(bits=16, classes=3, clusters=(2, 4)))
+    objective = chosen.objective(HashingConfig(method=name, bits=16, classes=3, clusters=(2, 4)), 16)
     loss = objective(torch.randn(4, 16), targets[chosen.target])
     assert loss.shape == ()
     assert torch.isfinite(loss)

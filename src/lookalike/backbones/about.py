@@ -79,15 +79,14 @@ def read(path: Path) -> About:
     for name, value in values.items():
         _require(name in known, f"{path}: {name!r}", "there", f"one of {', '.join(known)}")
         _require(_fits(value, str(known[name])), f"{path}: {name}", repr(value), f"of type {known[name]}")
-    return About(**{"name": path.stem} | {name: _value(value) for name, value in values.items()})
+    read: dict[str, Any] = {
+        name: tuple(map(float, value)) if isinstance(value, list) else value for name, value in values.items()
+    }
+    return About(**{"name": path.stem} | read)
 
 
 def _listed(numbers: tuple[float, ...]) -> str:
     return "/".join(f"{number:g}" for number in numbers)
-
-
-def _value(value: Any) -> Any:
-    return tuple(float(one) for one in value) if isinstance(value, list) else value
 
 
 def _fits(value: Any, kind: str) -> bool:

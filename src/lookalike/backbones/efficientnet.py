@@ -20,7 +20,6 @@ from lookalike.backbones.about import About
 from lookalike.core.errors import MissingExtra
 
 SIDE = 224
-STRIDE = 32  # pixels of an image that one position stands for
 
 
 def about(side: int = SIDE) -> About:

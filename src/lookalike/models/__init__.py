@@ -9,15 +9,14 @@ import torch
 
 from lookalike.core.errors import ConfigError
 from lookalike.models.base import HashModel, Losses, ModelConfig
-from lookalike.models.csvae import CSVAE, CSVAEConfig
-from lookalike.models.cvae import CVAE, CVAEConfig
+from lookalike.models.cvae import CSVAE, CVAE, CVAEConfig
 from lookalike.models.vae import VAE, VAEConfig
 from lookalike.models.vte import VTE, VTEConfig
 
 MODELS: dict[str, tuple[type[ModelConfig], Callable[[Any], HashModel[Any]]]] = {
     "vae": (VAEConfig, VAE),
     "cvae": (CVAEConfig, CVAE),
-    "csvae": (CSVAEConfig, CSVAE),
+    "csvae": (CVAEConfig, CSVAE),
     "vte": (VTEConfig, VTE),
 }
 

@@ -28,23 +28,18 @@ class MinMax(nn.Module):
         return (x_N1SS - low_N111) / (high_N111 - low_N111).clamp(min=1.0)
 
 
-def simam(x_NCHW: Tensor, *, lambda_: float = 1e-4) -> Tensor:
+class SimAM(nn.Module):
     """x weighted by how much each of its numbers deviates from its channel, (N, C, H, W); no parameters.
 
     Yang et al., "SimAM: A Simple, Parameter-Free Attention Module" (2021), equation 5, as their code has it.
     """
-    height, width = x_NCHW.shape[2:]
-    d_NCHW = (x_NCHW - x_NCHW.mean(dim=(2, 3), keepdim=True)).square()  # (x − μ)²
-    v_NC11 = d_NCHW.sum(dim=(2, 3), keepdim=True) / (height * width - 1)
-    y_NCHW = d_NCHW / (4 * (v_NC11 + lambda_)) + 0.5  # 1/e*, the inverse of the least energy
-    return x_NCHW * torch.sigmoid(y_NCHW)
-
-
-class SimAM(nn.Module):
-    """`simam` as a layer."""
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        return simam(x_NCHW)
+        height, width = x_NCHW.shape[2:]
+        d_NCHW = (x_NCHW - x_NCHW.mean(dim=(2, 3), keepdim=True)).square()  # (x − μ)²
+        v_NC11 = d_NCHW.sum(dim=(2, 3), keepdim=True) / (height * width - 1)
+        y_NCHW = d_NCHW / (4 * (v_NC11 + 1e-4)) + 0.5  # 1/e*, the inverse of the least energy; λ = 1e-4
+        return x_NCHW * torch.sigmoid(y_NCHW)
 
 
 class UpsampledConv(nn.Conv2d):
@@ -74,13 +69,13 @@ class UpsampledConv(nn.Conv2d):
         return spread_IO44
 
 
-def conv_layer(inputs: int, outputs: int) -> nn.Sequential:
-    """A convolution that halves the side, with BatchNorm and ReLU: (N, I, H, W) → (N, O, H/2, W/2)."""
-    convolution = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
+def conv_layer(inputs: int, outputs: int, *, size: int = 3, stride: int = 2) -> nn.Sequential:
+    """A convolution that divides the side by `stride`, with BatchNorm and ReLU: (N, I, H, W) → (N, O, H/2, W/2)."""
+    convolution = nn.Conv2d(inputs, outputs, size, stride=stride, padding=size // 2, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
-def up_layer(inputs: int, outputs: int) -> nn.Sequential:
+def _up_layer(inputs: int, outputs: int) -> nn.Sequential:
     """The reverse of `conv_layer`: (N, I, H, W) → (N, O, 2H, 2W)."""
     convolution = UpsampledConv(inputs, outputs, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
@@ -101,9 +96,9 @@ class ConvDecoder(nn.Module):
         self.side = SIDE // 2 ** len(channels)
         self.project = nn.Linear(bits, last * self.side**2)
         self.layers = nn.Sequential(
-            up_layer(last, third),
-            up_layer(third, second),
-            up_layer(second, first),
+            _up_layer(last, third),
+            _up_layer(third, second),
+            _up_layer(second, first),
             UpsampledConv(first, 1),
             nn.Sigmoid(),
         )

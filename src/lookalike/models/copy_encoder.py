@@ -1,6 +1,6 @@
 """An encoder that finds copies: small, in colour, and pooled so that a cropped picture keeps most of its features.
 
-Residual blocks (He et al., 2016) at three scales; generalised-mean pooling (Radenović et al., "Fine-tuning CNN image
+_Residual blocks (He et al., 2016) at three scales; generalised-mean pooling (Radenović et al., "Fine-tuning CNN image
 retrieval with no human annotation", 2018) over the last, which weighs salient features more than their position. About
 95 million multiply-adds an image.
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from lookalike.models.blocks import conv_layer
 from lookalike.models.encoders import CHANNELS, Pixels
 
 SIDE = 96  # S
@@ -30,12 +31,12 @@ class CopyEncoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        layers: list[nn.Module] = [Pixels(), _conv(CHANNELS, STEM, size=5, stride=2)]
+        layers: list[nn.Module] = [Pixels(), conv_layer(CHANNELS, STEM, size=5)]
         inputs = STEM
         for outputs in WIDTHS:
-            layers += [_conv(inputs, outputs, stride=2), Residual(outputs)]
+            layers += [conv_layer(inputs, outputs), _Residual(outputs)]
             inputs = outputs
-        self.layers = nn.Sequential(*layers, _conv(inputs, self.width, size=1))
+        self.layers = nn.Sequential(*layers, conv_layer(inputs, self.width, size=1, stride=1))
         self.pool = GeneralisedMean()
         self.norm = nn.BatchNorm1d(self.width)
 
@@ -44,12 +45,12 @@ class CopyEncoder(nn.Module):
         return features_ND
 
 
-class Residual(nn.Module):
+class _Residual(nn.Module):
     """Two convolutions, added to their input."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = _conv(channels, channels)
+        self.first = conv_layer(channels, channels, stride=1)
         self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
@@ -67,11 +68,3 @@ class GeneralisedMean(nn.Module):
         power = self.power.clamp(1.0, 8.0)
         raised_NCHW = (power * x_NCHW.clamp(min=1e-4).log()).exp()  # ONNX Runtime takes three times as long for a power
         return raised_NCHW.mean(dim=(2, 3)).pow(1 / power)
-
-
-def _conv(inputs: int, outputs: int, *, size: int = 3, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, size, stride=stride, padding=size // 2, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(),
-    )

@@ -1,4 +1,4 @@
-"""CVAE: convolutions towards the latent, upsampling back; the thresholded mean layer is the code.
+"""CVAE and CSVAE: convolutions towards the latent, upsampling back; the thresholded mean layer is the code.
 
 Paper: Kim et al., section III, "Convolutional Variational Autoencoder": four convolution layers, and a decoder in the
 reverse order of the encoder through upsampling. Departures and choices:
@@ -6,6 +6,7 @@ reverse order of the encoder through upsampling. Departures and choices:
 * Channel widths are not given there; ours are in `CVAEConfig`. Each layer is 3 × 3 with stride 2, so the latent sees
   8 × 8 positions.
 * BatchNorm and ReLU after each layer, and a sigmoid at the end; the paper names neither.
+* SimAM follows a layer's ReLU, and its λ is 1e-4, its authors' value; the paper says neither.
 * Upsampling is by nearest neighbour and followed by a 3 × 3 convolution (`blocks.UpsampledConv`).
 
 Shapes: N images, S = 128 pixels a side, K bits.
@@ -19,12 +20,12 @@ from itertools import pairwise
 from torch import nn
 
 from lookalike.models.base import SIDE, HashModel, ModelConfig
-from lookalike.models.blocks import ConvDecoder, check_channels, conv_layer
+from lookalike.models.blocks import ConvDecoder, SimAM, check_channels, conv_layer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CVAEConfig(ModelConfig):
-    """Settings of a CVAE."""
+    """Settings of a CVAE or CSVAE."""
 
     channels: tuple[int, ...] = (16, 32, 64, 128)  # four layers, each halves the side; the decoder mirrors them
 
@@ -48,3 +49,15 @@ class CVAE(HashModel[CVAEConfig]):
     def encoder_layers(channels: tuple[int, ...]) -> list[nn.Module]:
         """The four layers, (N, 1, S, S) → (N, C, S/16, S/16)."""
         return [conv_layer(inputs, outputs) for inputs, outputs in pairwise((1, *channels))]
+
+
+class CSVAE(CVAE):
+    """A CVAE whose encoder weighs salient positions, by SimAM after its second and third layers.
+
+    Paper: "Convolutional and Simple Attention Variational Autoencoder"; the decoder doesn't change.
+    """
+
+    @staticmethod
+    def encoder_layers(channels: tuple[int, ...]) -> list[nn.Module]:
+        first, second, third, fourth = CVAE.encoder_layers(channels)
+        return [first, second, SimAM(), third, SimAM(), fourth]

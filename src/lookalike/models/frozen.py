@@ -59,7 +59,7 @@ def pca(features_ND: Floats, bits: int) -> Linear:
     axes_DK *= np.where(
         axes_DK[np.abs(axes_DK).argmax(axis=0), np.arange(bits)] < 0, -1, 1
     )  # the same on every machine
-    return _linear(axes_DK, mean_D)
+    return Linear(axes_DK.astype(np.float32), (-mean_D @ axes_DK).astype(np.float32))
 
 
 def itq(features_ND: Floats, bits: int, *, seed: int = 0, rounds: int = ROUNDS) -> Linear:
@@ -89,11 +89,6 @@ def _turned(projected: Linear, features_ND: Floats, seed: int, rounds: int) -> L
         rotation_KK = (left_KK @ right_KK).T  # fix B, update R: the orthogonal Procrustes problem
     weight_DK = projected.weight_DK.astype(np.float64) @ rotation_KK
     return Linear(weight_DK.astype(np.float32), (projected.bias_K.astype(np.float64) @ rotation_KK).astype(np.float32))
-
-
-def _linear(weight_DK: npt.NDArray[np.float64], mean_D: npt.NDArray[np.float64]) -> Linear:
-    """Projections of what is left when the mean is taken off."""
-    return Linear(weight_DK.astype(np.float32), (-mean_D @ weight_DK).astype(np.float32))
 
 
 TURNED = {"itq": itq, "whitened-itq": whitened_itq}  # whose first bits are no codes

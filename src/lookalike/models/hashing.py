@@ -22,7 +22,7 @@ from lookalike.models.dual_stream import DualStream
 from lookalike.models.encoders import ConvEncoder, ViTEncoder
 from lookalike.models.head import Head
 from lookalike.models.lite_encoder import LiteEncoder
-from lookalike.models.methods import Sizes, method
+from lookalike.models.methods import method
 from lookalike.objectives.base import Objective
 
 ENCODERS: dict[str, type[ConvEncoder | ViTEncoder | CopyEncoder | LiteEncoder]] = {  # of our own, for images
@@ -114,18 +114,7 @@ def objectives(config: HashingConfig) -> list[Objective]:
     make = method(config.method).objective
     if make is None:
         return []
-    found = [
-        make(
-            Sizes(
-                length,
-                lengths=config.lengths if len(config.lengths) > 1 else (),
-                classes=config.classes,
-                clusters=config.clusters,
-                seed=config.seed,
-            )
-        )
-        for length in config.lengths
-    ]
+    found = [make(config, length) for length in config.lengths]
     whole = dict(found[-1].named_buffers())
     for shorter, length in zip(found[:-1], config.lengths, strict=False):
         for name, buffer in shorter.named_buffers():

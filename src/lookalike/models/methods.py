@@ -7,24 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from lookalike.core.errors import ConfigError
 from lookalike.objectives.base import Objective
 from lookalike.objectives.supervised import CSQ, DHN, DPN, GreedyHash, HashNet, OrthoHash, TransHash
 from lookalike.objectives.unsupervised import BiHalf, CIBHash, Clusters, Copies, GreedyHashUnsupervised
 
+if TYPE_CHECKING:
+    from lookalike.models.hashing import HashingConfig
+
 Target = Literal["labels", "features", "view", "clusters", "none"]
-
-
-class Sizes(NamedTuple):
-    """What an objective must know."""
-
-    bits: int  # K
-    lengths: tuple[int, ...] = ()  # of nested codes, ascending, the last of K bits
-    classes: int = 0  # C, of labels
-    clusters: tuple[int, ...] = ()  # of each clustering
-    seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +26,7 @@ class Method:
 
     title: str
     target: Target
-    objective: Callable[[Sizes], Objective] | None = None
+    objective: Callable[[HashingConfig, int], Objective] | None = None  # of a network, for so many bits
     tokens: bool = False  # whether it takes all tokens of an encoder
     encoder: str | None = None  # of our own, which it trains and which takes the place of a backbone
     dropout: float = 0.2
@@ -46,36 +39,45 @@ class Method:
 
 
 METHODS: dict[str, Method] = {
-    "dhn": Method(title="DHN", target="labels", objective=lambda s: DHN()),
-    "hashnet": Method(title="HashNet", target="labels", objective=lambda s: HashNet(bits=s.bits)),
-    "dpn": Method(title="DPN", target="labels", objective=lambda s: DPN(bits=s.bits, classes=s.classes, seed=s.seed)),
-    "transhash": Method(title="TransHash", target="labels", objective=lambda s: TransHash(), tokens=True),
+    "dhn": Method(title="DHN", target="labels", objective=lambda c, bits: DHN()),
+    "hashnet": Method(title="HashNet", target="labels", objective=lambda c, bits: HashNet(bits=bits)),
+    "dpn": Method(
+        title="DPN", target="labels", objective=lambda c, bits: DPN(bits=bits, classes=c.classes, seed=c.seed)
+    ),
+    "transhash": Method(title="TransHash", target="labels", objective=lambda c, bits: TransHash(), tokens=True),
     "csq": Method(
         title="CSQ",
         target="labels",
-        objective=lambda s: CSQ(bits=s.bits, classes=s.classes, seed=s.seed, lengths=s.lengths),
+        objective=lambda c, bits: CSQ(bits=bits, classes=c.classes, seed=c.seed, lengths=c.lengths if c.nested else ()),
     ),
     "orthohash": Method(
-        title="OrthoHash", target="labels", objective=lambda s: OrthoHash(bits=s.bits, classes=s.classes, seed=s.seed)
+        title="OrthoHash",
+        target="labels",
+        objective=lambda c, bits: OrthoHash(bits=bits, classes=c.classes, seed=c.seed),
     ),
     "greedyhash": Method(
-        title="GreedyHash", target="labels", objective=lambda s: GreedyHash(bits=s.bits, classes=s.classes)
+        title="GreedyHash", target="labels", objective=lambda c, bits: GreedyHash(bits=bits, classes=c.classes)
     ),
     "pca": Method(title="PCA", target="none"),
     "itq": Method(title="ITQ", target="none"),
     "whitened-itq": Method(title="ITQ, whitened", target="none"),
-    "bihalf": Method(title="Bi-half", target="features", objective=lambda s: BiHalf(), dropout=0, cut_at_mean=True),
-    "cibhash": Method(title="CIBHash", target="view", objective=lambda s: CIBHash(), dropout=0),
+    "bihalf": Method(
+        title="Bi-half", target="features", objective=lambda c, bits: BiHalf(), dropout=0, cut_at_mean=True
+    ),
+    "cibhash": Method(title="CIBHash", target="view", objective=lambda c, bits: CIBHash(), dropout=0),
     "greedyhash-unsupervised": Method(
-        title="GreedyHash, unsupervised", target="features", objective=lambda s: GreedyHashUnsupervised(), dropout=0
+        title="GreedyHash, unsupervised",
+        target="features",
+        objective=lambda c, bits: GreedyHashUnsupervised(),
+        dropout=0,
     ),
     "clusters": Method(
-        title="Clusters (ours)", target="clusters", objective=lambda s: Clusters(bits=s.bits, sizes=s.clusters)
+        title="Clusters (ours)", target="clusters", objective=lambda c, bits: Clusters(bits=bits, sizes=c.clusters)
     ),
     "copies": Method(
         title="Copies (ours)",
         target="view",
-        objective=lambda s: Copies(),
+        objective=lambda c, bits: Copies(),
         encoder="copies",
         dropout=0,
         cut_at_mean=True,

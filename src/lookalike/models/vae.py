@@ -34,7 +34,7 @@ class VAEConfig(ModelConfig):
             raise ConfigError(f"layers is {self.layers}; there are four, each of at least 1 output")
 
 
-def dense_layers(widths: tuple[int, ...]) -> list[nn.Module]:
+def _dense_layers(widths: tuple[int, ...]) -> list[nn.Module]:
     """Fully connected layers from each width to the next, each with BatchNorm and ReLU."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
@@ -47,10 +47,10 @@ class VAE(HashModel[VAEConfig]):
 
     def __init__(self, config: VAEConfig) -> None:
         first, *_, last = config.layers
-        encoder = nn.Sequential(nn.Flatten(), *dense_layers((SIDE**2, *config.layers)))
+        encoder = nn.Sequential(nn.Flatten(), *_dense_layers((SIDE**2, *config.layers)))
         decoder = nn.Sequential(
             nn.Linear(config.bits, last),
-            *dense_layers(config.layers[::-1]),
+            *_dense_layers(config.layers[::-1]),
             nn.Linear(first, SIDE**2),
             nn.Sigmoid(),
             nn.Unflatten(1, (1, SIDE, SIDE)),

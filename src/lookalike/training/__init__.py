@@ -9,7 +9,6 @@ from __future__ import annotations
 from lookalike.core.errors import MissingExtra
 
 try:
-    from lookalike.training.config import TrainConfig as TrainConfig
     from lookalike.training.inputs.cache import Skipped as Skipped
     from lookalike.training.log import EpochRecord as EpochRecord
     from lookalike.training.outputs.checkpoint import load_model as load_model
@@ -18,6 +17,7 @@ try:
     from lookalike.training.run import TrainReport as TrainReport
     from lookalike.training.run import reconstruct as reconstruct
     from lookalike.training.run import train as train
+    from lookalike.training.settings import TrainConfig as TrainConfig
 except ModuleNotFoundError as error:
     if (error.name or "").startswith("lookalike"):
         raise

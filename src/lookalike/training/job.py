@@ -20,11 +20,10 @@ from lookalike.hasher import ModelInfo
 from lookalike.imaging.decode import Array, ImageSpec
 from lookalike.models import MODELS, HashModel
 from lookalike.models.base import SIDE
-from lookalike.training.config import TrainConfig
 from lookalike.training.inputs.cache import Cached, Skipped, cached_images, digest, remove_cache
 from lookalike.training.outputs.checkpoint import Module
 from lookalike.training.outputs.export import Threshold, export_autoencoder
-from lookalike.training.settings import Rows, Settings, Split
+from lookalike.training.settings import Rows, Settings, Split, TrainConfig
 from lookalike.training.task import Autoencoding, Task
 
 SPEC = ImageSpec(side=SIDE)  # of the paper's models

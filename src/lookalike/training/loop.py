@@ -17,17 +17,8 @@ import torch
 from lookalike.core.errors import Interrupted, TrainingError
 from lookalike.core.progress import Progress, silent
 from lookalike.training.log import EpochRecord, Log
-from lookalike.training.outputs.checkpoint import (
-    BEST,
-    CHECKPOINT,
-    Module,
-    State,
-    load_checkpoint,
-    load_weights,
-    save_checkpoint,
-    save_weights,
-    start_from,
-)
+from lookalike.training.outputs import checkpoint
+from lookalike.training.outputs.checkpoint import Module, State
 from lookalike.training.settings import Rows, Settings, Split, epoch_order, learning_rate, noise_seed
 from lookalike.training.task import Floats, Task, values
 
@@ -59,12 +50,12 @@ class Run(Generic[Module]):
     @property
     def checkpoint(self) -> Path:
         """The file of the run's state."""
-        return self.folder / CHECKPOINT
+        return self.folder / checkpoint.CHECKPOINT
 
     @property
     def best(self) -> Path:
         """The weights of the best epoch."""
-        return self.folder / BEST
+        return self.folder / checkpoint.BEST
 
     @property
     def log(self) -> Log:
@@ -102,7 +93,7 @@ def fit(
             began, first = time.monotonic(), state.step
         elif not _due(saved, stop_requested):
             continue
-        save_checkpoint(run.checkpoint, state, settings)
+        checkpoint.save_checkpoint(run.checkpoint, state, settings)
         saved = time.monotonic()
         if over:
             break
@@ -111,22 +102,22 @@ def fit(
                 f"stopped after step {state.step} of {run.steps}; everything up to there is kept in {run.folder}. "
                 "Continue with the same command and --resume"
             )
-    return load_weights(run.best, run.task.create())
+    return checkpoint.load_weights(run.best, run.task.create())
 
 
 def _begin(run: Run[Module]) -> State[Module]:
     """A new run: seeded weights or those of another, an empty log, and a checkpoint of step 0."""
     state = _new_state(run)
     if run.init_from:
-        start_from(run.init_from, state.model, run.settings)
+        checkpoint.start_from(run.init_from, state.model, run.settings)
     run.log.begin(run.settings.values())
-    save_checkpoint(run.checkpoint, state, run.settings)
+    checkpoint.save_checkpoint(run.checkpoint, state, run.settings)
     return state
 
 
 def _resume(run: Run[Module]) -> State[Module]:
     state = _new_state(run)
-    load_checkpoint(run.checkpoint, state, run.settings)
+    checkpoint.load_checkpoint(run.checkpoint, state, run.settings)
     run.log.go_back(step=state.step)
     return state
 
@@ -169,7 +160,7 @@ def _end_epoch(run: Run[Module], state: State[Module], *, first: int, seconds: f
     best = state.lowest is None or metric < state.lowest
     if best:
         state.lowest, state.best_epoch = metric, epoch
-        save_weights(run.best, model, run.settings, epoch=epoch, loss=validation["total"])
+        checkpoint.save_weights(run.best, model, run.settings, epoch=epoch, loss=validation["total"])
     record = EpochRecord(
         epoch=epoch,
         step=state.step,

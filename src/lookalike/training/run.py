@@ -27,7 +27,6 @@ from lookalike.imaging.decode import Array
 from lookalike.imaging.thumbnail import thumbnail_vector
 from lookalike.models import MODELS
 from lookalike.models.methods import METHODS
-from lookalike.training.config import TrainConfig
 from lookalike.training.hashing_job import prepare
 from lookalike.training.inputs.cache import Skipped
 from lookalike.training.job import Job, TrainRequest, autoencoding
@@ -36,7 +35,7 @@ from lookalike.training.loop import Run, fit
 from lookalike.training.outputs.checkpoint import CHECKPOINT, Module, check_init, load_model, weights_of
 from lookalike.training.outputs.collapse import CollapseReport, different, find_collapse, measure_radii
 from lookalike.training.outputs.export import Threshold, theta_digest
-from lookalike.training.settings import Rows, sample, split
+from lookalike.training.settings import Rows, TrainConfig, sample, split
 from lookalike.training.stop import stop_on_signals
 from lookalike.training.task import Task, to_input
 
@@ -181,7 +180,10 @@ def _run_folder(out: Path, *, resume: bool) -> Iterator[Path]:
 def _finish(run: Run[Any], job: Job[Any], module: Any, out: Path, *, data_name: str, card: str) -> TrainReport:
     """Choose θ, measure the codes and write the model file."""
     theta_K = choose_theta(run.task, module, run.rows.train) if job.cut_at_mean else np.zeros(job.bits, np.float32)
-    measured = _measured_rows(run)
+    measured = run.rows.validation
+    if len(measured) < HELD_OUT_ENOUGH:
+        measured = np.concatenate([measured, run.rows.train])
+    measured = measured[:MEASURED]
     measured = measured[different(job.inputs[measured])]
     bits_NK = codes.binarize(run.task.latents(module, measured), theta_K)
     thumbnails_NM = np.stack([thumbnail_vector(pixels) for pixels in job.pictures(measured)])
@@ -215,11 +217,3 @@ def _finish(run: Run[Any], job: Job[Any], module: Any, out: Path, *, data_name: 
     return TrainReport(
         path=out, folder=run.folder, info=info, history=history, steps=run.steps, skipped=job.skipped, collapse=collapse
     )
-
-
-def _measured_rows(run: Run[Any]) -> Rows:
-    """Held-out rows, followed by training rows where too few are held out."""
-    held_out = run.rows.validation
-    if len(held_out) < HELD_OUT_ENOUGH:
-        held_out = np.concatenate([held_out, run.rows.train])
-    return held_out[:MEASURED]

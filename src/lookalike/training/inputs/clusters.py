@@ -9,9 +9,9 @@ Shapes: N images, D features, E eigenvectors.
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,8 @@ def cluster_labels(
 
     Raises `TrainingError` if there are too few images for that many clusters.
     """
+    if importlib.util.find_spec("sklearn") is None:  # which brings SciPy
+        raise MissingExtra("Clusters need sklearn", "backbones")
     if len(features_ND) < 2 * max(*scales, neighbours):
         raise TrainingError(f"{len(features_ND)} images are too few for {max(scales)} clusters; expected twice as many")
     centred_ND = features_ND - features_ND.mean(axis=0)
@@ -55,7 +57,9 @@ def nearest(unit_ND: Floats, count: int) -> Integers:
 
 def eigenvectors(neighbours_NM: Integers, count: int, *, seed: int = 0) -> npt.NDArray[np.float64]:
     """The main eigenvectors of the graph, scaled by degree, (N, count): they vary least between neighbours."""
-    sparse, linalg = _scipy()
+    from scipy import sparse
+    from scipy.sparse import linalg
+
     size, each = neighbours_NM.shape
     rows = np.repeat(np.arange(size), each)
     graph = sparse.csr_matrix((np.ones(size * each), (rows, neighbours_NM.ravel())), shape=(size, size))
@@ -70,18 +74,7 @@ def eigenvectors(neighbours_NM: Integers, count: int, *, seed: int = 0) -> npt.N
 
 
 def _clusters(vectors_NE: npt.NDArray[np.float64], count: int, *, seed: int) -> Integers:
-    try:
-        from sklearn.cluster import KMeans
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"Clusters need {error.name}", "backbones") from error
+    from sklearn.cluster import KMeans
+
     unit_NE = vectors_NE / np.maximum(np.linalg.norm(vectors_NE, axis=1, keepdims=True), 1e-12)
     return np.asarray(KMeans(count, n_init=3, random_state=seed).fit_predict(unit_NE), np.int64)
-
-
-def _scipy() -> tuple[Any, Any]:
-    try:
-        from scipy import sparse
-        from scipy.sparse import linalg
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"Clusters need {error.name}", "backbones") from error
-    return sparse, linalg
