@@ -58,7 +58,7 @@ def above(hasher: Hasher, pixels: list[Array]) -> Floats:
 
 
 def distances(query_NK: Floats, signs_MK: Floats) -> Floats:
-    """Weighed distances, bits, (N, M); Hamming's if the queries are signs."""
+    """Weighted distances, bits, (N, M); Hamming's if the queries are signs."""
     weights_NK = np.abs(query_NK)
     bits, total_N = query_NK.shape[1], weights_NK.sum(axis=1)
     found: Floats = (bits * (1 - query_NK @ signs_MK.T / total_N[:, None]) / 2).astype(np.float32)

@@ -36,12 +36,12 @@ def test_search_finds_what_the_database_finds(
     for hits in (by_file, by_bytes, by_code, by_id):
         assert [(hit.id, hit.distance, hit.tier, hit.path, hit.label) for hit in hits] == expected
     assert by_file[0].bits == 64
-    assert by_file[0].weighed is None
-    weighed = [hit.weighed or 0.0 for hit in client.search(content, top=7, asymmetric=True)]
+    assert by_file[0].weighted_distance is None
+    weighed = [hit.weighted_distance or 0.0 for hit in client.search(content, top=7, asymmetric=True)]
     assert weighed == sorted(weighed)
     assert weighed[0] == 0 < weighed[-1]
-    assert by_file[0].turned is None
-    assert client.search(content, turned=True)[0].turned == "upright"
+    assert by_file[0].orientation is None
+    assert client.search(content, turned=True)[0].orientation == "upright"
     assert {hit.label for hit in client.search(content, label="dogs", top=40)} == {"dogs"}
     assert all(hit.distance <= 20 for hit in client.search(content, radius=20, top=40))
     assert client.search(id=1, since=datetime(9000, 1, 1, tzinfo=UTC)) == []

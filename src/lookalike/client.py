@@ -50,8 +50,8 @@ class Found(Picture):
     distance: int  # bits that differ
     bits: int
     tier: str
-    weighed: float | None = None  # bits that differ, as sure as the image is of each: of asymmetric searches
-    turned: str | None = None  # how the query is to be turned to look like it: of searches with `turned`
+    weighted_distance: float | None = None  # bits that differ, each as much as the image is sure of it; if asymmetric
+    orientation: str | None = None  # the orientation of the query that matches; of searches with `turned`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -352,10 +352,10 @@ def test_a_path_that_does_not_exist_is_named_as_written_before_any_work(run: Run
 def test_search_lets_bits_count_as_the_query_is_sure_of_them(run: Run, db: Path, photo_folder: Path) -> None:
     query = files(photo_folder)[0]
     result = run("search", query, "--db", db, "--top", 2, "--asymmetric")
-    assert result.out.splitlines()[0] == f"0/64\tidentical\t{query}\tweighed 0.0"
+    assert result.out.splitlines()[0] == f"0/64\tidentical\t{query}\tweighted 0.0"
     hits = lines(run("search", query, "--db", db, "--top", 3, "--asymmetric", "--json").out)
-    assert [hit["weighed"] for hit in hits] == sorted(hit["weighed"] for hit in hits)
-    assert "weighed" not in lines(run("search", query, "--db", db, "--top", 1, "--json").out)[0]
+    assert [hit["weighted_distance"] for hit in hits] == sorted(hit["weighted_distance"] for hit in hits)
+    assert "weighted_distance" not in lines(run("search", query, "--db", db, "--top", 1, "--json").out)[0]
     for option in (["--radius", 3], ["--orientations"]):
         result = run("search", query, "--db", db, "--asymmetric", *option)
         assert result.code == 1
@@ -371,8 +371,8 @@ def test_search_finds_turned_copies_on_request(run: Run, db: Path, photo_folder:
     result = run("search", tmp_path / "turned.png", "--db", db, "--top", 1, "--turned")
     assert result.out.split("\t")[2:] == [str(query), "turned right\n"]
     (hit,) = lines(run("search", tmp_path / "turned.png", "--db", db, "--top", 1, "--turned", "--json").out)
-    assert (hit["path"], hit["turned"]) == (str(query), "turned right")
-    assert "turned" not in lines(run("search", query, "--db", db, "--top", 1, "--json").out)[0]
+    assert (hit["path"], hit["orientation"]) == (str(query), "turned right")
+    assert "orientation" not in lines(run("search", query, "--db", db, "--top", 1, "--json").out)[0]
 
 
 def test_backup_and_restore(run: Run, db: Path, photo_folder: Path, tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_turned_copies_are_told_on_request(run: Run, db: Path, folder: Path, tmp
     (group,) = [
         json.loads(x) for x in run("duplicates", "--db", db, "--radius", 2, "--orientations", "--json").out.splitlines()
     ]
-    assert [image.get("turned") for image in group["images"]] == [None, "mirrored"]
+    assert [image.get("orientation") for image in group["images"]] == [None, "mirrored"]
     plan = tmp_path / "plan.json"
     run("duplicates", "--db", db, "--radius", 2, "--orientations", "--plan", plan, "--include-edited")
     entries = json.loads(plan.read_text())["groups"][0]["images"]

@@ -20,7 +20,7 @@ from lookalike.core.errors import DatabaseError
 from lookalike.database import Database
 from lookalike.duplicates.request import DuplicateSearch
 from lookalike.hasher import decoder_path
-from lookalike.search import multi_index
+from lookalike.search.multi_index import MultiIndex
 from lookalike.store import originals
 from lookalike.store.decisions import Decided, Kind
 from lookalike.store.derived import code_array, codefile, pairfile
@@ -85,7 +85,6 @@ def world(
 ) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(code_array, "LEAST", FEW)
-        patch.setattr(multi_index, "LEAST", FEW)
         patch.setattr(pairfile, "LEAST", FEW)
         path = make_model(seed=0, bits=64, near=6, similar=16)
         mine = Path(shutil.copy(path, tmp_path_factory.mktemp("model") / "m.onnx"))
@@ -362,6 +361,9 @@ def test_without_damage_nothing_is_found(db: Path, world: World) -> None:
         assert (db / name).exists()
     with Database.open(db) as database:
         assert database.info().originals == 13
+        engine = database.store.local().open_engine().engine
+        assert isinstance(engine, MultiIndex)
+        assert engine.tables  # or damage to them would change no answer
         assert World.answers(database) == world.hits
 
 

@@ -297,8 +297,8 @@ def test_an_asymmetric_search_ranks_by_what_the_query_is_sure_of(indexed: Databa
     expected = dict(zip(ids_N.tolist(), (differ_NK * weights_K).sum(axis=1).tolist(), strict=True))
     hits = indexed.search_asymmetric(path, top=100)
     assert len(hits) == len(expected) == len({hit.id for hit in hits})
-    assert [hit.weighed for hit in hits] == pytest.approx(sorted(expected.values()), abs=1e-3)
-    assert [hit.weighed for hit in hits] == pytest.approx([expected[hit.id] for hit in hits], abs=1e-3)
+    assert [hit.weighted_distance for hit in hits] == pytest.approx(sorted(expected.values()), abs=1e-3)
+    assert [hit.weighted_distance for hit in hits] == pytest.approx([expected[hit.id] for hit in hits], abs=1e-3)
     symmetric = {hit.id: hit.distance for hit in indexed.search(path, top=100)}
     assert {hit.id: hit.distance for hit in hits} == symmetric
     assert indexed.search_asymmetric(array, top=3) == hits[:3]

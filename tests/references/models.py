@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,10 +64,6 @@ def tiny_model(
         "axes": np.array([1], np.int64),
         "flat": np.array([-1, PATCHES], np.int64),
         "weights": weights_PK,
-        "theta": theta_K,
-        "grouped": np.array([-1, bits // 8, 8], np.int64),
-        "places": 2.0 ** np.arange(7, -1, -1, dtype=np.float32),
-        "last": np.array([2], np.int64),
     }
     nodes = [
         helper.make_node("Cast", ["images"], ["pixels"], to=TensorProto.FLOAT),
@@ -74,6 +71,25 @@ def tiny_model(
         helper.make_node("AveragePool", ["planes"], ["pooled"], kernel_shape=[PATCH] * 2, strides=[PATCH] * 2),
         helper.make_node("Reshape", ["pooled", "flat"], ["patches"]),
         helper.make_node("MatMul", ["patches", "weights"], ["latent"]),
+    ]
+    text = info(seed=seed, bits=bits, **changes).to_json() if metadata is None else metadata
+    return coded("tiny", nodes, constants, theta_K, metadata=text, side=128, outputs=outputs)
+
+
+def coded(
+    name: str, nodes: Sequence[onnx.NodeProto], constants: Mapping[str, npt.NDArray[Any]],
+    theta_K: npt.NDArray[np.float32], *, metadata: str, side: int, outputs: tuple[str, ...] = (),
+) -> bytes:  # fmt: skip
+    """The bytes of a model file: nodes from `images` (N, S, S) to `latent`, θ, packing; all outputs, or some."""
+    bits = len(theta_K)
+    constants = {
+        **constants,
+        "theta": theta_K,
+        "grouped": np.array([-1, bits // 8, 8], np.int64),
+        "places": 2.0 ** np.arange(7, -1, -1, dtype=np.float32),
+        "last": np.array([2], np.int64),
+    }
+    packing = [
         helper.make_node("Greater", ["latent", "theta"], ["bits"]),
         helper.make_node("Cast", ["bits"], ["ones"], to=TensorProto.FLOAT),
         helper.make_node("Reshape", ["ones", "grouped"], ["bytes"]),
@@ -83,15 +99,14 @@ def tiny_model(
     ]
     types = {"code": (TensorProto.UINT8, bits // 8), "latent": (TensorProto.FLOAT, bits)}
     graph = helper.make_graph(
-        nodes,
-        "tiny",
-        [helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", 128, 128])],
+        [*nodes, *packing],
+        name,
+        [helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", side, side])],
         [helper.make_tensor_value_info(n, types[n][0], ["n", types[n][1]]) for n in outputs or tuple(types)],
-        [numpy_helper.from_array(values, name) for name, values in constants.items()],
+        [numpy_helper.from_array(values, key) for key, values in constants.items()],
     )
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    text = info(seed=seed, bits=bits, **changes).to_json() if metadata is None else metadata
-    helper.set_model_props(proto, {METADATA_KEY: text})
+    helper.set_model_props(proto, {METADATA_KEY: metadata})
     onnx.checker.check_model(proto)
     return bytes(proto.SerializeToString(deterministic=True))
 

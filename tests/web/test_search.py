@@ -123,8 +123,9 @@ def test_bits_count_as_the_image_is_sure_of_them_on_request(served: Served, phot
     assert [(hit["id"], hit["distance"], hit["tier"]) for hit in hits] == [
         (hit.id, hit.distance, hit.tier) for hit in expected
     ]
-    assert [hit["weighed"] for hit in hits] == pytest.approx([hit.weighed for hit in expected], abs=1e-3)
-    assert "weighed" not in found(served, files={"file": content})["hits"][0]
+    weighted = [hit.weighted_distance for hit in expected]
+    assert [hit["weighted_distance"] for hit in hits] == pytest.approx(weighted, abs=1e-3)
+    assert "weighted_distance" not in found(served, files={"file": content})["hits"][0]
     dogs = found(served, files={"file": content}, data={"asymmetric": "true", "label": "dogs"})["hits"]
     assert {hit["label"] for hit in dogs} == {"dogs"}
     refused = (
@@ -141,11 +142,11 @@ def test_turned_copies_are_found_on_request(served: Served, photo_files: dict[st
         mirrored = encoded(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), "png")
     hits = found(served, files={"file": mirrored}, data={"turned": "true", "top": "40"})["hits"]
     assert len(hits) == len({hit["id"] for hit in hits}) == 40
-    assert (hits[0]["name"], hits[0]["turned"]) == (name, "mirrored")
+    assert (hits[0]["name"], hits[0]["orientation"]) == (name, "mirrored")
     assert hits[0]["distance"] <= 1
-    assert "turned" not in found(served, files={"file": mirrored})["hits"][0]
+    assert "orientation" not in found(served, files={"file": mirrored})["hits"][0]
     by_id = found(served, json={"id": hits[0]["id"], "turned": True, "top": 3})["hits"]
-    assert (by_id[0]["id"], by_id[0]["distance"], by_id[0]["turned"]) == (hits[0]["id"], 0, "upright")
+    assert (by_id[0]["id"], by_id[0]["distance"], by_id[0]["orientation"]) == (hits[0]["id"], 0, "upright")
     near = found(served, files={"file": mirrored}, data={"turned": "true", "top": "40", "radius": "1", "label": "cats"})
     assert near["hits"] == hits[:1]
 

@@ -33,20 +33,14 @@ def command(
     (docs/duplicates.md). Nothing is changed; to clean up, go on with `lookalike plan`.
     """
     from lookalike import opening
-    from lookalike.duplicates.cleanup import best_copy
-    from lookalike.duplicates.request import DuplicateSearch
-    from lookalike.duplicates.review import ReviewOptions
 
-    search = DuplicateSearch(
-        radius=radius, verify=not no_verify, orientations=orientations, include_blank=include_blank,
-        ignore_decisions=ignore_decisions, reference=tuple(reference or ()), max_pixels=max_pixels,
+    search = options.duplicate_search(
+        radius=radius, ignore_decisions=ignore_decisions, include_blank=include_blank, orientations=orientations,
+        no_verify=no_verify, reference=reference, max_pixels=max_pixels,
     )  # fmt: skip
-    review_options = ReviewOptions(
-        compare_pixels=not skip_pixel_check, inspect_files=not skip_pixel_check,
-        prefer=tuple(map(best_copy.preference, prefer or ())), max_pixels=max_pixels,
-    )  # fmt: skip
+    what = options.review_options(skip_pixel_check=skip_pixel_check, prefer=prefer, max_pixels=max_pixels)
     with opening.open(db) as database:
-        report, reviews = find(database, search, review_options)
+        report, reviews = find(database, search, what)
         bits, calibration, count = database.bits, database.calibration, len(database)
     for number, review in enumerate(reviews, start=1):
         _print(number, review, radius=report.radius, bits=bits, json=json)
@@ -114,7 +108,7 @@ def _values(one: GroupImage) -> dict[str, object]:
     """An image as JSON, with its orientation where it is not that of the first."""
     values = {name: getattr(one.member, name) for name in one.member.__slots__ if name != "turn"}
     about = {"tier": one.tier, "loses": list(one.loses)}
-    return values | about | ({"turned": one.member.turn} if one.member.turn else {})
+    return values | about | ({"orientation": one.member.turn} if one.member.turn else {})
 
 
 def _word(one: GroupImage, review: Review) -> str:

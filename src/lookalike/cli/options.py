@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lookalike.core.limits import MAX_PIXELS as MAX_PIXELS
+
+if TYPE_CHECKING:
+    from lookalike.duplicates.request import DuplicateSearch
+    from lookalike.duplicates.review import ReviewOptions
 
 
 def _check_bits(bits: int) -> int:
@@ -98,3 +103,29 @@ Prefer = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random numbers.")]
+
+
+def duplicate_search(
+    *, radius: int | None, ignore_decisions: bool, include_blank: bool, orientations: bool, no_verify: bool,
+    reference: Sequence[str] | None, max_pixels: int,
+) -> DuplicateSearch:  # fmt: skip
+    """The search for copies that `duplicates` and `plan` were asked for."""
+    from lookalike.duplicates.request import DuplicateSearch
+
+    return DuplicateSearch(
+        radius=radius, verify=not no_verify, orientations=orientations, include_blank=include_blank,
+        ignore_decisions=ignore_decisions, reference=tuple(reference or ()), max_pixels=max_pixels,
+    )  # fmt: skip
+
+
+def review_options(
+    *, skip_pixel_check: bool, prefer: Sequence[str] | None, max_pixels: int, inspect_files: bool = False
+) -> ReviewOptions:
+    """What is compared in their groups; files are inspected, too, if pixels are compared."""
+    from lookalike.duplicates.cleanup import best_copy
+    from lookalike.duplicates.review import ReviewOptions
+
+    return ReviewOptions(
+        compare_pixels=not skip_pixel_check, inspect_files=inspect_files or not skip_pixel_check,
+        prefer=tuple(map(best_copy.preference, prefer or ())), max_pixels=max_pixels,
+    )  # fmt: skip

@@ -38,28 +38,24 @@ def command(
     """
     from lookalike import opening
     from lookalike.core.errors import ConfigError
-    from lookalike.duplicates.cleanup import best_copy, plan_file
     from lookalike.duplicates.cleanup import plan as plans
-    from lookalike.duplicates.request import DuplicateSearch
-    from lookalike.duplicates.review import ReviewOptions
+    from lookalike.duplicates.cleanup import plan_file
 
     plan_file.check_name(file)  # before any work
     if not file.absolute().parent.is_dir():
         raise ConfigError(f"{file.parent} is no folder; make it, or name another for the plan")
-    search = DuplicateSearch(
-        radius=radius, verify=not no_verify, orientations=orientations, include_blank=include_blank,
-        ignore_decisions=ignore_decisions, reference=tuple(reference or ()), max_pixels=max_pixels,
+    search = options.duplicate_search(
+        radius=radius, ignore_decisions=ignore_decisions, include_blank=include_blank, orientations=orientations,
+        no_verify=no_verify, reference=reference, max_pixels=max_pixels,
     )  # fmt: skip
-    preferences = tuple(map(best_copy.preference, prefer or ()))
-    review_options = ReviewOptions(
-        compare_pixels=not skip_pixel_check, inspect_files=not skip_pixel_check or include_edited,
-        prefer=preferences, max_pixels=max_pixels,
-    )  # fmt: skip
+    review = options.review_options(
+        skip_pixel_check=skip_pixel_check, prefer=prefer, max_pixels=max_pixels, inspect_files=include_edited
+    )
     plan_options = plans.PlanOptions(
-        include_edited=include_edited, allow_metadata_loss=allow_metadata_loss, prefer=preferences
+        include_edited=include_edited, allow_metadata_loss=allow_metadata_loss, prefer=review.prefer
     )
     with opening.open(db) as database:
-        report, reviews = duplicates.find(database, search, review_options)
+        report, reviews = duplicates.find(database, search, review)
         plan = plans.make(reviews, plan_options, database=str(database.path), radius=report.radius, bits=database.bits)
     plan_file.write(file, plan)
     _sum_up(file, plan, groups=len(reviews), include_edited=include_edited)

@@ -103,11 +103,13 @@ def _by_codes(
 
 
 def _print(query: str, hit: Hit, turn: str, *, json: bool, several: bool) -> None:
+    weighted = hit.weighted_distance
     if json:
         values = {"query": query, "path": hit.path, "distance": hit.distance, "bits": hit.bits}
-        more = {**({"turned": turn} if turn else {}), **({} if hit.weighed is None else {"weighed": hit.weighed})}
-        terminal.echo_json({**values, "label": hit.label, "tier": hit.tier, **more})
+        more = {"orientation": turn, "weighted_distance": weighted}
+        given = {name: value for name, value in more.items() if value not in ("", None)}
+        terminal.echo_json({**values, "label": hit.label, "tier": hit.tier, **given})
     else:
         first = f"{terminal.shown(query)}\t" if several else ""
-        last = f"\t{turn}" if turn else "" if hit.weighed is None else f"\tweighed {hit.weighed:.1f}"
+        last = f"\t{turn}" if turn else "" if weighted is None else f"\tweighted {weighted:.1f}"
         typer.echo(f"{first}{hit.distance}/{hit.bits}\t{hit.tier}\t{terminal.shown(hit.path)}{last}")

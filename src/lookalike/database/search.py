@@ -58,7 +58,7 @@ def asymmetric(
     weighted = dict(zip(ids, found.distances.tolist(), strict=True))
     records = store.records(ids)
     hits = hits_of(ids, bits_N, records, bits=hasher.bits, tier=tier)
-    return Found([dataclasses.replace(hit, weighed=weighted[hit.id]) for hit in hits], records)
+    return Found([dataclasses.replace(hit, weighted_distance=weighted[hit.id]) for hit in hits], records)
 
 
 def above_threshold(hasher: Hasher, query: Source | decode.Array) -> npt.NDArray[np.float32]:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.core.errors import ModelError
+from lookalike.core.parallel import cores
 from lookalike.hasher import admission
 from lookalike.hasher.hasher import Hasher
 from lookalike.hasher.model_info import DECODER_KEY, decoder_theta
@@ -27,7 +28,7 @@ class Decoder:
         (admission.admit_own if own else admission.admit)("decoder", data, path)
         self.path, self._hasher = path, hasher
         with naming(path):
-            self._session = open_session(data, threads=os.cpu_count() or 1)
+            self._session = open_session(data, threads=cores())
             about = self._session.get_modelmeta().custom_metadata_map
             self._theta_digest = decoder_theta(about.get(DECODER_KEY, ""))
 

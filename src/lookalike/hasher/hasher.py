@@ -19,6 +19,7 @@ import numpy.typing as npt
 from lookalike.core.codes import Codes
 from lookalike.core.errors import ImageError, ModelError
 from lookalike.core.limits import MAX_PIXELS
+from lookalike.core.parallel import cores
 from lookalike.hasher import admission
 from lookalike.hasher.model_info import ModelInfo
 from lookalike.hasher.paths import DEFAULT, find_model, read_model
@@ -41,7 +42,7 @@ class Hasher:
         (admission.admit_own if own else admission.admit)("model", data, path)
         self.path = path
         self.digest = admission.digest(data)
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or cores()
         with naming(path):
             self._session = open_session(data, threads=1)  # several images, a core each, are faster than each on all
             self.info = ModelInfo.within(self._session.get_modelmeta().custom_metadata_map)

@@ -99,7 +99,8 @@ def check_among(codes: npt.ArrayLike, labels: npt.ArrayLike, *, queries: npt.Arr
     whole = check(codes, labels, codes, labels)
     own_Q = np.arange(len(whole.query_codes)) if queries is None else np.asarray(queries, np.int64)
     if len(whole.query_codes) < 2 or not len(own_Q):
-        raise DataError(f"{len(whole.query_codes)} images are too few to search for one among the others")
+        found = len(whole.query_codes)
+        raise DataError(f"each image is searched for among the others: expected 2 or more, found {found}")
     return whole._replace(query_codes=whole.query_codes[own_Q], query_labels=whole.query_labels[own_Q], own_Q=own_Q)
 
 

@@ -12,12 +12,11 @@ Shapes: N images.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.metrics.retrieval_stats import Z, at_most, rate_bound
+from lookalike.metrics.retrieval_stats import Z, at_most, bisect, rate_bound
 
 TAIL = 0.025  # on either side
 MANY = 1_000  # of which the normal distribution says the same
@@ -37,8 +36,8 @@ def poisson(found: float) -> Interval:
     if found > MANY:
         return found - Z * math.sqrt(found), found + Z * math.sqrt(found)
     fewest, most = math.floor(found), math.ceil(found)
-    low = _where(lambda mean: 1 - at_most(fewest - 1, mean) > TAIL, 0.0, float(most)) if fewest else 0.0
-    return low, _where(lambda mean: at_most(most, mean) < TAIL, found, most + 10 * math.sqrt(most + 1) + 10)
+    low = bisect(lambda mean: 1 - at_most(fewest - 1, mean) > TAIL, 0.0, float(most)) if fewest else 0.0
+    return low, bisect(lambda mean: at_most(most, mean) < TAIL, found, most + 10 * math.sqrt(most + 1) + 10)
 
 
 def clopper_pearson(found: int, total: int) -> Interval:
@@ -49,8 +48,8 @@ def clopper_pearson(found: int, total: int) -> Interval:
     """
     if not total:
         return 0.0, 1.0
-    low = _where(lambda share: 1 - _binomial(found - 1, total, share) > TAIL, 0.0, 1.0) if found else 0.0
-    high = _where(lambda share: _binomial(found, total, share) < TAIL, 0.0, 1.0) if found < total else 1.0
+    low = bisect(lambda share: 1 - _binomial(found - 1, total, share) > TAIL, 0.0, 1.0) if found else 0.0
+    high = bisect(lambda share: _binomial(found, total, share) < TAIL, 0.0, 1.0) if found < total else 1.0
     return low, high
 
 
@@ -77,14 +76,6 @@ def design_effect(counts_N: Ints) -> float:
     shared = float((counts_N * (counts_N - 1.0)).sum())
     expected = 4 * found**2 * (images - 2) / (images * (images - 1))
     return 1.0 + max(0.0, shared - expected) / found
-
-
-def _where(is_beyond: Callable[[float], bool], low: float, high: float) -> float:
-    """Where a condition begins to hold between two values."""
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (low, middle) if is_beyond(middle) else (middle, high)
-    return high
 
 
 def _binomial(found: int, total: int, share: float) -> float:

@@ -15,6 +15,7 @@ Shapes: D distances, from 0 to the greatest there can be.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -103,11 +104,20 @@ def rate_bound(found: int, total: int) -> float:
     """
     if not total:
         return 1.0
-    low, high = float(found), found + 10 * math.sqrt(found + 1) + 10
+    highest = found + 10 * math.sqrt(found + 1) + 10
+    return min(1.0, bisect(lambda mean: at_most(found, mean) <= DOUBT, float(found), highest) / total)
+
+
+def bisect(is_beyond: Callable[[float], bool], low: float, high: float) -> float:
+    """Where a condition begins to hold between two values.
+
+    >>> round(bisect(lambda x: x * x > 2, 0.0, 2.0), 6)
+    1.414214
+    """
     for _ in range(60):
-        mean = (low + high) / 2
-        low, high = (mean, high) if at_most(found, mean) > DOUBT else (low, mean)
-    return min(1.0, high / total)
+        middle = (low + high) / 2
+        low, high = (low, middle) if is_beyond(middle) else (middle, high)
+    return high
 
 
 def at_most(found: int, mean: float) -> float:

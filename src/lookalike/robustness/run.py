@@ -10,7 +10,6 @@ Shapes: N images, Q of which are edited, V variants (edits at one strength), P p
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lookalike.core.errors import ConfigError, DataError, ImageError, Interrupted
-from lookalike.core.parallel import in_order
+from lookalike.core.parallel import cores, in_order
 from lookalike.core.progress import Progress, silent
 from lookalike.data import Item
 from lookalike.imaging import decode
@@ -52,7 +51,7 @@ class RobustnessOptions:
     @property
     def threads(self) -> int:
         """How many there are."""
-        return self.workers or os.cpu_count() or 1
+        return self.workers or cores()
 
 
 class Cell(NamedTuple):

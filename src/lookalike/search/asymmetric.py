@@ -22,14 +22,14 @@ BLOCK = 1 << 16  # codes at a time
 Floats = npt.NDArray[np.float32]
 
 
-class Weighed(NamedTuple):
+class WeightedHits(NamedTuple):
     """What one query found, nearest first; equal distances by ascending row."""
 
     rows: npt.NDArray[np.int64]
-    distances: Floats  # bits, weighed
+    distances: Floats  # bits, weighted
 
 
-def nearest(codes_NW: Codes, above_K: npt.NDArray[np.floating], *, top: int, among: Mask = None) -> Weighed:
+def nearest(codes_NW: Codes, above_K: npt.NDArray[np.floating], *, top: int, among: Mask = None) -> WeightedHits:
     """The `top` nearest codes to a query whose latent less the threshold is `above_K`."""
     check_limits(top, None)
     codes_NW = check_codes(codes_NW, len(above_K))
@@ -46,7 +46,7 @@ def nearest(codes_NW: Codes, above_K: npt.NDArray[np.floating], *, top: int, amo
         rows, distances = np.concatenate([rows, start + found]), np.concatenate([distances, distance_B[found]])
         order = np.argsort(distances, kind="stable")[:top]  # rows come ascending, and so stay where they are equal
         rows, distances = rows[order], distances[order]
-    return Weighed(rows, distances)
+    return WeightedHits(rows, distances)
 
 
 def _bound(known: Floats, new_B: Floats, top: int) -> float:

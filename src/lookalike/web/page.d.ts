@@ -16,7 +16,7 @@ declare namespace api {
     distance: number;
     bits: number;
     tier: string;
-    turned: string | null;
+    orientation: string | null;
   }
 
   interface Asked {
@@ -187,7 +187,7 @@ interface Compared extends api.Image {
   distance: number;
   bits: number;
   tier: string;
-  turned?: string | null;
+  orientation?: string | null;
 }
 
 interface Box {

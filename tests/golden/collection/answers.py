@@ -133,8 +133,8 @@ def _hits(options: str) -> list[Any]:
     """Per query the hits, without what each line would repeat."""
     found: dict[str, list[Any]] = {}
     for hit in said(f"search --db db {options}", "queries"):
-        label, turned = hit["label"], (hit["turned"],) if "turned" in hit else ()
-        more = (round(hit["weighed"], 3),) if "weighed" in hit else ()
+        label, turned = hit["label"], (hit["orientation"],) if "orientation" in hit else ()
+        more = (round(hit["weighted_distance"], 3),) if "weighted_distance" in hit else ()
         found.setdefault(hit["query"], []).append([hit["distance"], hit["tier"], hit["path"], label, *turned, *more])
     return [{"query": query, "hits": hits} for query, hits in found.items()]
 
@@ -146,7 +146,7 @@ def _groups(options: str) -> list[Any]:
         {
             "best": group["best"],
             "images": [
-                [one["distance"], one["tier"], one["path"], *([one["turned"]] if "turned" in one else ())]
+                [one["distance"], one["tier"], one["path"], *([one["orientation"]] if "orientation" in one else ())]
                 for one in group["images"]
             ],
         }

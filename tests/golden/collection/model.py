@@ -32,8 +32,9 @@ def weights() -> npt.NDArray[np.float32]:
 
 def write(path: Path) -> None:
     """Write the model file."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import TensorProto, helper
+
+    from tests.references.models import coded
 
     weights_FP, theta_K = weights(), np.zeros(BITS, np.float32)
     constants: dict[str, npt.NDArray[Any]] = {
@@ -42,10 +43,6 @@ def write(path: Path) -> None:
         "rows": weights_FP,
         "columns": np.ascontiguousarray(weights_FP.T),
         "flat": np.array([-1, BITS], np.int64),
-        "theta": theta_K,
-        "grouped": np.array([-1, BITS // 8, 8], np.int64),
-        "places": 2.0 ** np.arange(7, -1, -1, dtype=np.float32),
-        "last": np.array([2], np.int64),
     }
     nodes = [
         helper.make_node("Cast", ["images"], ["pixels"], to=TensorProto.FLOAT),
@@ -55,27 +52,8 @@ def write(path: Path) -> None:
         helper.make_node("MatMul", ["rows", "reduced"], ["half"]),
         helper.make_node("MatMul", ["half", "columns"], ["spectrum"]),
         helper.make_node("Reshape", ["spectrum", "flat"], ["latent"]),
-        helper.make_node("Greater", ["latent", "theta"], ["bits"]),
-        helper.make_node("Cast", ["bits"], ["ones"], to=TensorProto.FLOAT),
-        helper.make_node("Reshape", ["ones", "grouped"], ["bytes"]),
-        helper.make_node("Mul", ["bytes", "places"], ["placed"]),
-        helper.make_node("ReduceSum", ["placed", "last"], ["sums"], keepdims=0),
-        helper.make_node("Cast", ["sums"], ["code"], to=TensorProto.UINT8),
     ]
-    graph = helper.make_graph(
-        nodes,
-        "golden",
-        [helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", SIDE, SIDE])],
-        [
-            helper.make_tensor_value_info("code", TensorProto.UINT8, ["n", BITS // 8]),
-            helper.make_tensor_value_info("latent", TensorProto.FLOAT, ["n", BITS]),
-        ],
-        [numpy_helper.from_array(values, name) for name, values in constants.items()],
-    )
-    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    helper.set_model_props(proto, {"lookalike": _about(theta_K)})
-    onnx.checker.check_model(proto)
-    path.write_bytes(proto.SerializeToString(deterministic=True))
+    path.write_bytes(coded("golden", nodes, constants, theta_K, metadata=_about(theta_K), side=SIDE))
 
 
 def _about(theta_K: npt.NDArray[np.float32]) -> str:

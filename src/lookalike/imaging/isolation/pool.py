@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from lookalike.core.errors import ConfigError, Interrupted, RetryableImageError
 from lookalike.core.limits import MAX_PIXELS
+from lookalike.core.parallel import cores
 from lookalike.imaging.isolation import process, protocol
 from lookalike.imaging.isolation.decoders import Decoders, Direct, ImageFile, Source, checked, opening
 from lookalike.imaging.isolation.limits import DecodeLimits
@@ -173,7 +174,7 @@ class Pool(AbstractContextManager["Pool", None]):
     """
 
     def __init__(self, limits: DecodeLimits, *, workers: int = 0, on_death: OnDeath = lambda why: None) -> None:
-        self._limits, self._count, self._on_death = limits, workers or os.cpu_count() or 1, on_death
+        self._limits, self._count, self._on_death = limits, workers or cores(), on_death
         self._budget = Budget(max(limits.memory, self._count * limits.usual_memory))
         self._changed = threading.Condition()
         self._idle: list[Worker] = []

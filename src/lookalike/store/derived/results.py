@@ -27,7 +27,7 @@ class Hit:
     tier: str  # "identical", "same" (if calibrated), "near-duplicate", "similar" or "different"
     label: Label
     id: int
-    weighed: float | None = None  # bits that differ, as sure as the query is of each; of asymmetric searches
+    weighted_distance: float | None = None  # bits, each as much as the query is sure of it; of asymmetric searches
 
 
 def hits_of(

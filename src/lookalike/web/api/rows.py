@@ -32,8 +32,9 @@ def hit(found: Hit, record: Record, turn: str = "") -> dict[str, Any]:
     """An image that a search found; in which turn of the query, if it was turned."""
     values = {**image(record, found.path), "distance": found.distance, "bits": found.bits, "tier": found.tier}
     if turn:
-        values["turned"] = turn
-    return values if found.weighed is None else {**values, "weighed": round(found.weighed, 3)}
+        values["orientation"] = turn
+    weighted = found.weighted_distance
+    return values if weighted is None else {**values, "weighted_distance": round(weighted, 3)}
 
 
 def group(review: Review) -> dict[str, Any]:

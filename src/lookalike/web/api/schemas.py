@@ -132,8 +132,8 @@ class Hit(Image):
         description="identical, same (if calibrated), near-duplicate, similar, different, or same code.",
         examples=["near-duplicate"],
     )
-    weighed: float | None = Field(None, description="The weighted distance of an asymmetric search.")
-    turned: str | None = Field(
+    weighted_distance: float | None = Field(None, description="The weighted distance of an asymmetric search.")
+    orientation: str | None = Field(
         None, description="The orientation of the query that matches, if asked for.", examples=["mirrored"]
     )
 

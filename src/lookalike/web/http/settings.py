@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
+
+from lookalike.core.parallel import cores
 
 CONNECTIONS = 4096  # at once
 LEAST_TOKEN = 8  # characters
@@ -36,4 +37,4 @@ class Settings:
     body_seconds: float = 60.0  # for a request's body to arrive, or for some of an answer to be read
     header_seconds: float = 10.0  # for the headers of a request to arrive
     connections: int = field(default_factory=_connections)
-    workers: int = min(8, max(2, os.cpu_count() or 1))  # two, so that one slow image does not hold up all others
+    workers: int = min(8, max(2, cores()))  # two, so that one slow image does not hold up all others

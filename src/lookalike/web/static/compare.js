@@ -74,7 +74,7 @@ export function compare(query, hits, at = 0, { names = ["Your image", "Found"] }
 
   // The query, rotated if the hit says so.
   async function first() {
-    const how = hit.turned;
+    const how = hit.orientation;
     if (!how || !isTurned(hit)) return query;
     const picture = inTurn.get(how) || turned(query, how, LARGEST);
     inTurn.set(how, picture);
@@ -91,7 +91,7 @@ export function compare(query, hits, at = 0, { names = ["Your image", "Found"] }
     try {
       const own = await first();
       if (!isNow()) return;
-      const said = isTurned(hit) ? [`${names[0]}, ${hit.turned}`, names[1]] : names;
+      const said = isTurned(hit) ? [`${names[0]}, ${hit.orientation}`, names[1]] : names;
       const urls = [String(own.url), thumbnail(hit, LARGEST)];
       const end = (await MODES[mode][1]({ stage, urls, images: [own, hit], note, names: said })) || (() => {});
       if (isNow()) leave = end;

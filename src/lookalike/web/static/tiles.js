@@ -69,16 +69,16 @@ export const sizeOf = (image) => (image.width ? `${image.width} × ${image.heigh
 
 /**
  * Whether a hit was found by the query mirrored or rotated.
- * @param {{ turned?: string | null }} hit
+ * @param {{ orientation?: string | null }} hit
  */
-export const isTurned = (hit) => Boolean(hit.turned) && hit.turned !== "upright";
+export const isTurned = (hit) => Boolean(hit.orientation) && hit.orientation !== "upright";
 
 /**
  * The line that says how the query is rotated to look like a hit; null if it is not.
  * @param {api.Hit} hit
  */
 export function turnLine(hit) {
-  return isTurned(hit) ? make("span", { class: "turn", text: hit.turned, title: hit.turned }) : null;
+  return isTurned(hit) ? make("span", { class: "turn", text: hit.orientation, title: hit.orientation }) : null;
 }
 
 /**
@@ -120,7 +120,7 @@ export function tile(image, { lines = [nameLine(image)], actions = [], pixels = 
 function saidOf(image) {
   const known = [image.name];
   if ("distance" in image) known.push(tierLabel(image.tier), `distance ${image.distance}`);
-  if ("turned" in image && isTurned(image)) known.push(String(image.turned));
+  if ("orientation" in image && isTurned(image)) known.push(String(image.orientation));
   const words = labels(image);
   if (words) known.push(words);
   return known.join(", ");
