@@ -225,7 +225,7 @@ class Reading:
     def search_asymmetric(self, query: Query, *, top: int = 10, only: Filter | None = None) -> list[Hit]:
         """The images nearest to one image where a bit counts as much as the query is sure of it (`search.asymmetric`).
 
-        `Hit.weighted_distance` is that distance, by which hits are sorted; `distance` and `tier` are of the codes. Every
+        `Hit.weighted_distance` is that distance, by which hits are sorted; `distance` and `tier` are the codes'. Every
         code is looked at. Raises `ConfigError` if the model's file does not say its threshold.
         """
         return self.search_asymmetric_records(query, top=top, only=only).hits
