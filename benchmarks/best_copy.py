@@ -93,7 +93,7 @@ def framed(picture: Picture, chance: random.Random) -> Picture:
 
 
 def cropped(picture: Picture) -> Picture:
-    """The middle of a picture."""
+    """The middle 87.5 % of width and height."""
     width, height = picture.size
     return picture.crop((width // 16, height // 16, width * 15 // 16, height * 15 // 16))
 

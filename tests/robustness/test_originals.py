@@ -15,7 +15,7 @@ from lookalike.core.errors import DataError
 from lookalike.imaging import thumbnail
 from lookalike.imaging.decode import Array
 from lookalike.imaging.thumbnail import thumbnail_vector
-from lookalike.robustness import originals
+from lookalike.robustness import originals, peers
 from lookalike.robustness.originals import Originals, Pair, pair_counts
 from lookalike.robustness.peers import Peer, Row
 
@@ -26,7 +26,7 @@ def grid(pixels_HW3: Array) -> Row:
     return pack((small > small.mean()).ravel())
 
 
-GRID = Peer(name="grid", bits=64, note="", encode=grid)
+GRID = Peer(name="grid", measure=peers.hamming(64), note="", encode=grid)
 
 
 def read(folder: Path, *, workers: int = 2, **options: int) -> Originals:

@@ -40,8 +40,8 @@ def thumb(pixels_HW3: Array) -> Row:
     return peers.unit((small - small.mean()).ravel())
 
 
-MEANINGLESS = Peer(name="meaningless", bits=64, note="", encode=meaningless)
-VECTORS = Peer(name="vectors", bits=0, note="16 means of colour", encode=thumb, versions={"thumb": "1"})
+MEANINGLESS = Peer(name="meaningless", measure=peers.hamming(64), note="", encode=meaningless)
+VECTORS = Peer(name="vectors", measure=peers.COSINE, note="16 means of colour", encode=thumb, versions={"thumb": "1"})
 PEERS = [GRID, VECTORS, MEANINGLESS]
 
 
@@ -75,7 +75,7 @@ def test_every_figure_is_what_counting_one_by_one_gives(album: Path, outcome: Ro
     for peer, method in zip(PEERS, outcome.methods, strict=True):
         codes = [peer.encode(one) for one in pixels]
 
-        def distance(one: Row, other: Row, bits: int = peer.bits) -> int:
+        def distance(one: Row, other: Row, bits: int = peer.measure.bits) -> int:
             if not bits:
                 return max(0, round(1000 * (1 - float(one @ other))))
             return sum(bin(int(a) ^ int(b)).count("1") for a, b in zip(one, other, strict=True))
@@ -91,12 +91,12 @@ def test_every_figure_is_what_counting_one_by_one_gives(album: Path, outcome: Ro
                 code = peer.encode(perturb(pixels[row], *cell.variant, seed=seed))
                 own.append(distance(code, codes[row]))
                 others += [distance(code, codes[other]) for other in range(40) if other != row]
-            assert np.repeat(np.arange(peer.greatest + 1), cell.own_D).tolist() == sorted(own)
-            assert np.repeat(np.arange(peer.greatest + 1), cell.others_D).tolist() == sorted(others)
+            assert np.repeat(np.arange(peer.measure.greatest + 1), cell.own_D).tolist() == sorted(own)
+            assert np.repeat(np.arange(peer.measure.greatest + 1), cell.others_D).tolist() == sorted(others)
             limit = method.thresholds[0].distance
             assert cell.recall[0].value == sum(d <= limit for d in own) / 10
             assert cell.false[0].found == sum(d <= limit for d in others)
-            assert cell.error == pytest.approx(sum(own) / 10 / peer.scale)
+            assert cell.error == pytest.approx(sum(own) / 10 / peer.measure.scale)
             if not set(own) & set(others):  # no ties that matter
                 ranked = [d in set(own) for d in sorted(own + others)]
                 expected = average_precision(ranked, cutoff=None, denominator="relevant")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lookalike.data import Item
-    from lookalike.robustness.peers import Peer
+    from lookalike.robustness.peers import Measure, Peer
     from lookalike.robustness.run import RobustnessResult
 
 
@@ -26,11 +26,19 @@ def command(
         typer.Option(
             "--against",
             metavar="NAMES",
-            help="Peers, comma-separated: phash, phash-256, dhash, dhash-256, pdq (these five by default), "
-            "efficientnet-lite0, efficientnet-lite0+itq-64, efficientnet-lite0+whitened-itq-64, model files; or none.",
+            help="Peers, comma-separated: phash, phash-256, dhash, dhash-256, pdq (these five by default), photodna, "
+            "iscc, iscc-256, efficientnet-lite0, efficientnet-lite0+itq-64, efficientnet-lite0+whitened-itq-64, "
+            "model files; or none.",
         ),
     ] = None,
-    edits: Annotated[str, typer.Option("--edits", metavar="NAMES", help="Only these edits, comma-separated.")] = "",
+    edits: Annotated[
+        str,
+        typer.Option(
+            "--edits",
+            metavar="NAMES",
+            help="Only these edits, comma-separated, each at all its strengths (crop) or at one (crop 0.25).",
+        ),
+    ] = "",
     queries: Annotated[
         int, typer.Option("--queries", min=1, help="Number of images to edit; the others are distractors.")
     ] = 500,
@@ -63,8 +71,7 @@ def command(
     if same and same.resolve() == (out / report.SUSPECTED).resolve():
         raise ConfigError(f"{same} would be overwritten by this run; give --same a copy of it")
     names = _names(edits)
-    for name in names:
-        catalogue.find(name)
+    list(catalogue.variants(names))  # refuses wrong ones before anything is read
     items = data.find(images, labels_from_folders=labels_from_folders, limit=limit)
     with terminal.quiet_decoders(), terminal.stages() as progress:
         peers, left_out = _peers(model, against, items)
@@ -92,10 +99,10 @@ def _peers(model: str | None, against: str | None, items: Sequence[Item]) -> tup
     from lookalike.core.errors import MissingExtra
     from lookalike.hasher import DEFAULT
     from lookalike.robustness.backbone_peers import find
-    from lookalike.robustness.peers import PEERS, of_model
+    from lookalike.robustness.peers import USUAL, of_model
 
     found, left_out = [of_model(model or DEFAULT)], []
-    named = PEERS if against is None else [name for name in _names(against) if name != "none"]
+    named = USUAL if against is None else [name for name in _names(against) if name != "none"]
     for name in named:
         try:
             found.append(find(name, items))
@@ -139,16 +146,20 @@ def _lines(outcome: RobustnessResult) -> Iterator[str]:
 
     kinds = [kind for kind in by_kind(outcome.methods[0], 0) if kind != "control"]
     width = max(len(method.peer.name) for method in outcome.methods)
-    yield f"{'':{width}} threshold  {''.join(f'{kind:>9}' for kind in [*kinds, 'all'])}      µAP      ms"
+    yield f"{'':{width}}  threshold  {''.join(f'{kind:>9}' for kind in [*kinds, 'all'])}      µAP      ms"
     for method in outcome.methods:
         shares = by_kind(method, 0)
         at, peer = method.thresholds[0].distance, method.peer
-        threshold = "none" if at < 0 else f"{at}/{peer.bits}" if peer.bits else f"{peer.shown(at):.3f}"
+        threshold = "none" if at < 0 else _threshold(peer.measure, at)
         recalls = "".join(f"{share:9.1%}" for share in [*(shares[kind] for kind in kinds), recall(method, 0)])
         yield (
-            f"{peer.name:{width}} {threshold:>9}  {recalls} {micro_ap(method):8.3f} "
+            f"{peer.name:{width}} {threshold:>10}  {recalls} {micro_ap(method):8.3f} "
             f"{outcome.milliseconds[peer.name]:7.2f}"
         )
+
+
+def _threshold(measure: Measure, distance: int) -> str:
+    return f"{measure.shown(distance):.3f}" if measure.unit == "cosine" else f"{distance}/{measure.greatest}"
 
 
 def _notes(outcome: RobustnessResult, out: Path) -> Iterator[str]:

@@ -11,8 +11,8 @@ mostly undone before the first convolution: the mean is taken off, and what is l
 softened, too, so that a blurred copy differs less.
 
 A code is the mean of two looks at an image: as it is, and at its middle, softer and with fewer pixels, for half as much
-work again. What is blurred, turned, or cropped by up to a quarter, differs less so, and nothing has to be trained for
-it (docs/experiments.md, "More than one look").
+work again. What is blurred, turned, or cropped to no less than three quarters of width and height, differs less so, and
+nothing has to be trained for it (docs/experiments.md, "More than one look").
 
 Shapes: N images, S = 112 pixels a side, T = 80 of the second look, C channels, D features.
 """

@@ -56,7 +56,11 @@ def find(name: str, items: Sequence[Item]) -> Peer:
     note = f"trained on {about.trained_on}{', with labels' if about.labels else ''}; {about.licence}"
     versions = {package: version(package) for prefix, package in PACKAGES.items() if name.startswith(prefix)}
     vectors = Peer(
-        name=name, bits=0, note=note, encode=lambda pixels_HW3: peers.unit(features(pixels_HW3)[0]), versions=versions
+        name=name,
+        measure=peers.COSINE,
+        note=note,
+        encode=lambda pixels_HW3: peers.unit(features(pixels_HW3)[0]),
+        versions=versions,
     )
     return _coded(vectors, features, coded["method"], items, check_bits(int(coded["bits"]))) if coded else vectors
 
@@ -88,4 +92,4 @@ def _coded(vectors: Peer, features: Callable[[Array], Row], method: str, items: 
         return np.asarray(pack(linear.latents(features(pixels_HW3)) > 0)[0])
 
     note = f"{vectors.note}; {method} fitted without labels to the {len(read)} images that are measured"
-    return replace(vectors, bits=bits, note=note, encode=encode)
+    return replace(vectors, measure=peers.hamming(bits), note=note, encode=encode)

@@ -161,16 +161,16 @@ def _correlations(originals: Originals) -> Iterator[tuple[int, npt.NDArray[np.fl
 def pair_counts(originals: Originals, peers: Sequence[Peer], same: set[tuple[int, int]]) -> list[PairCounts]:
     """For each peer the distances of all pairs of images, but for those that are the `same`."""
     counts = [
-        PairCounts(by_kind={kind: np.zeros(peer.greatest + 1, np.int64) for kind in KINDS}, closest=[])
+        PairCounts(by_kind={kind: np.zeros(peer.measure.greatest + 1, np.int64) for kind in KINDS}, closest=[])
         for peer in peers
     ]
     shared_NC = _labels(originals.items)
     for start, alike_BN in _correlations(originals):
         kinds = _kinds(originals.items, shared_NC, alike_BN, start, same)
         for peer, rows_NX, found in zip(peers, originals.rows, counts, strict=True):
-            distances_BN = peer.distances(rows_NX[start : start + BLOCK], rows_NX)
+            distances_BN = peer.measure.distances(rows_NX[start : start + BLOCK], rows_NX)
             for kind, of_it_BN in kinds.items():
-                found.by_kind[kind][:] += np.bincount(distances_BN[of_it_BN], minlength=peer.greatest + 1)
+                found.by_kind[kind][:] += np.bincount(distances_BN[of_it_BN], minlength=peer.measure.greatest + 1)
             found.closest[:] = sorted([*found.closest, *_closest(distances_BN, kinds["all"], start)])[:CLOSEST]
     return counts
 

@@ -99,7 +99,7 @@ def closest(outcome: RobustnessResult) -> list[Shown]:
 def _distance(method: Method, distance: int) -> str:
     """A method's distance, and whether it lies within the first threshold."""
     verdict = "within" if distance <= method.thresholds[0].distance else "beyond"
-    return f"{method.peer.name}: {method.peer.in_words(distance)}, {verdict}"
+    return f"{method.peer.name}: {method.peer.measure.in_words(distance)}, {verdict}"
 
 
 def _original(outcome: RobustnessResult, row: int) -> tuple[str, str]:

@@ -187,7 +187,7 @@ def _distance_chart(outcome: RobustnessResult, edit: str) -> str:
     for cell in method.cells:
         if cell.variant.edit == edit:
             shares = np.add.reduceat(cell.own_D, starts) * (100 / cell.own_D.sum())
-            places = ((starts + (width - 1) / 2) / method.peer.scale).tolist()
+            places = ((starts + (width - 1) / 2) / method.peer.measure.scale).tolist()
             series[f"{cell.variant.strength:g}"] = list(zip(places, shares.tolist(), strict=True))
     words = f"{edit}: distances of copies from their originals, by {method.peer.name}, for each strength"
     return charts.lines(series, across=f"{edit}: share of bits that differ", up="% of copies", words=words, highest=100)
@@ -199,10 +199,12 @@ def _pair_charts(outcome: RobustnessResult) -> list[tuple[Any, str]]:
     for method in outcome.methods:
         own_D = np.sum([cell.own_D for cell in edits_of(method)], axis=0)
         different_D = method.pairs.by_kind["all"]
+        measure = method.peer.measure
         across = "distance, bits"
-        if not method.peer.bits:  # so many steps would be too fine to see
-            own_D, different_D = (np.add.reduceat(one, np.arange(0, len(one), 25)) for one in (own_D, different_D))
-            across = "(1 − cosine) · 40"
+        if not measure.bits:  # so many steps would be too fine to see
+            width = measure.greatest // 80
+            own_D, different_D = (np.add.reduceat(one, np.arange(0, len(one), width)) for one in (own_D, different_D))
+            across = "(1 − cosine) · 40" if measure.unit == "cosine" else f"distance ÷ {width}"
         words = f"{method.peer.name}: {own_D.sum():,} copies and {different_D.sum():,} pairs of different images"
         drawn.append((charts.histogram(own_D, different_D, words=words, across=across), words))
     return drawn

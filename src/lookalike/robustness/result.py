@@ -1,7 +1,7 @@
 """A robustness run as values that JSON can hold, and the few means by which methods are compared.
 
-Nothing of the machine is among them: no paths, no times. A distance is in bits; of vectors it is 1 − cosine in steps
-of 1/1000, with the cosine next to thresholds.
+Nothing of the machine is among them: no paths, no times. A distance is in steps of the peer's measure: bits, levels,
+or 1/1000 of 1 − cosine, with the cosine next to thresholds.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _method(method: Method) -> Values:
     peer = method.peer
     return {
         "name": peer.name,
-        "bits": peer.bits,
+        "bits": peer.measure.bits,
         "note": peer.note,
         "recall": [_rounded(recall(method, at)) for at in range(len(RATES))],
         "recall_by_kind": [
@@ -100,7 +100,7 @@ def _threshold(one: Threshold, method: Method) -> Values:
     return {
         "rate": one.rate,
         "distance": one.distance,
-        "shown": _rounded(method.peer.shown(one.distance)) if one.distance >= 0 else None,
+        "shown": _rounded(method.peer.measure.shown(one.distance)) if one.distance >= 0 else None,
         "false": one.false,
         "pairs": one.pairs,
         "measured": one.is_measured,

@@ -159,7 +159,7 @@ def _run(
     edited = np.sort(np.random.default_rng((settings.seed, 0)).permutation(count)[: settings.queries]).tolist()
     work = partial(_of_image, found=found, peers=peers, chosen=chosen, settings=settings, same=equal)
     made = []
-    others = [np.zeros((len(chosen), peer.greatest + 1), np.int64) for peer in peers]
+    others = [np.zeros((len(chosen), peer.measure.greatest + 1), np.int64) for peer in peers]
     for done, one in enumerate(in_order(work, edited, workers=settings.threads), 1):
         made.append(one._replace(others=[]))
         for sum_VD, of_it_VD in zip(others, one.others, strict=True):
@@ -218,9 +218,9 @@ def _of_image(
     copies_V = copies_of(found.items[row], found.seeds[row], chosen, settings)
     own, nearest, nearest_row, others = [], [], [], []
     for peer, rows_NX in zip(peers, found.rows, strict=True):
-        distances_VN = peer.distances(np.stack([peer.encode(copy) for copy in copies_V]), rows_NX)
+        distances_VN = peer.measure.distances(np.stack([peer.encode(copy) for copy in copies_V]), rows_NX)
         own.append(distances_VN[:, row].copy())
-        others.append(_histograms(np.delete(distances_VN, [row, *equal], axis=1), peer.greatest + 1))
+        others.append(_histograms(np.delete(distances_VN, [row, *equal], axis=1), peer.measure.greatest + 1))
         distances_VN[:, [row, *equal]] = np.iinfo(np.int32).max
         nearest_row.append(distances_VN.argmin(axis=1))
         nearest.append(distances_VN.min(axis=1))
@@ -239,7 +239,7 @@ def _method(
 ) -> Method:
     thresholds = tuple(retrieval_stats.threshold(pairs.by_kind["all"], rate) for rate in RATES)
     own_QV = np.stack([one.own_PV[at] for one in made])
-    own_VD = _histograms(own_QV.T, peer.greatest + 1)
+    own_VD = _histograms(own_QV.T, peer.measure.greatest + 1)
     return Method(
         peer=peer,
         thresholds=thresholds,
@@ -252,7 +252,7 @@ def _method(
                 others_D=others_D,
                 recall=_at(own_D, thresholds),
                 false=_at(others_D, thresholds),
-                error=retrieval_stats.mean(own_D) / peer.scale,
+                error=retrieval_stats.mean(own_D) / peer.measure.scale,
                 micro_ap=retrieval_stats.micro_average_precision(own_D, others_D),
             )
             for variant, own_D, others_D in zip(chosen, own_VD, others_VD, strict=True)

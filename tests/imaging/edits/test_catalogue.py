@@ -144,6 +144,7 @@ def test_the_table_is_whole() -> None:
     assert {edit.kind for edit in EDITS.values()} == set(KINDS)
     assert len(set(ALL)) == len(ALL) > 120
     assert [variant.edit for variant in variants(["crop", "jpeg"])][:1] == ["crop"]
+    assert [*variants(["crop 0.5", "jpeg  20"])] == [("crop", 0.5), ("jpeg", 20)]
     for edit in EDITS.values():
         assert len(set(edit.strengths)) == len(edit.strengths) > 0
         assert edit.argument or len(edit.strengths) == 1
@@ -155,6 +156,8 @@ def test_what_there_is_not_is_refused_by_name(photo: Array, monkeypatch: pytest.
     for wrong in (photo.astype(float), photo[..., 0], np.zeros((0, 4, 3), np.uint8)):
         with pytest.raises(ImageError, match=r"edits take uint8 \(H, W, 3\)"):
             perturb(wrong, "crop", 0.1)
+    with pytest.raises(ConfigError, match=r"'crop half' is no edit: the strength of crop is a number, such as 0\.02"):
+        list(variants(["crop half"]))
     monkeypatch.setattr("PIL.features.check", lambda codec: codec != "avif")
     with pytest.raises(ConfigError, match="without AVIF"):
         perturb(photo, "avif", 40)

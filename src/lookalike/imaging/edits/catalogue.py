@@ -60,7 +60,7 @@ class Variant(NamedTuple):
         """What is done, after the edit's name.
 
         >>> Variant("crop", 0.1).words
-        'middle 90 % of each side kept'
+        'middle 90 % of width and height kept'
         """
         edit = EDITS[self.edit]
         return edit.words.format(self.strength, percent=100 * self.strength, rest=100 - 100 * self.strength)
@@ -73,7 +73,7 @@ EDITS: dict[str, Edit] = {
     "webp": Edit("codec", "quality {:g}", (80, 40, 10), partial(tones.saved, codec="WEBP"), "quality", codec="webp"),
     "avif": Edit("codec", "quality {:g}", (70, 40, 10),
         partial(tones.saved, codec="AVIF", speed=8, max_threads=1), "quality", codec="avif"),
-    "resize": Edit("codec", "reduced to {percent:g} % of each side and back", (.75, .5, .25, .125),
+    "resize": Edit("codec", "reduced to {percent:g} % of width and height, and back", (.75, .5, .25, .125),
         tones.reduce, "factor"),
     "blur": Edit("tone", "deviation {percent:g} % of the shorter side", (.005, .01, .02, .04),
         tones.blur, "share"),
@@ -91,17 +91,17 @@ EDITS: dict[str, Edit] = {
     "posterise": Edit("tone", "{:g} bits a value", (4, 3, 2, 1), tones.posterise, "bits"),
     "warm": Edit("tone", "red + {percent:.0f} %, blue − {percent:.0f} %", (.1, .2, .4), tones.warm, "share"),
     "cold": Edit("tone", "red − {percent:.0f} %, blue + {percent:.0f} %", (.1, .2, .4), tones.cool, "share"),
-    "crop": Edit("frame", "middle {rest:.0f} % of each side kept", (.02, .05, .1, .15, .25, .4, .6),
+    "crop": Edit("frame", "middle {rest:.0f} % of width and height kept", (.02, .05, .1, .15, .25, .4, .6),
         geometry.crop, "share"),
-    "crop-aside": Edit("frame", "{rest:.0f} % of each side kept, anywhere", (.05, .1, .25, .4, .6),
+    "crop-aside": Edit("frame", "{rest:.0f} % of width and height kept, anywhere", (.05, .1, .25, .4, .6),
         geometry.crop_aside, "share", seeded=True),
-    "border": Edit("frame", "{percent:.0f} % of each side at each edge, black", (.02, .05, .1, .2),
+    "border": Edit("frame", "{percent:.0f} % of width or height at each edge, black", (.02, .05, .1, .2),
         geometry.border, "share"),
-    "border-white": Edit("frame", "{percent:.0f} % of each side at each edge, white", (.05, .1, .2),
+    "border-white": Edit("frame", "{percent:.0f} % of width or height at each edge, white", (.05, .1, .2),
         partial(geometry.border, colour=overlays.WHITE), "share"),
     "letterbox": Edit("frame", "black bars of {percent:g} % of the height, twice", (.05, .125, .25, .5),
         geometry.letterbox, "share"),
-    "shift": Edit("frame", "moved by {percent:.0f} % of each side, the rest black", (.05, .1, .2),
+    "shift": Edit("frame", "moved by {percent:.0f} % of width and height, the rest black", (.05, .1, .2),
         geometry.shift, "share"),
     "rotate": Edit("frame", "turned by {:g}°, corners black", (1, 2, 5, 10, 15, 30, 45),
         geometry.rotate_either, "degrees", seeded=True),
@@ -124,7 +124,7 @@ EDITS: dict[str, Edit] = {
         overlays.screenshot, "share", seeded=True),
     "caption": Edit("overlay", "white band with text above, {percent:.0f} % of the height", (.1, .2, .35),
         overlays.caption, "share", seeded=True),
-    "collage": Edit("overlay", "{percent:.0f} % of the sides, among others", (.8, .65, .5),
+    "collage": Edit("overlay", "{percent:.0f} % of width and height, among others", (.8, .65, .5),
         overlays.collage, "share", seeded=True),
     "messenger": Edit("chain", "sent on {:g} times: reduced, JPEG 50", (1, 2, 4), chains.messenger, "times"),
     "social": Edit("chain", "passed on {:g} times: cut, reduced, JPEG, sharpened", (1, 2, 3), chains.social, "times"),
@@ -132,7 +132,7 @@ EDITS: dict[str, Edit] = {
         chains.screen_repost, "share", seeded=True),
     "meme": Edit("chain", "loud colours, caption of {percent:.0f} %, JPEG 30", (.1, .2, .35),
         chains.meme, "share", seeded=True),
-    "story": Edit("chain", "filter, text, {rest:.0f} % of each side kept, JPEG 40", (.05, .1, .2),
+    "story": Edit("chain", "filter, text, {rest:.0f} % of width and height kept, JPEG 40", (.05, .1, .2),
         chains.story, "share", seeded=True),
     "film": Edit("chain", "bars of {percent:g} %, watermark, blur, JPEG 30", (.05, .125),
         chains.film, "share", seeded=True),
@@ -172,6 +172,16 @@ def find(edit: str) -> Edit:
 
 
 def variants(edits: Sequence[str] = ()) -> Iterator[Variant]:
-    """The edits of these names at all their strengths; without names, all edits that can be done here."""
-    for name in edits or [name for name, edit in EDITS.items() if edit.is_here]:
-        yield from (Variant(name, strength) for strength in find(name).strengths)
+    """Edits by name, at all their strengths (`crop`) or at one (`crop 0.5`); without names, all that can be done here.
+
+    >>> [*variants(["crop 0.5"])]
+    [Variant(edit='crop', strength=0.5)]
+    """
+    for text in edits or [name for name, edit in EDITS.items() if edit.is_here]:
+        name, *strength = text.split(maxsplit=1)
+        strengths = find(name).strengths
+        try:
+            yield from (Variant(name, float(one)) for one in strength or strengths)
+        except ValueError as error:
+            usual = ", ".join(f"{one:g}" for one in strengths)
+            raise ConfigError(f"{text!r} is no edit: the strength of {name} is a number, such as {usual}") from error

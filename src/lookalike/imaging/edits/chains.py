@@ -17,7 +17,7 @@ def messenger(picture: Picture, *, times: float) -> Picture:
 
 
 def social(picture: Picture, *, times: float) -> Picture:
-    """Passed on so many times: the edges cut by 2 % of each side, reduced and back, JPEG 60, 45 …, sharpened."""
+    """Passed on so many times: middle 98 % of width and height kept, reduced and back, JPEG 60, 45 …, sharpened."""
     for number in range(round(times)):
         picture = tones.reduce(geometry.crop(picture, share=0.02), factor=0.6)
         picture = tones.sharpen(tones.saved(picture, quality=max(5, 60 - 15 * number)), factor=1.3)
@@ -37,7 +37,7 @@ def meme(picture: Picture, random: Random, *, share: float) -> Picture:
 
 
 def story(picture: Picture, random: Random, *, share: float) -> Picture:
-    """A warm filter, text above and below, a share of each side cut off anywhere, JPEG of quality 40."""
+    """A warm filter, text above and below, 1 − share of width and height kept, anywhere, JPEG of quality 40."""
     written = overlays.text(tones.warm(picture, share=0.15), random, share=0.09)
     return tones.saved(geometry.crop_aside(written, random, share=share), quality=40)
 

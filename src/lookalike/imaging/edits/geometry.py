@@ -24,9 +24,9 @@ def scale(picture: Picture, *, factor: float) -> Picture:
 
 
 def crop(picture: Picture, *, share: float, across: float = 0.5, down: float = 0.5) -> Picture:
-    """The picture without a share of its width and of its height in all.
+    """The part of a picture that keeps 1 − `share` of its width and of its height: the middle, unless told otherwise.
 
-    `across` of what goes is taken at the left, and `down` of it at the top: 0.5 and 0.5 leave the middle.
+    `across` of what goes is taken at the left, and `down` of it at the top.
     """
     width, height = (max(1, round(side * (1 - share))) for side in picture.size)
     left, top = round((picture.width - width) * across), round((picture.height - height) * down)
@@ -34,7 +34,7 @@ def crop(picture: Picture, *, share: float, across: float = 0.5, down: float = 0
 
 
 def crop_aside(picture: Picture, random: Random, *, share: float) -> Picture:
-    """The picture without a share of its width and of its height in all; what is left lies anywhere."""
+    """The part of a picture that keeps 1 − `share` of its width and of its height, anywhere in it."""
     return crop(picture, share=share, across=random.random(), down=random.random())
 
 
