@@ -1,1 +1,1 @@
-"""What every part of the package builds on: errors, and files that are written whole."""
+"""Shared foundations: errors, atomic file writes, packed codes, limits, threads."""

@@ -1,16 +1,16 @@
-"""What is a database: an address of one in Milvus, or a file with the mark of this package's catalogs."""
+"""Recognises databases: Milvus addresses, and SQLite files with this package's application id."""
 
 from __future__ import annotations
 
 import os
 
 SCHEME = "milvus:"
-APPLICATION_ID = 0x6C6F6F6B  # "look": tells a catalog from other SQLite files, also to the command `file`
+APPLICATION_ID = 0x6C6F6F6B  # "look"; marks our catalogs among SQLite files, also for the command `file`
 _MAGIC, _OFFSET = b"SQLite format 3\0", 68
 
 
 def is_address(text: object) -> bool:
-    """Whether this is meant as the address of a collection rather than a folder.
+    """Whether the text is a Milvus address rather than a folder.
 
     >>> is_address("milvus://host:19530/photos"), is_address("photos")
     (True, False)
@@ -19,7 +19,7 @@ def is_address(text: object) -> bool:
 
 
 def is_ours(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is a catalog of this package; what cannot be read is none."""
+    """Whether a file is a catalog of this package; False if it cannot be read."""
     try:
         with open(path, "rb") as file:
             head = file.read(_OFFSET + 4)

@@ -1,4 +1,4 @@
-"""Where files are kept that can be made again: in $LOOKALIKE_CACHE, or the system's folder for such things."""
+"""Location of cached files: $LOOKALIKE_CACHE, or the operating system's cache folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def cache_dir() -> Path:
-    """The cache folder of this user, which may not exist yet."""
+    """The user's cache folder; it may not exist yet."""
     if place := os.environ.get("LOOKALIKE_CACHE"):
         return Path(place)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "lookalike"

@@ -1,4 +1,4 @@
-"""From latents to packed codes and back, and the distance between codes. NumPy only.
+"""Conversion between latents, bits and packed codes, and the Hamming distance. NumPy only.
 
 Shapes: N, M images, K bits, W = K/8 bytes. A code's first bit is the most significant bit of its first byte,
 as `numpy.packbits` has it.
@@ -22,9 +22,9 @@ MIN_BITS, MAX_BITS = 8, 512
 
 
 def check_bits(bits: int) -> int:
-    """The number of bits itself, if a code can have that many."""
+    """`bits`, if it is a valid code length. Raises `ConfigError`."""
     if bits % 8 or not MIN_BITS <= bits <= MAX_BITS:
-        raise ConfigError(f"bits is {bits}; a code has {MIN_BITS} to {MAX_BITS} bits, in steps of 8")
+        raise ConfigError(f"bits is {bits}; expected {MIN_BITS} to {MAX_BITS}, in steps of 8")
     return bits
 
 
@@ -53,13 +53,13 @@ def unpack(codes_NW: Codes) -> Bits:
 
 
 def hamming(a_NW: Codes, b_MW: Codes) -> npt.NDArray[np.int32]:
-    """Distances (N, M) in bits. Holds N × M × W bytes: for blocks, not for collections.
+    """Hamming distances (N, M) in bits. Needs N × M × W bytes of memory, so pass blocks, not whole collections.
 
     >>> hamming(np.array([[255]], np.uint8), np.array([[254], [0]], np.uint8)).tolist()
     [[1, 8]]
     """
     if a_NW.shape[-1] != b_MW.shape[-1]:
-        raise CodeError(f"codes of {a_NW.shape[-1] * 8} and of {b_MW.shape[-1] * 8} bits have no distance")
+        raise CodeError(f"cannot compare codes of {a_NW.shape[-1] * 8} bits with codes of {b_MW.shape[-1] * 8} bits")
     return np.asarray(np.bitwise_count(a_NW[:, None, :] ^ b_MW[None, :, :]).sum(-1, dtype=np.int32))
 
 

@@ -1,4 +1,4 @@
-"""Processes that work on a stranger's file, with so much memory and time, and whose only answer is a line of JSON."""
+"""Child processes that parse untrusted files under limits on memory and time, and answer with one line of JSON."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import subprocess
 import sys
 from contextlib import suppress
 
-PATIENCE = 6  # times as long by the clock as of the processor, on a machine that has other things to do
+PATIENCE = 6  # wall-clock seconds allowed per second of CPU time, because the machine may be busy
 _OUT_OF_TIME = (-24, -9)  # SIGXCPU, and SIGKILL, which follows it
 
 
 def run_confined(module: str, arguments: list[str], *, data: bytes, memory: int, seconds: int) -> str:
-    """What a module run as a process says is wrong with a file; nothing if it may be used.
+    """What a module, run as a child process, reports as wrong with a file; empty if the file may be used.
 
-    Also said is that it crashed, or took too long.
+    A crash and a time-out are reported too.
     """
     command = [sys.executable, "-P", "-m", module, *arguments]
     try:
@@ -27,7 +27,7 @@ def run_confined(module: str, arguments: list[str], *, data: bytes, memory: int,
     except subprocess.TimeoutExpired:
         return _too_slow(seconds)
     except OSError as error:
-        return f"cannot be tried, as no process can be started ({error.strerror})"
+        return f"cannot be checked: the system refuses to start a process ({error.strerror})"
     with suppress(ValueError, TypeError, AttributeError):
         return str(json.loads(ended.stdout).get("error", ""))
     if ended.returncode in _OUT_OF_TIME:
@@ -39,20 +39,20 @@ def run_confined(module: str, arguments: list[str], *, data: bytes, memory: int,
 
 
 def confine(memory: int, seconds: int) -> None:
-    """Let this process have so many more bytes of memory, and so many seconds of the processor; and write no file."""
+    """Limit this process to `memory` more bytes and `seconds` more of CPU time, and forbid it to write files."""
     try:
         import resource
-    except ImportError:  # Windows has nothing like it; there the parent's time limit remains
+    except ImportError:  # Windows has no equivalent; the parent's time limit still applies
         return
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     spent = int(resource.getrusage(resource.RUSAGE_SELF).ru_utime)
     resource.setrlimit(resource.RLIMIT_CPU, (spent + seconds, spent + seconds))
-    if sys.platform == "linux":  # others take the number and do not heed it
+    if sys.platform == "linux":  # other systems accept the limit but ignore it
         with open("/proc/self/statm", encoding="ascii") as file:
             size = int(file.read().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (size + memory, size + memory))
 
 
 def _too_slow(seconds: int) -> str:
-    return f"takes longer than {seconds} seconds of the processor; it is damaged, or made to do that"
+    return f"takes more than {seconds} seconds of CPU time; it is damaged, or made to do that"

@@ -1,15 +1,16 @@
-"""Names of files as text to show: they are bytes, and may hold anything."""
+"""File names as safe text: names are bytes and may contain anything."""
 
 from __future__ import annotations
 
 from unicodedata import bidirectional, category
 
-STEERING = frozenset({"Cc", "Zl", "Zp"})  # control characters, ends of lines
-TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})  # make "gpj.exe" of "exe.jpg"
+STEERING = frozenset({"Cc", "Zl", "Zp"})  # control characters, line separators
+# bidirectional overrides: they make "exe.jpg" look like "gpj.exe"
+TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
 def clean(name: str) -> str:
-    r"""A name in Unicode; a byte that is no UTF-8 as \xff.
+    r"""A name as Unicode text; bytes that are not UTF-8 become \xff escapes.
 
     >>> clean("caf\udce9.jpg")
     'caf\\xe9.jpg'
@@ -18,12 +19,12 @@ def clean(name: str) -> str:
         return name
     try:
         return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # half a character, which no name of a file has
+    except UnicodeEncodeError:  # a lone surrogate, never part of a file's name
         return name.encode("utf-8", "backslashreplace").decode()
 
 
 def printable(name: str, *, but: str = "") -> str:
-    r"""A name that does nothing to a terminal: what would is told by its number, other than characters of `but`.
+    r"""A name that is safe to print on a terminal: control characters are escaped, except those in `but`.
 
     >>> printable("caf\udce9\x1b[2J\n.jpg")
     'caf\\xe9\\x1b[2J\\x0a.jpg'

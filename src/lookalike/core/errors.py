@@ -1,4 +1,4 @@
-"""The one tree of errors. Each message names the value, what was expected and what mends it.
+"""The package's exceptions. Each message names the value, what was expected and the remedy.
 
 On the command line every `LookalikeError` becomes one line on stderr and exit code 1.
 """
@@ -7,43 +7,43 @@ from __future__ import annotations
 
 
 class LookalikeError(Exception):
-    """Anything this package refuses to do, said in one line."""
+    """Base class: anything this package refuses to do, explained in one line."""
 
 
 class ConfigError(LookalikeError):
-    """A setting is outside what is allowed."""
+    """A setting outside its allowed range."""
 
 
 class ImageError(LookalikeError):
-    """Bytes that are no image, or not one that may be decoded."""
+    """Bytes that are not an image, or an image that may not be decoded."""
 
 
 class RetryableImageError(ImageError):
-    """An image that may be readable another time: a package is missing, a cap is too low, memory ran out."""
+    """An image that may become readable: a package is missing, a limit is too low, or memory ran out."""
 
 
 class DataError(LookalikeError):
-    """A folder, file or table that cannot serve as a collection of images."""
+    """A folder, file or table that is not a usable collection of images."""
 
 
 class TrainingError(LookalikeError):
-    """Training cannot start or go on."""
+    """Training cannot start or continue."""
 
 
 class ModelError(LookalikeError):
-    """A model file that cannot be used."""
+    """A model file that is unusable."""
 
 
 class CodeError(LookalikeError):
-    """Codes whose shape or length does not fit."""
+    """Codes of the wrong shape or length."""
 
 
 class DatabaseError(LookalikeError):
-    """A database that is absent, damaged, busy or made with another model."""
+    """A database that is missing, damaged, busy or made with another model."""
 
 
 class ServerError(LookalikeError):
-    """What a server refuses, with HTTP's number for the reason; 0 if it does not answer."""
+    """A server's refusal, with the HTTP status; 0 if the server does not answer."""
 
     def __init__(self, message: str, *, status: int = 0, type: str = "") -> None:  # noqa: A002 as in the answer
         super().__init__(message)
@@ -51,7 +51,7 @@ class ServerError(LookalikeError):
 
 
 class MissingExtra(LookalikeError):
-    """A part that needs a package which is not installed."""
+    """A feature whose optional package is not installed."""
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(
@@ -61,4 +61,4 @@ class MissingExtra(LookalikeError):
 
 
 class Interrupted(LookalikeError):
-    """Work that was stopped by the user and can go on where it stopped."""
+    """Work that the user stopped and that can be resumed."""

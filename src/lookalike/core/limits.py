@@ -1,5 +1,5 @@
-"""Limits that the command line names before anything heavy is loaded."""
+"""Limits that the command line needs before it loads anything heavy."""
 
 from __future__ import annotations
 
-MAX_PIXELS = 200_000_000  # of an image that is decoded
+MAX_PIXELS = 200_000_000  # of a decoded image

@@ -1,4 +1,4 @@
-"""Work spread over threads, with results in the order of the input."""
+"""Thread pools whose results come in the order of their input."""
 
 from __future__ import annotations
 
@@ -9,34 +9,33 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-Given = TypeVar("Given")
-Made = TypeVar("Made")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @functools.cache
 def cores() -> int:
-    """How many cores this process may use."""
+    """Number of CPU cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_order(
-    work: Callable[[Given], Made],
-    given: Iterable[Given],
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
     *,
     workers: int | None = None,
     threads: ThreadPoolExecutor | None = None,
-) -> Generator[Made]:
-    """Results in the order of the input, of which two items a worker are worked on ahead of the caller.
+) -> Generator[Result]:
+    """Results in the order of the input; at most two items a worker are processed ahead of the caller.
 
-    When the caller stops, no further work starts. Work in progress is waited for only by the owner of `threads`, if
-    these are given.
+    When the caller stops, no further work starts. Work in progress is awaited only by the owner of `threads`, if given.
     """
     workers = workers or cores()
     pool = threads or ThreadPoolExecutor(workers)
-    waiting: deque[Future[Made]] = deque()
+    waiting: deque[Future[Result]] = deque()
     try:
-        for one in given:
-            waiting.append(pool.submit(work, one))
+        for item in items:
+            waiting.append(pool.submit(work, item))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
@@ -45,11 +44,11 @@ def in_order(
         for future in waiting:
             future.cancel()
         if threads is None:
-            pool.shutdown(wait=False)  # whoever stops ends the decoders that they may wait for
+            pool.shutdown(wait=False)  # do not wait: the caller ends any decoder processes that the work is waiting for
 
 
-def on_all_cores(work: Callable[[Given], Made], parts: Sequence[Given]) -> Iterator[Made]:
-    """Results of short pieces of work, in order, by threads that stay alive."""
+def on_all_cores(work: Callable[[Item], Result], parts: Sequence[Item]) -> Iterator[Result]:
+    """Results of short pieces of work, in order, from a permanent thread pool."""
     if len(parts) < 2 or cores() < 2:
         return map(work, parts)
     return _pool().map(work, parts)

@@ -6,11 +6,11 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """A function that is called as work advances."""
+    """A callback that receives the progress of long-running work."""
 
     def __call__(self, stage: str, done: int, total: int | None, /) -> object:
-        """`done` of `total` items of a stage are finished; the total may be unknown."""
+        """`done` of `total` items of a stage are finished; `total` may be unknown."""
 
 
 def silent(stage: str, done: int, total: int | None) -> None:
-    """No report."""
+    """Ignores progress."""

@@ -48,7 +48,7 @@ def make(store: FolderStore, to: Path, *, copy: bool = False) -> Backup:
     made = atomic.temporary_name(to)
     made.mkdir()
     try:
-        with atomic.held(made):
+        with atomic.locked(made):
             store.backup(made / catalogs.FILE)
             with closing(FolderStore(made)) as copied:
                 _copy_files(folder, copied)

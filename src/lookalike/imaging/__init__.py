@@ -1,1 +1,1 @@
-"""Images: from bytes of a file to pixels, and what a file says of its image."""
+"""Images: decoding files to pixels, and reading what the files say about them."""

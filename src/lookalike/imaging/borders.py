@@ -1,12 +1,11 @@
-"""Borders around a picture: found, so that a picture and the same picture with a border are looked at alike.
+"""Border detection, so that a picture and its bordered copy get the same code.
 
-Black bars above and below a film, a white frame, a ground that a program adds: lines of one colour up to a sharp edge.
-What a picture fades into, or what stands free in it, is no border: where such a ground ends moves with every change.
-So that a darker or flatter copy loses the same lines as its picture, colours are compared in units of the deviation of
-all pixels.
+Black bars above and below a film, a white frame, padding added by a program: lines of one colour up to a sharp edge.
+A background that fades into the picture, or surrounds a cut-out, is not a border: its extent changes with every edit.
+Colours are compared in units of the standard deviation of all pixels, so that a darker or flatter copy loses the same
+lines as its original.
 
-Images are in grey, so that a model sees the same part of a picture whether it takes colours or not.
-
+Images are in grey, so that colour and grey models see the same part of a picture.
 Shapes: H, W pixels.
 """
 
@@ -19,16 +18,16 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.uint8]
 
-ALIKE, LEAST_ALIKE = 0.05, 1.5  # deviations, and shades: so far from its colour a line of a border may be, on average
-BLURRED = 0.12  # deviations: and so far its last lines, into which JPEG carries what lies behind
-FAR, LEAST_FAR = 0.15, 6.0  # as above: so far from its colour is what lies behind the edge
-STEP = 1.2  # of that: by so much lines are farther behind the edge than before it, on average
-SHARP = 0.5  # of a line's pixels are far from the border's colour behind its edge
-SAMPLED = 128  # pixels of a line are looked at, or up to twice as many
-BLOCK = 8  # lines of a block of JPEG
-EDGE = 2  # lines that an edge may take
-MOST = 0.45  # of a side, at either end
-LEAST = 0.125  # of a side, that is left
+ALIKE, LEAST_ALIKE = 0.05, 1.5  # deviations, shades: mean distance from its colour that a border's lines may have
+BLURRED = 0.12  # deviations: the same for its last lines, which JPEG mixes with the picture
+FAR, LEAST_FAR = 0.15, 6.0  # deviations, shades: distance from its colour that pixels behind the edge must have
+STEP = 1.2  # times FAR: least rise in the mean distance across the edge
+SHARP = 0.5  # share of a line's pixels that must differ from the border's colour behind its edge
+SAMPLED = 128  # least number of pixels that are sampled from a line (at most twice as many)
+BLOCK = 8  # lines of a JPEG block
+EDGE = 2  # lines that an edge may span
+MOST = 0.45  # largest border, as a share of the side, at either end
+LEAST = 0.125  # smallest remaining picture, as a share of the side
 
 
 class _Limits(NamedTuple):
@@ -40,7 +39,7 @@ class _Limits(NamedTuple):
 
 
 class Box(NamedTuple):
-    """Part of an image in pixels, as Pillow has it: right and bottom lie behind the last ones."""
+    """Part of an image in pixels, by Pillow's convention: right and bottom are exclusive."""
 
     left: int
     top: int
@@ -49,7 +48,7 @@ class Box(NamedTuple):
 
 
 def inside(image_HW: Array) -> Box:
-    """What is left of an image (H, W) without its borders, one inside the other; all if it has none."""
+    """The box of an image (H, W) that remains without its (nested) borders; the whole image if it has none."""
     height, width = image_HW.shape
     box, limits = Box(0, 0, width, height), _limits(image_HW)
     while (smaller := _without_one(image_HW, box, limits)) != box:
@@ -67,7 +66,7 @@ def _limits(image_HW: Array) -> _Limits:
 
 
 def _without_one(image_HW: Array, box: Box, limits: _Limits) -> Box:
-    """The box without the outermost border above and below, then beside."""
+    """The box without its outermost border: first above and below, then left and right."""
     seen = image_HW[box.top : box.bottom, box.left : box.right]
     top, bottom = _lines(seen, limits), _lines(seen[::-1], limits)
     seen = seen[top : len(seen) - bottom].T
@@ -76,7 +75,7 @@ def _without_one(image_HW: Array, box: Box, limits: _Limits) -> Box:
 
 
 def _lines(image_HW: Array, limits: _Limits) -> int:
-    """How many of the first lines are a border."""
+    """Thickness of the border at the top, in lines."""
     height, width = image_HW.shape
     image_HW = image_HW[:, :: max(1, width // SAMPLED)]
     colour = round(float(np.median(image_HW[0])))
@@ -94,6 +93,6 @@ def _lines(image_HW: Array, limits: _Limits) -> int:
 
 
 def _far(image_HW: Array, colour: int) -> npt.NDArray[np.int16]:
-    """How far each pixel (H, W) is from a colour."""
+    """Distance of each pixel (H, W) from a colour, in shades."""
     far_HW: npt.NDArray[np.int16] = np.abs(image_HW.astype(np.int16) - np.int16(colour))
     return far_HW

@@ -1,8 +1,8 @@
-"""Companion files: what lies next to a photo and belongs to it.
+"""Companion files: files that belong to a photo next to them.
 
-Sidecars with ratings and edits, the video of a live photo, a voice memo, the JSON of a Google Takeout. Names alone
-decide, and case does not matter. A companion may belong to several photos: `IMG_1.xmp` to both `IMG_1.JPG` and
-`IMG_1.DNG`.
+Sidecars with ratings and edits, the video of a live photo, a voice memo, the JSON of a Google Takeout. They are
+matched by name alone, ignoring case. A companion may belong to several photos: `IMG_1.xmp` belongs to both `IMG_1.JPG`
+and `IMG_1.DNG`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ PHOTOS = _endings(
 )
 VIDEOS = _endings("mov mp4 m4v mp 3gp avi mts m2ts mkv webm")
 MOTION = _endings("mov mp4 m4v mp 3gp")  # the moving part of a live or motion photo
-SIDECARS = _endings("xmp aae pp3 dop on1 thm acr arp cos nksc vrd dr4 exv mie lrv")  # never images, even alone
-ATTACHED = _endings("json wav")  # companions only next to a photo of their name
+SIDECARS = _endings("xmp aae pp3 dop on1 thm acr arp cos nksc vrd dr4 exv mie lrv")  # never images
+ATTACHED = _endings("json wav")  # companions only next to a photo of the same name
 LARGEST = 50_000_000  # bytes; a larger video is a film with a poster, not the moving part of a photo
 TAKEOUT = ".supplemental-metadata"  # Google cuts a name to 46 characters and appends .json
 CUT = 46
@@ -36,7 +36,7 @@ _APPLE = re.compile(r"^(img_)o(\d+)$")  # IMG_O1234.AAE: the earlier edits of IM
 
 
 def is_companion(name: str) -> bool:
-    """Whether a name is one that a companion may have.
+    """Whether a name may be a companion's.
 
     >>> is_companion("IMG_1.AAE"), is_companion("IMG_1.MOV"), is_companion("IMG_1.JPG")
     (True, True, False)
@@ -45,7 +45,7 @@ def is_companion(name: str) -> bool:
 
 
 def is_sidecar(name: str) -> bool:
-    """Whether a name is that of a file which is never an image, even where its photo is gone.
+    """Whether a name is that of a sidecar: never an image, even if its photo is gone.
 
     >>> is_sidecar("IMG_1.xmp"), is_sidecar("IMG_1.mov"), is_sidecar("IMG_1.jpg.suppl.json")
     (True, False, True)
@@ -57,7 +57,7 @@ def is_sidecar(name: str) -> bool:
 
 
 def is_video(name: str) -> bool:
-    """Whether a name is that of a video.
+    """Whether a name is a video's.
 
     >>> is_video("a.MP4"), is_video("a.jpg")
     (True, False)
@@ -66,7 +66,7 @@ def is_video(name: str) -> bool:
 
 
 def by_owner(names: Iterable[str]) -> dict[str, list[str]]:
-    """The companions of each file of a folder that has any, sorted.
+    """The companions of each file of a folder that has any, sorted by name.
 
     >>> by_owner(["img_1.xmp", "IMG_1.JPG", "IMG_1.JPG.json", "IMG_1 (1).xmp"])
     {'IMG_1.JPG': ['IMG_1.JPG.json', 'img_1.xmp']}
@@ -77,16 +77,16 @@ def by_owner(names: Iterable[str]) -> dict[str, list[str]]:
         if not is_companion(owner) or is_video(owner):
             for key in set(_keys_of_owner(owner)):
                 owned[key].append(owner)
-    found: dict[str, set[str]] = defaultdict(set)
+    companions: dict[str, set[str]] = defaultdict(set)
     photos = {name.casefold() for name in names if _ending(name) in PHOTOS}
     for name in names:
         for owner in _owners(name, owned, photos) if is_companion(name) else ():
-            found[owner].add(name)
-    return {owner: sorted(some) for owner, some in sorted(found.items())}
+            companions[owner].add(name)
+    return {owner: sorted(names) for owner, names in sorted(companions.items())}
 
 
 def _owners(name: str, owned: dict[str, list[str]], photos: set[str]) -> Iterator[str]:
-    """The files that a companion belongs to, some of them more than once."""
+    """The files that a companion belongs to; a file may be repeated."""
     for key in _keys_of_companion(name, photos):
         for owner in owned.get(key, ()):
             if owner != name and _may_own(owner, name):
@@ -94,25 +94,25 @@ def _owners(name: str, owned: dict[str, list[str]], photos: set[str]) -> Iterato
 
 
 def _may_own(owner: str, name: str) -> bool:
-    """Whether one kind of file can own another: photos own all, videos and other files only sidecars."""
+    """Whether one kind of file can own another: photos own any companion, videos and other files only sidecars."""
     return _ending(owner) in PHOTOS or _ending(name) in SIDECARS or (is_sidecar(name) and is_video(owner))
 
 
 def _keys_of_owner(name: str) -> Iterator[str]:
-    """What a companion's name can begin with: `name:` a whole name, `stem:` one without its ending, `cut:` …"""
+    """Keys that companions look their owner up by: `name:` the full name, `stem:` without its ending, `cut:` …"""
     whole = name.casefold()
     stem, ending = os.path.splitext(whole)
     yield f"name:{whole}"
     yield f"stem:{stem}"
     for mark in EDITED:
         if stem.endswith(mark):
-            yield f"name:{stem.removesuffix(mark)}{ending}"  # the JSON of the original is that of its edited copy
+            yield f"name:{stem.removesuffix(mark)}{ending}"  # an edited copy shares the JSON of its original
     if len(whole) > CUT:
         yield f"cut:{whole[:CUT]}"
 
 
 def _keys_of_companion(name: str, photos: set[str]) -> Iterator[str]:
-    """What the owner of a companion is called, by all that its name can mean."""
+    """Lookup keys of a companion's owner, for every reading of the companion's name."""
     whole, ending = name.casefold(), _ending(name)
     base = whole[: -len(ending)]
     yield f"stem:{base}"
@@ -134,7 +134,7 @@ def _keys_of_companion(name: str, photos: set[str]) -> Iterator[str]:
 
 
 def _takeout(base: str) -> Iterator[str]:
-    """The names of photos that a Takeout JSON's name, without its ending, can be of.
+    """Photo names that a Takeout JSON's name (without its ending) may refer to.
 
     >>> list(_takeout("img_1.jpg.suppl(2)"))
     ['img_1.jpg.suppl(2)', 'img_1(2).jpg']

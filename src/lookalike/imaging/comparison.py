@@ -1,6 +1,6 @@
-"""Two images of one picture held against each other: was one encoded from the other, framed, written on, recoloured?
+"""Evidence from pairs of images of one picture: was one encoded from the other, framed, written on or recoloured?
 
-The small pictures of `Evidence` are compared for frames and colours, samples of the full pixels for encoding.
+Frames and colours are compared on the thumbnails of `Evidence`, encoding on samples of the full pixels.
 Shapes: H, W pixels; h, w those of a part.
 """
 
@@ -21,37 +21,37 @@ Floats = npt.NDArray[np.float32]
 Array = npt.NDArray[np.uint8]
 
 BLOCK = 8  # pixels of a block of JPEG
-TEXTURED = 2.0  # shades: blocks that deviate less say nothing, they come out the same from any encoder
-EXACT = 0.15  # shades that a block may differ on average and still be the same
+TEXTURED = 2.0  # shades: flatter blocks are ignored, because any encoder reproduces them
+EXACT = 0.15  # shades: mean difference up to which two blocks count as equal
 MANY, CLEARLY_MORE = 0.35, 0.1  # shares of blocks
 ALL = 0.95  # share of blocks
 SAME_PIXELS = 0.05  # shades
 ALIKE = 0.9  # correlation of two pictures with the same frame
-HALF_ALIKE, HIDDEN = 0.4, 0.3  # or this, and as above without the most different part of so large a share
-ASPECT = 0.03  # by how much their sides may be in another ratio
+HALF_ALIKE, HIDDEN = 0.4, 0.3  # or HALF_ALIKE, if ALIKE is reached without the most different HIDDEN share
+ASPECT = 0.03  # by how much the aspect ratios may differ
 FOUND = 0.85  # correlation of a picture with the part of another that it shows
-LEAST_AREA = 0.25  # of a picture is the smallest part that is looked for
-COARSE, SCALE = 64, 1.04  # pixels of the longer side, and steps of scale in which it is looked for
-FEW = (16, 16)  # pixels in which colours are compared, so that it does not matter if parts lie a pixel apart
-LINES = 2  # by how many lines the place of an edge may be wrong
-FLAT, FLAT_SHADES = 0.6, 14  # share of a margin that has its colour, up to so many shades
+LEAST_AREA = 0.25  # of a picture: the smallest part that is searched for
+COARSE, SCALE = 64, 1.04  # pixels of the longer side, and scale steps, of the coarse search
+FEW = (16, 16)  # pixels at which colours are compared, so that a shift of one pixel does not matter
+LINES = 2  # tolerance in the position of an edge, lines
+FLAT, FLAT_SHADES = 0.6, 14  # share of a margin that must have its colour, within so many shades
 EDGE = 12.0  # shades between a margin and the picture
-BLURRED = 0.3  # of the steps between lines that the picture has, where a blurred copy of it is the margin
+BLURRED = 0.3  # a margin that is a blurred copy has at most this share of the picture's steps between lines
 OVERLAID, LEAST_OVERLAID, MOST_OVERLAID = 24.0, 0.01, 0.45  # shades; shares of a picture
-UNIT = 4  # pixels a side of what is compared for writing over a picture
+UNIT = 4  # pixels a side of the blocks in which writing is searched for
 
 
 class Frames(NamedTuple):
-    """How the frames of two pictures lie in each other."""
+    """How two pictures overlap."""
 
     first: Box  # the part of the first that the second shows
     second: Box  # and where the second shows it
 
 
 def is_encoded_from(child: Evidence, parent: Evidence) -> bool:
-    """Whether the pixels of one image come out when those of the other are encoded as it is, and not the other way.
+    """Whether encoding one image's pixels yields the other's, and not the other way round.
 
-    Where both ways are possible, the one that was quantised more coarsely came first: what is finer could not be lost.
+    If both directions fit, the more coarsely quantised image came first: lost detail cannot return.
     """
     forth, back = _share_encoded(child, parent), _share_encoded(parent, child)
     if forth is None:
@@ -66,7 +66,7 @@ def is_encoded_from(child: Evidence, parent: Evidence) -> bool:
 
 
 def _share_encoded(child: Evidence, parent: Evidence) -> float | None:
-    """Share of the blocks of a JPEG that come out if the other's pixels are encoded with its table."""
+    """Share of a JPEG's blocks that are reproduced by encoding the other image's pixels with its table."""
     if child.plane is None or not child.table or child.plane.shape != parent.sample.shape or not child.plane.size:
         return None
     out = io.BytesIO()
@@ -76,9 +76,9 @@ def _share_encoded(child: Evidence, parent: Evidence) -> float | None:
 
 
 def _has_pixels_of(copy: Evidence, original: Evidence, encoded: float) -> bool:
-    """Whether a lossless copy has the pixels of a JPEG, of whose blocks the share `encoded` comes out of the copy.
+    """Whether a lossless copy has the pixels of a JPEG; `encoded` is the share of its blocks that the copy reproduces.
 
-    Where all of them do, the JPEG may be so fine, and the picture so flat, that most blocks are equal either way.
+    If it reproduces all of them, the JPEG may be so fine, or the picture so flat, that most blocks match either way.
     """
     if copy.sample.shape != original.sample.shape or not copy.sample.size:
         return False
@@ -87,7 +87,7 @@ def _has_pixels_of(copy: Evidence, original: Evidence, encoded: float) -> bool:
 
 
 def _share_equal(made_HW: Floats, there_HW: Floats, shades: float) -> float | None:
-    """Share of the textured blocks that are the same; none if there are hardly any."""
+    """Share of the textured blocks that are equal; None if there are fewer than four."""
     blocks, others = _blocks(there_HW, BLOCK), _blocks(made_HW, BLOCK)
     textured = blocks.std(axis=(1, 3)) > TEXTURED
     if textured.sum() < 4:
@@ -96,13 +96,13 @@ def _share_equal(made_HW: Floats, there_HW: Floats, shades: float) -> float | No
 
 
 def _blocks(values_HW: Floats, side: int) -> Floats:
-    """The whole blocks of so many pixels a side, (rows, side, columns, side)."""
+    """The complete blocks of `side` pixels a side: (rows, side, columns, side)."""
     rows, columns = (length // side for length in values_HW.shape)
     return values_HW[: rows * side, : columns * side].reshape(rows, side, columns, side)
 
 
 def frames(one: Evidence, other: Evidence) -> Frames | None:
-    """How the frames of two pictures lie in each other; none if that cannot be told, or neither is in the other."""
+    """How two pictures overlap; None if neither contains the other, or it is unclear."""
     first, second = one.picture, other.picture
     if _have_one_aspect(first, second) and _are_alike(_grey(first), _grey(_resized(second, first.shape))):
         return Frames(_whole(first), _whole(second))
@@ -114,13 +114,13 @@ def frames(one: Evidence, other: Evidence) -> Frames | None:
 
 
 def is_whole(box: Box, picture: Array) -> bool:
-    """Whether a part is the picture as a whole, but for a line or two."""
+    """Whether a box covers the whole picture, give or take a line or two."""
     height, width = map(int, picture.shape[:2])
     return box.left + box.top + (width - box.right) + (height - box.bottom) <= 2 * LINES
 
 
 def has_border(picture: Array, box: Box) -> bool:
-    """Whether what lies around a part of a picture was added to it: of one colour, or behind a straight edge."""
+    """Whether the surroundings of a box were added: they have one colour, or end at a straight edge."""
     height, width = picture.shape[:2]
     light = np.asarray(_grey(picture), np.float32)
     turned, turned_light = picture.swapaxes(0, 1), light.T
@@ -134,7 +134,7 @@ def has_border(picture: Array, box: Box) -> bool:
 
 
 def _was_added(picture: Array, light: Floats, lines: int, along: tuple[int, int]) -> bool:
-    """Whether so many of the first lines were added."""
+    """Whether the first `lines` lines were added."""
     if lines <= LINES:
         return False
     flat = _flat(picture[: max(1, lines - 1)].reshape(-1, 3).astype(np.float32))
@@ -149,16 +149,16 @@ def _was_added(picture: Array, light: Floats, lines: int, along: tuple[int, int]
 
 
 def colours_apart(one: Evidence, other: Evidence, frames: Frames) -> float:
-    """How far the colours of two pictures are from each other where they show the same, shades."""
+    """Mean difference between the colours of two pictures where they overlap, in shades."""
     parts = _same_parts(one, other, frames)
     first, second = (np.asarray(_resized(part.astype(np.uint8), FEW), np.float32) for part in parts)
     return float(np.abs(first - second).mean())
 
 
 def writing(one: Evidence, other: Evidence, frames: Frames) -> float | None:
-    """Whether two pictures differ as if something were written or stuck over one of them; none if they do not.
+    """Which of two pictures seems to have writing or a sticker on it: the first if > 0; None if they do not differ so.
 
-    The number is greater than 0 if it seems to be the first: letters have more edges than what they hide, bars fewer.
+    Letters have more edges than the picture they hide, bars have fewer.
     """
     first, second = _same_parts(one, other, frames)
     apart_HW = np.abs(_toned(first, second) - second).max(axis=2)
@@ -175,7 +175,7 @@ def writing(one: Evidence, other: Evidence, frames: Frames) -> float | None:
 
 
 def _edges(part: Floats, mask: npt.NDArray[np.bool_]) -> float:
-    """Mean step between pixels where a mask is set, in shades."""
+    """Mean step between neighbouring pixels inside a mask, in shades."""
     light = part.mean(axis=2)
     steps = np.abs(np.diff(light, axis=0))[:, :-1] + np.abs(np.diff(light, axis=1))[:-1]
     inside = mask[: steps.shape[0], : steps.shape[1]]
@@ -183,12 +183,12 @@ def _edges(part: Floats, mask: npt.NDArray[np.bool_]) -> float:
 
 
 def _flat(pixels: Floats) -> float:
-    """Share of pixels that have the one colour that most have."""
+    """Share of pixels that have the most common colour."""
     return float((np.abs(pixels - np.median(pixels, axis=0)).max(axis=1) <= FLAT_SHADES).mean())
 
 
 def _toned(first: Floats, second: Floats) -> Floats:
-    """The first picture in the tones of the second: each channel fitted by a line."""
+    """The first picture in the tones of the second: one linear fit a channel."""
     out = np.empty_like(first)
     for channel in range(3):
         x, y = first[..., channel], second[..., channel]
@@ -198,7 +198,7 @@ def _toned(first: Floats, second: Floats) -> Floats:
 
 
 def _same_parts(one: Evidence, other: Evidence, frames: Frames) -> tuple[Floats, Floats]:
-    """What both pictures show, at the size of the smaller."""
+    """The overlap of two pictures, at the size of the smaller one."""
     parts = [
         picture[box.top : box.bottom, box.left : box.right]
         for picture, box in ((one.picture, frames.first), (other.picture, frames.second))
@@ -209,7 +209,7 @@ def _same_parts(one: Evidence, other: Evidence, frames: Frames) -> tuple[Floats,
 
 
 def _part(whole: Array, part: Array) -> Box | None:
-    """Where a picture shows all of another one, smaller; none if it does not."""
+    """Where a picture contains all of another, smaller one; None if it does not."""
     steps = math.ceil(math.log(LEAST_AREA**0.5) / math.log(1 / SCALE))
     best = _best_place(whole, part, COARSE, [SCALE**-step for step in range(steps + 1)])
     if best is None or best[0] < FOUND - 0.1:
@@ -221,7 +221,7 @@ def _part(whole: Array, part: Array) -> Box | None:
 
 
 def _best_place(whole: Array, part: Array, side: int, scales: list[float]) -> tuple[float, float, Box] | None:
-    """The best correlation, at which scale (1: as large as fits) and where, in pixels of the whole as it came."""
+    """The best correlation, its scale (1: as large as fits) and its box, in pixels of the whole picture."""
     shrink = side / max(whole.shape[:2])
     height, width = (max(8, round(length * shrink)) for length in whole.shape[:2])
     ground = np.asarray(_grey(_resized(whole, (height, width))), np.float32)
@@ -239,7 +239,7 @@ def _best_place(whole: Array, part: Array, side: int, scales: list[float]) -> tu
 
 
 def _match(ground_HW: Floats, part_hw: Floats) -> tuple[float, int, int]:
-    """The best correlation of a part with all places of a ground, and where it is."""
+    """The best correlation of a part over all positions, and that position (row, column)."""
     height, width = part_hw.shape
     pattern = part_hw - part_hw.mean()
     size = ground_HW.shape
@@ -254,7 +254,7 @@ def _match(ground_HW: Floats, part_hw: Floats) -> tuple[float, int, int]:
 
 
 def _sums(values_HW: Floats, height: int, width: int) -> npt.NDArray[np.float64]:
-    """The sum of each part of this size."""
+    """Sums over all windows of this size."""
     total = np.zeros((values_HW.shape[0] + 1, values_HW.shape[1] + 1))
     total[1:, 1:] = values_HW.astype(np.float64).cumsum(axis=0).cumsum(axis=1)
     return total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]
@@ -266,7 +266,7 @@ def _have_one_aspect(first: Array, second: Array) -> bool:
 
 
 def _are_alike(first: Array, second: Array) -> bool:
-    """Whether two pictures of one size correlate, or do but for a part, over which there may be writing."""
+    """Whether two pictures of one size correlate, possibly after leaving out a part that may be covered by writing."""
     found = _correlation(first, second)
     if found >= ALIKE or found < HALF_ALIKE:
         return found >= ALIKE

@@ -1,12 +1,11 @@
-"""From a path or bytes to the uint8 array that a model takes.
+"""Decoding: from a path or bytes to the uint8 array that a model takes.
 
-What is done, in this order: the format must be on an allow-list; the pixel count is read from the header and
-capped before anything is decoded; a JPEG is decoded at reduced size, and in grey, when no more is needed; of an
-animation the first frame is taken; 16-bit and floating pixels become 8 bits (`tones`); transparent pixels are composed
-on white; colours of another profile than sRGB are converted (`profiles`); EXIF orientation is applied; borders are cut
-off, if the model wants that (`borders`); last, the image is resized to the model's square, whatever its aspect ratio.
-Everything before the resize is done pixel by pixel, so a turned copy of a file whose orientation tag undoes the turn
-gives the same array.
+In this order: the format must be on an allow-list; the pixel count is read from the header and capped before anything
+is decoded; a JPEG is decoded at reduced size, and in grey, if no more is needed; of an animation the first frame is
+taken; 16-bit and floating-point pixels become 8 bits (`tones`); transparent pixels are composed on white; colours of
+other profiles are converted to sRGB (`profiles`); EXIF orientation is applied; borders are cut off if the model wants
+that (`borders`); last, the image is resized to the model's square, ignoring its aspect ratio. Every step before the
+resize works pixel by pixel, so a rotated file with a matching orientation tag gives the same array.
 
 Shapes: S pixels a side; (S, S) in grey, (S, S, 3) in colour.
 """
@@ -33,12 +32,12 @@ from lookalike.imaging.spec import Array as Array
 from lookalike.imaging.spec import ImageSpec as ImageSpec
 from lookalike.imaging.spec import Source as Source
 
-LARGER = 3  # times a model's side that a JPEG is decoded at, at least
+LARGER = 3  # a JPEG is decoded at no less than this multiple of the model's side
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """An image as its model takes it, and what its file says of itself."""
+    """An image as its model takes it, with facts from its file."""
 
     array: Array
     width: int  # pixels, as shown (after orientation)
@@ -49,9 +48,9 @@ class Decoded:
 
 
 def read(source: Source, spec: ImageSpec = ImageSpec(), *, max_pixels: int = MAX_PIXELS) -> Array:
-    """The uint8 array of an image, of shape `spec.shape`.
+    """The uint8 array of an image, shaped `spec.shape`.
 
-    Raises `ImageError`, naming the file, if it cannot be read or has more than `max_pixels` pixels.
+    Raises `ImageError`, naming the file, if it is unreadable or has more than `max_pixels` pixels.
     """
     if isinstance(source, bytes):
         return decode(source, spec, max_pixels=max_pixels).array
@@ -64,12 +63,12 @@ def read(source: Source, spec: ImageSpec = ImageSpec(), *, max_pixels: int = MAX
 
 
 def decode(data: bytes, spec: ImageSpec, *, max_pixels: int = MAX_PIXELS) -> Decoded:
-    """Array, size and format of an encoded image. Raises `ImageError` with the reason and nothing else."""
+    """Array, size and format of an encoded image. Raises `ImageError`; the message does not name the file."""
     return with_limit(max_pixels, lambda: _decode(data, spec))
 
 
 def thumbnail(data: bytes, side: int, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """The image for people: RGB, upright, composed on white, at most `side` pixels a side, aspect kept."""
+    """The image for display: RGB, upright, composed on white, at most `side` pixels a side, aspect ratio kept."""
     shown = with_limit(max_pixels, lambda: _shown(data, side))
     shown.thumbnail((side, side))
     return shown
@@ -91,8 +90,8 @@ def _shown(data: bytes, side: int) -> Image.Image:
 
 def _reduce(source: Opened, spec: ImageSpec) -> Decoded:
     animated = source.is_animated()
-    # At least three times the side is decoded: the decoder's own reduction differs from the resize below, which is all
-    # that other files of the same picture go through.
+    # Decode at three times the side or more: the decoder's own reduction differs from the resize below, and other
+    # files of the same picture go through the resize only.
     mode = profiles.mode_to_convert(source.image, spec.mode)
     source.image.draft(mode, (LARGER * spec.side, LARGER * spec.side))
     pixels = flatten(source.load(), source.image, spec.mode)

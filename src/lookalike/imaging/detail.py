@@ -1,7 +1,7 @@
-"""Measures on the pixels of one image that tell an original from what was made of it.
+"""Measures on one image's pixels that tell an original from its copies.
 
-How much of its size is true detail, whether its colours are more than a tint, whether it shows the blocks of a JPEG,
-and how coarsely a JPEG is quantised. All are pure functions of pixels or tables.
+How much of its size is true detail, whether its colours are more than a tint, whether it shows JPEG blocks, and how
+coarsely a JPEG is quantised. All are pure functions of pixels or tables.
 
 Shapes: H, W pixels.
 """
@@ -18,18 +18,18 @@ from PIL import Image
 
 Floats = npt.NDArray[np.float32]
 
-TILE, TILES = 256, 3  # pixels a side, and how many a side: parts of a large image in which detail is measured
-STEP = 2**0.5  # by which it is reduced from band to band
+TILE, TILES = 256, 3  # pixels a side, and tiles a side: the parts of a large image in which detail is measured
+STEP = 2**0.5  # reduction from band to band
 BANDS = 6
-LEAST_SIDE = 24  # pixels of what is reduced
-EMPTY = 0.55  # of the next band's deviation, or
-EMPTY_OF_NEXT_BUT_ONE = 0.45  # of the one after that: a band with less holds nothing but what enlarging leaves
-HARDLY, ROUNDED = 0.55, 0.25  # of the other's finest band; by so much the number of bands is rounded up
-GRAIN = 1.4  # of the next band: a finest band that deviates more is grain, of which a finer one would have more still
+LEAST_SIDE = 24  # smallest side that is reduced further, pixels
+EMPTY = 0.55  # a band with less than this share of the next band's deviation, or
+EMPTY_OF_NEXT_BUT_ONE = 0.45  # of the one after that, holds nothing but traces of enlarging
+HARDLY, ROUNDED = 0.55, 0.25  # share of the other's finest band; rounding of the number of bands
+GRAIN = 1.4  # times the next band: a finest band with more is grain, and still finer bands would have even more
 BLOCK = 8  # pixels of a block of JPEG
-SAMPLE = 384  # pixels a side of the middle of an image that is compared block by block
-CLIPPED = 4.0  # shades that a step between pixels counts at most, so that edges of the picture do not decide
-SURE = 3.0  # standard errors that steps between blocks are above those within
+SAMPLE = 384  # pixels a side of the centre that is compared block by block
+CLIPPED = 4.0  # shades: larger steps between pixels are clipped, so that edges in the picture do not dominate
+SURE = 3.0  # standard errors by which steps between blocks must exceed those within
 
 _STANDARD = (  # luminance at quality 50, row by row (ITU-T T.81, table K.1)
     16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29,
@@ -39,9 +39,9 @@ _STANDARD = (  # luminance at quality 50, row by row (ITU-T T.81, table K.1)
 
 
 def bands(image: Image.Image) -> tuple[float, ...]:
-    """How much detail an image has in bands of half an octave, the finest first: deviations in shades.
+    """Detail in bands of half an octave, finest first: standard deviations in shades.
 
-    It is what is lost when the image is reduced step by step.
+    A band is what is lost when the image is reduced by one step.
     """
     tiles = _tiles(image)
     found = [_bands(tile.convert("L").convert("F")) for tile in tiles]
@@ -49,9 +49,9 @@ def bands(image: Image.Image) -> tuple[float, ...]:
 
 
 def sharpness(bands: Sequence[float]) -> float:
-    """Share of an image's side that holds true detail, 0 to 1: an image enlarged to twice its sides has 1/2.
+    """Share of an image's side that is true detail, 0 to 1: an image enlarged to twice its size has 1/2.
 
-    Natural pictures have about as much in each band; of what was enlarged the finest are nearly empty.
+    Natural pictures have similar detail in each band; in enlarged ones the finest bands are nearly empty.
     """
     empty = 0
     for band in range(len(bands) - 2):
@@ -62,9 +62,9 @@ def sharpness(bands: Sequence[float]) -> float:
 
 
 def has_no_more(larger: Sequence[float], smaller: Sequence[float], scale: float) -> bool:
-    """Whether a picture, `scale` times as large as another one of the same, has hardly any detail which that has not.
+    """Whether a picture has hardly any detail that a copy, smaller by the factor `scale`, lacks.
 
-    It is asked of the bands that are too fine for the smaller one.
+    Only the bands too fine for the smaller copy are examined.
     """
     beyond = larger[: max(1, int(2 * math.log2(scale) + ROUNDED))]
     if not smaller or not beyond:
@@ -74,7 +74,7 @@ def has_no_more(larger: Sequence[float], smaller: Sequence[float], scale: float)
 
 
 def _tiles(image: Image.Image) -> list[Image.Image]:
-    """The image, or parts from all over a large one."""
+    """The image, or tiles from all over a large one."""
     if max(image.size) <= TILE * TILES:
         return [image]
     corners = [
@@ -98,9 +98,9 @@ def _bands(image: Image.Image) -> list[float]:
 
 
 def colourfulness(rgb_HW3: npt.NDArray[np.uint8]) -> float:
-    """Deviation of the two colour differences that brightness does not foretell, in shades.
+    """Standard deviation of the colour differences that brightness does not predict, in shades.
 
-    A grey image and one in a single tint, such as sepia, have next to none; JPEG adds little to colour.
+    It is near 0 for grey images and single tints such as sepia; JPEG compression adds little to it.
     """
     values = rgb_HW3.reshape(-1, 3).astype(np.float64)
     light = values @ (0.299, 0.587, 0.114)
@@ -111,7 +111,7 @@ def colourfulness(rgb_HW3: npt.NDArray[np.uint8]) -> float:
 
 
 def has_jpeg_blocks(image: Image.Image) -> bool:
-    """Whether an image shows the edges of 8×8 blocks, as one that was stored as a JPEG before does."""
+    """Whether an image shows the edges of 8×8 blocks, a trace of earlier JPEG compression."""
     light = np.asarray(image.crop(_box(image.width, image.height, SAMPLE, BLOCK)).convert("L"), np.float32)
     if min(light.shape) < 4 * BLOCK:
         return False
@@ -120,7 +120,7 @@ def has_jpeg_blocks(image: Image.Image) -> bool:
 
 
 def _steps_between_blocks(light_HW: Floats) -> float:
-    """By how many standard errors steps between columns are larger where blocks meet than elsewhere."""
+    """By how many standard errors steps between columns are larger at block edges than elsewhere."""
     steps = np.abs(np.diff(light_HW, axis=1))
     excess = np.clip(steps[:, 1:-1] - (steps[:, :-2] + steps[:, 2:]) / 2, -CLIPPED, CLIPPED).mean(axis=0)
     meet = (np.arange(len(excess)) + 2) % BLOCK == 0
@@ -129,12 +129,12 @@ def _steps_between_blocks(light_HW: Floats) -> float:
 
 
 def sample_box(width: int, height: int) -> tuple[int, int, int, int]:
-    """The middle of an image as far as it is compared block by block; it begins where a block of JPEG does."""
+    """The centre of an image that is compared block by block, aligned to JPEG blocks."""
     return _box(width, height, SAMPLE, 2 * BLOCK)
 
 
 def is_standard(table: Sequence[int]) -> bool:
-    """Whether a JPEG's luminance table is the one of the standard at some quality, as most programs write it."""
+    """Whether a JPEG's luminance table is the standard one at some quality, as most programs write it."""
     return tuple(table) in _standard_tables()
 
 
@@ -145,13 +145,13 @@ def _standard_tables() -> frozenset[tuple[int, ...]]:
 
 
 def coarseness(table: Sequence[int]) -> float:
-    """Mean step by which a JPEG's luminance table quantises the 15 lowest frequencies; 1 is the finest there is."""
+    """Mean quantisation step of a JPEG's 15 lowest luminance frequencies; 1 is the finest possible."""
     low = [row * BLOCK + column for row in range(5) for column in range(5 - row)]
     return sum(table[at] for at in low) / len(low) if len(table) == BLOCK * BLOCK else 1.0
 
 
 def _box(width: int, height: int, side: int, unit: int) -> tuple[int, int, int, int]:
-    """The middle of an image, at most so many pixels a side, with its corner and sides in whole units."""
+    """The centre of an image, at most `side` pixels a side, with corner and sides in multiples of `unit`."""
     wide, high = (min(side, length) // unit * unit or length for length in (width, height))
     left, top = (width - wide) // 2 // unit * unit, (height - high) // 2 // unit * unit
     return left, top, left + wide, top + high

@@ -1,6 +1,6 @@
-"""What one encoded image tells of where it comes from: its metadata, codec and damage, and measures on its pixels.
+"""Evidence of an image's origin in its file: metadata, codec, damage and measures on its pixels.
 
-Read once from a file; `comparison` holds two of them against each other. Shapes: H, W pixels.
+It is read once from a file; `comparison` compares the evidence of two files. Shapes: H, W pixels.
 """
 
 from __future__ import annotations
@@ -26,42 +26,42 @@ from lookalike.imaging.opening import Opened, errors_as_one, opened, with_limit
 Array = npt.NDArray[np.uint8]
 
 ARRAYS = ("picture", "sample", "plane")
-SIDE = 128  # pixels of the small picture's longer side
+SIDE = 128  # pixels of the thumbnail's longer side
 JPEG = frozenset({"JPEG", "MPO"})
 LOSSLESS = frozenset({"PNG", "BMP", "TIFF", "PPM", "GIF"})  # unless a TIFF says otherwise
 LOSSY_IN_TIFF = frozenset({"jpeg", "tiff_jpeg", "webp"})
-FEW_COLOURS = 128  # of a palette; a photograph with more in one was reduced to them
+FEW_COLOURS = 128  # a photograph with more colours than this in its palette was reduced to them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """What an encoded image tells."""
+    """What one encoded image reveals about its origin."""
 
     width: int  # pixels, upright
     height: int
     format: str
     metadata: Metadata
-    damage: str  # in words; empty if nothing is known to be wrong
+    damage: str  # in words; empty if none is known
     depth: int  # bits a channel
     frames: int
     lossless: bool
     reduced_to_palette: bool
     table: tuple[int, ...]  # of a JPEG's luminance, row by row; else empty
-    has_blocks: bool  # it shows the blocks of a JPEG, though it is none
-    bands: tuple[float, ...]  # how much detail it has, the finest first
+    has_blocks: bool  # shows JPEG blocks, though it is not a JPEG
+    bands: tuple[float, ...]  # detail by band, finest first
     colourfulness: float  # shades
-    picture: Array  # (H, W, 3), small, upright, composed on white
-    sample: Array  # (H, W), the brightness of its middle as a program sees it that encodes it anew, not upright
-    plane: Array | None  # (H, W), the same part of a JPEG as it is stored
+    picture: Array  # (H, W, 3): thumbnail, upright, composed on white
+    sample: Array  # (H, W): brightness of the centre as a re-encoder sees it, not rotated upright
+    plane: Array | None  # (H, W): the same part as stored in a JPEG
 
     def without_samples(self) -> Evidence:
-        """The same in a tenth of the memory, without what shows that one was encoded from the other."""
+        """A copy of a tenth of the size, without the samples that show which image was encoded from which."""
         nothing = np.empty((0, 0), np.uint8)
         return replace(self, sample=nothing, plane=None)
 
 
 def pack(evidence: Evidence) -> tuple[dict[str, Any], bytes]:
-    """Evidence as what JSON can hold, and the bytes of its arrays."""
+    """Evidence as a JSON-compatible dictionary and the bytes of its arrays."""
     arrays = {name: getattr(evidence, name) for name in ARRAYS if getattr(evidence, name) is not None}
     about = {field.name: getattr(evidence, field.name) for field in fields(evidence) if field.name not in ARRAYS}
     shapes = {name: array.shape for name, array in arrays.items()}
@@ -70,11 +70,11 @@ def pack(evidence: Evidence) -> tuple[dict[str, Any], bytes]:
 
 
 def unpack(about: Mapping[str, Any], content: bytes) -> Evidence:
-    """The evidence that was packed; what else `about` holds is passed over."""
+    """The inverse of `pack`; ignores other keys of `about`."""
     values = {field.name: about[field.name] for field in fields(Evidence) if field.name not in ARRAYS}
-    said = about["metadata"]
-    place = said["place"] and (float(said["place"][0]), float(said["place"][1]))
-    values |= {"metadata": Metadata(**{**said, "place": place})}
+    saved = about["metadata"]
+    place = saved["place"] and (float(saved["place"][0]), float(saved["place"][1]))
+    values |= {"metadata": Metadata(**{**saved, "place": place})}
     values |= {name: tuple(values[name]) for name in ("table", "bands")}
     start = 0
     for name in ARRAYS:
@@ -86,7 +86,7 @@ def unpack(about: Mapping[str, Any], content: bytes) -> Evidence:
 
 
 def inspect(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Evidence:
-    """The evidence in the bytes of an image. Raises `ImageError` if it cannot be decoded."""
+    """The evidence in an encoded image. Raises `ImageError` if it cannot be decoded."""
     return with_limit(max_pixels, lambda: _inspect(data, max_pixels))
 
 
@@ -100,7 +100,7 @@ def _inspect(data: bytes, max_pixels: int) -> Evidence:
 def _of(source: Opened, data: bytes, small: Array, pixels: Image.Image) -> Evidence:
     image, cut_off = source.image, source.damage
     is_lossless = _is_lossless(image, data)
-    flat = flatten(pixels, image, "RGB")  # not turned upright
+    flat = flatten(pixels, image, "RGB")  # not rotated upright
     box = detail.sample_box(*flat.size)
     width, height = source.width, source.height
     has_blocks = is_lossless and detail.has_jpeg_blocks(flat)
@@ -126,7 +126,7 @@ def _of(source: Opened, data: bytes, small: Array, pixels: Image.Image) -> Evide
 
 
 def _plane(data: bytes, box: tuple[int, int, int, int]) -> Array | None:
-    """The brightness of a part of a JPEG as it is stored, which differs a little from that of its colours."""
+    """The stored brightness of a part of a JPEG; it differs slightly from the brightness of its decoded colours."""
     image = Image.open(io.BytesIO(data), formats=("JPEG", "MPO"))
     if image.mode not in ("L", "RGB"):
         return None
@@ -147,7 +147,7 @@ def _is_lossless(image: Image.Image, data: bytes) -> bool:
 
 
 def _depth(image: Image.Image, data: bytes) -> int:
-    """Bits a channel as they are stored; Pillow decodes some of more than 8 as 8."""
+    """Bits a channel as stored; Pillow decodes some deep images to 8 bits."""
     if image.format == "PNG":
         return 16 if data[24:25] == b"\x10" else 8
     most = max(tones.sample_bits(image) or (int(image.info.get("bit_depth") or 8),))
@@ -157,5 +157,5 @@ def _depth(image: Image.Image, data: bytes) -> int:
 def _frames(image: Image.Image) -> int:
     try:
         return int(getattr(image, "n_frames", 1)) if image.format not in JPEG else 1
-    except Exception:  # a damaged later frame does not spoil the first
+    except Exception:  # a damaged later frame does not make the first unreadable
         return 1

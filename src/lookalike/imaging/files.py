@@ -1,7 +1,6 @@
-"""Files that may be anything: pipes, devices, sparse, still growing, or larger than memory.
+"""Reading files that may be anything: pipes, devices, sparse, still growing, or larger than memory.
 
-A file is opened without waiting, and only if it is a regular one. What is read into memory is bounded, whatever the
-file's size claims to be.
+Files are opened without blocking, and only regular ones. Memory use is bounded whatever size a file claims to have.
 """
 
 from __future__ import annotations
@@ -13,23 +12,23 @@ from typing import BinaryIO
 
 from lookalike.core.errors import ImageError, RetryableImageError
 
-MAX_BYTES = 512 << 20  # of a file that is read into memory
+MAX_BYTES = 512 << 20  # largest file that is read into memory
 PIECE = 1 << 20  # bytes read at once
 DIGEST_BYTES = 16
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 def content_digest(content: bytes) -> bytes:
-    """The BLAKE2b digest, 16 bytes, that identifies encoded bytes."""
+    """The BLAKE2b digest (16 bytes) that identifies a file's content."""
     return hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest()
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
-    """A regular file, open for reading. Raises `ImageError` for anything else, whose opening might block for ever."""
-    _check_regular(os.stat(path).st_mode)  # opening a tape or a terminal may already act on it
+    """A regular file, open for reading. Raises `ImageError` for others, because opening them may block forever."""
+    _check_regular(os.stat(path).st_mode)  # merely opening a tape or a terminal may have effects
     file = os.fdopen(os.open(path, _FLAGS), "rb", buffering=0)
     try:
-        _check_regular(os.fstat(file.fileno()).st_mode)  # it may have been replaced meanwhile
+        _check_regular(os.fstat(file.fileno()).st_mode)  # it may have been replaced in the meantime
     except BaseException:
         file.close()
         raise
@@ -40,21 +39,21 @@ def read_whole(file: BinaryIO, *, most: int = MAX_BYTES) -> bytes:
     """The rest of a file. Raises `RetryableImageError` if that is more than `most` bytes."""
     size = os.fstat(file.fileno()).st_size
     check_size(size, most=most)
-    content = file.read(size + 1)  # in one piece, so that it is in memory once
-    while more := file.read(PIECE):  # it was not given whole, or is longer than it says
+    content = file.read(size + 1)  # in one read, so that only one copy is in memory
+    while more := file.read(PIECE):  # short read, or a file longer than its size says
         content += more
         check_size(len(content), most=most)
     return content
 
 
 def read(path: str | os.PathLike[str], *, most: int = MAX_BYTES) -> bytes:
-    """The bytes of a regular file, at most `most`. Raises `ImageError` or `OSError`."""
+    """The bytes of a regular file. Raises `ImageError` or `OSError`."""
     with open_regular(path) as file:
         return read_whole(file, most=most)
 
 
 def digest_of(file: BinaryIO) -> tuple[bytes, int]:
-    """Digest and length in bytes of a whole file, which is read in pieces."""
+    """Digest and length in bytes of a whole file, read in pieces."""
     file.seek(0)
     digest, length = hashlib.blake2b(digest_size=DIGEST_BYTES), 0
     while piece := file.read(PIECE):
@@ -64,14 +63,14 @@ def digest_of(file: BinaryIO) -> tuple[bytes, int]:
 
 
 def is_sparse(file: BinaryIO) -> bool:
-    """Whether less than an eighth of a file is stored: the rest are zeros that nobody wrote."""
+    """Whether less than an eighth of a file's size is allocated on disk."""
     status = os.fstat(file.fileno())
     blocks = getattr(status, "st_blocks", None)  # absent on Windows
     return blocks is not None and blocks * 512 < status.st_size // 8
 
 
 def check_size(length: int, *, most: int) -> None:
-    """Raise `RetryableImageError` if a file has more bytes than are read into memory."""
+    """Raise `RetryableImageError` if a file is larger than `most` bytes."""
     if length > most:
         raise RetryableImageError(
             f"has {length / 1e6:,.0f} MB; files of up to {most / 1e6:,.0f} MB are decoded. "

@@ -1,7 +1,7 @@
-"""What an image file says of itself: when and where it was taken, by which camera, and by which program it was written.
+"""Metadata of image files: capture time and place, camera, and the program that wrote the file.
 
-EXIF, XMP, IPTC and the text of PNG files are read, wherever the format keeps them. Only what helps to tell a photograph
-from copies that lost it is kept. Damaged metadata does not make a picture unreadable: what cannot be read is absent.
+Reads EXIF, XMP, IPTC and the text of PNG files, wherever the format keeps them, and keeps only what helps to tell a
+photograph from copies that lost it. Damaged metadata never makes a picture unreadable: it is treated as absent.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ MAKE, MODEL, SOFTWARE, DATE_TIME, EXIF_IFD, GPS_IFD = 0x010F, 0x0110, 0x0131, 0x
 TAKEN, DIGITIZED, BODY, LENS = 0x9003, 0x9004, 0xA431, 0xA434
 LATITUDE, LONGITUDE = (1, 2), (3, 4)  # reference and value, in the GPS directory
 XMP_TAG = 0x02BC
-LONGEST = 1 << 20  # bytes of XMP that are looked at
-SHOWN = 64  # characters of a name
+LONGEST = 1 << 20  # bytes of XMP that are searched
+SHOWN = 64  # longest name, characters
 
 _XMP_DATES = ("exif:DateTimeOriginal", "photoshop:DateCreated", "exif:DateTimeDigitized", "xmp:CreateDate")
 _DATE = re.compile(r"(\d{4})\D(\d{1,2})\D(\d{1,2})(?:\D+(\d{1,2})\D(\d{1,2})(?:\D(\d{1,2}))?)?")
 _IPTC_DATE, _IPTC_TIME, _IPTC_PROGRAM = (2, 55), (2, 60), (2, 65)
 _PNG_DATES = ("Creation Time", "creation_time", "exif:DateTimeOriginal", "exif:DateTime")
 
-Found = TypeVar("Found")
+Value = TypeVar("Value")
 Tags = Mapping[int, Any]
 Records = Mapping[tuple[int, int], Any]  # of IPTC
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a file says of itself; empty or none where it says nothing."""
+    """Metadata of one file; empty or None where it has none."""
 
     date: str = ""  # as "2024-05-01 10:00:00"
     place: tuple[float, float] | None = None  # degrees north and east
@@ -42,13 +42,13 @@ class Metadata:
 
     @property
     def says(self) -> tuple[str, ...]:
-        """In words what is known of how the picture was taken: of "date", "place" and "camera" those that are there."""
+        """The kinds of capture data that are present: of "date", "place" and "camera"."""
         known = (("date", self.date), ("place", self.place), ("camera", self.camera))
         return tuple(name for name, value in known if value)
 
 
 def read(image: Image.Image) -> Metadata:
-    """What the file of an image that was opened says of itself. Never raises."""
+    """The metadata of an opened image. Never raises."""
     exif: Tags = _quiet(lambda: _exif(image)) or {}
     xmp = _quiet(lambda: _xmp(image)) or ""
     iptc: Records = _quiet(lambda: _iptc(image)) or {}
@@ -61,8 +61,8 @@ def read(image: Image.Image) -> Metadata:
     )
 
 
-def _quiet(read: Callable[[], Found]) -> Found | None:
-    """What a reader gives; nothing if the metadata is damaged, on which readers raise nearly anything."""
+def _quiet(read: Callable[[], Value]) -> Value | None:
+    """The result of a reader; None if the metadata is damaged, because readers then raise nearly anything."""
     try:
         return read()
     except Exception:
@@ -70,7 +70,7 @@ def _quiet(read: Callable[[], Found]) -> Found | None:
 
 
 def _exif(image: Image.Image) -> Tags:
-    """The tags of the first directory and of the EXIF directory, and those of GPS under the number of that."""
+    """Tags of the main and the EXIF directory, plus the GPS directory under its own tag."""
     found = image.getexif()
     tags: dict[int, Any] = dict(found)
     tags.update(_quiet(lambda: found.get_ifd(EXIF_IFD)) or {})
@@ -106,7 +106,7 @@ def _camera(exif: Tags, xmp: str) -> str:
 
 
 def _date(text: str) -> str:
-    """A moment as "2024-05-01 10:00:00"; nothing for one that cannot be: cameras without a clock write zeros."""
+    """A date as "2024-05-01 10:00:00"; empty if impossible, such as the zeros of a camera without a clock."""
     found = _DATE.search(text)
     if found is None:
         return ""
@@ -142,7 +142,7 @@ def _degrees(reference: Any, values: Any) -> float | None:
 
 
 def _xmp_place(xmp: str) -> tuple[float, float] | None:
-    """As XMP has it: `47,22.5N`, or degrees, minutes and seconds."""
+    """Latitude and longitude from XMP: `47,22.5N`, or degrees, minutes and seconds."""
     found = []
     for name in ("exif:GPSLatitude", "exif:GPSLongitude"):
         match = re.fullmatch(r"([\d.]+)(?:,([\d.]+))?(?:,([\d.]+))?([NSEW])", _xmp_value(xmp, name))
@@ -156,7 +156,7 @@ def _xmp_place(xmp: str) -> tuple[float, float] | None:
 
 
 def _xmp(image: Image.Image) -> str:
-    """The XMP packet as text; it is searched, not parsed, so nothing in it can be expanded."""
+    """The XMP packet as text; it is searched, never parsed, so nothing in it can be expanded."""
     info = image.info
     packet = info.get("xmp") or info.get("XML:com.adobe.xmp") or getattr(image, "tag_v2", {}).get(XMP_TAG) or b""
     packet = packet.encode("utf-8", "replace") if isinstance(packet, str) else bytes(packet)
@@ -164,7 +164,7 @@ def _xmp(image: Image.Image) -> str:
 
 
 def _xmp_value(xmp: str, name: str) -> str:
-    """The value of a property, which is written as an attribute or as an element."""
+    """The value of a property, written as an attribute or an element."""
     if name not in xmp:
         return ""
     found = re.search(rf"{name}\s*=\s*[\"']([^\"']{{0,200}})[\"']|<{name}>([^<]{{0,200}})<", xmp)
@@ -172,7 +172,7 @@ def _xmp_value(xmp: str, name: str) -> str:
 
 
 def _text(value: Any) -> str:
-    """A tag's value as a line of text; of several the first."""
+    """A tag's value as one line of text; the first of several values."""
     if isinstance(value, list | tuple):
         value = value[0] if value else ""
     if isinstance(value, bytes):

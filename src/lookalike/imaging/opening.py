@@ -1,4 +1,4 @@
-"""An image file whose header was read and held against the caps, before any of its pixels are decoded."""
+"""Image files with their header read and checked against the limits, before any pixels are decoded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lookalike.imaging.formats.kinds import ORIENTATION, UNDO, check_size
 from lookalike.imaging.formats.kinds import upright as upright
 
 T = TypeVar("T")
-_TRIED = 8  # of the pictures in a raw file
+_TRIED = 8  # previews of a raw file that are tried
 _limit_is_set = threading.Lock()
 
 
@@ -25,20 +25,20 @@ _limit_is_set = threading.Lock()
 class Opened:
     """An image with only its header read, until it is loaded."""
 
-    data: bytes  # what is decoded: of a file that is cut off, made readable
+    data: bytes  # what is decoded; a truncated file is repaired first
     image: Image.Image
     format: str
     width: int  # pixels, as stored
     height: int
-    present: float | None = 1.0  # share of the rows that are there; None: the decoded picture tells
+    present: float | None = 1.0  # share of the rows present; None: measured after decoding
     damage: str | None = None  # what is wrong with the file, in words, once it is loaded
-    is_whole: bool = True  # whether decoding gives all of the picture that the file holds
-    turned: int | None = None  # the EXIF orientation, if the image itself does not tell
+    is_whole: bool = True  # False if the file holds more of the picture than decoding gives
+    turned: int | None = None  # EXIF orientation, if the image itself does not have it
 
     def load(self) -> Image.Image:
-        """The decoded pixels of the first frame, of 8 bits if they are colours.
+        """The decoded pixels of the first frame; colours have 8 bits.
 
-        Raises `ImageError` if too little is there.
+        Raises `ImageError` if too many rows are missing.
         """
         is_deep = tones.is_deep(self.image)
         self.image.load()
@@ -54,7 +54,7 @@ class Opened:
         return pixels
 
     def _low_bytes(self) -> Image.Image | None:
-        """The low bytes of 16-bit colour; None if they cannot be had."""
+        """The low bytes of 16-bit colour; None if they are unavailable."""
         again = header(self.data)
         if tones.take_low_bytes(again):
             again.load()
@@ -64,12 +64,12 @@ class Opened:
         low = scientific.low_bytes(self.data)
         if low is None:
             raise ImageError(
-                "holds 16-bit colour in planes that are compressed so that only its high bytes can be read"
+                "holds 16-bit colour in planes whose compression leaves only the high bytes readable"
             )
         return low
 
     def orientation(self) -> int:
-        """The EXIF orientation, 1 to 8; 1 where it is absent or unreadable. TIFF files are upright once decoded."""
+        """EXIF orientation, 1 to 8; 1 if absent or unreadable. TIFF files are upright once decoded."""
         if self.turned is not None:
             return self.turned if self.turned in UNDO else 1
         try:
@@ -79,10 +79,10 @@ class Opened:
         return value if value in UNDO else 1
 
     def is_animated(self) -> bool:
-        """Whether there is more than one frame or page."""
+        """Whether it has more than one frame or page."""
         try:
             return bool(getattr(self.image, "is_animated", False))
-        except Exception:  # a damaged later frame does not spoil the first
+        except Exception:  # a damaged later frame does not make the first unreadable
             return False
         finally:
             if getattr(self.image, "tell", int)() != 0:
@@ -90,9 +90,9 @@ class Opened:
 
 
 def opened(data: bytes) -> Opened:
-    """An image file with its header read. Raises `ImageError` if it is none, or has too many pixels.
+    """An image file with its header read. Raises `ImageError` if it is not an image, or has too many pixels.
 
-    Not `Image.open`: its pixel cap is one setting for the whole process, and only a warning up to twice its value.
+    `Image.open` would not do: its pixel limit is a process-wide setting, and only warns up to twice its value.
     """
     name = kinds.recognise(data[: kinds.HEAD])
     if (name == "TIFF" or kinds.is_raw(name)) and (found := raw.recognise(data)) is not None:
@@ -101,8 +101,8 @@ def opened(data: bytes) -> Opened:
         full = opened(directories.alone(main))
         full.is_whole = False
         return full
-    mended = damage.mend(data)
-    data, present, wrong = (mended.data, mended.present, damage.NO_END) if mended else (data, 1.0, None)
+    repaired = damage.repair(data)
+    data, present, wrong = (repaired.data, repaired.present, damage.NO_END) if repaired else (data, 1.0, None)
     try:
         image = header(data)
     except ImageError as error:
@@ -110,11 +110,11 @@ def opened(data: bytes) -> Opened:
             raise
         return _scientific(data, error)
     check_size(*image.size)
-    return Opened(data, image, image.format or "?", *image.size, present, wrong, mended is None)
+    return Opened(data, image, image.format or "?", *image.size, present, wrong, repaired is None)
 
 
 def _embedded(data: bytes, found: raw.Raw) -> Opened:
-    """The largest picture in a raw file that can be opened, with the size of the sensor's image."""
+    """The largest readable preview in a raw file, with the size of the sensor's image."""
     for picture in found.pictures[:_TRIED]:
         own = data[picture.offset :] if picture.data is None else picture.data
         try:
@@ -124,7 +124,7 @@ def _embedded(data: bytes, found: raw.Raw) -> Opened:
             continue
         width, height = (found.width, found.height) if found.width * found.height else image.size
         turned = found.orientation
-        if picture.orientation is not None and picture.orientation >= 2:  # its decoder turns it
+        if picture.orientation is not None and picture.orientation >= 2:  # its decoder rotates it
             turned = 1
             width, height = (height, width) if picture.orientation >= 5 else (width, height)
         image.is_animated = False  # type: ignore[attr-defined]
@@ -133,23 +133,23 @@ def _embedded(data: bytes, found: raw.Raw) -> Opened:
 
 
 def _scientific(data: bytes, refusal: ImageError) -> Opened:
-    """A TIFF file that Pillow does not know, decoded already. Raises `ImageError`."""
+    """A TIFF file that Pillow cannot open, already decoded. Raises `ImageError`."""
     try:
         image, has_more = scientific.read(data)
     except (ImageError, MemoryError):
         raise
-    except Exception:  # the first reason says more
+    except Exception:  # Pillow's error says more
         raise refusal from None
     image.is_animated = has_more  # type: ignore[attr-defined]
     return Opened(data, image, "TIFF", *image.size, is_whole=False)
 
 
 def header(data: bytes) -> Image.Image:
-    """An image of which only the header is read; it may have any number of pixels. Raises `ImageError`."""
+    """An image with only its header read, of any number of pixels. Raises `ImageError`."""
     name, factory = kinds.match(data[: kinds.HEAD])
     if factory is None:
         raise ImageError(f"{kinds.a_raw(name)}, {kinds.EXACT_ONLY}")
-    if name == "JPEG" and not any(data[-kinds.HEAD :]):  # Pillow looks for a marker in zeros byte by byte
+    if name == "JPEG" and not any(data[-kinds.HEAD :]):  # Pillow scans zeros for a marker byte by byte
         data = data.rstrip(b"\0")
     try:
         image = cast(Image.Image, factory(io.BytesIO(data), ""))
@@ -163,7 +163,7 @@ def header(data: bytes) -> Image.Image:
 
 @contextmanager
 def errors_as_one(what: str = "cannot be decoded") -> Iterator[None]:
-    """Whatever a decoder raises, as an `ImageError` with the reason; Pillow's bomb error goes through."""
+    """Turn any decoder error into an `ImageError` with the reason; Pillow's bomb error passes through."""
     try:
         yield
     except (ImageError, Image.DecompressionBombError):
@@ -175,7 +175,7 @@ def errors_as_one(what: str = "cannot be decoded") -> Iterator[None]:
 
 
 def with_limit(max_pixels: int, work: Callable[[], T]) -> T:
-    """The result of decoding, with our limit on pixels in place of Pillow's, which some plugins heed, too."""
+    """The result of decoding under our own pixel limit instead of Pillow's, which some plugins also enforce."""
     with kinds.pixel_limit(max_pixels):
         try:
             return work()
@@ -186,7 +186,7 @@ def with_limit(max_pixels: int, work: Callable[[], T]) -> T:
 
 @contextmanager
 def _pillow_limit(max_pixels: int) -> Iterator[None]:
-    """Pillow's limit set to ours for a moment: it still stops a frame that is larger than its header said."""
+    """Pillow's limit set to ours briefly: it stops frames larger than their header claims."""
     with _limit_is_set:
         kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
         try:
@@ -198,6 +198,6 @@ def _pillow_limit(max_pixels: int) -> Iterator[None]:
 
 
 def _one_line(error: Exception) -> str:
-    """The type of an error and what it says."""
+    """An error's type and message on one line."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,11 +1,11 @@
-"""What two image files share only if all of their pixels are the same, and nothing else in them differs but metadata.
+"""Pixel digests: two image files share one only if all their pixels are the same and only metadata differs.
 
-Compared are size, kind of colour, bits, the number of frames or pages, pixels and duration of each, colour profile and
-opacity, once the picture is upright. A palette is a way to store colours, grey may be stored as colours, and an alpha
-channel that is opaque everywhere says nothing; none of these counts. Where not all of a file can be compared, its bytes
-are taken in place of its pixels, so that it has the same pixels as its exact copies only: raw files, what is damaged,
-what is more than may be decoded, and what holds more than its pixels: the video of a motion photo, a depth map, a gain
-map, layers, a larger picture in a sub-directory. Where in doubt, there is more.
+Compared are size, kind of colour, bit depth, number of frames or pages, each frame's pixels and duration, colour
+profile and opacity, after rotating upright. Storage does not matter: palettes are expanded, grey may be stored as RGB,
+and a fully opaque alpha channel is ignored. A file that cannot be compared in full gets a digest of its bytes, so that
+only its exact copies share it: raw files, damaged files, files over the pixel limit, and files that hold more than one
+picture: the video of a motion photo, a depth map, a gain map, layers, a larger picture in a sub-directory. In doubt, a
+file is assumed to hold more.
 """
 
 from __future__ import annotations
@@ -20,42 +20,42 @@ from lookalike.core.limits import MAX_PIXELS
 from lookalike.imaging.formats import damage, kinds, tones
 from lookalike.imaging.opening import Opened, errors_as_one, header, opened, upright, with_limit
 
-Frame = list[tuple[str, Image.Image]]  # pixels, in one or two images, each with what they are
+Frame = list[tuple[str, Image.Image]]  # pixels, in one or two images, each with a label
 
 DIGEST_BYTES = 16
-MAX_FRAMES = 2000  # of an animation or pages that are compared
+MAX_FRAMES = 2000  # compared in an animation or a document
 _STILL = ("JPEG", "BMP", "PPM")
-_SRGB_GAMMA, _NEAR = 1 / 2.2, 0.01
+_SRGB_GAMMA, _TOLERANCE = 1 / 2.2, 0.01
 
 SUB_DIRECTORIES, LAYERS, EXTRA_SAMPLES = 330, 37724, 338  # tags of TIFF
-ASSOCIATED = 1  # value of the tag ExtraSamples: colours were multiplied by opacity, which Pillow undoes with rounding
+ASSOCIATED = 1  # value of ExtraSamples: colours are premultiplied by opacity; Pillow undoes that with rounding
 
 _IN_METADATA = (b"GDepth:", b"GImage:", b"GAudio:", b"GCamera:MicroVideo", b"hdrgm:", b"Container:Directory")
 _CHUNKS = frozenset(  # of PNG: pixels, colours and metadata
     b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB iCCP sBIT bKGD pHYs hIST tIME tEXt zTXt iTXt eXIf acTL fcTL fdAT sPLT"
     b" oFFs pCAL sCAL sTER cICP mDCV cLLI iDOT".split()
 )
-_SMALL = 64  # bytes; a chunk of another kind that is larger may hold pictures
+_SMALL = 64  # bytes; a larger chunk of an unknown kind may hold pictures
 _BOXES = frozenset([b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip"])
 _PICTURES = frozenset([b"av01", b"hvc1", b"hev1", b"avc1", b"jpeg", b"grid", b"iovl", b"iden", b"tmap", b"unci"])
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
 
 
 def pixel_digest(data: bytes, *, max_pixels: int = MAX_PIXELS) -> bytes:
-    """A digest, 16 bytes, that two files share only if all of their pixels are the same.
+    """A digest (16 bytes) that two files share only if all their pixels are the same.
 
-    At most `max_pixels` pixels of all frames together are compared. Raises `ImageError` if the image cannot be decoded.
+    Compares at most `max_pixels` pixels over all frames. Raises `ImageError` if the image cannot be decoded.
     """
     return with_limit(max_pixels, lambda: _of_pixels(data) or _digest(data, person=b"bytes"))
 
 
 def _of_pixels(data: bytes) -> bytes | None:
-    """The digest of all pixels; None if they are not all that there is."""
+    """Digest of all pixels; None if the file holds more than those."""
     durations = []
     with errors_as_one():
         source = opened(data)
         if not source.is_whole:
-            source.load()  # or too little is there
+            source.load()  # raises if too many rows are missing
             return None
         if has_more(data, source.image):
             return None
@@ -77,9 +77,9 @@ def _digest(content: bytes, *, person: bytes = b"") -> bytes:
 
 
 def _frames(source: Opened) -> Iterator[Frame | None]:
-    """Each frame, decoded; None in place of what is too much, or cannot be had in full."""
+    """Each decoded frame; None for one that is over the limit or cannot be decoded in full."""
     image, number, left = source.image, 0, kinds.max_pixels()
-    again = header(source.data) if tones.is_deep(image) else None  # where the low bytes of 16-bit colour are read
+    again = header(source.data) if tones.is_deep(image) else None  # source of the low bytes of 16-bit colour
     while number < MAX_FRAMES and image.width * image.height <= left:
         left -= image.width * image.height
         yield None if _page_has_more(image) else _planes(image, again)
@@ -96,7 +96,7 @@ def _frames(source: Opened) -> Iterator[Frame | None]:
 
 
 def _planes(image: Image.Image, again: Image.Image | None) -> Frame | None:
-    """The pixels of the frame that an image is at, each with what they are; None if not all bits can be had."""
+    """The labelled pixels of the current frame; None if not all bits can be decoded."""
     tones.correct(image)
     is_deep = tones.is_deep(image)
     image.load()
@@ -107,7 +107,7 @@ def _planes(image: Image.Image, again: Image.Image | None) -> Frame | None:
         again.load()
         return [(f"high of {image.mode} {transparent}", image), ("low", again)]
     if tones.is_many_valued(image):
-        pixels = image.convert("I") if image.mode.startswith("I;16") else image  # in one order of bytes
+        pixels = image.convert("I") if image.mode.startswith("I;16") else image  # in one byte order
         bits, form = max(tones.sample_bits(image), default=16), tones.tag(image, tones.SAMPLE_FORMAT, tones.UNSIGNED)
         is_negative = tones.tag(image, tones.PHOTOMETRIC) == tones.WHITE_IS_ZERO
         return [(f"{pixels.mode} {bits} {tones.first(form, 0)} {is_negative} {transparent}", pixels)]
@@ -116,7 +116,7 @@ def _planes(image: Image.Image, again: Image.Image | None) -> Frame | None:
 
 
 def _expanded(image: Image.Image) -> Image.Image:
-    """8-bit pixels as RGB if they are of that kind, with opacity only where some of it is not full."""
+    """8-bit pixels as RGB where possible, with an alpha channel only if some pixel is not opaque."""
     if image.mode in ("P", "PA", "L", "LA", "RGB") or "transparency" in image.info:
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     if image.mode == "RGBA" and image.getchannel("A").getextrema()[0] == 255:
@@ -125,24 +125,24 @@ def _expanded(image: Image.Image) -> Image.Image:
 
 
 def _duration(image: Image.Image) -> int:
-    """Of a frame, in milliseconds; 0 for pictures that stand still."""
+    """A frame's duration in milliseconds; 0 for still pictures."""
     duration = image.info.get("duration", 0)
     return round(duration) if isinstance(duration, int | float) else 0
 
 
 def _colours(data: bytes, image: Image.Image) -> tuple[object, ...]:
-    """What a file says that its values mean, unless that is what is taken for granted."""
+    """How a file says its values are to be interpreted; empty for the default."""
     profile = image.info.get("icc_profile") or b""
     if image.format in ("AVIF", "HEIF"):
         return profile, _nclx(data)
     gamma, is_srgb = image.info.get("gamma"), image.info.get("srgb") is not None
-    if profile or is_srgb or not isinstance(gamma, float) or abs(gamma - _SRGB_GAMMA) < _NEAR:
+    if profile or is_srgb or not isinstance(gamma, float) or abs(gamma - _SRGB_GAMMA) < _TOLERANCE:
         gamma = None
     return profile, b"" if gamma is None else repr((gamma, image.info.get("chromaticity"))).encode()
 
 
 def has_more(data: bytes, image: Image.Image) -> bool:
-    """Whether a file holds more than the pixels and the usual metadata; the image is opened at its first frame."""
+    """Whether a file holds more than pixels and the usual metadata; the image is at its first frame."""
     if image.format in ("JPEG", "MPO"):
         return image.format == "MPO" or _jpeg(data)
     if image.format == "PNG":
@@ -155,7 +155,7 @@ def has_more(data: bytes, image: Image.Image) -> bool:
 
 
 def _page_has_more(image: Image.Image) -> bool:
-    """Whether the page of a TIFF file that is open holds more than the pixels that decoding gives."""
+    """Whether the current page of a TIFF file holds more than the pixels that are decoded."""
     if image.format != "TIFF":
         return False
     samples = tones.sample_bits(image) or (1,)
@@ -167,7 +167,7 @@ def _page_has_more(image: Image.Image) -> bool:
 
 
 def _nclx(data: bytes) -> bytes:
-    """What an AVIF or HEIF file says of its colours instead of a profile; empty if that is sRGB, or nothing."""
+    """The nclx colour description of an AVIF or HEIF file; empty if it is sRGB or absent."""
     found = re.search(rb"nclx(.{4})", data[: 1 << 16], re.DOTALL)
     return found[1] if found and found[1] not in (b"\0\1\0\x0d", b"\0\2\0\2") else b""
 
@@ -190,7 +190,7 @@ def _png(data: bytes) -> bool:
 
 
 def _boxes(data: bytes) -> bool:
-    """Whether an ISO base media file holds anything but one picture, or one sequence, with its opacity, in 8 bits."""
+    """Whether an ISO base media file holds more than one 8-bit picture or sequence with its opacity."""
     boxes = list(_top_boxes(data))
     if not boxes or {kind for kind, _ in boxes} - _BOXES:
         return True
@@ -206,31 +206,31 @@ def _boxes(data: bytes) -> bool:
 
 
 def _is_deep(about: bytes) -> bool:
-    """Whether any picture has more than 8 bits a colour."""
+    """Whether any picture has more than 8 bits a channel."""
     is_av1 = any(found[1][0] & 0x40 for found in re.finditer(rb"av1C..(.)", about, re.DOTALL))
     is_hevc = any(found[1][0] & 7 or found[1][1] & 7 for found in re.finditer(rb"hvcC.{17}(..)", about, re.DOTALL))
     return is_av1 or is_hevc
 
 
 def _top_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Kind of each box of a file, with the content of those that tell about pictures."""
-    place = 0
-    while place + 8 <= len(data):
-        size, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
+    """The kind of each top-level box, with the content of those that describe pictures."""
+    offset = 0
+    while offset + 8 <= len(data):
+        size, kind = int.from_bytes(data[offset : offset + 4], "big"), data[offset + 4 : offset + 8]
         if size == 1:
-            size = int.from_bytes(data[place + 8 : place + 16], "big")
-        size = size or len(data) - place
+            size = int.from_bytes(data[offset + 8 : offset + 16], "big")
+        size = size or len(data) - offset
         if size < 8:
             yield b"?", b""
             return
-        yield kind, data[place : place + size] if kind in (b"meta", b"moov") else b""
-        place += size
-    if any(data[place:]):
+        yield kind, data[offset : offset + size] if kind in (b"meta", b"moov") else b""
+        offset += size
+    if any(data[offset:]):
         yield b"?", b""
 
 
 def _is_scaled(data: bytes) -> bool:
-    """Whether a PPM file has values that Pillow scales, or more of them than are read."""
+    """Whether a PPM file has values that Pillow rescales, or more values than it reads."""
     header = re.match(rb"P[1-7](?:\s+(?:#[^\n]*\n)?)+(\d+)\s+(\d+)\s+(\d+)\s", data[:4096])
     if header is None:
         return not data.startswith((b"P1", b"P4"))

@@ -1,10 +1,10 @@
-"""How much there is to see in an image, 0 to 100: one that is too plain has a code that says nothing.
+"""Amount of visible detail in an image, 0 to 100: the code of a nearly blank image means nothing.
 
-The formula is that of PDQ (Facebook 2019, "The TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm"):
-of the image in grey, reduced to 64 × 64 pixels, the sum of the steps between pixels side by side and one above the
-other, each as a whole percentage of the range from black to white, divided by 90. So steps below 1 %, such as those
-of a clear sky or of noise in the dark, count nothing. Departures: pixels are averaged by area, not by PDQ's filter, and
-the limit is lower, since photographs of a small thing in a clear sky have 6 to 50, and good codes.
+The formula is PDQ's (Facebook 2019, "The TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm"):
+reduce the grey image to 64 × 64 pixels, take the steps between horizontal and vertical neighbours, each as a whole
+percentage of the range from black to white, and divide their sum by 90. Steps below 1 %, such as those of a clear sky
+or of noise in the dark, count as 0. Departures: pixels are averaged by area, not by PDQ's filter, and the limit is
+lower, because photographs of a small object in a clear sky score 6 to 50 and have good codes.
 
 Shapes: S pixels a side.
 """
@@ -15,15 +15,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-SIDE = 64  # pixels a side that are looked at
-PLAIN = 5  # below this an image is too plain
-LEAST_SIDE = 16  # pixels; what is smaller on either side shows nothing, whatever it is enlarged to
+SIDE = 64  # pixels a side after reduction
+PLAIN = 5  # images below this are too plain
+LEAST_SIDE = 16  # pixels; anything smaller on either side scores 0, whatever it is enlarged to
 
 
 def quality(array: npt.NDArray[np.uint8], *, width: int | None = None, height: int | None = None) -> int:
-    """How much there is to see, 0 to 100, in the uint8 array that a model takes, (S, S) or (S, S, 3).
+    """Amount of visible detail, 0 to 100, in the uint8 array that a model takes: (S, S) or (S, S, 3).
 
-    `width` and `height` are the pixels of the image that it was made of.
+    `width` and `height` are the original image's size in pixels.
 
     >>> quality(np.zeros((128, 128), np.uint8)), quality(np.eye(128, dtype=np.uint8) * 255)
     (0, 100)

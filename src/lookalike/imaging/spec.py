@@ -1,4 +1,4 @@
-"""What an image becomes for a model. Apart from `decode`, so that a model can be read without loading decoders."""
+"""A model's input format. Separate from `decode`, so that a model can be loaded without the decoders."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Source = str | os.PathLike[str] | bytes
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImageSpec:
-    """What an image must be turned into for a model; stored in the model file."""
+    """Input format that a model expects; stored in the model file."""
 
     side: int = 128  # S, pixels
     colour: bool = False
     resampling: str = "bilinear"  # a name of PIL.Image.Resampling
-    trim: bool = field(default=False, repr=False)  # whether borders are cut off
+    trim: bool = field(default=False, repr=False)  # cut borders off
 
     def __post_init__(self) -> None:
         if not 8 <= self.side <= 1024:
-            raise ConfigError(f"an image side of {self.side} pixels is outside 8 to 1024")
+            raise ConfigError(f"an image side of {self.side} pixels is out of range; expected 8 to 1024")
         if self.resampling.upper() not in Image.Resampling.__members__:
-            raise ConfigError(f"there is no resampling {self.resampling!r}; Pillow has bilinear, box, bicubic …")
+            raise ConfigError(f"unknown resampling {self.resampling!r}; Pillow has bilinear, box, bicubic …")
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(S, S) in grey, (S, S, 3) in colour."""
+        """(S, S) for grey, (S, S, 3) for colour."""
         return (self.side, self.side, 3) if self.colour else (self.side, self.side)
 
     @property

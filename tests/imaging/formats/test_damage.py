@@ -128,4 +128,4 @@ def test_a_webp_that_is_cut_off_is_told() -> None:
 def test_rubbish_has_no_damage_that_could_be_told() -> None:
     for rubbish in (b"", b"\xff\xd8", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBP", bytes(99)):
         damage.find(rubbish)
-        damage.mend(rubbish)
+        damage.repair(rubbish)

@@ -1,1 +1,1 @@
-"""Edits of images, each at several strengths: what robustness and training apply."""
+"""Image edits at several strengths, used by training and robustness tests."""

@@ -1,8 +1,8 @@
 """Manipulated copies of an image by name, strength and seed: what happens to pictures that are passed on.
 
-`EDITS` is the table of them. An edit's strengths are listed from the mildest to the hardest; any other number of its
-kind can be asked for, too. `perturb` makes one copy and is pure: what is drawn at random depends on the seed and on
-the edit's name alone, not on the strength, so that copies of one image differ by their strength and nothing else.
+`EDITS` is the table of edits. Strengths are listed from mildest to hardest; other values work, too. `perturb` makes one
+copy and is pure: its random numbers depend only on the seed and the edit's name, so that copies of one image at several
+strengths differ in nothing else.
 
 Shapes: H, W pixels high and wide.
 """
@@ -28,23 +28,23 @@ KINDS = ("control", "codec", "tone", "frame", "overlay", "chain")
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A manipulation and its strengths."""
+    """An image edit and its strengths."""
 
     kind: str  # of `KINDS`
-    words: str  # what is done, after the name, with the strength in braces
-    strengths: tuple[float, ...]  # the mildest first
+    words: str  # describes the edit, following its name; the strength is in braces
+    strengths: tuple[float, ...]  # mildest first
     function: Callable[..., Picture]  # of an RGB picture
-    argument: str = ""  # what the strength is to the function; nothing for those that have none
+    argument: str = ""  # name of the function's strength argument; empty if it has none
     seeded: bool = False  # whether the function draws random numbers
-    codec: str = ""  # what Pillow must have been built with
+    codec: str = ""  # Pillow feature that it needs
 
     @property
     def is_here(self) -> bool:
-        """Whether the Pillow that is installed can do it."""
+        """Whether the installed Pillow supports it."""
         return not self.codec or bool(features.check(self.codec))
 
     def apply(self, picture: Picture, strength: float, random: Random) -> Picture:
-        """The copy of an RGB picture."""
+        """An edited copy of an RGB picture."""
         options = {self.argument: strength} if self.argument else {}
         return self.function(picture, random, **options) if self.seeded else self.function(picture, **options)
 
@@ -57,7 +57,7 @@ class Variant(NamedTuple):
 
     @property
     def words(self) -> str:
-        """What is done, after the edit's name.
+        """Description of the edit, following its name.
 
         >>> Variant("crop", 0.1).words
         'middle 90 % of width and height kept'
@@ -141,38 +141,38 @@ EDITS: dict[str, Edit] = {
 
 
 def perturb(pixels_HW3: Array, edit: str, strength: float, *, seed: int = 0) -> Array:
-    """A manipulated copy, uint8 (H′, W′, 3), of an image uint8 (H, W, 3), which stays as it is.
+    """An edited copy, uint8 (H′, W′, 3), of an image, uint8 (H, W, 3). The image is not modified.
 
     >>> perturb(np.full((4, 4, 3), 100, np.uint8), "brighter", 1.5)[0, 0].tolist()
     [150, 150, 150]
 
-    Raises `ConfigError` if there is no such edit here, or not with that strength, and `ImageError` for an array of
-    another kind.
+    Raises `ConfigError` for an unknown or unsupported edit or an impossible strength, and `ImageError` for an array of
+    another shape or type.
     """
-    found = find(edit)
+    spec = find(edit)
     if pixels_HW3.dtype != np.uint8 or pixels_HW3.ndim != 3 or pixels_HW3.shape[2] != 3 or not pixels_HW3.size:
         raise ImageError(
-            f"an array of shape {pixels_HW3.shape} and type {pixels_HW3.dtype}; edits take uint8 (H, W, 3)"
+            f"cannot edit an array of shape {pixels_HW3.shape} and type {pixels_HW3.dtype}; expected uint8 (H, W, 3)"
         )
     random = np.random.default_rng((seed, zlib.crc32(edit.encode())))
     try:
-        return np.array(found.apply(Image.fromarray(pixels_HW3), strength, random))
+        return np.array(spec.apply(Image.fromarray(pixels_HW3), strength, random))
     except (KeyError, ValueError, ZeroDivisionError) as error:
-        usual = ", ".join(f"{one:g}" for one in found.strengths)
-        raise ConfigError(f"{edit} cannot be done with a strength of {strength:g}; it has {usual}") from error
+        usual = ", ".join(f"{value:g}" for value in spec.strengths)
+        raise ConfigError(f"{edit} does not work at strength {strength:g}; usual strengths: {usual}") from error
 
 
 def find(edit: str) -> Edit:
-    """The edit of a name. Raises `ConfigError` if there is none, or if this Pillow cannot do it."""
+    """The edit with this name. Raises `ConfigError` if it is unknown, or unsupported by this Pillow."""
     if edit not in EDITS:
-        raise ConfigError(f"there is no edit {edit!r}; there are {', '.join(EDITS)}")
+        raise ConfigError(f"unknown edit {edit!r}; expected one of {', '.join(EDITS)}")
     if not EDITS[edit].is_here:
-        raise ConfigError(f"this Pillow was built without {EDITS[edit].codec.upper()}, which the edit {edit} needs")
+        raise ConfigError(f"the edit {edit} needs a Pillow built with {EDITS[edit].codec.upper()}")
     return EDITS[edit]
 
 
 def variants(edits: Sequence[str] = ()) -> Iterator[Variant]:
-    """Edits by name, at all their strengths (`crop`) or at one (`crop 0.5`); without names, all that can be done here.
+    """The named edits at all their strengths (`crop`) or at one (`crop 0.5`); without names, all supported edits.
 
     >>> [*variants(["crop 0.5"])]
     [Variant(edit='crop', strength=0.5)]
@@ -184,4 +184,4 @@ def variants(edits: Sequence[str] = ()) -> Iterator[Variant]:
             yield from (Variant(name, float(one)) for one in strength or strengths)
         except ValueError as error:
             usual = ", ".join(f"{one:g}" for one in strengths)
-            raise ConfigError(f"{text!r} is no edit: the strength of {name} is a number, such as {usual}") from error
+            raise ConfigError(f"{text!r} is not an edit: the strength of {name} must be a number, such as {usual}") from error

@@ -1,7 +1,7 @@
-"""Copies of a picture that something lies over, or that lies in something: text, logos, screens, captions, collages.
+"""Edits that put something over or around a picture: text, logos, screens, captions, collages.
 
-Each function takes an RGB picture and gives an RGB picture, of the same size where nothing else is said. Letters are
-those that come with Pillow, so the same text is drawn on every machine.
+Each function takes and returns an RGB picture, of the same size unless stated otherwise. Text uses the font that comes
+with Pillow, so it looks the same on every machine.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ WHITE, PAPER, INK, SOFT = (255, 255, 255), (246, 246, 246), (24, 24, 27), (150, 
 
 
 def watermark(picture: Picture, random: Random, *, opacity: float = 150 / 255) -> Picture:
-    """The picture with a line of white text over it, three quarters as wide, at a random height."""
+    """The picture with a line of white text, three quarters of its width, at a random height."""
     layer = Image.new("L", picture.size, 0)
     place = (picture.width / 2, picture.height * random.uniform(0.3, 0.7))
     font = _font(0.09 * picture.width)
@@ -26,9 +26,9 @@ def watermark(picture: Picture, random: Random, *, opacity: float = 150 / 255) -
 
 
 def text(picture: Picture, random: Random, *, share: float) -> Picture:
-    """The picture with white, black-edged lines of text at its top and bottom, letters a share of its height high.
+    """The picture with outlined white text at its top and bottom; letters are a share of its height high.
 
-    Lines that would be too long are written smaller.
+    Lines that would not fit are written smaller.
     """
     copy = picture.copy()
     draw, gap = ImageDraw.Draw(copy), 0.3 * share * picture.height
@@ -41,7 +41,7 @@ def text(picture: Picture, random: Random, *, share: float) -> Picture:
 
 
 def logo(picture: Picture, random: Random, *, share: float) -> Picture:
-    """The picture with a round, opaque logo in one of its corners, its diameter a share of the shorter side."""
+    """The picture with an opaque, round logo in a corner; its diameter is a share of the shorter side."""
     copy, side = picture.copy(), max(2, round(share * min(picture.size)))
     gap = round(0.03 * min(picture.size))
     right, low = random.integers(2, size=2)
@@ -54,7 +54,7 @@ def logo(picture: Picture, random: Random, *, share: float) -> Picture:
 
 
 def occlude(picture: Picture, random: Random, *, share: float) -> Picture:
-    """The picture with a rectangle of one colour at a random place, of its shape, over a share of its area."""
+    """The picture with a rectangle of one colour at a random position, covering a share of its area."""
     copy = picture.copy()
     width, height = (max(1, round(side * share**0.5)) for side in picture.size)
     left, top = (int(random.integers(room + 1)) for room in (picture.width - width, picture.height - height))
@@ -63,9 +63,9 @@ def occlude(picture: Picture, random: Random, *, share: float) -> Picture:
 
 
 def screenshot(picture: Picture, random: Random, *, share: float) -> Picture:
-    """The picture as a page on a screen shows it: paper around it and bars above and below.
+    """The picture shown as a page on a screen, with paper around it and bars above and below.
 
-    The paper is a share of its width at each side, the bars are twice that share of its height. The size grows.
+    The paper adds a share of the width on each side, each bar twice that share of the height.
     """
     margin, bar = round(picture.width * share), max(1, round(2 * share * picture.height))
     screen = Image.new("RGB", (picture.width + 2 * margin, picture.height + 2 * bar), PAPER)
@@ -80,7 +80,7 @@ def screenshot(picture: Picture, random: Random, *, share: float) -> Picture:
 
 
 def caption(picture: Picture, random: Random, *, share: float) -> Picture:
-    """The picture below a white band with a line of black text; the band adds a share of the height."""
+    """The picture below a white band with a line of text; the band adds a share of the height."""
     band = max(1, round(share * picture.height))
     copy = ImageOps.expand(picture, (0, band, 0, 0), WHITE)
     line = LINES[random.integers(len(LINES))]
@@ -90,9 +90,9 @@ def caption(picture: Picture, random: Random, *, share: float) -> Picture:
 
 
 def collage(picture: Picture, random: Random, *, share: float) -> Picture:
-    """The picture in one corner of a collage of the same size, whose sides it takes a share of, among three others.
+    """The picture in one corner of a collage of the same size, taking a share of its sides.
 
-    The others are soft patches of random colours, which need no second photograph.
+    The other three images are soft patches of random colours, so no second photograph is needed.
     """
     width, height = (max(1, round(side * share)) for side in picture.size)
     rest = (max(1, picture.width - width), max(1, picture.height - height))

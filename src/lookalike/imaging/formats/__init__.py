@@ -1,1 +1,1 @@
-"""File formats: which ones are read, what their tags say, and whether a file is damaged."""
+"""File formats: recognising them, reading their tags, detecting damage."""

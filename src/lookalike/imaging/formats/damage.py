@@ -1,8 +1,8 @@
-"""What is wrong with an image file that is read nevertheless, in words, and what can be read of one that is cut off.
+"""Damage in image files that are still readable, and repair of truncated ones.
 
-A JPEG decoder goes on after bad data and a PNG decoder does not look at most checksums, so a picture that comes out may
-be damaged. libjpeg-turbo says so where it is asked to be strict; of PNG the checksums are compared. What is cut off is
-read if at most a tenth of its rows is missing: every viewer shows such a picture.
+A JPEG decoder continues after bad data and a PNG decoder ignores most checksums, so a decoded picture may be damaged.
+In strict mode libjpeg-turbo reports it; for PNG the checksums are verified here. A truncated file is read if at most a
+tenth of its rows is missing, because every viewer shows such a picture.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from PIL import Image
 
 from lookalike.imaging.formats.kinds import max_pixels
 
-MISSING = 0.1  # of its rows may be missing where a picture is read
+MISSING = 0.1  # share of the rows that may be missing in a picture that is read
 END_OF_JPEG, START_OF_SCAN = b"\xff\xd9", 0xDA
 PNG, END_OF_PNG = b"\x89PNG\r\n\x1a\n", b"IEND"
 NO_END = "its end is missing"
 
-_TAIL = 64  # bytes at the end, where a whole JPEG nearly always has its end marker
-_ZEROS = 512  # so many at the end of a compressed file are no picture
-_LARGEST = 1 << 28  # bytes of pixels of a PNG that is mended
-_STRAY = 4  # bytes before the end marker, as some cameras write, are no damage
-_EMPTY = (127, 128)  # what libjpeg makes of blocks that are missing; in CMYK, which is inverted, the former
+_TAIL = 64  # bytes at the end, where an intact JPEG nearly always has its end marker
+_ZEROS = 512  # this many zeros at the end of a compressed file are not picture data
+_LARGEST = 1 << 28  # bytes of pixels in a PNG that is repaired
+_STRAY = 4  # bytes before the end marker that are not damage: some cameras write them
+_EMPTY = (127, 128)  # libjpeg's fill values for missing blocks; the first one in (inverted) CMYK
 
 
 class _Chunk(NamedTuple):
@@ -34,20 +34,20 @@ class _Chunk(NamedTuple):
 
     kind: bytes
     content: memoryview
-    is_sound: bool  # whether all of it is there, and its checksum fits
+    is_sound: bool  # complete, with a matching checksum
 
 
-class _Mended(NamedTuple):
-    """A file that is cut off, made readable: what is missing is grey (JPEG) or repeats the last row (PNG)."""
+class _Repaired(NamedTuple):
+    """A truncated file made readable: missing parts are grey (JPEG) or repeat the last row (PNG)."""
 
     data: bytes
-    present: float | None  # share of the rows that are there; None: the decoded picture tells (`rows_present`)
+    present: float | None  # share of the rows present; None: measured after decoding (`rows_present`)
 
 
 def find(data: bytes) -> tuple[str, ...]:
-    """What is wrong with the bytes of an image that can be decoded, in words; empty if nothing is known to be.
+    """Damage in an image that can be decoded, in words; empty if none is known.
 
-    A JPEG with more pixels than are decoded is only looked at for its end.
+    A JPEG with more pixels than may be decoded is only checked for its end.
     """
     if data.startswith(b"\xff\xd8"):
         return _of_jpeg(data)
@@ -59,46 +59,46 @@ def find(data: bytes) -> tuple[str, ...]:
 
 
 def _is_cut_off(data: bytes) -> bool:
-    """Whether a JPEG or PNG ends before its end marker, or in zeros in its place."""
+    """Whether a JPEG or PNG has no end marker, or zeros in its offset."""
     if data.startswith(b"\xff\xd8"):
         return END_OF_JPEG not in data[-_TAIL:] and end_of_jpeg(data) is None
     return data.startswith(PNG) and END_OF_PNG not in data[-_TAIL:] and END_OF_PNG not in data
 
 
 def end_of_jpeg(data: bytes) -> int | None:
-    """Where the first picture in a JPEG file ends, in bytes; None if it has no end."""
+    """Offset of the end of the first picture in a JPEG file; None if its end is missing."""
     start = start_of_scan(data)
-    # in a scan 0xFF is followed by 0 or a marker, and no table between scans holds this one
+    # in a scan 0xFF is followed by 0 or a marker, and no table between scans contains this marker
     end = -1 if start is None else data.find(END_OF_JPEG, start)
     return None if end < 0 else end + 2
 
 
 def start_of_scan(data: bytes) -> int | None:
-    """Where the compressed pixels of a JPEG file begin, behind all of its metadata; None if there are none."""
-    place = 2
-    while place + 4 <= len(data) and data[place] == 0xFF:
-        marker = data[place + 1]
+    """Offset of the compressed pixels of a JPEG file, after all metadata; None if there are none."""
+    offset = 2
+    while offset + 4 <= len(data) and data[offset] == 0xFF:
+        marker = data[offset + 1]
         if marker == START_OF_SCAN:
-            return place
-        if marker == 0xFF:  # a byte to fill
-            place += 1
+            return offset
+        if marker == 0xFF:  # padding
+            offset += 1
         elif marker == 1 or 0xD0 <= marker <= 0xD8:  # a marker without content
-            place += 2
+            offset += 2
         else:
-            place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+            offset += 2 + int.from_bytes(data[offset + 2 : offset + 4], "big")
     return None
 
 
-def mend(data: bytes) -> _Mended | None:
-    """A JPEG or PNG file that is cut off as one that decodes; None for other files."""
+def repair(data: bytes) -> _Repaired | None:
+    """A truncated JPEG or PNG file, made decodable; None for other files."""
     if not _is_cut_off(data):
         return None
     left = data.rstrip(b"\0")
-    return _mend_png(left) if data.startswith(PNG) else _Mended(left + END_OF_JPEG, None)
+    return _repair_png(left) if data.startswith(PNG) else _Repaired(left + END_OF_JPEG, None)
 
 
 def rows_present(image: Image.Image) -> float:
-    """The share of the rows of a mended JPEG that were in the file."""
+    """Share of the rows of a repaired JPEG that were in the file."""
     pixels = np.asarray(image)
     pixels = pixels.reshape(len(pixels), -1)
     if pixels[-1, -1] not in _EMPTY:
@@ -108,7 +108,7 @@ def rows_present(image: Image.Image) -> float:
 
 
 def in_words(present: float) -> str:
-    """How much of a picture is there whose file is cut off.
+    """How much of a truncated picture is present, in words.
 
     >>> in_words(0.954), in_words(1.0)
     ('its end is missing: 95 % of its rows are there', 'its end is missing')
@@ -117,14 +117,14 @@ def in_words(present: float) -> str:
 
 
 def chunks(data: bytes) -> Iterator[_Chunk]:
-    """The chunks of a PNG file up to its end, or up to where it is cut off."""
-    view, place = memoryview(data), len(PNG)
-    while place + 8 <= len(data):
-        (length,) = struct.unpack_from(">I", data, place)
-        kind, content = data[place + 4 : place + 8], view[place + 8 : place + 8 + length]
-        checksum = data[place + 8 + length : place + 12 + length]
+    """The chunks of a PNG file up to its end or the truncation."""
+    view, offset = memoryview(data), len(PNG)
+    while offset + 8 <= len(data):
+        (length,) = struct.unpack_from(">I", data, offset)
+        kind, content = data[offset + 4 : offset + 8], view[offset + 8 : offset + 8 + length]
+        checksum = data[offset + 8 + length : offset + 12 + length]
         yield _Chunk(kind, content, len(content) == length and checksum == _checksum(kind, content))
-        place += 12 + length
+        offset += 12 + length
         if kind == b"IEND":
             return
 
@@ -144,7 +144,7 @@ def _of_jpeg(data: bytes) -> tuple[str, ...]:
 
 
 def _is_harmless(warning: str) -> bool:
-    """Whether what libjpeg-turbo says of a file says nothing about its picture.
+    """Whether a warning of libjpeg-turbo does not concern the picture.
 
     >>> _is_harmless("Corrupt JPEG data: 2 extraneous bytes before marker 0xd9")
     True
@@ -160,7 +160,7 @@ def _is_harmless(warning: str) -> bool:
 def _of_png(data: bytes) -> tuple[str, ...]:
     kind = b""
     for kind, _, is_sound in chunks(data):
-        if not is_sound and (kind[:1].isupper() or kind == b"fdAT"):  # others hold no pixels
+        if not is_sound and (kind[:1].isupper() or kind == b"fdAT"):  # other chunks hold no pixels
             return (f"its data are damaged (the checksum of {kind.decode('latin-1')} does not fit)",)
     return () if kind == b"IEND" else (NO_END,)
 
@@ -174,8 +174,8 @@ def _of_webp(data: bytes) -> tuple[str, ...]:
     return ()
 
 
-def _mend_png(data: bytes) -> _Mended | None:
-    """A PNG whose pixels end too early, with its last row repeated; None if it cannot be told which are there."""
+def _repair_png(data: bytes) -> _Repaired | None:
+    """A truncated PNG with its last row repeated; None if it cannot be repaired."""
     before, pixels, header = [], [], b""
     for chunk in chunks(data):
         if chunk.kind == b"IHDR":
@@ -190,26 +190,26 @@ def _mend_png(data: bytes) -> _Mended | None:
     row = 1 + (width * depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 0) + 7) // 8
     if interlaced or not 0 < width * height <= max_pixels() or row == 1 or row * height > _LARGEST:
         return None
-    found = _inflated(pixels, row * height)
-    rows = len(found) // row
-    filled = found[: rows * row] + (b"\2" + bytes(row - 1)) * (height - rows)  # filter 2: as the row above
+    present = _inflated(pixels, row * height)
+    rows = len(present) // row
+    filled = present[: rows * row] + (b"\2" + bytes(row - 1)) * (height - rows)  # filter 2: same as the row above
     parts = [(b"IHDR", header), *((one.kind, bytes(one.content)) for one in before)]
     parts += [(b"IDAT", zlib.compress(filled, 1)), (b"IEND", b"")]
-    return _Mended(PNG + b"".join(_chunk(kind, content) for kind, content in parts), rows / height)
+    return _Repaired(PNG + b"".join(_chunk(kind, content) for kind, content in parts), rows / height)
 
 
 def _inflated(parts: list[memoryview], most: int) -> bytes:
-    """What comes out of compressed data that may be cut off, at most so many bytes."""
-    unpacker, found, size = zlib.decompressobj(), [], 0
+    """Decompressed data of a possibly truncated stream, at most `most` bytes."""
+    unpacker, pieces, size = zlib.decompressobj(), [], 0
     try:
         for part in parts:
-            found.append(unpacker.decompress(part, max(1, most - size)))
-            size += len(found[-1])
+            pieces.append(unpacker.decompress(part, max(1, most - size)))
+            size += len(pieces[-1])
             if size >= most:
                 break
     except zlib.error:
-        return b""  # not cut off, but damaged within: what comes out may be anything
-    return b"".join(found)[:most]
+        return b""  # corrupt rather than truncated: the output could be anything
+    return b"".join(pieces)[:most]
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

@@ -1,6 +1,6 @@
-"""What a file is, by its first bytes: the formats that are read, raw files among them, and names for what is not read.
+"""File types by their first bytes: the formats that are read, raw files, and names for those that are not.
 
-Nothing goes by a file's ending. A raw file of a camera that begins like any TIFF is told from one by `raw`.
+File name extensions are ignored. `raw` distinguishes camera raw files that begin like any TIFF.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from PIL import Image
 from lookalike.core.errors import ImageError, MissingExtra, RetryableImageError
 from lookalike.core.limits import MAX_PIXELS
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "PPM")  # and HEIF with the extra `heic`
-PLUGINS = ("Jpeg", "Png", "WebP", "Gif", "Tiff", "Bmp", "Avif", "Ppm", "Mpo")  # of Pillow, that read them
-RAW_FORMATS = frozenset({  # by the ending that their files usually have; RAW: a camera's, of a maker not known here
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "PPM")  # plus HEIF with the extra `heic`
+PLUGINS = ("Jpeg", "Png", "WebP", "Gif", "Tiff", "Bmp", "Avif", "Ppm", "Mpo")  # Pillow's plugins for them
+RAW_FORMATS = frozenset({  # by their usual extension; RAW: of an unknown maker
     "3FR", "ARW", "CR2", "CR3", "DCR", "DNG", "ERF", "IIQ", "MEF", "MOS", "NEF", "ORF", "PEF", "RAF", "RAW", "RW2",
     "SRW",
 })  # fmt: skip
-HEAD = 64  # bytes that tell a format
+HEAD = 64  # bytes needed to recognise a format
 NO_IMAGE = f"not an image in a format that is read here ({', '.join(FORMATS)}, HEIF)"
 EXACT_ONLY = "which cannot be read here; only exact copies of it are found"
 
 ORIENTATION = 0x0112  # the EXIF tag
-UNDO = {  # what undoes each EXIF orientation (EXIF 2.32, 4.6.4)
+UNDO = {  # the inverse of each EXIF orientation (EXIF 2.32, 4.6.4)
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -41,7 +41,7 @@ UNDO = {  # what undoes each EXIF orientation (EXIF 2.32, 4.6.4)
 _max_pixels = ContextVar("max_pixels", default=MAX_PIXELS)
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _RAW_BEGINNINGS = {b"IIU\0": "RW2", b"IIRO": "ORF", b"IIRS": "ORF", b"MMOR": "ORF", b"FUJIFILMCCD-RAW": "RAF"}
-_BEGINNINGS = {  # of what is known, but not read
+_BEGINNINGS = {  # formats that are recognised, but not read
     b"8BPS": "a Photoshop document",
     b"\xff\x0a": "a JPEG XL image",
     b"\0\0\0\x0cJXL \r\n\x87\n": "a JPEG XL image",
@@ -64,12 +64,12 @@ _BEGINNINGS = {  # of what is known, but not read
 
 
 def is_raw(format_: str | None) -> bool:
-    """Whether this is the name of a camera's raw format, as `Decoded.format` and the database have it."""
+    """Whether this is the name of a camera raw format, as in `Decoded.format` and the database."""
     return format_ in RAW_FORMATS
 
 
 def a_raw(name: str) -> str:
-    """A raw format in words.
+    """A raw format's name with its article.
 
     >>> a_raw("NEF"), a_raw("CR3")
     ('an NEF raw file', 'a CR3 raw file')
@@ -78,7 +78,7 @@ def a_raw(name: str) -> str:
 
 
 def foreign_kind(reason: str) -> str | None:
-    """What a file is that could not be read just because it is of another kind, by the reason; None if it is damaged.
+    """What kind of file is not an image that can be read, judging by the error; None if the file is damaged.
 
     >>> foreign_kind(f"a video, {EXACT_ONLY}"), foreign_kind(NO_IMAGE) == NO_IMAGE, foreign_kind("is cut off")
     ('video', True, None)
@@ -90,19 +90,19 @@ def foreign_kind(reason: str) -> str | None:
 
 
 def is_foreign(reason: str) -> bool:
-    """Whether a file could not be read just because it is no image, or an image in a format that is not read here."""
+    """Whether a file was unreadable only because it is not an image, or has an unsupported format."""
     return foreign_kind(reason) is not None
 
 
 def recognise(head: bytes) -> str:
-    """The format that a file's first `HEAD` bytes promise. Raises `ImageError` if it is none that is read here."""
+    """The format that a file's first `HEAD` bytes indicate. Raises `ImageError` if it is unsupported."""
     return match(head)[0]
 
 
 def match(head: bytes) -> tuple[str, Any]:
-    """Format and Pillow's class of the file that begins like this; of raw files that are no TIFF, no class.
+    """Format and Pillow class for a file's first bytes; the class is None for raw files that are not TIFF.
 
-    Raises `ImageError` if it is none that is read.
+    Raises `ImageError` if the format is unsupported.
     """
     if not head:
         raise ImageError("the file is empty")
@@ -123,13 +123,13 @@ def match(head: bytes) -> tuple[str, Any]:
 
 
 def max_pixels() -> int:
-    """The limit on pixels of the image that is being decoded, as `pixel_limit` set it."""
+    """The current limit on pixels, as set by `pixel_limit`."""
     return _max_pixels.get()
 
 
 @contextmanager
 def pixel_limit(most: int) -> Iterator[None]:
-    """Decode images of up to so many pixels in this thread."""
+    """Allow images of up to `most` pixels in this thread."""
     token = _max_pixels.set(most)
     try:
         yield
@@ -138,7 +138,7 @@ def pixel_limit(most: int) -> Iterator[None]:
 
 
 def check_size(width: int, height: int) -> None:
-    """Raise `ImageError` for an image without pixels, or with more than are decoded now."""
+    """Raise `ImageError` for an image without pixels or above the current limit."""
     if width * height > max_pixels():
         raise RetryableImageError(
             f"{width}×{height} are {width * height / 1e6:.0f} megapixels; at most {max_pixels() / 1e6:g} are decoded. "
@@ -149,12 +149,12 @@ def check_size(width: int, height: int) -> None:
 
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:
-    """An image turned as its EXIF orientation says."""
+    """An image rotated according to its EXIF orientation."""
     return image.transpose(UNDO[orientation]) if orientation in UNDO else image
 
 
 def _not_read(head: bytes) -> str:
-    """Why what begins like this is not read."""
+    """Why a file with these first bytes is not read."""
     kind = next((kind for start, kind in _BEGINNINGS.items() if head.startswith(start)), None)
     if (
         head[4:8] == b"ftyp"
@@ -169,7 +169,7 @@ def _not_read(head: bytes) -> str:
 
 @functools.cache
 def _openers() -> dict[str, Any]:
-    """Pillow's opener of each allowed format; the plugins of others are not loaded."""
+    """Pillow's opener for each allowed format; other plugins are not loaded."""
     for module in PLUGINS:
         importlib.import_module(f"PIL.{module}ImagePlugin")
     return {name: Image.OPEN[name] for name in FORMATS if name in Image.OPEN}

@@ -1,8 +1,8 @@
-"""Colours as viewers show them: converted to sRGB where a file says that its values mean other colours.
+"""Conversion to sRGB where a file declares another colour space, as viewers do.
 
-Most profiles are sRGB by another name. They change nothing, so that a picture has one code with and without them; a
-small table of colours tells which they are, once for each profile. A profile that is damaged, or for another kind of
-image, is ignored, as viewers do. A PNG without a profile may state its gamma instead.
+Most profiles are sRGB by another name. These are ignored, so that a picture has the same code with and without them; a
+small table of colours, computed once a profile, identifies them. Damaged or unsuitable profiles are ignored, as viewers
+do. A PNG without a profile may declare its gamma instead.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from PIL import Image, ImageCms
 
 from lookalike.imaging.formats import tones
 
-SPACES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # of profiles, by Pillow's mode of the images that they are for
-ALIKE, MOST_UNLIKE = 2.0, 10  # levels of 255: mean and greatest difference of colours that are as good as sRGB's
-GAMMAS = (0.4, 0.5)  # stated by PNG files; between these it is as good as sRGB's, 1/2.2
+SPACES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # a profile's colour space → Pillow's mode of its images
+ALIKE, MOST_UNLIKE = 2.0, 10  # levels of 255: mean and largest deviation of colours that count as sRGB
+GAMMAS = (0.4, 0.5)  # range of a PNG's gamma that counts as sRGB's, 1/2.2
 SANE_GAMMAS = (0.1, 4.0)
 WHITE = (255, 255, 255, 255)
-_STEPS = 9  # of each colour in the table
+_STEPS = 9  # a colour in the table
 _LARGEST = 4 << 20  # bytes; real profiles are smaller
 
 
 def flatten(pixels: Image.Image, image: Image.Image, mode: str) -> Image.Image:
-    """Decoded pixels of an image in grey ("L") or colour ("RGB"), transparent ones composed on white."""
+    """Decoded pixels in grey ("L") or colour ("RGB"), with transparent ones composed on white."""
     if tones.is_many_valued(pixels):
         pixels = tones.grey(pixels)
     if pixels.has_transparency_data:
@@ -38,17 +38,17 @@ def flatten(pixels: Image.Image, image: Image.Image, mode: str) -> Image.Image:
 
 
 def _is_converted(image: Image.Image) -> bool:
-    """Whether an image's colours must be converted; the image need not be decoded yet."""
+    """Whether an image's colours need conversion; it need not be decoded yet."""
     return _mode_of_profile(image) is not None or _gamma(image) is not None
 
 
 def mode_to_convert(image: Image.Image, mode: str) -> str:
-    """The mode to bring an image to before `_to_srgb`, where `mode` is wanted in the end."""
+    """The mode that an image needs before `_to_srgb`, if `mode` is wanted in the end."""
     return _mode_of_profile(image) or ("RGB" if _gamma(image) is not None and image.mode not in ("L", "LA") else mode)
 
 
 def _to_srgb(pixels: Image.Image, image: Image.Image) -> Image.Image:
-    """The 8-bit pixels of an image in sRGB: RGB, or grey as before. Without transparency."""
+    """8-bit pixels in sRGB: RGB, or still grey. Without transparency."""
     profile, gamma = _profile(image), _gamma(image)
     if profile is not None and (transform := _transform(profile)) is not None and pixels.mode == transform.input_mode:
         return ImageCms.applyTransform(pixels, transform) or pixels
@@ -69,33 +69,33 @@ def _mode_of_profile(image: Image.Image) -> str | None:
 
 
 def _profile(image: Image.Image) -> bytes | None:
-    found = image.info.get("icc_profile")
-    return found if isinstance(found, bytes) and 128 < len(found) <= _LARGEST else None
+    profile = image.info.get("icc_profile")
+    return profile if isinstance(profile, bytes) and 128 < len(profile) <= _LARGEST else None
 
 
 @functools.lru_cache(maxsize=16)
 def _transform(profile: bytes) -> ImageCms.ImageCmsTransform | None:
-    """What converts colours to sRGB; None if they are as good as that, or the profile is damaged."""
+    """The transform to sRGB; None if the profile is close to sRGB or damaged."""
     try:
         parsed = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         mode = SPACES[parsed.profile.xcolor_space]
         srgb = ImageCms.createProfile("sRGB")
         transform = ImageCms.buildTransform(parsed, srgb, mode, "RGB")
         return None if mode != "CMYK" and _changes_little(transform, mode) else transform
-    except Exception:  # whatever is wrong with it, the picture is there
+    except Exception:  # whatever is wrong with the profile, the picture is usable
         return None
 
 
 def _changes_little(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
     levels = np.linspace(0, 255, _STEPS if mode == "RGB" else 256).astype(np.uint8)
     table = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(1, -1, 3) if mode == "RGB" else levels[None]
-    found = np.asarray(ImageCms.applyTransform(Image.fromarray(table), transform)).astype(int)
-    difference = np.abs(found - (table if mode == "RGB" else table[..., None]))
+    converted = np.asarray(ImageCms.applyTransform(Image.fromarray(table), transform)).astype(int)
+    difference = np.abs(converted - (table if mode == "RGB" else table[..., None]))
     return bool(difference.mean() <= ALIKE and difference.max() <= MOST_UNLIKE)
 
 
 def _gamma(image: Image.Image) -> float | None:
-    """What a PNG file states as its gamma, if that matters."""
+    """A PNG file's declared gamma, if it matters."""
     gamma = image.info.get("gamma")
     if not isinstance(gamma, float) or _profile(image) is not None or image.info.get("srgb") is not None:
         return None
@@ -103,7 +103,7 @@ def _gamma(image: Image.Image) -> float | None:
 
 
 def _curve(gamma: float) -> npt.NDArray[np.uint8]:
-    """The 256 values of sRGB for those of a file with this gamma."""
+    """The sRGB value for each of the 256 values at this gamma."""
     light = (np.arange(256) / 255) ** (1 / gamma)
     shown = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return np.round(255 * np.clip(shown, 0, 1)).astype(np.uint8)
@@ -111,5 +111,5 @@ def _curve(gamma: float) -> npt.NDArray[np.uint8]:
 
 def _as(pixels: Image.Image, mode: str) -> Image.Image:
     if mode == "L" and pixels.mode not in ("L", "RGB", "RGBA", "1"):
-        pixels = pixels.convert("RGB")  # Pillow has no direct way from some modes
+        pixels = pixels.convert("RGB")  # Pillow cannot convert some modes directly
     return pixels if pixels.mode == mode else pixels.convert(mode)

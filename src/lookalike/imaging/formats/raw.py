@@ -1,8 +1,8 @@
-"""Raw files of cameras: recognised by their content, and seen by the best picture that is embedded in them.
+"""Camera raw files: recognised by content, and represented by their best embedded preview.
 
-Most are TIFF files whose first directory is a small preview, with the sensor's data in a sub-directory. Recognised they
-are by a tag (DNG), by values that only a sensor has (a colour filter array, the makers' own compressions) or by their
-first bytes (CR2, CR3, ORF, RAF, RW2). What the sensor saw is never decoded here; its size is the image's.
+Most are TIFF files whose first directory is a small preview and whose sub-directory holds the sensor data. They are
+recognised by a tag (DNG), by values that only sensor data have (a colour filter array, makers' own compressions) or by
+their first bytes (CR2, CR3, ORF, RAF, RW2). Sensor data are never decoded here; the image's size is the sensor's.
 """
 
 from __future__ import annotations
@@ -31,31 +31,31 @@ BY_MAKER = {
 }  # fmt: skip
 MAX_PICTURES, MAX_TRIES, MAX_SEGMENTS = 64, 20_000, 64
 _START = b"\xff\xd8\xff"
-_FRAMES = (0xC0, 0xC1, 0xC2)  # JPEG that is not lossless
+_FRAMES = (0xC0, 0xC1, 0xC2)  # lossy JPEG frames
 
 
 class Picture(NamedTuple):
-    """A picture embedded in a raw file."""
+    """A preview embedded in a raw file."""
 
     pixels: int
-    data: bytes | None  # of a TIFF file with it alone; None: a JPEG that begins at `offset`
+    data: bytes | None  # a TIFF file of its own; None: a JPEG that begins at `offset`
     offset: int
-    orientation: int | None  # that its decoder applies, if any
+    orientation: int | None  # applied by its decoder, if any
 
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A raw file."""
+    """A raw file's size and previews."""
 
     format: str
     width: int  # pixels of the sensor's image, as stored
     height: int
-    orientation: int | None  # as the file says; None: the embedded picture tells
-    pictures: tuple[Picture, ...]  # the largest first
+    orientation: int | None  # from the file; None: from the preview
+    pictures: tuple[Picture, ...]  # largest first
 
 
 def recognise(data: bytes) -> Raw | None:
-    """What a raw file holds; None for what is none."""
+    """The contents of a raw file; None if it is not one."""
     if data.startswith(b"FUJIFILMCCD-RAW"):
         return _raf(data)
     if data[4:12] == b"ftypcrx ":
@@ -71,7 +71,7 @@ def recognise(data: bytes) -> Raw | None:
 
 
 def described(data: bytes, image: Image.Image) -> Image.Image:
-    """An image with the metadata of a raw file, which the picture embedded in it often lacks."""
+    """A stand-in with a raw file's metadata, because its embedded preview often lacks them."""
     if data[:4] not in directories.MAGICS:
         return image
     about = Image.new("L", (1, 1))
@@ -80,7 +80,7 @@ def described(data: bytes, image: Image.Image) -> Image.Image:
 
 
 def main_directory(data: bytes) -> Directory | None:
-    """The directory of the full picture of a TIFF file whose first one is only a smaller version; else None."""
+    """The directory of a TIFF file's full-size picture, if its first one is a reduced version; else None."""
     found = directories.read(data)
     if not found or not found[0].number(SUBFILE) & REDUCED:
         return None
@@ -89,7 +89,7 @@ def main_directory(data: bytes) -> Directory | None:
 
 
 def _name(data: bytes, found: list[Directory]) -> str | None:
-    """The name of a raw format; None if this is none."""
+    """The name of a raw format; None if it is not a raw file."""
     if not found:
         return None
     if data.startswith((b"IIRO", b"IIRS", b"MMOR")):
@@ -109,7 +109,7 @@ def _name(data: bytes, found: list[Directory]) -> str | None:
 
 
 def _of_sensor(found: list[Directory]) -> list[Directory]:
-    """The directories that hold a sensor's data."""
+    """The directories with sensor data."""
     sensor = [one for one in found if _is_of_sensor(one)]
     if sensor or not found or not found[0].text(MAKE) or not found[0].number(SUBFILE) & REDUCED:
         return sensor
@@ -121,13 +121,13 @@ def _is_of_sensor(one: Directory) -> bool:
 
 
 def _is_deep_grey(one: Directory) -> bool:
-    """Whether a directory holds grey of more than 8 bits, which is what some cameras call their sensor's data."""
+    """Whether a directory holds grey of more than 8 bits, as some cameras label their sensor data."""
     return one.number(SAMPLES, 1) == 1 and 8 < one.number(BITS) <= 16 and one.number(PHOTOMETRIC) in (0, 1)
 
 
 def _parts(sensor: Iterable[Directory]) -> frozenset[int]:
-    """Where the parts of a sensor's data begin, which may be JPEG streams themselves."""
-    return frozenset(place for one in sensor for tag in (STRIPS, TILES) for place in one.numbers(tag))
+    """Offsets of the parts of the sensor data, which may be JPEG streams themselves."""
+    return frozenset(offset for one in sensor for tag in (STRIPS, TILES) for offset in one.numbers(tag))
 
 
 def _viewable(found: list[Directory]) -> Iterator[Picture]:
@@ -137,30 +137,30 @@ def _viewable(found: list[Directory]) -> Iterator[Picture]:
 
 
 def _jpegs(data: bytes, left_out: frozenset[int]) -> Iterator[Picture]:
-    """The JPEG streams in a file that are no part of a sensor's data."""
-    place, tries, count = data.find(_START), 0, 0
-    while place >= 0 and tries < MAX_TRIES and count < MAX_PICTURES:
-        pixels = 0 if place in left_out else _pixels_of_jpeg(data, place)
+    """JPEG streams in a file that are not part of the sensor data."""
+    offset, tries, count = data.find(_START), 0, 0
+    while offset >= 0 and tries < MAX_TRIES and count < MAX_PICTURES:
+        pixels = 0 if offset in left_out else _pixels_of_jpeg(data, offset)
         if pixels:
             count += 1
-            yield Picture(pixels, None, place, None)
-        place, tries = data.find(_START, place + 3), tries + 1
+            yield Picture(pixels, None, offset, None)
+        offset, tries = data.find(_START, offset + 3), tries + 1
 
 
-def _pixels_of_jpeg(data: bytes, place: int) -> int:
-    """Pixels of the JPEG stream that begins here; 0 if it is none, or one that is not decoded here."""
-    place += 2
+def _pixels_of_jpeg(data: bytes, offset: int) -> int:
+    """Pixels of the JPEG stream at an offset; 0 if it is not one, or of a kind that is not decoded."""
+    offset += 2
     for _ in range(MAX_SEGMENTS):
-        if place + 9 > len(data) or data[place] != 0xFF:
+        if offset + 9 > len(data) or data[offset] != 0xFF:
             return 0
-        marker, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
-        if marker in _FRAMES and length > 7 and data[place + 4] == 8:
-            return int.from_bytes(data[place + 5 : place + 7], "big") * int.from_bytes(
-                data[place + 7 : place + 9], "big"
+        marker, length = data[offset + 1], int.from_bytes(data[offset + 2 : offset + 4], "big")
+        if marker in _FRAMES and length > 7 and data[offset + 4] == 8:
+            return int.from_bytes(data[offset + 5 : offset + 7], "big") * int.from_bytes(
+                data[offset + 7 : offset + 9], "big"
             )
         if not 0xC0 <= marker < 0xFF or (0xC3 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)) or length < 2:
             return 0
-        place += 2 + length
+        offset += 2 + length
     return 0
 
 
@@ -169,7 +169,7 @@ def _sorted(pictures: Iterable[Picture]) -> tuple[Picture, ...]:
 
 
 def _size(data: bytes, found: list[Directory]) -> tuple[int, int] | None:
-    """Width and height of the largest picture of some directories."""
+    """Width and height of the largest picture among some directories."""
     sizes = [size for one in found if (size := _own_size(data, one))]
     return max(sizes, key=lambda size: size[0] * size[1], default=None)
 
@@ -189,24 +189,24 @@ def _area(one: Directory) -> int:
 
 
 def _raf(data: bytes) -> Raw:
-    """Fujifilm: a JPEG whose place the header tells, and a table with the sensor's size."""
-    place, table = int.from_bytes(data[84:88], "big"), int.from_bytes(data[92:96], "big")
-    pixels = _pixels_of_jpeg(data, place) if data[place : place + 3] == _START else 0
-    pictures = (Picture(pixels, None, place, None),) if pixels else ()
+    """Fujifilm: the header has a JPEG's offset and that of a table with the sensor's size."""
+    offset, table = int.from_bytes(data[84:88], "big"), int.from_bytes(data[92:96], "big")
+    pixels = _pixels_of_jpeg(data, offset) if data[offset : offset + 3] == _START else 0
+    pictures = (Picture(pixels, None, offset, None),) if pixels else ()
     width = height = 0
     count, at = int.from_bytes(data[table : table + 4], "big"), table + 4
     for _ in range(min(count, MAX_SEGMENTS)):
         tag, length = int.from_bytes(data[at : at + 2], "big"), int.from_bytes(data[at + 2 : at + 4], "big")
-        if tag in (0x100, 0x111) and length == 4 and at + 8 <= len(data):  # in full; as the camera crops it
+        if tag in (0x100, 0x111) and length == 4 and at + 8 <= len(data):  # full size; as cropped by the camera
             height, width = (int.from_bytes(data[at + 4 + i : at + 6 + i], "big") for i in (0, 2))
         at += 4 + length
     return Raw("RAF", width, height, None, pictures)
 
 
 def _cr3(data: bytes) -> Raw:
-    """Canon: boxes as of a video, with a TIFF directory in `CMT1`, and JPEG pictures."""
-    place = data.find(b"CMT1", 0, 1 << 20)
-    found = directories.read(data[place + 4 : place + 4 + (1 << 16)]) if place >= 0 else []
+    """Canon: boxes as in a video file, with a TIFF directory in `CMT1`, and JPEG previews."""
+    offset = data.find(b"CMT1", 0, 1 << 20)
+    found = directories.read(data[offset + 4 : offset + 4 + (1 << 16)]) if offset >= 0 else []
     width, height = _size(data, found) or (0, 0)
     orientation = found[0].number(ORIENTATION) or None if found else None
     return Raw("CR3", width, height, orientation, _sorted(_jpegs(data, frozenset())))

@@ -1,6 +1,6 @@
-"""TIFF files of kinds that Pillow does not know: floating values of 16 or 64 bits, 32-bit colour, 16 bits, white as 0.
+"""TIFF variants that Pillow cannot open: 16- and 64-bit floats, 32-bit colour, 16 bits with white as 0.
 
-Microscopes and instruments write them. tifffile reads them, without compression or with deflate.
+Microscopes and instruments write them. Reads them with tifffile, uncompressed or with deflate.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from lookalike.core.errors import ImageError
 from lookalike.imaging.formats import tones
 from lookalike.imaging.formats.kinds import check_size, upright
 
-MAX_SAMPLES = 16  # of a pixel; a picture of more is no picture
+MAX_SAMPLES = 16  # a pixel; anything with more is not a picture
 RGB = 2  # value of the tag PhotometricInterpretation
 PHOTOMETRICS = (0, 1, RGB)  # white is zero, black is zero, colours
 ORIENTATION = "Orientation"
 
-logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what is wrong with a file, its error says
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # its warnings repeat the error
 
 
 def read(data: bytes) -> tuple[Image.Image, bool]:
-    """The first page as an upright image of 8 bits, and whether there are more pages.
+    """The first page as an upright 8-bit image, and whether there are more pages.
 
-    Raises `ImageError` if it has too many pixels, and nearly anything if it cannot be read.
+    Raises `ImageError` if it has too many pixels, and nearly any exception if it is unreadable.
     """
     import tifffile
 
@@ -43,7 +43,7 @@ def read(data: bytes) -> tuple[Image.Image, bool]:
 
 
 def low_bytes(data: bytes) -> Image.Image | None:
-    """The low bytes, upright, of the first page of a TIFF file with 16-bit colour in planes; None if unreadable."""
+    """The low bytes of the first page of a TIFF with 16-bit planar colour, upright; None if unreadable."""
     import tifffile
 
     try:
@@ -53,7 +53,7 @@ def low_bytes(data: bytes) -> Image.Image | None:
             orientation = page.tags.get(ORIENTATION)
         low = Image.fromarray((values & 255).astype(np.uint8))
         return upright(low, int(orientation.value) if orientation is not None else 1)
-    except Exception:  # a compression that tifffile does not know
+    except Exception:  # a compression that tifffile does not support
         return None
 
 
@@ -61,12 +61,12 @@ def _check(page: Any) -> None:
     check_size(page.imagewidth, page.imagelength)
     if int(page.photometric) not in PHOTOMETRICS or page.imagedepth != 1 or page.samplesperpixel > MAX_SAMPLES:
         raise ImageError(
-            f"is a TIFF of a kind that is not read here: {page.photometric!r}, {page.samplesperpixel} samples"
+            f"is an unsupported kind of TIFF: {page.photometric!r}, {page.samplesperpixel} samples"
         )
 
 
 def _picture(values: tones.Values, page: Any) -> tones.Values:
-    """The values as (H, W), or (H, W, 3) of colours; of other samples only the first."""
+    """Values as (H, W), or (H, W, 3) for colours; only the first of other samples."""
     values = values.reshape(-1, page.imagelength, page.imagewidth, 1) if page.samplesperpixel == 1 else values
     if page.samplesperpixel == 1:
         return values[0, ..., 0]

@@ -1,14 +1,14 @@
-"""8-bit values of images that hold more: 16-bit and 32-bit whole numbers, and floating ones.
+"""Conversion of deeper images to 8 bits: 16- and 32-bit integers, and floats.
 
-What white is, a file of whole numbers does not say. Cameras, scanners and microscopes of 10, 12 or 14 bits write their
-values into 16-bit files as they are, so white is taken to be the greatest value of the fewest bits, of `DEPTHS`, that
-hold all values of the image. A true 16-bit photograph so dark that it nowhere reaches a quarter of white is brightened
-by this, to a quarter of white or more. Measured, its code is then at most 4 of 64 bits from that of its dark 8-bit copy
-where the brightest value is an eighth of white, and at most 2 bits from that of the bright picture; 12-bit values read
-as 16 bits are up to 13 bits off. A file with a colour profile, or a PNG that states its gamma, is taken at its word.
+An integer file does not say which value is white. Cameras, scanners and microscopes of 10, 12 or 14 bits store their
+values in 16-bit files unscaled, so white is assumed to be the largest value of the smallest depth in `DEPTHS` that fits
+the image. This brightens a true 16-bit photograph that nowhere reaches a quarter of white. Measured: if its brightest
+value is an eighth of white, its code is at most 4 of 64 bits from that of its dark 8-bit copy, and at most 2 bits from
+that of the bright picture; 12-bit values read as 16 bits would be up to 13 bits off. A file with a colour profile, or a
+PNG with a gamma, is taken literally.
 
-Of 16-bit colour, Pillow keeps the high byte of each value, by a raw mode such as `RGB;16B`. Asked for `RGB;16L` in a
-second decoding, it gives the low byte. All compressions and both byte orders are read this way.
+Pillow keeps the high byte of 16-bit colour, by a raw mode such as `RGB;16B`. A second decoding with `RGB;16L` gives the
+low byte; this works for all compressions and both byte orders.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ _COLOURS = ("RGB;16", "RGBA;16", "RGBX;16", "CMYK;16")
 
 
 def is_many_valued(image: Image.Image) -> bool:
-    """Whether Pillow holds the pixels as 16-bit, 32-bit or floating values."""
+    """Whether Pillow stores the pixels as 16-bit, 32-bit or floating-point values."""
     return image.mode.startswith("I") or image.mode == "F"
 
 
 def states_its_range(image: Image.Image) -> bool:
-    """Whether a file says what its values mean, so that none must be guessed."""
+    """Whether a file declares the meaning of its values."""
     return any(image.info.get(key) for key in ("icc_profile", "gamma", "srgb"))
 
 
 def grey(image: Image.Image) -> Image.Image:
-    """An image of 8 bits ("L", or "LA" if one of its values means transparent) of one of 16, 32 or floating ones."""
+    """An 8-bit image ("L", or "LA" if one value means transparent) of 16-bit, 32-bit or floating-point values."""
     values = np.asarray(image)
     values = values.astype(values.dtype.newbyteorder("="))  # a 16-bit TIFF may be big-endian
     kind, size = first(tag(image, SAMPLE_FORMAT), UNSIGNED), first(sample_bits(image), 0)
     if image.mode == "I" and kind == UNSIGNED and size == 32:
-        values = values.view(np.uint32)  # which Pillow holds as signed
+        values = values.view(np.uint32)  # Pillow stores them as signed
     elif image.mode == "I" and kind == SIGNED and size == 16:
         values = values.astype(np.int16)
     bits = FULL if states_its_range(image) else _declared_bits(image, size)
@@ -63,8 +63,8 @@ def grey(image: Image.Image) -> Image.Image:
 
 
 def colour(high: Image.Image, read_low: Callable[[], Image.Image | None]) -> Image.Image:
-    """An image of 8 bits of 16-bit colour: of its high bytes, and of its low bytes if it is dark."""
-    if high.mode not in ("RGB", "RGBA"):  # of ink, nothing is dark
+    """An 8-bit image of 16-bit colour: its high bytes, shifted to include low bytes if it is dark."""
+    if high.mode not in ("RGB", "RGBA"):  # ink: nothing is dark
         return high
     greatest = np.asarray(high)[..., :3].max()
     if greatest >= 1 << (DEPTHS[-2] - 8) or (low := read_low()) is None:
@@ -77,7 +77,7 @@ def colour(high: Image.Image, read_low: Callable[[], Image.Image | None]) -> Ima
 
 
 def bits_of(greatest: int) -> int:
-    """The fewest bits, of `DEPTHS`, that hold values up to this one; 32 if none does.
+    """The smallest depth in `DEPTHS` that fits a value; 32 if none does.
 
     >>> [bits_of(value) for value in (0, 255, 256, 4080, 4096, 65535, 65536)]
     [8, 8, 10, 12, 14, 16, 32]
@@ -86,10 +86,10 @@ def bits_of(greatest: int) -> int:
 
 
 def to_8_bits(values: Values, *, bits: int | None = None, white_is_zero: bool = False) -> Array:
-    """8-bit values of 16-bit, 32-bit or floating ones.
+    """8-bit values of 16-bit, 32-bit or floating-point ones.
 
-    Whole numbers from 0 up lose their low bits; `bits` is how many a value has, and guessed if not given. Others, and
-    those of more than 16 bits, are stretched from their least to their greatest finite value, unless they fill 32 bits.
+    Non-negative integers lose their low bits; `bits` is their depth, guessed if not given. Others, and integers of more
+    than 16 bits, are stretched from their smallest to their largest finite value, unless they fill 32 bits.
     """
     if values.dtype.kind == "b":
         values = values.astype(np.uint8) * np.uint8(255)
@@ -105,7 +105,7 @@ def to_8_bits(values: Values, *, bits: int | None = None, white_is_zero: bool = 
 
 
 def _stretched(values: Values) -> Array:
-    """From the least to the greatest finite value; what is no number becomes the least."""
+    """Values stretched from the smallest to the largest finite one; NaN becomes the smallest."""
     finite = np.isfinite(values)
     low, high = np.min(values, where=finite, initial=np.inf), np.max(values, where=finite, initial=-np.inf)
     with np.errstate(over="ignore"):
@@ -118,7 +118,7 @@ def _inverted(values: Array, is_negative: bool) -> Array:
 
 
 def _declared_bits(image: Image.Image, size: int) -> int | None:
-    """How many bits a TIFF file says that its values have, if that is worth believing."""
+    """The bit depth that a TIFF file declares, if it is plausible."""
     if size in (10, 12, 14):
         return size
     most = first(tag(image, MAX_SAMPLE_VALUE), 0)
@@ -126,26 +126,26 @@ def _declared_bits(image: Image.Image, size: int) -> int | None:
 
 
 def first(value: Any, default: int) -> int:
-    """The first value of a tag, if it is a whole number."""
+    """The first value of a tag, if it is an integer."""
     value = value[0] if isinstance(value, tuple) and value else value
     return value if isinstance(value, int) else default
 
 
 def tag(image: Image.Image, number: int, default: Any = None) -> Any:
-    """The value of a tag of a TIFF image; the default for other images."""
+    """A TIFF image's tag; the default for other images."""
     return getattr(image, "tag_v2", {}).get(number, default)
 
 
 def sample_bits(image: Image.Image) -> tuple[int, ...]:
-    """Bits of each sample as a TIFF file says, as far as it does."""
+    """Bits of each sample, as far as a TIFF file declares them."""
     found = tag(image, BITS_PER_SAMPLE, ())
     return tuple(found) if isinstance(found, tuple) else (found,)
 
 
 def correct(image: Image.Image) -> None:
-    """Mend how Pillow reads uncompressed 16-bit colour in planes of a TIFF file, which it takes for 8-bit values.
+    """Work around Pillow reading uncompressed 16-bit planar colour of TIFF files as 8-bit values.
 
-    LibTIFF does it right. To be called for each page, before it is decoded.
+    Makes LibTIFF read it instead. Call it for each page before decoding.
     """
     if tag(image, PLANAR_CONFIGURATION) != 2 or set(sample_bits(image)) != {16} or len(image.getbands()) < 3:
         return
@@ -157,12 +157,12 @@ def correct(image: Image.Image) -> None:
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Whether this is 16-bit colour, of which decoding gives the high bytes. To be asked before it is decoded."""
+    """Whether this is 16-bit colour, of which decoding gives the high bytes. Call it before decoding."""
     return not image.mode.startswith("I") and any(";16" in mode for mode in _raw_modes(image))
 
 
 def take_low_bytes(image: Image.Image) -> bool:
-    """Let decoding give the low bytes; whether that is possible. To be asked before it is decoded."""
+    """Make decoding give the low bytes; False if that is impossible. Call it before decoding."""
     modes = _raw_modes(image)
     if not modes or not all(mode[:-1] in _COLOURS for mode in modes) or tag(image, PLANAR_CONFIGURATION) == 2:
         return False

@@ -1,5 +1,5 @@
-"""Decoding in worker processes: what a broken or malicious file does to a decoder happens there.
+"""Decoding in worker processes, so that a broken or malicious file can only harm a worker.
 
-`pool` has the workers, for any number of threads; `process` starts and ends them; `worker` is their program, and `work`
-what it does. Each image has limits of memory and time. `Direct` does the same work in this process, without these.
+`pool` shares the workers among threads; `process` starts and ends them; `worker` is their program and `work` its tasks.
+Each image has limits on memory and time. `Direct` does the same work in this process, without these limits.
 """

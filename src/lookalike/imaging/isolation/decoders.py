@@ -1,7 +1,7 @@
-"""What decodes images for threads: worker processes, or this process itself.
+"""Image decoding for threads, in worker processes or in this process.
 
-`with decoders(...) as chosen, chosen.opened(source) as image:` gives an image of which digest and length are known, and
-which is decoded when that is asked for.
+`with decoders(...) as chosen, chosen.opened(source) as image:` gives an image with known digest and length that is
+decoded on request.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from lookalike.imaging.isolation.protocol import Head, Message
 if TYPE_CHECKING:
     from lookalike.imaging.evidence import Evidence
 
-Source = str | os.PathLike[str] | bytes  # the path of an image file, or encoded bytes
+Source = str | os.PathLike[str] | bytes  # path of an image file, or encoded bytes
 
 
 class ImageFile:
-    """An image that was read and not decoded yet.
+    """An image that has been read, but not decoded.
 
-    `digest` and `length` (bytes) are `None` only where not even that could be found out; `error` says why it cannot be
+    `digest` and `length` (bytes) are None only if even those could not be determined; `error` says why it cannot be
     decoded, if that is known already.
     """
 
@@ -41,28 +41,28 @@ class ImageFile:
         self._limits, self._ask = limits, ask
 
     def array(self, spec: ImageSpec) -> Decoded:
-        """Array, size and format of the image. Raises `ImageError` with the reason if there is none."""
+        """Array, size and format of the image. Raises `ImageError`."""
         about, values = self._answer({"do": "array", "spec": asdict(spec)})
         array = np.frombuffer(values, np.uint8).reshape(spec.shape)
         return Decoded(array=array, **{name: value for name, value in about.items() if name != "length"})
 
     def picture(self, side: int) -> Array:
-        """The image for people, (H, W, 3), at most `side` pixels a side. Raises `ImageError`."""
+        """The image for display, (H, W, 3), at most `side` pixels a side. Raises `ImageError`."""
         about, values = self._answer({"do": "picture", "side": side})
         return np.frombuffer(values, np.uint8).reshape(about["shape"])
 
     def pixel_digest(self) -> bytes:
-        """What is the same only for images of the same pixels (`decode.pixel_digest`). Raises `ImageError`."""
+        """The digest that only images with the same pixels share (`decode.pixel_digest`). Raises `ImageError`."""
         return self._answer({"do": "pixels"})[1]
 
     def evidence(self) -> Evidence:
-        """What the image tells of where it comes from. Raises `ImageError`."""
-        from lookalike.imaging import evidence  # only the choice of a best copy asks for it
+        """Evidence of the image's origin. Raises `ImageError`."""
+        from lookalike.imaging import evidence  # needed only to choose a best copy
 
         return evidence.unpack(*self._answer({"do": "evidence"}))
 
     def thumbnail(self, side: int) -> bytes:
-        """A JPEG of the image for people, at most `side` pixels a side. Raises `ImageError`."""
+        """A JPEG of the image for display, at most `side` pixels a side. Raises `ImageError`."""
         return self._answer({"do": "thumbnail", "side": side})[1]
 
     def _answer(self, head: Head) -> Message:
@@ -75,10 +75,10 @@ class ImageFile:
 
 
 class Decoders(Protocol):
-    """Opens images, for any number of threads."""
+    """Opens images for any number of threads."""
 
     def opened(self, source: Source) -> AbstractContextManager[ImageFile]:
-        """A context manager that gives the `ImageFile` image of a source. Raises `OSError` if it cannot be read."""
+        """A context manager that yields the image of a source. Raises `OSError` if it is unreadable."""
 
 
 def array_of(source: Source, spec: ImageSpec, decoders: Decoders) -> Array:
@@ -88,14 +88,14 @@ def array_of(source: Source, spec: ImageSpec, decoders: Decoders) -> Array:
 
 
 class Direct:
-    """Decodes in this process: faster, and without limits on memory and time."""
+    """Decodes in this process: faster, but without limits on memory and time."""
 
     def __init__(self, limits: DecodeLimits) -> None:
         self._limits = limits
 
     @contextmanager
     def opened(self, source: Source) -> Iterator[ImageFile]:
-        """The image of a source. Raises `OSError` if it cannot be read."""
+        """The image of a source. Raises `OSError` if it is unreadable."""
         session = work.Session()
         head, content = opening(source, self._limits)
         about, _ = session.answer(head, content)
@@ -110,7 +110,7 @@ def opening(source: Source, limits: DecodeLimits) -> Message:
 
 
 def checked(about: Head) -> Head:
-    """The answer to the opening of an image. Raises `OSError` if its file cannot be read."""
+    """The answer to an open request. Raises `OSError` if the file is unreadable."""
     if about.get("unread"):
         raise OSError(about["errno"], about["error"])
     return about

@@ -1,4 +1,4 @@
-"""How much memory, time and pixels the decoding of one image may take."""
+"""Limits on the memory, time and pixels of decoding one image."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from lookalike.core.limits import MAX_PIXELS
 from lookalike.imaging.files import MAX_BYTES
 
 MEMORY = 640 << 20  # bytes
-BYTES_PER_PIXEL = 16  # of memory, for each pixel above the default limit
+BYTES_PER_PIXEL = 16  # extra memory for each pixel above the default limit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecodeLimits:
-    """Limits for one image. `DecodeLimits.of` fits memory and file size to a number of pixels."""
+    """Limits for one image. `DecodeLimits.of` scales memory and file size to a number of pixels."""
 
     max_pixels: int = MAX_PIXELS
-    memory: int = MEMORY  # bytes, the file included
-    usual_memory: int = 128 << 20  # bytes that are enough for most images; each worker may always take them
+    memory: int = MEMORY  # bytes, including the file
+    usual_memory: int = 128 << 20  # bytes, enough for most images; reserved for each worker
     seconds: float = 7.0  # of decoding
     file_bytes: int = MAX_BYTES
 

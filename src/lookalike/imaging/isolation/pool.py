@@ -1,7 +1,7 @@
-"""Worker processes for threads: a thread holds one worker at a time, and workers that die are replaced.
+"""A pool of worker processes for threads: each thread uses one worker at a time; dead workers are replaced.
 
-One thread of the pool, the keeper, starts workers and ends those that take too long. (Linux kills a process when the
-thread that started it ends, so that thread must live as long as the pool.)
+One thread of the pool, the keeper, starts workers and ends those that exceed their time. (Linux kills a process when
+the thread that started it ends, so that thread must live as long as the pool.)
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from lookalike.imaging.isolation.decoders import Decoders, Direct, ImageFile, So
 from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.imaging.isolation.protocol import Head, Message
 
-TICK = 0.1  # seconds between checks for workers that take too long
-ESTIMATED = 1 << 20  # bytes; larger files are asked how much memory they need before they are decoded
-READ_SECONDS = 60.0  # that reading a file may take, plus its size divided by
+TICK = 0.1  # seconds between checks for late workers
+ESTIMATED = 1 << 20  # bytes; for larger files the worker estimates the memory before decoding
+READ_SECONDS = 60.0  # allowed for reading a file, plus its size divided by
 READ_SPEED = 1e6  # bytes a second
 
 OnDeath = Callable[[str], object]
@@ -35,20 +35,20 @@ class _GoneError(Exception):
 
 
 class Worker:
-    """One process; one thread at a time talks to it."""
+    """One process; used by one thread at a time."""
 
     def __init__(self, started: process.Process) -> None:
         self.process = started
-        self.due = float("inf")  # the deadline of its answer, by `time.monotonic`
-        self.is_late = False  # it missed the deadline, and was ended
+        self.due = float("inf")  # deadline of its answer, by `time.monotonic`
+        self.is_late = False  # missed its deadline and was ended
         self.is_starved = False  # it ran out of memory
-        self.is_asked = False  # it owes an answer
+        self.is_asked = False  # owes an answer
 
     def ask(self, head: Head, content: bytes = b"", *, seconds: float) -> Message | None:
-        """The answer to a request; None if the process died, or took longer than `seconds` and was ended."""
+        """The answer to a request; None if the process died or was ended after `seconds`."""
         self.is_asked, self.due = True, time.monotonic() + seconds
         try:
-            with suppress(OSError):  # it has ended, which reading tells
+            with suppress(OSError):  # it has ended; reading will show that
                 protocol.write(self.process.requests, {**head, "seconds": seconds}, content)
             answer = protocol.read(self.process.answers)
         except (OSError, ValueError):  # ended, and its streams closed, by another thread
@@ -60,7 +60,7 @@ class Worker:
 
 
 class _IsolatedSession:
-    """The image that a worker holds, and its decoding within the limits."""
+    """A worker's current image, decoded within the limits."""
 
     def __init__(self, worker: Worker, limits: DecodeLimits, budget: Budget) -> None:
         self._worker, self._limits, self._budget = worker, limits, budget
@@ -68,10 +68,10 @@ class _IsolatedSession:
         self._left = limits.seconds  # for decoding
 
     def open(self, source: Source) -> Head:
-        """What is known of an image before it is decoded.
+        """What is known about an image before it is decoded.
 
-        Raises `OSError` if its file cannot be read, and `_GoneError` if the worker has ended: no decoder has seen the
-        image yet, so another worker may take it.
+        Raises `OSError` if the file is unreadable, and `_GoneError` if the worker has ended; another worker may then
+        take the image, because no decoder has seen it yet.
         """
         head, content = opening(source, self._limits)
         self._size = len(content) or _size(source)
@@ -87,7 +87,7 @@ class _IsolatedSession:
         return self._starved() if answer[0].get("starved") else checked(answer[0])
 
     def ask(self, head: Head) -> Message:
-        """The answer to a request; what needs more memory than was thought gets all that is allowed."""
+        """The answer to a request, retried with all allowed memory if the estimate was too low."""
         memory = self._amount(self._needs())
         while True:
             about, content = self._limited(head, memory)
@@ -98,14 +98,14 @@ class _IsolatedSession:
             memory = self._limits.memory
 
     def _needs(self) -> int:
-        """Bytes of memory that the image may need, roughly; of small files that is found out by trying."""
+        """Rough estimate of the memory that the image needs, in bytes; small files are simply tried."""
         if self._size <= ESTIMATED:
             return self._size
         about, _ = self._limited({"do": "needs"}, self._amount(2 * self._size))
         return max(int(about.get("needs", 0)), self._size)
 
     def _limited(self, head: Head, memory: int) -> Message:
-        """The answer to a request that may take some memory, and the time that is left for the image."""
+        """The answer to a request with limited memory, within the image's remaining time."""
         with self._budget.taken(memory):
             began = time.monotonic()
             answer = self._worker.ask({**head, "memory": memory}, seconds=self._left)
@@ -117,13 +117,13 @@ class _IsolatedSession:
         return answer
 
     def _amount(self, needed: int) -> int:
-        """The bytes of memory that are taken for an image that needs so many."""
+        """Bytes of memory to reserve for an image that needs `needed` bytes."""
         usual, most = min(self._limits.usual_memory, self._limits.memory), self._limits.memory
         return usual if needed <= usual // 2 else min(usual + needed, most)
 
     def _starved(self) -> Head:
         self._worker.is_starved = True
-        self._worker.process.end()  # what a decoder left behind when memory ran out is better gone
+        self._worker.process.end()  # its state after running out of memory is unreliable
         most, pixels = self._limits.memory, max(self._limits.max_pixels, MAX_PIXELS)
         return {
             "error": f"needs more than {most / 1e6:.0f} MB of memory to be decoded. "
@@ -133,7 +133,7 @@ class _IsolatedSession:
 
 
 class Budget:
-    """Bytes of memory that threads share, served in the order of asking, so that a large request is not passed over."""
+    """Bytes of memory shared by threads, first come, first served, so that large requests are not starved."""
 
     def __init__(self, total: int) -> None:
         self._total, self._left = total, total
@@ -142,7 +142,7 @@ class Budget:
 
     @contextmanager
     def taken(self, amount: int) -> Iterator[None]:
-        """Hold `amount` bytes, or all there are if that is less."""
+        """Reserve `amount` bytes, or the total if that is less."""
         amount = min(amount, self._total)
         self._take(amount)
         try:
@@ -168,9 +168,9 @@ class Budget:
 
 
 class Pool(AbstractContextManager["Pool", None]):
-    """Workers that decode for the threads of this process. Close it, or use it in a `with` statement.
+    """Workers that decode for this process's threads. Close it, or use it as a context manager.
 
-    `on_death` is called with the reason when a worker dies: "time", "memory" or "crash".
+    `on_death` receives the reason when a worker dies: "time", "memory" or "crash".
     """
 
     def __init__(self, limits: DecodeLimits, *, workers: int = 0, on_death: OnDeath = lambda why: None) -> None:
@@ -179,10 +179,10 @@ class Pool(AbstractContextManager["Pool", None]):
         self._changed = threading.Condition()
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
-        self._wanted = self._count  # workers that are to be started
+        self._wanted = self._count  # workers still to be started
         self._server: process.ForkServer | None = None
-        self._failures = 0  # to start a worker, in succession
-        self._failed: str | None = None  # why none can be started
+        self._failures = 0  # consecutive failures to start a worker
+        self._failed: str | None = None  # why no worker can be started
         self._is_closed = False
         self._keeper = threading.Thread(target=self._keep, name="lookalike-decoders", daemon=True)
         self._keeper.start()
@@ -192,18 +192,18 @@ class Pool(AbstractContextManager["Pool", None]):
 
     @property
     def alive(self) -> int:
-        """The number of workers that are running."""
+        """Number of running workers."""
         with self._changed:
             return sum(worker.process.is_alive() for worker in self._all)
 
     def wait(self) -> None:
-        """Wait until all workers have started. Raises `ConfigError` if they do not."""
+        """Wait until all workers have started. Raises `ConfigError` if they cannot."""
         with self._changed:
             self._changed.wait_for(lambda: not self._wanted or self._failures >= process.ATTEMPTS or self._is_closed)
             self._check()
 
     def close(self) -> None:
-        """End all workers at once, whatever they are doing."""
+        """End all workers immediately."""
         with self._changed:
             self._is_closed = True
             for worker in self._all:
@@ -213,9 +213,9 @@ class Pool(AbstractContextManager["Pool", None]):
 
     @contextmanager
     def opened(self, source: Source, *, max_pixels: int | None = None) -> Iterator[ImageFile]:
-        """The image of a source, which one worker holds meanwhile. Raises `OSError` if it cannot be read.
+        """The image of a source, held by one worker. Raises `OSError` if it is unreadable.
 
-        `max_pixels` is a limit for this image, if not that of all.
+        `max_pixels` overrides the pool's limit for this image.
         """
         limits = self._limits if max_pixels is None else replace(self._limits, max_pixels=max_pixels)
         with ExitStack() as stack:
@@ -233,7 +233,7 @@ class Pool(AbstractContextManager["Pool", None]):
 
     @contextmanager
     def _worker(self) -> Iterator[Worker]:
-        """An idle worker, which is replaced afterwards if it has ended."""
+        """An idle worker; it is replaced afterwards if it has ended."""
         worker = self._take()
         try:
             yield worker
@@ -251,7 +251,7 @@ class Pool(AbstractContextManager["Pool", None]):
                 self._replace(worker)
 
     def _check(self) -> None:
-        """Raise an error if there will be no more workers."""
+        """Raise an error if no worker will become available."""
         if self._is_closed:
             raise Interrupted("Stopped")
         if self._failed:
@@ -259,7 +259,7 @@ class Pool(AbstractContextManager["Pool", None]):
 
     def _give_back(self, worker: Worker) -> None:
         with self._changed:
-            # an answer that nobody waited for would be taken for that of the next request
+            # a late answer would be taken for the answer to the next request
             if self._is_closed or worker.is_asked or not worker.process.is_alive():
                 self._replace(worker)
             else:
@@ -275,7 +275,7 @@ class Pool(AbstractContextManager["Pool", None]):
         self._changed.notify_all()
 
     def _keep(self) -> None:
-        """Start workers and end what takes too long, until the pool is closed."""
+        """Start workers and end late ones until the pool is closed."""
         try:
             while not self._is_closed:
                 if self._wanted and not self._failed:
@@ -317,7 +317,7 @@ class Pool(AbstractContextManager["Pool", None]):
         return self._server.start()
 
     def _fail(self, reason: str) -> None:
-        """Try again after a while, or give up."""
+        """Wait before the next attempt, or give up."""
         with self._changed:
             self._failures += 1
             if self._failures >= process.ATTEMPTS and not self._all:
@@ -329,7 +329,7 @@ class Pool(AbstractContextManager["Pool", None]):
 def make_decoders(
     limits: DecodeLimits, *, workers: int = 0, isolation: bool = True
 ) -> AbstractContextManager[Decoders]:
-    """Workers that decode, as many as there are cores if `workers` is 0; or this process, without isolation."""
+    """A pool of decoder processes (one a core if `workers` is 0), or this process without isolation."""
     return Pool(limits, workers=workers) if isolation else nullcontext(Direct(limits))
 
 
@@ -338,7 +338,7 @@ def _too_slow(what: str, seconds: float) -> RetryableImageError:
 
 
 def _is_settled(about: Head, *, memory: int, most: int) -> bool:
-    """Whether an answer holds whatever memory there is: decoders call many things an error when they get too little."""
+    """Whether more memory would not change an answer; decoders report many kinds of errors when memory is short."""
     if "error" not in about or about.get("settled") or (about.get("again") and not about.get("starved")):
         return True
     return memory == most and not about.get("starved") and about.get("needs", 0) <= memory
@@ -347,5 +347,5 @@ def _is_settled(about: Head, *, memory: int, most: int) -> bool:
 def _size(source: Source) -> int:
     try:
         return os.stat(source).st_size
-    except (OSError, ValueError):  # the worker will say so
+    except (OSError, ValueError):  # the worker will report it
         return 0

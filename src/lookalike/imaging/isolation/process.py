@@ -1,7 +1,7 @@
-"""Starts and ends worker processes, and says what the end of one means.
+"""Starting and ending worker processes, and interpreting their exit status.
 
-On Linux, one process imports what decoding needs, and workers are forked from it. It never sees an image itself, so
-each worker starts clean.
+On Linux, one process imports what decoding needs and forks the workers. It never sees an image itself, so every worker
+starts clean.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from typing import IO, Any
 from lookalike.core.errors import ImageError, RetryableImageError
 from lookalike.imaging.isolation import protocol
 
-STARTING = 30.0  # seconds that a process may take to start
-ATTEMPTS = 3  # to start one, before that is an error
-PAUSE = 1.0  # seconds before another attempt, where there was no memory or no process left
+STARTING = 30.0  # seconds
+ATTEMPTS = 3  # to start one, before giving up
+PAUSE = 1.0  # seconds between attempts when memory or processes are short
 PROGRAM = "lookalike.imaging.isolation.worker"
 CAN_FORK = sys.platform == "linux"  # on macOS, libraries may break in a forked process
 _FROM_OUTSIDE = [
     getattr(signal, name) for name in ("SIGKILL", "SIGTERM", "SIGXCPU", "SIGHUP") if hasattr(signal, name)
-]  # signals that say nothing of the file
+]  # signals that say nothing about the file
 
 
 class ForkServer:
-    """The process that workers are forked from; the thread that creates it must outlive it."""
+    """The process that forks workers; the thread that creates it must outlive it."""
 
     def __init__(self, memory: int) -> None:
         self._control, theirs = socket.socketpair()
@@ -46,7 +46,7 @@ class ForkServer:
             raise
 
     def start(self) -> Process:
-        """A new worker. Raises `OSError` if there can be none now, `EOFError` if the server has gone."""
+        """A new worker. Raises `OSError` if none can be started now, `EOFError` if the server has ended."""
         ours, theirs = socket.socketpair()
         try:
             with theirs:
@@ -59,25 +59,25 @@ class ForkServer:
         return Forked(self, pid, ours)
 
     def end(self, pid: int) -> int:
-        """Kill a worker; its exit status."""
+        """Kill a worker; returns its exit status."""
         try:
             return self._order(pid)
-        except EOFError:  # and so have its workers
+        except EOFError:  # its workers have ended with it
             return -signal.SIGKILL
 
     def close(self) -> None:
-        """End the server, and with it its workers."""
+        """End the server and its workers."""
         self._process.kill()
         self._process.wait()
         self._control.close()
 
     def _order(self, order: int, file: socket.socket | None = None) -> int:
-        """The answer to an order: 0 to fork, with a worker's end of its connection, or the number of one to end."""
+        """The answer to an order: 0 to fork, with the worker's end of a socket, or the pid of a worker to end."""
         with self._lock:
             try:
                 socket.send_fds(self._control, [protocol.NUMBER.pack(order)], [file.fileno()] if file else [])
                 answer = self._control.recv(protocol.NUMBER.size)
-            except OSError as error:  # a later answer would be taken for that to another order
+            except OSError as error:  # a late answer would be taken for the answer to the next order
                 self.close()
                 raise EOFError(str(error)) from error
         if not answer:
@@ -86,7 +86,7 @@ class ForkServer:
 
 
 class Forked:
-    """A worker that was forked from a server."""
+    """A worker forked from a server."""
 
     def __init__(self, server: ForkServer, pid: int, connection: socket.socket) -> None:
         self.pid, self._server, self._connection = pid, server, connection
@@ -96,15 +96,15 @@ class Forked:
         self._status: int | None = None
 
     def is_alive(self) -> bool:
-        """Whether it can be asked."""
+        """Whether it accepts requests."""
         try:
             return self._status is None and self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
         except OSError as error:
             return isinstance(error, BlockingIOError)
 
     def end(self) -> int:
-        """Kill it, and wait for its end; its exit status."""
-        with self._ending:  # once: afterwards the process id may be that of another process
+        """Kill it and wait; returns its exit status."""
+        with self._ending:  # only once: the pid may be reused afterwards
             if self._status is None:
                 self._status = self._server.end(self.pid)
                 with suppress(OSError):
@@ -114,7 +114,7 @@ class Forked:
 
 
 class Spawned:
-    """A worker that was started by itself, which takes longer."""
+    """A worker started as a process of its own, which takes longer."""
 
     def __init__(self, memory: int) -> None:
         pipe = subprocess.PIPE
@@ -126,11 +126,11 @@ class Spawned:
             raise EOFError(_ended(self.end()))
 
     def is_alive(self) -> bool:
-        """Whether it can be asked."""
+        """Whether it accepts requests."""
         return self._process.poll() is None
 
     def end(self) -> int:
-        """Kill it, and wait for its end; its exit status."""
+        """Kill it and wait; returns its exit status."""
         self._process.kill()
         status = self._process.wait()
         _close(self.requests, self.answers)
@@ -146,18 +146,18 @@ def _ended(status: int) -> str:
 
 def _close(*streams: IO[bytes] | socket.socket) -> None:
     for stream in streams:
-        with suppress(OSError):  # what could not be sent any more
+        with suppress(OSError):  # data that could not be sent
             stream.close()
 
 
 def command(memory: int, mode: str) -> list[str]:
-    """The command line of a worker that may take `memory` bytes, or of what forks such workers."""
+    """The command line of a worker that may use `memory` bytes, or of the server that forks such workers."""
     return [sys.executable, "-P", "-m", PROGRAM, str(memory), str(os.getpid()), mode]
 
 
 def _options() -> dict[str, Any]:
-    """Arguments of `subprocess` that keep Ctrl-C from a worker, and its libraries to one thread."""
-    here = str(Path(__file__).resolve().parents[3])  # where this package lies, if not among the installed ones
+    """Options of `subprocess` that shield a worker from Ctrl-C and limit its libraries to one thread."""
+    here = str(Path(__file__).resolve().parents[3])  # where this package is, if it is not installed
     paths = [path for path in (os.environ.get("PYTHONPATH"), here) if path]
     single = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
     apart: dict[str, Any] = {"start_new_session": True}
@@ -171,7 +171,7 @@ def _options() -> dict[str, Any]:
 
 
 def crashed(status: int) -> ImageError:
-    """The error of an image over which a worker ended with an exit status."""
+    """The error for an image over which a worker died."""
     if -status in _FROM_OUTSIDE:
         return RetryableImageError(f"the decoder was ended while it worked on it ({signal.Signals(-status).name})")
     return ImageError("the decoder crashed over it; the file is damaged, or made to do that")

@@ -1,4 +1,4 @@
-"""What a worker does with an image: opens it, then gives its array, its picture or the digest of its pixels."""
+"""A worker's tasks on an image: open it, then return its array, display picture or pixel digest."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from lookalike.imaging.decode import ImageSpec
 from lookalike.imaging.isolation.protocol import Head, Message
 
 STARVED = {"error": "there is not enough memory to decode it", "again": True, "starved": True}
-QUALITY = 85  # of thumbnails
+QUALITY = 85  # JPEG quality of thumbnails
 NEEDS = {"1": 4, "L": 4, "RGB": 8}  # bytes a pixel, by Pillow's mode
 NEEDS_OTHERWISE = 20
-SCANS = 100  # of a JPEG; programs write about ten
-SCANNED = 5e9  # pixels that all scans of a JPEG go over
+SCANS = 100  # in a JPEG; encoders write about ten
+SCANNED = 5e9  # pixels that all scans of a JPEG may cover in total
 LARGE = 1 << 20  # bytes
 _SCAN = b"\xff\xda"
 _FRAMES = (b"\xff\xc2", b"\xff\xc6", b"\xff\xca", b"\xff\xce")  # of progressive JPEG files
 
 
 class Session:
-    """The image that is open, and the work on it; one at a time."""
+    """The open image and the tasks on it."""
 
     def __init__(self) -> None:
         self._content = b""
-        self._refusal: str | None = None  # why the image is not even tried
+        self._refusal: str | None = None  # why decoding is not attempted
         self._work = {
             "array": self._array,
             "picture": self._picture,
@@ -41,7 +41,7 @@ class Session:
         }
 
     def answer(self, head: Head, content: bytes = b"") -> Message:
-        """The result of one request, or the reason why there is none."""
+        """The result of a request, or the reason for its failure."""
         try:
             if head["do"] == "open":
                 return self._open(head, content), b""
@@ -56,7 +56,7 @@ class Session:
             return dict(STARVED), b""
 
     def _open(self, head: Head, content: bytes) -> Head:
-        """Take an image in, by its bytes or its path: what is known of it before it is decoded."""
+        """Open an image, given as bytes or a path; returns what is known before decoding."""
         self._content, self._refusal = content, None
         about = self._read(head["path"], head["most"]) if "path" in head else _identity(content)
         try:
@@ -74,22 +74,22 @@ class Session:
             return {"error": reason, "again": True, "unread": True, "errno": number}
 
     def _take(self, file: BinaryIO, most: int) -> Head:
-        """Read a file: digest and length of it, and the reason if it cannot be decoded."""
+        """Read a file; returns its digest and length, and the reason if it cannot be decoded."""
         try:
             decode.recognise(file.read(decode.HEAD))
             file.seek(0)
             self._content = files.read_whole(file, most=most)
             return _identity(self._content)
         except ImageError as error:
-            if files.is_sparse(file):  # zeros without end
+            if files.is_sparse(file):  # endless zeros
                 return _reason(error)
             digest, length = files.digest_of(file)
             return {**_reason(error), "digest": digest.hex(), "bytes": length} if length else _reason(error)
 
     def _array(self, head: Head) -> Message:
-        found = decode.decode(self._content, ImageSpec(**head["spec"]), max_pixels=head["max_pixels"])
-        about = {field.name: getattr(found, field.name) for field in fields(found) if field.name != "array"}
-        return about, found.array.tobytes()
+        decoded = decode.decode(self._content, ImageSpec(**head["spec"]), max_pixels=head["max_pixels"])
+        about = {field.name: getattr(decoded, field.name) for field in fields(decoded) if field.name != "array"}
+        return about, decoded.array.tobytes()
 
     def _picture(self, head: Head) -> Message:
         shown = np.asarray(decode.thumbnail(self._content, head["side"], max_pixels=head["max_pixels"]))
@@ -105,7 +105,7 @@ class Session:
         return {}, decode.pixel_digest(self._content, max_pixels=head["max_pixels"])
 
     def _evidence(self, head: Head) -> Message:
-        from lookalike.imaging import evidence  # only the choice of a best copy asks for it
+        from lookalike.imaging import evidence  # needed only to choose a best copy
 
         return evidence.pack(evidence.inspect(self._content, max_pixels=head["max_pixels"]))
 
@@ -114,13 +114,13 @@ class Session:
 
 
 def needs(content: bytes) -> int:
-    """Bytes of memory that decoding an image may take, roughly, by its header; 0 if that cannot be read."""
+    """Rough estimate of the memory that decoding needs, in bytes, from the header; 0 if that is unreadable."""
     if (size := _canvas(content)) is not None:
         return len(content) + size[0] * size[1] * NEEDS_OTHERWISE
     try:
         image = decode.header(content)
         width, height = image.size
-        if image.format in ("JPEG", "MPO"):  # reduced while it is decoded; only progressive ones are held whole
+        if image.format in ("JPEG", "MPO"):  # reduced during decoding; only progressive ones are kept whole
             return len(content) + (6 * width * height if image.info.get("progressive") else 0)
         return len(content) + width * height * NEEDS.get(image.mode, NEEDS_OTHERWISE)
     except Exception:  # the decoder will say why
@@ -128,18 +128,18 @@ def needs(content: bytes) -> int:
 
 
 def check_work(content: bytes) -> None:
-    """Raise `ImageError` for a JPEG whose scans go over its pixels again and again, or a large one without any."""
+    """Raise `ImageError` for a JPEG with an absurd number of scans, or a large one without any."""
     if not content.startswith(b"\xff\xd8"):
         return
-    if len(content) > LARGE and content.find(_SCAN) < 0:  # which a decoder would look through byte by byte
+    if len(content) > LARGE and content.find(_SCAN) < 0:  # a decoder would search it byte by byte
         raise ImageError(f"begins like JPEG, but has no picture in {len(content) / 1e6:.0f} MB")
     scans = content.count(_SCAN)
     if scans > SCANS and scans * _frame_pixels(content) > SCANNED:
-        raise ImageError(f"has {scans:,} scans, which no program writes; it is made to keep a decoder busy")
+        raise ImageError(f"has {scans:,} scans, more than any program writes; it is made to keep a decoder busy")
 
 
 def _canvas(content: bytes) -> tuple[int, int] | None:
-    """Width and height of an extended WebP file, which only a decoder with enough memory opens; else nothing."""
+    """Width and height of an extended WebP file, read here because opening it takes much memory; else None."""
     if content[:4] == b"RIFF" and content[8:16] == b"WEBPVP8X" and len(content) >= 30:
         width, height = (int.from_bytes(content[at : at + 3], "little") + 1 for at in (24, 27))
         return width, height
@@ -147,7 +147,7 @@ def _canvas(content: bytes) -> tuple[int, int] | None:
 
 
 def _frame_pixels(content: bytes) -> int:
-    """The pixels of the largest progressive frame of a JPEG."""
+    """Pixels of a JPEG's largest progressive frame."""
     most = 0
     for marker in _FRAMES:
         at = content.find(marker)
@@ -158,7 +158,7 @@ def _frame_pixels(content: bytes) -> int:
 
 
 def warm() -> None:
-    """Load Pillow's plugins, so that the first image is no slower than others."""
+    """Load Pillow's plugins in advance, so that the first image is not slower."""
     decode.decode(b"P5 1 1 255 \0", ImageSpec())
 
 
