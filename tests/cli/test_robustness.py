@@ -108,7 +108,7 @@ def test_absent_extras_are_skipped_unless_asked_for(
         (["--images", "absent"], 1, "absent does not exist"),
         (["--images", "photos", "--against", "neuralhash"], 1, "there is no peer 'neuralhash'; there are phash"),
         (["--images", "photos", "--model", "absent.onnx"], 1, "neither a model file nor one of the built-in models"),
-        (["--images", "photos", "--edits", "crop,swirl"], 1, "no edit 'swirl'; there are none, jpeg"),
+        (["--images", "photos", "--edits", "crop,swirl"], 1, "unknown edit 'swirl'; it must be one of none, jpeg"),
         (["--images", "photos", "--queries", "0"], 2, "--queries"),
         (["--images", "photos", "--against", "pdq,pdq"], 1, "pdq is named twice"),
         (["--images", "photos", "--out", "photos/cats/01.png"], 1, "is a file; name a folder with --out"),

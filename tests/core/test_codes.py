@@ -86,7 +86,7 @@ def test_no_codes_have_no_distances() -> None:
 
 
 def test_codes_of_different_length_have_no_distance() -> None:
-    with pytest.raises(CodeError, match="64 and of 16 bits"):
+    with pytest.raises(CodeError, match="codes of 64 bits with codes of 16 bits"):
         codes.hamming(np.zeros((1, 8), np.uint8), np.zeros((1, 2), np.uint8))
 
 

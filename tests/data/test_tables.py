@@ -156,4 +156,4 @@ def test_a_reader_that_crashes_or_takes_too_long_is_told(monkeypatch: pytest.Mon
 
     assert "crashed while it was tried" in run_confined("this", [], data=b"", memory=1 << 20, seconds=60)
     monkeypatch.setattr("lookalike.core.confinement.PATIENCE", 0.001)
-    assert "takes longer than 1 seconds" in run_confined("lookalike", [], data=b"", memory=1 << 20, seconds=1)
+    assert "takes more than 1 seconds" in run_confined("lookalike", [], data=b"", memory=1 << 20, seconds=1)

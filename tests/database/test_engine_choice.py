@@ -64,7 +64,7 @@ def test_tables_are_made_once_and_opened(tmp_path: Path) -> None:
     ids_N, codes_NW = collection(200)
     assert write(tmp_path, ids_N, codes_NW, model=MODEL, revision=1)
     assert not write(tmp_path, ids_N, codes_NW, model=MODEL, revision=2)
-    assert write(tmp_path, ids_N, codes_NW, model=MODEL, revision=3, anew=True)
+    assert write(tmp_path, ids_N, codes_NW, model=MODEL, revision=3, rebuild=True)
     engine = assert_finds_the_same(tmp_path, ids_N, codes_NW)
     assert len(engine.tables) > 1
 
@@ -85,7 +85,7 @@ def test_changes_since_then_are_found(tmp_path: Path) -> None:
     assert_finds_the_same(tmp_path, ids_N, codes_NW)
     assert not write(tmp_path, ids_N, codes_NW, model=MODEL, revision=3)  # once more, with the codes of revision 1 kept
     assert_finds_the_same(tmp_path, ids_N, codes_NW)
-    assert write(tmp_path, ids_N, codes_NW, model=MODEL, revision=3, anew=True)
+    assert write(tmp_path, ids_N, codes_NW, model=MODEL, revision=3, rebuild=True)
     assert not (tmp_path / tablefile.CODES).exists()
     assert_finds_the_same(tmp_path, ids_N, codes_NW)
 
@@ -129,7 +129,7 @@ def test_tables_without_their_codes_are_not_used(tmp_path: Path) -> None:
     write(tmp_path, ids_N, codes_NW, model=MODEL, revision=1)
     write(tmp_path, ids_N[1:], codes_NW[1:], model=MODEL, revision=2)
     (tmp_path / tablefile.CODES).unlink()
-    with pytest.raises(DatabaseError, match="tables of codes that are not there"):
+    with pytest.raises(DatabaseError, match="tables of codes that no longer exist"):
         tablefile.read(tmp_path)
     assert not isinstance(make_engine(tmp_path, held(tmp_path), model=MODEL)[0], MultiIndex)
     assert write(tmp_path, ids_N[1:], codes_NW[1:], model=MODEL, revision=3)

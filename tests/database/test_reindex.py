@@ -210,7 +210,7 @@ def test_an_open_database_does_not_search_with_the_former_model(
         reader.search(photo_folder / "cats/01.png")
         indexed.index(photo_folder, model=other_model, reindex=True)
         for ask in (lambda: reader.search(photo_folder / "cats/01.png"), lambda: reader.duplicates(radius=3)):
-            with pytest.raises(DatabaseError, match="another model meanwhile; open it again"):
+            with pytest.raises(DatabaseError, match="another model in the meantime; open it again"):
                 ask()
 
 

@@ -37,7 +37,7 @@ def test_a_second_writer_is_turned_away(indexed: Database, photo_folder: Path, c
     ]
     with filelock.FileLock(indexed.folder / "lock"), Database.open(indexed.path) as second:
         for write in writes:
-            with pytest.raises(DatabaseError, match=r"another process is writing to .*wait until it has ended"):
+            with pytest.raises(DatabaseError, match=r"another process is writing to .*wait until it has finished"):
                 write(second)
         assert len(second.search(photo_folder / "cats/01.png")) == 10
     assert indexed.index(photo_folder).unchanged == 40

@@ -209,9 +209,9 @@ def test_there_must_be_a_database(tmp_path: Path, photo_folder: Path) -> None:
 
 
 def test_a_new_database_takes_only_a_folder_of_its_own(indexed: Database, photo_folder: Path, model: Path) -> None:
-    with pytest.raises(LookalikeError, match="already; open it"):
+    with pytest.raises(LookalikeError, match=r"already a database at .*; open it"):
         Database.create(indexed.path, model=model)
-    with pytest.raises(LookalikeError, match=r"not an empty folder; name one that is new, such as .*photos/db"):
+    with pytest.raises(LookalikeError, match=r"is not empty; choose a new folder, such as .*photos/db"):
         Database.create(photo_folder, model=model)
     with pytest.raises(LookalikeError, match=r"01\.png is a file, and a database is a folder.*such as .*01\.png\.db"):
         Database.create(photo_folder / "cats/01.png", model=model)

@@ -72,7 +72,7 @@ def test_a_bomb_for_the_parser_ends_in_its_process() -> None:
 
 def test_a_model_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "SECONDS", 1)
-    with pytest.raises(ModelError, match=r"^the\.onnx takes longer than 1 seconds"):
+    with pytest.raises(ModelError, match=r"^the\.onnx takes more than 1 seconds"):
         Hasher(malicious.changed(malicious.time_bomb), path="the.onnx")
 
 

@@ -102,11 +102,11 @@ def temporary_name(path: Path) -> Path:
 
 def leftovers(path: Path) -> Iterator[Path]:
     """Temporary files and folders left next to `path` by killed processes; each is locked while it is yielded."""
-    for leftover in path.parent.iterdir():
-        if is_temporary(leftover, path.name) and not leftover.is_symlink() and (leftover.is_file() or leftover.is_dir()):
-            with suppress(OSError), locked(leftover, wait=False) as is_locked:
+    for other in path.parent.iterdir():
+        if is_temporary(other, path.name) and not other.is_symlink() and (other.is_file() or other.is_dir()):
+            with suppress(OSError), locked(other, wait=False) as is_locked:
                 if is_locked:
-                    yield leftover
+                    yield other
 
 
 @contextmanager

@@ -24,7 +24,7 @@ MIN_BITS, MAX_BITS = 8, 512
 def check_bits(bits: int) -> int:
     """`bits`, if it is a valid code length. Raises `ConfigError`."""
     if bits % 8 or not MIN_BITS <= bits <= MAX_BITS:
-        raise ConfigError(f"bits is {bits}; expected {MIN_BITS} to {MAX_BITS}, in steps of 8")
+        raise ConfigError(f"bits is {bits}; a code has {MIN_BITS} to {MAX_BITS} bits, in steps of 8")
     return bits
 
 

@@ -96,7 +96,7 @@ def _accept(store: FolderStore) -> Finding:
         if list(_decoder(store)):
             store.set(model_file.DECODER_KEY, "")
         store.touch()
-    code_array.keep(store, anew=True)
+    code_array.keep(store, rebuild=True)
     forgotten = _forget_lost(store)
     what = f"accepted as it is; {dropped} rows without what they belong to and {forgotten} lost originals forgotten"
     return Finding(f"catalog: {what}", True, repaired=True)
@@ -146,14 +146,14 @@ def _codes(store: FolderStore, *, are_proven: bool) -> Finding:
         return Finding(f"codes: {len(ids_N)} in {codefile.FILE}, as in the catalog", True)
     if not are_proven:
         return Finding(f"codes: {why}; {kept}, since the catalog is damaged", False)
-    code_array.keep(store, anew=True)
+    code_array.keep(store, rebuild=True)
     return Finding(f"codes: {why}; written again from the catalog", True, repaired=True)
 
 
 def _tables(store: FolderStore) -> Iterator[Finding]:
     problem = code_array.table_problem(store)
     if problem is not None:
-        code_array.keep(store, anew=True)
+        code_array.keep(store, rebuild=True)
         yield Finding(f"tables: {problem}; made again", True, repaired=True)
     elif codefile.read_header(store.folder / codefile.FILE).count >= code_array.LEAST:
         yield Finding("tables: as they must be", True)

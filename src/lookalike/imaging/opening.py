@@ -63,9 +63,7 @@ class Opened:
             return None
         low = scientific.low_bytes(self.data)
         if low is None:
-            raise ImageError(
-                "holds 16-bit colour in planes whose compression leaves only the high bytes readable"
-            )
+            raise ImageError("holds 16-bit colour in planes whose compression leaves only the high bytes readable")
         return low
 
     def orientation(self) -> int:

@@ -1,1 +1,1 @@
-"""What lies on disk: the catalog, which is the truth, and what is derived from it or kept beside it."""
+"""Storage on disk: the catalog, which is the truth, and the files derived from it or kept with it."""

@@ -1,4 +1,4 @@
-"""Codes that were made elsewhere, recorded many at a time."""
+"""Bulk import of codes that were computed elsewhere."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ class _Known(NamedTuple):
     missing_since: int | None
 
 
-Place = tuple[int, bytes]  # place and name
-_AS_FILES = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()  # what `os.fsencode` looks up each time
+Place = tuple[int, bytes]  # path key and name
+_AS_FILES = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()  # `os.fsencode` looks these up on each call
 
 
 def upsert(session: Session, places: Places, labels: Labels, root: str, rows: Iterable[ImportedCode]) -> int:
-    """Record codes, in place of those that their paths have; how many are new or changed. Of equal paths the last."""
-    found = _found(places, root, rows)
-    known = _known(session, found)
-    new = [(at, one) for at, one in found.items() if at not in known] if known else list(found.items())
-    changed = [(was, found[at]) for at, was in known.items() if at in found and _differs(was, found[at], labels)]
+    """Insert codes, or replace those of equal paths (the last one wins); returns how many are new or changed."""
+    imported = _by_place(places, root, rows)
+    known = _known(session, imported)
+    new = [(at, one) for at, one in imported.items() if at not in known] if known else list(imported.items())
+    both = [(was, imported[at]) for at, was in known.items() if at in imported]
+    changed = [(was, one) for was, one in both if _differs(was, one, labels)]
     first = next_id(session)
     session.insert(
         "INSERT INTO images (place, name, label, code) VALUES",
@@ -58,9 +59,9 @@ def upsert(session: Session, places: Places, labels: Labels, root: str, rows: It
     return len(new) + len(changed)
 
 
-def _found(places: Places, root: str, rows: Iterable[ImportedCode]) -> dict[Place, ImportedCode]:
-    """What is to be recorded, by place and name; folders are made."""
-    found: dict[Place, ImportedCode] = {}
+def _by_place(places: Places, root: str, rows: Iterable[ImportedCode]) -> dict[Place, ImportedCode]:
+    """The codes to record, by path key and name; creates missing folders."""
+    result: dict[Place, ImportedCode] = {}
     numbers: dict[str, int] = {}
     for one in rows:
         folder, name = one.folder, one.name
@@ -70,12 +71,12 @@ def _found(places: Places, root: str, rows: Iterable[ImportedCode]) -> dict[Plac
         if number is None:
             number = numbers[folder] = _folder(places, root, folder)
         encoded = name.encode(*_AS_FILES)
-        found[place(number, encoded), encoded] = one
-    return found
+        result[place(number, encoded), encoded] = one
+    return result
 
 
 def _of_table(places: Places, root: str, folder: str, name: str) -> tuple[str, str]:
-    """Folder and name of what is written like a row of a table, and is one if that table is known."""
+    """Folder and name of a path that looks like a table's row; it is one only if that table is known."""
     table, row = split(folder + name, row=True)
     number, path = _inside(places, root, table)
     known = table != folder and places.folder(number, path) is not None
@@ -88,14 +89,14 @@ def _folder(places: Places, root: str, folder: str) -> int:
 
 
 def _inside(places: Places, root: str, folder: str) -> tuple[int, str]:
-    """The deepest root that a folder lies in, and its path from there."""
+    """The deepest root above a folder, and the folder's path relative to it."""
     number, path = places.within(os.path.join(root, folder + "0")) or (places.root(root), folder + "0")
     return number, path[:-1]
 
 
-def _known(session: Session, found: Iterable[Place]) -> dict[Place, _Known]:
-    """The rows that there are already."""
-    wanted = [number for number, _ in found]
+def _known(session: Session, imported: Iterable[Place]) -> dict[Place, _Known]:
+    """Existing rows."""
+    wanted = [number for number, _ in imported]
     last = session.row("SELECT max(place) FROM images")[0]
     sql = "SELECT place, CAST(name AS BLOB), id, label, code, missing_since FROM images WHERE place IN"
     rows = session.among(sql, [number for number in wanted if last is not None and number <= last])

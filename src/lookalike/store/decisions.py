@@ -1,7 +1,7 @@
-"""What people decided about images that look alike, kept for good.
+"""Users' decisions about duplicates, kept permanently.
 
-A decision is about contents, told by their digests, and so holds after files were renamed, moved, pruned, and indexed
-anew. A file's path is kept with it to tell copies of the same bytes apart, as long as it is where it was.
+A decision refers to image contents, by digest, so it survives renaming, moving, pruning and indexing again. The file's
+path is stored with it, to distinguish files with the same content as long as they are where they were.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ FETCHED = 65_536  # rows read at a time
 
 
 class Kind(StrEnum):
-    """What can be decided."""
+    """Kinds of decisions."""
 
-    KEEP = "keep"  # images of part 1 are kept, those of part 0 may go
-    DIFFERENT = "different"  # images of different parts are no duplicates of each other
-    LATER = "later"  # it was looked at, and put off
+    KEEP = "keep"  # images of part 1 are kept, those of part 0 may be removed
+    DIFFERENT = "different"  # images of different parts are not duplicates of each other
+    LATER = "later"  # reviewed and skipped
 
 
 class Decided(NamedTuple):
-    """An image that a decision is about."""
+    """An image that a decision refers to."""
 
     digest: bytes
-    name: str  # its path at that time
+    name: str  # its path at the time
     part: int
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What somebody decided."""
+    """One user decision."""
 
     id: int
     kind: Kind
@@ -52,39 +52,37 @@ class Decisions:
 
     @property
     def version(self) -> int:
-        """A number that changes whenever decisions do."""
+        """A number that changes whenever decisions change."""
         return int(self._session.row("SELECT ifnull(max(id), 0) FROM decision_changes")[0])
 
     def count(self, kind: Kind | None = None) -> int:
-        """How many there are, or of a kind."""
+        """Number of decisions, optionally of one kind."""
         return int(self._session.row("SELECT count(*) FROM decisions WHERE ifnull(kind = ?, 1)", (kind,))[0])
 
     def all(self) -> list[Decision]:
-        """All of them, the oldest first."""
-        found: dict[int, list[Decided]] = {}
+        """All decisions, oldest first."""
+        images: dict[int, list[Decided]] = {}
         for rows in self._session.blocks("SELECT decision, digest, name, part FROM decided", size=FETCHED):
             for id_, digest, name, part in rows:
-                found.setdefault(id_, []).append(Decided(digest, name, part))
+                images.setdefault(id_, []).append(Decided(digest, name, part))
         rows = self._session.rows("SELECT id, kind, at FROM decisions ORDER BY id")
-        return [_decision(row, found.get(row[0], [])) for row in rows]
+        return [_decision(row, images.get(row[0], [])) for row in rows]
 
     def page(self, *, before: int | None = None, top: int = -1, kind: Kind | None = None) -> list[Decision]:
-        """At most `top` of them (−1: all), the newest first; those older than the one with an id, and of a kind, if
-        these are given.
-        """
+        """At most `top` decisions (−1: all), newest first, optionally only those before an id or of one kind."""
         newest = (1 << 63) - 1 if before is None else before
         sql = "SELECT id, kind, at FROM decisions WHERE id < ? AND ifnull(kind = ?, 1) ORDER BY id DESC LIMIT ?"
         return [self._with_images(row) for row in self._session.rows(sql, (newest, kind, top))]
 
     def find(self, id_: int) -> Decision | None:
-        """The one with an id."""
+        """The decision with this id."""
         row = self._session.row("SELECT id, kind, at FROM decisions WHERE id = ?", (id_,))
         return None if row is None else self._with_images(row)
 
     # Changes, inside a transaction
 
     def add(self, kind: Kind, images: Sequence[Decided]) -> Decision:
-        """Keep a decision."""
+        """Store a decision."""
         now = int(time.time())
         id_ = int(self._session.run("INSERT INTO decisions (kind, at) VALUES (?, ?)", (kind, now)).lastrowid or 0)
         self._session.run_many(
@@ -95,7 +93,7 @@ class Decisions:
         return _decision((id_, kind, now), images)
 
     def drop(self, ids: Iterable[int]) -> None:
-        """Forget decisions."""
+        """Delete decisions."""
         self._session.run_many("DELETE FROM decisions WHERE id = ?", [(id_,) for id_ in ids])
         self._changed()
 

@@ -1,12 +1,12 @@
-"""Digests of the catalog's rows, by which `verify` finds what was changed, lost or added behind its back.
+"""Digests of the catalog's rows, with which `verify` finds rows that were changed, lost or added by other means.
 
-Rows of a table whose ids have the same upper bits (id >> 10) make a block; a table whose first key is no integer is one
-block. A block's digest is the exclusive or of its rows' digests, so that a change costs the digests of the row before
-and after it, never reads other rows, and never makes a damaged row look whole. Block -1 is the exclusive or of all rows
-of a table; it tells a damaged row from a damaged digest.
+Rows of a table whose ids share the upper bits (id >> 10) form a block; a table without an integer key is one block. A
+block's digest is the exclusive or of its rows' digests, so an update needs only the changed row's old and new digest,
+reads no other rows, and never makes a damaged row look intact. Block -1 is the exclusive or of all rows of a table; it
+distinguishes a damaged row from a damaged digest.
 
 The digest of a row is BLAKE2b (16 bytes) of the table's name, a colon, and the values of all columns as SQL literals in
-the columns' order, with commas between, where text counts as a blob: `labels:1,X'22636174223A'`.
+column order, separated by commas, with text as blobs: `labels:1,X'22636174223A'`.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 TABLE = "digests"
-CHANGED = "changed_rows"  # the temporary table
-SEQUENCE = "sqlite_sequence"  # the ids given last; SQLite's own table, which can have no triggers
+CHANGED = "changed_rows"  # a temporary table
+SEQUENCE = "sqlite_sequence"  # SQLite's own table of the last ids, which cannot have triggers
 BITS = 10
 WHOLE = -1  # the block of all rows
 FETCHED = 1_024
-UNKNOWN = 1  # what the digest of a block is changed by that was damaged when the schema changed: it stays damaged
+UNKNOWN = 1  # changes the digest of a block that was damaged before a schema change, so that it stays damaged
 
 Value = int | bytes | None
 Block = tuple[str, int]  # table and number
 
 
 class Layout(NamedTuple):
-    """A table: its columns, those of them that are text, and the integer column that numbers its rows."""
+    """A table: its columns, which of them are text, and its integer key."""
 
     table: str
     columns: tuple[str, ...]
@@ -38,16 +38,16 @@ class Layout(NamedTuple):
     key: str | None
 
     def block(self, prefix: str = "") -> str:
-        """The SQL expression of a row's block."""
+        """SQL expression for a row's block."""
         return "0" if self.key is None else f'{prefix}"{self.key}" >> {BITS}'
 
     def values(self, prefix: str = "") -> list[str]:
-        """The SQL expressions of a row's values; text as blobs, since it need not be UTF-8."""
+        """SQL expressions for a row's values; text as blobs, because it need not be UTF-8."""
         quoted = [(name, f'{prefix}"{name}"') for name in self.columns]
         return [f"CAST({value} AS BLOB)" if name in self.text else value for name, value in quoted]
 
     def content(self, prefix: str = "") -> str:
-        """The SQL expression of what a row's digest is of."""
+        """SQL expression for the content that a row's digest covers."""
         literals = "||','||".join(f"quote({value})" for value in self.values(prefix))
         return f"CAST('{self.table}:'||{literals} AS BLOB)"
 
@@ -56,10 +56,10 @@ SEQUENCE_LAYOUT = Layout(SEQUENCE, ("name", "seq"), frozenset({"name"}), None)
 
 
 class Digests:
-    """The digests of an open catalog, brought up to date in each of its transactions.
+    """Digests of an open catalog, updated in each transaction.
 
-    Triggers of the connection copy changed rows to a temporary table, and they are digested before the transaction
-    ends. A function in Python that triggers call would block threads that share the connection.
+    Triggers of the connection copy changed rows to a temporary table; they are digested before the transaction ends. (A
+    Python function called by triggers would block other threads on the connection.)
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -67,11 +67,11 @@ class Digests:
         self._watching = False
 
     def watch(self) -> None:
-        """Note every change of a row from now on."""
+        """Record every change of a row from now on."""
         if self._watching:
             return
         run = self._connection.execute
-        run("PRAGMA recursive_triggers = ON")  # so that INSERT OR REPLACE says which row it deletes
+        run("PRAGMA recursive_triggers = ON")  # so that INSERT OR REPLACE reports the deleted row
         run(f"CREATE TEMP TABLE {CHANGED} (tbl TEXT, block INTEGER, content BLOB)")
         for layout in layouts(self._connection):
             if layout.table == SEQUENCE:
@@ -85,11 +85,11 @@ class Digests:
         self._watching = True
 
     def forget(self) -> None:
-        """Pass over the changes of this transaction."""
+        """Discard the recorded changes of this transaction."""
         self._connection.execute(f"DELETE FROM {CHANGED}")
 
     def store(self) -> None:
-        """Write the digests of the blocks that were changed, inside the transaction that changed them."""
+        """Update the digests of changed blocks, inside the transaction that changed them."""
         changes: defaultdict[Block, int] = defaultdict(int)
         for table, block, content in self._connection.execute(f"SELECT tbl, block, content FROM {CHANGED}"):
             changes[table, block] ^= row_digest(content)
@@ -105,17 +105,17 @@ class Digests:
 
     def _stored(self, blocks: Iterable[Block]) -> dict[Block, int]:
         sql = f"SELECT digest FROM {TABLE} WHERE tbl = ? AND block = ?"
-        found = {block: self._connection.execute(sql, block).fetchone() for block in blocks}
-        return {block: _number(row[0]) for block, row in found.items() if row is not None}
+        rows = {block: self._connection.execute(sql, block).fetchone() for block in blocks}
+        return {block: _number(row[0]) for block, row in rows.items() if row is not None}
 
 
 def row_digest(content: bytes) -> int:
-    """The digest of a row, as a number of 128 bits."""
+    """The digest of a row as a 128-bit number."""
     return int.from_bytes(hashlib.blake2b(content, digest_size=16).digest())
 
 
 def content_of(table: str, values: Sequence[Value]) -> bytes:
-    """What the digest of a row with these values is of.
+    """The content that a row's digest covers.
 
     >>> content_of("labels", [1, b'"cat"', None])
     b"labels:1,X'2263617422',NULL"
@@ -124,14 +124,14 @@ def content_of(table: str, values: Sequence[Value]) -> bytes:
 
 
 def literal(value: Value) -> bytes:
-    """A value as SQL."""
+    """A value as an SQL literal."""
     if value is None:
         return b"NULL"
     return b"%d" % value if isinstance(value, int) else b"X'%s'" % value.hex().upper().encode()
 
 
 def layouts(connection: sqlite3.Connection) -> list[Layout]:
-    """The tables whose rows have digests: all but the digests themselves, and SQLite's own but that of ids."""
+    """Tables whose rows have digests: all except the digests themselves and SQLite's own (but including ids)."""
     names = connection.execute(
         "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
         f" AND name <> '{TABLE}' ORDER BY name"
@@ -140,40 +140,40 @@ def layouts(connection: sqlite3.Connection) -> list[Layout]:
 
 
 def stored(connection: sqlite3.Connection) -> dict[Block, int]:
-    """The digests that are stored."""
+    """Stored digests by block."""
     rows = connection.execute(f"SELECT tbl, block, digest FROM {TABLE}")
     return {(table, block): _number(digest) for table, block, digest in rows}
 
 
 def computed(connection: sqlite3.Connection) -> dict[Block, int]:
-    """The digests of the rows that are there; reads all of them."""
-    found: defaultdict[Block, int] = defaultdict(int)
+    """Digests computed from the current rows; reads all of them."""
+    result: defaultdict[Block, int] = defaultdict(int)
     for layout in layouts(connection):
-        found |= _of_table(connection, layout)
-    for (table, _), digest in list(found.items()):
-        found[table, WHOLE] ^= digest
-    return dict(found)
+        result |= _of_table(connection, layout)
+    for (table, _), digest in list(result.items()):
+        result[table, WHOLE] ^= digest
+    return dict(result)
 
 
 def differing(one: Mapping[Block, int], other: Mapping[Block, int]) -> set[Block]:
-    """The blocks whose digests are not the same; none is as good as zero."""
+    """Blocks whose digests differ; a missing digest counts as zero."""
     return {block for block in one.keys() | other.keys() if one.get(block, 0) != other.get(block, 0)}
 
 
 def rewrite(connection: sqlite3.Connection, *, kept: Mapping[Block, int] | None = None) -> None:
-    """Store the digests of the rows that are there, inside a transaction, but for those that are kept as given."""
+    """Store the digests of the current rows, inside a transaction; `kept` overrides some of them."""
     connection.execute(f"DELETE FROM {TABLE}")
     _write(connection, computed(connection) | dict(kept or {}))
 
 
 def unproven(connection: sqlite3.Connection) -> dict[Block, int]:
-    """Digests that are surely wrong, of the blocks whose rows are damaged: for `rewrite` when the columns change."""
-    found = computed(connection)
-    return {block: found.get(block, 0) ^ UNKNOWN for block in differing(stored(connection), found)}
+    """Deliberately wrong digests for damaged blocks, for `rewrite` when the columns change."""
+    current = computed(connection)
+    return {block: current.get(block, 0) ^ UNKNOWN for block in differing(stored(connection), current)}
 
 
 def rows_of(connection: sqlite3.Connection, layout: Layout, block: int) -> list[tuple[Value, ...]]:
-    """The rows of a block, as values; text as bytes."""
+    """The values of a block's rows; text as bytes."""
     here = "? = 0" if layout.key is None else f'"{layout.key}" BETWEEN ?1 << {BITS} AND (?1 << {BITS}) + {2**BITS - 1}'
     sql = f'SELECT {", ".join(layout.values())} FROM "{layout.table}" NOT INDEXED WHERE {here}'
     return connection.execute(sql, (block,)).fetchall()
@@ -188,11 +188,11 @@ def _layout(connection: sqlite3.Connection, table: str) -> Layout:
 
 
 def _of_table(connection: sqlite3.Connection, layout: Layout) -> dict[Block, int]:
-    found: defaultdict[Block, int] = defaultdict(int)
+    result: defaultdict[Block, int] = defaultdict(int)
     sql = f'SELECT {layout.block()}, {layout.content()} FROM "{layout.table}" NOT INDEXED'
     for block, content in connection.execute(sql):
-        found[layout.table, block] ^= row_digest(content)
-    return found
+        result[layout.table, block] ^= row_digest(content)
+    return result
 
 
 def _write(connection: sqlite3.Connection, digests: Mapping[Block, int]) -> None:

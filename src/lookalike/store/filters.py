@@ -1,6 +1,6 @@
-"""Which images pass a filter, told by ids; and which lie below a path.
+"""Image filters, evaluated to ids; and images below a path.
 
-Shapes: I ids, all there may be, from 0 on.
+Shapes: I ids, all possible ids from 0.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BELOW = (
 
 
 def passing(session: Session, places: Places, wanted: Filter) -> Passing:
-    """Of each id whether its image passes a filter, (I,)."""
+    """For each id, whether its image passes a filter, (I,)."""
     count = _count(session)
     passes_I = np.ones(count, bool)
     if wanted.label is not None:
@@ -42,7 +42,7 @@ def passing(session: Session, places: Places, wanted: Filter) -> Passing:
 
 
 def below(session: Session, places: Places, name: str) -> Passing:
-    """Of each id whether its image has a path, or lies below it if it is a folder, or is a row of it, (I,)."""
+    """For each id, whether its image is at a path, below that folder, or a row of that table, (I,)."""
     passes_I = np.zeros(_count(session), bool)
     for sql, values in _queries(places, name):
         _mark(session, passes_I, sql, values)
@@ -50,12 +50,12 @@ def below(session: Session, places: Places, name: str) -> Passing:
 
 
 def any_below(session: Session, places: Places, name: str) -> bool:
-    """Whether any image has a path, or lies below it, or is a row of it."""
+    """Whether any image is at a path, below it, or a row of it."""
     return any(session.row(f"{sql} LIMIT 1", values) is not None for sql, values in _queries(places, name))
 
 
 def _queries(places: Places, name: str) -> Iterator[tuple[str, tuple[object, ...]]]:
-    """Queries for the ids of images of a path, with their values."""
+    """Queries for the ids of a path's images, with their values."""
     for root, first, behind in places.below(name):
         if behind is None:
             yield _BELOW, (root, first)
@@ -66,7 +66,7 @@ def _queries(places: Places, name: str) -> Iterator[tuple[str, tuple[object, ...
 
 
 def _is_all(places: Places, name: str) -> bool:
-    """Whether all that there is lies below a path."""
+    """Whether everything is below a path."""
     ranges = list(places.below(name))
     return len(ranges) == len(places.roots()) and all(behind is None for _, _, behind in ranges)
 
@@ -79,10 +79,10 @@ def _labelled(session: Session, label: str, count: int) -> Passing:
 
 
 def _labels(session: Session, label: str) -> list[int]:
-    """The numbers of labels that are one, or hold it among theirs."""
-    held = json.dumps(label)  # as it stands in a list, too
-    rows = session.rows("SELECT id, label FROM labels WHERE label = ? OR instr(label, ?)", (held, held))
-    return [id_ for id_, text in rows if text == held or (isinstance(from_json(text), tuple) and label in _of(text))]
+    """Numbers of labels that equal a label, or contain it in a list."""
+    quoted = json.dumps(label)  # the same form as in a list
+    rows = session.rows("SELECT id, label FROM labels WHERE label = ? OR instr(label, ?)", (quoted, quoted))
+    return [id_ for id_, text in rows if text == quoted or (isinstance(from_json(text), tuple) and label in _of(text))]
 
 
 def _of(text: str) -> tuple[str, ...]:
@@ -91,7 +91,7 @@ def _of(text: str) -> tuple[str, ...]:
 
 
 def _since(session: Session, at: int, count: int) -> Passing:
-    """By the moments in which images came in, and by those images that were read again."""
+    """Images by the time they were added, and those that were read again."""
     passes_I = np.zeros(count, bool)
     moments = [*session.rows("SELECT id, at FROM moments ORDER BY id"), (count, 0)]
     for (first, then), (behind, _) in itertools.pairwise(moments):
@@ -104,7 +104,7 @@ def _since(session: Session, at: int, count: int) -> Passing:
 def _mark(session: Session, passes_I: Passing, sql: str, values: tuple[object, ...]) -> None:
     for rows in session.blocks(sql, values, size=FETCHED):
         ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
-        passes_I[ids[ids < len(passes_I)]] = True  # those behind came in a moment ago
+        passes_I[ids[ids < len(passes_I)]] = True  # later ids were added a moment ago
 
 
 def _count(session: Session) -> int:
@@ -112,7 +112,7 @@ def _count(session: Session) -> int:
 
 
 def ids_by_name(session: Session) -> npt.NDArray[np.int64]:
-    """Ids of all images that can be found, root by root, folder by folder, within each by name."""
+    """Ids of all findable images, ordered by root, folder and name."""
     sql = (
         "SELECT images.id FROM folders CROSS JOIN images"
         f" ON images.place BETWEEN folders.id << {KEY_BITS} AND (folders.id << {KEY_BITS}) + {LAST_KEY}"
@@ -124,7 +124,7 @@ def ids_by_name(session: Session) -> npt.NDArray[np.int64]:
 
 
 def labels(session: Session) -> dict[str, int]:
-    """Each label of images that can be found, by name, and how many have it."""
+    """Number of findable images by label, sorted by label."""
     rows = session.rows(
         "SELECT labels.label, total FROM (SELECT label, count(*) AS total FROM images"
         f" WHERE label IS NOT NULL AND {FINDABLE} GROUP BY label) AS counted"

@@ -1,14 +1,14 @@
-"""A store in a folder: the catalog, the model, and what is derived from them for searching.
+"""A store in a folder: the catalog, the model, and files derived for searching.
 
     catalog.sqlite   the truth: paths, digests, labels, codes, errors
-    codes.bin        derived: the codes, made to be memory-mapped; rebuilt whenever it does not fit the catalog
-    tables.bin       derived: tables for searching many codes, rebuilt when these have changed much
-    turned.npz       derived: codes of mirrored and rotated images, once somebody has asked for such copies
-    model.onnx       the model; codes of another one are refused; model.decoder.onnx: its decoder, if it has one
+    codes.bin        derived: the codes, for memory-mapping; rebuilt whenever it does not match the catalog
+    tables.bin       derived: search tables for many codes, rebuilt after many changes
+    turned.npz       derived: codes of mirrored and rotated images, once somebody has searched for such copies
+    model.onnx       the model; codes of other models are refused; model.decoder.onnx: its decoder, if it has one
     originals/       the images themselves, if they are kept
-    lock             held by the one process that writes
+    lock             held by the one writing process
 
-Shapes: N images that can be found, W bytes a code.
+Shapes: N findable images, W bytes a code.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from lookalike.store.derived.codefile import RowIds
 from lookalike.store.records import Filter
 
 LOCK = "lock"
-LOST = "lost"  # in the catalog's `meta`: the revision that it fell back to
+LOST = "lost"  # key in the catalog's `meta`: the revision that it fell back to
 
 
 class EngineName(StrEnum):
-    """Engines that a person may ask for."""
+    """Engines that users may choose."""
 
     AUTO = "auto"
     SCAN = "scan"
@@ -48,46 +48,46 @@ class EngineName(StrEnum):
 
 
 class OpenEngine(NamedTuple):
-    """An engine, and what its rows are."""
+    """An engine and the image ids of its rows."""
 
     engine: Engine
     ids: RowIds  # of each row
-    revision: int  # of the catalog that the codes are of
+    revision: int  # of the catalog that the codes come from
 
 
 class FolderStore(Catalog):
-    """The catalog with the files around it. It may be used by several threads."""
+    """A catalog with its surrounding files. It may be used by several threads."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / FILE)
         self._model_digest = self.get("model")
-        self._bits: int | None = None  # as long as the model stays; a server asks for it with each search
-        self._engine: OpenEngine | None = None  # swapped as a whole, so that threads never mix two of them
-        self._mask: tuple[object, Mask] | None = None  # which codes pass the filter of the last search
+        self._bits: int | None = None  # cached as long as the model stays: a server needs it for each search
+        self._engine: OpenEngine | None = None  # replaced as a whole, so that threads never mix two of them
+        self._mask: tuple[object, Mask] | None = None  # codes that pass the last search's filter
         self._engine_name = EngineName.AUTO
 
     @classmethod
     def create(cls, folder: Path, hasher: Hasher) -> None:
-        """Make an empty store in a folder, which is made too. Raises `DatabaseError`."""
+        """Create an empty store in a folder, creating the folder too. Raises `DatabaseError`."""
         from lookalike.store import leftovers
 
         if (folder / FILE).exists():
-            raise DatabaseError(f"there is a database at {folder} already; open it, or name another folder")
-        if folder.is_dir() and any(not _is_left_over(entry) for entry in folder.iterdir()):
-            raise DatabaseError(f"{folder} is not an empty folder; name one that is new, such as {folder}/db")
+            raise DatabaseError(f"there is already a database at {folder}; open it, or choose another folder")
+        if folder.is_dir() and any(not _is_leftover(entry) for entry in folder.iterdir()):
+            raise DatabaseError(f"{folder} is not empty; choose a new folder, such as {folder}/db")
         try:
             folder.mkdir(parents=True, exist_ok=True)
             model_file.copy(hasher, folder / model_file.FILE)
             aside = folder / leftovers.UNFINISHED
-            for left in folder.glob(f"{leftovers.UNFINISHED}*"):  # with SQLite's files, by one that was cut off
-                left.unlink()
+            for leftover in folder.glob(f"{leftovers.UNFINISHED}*"):  # and SQLite's files, left by an interruption
+                leftover.unlink()
             catalog = Catalog(aside, create=True)
             with catalog.transaction():
                 _set_model(catalog, hasher)
             catalog.close()
-            put_in_place(aside, folder / FILE)  # from here on there is a database
+            put_in_place(aside, folder / FILE)  # from here on the database exists
         except OSError as error:
-            raise DatabaseError(f"no database can be made at {folder}: {error.strerror or error}") from error
+            raise DatabaseError(f"cannot create a database at {folder}: {error.strerror or error}") from error
 
     @property
     def place(self) -> str:
@@ -107,7 +107,7 @@ class FolderStore(Catalog):
         self._bits = None
 
     def forget(self) -> None:
-        """Read everything again: rows were restored."""
+        """Discard all caches, because rows were restored."""
         super().forget()
         self._engine = self._bits = None
         with suppress(DatabaseError):
@@ -120,12 +120,12 @@ class FolderStore(Catalog):
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """The writer's lock. Raises `DatabaseError` if another process holds it or the folder is read-only."""
+        """Hold the writer's lock. Raises `DatabaseError` if another process holds it or the folder is read-only."""
         lock = filelock.FileLock(self.folder / LOCK)
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            raise DatabaseError(f"another process is writing to {self.folder}; wait until it has ended") from None
+            raise DatabaseError(f"another process is writing to {self.folder}; wait until it has finished") from None
         except OSError as error:
             raise DatabaseError(f"{self.folder} cannot be written to ({error.strerror})") from error
         try:
@@ -148,14 +148,14 @@ class FolderStore(Catalog):
                 code_array.keep(self)
 
     def note_loss(self) -> None:
-        """Record, before anything is written, that the catalog is older than the codes that were derived from it."""
+        """Record, before anything is written, that the catalog is older than the codes derived from it."""
         with suppress(DatabaseError):
             if codefile.read_header(self.folder / codefile.FILE).is_later(self.stamp) and not self.get(LOST):
                 with self.transaction():
                     self.set(LOST, str(self.revision))
 
     def expect(self, names: Sequence[str]) -> None:
-        """Nothing: the catalog finds paths one by one."""
+        """Does nothing: the catalog finds paths one by one."""
 
     # Originals
 
@@ -173,7 +173,7 @@ class FolderStore(Catalog):
 
     def check_model(self) -> None:
         if self.get("model") != self._model_digest:
-            raise DatabaseError(f"{self.folder} was indexed again with another model meanwhile; open it again")
+            raise DatabaseError(f"{self.folder} was indexed with another model in the meantime; open it again")
 
     def take_model(self, hasher: Hasher, *, reindex: bool) -> None:
         digest, name = self.get("model"), self.get("model_name")
@@ -200,7 +200,7 @@ class FolderStore(Catalog):
         return code_array.read(self)
 
     def count(self) -> int:
-        count = code_array.count(self)  # counting in the catalog takes long where there are many
+        count = code_array.count(self)  # counting in the catalog is slow for large collections
         return self.counts()["images"] if count is None else count
 
     def passing_ids(self, only: Filter) -> Ids:
@@ -215,28 +215,28 @@ class FolderStore(Catalog):
     def search(
         self, codes_NW: Codes, *, top: int | None, radius: int | None = None, only: Filter | None = None
     ) -> list[Hits]:
-        opened = self.open_engine()
-        found = opened.engine.search(codes_NW, top=top, radius=radius, among=self._passing(only, opened))
-        return [Hits(opened.ids.of(hits.rows), hits.distances) for hits in found]
+        current = self.open_engine()
+        results = current.engine.search(codes_NW, top=top, radius=radius, among=self._passing(only, current))
+        return [Hits(current.ids.of(hits.rows), hits.distances) for hits in results]
 
     def compact(self) -> bool:
-        """Rebuild the tables, so that searches need not look at changes one by one; whether there are any."""
+        """Rebuild the search tables, so that changes are no longer searched one by one; False for few codes."""
         with self.changing():
-            code_array.keep(self, anew=True)
+            code_array.keep(self, rebuild=True)
             self._engine = None
             return self.count() >= code_array.LEAST
 
     def open_engine(self) -> OpenEngine:
-        """The engine, filled again if the catalog has changed since."""
+        """The engine, refilled if the catalog has changed."""
         self.check_model()
-        revision, opened = self.revision, self._engine
-        if opened is None or revision != opened.revision:
+        revision, current = self.revision, self._engine
+        if current is None or revision != current.revision:
             filled = make_engine(self.folder, code_array.read(self), model=self._model_digest, name=self._engine_name)
-            self._engine = opened = OpenEngine(*filled, revision)
-        return opened
+            self._engine = current = OpenEngine(*filled, revision)
+        return current
 
     def _passing(self, only: Filter | None, opened: OpenEngine) -> Mask:
-        """Which codes pass a filter; that of the last search is kept, as people search several times with one."""
+        """Codes that pass a filter; the last filter's result is cached, because people repeat searches with one."""
         if only is None:
             return None
         key, passing = (only, self.state, opened.revision), self._mask
@@ -249,7 +249,7 @@ class FolderStore(Catalog):
 def make_engine(
     folder: Path, codes: CodeArray, *, model: str, name: EngineName = EngineName.AUTO
 ) -> tuple[Engine, RowIds]:
-    """An engine that holds these codes, and the id of each of its rows: few codes are scanned, many have tables."""
+    """An engine with these codes, and its rows' ids: few codes are scanned, many use tables."""
     from lookalike.search.multi_index import MultiIndex
     from lookalike.search.scan import Scan
 
@@ -269,8 +269,8 @@ def make_engine(
     return engine, tables.ids.followed_by(codes.ids.of(changes.new))
 
 
-def _is_left_over(path: Path) -> bool:
-    """Whether a file comes from making a database that was cut off."""
+def _is_leftover(path: Path) -> bool:
+    """Whether a file was left by an interrupted creation of a database."""
     from lookalike.store import leftovers
 
     files = (model_file.FILE, model_file.DECODER)
@@ -283,5 +283,5 @@ def _set_model(catalog: Catalog, hasher: Hasher) -> None:
     catalog.set("model_name", hasher.info.name)
     catalog.set("bits", str(hasher.bits))
     catalog.set(model_file.DECODER_KEY, model_file.decoder_digest(hasher))
-    catalog.set("calibration", "")  # which was of another model
+    catalog.set("calibration", "")  # it belongs to the previous model
     catalog.touch()

@@ -1,8 +1,8 @@
-"""Whether a catalog is as it was written; what can be proven right is restored.
+"""Integrity check of a catalog; whatever can be proven right is restored.
 
-Indexes, and tables without rows, are made again. A row that was changed, lost or added makes its block's digest wrong;
-where another source has the right row, or one flipped bit explains the difference, the digest proves it, and the row is
-written back. Whatever cannot be proven is reported and left alone.
+Indexes, and tables without rows, are recreated. A row that was changed, lost or added makes its block's digest wrong;
+if another source has the right row, or one flipped bit explains the difference, the digest proves it and the row is
+written back. Anything that cannot be proven is reported and left alone.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ from lookalike.store.migrations import migrate
 from lookalike.store.session import Session
 
 Row = tuple[Value, ...]
-Change = tuple[Row | None, Row | None]  # a row as it is, and as it should be
-Source = Callable[[Layout, Sequence[Row]], Iterable[Row]]  # rows that may be right, given those of a damaged block
+Change = tuple[Row | None, Row | None]  # a row's current and correct values
+Source = Callable[[Layout, Sequence[Row]], Iterable[Row]]  # candidate rows, given those of a damaged block
 Object = tuple[str, str]  # kind and name of a table, index, trigger or view
 
-WIDTHS = (1, 2, 3, 4, 6)  # bytes of SQLite's integers that are shorter than 8
+WIDTHS = (1, 2, 3, 4, 6)  # bytes of SQLite's integers shorter than 8
 INTEGERS = range(-(2**63), 2**63)
-MOST = 16  # damaged blocks in which flipped bits are looked for: a second each
-SKIPPED = 1 << 20  # ids that are left out where the last one that was given is not known
-COUNTERS = ("decision_changes",)  # tables that only have to change
-NOTES = ("left_out", "unreachable")  # tables of what the last look at the folders found
+MOST = 16  # damaged blocks in which flipped bits are searched for: a second each
+SKIPPED = 1 << 20  # ids that are skipped if the last one is unknown
+COUNTERS = ("decision_changes",)  # tables whose only purpose is to change
+NOTES = ("left_out", "unreachable")  # tables with findings of the last scan of the folders
 NO_VOLUME = "volume IS NOT NULL AND volume NOT IN (SELECT id FROM volumes)"
-UNPROVEN = "the digests of its rows were lost; made again, so that damage from before cannot be found"
+UNPROVEN = "the digests of its rows were lost; recreated, so earlier damage cannot be detected"
 
 
 class Fault(NamedTuple):
-    """Something that is not as it was written."""
+    """Something that differs from what was written."""
 
     what: str
     repaired: bool = False
 
 
 class Integrity:
-    """Checks of an open catalog, under the writer's lock."""
+    """Integrity checks of an open catalog, under the writer's lock."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.damaged: set[str] = set()  # tables with rows that are not proven, as `check` found them
+        self.damaged: set[str] = set()  # tables with unproven rows, as found by `check`
 
     def check(self, sources: Mapping[str, Source]) -> list[Fault]:
-        """All faults; what can be repaired is. `sources` are by table."""
+        """All faults, after repairing what can be repaired. `sources` are by table."""
         self.damaged = set()
         try:
             faults = list(self._schema())
@@ -58,13 +58,13 @@ class Integrity:
                 faults += self._rows(sources)
                 faults += self._references()
         except (sqlite3.Error, DatabaseError) as error:
-            faults = [Fault(f"it cannot be read ({error})")]
+            faults = [Fault(f"it is unreadable ({error})")]
         if not self.damaged and not all(fault.repaired for fault in faults):
             self.damaged = {"images"}  # nothing is certain
         return faults
 
     def accept(self) -> int:
-        """Take the rows that are there for the truth; how many were dropped because rows that they need are lost."""
+        """Accept the current rows as the truth; returns how many were dropped because rows they refer to are lost."""
         with self._session.repair():
             before = self._connection.total_changes
             for table in ("roots", "files"):
@@ -93,20 +93,20 @@ class Integrity:
                 continue
             if is_there and kind == "table":
                 self.damaged.add(name)
-                yield Fault(f"the table {name} has not the columns that this version gives it")
+                yield Fault(f"the table {name} does not have the columns that this version expects")
                 continue
             with self._session.repair():
                 if is_there:
                     self._session.run(f'DROP {kind.upper()} "{name}"')
                 self._session.run(sql)
-            what = f"the {kind} {name} was {'another' if is_there else 'lost'}"
+            what = f"the {kind} {name} was {'different' if is_there else 'lost'}"
             if kind == "table" and name in had_rows:
                 self.damaged.add(name)
                 yield Fault(f"{what}, with all of its rows")
             else:
-                yield Fault(f"{what}; made again", repaired=True)
+                yield Fault(f"{what}; recreated", repaired=True)
         for kind, name in sorted(found.keys() - wanted.keys()):
-            yield Fault(f"the {kind} {name} is none of lookalike's; drop it with another tool if it has no use")
+            yield Fault(f"the {kind} {name} does not belong to lookalike; drop it with another tool if unneeded")
 
     # Rows
 
@@ -129,19 +129,20 @@ class Integrity:
         yield from self._unrestored(layouts, unrestored)
         if problems:
             again = self._problems()
-            yield Fault(again or "its indexes did not fit its rows; made again", repaired=not again)
+            yield Fault(again or "its indexes did not match its rows; rebuilt", repaired=not again)
 
     def _problems(self) -> str:
-        """What SQLite finds wrong with the file."""
+        """Problems that SQLite finds in the file."""
         return "; ".join(row[0] for row in self._session.rows("PRAGMA integrity_check(20)") if row[0] != "ok")
 
     def _reindex(self) -> None:
-        with suppress(sqlite3.Error):  # two rows where one may be: the digests tell which is wrong
+        with suppress(sqlite3.Error):  # duplicates of a unique key: the digests show which row is wrong
             self._connection.execute("REINDEX")
 
     def _damaged_blocks(self) -> tuple[dict[Block, int], str]:
-        """The blocks with rows that were not written so, with the difference of their digests; what was wrong with
-        digests themselves, which are made again: those of blocks, or of a whole table, but not of both.
+        """Blocks with damaged rows, and the difference of their digests; and a message if digests were damaged instead.
+
+        Damaged digests, of blocks or of a whole table but not of both, are recomputed.
         """
         stored, computed = digests.stored(self._connection), digests.computed(self._connection)
         differ = digests.differing(stored, computed)
@@ -151,7 +152,7 @@ class Integrity:
         kept = {block: stored.get(block, 0) for block in differ if block[0] in bad_tables}
         lost = ""
         if len(kept) < len(differ):
-            lost = "digests of rows were damaged, and not the rows; made again" if stored else UNPROVEN
+            lost = "digests of rows were damaged, not the rows; recomputed" if stored else UNPROVEN
             with self._session.repair():
                 digests.rewrite(self._connection, kept=kept)
         bad = {block: digest ^ computed.get(block, 0) for block, digest in sorted(kept.items()) if block[1] != WHOLE}
@@ -160,20 +161,20 @@ class Integrity:
     def _proven(
         self, layout: Layout, block: int, difference: int, sources: Mapping[str, Source], *, flips: bool
     ) -> list[Change]:
-        """Changes that give a block the digest it should have; none if none are found."""
+        """Changes that restore a block's digest; empty if none are found."""
         rows = digests.rows_of(self._connection, layout, block)
         by_key = {_key(layout, row): row for row in rows}
-        found = sources[layout.table](layout, rows) if layout.table in sources else ()
-        changes: list[Change] = [(by_key.get(_key(layout, row)), row) for row in found]
+        candidates = sources[layout.table](layout, rows) if layout.table in sources else ()
+        changes: list[Change] = [(by_key.get(_key(layout, row)), row) for row in candidates]
         added: list[Change] = [(row, None) for row in rows]
         together = [one for one in changes if one[0] != one[1]]
-        for some in (together, *([one] for one in together), *([one] for one in added)):
-            if some and _effect(layout, some) == difference:
-                return some
+        for attempt in (together, *([one] for one in together), *([one] for one in added)):
+            if attempt and _effect(layout, attempt) == difference:
+                return attempt
         return _flipped_bit(layout, rows, difference) if flips else []
 
     def _apply(self, layout: Layout, changes: Iterable[Change]) -> bool:
-        """Whether the changes could be written."""
+        """Write changes; returns whether that was possible."""
         marks = ["CAST(? AS TEXT)" if name in layout.text else "?" for name in layout.columns]
         here = " AND ".join(f"{value} IS ?" for value in layout.values())
         try:
@@ -184,9 +185,9 @@ class Integrity:
                     elif after is None and before is not None:
                         self._session.run(f'DELETE FROM "{layout.table}" WHERE {here}', before)
                     elif before is not None and after is not None:
-                        at = [place for place, value in enumerate(after) if value != before[place]]
-                        news = ", ".join(f'"{layout.columns[place]}" = {marks[place]}' for place in at)
-                        values = [*(after[place] for place in at), *before]
+                        at = [column for column, value in enumerate(after) if value != before[column]]
+                        news = ", ".join(f'"{layout.columns[column]}" = {marks[column]}' for column in at)
+                        values = [*(after[column] for column in at), *before]
                         self._session.run(f'UPDATE "{layout.table}" SET {news} WHERE {here}', values)
         except DatabaseError:
             return False
@@ -197,29 +198,29 @@ class Integrity:
             layout = layouts[table]
             if table == SEQUENCE:
                 self._skip_ids()
-                yield Fault("the last ids were not those that were given; ids go on behind them", repaired=True)
+                yield Fault("the record of the last ids was damaged; new ids continue after them", repaired=True)
             elif table in COUNTERS:
                 with self._session.repair():
                     self._session.run(f"INSERT INTO {table} DEFAULT VALUES")
                     self._session.run(f"DELETE FROM {table} WHERE id < (SELECT max(id) FROM {table})")
-                yield Fault(f"{table} was damaged; it counts on", repaired=True)
+                yield Fault(f"{table} was damaged; its counter continues", repaired=True)
             elif table in NOTES:
                 with self._session.repair():
                     self._session.run(f"DELETE FROM {table}")
-                yield Fault(f"{table} was damaged; emptied until folders are indexed again", repaired=True)
+                yield Fault(f"{table} was damaged; emptied until the folders are indexed again", repaired=True)
             else:
                 self.damaged.add(table)
                 numbers = [block for one, block in blocks if one == table]
                 yield Fault(f"{_named(layout, numbers)} were changed, lost or added")
-        if mended := {SEQUENCE, *COUNTERS, *NOTES} & {table for table, _ in blocks}:
-            mended.add(SEQUENCE)  # counting on gives ids
+        if repaired := {SEQUENCE, *COUNTERS, *NOTES} & {table for table, _ in blocks}:
+            repaired.add(SEQUENCE)  # continuing a counter assigns ids
             stored = digests.stored(self._connection)
             with self._session.repair():
-                kept = {block: digest for block, digest in stored.items() if block[0] not in mended}
+                kept = {block: digest for block, digest in stored.items() if block[0] not in repaired}
                 digests.rewrite(self._connection, kept=kept)
 
     def _skip_ids(self) -> None:
-        """Make sure that no id is given a second time."""
+        """Make sure that no id is assigned twice."""
         with self._session.repair():
             for table in ("images", "decisions", *COUNTERS):
                 last = self._session.row(f"SELECT ifnull(max(id), 0) FROM {table}")[0]
@@ -236,10 +237,10 @@ class Integrity:
             count = self._session.row(f'SELECT count(*) FROM "{table}" WHERE {rows}')[0]
             if count:
                 self.damaged |= {table, parent}
-                yield Fault(f"{count} rows of {table} belong to rows of {parent} that are lost")
+                yield Fault(f"{count} rows of {table} refer to lost rows of {parent}")
 
     def _orphans(self) -> Iterator[tuple[str, str, str]]:
-        """Tables, what they refer to, and which rows refer to what is not there; those that others need come last."""
+        """Tables, what they refer to, and their rows with dangling references; referenced tables come last."""
         yield "folders", "roots", "root NOT IN (SELECT id FROM roots)"
         yield "images", "folders", "place >> 24 NOT IN (SELECT id FROM folders)"
         yield "images", "labels", "label IS NOT NULL AND label NOT IN (SELECT id FROM labels)"
@@ -249,12 +250,12 @@ class Integrity:
 
 
 def _key(layout: Layout, row: Row) -> Value:
-    """What tells a row from the others of its block."""
+    """The value that identifies a row within its block."""
     return row[layout.columns.index(layout.key)] if layout.key else row[0]
 
 
 def _effect(layout: Layout, changes: Iterable[Change]) -> int:
-    """What changes do to the digest of a block."""
+    """The change of a block's digest by some changes of rows."""
     effect = 0
     for row in (row for change in changes for row in change if row is not None):
         effect ^= row_digest(content_of(layout.table, row))
@@ -270,7 +271,7 @@ def _named(layout: Layout, blocks: Sequence[int]) -> str:
 
 @cache
 def _wanted() -> dict[Object, str]:
-    """What a catalog of this version consists of."""
+    """The schema of a catalog of this version."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         migrate(connection)
         return _objects(connection)
@@ -286,37 +287,37 @@ def _objects(connection: sqlite3.Connection) -> dict[Object, str]:
 
 
 def _plain(sql: str) -> str:
-    """SQL in one spelling: SQLite of different versions quotes and spaces differently what it alters."""
+    """SQL in canonical spelling, because versions of SQLite differ in how they quote and space altered statements."""
     text = " ".join(re.sub(r"--[^\n]*", " ", sql).replace('"', "").split())
     return re.sub(r" ?([(),=<>]) ?", r"\1", text)
 
 
 def _flipped_bit(layout: Layout, rows: Sequence[Row], difference: int) -> list[Change]:
-    """The row whose digest differs so from what it should be because of one flipped bit, and the right row; or none.
+    """The row that differs from its correct value by one flipped bit, according to its block's digest; or no change.
 
-    A digest has 128 bits, so that a wrong row is found by chance in less than one of 10³⁰ catalogs.
+    A digest has 128 bits, so a wrong row is found by chance in fewer than one of 10³⁰ catalogs.
     """
     for row in rows:
         wanted = difference ^ row_digest(content_of(layout.table, row))
-        for place, value in enumerate(row):
-            head = content_of(layout.table, row[:place]) + (b"," if place else b"")
-            tail = b"".join(b"," + literal(other) for other in row[place + 1 :])
+        for column, value in enumerate(row):
+            head = content_of(layout.table, row[:column]) + (b"," if column else b"")
+            tail = b"".join(b"," + literal(other) for other in row[column + 1 :])
             for flipped in _with_another_bit(value):
                 if row_digest(head + literal(flipped) + tail) == wanted:
-                    return [(row, (*row[:place], flipped, *row[place + 1 :]))]
+                    return [(row, (*row[:column], flipped, *row[column + 1 :]))]
     return []
 
 
 def _with_another_bit(value: Value) -> Iterator[Value]:
-    """What a value is with one other bit."""
+    """Every value that differs in one bit."""
     if isinstance(value, int):
         yield from (value ^ (1 << bit) for bit in range(63))
         signs = (value + sign * (1 << 8 * width) for width in (*WIDTHS, 8) for sign in (-1, 1))
         yield from (other for other in signs if other in INTEGERS)
     elif value is not None:
         content = bytearray(value)
-        for place in range(len(content)):
+        for column in range(len(content)):
             for bit in range(8):
-                content[place] ^= 1 << bit
+                content[column] ^= 1 << bit
                 yield bytes(content)
-                content[place] ^= 1 << bit
+                content[column] ^= 1 << bit

@@ -1,4 +1,4 @@
-"""Temporary files that a kill or a power failure left in a database's folder."""
+"""Temporary files in a database's folder, left by a killed process or a power failure."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from lookalike.store import catalog, model_file, originals
 from lookalike.store.derived import codefile, pairfile, tablefile
 
 ORIENTATIONS = "turned.npz"  # codes of mirrored and rotated images
-UNFINISHED = "catalog.new"  # a catalog that is being made
+UNFINISHED = "catalog.new"  # a catalog under construction
 OURS = (
     catalog.FILE, codefile.FILE, tablefile.FILE, tablefile.CODES, tablefile.CHANGES, ORIENTATIONS,
     pairfile.FILE, model_file.FILE, model_file.DECODER, model_file.pending(Path()).name,
 )  # fmt: skip
-WITHOUT_LOCK = (ORIENTATIONS,)  # also written by those who do not hold the writer's lock
-IN_USE = 3600.0  # seconds; temporary files of these that are younger may be in use
+WITHOUT_LOCK = (ORIENTATIONS,)  # also written by processes without the writer's lock
+IN_USE = 3600.0  # seconds; younger temporary files of these may be in use
 OLD = {f"{name}.part" for name in (model_file.FILE, model_file.DECODER)} | {f".{name}.tmp" for name in OURS}
 
 
 def find(folder: Path) -> Iterator[Path]:
-    """The temporary files of a database that nobody writes to; of earlier versions, too."""
+    """Temporary files of a database without a writer, including those of earlier versions."""
     for path in chain(folder.iterdir(), originals.temporary(folder)):
         if (path.parent != folder or _is_ours(path)) and path.is_file():
             yield path
 
 
 def delete(folder: Path) -> list[Path]:
-    """Delete them; those that there were."""
-    found = sorted(find(folder))
-    for path in found:
+    """Delete leftover temporary files; returns them."""
+    leftovers = sorted(find(folder))
+    for path in leftovers:
         path.unlink(missing_ok=True)
-    return found
+    return leftovers
 
 
 def _is_ours(path: Path) -> bool:

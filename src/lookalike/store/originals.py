@@ -1,4 +1,4 @@
-"""Originals kept inside a database, one file for each content, named by its digest."""
+"""Originals kept inside a database: one file for each content, named by its digest."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ FOLDER = "originals"
 
 
 def path(database: Path, digest: bytes) -> Path:
-    """Where the original with that digest lies, or would lie."""
+    """The path of the original with that digest, whether it exists or not."""
     name = digest.hex()
     return database / FOLDER / name[:2] / name[2:]
 
 
 def keep(database: Path, digest: bytes, content: bytes) -> None:
-    """Store the bytes of an image, once; what lies there with other bytes is damaged, and replaced."""
-    place = path(database, digest)
-    if has(database, digest, len(content)) and place.read_bytes() == content:
+    """Store an image's bytes, once; a damaged file in its target is replaced."""
+    target = path(database, digest)
+    if has(database, digest, len(content)) and target.read_bytes() == content:
         return
-    if not place.parent.is_dir():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        atomic.flush_folder(place.parents[1])
-    with atomic.replacing(place, within=database / FOLDER) as temporary:
+    if not target.parent.is_dir():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        atomic.flush_folder(target.parents[1])
+    with atomic.replacing(target, within=database / FOLDER) as temporary:
         temporary.write_bytes(content)
 
 
 def has(database: Path, digest: bytes, length: int | None) -> bool:
-    """Whether a file lies where that original would, of this length in bytes if one is known; it is not read."""
+    """Whether an original exists, with this length in bytes if known. Does not read it."""
     try:
         status = path(database, digest).stat()
     except OSError:
@@ -48,33 +48,33 @@ def has(database: Path, digest: bytes, length: int | None) -> bool:
 
 
 def digests(database: Path) -> Iterator[bytes]:
-    """The digests of all originals that are kept."""
-    for place in files(database):
-        name = place.parent.name + place.name
+    """Digests of all originals."""
+    for target in files(database):
+        name = target.parent.name + target.name
         if re.fullmatch(r"[0-9a-f]{32}", name):
             yield bytes.fromhex(name)
 
 
 def files(database: Path) -> list[Path]:
-    """All files where originals are kept, also those that are none."""
+    """All files in the folder of originals, including foreign ones."""
     return sorted((database / FOLDER).glob("??/*"))
 
 
 def temporary(database: Path) -> list[Path]:
-    """What was being written when a process was killed."""
+    """Temporary files of killed processes."""
     return [path for path in (database / FOLDER).glob(".*.tmp") if atomic.is_temporary(path)]
 
 
 def drop_temporary(database: Path) -> list[Path]:
-    """Delete what earlier versions were writing when they were killed, next to the originals; what it was."""
-    found = [path for path in files(database) if path.name.startswith("tmp") and path.name.endswith(".tmp")]
-    for path in found:
+    """Delete temporary files that earlier versions left next to the originals; returns them."""
+    leftovers = [path for path in files(database) if path.name.startswith("tmp") and path.name.endswith(".tmp")]
+    for path in leftovers:
         path.unlink(missing_ok=True)
-    return found
+    return leftovers
 
 
 def is_intact(database: Path, digest: bytes) -> bool:
-    """Whether an original has the bytes that its name says."""
+    """Whether an original's content matches its name."""
     try:
         return content_digest(path(database, digest).read_bytes()) == digest
     except OSError:
@@ -82,13 +82,13 @@ def is_intact(database: Path, digest: bytes) -> bool:
 
 
 def drop(database: Path, digest: bytes) -> None:
-    """Delete an original that no row refers to any more."""
+    """Delete an original that no row refers to."""
     path(database, digest).unlink(missing_ok=True)
 
 
 @contextmanager
 def opened(record: Record, folder: Path, decoders: Decoders) -> Iterator[ImageFile | None]:
-    """The image of a record; nothing if its file has changed or is gone and no original is kept in the folder."""
+    """A record's image; None if its file is gone or changed and no original is kept in the folder."""
     with ExitStack() as stack:
         yield _open(record, folder, decoders, stack)
 

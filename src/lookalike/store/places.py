@@ -1,10 +1,10 @@
-"""Where images lie: roots, folders and names, and the numbers that find them.
+"""Locations of images: roots, folders and names, and the numbers that index them.
 
-A folder's path ends with the mark that stands before the name: `2021/07/`, or `2021/table.parquet#` for a table, whose
-rows are its names; at the root it is empty. So root, folder and name, joined, are the image's path.
+A folder's path ends with the separator before the name: `2021/07/`, or `2021/table.parquet#` for a table, whose names
+are row numbers; at the root it is empty. So root, folder and name, joined, are the image's path.
 
-An image is found by its *place*, a number: that of its folder, and 24 bits that come from its name. An index of places
-takes half the disk space of an index of names; the few names that share a place are told apart by comparing them.
+An image is indexed by its *path key*, a number made of its folder's id and 24 bits of its name. This index takes half
+the disk space of an index of names; the few names with equal keys are compared.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 
 KEY_BITS = 24
 LAST_KEY = 2**KEY_BITS - 1
-REMEMBERED = 1_000_000  # folders whose numbers are held in memory
+REMEMBERED = 1_000_000  # folder ids cached in memory
 
 
 class Labels:
-    """The numbers of labels, which are made."""
+    """Numbers of labels; creates missing ones."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._numbers: dict[Label, int | None] = {None: None}
 
     def forget(self) -> None:
-        """Read all again: what was written was rolled back."""
+        """Drop the cache after a rollback."""
         self._numbers = {None: None}
 
     def number(self, label: Label) -> int | None:
-        """The number of a label; none for no label."""
+        """The number of a label; None for no label."""
         if label not in self._numbers:
             self._numbers[label] = self._find(to_json(label))
         return self._numbers[label]
@@ -50,7 +50,7 @@ class Labels:
 
 
 class Places:
-    """The numbers of roots and folders, as far as they were asked for."""
+    """Ids of roots and folders, cached."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -59,7 +59,7 @@ class Places:
         self._folders: dict[tuple[int, str], int] = {}
 
     def forget(self) -> None:
-        """Read all again: what was written was rolled back."""
+        """Drop the cache after a rollback."""
         self._version = -1
         self._folders.clear()
 
@@ -72,7 +72,7 @@ class Places:
         return self._roots
 
     def root(self, path: str) -> int:
-        """The id of a root, which is made."""
+        """The id of a root, created if missing."""
         known = self.roots().get(path)
         if known is not None:
             return known
@@ -80,7 +80,7 @@ class Places:
         return self._insert("INSERT INTO roots (path) VALUES (CAST(? AS TEXT))", os.fsencode(path))
 
     def within(self, name: str) -> tuple[int, str] | None:
-        """The root that a path lies under and the path relative to it; the deepest root if there are several."""
+        """The deepest root above a path, and the path relative to it."""
         folder, roots = name, self.roots()
         while (parent := os.path.dirname(folder)) != folder:
             if parent in roots:
@@ -89,7 +89,7 @@ class Places:
         return None
 
     def folder(self, root: int, path: str) -> int | None:
-        """The id of a folder, if there is one."""
+        """The id of a folder; None if it is unknown."""
         known = self._folders.get((root, path))
         if known is None:
             sql = "SELECT id FROM folders WHERE root = ? AND path = CAST(? AS TEXT)"
@@ -98,19 +98,19 @@ class Places:
         return known
 
     def make_folder(self, root: int, path: str) -> int:
-        """The id of a folder, which is made if there is none."""
+        """The id of a folder, created if missing."""
         known = self.folder(root, path)
         if known is not None:
             return known
-        made = self._insert("INSERT INTO folders (root, path) VALUES (?, CAST(? AS TEXT))", root, os.fsencode(path))
-        return self._remember(root, path, made)
+        id_ = self._insert("INSERT INTO folders (root, path) VALUES (?, CAST(? AS TEXT))", root, os.fsencode(path))
+        return self._remember(root, path, id_)
 
     def places(self, name: str) -> Iterator[tuple[int, bytes]]:
-        """Where a path can be: as a file, and as a row of a table; place and name."""
-        found = self.within(name)
-        if found is None:
+        """Path keys and names that a path can have: as a file, and as a row of a table."""
+        relative = self.within(name)
+        if relative is None:
             return
-        root, path = found
+        root, path = relative
         for folder, rest in dict.fromkeys((split(path, row=False), split(path, row=True))):
             number = self.folder(root, folder)
             if number is not None:
@@ -118,7 +118,7 @@ class Places:
                 yield place(number, encoded), encoded
 
     def below(self, name: str) -> Iterator[tuple[int, bytes, bytes | None]]:
-        """Which folders lie below a path, or are the table of that path: root, first path, and the path behind."""
+        """Ranges of folders below a path or of that table: root, first path, and the path after the last."""
         here = name.rstrip("/") + "/"
         for path, root in self.roots().items():
             there = path.rstrip("/") + "/"
@@ -126,7 +126,7 @@ class Places:
                 yield root, b"", None
             elif here.startswith(there):
                 inside = os.fsencode(here[len(there) : -1])
-                yield root, inside + b"/", inside + b"0"  # 0 is the byte behind /
+                yield root, inside + b"/", inside + b"0"  # 0 is the byte after /
                 yield root, inside + b"#", inside + b"#\0"
 
     def _remember(self, root: int, path: str, number: int) -> int:
@@ -140,7 +140,7 @@ class Places:
 
 
 def split(path: str, *, row: bool) -> tuple[str, str]:
-    """A path's folder, with its mark, and name; `row` says that it is a row of a table.
+    """A path's folder, with its separator, and name; `row` allows a row of a table.
 
     >>> split("2021/07/a.jpg", row=False), split("a.jpg", row=False), split("x/t.parquet#12", row=True)
     (('2021/07/', 'a.jpg'), ('', 'a.jpg'), ('x/t.parquet#', '12'))
@@ -154,7 +154,7 @@ def split(path: str, *, row: bool) -> tuple[str, str]:
 
 
 def place(folder: int, name: bytes) -> int:
-    """The number that finds an image of a folder by its name.
+    """The path key of a name in a folder.
 
     >>> place(3, b"12") == 3 * 2**24 + 12
     True
@@ -163,7 +163,7 @@ def place(folder: int, name: bytes) -> int:
 
 
 def key(name: bytes) -> int:
-    """The 24 bits of a name: the number that it is, so that rows of a table follow each other, or a checksum.
+    """24 bits of a name: the number itself, so that rows of a table are consecutive, or a checksum.
 
     >>> key(b"12"), key(b"a.jpg")
     (12, 3453462)

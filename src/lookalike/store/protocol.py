@@ -1,9 +1,9 @@
-"""What a database asks of the place where it is stored: rows of images, codes, a model, and a search.
+"""The storage that a database needs: rows of images, codes, a model, and search.
 
-There are two: `store.folder.FolderStore`, a folder with an SQLite catalog, and `milvus.store.MilvusStore`. What only a
-folder can do goes through `Store.local`, which is the one place where another store refuses it.
+There are two implementations: `store.folder.FolderStore`, a folder with an SQLite catalog, and
+`milvus.store.MilvusStore`. Folder-only features go through `Store.local`, the one place where other stores refuse them.
 
-Shapes: N images that can be found, W bytes a code.
+Shapes: N findable images, W bytes a code.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ Ids = npt.NDArray[np.int64]
 
 
 def unsupported(place: str, feature: str) -> ConfigError:
-    """The error of a store that cannot do something."""
+    """The error for a feature that a store lacks."""
     return ConfigError(f"{place} is in Milvus, which does not support {feature}; use a database in a folder")
 
 
 class Store(Protocol):
-    """Where a database is stored. Reading may be done by several threads."""
+    """Storage of a database. Several threads may read."""
 
     @property
     def place(self) -> str:
-        """The folder or address, as people write it."""
+        """The folder or address, as a user would write it."""
 
     @property
     def folder(self) -> Path | None:
-        """The folder of a store on this machine."""
+        """The folder of a local store; None for others."""
 
     @property
     def bits(self) -> int:
@@ -55,7 +55,7 @@ class Store(Protocol):
 
     @property
     def revision(self) -> int:
-        """A number that grows whenever the codes change, whoever changes them."""
+        """A number that grows with every change of the codes, by any process."""
 
     @property
     def surroundings(self) -> Surroundings:
@@ -63,79 +63,79 @@ class Store(Protocol):
 
     @property
     def decisions(self) -> Decisions:
-        """What people decided about images that look alike."""
+        """Users' decisions about duplicates."""
 
     @property
     def keeps_reliefs(self) -> bool:
         """Whether rows have alignment thumbnails."""
 
     def local(self, feature: str = "this") -> FolderStore:
-        """This store, if it is a folder. Raises `ConfigError`, which names the feature, if it is not."""
+        """This store, if it is a folder. Raises `ConfigError`, naming the feature, otherwise."""
 
     def close(self) -> None:
         """Release files and connections."""
 
     def is_current(self) -> bool:
-        """Whether this is still what lies at the place: neither replaced, nor made with another model."""
+        """Whether the database was neither replaced nor indexed with another model since it was opened."""
 
     # The model
 
     def load_model(self) -> Hasher:
-        """The model that made the codes. Raises `DatabaseError` if it is absent, damaged or another one."""
+        """The model that made the codes. Raises `DatabaseError` if it is missing, damaged or another one."""
 
     def take_model(self, hasher: Hasher, *, reindex: bool) -> None:
-        """Make sure that this model makes the codes, dropping those of another one if `reindex` allows it."""
+        """Switch to a model, dropping the codes of another one if `reindex` allows it."""
 
     def check_model(self) -> None:
-        """Raise `DatabaseError` if the codes have been made with another model since the store was opened."""
+        """Raise `DatabaseError` if the codes were made with another model since the store was opened."""
 
     # Codes
 
     def search(
         self, codes_NW: Codes, *, top: int | None, radius: int | None = None, only: Filter | None = None
     ) -> list[Hits]:
-        """The nearest images of each code among those that pass a filter; the rows of hits are ids."""
+        """The nearest images for each code among those that pass a filter; the rows of hits are ids."""
 
     def use(self, engine: str) -> None:
-        """Search with a certain engine from now on. Raises `ConfigError`."""
+        """Search with this engine from now on. Raises `ConfigError`."""
 
     def code_array(self) -> CodeArray:
-        """Ids, ascending, and codes of all images that can be found."""
+        """Codes of all findable images, with their ids in ascending order."""
 
     def count(self) -> int:
-        """How many images can be found."""
+        """Number of findable images."""
 
     def passing_ids(self, only: Filter) -> Ids:
-        """Ids of the images that pass a filter and can be found, ascending."""
+        """Ids of findable images that pass a filter, ascending."""
 
     def ids_by_name(self) -> Ids:
-        """Ids of all images that can be found, in the order of their names."""
+        """Ids of all findable images, ordered by name."""
 
     # Rows
 
     def get(self, key: str, default: str = "") -> str:
-        """A value that describes the whole store."""
+        """A value from the store's metadata."""
 
     def counts(self) -> dict[str, int]:
-        """Numbers of rows: with a code that can be found, with an error, missing, and labelled."""
+        """Numbers of rows: findable, with an error, missing, and labelled."""
 
     def labels(self) -> dict[str, int]:
-        """Each label of images that can be found, by name, and how many have it."""
+        """Number of findable images by label, sorted by label."""
 
     def plain(self) -> dict[int, bytes]:
-        """The images that can be found and show too little, by id, each with its digest."""
+        """Digests, by id, of findable images with too little detail for their codes to mean anything."""
 
     def undecodable(self) -> dict[int, bytes]:
-        """The files that are there and could not be decoded, by id, each with its digest."""
+        """Digests, by id, of existing files that could not be decoded."""
 
     def roots(self) -> list[str]:
-        """The folders that paths are relative to."""
+        """Folders that paths are relative to."""
 
     def find(self, name: str) -> Record | None:
-        """The row of an image's path."""
+        """The row of an image's path; None if it is unknown."""
 
     def records(self, ids: Sequence[int]) -> dict[int, Record]:
-        """Rows by id; unknown ids are left out."""
+        """Rows by id; unknown ids are omitted."""
 
     def all_records(self) -> Iterator[Record]:
         """All rows, by id."""
@@ -144,72 +144,72 @@ class Store(Protocol):
         """Paths by id."""
 
     def reliefs(self, ids: Sequence[int]) -> dict[int, bytes]:
-        """Alignment thumbnails by id; images that have none are left out."""
+        """Alignment thumbnails by id; images without one are omitted."""
 
     def relief_of(self, digest: bytes) -> bytes | None:
-        """The alignment thumbnail of an image with these bytes, if one is known."""
+        """The alignment thumbnail of an image with this digest; None if unknown."""
 
     def with_digest(self, digest: bytes) -> list[Record]:
-        """The rows of images with the same bytes."""
+        """Rows of images with this digest."""
 
     def one_with_digest(self, digest: bytes, *, coded: bool = False) -> Record | None:
-        """A row of an image with these bytes; with `coded`, of one that has a code."""
+        """A row of an image with this digest; with `coded`, of one that has a code."""
 
     def on_volume(self, root: str, volume: int | None) -> Iterator[int]:
-        """Ids of the images of a root that were seen on a volume last."""
+        """Ids of a root's images that were last seen on a volume."""
 
     def below(self, name: str) -> list[int]:
-        """Ids of the images of a path: itself, all below it if it is a folder, all rows if it is a table."""
+        """Ids of a path's images: the file itself, all files below the folder, or all rows of the table."""
 
     def any_below(self, name: str) -> bool:
-        """Whether there are images of a path."""
+        """Whether a path has images."""
 
     def owed(self) -> list[Record]:
-        """The rows that should have a code and have none, since the model was changed."""
+        """Rows that lack a code since the model was changed."""
 
     def originals(self) -> frozenset[bytes]:
-        """The digests of the images whose originals are kept."""
+        """Digests of the images whose originals are kept."""
 
     def has_original(self, digest: bytes, length: int | None) -> bool:
-        """Whether the original of an image is kept, with this length in bytes if one is known."""
+        """Whether an image's original is kept, with this length in bytes if known."""
 
     def keep_original(self, digest: bytes, content: bytes) -> None:
-        """Keep the bytes of an image."""
+        """Keep an image's bytes."""
 
     # Changes
 
     def changing(self) -> AbstractContextManager[None]:
-        """Be the writer for as long as this lasts; then bring what is derived up to date."""
+        """Hold the writer's lock, and update derived files at the end."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """All of the changes inside, or none."""
+        """Apply all changes made inside, or none."""
 
     def touch(self) -> None:
         """Record that the codes have changed, inside a transaction."""
 
     def expect(self, names: Sequence[str]) -> None:
-        """Announce the paths that `find` will be asked for, in their order."""
+        """Announce the paths that `find` will be called with, in order."""
 
     def write(self, outcome: Outcome, *, row: int | None = None) -> int:
-        """Record an outcome, in place of the row with that id if one is given; the row's id."""
+        """Record an outcome, optionally replacing a row; returns the row's id."""
 
     def bulk_import(self, root: str, rows: Iterable[ImportedCode]) -> int:
-        """Record codes that were made elsewhere, with paths relative to the root; how many changed."""
+        """Record codes computed elsewhere, with paths relative to the root; returns how many changed."""
 
     def set_label(self, id_: int, label: Label) -> None:
-        """Store another label."""
+        """Replace an image's label."""
 
     def set_seen(self, items: Iterable[tuple[int, Item]]) -> None:
-        """Store what the system says of the files of rows that are unchanged."""
+        """Update the file status of unchanged rows."""
 
     def set_root(self, root: str, volume: Volume) -> None:
-        """Store which volume a root lies on."""
+        """Record the volume of a root."""
 
     def set_missing(self, ids: Iterable[int], *, missing: bool) -> None:
-        """Mark images whose files are gone, or are back."""
+        """Mark images whose files are gone, or have reappeared."""
 
     def delete(self, ids: Iterable[int]) -> None:
-        """Forget images."""
+        """Delete images."""
 
     def forget_originals(self, digests: Iterable[bytes]) -> None:
-        """Record that originals are not kept any more."""
+        """Record that originals are no longer kept."""

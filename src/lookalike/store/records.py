@@ -1,4 +1,4 @@
-"""What the catalog holds of an image, what is to be recorded of one, and which ones a search is for."""
+"""The catalog's records of images, indexing outcomes, and search filters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLUMNS = (
     "images.id, roots.path, folders.path, images.name, files.size, files.mtime_ns, digest, length, labels.label, code,"
     " width, height, format, animated, error, missing_since, quality, ctime_ns, inode, files.volume"
 )
-# the order of tables is as it stands here: CROSS JOIN keeps SQLite from beginning with one that has fewer rows
+# keep this order of tables: CROSS JOIN stops SQLite from starting with one that has fewer rows
 FROM = (
     "FROM images CROSS JOIN folders ON folders.id = images.place >> 24 CROSS JOIN roots ON roots.id = folders.root"
     " LEFT JOIN labels ON labels.id = images.label LEFT JOIN files ON files.id = images.id"
@@ -45,19 +45,19 @@ class Record:
     animated: bool
     error: str | None
     missing_since: int | None
-    quality: int | None = None  # 0 to 100; none if it was indexed before there was one
-    ctime_ns: int | None = None  # these three as the file was seen last; none if that was not recorded
+    quality: int | None = None  # 0 to 100; None if indexed by an old version
+    ctime_ns: int | None = None  # this and the next two: the file when last seen; None if not recorded
     inode: int | None = None
-    volume: int | None = None  # its number in the catalog
+    volume: int | None = None  # its id in the catalog
 
     @property
     def is_plain(self) -> bool:
-        """Whether there is too little to see for its code to mean anything."""
+        """Whether it has too little detail for its code to mean anything."""
         return self.quality is not None and self.quality < PLAIN
 
     @property
     def item(self) -> Item:
-        """Where the image is."""
+        """The image's location."""
         from lookalike.data import Item
 
         return Item(
@@ -67,22 +67,22 @@ class Record:
 
     @property
     def name(self) -> str:
-        """The path to show."""
+        """The full path, for display."""
         return os.path.join(self.root, self.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which images a search is for; all that is given must hold."""
+    """Image filter; all conditions given must hold."""
 
-    label: str | None = None  # the image's, or one of them
+    label: str | None = None  # the image's label, or one of its labels
     below: str | None = None  # a folder, or a file
     since: float | None = None  # seconds since 1970: indexed then or later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of reading one item, to be recorded: a code, or an error."""
+    """The result of reading one item, to be recorded: a code or an error."""
 
     item: Item
     digest: bytes | None = None
@@ -93,14 +93,14 @@ class Outcome:
     format: str | None = None
     animated: bool = False
     quality: int | None = None
-    relief: bytes | None = None  # see `registration`
-    kept: bool = False  # the database keeps its original
+    relief: bytes | None = None  # alignment thumbnail, see `verification`
+    kept: bool = False  # whether its original is kept
     error: str | None = None
-    try_again: bool = False  # the error may pass by itself, so the file is read again next time
+    try_again: bool = False  # the error may be temporary, so read the file again next time
 
 
 class ImportedCode(NamedTuple):
-    """A code that was made elsewhere; folder and name as `places.split` gives them, relative to a root."""
+    """A code computed elsewhere; folder and name as from `places.split`, relative to a root."""
 
     folder: str
     name: str
@@ -112,7 +112,7 @@ class ImportedCode(NamedTuple):
 
 
 def record(row: tuple[Any, ...]) -> Record:
-    """The record of a row of `COLUMNS`."""
+    """The record for a row of `COLUMNS`."""
     id_, root, folder, name, size, mtime_ns, digest, length, label, code, width, height, format_, *rest = row
     animated, error, missing_since, quality, ctime_ns, inode, volume = rest
     return Record(
@@ -123,12 +123,12 @@ def record(row: tuple[Any, ...]) -> Record:
 
 
 def to_json(label: Label) -> str | None:
-    """A label as the catalog has it."""
+    """A label in the catalog's form."""
     return None if label is None else json.dumps(label)
 
 
 @functools.lru_cache(4096)
 def from_json(text: str | None) -> Label:
-    """The label that is meant."""
+    """The label in the catalog's form `text`."""
     value = None if text is None else json.loads(text)
     return tuple(value) if isinstance(value, list) else value

@@ -1,8 +1,8 @@
-"""An open SQLite file: statements whose errors are ours, and say what a person can do.
+"""An open SQLite file, whose errors tell users what to do.
 
-The journal is SQLite's write-ahead log, so that readers never wait for the writer. A new file has none until it is
-opened again: it is renamed when it is whole, and what is in a log would stay behind if a full disk kept SQLite from
-copying it into the file. Where nothing can be written, the file is opened as one that does not change.
+It uses SQLite's write-ahead log, so that readers never wait for the writer. A new file has none until it is opened
+again: the file is renamed when it is complete, and the log would be left behind if a full disk kept SQLite from copying
+it into the file. Where nothing can be written, the file is opened as immutable.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from lookalike.store.digests import Digests
 from lookalike.store.migrations import check, migrate
 
 BUSY_SECONDS = 30.0
-CACHE_KIB = 65_536  # of pages held in memory; SQLite's own 2 MB make it read the same ones over and over
-TOGETHER = 400  # rows of a statement that inserts many
-VARIABLES = 10_000  # in a statement; SQLite takes 32,766
+CACHE_KIB = 65_536  # of pages cached in memory; with SQLite's default of 2 MB it reads the same ones again and again
+TOGETHER = 400  # rows of one multi-row INSERT
+VARIABLES = 10_000  # in a statement; SQLite's limit is 32,766
 
 _text = functools.partial(str, encoding=sys.getfilesystemencoding(), errors=sys.getfilesystemencodeerrors())
 
@@ -47,33 +47,33 @@ class Session:
         self.digests = Digests(self.connection)
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         self._closed = True
         self.connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of the changes inside, or none."""
+        """Apply all changes made inside, or none."""
         self._watch()
         self.run("BEGIN IMMEDIATE")
         try:
             yield
             self._store_digests()
         except BaseException:
-            if self.connection.in_transaction:  # a full disk ends it by itself
+            if self.connection.in_transaction:  # a full disk ends it automatically
                 self.run("ROLLBACK")
             raise
         self.run("COMMIT")
 
     @contextmanager
     def repair(self) -> Iterator[None]:
-        """All of the changes inside, or none; the digests of rows stay as they are."""
+        """A transaction that leaves the digests of rows unchanged."""
         with self.transaction():
             yield
             self.digests.forget()
 
     def backup(self, path: Path) -> None:
-        """Copy all pages, of one moment, to a new file."""
+        """Copy a consistent snapshot to a new file."""
         try:
             with closing(sqlite3.connect(path)) as copy:
                 self.connection.backup(copy)
@@ -81,21 +81,21 @@ class Session:
             raise self.failed(error) from error
 
     def run(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> sqlite3.Cursor:
-        """A statement's cursor."""
+        """The cursor of an executed statement."""
         try:
             return self.connection.execute(sql, values)
         except sqlite3.Error as error:
             raise self.failed(error) from error
 
     def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """A statement for each of many rows of values."""
+        """Execute a statement for each of many rows of values."""
         try:
             self.connection.executemany(sql, rows)
         except sqlite3.Error as error:
             raise self.failed(error) from error
 
     def insert(self, sql: str, values: str, rows: Iterable[Sequence[Any]]) -> None:
-        """A statement that ends with `VALUES` for each of many rows, several of them at a time: `values` are one's."""
+        """Execute an INSERT for many rows, several at a time; `values` is the placeholder of one row."""
         rest = iter(rows)
         many = ", ".join([values] * TOGETHER)
         while block := list(islice(rest, TOGETHER)):
@@ -110,11 +110,11 @@ class Session:
             raise self.failed(error) from error
 
     def row(self, sql: str, values: Sequence[Any] = ()) -> Any:
-        """The first row of a query, or nothing."""
+        """The first row of a query, or None."""
         return next(iter(self.rows(sql, values)), None)
 
     def blocks(self, sql: str, values: Sequence[Any] = (), *, size: int) -> Iterator[list[Any]]:
-        """The rows of a query, so many at a time."""
+        """The rows of a query, in blocks of `size`."""
         cursor = self.run(sql, values)
         try:
             while rows := cursor.fetchmany(size):
@@ -141,7 +141,7 @@ class Session:
             raise self.failed(error) from error
 
     def failed(self, error: Exception) -> DatabaseError:
-        """What SQLite says, with what a person can do: a full disk, a lock that is held, a damaged file."""
+        """An SQLite error with the remedy: a full disk, a lock, a damaged file."""
         if self._closed:
             return DatabaseError(f"the database {self.path.parent} is closed; open it again")
         damaged = getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -157,14 +157,14 @@ class Session:
 def _connect(path: Path, *, create: bool) -> sqlite3.Connection:
     writable = all(_is_writable(place) for place in (path, path.parent) if place.exists())
     log = path.with_name(f"{path.name}-wal")
-    unchanging = "" if log.exists() and log.stat().st_size else "&immutable=1"  # else what is in the log would be lost
+    unchanging = "" if log.exists() and log.stat().st_size else "&immutable=1"  # or the log's content would be lost
     how = "mode=rwc" if create else "mode=rw" if writable else f"mode=ro{unchanging}"
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?{how}",
         uri=True,
         timeout=BUSY_SECONDS,
-        isolation_level=None,  # transactions begin where the code says so
-        check_same_thread=False,  # SQLite is built to serialise the threads of a process
+        isolation_level=None,  # transactions are explicit
+        check_same_thread=False,  # SQLite serialises a process's threads
     )
     try:
         connection.text_factory = _text
@@ -184,11 +184,11 @@ def _connect(path: Path, *, create: bool) -> sqlite3.Connection:
 
 
 def _check_size(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise `DatabaseError` for a file that was cut off within a page, which SQLite would fill with zeros."""
+    """Raise `DatabaseError` for a file truncated within a page, which SQLite would pad with zeros."""
     page = connection.execute("PRAGMA page_size").fetchone()[0]
     if path.stat().st_size % page:
         raise DatabaseError(
-            f"{path} is damaged: its last page is cut off. Restore a backup, or index again into a new folder"
+            f"{path} is damaged: its last page is truncated. Restore a backup, or index again into a new folder"
         )
 
 

@@ -1,6 +1,6 @@
-"""What surrounds the images: file systems, what is left out of folders, and what could not be reached.
+"""The images' environment: file systems, files left out of folders, and unreachable folders.
 
-Paths are stored as the bytes that the file system gave.
+Paths are stored as the file system's bytes.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
 
 
 class Unreachable(NamedTuple):
-    """A folder or file that could not be reached when it was looked at."""
+    """A folder or file that was unreachable at the last scan."""
 
     path: str
     reason: str
-    images: int  # that are known there
+    images: int  # known there
 
 
 class Surroundings:
-    """Volumes, rules, and what was left out or out of reach."""
+    """Volumes, rules, left-out files and unreachable folders."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._numbers: dict[Volume, int | None] = {Volume(): None}
 
     def forget(self) -> None:
-        """Read all again: what was written was rolled back."""
+        """Drop the cache after a rollback."""
         self._numbers = {Volume(): None}
 
     # File systems
 
     def volume(self, volume: Volume) -> int | None:
-        """The number of a volume, which is made; none of one that is not known. Inside a transaction."""
+        """The id of a volume, created if missing; None for an unknown volume. Inside a transaction."""
         number = self.known_volume(volume)
         if number is None and volume.identity:
             sql = "INSERT INTO volumes (identity, kind) VALUES (CAST(? AS TEXT), ?)"
@@ -49,7 +49,7 @@ class Surroundings:
         return number
 
     def known_volume(self, volume: Volume) -> int | None:
-        """The number of a volume; none if nothing was seen there."""
+        """The id of a volume; None if nothing was seen there."""
         if volume not in self._numbers:
             sql = "SELECT id FROM volumes WHERE identity = CAST(? AS TEXT)"
             row = self._session.row(sql, (os.fsencode(volume.identity),))
@@ -63,14 +63,14 @@ class Surroundings:
         return {row[0]: Volume(row[1], row[2]) for row in self._session.rows("SELECT id, identity, kind FROM volumes")}
 
     def root_volumes(self) -> dict[str, Volume]:
-        """The volume that each root was seen on."""
+        """The volume that each root was last seen on."""
         rows = self._session.rows("SELECT path, identity, kind FROM roots JOIN volumes ON volumes.id = roots.volume")
         return {path: Volume(identity, kind) for path, identity, kind in rows}
 
     # What is left out
 
     def rules(self) -> list[Rule]:
-        """What is left out of folders, or taken all the same."""
+        """Rules that exclude files from folders, or include them anyway."""
         rows = self._session.rows("SELECT folder, glob, include FROM rules ORDER BY folder, include, glob")
         if not rows:
             return []
@@ -79,21 +79,21 @@ class Surroundings:
         return [Rule(folder, glob, bool(include)) for folder, glob, include in rows]
 
     def add_rules(self, rules: Iterable[Rule]) -> None:
-        """Keep rules, in place of those with the same glob."""
+        """Store rules, replacing those with the same glob."""
         self._session.run_many(
             "INSERT OR REPLACE INTO rules VALUES (CAST(? AS TEXT), CAST(? AS TEXT), ?)",
             [(os.fsencode(rule.folder), os.fsencode(rule.glob), int(rule.include)) for rule in rules],
         )
 
     def left_out(self) -> dict[str, dict[str, int]]:
-        """Files that were left out of each folder when it was indexed last, by kind."""
+        """Numbers of files left out of each folder at the last indexing, by kind."""
         counts: dict[str, dict[str, int]] = {}
         for folder, kind, files in self._session.rows("SELECT folder, kind, files FROM left_out ORDER BY folder, kind"):
             counts.setdefault(folder, {})[kind] = files
         return counts
 
     def set_left_out(self, folder: str, counts: Mapping[str, int]) -> None:
-        """Store how many files were left out of a folder, by kind, in place of what was known of it and below."""
+        """Store how many files were left out of a folder, by kind, replacing the counts of it and its sub-folders."""
         self._clear("left_out", "folder", folder)
         self._session.run_many(
             "INSERT INTO left_out VALUES (CAST(? AS TEXT), ?, ?)",
@@ -103,11 +103,11 @@ class Surroundings:
     # What could not be reached
 
     def unreachable(self) -> list[Unreachable]:
-        """What could not be reached when it was looked at last."""
+        """What was unreachable at the last scan."""
         return [Unreachable(*row) for row in self._session.rows("SELECT * FROM unreachable ORDER BY path")]
 
     def set_unreachable(self, places: Iterable[Unreachable], *, within: Iterable[str]) -> None:
-        """Store what could not be reached, in place of what was known of these paths and all below them."""
+        """Store what was unreachable, replacing earlier findings at and below the paths `within`."""
         for path in within:
             self._clear("unreachable", "path", path)
         self._session.run_many(
@@ -120,23 +120,23 @@ class Surroundings:
         self._session.run(
             f"DELETE FROM {table} WHERE {column} = CAST(? AS TEXT)"
             f" OR ({column} >= CAST(? AS TEXT) AND {column} < CAST(? AS TEXT))",
-            (os.fsencode(path), below, below[:-1] + b"0"),  # 0 is the byte behind /
+            (os.fsencode(path), below, below[:-1] + b"0"),  # 0 is the byte after /
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What lies around a database's images."""
+    """The surroundings of a database's images."""
 
-    network: str = ""  # the network file system that the database lies on; empty: it lies on a disk of this machine
-    network_roots: dict[str, str] = field(default_factory=dict)  # kind of network file system, by root
+    network: str = ""  # network file system of the database; empty: a local disk
+    network_roots: dict[str, str] = field(default_factory=dict)  # kind of network file system by root
     exclude: dict[str, list[str]] = field(default_factory=dict)  # globs by folder
     include: dict[str, list[str]] = field(default_factory=dict)
-    left_out: dict[str, int] = field(default_factory=dict)  # files by kind, when they were looked at last
+    left_out: dict[str, int] = field(default_factory=dict)  # files by kind, at the last scan
 
 
 def environment(store: Store) -> Environment:
-    """What lies around a store and its images."""
+    """The surroundings of a store and its images."""
     rules = store.surroundings.rules()
     counts: dict[str, int] = {}
     for kinds in store.surroundings.left_out().values():
@@ -152,20 +152,20 @@ def environment(store: Store) -> Environment:
 
 
 def network(path: str | os.PathLike[str]) -> str:
-    """The kind of network file system that a path lies on, such as nfs4; empty if it lies on this machine."""
+    """The kind of network file system that a path is on, such as nfs4; empty if it is local."""
     volume = Mounts().of(path)
     return volume.kind if volume.is_network else ""
 
 
 def _network_roots(store: Store) -> dict[str, str]:
-    """The roots on network file systems, as they are now, or were when they were seen last."""
+    """Roots on network file systems, now or when last seen."""
     mounts, seen = Mounts(), store.surroundings.root_volumes()
     volumes = {root: mounts.of(root) if os.path.isdir(root) else seen.get(root) for root in store.roots()}
     return {root: volume.kind for root, volume in volumes.items() if volume is not None and volume.is_network}
 
 
 def _globs(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    result: dict[str, list[str]] = {}
     for folder, glob in pairs:
-        found.setdefault(folder, []).append(glob)
-    return found
+        result.setdefault(folder, []).append(glob)
+    return result

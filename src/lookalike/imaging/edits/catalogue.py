@@ -165,7 +165,7 @@ def perturb(pixels_HW3: Array, edit: str, strength: float, *, seed: int = 0) -> 
 def find(edit: str) -> Edit:
     """The edit with this name. Raises `ConfigError` if it is unknown, or unsupported by this Pillow."""
     if edit not in EDITS:
-        raise ConfigError(f"unknown edit {edit!r}; expected one of {', '.join(EDITS)}")
+        raise ConfigError(f"unknown edit {edit!r}; it must be one of {', '.join(EDITS)}")
     if not EDITS[edit].is_here:
         raise ConfigError(f"the edit {edit} needs a Pillow built with {EDITS[edit].codec.upper()}")
     return EDITS[edit]

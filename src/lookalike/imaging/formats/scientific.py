@@ -60,9 +60,7 @@ def low_bytes(data: bytes) -> Image.Image | None:
 def _check(page: Any) -> None:
     check_size(page.imagewidth, page.imagelength)
     if int(page.photometric) not in PHOTOMETRICS or page.imagedepth != 1 or page.samplesperpixel > MAX_SAMPLES:
-        raise ImageError(
-            f"is an unsupported kind of TIFF: {page.photometric!r}, {page.samplesperpixel} samples"
-        )
+        raise ImageError(f"is an unsupported kind of TIFF: {page.photometric!r}, {page.samplesperpixel} samples")
 
 
 def _picture(values: tones.Values, page: Any) -> tones.Values:

@@ -1,1 +1,1 @@
-"""Files that are derived from the catalog and rebuilt when they do not fit it."""
+"""Files that are derived from the catalog, and rebuilt when they do not match it."""

@@ -1,7 +1,7 @@
-"""The codes of a catalog: `codes.bin`, and `tables.bin` for searching many codes. The writer makes both.
+"""A catalog's codes: `codes.bin`, and `tables.bin` for searching many codes. The writer makes both.
 
-Tables are rebuilt only once many codes have changed. Until then new codes are compared one by one, and removed ones are
-skipped.
+Tables are rebuilt only after many codes have changed. Until then new codes are compared one by one, and removed ones
+are skipped.
 
 Shapes: N codes in the database, W bytes a code, T codes in tables.
 """
@@ -33,37 +33,37 @@ Ids = npt.NDArray[np.int64]
 
 
 class CodeArray(NamedTuple):
-    """Ids, ascending, and codes of all images that can be found, and the digest of the file that they are from."""
+    """Codes of all findable images, their ids in ascending order, and the digest of their file."""
 
     ids: RowIds
     codes_NW: Codes
-    digest: str | None = None  # none if they are from the catalog itself
+    digest: str | None = None  # None if read from the catalog itself
 
     @property
     def ids_N(self) -> Ids:
-        """All ids, one by one."""
+        """All ids, as an array."""
         return self.ids.all
 
 
 class Changes(NamedTuple):
-    """Rows of tables whose codes are no longer there, as they were, and rows of codes that are not in tables."""
+    """Changes since the tables were made: table rows whose codes are gone, and code rows missing in the tables."""
 
     gone: Ids
     new: Ids
 
     def are_few(self, count: int) -> bool:
-        """Whether tables of so many codes that lack them are still worth having."""
+        """Whether tables of `count` codes are still worth using with these changes."""
         return len(self.gone) + len(self.new) <= LARGEST_TAIL * count
 
 
 def read(catalog: Catalog) -> CodeArray:
-    """Ids and codes: from the file of codes if it fits the catalog, else from the catalog."""
+    """Ids and codes: from the file of codes if it matches the catalog, else from the catalog."""
     path = catalog.folder / codefile.FILE
     try:
         header, ids, codes_NW = codefile.read_lazily(path)
         if header.fits(catalog.stamp):
             return CodeArray(ids, codes_NW, header.digest)
-    except DatabaseError as error:  # it is derived: the catalog has the same
+    except DatabaseError as error:  # derived: the catalog has the same codes
         if path.exists():
             LOG.warning(
                 "%s; codes are read from the catalog. Repair it with: lookalike verify --db %s", error, catalog.folder
@@ -73,33 +73,33 @@ def read(catalog: Catalog) -> CodeArray:
 
 
 def count(catalog: Catalog) -> int | None:
-    """How many images can be found, if the file of codes tells."""
-    header = _fitting(catalog)
+    """Number of findable images, if the file of codes has it."""
+    header = _matching_header(catalog)
     return None if header is None else header.count
 
 
-def keep(catalog: Catalog, *, anew: bool = False) -> None:
-    """Write what does not fit the catalog, or everything again if `anew`."""
-    header = _fitting(catalog)
-    if not anew and header and (header.count < LEAST or read_tables(catalog.folder, header.model)):
+def keep(catalog: Catalog, *, rebuild: bool = False) -> None:
+    """Write the files that do not match the catalog, or all of them with `rebuild`."""
+    header = _matching_header(catalog)
+    if not rebuild and header and (header.count < LEAST or read_tables(catalog.folder, header.model)):
         return
     stamp = catalog.stamp
     ids_N, codes_NW = catalog.codes(catalog.bits // 8)
-    write(catalog.folder, ids_N, codes_NW, **stamp._asdict(), anew=anew)
+    write(catalog.folder, ids_N, codes_NW, **stamp._asdict(), rebuild=rebuild)
 
 
 def write(
     folder: Path, ids_N: Ids, codes_NW: Codes, *, model: str, revision: int, database: str = "", change: str = "",
-    anew: bool = False,
+    rebuild: bool = False,
 ) -> bool:  # fmt: skip
-    """Write codes, and their tables if there are none, or if much has changed (or `anew`); whether these were made."""
+    """Write codes, and their tables if missing or outdated by many changes; returns whether tables were made."""
     from lookalike.store.derived import tablefile
 
-    tables = None if anew else read_tables(folder, model)
-    few = None  # changes since the tables were made, if these are still worth having
+    tables = None if rebuild else read_tables(folder, model)
+    few = None  # changes since the tables were made, if they are still worth using
     if tables is not None and len(codes_NW) >= LEAST:
-        found = changes(tables, ids_N, codes_NW)
-        few = found if found.are_few(len(tables.codes_NW)) else None
+        since = changes(tables, ids_N, codes_NW)
+        few = since if since.are_few(len(tables.codes_NW)) else None
     if few is not None:
         tablefile.keep_codes(folder)
     header = codefile.write(
@@ -120,10 +120,10 @@ def write(
 
 
 def read_tables(folder: Path, model: str) -> Tables | None:
-    """The tables, if there are any of this model's codes."""
+    """The tables, if there are any for this model's codes."""
     from lookalike.store.derived import tablefile
 
-    with suppress(DatabaseError):  # they are derived: a scan finds the same
+    with suppress(DatabaseError):  # derived: a scan gives the same results
         tables = tablefile.read(folder)
         if tables.codes.model == model:
             return tables
@@ -131,7 +131,7 @@ def read_tables(folder: Path, model: str) -> Tables | None:
 
 
 def table_problem(catalog: Catalog) -> str | None:
-    """What is wrong with the tables of a database whose file of codes is right, or nothing; reads all of them."""
+    """What is wrong with the tables of a database with an intact file of codes; None if they are right. Reads all."""
     from lookalike.search.multi_index import MultiIndex
     from lookalike.store.derived import tablefile
 
@@ -146,7 +146,7 @@ def table_problem(catalog: Catalog) -> str | None:
         return str(error)
     if tables.codes.model != model:
         return "of another model"
-    if not tablefile.is_plain(folder / tablefile.FILE):
+    if not tablefile.is_canonical(folder / tablefile.FILE):
         return "damaged"
     for part in tables.parts:
         again = MultiIndex.table(tables.codes_NW, part.begin, part.bits)
@@ -165,7 +165,7 @@ def _changes_are_right(folder: Path, tables: Tables, ids_N: Ids, codes_NW: Codes
 
 
 def kept_changes(folder: Path, tables: Tables, now: CodeArray) -> Changes:
-    """What has changed since tables were made: as it was kept beside them, or by comparing all."""
+    """Changes since the tables were made: as recorded, or found by comparing all codes."""
     from lookalike.store.derived import tablefile
 
     kept = None if now.digest is None else tablefile.read_changes(folder, tables.codes.digest, now.digest)
@@ -173,7 +173,7 @@ def kept_changes(folder: Path, tables: Tables, now: CodeArray) -> Changes:
 
 
 def changes(tables: Tables, ids_N: Ids, codes_NW: Codes) -> Changes:
-    """What has changed since tables were made."""
+    """Changes since the tables were made."""
     ids_T = tables.ids.all
     kept_T, known_N = np.zeros(len(ids_T), bool), np.zeros(len(ids_N), bool)
     if tables.codes_NW.shape[1] == codes_NW.shape[1]:
@@ -186,8 +186,8 @@ def changes(tables: Tables, ids_N: Ids, codes_NW: Codes) -> Changes:
     return Changes(np.flatnonzero(~kept_T), np.flatnonzero(~known_N))
 
 
-def _fitting(catalog: Catalog) -> codefile.Header | None:
-    """What the file of codes says of itself, if it fits the catalog."""
+def _matching_header(catalog: Catalog) -> codefile.Header | None:
+    """The header of the file of codes, if it matches the catalog."""
     with suppress(DatabaseError):
         header = codefile.read_header(catalog.folder / codefile.FILE)
         if header.fits(catalog.stamp):

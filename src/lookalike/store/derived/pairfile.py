@@ -1,12 +1,12 @@
-"""`pairs.bin`: all pairs of a database's codes within a radius, as far as they were found. Derived at any time.
+"""`pairs.bin`: all pairs of a database's codes within a radius, as far as computed. It can be rebuilt at any time.
 
-Comparing many millions of codes with each other takes minutes. What is found is written block by block, so that who was
-stopped goes on where that was, and who asks again need not compare. It is of just these codes and this radius; a search
-for pairs of others begins anew.
+Comparing many millions of codes takes minutes. Results are written block by block, so that an interrupted search can
+resume and a repeated one need not compare again. A file is for one set of codes and one radius; a search for others
+starts over.
 
 Layout: the line `lookalike pairs 2` with a digest, then blocks: the row up to which codes were compared and a number of
-pairs (int64, little endian, each), then the pairs: first and second row, bits (uint32, little endian, each), then the
-block's BLAKE2b digest (8 bytes). What follows a damaged block is found again.
+pairs (int64, little-endian, each), then the pairs: first and second row, bits (uint32, little-endian, each), then the
+block's BLAKE2b digest (8 bytes). Everything after a damaged block is computed again.
 
 Shapes: N codes, W bytes a code, P pairs of a block.
 """
@@ -31,18 +31,18 @@ FILE = "pairs.bin"
 LOCK = "pairs.lock"
 MAGIC = "lookalike pairs 2"
 SEAL = 8  # bytes at the end of a block
-LEAST = 200_000  # codes, below which comparing them takes a second
+LEAST = 200_000  # codes; comparing fewer takes only a second
 
 Blocks = Iterator[tuple[int, Pairs]]  # each up to a row
 
 
 def keeping(folder: Path) -> Callable[[Codes, int], Blocks]:
-    """`whole.pairs_within` for codes (N, W) and a radius, which keeps what it finds in a folder, and goes on there."""
+    """`all_pairs.pairs_within` for codes (N, W) and a radius, with results saved in a folder and resumed from there."""
     return lambda codes_NW, radius: _pairs(folder, codes_NW, radius)
 
 
 def is_damaged(path: Path) -> bool:
-    """Whether a file of pairs is not as it was written, or ends with a block that is not whole."""
+    """Whether a file of pairs has changed since it was written, or ends with an incomplete block."""
     with ExitStack() as stack:
         try:
             stack.enter_context(filelock.FileLock(path.with_name(LOCK), timeout=0))
@@ -76,7 +76,7 @@ def _pairs(folder: Path, codes_NW: Codes, radius: int) -> Blocks:
 
 
 def _opened(stack: ExitStack, folder: Path, codes_NW: Codes, radius: int) -> BinaryIO | None:
-    """The file of these pairs, at its first block; none where it cannot be written, or another process writes it."""
+    """The file for these pairs, at its first block; None if it is not writable or another process writes it."""
     key = hashlib.blake2b(np.ascontiguousarray(codes_NW).data, digest_size=16)
     key.update(f"{codes_NW.shape[1]} {radius}".encode())
     head = f"{MAGIC} {key.hexdigest()}\n".encode()
@@ -94,7 +94,7 @@ def _opened(stack: ExitStack, folder: Path, codes_NW: Codes, radius: int) -> Bin
 
 
 def _read(file: BinaryIO, *, cut: bool = True) -> Blocks:
-    """The blocks that are whole; behind the last of them the file then stands, and is cut off."""
+    """The intact blocks; the file is then positioned after the last one, and truncated there."""
     whole_up_to, size = file.tell(), os.fstat(file.fileno()).st_size
     while len(head := file.read(16)) == 16:
         end, count = np.frombuffer(head, "<i8").tolist()

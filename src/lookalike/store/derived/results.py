@@ -1,4 +1,4 @@
-"""What a database answers with."""
+"""Results that a database returns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An image that a search found."""
+    """An image found by a search."""
 
     path: str
     distance: int  # bits that differ
@@ -27,7 +27,7 @@ class Hit:
     tier: str  # "identical", "same" (if calibrated), "near-duplicate", "similar" or "different"
     label: Label
     id: int
-    weighted_distance: float | None = None  # bits, each as much as the query is sure of it; of asymmetric searches
+    weighted_distance: float | None = None  # weighted by the query's certainty of each bit; for asymmetric searches
 
 
 def hits_of(
@@ -38,13 +38,13 @@ def hits_of(
     bits: int,
     tier: Callable[[int], str],
 ) -> list[Hit]:
-    """The images with these ids, at these distances; one that was removed a moment ago is passed over."""
+    """Hits for these ids and distances; an image that was removed in the meantime is skipped."""
     return [
         Hit(
             record.name,
             distance,
             bits,
-            _of_plain(tier(distance)) if record.is_plain else tier(distance),
+            _tier_if_plain(tier(distance)) if record.is_plain else tier(distance),
             record.label,
             id_,
         )
@@ -53,23 +53,23 @@ def hits_of(
     ]
 
 
-def _of_plain(tier: str) -> str:
-    """What an image is called that shows too little for its code to say more."""
+def _tier_if_plain(tier: str) -> str:
+    """The tier of an image with too little detail for its code to say more."""
     return {"identical": "same code", "same": "similar", "near-duplicate": "similar"}.get(tier, tier)
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An image of a group of look-alikes."""
+    """An image of a group of duplicates."""
 
     path: str
-    distance: int  # bits, to the group's first image
+    distance: int  # bits, from the group's first image
     width: int | None  # pixels
     height: int | None
     size: int  # bytes of the encoded image
     label: Label
     id: int
-    turn: str = ""  # how the group's first image is turned to look like it; empty: not at all
+    turn: str = ""  # transformation of the group's first image that matches this one; empty: none
 
 
 Group = list[Member]
@@ -77,36 +77,36 @@ Group = list[Member]
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What a database holds."""
+    """Summary of a database."""
 
     path: str
     model: str
     bits: int
-    images: int  # that can be found
+    images: int  # findable
     errors: int
     missing: int
     labelled: int
     originals: int
     roots: list[str]
     trained_on: str
-    near: int  # bits: at most 1 in 10,000 pairs of different images is this near or nearer
-    duplicate: int  # bits, up to which a hit is called near-duplicate
+    near: int  # bits: at most 1 in 10,000 pairs of different images are within this distance
+    duplicate: int  # bits, up to which a hit is a near-duplicate
     similar: int  # bits
-    same: int = 0  # bits, up to which a hit is called same; 0 unless calibrated
-    calibration: Calibration | None = None  # what says so, if it is not the model
-    plain: int = 0  # images with too little to see for their codes to mean anything
-    places: Environment = field(default_factory=Environment)  # what lies around them
-    unreachable: list[Unreachable] = field(default_factory=list)  # when it was looked at last
+    same: int = 0  # bits, up to which a hit is the same picture; 0 unless calibrated
+    calibration: Calibration | None = None  # the calibration that these thresholds come from; None: the model's
+    plain: int = 0  # images with too little detail for their codes to mean anything
+    places: Environment = field(default_factory=Environment)  # their surroundings
+    unreachable: list[Unreachable] = field(default_factory=list)  # at the last scan
 
     @property
     def out_of_reach(self) -> int:
-        """Images that could neither be seen nor were known to be gone."""
+        """Number of images whose files were unreachable."""
         return sum(place.images for place in self.unreachable)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that `verify` looked at."""
+    """One result of `verify`."""
 
     what: str
     ok: bool
