@@ -160,7 +160,7 @@ def test_what_cannot_be_measured_is_refused(album: Path, tmp_path: Path) -> None
         measured(tmp_path)
     with pytest.raises(ConfigError, match="queries is 0"):
         measured(album, queries=0)
-    with pytest.raises(ConfigError, match="no edit 'swirl'"):
+    with pytest.raises(ConfigError, match="unknown edit 'swirl'"):
         measured(album, edits=("swirl",))
     with pytest.raises(ConfigError, match="grid is named twice"):
         run(data.find(album), [GRID, GRID])

@@ -156,7 +156,9 @@ def test_what_there_is_not_is_refused_by_name(photo: Array, monkeypatch: pytest.
     for wrong in (photo.astype(float), photo[..., 0], np.zeros((0, 4, 3), np.uint8)):
         with pytest.raises(ImageError, match=r"expected uint8 \(H, W, 3\)"):
             perturb(wrong, "crop", 0.1)
-    with pytest.raises(ConfigError, match=r"'crop half' is no edit: the strength of crop is a number, such as 0\.02"):
+    with pytest.raises(
+        ConfigError, match=r"'crop half' is not an edit: the strength of crop must be a number, such as 0\.02"
+    ):
         list(variants(["crop half"]))
     monkeypatch.setattr("PIL.features.check", lambda codec: codec != "avif")
     with pytest.raises(ConfigError, match="needs a Pillow built with AVIF"):

@@ -184,4 +184,6 @@ def variants(edits: Sequence[str] = ()) -> Iterator[Variant]:
             yield from (Variant(name, float(one)) for one in strength or strengths)
         except ValueError as error:
             usual = ", ".join(f"{one:g}" for one in strengths)
-            raise ConfigError(f"{text!r} is not an edit: the strength of {name} must be a number, such as {usual}") from error
+            raise ConfigError(
+                f"{text!r} is not an edit: the strength of {name} must be a number, such as {usual}"
+            ) from error
