@@ -21,12 +21,10 @@ import record
 import torch
 
 from lookalike.models import create
-from lookalike.models.hashing import HashingConfig
-from lookalike.models.hashing import create as create_network
-from lookalike.models.lite_encoder import SIDE
-from lookalike.training.hashing import CopyInputs
-from lookalike.training.hashing_job import LARGER
-from lookalike.training.inputs.edits import edited
+from lookalike.models.copy_encoder import SIDE
+from lookalike.training.edits import edited
+from lookalike.training.hashing import LARGER, CopyTask
+from lookalike.training.settings import Settings
 
 BATCH, BATCHES = 128, 10
 
@@ -53,18 +51,22 @@ def copies(batches: int) -> dict[str, Any]:
     """The encoder of the built-in models."""
     side = round(LARGER * SIDE)
     images_NRRC = np.random.default_rng(0).integers(0, 256, (BATCH, side, side, 3), np.uint8)
-    inputs, rows = CopyInputs(images_NRRC, SIDE, colour=False), np.arange(BATCH)
-    network = create_network(HashingConfig(method="copies", bits=128, nested=(64,), source="lite")).train()
+    settings = Settings(
+        images="", limit=None, model="copies", config={"bits": 128, "nested": (64,)}, seed=0, epochs=1, batch=BATCH,
+        learning_rate=1e-3, validation=0.1,
+    )  # fmt: skip
+    task, rows = CopyTask(settings, images_NRRC, weights={}), np.arange(BATCH)
+    network = task.create().train()
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(network.parameters())
-    first, second = (torch.tensor(one) for one in inputs.pair(rows, np.random.default_rng(0)))
+    first, second = (torch.tensor(one) for one in task.pair(rows, np.random.default_rng(0)))
 
     def step(number: int) -> None:
         optimiser.zero_grad()
         network.loss(first, second, step=number).total.backward()
         optimiser.step()
 
-    edits = milliseconds(lambda number: inputs.pair(rows, np.random.default_rng(number)), batches)
+    edits = milliseconds(lambda number: task.pair(rows, np.random.default_rng(number)), batches)
     return beside(edits, milliseconds(step, batches))
 
 

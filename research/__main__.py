@@ -98,6 +98,35 @@ def run(
     )
 
 
+@app.command("train")
+def train(
+    images: options.Images,
+    model: Annotated[str, typer.Option("--model", metavar="NAME", help="dhn, hashnet, dpn, csq, bihalf, …")],
+    bits: options.Bits = 64,
+    backbone: Annotated[str | None, typer.Option("--backbone", metavar="NAME|FILE", help="As lookalike train.")] = None,
+    matryoshka: Annotated[bool, typer.Option("--matryoshka", help="Make the first 16, 32, … bits codes, too.")] = False,
+    labels_from_folders: options.LabelsFromFolders = False,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="How often each image is seen.")] = 20,
+    seed: options.Seed = 0,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The model file to write.")] = Path("model.onnx"),
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
+    device: Device = "cpu",
+) -> None:
+    """Train a compared method on images of your own: a model file for `lookalike index`."""
+    from lookalike import data, training
+    from research.hashing.task import METHOD_TASKS
+
+    config = training.TrainConfig(
+        model=model, bits=bits, backbone=backbone, matryoshka=matryoshka, epochs=epochs, seed=seed, device=device,
+        name=data.default_name(images),
+    )  # fmt: skip
+    items = data.find(images, labels_from_folders=labels_from_folders)
+    with terminal.quiet_decoders(), terminal.stages() as progress:
+        report = training.train(items, config, out=out, resume=resume, progress=progress, tasks=METHOD_TASKS)
+    best = next((one for one in reversed(report.history) if one.best), None)
+    typer.echo(f"{terminal.shown(report.path)}: {report.info.name}{'' if best is None else f', {best.validation}'}")
+
+
 @app.command("report")
 def report(results: Results = HOME / "results", page: Page = HOME / "reproduction.md") -> None:
     """Write the page of all results, as Markdown and as HTML, and its figures."""

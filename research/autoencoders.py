@@ -35,10 +35,10 @@ from lookalike.metrics.measure import CUTOFF, FOUR, measure
 from lookalike.metrics.reconstruction import ReconstructionError, reconstruction_error
 from lookalike.models.base import SIDE
 from lookalike.training import TrainConfig, reconstruct, train
-from lookalike.training.inputs.cache import cached_images, digest
-from lookalike.training.job import SPEC
+from lookalike.training.cache import cached_images, digest
+from lookalike.training.checkpoint import CHECKPOINT
 from lookalike.training.log import EpochRecord, Log
-from lookalike.training.outputs.checkpoint import CHECKPOINT
+from lookalike.training.task import SPEC
 from research import datasets
 from research.datasets import Dataset, protocols
 from research.datasets.protocols import Split

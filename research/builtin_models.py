@@ -11,7 +11,7 @@ first came to, with another learning rate that falls again.
 The files that are shipped come from a first training whose encoder did not soften images yet, and whose edits were a
 little milder in tones and had fewer captions. The second was as it stands here, but for the borders that were cut off,
 which were those of a rule before the one of today, in colour. Its weights, as they were shipped with 16 bits, were
-given the second look at an image afterwards (`models.lite_encoder`): where bits are cut, and the model's own distances,
+given the second look at an image afterwards (`models.copy_encoder`): where bits are cut, and the model's own distances,
 are of two looks, the loss in the files is of one.
 """
 
@@ -32,8 +32,8 @@ from PIL import Image
 from lookalike.core.errors import DataError
 from lookalike.hasher import Hasher
 from lookalike.training import TrainConfig, TrainReport, train, truncate
-from lookalike.training.outputs.checkpoint import CHECKPOINT
-from lookalike.training.outputs.export import halve_weights, rewrite
+from lookalike.training.checkpoint import CHECKPOINT
+from lookalike.training.export import halve_weights, rewrite
 
 CARD = """\
 A convolutional encoder of images of 112×112 pixels that knows edited copies of a picture: crops, borders, small turns,
@@ -86,7 +86,6 @@ class Recipe:
     """All settings of the run."""
 
     sources: tuple[Source, ...]
-    backbone: str | None = "efficientnet-lite0"
     bits: int = 128
     shorter: int = 64
     epochs: int = 7  # each time
@@ -134,7 +133,6 @@ def _train(
 ) -> TrainReport:
     config = TrainConfig(
         model="copies",
-        backbone=recipe.backbone,
         bits=recipe.bits,
         matryoshka=(recipe.shorter,),
         epochs=recipe.epochs,

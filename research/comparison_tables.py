@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lookalike.models.methods import METHODS
 from research.experiments import BITS, LABEL_FREE, METHOD_EPOCHS, NESTED, SETUPS, SUPERVISED
+from research.hashing.methods import METHODS
 from research.results import Result, spread
 from research.tables import NOT_RUN, Table
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lookalike.models.methods import METHODS
+from research.hashing.methods import METHODS
 
 AUTOENCODERS = ("vae", "cvae", "csvae", "vte")
 EXPLAINED = ("cvae", "csvae", "vte")  # on whose codes explanations of the published figures are tried
@@ -33,7 +33,7 @@ METHOD_BATCH = 128
 FLOOR_AND_CEILING = ("cosine", "linear-classifier")  # of the features themselves; codes of a class that is predicted
 NESTED = {"clusters-nested": "clusters", "orthohash-nested": "orthohash"}  # one training for all lengths
 SUPERVISED = tuple(name for name, method in METHODS.items() if method.needs_labels)
-LABEL_FREE = tuple(name for name, method in METHODS.items() if not method.needs_labels and not method.encoder)
+LABEL_FREE = tuple(name for name, method in METHODS.items() if not method.needs_labels)
 METHOD_NAMES = (*FLOOR_AND_CEILING, *LABEL_FREE, *SUPERVISED, *NESTED)
 
 

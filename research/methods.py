@@ -27,17 +27,17 @@ from lookalike.metrics.counts import check as check_problem
 from lookalike.metrics.counts import count
 from lookalike.metrics.measure import measure
 from lookalike.metrics.ranking import chance
-from lookalike.models.hashing import HashingConfig
-from lookalike.models.methods import METHODS
-from lookalike.training import loop, settings
-from lookalike.training.hashing import FeatureInputs, Hashing
-from lookalike.training.hashing_job import VIEWS, pseudo_labels, solve
-from lookalike.training.inputs import features as caching
-from lookalike.training.outputs.checkpoint import CHECKPOINT
+from lookalike.models.hashing import HashingNetwork
+from lookalike.training import cache, loop, settings
+from lookalike.training.checkpoint import CHECKPOINT
+from lookalike.training.clusters import cluster_labels
+from lookalike.training.hashing import BackboneTask, ClosedFormTask, ClusterTask
 from research import datasets
 from research.datasets import Dataset, protocols
 from research.datasets.protocols import Split
 from research.experiments import BACKBONE, LENGTHS, NESTED, SIDE, Experiment
+from research.hashing.methods import METHODS
+from research.hashing.task import VIEWS, MethodTask, view_edit
 from research.results import Places, environment, write_result
 
 KEPT = ("map", "map_at_cutoff", "precision_at", "precision_within", "empty_within", "nearest", "nearest_chance",
@@ -71,8 +71,9 @@ def prepare(experiment: Experiment, places: Places, before: object = None) -> Ma
     dataset, split = _needed(dataset, split)
     if isinstance(before, Material) and before.dataset.items == dataset.items:
         return replace(before, split=split, views_ND=(), clusters_NM=None)
-    backbone = backbones.load(BACKBONE, side=SIDE, tokens=True)
-    found = caching.features(dataset.items, backbone, places.work / "features")
+    backbone, whole = (backbones.load(BACKBONE, side=SIDE, pooling=pooling) for pooling in (None, "none"))
+    found = cache.features(dataset.items, whole, places.work / "features", kind=np.float16)
+    positions = whole.dimension // backbone.dimension
     if found.skipped:
         raise DataError(f"{len(found.skipped)} images cannot be read; first: {found.skipped[0].name}")
     (labels,), names = labelling.encode([item.label for item in dataset.items])
@@ -81,8 +82,8 @@ def prepare(experiment: Experiment, places: Places, before: object = None) -> Ma
         split=split,
         labels_NC=np.asarray(labels, bool) if labels.ndim == 2 else labels[:, None] == np.arange(len(names)),
         tokens_ND=np.asarray(found.arrays),
-        positions=backbone.tokens,
-        features_ND=_means(found.arrays, backbone.tokens),
+        positions=positions,
+        features_ND=_means(found.arrays, positions),
         about=backbone.about.sentence,
     )
 
@@ -113,52 +114,40 @@ def _train(
     """Bits of queries and database, and the learning curve."""
     nested = experiment.model in NESTED
     name, bits = NESTED.get(experiment.model, experiment.model), LENGTHS[-1] if nested else experiment.bits
-    method = METHODS[name]
     _complete(given, name, experiment.seed, places)
-    config = HashingConfig(
-        method=name,
-        bits=bits,
-        nested=LENGTHS[:-1] if nested else (),
-        features=given.features_ND.shape[1],
-        tokens=given.positions if method.tokens else 0,
-        classes=given.labels_NC.shape[1] if method.needs_labels else 0,
-        clusters=tuple(int(n) for n in given.clusters_NM.max(axis=0) + 1)
-        if method.target == "clusters" and given.clusters_NM is not None
-        else (),
-        hidden=0 if method.target == "none" else HashingConfig(method=name).hidden,
-        seed=experiment.seed,
-    )
-    views_ND = given.views_ND if method.target == "view" else ()
-    inputs = FeatureInputs(given.tokens_ND if method.tokens else given.features_ND, views_ND)
+    wanted = settings.Settings(
+        images=given.dataset.name, limit=None, model=name, seed=experiment.seed, epochs=experiment.epochs,
+        batch=experiment.batch, learning_rate=experiment.learning_rate, validation=HELD_OUT,
+        config={"bits": bits, "nested": LENGTHS[:-1] if nested else ()},
+    )  # fmt: skip
     rows = _held_out(given.split.train, experiment.seed)
-    task = Hashing(
-        config=config,
-        inputs=inputs,
-        train=rows.train,
-        labels_NC=given.labels_NC if method.needs_labels else None,
-        clusters_NM=given.clusters_NM,
-        device=device,
-    )
-    history: list[dict[str, Any]] = []
-    if method.objective is None:
-        network = solve(config, given.features_ND[given.split.train])
-    else:
+    task = _task(wanted, given, rows.train, device)
+    network, history = task.solve(given.split.train), list[dict[str, Any]]()
+    if network is None:
         folder = places.work / experiment.name
         folder.mkdir(parents=True, exist_ok=True)
-        wanted = settings.Settings(
-            images=given.dataset.name, limit=None, model=name, config=asdict(config), seed=experiment.seed,
-            epochs=experiment.epochs, batch=experiment.batch, learning_rate=experiment.learning_rate,
-            validation=HELD_OUT,
-        )  # fmt: skip
-        training = loop.Run(folder=folder, settings=wanted, task=task, rows=rows, device=device)
+        training: loop.Run[HashingNetwork] = loop.Run(folder=folder, task=task, rows=rows)
         network = loop.fit(training, resume=training.checkpoint.exists())
         history = [
             {"epoch": one.epoch, "train": one.train, "validation": one.validation, "best": one.best}
             for one in training.log.history()
         ]
-    theta_K = task.latents(network, rows.train).mean(axis=0) if method.cut_at_mean else np.zeros(bits)
+    theta_K = task.latents(network, rows.train).mean(axis=0) if task.cut_at_mean else np.zeros(bits)
     found = [task.latents(network, part) > theta_K for part in (given.split.query, given.split.database)]
     return found[0], found[1], history
+
+
+def _task(wanted: settings.Settings, given: Material, train: protocols.Rows, device: str) -> BackboneTask:
+    """What a method trains on these features."""
+    method = METHODS[wanted.model]
+    if method.target == "none":
+        return ClosedFormTask(wanted, given.features_ND, device=device)
+    if method.target == "clusters":
+        return ClusterTask(wanted, given.features_ND, clusters_NM=given.clusters_NM, device=device)
+    return MethodTask(
+        wanted, given.tokens_ND if method.tokens else given.features_ND, train=train, labels_NC=given.labels_NC,
+        views_ND=given.views_ND, positions=given.positions if method.tokens else 0, device=device,
+    )  # fmt: skip
 
 
 def _needed(dataset: Dataset, split: Split) -> tuple[Dataset, Split]:
@@ -175,7 +164,7 @@ def _complete(given: Material, name: str, seed: int, places: Places) -> None:
     """Views and clusters of the training images, where a method needs them."""
     target, train = METHODS[name].target, given.split.train
     if target == "clusters" and given.clusters_NM is None:
-        found = pseudo_labels(given.features_ND[train], seed=seed)
+        found = cluster_labels(given.features_ND[train], seed=seed)
         given.clusters_NM = np.zeros((len(given.dataset), found.shape[1]), np.int64)
         given.clusters_NM[train] = found
     if target == "view" and not given.views_ND:
@@ -183,7 +172,7 @@ def _complete(given: Material, name: str, seed: int, places: Places) -> None:
         items = [given.dataset.items[row] for row in train]
         views = []
         for number in range(VIEWS):
-            found_views = caching.features(items, backbone, places.work / "features", seed=number)
+            found_views = cache.features(items, backbone, places.work / "features", edit=view_edit(number))
             whole = np.zeros((len(given.dataset), found_views.arrays.shape[1]), np.float32)
             whole[train] = found_views.arrays
             views.append(whole)
@@ -247,12 +236,12 @@ def _with_one(given: Material, rows: protocols.Rows) -> npt.NDArray[np.float64]:
 
 
 def _means(tokens_ND: npt.NDArray[np.floating], positions: int) -> Floats:
-    """Features of images, (N, D), of their positions, (N, T·D)."""
+    """Features of images, (N, D): means over positions, of which there are T for each number, (N, D·T)."""
     parts = [
-        np.asarray(tokens_ND[at : at + 1_000], np.float32).reshape(-1, positions, tokens_ND.shape[1] // positions)
+        np.asarray(tokens_ND[at : at + 1_000], np.float32).reshape(-1, tokens_ND.shape[1] // positions, positions)
         for at in range(0, len(tokens_ND), 1_000)
     ]
-    return np.concatenate([part.mean(axis=1) for part in parts])
+    return np.concatenate([part.mean(axis=2) for part in parts])
 
 
 def _write(

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.core.errors import DataError
+from lookalike.training.checkpoint import write_aside
 from lookalike.training.log import versions
-from lookalike.training.outputs.files import write_aside
 from research.experiments import Experiment
 
 FORMAT = 1

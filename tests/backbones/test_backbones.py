@@ -23,7 +23,7 @@ from lookalike.backbones import about, graph, tracing
 from lookalike.backbones.about import About
 from lookalike.backbones.backbone import Backbone, load
 from lookalike.core.errors import ConfigError, ModelError
-from lookalike.models.head import Head
+from lookalike.models.hashing import Head
 
 SIDE, DIMENSION = 32, 6
 MakeEncoder = Callable[..., onnx.ModelProto]
@@ -111,7 +111,7 @@ def test_a_head_behind_a_backbone_gives_codes(version: int, hidden: int) -> None
     old, theta_K = min(version, 17), np.linspace(-0.1, 0.1, 16).astype(np.float32)
     backbone = Backbone(exported(network(), version=old), About(name="small", side=SIDE))
     features = onnx.version_converter.convert_version(backbone.model, version) if version == 18 else backbone.model
-    part = tracing.to_onnx(head, torch.zeros(2, DIMENSION), output="u", version=old)
+    part = tracing.to_onnx(head, torch.zeros(2, DIMENSION), outputs=["u"], version=old)
     whole = graph.with_network(features, part, theta_K)
     onnx.checker.check_model(whole)
     session = onnxruntime.InferenceSession(whole.SerializeToString())
@@ -171,7 +171,7 @@ def test_an_encoder_that_does_not_fit_its_description_is_told(change: dict[str, 
 
 
 def test_what_is_no_backbone_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"resnet is neither efficientnet-lite0, .*none nor an ONNX file"):
+    with pytest.raises(ConfigError, match=r"resnet is neither efficientnet-lite0, hf:NAME nor an ONNX file"):
         load("resnet")
     (tmp_path / "a.onnx").write_bytes(b"nothing")
     with pytest.raises(ConfigError, match=r"a\.onnx is not described; write .*a\.toml"):

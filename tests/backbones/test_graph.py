@@ -1,4 +1,4 @@
-"""Tokens stand side by side, a network goes behind them, and a model may be cut to its first bits.
+"""A network goes behind an encoder, and a model may be cut to its first bits.
 
 Shapes: N images, T tokens, D features, K bits.
 """
@@ -26,7 +26,7 @@ from .test_backbones import DIMENSION, SIDE, exported, network, pictures
 K = 24
 
 
-def small(output: str = "positions", *, pooling: str = "tokens", version: int = 17) -> Backbone:
+def small(output: str = "positions", *, pooling: str = "mean", version: int = 17) -> Backbone:
     return Backbone(exported(network(output), version=version), About(name="small", side=SIDE, pooling=pooling))
 
 
@@ -42,40 +42,30 @@ def behind(features: int) -> tuple[nn.Module, onnx.ModelProto]:
     """A small network, and its graph in version 17."""
     torch.manual_seed(1)
     module = nn.Sequential(nn.LayerNorm(features), nn.Linear(features, K)).eval()
-    return module, tracing.to_onnx(module, torch.zeros(2, features), output="u")
+    return module, tracing.to_onnx(module, torch.zeros(2, features), outputs=["u"])
 
 
 def with_head(backbone: Backbone) -> onnx.ModelProto:
     torch.manual_seed(0)
     linear, version = nn.Linear(backbone.dimension, K).eval(), graph.version(backbone.model)
-    head = tracing.to_onnx(linear, torch.zeros(2, backbone.dimension), output="u", version=version)
+    head = tracing.to_onnx(linear, torch.zeros(2, backbone.dimension), outputs=["u"], version=version)
     return graph.with_network(backbone.model, head, np.full(K, 0.1, np.float32))
 
 
-@pytest.mark.parametrize("version", [11, 17])
-@pytest.mark.parametrize("output", ["tokens", "positions"])
-def test_tokens_are_those_of_the_encoder_with_the_digits_of_float16(output: str, version: int) -> None:
-    backbone = small(output, version=version)
-    assert (backbone.tokens, backbone.dimension) == (POSITIONS, POSITIONS * DIMENSION)
-    found = backbone.features(pictures())
-    x = (torch.tensor(pictures()) / 255 - torch.tensor(backbone.about.mean)) / torch.tensor(backbone.about.deviation)
-    with torch.inference_mode():
-        expected = network("tokens")(x.permute(0, 3, 1, 2).float()).flatten(1).numpy()
-    assert np.allclose(found, expected, atol=1e-2)
-    assert np.array_equal(found, found.astype(np.float16).astype(np.float32))
+def test_without_pooling_all_numbers_of_an_output_are_features() -> None:
+    backbone = small("tokens", pooling="none")
+    tokens_NTD = backbone.features(pictures()).reshape(3, POSITIONS, DIMENSION)
+    assert np.allclose(tokens_NTD.mean(axis=1), small("tokens", pooling="mean").features(pictures()), atol=1e-5)
+    positions_NDT = small(pooling="none").features(pictures()).reshape(3, DIMENSION, POSITIONS)
+    assert np.allclose(positions_NDT.transpose(0, 2, 1), tokens_NTD, atol=1e-5)
 
 
-def test_their_mean_is_what_pooling_gives() -> None:
-    tokens_NTD = small().features(pictures()).reshape(3, POSITIONS, DIMENSION)
-    assert np.allclose(tokens_NTD.mean(axis=1), small(pooling="mean").features(pictures()), atol=1e-2)
-    assert small(pooling="mean").tokens == 0
-
-
-def test_where_there_are_none_that_is_told() -> None:
-    with pytest.raises(
-        ModelError, match=r"small has an output of 2 dimensions, in which there are no tokens \(N, T, D\)"
-    ):
-        small("features")
+@pytest.mark.parametrize(
+    ("output", "pooling", "said"), [("positions", "first", r'gives positions, of which none is "first"')]
+)
+def test_what_cannot_be_pooled_is_told(output: str, pooling: str, said: str) -> None:
+    with pytest.raises(ModelError, match=said):
+        small(output, pooling=pooling)
 
 
 @pytest.mark.parametrize("version", [17, 18])
@@ -121,10 +111,9 @@ def test_a_truncated_model_says_its_shapes() -> None:
     assert shapes == {"code": 2, "latent": 16}
 
 
-def test_tokens_are_asked_for_when_a_file_is_loaded(tmp_path: Path) -> None:
+def test_pooling_may_be_said_when_a_file_is_loaded(tmp_path: Path) -> None:
     path = write_encoder(tmp_path)
-    plain, tokens = load(path), load(path, tokens=True)
-    assert (plain.tokens, plain.dimension) == (0, 32)
-    assert (tokens.tokens, tokens.dimension) == (POSITIONS, 32 * POSITIONS)
-    assert plain.digest != tokens.digest
-    assert plain.about.sentence == tokens.about.sentence
+    pooled, whole = load(path), load(path, pooling="none")
+    assert (pooled.dimension, whole.dimension) == (32, 32 * POSITIONS)
+    assert pooled.digest != whole.digest
+    assert pooled.about.sentence == whole.about.sentence

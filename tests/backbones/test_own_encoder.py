@@ -13,7 +13,6 @@ import pytest
 import torch
 from torch import nn
 
-from lookalike.core.errors import ConfigError
 from lookalike.hasher import Hasher
 from lookalike.training import TrainConfig, TrainReport, train
 
@@ -35,23 +34,17 @@ def encoder(tmp_path: Path) -> Path:
     return tmp_path / "encoder.onnx"
 
 
-def trained(encoder: Path, photos: Path, method: str) -> TrainReport:
-    config = TrainConfig(model=method, bits=BITS, backbone=encoder, epochs=1, labels_from_folders=True)
+def trained(encoder: Path, photos: Path) -> TrainReport:
+    config = TrainConfig(model="itq", bits=BITS, backbone=encoder, epochs=1)
     return train(photos, config, out=encoder.with_name("model.onnx"))
 
 
-@pytest.mark.parametrize("method", ["itq", "transhash"])
-def test_what_is_written_beside_an_encoder_stands_in_the_model(method: str, encoder: Path, photo_folder: Path) -> None:
-    pooling = "tokens" if method == "transhash" else "mean"
+@pytest.mark.parametrize("pooling", ["mean", "none"])
+def test_what_is_written_beside_an_encoder_stands_in_the_model(pooling: str, encoder: Path, photo_folder: Path) -> None:
     encoder.with_suffix(".toml").write_text(f'side = {SIDE}\npooling = "{pooling}"\nlicence = "MIT"\nlabels = false\n')
-    made = trained(encoder, photo_folder, method)
+    made = trained(encoder, photo_folder)
     told = "encoder, 32 pixels, trained on unknown without labels, licence MIT; pixels in [0, 1] less 0.485/0.456/0.406"
     assert made.info.backbone.startswith(told)
+    assert made.info.backbone.endswith(f"pooling {pooling}")
     images = np.random.default_rng(0).integers(0, 256, (2, SIDE, SIDE, 3), dtype=np.uint8)
     assert Hasher.load(made.path).encode_arrays(images).shape == (2, BITS // 8)
-
-
-def test_tokens_are_for_methods_that_take_them(encoder: Path, photo_folder: Path) -> None:
-    encoder.with_suffix(".toml").write_text(f'side = {SIDE}\npooling = "tokens"\n')
-    with pytest.raises(ConfigError, match=r"pooling is tokens in the description of encoder; itq takes one row"):
-        trained(encoder, photo_folder, "itq")

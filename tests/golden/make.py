@@ -43,8 +43,8 @@ def make_model() -> None:
 
     from lookalike.hasher import Hasher, ModelInfo
     from lookalike.models import create
-    from lookalike.training.job import SPEC
-    from lookalike.training.outputs.export import export_autoencoder, theta_digest
+    from lookalike.training.export import export_autoencoder, theta_digest
+    from lookalike.training.task import SPEC
 
     assert not MODEL.exists(), "golden files are never made again"
     model = create("cvae", bits=BITS, seed=3, channels=(2, 2, 4, 4))

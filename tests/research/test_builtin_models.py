@@ -12,8 +12,8 @@ import pytest
 
 from lookalike import Hasher
 from lookalike.core.codes import unpack
-from lookalike.models.lite_encoder import LiteEncoder
-from lookalike.training.outputs.checkpoint import CHECKPOINT
+from lookalike.models.copy_encoder import CopyEncoder
+from lookalike.training.checkpoint import CHECKPOINT
 from research import builtin_models as default
 from research.builtin_models import Recipe, Source
 
@@ -22,9 +22,7 @@ from research.builtin_models import Recipe, Source
 def made(tiny_bytes: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Path, Path]:
     folder = tmp_path_factory.mktemp("recipe")
     pq.write_table(pa.table({"image": tiny_bytes[:24]}), folder / "tiny.parquet")
-    recipe = Recipe(
-        sources=(Source(file="tiny.parquet"),), backbone=None, bits=32, shorter=16, epochs=1, batch=8, validation=0.2
-    )
+    recipe = Recipe(sources=(Source(file="tiny.parquet"),), bits=32, shorter=16, epochs=1, batch=8, validation=0.2)
     default.run(recipe, folder, folder / "out")
     return recipe, folder, folder / "out"
 
@@ -60,7 +58,7 @@ def test_the_built_in_models_are_as_the_code_says(name: str) -> None:
     assert default.FIGURES[hasher.bits] in hasher.info.card
     weights = {weight.name: onnx.numpy_helper.to_array(weight) for weight in onnx.load(hasher.path).graph.initializer}
     looks_TS = weights["network.encoder.second_TS_half"]  # with 16 bits
-    np.testing.assert_array_equal(looks_TS, LiteEncoder().second_TS.numpy().astype(np.float16))
+    np.testing.assert_array_equal(looks_TS, CopyEncoder().second_TS.numpy().astype(np.float16))
 
 
 def test_codes_of_halved_weights_stay_nearly_the_same(tmp_path: Path) -> None:

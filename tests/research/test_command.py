@@ -12,9 +12,11 @@ import pytest
 
 from lookalike.core.errors import DataError
 from lookalike.database import Database
+from lookalike.hasher import Hasher
 from research import datasets
 from research.datasets import cifar10, fetch
 from tests.cli.conftest import Run
+from tests.references.encoders import write_encoder
 
 from .datasets.layouts import make_cifar10
 
@@ -177,3 +179,16 @@ def test_a_labelled_database_is_measured_by_a_protocol(run: Run, photo_folder: P
         ("cifar10-1", "the protocol needs 100"),
     ):
         assert said in run(*arguments, protocol).err
+
+
+def test_a_compared_method_is_trained_on_images_of_ones_own(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+    settings = ["--model", "dhn", "--backbone", write_encoder(tmp_path), "--bits", 16, "--epochs", 1]
+    out = tmp_path / "m.onnx"
+    made = run("train", photo_folder, *settings, "--labels-from-folders", "--out", out)
+    assert made.code == 0, made.err
+    assert made.out.startswith(f"{out}: dhn-16, {{'total': ")
+    info = Hasher.load(out).info
+    assert (info.supervised, info.data_name, info.data_images) == (True, "photos", 36)
+    refused = run("train", photo_folder, *settings, "--out", tmp_path / "other.onnx")
+    assert (refused.code, len(refused.err.splitlines())) == (1, 1)
+    assert "dhn learns from labels, and 40 of 40 images have none" in refused.err

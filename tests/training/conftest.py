@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from lookalike.models.methods import METHODS
 from lookalike.training import TrainReport
 from tests.references.encoders import write_encoder, write_kinds
 from tests.references.training import trained
@@ -31,14 +30,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def learn(place: Path) -> Learn:
-    """A function that trains a model, with labels where it needs them; features are computed once."""
+    """A function that trains a model; features are computed once."""
 
     def learn(model: str, out: Path, **settings: Any) -> TrainReport:
-        own = {
-            "backbone": str(place / "small.onnx"),
-            "labels_from_folders": model in METHODS and METHODS[model].needs_labels,
-            "cache": place / "cache",
-        }
+        own = {"backbone": str(place / "small.onnx"), "cache": place / "cache"}
         return trained(settings.pop("images", place / "photos"), model=model, out=out, **QUICK | own | settings)
 
     return learn

@@ -1,6 +1,6 @@
-"""Whole runs of each method: a model file whose codes are those of the network that was trained.
+"""Whole runs of hashing networks: a model file whose codes are those of the network that was trained.
 
-Shapes: N images, S pixels a side, D features, C classes, K bits.
+Shapes: N images, S pixels a side, D features, K bits.
 """
 
 from __future__ import annotations
@@ -8,8 +8,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,35 +21,31 @@ import torch
 
 from lookalike import data
 from lookalike.backbones import efficientnet
-from lookalike.backbones.backbone import load
+from lookalike.backbones.backbone import Backbone, load
 from lookalike.core import codes
-from lookalike.core.errors import ConfigError, Interrupted
+from lookalike.core.cache_dir import cache_dir
+from lookalike.core.errors import ConfigError, Interrupted, LookalikeError, TrainingError
+from lookalike.core.progress import silent
 from lookalike.hasher import Hasher
 from lookalike.imaging import decode
 from lookalike.imaging.decode import Array, ImageSpec
-from lookalike.models import hashing
+from lookalike.models.copy_encoder import SIDE
 from lookalike.models.frozen import TURNED
-from lookalike.models.hashing import HashingConfig, HashingNetwork
-from lookalike.models.methods import METHODS
-from lookalike.training import TrainReport, truncate
-from lookalike.training.hashing import CopyInputs, FeatureInputs, Hashing, ImageInputs
-from lookalike.training.hashing_job import solve
-from lookalike.training.outputs.checkpoint import load_weights
-from lookalike.training.outputs.export import TOLERANCE
+from lookalike.models.hashing import HashingNetwork
+from lookalike.training import TrainConfig, TrainReport, truncate
+from lookalike.training.checkpoint import load_weights
+from lookalike.training.export import TOLERANCE
+from lookalike.training.hashing import ClusterTask, CopyTask, shorter_lengths
+from lookalike.training.run import TASKS
 from lookalike.training.settings import Settings, split
-from tests.references.encoders import COLOURS, SENTENCE
+from lookalike.training.task import TrainRequest
+from tests.references.encoders import SENTENCE, write_encoder, write_kinds
+from tests.references.training import trained as train
 
-from .conftest import Learn
+from .conftest import QUICK, Learn
 
-SCRATCH = {  # method and what stands in the place of a backbone, with the encoder that is trained then
-    ("csq", "none"): "conv",
-    ("cibhash", "none"): "conv",
-    ("dhn", "vit"): "vit",
-    ("transhash", "none"): "vit",
-    ("copies", "none"): "copies",
-    ("copies", "efficientnet-lite0"): "lite",
-}
-BEHIND = [name for name, one in METHODS.items() if not one.encoder]  # a backbone
+SOLVED = ("pca", "itq", "whitened-itq")
+BEHIND = (*SOLVED, "clusters")  # a backbone
 
 
 @pytest.fixture(scope="module", params=BEHIND)
@@ -55,11 +54,25 @@ def trained(request: pytest.FixtureRequest, learn: Learn, tmp_path_factory: pyte
     return learn(name, tmp_path_factory.mktemp(name) / "model.onnx", matryoshka=name not in TURNED)
 
 
-@pytest.fixture(scope="module", params=SCRATCH, ids="-".join)
-def from_scratch(request: pytest.FixtureRequest, learn: Learn, tmp_path_factory: pytest.TempPathFactory) -> TrainReport:
-    name, backbone = request.param
-    out = tmp_path_factory.mktemp(name) / f"{backbone}.onnx"
-    return learn(name, out, backbone=backbone, bits=16, epochs=1)
+@pytest.fixture(scope="module")
+def copies(learn: Learn, tmp_path_factory: pytest.TempPathFactory) -> TrainReport:
+    out = tmp_path_factory.mktemp("copies") / "model.onnx"
+    return learn("copies", out, backbone=None, bits=16, epochs=1, cache=None)
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many images a backbone was given, each time from now on; blank ones, by which it is tried, don't count."""
+    counts: list[int] = []
+    compute = Backbone.features
+
+    def spy(self: Backbone, images_NSSC: Array) -> Any:
+        if images_NSSC.any():
+            counts.append(len(images_NSSC))
+        return compute(self, images_NSSC)
+
+    monkeypatch.setattr(Backbone, "features", spy)
+    return counts
 
 
 def arrays(place: Path, spec: ImageSpec) -> Array:
@@ -68,30 +81,41 @@ def arrays(place: Path, spec: ImageSpec) -> Array:
     return np.stack([decode.read(data.read_bytes(item), spec) for item in items if item.path != "green/05a.png"])
 
 
-def settings_of(trained: TrainReport) -> Settings:
-    values = json.loads((trained.folder / "log.jsonl").read_text().splitlines()[0])
-    return Settings.of({field.name: values[field.name] for field in dataclasses.fields(Settings)})
+def task_of(report: TrainReport, place: Path, tmp_path: Path) -> Any:
+    """The task of a run, made again."""
+    values = json.loads((report.folder / "log.jsonl").read_text().splitlines()[0])
+    settings = Settings.of({field.name: values[field.name] for field in dataclasses.fields(Settings)})
+    config = TrainConfig(
+        model=settings.model, bits=settings.config["bits"], matryoshka=settings.config["nested"], seed=settings.seed,
+        backbone=None if settings.model == "copies" else place / "small.onnx", cache=tmp_path / "cache",
+        **{name: values[name] for name in ("epochs", "batch", "validation", "learning_rate")},
+    )  # fmt: skip
+    request = TrainRequest(
+        config=config, items=data.find(place / "photos"), folder=tmp_path, init_digest="", progress=silent,
+        stop_requested=threading.Event(),
+    )  # fmt: skip
+    task = TASKS[settings.model](request)
+    assert task.settings == settings
+    return task
 
 
-def network_of(trained: TrainReport, inputs: npt.NDArray[np.generic]) -> HashingNetwork:
+def network_of(report: TrainReport, task: Any) -> HashingNetwork:
     """The network by the run's best weights, or by its closed form."""
-    settings = settings_of(trained)
-    config = HashingConfig(**{field.name: settings.config[field.name] for field in dataclasses.fields(HashingConfig)})
-    if METHODS[config.method].objective is None:
-        return solve(config, inputs[split(len(inputs), settings).train].astype(np.float32))
-    return load_weights(trained.folder / "best.safetensors", hashing.create(config))
+    solved: HashingNetwork | None = task.solve(split(len(task.inputs), task.settings).train)
+    return solved or load_weights(report.folder / "best.safetensors", task.create())
 
 
 def assert_codes_are_those_of_the_network(
-    trained: TrainReport, images_NSSC: Array, inputs: npt.NDArray[np.generic]
+    report: TrainReport, network: HashingNetwork, images_NSSC: Array, inputs: npt.NDArray[Any], *, cut_at_mean: bool
 ) -> None:
     with torch.inference_mode():
-        z_NK = network_of(trained, inputs)(torch.from_numpy(inputs)).numpy()
-    hasher = Hasher.load(trained.path)
+        z_NK = network(torch.from_numpy(inputs)).numpy()
+    hasher = Hasher.load(report.path)
     np.testing.assert_allclose(hasher.latents(images_NSSC), z_NK, atol=TOLERANCE * max(1, np.abs(z_NK).max()))
+    rows = np.arange(len(z_NK))
     theta_K = np.zeros(hasher.bits, np.float32)
-    if METHODS[trained.info.model].cut_at_mean:
-        theta_K = z_NK[split(len(z_NK), settings_of(trained)).train].mean(axis=0)
+    if cut_at_mean:
+        theta_K = z_NK[np.setdiff1d(rows, held_out(report, len(rows)))].mean(axis=0)
     found_NW = hasher.encode_arrays(images_NSSC)
     assert found_NW.shape == (len(images_NSSC), hasher.bits // 8)
     assert found_NW.dtype == np.uint8
@@ -100,33 +124,32 @@ def assert_codes_are_those_of_the_network(
     assert len(np.unique(found_NW, axis=0)) > 1
 
 
+def held_out(report: TrainReport, count: int) -> npt.NDArray[np.int64]:
+    values = json.loads((report.folder / "log.jsonl").read_text().splitlines()[0])
+    settings = Settings.of({field.name: values[field.name] for field in dataclasses.fields(Settings)})
+    return split(count, settings).validation
+
+
 def test_the_model_file_says_what_it_is(trained: TrainReport) -> None:
-    info, method = Hasher.load(trained.path).info, METHODS[trained.info.model]
+    info = Hasher.load(trained.path).info
     assert info == trained.info
     assert (info.name, info.bits, info.data_name) == (f"{info.model}-32", 32, "photos")
     assert (info.data_images, info.data_validation) == (72, 8)
     assert info.backbone.startswith(f"{SENTENCE}; pixels in [0, 1] less 0.5/0.5/0.5, divided by ")
-    assert info.supervised is method.needs_labels
+    assert info.supervised is False
     assert list(info.nested) == ([] if info.model in TURNED else ["16"])
     assert info.image == ImageSpec(side=32, colour=True)
     assert [Path(one.name).name for one in trained.skipped] == ["05a.png"]
-
-
-def test_codes_are_those_of_the_network(trained: TrainReport, place: Path) -> None:
-    backbone = load(place / "small.onnx", tokens=METHODS[trained.info.model].tokens)
-    images_NSSC = arrays(place, backbone.spec)
-    assert_codes_are_those_of_the_network(trained, images_NSSC, backbone.features(images_NSSC))
-
-
-def test_mean_average_precision_is_measured_where_there_are_labels(trained: TrainReport) -> None:
-    supervised, closed = trained.info.supervised, METHODS[trained.info.model].objective is None
-    assert len(trained.history) == trained.info.epochs == (0 if closed else 2)
-    assert all(("map" in record.validation) is supervised for record in trained.history)
+    assert len(trained.history) == info.epochs == (0 if info.model in SOLVED else 2)
     assert all(np.isfinite(record.validation["total"]) for record in trained.history)
-    if supervised:
-        found = [record.validation["map"] for record in trained.history]
-        assert trained.history[int(np.argmax(found))].best
-        assert 0.3 < max(found) <= 1  # chance is 0.25
+
+
+def test_codes_are_those_of_the_network(trained: TrainReport, place: Path, tmp_path: Path) -> None:
+    backbone, task = load(place / "small.onnx"), task_of(trained, place, tmp_path)
+    images_NSSC = arrays(place, backbone.spec)
+    features_ND = backbone.features(images_NSSC)
+    network = network_of(trained, task)
+    assert_codes_are_those_of_the_network(trained, network, images_NSSC, features_ND, cut_at_mean=task.cut_at_mean)
 
 
 def test_shortened_codes_are_the_first_bits(trained: TrainReport, place: Path, tmp_path: Path) -> None:
@@ -154,7 +177,7 @@ def test_lengths_that_were_not_trained_are_named(learn: Learn, tmp_path: Path) -
 
 
 def test_a_code_shortened_twice(learn: Learn, place: Path, tmp_path: Path) -> None:
-    whole = learn("cibhash", tmp_path / "64.onnx", bits=64, epochs=1, matryoshka=True)
+    whole = learn("clusters", tmp_path / "64.onnx", bits=64, epochs=1, matryoshka=True)
     assert truncate(whole.path, bits=32, out=tmp_path / "32.onnx").nested == {"16": whole.info.nested["16"]}
     once, twice = (tmp_path / name for name in ("16a.onnx", "16b.onnx"))
     assert truncate(whole.path, bits=16, out=once).name == truncate(tmp_path / "32.onnx", bits=16, out=twice).name
@@ -162,129 +185,180 @@ def test_a_code_shortened_twice(learn: Learn, place: Path, tmp_path: Path) -> No
     assert np.array_equal(Hasher.load(once).encode_arrays(images_NSSC), Hasher.load(twice).encode_arrays(images_NSSC))
 
 
-def test_kinds_are_learnt_from_labels(learn: Learn, tmp_path: Path) -> None:
-    learnt = learn("dhn", tmp_path / "model.onnx", epochs=15, learning_rate=5e-3)
-    assert max(record.validation["map"] for record in learnt.history) > 0.95
-
-
-@pytest.mark.parametrize("name", ["greedyhash", "cibhash", "transhash"])
+@pytest.mark.parametrize("name", ["clusters", "copies"])
 def test_a_stopped_run_goes_on_to_the_same_file(name: str, learn: Learn, tmp_path: Path) -> None:
-    whole = learn(name, tmp_path / "whole.onnx")
+    settings = {"backbone": None, "cache": None, "bits": 16, "epochs": 1} if name == "copies" else {}
+    whole, at = learn(name, tmp_path / "whole.onnx", **settings), 2 if name == "copies" else 6
 
     def stop(stage: str, done: int, total: int | None) -> None:
-        if (stage, done) == ("training", 6):
+        if (stage, done) == ("training", at):
             os.kill(os.getpid(), signal.SIGINT)
 
     out = tmp_path / "stopped.onnx"
-    with pytest.raises(Interrupted, match=r"stopped after step 6 of 8; .* --resume"):
-        learn(name, out, progress=stop)
+    with pytest.raises(Interrupted, match=rf"stopped after step {at} of {whole.steps}; .* --resume"):
+        learn(name, out, progress=stop, **settings)
     assert not out.exists()
-    resumed = learn(name, out, resume=True)
+    resumed = learn(name, out, resume=True, **settings)
     assert out.read_bytes() == whole.path.read_bytes()
     assert [one.validation for one in resumed.history] == [one.validation for one in whole.history]
 
 
 def test_a_run_leaves_its_log_and_its_weights(trained: TrainReport) -> None:
-    closed = METHODS[trained.info.model].objective is None
-    weights = set() if closed else {"best.safetensors"}
+    weights = set() if trained.info.model in SOLVED else {"best.safetensors"}
     assert {path.name for path in trained.folder.iterdir()} == {"log.jsonl", "lock"} | weights
 
 
-def test_encoders_of_our_own_are_trained_where_there_is_no_backbone(from_scratch: TrainReport, place: Path) -> None:
-    info = Hasher.load(from_scratch.path).info
-    source = SCRATCH[(info.model, from_scratch.path.stem)]
-    assert info == from_scratch.info
-    whole = efficientnet.about(hashing.ENCODERS[source].side).sentence
-    refined = f"first blocks of {whole}, trained further"
-    assert info.backbone == (refined if source == "lite" else f"{source}, trained from scratch")
-    assert info.supervised is METHODS[info.model].needs_labels
-    side = hashing.ENCODERS[source].side
-    spec = ImageSpec(side=side, colour=source != "lite", trim=info.model == "copies")
-    assert (info.image, info.data_images, info.epochs) == (spec, 72, 1)
-    images_NSSC = arrays(place, info.image)
-    if info.model == "copies":  # whose images are read larger, so that parts of them are sharp, and in colour
-        larger_NRRC = arrays(place, dataclasses.replace(spec, side=side * 3 // 2, colour=True))
-        inputs = CopyInputs(larger_NRRC, side, colour=spec.colour)
-        images_NSSC = np.asarray(inputs.plain(np.arange(len(larger_NRRC))), np.uint8)
-    assert_codes_are_those_of_the_network(from_scratch, images_NSSC, images_NSSC)
-    assert {path.name for path in from_scratch.folder.iterdir()} == {"log.jsonl", "lock", "best.safetensors"}
+def test_copies_start_from_the_first_blocks_of_a_backbone(copies: TrainReport, place: Path, tmp_path: Path) -> None:
+    info, spec = Hasher.load(copies.path).info, ImageSpec(side=SIDE, colour=False, trim=True)
+    assert info == copies.info
+    assert info.backbone == f"first blocks of {efficientnet.about(SIDE).sentence}, trained further"
+    assert (info.image, info.data_images, info.epochs, info.supervised) == (spec, 72, 1, False)
+    # Images are read larger, so that parts of them are sharp, and in colour, which edits change.
+    task = task_of(copies, place, tmp_path)
+    assert task.inputs.shape == (80, SIDE * 3 // 2, SIDE * 3 // 2, 3)
+    images_NSS = task.plain(np.arange(80))
+    network = network_of(copies, task)
+    assert_codes_are_those_of_the_network(copies, network, images_NSS, images_NSS, cut_at_mean=True)
+    assert {path.name for path in copies.folder.iterdir()} == {"log.jsonl", "lock", "best.safetensors"}
 
 
-def test_a_method_with_an_encoder_of_its_own_takes_no_backbone(learn: Learn, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="copies trains an encoder of its own; leave out --backbone vit"):
-        learn("copies", tmp_path / "model.onnx", backbone="vit")
-    with pytest.raises(ConfigError, match="side is 64; this encoder takes 96 pixels"):
-        learn("copies", tmp_path / "model.onnx", backbone=None, side=64)
+def copy_task() -> CopyTask:
+    images_NRRC = np.random.default_rng(0).integers(0, 256, (40, 168, 168, 3), dtype=np.uint8)
+    settings = Settings(
+        images="", limit=None, model="copies", config={"bits": 16, "nested": ()}, seed=0, epochs=1, batch=8,
+        learning_rate=1e-3, validation=0.1,
+    )  # fmt: skip
+    return CopyTask(settings, images_NRRC, weights={})
 
 
 def test_of_each_pair_one_is_nearly_the_image_and_the_other_an_edited_copy() -> None:
-    images_NRRC = np.random.default_rng(0).integers(0, 256, (40, 24, 24, 3), dtype=np.uint8)
-    inputs, rows = CopyInputs(images_NRRC, 16), np.arange(40)
-    plain_NSSC = np.asarray(inputs.plain(rows), np.float64)
-    assert plain_NSSC.shape == (40, 16, 16, 3)
-    pair = [np.asarray(one, np.float64) for one in inputs.pair(rows, np.random.default_rng(1))]
-    near, copies = (np.abs(one_NSSC - plain_NSSC).mean(axis=(1, 2, 3)) for one_NSSC in pair)
+    task, rows = copy_task(), np.arange(40)
+    plain_NSS = np.asarray(task.plain(rows), np.float64)
+    assert plain_NSS.shape == (40, SIDE, SIDE)
+    pair = [np.asarray(one, np.float64) for one in task.pair(rows, np.random.default_rng(1))]
+    near, edited = (np.abs(one_NSS - plain_NSS).mean(axis=(1, 2)) for one_NSS in pair)
     assert (near == 0).mean() > 0.3
     assert near.max() < 70
-    assert copies.mean() > 2 * near.mean()
-    again = inputs.pair(rows, np.random.default_rng(1))
-    assert all(map(np.array_equal, again, inputs.pair(rows, np.random.default_rng(1))))
-    assert inputs.view(rows, np.random.default_rng(1)).shape == (40, 16, 16, 3)
+    assert edited.mean() > 2 * near.mean()
+    again = task.pair(rows, np.random.default_rng(1))
+    assert all(map(np.array_equal, again, task.pair(rows, np.random.default_rng(1))))
 
 
-def test_an_encoder_of_grey_images_gets_copies_that_were_made_in_colour() -> None:
-    images_NRRC = np.random.default_rng(0).integers(0, 256, (40, 24, 24, 3), dtype=np.uint8)
-    rows = np.arange(40)
-    coloured, plain = (CopyInputs(images_NRRC, 16, colour=colour) for colour in (True, False))
-    for one_NSSC, one_NSS in zip(
-        (coloured.plain(rows), *coloured.pair(rows, np.random.default_rng(1))),
-        (plain.plain(rows), *plain.pair(rows, np.random.default_rng(1))),
-        strict=True,
-    ):
-        assert one_NSS.shape == (40, 16, 16)
-        assert one_NSS.dtype == np.uint8
-        assert np.abs(one_NSSC @ np.array([0.299, 0.587, 0.114]) - one_NSS).max() < 1.01
+def test_features_are_computed_once_for_all_methods(computed: list[int], learn: Learn, tmp_path: Path) -> None:
+    cache = tmp_path / "features"
+    learn("itq", tmp_path / "itq.onnx", cache=cache)
+    assert sum(computed) == 80
+    learn("pca", tmp_path / "pca.onnx", cache=cache)
+    learn("clusters", tmp_path / "clusters.onnx", cache=cache, epochs=1)
+    assert sum(computed) == 80
 
 
-def test_pixels_stand_in_for_features_where_a_method_trains_no_encoder(learn: Learn, tmp_path: Path) -> None:
-    made = learn("bihalf", tmp_path / "model.onnx", backbone="none", epochs=1)
-    assert made.info.backbone.startswith("pixels, 32 pixels, trained on nothing without labels, licence none needed;")
-    assert made.info.image.side == 32
+def test_and_anew_for_another_backbone_or_other_images(
+    computed: list[int], learn: Learn, place: Path, tmp_path: Path
+) -> None:
+    photos = shutil.copytree(place / "photos", tmp_path / "photos")
+    settings: dict[str, Any] = {"images": photos, "cache": tmp_path / "features"}
+    first = learn("pca", tmp_path / "1.onnx", **settings)
+    other = write_encoder(tmp_path, name="other", mean=0.4)
+    second = learn("pca", tmp_path / "2.onnx", backbone=str(other), **settings)
+    assert sum(computed) == 160
+    assert second.info.backbone.startswith("other, ")
+    shutil.copy(photos / "blue/00.png", photos / "red/00.png")
+    learn("pca", tmp_path / "3.onnx", **settings)
+    assert sum(computed) == 240
+    assert first.path.read_bytes() != second.path.read_bytes()
+
+
+def test_features_are_kept_where_the_environment_says(
+    learn: Learn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOOKALIKE_CACHE", str(tmp_path / "kept"))
+    learn("pca", tmp_path / "model.onnx", cache=None)
+    assert {path.suffix for path in (tmp_path / "kept").iterdir()} >= {".bin", ".json"}
+    monkeypatch.delenv("LOOKALIKE_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "system"))
+    assert cache_dir() == tmp_path / "system/lookalike"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert cache_dir() == Path.home() / ".cache/lookalike"
+
+
+REFUSED: list[tuple[str, dict[str, Any], type[LookalikeError], str]] = [
+    ("itq", {"matryoshka": True}, ConfigError, "itq rotates all bits together, .*; use pca for nested codes"),
+    ("whitened-itq", {"matryoshka": True}, ConfigError, "whitened-itq rotates all bits together, .*; use pca"),
+    ("copies", {"backbone": "hf:vit"}, ConfigError, "copies trains an encoder of its own; leave out --backbone"),
+    ("copies", {"backbone": None, "side": 64}, ConfigError, "leave out --backbone and --side"),
+    ("pca", {"bits": 64}, ConfigError, "bits is 64; 72 images with 32 features have fewer axes"),
+    ("dhn", {}, ConfigError, "model is 'dhn'; it must be one of vae, .*, clusters, copies"),
+    ("pca", {"bits": 16, "matryoshka": True}, ConfigError, "bits is 16; nested codes need more than 16"),
+    ("clusters", {"bits": 32, "matryoshka": (16, 32)}, ConfigError, "bits is 32; nested codes need more than 32"),
+    ("clusters", {"bits": 32, "matryoshka": (12,)}, ConfigError, "bits is 12"),
+    ("itq", {"backbone": "resnet"}, ConfigError, "resnet is neither "),
+    ("clusters", {"limit": 39}, TrainingError, r"clusters need 40 images, and 3\d can be read\. Take itq"),
+    ("pca", {"bits": 12}, ConfigError, "bits is 12"),
+]
+
+
+@pytest.mark.parametrize(("name", "changes", "error", "said"), REFUSED)
+def test_what_cannot_be_done_is_said_before_anything_is_trained(
+    name: str, changes: dict[str, Any], error: type[LookalikeError], said: str, learn: Learn, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=said):
+        learn(name, tmp_path / "model.onnx", **changes)
+    assert not (tmp_path / "model.onnx").exists()
+    assert error is not ConfigError or not (tmp_path / "model.run").exists()
+    assert not list(tmp_path.glob("*.run/*.safetensors"))
+
+
+def test_usual_lengths() -> None:
+    lengths = [shorter_lengths(TrainConfig(model="pca", bits=bits)) for bits in (16, 48, 128, 256)]
+    assert lengths == [(), (16, 32), (16, 32, 64), (16, 32, 64, 128)]
+    assert shorter_lengths(TrainConfig(model="clusters", matryoshka=(32, 8))) == (8, 32)
+    assert shorter_lengths(TrainConfig(model="clusters")) == ()
+
+
+def test_a_closed_form_has_nothing_to_resume(learn: Learn, tmp_path: Path) -> None:
+    learn("pca", tmp_path / "model.onnx")
+    with pytest.raises(TrainingError, match="holds no unfinished run to resume"):
+        learn("pca", tmp_path / "model.onnx", resume=True)
+
+
+def test_another_backbone_is_another_run(learn: Learn, tmp_path: Path) -> None:
+    """A run that began behind another backbone is not gone on with."""
+
+    def stop(stage: str, done: int, total: int | None) -> None:
+        if stage == "training":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        learn("clusters", tmp_path / "model.onnx", progress=stop)
+    other = write_encoder(tmp_path, name="other", mean=0.4)
+    with pytest.raises(TrainingError, match=r"backbone is .*, but the run to be resumed has"):
+        learn("clusters", tmp_path / "model.onnx", backbone=str(other), resume=True)
+    assert learn("clusters", tmp_path / "model.onnx", resume=True).path.exists()
+
+
+def test_few_images_train_in_one_batch(tmp_path: Path) -> None:
+    photos = write_kinds(tmp_path / "photos", each=11)
+    made = train(
+        photos, model="clusters", out=tmp_path / "m.onnx", backbone=str(write_encoder(tmp_path)), cache=tmp_path / "c",
+        **QUICK | {"batch": 128, "epochs": 1, "bits": 16},
+    )  # fmt: skip
+    assert (made.info.data_images, made.info.data_validation, made.history[-1].step) == (40, 4, 1)
+
+
+def test_a_refused_training_leaves_the_log_of_an_earlier_one(learn: Learn, tmp_path: Path) -> None:
+    made = learn("pca", tmp_path / "model.onnx", bits=16)
+    log = (made.folder / "log.jsonl").read_bytes()
+    for refused in ({"matryoshka": True}, {"bits": 64}):
+        with pytest.raises(ConfigError):
+            learn("pca", tmp_path / "model.onnx", **{"bits": 16} | refused)
+        assert (made.folder / "log.jsonl").read_bytes() == log
 
 
 def test_one_held_out_image_behind_full_batches_leaves_the_loss_a_number() -> None:
     features_ND = np.random.default_rng(0).normal(size=(140, 8)).astype(np.float32)
-    config = HashingConfig(method="bihalf", bits=16, features=8, hidden=4)
-    task = Hashing(config=config, inputs=FeatureInputs(features_ND), train=np.arange(129, 140))
+    settings = dataclasses.replace(copy_task().settings, model="clusters")
+    task = ClusterTask(settings, features_ND)
     network = task.create().eval()
     assert np.isfinite(task.validate(network, np.arange(129))["total"])
     assert task.validate(network, np.arange(128)).keys() == {"total"}
-
-
-def test_least_is_best_of_the_loss_and_most_of_the_precision() -> None:
-    config = HashingConfig(method="bihalf", bits=16, features=8)
-    task = Hashing(config=config, inputs=FeatureInputs(np.zeros((4, 8), np.float32)), train=np.arange(4))
-    assert task.validation_metric({"total": 0.3}) == 0.3
-    assert task.validation_metric({"total": 0.3, "map": 0.75}) == 0.25
-
-
-def test_views_of_features_are_drawn_of_those_that_are_kept() -> None:
-    plain, one, two = (np.full((6, 2), value, np.float16) for value in (0, 1, 2))
-    rows, random = np.array([4, 0, 2, 1, 3, 5]), np.random.default_rng(0)
-    inputs = FeatureInputs(plain, (one, two))
-    assert inputs.plain(rows).dtype == np.float32
-    assert set(np.unique(inputs.view(rows, random))) == {1, 2}
-    assert np.array_equal(FeatureInputs(plain).view(rows, random), np.zeros((6, 2)))
-    for _ in range(5):  # of a pair one is never the other
-        first, second = inputs.pair(rows, random)
-        assert np.array_equal(np.asarray(first, int) + np.asarray(second, int), np.full((6, 2), 3))
-
-
-def test_views_of_images_are_changed_images() -> None:
-    images_NSSC = np.random.default_rng(0).integers(0, 256, (len(COLOURS), 16, 16, 3), dtype=np.uint8)
-    inputs, rows = ImageInputs(images_NSSC), np.array([2, 0])
-    assert np.array_equal(inputs.plain(rows), images_NSSC[[2, 0]])
-    seen = inputs.view(rows, np.random.default_rng(1))
-    assert seen.shape == (2, 16, 16, 3)
-    assert not np.array_equal(seen, images_NSSC[[2, 0]])
-    assert np.array_equal(seen, inputs.view(rows, np.random.default_rng(1)))

@@ -20,8 +20,8 @@ from lookalike.core.errors import ConfigError, Interrupted, TrainingError
 from lookalike.database import Database
 from lookalike.hasher import Decoder, Hasher
 from lookalike.imaging import decode
-from lookalike.training import TrainReport, hashing_job, loop, reconstruct
-from lookalike.training.outputs.checkpoint import load_model
+from lookalike.training import TrainReport, hashing, loop, reconstruct
+from lookalike.training.checkpoint import load_model
 from tests.references.encoders import write_encoder
 from tests.references.training import trained
 
@@ -278,7 +278,7 @@ def test_an_image_that_went_away_in_between_is_named(
     photos.mkdir()
     for index, picture in enumerate(pictures):
         picture.save(photos / f"{index:02}.png")
-    monkeypatch.setattr(hashing_job, "read_all", lambda items, *_, **__: ((item, "gone") for item in items))
+    monkeypatch.setattr(hashing, "read_all", lambda items, *_, **__: ((item, "gone") for item in items))
     with pytest.raises(TrainingError, match=r"\d\d\.png can no longer be read: gone; put it back, and train again"):
         trained(photos, model="itq", backbone=str(write_encoder(tmp_path)), bits=16, out=tmp_path / "m.onnx")
     assert not (tmp_path / "m.onnx").exists()

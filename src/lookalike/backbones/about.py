@@ -6,7 +6,7 @@ mean = [0.485, 0.456, 0.406]        # of pixels in [0, 1], taken off
 deviation = [0.229, 0.224, 0.225]   # and divided by
 layout = "NCHW"                     # or "NHWC"
 output = "last_hidden_state"        # which output is taken; the first if absent
-pooling = "first"                   # of tokens (N, T, D) or positions (N, D, H, W): "first", "mean", "none" or "tokens"
+pooling = "first"                   # of tokens (N, T, D) or positions (N, D, H, W): "first", "mean" or "none"
 licence = "Apache-2.0"
 trained_on = "LVD-142M"
 labels = false                      # whether labels were used to train it
@@ -23,7 +23,7 @@ from lookalike.core.errors import ConfigError
 
 HUB = "hf:"  # how names of models of transformers begin
 LAYOUTS = ("NCHW", "NHWC")
-POOLINGS = ("mean", "first", "none", "tokens")
+POOLINGS = ("mean", "first", "none")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

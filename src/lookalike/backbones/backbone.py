@@ -3,7 +3,6 @@
     load("efficientnet-lite0")    the weights of a package (extra `backbones`), trained on ImageNet with its labels
     load("encoder.onnx")          any encoder, described by encoder.toml (see `about`)
     load("hf:NAME")               a model of the package transformers in that cache, or a folder's: "hf:FOLDER"
-    load("none")                  the pixels of a small image
 
 Shapes: N images, S pixels a side, C channels, D features.
 """
@@ -21,7 +20,7 @@ import numpy.typing as npt
 import onnx
 
 from lookalike.backbones import about as abouts
-from lookalike.backbones import graph, pixels
+from lookalike.backbones import graph
 from lookalike.backbones.about import HUB, About
 from lookalike.core.errors import ConfigError, ModelError
 from lookalike.hasher import admission
@@ -29,7 +28,6 @@ from lookalike.hasher.paths import read_model
 from lookalike.imaging.decode import Array, ImageSpec
 
 EFFICIENTNET = "efficientnet-lite0"
-NONE = "none"  # the pixels themselves
 BATCH = 32
 
 
@@ -55,7 +53,6 @@ class Backbone:
             self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
             blank = np.zeros((self._batch, *self.spec.shape), np.uint8)
             self.dimension = int(self.features(blank).shape[1])
-            self.tokens = self._tokens(blank)
         except Exception as error:  # ONNX Runtime's own classes of errors are not public
             raise ModelError(f"{about.name} does not run: {error}") from error
 
@@ -63,12 +60,6 @@ class Backbone:
     def spec(self) -> ImageSpec:
         """What an image must be turned into."""
         return ImageSpec(side=self.about.side, colour=self.about.colour)
-
-    def _tokens(self, images_NSSC: Array) -> int:
-        """How many tokens stand side by side in the features; 0 where they are of whole images."""
-        if self.about.pooling != "tokens":
-            return 0
-        return self.dimension // int(self._session.run(["width"], {"images": images_NSSC})[0][0])
 
     def features(self, images_NSSC: Array) -> npt.NDArray[np.float32]:
         """Features (N, D) of uint8 images of the backbone's size."""
@@ -79,15 +70,14 @@ class Backbone:
         return np.concatenate(found) if found else np.empty((0, self.dimension), np.float32)
 
 
-def load(backbone: str | os.PathLike[str], *, side: int | None = None, tokens: bool = False) -> Backbone:
-    """A backbone by name, or from an ONNX file with its description; `side` overrides its own.
+def load(backbone: str | os.PathLike[str], *, side: int | None = None, pooling: str | None = None) -> Backbone:
+    """A backbone by name, or from an ONNX file with its description; `side` and `pooling` override its own.
 
-    With `tokens` its features are all tokens or positions side by side, float16 within float32.
     Raises `ConfigError` or `ModelError`.
     """
     encoder, about = _find(backbone, side)
     is_file = os.fspath(backbone).endswith(".onnx")
-    return Backbone(encoder, replace(about, pooling="tokens") if tokens else about, own=not is_file)
+    return Backbone(encoder, replace(about, pooling=pooling or about.pooling), own=not is_file)
 
 
 def _find(backbone: str | os.PathLike[str], side: int | None) -> tuple[onnx.ModelProto, About]:
@@ -98,13 +88,9 @@ def _find(backbone: str | os.PathLike[str], side: int | None) -> tuple[onnx.Mode
         from lookalike.backbones import efficientnet
 
         return efficientnet.encoder(side or efficientnet.SIDE), efficientnet.about(side or efficientnet.SIDE)
-    if name == NONE:
-        return pixels.encoder(side or pixels.SIDE), pixels.about(side or pixels.SIDE)
     path = Path(backbone)
     if path.suffix != ".onnx" or not path.is_file():
-        raise ConfigError(
-            f"{backbone} is neither {EFFICIENTNET}, {HUB}NAME, {NONE} nor an ONNX file; name one of these"
-        )
+        raise ConfigError(f"{backbone} is neither {EFFICIENTNET}, {HUB}NAME nor an ONNX file; name one of these")
     described = path.with_suffix(".toml")
     if not described.is_file():
         raise ConfigError(f"{path} is not described; write {described}, as docs/backbones.md says")

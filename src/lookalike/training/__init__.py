@@ -9,11 +9,11 @@ from __future__ import annotations
 from lookalike.core.errors import MissingExtra
 
 try:
-    from lookalike.training.inputs.cache import Skipped as Skipped
+    from lookalike.training.cache import Skipped as Skipped
+    from lookalike.training.checkpoint import load_model as load_model
+    from lookalike.training.collapse import CollapseReport as CollapseReport
+    from lookalike.training.export import truncate as truncate
     from lookalike.training.log import EpochRecord as EpochRecord
-    from lookalike.training.outputs.checkpoint import load_model as load_model
-    from lookalike.training.outputs.collapse import CollapseReport as CollapseReport
-    from lookalike.training.outputs.export import truncate as truncate
     from lookalike.training.run import TrainReport as TrainReport
     from lookalike.training.run import reconstruct as reconstruct
     from lookalike.training.run import train as train

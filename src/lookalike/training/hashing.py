@@ -1,192 +1,256 @@
-"""Training a hashing network: behind a backbone, whose features are computed once, or with an encoder of our own.
+"""Tasks of hashing networks: recognising edited copies, and codes of a backbone's features, which are computed once.
 
-Shapes: N images, D features, C classes, M clusterings, K bits.
+Shapes: N images, B images of a batch, R pixels a side as they are read, S as an encoder takes them, D features, K bits.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from abc import abstractmethod
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lookalike.core import codes
-from lookalike.imaging.decode import Array
-from lookalike.metrics.ranking import mean_average_precision
-from lookalike.models import hashing
+from lookalike.backbones import backbone as backbones
+from lookalike.backbones import efficientnet
+from lookalike.backbones.backbone import EFFICIENTNET, Backbone
+from lookalike.core.cache_dir import cache_dir
+from lookalike.core.codes import check_bits
+from lookalike.core.errors import ConfigError, TrainingError
+from lookalike.hasher import ModelInfo
+from lookalike.imaging.decode import Array, ImageSpec
+from lookalike.models import copy_encoder, frozen, hashing
 from lookalike.models.base import Losses
-from lookalike.models.hashing import HashingConfig, HashingNetwork
-from lookalike.models.methods import method
-from lookalike.training.inputs.edits import Edits, grey, resized
-from lookalike.training.inputs.views import view
-from lookalike.training.settings import Rows
-from lookalike.training.task import VALIDATION_SEED, Floats, Task, blocks, values
+from lookalike.models.copy_encoder import SIDE, CopyEncoder
+from lookalike.models.hashing import HashingNetwork, Head
+from lookalike.models.objectives import Clusters, Copies
+from lookalike.training.cache import Cached, features, read_all
+from lookalike.training.clusters import cluster_labels
+from lookalike.training.edits import Edits, grey, resized
+from lookalike.training.export import Threshold, export, export_behind
+from lookalike.training.settings import Rows, TrainConfig
+from lookalike.training.task import CHECKED, VALIDATION_SEED, Floats, Task, TrainRequest, blocks
 
-SEARCHED = 4_000  # training images among which held-out ones are searched for, at most
-
-
-class Inputs(ABC):
-    """The input of a network, by rows of a collection."""
-
-    @abstractmethod
-    def plain(self, rows: Rows) -> npt.NDArray[np.generic]:
-        """The unchanged images."""
-
-    @abstractmethod
-    def view(self, rows: Rows, random: np.random.Generator) -> npt.NDArray[np.generic]:
-        """A view of each image, or the image where there are no views."""
-
-    def pair(self, rows: Rows, random: np.random.Generator) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]:
-        """Two views of each."""
-        return self.view(rows, random), self.view(rows, random)
+USUAL = (16, 32, 64, 128)  # lengths of nested codes
+LARGER = 1.5  # images that are cropped have so many times the pixels a side that the encoder takes
+DROPOUT = 0.2  # of features, where a network learns kinds
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureInputs(Inputs):
-    """Features of images, and of views of them where a method takes views."""
-
-    features_ND: npt.NDArray[np.floating]
-    views_ND: tuple[npt.NDArray[np.floating], ...] = ()
-
-    def plain(self, rows: Rows) -> npt.NDArray[np.generic]:
-        return np.asarray(self.features_ND[rows], np.float32)
-
-    def view(self, rows: Rows, random: np.random.Generator) -> npt.NDArray[np.generic]:
-        if not self.views_ND:
-            return self.plain(rows)
-        return self._picked(rows, random.integers(len(self.views_ND), size=len(rows)))
-
-    def pair(self, rows: Rows, random: np.random.Generator) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]:
-        """Two different views of each; the same view twice teaches nothing."""
-        count = len(self.views_ND)
-        if count < 2:
-            return self.view(rows, random), self.view(rows, random)
-        first = random.integers(count, size=len(rows))
-        second = (first + random.integers(1, count, size=len(rows))) % count
-        return self._picked(rows, first), self._picked(rows, second)
-
-    def _picked(self, rows: Rows, chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.generic]:
-        picked = [self.views_ND[one][row] for one, row in zip(chosen, rows, strict=True)]
-        return np.asarray(picked, np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class ImageInputs(Inputs):
-    """Images themselves."""
-
-    images_NSSC: Array
-
-    def plain(self, rows: Rows) -> npt.NDArray[np.generic]:
-        return self.images_NSSC[rows]
-
-    def view(self, rows: Rows, random: np.random.Generator) -> npt.NDArray[np.generic]:
-        return np.stack([view(self.images_NSSC[row], random) for row in rows])
-
-
-@dataclass(frozen=True, slots=True)
-class CopyInputs(Inputs):
-    """Images in colour, larger than the encoder's input, and edited copies of them."""
-
-    images_NRRC: Array
-    side: int  # that the encoder takes
-    colour: bool = True  # whether the encoder takes it; edits are made in colour, since they change it
-
-    def plain(self, rows: Rows) -> npt.NDArray[np.generic]:
-        return self._images(resized(self._pixels(rows), self.side))
-
-    def view(self, rows: Rows, random: np.random.Generator) -> npt.NDArray[np.generic]:
-        return self._images(self._edits(random).edited(self._pixels(rows)))
-
-    def pair(self, rows: Rows, random: np.random.Generator) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]:
-        """Each image nearly unchanged, and an edited copy of it."""
-        x_BCRR, edits = self._pixels(rows), self._edits(random)
-        return self._images(edits.slightly(x_BCRR)), self._images(edits.edited(x_BCRR))
-
-    def _edits(self, random: np.random.Generator) -> Edits:
-        return Edits(torch.Generator().manual_seed(int(random.integers(2**62))), side=self.side)
-
-    def _pixels(self, rows: Rows) -> Tensor:
-        return torch.from_numpy(self.images_NRRC[rows]).permute(0, 3, 1, 2).to(torch.float32) / 255
-
-    def _images(self, x_BCSS: Tensor) -> npt.NDArray[np.generic]:
-        """Images uint8, (B, S, S, C) in colour or (B, S, S) in grey, of pixels in [0, 1]."""
-        x_BSSC = x_BCSS.permute(0, 2, 3, 1) if self.colour else grey(x_BCSS)[:, 0]
-        return np.asarray((255 * x_BSSC).round().to(torch.uint8).contiguous().numpy())
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Hashing(Task[HashingNetwork]):
+class HashingTask(Task[HashingNetwork]):
     """A network that learns codes."""
-
-    config: HashingConfig
-    inputs: Inputs
-    train: Rows  # of which some are searched in validation
-    labels_NC: npt.NDArray[np.bool_] | None = None
-    clusters_NM: npt.NDArray[np.int64] | None = None
-    first: Mapping[str, Tensor] | None = None  # initial weights of its encoder, some of them
-    device: str = "cpu"
 
     clip = 5.0
 
+    @abstractmethod
+    def plain(self, rows: Rows) -> npt.NDArray[Any]:
+        """What the network sees of unchanged images."""
+
+    def network(self) -> HashingNetwork:
+        """The network to train, its weights drawn by PyTorch's own random numbers."""
+        raise NotImplementedError(f"{self.settings.model} is solved, not trained")
+
+    def batch_loss(self, module: HashingNetwork, rows: Rows, *, step: int, random: np.random.Generator) -> Losses:
+        """The loss of a batch; `random` draws views and edits."""
+        raise NotImplementedError(f"{self.settings.model} is solved, not trained")
+
     def create(self) -> HashingNetwork:
-        network = hashing.create(self.config)
-        if self.first is not None:
-            network.encoder.load_state_dict(self.first, strict=False)
-        return network
+        return hashing.seeded(self.network, self.settings.seed)
 
     def loss(self, module: HashingNetwork, rows: Rows, *, step: int, generator: torch.Generator) -> Losses:
         seeds = torch.randint(2**62, (2,), generator=generator, device=generator.device).tolist()
         with _seeded(seeds[0], generator.device):
-            return self._loss(module, rows, step=step, random=np.random.default_rng(seeds[1]))
+            return self.batch_loss(module, rows, step=step, random=np.random.default_rng(seeds[1]))
 
     def validate(self, module: HashingNetwork, rows: Rows) -> dict[str, float]:
-        """The loss, mean over these rows; with labels also `map`, of them among some of the training images."""
-        random = np.random.default_rng(VALIDATION_SEED)
-        total = 0.0
+        """The loss, mean over these rows."""
+        random, total = np.random.default_rng(VALIDATION_SEED), 0.0
         with torch.inference_mode():
             for block in _blocks(rows):
-                total += values(self._loss(module, block, step=0, random=random))["total"] * len(block)
-        found = {"total": total / len(rows)}
-        if self.labels_NC is not None:
-            found["map"] = self._map(module, rows)
-        return found
-
-    def validation_metric(self, validation: dict[str, float]) -> float:
-        """1 − mAP where there are labels, else the loss."""
-        return 1 - validation["map"] if "map" in validation else validation["total"]
+                total += self.batch_loss(module, block, step=0, random=random).total.item() * len(block)
+        return {"total": total / len(rows)}
 
     def latents(self, module: HashingNetwork, rows: Rows) -> Floats:
         with torch.inference_mode():
-            parts = [module(self._tensor(self.inputs.plain(block))).cpu() for block in blocks(rows)]
+            parts = [module(self.tensor(self.plain(block))).cpu() for block in blocks(rows)]
         return torch.cat(parts).double().numpy()
 
-    def _loss(self, module: HashingNetwork, rows: Rows, *, step: int, random: np.random.Generator) -> Losses:
-        target = method(self.config.method).target
-        if target == "view":
-            first, second = map(self._tensor, self.inputs.pair(rows, random))
-            return module.loss(first, second, step=step)
-        seen = self.inputs.view(rows, random) if module.training else self.inputs.plain(rows)
-        x = self._tensor(seen)
-        if target == "features":
-            return module.loss(x, x, step=step)
-        followed = self.labels_NC if target == "labels" else self.clusters_NM
-        assert followed is not None
-        return module.loss(x, self._tensor(followed[rows]), step=step)
-
-    def _map(self, module: HashingNetwork, rows: Rows) -> float:
-        assert self.labels_NC is not None
-        searched = self.train[np.linspace(0, len(self.train) - 1, min(SEARCHED, len(self.train))).astype(np.int64)]
-        query, database = (codes.pack(self.latents(module, part) > 0) for part in (rows, searched))
-        found = mean_average_precision(query, self.labels_NC[rows], database, self.labels_NC[searched])
-        return float(found)
-
-    def _tensor(self, array: npt.NDArray[np.generic]) -> Tensor:
+    def tensor(self, array: npt.NDArray[Any]) -> Tensor:
+        """An array on the device."""
         return torch.tensor(array, device=self.device)
+
+
+class CopyTask(HashingTask):
+    """Recognising edited copies, by an encoder that starts from the first blocks of EfficientNet-Lite0.
+
+    Images are read in colour, which edits change, and larger than the encoder's grey input, so that parts are sharp.
+    """
+
+    def __init__(self, *given: Any, weights: dict[str, Tensor], **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.weights, self.lengths = weights, self.settings.config["nested"]
+        refined = f"first blocks of {efficientnet.about(SIDE).sentence}, trained further"
+        self.info = {"backbone": refined, "supervised": False}
+
+    @classmethod
+    def of(cls, request: TrainRequest) -> Self:
+        """The task that was asked for, its images decoded."""
+        asked = request.config
+        if asked.side is not None or (asked.backbone or EFFICIENTNET) != EFFICIENTNET:
+            raise ConfigError(f"{asked.model} trains an encoder of its own; leave out --backbone and --side")
+        config = {"bits": asked.bits, "nested": shorter_lengths(asked)}
+        weights = copy_encoder.first_weights(efficientnet.weights())
+        spec = ImageSpec(side=SIDE, colour=False, trim=True)
+        read = replace(spec, side=round(LARGER * SIDE), colour=True)
+        settings, found = request.settings(spec=read, config=config), request.decoded(read)
+        return cls(settings, found.arrays, spec=spec, skipped=found.skipped, device=asked.device, weights=weights)
+
+    def network(self) -> HashingNetwork:
+        encoder, bits = CopyEncoder(), self.settings.config["bits"]
+        encoder.load_state_dict(self.weights, strict=False)
+        head = Head(features=copy_encoder.FEATURES, bits=bits)
+        return HashingNetwork(head, {length: Copies() for length in (*self.lengths, bits)}, encoder=encoder)
+
+    def plain(self, rows: Rows) -> npt.NDArray[Any]:
+        return self._images(resized(self._pixels(rows), SIDE))
+
+    def pair(self, rows: Rows, random: np.random.Generator) -> tuple[Array, Array]:
+        """Each image nearly unchanged, and an edited copy of it, uint8 (B, S, S)."""
+        x_B3RR = self._pixels(rows)
+        edits = Edits(torch.Generator().manual_seed(int(random.integers(2**62))), side=SIDE)
+        return self._images(edits.slightly(x_B3RR)), self._images(edits.edited(x_B3RR))
+
+    def batch_loss(self, module: HashingNetwork, rows: Rows, *, step: int, random: np.random.Generator) -> Losses:
+        first, second = map(self.tensor, self.pair(rows, random))
+        return module.loss(first, second, step=step)
+
+    def write(self, path: Path, module: HashingNetwork, theta_K: Threshold, info: ModelInfo, rows: Rows) -> None:
+        export(path, module, theta_K, info, check_NSSC=self.plain(rows[:CHECKED]))
+
+    def _pixels(self, rows: Rows) -> Tensor:
+        return torch.from_numpy(self.inputs[rows]).permute(0, 3, 1, 2).to(torch.float32) / 255
+
+    def _images(self, x_B3SS: Tensor) -> Array:
+        return np.asarray((255 * grey(x_B3SS)[:, 0]).round().to(torch.uint8).contiguous().numpy())
+
+
+class Source(NamedTuple):
+    """Where features come from."""
+
+    request: TrainRequest
+    backbone: Backbone
+
+    @classmethod
+    def of(cls, request: TrainRequest) -> Self:
+        """The backbone that was asked for. Raises `ConfigError` or `ModelError`."""
+        asked = request.config
+        return cls(request, backbones.load(asked.backbone or EFFICIENTNET, side=asked.side))
+
+    def features(self) -> Cached:
+        """Features of the readable images, from the cache or computed now."""
+        request, asked = self.request, self.request.config
+        folder = cache_dir() if asked.cache is None else Path(asked.cache)
+        return features(
+            request.items, self.backbone, folder, max_pixels=asked.max_pixels, stop_requested=request.stop_requested,
+            progress=request.progress,
+        )  # fmt: skip
+
+
+class BackboneTask(HashingTask):
+    """Codes of a backbone's features."""
+
+    def __init__(self, *given: Any, source: Source | None = None, rows_N: Rows | None = None, **named: Any) -> None:
+        """`rows_N` are the items whose features these are; both are needed to write a model file."""
+        super().__init__(*given, **named)
+        self.lengths = self.settings.config["nested"]
+        if source is not None and rows_N is not None:
+            self.source, self.rows_N, self.spec = source, rows_N, source.backbone.spec
+            self.info = {"backbone": source.backbone.about.in_full, "supervised": False}
+
+    @classmethod
+    def of(cls, request: TrainRequest) -> Self:
+        """The task that was asked for, its features computed. Raises `ConfigError` if the backbone cannot be used."""
+        config = {"bits": request.config.bits, "nested": shorter_lengths(request.config)}
+        source = Source.of(request)
+        found = source.features()
+        settings = request.settings(spec=source.backbone.spec, config=config | {"backbone": source.backbone.digest})
+        return cls(
+            settings, found.arrays, source=source, rows_N=found.rows_N, skipped=found.skipped,
+            device=request.config.device,
+        )  # fmt: skip
+
+    def plain(self, rows: Rows) -> npt.NDArray[Any]:
+        return np.asarray(self.inputs[rows], np.float32)
+
+    def pictures(self, rows: Rows) -> Iterator[Array]:
+        request = self.source.request
+        items = [request.items[self.rows_N[row]] for row in rows]
+        for item, array in read_all(items, self.spec, request.config.max_pixels):
+            if isinstance(array, str):
+                raise TrainingError(
+                    f"{item.name} can no longer be read: {array}; put it back, and train again: --resume continues "
+                    "from the last epoch"
+                )
+            yield array
+
+    def write(self, path: Path, module: HashingNetwork, theta_K: Threshold, info: ModelInfo, rows: Rows) -> None:
+        rows = rows[:CHECKED]
+        export_behind(
+            path, self.source.backbone, module, theta_K, info, check_NSSC=np.asarray(list(self.pictures(rows))),
+            features_ND=self.plain(rows),
+        )  # fmt: skip
+
+
+class ClosedFormTask(BackboneTask):
+    """Principal axes of the features, as they are or turned towards signs."""
+
+    cut_at_mean = False  # features are centred
+
+    def solve(self, rows: Rows) -> HashingNetwork:
+        name, bits = self.settings.model, self.settings.config["bits"]
+        turned = frozen.TURNED.get(name)
+        x_ND = self.plain(rows)
+        return hashing.linear(turned(x_ND, bits, seed=self.settings.seed) if turned else frozen.pca(x_ND, bits))
+
+
+class ClusterTask(BackboneTask):
+    """Telling in which clusters of the features' neighbour graph an image is."""
+
+    cut_at_mean = False  # outputs are drawn to −1 and 1
+
+    def __init__(self, *given: Any, clusters_NM: npt.NDArray[np.int64] | None = None, **named: Any) -> None:
+        super().__init__(*given, **named)
+        features_ND, seed = np.asarray(self.inputs, np.float32), self.settings.seed
+        self.clusters_NM = cluster_labels(features_ND, seed=seed) if clusters_NM is None else clusters_NM
+
+    def network(self) -> HashingNetwork:
+        bits, sizes = self.settings.config["bits"], (self.clusters_NM.max(axis=0) + 1).tolist()
+        head = Head(features=self.inputs.shape[1], bits=bits, dropout=DROPOUT)
+        return HashingNetwork(head, {length: Clusters(bits=length, sizes=sizes) for length in (*self.lengths, bits)})
+
+    def batch_loss(self, module: HashingNetwork, rows: Rows, *, step: int, random: np.random.Generator) -> Losses:
+        return module.loss(self.tensor(self.plain(rows)), self.tensor(self.clusters_NM[rows]), step=step)
+
+
+def shorter_lengths(asked: TrainConfig) -> tuple[int, ...]:
+    """The shorter lengths that are trained as codes of their own, ascending. Raises `ConfigError`."""
+    if asked.matryoshka is True or asked.model == "pca":
+        lengths = tuple(length for length in USUAL if length < asked.bits)
+    else:
+        lengths = tuple(sorted(map(check_bits, asked.matryoshka or ())))
+    if asked.matryoshka and (not lengths or lengths[-1] >= asked.bits):
+        least = max(lengths or USUAL[:1])
+        raise ConfigError(f"bits is {asked.bits}; nested codes need more than {least}. Leave out --matryoshka")
+    if lengths and asked.model in frozen.TURNED:
+        raise ConfigError(
+            f"{asked.model} rotates all bits together, so its first bits are no code; use pca for nested codes"
+        )
+    return lengths
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from lookalike.training.outputs.files import write_aside
+from lookalike.training.checkpoint import write_aside
 
 PACKAGES = ("lookalike", "torch", "onnx", "onnxruntime", "numpy", "pillow")
 

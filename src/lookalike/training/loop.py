@@ -16,9 +16,9 @@ import torch
 
 from lookalike.core.errors import Interrupted, TrainingError
 from lookalike.core.progress import Progress, silent
+from lookalike.training import checkpoint
+from lookalike.training.checkpoint import Module, State
 from lookalike.training.log import EpochRecord, Log
-from lookalike.training.outputs import checkpoint
-from lookalike.training.outputs.checkpoint import Module, State
 from lookalike.training.settings import Rows, Settings, Split, epoch_order, learning_rate, noise_seed
 from lookalike.training.task import Floats, Task, values
 
@@ -31,11 +31,14 @@ class Run(Generic[Module]):
     """What a run works on and where it writes."""
 
     folder: Path
-    settings: Settings
     task: Task[Module]
     rows: Split
-    device: str = "cpu"
     init_from: Path | None = None  # weights of another run to start from
+
+    @property
+    def settings(self) -> Settings:
+        """What identifies the run."""
+        return self.task.settings
 
     @property
     def steps_an_epoch(self) -> int:
@@ -123,7 +126,7 @@ def _resume(run: Run[Module]) -> State[Module]:
 
 
 def _new_state(run: Run[Module]) -> State[Module]:
-    model = run.task.create().to(device=run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = run.task.create().to(device=run.task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     # Fused: one pass over the weights a step, which matters for those of a VAE.
     optimiser = torch.optim.AdamW(model.parameters(), lr=run.settings.learning_rate, fused=True)
     return State(model=model, optimiser=optimiser)
@@ -136,7 +139,7 @@ def _step(run: Run[Module], state: State[Module], rows: Rows) -> None:
         group["lr"] = learning_rate(state.step, run.steps, highest=settings.learning_rate)
 
     model.train()
-    noise = torch.Generator(run.device).manual_seed(noise_seed(settings, step=state.step))
+    noise = torch.Generator(run.task.device).manual_seed(noise_seed(settings, step=state.step))
     losses = task.loss(model, rows, step=state.step, generator=noise)
     found = values(losses)
     if not np.isfinite(found["total"]):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,25 +20,32 @@ import torch
 
 from lookalike import data
 from lookalike.core import codes
+from lookalike.core.codes import check_bits
 from lookalike.core.errors import ConfigError, TrainingError
 from lookalike.core.progress import Progress, silent
 from lookalike.hasher import ModelInfo
 from lookalike.imaging.decode import Array
 from lookalike.imaging.thumbnail import thumbnail_vector
 from lookalike.models import MODELS
-from lookalike.models.methods import METHODS
-from lookalike.training.hashing_job import prepare
-from lookalike.training.inputs.cache import Skipped
-from lookalike.training.job import Job, TrainRequest, autoencoding
+from lookalike.training.cache import Skipped
+from lookalike.training.checkpoint import CHECKPOINT, Module, check_init, load_model, weights_of
+from lookalike.training.collapse import CollapseReport, different, find_collapse, measure_radii
+from lookalike.training.export import Threshold, theta_digest
+from lookalike.training.hashing import ClosedFormTask, ClusterTask, CopyTask
 from lookalike.training.log import EpochRecord, versions
 from lookalike.training.loop import Run, fit
-from lookalike.training.outputs.checkpoint import CHECKPOINT, Module, check_init, load_model, weights_of
-from lookalike.training.outputs.collapse import CollapseReport, different, find_collapse, measure_radii
-from lookalike.training.outputs.export import Threshold, theta_digest
 from lookalike.training.settings import Rows, TrainConfig, sample, split
 from lookalike.training.stop import stop_on_signals
-from lookalike.training.task import Task, to_input
+from lookalike.training.task import AutoencoderTask, Task, TrainRequest, to_input
 
+Tasks = Mapping[str, Callable[[TrainRequest], Task[Any]]]
+
+TASKS: Tasks = {
+    **dict.fromkeys(MODELS, AutoencoderTask.of),
+    **dict.fromkeys(("pca", "itq", "whitened-itq"), ClosedFormTask.of),
+    "clusters": ClusterTask.of,
+    "copies": CopyTask.of,
+}
 DEFAULTS = TrainConfig()
 MEASURED = 2_000  # images on whose codes distances and collapse are measured, at most
 HELD_OUT_ENOUGH = 500  # with fewer held-out images, training images are measured too
@@ -65,14 +72,15 @@ def train(
     out: str | os.PathLike[str] = "model.onnx",
     resume: bool = False,
     progress: Progress = silent,
+    tasks: Tasks = TASKS,
 ) -> TrainReport:
     """Train a hashing model on a collection of images and write it to the file `out`.
 
     `images` are folders, files or Parquet files, or items of them. The run's folder, `out` with the suffix `.run`,
     holds log and checkpoints; with `resume` a stopped run continues in it and ends with the weights it would have had.
-    Raises `ConfigError`, `TrainingError`, and `Interrupted` after Ctrl-C.
+    `tasks` are the models there are, by name. Raises `ConfigError`, `TrainingError`, and `Interrupted` after Ctrl-C.
     """
-    _check(config)
+    _check(config, tasks)
     out = Path(out)
     items, called = _items(images, config)
     init_digest, init_from = "", None
@@ -87,21 +95,17 @@ def train(
             config=config, items=items, folder=folder, init_digest=init_digest, progress=progress,
             stop_requested=stop_requested,
         )  # fmt: skip
-        job: Job[Any] = autoencoding(request) if config.model in MODELS else prepare(request)
-        rows = split(len(job.inputs), job.settings)
-        run: Run[Any] = Run(
-            folder=folder, settings=job.settings, task=job.task(rows), rows=rows, device=config.device,
-            init_from=init_from,
-        )  # fmt: skip
-        if job.solve is not None:
-            run.log.begin(job.settings.values())
-            best = job.solve(rows)
+        task = tasks[config.model](request)
+        run = Run(folder=folder, task=task, rows=split(len(task.inputs), task.settings), init_from=init_from)
+        best = task.solve(run.rows.train)
+        if best is not None:
+            run.log.begin(task.settings.values())
         else:
             seconds = None if config.minutes is None else 60 * config.minutes
             best = fit(run, resume=resume, seconds=seconds, stop_requested=stop_requested, progress=progress)
-        report = _finish(run, job, best, out, data_name=config.name or called, card=config.card)
+        report = _finish(run, best, out, data_name=config.name or called, card=config.card)
         run.checkpoint.unlink(missing_ok=True)
-        job.clean_up()
+        request.clean_up()
     return report
 
 
@@ -132,14 +136,15 @@ def _items(images: data.Paths | Sequence[data.Item], config: TrainConfig) -> tup
         called = data.default_name(items[0].file)
     else:
         paths = cast(data.Paths, images)
-        items, called = data.find(paths, labels_from_folders=config.labels_from_folders), data.default_name(paths)
+        items, called = data.find(paths), data.default_name(paths)
     return [items[row] for row in sample(len(items), config.limit, config.seed)], called
 
 
-def _check(config: TrainConfig) -> None:
+def _check(config: TrainConfig, tasks: Tasks) -> None:
     """Raise `ConfigError` for a model that does not exist or a device that PyTorch cannot use."""
-    if config.model not in MODELS and config.model not in METHODS:
-        raise ConfigError(f"model is {config.model!r}; it must be one of {', '.join((*MODELS, *METHODS))}")
+    check_bits(config.bits)
+    if config.model not in tasks:
+        raise ConfigError(f"model is {config.model!r}; it must be one of {', '.join(tasks)}")
     if config.augment and config.model not in MODELS:
         raise ConfigError(f"augment is for models that reconstruct images ({', '.join(MODELS)}), not {config.model}")
     try:
@@ -177,24 +182,26 @@ def _run_folder(out: Path, *, resume: bool) -> Iterator[Path]:
         raise TrainingError(f"another training is writing to {folder}; wait for it, or choose another --out") from error
 
 
-def _finish(run: Run[Any], job: Job[Any], module: Any, out: Path, *, data_name: str, card: str) -> TrainReport:
+def _finish(run: Run[Any], module: Any, out: Path, *, data_name: str, card: str) -> TrainReport:
     """Choose θ, measure the codes and write the model file."""
-    theta_K = choose_theta(run.task, module, run.rows.train) if job.cut_at_mean else np.zeros(job.bits, np.float32)
+    task, settings = run.task, run.task.settings
+    bits = int(settings.config["bits"])
+    theta_K = choose_theta(task, module, run.rows.train) if task.cut_at_mean else np.zeros(bits, np.float32)
     measured = run.rows.validation
     if len(measured) < HELD_OUT_ENOUGH:
         measured = np.concatenate([measured, run.rows.train])
     measured = measured[:MEASURED]
-    measured = measured[different(job.inputs[measured])]
-    bits_NK = codes.binarize(run.task.latents(module, measured), theta_K)
-    thumbnails_NM = np.stack([thumbnail_vector(pixels) for pixels in job.pictures(measured)])
+    measured = measured[different(task.inputs[measured])]
+    bits_NK = codes.binarize(task.latents(module, measured), theta_K)
+    thumbnails_NM = np.stack([thumbnail_vector(pixels) for pixels in task.pictures(measured)])
     collapse, radii = find_collapse(bits_NK), measure_radii(codes.pack(bits_NK), thumbnails_NM)
-    shorter = {str(bits): measure_radii(codes.pack(bits_NK[:, :bits]), thumbnails_NM) for bits in job.lengths}
-    history, settings = run.log.history(), run.settings
+    shorter = {str(length): measure_radii(codes.pack(bits_NK[:, :length]), thumbnails_NM) for length in task.lengths}
+    history = run.log.history()
     info = ModelInfo(
-        name=f"{settings.model}-{job.bits}",
+        name=f"{settings.model}-{bits}",
         model=settings.model,
-        bits=job.bits,
-        image=job.spec,
+        bits=bits,
+        image=task.spec,
         theta_digest=theta_digest(theta_K),
         data_name=data_name,
         data_images=len(run.rows.train),
@@ -206,14 +213,15 @@ def _finish(run: Run[Any], job: Job[Any], module: Any, out: Path, *, data_name: 
         similar=radii.similar,
         pairs=radii.pairs,
         versions=versions(),
-        nested={bits: {"near": one.near, "similar": one.similar} for bits, one in shorter.items()},
+        nested={length: {"near": one.near, "similar": one.similar} for length, one in shorter.items()},
         card=card,
-        **job.info,
+        **task.info,
     )
-    job.write(out, module, theta_K, info, run.rows.train)
-    run.log.add("skipped", {"images": [asdict(image) for image in job.skipped]})
+    task.write(out, module, theta_K, info, run.rows.train)
+    run.log.add("skipped", {"images": [asdict(image) for image in task.skipped]})
     run.log.add("collapse", asdict(collapse))
     run.log.add("model", asdict(info))
     return TrainReport(
-        path=out, folder=run.folder, info=info, history=history, steps=run.steps, skipped=job.skipped, collapse=collapse
-    )
+        path=out, folder=run.folder, info=info, history=history, steps=run.steps, skipped=task.skipped,
+        collapse=collapse,
+    )  # fmt: skip

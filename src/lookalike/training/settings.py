@@ -32,12 +32,11 @@ Rows = npt.NDArray[np.int64]
 class TrainConfig:
     """The model to train, and how. The defaults are good for a first try."""
 
-    model: str = "csvae"  # one of the paper's, or a method that hashes features of a backbone
+    model: str = "csvae"  # one of the paper's, copies, or a method that hashes features of a backbone
     bits: int = 64
-    backbone: str | os.PathLike[str] | None = None  # None: efficientnet-lite0; "none" or "vit": an encoder of our own
+    backbone: str | os.PathLike[str] | None = None  # None: efficientnet-lite0
     side: int | None = None  # pixels a side that the backbone takes; None: its own
     matryoshka: bool | Sequence[int] = False  # whether the first 16, 32, … bits, or those listed, are codes, too
-    labels_from_folders: bool = False
     epochs: int = 20
     minutes: float | None = None  # after which training ends early
     batch: int | None = None  # None: 64 for the paper's models, 128 for others

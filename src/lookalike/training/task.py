@@ -1,4 +1,4 @@
-"""What a run trains: a module, its loss on rows of a collection, and the latents that its codes are made of.
+"""What a run trains: a module, its images, its loss, and how it becomes a model file. Here: the paper's models.
 
 Shapes: N images, S pixels a side, K bits.
 """
@@ -6,33 +6,86 @@ Shapes: N images, S pixels a side, K bits.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar, Generic
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any, ClassVar, Generic, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lookalike.imaging.decode import Array
-from lookalike.models import HashModel, create
+from lookalike import data
+from lookalike.core.progress import Progress
+from lookalike.hasher import ModelInfo
+from lookalike.imaging.decode import Array, ImageSpec
+from lookalike.models import MODELS, HashModel, create
 from lookalike.models.base import SIDE, Losses
 from lookalike.models.blocks import MinMax
-from lookalike.training.inputs.edits import edited
-from lookalike.training.outputs.checkpoint import Module
-from lookalike.training.settings import Rows, Settings
+from lookalike.training.cache import Cached, Skipped, cached_images, digest, remove_cache
+from lookalike.training.checkpoint import Module
+from lookalike.training.edits import edited
+from lookalike.training.export import Threshold, export_autoencoder
+from lookalike.training.settings import Rows, Settings, TrainConfig
 
+SPEC = ImageSpec(side=SIDE)  # of the paper's models
+CHECKED = 64  # training images on which the exported model is compared with the trained one
 EVALUATION_BATCH = 128
 VALIDATION_SEED = 0  # of the noise; always the same, so that epochs can be compared
 
 Floats = npt.NDArray[np.float64]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainRequest:
+    """A training that was asked for, in its own folder."""
+
+    config: TrainConfig
+    items: list[data.Item]
+    folder: Path  # the run's
+    init_digest: str  # of the weights to start from; empty if none
+    progress: Progress
+    stop_requested: Event
+
+    def settings(self, *, spec: ImageSpec, config: dict[str, Any]) -> Settings:
+        """The settings of the run, given how its images are read and the configuration of its model."""
+        asked = self.config
+        return Settings(
+            images=digest(self.items, spec, max_pixels=asked.max_pixels), config=config, init_digest=self.init_digest,
+            model=asked.model, limit=asked.limit, seed=asked.seed, epochs=asked.epochs,
+            batch=asked.batch or (64 if asked.model in MODELS else 128), learning_rate=asked.learning_rate,
+            validation=asked.validation, augment=asked.augment,
+        )  # fmt: skip
+
+    def decoded(self, spec: ImageSpec) -> Cached:
+        """The decoded images, from the run's folder or the cache that was named if they are complete there."""
+        return cached_images(
+            self.folder if self.config.cache is None else Path(self.config.cache), self.items, spec,
+            max_pixels=self.config.max_pixels, stop_requested=self.stop_requested, progress=self.progress,
+        )  # fmt: skip
+
+    def clean_up(self) -> None:
+        """Remove decoded images that no other run can use."""
+        if self.config.cache is None:
+            remove_cache(self.folder)
+
+
 class Task(ABC, Generic[Module]):
     """A module to train, and its data."""
 
     clip: ClassVar[float]  # highest norm of a step's gradient
+    cut_at_mean: bool = True  # θ is the mean latent of the training images; else 0
+    lengths: tuple[int, ...] = ()  # shorter codes that are the first bits
+
+    def __init__(
+        self, settings: Settings, inputs: npt.NDArray[Any], *, spec: ImageSpec = SPEC,
+        skipped: tuple[Skipped, ...] = (), device: str = "cpu",
+    ) -> None:  # fmt: skip
+        """`inputs` are what is trained on, images or features, one row each; `spec` is how the model reads images."""
+        self.settings, self.inputs, self.spec, self.skipped, self.device = settings, inputs, spec, skipped, device
+        self.info: dict[str, Any] = {}  # of the model file, beyond what all have
 
     @abstractmethod
     def create(self) -> Module:
@@ -50,6 +103,18 @@ class Task(ABC, Generic[Module]):
     def latents(self, module: Module, rows: Rows) -> Floats:
         """Latents (N, K) of these rows, as float64."""
 
+    @abstractmethod
+    def write(self, path: Path, module: Module, theta_K: Threshold, info: ModelInfo, rows: Rows) -> None:
+        """Write the model file, checked on some training images."""
+
+    def solve(self, rows: Rows) -> Module | None:
+        """The module by its closed form, where there is one; then nothing is trained."""
+        return None
+
+    def pictures(self, rows: Rows) -> Iterable[Array]:
+        """The images of some rows, uint8."""
+        return self.inputs[rows]
+
     def validation_metric(self, validation: dict[str, float]) -> float:
         """Metric for model selection; lower is better."""
         return validation["total"]
@@ -59,21 +124,24 @@ class Task(ABC, Generic[Module]):
         return 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Autoencoding(Task[HashModel[Any]]):
+class AutoencoderTask(Task[HashModel[Any]]):
     """One of the paper's models, which learns to reconstruct its images."""
 
-    settings: Settings
-    images: Array  # uint8 (N, S, S)
-    device: str = "cpu"
-
     clip = 0.2  # usual norms are 0.01 to 0.1
+
+    @classmethod
+    def of(cls, request: TrainRequest) -> Self:
+        """The task that was asked for, its images decoded."""
+        config = MODELS[request.config.model][0](bits=request.config.bits)
+        settings = request.settings(spec=SPEC, config=asdict(config))
+        found = request.decoded(SPEC)
+        return cls(settings, found.arrays, skipped=found.skipped, device=request.config.device)
 
     def create(self) -> HashModel[Any]:
         return create(self.settings.model, seed=self.settings.seed, **self.settings.config)
 
     def loss(self, module: HashModel[Any], rows: Rows, *, step: int, generator: torch.Generator) -> Losses:
-        images_NSS = self.images[rows]
+        images_NSS = self.inputs[rows]
         x_N1SS = seen_N1SS = to_input(images_NSS, self.device)
         if self.settings.augment:
             seed = int(torch.randint(2**62, (), generator=generator, device=generator.device).item())
@@ -86,18 +154,21 @@ class Autoencoding(Task[HashModel[Any]]):
         sums: dict[str, float] = {}
         with torch.inference_mode():
             for block in blocks(rows):
-                found = values(module.loss(to_input(self.images[block], self.device), generator=noise))
+                found = values(module.loss(to_input(self.inputs[block], self.device), generator=noise))
                 sums = {name: sums.get(name, 0.0) + value * len(block) for name, value in found.items()}
         return {name: total / len(rows) for name, total in sums.items()}
 
     def latents(self, module: HashModel[Any], rows: Rows) -> Floats:
         with torch.inference_mode():
-            parts = [module.latent(to_input(self.images[block], self.device)).cpu() for block in blocks(rows)]
+            parts = [module.latent(to_input(self.inputs[block], self.device)).cpu() for block in blocks(rows)]
         return torch.cat(parts).double().numpy()
 
     def scale(self, module: HashModel[Any]) -> float:
         """In units of the squared error of a pixel, so that one bound on the gradient fits every σ."""
         return float(2 * module.config.sigma**2 / SIDE**2)
+
+    def write(self, path: Path, module: HashModel[Any], theta_K: Threshold, info: ModelInfo, rows: Rows) -> None:
+        export_autoencoder(path, module, theta_K, info, check_NSS=np.asarray(self.inputs[rows[:CHECKED]]))
 
 
 def to_input(images_NSS: Array, device: str) -> Tensor:

@@ -1,0 +1,254 @@
+"""Objectives that learn from labels: booleans (B, C), also where each image has one.
+
+Two images are similar if they share a label. "In use elsewhere" names what other code does differently.
+
+Shapes: B images of a batch, K bits, C classes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lookalike.models.objectives import Objective, pairs
+
+EVERY, GROWTH = 200, 0.005  # HashNet: steps between renewals of β; growth of β² a step
+
+
+class DHN(Objective):
+    """The likelihood of which pairs are similar, and outputs close to −1 or 1.
+
+    Source: Zhu, Long, Wang, Cao, "Deep hashing network for efficient similarity retrieval", AAAI 2016, with
+    θ = ½⟨u, u'⟩ as in DPSH and most code since. In use elsewhere: a memory of the outputs of all training images in the
+    place of the batch (swuxyj), and α·cos(u, u') with α = 10, similar pairs weighted and (|u| − 1)² in the place of log
+    cosh (thulab's own script, where its weight is 0).
+    """
+
+    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
+        """Mean over pairs of log(1 + e^θ) − sθ, and λ = 0.1 times the mean of log cosh(|u| − 1)."""
+        theta_BB = 0.5 * u_BK @ u_BK.T
+        likelihood_BB = functional.softplus(theta_BB) - shared(target) * theta_BB  # eq. 4
+        quantisation = log_cosh(u_BK.abs() - 1).mean()  # eq. 5
+        return likelihood_BB[pairs(len(u_BK), u_BK.device)].mean() + 0.1 * quantisation  # eq. 6
+
+
+class HashNet(Objective):
+    """Weighted likelihood of which pairs are similar, of tanh(βu) with β growing: learning by continuation.
+
+    Source: Cao, Long, Wang, Yu, "HashNet: Deep learning to hash by continuation", ICCV 2017. Of images with several
+    labels, similar pairs weigh by the share of labels that they have in common. α = 10/K and β = √(1 + n/200), renewed
+    every 200 steps n, as in the authors' PyTorch code. In use elsewhere: β renewed every 20 epochs, α = 0.1 (swuxyj) or
+    1 (FIRe); a single weight, the number of classes, on similar pairs (the authors' PyTorch code).
+    """
+
+    def __init__(self, *, bits: int) -> None:
+        super().__init__()
+        self.alpha = 10 / bits
+
+    def beta(self, step: int) -> float:
+        """β at a step."""
+        return float((1 + GROWTH * (step // EVERY * EVERY)) ** 0.5)
+
+    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
+        """Weighted mean over pairs of log(1 + e^α⟨h, h'⟩) − αs⟨h, h'⟩ with h = tanh(βu)."""
+        return _likelihood(
+            torch.tanh(self.beta(step) * u_BK), shared(target), alpha=self.alpha, common_BB=_common(target)
+        )
+
+
+class TransHash(Objective):
+    """Weighted pairwise likelihoods of a global code and of several local codes, and outputs close to −1 or 1.
+
+    After the paper's description, since its code was not published: Chen et al., "TransHash: Transformer-based hamming
+    hashing for efficient image retrieval", ICMR 2022. The likelihood is HashNet's, weighted, without continuation and
+    with θ = ½⟨h, h'⟩; local streams count by their mean. That the quantisation term is the mean of (|h| − 1)² and its
+    weight 0.1 are our choice.
+    """
+
+    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
+        """The loss of the global stream alone, or L_global + 1/M Σ L_local of all streams (M + 1, B, K)."""
+        s_BB = shared(target)
+        losses: list[Tensor] = [
+            _likelihood(stream_BK, s_BB, alpha=0.5) + 0.1 * ((stream_BK.abs() - 1) ** 2).mean()
+            for stream_BK in (u_BK if u_BK.ndim == 3 else u_BK[None])
+        ]
+        return losses[0] + torch.stack(losses[1:]).mean() if len(losses) > 1 else losses[0]
+
+
+class DPN(Objective):
+    """The polarisation loss: each bit is pushed past a margin towards the bit of its class's target code.
+
+    Source: Fan, Ng, Ju, Zhang, Chan, "Deep polarized network for supervised learning of accurate binary hashing codes",
+    IJCAI 2020. Margin 1, targets drawn evenly (their variant B); with several labels the sum over them, as in their
+    code. In use elsewhere: targets as signs of Gaussians, or drawn until they lie far apart (said to give 1 to 2 % of
+    mAP); a majority vote of the targets of several labels, and a mean over bits in the place of the sum (swuxyj).
+    """
+
+    targets_CK: Tensor
+
+    def __init__(self, *, bits: int, classes: int, seed: int = 0) -> None:
+        super().__init__()
+        self.register_buffer("targets_CK", random_targets(classes, bits, seed=seed))
+
+    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
+        """Mean over images of Σ_c Σ_k max(0, 1 − u_k t_ck) over the classes c that an image has."""
+        short_BCK = (1 - u_BK[:, None, :] * self.targets_CK).clamp(min=0)  # eq. 2
+        return (short_BCK.sum(dim=2) * target).sum(dim=1).mean()
+
+
+class OrthoHash(Objective):
+    """One cross-entropy of cosines between outputs and the code words of the classes, with a margin.
+
+    Source: Hoe et al., "One loss for all: Deep hashing with a single cosine similarity based learning objective",
+    NeurIPS 2021. s = 8, m = 0.2, code words drawn evenly. With several labels the target is even over them, and the
+    margin is taken off each. The paper takes m = 0.3 for CIFAR-10, and normalises outputs over the batch, which is left
+    out here: the layer before them is normalised (measured on CIFAR-10, 16 bits: mAP 0.652 with, 0.651 without).
+    """
+
+    words_CK: Tensor
+
+    def __init__(self, *, bits: int, classes: int, seed: int = 0) -> None:
+        super().__init__()
+        self.register_buffer("words_CK", random_targets(classes, bits, seed=seed))
+
+    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
+        """−log softmax of s·(cos(u, c_j) − m·[j is a label]) at the labels, mean over images that have any."""
+        labels = target.to(u_BK.dtype)
+        cosine_BC = functional.normalize(u_BK, dim=1) @ functional.normalize(self.words_CK.to(u_BK.dtype), dim=1).T
+        return functional.cross_entropy(8.0 * (cosine_BC - 0.2 * labels), _even(labels))  # eq. 6
+
+
+class GreedyHash(Objective):
+    """A linear classifier sees the signs of the outputs, and gradients pass the signs as they are.
+
+    Source: Su, Zhang, Han, Tian, "Greedy hash: towards fast optimization for accurate hash coding in CNN", NeurIPS
+    2018. α = 0.1, theirs for CIFAR-10 (1 for ImageNet); the classifier is part of the objective and so is trained with
+    it. With several labels the target is even over them.
+    """
+
+    def __init__(self, *, bits: int, classes: int) -> None:
+        super().__init__()
+        self.classifier = nn.Linear(bits, classes)
+
+    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
+        """Cross-entropy of W·sign(u), and α times the mean of |u − sign u|³."""
+        classified = functional.cross_entropy(self.classifier(sign(u_BK)), _even(target.to(u_BK.dtype)))
+        return classified + 0.1 * (u_BK.abs() - 1).abs().pow(3).mean()  # eq. 8
+
+
+class CSQ(Objective):
+    """Each image's bits are drawn to the hash centre of its class; centres lie half the bits apart.
+
+    Source: Yuan et al., "Central similarity quantization for efficient image and video retrieval", CVPR 2020. Centres
+    are rows of [H; −H], H the Hadamard matrix of K, if K is a power of two and there are at most 2K classes, else
+    random codes with half of their bits one. The first bits of Hadamard rows repeat, so nested codes have random
+    centres, whose parts between lengths have half of their bits one and whose first parts differ. With several labels
+    the centre is the majority vote, ties drawn. λ = 0.05. In use elsewhere: λ from 1e-4 to 1e-3, and a pairwise term
+    whose weight is 0 in the commands that were released.
+    """
+
+    centres_CK: Tensor
+    ties_K: Tensor
+
+    def __init__(self, *, bits: int, classes: int, seed: int = 0, lengths: Sequence[int] = ()) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.register_buffer("centres_CK", centres(classes, bits, generator, lengths=lengths))
+        self.register_buffer("ties_K", torch.where(torch.rand(bits, generator=generator) < 0.5, -1.0, 1.0))
+
+    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
+        """Binary cross-entropy of (h + 1)/2 with the centre's bits, h = tanh u, and λ times the mean of (|h| − 1)²."""
+        votes_BK = target.to(u_BK.dtype) @ self.centres_CK.to(u_BK.dtype)
+        centre_BK = torch.where(votes_BK == 0, self.ties_K.to(u_BK.dtype), votes_BK.sign())
+        # with h = tanh u, (h + 1)/2 = σ(2u)
+        central = functional.binary_cross_entropy_with_logits(2 * u_BK, (centre_BK + 1) / 2)  # eq. 4
+        return central + 0.05 * ((torch.tanh(u_BK).abs() - 1) ** 2).mean()  # eqs. 5, 6
+
+
+def centres(classes: int, bits: int, generator: torch.Generator, *, lengths: Sequence[int] = ()) -> Tensor:
+    """Hash centres (C, K) of −1 and 1; with `lengths` of nested codes, ascending, their first bits are centres too."""
+    if not lengths and bits & (bits - 1) == 0 and classes <= 2 * bits:
+        matrix = _hadamard(bits)
+        return torch.cat([matrix, -matrix])[:classes]
+    ends = [end for end in lengths if end < bits] + [bits]
+    first, *others = [end - begin for begin, end in zip([0, *ends], ends, strict=False)]
+    parts = [_halves_unlike(classes, first, generator)] + [_halves(classes, size, generator) for size in others]
+    return torch.cat(parts, dim=1)
+
+
+def _halves(count: int, bits: int, generator: torch.Generator) -> Tensor:
+    """Random codes of which half of the bits are 1, the others −1."""
+    found = -torch.ones(count, bits)
+    for row in found:
+        row[torch.randperm(bits, generator=generator)[: bits // 2]] = 1
+    return found
+
+
+def _halves_unlike(count: int, bits: int, generator: torch.Generator) -> Tensor:
+    """The same, all different where the number of bits allows it."""
+    found: dict[tuple[float, ...], None] = {}
+    enough = min(count, math.comb(bits, bits // 2))
+    while len(found) < enough:
+        found.setdefault(tuple(_halves(1, bits, generator)[0].tolist()))
+    rows = torch.tensor(list(found))
+    return rows[torch.arange(count) % len(rows)]
+
+
+def _hadamard(size: int) -> Tensor:
+    """The Hadamard matrix of a power of two, by Sylvester's construction: rows that are orthogonal to each other."""
+    matrix = torch.ones(1, 1)
+    while len(matrix) < size:
+        matrix = torch.cat([torch.cat([matrix, matrix], dim=1), torch.cat([matrix, -matrix], dim=1)])
+    return matrix
+
+
+def _even(labels_BC: Tensor) -> Tensor:
+    """Shares (B, C) that are even over an image's labels."""
+    return labels_BC / labels_BC.sum(dim=1, keepdim=True).clamp(min=1)
+
+
+def _common(labels_BC: Tensor) -> Tensor:
+    """c = |y ∩ y'| / |y ∪ y'|, (B, B): the share of their labels that two images have in common (below eq. 2)."""
+    labels = labels_BC.to(torch.float32)
+    both = labels @ labels.T
+    counts = labels.sum(dim=1)
+    return both / (counts[:, None] + counts[None, :] - both).clamp(min=1)
+
+
+def _likelihood(h_BK: Tensor, s_BB: Tensor, *, alpha: float, common_BB: Tensor | None = None) -> Tensor:
+    """1/|S| Σ w (log(1 + e^θ) − sθ), θ = α⟨h, h'⟩, w = c|S|/|S₁| of similar, |S|/|S₀| of other pairs (eqs. 2 to 4)."""
+    chosen = pairs(len(h_BK), h_BK.device)
+    theta, s = alpha * (h_BK @ h_BK.T)[chosen], s_BB[chosen]
+    similar = s.sum()
+    weight = torch.where(s > 0, len(s) / similar.clamp(min=1), len(s) / (len(s) - similar).clamp(min=1))
+    if common_BB is not None:
+        weight = torch.where(s > 0, weight * common_BB[chosen], weight)
+    return (weight * (functional.softplus(theta) - s * theta)).mean()
+
+
+def shared(labels_BC: Tensor) -> Tensor:
+    """s, (B, B): 1 where two images share a label, else 0."""
+    labels = labels_BC.to(torch.float32)
+    return (labels @ labels.T > 0).to(torch.float32)
+
+
+def log_cosh(x: Tensor) -> Tensor:
+    """log cosh x, without overflow."""
+    size = x.abs()
+    return size + functional.softplus(-2 * size) - math.log(2)
+
+
+def sign(u: Tensor) -> Tensor:
+    """−1 or 1, 1 for 0, whose gradient is that of u itself (straight-through)."""
+    hard = torch.where(u < 0, -1.0, 1.0).to(u.dtype)
+    return u + (hard - u).detach()
+
+
+def random_targets(classes: int, bits: int, *, seed: int) -> Tensor:
+    """Target codes (C, K) of −1 and 1, each bit drawn evenly."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.where(torch.rand(classes, bits, generator=generator) < 0.5, -1.0, 1.0)

@@ -1,0 +1,177 @@
+"""Training a compared method: of features, with labels, the features themselves or two views of an image to follow.
+
+Shapes: N images, D features, C classes, K bits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike import data
+from lookalike.core import codes
+from lookalike.core.cache_dir import cache_dir
+from lookalike.core.errors import DataError
+from lookalike.imaging.decode import Array
+from lookalike.metrics import labels as labelling
+from lookalike.metrics.ranking import mean_average_precision
+from lookalike.models.base import Losses
+from lookalike.models.hashing import HashingNetwork, Head
+from lookalike.training.cache import Edit, features
+from lookalike.training.hashing import BackboneTask, Source, shorter_lengths
+from lookalike.training.run import TASKS
+from lookalike.training.settings import Rows, split
+from lookalike.training.task import TrainRequest
+from research.hashing.dual_stream import DualStream
+from research.hashing.methods import METHODS, Size, method
+from research.hashing.views import view
+
+SEARCHED = 4_000  # training images among which held-out ones are searched for, at most
+VIEWS = 2  # of each image, whose features are kept
+
+Features = npt.NDArray[np.floating]
+Labels = npt.NDArray[np.bool_]
+
+
+class MethodTask(BackboneTask):
+    """A compared method."""
+
+    def __init__(
+        self, *given: Any, train: Rows, labels_NC: Labels | None = None, views_ND: Sequence[Features] = (),
+        positions: int = 0, **named: Any,
+    ) -> None:  # fmt: skip
+        """`train` are the rows of which some are searched in validation; `positions` stand side by side in inputs."""
+        super().__init__(*given, **named)
+        self.method = method(self.settings.model)
+        self.cut_at_mean = self.method.cut_at_mean
+        self.train, self.views_ND, self.positions = train, views_ND, positions
+        self.labels_NC = labels_NC if self.method.needs_labels else None
+        self.info["supervised"] = self.method.needs_labels
+
+    @classmethod
+    def of(cls, request: TrainRequest) -> Self:
+        """The task that was asked for: its labels checked, its features computed."""
+        asked, chosen = request.config, method(request.config.model)
+        labels_NC = label_matrix(request.items, asked.model) if chosen.needs_labels else None
+        config = {"bits": asked.bits, "nested": shorter_lengths(asked)}
+        source = Source.of(request)
+        found = source.features()
+        views = view_features(request, source) if chosen.target == "view" else ()
+        labels_NC = None if labels_NC is None else labels_NC[found.rows_N]
+        made_of = {"backbone": source.backbone.digest, "labels": label_digest(labels_NC)}
+        settings = request.settings(spec=source.backbone.spec, config=config | made_of)
+        return cls(
+            settings, found.arrays, source=source, rows_N=found.rows_N, skipped=found.skipped, device=asked.device,
+            train=split(len(found.arrays), settings).train, labels_NC=labels_NC, views_ND=views,
+        )  # fmt: skip
+
+    def network(self) -> HashingNetwork:
+        bits, width, chosen = self.settings.config["bits"], self.inputs.shape[1], self.method
+        lengths = (*self.lengths, bits)
+        head: Head | DualStream = Head(features=width, bits=bits, dropout=chosen.dropout)
+        if chosen.tokens:
+            head = DualStream(tokens=self.positions, width=width // self.positions, bits=bits, dropout=chosen.dropout)
+        classes = 0 if self.labels_NC is None else self.labels_NC.shape[1]
+        size = Size(classes=classes, seed=self.settings.seed, lengths=lengths)
+        assert chosen.objective is not None
+        return HashingNetwork(head, {length: chosen.objective(size, length) for length in lengths})
+
+    def batch_loss(self, module: HashingNetwork, rows: Rows, *, step: int, random: np.random.Generator) -> Losses:
+        if self.method.target == "view":
+            first, second = self.pair(rows, random)
+            return module.loss(self.tensor(first), self.tensor(second), step=step)
+        x = self.tensor(self.plain(rows))
+        return module.loss(x, x if self.labels_NC is None else self.tensor(self.labels_NC[rows]), step=step)
+
+    def pair(self, rows: Rows, random: np.random.Generator) -> tuple[Features, Features]:
+        """Two different views of each image; the same view twice teaches nothing."""
+        count = len(self.views_ND)
+        first = random.integers(count, size=len(rows))
+        second = (first + random.integers(1, count, size=len(rows))) % count
+        return self._picked(rows, first), self._picked(rows, second)
+
+    def validate(self, module: HashingNetwork, rows: Rows) -> dict[str, float]:
+        """The loss, mean over these rows; with labels also `map`, of them among some of the training images."""
+        found = super().validate(module, rows)
+        if self.labels_NC is not None:
+            searched = self.train[np.linspace(0, len(self.train) - 1, min(SEARCHED, len(self.train))).astype(np.int64)]
+            query, database = (codes.pack(self.latents(module, part) > 0) for part in (rows, searched))
+            mean = mean_average_precision(query, self.labels_NC[rows], database, self.labels_NC[searched])
+            found["map"] = float(mean)
+        return found
+
+    def validation_metric(self, validation: dict[str, float]) -> float:
+        """1 − mAP where there are labels, else the loss."""
+        return 1 - validation["map"] if "map" in validation else validation["total"]
+
+    def _picked(self, rows: Rows, chosen: npt.NDArray[np.int64]) -> Features:
+        return np.asarray([self.views_ND[one][row] for one, row in zip(chosen, rows, strict=True)], np.float32)
+
+
+def view_features(request: TrainRequest, source: Source) -> tuple[Features, ...]:
+    """Features of views of each image."""
+    folder = cache_dir() if request.config.cache is None else Path(request.config.cache)
+    found = (
+        features(
+            request.items, source.backbone, folder, edit=view_edit(seed), max_pixels=request.config.max_pixels,
+            stop_requested=request.stop_requested, progress=request.progress,
+        )
+        for seed in range(VIEWS)
+    )  # fmt: skip
+    return tuple(one.arrays for one in found)
+
+
+def view_edit(seed: int) -> Edit:
+    """A view of each image, drawn under a seed."""
+    return Edit(f"view-{seed}", partial(_view, seed=seed))
+
+
+def _view(image: Array, row: int, *, seed: int) -> Array:
+    return view(image, np.random.default_rng((seed, row)))
+
+
+def label_digest(labels_NC: Labels | None) -> str:
+    """BLAKE2b of labels, by which a run is recognised."""
+    content = b"" if labels_NC is None else np.packbits(labels_NC).tobytes()
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def label_matrix(items: Sequence[data.Item], name: str) -> Labels:
+    """Labels as booleans (N, C). Raises `DataError` if there are none, too few, or of two kinds."""
+    without = [item.name for item in items if item.label is None]
+    if without:
+        raise DataError(
+            f"{name} learns from labels, and {len(without)} of {len(items)} images have none, the first: {without[0]}. "
+            "Give the folder above those that are labels, or a table with a column label; or take a model that needs "
+            "no labels"
+        )
+    several = [isinstance(item.label, tuple) for item in items]
+    if any(several) and not all(several):
+        raise DataError(
+            f"{sum(several)} of {len(items)} images have lists of labels, the others one label each, the first: "
+            f"{items[several.index(False)].name}; give all of them lists, or all of them one label"
+        )
+    (found,), names = labelling.encode([item.label for item in items])
+    if len(names) < 2:
+        raise DataError(f"all images have the label {names[0] if names else 'none'}; {name} needs at least two classes")
+    if found.ndim == 1:
+        if len(names) == len(items):
+            raise DataError(f"each of {len(items)} images has a label of its own; {name} needs several of one label")
+        return np.asarray(found[:, None] == np.arange(len(names)))
+    if (found == found[0]).all():
+        raise DataError(
+            f"all images have the same labels, {' and '.join(names[:3])}; expected the names of those that an image has"
+        )
+    return np.asarray(found, bool)
+
+
+METHOD_TASKS = {  # TransHash takes positions, which no model file pools
+    **{name: TASKS[name] for name in METHODS if name in TASKS},
+    **{name: MethodTask.of for name, one in METHODS.items() if one.objective is not None and not one.tokens},
+}

@@ -1,0 +1,199 @@
+"""Checkpoints: all that a run needs to continue as if it had never stopped, in one safetensors file without pickle.
+
+`checkpoint.safetensors` holds weights, optimiser state and the sums of the running epoch; its metadata hold settings
+and counters as one JSON document under the key `lookalike`. `best.safetensors` holds the weights of the epoch with
+the lowest validation loss. Both are written aside, flushed to the disk and renamed. A checkpoint is deleted when its
+run has finished, so one that exists belongs to a run that has not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from lookalike.core import atomic
+from lookalike.core.errors import ConfigError, TrainingError
+from lookalike.models import HashModel, create
+from lookalike.training.settings import Settings
+
+CHECKPOINT = "checkpoint.safetensors"  # the name of a run's file, which is there until the run has ended
+BEST = "best.safetensors"
+METADATA_KEY = "lookalike"
+COUNTERS = {"step", "sums", "lowest", "best_epoch"}
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+@dataclass(slots=True)
+class State(Generic[Module]):
+    """The state of a run."""
+
+    model: Module
+    optimiser: torch.optim.Optimizer
+    step: int = 0  # batches done
+    sums: dict[str, float] = field(default_factory=dict)  # of the losses of the running epoch's batches
+    lowest: float | None = None  # validation metric of the best epoch; an autoencoder's is its loss, nats an image
+    best_epoch: int = 0  # from 1
+
+
+def write_aside(path: Path, content: bytes) -> None:
+    """Replace a file at once: the content is flushed to the disk under another name, and that file renamed.
+
+    Raises `TrainingError` if it cannot be written; the file is then as it was.
+    """
+    try:
+        atomic.write(path, content)
+    except OSError as error:
+        raise TrainingError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def save_checkpoint(path: Path, state: State[Any], settings: Settings) -> None:
+    """Write the state of a run."""
+    tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
+    for index, moments in state.optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
+    counters = {"step": state.step, "sums": state.sums, "lowest": state.lowest, "best_epoch": state.best_epoch}
+    _write(path, tensors, {"settings": settings.values(), "counters": counters})
+
+
+def load_checkpoint(path: Path, state: State[Any], settings: Settings) -> None:
+    """Restore the state of a checkpoint's run. Raises `TrainingError` if its settings differ."""
+    tensors, metadata = _read(path)
+    with _naming(path):
+        settings.check_same(Settings.of(metadata["settings"]))
+        counters = _counters(metadata["counters"])
+        state.model.load_state_dict(_under("model.", tensors))
+        _load_optimiser(state.optimiser, _under("optimiser.", tensors))
+    for name, value in counters.items():
+        setattr(state, name, value)
+
+
+def save_weights(path: Path, model: nn.Module, settings: Settings, *, epoch: int, loss: float) -> None:
+    """Write a model's weights with what is needed to build it again."""
+    _write(path, model.state_dict(), {"settings": settings.values(), "epoch": epoch, "loss": loss})
+
+
+def load_weights(path: Path, module: Module) -> Module:
+    """A module with the weights of a file, in evaluation mode."""
+    tensors, _ = _read(path)
+    with _naming(path):
+        module.load_state_dict(tensors)
+    return module.eval()
+
+
+def weights_of(run: str | os.PathLike[str]) -> Path:
+    """The file of the best weights in a run's folder; such a file itself."""
+    return Path(run) / BEST if Path(run).is_dir() else Path(run)
+
+
+def check_init(path: Path, *, model: str, bits: int) -> str:
+    """The digest of the weights of another run. Raises `TrainingError` if there are none, or of another kind."""
+    if not path.is_file():
+        raise TrainingError(f"there is no {path} to start from; name the folder MODEL.run of a finished training")
+    try:
+        earlier = Settings.of(_read(path)[1]["settings"])
+    except (TrainingError, KeyError, TypeError):
+        raise TrainingError(
+            f"{path} holds no weights of a training; name the folder MODEL.run of a finished one"
+        ) from None
+    if earlier.model != model:
+        raise TrainingError(f"{path} holds {earlier.model}, not {model}; name a run of the same model")
+    _check_alike(path, {"bits": bits}, {"bits": earlier.config.get("bits")})
+    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+
+
+def start_from(path: Path, module: nn.Module, settings: Settings) -> None:
+    """Give a module the weights of another run. Raises `TrainingError` if they are of another kind of model."""
+    tensors, metadata = _read(path)
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError as error:
+        with _naming(path):
+            _check_alike(path, settings.config, Settings.of(metadata["settings"]).config)
+            raise ValueError(str(error)) from error
+
+
+def _check_alike(path: Path, now: dict[str, Any], then: dict[str, Any]) -> None:
+    differ = [f"{key} {then.get(key)}, not {now.get(key)}" for key in now if now[key] != then.get(key)]
+    if differ:
+        raise TrainingError(f"{path} has other weights ({', '.join(differ)}); name a run of the same settings")
+
+
+def load_model(run: str | os.PathLike[str]) -> HashModel[Any]:
+    """The best model of a run's folder (or a `best.safetensors`), on the CPU and in evaluation mode."""
+    path = weights_of(run)
+    tensors, metadata = _read(path)
+    with _naming(path):
+        settings = Settings.of(metadata["settings"])
+        model = create(settings.model, **settings.config)
+        model.load_state_dict(tensors)
+    return model.eval()
+
+
+def _counters(values: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint counts. Raises `ValueError` for what no run has written."""
+    sums, lowest = values["sums"], values["lowest"]
+    whole = all(type(values[name]) is int and values[name] >= 0 for name in ("step", "best_epoch"))
+    if not whole or (lowest is not None and type(lowest) not in (int, float)) or set(values) != COUNTERS:
+        raise ValueError("its counters are invalid")
+    if not all(type(value) in (int, float) for value in sums.values()):
+        raise ValueError("its sums are invalid")
+    return values
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Make a `TrainingError` of one line, with the file's name, of what is wrong with what a file holds."""
+    try:
+        yield
+    except TrainingError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, ConfigError) as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise TrainingError(
+            f"{path} is damaged, or of another model ({said}); train again, without --resume"
+        ) from error
+
+
+def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Fill an optimiser's moments, each in its weight's memory format, so that sums run in the same order."""
+    parameters = [weight for group in optimiser.param_groups for weight in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        index, moment = name.split(".")
+        weight = parameters[int(index)]
+        laid_out = torch.empty_like(weight).copy_(value) if value.shape == weight.shape else value
+        state.setdefault(int(index), {})[moment] = laid_out
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    write_aside(path, save(plain, {METADATA_KEY: json.dumps(metadata)}))
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and metadata of a file. Raises `TrainingError` if it is absent or damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = json.loads(file.metadata()[METADATA_KEY])
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise TrainingError(f"there is no {path}; train first, without --resume") from error
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise TrainingError(f"{path} is damaged ({error}); train again, without --resume") from error

@@ -1,1 +1,0 @@
-"""What training reads: caches, features, views and edits of images."""

@@ -1,1 +1,0 @@
-"""What training writes: checkpoints, model files, reports of collapsed bits."""

@@ -1,0 +1,88 @@
+"""Bits that say nothing and codes that are shared are found and said."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from lookalike.core import codes
+from lookalike.imaging.thumbnail import thumbnail_vector
+from lookalike.training.collapse import different, find_collapse, measure_radii
+
+
+@pytest.fixture
+def bits() -> codes.Bits:
+    return np.random.default_rng(0).random((200, 64)) < 0.5
+
+
+def test_healthy_codes_give_no_words(bits: codes.Bits) -> None:
+    report = find_collapse(bits)
+    assert report.sentences == ()
+    assert report.images == 200
+    assert report.duplicates == 0
+
+
+def test_dead_and_nearly_dead_bits_are_counted(bits: codes.Bits) -> None:
+    bits[:, [3, 9]] = True
+    bits[:, 20] = False
+    bits[:2, 20] = True
+    report = find_collapse(bits)
+    assert report.never_change == (3, 9)
+    assert report.nearly_constant == (20,)
+    assert report.sentences[0].startswith("2 of 64 bits have the same value on all 200 images")
+    assert report.sentences[1].startswith("1 of 64 bits have the same value on at least 98 of 100 images")
+
+
+def test_shared_codes_are_counted(bits: codes.Bits) -> None:
+    bits[:50] = bits[0]
+    report = find_collapse(bits)
+    assert report.duplicates == 0.25
+    assert report.sentences == (
+        "25.0% of 200 images share their code with another image; if these are not copies of one another, take more "
+        "bits, or another model.",
+    )
+
+
+def test_equal_images_count_once() -> None:
+    images = np.zeros((5, 2, 2), np.uint8)
+    images[[1, 3]] = 7
+    images[4] = 9
+    assert different(images).tolist() == [0, 1, 4]
+
+
+def test_radii_are_those_of_all_pairs(bits: codes.Bits) -> None:
+    distances = sorted(int((a != b).sum()) for a, b in itertools.combinations(bits, 2))
+    radii = measure_radii(codes.pack(bits))
+    assert radii.pairs == len(distances) == 19_900
+    for radius, share in ((radii.near, 1e-4), (radii.similar, 1e-2)):
+        assert sum(d <= radius for d in distances) <= share * len(distances)
+        assert sum(d <= radius + 1 for d in distances) > share * len(distances)
+
+
+def test_where_different_images_have_equal_codes_there_are_no_radii() -> None:
+    radii = measure_radii(np.zeros((10, 2), np.uint8))
+    assert (radii.near, radii.similar, radii.pairs) == (-1, -1, 45)
+
+
+def test_equal_codes_that_are_rare_leave_a_radius(bits: codes.Bits) -> None:
+    bits[:10] = bits[0]  # 45 of 19,900 pairs: more than 1 in 10,000, fewer than 1 in 100
+    radii = measure_radii(codes.pack(bits))
+    assert radii.near == -1
+    assert radii.similar > 10
+
+
+def test_pairs_that_may_well_show_the_same_picture_are_no_pairs_of_different_images(bits: codes.Bits) -> None:
+    pictures = np.random.default_rng(1).integers(0, 200, (200, 32, 32), np.uint8)
+    bits[100:110], pictures[100:110] = bits[:10], pictures[:10] + 5  # ten copies, a little brighter, with equal codes
+    minis = np.stack([thumbnail_vector(picture) for picture in pictures])
+    with_copies, radii = measure_radii(codes.pack(bits)), measure_radii(codes.pack(bits), minis)
+    assert (with_copies.near, with_copies.pairs) == (-1, 19_900)
+    assert radii.pairs == 19_890
+    assert radii.near > 10
+
+
+def test_pictures_of_one_grey_are_copies_of_nothing(bits: codes.Bits) -> None:
+    minis = np.stack([thumbnail_vector(np.full((8, 8), value, np.uint8)) for value in range(200)])
+    assert measure_radii(codes.pack(bits), minis) == measure_radii(codes.pack(bits))
