@@ -34,7 +34,7 @@ from lookalike.imaging.edits.catalogue import perturb
 from lookalike.imaging.thumbnail import SUSPECTED, thumbnail_vector
 from lookalike.robustness.originals import SIDE
 from lookalike.search.all_pairs import pairs_within
-from lookalike.verification.alignment import alignment_thumbnail, same_picture
+from lookalike.verification.reliefs import alignment_thumbnail, same_picture
 from research import builtin_models as default
 from research.builtin_models import kept
 

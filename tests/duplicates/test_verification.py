@@ -31,7 +31,7 @@ from lookalike.duplicates.verification import BUNDLED, MOST, Thumbnails
 from lookalike.imaging import decode
 from lookalike.store.records import Outcome
 from lookalike.verification import alignment
-from lookalike.verification.alignment import BYTES, SAME, alignment_thumbnail, same_picture, units
+from lookalike.verification.reliefs import BYTES, SAME, alignment_thumbnail, same_picture, units
 from lookalike.web.state import reviews
 from tests.conftest import MakeModel
 from tests.duplicates.helpers import star, verified

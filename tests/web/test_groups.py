@@ -14,7 +14,7 @@ from lookalike.data import Item
 from lookalike.database import Database
 from lookalike.hasher import Hasher
 from lookalike.store.records import Outcome
-from lookalike.verification.alignment import alignment_thumbnail
+from lookalike.verification.reliefs import alignment_thumbnail
 from lookalike.web.state import maps, reviews
 from tests.web.conftest import Serve, Served
 

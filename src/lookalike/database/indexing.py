@@ -34,7 +34,7 @@ from lookalike.imaging.quality import PLAIN, quality
 from lookalike.store.protocol import Store
 from lookalike.store.records import Outcome, Record
 from lookalike.store.surroundings import Unreachable
-from lookalike.verification.alignment import alignment_thumbnail
+from lookalike.verification.reliefs import alignment_thumbnail
 
 BATCH = 64
 COMMIT_SECONDS = 2.0

@@ -1,6 +1,6 @@
 """Verification of candidate pairs: images with similar codes whose pictures do not match are no copies.
 
-Pictures are compared by their alignment thumbnails, which indexing keeps (`verification.alignment`). Images of one code
+Pictures are compared by their alignment thumbnails, which indexing keeps (`verification.reliefs`). Images of one code
 may show different pictures, so a node is split into bundles of images whose thumbnails hardly differ, plus one of those
 without a thumbnail (codes made elsewhere or by an earlier version), which match whatever their code is near. One
 thumbnail of a bundle is compared; which one depends on content alone, so the order of the collection does not matter.
@@ -20,7 +20,7 @@ from lookalike.core.progress import Progress, silent
 from lookalike.duplicates.graph import Graph, chosen, split, split_pairs
 from lookalike.search.csr import Csr, Ints
 from lookalike.search.hits import NO_PAIRS, Pairs, joined
-from lookalike.verification.alignment import Mask, same_picture, same_pictures, units
+from lookalike.verification.reliefs import Mask, same_picture, same_pictures, units
 
 BUNDLED = 0.95  # correlation from which thumbnails of one code are not told apart
 MOST = 100  # bundles of one code that are told apart; beyond that the code alone counts

@@ -13,7 +13,7 @@ from lookalike.imaging.decode import Array, ImageSpec
 from lookalike.imaging.edits.catalogue import perturb
 from lookalike.robustness.peers import as_read
 from lookalike.verification import alignment
-from lookalike.verification.alignment import (
+from lookalike.verification.reliefs import (
     BYTES,
     SIDE,
     agreements,
@@ -22,7 +22,7 @@ from lookalike.verification.alignment import (
     same_pictures,
     units,
 )
-from lookalike.verification.alignment import _levels as levels
+from lookalike.verification.reliefs import _levels as levels
 
 LIGHT = (("jpeg", 30), ("resize", 0.25), ("brighter", 1.3), ("darker", 0.5), ("contrast-up", 1.5), ("grey", 1))
 SEEN = ImageSpec(side=112, trim=True)  # as the built-in models see images

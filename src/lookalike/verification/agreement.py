@@ -1,0 +1,229 @@
+"""How far two aligned pictures are the same: in their detail, in what moved, and in their colours.
+
+Detail is compared block by block by normalised correlation, which brightness and contrast do not change. A block that
+disagrees may be covered (by text, a sticker) in an edited copy. If what it shows is found a few pixels away instead,
+something moved between two shots: the pictures are of one scene, but none is a copy of the other.
+
+Shapes: H, W pixels; B blocks of S × S pixels.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.verification.alignment import Matrix, Overlap, overlap
+from lookalike.verification.features import Array, Floats
+
+SIDE = 12  # S
+TEXTURED = 3.0  # shades; the standard deviation from which a block says something
+SAME = 0.7  # correlation of two blocks
+SLACK = 1  # pixels by which a block may lie elsewhere
+REACH, MOVED = 10, 0.85  # pixels around a block, and correlation there, that show that something moved
+BLURS = (0.6, 0.9, 1.3, 1.8, 2.5, 3.5, 5.0)  # pixels, tried until both pictures are equally sharp
+QUIET, LOUD = 8.0, 32.0  # shades up to which a pixel hardly differs, and from which it differs clearly …
+CONTRAST = 50.0  # … in a picture whose shades have this standard deviation
+SHADES = 14  # within which pixels have one shade
+SOFT = 3.0  # pixels, by which pictures are blurred before their colours are compared
+GREY = 6.0  # shades; mean distance of a picture's channels from grey below which it has no colours
+COLOURED, OTHER_HUE = 40.0, 0.6  # shades from grey that make a colour, and cosine below which hues differ
+
+Mask = npt.NDArray[np.bool_]
+
+
+class Agreement(NamedTuple):
+    """What was found where two aligned pictures overlap."""
+
+    blocks: int  # with detail in both pictures
+    same: float  # share of these that correlate
+    differing: float  # share of the blocks with detail in either picture that do not correlate
+    moved: float  # share of the blocks with detail in both that are found elsewhere instead
+    quiet: float  # share of the pixels that hardly differ, once one picture has the tones of the other
+    loud: float  # share of the pixels that differ clearly
+    painted: float  # share of the pixels that differ clearly which have one of two shades: text, stickers, bars
+    overlaps: tuple[float, float]  # share of each picture that the other shows
+    agreed: Mask  # where both agree, in the frame of `Overlap.still`
+
+
+NOTHING = Agreement(0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, (0.0, 0.0), np.zeros((0, 0), bool))
+
+
+def agreement(first: Array, second: Array, matrix: Matrix) -> Agreement:
+    """How far two pictures in grey agree once a transform has aligned them."""
+    laid = overlap(first, second, matrix)
+    moved, still = _equally_sharp(laid)
+    rows, columns = grid = (still.shape[0] // SIDE, still.shape[1] // SIDE)
+    if min(grid) == 0:
+        return NOTHING
+    moved, still, inside = (part[: rows * SIDE, : columns * SIDE] for part in (moved, still, laid.inside))
+    inside_B = _blocks(inside.astype(np.float32), grid).mean(axis=1) > 0.98
+    still_BX, deviation_B = _centred(_blocks(still, grid))
+    _, moved_deviation_B = _centred(_blocks(moved, grid))
+    best_B = np.max([
+        _correlations(np.roll(moved, (down, right), (0, 1)), still_BX, deviation_B, grid)
+        for down in range(-SLACK, SLACK + 1) for right in range(-SLACK, SLACK + 1)
+    ], axis=0)  # fmt: skip
+    both_B = inside_B & (np.minimum(deviation_B, moved_deviation_B) > TEXTURED)
+    either_B = inside_B & (np.maximum(deviation_B, moved_deviation_B) > TEXTURED)
+    blocks, same_B = int(both_B.sum()), best_B > SAME
+    if not blocks:
+        return NOTHING
+    elsewhere = _elsewhere(moved, still, inside, np.flatnonzero(both_B & ~same_B), columns)
+    agreed = np.kron((inside_B & same_B).reshape(grid), np.ones((SIDE, SIDE), bool))
+    return Agreement(
+        blocks,
+        float(same_B[both_B].mean()),
+        float((~same_B[either_B]).mean()),
+        elsewhere / blocks,
+        *_pixels(moved, still, inside, agreed),
+        _overlaps(first, second, matrix),
+        agreed,
+    )
+
+
+def _correlations(moved: Floats, still_BX: Floats, deviation_B: Floats, grid: tuple[int, int]) -> Floats:
+    block_BX, other_B = _centred(_blocks(moved, grid))
+    return np.asarray((block_BX * still_BX).mean(axis=1) / np.maximum(other_B * deviation_B, 1e-3), np.float32)
+
+
+def _pixels(moved: Floats, still: Floats, inside: Mask, agreed: Mask) -> tuple[float, float, float]:
+    """Shares of the pixels that hardly differ and that differ clearly, and of the latter those that are painted."""
+    inside = cv2.erode(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    agreed = agreed & inside
+    if agreed.sum() < 200:
+        return 0.0, 1.0, 0.0
+    toned = _toned(moved, moved[agreed], still[agreed])
+    around = np.ones((2 * SLACK + 1, 2 * SLACK + 1), np.uint8)
+    apart = np.maximum(still - cv2.dilate(toned, around), cv2.erode(toned, around) - still)[inside]
+    apart *= CONTRAST / max(float(still[inside].std()), CONTRAST / 5)
+    loud = apart > LOUD
+    painted = max(_two_shades(part[inside][loud]) for part in (toned, still))
+    return float((apart <= QUIET).mean()), float(loud.mean()), painted
+
+
+def _toned(picture: Floats, here: Floats, there: Floats) -> Floats:
+    """A picture in the tones of another one: the shades `here` become those `there`, without changing their order."""
+    steps = np.linspace(0, 1, 17)
+    levels, wanted = np.quantile(here, steps), np.quantile(there, steps)
+    levels = levels + np.arange(17) * 1e-4  # ascending, where many pixels have one shade
+    return np.interp(picture, levels, wanted).astype(np.float32)
+
+
+def _two_shades(pixels: Floats) -> float:
+    """Share of pixels that have one of the two commonest shades, more or less."""
+    counts, share = np.bincount(pixels.clip(0, 255).astype(np.int64), minlength=256), 0
+    for _ in range(2):
+        near = np.convolve(counts, np.ones(2 * SHADES + 1, np.int64), "same")
+        top = int(near.argmax())
+        share += int(near[top])
+        counts[max(0, top - SHADES) : top + SHADES + 1] = 0
+    return share / max(len(pixels), 1)
+
+
+def _elsewhere(moved: Floats, still: Floats, inside: Mask, blocks: npt.NDArray[np.int64], columns: int) -> int:
+    """How many of the blocks that disagree are found a few pixels away."""
+    found = 0
+    for at in blocks.tolist():
+        top, left = at // columns * SIDE, at % columns * SIDE
+        rows, across = (slice(max(0, start - REACH), start + SIDE + REACH) for start in (top, left))
+        around = moved[rows, across]
+        if not inside[rows, across].all() or min(around.shape) <= SIDE:
+            continue
+        scores = cv2.matchTemplate(around, still[top : top + SIDE, left : left + SIDE], cv2.TM_CCOEFF_NORMED)
+        found += bool(scores.max() >= MOVED)
+    return found
+
+
+def _equally_sharp(laid: Overlap) -> tuple[Floats, Floats]:
+    """Both pictures, the sharper one blurred until it has no more detail than the other."""
+    moved, still = laid.moved.astype(np.float32), laid.still.astype(np.float32)
+    inside = cv2.erode(laid.inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    if inside.sum() < 200:
+        return moved, still
+    sharp, soft = sorted((moved, still), key=lambda one: -_sharpness(one, inside))
+    wanted, blurred = _sharpness(soft, inside), sharp
+    if _sharpness(sharp, inside) > 1.2 * wanted:
+        for blur in BLURS:
+            blurred = np.asarray(cv2.GaussianBlur(sharp, (0, 0), blur), np.float32)
+            if _sharpness(blurred, inside) <= wanted:
+                break
+    return (blurred, still) if sharp is moved else (moved, blurred)
+
+
+def _sharpness(picture: Floats, inside: Mask) -> float:
+    """Mean step between neighbouring pixels, in deviations of all of them."""
+    steps = np.abs(cv2.Sobel(picture, cv2.CV_32F, 1, 0)) + np.abs(cv2.Sobel(picture, cv2.CV_32F, 0, 1))
+    return float(steps[inside].mean()) / max(float(picture[inside].std()), 1.0)
+
+
+def _blocks(picture: Floats, grid: tuple[int, int]) -> Floats:
+    rows, columns = grid
+    whole = picture[: rows * SIDE, : columns * SIDE].reshape(rows, SIDE, columns, SIDE)
+    return whole.transpose(0, 2, 1, 3).reshape(rows * columns, SIDE * SIDE)
+
+
+def _centred(blocks_BX: Floats) -> tuple[Floats, Floats]:
+    centred_BX = blocks_BX - blocks_BX.mean(axis=1, keepdims=True)
+    return centred_BX, centred_BX.std(axis=1)
+
+
+def _overlaps(first: Array, second: Array, matrix: Matrix) -> tuple[float, float]:
+    """Share of each picture's area that lies on the other."""
+    shares = []
+    for here, there, forth in ((first, second, matrix), (second, first, np.linalg.inv(matrix))):
+        corners = _corners(here)
+        placed = cv2.perspectiveTransform(corners[None], forth)[0].astype(np.float32)
+        common, _ = cv2.intersectConvexConvex(placed, _corners(there).astype(np.float32))
+        shares.append(min(1.0, common / max(float(cv2.contourArea(placed)), 1e-6)))
+    return shares[0], shares[1]
+
+
+def _corners(picture: Array) -> npt.NDArray[np.float64]:
+    height, width = picture.shape[:2]
+    return np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64)
+
+
+class Colours(NamedTuple):
+    """How the colours of two aligned pictures differ, from the first to the second."""
+
+    grey: tuple[bool, bool]  # whether each has none
+    brightness: float  # change of the mean, shades
+    contrast: float  # ratio of the deviations
+    saturation: float  # ratio
+    other: float  # share of the overlap that has another hue
+
+
+def colours(first: Array, second: Array, matrix: Matrix, agreed: Mask) -> Colours:
+    """How the colours of two aligned RGB pictures differ where their detail agrees."""
+    laid = overlap(first, second, matrix)
+    where = (slice(agreed.shape[0]), slice(agreed.shape[1]))
+    parts = [cv2.GaussianBlur(part, (0, 0), SOFT)[where][agreed].astype(np.float32) for part in laid[:2]]
+    one_P3, other_P3 = (part[:: max(1, len(part) // 4000)] for part in (parts if laid.first_moves else parts[::-1]))
+    if not len(one_P3):
+        return Colours((False, False), 0.0, 1.0, 1.0, 0.0)
+    strength = [float(np.abs(_chroma(part)).mean()) for part in (one_P3, other_P3)]
+    is_grey = (strength[0] < GREY, strength[1] < GREY)
+    light = [part.mean(axis=1) for part in (one_P3, other_P3)]
+    return Colours(
+        is_grey,
+        float(light[1].mean() - light[0].mean()),
+        float(light[1].std() / max(float(light[0].std()), 1.0)),
+        strength[1] / max(strength[0], 1.0),
+        0.0 if any(is_grey) else _of_other_hue(one_P3, other_P3),
+    )
+
+
+def _of_other_hue(one_P3: Floats, other_P3: Floats) -> float:
+    """Share of pixels whose hue differs, once the white balance of the first is that of the second."""
+    gain_3 = np.clip(np.median((other_P3 + 8) / (one_P3 + 8), axis=0), 0.5, 2.0)
+    chroma, other = _chroma(one_P3 * (gain_3 / gain_3.mean())), _chroma(other_P3)
+    lengths = np.linalg.norm(chroma, axis=1), np.linalg.norm(other, axis=1)
+    cosine = (chroma * other).sum(axis=1) / np.maximum(lengths[0] * lengths[1], 1.0)
+    return float(((np.minimum(*lengths) > COLOURED) & (cosine < OTHER_HUE)).mean())
+
+
+def _chroma(pixels_P3: Floats) -> Floats:
+    return np.asarray(pixels_P3 - pixels_P3.mean(axis=1, keepdims=True), np.float32)

@@ -1,0 +1,55 @@
+"""Local features of a picture: what can be found again after it was cropped, turned, scaled or written on.
+
+SIFT (Lowe, "Distinctive image features from scale-invariant keypoints", IJCV 2004) with the square root of its
+descriptors (Arandjelović & Zisserman, "Three things everyone should know to improve object retrieval", CVPR 2012).
+
+Shapes: H, W pixels; P keypoints, M matches; descriptors are (P, 128).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+MOST = 400  # keypoints of a picture
+CONTRAST = 0.02  # of SIFT, whose default of 0.04 finds too few in small thumbnails
+RATIO = 0.85  # of the distances to the nearest and to the second nearest descriptor
+
+Array = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+cv2.setNumThreads(1)  # callers compare several pairs at once
+
+
+class Features(NamedTuple):
+    """Keypoints (x, y) in pixels, (P, 2), and their descriptors of length 1, (P, 128)."""
+
+    points_P2: Floats
+    descriptors_PD: Floats
+
+
+def features(grey_HW: Array) -> Features:
+    """The keypoints of a picture in grey, uint8, and their descriptors."""
+    found, raw = cv2.SIFT_create(nfeatures=MOST, contrastThreshold=CONTRAST).detectAndCompute(grey_HW, None)
+    if raw is None:
+        return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
+    roots = np.sqrt(raw / np.maximum(raw.sum(axis=1, keepdims=True), 1e-6))
+    return Features(np.array([point.pt for point in found], np.float32), np.asarray(roots, np.float32))
+
+
+def matches(first: Features, second: Features) -> Ints:
+    """Pairs of keypoints whose descriptors are nearer to each other than to any others, (M, 2)."""
+    if len(first.points_P2) < 2 or len(second.points_P2) < 2:
+        return np.zeros((0, 2), np.int64)
+    likeness = first.descriptors_PD @ second.descriptors_PD.T
+    two = np.argpartition(-likeness, 1, axis=1)[:, :2]
+    nearest = np.take_along_axis(likeness, two, axis=1)
+    swapped = nearest[:, 0] < nearest[:, 1]
+    two[swapped], nearest[swapped] = two[swapped, ::-1], nearest[swapped, ::-1]
+    squares = np.maximum(2 - 2 * nearest, 0)  # of Euclidean distances
+    kept = np.flatnonzero(squares[:, 0] < RATIO**2 * squares[:, 1])
+    return np.stack([kept, two[kept, 0]], axis=1).astype(np.int64)

@@ -1,0 +1,232 @@
+"""What two pictures are to each other: codes propose, pixels decide.
+
+Features and pixels align the pictures (`alignment`); what is left of differences then says which of these they are:
+
+    edited copy   nothing differs but what editing changes: frame, size, encoding, tones, something written over it
+    same scene    they can be aligned, but something moved or its colours changed: another shot, another product
+    different     they cannot be aligned
+
+Whether files have the same bytes or pixels is known before pictures are compared. Thresholds: docs/experiments.md.
+
+Shapes: H, W pixels.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import cv2
+import numpy as np
+
+from lookalike.verification import agreement as measures
+from lookalike.verification import alignment
+from lookalike.verification.agreement import Agreement, Colours
+from lookalike.verification.alignment import Alignment, Matrix
+from lookalike.verification.features import Array, Features, features
+
+INLIERS = 6  # keypoints that must support a transform
+BLOCKS = 6  # of detail that must be compared
+SEEN = 0.5  # share of one of the pictures that the other must show
+AGREED = 0.55  # share of blocks that must be the same
+MOVED, LOUD = 0.01, 0.004  # shares up to which nothing moved, and nothing differs
+TONED, DIFFERING = 0.68, 0.36  # share of quiet pixels, or of differing blocks, of copies in other tones or encodings
+WRITTEN_QUIET, WRITTEN_LOUD, WRITTEN_MOVED, PAINTED = 0.72, 0.12, 0.03, 0.5  # the same where something is written
+CLEARLY, CLEARLY_DIFFERING, CLEARLY_MOVED, CLIPPED = 0.95, 0.12, 0.02, 0.9
+OTHER_COLOURS = 0.08  # share of the overlap
+GOOD = 0.9  # agreement from which no better alignment is looked for
+
+
+class Relation(StrEnum):
+    """What an image is to another one, the closest first."""
+
+    EXACT = "exact"
+    SAME_PIXELS = "same-pixels"
+    EDITED = "edited"
+    SAME_SCENE = "same-scene"
+    SIMILAR = "similar"
+    DIFFERENT = "different"
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether they show the same picture."""
+        return self in (Relation.EXACT, Relation.SAME_PIXELS, Relation.EDITED)
+
+    @property
+    def rank(self) -> int:
+        """0 for the closest."""
+        return list(Relation).index(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the second picture is to the first, and why."""
+
+    relation: Relation
+    edits: tuple[str, ...] = ()  # what was done to the first to get the second: names of `edits.WORDS`
+    transform: tuple[float, ...] | None = None  # 3 × 3, row by row: points in shares of the sides, first to second
+    overlaps: tuple[float, float] = (0.0, 0.0)  # share of each picture that the other shows
+    inliers: int = 0  # keypoints that support the transform
+    agreement: float = 0.0  # share of the blocks with detail that are the same
+    verified: bool = True  # False: it goes by codes alone
+
+
+class Picture:
+    """One frame of an image, as verification looks at it: uint8 (H, W, 3), or (H, W, 4) with transparency."""
+
+    def __init__(self, pixels: Array) -> None:
+        self.pixels = pixels if pixels.shape[2] == 3 else _on(pixels, 255)
+        self.has_alpha = pixels.shape[2] == 4
+        self._given = pixels
+
+    @functools.cached_property
+    def grey(self) -> Array:
+        """The picture in grey, (H, W)."""
+        return np.asarray(cv2.cvtColor(np.ascontiguousarray(self.pixels), cv2.COLOR_RGB2GRAY), np.uint8)
+
+    @functools.cached_property
+    def features(self) -> Features:
+        """Its keypoints and their descriptors."""
+        return features(self.grey)
+
+    @functools.cached_property
+    def mirrored(self) -> Picture:
+        """The picture with left and right exchanged."""
+        return Picture(np.ascontiguousarray(self._given[:, ::-1]))
+
+    @functools.cached_property
+    def on_black(self) -> Picture:
+        """The picture with black where it is transparent, as many converters write it."""
+        return Picture(_on(self._given, 0)) if self.has_alpha else self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aligned:
+    """Two pictures, the transform from the first to the second, and how far they agree."""
+
+    first: Picture
+    second: Picture
+    matrix: Matrix
+    inliers: int
+    measured: Agreement
+    mirrored: bool = False
+    on_black: bool = False
+
+
+def compare(first: Picture, second: Picture, *, mirrored: bool | None = None) -> Verdict:
+    """What the second picture is to the first; `mirrored`: whether one may be mirrored (None: either)."""
+    from lookalike.verification import edits
+
+    best = align(first, second, mirrored=mirrored)
+    if best is None:
+        return Verdict(relation=Relation.DIFFERENT)
+    colours = measures.colours(best.first.pixels, best.second.pixels, best.matrix, best.measured.agreed)
+    relation = _relation(best.measured, colours)
+    return Verdict(
+        relation=relation,
+        edits=edits.of(best, colours) if relation is not Relation.DIFFERENT else (),
+        transform=None if relation is Relation.DIFFERENT else _in_shares(best, first, second),
+        overlaps=best.measured.overlaps,
+        inliers=best.inliers,
+        agreement=round(best.measured.same, 4),
+    )
+
+
+def align(first: Picture, second: Picture, *, mirrored: bool | None = None) -> Aligned | None:
+    """The best alignment of two pictures; none if they cannot be aligned."""
+    best: Aligned | None = None
+    for one, other, is_mirrored in _looks(first, second, mirrored):
+        found = _aligned(one, other)
+        if found is not None and (best is None or found[1].same > best.measured.same):
+            matrix, measured, inliers = found
+            best = Aligned(
+                first=one, second=other, matrix=matrix, inliers=inliers, measured=measured, mirrored=is_mirrored,
+                on_black=(one is not first and not is_mirrored) or other is not second,
+            )  # fmt: skip
+            if measured.same >= GOOD:
+                break
+    return best
+
+
+def _looks(first: Picture, second: Picture, mirrored: bool | None) -> Iterator[tuple[Picture, Picture, bool]]:
+    """The pictures as they are, on black where they are transparent, and mirrored."""
+    grounds = dict.fromkeys(itertools.product((first, first.on_black), (second, second.on_black)))
+    for is_mirrored in (False, True) if mirrored is None else (mirrored,):
+        for one, other in grounds:
+            yield one.mirrored if is_mirrored else one, other, is_mirrored
+
+
+def _aligned(first: Picture, second: Picture) -> tuple[Matrix, Agreement, int] | None:
+    """The transform under which two pictures agree best, how far, and how many keypoints support it."""
+    best: tuple[Matrix, Agreement, int] | None = None
+    for found in _alignments(first, second):
+        for matrix in _refinements(first, second, found.matrix):
+            measured = measures.agreement(first.grey, second.grey, matrix)
+            if best is None or measured.same > best[1].same:
+                best = matrix, measured, found.inliers
+            if best[1].same >= CLEARLY:
+                return best
+    return best
+
+
+def _alignments(first: Picture, second: Picture) -> Iterator[Alignment]:
+    found = alignment.by_features(first.features, second.features)
+    if found is not None and found.inliers >= INLIERS:
+        yield found
+    if (found := alignment.by_frame(first.grey, second.grey)) is not None:
+        yield found
+
+
+def _refinements(first: Picture, second: Picture, matrix: Matrix) -> Iterator[Matrix]:
+    yield matrix
+    for projective in (False, True):
+        finer = alignment.refined(first.grey, second.grey, matrix, projective=projective)
+        if alignment.is_sensible(finer):
+            yield finer
+
+
+def _relation(found: Agreement, colours: Colours) -> Relation:
+    if found.blocks < BLOCKS or found.same < 0.25:
+        return Relation.DIFFERENT
+    is_copy = max(found.overlaps) >= SEEN and found.same >= AGREED and (
+        _is_toned(found) or _is_written_on(found) or _is_clear(found)
+    )  # fmt: skip
+    return Relation.EDITED if is_copy and colours.other <= OTHER_COLOURS else Relation.SAME_SCENE
+
+
+def _is_toned(found: Agreement) -> bool:
+    """Whether no pixel differs clearly: whatever was done to the picture changed its frame, tones or encoding."""
+    few = found.quiet >= TONED and found.differing <= DIFFERING
+    return found.loud <= LOUD and found.moved <= MOVED and (few or found.differing <= 0.25)
+
+
+def _is_written_on(found: Agreement) -> bool:
+    """Whether what differs clearly was painted over one of the pictures."""
+    return (
+        found.quiet >= WRITTEN_QUIET and found.loud <= WRITTEN_LOUD and found.moved <= WRITTEN_MOVED
+        and found.painted >= PAINTED and found.differing <= DIFFERING
+    )  # fmt: skip
+
+
+def _is_clear(found: Agreement) -> bool:
+    """Whether all detail agrees, in whatever tones; where one picture is burnt out it has none."""
+    all_agrees = found.differing <= CLEARLY_DIFFERING or found.painted >= CLIPPED
+    return found.same >= CLEARLY and found.moved <= CLEARLY_MOVED and all_agrees
+
+
+def _in_shares(best: Aligned, first: Picture, second: Picture) -> tuple[float, ...]:
+    """The transform of points in shares of width and height, from the first picture as it is to the second."""
+    sizes = [np.diag([one.grey.shape[1], one.grey.shape[0], 1.0]) for one in (first, second)]
+    matrix = np.linalg.inv(sizes[1]) @ best.matrix @ sizes[0]
+    if best.mirrored:
+        matrix = matrix @ np.array([[-1, 0, 1], [0, 1, 0], [0, 0, 1.0]])
+    return tuple(round(float(value), 5) for value in (matrix / matrix[2, 2]).ravel())
+
+
+def _on(pixels: Array, shade: int) -> Array:
+    """Pixels with transparency on a ground of one shade."""
+    opacity = pixels[..., 3:].astype(np.float32) / 255
+    return np.asarray(np.rint(pixels[..., :3] * opacity + shade * (1 - opacity)), np.uint8)
