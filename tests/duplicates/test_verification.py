@@ -30,7 +30,7 @@ from lookalike.duplicates.request import DuplicateSearch
 from lookalike.duplicates.verification import BUNDLED, MOST, Thumbnails
 from lookalike.imaging import decode
 from lookalike.store.records import Outcome
-from lookalike.verification import alignment
+from lookalike.verification import reliefs as module
 from lookalike.verification.reliefs import BYTES, SAME, alignment_thumbnail, same_picture, units
 from lookalike.web.state import reviews
 from tests.conftest import MakeModel
@@ -416,7 +416,7 @@ def test_however_it_is_divided_the_groups_are_the_same(
     monkeypatch.setattr(verification, "MOST", most)
     monkeypatch.setattr(graph, "AT_ONCE", at_once)
     monkeypatch.setattr(verification, "FEW", at_once // 2)
-    monkeypatch.setattr(alignment, "TOGETHER", at_once)
+    monkeypatch.setattr(module, "TOGETHER", at_once)
     random = np.random.default_rng(at_once)
     shown = [*CHAIN[::3], *NOISE, None]
     for _ in range(40):

@@ -12,7 +12,7 @@ from PIL import Image
 from lookalike.imaging.decode import Array, ImageSpec
 from lookalike.imaging.edits.catalogue import perturb
 from lookalike.robustness.peers import as_read
-from lookalike.verification import alignment
+from lookalike.verification import reliefs as module
 from lookalike.verification.reliefs import (
     BYTES,
     SIDE,
@@ -136,7 +136,7 @@ def test_products_of_units_are_correlations_with_nothing_moved(photos: list[Arra
 
 
 def test_many_pairs_are_judged_as_each_is(photos: list[Array], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alignment, "TOGETHER", 7)
+    monkeypatch.setattr(module, "TOGETHER", 7)
     edited = [perturb(photo, "crop", 0.1, seed=1) for photo in photos[:10]]
     reliefs = [None, *map(alignment_thumbnail, photos[:10]), *map(alignment_thumbnail, edited)]
     pairs = list(itertools.product(reliefs, repeat=2))

@@ -58,7 +58,8 @@ def agreement(first: Array, second: Array, matrix: Matrix) -> Agreement:
     rows, columns = grid = (still.shape[0] // SIDE, still.shape[1] // SIDE)
     if min(grid) == 0:
         return NOTHING
-    moved, still, inside = (part[: rows * SIDE, : columns * SIDE] for part in (moved, still, laid.inside))
+    whole = (slice(rows * SIDE), slice(columns * SIDE))
+    moved, still, inside = moved[whole], still[whole], laid.inside[whole]
     inside_B = _blocks(inside.astype(np.float32), grid).mean(axis=1) > 0.98
     still_BX, deviation_B = _centred(_blocks(still, grid))
     _, moved_deviation_B = _centred(_blocks(moved, grid))

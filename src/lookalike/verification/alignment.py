@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.imaging import borders
-from lookalike.verification.features import Array, Features, Floats, Ints, matches
+from lookalike.verification.features import Array, Features, Floats, matches
 
 NEAR = 3.0  # pixels between where a keypoint is and where the transform takes its match
 FEWEST = 5  # matches that a transform is looked for in
@@ -33,7 +33,7 @@ _STOP = cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT
 
 
 class Alignment(NamedTuple):
-    """A transform, and how many keypoints at different places support it; 0: correlation alone."""
+    """A transform, and how many keypoints at different places support it."""
 
     matrix: Matrix
     inliers: int
@@ -68,17 +68,28 @@ def by_features(first: Features, second: Features) -> Alignment | None:
     return Alignment(matrix, min(_places(from_M2[inlier_M]), _places(to_M2[inlier_M])))
 
 
-def by_frame(first: Array, second: Array) -> Alignment | None:
+def support(first: Features, second: Features, matrix: Matrix) -> int:
+    """How many matched keypoints at different places a transform takes to each other."""
+    pairs_M2 = matches(first, second)
+    if not len(pairs_M2):
+        return 0
+    from_M2, to_M2 = first.points_P2[pairs_M2[:, 0]], second.points_P2[pairs_M2[:, 1]]
+    taken_M2 = cv2.perspectiveTransform(from_M2[None].astype(np.float64), matrix)[0]
+    near_M = np.linalg.norm(taken_M2 - to_M2, axis=1) <= NEAR
+    return min(_places(from_M2[near_M]), _places(to_M2[near_M]))
+
+
+def by_frame(first: Array, second: Array) -> Matrix | None:
     """The transform near "the same frame" that aligns two pictures in grey, with or without their borders."""
     for matrix in _same_frames(first, second):
-        scales = [COARSE / max(one.shape) for one in (first, second)]
-        small = [_reduced(one, scale) for one, scale in zip((first, second), scales, strict=True)]
-        coarse = _scaled(matrix, *scales)
-        if _correlation(overlap(*small, coarse)) < PROMISING:
+        scale, other_scale = (min(1.0, COARSE / max(one.shape)) for one in (first, second))
+        small, other = _reduced(first, scale), _reduced(second, other_scale)
+        coarse = _scaled(matrix, scale, other_scale)
+        if _correlation(overlap(small, other, coarse)) < PROMISING:
             continue
-        coarse = refined(*small, coarse)
-        if is_sensible(coarse) and _correlation(overlap(*small, coarse)) >= ALIGNED:
-            return Alignment(_scaled(coarse, 1 / scales[0], 1 / scales[1]), 0)
+        coarse = refined(small, other, coarse)
+        if is_sensible(coarse) and _correlation(overlap(small, other, coarse)) >= ALIGNED:
+            return _scaled(coarse, 1 / scale, 1 / other_scale)
     return None
 
 
@@ -103,7 +114,7 @@ def overlap(first: Array, second: Array, matrix: Matrix) -> Overlap:
     """Both pictures, in grey or in colour, in the frame of the one that has fewer pixels where they overlap."""
     first_moves = scale_of(matrix) <= 1
     source, still = (first, second) if first_moves else (second, first)
-    forth = matrix if first_moves else np.linalg.inv(matrix)
+    forth = np.asarray(matrix if first_moves else np.linalg.inv(matrix), np.float64)
     scale = scale_of(forth)
     if scale < 0.9:
         source = cv2.GaussianBlur(source, (0, 0), 0.5 * np.sqrt(1 / scale**2 - 1))

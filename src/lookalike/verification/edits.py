@@ -38,7 +38,7 @@ WHOLE = 0.97  # share of a picture that is all of it
 TURNED = 1.5  # degrees
 SCALED, STRETCHED = 0.03, 0.04  # relative changes of size and of the ratio of sides
 TILTED = 0.03  # of a side, by how far corners lie from where an affine transform takes them
-OVERLAID = 0.004  # share of the pixels that differ clearly
+OVERLAID = 0.01  # share of the pixels that differ clearly
 BRIGHTER, CONTRAST, SATURATION = 12.0, 1.2, 1.3  # shades; ratios
 
 
@@ -58,7 +58,7 @@ def _frame(best: Aligned) -> tuple[str, ...]:
     if reflects:
         matrix = matrix @ np.diag([-1.0, 1, 1])
     height, width = best.first.grey.shape
-    across, down = np.linalg.norm(matrix[:2, 0]), np.linalg.norm(matrix[:2, 1])
+    across, down = (float(np.linalg.norm(matrix[:2, axis])) for axis in (0, 1))
     tilt = max(abs(matrix[2, 0]) * width, abs(matrix[2, 1]) * height)
     seen, shown = best.measured.overlaps
     found = {

@@ -25,7 +25,7 @@ import numpy as np
 from lookalike.verification import agreement as measures
 from lookalike.verification import alignment
 from lookalike.verification.agreement import Agreement, Colours
-from lookalike.verification.alignment import Alignment, Matrix
+from lookalike.verification.alignment import Matrix
 from lookalike.verification.features import Array, Features, features
 
 INLIERS = 6  # keypoints that must support a transform
@@ -34,7 +34,8 @@ SEEN = 0.5  # share of one of the pictures that the other must show
 AGREED = 0.55  # share of blocks that must be the same
 MOVED, LOUD = 0.01, 0.004  # shares up to which nothing moved, and nothing differs
 TONED, DIFFERING = 0.68, 0.36  # share of quiet pixels, or of differing blocks, of copies in other tones or encodings
-WRITTEN_QUIET, WRITTEN_LOUD, WRITTEN_MOVED, PAINTED = 0.72, 0.12, 0.03, 0.5  # the same where something is written
+WRITTEN_QUIET, WRITTEN_LOUD, WRITTEN_MOVED, PAINTED = 0.72, 0.12, 0.024, 0.5  # the same where something is written …
+MUCH, WRITTEN_DIFFERING = 0.02, 0.6  # … and where so much is, it may cover most of a plain picture's detail
 CLEARLY, CLEARLY_DIFFERING, CLEARLY_MOVED, CLIPPED = 0.95, 0.12, 0.02, 0.9
 OTHER_COLOURS = 0.08  # share of the overlap
 GOOD = 0.9  # agreement from which no better alignment is looked for
@@ -141,7 +142,8 @@ def align(first: Picture, second: Picture, *, mirrored: bool | None = None) -> A
     for one, other, is_mirrored in _looks(first, second, mirrored):
         found = _aligned(one, other)
         if found is not None and (best is None or found[1].same > best.measured.same):
-            matrix, measured, inliers = found
+            matrix, measured = found
+            inliers = alignment.support(one.features, other.features, matrix)
             best = Aligned(
                 first=one, second=other, matrix=matrix, inliers=inliers, measured=measured, mirrored=is_mirrored,
                 on_black=(one is not first and not is_mirrored) or other is not second,
@@ -159,25 +161,26 @@ def _looks(first: Picture, second: Picture, mirrored: bool | None) -> Iterator[t
             yield one.mirrored if is_mirrored else one, other, is_mirrored
 
 
-def _aligned(first: Picture, second: Picture) -> tuple[Matrix, Agreement, int] | None:
-    """The transform under which two pictures agree best, how far, and how many keypoints support it."""
-    best: tuple[Matrix, Agreement, int] | None = None
+def _aligned(first: Picture, second: Picture) -> tuple[Matrix, Agreement] | None:
+    """The transform under which two pictures agree best, and how far."""
+    best: tuple[Matrix, Agreement] | None = None
     for found in _alignments(first, second):
-        for matrix in _refinements(first, second, found.matrix):
+        for matrix in _refinements(first, second, found):
             measured = measures.agreement(first.grey, second.grey, matrix)
             if best is None or measured.same > best[1].same:
-                best = matrix, measured, found.inliers
+                best = matrix, measured
             if best[1].same >= CLEARLY:
                 return best
     return best
 
 
-def _alignments(first: Picture, second: Picture) -> Iterator[Alignment]:
+def _alignments(first: Picture, second: Picture) -> Iterator[Matrix]:
     found = alignment.by_features(first.features, second.features)
     if found is not None and found.inliers >= INLIERS:
-        yield found
-    if (found := alignment.by_frame(first.grey, second.grey)) is not None:
-        yield found
+        yield found.matrix
+    by_frame = alignment.by_frame(first.grey, second.grey)
+    if by_frame is not None:
+        yield by_frame
 
 
 def _refinements(first: Picture, second: Picture, matrix: Matrix) -> Iterator[Matrix]:
@@ -205,10 +208,9 @@ def _is_toned(found: Agreement) -> bool:
 
 def _is_written_on(found: Agreement) -> bool:
     """Whether what differs clearly was painted over one of the pictures."""
-    return (
-        found.quiet >= WRITTEN_QUIET and found.loud <= WRITTEN_LOUD and found.moved <= WRITTEN_MOVED
-        and found.painted >= PAINTED and found.differing <= DIFFERING
-    )  # fmt: skip
+    most = WRITTEN_DIFFERING if found.loud >= MUCH else DIFFERING
+    is_painted = found.painted >= PAINTED and found.loud <= WRITTEN_LOUD and found.differing <= most
+    return is_painted and found.quiet >= WRITTEN_QUIET and found.moved <= WRITTEN_MOVED
 
 
 def _is_clear(found: Agreement) -> bool:

@@ -1,0 +1,89 @@
+"""Two looks at a pair of images: a quick one at thumbnails, and a close one at files where the first finds something.
+
+The first look tells pictures that have nothing to do with each other apart: most candidates. Whether what aligns is a
+copy or another shot of the scene shows in details that thumbnails have lost. Where a file is out of reach, thumbnails
+decide as far as they can.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+
+from lookalike.verification.features import Array
+from lookalike.verification.verdict import Picture, Relation, Verdict, align, compare
+
+CLOSE = 384  # pixels of the longer side of a close look
+FRAMES_AGREE = 0.5  # share of the detail of two later frames that must be the same
+CERTAIN, CERTAINLY_SEEN = 0.9, 12  # agreement and keypoints from which thumbnails alone prove a copy
+DAMPED = {"crop": "extend", "grey": "colour", "brighter": "darker"}
+REVERSED = DAMPED | {there: here for here, there in DAMPED.items()}  # edits that turn into each other
+
+
+class Seen:
+    """An image as verification sees it: thumbnails, and a closer look that is taken when it is needed."""
+
+    def __init__(self, thumbnails: Sequence[Array], close: Callable[[], Array | None] = lambda: None) -> None:
+        self.frames = [Picture(pixels) for pixels in thumbnails]
+        self._close = close
+
+    @functools.cached_property
+    def close(self) -> Picture | None:
+        """The image at up to `CLOSE` pixels a side; none if its file is out of reach."""
+        pixels = self._close()
+        return None if pixels is None else Picture(pixels)
+
+
+def verdict(first: Seen, second: Seen, *, mirrored: bool | None = None) -> Verdict:
+    """What the second image is to the first; `mirrored`: whether one may be mirrored (None: either)."""
+    found = compare(first.frames[0], second.frames[0], mirrored=mirrored)
+    if found.relation is Relation.DIFFERENT:
+        return found
+    if first.close is not None and second.close is not None:
+        closer = compare(first.close, second.close, mirrored=mirrored)
+        found = closer if closer.relation is not Relation.DIFFERENT else _unproven(found)
+    elif found.relation is Relation.EDITED and not _is_certain(found):
+        found = _unproven(found)
+    return _with_frames(first, second, found)
+
+
+def reversed_(found: Verdict) -> Verdict:
+    """The verdict on the same pair in the other order."""
+    import numpy as np
+
+    transform = None
+    if found.transform is not None:
+        matrix = np.linalg.inv(np.array(found.transform).reshape(3, 3))
+        transform = tuple(round(float(value), 5) for value in (matrix / matrix[2, 2]).ravel())
+    edits = tuple(REVERSED.get(name, name) for name in found.edits)
+    overlaps = (found.overlaps[1], found.overlaps[0])
+    return dataclasses.replace(found, edits=edits, transform=transform, overlaps=overlaps)
+
+
+def _with_frames(first: Seen, second: Seen, found: Verdict) -> Verdict:
+    """The verdict on animations and documents, whose later frames must agree, too."""
+    if not found.relation.is_copy or len(first.frames) == len(second.frames) == 1:
+        return found
+    if 1 in (len(first.frames), len(second.frames)):
+        return dataclasses.replace(found, edits=(*(name for name in found.edits if name != "recompress"), "frame"))
+    pairs = zip(first.frames[1:], second.frames[1:], strict=False)
+    if all(_frames_agree(one, other) for one, other in pairs):
+        return found
+    return dataclasses.replace(found, relation=Relation.SAME_SCENE)
+
+
+def _frames_agree(first: Picture, second: Picture) -> bool:
+    if max(first.grey.std(), second.grey.std()) < 4:  # nothing to see in either
+        return True
+    found = align(first, second)
+    return found is not None and found.measured.same >= FRAMES_AGREE
+
+
+def _is_certain(found: Verdict) -> bool:
+    return found.agreement >= CERTAIN and found.inliers >= CERTAINLY_SEEN
+
+
+def _unproven(found: Verdict) -> Verdict:
+    """What is known of a pair that thumbnails cannot tell from another shot of the same scene."""
+    return dataclasses.replace(found, relation=Relation.SIMILAR, edits=(), verified=False)

@@ -1,0 +1,107 @@
+"""What two pictures are to each other, on photographs that scikit-image packages."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from lookalike.imaging.edits.catalogue import perturb
+from lookalike.verification.features import Array
+from lookalike.verification.looks import reversed_
+from lookalike.verification.verdict import Picture, Relation, Verdict, compare
+
+COPIES = [
+    ("jpeg", 20, "recompress"), ("resize", 0.25, "recompress"), ("blur", 0.02, ""), ("grey", 1, "grey"),
+    ("border", 0.1, "extend"), ("letterbox", 0.125, "extend"), ("caption", 0.2, "extend"), ("collage", 0.5, "extend"),
+    ("screenshot", 0.06, "extend"), ("crop", 0.1, "crop"), ("crop", 0.5, "crop"), ("rotate", 30, "rotate"),
+    ("mirror", 1, "mirror"), ("turn", 90, "rotate"), ("text", 0.1, "overlay"), ("brighter", 1.6, "brighter"),
+    ("aspect", 1.33, "stretch"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def photographs() -> list[Array]:
+    data = pytest.importorskip("skimage.data")
+    names = ("chelsea", "coffee", "astronaut", "rocket")
+    pictures = [Image.fromarray(getattr(data, name)()).convert("RGB") for name in names]
+    for picture in pictures:
+        picture.thumbnail((320, 320))
+    return [np.asarray(picture) for picture in pictures]
+
+
+def verdict(first: Array, second: Array) -> Verdict:
+    return compare(Picture(first), Picture(second))
+
+
+@pytest.mark.parametrize(("edit", "strength", "named"), COPIES)
+def test_an_edited_copy_is_called_one_and_its_edit_is_named(
+    photographs: list[Array], edit: str, strength: float, named: str
+) -> None:
+    for number, picture in enumerate(photographs):
+        found = verdict(picture, perturb(picture, edit, strength, seed=number))
+        assert (found.relation, found.verified) == (Relation.EDITED, True), (number, found)
+        assert not named or named in found.edits, (number, found)
+
+
+def test_different_photographs_are_different(photographs: list[Array]) -> None:
+    for number, picture in enumerate(photographs):
+        for other in photographs[:number]:
+            assert verdict(picture, other).relation is Relation.DIFFERENT
+
+
+def test_what_moved_between_two_shots_makes_them_one_scene(photographs: list[Array]) -> None:
+    first, second = (np.array(Image.fromarray(photographs[0]).copy()) for _ in range(2))
+    face = first[60:180, 80:220].copy()
+    second[64:184, 87:227] = face
+    assert verdict(first, second).relation is Relation.SAME_SCENE
+
+
+def test_a_thing_in_another_colour_is_no_copy(photographs: list[Array]) -> None:
+    first, second = photographs[1].copy(), photographs[1].copy()
+    part = (slice(40, 160), slice(80, 220))
+    first[part] = first[part] // 2 + np.array([120, 10, 10], np.uint8)
+    second[part] = second[part] // 2 + np.array([10, 10, 120], np.uint8)
+    found = verdict(first, second)
+    assert found.relation is Relation.SAME_SCENE
+    assert "colours" in found.edits
+
+
+def test_the_transform_says_where_the_crop_lies(photographs: list[Array]) -> None:
+    picture = photographs[2]
+    height, width = picture.shape[:2]
+    found = verdict(picture, picture[height // 4 : height * 3 // 4, width // 4 : width * 3 // 4])
+    assert found.transform is not None
+    matrix = np.array(found.transform).reshape(3, 3)
+    for there, here in (((0, 0), (0.25, 0.25)), ((1, 1), (0.75, 0.75)), ((1, 0), (0.75, 0.25))):
+        x, y, depth = matrix @ (*here, 1)
+        assert (x / depth, y / depth) == pytest.approx(there, abs=0.02)
+    assert found.overlaps == pytest.approx((0.25, 1.0), abs=0.02)
+
+
+def test_a_verdict_in_the_other_order_says_what_was_undone(photographs: list[Array]) -> None:
+    found = verdict(photographs[0], perturb(photographs[0], "crop", 0.25))
+    back = reversed_(found)
+    assert (found.edits, back.edits) == (("crop",), ("extend",))
+    assert back.overlaps == (found.overlaps[1], found.overlaps[0])
+    assert reversed_(back).transform == pytest.approx(found.transform, abs=1e-3)
+
+
+def test_a_cut_out_is_a_copy_of_what_is_on_black(photographs: list[Array]) -> None:
+    picture = Image.fromarray(photographs[0])
+    opacity = Image.new("L", picture.size)
+    ImageDraw.Draw(opacity).ellipse((40, 20, picture.width - 40, picture.height - 20), fill=255)
+    black = Image.new("RGB", picture.size)
+    black.paste(picture, (0, 0), opacity)
+    picture.putalpha(opacity)
+    found = verdict(np.asarray(picture), np.asarray(black))
+    assert found.relation is Relation.EDITED
+    assert "background" in found.edits
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3), (16, 16)])
+def test_tiny_and_plain_pictures_get_a_verdict(size: tuple[int, int]) -> None:
+    plain = np.full((*size, 3), 128, np.uint8)
+    noise = np.random.default_rng(0).integers(0, 255, (*size, 3), np.uint8)
+    assert verdict(plain, noise).relation is Relation.DIFFERENT
+    assert verdict(plain, plain).verified
