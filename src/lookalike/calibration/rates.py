@@ -19,11 +19,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lookalike.core.codes import Codes
+from lookalike.core.codes import Codes, hamming
 from lookalike.imaging.edits.catalogue import EDITS, Variant
 from lookalike.metrics import intervals
 from lookalike.metrics.counts import Integers
-from lookalike.metrics.labels import words
 from lookalike.metrics.retrieval_stats import threshold
 from lookalike.search import all_pairs
 from lookalike.search.hits import NO_PAIRS, Pairs, joined
@@ -98,12 +97,9 @@ def histograms(codes_NW: Codes, *, on_rows: OnRows = lambda done, total: None) -
     """For each image how many others lie at each distance, (N, D); some rows of the distances at a time."""
     count, size = len(codes_NW), 8 * codes_NW.shape[1] + 1
     counts_ND = np.zeros((count, size), np.int64)
-    words_XN = words(codes_NW)
     for start in range(0, count, BLOCK):
         block = slice(start, min(start + BLOCK, count))
-        distances_BN = np.zeros((block.stop - start, count), np.int32)
-        for word_N in words_XN:
-            distances_BN += np.bitwise_count(word_N[block, None] ^ word_N[None])
+        distances_BN = hamming(codes_NW[block], codes_NW)
         shifted_BN = distances_BN + size * np.arange(len(distances_BN), dtype=np.int32)[:, None]
         found = np.bincount(shifted_BN.ravel(), minlength=len(distances_BN) * size)
         counts_ND[block] = found.reshape(-1, size)

@@ -10,7 +10,6 @@ from lookalike.cli import options, terminal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from lookalike.data import Item
     from lookalike.robustness.peers import Measure, Peer
     from lookalike.robustness.run import RobustnessResult
 
@@ -27,8 +26,7 @@ def command(
             "--against",
             metavar="NAMES",
             help="Peers, comma-separated: phash, phash-256, dhash, dhash-256, pdq (these five by default), photodna, "
-            "iscc, iscc-256, efficientnet-lite0, efficientnet-lite0+itq-64, efficientnet-lite0+whitened-itq-64, "
-            "model files; or none.",
+            "iscc, iscc-256, efficientnet-lite0, hf:NAME, model files; or none.",
         ),
     ] = None,
     edits: Annotated[
@@ -74,7 +72,7 @@ def command(
     list(catalogue.variants(names))  # refuses wrong ones before anything is read
     items = data.find(images, labels_from_folders=labels_from_folders, limit=limit)
     with terminal.quiet_decoders(), terminal.stages() as progress:
-        peers, left_out = _peers(model, against, items)
+        peers, left_out = _peers(model, against)
         if left_out:
             terminal.say(_missing(left_out))
         settings = run.RobustnessOptions(
@@ -94,18 +92,17 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _peers(model: str | None, against: str | None, items: Sequence[Item]) -> tuple[list[Peer], list[tuple[str, str]]]:
+def _peers(model: str | None, against: str | None) -> tuple[list[Peer], list[tuple[str, str]]]:
     """The model and its peers; of those nobody asked for, what cannot be had is left out, with the reason."""
     from lookalike.core.errors import MissingExtra
     from lookalike.hasher import DEFAULT
-    from lookalike.robustness.backbone_peers import find
-    from lookalike.robustness.peers import USUAL, of_model
+    from lookalike.robustness.peers import USUAL, find, of_model
 
     found, left_out = [of_model(model or DEFAULT)], []
     named = USUAL if against is None else [name for name in _names(against) if name != "none"]
     for name in named:
         try:
-            found.append(find(name, items))
+            found.append(find(name))
         except MissingExtra as error:
             if against is not None:
                 raise
@@ -142,7 +139,7 @@ def _pairs(path: Path) -> list[tuple[str, str]]:
 
 def _lines(outcome: RobustnessResult) -> Iterator[str]:
     """A table of the methods: recall by kind of edit at the first rate, µAP and time."""
-    from lookalike.robustness.result import by_kind, micro_ap, recall
+    from lookalike.robustness.report import by_kind, micro_ap, recall
 
     kinds = [kind for kind in by_kind(outcome.methods[0], 0) if kind != "control"]
     width = max(len(method.peer.name) for method in outcome.methods)

@@ -53,14 +53,23 @@ def unpack(codes_NW: Codes) -> Bits:
 
 
 def hamming(a_NW: Codes, b_MW: Codes) -> npt.NDArray[np.int32]:
-    """Hamming distances (N, M) in bits. Needs N × M × W bytes of memory, so pass blocks, not whole collections.
+    """Hamming distances (N, M) in bits. Needs memory for several such arrays: pass blocks, not whole collections.
 
     >>> hamming(np.array([[255]], np.uint8), np.array([[254], [0]], np.uint8)).tolist()
     [[1, 8]]
     """
     if a_NW.shape[-1] != b_MW.shape[-1]:
         raise CodeError(f"cannot compare codes of {a_NW.shape[-1] * 8} bits with codes of {b_MW.shape[-1] * 8} bits")
-    return np.asarray(np.bitwise_count(a_NW[:, None, :] ^ b_MW[None, :, :]).sum(-1, dtype=np.int32))
+    distances_NM = np.zeros((len(a_NW), len(b_MW)), np.int32)
+    for a_N, b_M in zip(words(a_NW), words(b_MW), strict=True):
+        distances_NM += np.bitwise_count(a_N[:, None] ^ b_M[None])
+    return distances_NM
+
+
+def words(bytes_NW: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    """Rows of bytes as words of 64 bits, (W/8, N), filled up with zeros."""
+    padded = np.ascontiguousarray(np.pad(bytes_NW, ((0, 0), (0, -bytes_NW.shape[1] % 8))))
+    return np.ascontiguousarray(padded.view(np.uint64).T)
 
 
 def to_hex(code_W: Codes) -> str:

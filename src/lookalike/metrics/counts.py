@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.core.codes import Codes
+from lookalike.core.codes import Codes, words
 from lookalike.core.errors import CodeError, DataError
 from lookalike.metrics import labels as labelling
-from lookalike.metrics.labels import Labels, Sharing, words
+from lookalike.metrics.labels import Labels, Sharing
 
 PART = 2**16  # codes of the database at a time: what they need stays in the cache of a processor
 PAIRED = 2**14  # pairs of distances that are counted as pairs

@@ -4,7 +4,7 @@ Two images are relevant to each other if they share a label. What a label is cal
 published code that takes the product of two class numbers for relevance makes class 0 relevant to nothing and all
 others to each other.
 
-Shapes: N images, W bytes, C classes, X words of 64 bits.
+Shapes: N images, C classes, X words of 64 bits.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.core.codes import words
 from lookalike.core.errors import DataError
 
 Labels = npt.NDArray[np.integer | np.bool_]  # integers (N,), or booleans (N, C)
@@ -63,13 +64,6 @@ class Sharing:
             if set_1[0]:
                 shared_N |= (sets_N & set_1[0]) != 0
         return shared_N
-
-
-def words(bytes_NW: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
-    """Rows of bytes as words of 64 bits, (X, N), filled up with zeros."""
-    missing = -bytes_NW.shape[1] % 8
-    padded = np.ascontiguousarray(np.pad(bytes_NW, ((0, 0), (0, missing))))
-    return np.ascontiguousarray(padded.view(np.uint64).T)
 
 
 def encode(*groups: Names) -> tuple[list[Labels], list[str]]:

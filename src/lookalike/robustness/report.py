@@ -1,9 +1,9 @@
-"""The report of a robustness run, `result.json` and `suspected.tsv`.
+"""What a robustness run came to: means over edits, `result.json`, `suspected.tsv` and the report.
 
-Every figure is computed from the `RobustnessResult`. The report is about the first method; the others are its peers.
-Copies that are shown are made again from the images, which gives the same pixels.
+The report is about the first method; the others are its peers. Copies that are shown are made again from the images,
+which gives the same pixels. Nothing of the machine is in `result.json`: no paths, no times.
 
-Shapes: D distances.
+Shapes: D distances, V variants.
 """
 
 from __future__ import annotations
@@ -11,24 +11,30 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from lookalike import reports
 from lookalike.core import atomic
 from lookalike.core.errors import ConfigError
 from lookalike.imaging import thumbnail
 from lookalike.imaging.edits.catalogue import EDITS, KINDS, Variant
-from lookalike.metrics.retrieval_stats import Share
+from lookalike.metrics.retrieval_stats import Share, Threshold, mean
 from lookalike.reports import charts
-from lookalike.robustness import originals, pictures
-from lookalike.robustness.result import by_kind, edits_of, micro_ap, recall, values, versions
-from lookalike.robustness.run import RATES, Cell, Method, RobustnessResult
+from lookalike.robustness import originals
+from lookalike.robustness.run import RATES, Cell, Method, RobustnessResult, copies_of
 
 SUSPECTED = "suspected.tsv"  # pairs of images that may show the same picture
-BINS = 17  # points of a line of distances
+FORMAT = 2  # of result.json
+DIGITS = 6  # kept of every number in it
+PACKAGES = ("lookalike", "numpy", "Pillow", "onnxruntime")
+THUMBNAIL = 150  # pixels of a small picture's longer side
+
+Values = dict[str, Any]  # what JSON can hold
 KIND_WORDS = {
     "control": "unchanged",
     "codec": "recompressed or reduced",
@@ -52,6 +58,14 @@ class Grid(NamedTuple):
     rows: list[tuple[str, list[tuple[Variant, list[tuple[float, str, str]]]]]]  # share of green, text, tooltip
 
 
+class Shown(NamedTuple):
+    """Two pictures as data URIs, each with its alternative text, and what is said beneath."""
+
+    pictures: list[tuple[str, str]]
+    heading: str
+    lines: list[str]
+
+
 def one_in(rate: float) -> str:
     """A rate in words.
 
@@ -59,6 +73,62 @@ def one_in(rate: float) -> str:
     '1 in 10,000'
     """
     return f"1 in {round(1 / rate):,}"
+
+
+def values(outcome: RobustnessResult) -> Values:
+    """All that was measured, for `result.json`."""
+    found, settings = outcome.originals, outcome.settings
+    names = found.names
+    return {
+        "format": FORMAT,
+        "seed": settings.seed,
+        "rates": list(RATES),
+        "images": len(names),
+        "edited": len(outcome.edited),
+        "side": originals.SIDE,
+        "unreadable": len(found.skipped),
+        "repeated": [list(pair) for pair in found.repeated],
+        "same": [[names[first], names[second]] for first, second in outcome.same],
+        "suspected": [[names[first], names[second]] for first, second in outcome.suspected],
+        "micro_chance": _rounded(outcome.micro_chance),
+        "left_out": [list(one) for one in outcome.left_out],
+        "versions": versions(outcome),
+        "methods": [_method(method) for method in outcome.methods],
+    }
+
+
+def versions(outcome: RobustnessResult) -> dict[str, str]:
+    """Of the packages that had a part in it."""
+    found = {name: version(name) for name in PACKAGES}
+    for method in outcome.methods:
+        found |= method.peer.versions
+    return found
+
+
+def by_kind(method: Method, rate: int) -> dict[str, float]:
+    """Mean recall at the threshold of a rate (its place in the list), over the copies of each kind of edit."""
+    found = {}
+    for kind in KINDS:
+        cells = [cell for cell in method.cells if EDITS[cell.variant.edit].kind == kind]
+        if cells:
+            found[kind] = float(np.mean([cell.recall[rate].value for cell in cells]))
+    return found
+
+
+def recall(method: Method, rate: int) -> float:
+    """Mean recall over all edits and strengths, each counting the same; unchanged copies do not count."""
+    cells = edits_of(method)
+    return float(np.mean([cell.recall[rate].value for cell in cells]))
+
+
+def micro_ap(method: Method) -> float:
+    """Mean µAP over all edits and strengths."""
+    return float(np.mean([cell.micro_ap for cell in edits_of(method)]))
+
+
+def edits_of(method: Method) -> list[Cell]:
+    """The cells of copies that are changed; all of them where there are no others."""
+    return [cell for cell in method.cells if EDITS[cell.variant.edit].kind != "control"] or method.cells
 
 
 def headline(outcome: RobustnessResult) -> str:
@@ -80,19 +150,8 @@ def page(outcome: RobustnessResult) -> str:
         versions=versions(outcome),
         few=[one_in(one.rate) for one in method.thresholds if not one.is_measured],
         grids=list(_grids(outcome)), edit_charts=_by_edit(outcome), pair_charts=_pair_charts(outcome),
-        distance_charts=[_distance_chart(outcome, edit) for edit in _edits(outcome)],
-        missed=pictures.missed(outcome), confused=pictures.confused(outcome), closest=pictures.closest(outcome),
+        missed=missed(outcome), closest=closest(outcome),
     )  # fmt: skip
-
-
-def _by_edit(outcome: RobustnessResult) -> list[str]:
-    """A chart of recall by strength for each edit that has several."""
-    drawn = []
-    for edit in _edits(outcome):
-        places = [at for at, variant in enumerate(outcome.variants) if variant.edit == edit]
-        if len(places) > 1:
-            drawn.append(_recall_chart(outcome, edit, places))
-    return drawn
 
 
 def check(folder: Path) -> None:
@@ -114,6 +173,103 @@ def write(outcome: RobustnessResult, folder: Path) -> Path:
     report = folder / "report.html"
     atomic.write(report, page(outcome).encode())
     return report
+
+
+def worst(outcome: RobustnessResult, method: Method) -> list[tuple[int, int]]:
+    """Of each edit, at the mildest strength that misses any copy, the furthest: its query and its variant, by place."""
+    found: dict[str, tuple[int, int]] = {}
+    for at, variant in enumerate(outcome.variants):
+        own_Q = method.own_QV[:, at]
+        if variant.edit not in found and own_Q.max() > method.thresholds[0].distance:
+            found[variant.edit] = int(own_Q.argmax()), at
+    return list(found.values())
+
+
+def missed(outcome: RobustnessResult) -> list[Shown]:
+    """The copies that the first method missed worst, with the distances by all methods."""
+    shown = []
+    for query, at in worst(outcome, outcome.methods[0]):
+        variant, row = outcome.variants[at], outcome.edited[query]
+        words = f"{variant.edit}: {variant.words}"
+        lines = [_distance(method, int(method.own_QV[query, at])) for method in outcome.methods]
+        shown.append(Shown([_original(outcome, row), (_copy(outcome, row, variant), words)], words, lines))
+    return shown
+
+
+def closest(outcome: RobustnessResult) -> list[Shown]:
+    """The closest pairs of different images by any of the methods: real duplicates, or the price of a threshold."""
+    found: dict[tuple[int, int], list[str]] = {pair: ["suspected to be the same picture"] for pair in outcome.suspected}
+    for method in outcome.methods:
+        for pair in method.pairs.closest[: 12 if method is outcome.methods[0] else 4]:
+            found.setdefault((pair.first, pair.second), []).append(_distance(method, pair.distance))
+    names = outcome.originals.names
+    return [
+        Shown(
+            [_original(outcome, first), _original(outcome, second)], "", [f"{names[first]} and {names[second]}", *said]
+        )
+        for (first, second), said in list(found.items())[:60]
+    ]
+
+
+def _distance(method: Method, distance: int) -> str:
+    """A method's distance, and whether it lies within the first threshold."""
+    verdict = "within" if distance <= method.thresholds[0].distance else "beyond"
+    return f"{method.peer.name}: {method.peer.measure.in_words(distance)}, {verdict}"
+
+
+def _original(outcome: RobustnessResult, row: int) -> tuple[str, str]:
+    return _copy(outcome, row, Variant("none", 0)), outcome.originals.names[row]
+
+
+def _copy(outcome: RobustnessResult, row: int, variant: Variant) -> str:
+    found = outcome.originals
+    small = Image.fromarray(copies_of(found.items[row], found.seeds[row], [variant], outcome.settings)[0])
+    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    return reports.picture(small)
+
+
+def _method(method: Method) -> Values:
+    peer = method.peer
+    return {
+        "name": peer.name,
+        "bits": peer.measure.bits,
+        "note": peer.note,
+        "recall": [_rounded(recall(method, at)) for at in range(len(RATES))],
+        "recall_by_kind": [
+            {kind: _rounded(value) for kind, value in by_kind(method, at).items()} for at in range(len(RATES))
+        ],
+        "micro_ap": _rounded(micro_ap(method)),
+        "thresholds": [_threshold(one, method) for one in method.thresholds],
+        "false": {kind: [[one.found, one.total] for one in shares] for kind, shares in method.false.items()},
+        "copies": [_cell(cell) for cell in method.cells],
+    }
+
+
+def _threshold(one: Threshold, method: Method) -> Values:
+    return {
+        "rate": one.rate,
+        "distance": one.distance,
+        "shown": _rounded(method.peer.measure.shown(one.distance)) if one.distance >= 0 else None,
+        "false": one.false,
+        "pairs": one.pairs,
+        "measured": one.is_measured,
+        "at_most": float(f"{one.bound:.4g}"),
+    }
+
+
+def _cell(cell: Cell) -> Values:
+    return {
+        "edit": cell.variant.edit,
+        "strength": cell.variant.strength,
+        "bit_error": _rounded(cell.error),
+        "micro_ap": _rounded(cell.micro_ap),
+        "mean_other": _rounded(mean(cell.others_D)),
+        "recall": [_rounded(share.value) for share in cell.recall],
+    }
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), DIGITS)
 
 
 def _edits(outcome: RobustnessResult) -> list[str]:
@@ -179,18 +335,14 @@ def _recall_chart(outcome: RobustnessResult, edit: str, places: Sequence[int]) -
     return charts.lines(series, across=edit, up="recall", words=words, highest=1, names=names)
 
 
-def _distance_chart(outcome: RobustnessResult, edit: str) -> str:
-    """How far the first method puts copies of an edit from their originals, a line for each strength."""
-    method: Method = outcome.methods[0]
-    width = -(-len(method.cells[0].own_D) // BINS)  # distances a point of the line stands for
-    starts, series = np.arange(0, len(method.cells[0].own_D), width), {}
-    for cell in method.cells:
-        if cell.variant.edit == edit:
-            shares = np.add.reduceat(cell.own_D, starts) * (100 / cell.own_D.sum())
-            places = ((starts + (width - 1) / 2) / method.peer.measure.scale).tolist()
-            series[f"{cell.variant.strength:g}"] = list(zip(places, shares.tolist(), strict=True))
-    words = f"{edit}: distances of copies from their originals, by {method.peer.name}, for each strength"
-    return charts.lines(series, across=f"{edit}: share of bits that differ", up="% of copies", words=words, highest=100)
+def _by_edit(outcome: RobustnessResult) -> list[str]:
+    """A chart of recall by strength for each edit that has several."""
+    drawn = []
+    for edit in _edits(outcome):
+        places = [at for at, variant in enumerate(outcome.variants) if variant.edit == edit]
+        if len(places) > 1:
+            drawn.append(_recall_chart(outcome, edit, places))
+    return drawn
 
 
 def _pair_charts(outcome: RobustnessResult) -> list[tuple[Any, str]]:

@@ -76,8 +76,6 @@ class Method:
     false: dict[str, tuple[Share, ...]]  # of each kind of pairs of different images, at each threshold
     cells: list[Cell]  # of each variant
     own_QV: Distances  # each copy's distance from its original
-    nearest_QV: Distances  # and from the nearest other image
-    nearest_row_QV: Integers  # which is this one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,10 +97,8 @@ class RobustnessResult:
 class _Copies(NamedTuple):
     """What each peer made of the copies of one image."""
 
-    own_PV: Distances
-    nearest_PV: Distances
-    nearest_row_PV: Integers
-    others: list[Integers]  # (V, D) of each peer
+    own_PV: Distances  # from their original
+    others: list[Integers]  # (V, D) of each peer: how many other images lie at each distance
 
 
 def run(
@@ -216,15 +212,12 @@ def _of_image(
     """Make all copies of an image, encode them and compare them with all images."""
     equal = [first + second - row for first, second in same if row in (first, second)]
     copies_V = copies_of(found.items[row], found.seeds[row], chosen, settings)
-    own, nearest, nearest_row, others = [], [], [], []
+    own, others = [], []
     for peer, rows_NX in zip(peers, found.rows, strict=True):
         distances_VN = peer.measure.distances(np.stack([peer.encode(copy) for copy in copies_V]), rows_NX)
-        own.append(distances_VN[:, row].copy())
+        own.append(distances_VN[:, row])
         others.append(_histograms(np.delete(distances_VN, [row, *equal], axis=1), peer.measure.greatest + 1))
-        distances_VN[:, [row, *equal]] = np.iinfo(np.int32).max
-        nearest_row.append(distances_VN.argmin(axis=1))
-        nearest.append(distances_VN.min(axis=1))
-    return _Copies(np.stack(own), np.stack(nearest), np.stack(nearest_row), others)
+    return _Copies(np.stack(own), others)
 
 
 def _histograms(distances_VN: Distances, size: int) -> Integers:
@@ -258,8 +251,6 @@ def _method(
             for variant, own_D, others_D in zip(chosen, own_VD, others_VD, strict=True)
         ],
         own_QV=own_QV,
-        nearest_QV=np.stack([one.nearest_PV[at] for one in made]),
-        nearest_row_QV=np.stack([one.nearest_row_PV[at] for one in made]),
     )
 
 
