@@ -27,7 +27,7 @@ from lookalike import Database, Hasher
 from lookalike.calibration.run import CalibrationOptions
 from lookalike.core.codes import Codes, hamming
 from lookalike.imaging import decode
-from lookalike.imaging.thumbnail import SUSPECTED, thumbnail_vector
+from lookalike.imaging.thumbnail_vector import SUSPECTED, thumbnail_vector
 from lookalike.robustness.originals import SIDE
 
 IMAGES = 10_000

@@ -31,7 +31,7 @@ from lookalike import Database, Hasher
 from lookalike.calibration.rates import MIX
 from lookalike.imaging import decode
 from lookalike.imaging.edits.catalogue import perturb
-from lookalike.imaging.thumbnail import SUSPECTED, thumbnail_vector
+from lookalike.imaging.thumbnail_vector import SUSPECTED, thumbnail_vector
 from lookalike.robustness.originals import SIDE
 from lookalike.search.all_pairs import pairs_within
 from lookalike.verification.reliefs import alignment_thumbnail, same_picture

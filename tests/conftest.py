@@ -231,9 +231,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     seen: list[bytes] = []
     plain = decode.decode
 
-    def spy(data: bytes, spec: decode.ImageSpec, *, max_pixels: int = decode.MAX_PIXELS) -> decode.Decoded:
+    def spy(data: bytes, spec: decode.ImageSpec, **options: Any) -> decode.Decoded:
         seen.append(data)
-        return plain(data, spec, max_pixels=max_pixels)
+        return plain(data, spec, **options)
 
     monkeypatch.setattr(decode, "decode", spy)
     return seen

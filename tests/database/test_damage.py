@@ -214,7 +214,7 @@ def bit(table: str, column: str, where: str = "1") -> Plant:
 
 INDEXES = (
     "images_by_place", "images_without_code", "images_missing", "files_by_digest", "files_with_error", "files_by_time",
-    "files_of_little",
+    "files_of_little", "thumbnails_by_id",
 )  # fmt: skip
 CODES = codefile.HEADER
 
@@ -318,6 +318,8 @@ REPORTED: dict[str, Plant] = {
     "all folders": sql("DELETE FROM folders"),
     "a lost label": sql("DELETE FROM labels WHERE id = 1"),
     "a lost moment": sql("DELETE FROM moments"),
+    "a bit of a thumbnail": bit("thumbnails", "thumbnail", "id = 2"),
+    "a lost thumbnail": sql("DELETE FROM thumbnails WHERE id = 3"),
     "a lost relief": sql("DELETE FROM reliefs WHERE id = 3"),
     "a lost decision": sql("DELETE FROM decisions WHERE id = 1"),
     "all that was decided on": sql("DELETE FROM decided"),

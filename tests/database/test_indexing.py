@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from lookalike import data
 from lookalike.core.errors import DataError, Interrupted, LookalikeError
 from lookalike.data import Item
 from lookalike.database import Database
+from lookalike.imaging import decode
 from lookalike.imaging.formats import kinds
 from lookalike.store import originals
 
@@ -697,3 +701,122 @@ def test_only_what_was_named_is_looked_at(indexed: Database, photo_folder: Path)
     (photo_folder / "cats/01.png").unlink()
     assert indexed.index(photo_folder / "dogs").missing == 0
     assert indexed.index([photo_folder / "dogs", photo_folder / "cats"]).missing == 1
+
+
+# Thumbnails
+
+
+def kept(database: Database) -> dict[str, bytes]:
+    """Packed thumbnails by name."""
+    by_id = database.thumbnails([record.id for record in database.records()])
+    return {record.name: by_id[record.id] for record in database.records() if record.id in by_id}
+
+
+def forget_thumbnails(database: Database) -> None:
+    """Leave a database as one of an earlier version is once it is opened."""
+    with database.store.local().transaction():
+        database.store.local()._session.run("DELETE FROM thumbnails")
+
+
+@pytest.mark.parametrize("isolation", [False, True])
+def test_every_image_gets_a_thumbnail(
+    isolation: bool, db: Database, photo_folder: Path, photo_bytes: list[bytes], tmp_path: Path
+) -> None:
+    Image.new("L", (64, 64), 9).save(photo_folder / "plain.png")
+    table = write_table(tmp_path / "table.parquet", photo_bytes[:3])
+    report = db.index([photo_folder, table], isolation=isolation)
+    assert (report.encoded + report.copied, report.plain) == (44, 1)
+    found = kept(db)
+    assert len(found) == 44
+    for record in db.records():
+        content = photo_bytes[record.row] if record.row is not None else Path(record.name).read_bytes()
+        assert found[record.name] == decode.decode(content, db.hasher.spec, with_thumbnail=True).thumbnail
+    assert db.info().without_thumbnail == 0
+
+
+def test_thumbnails_follow_copies_moves_and_changes(
+    indexed: Database, photo_folder: Path, decoded: list[bytes]
+) -> None:
+    first = kept(indexed)[str(photo_folder / "cats/01.png")]
+    shutil.copy(photo_folder / "cats/01.png", photo_folder / "cats/copy.png")
+    (photo_folder / "cats/01.png").rename(photo_folder / "cats/moved.png")
+    report = indexed.index(photo_folder)
+    assert (report.copied, report.moved, report.refreshed, decoded) == (1, 1, 0, [])
+    assert kept(indexed)[str(photo_folder / "cats/copy.png")] == kept(indexed)[str(photo_folder / "cats/moved.png")]
+    (photo_folder / "cats/moved.png").write_bytes(b"no image")
+    indexed.index(photo_folder)
+    found = kept(indexed)
+    assert (found[str(photo_folder / "cats/copy.png")], len(found)) == (first, 40)
+
+
+def test_images_of_an_earlier_version_are_read_again_once(
+    indexed: Database, photo_folder: Path, decoded: list[bytes]
+) -> None:
+    (photo_folder / "no image.jpg").write_bytes(b"no image")
+    indexed.index(photo_folder)
+    before, records, hits = kept(indexed), list(indexed.records()), indexed.search(photo_folder / "cats/01.png")
+    forget_thumbnails(indexed)
+    (photo_folder / "cats/01.png").rename(photo_folder.parent / "away.png")
+    assert indexed.info().without_thumbnail == 40
+    decoded.clear()
+    report = indexed.index(photo_folder)
+    assert (report.unchanged, report.refreshed, report.encoded, report.missing) == (39, 39, 0, 1)
+    assert len(decoded) == 39
+    assert (len(kept(indexed)), indexed.info().without_thumbnail) == (39, 0)
+    (photo_folder.parent / "away.png").rename(photo_folder / "cats/01.png")
+    assert indexed.index(photo_folder).unchanged == 40
+    assert (kept(indexed), indexed.search(photo_folder / "cats/01.png")) == (before, hits)
+    assert [replace(one, ctime_ns=None) for one in indexed.records()] == [
+        replace(one, ctime_ns=None) for one in records
+    ]
+    decoded.clear()
+    report = indexed.index(photo_folder)
+    assert (report.unchanged, report.refreshed, decoded) == (40, 0, [])
+
+
+def test_what_cannot_be_read_again_stays_as_it_is(indexed: Database, photo_folder: Path) -> None:
+    records = list(indexed.records())
+    forget_thumbnails(indexed)
+    report = indexed.index(photo_folder, max_pixels=10)
+    assert (report.unchanged, report.refreshed, report.failed, len(indexed)) == (40, 0, 0, 40)
+    assert list(indexed.records()) == records
+    assert indexed.info().without_thumbnail == 40
+    assert indexed.index(photo_folder).refreshed == 40
+
+
+def test_imported_codes_are_not_looked_for(indexed: Database, photo_folder: Path, tmp_path: Path) -> None:
+    indexed.export_codes(tmp_path / "codes.parquet")
+    with Database.create(tmp_path / "other", model=indexed.folder / "model.onnx") as other:
+        other.import_codes(tmp_path / "codes.parquet")
+        assert other.info().without_thumbnail == 40
+        table = write_table(tmp_path / "one.parquet", [(photo_folder / "cats/01.png").read_bytes()])
+        for _ in range(2):
+            report = other.index(table)
+            assert (report.found, report.refreshed, report.failed) == (1, 0, 0)
+        assert other.info().without_thumbnail == 40
+        assert other.index(photo_folder).encoded + 1 == 40
+        assert other.info().without_thumbnail == 0
+
+
+def test_an_animation_that_begins_in_black_gets_its_code_when_it_is_read_again(
+    db: Database, photo_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    shown = [
+        decode.thumbnail(path.read_bytes(), 320).resize((320, 214)) for path in sorted(photo_folder.glob("dogs/*"))
+    ]
+    frames = [Image.new("RGB", (320, 214)), *shown[:3]]
+    frames[0].save(folder / "clip.gif", save_all=True, append_images=frames[1:], duration=100)
+    frames[0].save(folder / "clip.webp", save_all=True, append_images=frames[1:], duration=100, quality=90)
+    shown[0].save(folder / "still.png")
+    assert db.index(folder).plain == 0
+    codes = [int.from_bytes(record.code or b"") for record in db.records()]
+    assert max((one ^ other).bit_count() for one, other in itertools.combinations(codes, 2)) <= db.info().near
+    with db.store.local().transaction():  # as earlier versions left it
+        db.store.local()._session.run("UPDATE images SET code = zeroblob(8) WHERE name LIKE 'clip%'")
+        db.store.local()._session.run("UPDATE files SET quality = 0 WHERE animated")
+    forget_thumbnails(db)
+    report = db.index(folder)
+    assert (report.encoded, report.refreshed) == (2, 1)
+    assert [int.from_bytes(record.code or b"") for record in db.records()] == codes

@@ -89,7 +89,7 @@ def _fill(database: Any) -> None:
 
     catalog, data = database.store.local(), b"the bytes of an image"
     digest = content_digest(data)
-    originals.keep(database.path, digest, data)
+    originals.keep(database.folder, digest, data)
     known = {field.name for field in fields(Outcome)}
     codes_NW = database.hasher.encode_arrays(pictures())
     with catalog.transaction():
@@ -99,8 +99,8 @@ def _fill(database: Any) -> None:
             item = Item("/photos", name, 1000 + number, 10**18 + number, label, row)
             about: dict[str, Any] = {
                 "digest": digest if number == 0 else bytes([number] * 16), "length": 900 + number, "width": 640,
-                "height": 480, "format": "JPEG", "animated": number == 5, "quality": 60,
-                "relief": bytes([number] * 128), "code": codes_NW[number].tobytes(), "kept": number == 0,
+                "height": 480, "format": "JPEG", "animated": number == 5, "quality": 60, "kept": number == 0,
+                "relief": bytes([number] * 128), "thumbnail": bytes([number] * 9), "code": codes_NW[number].tobytes(),
             }  # fmt: skip
             about = {"error": "is no image"} if number == 6 else about
             catalog.write(Outcome(item=item, **{key: value for key, value in about.items() if key in known}))
@@ -108,8 +108,7 @@ def _fill(database: Any) -> None:
         catalog.touch()
         decided = [Decided(bytes([number] * 16), f"/photos/{NAMES[number]}", number == 1) for number in (1, 2)]
         catalog.decisions.add(Kind.KEEP, decided)
-    with database.store.changing():
-        database.store.local().compact()
+    database.store.local().compact()
 
 
 def _as_of(path: Path, schema: int) -> None:

@@ -120,6 +120,11 @@ def test_the_same_distances_as_in_a_folder(
     ]
     assert by_code[0] == by_code[1]
     assert sum(map(len, groups[0])) < sum(map(len, by_code[0]))
+    thumbnails = [
+        {record.name: database.thumbnails([record.id])[record.id] for record in database.records()} for database in both
+    ]
+    assert thumbnails[0] == thumbnails[1] != {}
+    assert [database.info().without_thumbnail for database in both] == [0, 0]
     reliefs = [
         {record.name: database.reliefs([record.id])[record.id] for record in database.records_of(ids.tolist()).values()}
         for database in both
@@ -172,12 +177,29 @@ def test_what_changes_is_followed_as_in_a_folder(
     assert_same(*both)
 
 
+def test_a_database_of_the_second_format_is_read_and_written_without_thumbnails(
+    address: str, photo_folder: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(distributed, "FORMAT", 2)
+        before.setattr(distributed, "FIELDS", {name: kind for name, kind in FIELDS.items() if name != "thumbnail"})
+        open_database(address, create=True, model=model).close()
+    with open_database(address) as remote:
+        remote.index(photo_folder)
+        ids = [record.id for record in remote.records()]
+        assert (len(remote.reliefs(ids)), remote.thumbnails(ids)) == (40, {})
+        assert remote.info().without_thumbnail == 40
+        report = remote.index(photo_folder)
+        assert (report.unchanged, report.refreshed) == (40, 0)
+
+
 def test_a_database_of_the_first_format_is_read_and_written_and_goes_by_code(
     address: str, photo_folder: Path, tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as before:
         before.setattr(distributed, "FORMAT", 1)
-        before.setattr(distributed, "FIELDS", {name: kind for name, kind in FIELDS.items() if name != "relief"})
+        fields = {name: kind for name, kind in FIELDS.items() if name not in ("relief", "thumbnail")}
+        before.setattr(distributed, "FIELDS", fields)
         open_database(address, create=True, model=model).close()
     with open_database(address) as remote, Database.create(tmp_path / "db", model=model) as local:
         for database in (remote, local):

@@ -12,9 +12,8 @@ from PIL import Image
 from lookalike import data
 from lookalike.core.codes import pack
 from lookalike.core.errors import DataError
-from lookalike.imaging import thumbnail
 from lookalike.imaging.decode import Array
-from lookalike.imaging.thumbnail import thumbnail_vector
+from lookalike.imaging.thumbnail_vector import ALIKE, thumbnail_vector
 from lookalike.robustness import originals, peers
 from lookalike.robustness.originals import Originals, Pair, pair_counts
 from lookalike.robustness.peers import Peer, Row
@@ -95,7 +94,7 @@ def test_pairs_are_counted_one_by_one(folder: Path, monkeypatch: pytest.MonkeyPa
             "all": True,
             "label": one.label == other.label,
             "neighbours": second == first + 1 and Path(one.path).parent == Path(other.path).parent,
-            "look-alikes": alike >= thumbnail.ALIKE,
+            "look-alikes": alike >= ALIKE,
         }
         for kind, is_so in kinds.items():
             expected[kind][distance] += is_so

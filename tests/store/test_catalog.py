@@ -134,7 +134,7 @@ def test_counts_codes_and_labels(catalog: Catalog) -> None:
         catalog.write(Outcome(item=item("/p", "d"), error="broken"))
         catalog.set_missing(ids[1:2], missing=True)
         catalog.set_label(ids[2], ("y", "z"))
-    assert catalog.counts() == {"images": 2, "errors": 1, "missing": 1, "labelled": 2}
+    assert catalog.counts() == {"images": 2, "errors": 1, "missing": 1, "labelled": 2, "without_thumbnail": 2}
     ids_N, codes_NW = catalog.codes(8)
     assert ids_N.tolist() == [ids[0], ids[2]]
     assert codes_NW.tolist() == [list(CODE)] * 2
@@ -273,7 +273,7 @@ def test_of_equal_paths_the_last_is_taken_and_sizes_are_kept(catalog: Catalog) -
     with catalog.transaction():
         catalog.set_missing([record.id], missing=True)
     assert take(catalog, "/p", taken("", "\udcff", code=other, label="x")) == 1  # it is back
-    assert catalog.counts() == {"images": 1, "errors": 0, "missing": 0, "labelled": 1}
+    assert catalog.counts() == {"images": 1, "errors": 0, "missing": 0, "labelled": 1, "without_thumbnail": 1}
 
 
 def test_names_that_share_a_number_are_told_apart(catalog: Catalog) -> None:
@@ -516,7 +516,7 @@ def test_reliefs_are_found_by_id_and_by_digest(catalog: Catalog) -> None:
 
 def test_roots_and_their_numbers(catalog: Catalog) -> None:
     add(catalog, item("/photos", "a.jpg"), item("/others", "b.jpg"))
-    assert sorted(catalog.numbered_roots()) == [("/others", 2), ("/photos", 1)]
+    assert sorted(catalog.integrity.numbered_roots()) == [("/others", 2), ("/photos", 1)]
     assert catalog.roots() == ["/others", "/photos"]
 
 
@@ -524,3 +524,40 @@ def test_a_catalog_that_was_replaced_is_noticed(catalog: Catalog, path: Path) ->
     assert catalog.is_in_place()
     path.rename(path.with_name("other"))
     assert not catalog.is_in_place()
+
+
+def test_thumbnails_are_found_by_id_and_by_digest_and_counted(catalog: Catalog) -> None:
+    def without() -> int:
+        return catalog.counts()["without_thumbnail"]
+
+    assert catalog.thumbnail_of(b"d" * 16) is None
+    first, second, third = [
+        Outcome(item=item("/photos", f"{number}.jpg"), code=CODE, digest=digest, thumbnail=bytes([number]) * 2000)
+        for number, digest in enumerate((b"d" * 16, b"d" * 16, b"e" * 16), 1)
+    ]
+    with catalog.transaction():
+        ids = [catalog.write(outcome) for outcome in (first, second, third)]
+        (bare,) = (catalog.write(Outcome(item=item("/photos", "0.jpg"), code=CODE, digest=b"f" * 16)),)
+    assert catalog.thumbnails([*ids, bare]) == {id_: bytes([number]) * 2000 for number, id_ in enumerate(ids, 1)}
+    assert catalog.thumbnail_of(b"d" * 16) == b"\x02" * 2000  # of the newest
+    assert [catalog.lacks_thumbnail(id_) for id_ in (*ids, bare)] == [False, False, False, True]
+    assert without() == 1
+    with catalog.transaction():
+        catalog.set_missing([ids[0], bare], missing=True)
+    assert without() == 0
+    with catalog.transaction():
+        catalog.write(replace(second, thumbnail=None), row=ids[1])
+        catalog.delete([ids[2]])
+    assert catalog.thumbnail_of(b"d" * 16) == b"\x01" * 2000
+    assert (set(catalog.thumbnails(ids)), without()) == ({ids[0]}, 1)
+    with catalog.transaction():
+        catalog.forget_codes()
+    assert (catalog.counts()["images"], without()) == (0, 0)
+    with pytest.raises(DatabaseError, match="CHECK"), catalog.transaction():
+        catalog.write(replace(second, thumbnail=bytes(2049)), row=ids[1])
+
+
+def test_thumbnails_are_counted_without_reading_them(catalog: Catalog) -> None:
+    run = catalog._session.connection.execute
+    for sql in ("SELECT count(*) FROM thumbnails", "SELECT 1 FROM thumbnails INDEXED BY thumbnails_by_id WHERE id = 1"):
+        assert "COVERING INDEX thumbnails_by_id" in str(run(f"EXPLAIN QUERY PLAN {sql}").fetchall())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lookalike.core import codes
-from lookalike.imaging.thumbnail import thumbnail_vector
+from lookalike.imaging.thumbnail_vector import thumbnail_vector
 from lookalike.training.collapse import different, find_collapse, measure_radii
 
 

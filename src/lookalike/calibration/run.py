@@ -34,7 +34,7 @@ from lookalike.core.errors import ConfigError, DatabaseError, DataError, Lookali
 from lookalike.core.parallel import in_order
 from lookalike.core.progress import Progress, silent
 from lookalike.hasher import Hasher
-from lookalike.imaging import decode, thumbnail
+from lookalike.imaging import decode, thumbnail_vector
 from lookalike.imaging.edits.catalogue import Variant, perturb
 from lookalike.imaging.isolation import pool
 from lookalike.imaging.isolation.decoders import Decoders
@@ -271,7 +271,7 @@ def _kind(drawn: _Drawn, pair: Rows, says: Says, seen: Mapping[int, Look | None]
         return Kind.UNREAD
     if one.digest == other.digest:
         return Kind.EQUAL
-    alike = float(one.thumbnail_M @ other.thumbnail_M) >= thumbnail.SUSPECTED
+    alike = float(one.thumbnail_M @ other.thumbnail_M) >= thumbnail_vector.SUSPECTED
     return Kind.SUSPECTED if alike else Kind.DIFFERENT
 
 

@@ -92,6 +92,8 @@ def _say(report: IndexReport, total: int, db: str) -> None:
             f"no longer where they were: {terminal.count(report.missing, 'image')}; "
             f"forget what is gone with: lookalike prune --db {place}"
         )
+    if report.refreshed:
+        typer.echo(f"read again for verification: {terminal.count(report.refreshed, 'image')} of an earlier version")
     if report.plain:
         typer.echo(
             f"too little content to be compared: {terminal.count(report.plain, 'image')}; "

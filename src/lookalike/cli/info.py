@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from lookalike.database import Info
     from lookalike.store.records import Record
 
-SAID = ("near", "duplicate", "similar", "same", "calibration", "places", "unreachable")  # in words, at the end
+SAID = (  # in words, at the end
+    "near", "duplicate", "similar", "same", "calibration", "places", "unreachable", "without_thumbnail",
+)  # fmt: skip
 
 
 def command(
@@ -41,6 +43,11 @@ def command(
         if name not in SAID:
             said = ", ".join(value) if isinstance(value, list) else str(value)
             typer.echo(f"{name.replace('_', ' ') + ':':<12} {terminal.shown(said)}")
+    if info.without_thumbnail:
+        typer.echo(
+            f"no thumbnail: {terminal.count(info.without_thumbnail, 'image')}, which cannot be verified without their "
+            f"files; read the files with: lookalike index FOLDER --db {terminal.shown(db)}"
+        )
     _say_places(info)
     typer.echo(terminal.radii(duplicate=info.duplicate, similar=info.similar, same=info.same))
     if info.calibration is not None:

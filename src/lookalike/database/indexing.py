@@ -1,7 +1,8 @@
 """From items to rows of the catalog: workers read and decode, threads encode, the caller's records.
 
 What is known is not done again: an unchanged file (same size, times and inode) is not read, a file whose bytes are
-known is not encoded, and decoded only for want of its relief. A renamed or moved file keeps its row, which its digest
+known is not encoded, and decoded only if its thumbnail is missing. An unchanged file that an earlier version indexed
+without a thumbnail is read again for it; its code stays. A renamed or moved file keeps its row, which its digest
 finds. What cannot be read any more keeps its row as it is.
 """
 
@@ -51,6 +52,7 @@ class IndexReport:
     unchanged: int = 0
     failed: int = 0  # could not be read, now or when it was last tried
     missing: int = 0  # in the database, but no longer where they were
+    refreshed: int = 0  # of those unchanged: read again for their thumbnails, which earlier versions did not keep
     plain: int = 0  # of those read now: with too little to see for their codes to mean anything
     out_of_reach: int = 0  # in the database, and neither seen nor known to be gone
     dropped: int = 0  # that were in the database, and are left out from now on
@@ -170,6 +172,7 @@ def _changed(
             or not _is_unchanged(record, item)
             or options.reindex
             or _lacks_original(record, store, options)
+            or _lacks_thumbnail(record, store)
         ):
             yield item
             continue
@@ -218,6 +221,11 @@ def _lacks_original(record: Record, store: Store, options: IndexOptions) -> bool
     return not store.has_original(record.digest, record.length)
 
 
+def _lacks_thumbnail(record: Record, store: Store) -> bool:
+    """Whether an image is to be read again for its thumbnail."""
+    return record.code is not None and record.digest is not None and store.lacks_thumbnail(record.id)
+
+
 def _read_all(items: list[Item], store: Store, hasher: Hasher, options: IndexOptions) -> Generator[_Read]:
     """Items read by threads, in their order; only a few are held at a time."""
     workers = min(options.workers or os.cpu_count() or 1, len(items))
@@ -244,7 +252,7 @@ def _read(item: Item, store: Store, hasher: Hasher, options: IndexOptions, decod
             known = None if options.reindex else _with_code(store, outcome.digest)
             if known is not None:
                 return _Read(_known(outcome, known, image, store, hasher))
-            pixels = image.array(hasher.spec)
+            pixels = image.array(hasher.spec, with_thumbnail=store.keeps_thumbnails)
     except ImageError as error:
         return _Read(replace(outcome, error=str(error), try_again=isinstance(error, RetryableImageError)))
     return _encoded(outcome, pixels, hasher)  # while the worker decodes another image
@@ -274,13 +282,15 @@ def _content(item: Item, digest: bytes, options: IndexOptions) -> bytes:
 
 
 def _known(outcome: Outcome, known: Record, image: ImageFile, store: Store, hasher: Hasher) -> Outcome:
-    """An image with the code of another with the same bytes; decoded only for want of its relief."""
-    seen_before = None if known.is_plain or outcome.digest is None else store.relief_of(outcome.digest)
-    outcome = replace(outcome, code=known.code, quality=known.quality, relief=seen_before, **_facts(known))
-    if seen_before or known.is_plain or not store.keeps_reliefs:
+    """An image with the code of another with the same bytes; decoded only if their thumbnail is missing."""
+    outcome = replace(outcome, code=known.code, quality=known.quality, **_facts(known))
+    if outcome.digest is not None:
+        kept, relief = store.thumbnail_of(outcome.digest), store.relief_of(outcome.digest)
+        outcome = replace(outcome, thumbnail=kept, relief=None if known.is_plain else relief)
+    if not store.keeps_thumbnails or (outcome.thumbnail and (outcome.relief or known.is_plain)):
         return outcome
     try:
-        return replace(outcome, relief=alignment_thumbnail(image.array(hasher.spec).array))
+        return _seen(outcome, image.array(hasher.spec, with_thumbnail=True), is_plain=known.is_plain)
     except ImageError:
         return outcome
 
@@ -289,8 +299,14 @@ def _encoded(outcome: Outcome, pixels: decode.Decoded, hasher: Hasher) -> _Read:
     """An image with its code."""
     seen = quality(pixels.array, width=pixels.width, height=pixels.height)
     code = hasher.encode_arrays(pixels.array[None])[0].tobytes()
-    own = None if seen < PLAIN else alignment_thumbnail(pixels.array)
-    return _Read(replace(outcome, code=code, quality=seen, relief=own, **_facts(pixels)), encoded=True)
+    outcome = replace(outcome, code=code, quality=seen, **_facts(pixels))
+    return _Read(_seen(outcome, pixels, is_plain=seen < PLAIN), encoded=True)
+
+
+def _seen(outcome: Outcome, pixels: decode.Decoded, *, is_plain: bool) -> Outcome:
+    """An outcome with what is kept of how the image looks."""
+    relief = None if is_plain else alignment_thumbnail(pixels.array)
+    return replace(outcome, thumbnail=pixels.thumbnail, relief=relief)
 
 
 def _facts(of: decode.Decoded | Record) -> dict[str, Any]:
@@ -298,7 +314,12 @@ def _facts(of: decode.Decoded | Record) -> dict[str, Any]:
 
 
 def _with_code(store: Store, digest: bytes | None) -> Record | None:
-    return store.one_with_digest(digest, coded=True) if digest else None
+    """A row with the code of these bytes.
+
+    Not of an animation that shows too little: an earlier version made its code of the first frame, which may be black.
+    """
+    known = store.one_with_digest(digest, coded=True) if digest else None
+    return None if known is None or (known.animated and known.is_plain) else known
 
 
 def _batched(reads: Iterator[_Read]) -> Iterator[list[_Read]]:
@@ -328,7 +349,7 @@ def _record(batch: list[_Read], store: Store, report: IndexReport, met: _Met) ->
         before = here or (met.moved(outcome.digest) if outcome.digest else None)
         if before and outcome.item.label is None:
             outcome = replace(outcome, item=replace(outcome.item, label=before.label))
-        _count(outcome, read, here, before, report)
+        _count(outcome, read, here, before, report, store)
         id_ = store.write(outcome, row=before.id if before else None)
         met.seen.add(id_)
         yield id_
@@ -339,14 +360,17 @@ def _says_nothing(outcome: Outcome) -> bool:
     return outcome.error is not None and outcome.try_again and outcome.digest is None
 
 
-def _count(outcome: Outcome, read: _Read, here: Record | None, before: Record | None, report: IndexReport) -> None:
+def _count(
+    outcome: Outcome, read: _Read, here: Record | None, before: Record | None, report: IndexReport, store: Store
+) -> None:
     if outcome.error is not None:
         report.failed += 1
         report.problems.append((outcome.item.name, outcome.error))
     elif read.encoded:
         report.encoded += 1
     elif here and here.digest == outcome.digest:
-        report.unchanged += 1  # only its time has changed, or it is back
+        report.unchanged += 1  # only its time has changed, or it is back, or it had no thumbnail
+        report.refreshed += outcome.thumbnail is not None and store.lacks_thumbnail(here.id)
     elif before and not here:
         report.moved += 1
     else:

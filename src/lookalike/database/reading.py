@@ -106,6 +106,10 @@ class Reading:
         """Rows by id; unknown ids are left out."""
         return self.store.records(ids)
 
+    def thumbnails(self, ids: Sequence[int]) -> dict[int, bytes]:
+        """Packed thumbnails (`imaging.thumbnails.unpack`) by id; images that have none are left out."""
+        return self.store.thumbnails(ids)
+
     def reliefs(self, ids: Sequence[int]) -> dict[int, bytes]:
         """Alignment thumbnails by id; images that have none are left out."""
         return self.store.reliefs(ids)

@@ -287,8 +287,10 @@ def _folders(store: FolderStore, layout: Layout, rows: Sequence[Row]) -> Iterato
     """A row for each lost number and each folder or table that lies in a root."""
     if layout.columns != ("id", "root", "path"):
         return
-    lost = store.lost_folders()
-    places = [(number, path) for root, number in store.numbered_roots() for path in _below(root)] if lost else []
+    lost = store.integrity.lost_folders()
+    places = (
+        [(number, path) for root, number in store.integrity.numbered_roots() for path in _below(root)] if lost else []
+    )
     for id_ in lost[:100]:
         yield from ((id_, number, path) for number, path in places)
 

@@ -5,7 +5,6 @@ Milvus has no value for "nothing", and its texts are UTF-8, which paths need not
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 import re
@@ -14,15 +13,15 @@ from typing import Any, NamedTuple
 
 from lookalike.core.errors import DatabaseError, DataError
 from lookalike.data import Label
+from lookalike.milvus import pictures
 from lookalike.milvus.client import TAGS, Row, quoted
 from lookalike.store.records import Filter, Outcome, Record
 
-RELIEF = "relief"  # a field that is read where it is asked for; collections of the first format have none
 FIELDS = {
     "path": "text", "root": "text", "table": "text", "row": "int", "size": "int", "mtime_ns": "int", "digest": "text",
     "length": "int", "labels": "texts", "several": "flag", "width": "int", "height": "int", "format": "text",
     "animated": "flag", "error": "text", "indexed_at": "int", "missing_since": "int", "quality": "int",
-    "found": "flag", RELIEF: "text",
+    "found": "flag", **dict.fromkeys(pictures.FIELDS, "text"),
 }  # fmt: skip
 INDEXED = ("digest",)
 NO_INT = -1
@@ -54,7 +53,7 @@ def row_of(id_: int, outcome: Outcome, *, bits: int) -> Row:
         "indexed_at": int(time.time()),
         "missing_since": NO_INT,
         "quality": _int(outcome.quality),
-        RELIEF: base64.b64encode(outcome.relief or b"").decode(),
+        **pictures.fields_of(outcome),
     }
     return {**row, "found": found(row)}
 
@@ -82,11 +81,6 @@ def record_of(row: Row) -> Record:
         missing_since=_or_none(row["missing_since"]),
         quality=_or_none(row["quality"]),
     )
-
-
-def relief_of(row: Row) -> bytes | None:
-    """The relief of a row that was read with it."""
-    return base64.b64decode(row[RELIEF]) or None
 
 
 def rewritten(row: Row) -> Row:

@@ -29,6 +29,7 @@ from lookalike.core.mounts import Volume
 from lookalike.data import Item, Label
 from lookalike.hasher import Hasher
 from lookalike.imaging.quality import PLAIN
+from lookalike.milvus import pictures
 from lookalike.milvus.client import Address, Row, Server
 from lookalike.milvus.engine import MilvusEngine
 from lookalike.milvus.metadata import SUFFIX, Metadata, NoDecisions, SharedSurroundings
@@ -36,7 +37,6 @@ from lookalike.milvus.rows import (
     FIELDS,
     FOUND,
     INDEXED,
-    RELIEF,
     Seen,
     below,
     candidates,
@@ -46,7 +46,6 @@ from lookalike.milvus.rows import (
     passing,
     place_of,
     record_of,
-    relief_of,
     rewritten,
     row_of,
 )
@@ -57,10 +56,10 @@ from lookalike.store.folder import FolderStore
 from lookalike.store.protocol import unsupported
 from lookalike.store.records import Filter, ImportedCode, Outcome, Record
 
-FORMAT = 2  # 1: without reliefs
+FORMAT = 3  # 1: without reliefs and thumbnails; 2: without thumbnails
 WINDOW = 2048  # paths looked up at once
 COPIES = 1000  # rows of equal images at most that are told
-ALL = ["code", *(field for field in FIELDS if field != RELIEF)]
+ALL = ["code", *(field for field in FIELDS if field not in pictures.FIELDS)]
 
 
 class MilvusStore:
@@ -76,8 +75,9 @@ class MilvusStore:
         self._metadata = Metadata(server, self._name, self._about["model"])
         self._metadata.open()
         self._engine = MilvusEngine(self.bits, server)
-        self.keeps_reliefs: bool = self._about["lookalike"] > 1
-        self._written = [*ALL, RELIEF] if self.keeps_reliefs else ALL
+        self._kept = pictures.FIELDS[: self._about["lookalike"] - 1]
+        self.keeps_thumbnails = "thumbnail" in self._kept
+        self._written = [*ALL, *self._kept]
         self.surroundings = SharedSurroundings(self._metadata)
         self.decisions = NoDecisions(self.place)
         self._names: Sequence[str] = ()
@@ -198,11 +198,13 @@ class MilvusStore:
         self._metadata.touch()
 
     def counts(self) -> dict[str, int]:
+        without = f'{FOUND} and thumbnail == ""' if self.keeps_thumbnails else FOUND
         return {
             "images": self._server.count(self._name, FOUND),
             "errors": self._server.count(self._name, 'error != "" and missing_since < 0'),
             "missing": self._server.count(self._name, "missing_since >= 0"),
             "labelled": self._server.count(self._name, f"{FOUND} and array_length(labels) != 0"),
+            "without_thumbnail": self._server.count(self._name, without),
         }
 
     def undecodable(self) -> dict[int, bytes]:
@@ -225,8 +227,7 @@ class MilvusStore:
 
     def plain(self) -> dict[int, bytes]:
         where = f"{FOUND} and quality >= 0 and quality < {PLAIN}"
-        pages = self._server.pages(self._name, where, ["id", "digest"])
-        return {int(row["id"]): bytes.fromhex(row["digest"]) for page in pages for row in page}
+        return {int(row["id"]): bytes.fromhex(row["digest"]) for row in self._found(["id", "digest"], where)}
 
     # Single rows
 
@@ -242,26 +243,27 @@ class MilvusStore:
     def names(self, ids: Sequence[int]) -> dict[int, str]:
         return {int(row["id"]): from_text(row["path"]) for row in self._server.get(self._name, ids, ["id", "path"])}
 
+    def thumbnails(self, ids: Sequence[int]) -> dict[int, bytes]:
+        return pictures.of_ids(self._server, self._name, "thumbnail", ids) if self.keeps_thumbnails else {}
+
+    def thumbnail_of(self, digest: bytes) -> bytes | None:
+        return pictures.of_digest(self._server, self._name, "thumbnail", digest) if self.keeps_thumbnails else None
+
+    def lacks_thumbnail(self, id_: int) -> bool:
+        return False  # whatever was read in this format has one, and there is no room for them in earlier ones
+
     def reliefs(self, ids: Sequence[int]) -> dict[int, bytes]:
-        if not self.keeps_reliefs:
-            return {}
-        rows = self._server.get(self._name, ids, ["id", RELIEF])
-        return {int(row["id"]): relief for row in rows if (relief := relief_of(row))}
+        return pictures.of_ids(self._server, self._name, "relief", ids) if self._kept else {}
 
     def relief_of(self, digest: bytes) -> bytes | None:
-        if not self.keeps_reliefs:
-            return None
-        where = f'digest == "{digest.hex()}" and {RELIEF} != ""'
-        rows = self._server.first(self._name, where, ["id", RELIEF], limit=1)
-        return relief_of(rows[0]) if rows else None
+        return pictures.of_digest(self._server, self._name, "relief", digest) if self._kept else None
 
     def all_records(self, where: str = "") -> Iterator[Record]:
         for page in self._server.pages(self._name, where, ALL):
             yield from map(record_of, page)
 
     def with_digest(self, digest: bytes) -> list[Record]:
-        where = f'digest == "{digest.hex()}"'
-        rows = self._server.first(self._name, where, ALL, limit=COPIES)
+        rows = self._server.first(self._name, f'digest == "{digest.hex()}"', ALL, limit=COPIES)
         return [record_of(row) for row in rows if int(row["id"]) not in self._gone]
 
     def one_with_digest(self, digest: bytes, *, coded: bool = False) -> Record | None:
@@ -297,15 +299,14 @@ class MilvusStore:
         self._claimed, before = {}, len(self._rows)
         looked = self._look(list(named))
         equal = [seen.id for name, seen in looked.items() if seen.record and seen.record.code == named[name].code]
-        reliefs = self.reliefs(equal) if equal else {}
+        kept = {field: pictures.of_ids(self._server, self._name, field, equal) for field in self._kept if equal}
         for name, seen in looked.items():
             one, known = named[name], seen.record
             if known is None or (known.code, known.label, known.missing_since) != (one.code, one.label, None):
                 row = int(one.name) if one.folder.endswith("#") else None
                 item = Item(root, one.folder + one.name, one.size or 0, -1, one.label, row)
-                outcome = Outcome(
-                    item=item, code=one.code, width=one.width, height=one.height, relief=reliefs.get(seen.id)
-                )
+                shown: dict[str, Any] = {field: by_id.get(seen.id) for field, by_id in kept.items()}
+                outcome = Outcome(item=item, code=one.code, width=one.width, height=one.height, **shown)
                 id_ = self._claim(name, seen.id)
                 self._rows[id_] = row_of(id_, outcome, bits=self.bits)
         return len(self._rows) - before
@@ -329,8 +330,7 @@ class MilvusStore:
 
     def _read_about(self) -> dict[str, Any]:
         """What the collection says of itself. Raises `DatabaseError` if there is none, or it is another's."""
-        text = self._server.description(self._name)
-        if text is None:
+        if (text := self._server.description(self._name)) is None:
             names = self._server.names()
             there = sorted({one.split(SUFFIX)[0] for one in names if SUFFIX in one} & set(names))
             raise DatabaseError(

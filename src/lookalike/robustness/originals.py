@@ -7,7 +7,7 @@ Images with the same pixels count once. Kinds of pairs of different images, besi
     look-alikes   pairs whose grey thumbnails of 16 × 16 pixels correlate by 0.9 or more
 
 Pairs whose thumbnails correlate by 0.98 or more are suspected of showing the same picture (see
-`imaging.thumbnail`); they count as different images unless somebody says that they are the same.
+`imaging.thumbnail_vector`); they count as different images unless somebody says that they are the same.
 
 Shapes: N images, X bytes of a code or numbers of a vector, D distances, B images of a block, M = 256 pixels.
 """
@@ -35,7 +35,7 @@ from lookalike.imaging.decode import Array
 from lookalike.imaging.isolation import pool
 from lookalike.imaging.isolation.decoders import Decoders, Direct
 from lookalike.imaging.isolation.limits import DecodeLimits
-from lookalike.imaging.thumbnail import ALIKE, SUSPECTED, thumbnail_vector
+from lookalike.imaging.thumbnail_vector import ALIKE, SUSPECTED, thumbnail_vector
 from lookalike.metrics import labels as labelling
 from lookalike.metrics.counts import Integers
 from lookalike.robustness.peers import Distances, Peer, Row

@@ -21,8 +21,8 @@ from PIL import Image
 from lookalike import reports
 from lookalike.core import atomic
 from lookalike.core.errors import ConfigError
-from lookalike.imaging import thumbnail
 from lookalike.imaging.edits.catalogue import EDITS, KINDS, Variant
+from lookalike.imaging.thumbnail_vector import ALIKE
 from lookalike.metrics.retrieval_stats import Share, Threshold, mean
 from lookalike.reports import charts
 from lookalike.robustness import originals
@@ -47,7 +47,7 @@ PAIR_WORDS = {
     "all": "all pairs of different images",
     "label": "pairs of one label",
     "neighbours": "neighbours in a folder",
-    "look-alikes": f"thumbnails correlate by {thumbnail.ALIKE:g} or more",
+    "look-alikes": f"thumbnails correlate by {ALIKE:g} or more",
 }
 
 

@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from lookalike.core.codes import Codes
 from lookalike.core.errors import DatabaseError
 from lookalike.core.mounts import Volume
 from lookalike.imaging.quality import PLAIN
-from lookalike.store.decisions import Decisions
+from lookalike.store import pictures
 from lookalike.store.derived.codefile import Stamp
 from lookalike.store.places import Labels, Places, place, split
 from lookalike.store.records import COLUMNS, FINDABLE, FROM, Filter, ImportedCode, Outcome, Record, record
@@ -32,6 +33,7 @@ from lookalike.store.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from lookalike.data import Item, Label
+    from lookalike.store.decisions import Decisions
     from lookalike.store.filters import Passing
     from lookalike.store.integrity import Integrity
 
@@ -48,20 +50,22 @@ class Catalog:
         self.path = path
         self._session = Session(path, create=create)
         self._places, self._labels = Places(self._session), Labels(self._session)
-        self.decisions = Decisions(self._session)
-        self._integrity: Integrity | None = None
         self.surroundings = Surroundings(self._session)
         self._moment = -1  # the last that was recorded in this transaction
         self._file = _identity(path)
 
-    @property
+    @cached_property
     def integrity(self) -> Integrity:
         """Checks and repairs of the rows."""
-        if self._integrity is None:
-            from lookalike.store.integrity import Integrity
+        from lookalike.store.integrity import Integrity
 
-            self._integrity = Integrity(self._session)
-        return self._integrity
+        return Integrity(self._session)
+
+    @cached_property
+    def decisions(self) -> Decisions:
+        from lookalike.store.decisions import Decisions
+
+        return Decisions(self._session)
 
     @property
     def folder(self) -> Path:
@@ -125,7 +129,8 @@ class Catalog:
 
     def counts(self) -> dict[str, int]:
         images, labelled = self._session.row(f"SELECT count(*), count(label) FROM images WHERE {FINDABLE}")
-        return {"images": images, **self.problem_counts(), "labelled": labelled}
+        without = images - pictures.count_thumbnails(self._session)
+        return {"images": images, **self.problem_counts(), "labelled": labelled, "without_thumbnail": without}
 
     def problem_counts(self) -> dict[str, int]:
         """Numbers of rows with an error, and of those that are missing; without reading the others."""
@@ -193,17 +198,22 @@ class Catalog:
         rows = self._session.among(sql, [int(id_) for id_ in ids])
         return {id_: os.path.join(root, folder + name) for id_, root, folder, name in rows}
 
-    def reliefs(self, ids: Sequence[int]) -> dict[int, bytes]:
-        return dict(self._session.among("SELECT id, relief FROM reliefs WHERE id IN", [int(id_) for id_ in ids]))
+    keeps_thumbnails = True
 
-    keeps_reliefs = True
+    def thumbnails(self, ids: Sequence[int]) -> dict[int, bytes]:
+        return pictures.of_ids(self._session, "thumbnail", ids)
+
+    def thumbnail_of(self, digest: bytes) -> bytes | None:
+        return pictures.of_digest(self._session, "thumbnail", digest)
+
+    def lacks_thumbnail(self, id_: int) -> bool:
+        return not pictures.has_thumbnail(self._session, id_)
+
+    def reliefs(self, ids: Sequence[int]) -> dict[int, bytes]:
+        return pictures.of_ids(self._session, "relief", ids)
 
     def relief_of(self, digest: bytes) -> bytes | None:
-        row = self._session.row(
-            "SELECT relief FROM files CROSS JOIN reliefs USING (id) WHERE digest = ? ORDER BY id DESC LIMIT 1",
-            (digest,),
-        )
-        return None if row is None else bytes(row[0])
+        return pictures.of_digest(self._session, "relief", digest)
 
     def all_records(self) -> Iterator[Record]:
         last = 0
@@ -274,15 +284,6 @@ class Catalog:
         """Copy the catalog, as it is at this moment, to a new file."""
         self._session.backup(path)
 
-    def lost_folders(self) -> list[int]:
-        """The numbers of folders that images are in, and of which nothing is known."""
-        sql = "SELECT DISTINCT place >> 24 FROM images WHERE place >> 24 NOT IN (SELECT id FROM folders)"
-        return [number for (number,) in self._session.rows(sql)]
-
-    def numbered_roots(self) -> list[tuple[str, int]]:
-        """The folders that paths are relative to, and their numbers."""
-        return self._session.rows("SELECT path, id FROM roots")
-
     # Changes, inside a transaction
 
     def record_originals(self, digests: Iterable[bytes]) -> None:
@@ -322,10 +323,7 @@ class Catalog:
         )  # fmt: skip
         if outcome.kept and outcome.digest is not None:
             self.record_originals([outcome.digest])
-        if outcome.relief is None:
-            self._session.run("DELETE FROM reliefs WHERE id = ?", (id_,))
-        else:
-            self._session.run("INSERT OR REPLACE INTO reliefs VALUES (?, ?)", (id_, outcome.relief))
+        pictures.write(self._session, id_, outcome)
         return id_
 
     def bulk_import(self, root: str, rows: Iterable[ImportedCode]) -> int:

@@ -28,6 +28,7 @@ Object = tuple[str, str]  # kind and name of a table, index, trigger or view
 WIDTHS = (1, 2, 3, 4, 6)  # bytes of SQLite's integers shorter than 8
 INTEGERS = range(-(2**63), 2**63)
 MOST = 16  # damaged blocks in which flipped bits are searched for: a second each
+LONGEST = 256  # bytes of values in which they are searched for: a block of thumbnails would take minutes
 SKIPPED = 1 << 20  # ids that are skipped if the last one is unknown
 COUNTERS = ("decision_changes",)  # tables whose only purpose is to change
 NOTES = ("left_out", "unreachable")  # tables with findings of the last scan of the folders
@@ -75,6 +76,15 @@ class Integrity:
             digests.rewrite(self._connection)
         self.damaged = set()
         return dropped
+
+    def lost_folders(self) -> list[int]:
+        """The numbers of folders that images are in, and of which nothing is known."""
+        sql = "SELECT DISTINCT place >> 24 FROM images WHERE place >> 24 NOT IN (SELECT id FROM folders)"
+        return [number for (number,) in self._session.rows(sql)]
+
+    def numbered_roots(self) -> list[tuple[str, int]]:
+        """The folders that paths are relative to, and their numbers."""
+        return self._session.rows("SELECT path, id FROM roots")
 
     @property
     def _connection(self) -> sqlite3.Connection:
@@ -244,8 +254,8 @@ class Integrity:
         yield "folders", "roots", "root NOT IN (SELECT id FROM roots)"
         yield "images", "folders", "place >> 24 NOT IN (SELECT id FROM folders)"
         yield "images", "labels", "label IS NOT NULL AND label NOT IN (SELECT id FROM labels)"
-        yield "files", "images", "id NOT IN (SELECT id FROM images)"
-        yield "reliefs", "images", "id NOT IN (SELECT id FROM images)"
+        for table in ("files", "reliefs", "thumbnails"):
+            yield table, "images", "id NOT IN (SELECT id FROM images)"
         yield "decided", "decisions", "decision NOT IN (SELECT id FROM decisions)"
 
 
@@ -309,12 +319,12 @@ def _flipped_bit(layout: Layout, rows: Sequence[Row], difference: int) -> list[C
 
 
 def _with_another_bit(value: Value) -> Iterator[Value]:
-    """Every value that differs in one bit."""
+    """Every value that differs in one bit; none for long values."""
     if isinstance(value, int):
         yield from (value ^ (1 << bit) for bit in range(63))
         signs = (value + sign * (1 << 8 * width) for width in (*WIDTHS, 8) for sign in (-1, 1))
         yield from (other for other in signs if other in INTEGERS)
-    elif value is not None:
+    elif value is not None and len(value) <= LONGEST:
         content = bytearray(value)
         for column in range(len(content)):
             for bit in range(8):

@@ -168,6 +168,13 @@ STEPS = (
         images INTEGER NOT NULL                 -- that are known there
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE thumbnails (                   -- of images that were read; see the module `imaging.thumbnails`
+        id INTEGER PRIMARY KEY REFERENCES images ON DELETE CASCADE,
+        thumbnail BLOB NOT NULL CHECK (length(thumbnail) <= 2048)
+    ) STRICT;
+    CREATE INDEX thumbnails_by_id ON thumbnails (id);  -- without the thumbnails
+    """,
 )
 
 

@@ -66,8 +66,8 @@ class Store(Protocol):
         """Users' decisions about duplicates."""
 
     @property
-    def keeps_reliefs(self) -> bool:
-        """Whether rows have alignment thumbnails."""
+    def keeps_thumbnails(self) -> bool:
+        """Whether rows have thumbnails."""
 
     def local(self, feature: str = "this") -> FolderStore:
         """This store, if it is a folder. Raises `ConfigError`, naming the feature, otherwise."""
@@ -117,7 +117,7 @@ class Store(Protocol):
         """A value from the store's metadata."""
 
     def counts(self) -> dict[str, int]:
-        """Numbers of rows: findable, with an error, missing, and labelled."""
+        """Numbers of rows: findable, with an error, missing, labelled, and findable without a thumbnail."""
 
     def labels(self) -> dict[str, int]:
         """Number of findable images by label, sorted by label."""
@@ -142,6 +142,15 @@ class Store(Protocol):
 
     def names(self, ids: Sequence[int]) -> dict[int, str]:
         """Paths by id."""
+
+    def thumbnails(self, ids: Sequence[int]) -> dict[int, bytes]:
+        """Packed thumbnails (`imaging.thumbnails`) by id; images without any are omitted."""
+
+    def thumbnail_of(self, digest: bytes) -> bytes | None:
+        """Packed thumbnails of an image with this digest; None if unknown."""
+
+    def lacks_thumbnail(self, id_: int) -> bool:
+        """Whether an image has no thumbnail and would get one if its file were read again."""
 
     def reliefs(self, ids: Sequence[int]) -> dict[int, bytes]:
         """Alignment thumbnails by id; images without one are omitted."""

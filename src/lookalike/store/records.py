@@ -94,6 +94,7 @@ class Outcome:
     animated: bool = False
     quality: int | None = None
     relief: bytes | None = None  # alignment thumbnail, see `verification`
+    thumbnail: bytes | None = None  # packed, see `imaging.thumbnails`
     kept: bool = False  # whether its original is kept
     error: str | None = None
     try_again: bool = False  # the error may be temporary, so read the file again next time

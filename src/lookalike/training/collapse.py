@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from lookalike.core import codes
 from lookalike.imaging.decode import Array
-from lookalike.imaging.thumbnail import SUSPECTED
+from lookalike.imaging.thumbnail_vector import SUSPECTED
 from lookalike.metrics.retrieval_stats import threshold
 
 NEARLY_CONSTANT = 0.02  # a bit whose rarer value has at most this share of the images

@@ -25,7 +25,7 @@ from lookalike.core.errors import ConfigError, TrainingError
 from lookalike.core.progress import Progress, silent
 from lookalike.hasher import ModelInfo
 from lookalike.imaging.decode import Array
-from lookalike.imaging.thumbnail import thumbnail_vector
+from lookalike.imaging.thumbnail_vector import thumbnail_vector
 from lookalike.models import MODELS
 from lookalike.training.cache import Skipped
 from lookalike.training.checkpoint import CHECKPOINT, Module, check_init, load_model, weights_of

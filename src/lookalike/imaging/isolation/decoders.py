@@ -6,6 +6,7 @@ decoded on request.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -40,11 +41,13 @@ class ImageFile:
         self.error: ImageError | None = _error_of(about)
         self._limits, self._ask = limits, ask
 
-    def array(self, spec: ImageSpec) -> Decoded:
-        """Array, size and format of the image. Raises `ImageError`."""
-        about, values = self._answer({"do": "array", "spec": asdict(spec)})
-        array = np.frombuffer(values, np.uint8).reshape(spec.shape)
-        return Decoded(array=array, **{name: value for name, value in about.items() if name != "length"})
+    def array(self, spec: ImageSpec, *, with_thumbnail: bool = False) -> Decoded:
+        """Array, size and format of the image, and its thumbnail if requested. Raises `ImageError`."""
+        about, values = self._answer({"do": "array", "spec": asdict(spec), "with_thumbnail": with_thumbnail})
+        size = math.prod(spec.shape)
+        array = np.frombuffer(values, np.uint8, size).reshape(spec.shape)
+        about = {name: value for name, value in about.items() if name != "length"}
+        return Decoded(array=array, thumbnail=values[size:] or None, **about)
 
     def picture(self, side: int) -> Array:
         """The image for display, (H, W, 3), at most `side` pixels a side. Raises `ImageError`."""

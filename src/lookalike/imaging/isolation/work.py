@@ -16,6 +16,7 @@ from lookalike.imaging.isolation.protocol import Head, Message
 
 STARVED = {"error": "there is not enough memory to decode it", "again": True, "starved": True}
 QUALITY = 85  # JPEG quality of thumbnails
+PIXELS = ("array", "thumbnail")  # fields of `Decoded` that are sent as bytes, one after the other
 NEEDS = {"1": 4, "L": 4, "RGB": 8}  # bytes a pixel, by Pillow's mode
 NEEDS_OTHERWISE = 20
 SCANS = 100  # in a JPEG; encoders write about ten
@@ -87,9 +88,10 @@ class Session:
             return {**_reason(error), "digest": digest.hex(), "bytes": length} if length else _reason(error)
 
     def _array(self, head: Head) -> Message:
-        decoded = decode.decode(self._content, ImageSpec(**head["spec"]), max_pixels=head["max_pixels"])
-        about = {field.name: getattr(decoded, field.name) for field in fields(decoded) if field.name != "array"}
-        return about, decoded.array.tobytes()
+        spec, limit = ImageSpec(**head["spec"]), head["max_pixels"]
+        decoded = decode.decode(self._content, spec, max_pixels=limit, with_thumbnail=head["with_thumbnail"])
+        about = {field.name: getattr(decoded, field.name) for field in fields(decoded) if field.name not in PIXELS}
+        return about, decoded.array.tobytes() + (decoded.thumbnail or b"")
 
     def _picture(self, head: Head) -> Message:
         shown = np.asarray(decode.thumbnail(self._content, head["side"], max_pixels=head["max_pixels"]))

@@ -95,6 +95,7 @@ class Info:
     same: int = 0  # bits, up to which a hit is the same picture; 0 unless calibrated
     calibration: Calibration | None = None  # the calibration that these thresholds come from; None: the model's
     plain: int = 0  # images with too little detail for their codes to mean anything
+    without_thumbnail: int = 0  # images that cannot be verified without their files
     places: Environment = field(default_factory=Environment)  # their surroundings
     unreachable: list[Unreachable] = field(default_factory=list)  # at the last scan
 

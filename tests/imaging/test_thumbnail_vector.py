@@ -8,7 +8,7 @@ from PIL import Image
 
 from lookalike.imaging.decode import Array
 from lookalike.imaging.edits.catalogue import perturb
-from lookalike.imaging.thumbnail import SUSPECTED, thumbnail_vector
+from lookalike.imaging.thumbnail_vector import SUSPECTED, thumbnail_vector
 
 
 @pytest.fixture
