@@ -81,6 +81,21 @@ def thumbnail(data: bytes, side: int, *, max_pixels: int = MAX_PIXELS) -> Image.
     return shown
 
 
+def frames(data: bytes, side: int, *, max_pixels: int = MAX_PIXELS) -> list[Array]:
+    """What a thumbnail shows: uint8 (H, W, 3 or 4), up to `side` pixels a side; for an animation, smaller frames follow.
+
+    Raises `ImageError`; the message does not name the file.
+    """
+    return with_limit(max_pixels, lambda: _frames(data, side))
+
+
+def _frames(data: bytes, side: int) -> list[Array]:
+    with errors_as_one("cannot be opened"):
+        source = opened(data)
+    with errors_as_one(f"cannot be decoded as {source.format}"):
+        return [np.asarray(one) for one in _chosen(source, ImageSpec(side=side // LARGER), side=side)[1]]
+
+
 def _decode(data: bytes, spec: ImageSpec, *, with_thumbnail: bool) -> Decoded:
     with errors_as_one("cannot be opened"):
         source = opened(data)
@@ -96,21 +111,26 @@ def _shown(data: bytes, side: int) -> Image.Image:
 
 
 def _reduce(source: Opened, spec: ImageSpec, *, with_thumbnail: bool) -> Decoded:
-    animated = source.is_animated()
-    frame = _first(source, spec, with_colours=with_thumbnail)
-    array, later = _array(frame, source, spec), _later(source.image) if animated else iter(())
-    kept = [_small(frame, source, thumbnails.SIDE)] if with_thumbnail else []
-    if animated and quality(array) < PLAIN:
+    array, kept = _chosen(source, spec, side=thumbnails.SIDE if with_thumbnail else 0)
+    width, height = (source.height, source.width) if source.orientation() >= 5 else (source.width, source.height)
+    packed = thumbnails.pack(kept) if kept else None
+    return Decoded(array, width, height, source.format, source.is_animated(), source.damage, packed)
+
+
+def _chosen(source: Opened, spec: ImageSpec, *, side: int) -> tuple[Array, list[Image.Image]]:
+    """The model's array of the first frame that shows enough; with a side in pixels, that frame and some later ones."""
+    frame = _first(source, spec, with_colours=side > 0)
+    array, later = _array(frame, source, spec), _later(source.image) if source.is_animated() else iter(())
+    kept = [_small(frame, source, side)] if side else []
+    if source.is_animated() and quality(array) < PLAIN:
         for frame in later:
             found = _array(frame, source, spec)
             if quality(found) >= PLAIN:
-                array, kept = found, [_small(frame, source, thumbnails.SIDE)] if with_thumbnail else []
+                array, kept = found, [_small(frame, source, side)] if side else []
                 break
-    if with_thumbnail:
+    if side:
         kept += _spread([_small(frame, source, thumbnails.LATER_SIDE) for frame in later])
-    width, height = (source.height, source.width) if source.orientation() >= 5 else (source.width, source.height)
-    packed = thumbnails.pack(kept) if kept else None
-    return Decoded(array, width, height, source.format, animated, source.damage, packed)
+    return array, kept
 
 
 def _first(source: Opened, spec: ImageSpec, *, with_colours: bool) -> Image.Image:

@@ -54,6 +54,13 @@ class ImageFile:
         about, values = self._answer({"do": "picture", "side": side})
         return np.frombuffer(values, np.uint8).reshape(about["shape"])
 
+    def frames(self, side: int) -> list[Array]:
+        """The image as verification sees it (`decode.frames`). Raises `ImageError`."""
+        about, values = self._answer({"do": "frames", "side": side})
+        sizes = [math.prod(shape) for shape in about["shapes"]]
+        parts = np.split(np.frombuffer(values, np.uint8), np.cumsum(sizes)[:-1])
+        return [part.reshape(shape) for part, shape in zip(parts, about["shapes"], strict=True)]
+
     def pixel_digest(self) -> bytes:
         """The digest that only images with the same pixels share (`decode.pixel_digest`). Raises `ImageError`."""
         return self._answer({"do": "pixels"})[1]

@@ -35,6 +35,7 @@ class Session:
         self._work = {
             "array": self._array,
             "picture": self._picture,
+            "frames": self._frames,
             "thumbnail": self._thumbnail,
             "pixels": self._pixels,
             "evidence": self._evidence,
@@ -96,6 +97,10 @@ class Session:
     def _picture(self, head: Head) -> Message:
         shown = np.asarray(decode.thumbnail(self._content, head["side"], max_pixels=head["max_pixels"]))
         return {"shape": shown.shape}, shown.tobytes()
+
+    def _frames(self, head: Head) -> Message:
+        found = decode.frames(self._content, head["side"], max_pixels=head["max_pixels"])
+        return {"shapes": [one.shape for one in found]}, b"".join(one.tobytes() for one in found)
 
     def _thumbnail(self, head: Head) -> Message:
         out = io.BytesIO()

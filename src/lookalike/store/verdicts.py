@@ -1,0 +1,242 @@
+"""Verdicts on images of a store: computed from thumbnails and files, and kept, so that no pair is looked at twice.
+
+`verdicts.sqlite` is derived: it may be deleted at any time. Verdicts are kept by the digests of the encoded images, so
+they stay true when files move. Without a folder (Milvus), or in one that cannot be written to, they are computed again.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from lookalike.core.errors import ImageError, LookalikeError
+from lookalike.imaging import thumbnails
+from lookalike.imaging.spec import Array
+from lookalike.store import originals
+from lookalike.store.protocol import Store
+from lookalike.store.records import Record
+from lookalike.verification import looks
+from lookalike.verification.looks import Seen
+from lookalike.verification.verdict import Relation, Verdict
+
+if TYPE_CHECKING:
+    from lookalike.imaging.isolation.decoders import Decoders
+
+FILE = "verdicts.sqlite"
+VERSION = 1  # of how verdicts are found; those of another version are dropped
+IN_MEMORY = 2000  # images whose thumbnails and features are held, 0.1 MB each
+WRITTEN_TOGETHER = 256
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS verdicts (
+    first BLOB NOT NULL, second BLOB NOT NULL,  -- digests, the smaller one first
+    verdict TEXT NOT NULL,                      -- JSON
+    PRIMARY KEY (first, second)
+) STRICT, WITHOUT ROWID
+"""
+
+
+class Pair(NamedTuple):
+    """Two images, and whether the second is to be compared mirrored (None: either way)."""
+
+    first: Record
+    second: Record
+    mirrored: bool | None = False
+
+
+class Verifier:
+    """Says what images of a store are to each other. May be used by several threads."""
+
+    def __init__(self, store: Store, decoders: Decoders | None = None) -> None:
+        self._store, self._decoders = store, decoders  # without decoders files are not read
+        self._seen: OrderedDict[int, Seen | None] = OrderedDict()
+        self._lock = threading.Lock()
+        self._kept = Kept(None if store.folder is None else store.folder / FILE)
+
+    def close(self) -> None:
+        """Write what is not yet kept."""
+        self._kept.close()
+
+    def __enter__(self) -> Verifier:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def between(self, pair: Pair) -> Verdict:
+        """What the second image of a pair is to the first."""
+        first, second = pair.first, pair.second
+        if first.digest is not None and first.digest == second.digest:
+            return Verdict(relation=Relation.EXACT, inliers=0, agreement=1.0, overlaps=(1.0, 1.0))
+        known = self._kept.find(first.digest, second.digest, mirrored=pair.mirrored)
+        if known is not None:
+            return known
+        one, other = self.seen(first), self.seen(second)
+        if one is None or other is None:
+            return Verdict(relation=Relation.SIMILAR, verified=False)
+        found = looks.verdict(one, other, mirrored=pair.mirrored)
+        if found.relation.is_copy and self._have_same_pixels(first, second):
+            found = Verdict(
+                relation=Relation.SAME_PIXELS, overlaps=(1.0, 1.0), inliers=found.inliers, agreement=1.0,
+                transform=found.transform,
+            )  # fmt: skip
+        self._kept.add(first.digest, second.digest, found, mirrored=pair.mirrored)
+        return found
+
+    def of_query(self, query: Seen, record: Record, *, mirrored: bool | None = False) -> Verdict:
+        """What an image of the store is to a query whose bytes it does not have."""
+        seen = self.seen(record)
+        if seen is None:
+            return Verdict(relation=Relation.SIMILAR, verified=False)
+        return looks.verdict(query, seen, mirrored=mirrored)
+
+    def seen(self, record: Record) -> Seen | None:
+        """An image as verification sees it; none if it has no thumbnail and its file is out of reach."""
+        with self._lock:
+            if record.id in self._seen:
+                self._seen.move_to_end(record.id)
+                return self._seen[record.id]
+        found = self._see(record)
+        with self._lock:
+            self._seen[record.id] = found
+            while len(self._seen) > IN_MEMORY:
+                self._seen.popitem(last=False)
+        return found
+
+    def load(self, records: Mapping[int, Record]) -> None:
+        """Read the thumbnails of images in one go; `seen` would read them one by one."""
+        missing = [id_ for id_ in records if id_ not in self._seen]
+        for id_, content in self._store.thumbnails(missing[:IN_MEMORY]).items():
+            with self._lock:
+                self._seen[id_] = self._made(records[id_], content)
+
+    def _see(self, record: Record) -> Seen | None:
+        content = self._store.thumbnails([record.id]).get(record.id)
+        return self._made(record, content)
+
+    def _made(self, record: Record, content: bytes | None) -> Seen | None:
+        if content is not None:
+            with suppress(ImageError):
+                return Seen(thumbnails.unpack(content), lambda: next(iter(self._frames(record)), None))
+        frames = self._frames(record)
+        return Seen(frames, lambda: frames[0]) if frames else None
+
+    def _frames(self, record: Record) -> list[Array]:
+        """The frames of an image from its file, or its kept original; none if neither can be read."""
+        if self._decoders is None:
+            return []
+        with originals.opened(record, self._store.folder or Path(), self._decoders) as image:
+            try:
+                return [] if image is None else image.frames(looks.CLOSE)
+            except LookalikeError:
+                return []
+
+    def _have_same_pixels(self, first: Record, second: Record) -> bool:
+        """Whether all pixels of two files are the same; False if either is out of reach."""
+        if (first.width, first.height) != (second.width, second.height) or self._decoders is None:
+            return False
+        digests = [self._pixel_digest(record) for record in (first, second)]
+        return digests[0] is not None and digests[0] == digests[1]
+
+    def _pixel_digest(self, record: Record) -> bytes | None:
+        assert self._decoders is not None
+        with originals.opened(record, self._store.folder or Path(), self._decoders) as image:
+            try:
+                return None if image is None else image.pixel_digest()
+            except LookalikeError:
+                return None
+
+
+class Kept:
+    """The verdicts that are kept in a file, by the digests of images."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._lock = threading.Lock()
+        self._new: dict[tuple[bytes, bytes], str] = {}
+        self._connection = None if path is None else _opened(path)
+
+    def find(self, first: bytes | None, second: bytes | None, *, mirrored: bool | None) -> Verdict | None:
+        """The verdict on two contents; none if it is not known, or was found with a look at fewer orientations."""
+        if first is None or second is None or self._connection is None:
+            return None
+        key = (min(first, second), max(first, second))
+        with self._lock:
+            text = self._new.get(key)
+            if text is None:
+                row = self._connection.execute("SELECT verdict FROM verdicts WHERE first = ? AND second = ?", key)
+                text = next((value for (value,) in row), None)
+        if text is None:
+            return None
+        found, looked = _unpacked(text)
+        if not found.relation.is_copy and looked not in (mirrored, None):
+            return None
+        return found if key[0] == first else looks.reversed_(found)
+
+    def add(self, first: bytes | None, second: bytes | None, verdict: Verdict, *, mirrored: bool | None) -> None:
+        """Keep a verdict, unless it may be another one once a file is back in reach."""
+        if first is None or second is None or self._connection is None or not verdict.verified:
+            return
+        ordered = verdict if first < second else looks.reversed_(verdict)
+        with self._lock:
+            self._new[(min(first, second), max(first, second))] = _packed(ordered, mirrored)
+            if len(self._new) >= WRITTEN_TOGETHER:
+                self._write()
+
+    def close(self) -> None:
+        """Write what is new."""
+        with self._lock:
+            if self._connection is not None:
+                self._write()
+                self._connection.close()
+                self._connection = None
+
+    def _write(self) -> None:
+        assert self._connection is not None
+        rows = [(*key, text) for key, text in self._new.items()]
+        with suppress(sqlite3.Error), self._connection:  # it is only kept to be faster next time
+            self._connection.executemany("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?)", rows)
+            self._new.clear()
+
+
+def _opened(path: Path) -> sqlite3.Connection | None:
+    """The file, made if it is not there, and emptied if its verdicts are of another version; none if it cannot be."""
+    for _ in range(2):
+        try:
+            connection = sqlite3.connect(path, check_same_thread=False, timeout=5)
+            if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+                connection.execute("DROP TABLE IF EXISTS verdicts")
+                connection.execute(f"PRAGMA user_version = {VERSION}")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(SCHEMA)
+            connection.commit()
+            return connection
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):  # read-only, or locked
+                return None
+            for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+                with suppress(OSError):
+                    name.unlink(missing_ok=True)  # it is damaged, and can be computed again
+    return None
+
+
+def _packed(verdict: Verdict, mirrored: bool | None) -> str:
+    values = [
+        verdict.relation, verdict.edits, verdict.transform, [round(share, 3) for share in verdict.overlaps],
+        verdict.inliers, verdict.agreement, mirrored,
+    ]  # fmt: skip
+    return json.dumps(values, separators=(",", ":"))
+
+
+def _unpacked(text: str) -> tuple[Verdict, bool | None]:
+    relation, edits, transform, overlaps, inliers, agreement, mirrored = json.loads(text)
+    verdict = Verdict(
+        relation=Relation(relation), edits=tuple(edits), transform=None if transform is None else tuple(transform),
+        overlaps=(overlaps[0], overlaps[1]), inliers=inliers, agreement=agreement,
+    )  # fmt: skip
+    return verdict, mirrored
