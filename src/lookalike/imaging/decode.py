@@ -82,7 +82,7 @@ def thumbnail(data: bytes, side: int, *, max_pixels: int = MAX_PIXELS) -> Image.
 
 
 def frames(data: bytes, side: int, *, max_pixels: int = MAX_PIXELS) -> list[Array]:
-    """What a thumbnail shows: uint8 (H, W, 3 or 4), up to `side` pixels a side; for an animation, smaller frames follow.
+    """What thumbnails show: uint8 (H, W, 3 or 4), up to `side` pixels a side; for an animation, smaller frames follow.
 
     Raises `ImageError`; the message does not name the file.
     """
