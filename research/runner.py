@@ -35,7 +35,7 @@ def run_all(
         try:
             kind.run(experiment, prepared, places, device=device)
         except Interrupted:
-            raise Interrupted(f"Stopped in {experiment.name}; the same command goes on from there") from None
+            raise Interrupted(f"Stopped in {experiment.name}; the same command resumes there") from None
     return len(missing)
 
 

@@ -176,7 +176,7 @@ def test_a_folder_that_was_emptied(run: Run, photo_folder: Path, tmp_path: Path)
     shutil.rmtree(photo_folder)
     result = run("index", photo_folder, "--db", db)
     assert result.code == 1
-    assert f"{photo_folder} does not exist any more; " in result.err
+    assert f"{photo_folder} no longer exists; " in result.err
     assert f"lookalike remove {photo_folder} --db {db}" in result.err
 
 
@@ -380,7 +380,7 @@ def test_backup_and_restore(run: Run, db: Path, photo_folder: Path, tmp_path: Pa
     assert (made.code, made.out) == (0, f"{tmp_path / 'backup'} holds 40 images, and was checked\n")
     again = run("backup", tmp_path / "backup", "--db", db)
     assert again.code == 1
-    assert "is not empty; name a folder that is new or empty" in again.err
+    assert "is not empty; choose a new or empty folder" in again.err
     before = run("search", photo_folder / "cats/01.png", "--db", db, "--json").out
     shutil.rmtree(db)
     shutil.move(tmp_path / "backup", db)

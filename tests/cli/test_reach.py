@@ -60,7 +60,7 @@ def test_what_is_out_of_reach_is_said_by_index_and_info(
     said = json.loads(run("index", photo_folder, "--db", index, "--json").out)
     assert said["out_of_reach"] == 40
     assert [(place["path"], place["images"]) for place in said["unreachable"]] == [(str(photo_folder), 40)]
-    assert f"out of reach: 40 images\n  {photo_folder}: none of the images" in run("info", "--db", index).out
+    assert f"out of reach: 40 images\n  {photo_folder}: none of the known images" in run("info", "--db", index).out
     info = json.loads(run("info", "--db", index, "--json").out)
     assert (info["out_of_reach"], info["missing"], info["images"]) == (40, 0, 40)
     assert run("info", "--db", index, "--errors").out.startswith(f"{photo_folder}\tout of reach: none of the")

@@ -417,7 +417,7 @@ def test_a_catalog_that_lost_its_last_changes_is_told_until_it_is_accepted(db: P
     good = truth(db)
     for _ in range(2):
         bad = [finding.what for finding in verify(db) if not finding.ok]
-        assert any("is lost, perhaps with catalog.sqlite-wal" in what for what in bad)
+        assert any("are lost, perhaps with catalog.sqlite-wal" in what for what in bad)
         assert any("which the catalog has lost" in what for what in bad)
         assert (db / "codes.bin").read_bytes() == codes
         assert truth(db) == good  # also the originals that were kept since
@@ -428,7 +428,7 @@ def test_a_catalog_that_lost_its_last_changes_is_told_until_it_is_accepted(db: P
         catalog_N, catalog_NW = database.store.local().codes(8)
         assert np.array_equal(ids_N, catalog_N)
         assert np.array_equal(codes_NW, catalog_NW)
-        assert any("is lost" in finding.what for finding in database.verify() if not finding.ok)
+        assert any("are lost" in finding.what for finding in database.verify() if not finding.ok)
         assert all(finding.ok for finding in database.verify(accept=True))
         assert not any(finding.repaired or not finding.ok for finding in database.verify())
 
@@ -438,14 +438,14 @@ def test_codes_of_an_earlier_state_are_not_used(db: Path, world: World) -> None:
     with Database.open(db) as database:
         assert World.answers(database) == world.hits
     assert [finding.what for finding in verify(db) if finding.repaired] == [
-        "codes: does not fit the catalog; written again from the catalog"
+        "codes: does not match the catalog; rebuilt from the catalog"
     ]
 
 
 def test_files_of_another_database_are_not_taken(db: Path, world: World) -> None:
     shutil.copy(world.foreign / "codes.bin", db)
     assert [finding.what for finding in verify(db) if finding.repaired] == [
-        "codes: does not fit the catalog; written again from the catalog"
+        "codes: does not match the catalog; rebuilt from the catalog"
     ]
     shutil.copy(world.foreign / "catalog.sqlite", db)
     good = truth(db)

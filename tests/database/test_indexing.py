@@ -581,11 +581,11 @@ def test_what_is_lost_can_be_removed(db: Database, photo_folder: Path, photo_byt
     with pytest.raises(DataError) as refused:
         db.index(photo_folder)
     assert str(refused.value) == (
-        f"{photo_folder} does not exist any more; forget its images with: "
+        f"{photo_folder} no longer exists; remove its images with: "
         f"lookalike remove {photo_folder} --db {db.path}"
     )
     assert len(db) == 44
-    with pytest.raises(DataError, match=r"t\.parquet does not exist any more; .*lookalike remove .*t\.parquet --db"):
+    with pytest.raises(DataError, match=r"t\.parquet no longer exists; .*lookalike remove .*t\.parquet --db"):
         db.index(table)
     assert db.remove([table]) == 5  # its rows, and itself as a file that is no image
     assert db.remove([photo_folder]) == 40
@@ -626,7 +626,7 @@ def test_a_bad_original_is_kept_again_if_its_file_is_there(what: str, db: Databa
     place = originals.path(db.folder, digest)
     place.write_bytes(b"damaged") if what == "damaged" else place.unlink()
     (repaired,) = [finding for finding in db.verify() if finding.repaired]
-    assert f"{digest.hex()} was {what}; kept again from" in repaired.what
+    assert f"{digest.hex()} was {what}; restored from" in repaired.what
     assert originals.is_intact(db.folder, digest)
 
 
@@ -649,7 +649,7 @@ def test_a_bad_original_without_a_file_is_named_and_the_advice_helps(
     assert not any(finding.repaired or not finding.ok for finding in db.verify())
     place.write_bytes(content)
     assert [finding.what for finding in db.verify() if finding.repaired] == [
-        f"originals: {digest.hex()} was not recorded; it is now"
+        f"originals: {digest.hex()} was not recorded; recorded"
     ]
 
 
@@ -665,7 +665,7 @@ def test_ctrl_c_leaves_a_valid_database(
         if done >= 16:
             raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted, match=r"db holds 16 by now; the same command goes on from there"):
+    with pytest.raises(Interrupted, match=r"db now has 16 images; the same command resumes there"):
         db.index(photo_folder, progress=stop)
     assert len(db) == 16
     assert all(finding.ok and not finding.repaired for finding in db.verify())

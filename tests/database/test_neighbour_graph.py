@@ -126,7 +126,7 @@ def test_none_and_one_image(db: Database, photo_folder: Path, tmp_path: Path) ->
 def test_what_cannot_be_written_is_refused(indexed: Database, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"neither \.npy nor \.parquet"):
         indexed.neighbours(tmp_path / "g.csv")
-    with pytest.raises(DataError, match="absent is no folder; make it"):
+    with pytest.raises(DataError, match="absent is not a folder; create it"):
         indexed.neighbours(tmp_path / "absent/g.npy")
     with pytest.raises(ConfigError, match="top is 0"):
         indexed.neighbours(tmp_path / "g.npy", top=0)

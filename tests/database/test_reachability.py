@@ -79,7 +79,7 @@ def test_an_empty_mount_point_in_a_root_is_out_of_reach(
     assert (report.missing, report.out_of_reach, report.unchanged) == (0, 26, 14)
     (place,) = report.unreachable
     assert (place.path, place.images) == (str(usb), 26)
-    assert "the file system that held it (exfat /dev/usb /) is not mounted here" in place.reason
+    assert "its file system (exfat /dev/usb /) is not mounted" in place.reason
     assert db.prune() == 0
     assert state(db) == (40, 0, 26, 40)
     mount(usb, "usb")

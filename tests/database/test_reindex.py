@@ -197,7 +197,7 @@ def test_ctrl_c_while_reindexing_says_what_goes_on_and_it_does(
     def stop(stage: str, done: int, total: int | None) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted, match="the same command goes on from there"):
+    with pytest.raises(Interrupted, match="the same command resumes there"):
         indexed.index(two[0], model=other_model, reindex=True, progress=stop)
     indexed.index(two[0], model=other_model, reindex=True)
     check(indexed.path, *two)

@@ -213,9 +213,9 @@ def test_a_new_database_takes_only_a_folder_of_its_own(indexed: Database, photo_
         Database.create(indexed.path, model=model)
     with pytest.raises(LookalikeError, match=r"is not empty; choose a new folder, such as .*photos/db"):
         Database.create(photo_folder, model=model)
-    with pytest.raises(LookalikeError, match=r"01\.png is a file, and a database is a folder.*such as .*01\.png\.db"):
+    with pytest.raises(LookalikeError, match=r"01\.png is a file, but a database is a folder.*such as .*01\.png\.db"):
         Database.create(photo_folder / "cats/01.png", model=model)
-    with pytest.raises(LookalikeError, match="is a file, and a database is a folder"):
+    with pytest.raises(LookalikeError, match="is a file, but a database is a folder"):
         Database.open(photo_folder / "cats/01.png")
     assert len(list(photo_folder.rglob("*.*"))) == 40
     with pytest.raises(LookalikeError, match="neither a model file nor"):

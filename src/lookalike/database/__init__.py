@@ -1,7 +1,7 @@
-"""A database: a collection's images, their codes, and the model that made them, in a folder or in Milvus.
+"""A database: images, their codes and the model that made them, in a folder or in Milvus.
 
-`Database` is a thin class over a `Store` (see `store.protocol`); its methods call plain functions, whose modules are
-imported when they are called: `lookalike info` needs a fifth of them.
+`Database` is a thin class over a `Store` (see `store.protocol`). Its methods call plain functions and import their
+modules on demand: `lookalike info` needs a fifth of them.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ Paths = str | os.PathLike[str]
 
 
 class Database(Reading):
-    """An open database. Each method that writes takes the writer's lock for as long as it runs."""
+    """An open database. Methods that write hold the writer's lock while they run."""
 
     @classmethod
     def open(cls, path: Paths, *, create: bool = False, model: Paths = DEFAULT) -> Database:
-        """The database in a folder; with `create`, a new one made with `model` where there is none.
+        """The database in a folder; with `create`, a new one made with `model` if there is none.
 
-        `lookalike.open` also opens one in Milvus. Raises `DatabaseError` if there is none or it is damaged.
+        `lookalike.open` also opens databases in Milvus. Raises `DatabaseError` if it is missing or damaged.
         """
         from lookalike.store.folder import FolderStore
 
@@ -62,7 +62,7 @@ class Database(Reading):
 
     @classmethod
     def create(cls, path: Paths, *, model: Paths = DEFAULT) -> Database:
-        """A new, empty database in a folder, which is made; with a built-in model's name or a model file."""
+        """A new, empty database in a folder, which is created. `model` is a built-in model's name or a file."""
         from lookalike.hasher import Hasher
         from lookalike.store.folder import FolderStore
 
@@ -81,12 +81,12 @@ class Database(Reading):
         progress: Progress = silent,
         **changes: Any,
     ) -> IndexReport:
-        """Bring the database up to date with folders, files or Parquet files; what became of each image.
+        """Update the database from folders, files or Parquet files; returns what became of each image.
 
-        Options may also be given by name: `index(folder, reindex=True)`. What is out of reach is reported and stays as
-        it is. `model`, if given, must be the one that made the codes, unless `reindex` says that all codes are to be
-        made again. Raises `DatabaseError`, `DataError`, or `Interrupted` on Ctrl-C, after which everything that was
-        recorded is whole.
+        Options may also be given by name: `index(folder, reindex=True)`. Unreachable images are reported and left as
+        they are. `model`, if given, must be the one that made the codes, unless `reindex` asks for all codes to be
+        recomputed. Raises `DatabaseError`, `DataError`, or `Interrupted` on Ctrl-C; everything recorded until then is
+        complete.
         """
         from lookalike.database import indexing, scopes
         from lookalike.hasher import Hasher
@@ -94,7 +94,7 @@ class Database(Reading):
         options = dataclasses.replace(options or indexing.IndexOptions(), **changes)
         if options.keep_originals:
             self.store.local("originals (--keep-originals)")
-        with self._changing("the same command goes on from there"):
+        with self._changing("the same command resumes there"):
             survey = scopes.survey(sources, self.store, options)
             if model is not None:
                 self._hasher = None
@@ -103,29 +103,29 @@ class Database(Reading):
             return indexing.run(survey, sources, self.store, self.hasher, options, progress)
 
     def import_codes(self, path: Paths, *, root: Paths = ".", progress: Progress = silent) -> ImportReport:
-        """Import codes that the database's model has made from a Parquet or `.npy` file (see `data.codetable`).
+        """Import codes that the database's model made, from a Parquet or `.npy` file (see `data.codetable`).
 
-        Paths are relative to `root`, or lie below it; those of a `.npy` file lie in its folder. What is known already
-        is left alone, so that an import that was cut off can be started again. Raises `DataError` for a file of another
-        kind, or codes of another length.
+        Paths are relative to `root` or below it; those of a `.npy` file are in its folder. Known codes are skipped, so
+        an interrupted import can simply be repeated. Raises `DataError` for another kind of file, or codes of another
+        length.
         """
         from lookalike.database import import_export
 
         import_export.check_name(Path(path))
-        with self._changing("start the import again"):
+        with self._changing("repeat the import to finish"):
             self.store.check_model()
             return import_export.import_file(self.store, Path(path), os.path.abspath(root), progress)
 
     def export_codes(self, path: Paths) -> int:
-        """Write codes with paths and labels to a Parquet file, or the codes alone to a `.npy` file; how many."""
+        """Write codes with paths and labels to a Parquet file, or codes alone to a `.npy` file; returns how many."""
         from lookalike.database import import_export
 
         return import_export.export(self.store, Path(path))
 
     def remove(self, paths: Iterable[Paths], *, originals: bool = False) -> int:
-        """Forget images, or all images below folders; how many. Files are not touched.
+        """Remove images, or all images below folders, from the database; returns how many. Files are not touched.
 
-        Originals that are kept of them go too, where the file is there; with `originals`, all of them.
+        Kept originals of images whose files still exist are deleted, too; with `originals`, all of theirs.
         """
         from lookalike.database import absent
 
@@ -133,16 +133,15 @@ class Database(Reading):
             return absent.remove(self.store, [os.path.abspath(path) for path in paths], originals=originals)
 
     def losses(self) -> Losses:
-        """What `prune` would forget, and what is only out of reach. Changes nothing."""
+        """What `prune` would remove, and what is only out of reach. Changes nothing."""
         from lookalike.database import absent
 
         return absent.losses(self.store)[0]
 
     def prune(self, only: Collection[int] | None = None, *, originals: bool = False) -> int:
-        """Forget images whose files are gone, or those with the ids of `only` that are; how many.
+        """Remove images whose files are gone, optionally only those with ids in `only`; returns how many.
 
-        What is out of reach stays (see `reachability`), and so do the originals that are kept of what is forgotten,
-        unless `originals` says that they may go.
+        Unreachable images stay (see `reachability`). Kept originals of removed images stay, too, unless `originals`.
         """
         from lookalike.database import absent
 
@@ -150,11 +149,11 @@ class Database(Reading):
             return absent.prune(self.store, only, originals=originals)
 
     def lost(self) -> list[str]:
-        """Folders, tables and files that are out of reach: moved, perhaps, or on a drive that is not plugged in."""
+        """Folders, tables and files out of reach: moved, perhaps, or on a drive that is not connected."""
         return [place.path for place in self.losses().unreachable if place.images]
 
     def compact(self) -> bool:
-        """Rebuild the tables, so that searches need not look at changes one by one; whether there are any."""
+        """Rebuild the search tables, so that changes are no longer searched one by one; False for few codes."""
         return self.store.local("search tables").compact()
 
     # Duplicates
@@ -162,12 +161,12 @@ class Database(Reading):
     def duplicates(
         self, search: DuplicateSearch | None = None, *, radius: int | None = None, progress: Progress = silent
     ) -> DuplicateReport:
-        """Groups of images at most `radius` bits from the first of each, whose pictures match; see `DuplicateSearch`.
+        """Groups of images at most `radius` bits from the first of each whose pictures match; see `DuplicateSearch`.
 
-        A file that has several names (links) appears once, or whoever deletes a copy might delete the only one.
-        Images that were marked as different share no group. Of low-information images, and of files that cannot be
-        decoded, only the bytes are compared. Of a large collection the pairs found are kept, so that after an
-        interruption the same call goes on from there.
+        A file with several names (links) appears once, because deleting "a copy" could otherwise delete the only one.
+        Images marked as different never share a group. Low-information images, and files that cannot be decoded, are
+        compared by content only. Pairs of a large collection are saved as they are found, so that the same call resumes
+        after an interruption.
         """
         from lookalike.duplicates.request import DuplicateSearch
 
@@ -176,7 +175,7 @@ class Database(Reading):
     def compare(
         self, search: DuplicateSearch | None = None, *, parts: Parts | None = None, progress: Progress = silent
     ) -> Comparison:
-        """The pairs of images that `duplicates` makes groups of, whatever was decided about them."""
+        """The pairs of images that `duplicates` groups, before decisions are applied."""
         from lookalike.calibration import radii
         from lookalike.duplicates import leakage, oriented_codes
         from lookalike.duplicates import search as duplicate_search
@@ -188,7 +187,7 @@ class Database(Reading):
         if search.reference:
             parts = leakage.parts_of(self, search.reference)
         if parts is not None and search.orientations:
-            raise ConfigError("mirrored and turned copies are found in a whole collection, not of a reference")
+            raise ConfigError("mirrored and rotated copies cannot be found with a reference; leave one of the two out")
         radii.check_radius(search.radius, self.bits)
         codes, oriented = store.code_array(), None
         if search.orientations:
@@ -205,16 +204,16 @@ class Database(Reading):
             progress=progress,
         )
 
-    def group(self, found: Comparison) -> DuplicateReport:
-        """Groups of copies, by what is decided now."""
+    def group(self, comparison: Comparison) -> DuplicateReport:
+        """Groups of copies, according to current decisions."""
         from lookalike.duplicates import search
 
-        return search.group(self.store, found, self.decisions.known())
+        return search.group(self.store, comparison, self.decisions.known())
 
     def review(
         self, report: DuplicateReport, options: ReviewOptions | None = None, *, progress: Progress = silent
     ) -> list[Review]:
-        """The best copy of each group, how alike the others are to it, and what was decided; reads their files."""
+        """The best copy of each group, the others' similarity to it, and decisions; reads the files."""
         from lookalike.duplicates import review
 
         records = self.records_of([one.id for group in report for one in group])
@@ -224,21 +223,21 @@ class Database(Reading):
     def leakage(
         self, first: str, second: str, search: DuplicateSearch | None = None, *, progress: Progress = silent
     ) -> LeakageReport:
-        """The images of one part that have a copy in another; a part is a folder or a label.
+        """Images of one part of the collection that have a copy in another; a part is a folder or a label.
 
-        What lies in both parts counts as of the first.
+        Images in both parts count as part of the first.
         """
         from lookalike.duplicates import leakage
         from lookalike.duplicates import search as duplicate_search
 
-        found = self.compare(search, parts=leakage.parts_of(self, [first], second), progress=progress)
-        return duplicate_search.leaked(self.store, found, self.decisions.known())
+        comparison = self.compare(search, parts=leakage.parts_of(self, [first], second), progress=progress)
+        return duplicate_search.leaked(self.store, comparison, self.decisions.known())
 
     def apply(self, plan: Plan, options: ApplyOptions, *, progress: Progress = silent) -> list[Step]:
-        """Carry out a plan of duplicates; what became of each file that it removes. What is moved is marked as missing.
+        """Carry out a plan; returns what became of each file to remove. Moved files are marked as missing.
 
-        Raises `DataError` or `ConfigError` before anything is done, or `Interrupted` on Ctrl-C, after which the log
-        says what was done.
+        Raises `DataError` or `ConfigError` before anything is done, or `Interrupted` on Ctrl-C; the log then has what
+        was done.
         """
         from lookalike.duplicates.cleanup import apply
 
@@ -246,10 +245,10 @@ class Database(Reading):
         return self._change_files(steps, "applying", len(plan.removals), progress, dry_run=options.dry_run)
 
     def undo(self, log: Paths, *, dry_run: bool = False, progress: Progress = silent) -> list[Step]:
-        """Undo what a plan did, by the log that was written; what became of each file.
+        """Undo a plan, according to its log; returns what became of each file.
 
-        Raises `DataError` before anything is done for a log that reaches files outside the database's folders and the
-        trash of a run.
+        Raises `DataError` before anything is done if the log refers to files outside the database's folders and the
+        trash.
         """
         from lookalike.duplicates.cleanup import undo
 
@@ -257,14 +256,14 @@ class Database(Reading):
         return self._change_files(steps, "undoing", None, progress, dry_run=dry_run)
 
     def undecodable(self, only: Filter | None = None) -> dict[int, bytes]:
-        """Media files that cannot be decoded, by id, each with its digest; with `only`, those that pass."""
+        """Digests, by id, of media files that cannot be decoded; with `only`, those that pass the filter."""
         from lookalike.duplicates import equal_bytes
 
-        found = equal_bytes.undecodable(self.store)
-        if only is None or not found:
-            return found
+        digests = equal_bytes.undecodable(self.store)
+        if only is None or not digests:
+            return digests
         passing = self.store.local("files that cannot be decoded").passing(only)
-        return {id_: digest for id_, digest in found.items() if id_ < len(passing) and passing[id_]}
+        return {id_: digest for id_, digest in digests.items() if id_ < len(passing) and passing[id_]}
 
     # Calibration and safety
 
@@ -275,10 +274,10 @@ class Database(Reading):
         options: CalibrationOptions | None = None,
         progress: Progress = silent,
     ) -> CalibrationReport:
-        """Measure which distances mean what in this collection, and keep that: images are called by it from now on.
+        """Measure and store this collection's distance thresholds, which then classify its images.
 
-        `pairs` are those of which somebody knows whether they show the same picture. Raises `DatabaseError` for too few
-        images and for files that cannot be read any more, `DataError` for pairs that are not in the database.
+        `pairs` are labelled as showing the same picture or not. Raises `DatabaseError` for too few images or unreadable
+        files, `DataError` for pairs that are not in the database.
         """
         from lookalike.calibration import pairs as labelled
         from lookalike.calibration import run, stored
@@ -286,7 +285,7 @@ class Database(Reading):
         store = self.store.local("calibration")
         says = labelled.ids(store, pairs)
         try:
-            found = run.run(
+            report = run.run(
                 store,
                 store.code_array(),
                 self.hasher,
@@ -296,11 +295,11 @@ class Database(Reading):
             )
         except KeyboardInterrupt:
             raise Interrupted("Stopped; nothing was changed") from None
-        stored.replace(store, self.calibration, found.calibration)
-        return found
+        stored.replace(store, self.calibration, report.calibration)
+        return report
 
     def forget_calibration(self) -> bool:
-        """Call images by what the model says again; whether anything was calibrated."""
+        """Return to the model's thresholds; returns whether there was a calibration."""
         from lookalike.calibration import stored
 
         store = self.store.local("calibration")
@@ -310,10 +309,10 @@ class Database(Reading):
         return was
 
     def verify(self, *, accept: bool = False) -> list[Finding]:
-        """Check everything in the folder: catalog, model, originals, and what is derived from them.
+        """Check the whole folder: catalog, model, originals and derived files.
 
-        What is derived is made again; of the rest, what can be proven right is restored, and nothing else is changed.
-        With `accept`, the catalog as it is then becomes the truth: damage that was found is not reported again.
+        Derived files are rebuilt; the rest is restored where it can be proven right, and otherwise left alone. With
+        `accept`, the catalog is then taken as the truth, so known damage is no longer reported.
         """
         from lookalike.database import verify
 
@@ -325,10 +324,10 @@ class Database(Reading):
         return findings
 
     def backup(self, path: Paths, *, copy: bool = False) -> Backup:
-        """Copy the database to a folder that is new or empty, also while another process writes; what was copied.
+        """Copy the database to a new or empty folder, even while another process writes; returns what was copied.
 
-        The copy is a database, and has been verified. Kept originals are hard links where that is possible, unless
-        `copy` is true. Raises `DatabaseError`, and leaves nothing behind then.
+        The copy is a verified database. Kept originals become hard links where possible, unless `copy`. Raises
+        `DatabaseError` and then leaves nothing behind.
         """
         from lookalike.database import backup
 
@@ -343,14 +342,14 @@ class Database(Reading):
             try:
                 yield
             except KeyboardInterrupt:
-                raise Interrupted(f"Stopped. {self.path} holds {len(self)} by now; {how_to_resume}") from None
+                raise Interrupted(f"Stopped. {self.path} now has {len(self)} images; {how_to_resume}") from None
 
     def _change_files(
         self, steps: Iterator[Step], stage: str, total: int | None, progress: Progress, *, dry_run: bool
     ) -> list[Step]:
-        """The steps, one after the other; files that came or went are marked in the end, whatever ends it.
+        """The steps, as they are done; finally marks files as missing or present, even after an error.
 
-        Also those that came or went before: by a run that was killed, which did not mark them.
+        This includes files moved by an earlier run that was killed before it marked them.
         """
         from lookalike.database import absent
 
@@ -363,16 +362,18 @@ class Database(Reading):
                     progress(stage, len(made), total)
                 return made
             except KeyboardInterrupt:
-                raise Interrupted("Stopped. What is done is in the log; the same command goes on from there") from None
+                raise Interrupted("Stopped. The log has what was done; the same command resumes there") from None
             finally:
                 absent.mark_changed(store, made)
 
 
 def _folder(path: Paths) -> Path:
-    """Where a database is or may be made. Raises `DatabaseError` for a file, or a name that no folder can have."""
+    """The path of a database's folder. Raises `DatabaseError` for a file or an impossible name."""
     folder = Path(path)
     if "\0" in os.fspath(path):
-        raise DatabaseError(f"{os.fspath(path)!r} has a zero byte, which no folder has in its name; name another")
+        raise DatabaseError(
+            f"{os.fspath(path)!r} contains a zero byte, which a folder's name cannot; choose another name"
+        )
     if folder.is_file():
-        raise DatabaseError(f"{folder} is a file, and a database is a folder; name a new one, such as {folder}.db")
+        raise DatabaseError(f"{folder} is a file, but a database is a folder; choose a new one, such as {folder}.db")
     return folder

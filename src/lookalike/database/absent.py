@@ -1,4 +1,4 @@
-"""Images that are not where they were: what indexing did not meet, what `prune` forgets, and what people remove."""
+"""Absent images: those that indexing did not find, that `prune` removes, or that users remove."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lookalike.core.errors import DatabaseError
 from lookalike.core.mounts import Mounts
 from lookalike.data import Item, LeavingOut, Survey, companion_names
 from lookalike.data.leaving_out import DATABASES, HIDDEN
-from lookalike.database.reachability import Judged, Reachability
+from lookalike.database.reachability import Presence, Reachability
 from lookalike.duplicates.cleanup.apply import Outcome, Step
 from lookalike.store import originals as kept
 from lookalike.store.folder import LOST
@@ -19,15 +19,15 @@ from lookalike.store.protocol import Store
 from lookalike.store.records import Record
 from lookalike.store.surroundings import Unreachable
 
-NAMED = 5  # images of a root that are named
+NAMED = 5  # example images listed for each root
 
 
 @dataclass
 class Settled:
-    """What became of them."""
+    """The outcome for absent images."""
 
-    gone: int = 0  # they are marked as missing
-    dropped: int = 0  # they are not stored any more, since they are left out
+    gone: int = 0  # marked as missing
+    dropped: int = 0  # deleted because they are now excluded
     unreachable: list[Unreachable] = field(default_factory=list)
 
 
@@ -40,19 +40,19 @@ def settle(
     *,
     unread: Iterable[Unreachable],
 ) -> Settled:
-    """Mark what is gone, forget what is left out, and note what is out of reach, of all in the scopes that is unseen.
+    """Mark missing images, delete excluded ones and record unreachable ones, among all unseen images in the scopes.
 
-    `unread` are files that are there and cannot be read.
+    `unread` are existing files that could not be read.
     """
     unseen = {id_ for scope in scopes for id_ in store.below(scope)} - seen
     records = store.records(sorted(unseen))
-    judged = reach.judge(records.values())
-    dropped = _left_out(records.values(), judged, survey, scopes)
-    places = _merged([*judged.places(), *unread], survey)
+    presence = reach.classify(records.values())
+    dropped = _left_out(records.values(), presence, survey, scopes)
+    places = _merged([*presence.places(), *unread], survey)
     with store.transaction():
-        _mark(store, judged, records, but=dropped)
+        _mark(store, presence, records, but=dropped)
         if dropped:
-            store.delete(sorted(dropped))  # the originals that are kept of them stay
+            store.delete(sorted(dropped))  # their kept originals stay
             store.touch()
         store.surroundings.set_unreachable(places, within=[] if survey.is_partial else scopes)
         mounts = Mounts()
@@ -61,53 +61,53 @@ def settle(
             if not survey.is_partial:
                 store.surroundings.set_left_out(scope, walked.left_out)
     coded = sum(records[id_].code is not None for id_ in dropped)
-    return Settled(len(judged.gone - dropped), coded, places)
+    return Settled(len(presence.gone - dropped), coded, places)
 
 
 def mark_changed(store: Store, steps: Iterable[Step]) -> None:
-    """Mark the images whose files a plan, or undoing it, has moved."""
-    found = (store.find(step.path) for step in steps if step.outcome is not Outcome.LEFT)
-    mark_moved(store, [record for record in found if record is not None])
+    """Mark images whose files were moved by a plan, or by undoing it."""
+    records = (store.find(step.path) for step in steps if step.outcome is not Outcome.LEFT)
+    mark_moved(store, [record for record in records if record is not None])
 
 
 def mark_moved(store: Store, records: Iterable[Record]) -> None:
-    """Mark images whose files were just moved away, and unmark those whose files are back."""
+    """Mark images whose files have just been moved away, and unmark those whose files are back."""
     known = {record.id: record for record in records}
     there = {id_: os.path.lexists(record.item.file) for id_, record in known.items()}
-    judged = Judged(here={i for i, one in there.items() if one}, gone={i for i, one in there.items() if not one})
+    presence = Presence(here={i for i, one in there.items() if one}, gone={i for i, one in there.items() if not one})
     with store.transaction():
-        _mark(store, judged, known, but=set())
+        _mark(store, presence, known, but=set())
 
 
-def _mark(store: Store, judged: Judged, records: dict[int, Record], *, but: set[int]) -> None:
+def _mark(store: Store, presence: Presence, records: dict[int, Record], *, but: set[int]) -> None:
     marked = {record.id for record in records.values() if record.missing_since}
-    lost, back = judged.gone - marked - but, judged.here & marked - but
+    lost, back = presence.gone - marked - but, presence.here & marked - but
     if lost or back:
         store.set_missing(lost, missing=True)
         store.set_missing(back, missing=False)
         store.touch()
 
 
-def _left_out(records: Iterable[Record], judged: Judged, survey: Survey, scopes: Sequence[str]) -> set[int]:
-    """Ids of the images that are left out of every folder that was walked and holds them."""
+def _left_out(records: Iterable[Record], presence: Presence, survey: Survey, scopes: Sequence[str]) -> set[int]:
+    """Ids of images that are excluded from every scanned folder above them."""
     walked = [scope for scope in scopes if scope in survey.walked]
     companions_in = functools.cache(companion_names)
-    found = set()
+    excluded = set()
     for record in records:
-        if record.id not in judged.away:
+        if record.id not in presence.away:
             above = [scope for scope in walked if record.name.startswith(scope.rstrip("/") + "/")]
             if above and all(_is_left_out(record, scope, survey.leave_out, companions_in) for scope in above):
-                found.add(record.id)
-    return found
+                excluded.add(record.id)
+    return excluded
 
 
 def _is_left_out(
     record: Record, scope: str, leave_out: LeavingOut, companions_in: Callable[[str], frozenset[str]]
 ) -> bool:
-    """Whether a walk of a folder passes an image over; what is hidden was named by a person, or it were not known."""
+    """Whether a scan of a folder skips an image. A known hidden image was named explicitly, so it does not count."""
     if record.row is not None:
         return False
-    base = record.root if len(record.root) > len(scope) else scope  # a root inside it was named, too
+    base = record.root if len(record.root) > len(scope) else scope  # a root inside it was named explicitly, too
     if leave_out.of_path(base, record.name) not in (None, HIDDEN, DATABASES):
         return True
     folder, name = os.path.split(record.name)
@@ -115,22 +115,22 @@ def _is_left_out(
 
 
 def _merged(places: Iterable[Unreachable], survey: Survey) -> list[Unreachable]:
-    """Each place once, with what the walk could not read."""
-    found = {path: Unreachable(path, why, 0) for path, why in survey.unreadable}
+    """Unreachable places without duplicates, including those that the scan could not read."""
+    merged = {path: Unreachable(path, why, 0) for path, why in survey.unreadable}
     for place in places:
-        before = found.get(place.path)
-        found[place.path] = place if before is None else before._replace(images=before.images + place.images)
-    return [found[path] for path in sorted(found)]
+        before = merged.get(place.path)
+        merged[place.path] = place if before is None else before._replace(images=before.images + place.images)
+    return [merged[path] for path in sorted(merged)]
 
 
 @dataclass
 class RootLoss:
-    """What is gone of one root."""
+    """Images gone from one root."""
 
     root: str
-    known: int = 0  # images of the root in the database
+    known: int = 0  # the root's images in the database
     gone: int = 0
-    names: list[str] = field(default_factory=list)  # some of those that are gone
+    names: list[str] = field(default_factory=list)  # examples
 
     @property
     def share(self) -> float:
@@ -140,43 +140,43 @@ class RootLoss:
 
 @dataclass
 class Losses:
-    """What is gone, and what is only out of reach."""
+    """Images that are gone, and places that are only out of reach."""
 
-    ids: list[int]  # of the images that are gone
-    roots: list[RootLoss]  # of which some are gone
+    ids: list[int]  # of the gone images
+    roots: list[RootLoss]  # with gone images
     unreachable: list[Unreachable]
 
 
-def losses(store: Store) -> tuple[Losses, Judged]:
-    """What is gone of all that is stored. Changes nothing."""
-    judged = Reachability(store).judge(store.all_records())
+def losses(store: Store) -> tuple[Losses, Presence]:
+    """Everything that is gone or out of reach. Changes nothing."""
+    presence = Reachability(store).classify(store.all_records())
     by_root: dict[str, RootLoss] = {}
     for record in store.all_records():
         loss = by_root.setdefault(record.root, RootLoss(record.root))
         loss.known += 1
-        if record.id in judged.gone:
+        if record.id in presence.gone:
             loss.gone += 1
             if len(loss.names) < NAMED:
                 loss.names.append(record.name)
     gone = [loss for _, loss in sorted(by_root.items()) if loss.gone]
-    return Losses(sorted(judged.gone), gone, judged.places()), judged
+    return Losses(sorted(presence.gone), gone, presence.places()), presence
 
 
 def owed(store: Store, items: Sequence[Item]) -> list[Item]:
-    """The images that lost their codes to a change of model, are not among the items, and can be read."""
+    """Readable images, not among the items, that lost their codes to a change of model."""
     named = {item.name for item in items}
     reach = Reachability(store)
-    found = (reach.look(record) for record in store.owed() if record.name not in named)
-    return [item for item in found if isinstance(item, Item)]
+    results = (reach.look(record) for record in store.owed() if record.name not in named)
+    return [item for item in results if isinstance(item, Item)]
 
 
 def prune(store: Store, only: Collection[int] | None, *, originals: bool) -> int:
-    """Forget the images that are gone, or those of `only` that are; how many."""
-    found, judged = losses(store)
-    ids = found.ids if only is None else sorted(judged.gone & set(only))
+    """Remove images that are gone, optionally only those in `only`; returns how many."""
+    report, presence = losses(store)
+    ids = report.ids if only is None else sorted(presence.gone & set(only))
     with store.transaction():
-        store.set_missing(sorted(judged.back), missing=False)
-        store.surroundings.set_unreachable(found.unreachable, within=["/"])
+        store.set_missing(sorted(presence.back), missing=False)
+        store.surroundings.set_unreachable(report.unreachable, within=["/"])
         store.delete(ids)
         store.touch()
         if originals:
@@ -186,13 +186,13 @@ def prune(store: Store, only: Collection[int] | None, *, originals: bool) -> int
 
 
 def remove(store: Store, paths: Sequence[str], *, originals: bool) -> int:
-    """Forget images that a person names; how many. Their originals go where the files are there, or if `originals`."""
+    """Remove images by path; returns how many. Deletes originals of existing files, or all with `originals`."""
     ids: set[int] = set()
     for path in paths:
-        found = store.below(path)
-        if not found:
-            raise DatabaseError(f"{path} is not in {store.place}; paths are listed by: lookalike info --paths")
-        ids.update(found)
+        below = store.below(path)
+        if not below:
+            raise DatabaseError(f"{path} is not in {store.place}; list its paths with: lookalike info --paths")
+        ids.update(below)
     records = store.records(sorted(ids)).values()
     going = [record for record in records if originals or os.path.exists(record.item.file)]
     with store.transaction():
@@ -205,13 +205,13 @@ def remove(store: Store, paths: Sequence[str], *, originals: bool) -> int:
 
 
 def _forget_originals(store: Store, digests: Iterable[bytes]) -> None:
-    """Record that those of the originals that no image has are not kept any more, inside a transaction."""
+    """Record, inside a transaction, that originals without an image are no longer kept."""
     store.forget_originals([digest for digest in digests if store.one_with_digest(digest) is None])
 
 
 def _drop_originals(store: Store) -> None:
-    """Delete the originals of which nothing says that they are kept: what came of `_forget_originals`, or of a kill."""
-    if store.folder is None or store.get(LOST):  # rows that they belong to may be among what was lost
+    """Delete files of originals that are not recorded as kept, after `_forget_originals` or an interruption."""
+    if store.folder is None or store.get(LOST):  # their rows may be among the lost ones
         return
     recorded = store.originals()
     for digest in kept.digests(store.folder):

@@ -1,8 +1,8 @@
-"""A second database with all that one holds, made while that one is in use.
+"""Backups: a verified copy of a database, made even while it is in use.
 
-The catalog is copied by SQLite's online backup, which gives its state at one moment. The files that were derived from
-it are copied if they are of that state, and otherwise made again; kept originals are hard links where the file system
-has them, since an original is never changed, only replaced.
+SQLite's online backup copies the catalog at one moment. Derived files are copied if they match that state, and rebuilt
+otherwise. Kept originals become hard links where the file system supports them, because an original is never modified,
+only replaced.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class Backup:
     path: str  # of the new database
     images: int
     originals: int
-    linked: int  # of the originals: hard links, which need no room
+    linked: int  # originals that are hard links, which take no space
 
 
 def make(store: FolderStore, to: Path, *, copy: bool = False) -> Backup:
-    """Copy a database to a folder that is new or empty; with `copy`, originals too are copied, not linked.
+    """Copy a database to a new or empty folder; `copy` copies originals instead of linking them.
 
-    The copy is verified before it gets its name. Raises `DatabaseError`, and leaves nothing behind then.
+    The copy is verified before it gets its name. Raises `DatabaseError` and then leaves nothing behind.
     """
     folder = store.folder
     _check_free(folder, to)
@@ -57,7 +57,7 @@ def make(store: FolderStore, to: Path, *, copy: bool = False) -> Backup:
                 _check(folder, copied)
                 images = copied.counts()["images"]
             atomic.put_in_place(made, to)
-    except DatabaseError as error:  # of the folder that people know
+    except DatabaseError as error:  # name the folder that the user knows
         raise DatabaseError(str(error).replace(os.fspath(made), os.fspath(to))) from error
     finally:
         shutil.rmtree(made, ignore_errors=True)
@@ -66,15 +66,15 @@ def make(store: FolderStore, to: Path, *, copy: bool = False) -> Backup:
 
 def _check_free(folder: Path, to: Path) -> None:
     if to.is_symlink() or (to.exists() and not to.is_dir()):
-        raise DatabaseError(f"{to} is no folder; name one that is new or empty")
+        raise DatabaseError(f"{to} is not a folder; choose a new or empty one")
     if to.is_dir() and any(to.iterdir()):
-        raise DatabaseError(f"{to} is not empty; name a folder that is new or empty, such as {to}/backup")
+        raise DatabaseError(f"{to} is not empty; choose a new or empty folder, such as {to}/backup")
     if to.resolve().is_relative_to(folder.resolve()):
-        raise DatabaseError(f"{to} is in the database itself; name a folder elsewhere, best on another drive")
+        raise DatabaseError(f"{to} is inside the database; choose a folder elsewhere, preferably on another drive")
 
 
 def _delete_leftovers(to: Path) -> None:
-    """Delete what killed backups to the same place left behind: folders that hold nothing but parts of a database."""
+    """Delete leftovers of killed backups to the same place: folders that contain only parts of a database."""
     with suppress(OSError):
         for made in atomic.leftovers(to):
             names = os.listdir(made) if made.is_dir() else ["a file"]
@@ -84,17 +84,19 @@ def _delete_leftovers(to: Path) -> None:
 
 def _check_nothing_is_lost(store: FolderStore) -> None:
     try:
-        header = codefile.read_header(store.folder / codefile.FILE)  # before the catalog, which a writer may change
+        header = codefile.read_header(
+            store.folder / codefile.FILE
+        )  # read before the catalog, which a writer may change
     except DatabaseError:
         return
     if header.is_later(store.stamp):
         raise DatabaseError(
-            f"{store.place} has lost changes; no backup was made. See: lookalike verify --db {store.place}"
+            f"{store.place} has lost changes, so no backup was made. See: lookalike verify --db {store.place}"
         )
 
 
 def _copy_files(folder: Path, copied: FolderStore) -> None:
-    """The model that made the codes, and what is derived; a writer may change either at any time."""
+    """Copy the model that made the codes, and derived files; a writer may change either at any time."""
     made, digest = copied.folder, copied.get("model")
     for place in (folder / model_file.FILE, model_file.pending(folder)):
         if model_file.has_digest(place, digest):
@@ -105,16 +107,16 @@ def _copy_files(folder: Path, copied: FolderStore) -> None:
             shutil.copyfile(folder / name, made / name)
     with suppress(DatabaseError):
         if not codefile.read_header(made / codefile.FILE).fits(copied.stamp):
-            (made / codefile.FILE).unlink()  # of a later state: a writer went on
+            (made / codefile.FILE).unlink()  # of a later state, because a writer was at work
 
 
 def _copy_originals(folder: Path, copied: FolderStore, *, copy: bool) -> tuple[int, int]:
-    """How many originals were copied, and how many of these are links."""
+    """Numbers of originals copied, and of those that are links."""
     kept = linked = 0
     for digest in sorted(copied.originals()):
         source, target = originals.path(folder, digest), originals.path(copied.folder, digest)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):  # then the check says which
+        with suppress(FileNotFoundError):  # the check will report it
             linked += not copy and _linked(source, target)
             if not target.exists():
                 shutil.copyfile(source, target)
@@ -138,6 +140,6 @@ def _check(folder: Path, copied: FolderStore) -> None:
     if bad:
         what = bad[0].replace(os.fspath(made), os.fspath(folder))
         raise DatabaseError(
-            f"no backup was made, since its check found: {what}. If {folder} was changed meanwhile, start again; "
+            f"no backup was made, because its check found: {what}. If {folder} was being changed, try again;  "
             f"otherwise see: lookalike verify --db {folder}"
         )

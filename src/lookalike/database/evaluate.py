@@ -1,8 +1,7 @@
-"""Measuring a database by its labels: its images among themselves, or queries from outside.
+"""Retrieval metrics of a database by its labels: its images among themselves, or external queries.
 
-Images without a label are left out, and so are copies, byte by byte, of an image that is there already: finding them is
-no merit. How many there were, is said.
-
+Images without a label are excluded, and so are exact copies of other images, because finding them proves nothing. Both
+are counted.
 Shapes: N images, W bytes a code.
 """
 
@@ -26,17 +25,17 @@ from lookalike.store.records import Record
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The metrics of a database, and what was left out of them."""
+    """Metrics of a database, and what they exclude."""
 
     evaluation: Evaluation
     unlabelled: int = 0
-    copies: int = 0  # of an image that is there already, or of one that is searched
+    copies: int = 0  # exact copies of other images, or of searched ones
     unreadable: int = 0  # queries
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """The images of a database that can be measured."""
+    """Images of a database that can be evaluated."""
 
     records: Sequence[Record]
     unlabelled: int
@@ -51,35 +50,35 @@ class Labelled:
 
 
 def labelled(records: Iterable[Record]) -> Labelled:
-    """What of a catalog can be measured. Raises `DatabaseError` if nothing has a label."""
-    found = [record for record in records if record.code is not None and record.missing_since is None]
-    with_label = [record for record in found if record.label]
+    """The records with labels. Raises `DatabaseError` if there are none."""
+    coded = [record for record in records if record.code is not None and record.missing_since is None]
+    with_label = [record for record in coded if record.label]
     first: dict[bytes, Record] = {}
     for record in with_label:
         first.setdefault(content(record), record)
     if not first:
         raise DatabaseError(
-            f"none of its {len(found)} images has a label; index again with --labels-from-folders, or from a Parquet "
+            f"none of its {len(coded)} images has a label; index again with --labels-from-folders, or from a Parquet "
             "file with a column `label`"
         )
-    unlabelled, copies = len(found) - len(with_label), len(with_label) - len(first)
+    unlabelled, copies = len(coded) - len(with_label), len(with_label) - len(first)
     return Labelled(list(first.values()), unlabelled, copies)
 
 
 def content(record: Record) -> bytes:
-    """The digest of an image's bytes; of an imported code, whose image was never read, an id of its own."""
+    """The digest of an image's content; for an imported code, whose image was never read, a unique stand-in."""
     return record.digest or record.id.to_bytes(8, "big")
 
 
-def among(held: Labelled, *, seed: int) -> Measured:
-    """Each image searched for among the others."""
-    (labels,), _ = labelling.encode([record.label for record in held.records])
-    return Measured(measure_among(held.codes, labels, seed=seed), held.unlabelled, held.copies)
+def among(images: Labelled, *, seed: int) -> Measured:
+    """Metrics of searching each image among the others."""
+    (labels,), _ = labelling.encode([record.label for record in images.records])
+    return Measured(measure_among(images.codes, labels, seed=seed), images.unlabelled, images.copies)
 
 
-def from_outside(held: Labelled, queries: Sequence[data.Item], hasher: Hasher, *, max_pixels: int) -> Measured:
-    """Labelled images that are not in the database, searched for in it."""
-    known = {record.digest for record in held.records}
+def from_outside(images: Labelled, queries: Sequence[data.Item], hasher: Hasher, *, max_pixels: int) -> Measured:
+    """Metrics of searching the database for labelled images that it does not contain."""
+    known = {record.digest for record in images.records}
     codes, names, unreadable, copies = [], [], 0, 0
     labelled_queries = [item for item in queries if item.label]
     unlabelled = len(queries) - len(labelled_queries)
@@ -96,9 +95,9 @@ def from_outside(held: Labelled, queries: Sequence[data.Item], hasher: Hasher, *
                 unreadable += 1
     if not codes:
         raise DataError(
-            f"none of {len(queries)} queries can be used: {unlabelled} have no label, {copies} are in the database, "
-            f"{unreadable} cannot be read; name a folder with a sub-folder for each label, or a Parquet file"
+            f"none of the {len(queries)} queries can be used: {unlabelled} have no label, {copies} are in the database,"
+            f" {unreadable} are unreadable; name a folder with a sub-folder for each label, or a Parquet file"
         )
-    (query_labels, labels), _ = labelling.encode(names, [record.label for record in held.records])
-    found = measure(np.concatenate(codes), query_labels, held.codes, labels)
-    return Measured(found, held.unlabelled + unlabelled, held.copies + copies, unreadable)
+    (query_labels, labels), _ = labelling.encode(names, [record.label for record in images.records])
+    evaluation = measure(np.concatenate(codes), query_labels, images.codes, labels)
+    return Measured(evaluation, images.unlabelled + unlabelled, images.copies + copies, unreadable)

@@ -1,4 +1,4 @@
-"""Codes from files into a database, and out of it again.
+"""Import and export of codes.
 
 Shapes: N codes, W bytes a code.
 """
@@ -26,35 +26,35 @@ from lookalike.store.records import ImportedCode
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What became of the rows of a file."""
+    """The result of an import."""
 
     found: int
-    changed: int  # new, or with another code or label than before
+    changed: int  # new, or with a different code or label
 
 
 def import_file(store: Store, path: Path, root: str, progress: Progress) -> ImportReport:
-    """Record the codes of a file, a transaction a block: after an interruption what was recorded is whole and stays."""
+    """Record a file's codes, one transaction a block, so that an interruption leaves complete blocks."""
     total, done, changed = codetable.count(path), 0, 0
     folders = Folders(_root_of(path, root))
     for block in codetable.read(path, bits=store.bits):
         with store.transaction():
-            now = store.bulk_import(folders.root, _imported(block, folders, path))
-            if now:
+            changed_here = store.bulk_import(folders.root, _imported(block, folders, path))
+            if changed_here:
                 store.touch()
-        changed += now
+        changed += changed_here
         done += len(block.codes_NW)
         progress("importing", done, total)
     return ImportReport(done, changed)
 
 
 def export(store: Store, path: Path) -> int:
-    """Write codes with paths and labels to a Parquet file, or the codes alone to a `.npy` file; how many."""
+    """Write codes with paths and labels to a Parquet file, or codes alone to a `.npy` file; returns how many."""
     codetable.check_name(path)
     return codetable.write(path, _bare(store.code_array().codes_NW) if path.suffix == ".npy" else _rows(store))
 
 
 def _root_of(path: Path, root: str) -> str:
-    """The folder that a file's rows lie below: the one given, or that of a `.npy` file which lies elsewhere."""
+    """The folder above all rows of a file: the given root, or the folder of a `.npy` file outside it."""
     folder = os.path.dirname(os.path.abspath(path))
     if path.suffix != ".npy" or os.path.commonpath([folder, root]) == root:
         return root
@@ -62,7 +62,7 @@ def _root_of(path: Path, root: str) -> str:
 
 
 def _rows(store: Store) -> Iterator[Rows]:
-    """What a database holds, as a file of codes has it."""
+    """A database's rows, in blocks for a file of codes."""
     records = (one for one in store.all_records() if one.code is not None and one.missing_since is None)
     while block := list(islice(records, codetable.BLOCK)):
         joined = b"".join(one.code or b"" for one in block)
@@ -76,7 +76,7 @@ def _rows(store: Store) -> Iterator[Rows]:
 
 
 def _bare(codes_NW: Codes) -> Iterator[Rows]:
-    """Codes alone, in blocks."""
+    """Codes without paths, in blocks."""
     for start in range(0, len(codes_NW), codetable.BLOCK):
         yield Rows(codes_NW[start : start + codetable.BLOCK], (), (), (), None)
 
@@ -94,14 +94,14 @@ def _imported(block: Rows, folders: Folders, file: Path) -> Iterator[ImportedCod
 
 
 class Folders:
-    """The folders of a file's paths, relative to a root; each is looked at once, since there are few."""
+    """Folders of a file's paths relative to a root, cached because there are few."""
 
     def __init__(self, root: str) -> None:
         self.root = root
         self._relative: dict[str, str] = {}
 
     def split(self, path: str, *, row: bool) -> tuple[str, str]:
-        """A path's folder below the root, and name. Raises `DataError` if it does not lie below."""
+        """A path's folder below the root, and its name. Raises `DataError` if it is not below the root."""
         folder, name = split(path, row=row)
         if name in ("", ".", ".."):
             folder, name = split(os.path.normpath(os.path.join(self.root, path)), row=row)
@@ -111,9 +111,7 @@ class Folders:
         return known, name
 
     def _below(self, folder: str, path: str) -> str:
-        place = os.path.relpath(os.path.join(self.root, folder[:-1] or folder), self.root).replace(os.sep, "/")
-        if place == ".." or place.startswith("../"):
-            raise DataError(
-                f"{path} does not lie below {self.root}; name the folder that all paths lie below with --root"
-            )
-        return "" if place == "." else place + folder[-1]
+        relative = os.path.relpath(os.path.join(self.root, folder[:-1] or folder), self.root).replace(os.sep, "/")
+        if relative == ".." or relative.startswith("../"):
+            raise DataError(f"{path} is not below {self.root}; name the folder that contains all paths with --root")
+        return "" if relative == "." else relative + folder[-1]

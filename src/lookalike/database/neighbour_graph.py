@@ -1,12 +1,10 @@
-"""The nearest images of every image of a collection, written to a file.
+"""k-nearest-neighbour graph of a whole collection, written to a file.
 
-A `.npy` file has int32 (N, top, 2): for each image the numbers of the nearest ones, which count from 0 in the order of
-indexing, and their distances in bits; -1 where there are fewer. A Parquet file has a row an image, in that order, with
-`path`, `neighbours` and `distances` (lists).
-
-Work is kept beside the file as it is done, in an array whose name has a digest of the codes: whoever starts again goes
-on from there, but not with other codes.
-
+A `.npy` file has int32 (N, top, 2): for each image the numbers of its nearest images, counted from 0 in the order of
+indexing, and their distances in bits; -1 where there are fewer. A Parquet file has one row an image, in that order,
+with `path`, `neighbours` and `distances` (lists).
+Unfinished work is stored next to the file, in an array whose name has a digest of the codes: a repeated call resumes
+it, unless the codes have changed.
 Shapes: N images, T neighbours at most of each, B images of a block.
 """
 
@@ -43,14 +41,14 @@ Graph = npt.NDArray[np.int32]  # (N, T, 2): rows and distances
 
 KIND = np.dtype("<i4")
 LARGEST = 10_000  # neighbours of an image
-ROWS = 65_536  # of a Parquet file, written at a time
+ROWS = 65_536  # of a Parquet file, written at once
 
 
 def write(path: Path, store: FolderStore, *, top: int, progress: Progress) -> int:
-    """Write the `top` nearest images of each, in the form that the file's name says; of how many images.
+    """Write the `top` nearest images of each image in the format given by the file's name; returns how many images.
 
-    Raises `DataError` for a name of another form, `ConfigError` for
-    `top` below 1 or over 10,000, `DatabaseError` while another process writes the same.
+    Raises `DataError` for another format, `ConfigError` for `top` below 1 or above 10,000, `DatabaseError` while
+    another process writes the same file.
     """
     _check(path, top)
     codes = store.code_array()
@@ -60,10 +58,10 @@ def write(path: Path, store: FolderStore, *, top: int, progress: Progress) -> in
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        raise DatabaseError(f"another process is writing {path}; wait until it has ended") from None
+        raise DatabaseError(f"another process is writing {path}; wait until it has finished") from None
     try:
         for old in part.parent.glob(f".{glob.escape(path.name)}.*.part"):
-            if old != part:  # of codes that are no more
+            if old != part:  # of outdated codes
                 old.unlink()
         _fill(part, codes, tables, top=top, progress=progress)
         if path.suffix == ".parquet":
@@ -80,15 +78,15 @@ def write(path: Path, store: FolderStore, *, top: int, progress: Progress) -> in
 def _check(path: Path, top: int) -> None:
     codetable.check_name(path)
     if not path.parent.is_dir():
-        raise DataError(f"{path.parent} is no folder; make it, or name a file in one that is there")
+        raise DataError(f"{path.parent} is not a folder; create it, or choose an existing one")
     if not 1 <= top <= LARGEST:
         raise ConfigError(f"top is {top}; it must be from 1 to {LARGEST}")
     if path.suffix == ".parquet":
-        _pyarrow()  # before hours of work
+        _pyarrow()  # fail before hours of work
 
 
 def _part(path: Path, codes: CodeArray, top: int) -> Path:
-    """Where work is kept: the file's name, and a digest of what it is made of."""
+    """The file of unfinished work: the target's name and a digest of its input."""
     digest = hashlib.blake2b(np.ascontiguousarray(codes.ids_N).data, digest_size=8)
     digest.update(np.ascontiguousarray(codes.codes_NW).data)
     digest.update(str(top).encode())
@@ -96,7 +94,7 @@ def _part(path: Path, codes: CodeArray, top: int) -> Path:
 
 
 def _fill(part: Path, codes: CodeArray, tables: Tables | None, *, top: int, progress: Progress) -> None:
-    """Write what is not yet written of the array, block by block."""
+    """Write the missing blocks of the array."""
     count = len(codes.ids_N)
     with part.open("r+b" if part.exists() else "x+b") as file:
         begin = _begin(file, (count, top, 2))
@@ -111,7 +109,7 @@ def _fill(part: Path, codes: CodeArray, tables: Tables | None, *, top: int, prog
 
 
 def _begin(file: BinaryIO, shape: tuple[int, ...]) -> int:
-    """How many images are written, behind which the file now stands; half an image is cut off."""
+    """Number of images already written, where the file is then positioned; an incomplete image is truncated."""
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": KIND.str, "fortran_order": False, "shape": shape})
     head, size = header.getvalue(), KIND.itemsize * int(np.prod(shape[1:]))
@@ -124,7 +122,7 @@ def _begin(file: BinaryIO, shape: tuple[int, ...]) -> int:
 
 
 def _engine(codes: CodeArray, tables: Tables | None) -> MultiIndex:
-    """An engine of just these codes."""
+    """An engine of exactly these codes."""
     bits = 8 * codes.codes_NW.shape[1]
     if tables is None or tables.codes.digest != codes.digest:
         return MultiIndex(bits, codes_NW=codes.codes_NW, least=code_array.LEAST)
@@ -132,7 +130,7 @@ def _engine(codes: CodeArray, tables: Tables | None) -> MultiIndex:
 
 
 def _block(found: Sequence[Hits], top: int) -> Graph:
-    """Rows and distances of some images, (B, T, 2); -1 where there are fewer."""
+    """Rows and distances of a block's images, (B, T, 2); -1 where there are fewer."""
     block_BT2 = np.full((len(found), top, 2), -1, KIND)
     for row, hits in enumerate(found):
         block_BT2[row, : len(hits.rows), 0] = hits.rows
@@ -141,7 +139,7 @@ def _block(found: Sequence[Hits], top: int) -> Graph:
 
 
 def _write_table(path: Path, part: Path, names: Names) -> None:
-    """Write an array as a Parquet file aside, then put it in place."""
+    """Write an array as a Parquet file, atomically."""
     pa, pq = _pyarrow()
     graph_NT2 = np.load(part, mmap_mode="r")
     lists = pa.list_(pa.int32())
@@ -150,15 +148,15 @@ def _write_table(path: Path, part: Path, names: Names) -> None:
     with replacing(path) as aside, pq.ParquetWriter(aside, schema) as writer:
         for start in range(0, len(graph_NT2), ROWS):
             rows = range(start, min(start + ROWS, len(graph_NT2)))
-            found = names(rows)
-            shown = pa.array([None if name is None else clean(name) for name in found], pa.string())
-            raws = pa.array([None if name is None else codetable.raw_path(name) for name in found], pa.binary())
+            paths = names(rows)
+            shown = pa.array([None if name is None else clean(name) for name in paths], pa.string())
+            raws = pa.array([None if name is None else codetable.raw_path(name) for name in paths], pa.binary())
             columns = [shown, *_lists(graph_NT2[start : rows.stop], pa), raws]
             writer.write_table(pa.table(columns, schema=schema))
 
 
 def _lists(graph_BT2: Graph, pa: Any) -> list[Any]:
-    """Rows and distances as columns of lists."""
+    """Rows and distances as list columns."""
     found_BT = graph_BT2[:, :, 0] >= 0
     starts = np.concatenate([[0], found_BT.sum(axis=1).cumsum()]).astype(np.int32)
     return [pa.ListArray.from_arrays(starts, graph_BT2[:, :, column][found_BT]) for column in (0, 1)]

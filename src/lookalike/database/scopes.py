@@ -1,4 +1,4 @@
-"""What is to be indexed: folders and files that a person names, with what is left out of them."""
+"""Scopes of indexing: the folders and files that a user names, and what is excluded from them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from lookalike.store.protocol import Store
 
 
 def survey(sources: data.Paths, store: Store, options: IndexOptions) -> Survey:
-    """What lies in the folders and files; globs are kept for the folders.
+    """The images in folders and files; remembers exclusion globs for the folders.
 
-    Raises `DataError` if there is nothing, or nothing of all that was named can be reached.
+    Raises `DataError` if there are no images, or none of the sources is reachable.
     """
     scopes = data.scopes(sources)
     known = [scope for scope in scopes if store.any_below(scope)]
     absent = [scope for scope in known if _is_absent(scope)]
     if len(absent) == len(scopes):
         raise DataError(
-            f"{absent[0]} does not exist any more; forget its images with: lookalike remove {absent[0]} "
-            f"--db {store.place}"
+            f"{absent[0]} no longer exists; remove its images with: lookalike remove {absent[0]} --db {store.place}"
         )
     rules = _new_rules(scopes, store, exclude=options.exclude, include=options.include)
     given = {(rule.folder, rule.glob): rule for rule in [*store.surroundings.rules(), *rules]}
@@ -49,7 +48,7 @@ def _new_rules(scopes: Sequence[str], store: Store, *, exclude: Sequence[str], i
 
 
 def _named(scopes: Iterable[str], roots: Sequence[str], leave_out: LeavingOut) -> list[Rule]:
-    """Rules by which what was named stays, although the root that it lies in leaves it out."""
+    """Rules that include explicitly named paths although their root excludes them."""
     return [
         Rule(root, "/" + escaped(os.path.relpath(scope, root)), True)
         for scope in scopes
@@ -59,7 +58,7 @@ def _named(scopes: Iterable[str], roots: Sequence[str], leave_out: LeavingOut) -
 
 
 def _is_absent(scope: str) -> bool:
-    """Whether neither a path nor the table of which it is a row exists."""
+    """Whether neither a path exists nor the table that it is a row of."""
     try:
         os.stat(scope)
     except (FileNotFoundError, NotADirectoryError):

@@ -1,8 +1,8 @@
-"""Checking and repairing what lies in a database's folder.
+"""Check and repair of a database's folder.
 
-The catalog comes first: only if its rows are proven right by their digests is anything else made from them. What is
-derived is then repaired; what is truth is restored where that can be proven, and otherwise reported and left as it is.
-Lost rows are looked for in the model, in `codes.bin` and in the folders; the digest of the rows proves them right.
+The catalog comes first: nothing is derived from it unless its rows are proven right by their digests. Then derived
+files are repaired; original data is restored where it can be proven right, and otherwise reported and left alone.
+Candidates for lost rows come from the model, `codes.bin` and the folders; the rows' digest proves them right.
 
 Shapes: N images, W bytes a code.
 """
@@ -30,14 +30,14 @@ from lookalike.store.digests import Layout
 from lookalike.store.folder import LOST, FolderStore
 from lookalike.store.integrity import Row, Source
 
-MOST = 200_000  # folders that are looked through
+MOST = 200_000  # folders that are searched
 TABLES = (".parquet", ".npy")
 
 
 def verify(store: FolderStore, *, accept: bool = False) -> list[Finding]:
-    """What is found of catalog, model, codes, tables and originals, one after another.
+    """Findings about catalog, model, codes, tables and originals.
 
-    With `accept`, the catalog is afterwards taken as it is, and originals that are lost are forgotten.
+    With `accept`, the catalog is then accepted as it is, and lost originals are dropped from it.
     """
     findings = _catalog(store, accept=accept)
     if accept:
@@ -56,7 +56,7 @@ def verify(store: FolderStore, *, accept: bool = False) -> list[Finding]:
 
 
 def _is_latest(store: FolderStore) -> bool:
-    """Whether the file of codes says that the catalog is its own and has lost nothing."""
+    """Whether the file of codes confirms that the catalog has lost nothing."""
     try:
         header = codefile.read_header(store.folder / codefile.FILE)
         return header.database in ("", store.get("database")) and not header.is_later(store.stamp)
@@ -68,7 +68,7 @@ def _catalog(store: FolderStore, *, accept: bool) -> list[Finding]:
     faults = store.integrity.check(_sources(store))
     store.forget()
     remedy = (
-        f". Restore a backup of {store.place}; or index the folders again with --reindex, then accept what is left: "
+        f". Restore a backup of {store.place}; or index the folders again with --reindex, then accept the rest: "
         f"lookalike verify --accept --db {store.place}"
     )
     remedy = "" if accept else remedy
@@ -82,9 +82,9 @@ def _catalog(store: FolderStore, *, accept: bool) -> list[Finding]:
         if "meta" not in store.integrity.damaged:
             store.note_loss()
         if revision := store.lost_after:
-            lost = f"all that changed after revision {revision} is lost, perhaps with {store.path.name}-wal"
+            lost = f"all changes after revision {revision} are lost, perhaps with {store.path.name}-wal"
             findings.append(Finding(f"catalog: {lost}{remedy}", False))
-    return findings or [Finding("catalog: as it was written", True)]
+    return findings or [Finding("catalog: intact", True)]
 
 
 def _accept(store: FolderStore) -> Finding:
@@ -98,7 +98,7 @@ def _accept(store: FolderStore) -> Finding:
         store.touch()
     code_array.keep(store, rebuild=True)
     forgotten = _forget_lost(store)
-    what = f"accepted as it is; {dropped} rows without what they belong to and {forgotten} lost originals forgotten"
+    what = f"accepted as it is; {dropped} orphaned rows and {forgotten} lost originals dropped"
     return Finding(f"catalog: {what}", True, repaired=True)
 
 
@@ -107,25 +107,25 @@ def _model(store: FolderStore) -> Finding:
         hasher = model_file.load(store)
     except LookalikeError as error:
         return Finding(f"model: {error}", False)
-    place = store.folder / model_file.FILE
-    if hasher.path != os.fspath(place):
-        model_file.copy(hasher, place)
+    path = store.folder / model_file.FILE
+    if hasher.path != os.fspath(path):
+        model_file.copy(hasher, path)
         model_file.pending(store.folder).unlink(missing_ok=True)
-        return Finding(f"model: {hasher.name}, put in its place", True, repaired=True)
+        return Finding(f"model: {hasher.name}, restored", True, repaired=True)
     return Finding(f"model: {hasher.name}", True)
 
 
 def _decoder(store: FolderStore) -> Iterator[Finding]:
     path, digest = store.folder / model_file.DECODER, store.get(model_file.DECODER_KEY)
     if digest and not model_file.has_digest(path, digest):
-        what = "codes do not need it. Copy it again from where the model's file is, or accept the loss with"
+        what = "codes do not need it. Copy it again from the original model's folder, or accept the loss with"
         yield Finding(
-            f"decoder: {path} is absent or damaged; {what}: lookalike verify --accept --db {store.place}", False
+            f"decoder: {path} is missing or damaged; {what}: lookalike verify --accept --db {store.place}", False
         )
 
 
 def _codes(store: FolderStore, *, are_proven: bool) -> Finding:
-    path, kept = store.folder / codefile.FILE, f"{codefile.FILE} is left as it is"
+    path, kept = store.folder / codefile.FILE, f"{codefile.FILE} was left as it is"
     try:
         ids_N, codes_NW = store.codes(int(store.get("bits")) // 8)
         stamp = store.stamp
@@ -135,41 +135,41 @@ def _codes(store: FolderStore, *, are_proven: bool) -> Finding:
         header, stored_N, stored_NW = codefile.read(path)
         is_intact = codefile.is_intact(path)
         is_same = np.array_equal(ids_N, stored_N) and np.array_equal(codes_NW, stored_NW)
-        why = "damaged" if not is_intact else "" if is_same and header.fits(stamp) else "does not fit the catalog"
+        why = "damaged" if not is_intact else "" if is_same and header.fits(stamp) else "does not match the catalog"
         if is_intact and header.is_later(stamp):
             return Finding(f"codes: of revision {header.revision}, which the catalog has lost; {kept}", False)
         if is_intact and not is_same and header.fits(stamp) and not header.database:
-            return Finding(f"codes: not those of the catalog, of which one is damaged; {kept}", False)
+            return Finding(f"codes: differ from those of the catalog, so one of the two is damaged; {kept}", False)
     except DatabaseError as error:
         why = str(error)
     if not why:
         return Finding(f"codes: {len(ids_N)} in {codefile.FILE}, as in the catalog", True)
     if not are_proven:
-        return Finding(f"codes: {why}; {kept}, since the catalog is damaged", False)
+        return Finding(f"codes: {why}; {kept}, because the catalog is damaged", False)
     code_array.keep(store, rebuild=True)
-    return Finding(f"codes: {why}; written again from the catalog", True, repaired=True)
+    return Finding(f"codes: {why}; rebuilt from the catalog", True, repaired=True)
 
 
 def _tables(store: FolderStore) -> Iterator[Finding]:
     problem = code_array.table_problem(store)
     if problem is not None:
         code_array.keep(store, rebuild=True)
-        yield Finding(f"tables: {problem}; made again", True, repaired=True)
+        yield Finding(f"tables: {problem}; rebuilt", True, repaired=True)
     elif codefile.read_header(store.folder / codefile.FILE).count >= code_array.LEAST:
-        yield Finding("tables: as they must be", True)
+        yield Finding("tables: intact", True)
     elif any((store.folder / name).exists() for name in (tablefile.FILE, tablefile.CODES, tablefile.CHANGES)):
         tablefile.drop(store.folder)
-        yield Finding("tables: of no use to this few images; deleted", True, repaired=True)
+        yield Finding("tables: not needed for so few images; deleted", True, repaired=True)
 
 
 def _leftovers(store: FolderStore) -> Iterator[Finding]:
-    found = [*leftovers.delete(store.folder), *originals.drop_temporary(store.folder)]
+    leftover = [*leftovers.delete(store.folder), *originals.drop_temporary(store.folder)]
     pending = model_file.pending(store.folder)
     if pending.exists() and model_file.has_digest(store.folder / model_file.FILE, store.get("model")):
-        pending.unlink()  # of a change of model that came to nothing
-        found.append(pending)
-    for path in found:
-        what = f"{path.relative_to(store.folder)}, of a run that was cut off"
+        pending.unlink()  # of a change of model that was abandoned
+        leftover.append(pending)
+    for path in leftover:
+        what = f"{path.relative_to(store.folder)} from an interrupted run"
         yield Finding(f"leftover: {what}; deleted", True, repaired=True)
 
 
@@ -180,14 +180,14 @@ def _caches(folder: Path) -> Iterator[Finding]:
     ):
         if path.exists() and is_damaged(path):
             path.unlink()
-            yield Finding(f"{path.name}: damaged; deleted, and made again when it is needed", True, repaired=True)
+            yield Finding(f"{path.name}: damaged; deleted, and rebuilt when needed", True, repaired=True)
 
 
 # Originals
 
 
 def _originals(store: FolderStore, *, are_proven: bool) -> Iterator[Finding]:
-    """What is found of the originals; those that no row refers to are deleted, if the catalog is sure to lack none."""
+    """Findings about originals; deletes those without an image, if the catalog is certain to be complete."""
     recorded, there = store.originals(), set(originals.digests(store.folder))
     good = 0
     for digest in sorted(recorded | there):
@@ -198,11 +198,11 @@ def _originals(store: FolderStore, *, are_proven: bool) -> Iterator[Finding]:
         else:
             yield _bad_original(store, digest, what="damaged" if digest in there else "lost")
     if good:
-        yield Finding(f"originals: {good} as they were kept", True)
+        yield Finding(f"originals: {good} intact", True)
 
 
 def _forget_lost(store: FolderStore) -> int:
-    """Drop the records of originals that are not there any more; how many."""
+    """Drop records of originals that no longer exist; returns how many."""
     lost = [digest for digest in store.originals() if not originals.has(store.folder, digest, None)]
     with store.transaction():
         store.forget_originals(lost)
@@ -214,22 +214,22 @@ def _unrecorded(store: FolderStore, digest: bytes, *, are_proven: bool) -> Findi
     if store.with_digest(digest) and originals.is_intact(store.folder, digest):
         with store.transaction():
             store.record_originals([digest])
-        return Finding(f"originals: {name} was not recorded; it is now", True, repaired=True)
+        return Finding(f"originals: {name} was not recorded; recorded", True, repaired=True)
     if not are_proven:
-        return Finding(f"originals: {name} is of no image in the catalog, which may lack some; left there", True)
+        return Finding(f"originals: {name} belongs to no image in the catalog, which may be incomplete; kept", True)
     originals.drop(store.folder, digest)
-    return Finding(f"originals: {name} was of no image in the catalog; deleted", True, repaired=True)
+    return Finding(f"originals: {name} belonged to no image in the catalog; deleted", True, repaired=True)
 
 
 def _bad_original(store: FolderStore, digest: bytes, *, what: str) -> Finding:
-    """An original that is lost or damaged; it is kept again if the image's own file still has its bytes."""
+    """The finding about a lost or damaged original; restores it if the image's file still has its content."""
     records = store.with_digest(digest)
     for record in records:
         with suppress(LookalikeError, OSError):
             content = data.read_bytes(record.item)
             if data.content_digest(content) == digest:
                 originals.keep(store.folder, digest, content)
-                what = f"{what}; kept again from {record.name}"
+                what = f"{what}; restored from {record.name}"
                 return Finding(f"originals: {digest.hex()} was {what}", True, repaired=True)
     of = f", of {records[0].name}," if records else ""
     remedy = "delete it and accept the loss" if what == "damaged" else "accept the loss"
@@ -240,11 +240,11 @@ def _bad_original(store: FolderStore, digest: bytes, *, what: str) -> Finding:
     )
 
 
-# Where lost rows may be found
+# Sources of lost rows
 
 
 def _sources(store: FolderStore) -> dict[str, Source]:
-    """By table, a function that gives rows which may be the right ones."""
+    """For each table, a function that yields candidate rows."""
     return {
         "meta": partial(_meta, store.folder),
         "images": partial(_images, store),
@@ -277,14 +277,14 @@ def _images(store: FolderStore, layout: Layout, rows: Sequence[Row]) -> Iterator
     id_at, code_at = layout.columns.index("id"), layout.columns.index("code")
     numbers = {id_: row for row in rows if isinstance(id_ := row[id_at], int)}
     first, last = min(numbers, default=0), max(numbers, default=0)
-    for place in range(*ids_N.searchsorted([first, last + 1]).tolist()):
-        row = numbers.get(int(ids_N[place]))
+    for at in range(*ids_N.searchsorted([first, last + 1]).tolist()):
+        row = numbers.get(int(ids_N[at]))
         if row is not None:
-            yield (*row[:code_at], codes_NW[place].tobytes(), *row[code_at + 1 :])
+            yield (*row[:code_at], codes_NW[at].tobytes(), *row[code_at + 1 :])
 
 
 def _folders(store: FolderStore, layout: Layout, rows: Sequence[Row]) -> Iterator[Row]:
-    """A row for each lost number and each folder or table that lies in a root."""
+    """Every combination of a lost id with a folder or table in a root."""
     if layout.columns != ("id", "root", "path"):
         return
     lost = store.integrity.lost_folders()
@@ -296,7 +296,7 @@ def _folders(store: FolderStore, layout: Layout, rows: Sequence[Row]) -> Iterato
 
 
 def _below(root: str) -> Iterator[bytes]:
-    """The folders and tables of a root, as the catalog has them."""
+    """Folders and tables of a root, in the catalog's form."""
     for folder, _, names in islice(os.walk(root), MOST):
         inside = os.path.relpath(folder, root).replace(os.sep, "/")
         prefix = "" if inside == "." else f"{inside}/"

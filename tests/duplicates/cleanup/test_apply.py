@@ -572,7 +572,7 @@ def test_after_ctrl_c_the_database_follows_what_was_done(
         if done == 8:
             raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted, match="the same command goes on"):
+    with pytest.raises(Interrupted, match="the same command resumes"):
         db.apply(plan_file.read(tmp_path / "plan.json"), options, progress=stop)
     assert len(list((folder / "copies").iterdir())) == MANY - 8
     assert len(db) == 2 * MANY - 8
