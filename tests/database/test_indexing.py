@@ -581,8 +581,7 @@ def test_what_is_lost_can_be_removed(db: Database, photo_folder: Path, photo_byt
     with pytest.raises(DataError) as refused:
         db.index(photo_folder)
     assert str(refused.value) == (
-        f"{photo_folder} no longer exists; remove its images with: "
-        f"lookalike remove {photo_folder} --db {db.path}"
+        f"{photo_folder} no longer exists; remove its images with: lookalike remove {photo_folder} --db {db.path}"
     )
     assert len(db) == 44
     with pytest.raises(DataError, match=r"t\.parquet no longer exists; .*lookalike remove .*t\.parquet --db"):
