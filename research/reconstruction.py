@@ -1,14 +1,14 @@
-"""How far a reconstruction is from its image.
+"""Reconstruction errors.
 
-The paper (section III, Fig. 5) gives "mean squared error: 8.680 ± 0.821 for VAE …" of images scaled to [0, 1], and no
-unit. A mean of squares of numbers in [0, 1] is below 1, so something was multiplied, or a root was taken. Forms that
-have the published size:
+The paper (section III, Fig. 5) gives "mean squared error: 8.680 ± 0.821 for VAE …" of images scaled to [0, 1], without
+a unit. A mean of squares of numbers in [0, 1] is below 1, so it was multiplied, or a root was taken. Forms that have
+the published size:
 
     root, %      root of the mean over pixels of (x − x̂)², in percent of the range
     mse × 1000   that mean itself, times 1000
 
-± is the standard deviation over images. Beside them stands what the mean of all these images does in the place of every
-reconstruction.
+± is the standard deviation over images. The error of using the mean of all images as every reconstruction is given for
+comparison.
 
 Shapes: N images, S pixels a side.
 """
@@ -25,19 +25,19 @@ from lookalike.metrics.counts import Floats
 
 
 class ReconstructionError(NamedTuple):
-    """Errors of reconstructions, of pixels in [0, 1]: means and standard deviations over images."""
+    """Errors of reconstructions, for pixels in [0, 1]: means and standard deviations over images."""
 
     mse: float  # squared errors
     deviation: float
-    root: float  # roots of each image's squared error
+    root: float  # root of each image's mean squared error
     root_deviation: float
     images: int
-    mse_of_mean: float  # with the mean of all images for every reconstruction
+    mse_of_mean: float  # with the mean of all images as every reconstruction
     root_of_mean: float
 
 
 def squared_errors(images_NSS: npt.ArrayLike, reconstructions_NSS: npt.ArrayLike) -> Floats:
-    """Mean squared error of each image (N,), of pixels in [0, 1]. Raises `DataError` if shapes differ.
+    """Mean squared error of each image (N,), for pixels in [0, 1]. Raises `DataError` if shapes differ.
 
     >>> squared_errors(np.zeros((1, 2, 2)), np.full((1, 2, 2), 0.5)).tolist()
     [0.25]
@@ -49,7 +49,7 @@ def squared_errors(images_NSS: npt.ArrayLike, reconstructions_NSS: npt.ArrayLike
 
 
 def reconstruction_error(images_NSS: npt.ArrayLike, reconstructions_NSS: npt.ArrayLike) -> ReconstructionError:
-    """Error of reconstructions in [0, 1] of images in [0, 1]."""
+    """Errors of reconstructions in [0, 1] of images in [0, 1]."""
     errors_N = squared_errors(images_NSS, reconstructions_NSS)
     x_NSS = np.asarray(images_NSS, np.float64)
     of_mean_N = squared_errors(x_NSS, np.broadcast_to(x_NSS.mean(axis=0), x_NSS.shape))

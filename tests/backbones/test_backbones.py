@@ -200,5 +200,5 @@ def test_a_strangers_encoder_is_checked_before_it_is_loaded(tmp_path: Path) -> N
     weights.external_data.add(key="location", value="/etc/passwd")
     (tmp_path / "a.onnx").write_bytes(proto.SerializeToString())
     (tmp_path / "a.toml").write_text(f"side = {SIDE}\n")
-    with pytest.raises(ModelError, match=r"a\.onnx keeps the array .* in another file"):
+    with pytest.raises(ModelError, match=r"a\.onnx stores the array .* in another file"):
         load(tmp_path / "a.onnx")

@@ -206,7 +206,7 @@ def test_labels_of_a_file_hold_for_all_of_the_same_bytes(photos: Database, tmp_p
     )
     assert by_first.rates == by_copy.rates
     assert by_first.rates["near-duplicate"].false >= 1
-    with pytest.raises(DataError, match="said to be both same and different, by files of the same bytes"):
+    with pytest.raises(DataError, match="said to be both same and different, by files with the same bytes"):
         photos.calibrate([Labelled(first, again, False), Labelled(copy, again, True)], options=FEW)
 
 
@@ -244,7 +244,7 @@ def test_it_goes_through_json(photos: Database) -> None:
 
 def test_a_damaged_one_says_what_mends_it(indexed: Database) -> None:
     indexed.store.local().set(KEY, "{")
-    with pytest.raises(DatabaseError, match=r"cannot be read; drop it with: lookalike calibrate --db .* --forget"):
+    with pytest.raises(DatabaseError, match=r"is unreadable; drop it with: lookalike calibrate --db .* --forget"):
         indexed.duplicate_radius()
     assert indexed.forget_calibration()
     assert indexed.calibration is None
@@ -271,7 +271,7 @@ def test_pairs_are_written_as_they_are_read(tmp_path: Path) -> None:
     assert labelled.read(tmp_path / "pairs.tsv") == pairs
     with pytest.raises(DataError, match="No such file"):
         labelled.read(tmp_path / "absent.tsv")
-    with pytest.raises(DataError, match="name a file that can be written"):
+    with pytest.raises(DataError, match="choose a writable file"):
         labelled.write(tmp_path / "absent/pairs.tsv", pairs)
 
 

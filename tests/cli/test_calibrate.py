@@ -58,7 +58,7 @@ def test_a_place_that_cannot_be_written_is_said_before_any_work(run: Run, db: Pa
     for place, why in ((tmp_path / "no/x.tsv", "is in a folder that is not there"), (tmp_path, "is a folder")):
         result = run("calibrate", "--db", db, "--suspected", place)
         assert result.code == 1
-        assert f"{place} {why}; name a file that can be written" in result.err
+        assert f"{place} {why}; choose a writable file" in result.err
     Path("pairs.tsv").write_text("")
     result = run("calibrate", "--db", db, "--pairs", "pairs.tsv", "--suspected", "./pairs.tsv")
     assert result.code == 2
@@ -84,7 +84,7 @@ def test_suspected_pairs_go_out_and_come_back(run: Run, db: Path) -> None:
         (["--fpr", "2"], 1, "the rate of false pairs is 2; it must be above 0 and at most 0.01"),
         (["--fpr", "few"], 2, "Invalid value for '--fpr'"),
         (["--images", "0"], 2, "Invalid value for '--images'"),
-        (["--pairs", "absent.tsv"], 1, "absent.tsv: No such file or directory; --pairs is a file of labelled pairs"),
+        (["--pairs", "absent.tsv"], 1, "absent.tsv: No such file or directory; --pairs needs a file of labelled pairs"),
         (["--forget", "--pairs", "absent.tsv"], 2, "--forget measures nothing"),
     ],
 )

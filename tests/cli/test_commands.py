@@ -159,7 +159,7 @@ def test_a_model_that_cannot_tell_copies_says_so(
     assert said in run("info", "--db", tmp_path / "db").out
     refused = run("duplicates", "--db", tmp_path / "db")
     assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
-    assert "cannot tell copies; give --radius 0 all the same" in refused.err
+    assert "cannot tell copies; give --radius 0 to search anyway" in refused.err
     assert run("duplicates", "--db", tmp_path / "db", "--radius", 0).code == 0
     hit = json.loads(run("search", photo_folder / "cats/01.png", "--db", tmp_path / "db", "--top", 1, "--json").out)
     assert (hit["distance"], hit["tier"]) == (0, "same code")

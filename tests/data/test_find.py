@@ -387,7 +387,7 @@ STRUCT = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())
 def test_a_row_without_an_image_is_an_image_error(value: bytes | None, type_: Any, tmp_path: Path) -> None:
     values = [None, {"bytes": value, "path": "a.jpg"}] if type_ is STRUCT else [value]
     item = data.find(table(tmp_path / "t.parquet", {"image": pyarrow.array(values, type_)}))[-1]
-    with pytest.raises(ImageError, match="the row holds no image"):
+    with pytest.raises(ImageError, match="the row has no image"):
         data.read_bytes(item)
 
 

@@ -37,7 +37,7 @@ def rows_of(path: Path) -> list[codetable.Rows]:
     [
         ({"code": CODES[:2], "path": NO_UTF8}, "text that is not UTF-8|Invalid UTF8"),
         ({"code": CODES[:2], "path": PATHS[:2], "label": NO_UTF8}, "text that is not UTF-8|Invalid UTF8"),
-        ({"code": [[1, 2, 3, 4, 5, 6, 7, None]], "path": ["a"]}, "the column code holds no bytes"),
+        ({"code": [[1, 2, 3, 4, 5, 6, 7, None]], "path": ["a"]}, "the column code does not contain bytes"),
         ({"code": CODES, "path": PATHS, "label": [[["a"]]] * 20}, "the column label holds list<"),
         (
             {"code": CODES, "path": PATHS, "path_bytes": ["x"] * 20},

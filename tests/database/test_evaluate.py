@@ -64,7 +64,7 @@ def test_queries_from_outside_are_not_those_that_are_in_it(
     assert (found.evaluation.queries, found.evaluation.database) == (4, 40)
     assert (found.unlabelled, found.copies, found.unreadable) == (1, 1, 1)
     assert found.evaluation.map["expected"] > found.evaluation.map["chance"]  # each finds its own twin
-    with pytest.raises(DataError, match="none of 1 queries can be used: 1 have no label"):
+    with pytest.raises(DataError, match="none of the 1 queries can be used: 1 have no label"):
         indexed.evaluate(queries / "unlabelled.png")
 
 

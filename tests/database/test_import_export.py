@@ -163,7 +163,7 @@ def test_new_codes_and_labels_take_the_place_of_old_ones(db: Database, tmp_path:
         ("a.parquet", {"code": [bytes(8)], "path": ["/elsewhere/x"]}, "is not below .*--root"),
         ("a.parquet", {"code": [7], "path": ["x"]}, "the column code holds int64; expected bytes"),
         ("a.parquet", {"code": [[True] * 8], "path": ["x"]}, "the column code holds list<.*bool>; expected bytes"),
-        ("a.parquet", {"code": [[999] * 8], "path": ["x"]}, "the column code holds no bytes"),
+        ("a.parquet", {"code": [[999] * 8], "path": ["x"]}, "the column code does not contain bytes"),
         ("a.parquet", {"code": [bytes(8)], "path": [7]}, "the column path holds int64; expected strings"),
         ("a.parquet", {"code": [bytes(8)] * 3, "path": ["x", "y", "x"]}, "the path x is there twice"),
         ("a.parquet", {**ONE, "width": ["wide"]}, "the column width holds string; expected integers"),

@@ -179,7 +179,7 @@ def test_a_measured_distance_of_copies_is_the_default_radius(tmp_path: Path, mak
 def test_a_model_that_cannot_tell_copies_has_no_radius_of_its_own(tmp_path: Path, make_model: MakeModel) -> None:
     with Database.create(tmp_path / "db", model=make_model(bits=16, near=-1, similar=-1)) as database:
         put(database, [("a", 0), ("b", 0), ("c", 0xFF00)])
-        with pytest.raises(ConfigError, match="gives different images equal codes, so it cannot tell copies"):
+        with pytest.raises(ConfigError, match="gives different images equal codes, so it cannot identify copies"):
             database.duplicates()
         assert groups(database, 0) == [[("a", 0), ("b", 0)]]
         (hits,) = database.search_codes(codes_of([0]))

@@ -136,10 +136,10 @@ def document_of(text: str) -> Change:
 REFUSED: dict[str, tuple[Change, str]] = {
     "external data": (external, "keeps the array 'weights' in another file"),
     "external data in an operator": (external_in_a_constant, "in another file"),
-    "an operator of others": (foreign, "only ONNX's own operators are run"),
+    "an operator of others": (foreign, "only standard ONNX operators are supported"),
     "a loop": (loop, "uses Loop, which may run without end"),
     "a branch": (branch, "uses If"),
-    "a graph within": (graph_in_another_operator, "has a graph within its operator 'Identity'"),
+    "a graph within": (graph_in_another_operator, "has a sub-graph in its operator 'Identity'"),
     "a function": (function, "has functions of its own"),
     "random numbers": (random_numbers, "the operator 'RandomNormal', which is not among those"),
     "a claim": (claims_more_than_it_holds, "says that the array 'odd' has 1,099,511,627,776 numbers, and holds 1"),

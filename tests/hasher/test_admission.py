@@ -126,7 +126,7 @@ def test_code_widths_are_checked_for_each_image(tmp_path: Path) -> None:
             return [np.zeros((1, 9), np.uint8)]
 
     hasher._session = Shifty()
-    with pytest.raises(ModelError, match=r"^the\.onnx says that it gives 64 bits, but its code is uint8 of"):
+    with pytest.raises(ModelError, match=r"^the\.onnx declares 64 bits, but its code is uint8 of"):
         hasher.encode_arrays(images_NSS)
 
 
@@ -153,7 +153,7 @@ def test_the_command_line_says_it_in_one_line(tmp_path: Path, photo_folder: Path
     command = [sys.executable, "-m", "lookalike", *named]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
-    assert ended.stderr.startswith(f"lookalike: {path} keeps the array 'weights' in another file")
+    assert ended.stderr.startswith(f"lookalike: {path} stores the array 'weights' in another file")
     assert ended.stderr.count("\n") == 1
     assert not (tmp_path / "db/catalog.sqlite").exists()
 

@@ -123,7 +123,7 @@ def test_arrays_of_another_shape_or_type_are_refused(hasher: Hasher, array: Any)
     ids=repr,
 )
 def test_an_array_is_refused_as_it_was_given(hasher: Hasher, given: Any, said: str) -> None:
-    with pytest.raises(ImageError, match=f"^an array of {said}; tiny-64@.* takes uint8 of .*128, 128.*one or many"):
+    with pytest.raises(ImageError, match=f"^an array of {said}; tiny-64@.* expects uint8 of .*128, 128.*one or many"):
         hasher.encode(given)
 
 
@@ -242,7 +242,7 @@ def test_a_foreign_onnx_file_is_told_from_a_model(tmp_path: Path) -> None:
     del proto.metadata_props[:]
     path = tmp_path / "foreign.onnx"
     path.write_bytes(proto.SerializeToString())
-    with pytest.raises(ModelError, match="not a model of lookalike; make one with: lookalike train"):
+    with pytest.raises(ModelError, match="not a lookalike model; make one with: lookalike train"):
         Hasher.load(path)
 
 
@@ -347,7 +347,7 @@ def test_a_damaged_decoder_is_refused_by_name(content: bytes, message: str, draw
 
 
 def test_a_decoder_is_no_model(drawing: Hasher, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ModelError, match="not a model of lookalike"):
+    with pytest.raises(ModelError, match="not a lookalike model"):
         Hasher.load(decoder_path(drawing.path))
     monkeypatch.setattr("lookalike.hasher.paths.files", lambda _: Path(drawing.path).parent.parent)
     Path(drawing.path).parent.rename(Path(drawing.path).parent.with_name("builtin"))

@@ -254,7 +254,7 @@ def test_a_query_that_is_in_the_database_is_not_its_own_answer(bits: int) -> Non
             one = counts.check_among(database, labels, queries=[row])
             assert function(one) == pytest.approx(function(alone))
     assert len(counts.check_among(database, labels).query_codes) == 60
-    with pytest.raises(DataError, match="expected 2 or more, found 1"):
+    with pytest.raises(DataError, match="expected 2 or more, got 1"):
         counts.check_among(database[:1], labels[:1])
 
 

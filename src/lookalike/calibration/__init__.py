@@ -1,1 +1,1 @@
-"""Thresholds by measurement: radii at stated rates of false matches."""
+"""Calibration: distance thresholds at stated rates of false matches."""

@@ -1,4 +1,4 @@
-"""Which radii a search and a look for duplicates may have, in bits."""
+"""Valid radii for searches and duplicates, in bits."""
 
 from __future__ import annotations
 
@@ -8,24 +8,22 @@ from lookalike.hasher import Hasher
 
 
 def check_radius(radius: int | None, bits: int) -> None:
-    """Raise `CodeError` for a radius that codes of so many bits cannot reach."""
+    """Raise `CodeError` for a radius above the length of the codes."""
     if radius is not None and radius > bits:
         raise CodeError(f"radius is {radius}; codes of {bits} bits differ in at most {bits}")
 
 
 def duplicate_radius(hasher: Hasher, calibration: Calibration | None = None) -> int:
-    """The radius up to which images are taken for copies: as calibrated, or by the model. Raises `ConfigError` if there
-    is none.
-    """
+    """The radius up to which images count as copies: calibrated, or the model's. Raises `ConfigError`."""
     radius = hasher.info.duplicate if calibration is None else calibration.radii.duplicate
     if radius < 0 and calibration is not None:
         raise ConfigError(
             f"calibration found that more than {calibration.rate:g} of the pairs of different images have equal codes; "
-            "give --radius 0 all the same, or calibrate with a greater --fpr"
+            "give --radius 0 to search anyway, or calibrate with a higher --fpr"
         )
     if radius < 0:
         raise ConfigError(
-            f"{hasher.name} gives different images equal codes, so it cannot tell copies; give --radius 0 "
-            "all the same, or index with a model of pictures, such as the built-in one"
+            f"{hasher.name} gives different images equal codes, so it cannot identify copies; give --radius 0 "
+            "to search anyway, or index with a model of pictures, such as the built-in one"
         )
     return radius

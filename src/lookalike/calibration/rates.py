@@ -1,15 +1,15 @@
-"""What distances mean in one collection, by the distances of its pairs and of edited copies.
+"""Distance thresholds of one collection, from the distances of its pairs and of edited copies.
 
-Three words get a distance each:
+Three tiers get a threshold each:
 
-    same             the smallest that holds 95 % of the re-encoded and resized copies; at most that of near-duplicate
-    near-duplicate   the largest within which at most a stated share of the pairs of different images lies
-    similar          the largest that at most 1 in 100 pairs reach
+    same             the smallest distance that covers 95 % of the re-encoded and resized copies; at most the next one
+    near-duplicate   the largest within which at most a stated share of the pairs of different images is found
+    similar          the largest reached by at most 1 in 100 pairs
 
-Where there are so few images that the stated share is less than one pair, no false pair is allowed, and the distance is
-no greater than the model's own.
+If there are so few images that the stated share is less than one pair, no false pair is allowed, and the threshold is
+at most the model's own.
 
-Shapes: N images that are compared, D distances from 0 to K bits, B images of a block, P pairs, W bytes a code.
+Shapes: N compared images, D distances from 0 to K bits, B images of a block, P pairs, W bytes a code.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from lookalike.search.hits import NO_PAIRS, Pairs, joined
 
 RATE = 1e-6
 SIMILAR = 1e-2
-SHARE = 0.95  # of the light copies that `same` is to hold
-BLOCK = 128  # images whose distances to all others are held at a time
+SHARE = 0.95  # of the light copies that `same` must cover
+BLOCK = 128  # images whose distances to all others are in memory at once
 FEWEST = 20  # different images; with fewer, distances mean nothing
 
 KINDS = ("re-encoded", "edited", "reshaped")
@@ -68,14 +68,14 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """False matches within a distance; the interval is of their share of all pairs."""
+    """False matches within a distance; the interval is that of their share of all pairs."""
 
-    distance: int  # bits; −1: no distance would do
+    distance: int  # bits; −1: no distance qualifies
     false: int
     pairs: int
     low: float
     high: float
-    suspected: int  # pairs within it that may show the same picture; they are not among the false ones
+    suspected: int  # pairs within it that may show the same picture; not counted as false
 
     @property
     def value(self) -> float:
@@ -84,34 +84,34 @@ class Rate:
 
     @property
     def worst(self) -> float:
-        """The rate, if all of the suspected were of different pictures."""
+        """The rate if all suspected pairs were false."""
         return (self.false + self.suspected) / self.pairs if self.pairs else 0.0
 
 
 def mix() -> list[tuple[str, Variant]]:
-    """The edits that make copies, each with its kind; only those available here."""
+    """The edits that make copies, with their kinds; only those supported here."""
     return [(kind, one) for kind in KINDS for one in MIX[kind] if EDITS[one.edit].is_here]
 
 
 def histograms(codes_NW: Codes, *, on_rows: OnRows = lambda done, total: None) -> Integers:
-    """For each image how many others lie at each distance, (N, D); some rows of the distances at a time."""
+    """For each image, the number of others at each distance, (N, D); computed in blocks of rows."""
     count, size = len(codes_NW), 8 * codes_NW.shape[1] + 1
     counts_ND = np.zeros((count, size), np.int64)
     for start in range(0, count, BLOCK):
         block = slice(start, min(start + BLOCK, count))
         distances_BN = hamming(codes_NW[block], codes_NW)
         shifted_BN = distances_BN + size * np.arange(len(distances_BN), dtype=np.int32)[:, None]
-        found = np.bincount(shifted_BN.ravel(), minlength=len(distances_BN) * size)
-        counts_ND[block] = found.reshape(-1, size)
+        block_counts = np.bincount(shifted_BN.ravel(), minlength=len(distances_BN) * size)
+        counts_ND[block] = block_counts.reshape(-1, size)
         on_rows(block.stop, count)
-    counts_ND[:, 0] -= 1  # itself
+    counts_ND[:, 0] -= 1  # the image itself
     return counts_ND
 
 
 def nearest_pairs(codes_NW: Codes, counts_D: Integers, *, most: int) -> tuple[int, Pairs]:
-    """All pairs up to a distance, the nearest first, and that distance: the greatest that at most `most` pairs reach.
+    """All pairs up to a distance, nearest first, and that distance: the largest that at most `most` pairs reach.
 
-    It is −1 where more pairs have equal codes.
+    It is −1 if more pairs have equal codes.
     """
     reach = int(np.searchsorted(np.cumsum(counts_D), most, side="right")) - 1
     blocks = [pairs for _end, pairs in all_pairs.pairs_within(codes_NW, radius=max(reach, 0))] if reach >= 0 else []
@@ -121,14 +121,14 @@ def nearest_pairs(codes_NW: Codes, counts_D: Integers, *, most: int) -> tuple[in
 
 
 def by_distance(pairs: Pairs) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-    """The distances of sorted pairs, and the pairs at each."""
+    """Sorted pairs grouped by distance."""
     for distance in np.unique(pairs.distances).tolist():
         at = pairs.distances == distance
         yield distance, list(zip(pairs.first[at].tolist(), pairs.second[at].tolist(), strict=True))
 
 
 def without(counts_ND: Integers, pairs: Sequence[tuple[int, int]], distances: Sequence[int]) -> Integers:
-    """The histograms without some pairs, which lie at these distances."""
+    """The histograms without some pairs, given their distances."""
     left_ND = counts_ND.copy()
     for (first, second), distance in zip(pairs, distances, strict=True):
         left_ND[first, distance] -= 1
@@ -137,37 +137,37 @@ def without(counts_ND: Integers, pairs: Sequence[tuple[int, int]], distances: Se
 
 
 def rate(counts_ND: Integers, distance: int, *, suspected: int = 0) -> Rate:
-    """How many pairs lie within a distance, by the histograms of pairs of different images."""
+    """The rate of pairs within a distance, from the histograms of pairs of different images."""
     counts_N = counts_ND[:, : distance + 1].sum(axis=1) if distance >= 0 else np.zeros(len(counts_ND), np.int64)
     pairs = int(counts_ND.sum()) // 2
     low, high = intervals.of_pairs(counts_N)
     return Rate(distance, int(counts_N.sum()) // 2, pairs, low / max(pairs, 1), min(1, high / max(pairs, 1)), suspected)
 
 
-def near(counts_ND: Integers, wanted: float, *, own: int) -> tuple[int, bool]:
-    """The distance of near-duplicates, and whether there are pairs enough to measure the wanted rate.
+def near(counts_ND: Integers, target: float, *, own: int) -> tuple[int, bool]:
+    """The threshold of near-duplicates, and whether there are enough pairs to measure the target rate.
 
-    `own` is what the model says, the most where it cannot be measured, but for equal codes.
+    `own` is the model's threshold: the upper limit if the rate cannot be measured, apart from equal codes.
     """
-    found = threshold(counts_ND.sum(axis=0) // 2, wanted)
-    return (found.distance, True) if found.is_measured else (min(found.distance, max(own, 0)), False)
+    measured = threshold(counts_ND.sum(axis=0) // 2, target)
+    return (measured.distance, True) if measured.is_measured else (min(measured.distance, max(own, 0)), False)
 
 
 def similar(counts_ND: Integers, *, own: int, least: int) -> int:
-    """The distance of similar images; the model's own where too few pairs are compared."""
-    found = threshold(counts_ND.sum(axis=0) // 2, SIMILAR)
-    return max(least, found.distance if found.is_measured else own)
+    """The threshold of similar images; the model's own if too few pairs are compared."""
+    measured = threshold(counts_ND.sum(axis=0) // 2, SIMILAR)
+    return max(least, measured.distance if measured.is_measured else own)
 
 
 def same(own_D: Integers, *, most: int) -> int:
-    """The distance of the same images, by how many light copies lie at each distance from their original."""
+    """The threshold of the same picture, from the distances of light copies to their originals."""
     if most < 0 or not own_D.sum():
         return min(0, most)
     return min(most, int(np.searchsorted(np.cumsum(own_D), SHARE * own_D.sum() * (1 - 1e-12))))
 
 
 def recall(distances_QV: Integers, distance: int) -> Share:
-    """How many copies (of Q images, V each) lie within a distance."""
+    """Recall on copies (of Q images, V each) within a distance."""
     images, copies = len(distances_QV), distances_QV.size
     found = int((distances_QV <= distance).sum())
     alike = found / copies * images if copies else 0.0

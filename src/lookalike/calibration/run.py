@@ -1,16 +1,16 @@
-"""Calibration of a database: what its distances mean, measured on pairs of its images and on edited copies.
+"""Calibration of a database: distance thresholds measured on pairs of its images and on edited copies.
 
 A large collection is sampled; files with the same bytes count once, low-information images not at all. All pairs are
-counted by distance. The nearest pairs include duplicates that nobody has labelled, so pairs are checked, nearest first,
-until more are different than the accepted rate allows:
+counted by distance. The nearest pairs include unlabelled duplicates, so pairs are checked, nearest first, until more
+are different than the accepted rate allows:
 
-    equal       the same pixels, once reduced: left out
-    suspected   thumbnail vectors correlate by 0.98 or more: left out and listed, with their effect on the rate
-    different   all others, also unreadable images
+    equal       same pixels after reduction: excluded
+    suspected   thumbnail vectors correlate by 0.98 or more: excluded and listed, with their effect on the rate
+    different   all others, including unreadable images
 
-Labels come before all that. If there are too many near pairs to check, copies of an earlier image are left out first.
+Labels take precedence. If there are too many near pairs to check, copies of earlier images are excluded first.
 
-Shapes: N images that are compared, Q of which are edited, V edits, D distances, W bytes a code.
+Shapes: N compared images, Q of which are edited, V edits, D distances, W bytes a code.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ from lookalike.store.catalog import Catalog
 from lookalike.store.derived.code_array import CodeArray
 from lookalike.store.records import Record
 
-COMPARED = 20_000  # images at most; 200 million pairs
+COMPARED = 20_000  # images at most, which make 200 million pairs
 EDITED = 200
-LOOKED = 10_000  # near pairs that are looked at, at most
-AT_ONCE = 500  # images that are read between two reports
+LOOKED = 10_000  # near pairs that are checked, at most
+AT_ONCE = 500  # images read between two progress reports
 
 Rows = tuple[int, int]
 Says = Mapping[Rows, bool]  # whether pairs show the same picture
@@ -59,11 +59,11 @@ Says = Mapping[Rows, bool]  # whether pairs show the same picture
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationOptions:
-    """What is measured, and how strictly."""
+    """What to measure, and how strictly."""
 
     rate: float = calibration.RATE  # of false pairs among near-duplicates
-    edited: int = EDITED  # images of which copies are made, at most
-    compared: int = COMPARED  # images all pairs of which are compared, at most
+    edited: int = EDITED  # images that are edited, at most
+    compared: int = COMPARED  # images whose pairs are all compared, at most
     seed: int = 0
     max_pixels: int = decode.MAX_PIXELS
 
@@ -75,7 +75,7 @@ class CalibrationOptions:
 
 
 class CalibrationReport(NamedTuple):
-    """A calibration, and the pairs that were left out as they may show the same picture, the nearest first."""
+    """A calibration, and the pairs excluded because they may show the same picture, nearest first."""
 
     calibration: Calibration
     suspected: list[Labelled]
@@ -92,7 +92,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """The images that are compared."""
+    """The compared images."""
 
     records: list[Record]
     codes_NW: Codes
@@ -100,17 +100,17 @@ class _Drawn:
     decoders: Decoders
 
     def only(self, rows: Sequence[int]) -> _Drawn:
-        """Some of them."""
+        """A subset."""
         codes_NW = np.ascontiguousarray(self.codes_NW[rows])
         return replace(self, records=[self.records[row] for row in rows], codes_NW=codes_NW)
 
 
 @dataclass(slots=True)
-class _Judged:
-    """The checked pairs, each with its distance."""
+class _CheckedPairs:
+    """Checked pairs, with their distances."""
 
     left_out: dict[Rows, int] = field(default_factory=dict)
-    suspected: dict[Rows, int] = field(default_factory=dict)  # some of those left out
+    suspected: dict[Rows, int] = field(default_factory=dict)  # a subset of `left_out`
     equal: int = 0
     unread: int = 0
     unfinished: bool = False  # there were too many to check; the others count as different
@@ -118,7 +118,7 @@ class _Judged:
 
 def run(
     catalog: Catalog,
-    held: CodeArray,
+    codes: CodeArray,
     hasher: Hasher,
     options: CalibrationOptions,
     *,
@@ -127,32 +127,32 @@ def run(
 ) -> CalibrationReport:
     """The calibration of a store; `says`: labels of pairs of ids.
 
-    Raises `DatabaseError` for too few images, and for unreadable ones that decide the result.
+    Raises `DatabaseError` for too few images, and for unreadable ones that would decide the result.
     """
     with pool.make_decoders(DecodeLimits.of(options.max_pixels)) as decoders:
-        drawn = _draw(catalog, held, options, decoders)
-        spoken = _of_contents(catalog, drawn, says)
+        drawn = _draw(catalog, codes, options, decoders)
+        labels = _labels_by_content(catalog, drawn, says)
         counts_ND, merged = calibration.histograms(drawn.codes_NW, on_rows=partial(progress, "comparing")), 0
         most = max(0, hasher.info.duplicate)
         if counts_ND[:, : most + 1].sum() // 2 > LOOKED:
-            kept = _once_each(drawn, counts_ND, most, spoken, progress)
+            kept = _once_each(drawn, counts_ND, most, labels, progress)
             merged, drawn = len(drawn.records) - len(kept), drawn.only(kept)
             counts_ND = calibration.histograms(drawn.codes_NW, on_rows=partial(progress, "comparing"))
         count = len(drawn.records)
         if count < calibration.FEWEST:
             raise DatabaseError(
-                f"{drawn.folder} holds {count} different images that are not too plain; "
-                f"{calibration.FEWEST} are the least to calibrate on"
+                f"{drawn.folder} has {count} different images that are not too plain; "
+                f"calibration needs at least {calibration.FEWEST}"
             )
-        judged = _judge(drawn, counts_ND, spoken, options, progress)
-        left_ND = calibration.without(counts_ND, list(judged.left_out), list(judged.left_out.values()))
+        checked = _judge(drawn, counts_ND, labels, options, progress)
+        left_ND = calibration.without(counts_ND, list(checked.left_out), list(checked.left_out.values()))
         distances = _copies(drawn, hasher, options, progress)
         info = hasher.info
         near, is_measured = calibration.near(left_ND, options.rate, own=info.duplicate)
-        if near < 0 and judged.unread:
+        if near < 0 and checked.unread:
             raise DatabaseError(
-                "there are images with equal codes whose files cannot be read, so nobody can tell whether they are "
-                f"copies; calibrate where the files are ({judged.unread:,} such pairs). Nothing was changed"
+                "images with equal codes have unreadable files, so it is unknown whether they are "
+                f"copies; calibrate where the files are ({checked.unread:,} such pairs). Nothing was changed"
             )
         light_D = np.bincount(distances["re-encoded"].ravel(), minlength=hasher.bits + 1)
         same = calibration.same(light_D, most=near)
@@ -160,7 +160,7 @@ def run(
         levels = dict(zip(WORDS, (same, near, similar), strict=True))
         rates = {
             word: calibration.rate(
-                left_ND, distance, suspected=sum(one <= distance for one in judged.suspected.values())
+                left_ND, distance, suspected=sum(one <= distance for one in checked.suspected.values())
             )
             for word, distance in levels.items()
         }
@@ -168,27 +168,27 @@ def run(
             Calibration(
                 model=hasher.digest,
                 at=int(time.time()),
-                images=len(held.ids),
+                images=len(codes.ids),
                 compared=count,
                 edited=len(distances["re-encoded"]),
                 rate=options.rate,
                 is_measured=is_measured,
                 rates=rates,
                 recall={word: _recall(distances, distance) for word, distance in levels.items()},
-                labelled=_labelled(held, says, levels),
-                equal=judged.equal,
-                suspected=len(judged.suspected),
-                unread=judged.unread,
+                labelled=_labelled(codes, says, levels),
+                equal=checked.equal,
+                suspected=len(checked.suspected),
+                unread=checked.unread,
                 merged=merged,
-                unfinished=judged.unfinished,
+                unfinished=checked.unfinished,
             ),
-            [Labelled(drawn.records[one].name, drawn.records[other].name, True) for one, other in judged.suspected],
+            [Labelled(drawn.records[one].name, drawn.records[other].name, True) for one, other in checked.suspected],
         )
 
 
-def _draw(catalog: Catalog, held: CodeArray, options: CalibrationOptions, decoders: Decoders) -> _Drawn:
+def _draw(catalog: Catalog, codes: CodeArray, options: CalibrationOptions, decoders: Decoders) -> _Drawn:
     """A sample of the images, in the order of indexing: each content once, no low-information images."""
-    ids_N = held.ids_N
+    ids_N = codes.ids_N
     order = np.random.default_rng((options.seed, 0)).permutation(len(ids_N))
     rows = np.sort(order[: options.compared])
     records = catalog.records(ids_N[rows].tolist())
@@ -198,27 +198,27 @@ def _draw(catalog: Catalog, held: CodeArray, options: CalibrationOptions, decode
         if record is not None and not record.is_plain:
             kept.setdefault(record.digest or record.id, (record, row))
     records_of, rows_of = zip(*kept.values(), strict=True) if kept else ((), ())
-    codes_NW = np.ascontiguousarray(held.codes_NW[list(rows_of)])
+    codes_NW = np.ascontiguousarray(codes.codes_NW[list(rows_of)])
     return _Drawn(list(records_of), codes_NW, catalog.path.parent, decoders)
 
 
-def _of_contents(catalog: Catalog, drawn: _Drawn, says: Says) -> dict[Rows, bool]:
-    """The labels of pairs, by the ids of the compared images in place of others with the same bytes."""
+def _labels_by_content(catalog: Catalog, drawn: _Drawn, says: Says) -> dict[Rows, bool]:
+    """Labels of pairs, translated to the compared images with the same bytes."""
     ids = {record.digest or record.id: record.id for record in drawn.records}
     named = catalog.records(sorted({id_ for pair in says for id_ in pair}))
-    found: dict[Rows, bool] = {}
+    by_ids: dict[Rows, bool] = {}
     for (one, other), is_same in says.items():
         first, second = sorted(ids.get(named[id_].digest or id_, id_) for id_ in (one, other))
-        if first != second and found.setdefault((first, second), is_same) != is_same:
+        if first != second and by_ids.setdefault((first, second), is_same) != is_same:
             raise DataError(
-                f"{named[one].name} and {named[other].name} are said to be both same and different, by files of the "
+                f"{named[one].name} and {named[other].name} are labelled both same and different, by files with the "
                 "same bytes"
             )
-    return found
+    return by_ids
 
 
 def _once_each(drawn: _Drawn, counts_ND: Integers, most: int, says: Says, progress: Progress) -> list[int]:
-    """The rows without copies of earlier images.
+    """Rows without copies of earlier images.
 
     A picture with a hundred copies makes five thousand near pairs: too many to check one by one.
     """
@@ -238,23 +238,25 @@ def _once_each(drawn: _Drawn, counts_ND: Integers, most: int, says: Says, progre
     return [row for row in range(len(drawn.records)) if row not in gone]
 
 
-def _judge(drawn: _Drawn, counts_ND: Integers, says: Says, options: CalibrationOptions, progress: Progress) -> _Judged:
+def _judge(
+    drawn: _Drawn, counts_ND: Integers, says: Says, options: CalibrationOptions, progress: Progress
+) -> _CheckedPairs:
     """Check near pairs, distance by distance, until more are different than the rate allows."""
     counts_D = counts_ND.sum(axis=0) // 2
     reach, pairs = calibration.nearest_pairs(drawn.codes_NW, counts_D, most=LOOKED)
     allowed, false, done = options.rate * int(counts_D.sum()), 0, 0
-    judged, seen = _Judged(), dict[int, Look | None]()
+    checked, seen = _CheckedPairs(), dict[int, Look | None]()
     for distance, rows in calibration.by_distance(pairs):
         unsaid = {row for pair in rows if _said(drawn, pair, says) is None for row in pair}
         _look(drawn, unsaid - seen.keys(), seen)
         for pair in rows:
-            false += _note(judged, pair, distance, _kind(drawn, pair, says, seen))
+            false += _note(checked, pair, distance, _kind(drawn, pair, says, seen))
         done += len(rows)
         progress("looking at near pairs", done, len(pairs.first))
         if false > allowed:
-            return judged
-    judged.unfinished = reach < len(counts_D) - 1
-    return judged
+            return checked
+    checked.unfinished = reach < len(counts_D) - 1
+    return checked
 
 
 def _said(drawn: _Drawn, pair: Rows, says: Says) -> bool | None:
@@ -275,14 +277,14 @@ def _kind(drawn: _Drawn, pair: Rows, says: Says, seen: Mapping[int, Look | None]
     return Kind.SUSPECTED if alike else Kind.DIFFERENT
 
 
-def _note(judged: _Judged, pair: Rows, distance: int, kind: Kind) -> bool:
-    """Count a pair; whether it is a false match."""
+def _note(checked: _CheckedPairs, pair: Rows, distance: int, kind: Kind) -> bool:
+    """Record a pair; returns whether it is a false match."""
     if kind in (Kind.EQUAL, Kind.SUSPECTED):
-        judged.left_out[pair] = distance
+        checked.left_out[pair] = distance
     if kind is Kind.SUSPECTED:
-        judged.suspected[pair] = distance
-    judged.equal += kind is Kind.EQUAL
-    judged.unread += kind is Kind.UNREAD
+        checked.suspected[pair] = distance
+    checked.equal += kind is Kind.EQUAL
+    checked.unread += kind is Kind.UNREAD
     return kind in (Kind.DIFFERENT, Kind.UNREAD)
 
 
@@ -293,12 +295,12 @@ def _look(drawn: _Drawn, rows: Iterable[int], seen: dict[int, Look | None]) -> N
         pixels_HW3 = _pixels(drawn.records[row], drawn)
         return None if pixels_HW3 is None else originals.look(pixels_HW3)
 
-    wanted = sorted(rows)
-    seen.update(zip(wanted, in_order(look, wanted), strict=True))
+    pending = sorted(rows)
+    seen.update(zip(pending, in_order(look, pending), strict=True))
 
 
 def _pixels(record: Record, drawn: _Drawn) -> decode.Array | None:
-    """The image as it was indexed, reduced; nothing if it cannot be read any more, and no original is kept."""
+    """The indexed image, reduced; None if it is unreadable and no original is kept."""
     with kept.opened(record, drawn.folder, drawn.decoders) as image:
         try:
             return None if image is None else image.picture(originals.SIDE)
@@ -311,11 +313,11 @@ def _copies(drawn: _Drawn, hasher: Hasher, options: CalibrationOptions, progress
     order = np.random.default_rng((options.seed, 1)).permutation(len(drawn.records))[: options.edited]
     chosen = calibration.mix()
     work = partial(_of_image, drawn=drawn, hasher=hasher, options=options, chosen=[one for _, one in chosen])
-    found = []
+    rows = []
     for done, one in enumerate(in_order(work, order.tolist()), 1):
-        found += [] if one is None else [one]
+        rows += [] if one is None else [one]
         progress("copies", done, len(order))
-    distances_QV = np.stack(found) if found else np.empty((0, len(chosen)), np.int64)
+    distances_QV = np.stack(rows) if rows else np.empty((0, len(chosen)), np.int64)
     kinds = np.array([kind for kind, _ in chosen])
     return {kind: distances_QV[:, kinds == kind] for kind in KINDS}
 
@@ -323,7 +325,7 @@ def _copies(drawn: _Drawn, hasher: Hasher, options: CalibrationOptions, progress
 def _of_image(
     row: int, *, drawn: _Drawn, hasher: Hasher, options: CalibrationOptions, chosen: Sequence[Variant]
 ) -> Integers | None:
-    """Distances of the copies of an image from it, (V,)."""
+    """Distances of an image's copies from it, (V,)."""
     record = drawn.records[row]
     pixels_HW3 = _pixels(record, drawn)
     if pixels_HW3 is None:
@@ -335,16 +337,16 @@ def _of_image(
 
 
 def _recall(distances: Mapping[str, Integers], distance: int) -> dict[str, Share]:
-    return {kind: calibration.recall(found_QV, distance) for kind, found_QV in distances.items()}
+    return {kind: calibration.recall(distances_QV, distance) for kind, distances_QV in distances.items()}
 
 
-def _labelled(held: CodeArray, says: Says, levels: Mapping[str, int]) -> dict[str, dict[str, Share]]:
-    """Share of the labelled pairs within each distance, by label."""
+def _labelled(codes: CodeArray, says: Says, levels: Mapping[str, int]) -> dict[str, dict[str, Share]]:
+    """Share of labelled pairs within each distance, by label."""
     if not says:
         return {}
-    found: dict[str, Integers] = {}
+    by_label: dict[str, Integers] = {}
     for word, is_same in (("same", True), ("different", False)):
         pairs = np.array([pair for pair, said in says.items() if said is is_same], np.int64).reshape(-1, 2)
-        first_PW, second_PW = (held.codes_NW[np.searchsorted(held.ids_N, pairs[:, side])] for side in (0, 1))
-        found[word] = np.asarray(np.bitwise_count(first_PW ^ second_PW).sum(axis=1, keepdims=True), np.int64)
-    return {word: _recall(found, distance) for word, distance in levels.items()}
+        first_PW, second_PW = (codes.codes_NW[np.searchsorted(codes.ids_N, pairs[:, side])] for side in (0, 1))
+        by_label[word] = np.asarray(np.bitwise_count(first_PW ^ second_PW).sum(axis=1, keepdims=True), np.int64)
+    return {word: _recall(by_label, distance) for word, distance in levels.items()}

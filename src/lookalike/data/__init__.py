@@ -1,7 +1,7 @@
-"""Collections of images: folders, files and Parquet tables, all as lists of items.
+"""Image collections: folders, files and Parquet tables, as lists of items.
 
-An item's name is its path; a row of a table is named `table.parquet#12`. The same collection gives the same list on
-every machine.
+An item's name is its path; a table's row is named `table.parquet#12`. The same collection gives the same list on every
+machine.
 """
 
 from __future__ import annotations
@@ -29,34 +29,34 @@ Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 @dataclass
 class Survey:
-    """The items of a collection, and what was met that is none."""
+    """The items of a collection, and everything that was skipped."""
 
     items: list[Item]
-    walked: dict[str, Walked] = field(default_factory=dict)  # by the folder that was named
-    absent: list[tuple[str, str]] = field(default_factory=list)  # paths that cannot be reached, and why
+    walked: dict[str, Walked] = field(default_factory=dict)  # by the given folder
+    absent: list[tuple[str, str]] = field(default_factory=list)  # unreachable paths, and why
     leave_out: LeavingOut = field(default_factory=LeavingOut)
-    is_partial: bool = False  # since there was a limit
+    is_partial: bool = False  # because of a limit
 
     @property
     def unreadable(self) -> list[tuple[str, str]]:
-        """What could not be read: folders, with the reasons."""
+        """Unreadable paths, with the reasons."""
         return [*self.absent, *dict.fromkeys(one for walked in self.walked.values() for one in walked.unreadable)]
 
     @property
     def left_out(self) -> Counter[str]:
-        """Files that were left out, by kind."""
+        """Numbers of files left out, by kind."""
         return sum((walked.left_out for walked in self.walked.values()), Counter())
 
     @property
     def companions(self) -> int:
-        """Files that belong to photos."""
+        """Number of files that belong to photos."""
         return sum(walked.companions for walked in self.walked.values())
 
 
 def find(
     images: Paths, *, labels_from_folders: bool = False, limit: int | None = None, may_be_empty: bool = False
 ) -> list[Item]:
-    """The items of folders, files and Parquet files, each once, at most `limit` (see `survey`)."""
+    """The items of folders, files and Parquet files, without duplicates, at most `limit` (see `survey`)."""
     return survey(images, labels_from_folders=labels_from_folders, limit=limit, may_be_empty=may_be_empty).items
 
 
@@ -69,13 +69,12 @@ def survey(
     leave_out: LeavingOut | None = None,
     may_be_absent: Sequence[str] = (),
 ) -> Survey:
-    """The items of folders, files and Parquet files, each once, at most `limit`, and what is none.
+    """The items of folders, files and Parquet files, without duplicates, at most `limit`, and what was skipped.
 
-    With `labels_from_folders` an item's label is the name of the sub-folder of its root that it lies in; the rows
-    of a table have the labels of its column `label_name`, `labels` or `label`. `leave_out` says what is left out of
-    folders.
-    Raises `DataError` if a path does not exist, unless it is one of `may_be_absent`, or if nothing is found and that
-    must not be.
+    With `labels_from_folders`, an item's label is the name of its sub-folder in the root; a table's rows have the
+    labels of its column `label_name`, `labels` or `label`. `leave_out` says what to leave out of folders.
+    Raises `DataError` if a path does not exist, unless it is in `may_be_absent`, or if nothing is found, unless
+    `may_be_empty`.
     """
     if limit is not None and limit < 1:
         raise DataError(f"limit is {limit}; it must be at least 1")
@@ -84,7 +83,7 @@ def survey(
     reasons = {path: why for path in paths if (why := _absent(path)) is not None}
     for path, why in reasons.items():
         if os.fspath(path) not in may_be_absent:
-            what = "does not exist" if why == NOT_THERE else f"cannot be read ({why})"
+            what = "does not exist" if why == NOT_THERE else f"is unreadable ({why})"
             raise DataError(f"{path} {what}; name a folder, files or a Parquet file")
         found.absent.append((os.fspath(path), why))
     unique: dict[str, Item] = {}
@@ -103,7 +102,7 @@ NOT_THERE = "No such file or directory"
 
 
 def _absent(path: Path) -> str | None:
-    """Why a path cannot be reached; nothing if it can."""
+    """Why a path is unreachable; None if it is reachable."""
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -114,24 +113,24 @@ def _absent(path: Path) -> str | None:
 
 
 def _nothing(paths: Sequence[Path], found: Survey) -> str:
-    """What is said where there is no image."""
-    said = f"{', '.join(map(str, paths))}: there are no images here"
+    """The error for a collection without images."""
+    message = f"{', '.join(map(str, paths))}: there are no images here"
     if found.unreadable:
         place, why = found.unreadable[0]
-        return f"{said} that can be read: {place} ({why}). Give yourself the right to read it, or name another folder"
+        return f"{message} that can be read: {place} ({why}). Change its permissions, or name another folder"
     if found.left_out:
         kinds = ", ".join(f"{count} in {kind}" for kind, count in found.left_out.items())
-        return f"{said} but what is left out ({kinds}); take it with --include, or name that folder itself"
-    return f"{said}; name a folder, files or a Parquet file"
+        return f"{message} except files that are left out ({kinds}); add them with --include, or name their folder"
+    return f"{message}; name a folder, files or a Parquet file"
 
 
 def read_bytes(item: Item) -> bytes:
-    """The encoded image of an item. Raises `ImageError` for what is no image, `OSError` for what cannot be read."""
+    """The encoded image of an item. Raises `ImageError` if it is not an image, `OSError` if it is unreadable."""
     return folder.read(item) if item.row is None else parquet.read(item)
 
 
 def source(item: Item) -> str | bytes:
-    """What decodes an item: the path of its file, or the encoded bytes of a row. Raises as `read_bytes` does."""
+    """What to decode for an item: the path of its file, or the encoded bytes of a row. Raises as `read_bytes`."""
     return item.name if item.row is None else read_bytes(item)
 
 
@@ -141,22 +140,22 @@ def exists(item: Item) -> bool:
 
 
 def default_name(images: Paths) -> str:
-    """What a collection is called where nobody named it: its folder's or file's name, `and 2 more` if there are."""
+    """A collection's default name: that of its folder or file, plus `and 2 more` for others."""
     first, *others = _as_paths(images)
     return first.resolve().stem + (f" and {len(others)} more" if others else "")
 
 
 def scopes(images: Paths) -> list[str]:
-    """The absolute paths of what was named: files, folders, tables."""
+    """The absolute paths of the given files, folders and tables."""
     return [os.fspath(path) for path in _as_paths(images)]
 
 
 def _as_paths(images: Paths) -> list[Path]:
     paths = [images] if isinstance(images, str | os.PathLike) else list(images)
     if not paths:
-        raise DataError("no images were named; name a folder, files or a Parquet file")
+        raise DataError("no images were given; name a folder, files or a Parquet file")
     if any("\0" in os.fspath(path) for path in paths):
-        raise DataError("a path with a zero byte names no file")
+        raise DataError("a path must not contain a zero byte")
     return [Path(os.path.abspath(path)) for path in paths]
 
 
@@ -177,7 +176,7 @@ def _all_items(paths: Sequence[Path], found: Survey, *, labels_from_folders: boo
 
 
 def _single_items(path: Path, mounts: Mounts) -> Iterator[Item]:
-    """The items of a file, a table or a row of one."""
+    """The items of a file, a table or one of its rows."""
     volume = mounts.of(path)
     if parquet.is_row(path):
         return iter([parquet.row(path, volume)])

@@ -1,11 +1,11 @@
-r"""Codes that were made elsewhere, or on other machines: Parquet files and `.npy` arrays of them, read in blocks.
+r"""Files of codes made elsewhere: Parquet tables and `.npy` arrays, read in blocks.
 
 A Parquet file has a column `code` (binary, or lists of bytes) and a column `path`, and may have `label_name`, `labels`
-(lists) or `label` (of several the first that a row has a value in; strings, integers or booleans), `width`, `height`
-and `size` (bytes of the image). A `.npy` file is uint8 (N, W); its rows are named `codes.npy#12`, with its folder.
+(lists) or `label` (strings, integers or booleans; the first of them with a value counts), `width`, `height` and `size`
+(bytes of the image). A `.npy` file is uint8 (N, W); its rows are named `codes.npy#12`, with its folder.
 
-A path that is not UTF-8 cannot stand in a column of strings: there it is written with \xff for each such byte, to be
-read by people, and the column `path_bytes` (binary, absent in other rows) has it as it is.
+A path that is not UTF-8 cannot be stored in a column of strings: there it has a readable \xff escape for each such
+byte, and the column `path_bytes` (binary, null in other rows) has the original.
 
 Shapes: N codes, W bytes a code.
 """
@@ -28,7 +28,7 @@ from lookalike.data import arrays, tables
 from lookalike.data.item import Label
 from lookalike.data.parquet import LABEL_COLUMNS
 
-BLOCK = 65_536  # rows at a time
+BLOCK = 65_536  # rows read at once
 SIZES = ("width", "height", "size")
 RAW_PATH = "path_bytes"
 COLUMNS = ("code", "path", RAW_PATH, *LABEL_COLUMNS, *SIZES)
@@ -36,7 +36,7 @@ COLUMNS = ("code", "path", RAW_PATH, *LABEL_COLUMNS, *SIZES)
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """So many rows; `row` is the number of the first in its file where they have no paths of their own."""
+    """A block of rows; `row` is the number of the first one in its file, if the rows have no paths of their own."""
 
     codes_NW: Codes
     paths: Sequence[str]
@@ -46,39 +46,39 @@ class Rows:
 
 
 def count(path: Path) -> int:
-    """How many rows a file has. Raises `DataError` if it is no file of codes."""
+    """Number of rows in a file. Raises `DataError` if it is not a file of codes."""
     return len(_array(path)) if path.suffix == ".npy" else int(_table(path).metadata.num_rows)
 
 
 def read(path: Path, *, bits: int) -> Iterator[Rows]:
-    """The rows of a file, in blocks. Raises `DataError` if they are no codes of so many bits, or a path comes twice."""
+    """A file's rows, in blocks. Raises `DataError` if they are not codes of `bits` bits, or a path is repeated."""
     yield from _of_array(path, bits) if path.suffix == ".npy" else _of_table(path, bits)
 
 
 def write(path: Path, rows: Iterable[Rows]) -> int:
-    """Write codes with what is known of them as Parquet, or as `.npy` the codes alone; how many."""
+    """Write codes and their metadata as Parquet, or codes alone as `.npy`; returns how many."""
     with replacing(path) as aside:
         return _write_array(aside, rows) if path.suffix == ".npy" else _write_table(aside, rows)
 
 
 def shards(path: Path) -> list[Path]:
-    """The files of codes of a folder, by name; a file itself. Raises `DataError` if a folder has none."""
+    """A folder's files of codes, by name, or the file itself. Raises `DataError` if a folder has none."""
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.iterdir() if file.suffix in (".npy", ".parquet"))
-    if not found:
-        raise DataError(f"{path} has no .npy and no .parquet files; name files of codes, or a folder of them")
-    return found
+    result = sorted(file for file in path.iterdir() if file.suffix in (".npy", ".parquet"))
+    if not result:
+        raise DataError(f"{path} has no .npy or .parquet files; name files of codes, or a folder of them")
+    return result
 
 
 def check_name(path: Path) -> None:
-    """Raise `DataError` unless a file's name says of which kind it is."""
+    """Raise `DataError` unless a file's name tells its format."""
     if path.suffix not in (".npy", ".parquet"):
-        raise DataError(f"{path} is neither .npy nor .parquet; name a file of one of these kinds")
+        raise DataError(f"{path} is neither .npy nor .parquet; choose one of these file types")
 
 
 def raw_path(path: str) -> bytes | None:
-    """The bytes of a path that is not UTF-8, for the column `path_bytes`; nothing of others."""
+    """The bytes of a path that is not UTF-8, for the column `path_bytes`; None for other paths."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -101,7 +101,7 @@ def _of_table(path: Path, bits: int) -> Iterator[Rows]:
     there = table.schema_arrow.names
     _check_width(table.schema_arrow.field("code").type, bits, path)
     if repeated := _repeated(table, path):
-        raise DataError(f"{path}: the path {repeated} is there twice; every row must have a path of its own")
+        raise DataError(f"{path}: the path {repeated} is repeated; every row needs its own path")
     given = [name for name in LABEL_COLUMNS if name in there]
     wanted = ["code", *(name for name in ("path", RAW_PATH, *given, *SIZES) if name in there)]
     for batch in tables.batches(table, path, wanted, BLOCK):
@@ -115,28 +115,28 @@ def _of_table(path: Path, bits: int) -> Iterator[Rows]:
 
 
 def _paths(columns: Mapping[str, Sequence[Any]], file: Path) -> Sequence[str]:
-    """The path of each row, raw where it is not UTF-8. Raises `DataError` for one that no file can have."""
-    found: Sequence[Any] = columns["path"]
+    """The path of each row, from its raw bytes if not UTF-8. Raises `DataError` for an impossible path."""
+    result: Sequence[Any] = columns["path"]
     if RAW_PATH in columns:
-        pairs = zip(found, columns[RAW_PATH], strict=True)
-        found = [text if raw is None else os.fsdecode(raw) for text, raw in pairs]
-    for path in found:
+        pairs = zip(result, columns[RAW_PATH], strict=True)
+        result = [text if raw is None else os.fsdecode(raw) for text, raw in pairs]
+    for path in result:
         if not path:
-            raise DataError(f"{file}: a row has no path; every row must have one, as a string")
+            raise DataError(f"{file}: a row has no path; every row needs one, as a string")
         if "\0" in path:
-            raise DataError(f"{file}: the path {path!r} has a zero byte, which no file has in its name")
-    return found
+            raise DataError(f"{file}: the path {path!r} contains a zero byte, which a file name cannot")
+    return result
 
 
 def _check_sizes(column: Any, name: str, path: Path) -> None:
-    """Raise `DataError` for a number that is no size."""
+    """Raise `DataError` for a number that cannot be a size."""
     import pyarrow.compute
 
     if column.null_count == len(column):
         return
     least, most = pyarrow.compute.min_max(column).as_py().values()
     if least < 0 or most >= 2**63:
-        raise DataError(f"{path}: a row has {least if least < 0 else most} as {name}; expected 0 to 2^63 - 1")
+        raise DataError(f"{path}: a row has the {name} {least if least < 0 else most}; expected 0 to 2^63 - 1")
 
 
 def _codes(column: Any, bits: int, path: Path) -> Codes:
@@ -148,17 +148,17 @@ def _codes(column: Any, bits: int, path: Path) -> Codes:
     values = column.to_pylist()
     if any(value is None or len(value) * 8 != bits for value in values):
         wrong = next(value for value in values if value is None or len(value) * 8 != bits)
-        found = "no code" if wrong is None else f"a code of {len(wrong) * 8} bits"
-        raise DataError(f"{path}: a row has {found}; the database has codes of {bits} bits")
+        actual = "no code" if wrong is None else f"a code of {len(wrong) * 8} bits"
+        raise DataError(f"{path}: a row has {actual}; the database has codes of {bits} bits")
     try:
         joined = b"".join(map(bytes, values))
     except (TypeError, ValueError) as error:
-        raise DataError(f"{path}: the column code holds no bytes ({error})") from error
+        raise DataError(f"{path}: the column code does not contain bytes ({error})") from error
     return np.frombuffer(joined, np.uint8).reshape(len(values), bits // 8)
 
 
 def _labels(columns: Sequence[list[Any]]) -> list[Label]:
-    """Of each row the first value that there is."""
+    """The first value of each row that is not null."""
     if len(columns) == 1 and all(type(value) is str for value in columns[0]):
         return columns[0]
     return [_label(values) for values in zip(*columns, strict=True)]
@@ -174,7 +174,9 @@ def _label(values: Sequence[Any]) -> Label:
 def _array(path: Path) -> Any:
     array = arrays.open_array(path)
     if array.dtype != np.uint8 or array.ndim != 2:
-        raise DataError(f"{path} holds {array.dtype} of shape {array.shape}; codes are uint8 of shape (N, bits / 8)")
+        raise DataError(
+            f"{path} has values of type {array.dtype} and shape {array.shape}; expected uint8 of shape (N, bits / 8)"
+        )
     return array
 
 
@@ -182,7 +184,7 @@ def _table(path: Path) -> Any:
     table = tables.open_table(path, COLUMNS)
     there = table.schema_arrow.names
     if several := [name for name in COLUMNS if there.count(name) > 1]:
-        raise DataError(f"{path} has more than one column {several[0]}; keep one of them")
+        raise DataError(f"{path} has several columns named {several[0]}; keep one of them")
     missing = [name for name in ("code", "path") if name not in there]
     if missing:
         raise DataError(f"{path} has no column {' and no column '.join(missing)}; its columns are: {', '.join(there)}")
@@ -191,7 +193,7 @@ def _table(path: Path) -> Any:
 
 
 def _check_kinds(schema: Any, path: Path) -> None:
-    """Raise `DataError` unless the columns that are read have values of kinds that make sense in them."""
+    """Raise `DataError` unless the columns that are read have suitable types."""
     from lookalike.data import kinds
 
     wanted = {
@@ -206,11 +208,11 @@ def _check_kinds(schema: Any, path: Path) -> None:
             fits, expected = wanted[field.name]
             if not fits(field.type):
                 kind = kinds.plain(field.type)
-                raise DataError(f"{path}: the column {field.name} holds {kind}; expected {expected}")
+                raise DataError(f"{path}: the column {field.name} has type {kind}; expected {expected}")
 
 
 def _check_width(kind: Any, bits: int, path: Path) -> None:
-    """Raise `DataError` for a column of codes whose type has another length, before any of it is read."""
+    """Raise `DataError` for a column of codes of another length, before any of it is read."""
     from pyarrow import types
 
     width = kind.byte_width if types.is_fixed_size_binary(kind) else bits // 8
@@ -219,7 +221,7 @@ def _check_width(kind: Any, bits: int, path: Path) -> None:
 
 
 def _repeated(table: Any, file: Path) -> str | None:
-    """A path that more than one row has, if there is one; keeps 8 bytes of each row."""
+    """A path that more than one row has; None if there is none. Keeps 8 bytes a row in memory."""
     columns = [name for name in ("path", RAW_PATH) if name in table.schema_arrow.names]
 
     def paths() -> Iterator[Sequence[str]]:
@@ -249,7 +251,7 @@ def _write_array(path: Path, rows: Iterable[Rows]) -> int:
 
 
 def _write_head(file: BinaryIO, count: int, width: int) -> None:
-    """The head of an array, which has as many bytes for any number of codes."""
+    """Write an array's header, whose size does not depend on the number of codes."""
     head = {"descr": "|u1", "fortran_order": False, "shape": (count, width)}
     np.lib.format.write_array_header_1_0(file, head)
 

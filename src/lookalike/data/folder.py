@@ -1,8 +1,8 @@
-"""Images as files in a folder.
+"""Images in folders.
 
-Every file counts, whatever its ending: what it is, its first bytes tell. Left out are hidden files and folders, what
-`leaving_out` knows, companions of photos, links to folders, and databases of this package. A folder that cannot be read
-is named, with the reason; the rest is walked.
+Every file counts, whatever its extension: its first bytes tell what it is. Hidden files and folders, everything known
+to `leaving_out`, companions of photos, links to folders, and databases of this package are left out. An unreadable
+folder is reported, with the reason, and the scan continues.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ DATABASE_MARK = "catalog.sqlite"
 
 @dataclass
 class Walked:
-    """What was met on the way that is no item."""
+    """What a scan skipped."""
 
     unreadable: list[tuple[str, str]] = field(default_factory=list)  # folder, reason
-    left_out: Counter[str] = field(default_factory=Counter)  # files by kind; see `leaving_out.COUNTED`
+    left_out: Counter[str] = field(default_factory=Counter)  # number of files by kind; see `leaving_out.COUNTED`
     companions: int = 0
 
 
 class _Folder(NamedTuple):
-    """A folder to be walked."""
+    """A folder to be scanned."""
 
-    path: str  # as it was named
-    real: str  # without links
+    path: str  # as given
+    real: str  # with links resolved
     volume: Volume
     above: tuple[tuple[int, int], ...]  # device and inode of the folders above it
-    only_included: bool = False  # it is left out itself, but something in it may be included
+    only_included: bool = False  # left out itself, but may contain included files
 
 
 def walk(
@@ -53,7 +53,7 @@ def walk(
     mounts: Mounts | None = None,
     walked: Walked | None = None,
 ) -> Iterator[Item]:
-    """The items below a folder: the files of each folder by name, then those of its sub-folders."""
+    """The items below a folder: each folder's files by name, then those of its sub-folders."""
     leave_out, mounts, walked = leave_out or LeavingOut(), mounts or Mounts(), Walked() if walked is None else walked
     top, base = os.fspath(root), len(os.fspath(root).rstrip("/")) + 1
     waiting = [_Folder(top, os.path.realpath(top), mounts.of(top), ())]
@@ -70,12 +70,12 @@ def walk(
 
 
 def single(path: Path, *, volume: Volume) -> Item:
-    """The item of one file; its root is the folder that it lies in."""
+    """The item of one file; its root is its folder."""
     return _item(os.fspath(path.parent), path.name, volume, path, labels_from_folders=False)
 
 
 def read(item: Item) -> bytes:
-    """The bytes of a file, of which only the first are read if they are not those of an image."""
+    """A file's bytes. If it does not begin like an image, only its beginning is read."""
     with open_regular(item.name) as file:
         kinds.recognise(file.read(kinds.HEAD))
         file.seek(0)
@@ -85,7 +85,7 @@ def read(item: Item) -> bytes:
 def _listed(
     folder: _Folder, leave_out: LeavingOut, mounts: Mounts, walked: Walked
 ) -> tuple[list[os.DirEntry[str]], list[_Folder]]:
-    """The files of a folder that are items, and its sub-folders that are to be walked. Raises `OSError`."""
+    """The files in a folder that are items, and its sub-folders to scan. Raises `OSError`."""
     status = os.stat(folder.path)
     here = status.st_dev, status.st_ino
     if here in folder.above and status.st_ino:
@@ -111,7 +111,7 @@ def _listed(
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # it is named when it is read
+    except OSError:  # reported when it is read
         return False
 
 
@@ -125,18 +125,18 @@ def _is_taken(folder: _Folder, entry: os.DirEntry[str], leave_out: LeavingOut, w
 
 
 def _companions(files: list[os.DirEntry[str]]) -> set[str]:
-    """The names of the files that belong to others, or to ones that are gone."""
+    """Names of files that belong to others, including those whose owner is gone."""
     names = [entry.name for entry in files]
     candidates = {name for name in names if companions.is_companion(name)}
     if not candidates:
         return set()
-    owned = {name for some in companions.by_owner(names).values() for name in some}
+    owned = {name for names_of_owner in companions.by_owner(names).values() for name in names_of_owner}
     large = {entry.name for entry in files if entry.name in owned and _size(entry) > companions.LARGEST}
     return (owned - large) | {name for name in candidates if companions.is_sidecar(name)}
 
 
 def companion_names(folder: str) -> frozenset[str]:
-    """The names of the files in a folder that belong to others; none if it cannot be read."""
+    """Names of files in a folder that belong to others; empty if it is unreadable."""
     try:
         with os.scandir(folder) as listing:
             return frozenset(_companions([entry for entry in listing if not _is_folder(entry)]))
@@ -159,7 +159,7 @@ def _subfolder(
     mounts: Mounts,
     walked: Walked,
 ) -> Iterator[_Folder]:
-    """A sub-folder, if it is to be walked."""
+    """A sub-folder, if it is to be scanned."""
     kind = leave_out.kind(folder.path, entry.name, is_folder=True)
     included = leave_out.includes(folder.path, entry.name, is_folder=True)
     only_included = not included and (folder.only_included or kind is not None)
@@ -177,7 +177,7 @@ def _subfolder(
 
 
 def _count(entry: os.DirEntry[str], kind: str, walked: Walked) -> None:
-    """Count what a folder that is left out holds; a hidden one is one thing."""
+    """Count the files in a folder that is left out; a hidden one counts as one."""
     if kind == leaving_out.HIDDEN:
         walked.left_out[kind] += 1
     elif walked.left_out[kind] < COUNTED:
@@ -189,6 +189,6 @@ def _item(root: str, path: str, volume: Volume, file: os.DirEntry[str] | Path, *
     label = path.split("/", 1)[0] if labels_from_folders and "/" in path else None
     try:
         status = file.stat()
-    except OSError:  # a broken link, or gone meanwhile: whoever reads it will say so
+    except OSError:  # a broken link, or removed in the meantime: reading it will report that
         return Item(root, path, -1, -1, label)
     return Item(root, path, status.st_size, status.st_mtime_ns, label).seen(status, volume)

@@ -1,4 +1,4 @@
-"""One image of a collection, before it is read."""
+"""Items: images of a collection, before they are read."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from dataclasses import dataclass, field, replace
 from lookalike.core.mounts import Volume
 from lookalike.imaging.files import content_digest as content_digest
 
-Label = str | tuple[str, ...] | None  # one class, several tags, or nothing known
+Label = str | tuple[str, ...] | None  # one class, several tags, or unknown
 UNKNOWN = Volume()
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Where an image is, and what tells whether it has changed."""
+    """An image's location, and the state of its file."""
 
     root: str  # absolute path of the folder that `path` is relative to
     path: str  # with `/`; a row of a table is `table.parquet#12`
     size: int  # bytes of the file
-    mtime_ns: int  # its time of change
+    mtime_ns: int  # modification time
     label: Label = None
-    row: int | None = None  # the row, if the image lies in a table
-    ctime_ns: int | None = field(default=None, compare=False)  # when its content or what is said of it changed
-    inode: int | None = field(default=None, compare=False)  # the number of the file on its volume, in 63 bits
-    volume: Volume = field(default=UNKNOWN, compare=False)  # the file system that it lies on
+    row: int | None = None  # the row number, for an image in a table
+    ctime_ns: int | None = field(default=None, compare=False)  # change time of its content or metadata
+    inode: int | None = field(default=None, compare=False)  # in 63 bits
+    volume: Volume = field(default=UNKNOWN, compare=False)  # its file system
 
     @property
     def name(self) -> str:
-        """The path to show, and to find the image again."""
+        """The full path, for display and for finding the image again."""
         return os.path.join(self.root, self.path)
 
     @property
     def file(self) -> str:
-        """The file on disk that holds the image."""
+        """The file on disk that contains the image."""
         return self.name if self.row is None else self.name.rpartition("#")[0]
 
     def seen(self, status: os.stat_result, volume: Volume) -> Item:
-        """The same item with what the system says of its file."""
+        """The same item with its file's status."""
         inode = status.st_ino & (1 << 63) - 1
         return replace(self, ctime_ns=status.st_ctime_ns, inode=inode, volume=volume)

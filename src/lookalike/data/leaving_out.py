@@ -1,9 +1,8 @@
-"""What is left out of a folder: other programs' recycle bins, snapshots, libraries and thumbnails; what a person says.
+"""Files left out of folders: recycle bins, snapshots, libraries and thumbnails of other programs, and user rules.
 
-A glob without a slash is matched against the name of each file and folder, at any depth; one with a slash against the
-path below the folder that it was given for, where `**` stands for any number of folders. A slash at the end means
-folders only. Capitals do not matter. A folder that is left out is left out with all that it holds; what is included is
-taken, whatever else says.
+A glob without a slash is matched against names of files and folders at any depth; one with a slash against the path
+relative to the rule's folder, where `**` stands for any number of folders. A trailing slash restricts it to folders.
+Case is ignored. A folder that is left out is left out with everything in it; included files override everything else.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from lookalike.core.errors import ConfigError
 EXCLUDED, HIDDEN, DATABASES = "excluded", "hidden", "databases"
 BINS, SNAPSHOTS = "recycle bins", "snapshots"
 LIBRARIES, THUMBNAILS, SYSTEM = "photo libraries", "thumbnails and caches", "system folders"
-COUNTED = 10_000  # files of a kind that are counted; where there are more, that is enough to know
+COUNTED = 10_000  # counting stops here: more precision is not needed
 
 _FOLDERS = {
     BINS: "#recycle @recycle $recycle.bin recycler recycled .recycle .recycle.bin .trash .trash-* .trashes .globaltrash"
@@ -38,14 +37,14 @@ _FILES = {
     HIDDEN: "desktop.ini .ds_store",
 }
 
-_LAYOUTS = {  # names that people use, too, so that these sub-folders must be there
+_LAYOUTS = {  # names that people use, too, so these sub-folders must exist
     "trash": (("files", "info"), BINS),  # of a desktop
     "captureone": (("Cache",), THUMBNAILS),
 }
 
 
 class Rule(NamedTuple):
-    """What a person says of a folder."""
+    """A user's rule for a folder."""
 
     folder: str  # absolute path
     glob: str
@@ -53,49 +52,49 @@ class Rule(NamedTuple):
 
 
 def rules(paths: Iterable[str], *, exclude: Iterable[str] = (), include: Iterable[str] = ()) -> list[Rule]:
-    """The rules that globs make for the folders among paths.
+    """The rules made by globs for the folders among paths.
 
-    Raises `ConfigError` for a glob that matches nothing, or if there is no folder.
+    Raises `ConfigError` for a glob that can match nothing, or if there is no folder.
     """
     folders = [path for path in paths if os.path.isdir(path)]
     globs = [*((glob, False) for glob in exclude), *((glob, True) for glob in include)]
     for glob, _ in globs:
         if not glob.strip("/") or "\0" in glob or any(part in (".", "..") for part in glob.split("/")):
-            raise ConfigError(f"{glob!r} matches no file; expected a glob such as '*.png', 'Drafts' or 'scans/*/raw'")
+            raise ConfigError(f"{glob!r} can match no file; expected a glob such as '*.png', 'Drafts' or 'scans/*/raw'")
     if globs and not folders:
-        raise ConfigError("a file that is named is taken in any case; --exclude and --include need a folder")
+        raise ConfigError("files named directly are always used; --exclude and --include need a folder")
     return [Rule(folder, glob, included) for folder in folders for glob, included in globs]
 
 
 def escaped(path: str) -> str:
-    """A glob that matches one path only."""
+    """A glob that matches only this path."""
     return re.sub(r"([*?[])", r"[\1]", path)
 
 
 class LeavingOut:
-    """Which names are left out, and for which reason."""
+    """The rules in effect, and the reason why each name is left out."""
 
     def __init__(self, given: Iterable[Rule] = ()) -> None:
         self._rules = [_Compiled(rule) for rule in given]
         self._applying: tuple[str, list[_Compiled]] = ("", [])
 
     def kind(self, folder: str, name: str, *, is_folder: bool) -> str | None:
-        """Why a file or sub-folder of a folder is left out; nothing if it is not."""
+        """Why a file or sub-folder is left out; None if it is not."""
         matching = self._matching(folder, name, is_folder=is_folder)
         if matching:
             return None if any(matching) else EXCLUDED
         return _default(os.path.join(folder, name), name, is_folder=is_folder)
 
     def includes(self, folder: str, name: str, *, is_folder: bool) -> bool:
-        """Whether a rule includes a file or sub-folder of a folder."""
+        """Whether a rule includes a file or sub-folder."""
         return any(self._matching(folder, name, is_folder=is_folder))
 
     def may_hold_included(self, folder: str) -> bool:
-        """Whether a rule includes something below a folder that is left out itself."""
+        """Whether a rule includes something below a folder that is left out."""
         return any(one.reaches(folder) for one in self._of(os.path.dirname(folder)))
 
     def of_path(self, scope: str, path: str) -> str | None:
-        """Why a file below a scope is left out; nothing if it is not."""
+        """Why a file below a scope is left out; None if it is not."""
         parts = os.path.relpath(path, scope).split(os.sep)
         kind: str | None = None
         folder = scope
@@ -109,19 +108,19 @@ class LeavingOut:
         return kind
 
     def _matching(self, folder: str, name: str, *, is_folder: bool) -> list[bool]:
-        """Of each rule that matches, whether it includes."""
+        """For each matching rule, whether it includes."""
         path = os.path.join(folder, name)
         return [one.include for one in self._of(folder) if one.matches(path, name, is_folder=is_folder)]
 
     def _of(self, folder: str) -> list[_Compiled]:
-        """The rules that are of a folder or one above it."""
+        """The rules of a folder or one above it."""
         if self._applying[0] != folder:
             self._applying = folder, [one for one in self._rules if one.applies(folder)]
         return self._applying[1]
 
 
 class _Compiled:
-    """A rule that is ready to be matched."""
+    """A compiled rule."""
 
     def __init__(self, rule: Rule) -> None:
         self.include = rule.include
@@ -141,7 +140,7 @@ class _Compiled:
         return self._pattern.fullmatch(path[len(self._base) :] if self._by_path else name) is not None
 
     def reaches(self, folder: str) -> bool:
-        """Whether what it includes may lie below a folder."""
+        """Whether it may include something below a folder."""
         if not (self.include and self._by_path and self.applies(folder)):
             return False
         inside = folder[len(self._base) :].split("/")
@@ -160,7 +159,7 @@ def _regex(parts: list[str]) -> str:
 
 
 def _part(glob: str) -> str:
-    """The regular expression of a glob between two slashes."""
+    """The regular expression for one component of a glob."""
     text, at = "", 0
     while at < len(glob):
         sign = glob[at]
@@ -205,7 +204,7 @@ def _default(path: str, name: str, *, is_folder: bool) -> str | None:
 
 
 def count_files(path: str, *, at_most: int) -> int:
-    """How many files lie below a folder; what cannot be read is not counted."""
+    """Number of files below a folder; unreadable folders are not counted."""
     total, waiting = 0, [path]
     while waiting and total < at_most:
         for entry in _entries(waiting.pop()):

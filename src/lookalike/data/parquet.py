@@ -1,4 +1,4 @@
-"""Images as rows of a Parquet file: the column `image` holds encoded bytes, or a struct with a field `bytes`."""
+"""Images in Parquet tables: the column `image` has encoded bytes, or a struct with a field `bytes`."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from lookalike.core.mounts import Volume
 from lookalike.data import tables
 from lookalike.data.item import UNKNOWN, Item, Label
 
-LABEL_COLUMNS = ("label_name", "labels", "label")  # the first that exists is taken
-BLOCK = 65_536  # rows at a time
-MOST_REPEATED = 1 << 30  # bytes that the images of a group of rows may become by repeating them
-TIMES_REPEATED = 100  # the file's size that they may become
+LABEL_COLUMNS = ("label_name", "labels", "label")  # the first one present is used
+BLOCK = 65_536  # rows read at once
+MOST_REPEATED = 1 << 30  # bytes that a row group's images may expand to by repetition
+TIMES_REPEATED = 100  # the same, as a multiple of the file's size
 _ROW = re.compile(r"(.+\.parquet)#(\d+)", re.IGNORECASE | re.DOTALL)
 _lock = threading.Lock()
 
-Stamp = tuple[int, int | None]  # when a file was changed, and when what is said of it
+Stamp = tuple[int, int | None]  # modification and change time of a file
 
 
 def row_of(path: str) -> int | None:
-    """The row that a path such as `table.parquet#12` names, or nothing."""
+    """The row number in a path such as `table.parquet#12`; None for other paths."""
     match = _ROW.fullmatch(path)
     return int(match[2]) if match else None
 
 
 def is_row(path: Path) -> bool:
-    """Whether a path names a row of a table rather than a file."""
+    """Whether a path names a table's row rather than a file."""
     return row_of(os.fspath(path)) is not None and not os.path.exists(path)
 
 
 def rows(path: Path, volume: Volume = UNKNOWN) -> Iterator[Item]:
-    """The items of a table, in the order of its rows."""
+    """A table's items, in the order of its rows."""
     table = _open(os.fspath(path), _stamp(os.stat(path)))
     status = path.stat()
     for row, label in enumerate(_labels(table, path)):
@@ -48,19 +48,19 @@ def rows(path: Path, volume: Volume = UNKNOWN) -> Iterator[Item]:
 
 
 def row(path: Path, volume: Volume = UNKNOWN) -> Item:
-    """The item of one row, named as `table.parquet#12`."""
+    """The item of one row, named like `table.parquet#12`."""
     match = _ROW.fullmatch(os.fspath(path))
     file, number = (Path(match[1]), int(match[2])) if match else (path, 0)
     if not file.exists():
         raise DataError(f"{file} does not exist; name a folder, files or a Parquet file")
     items = list(rows(file, volume))
     if number >= len(items):
-        raise DataError(f"{path}: the table has {len(items)} rows, counted from 0")
+        raise DataError(f"{path}: the table has only {len(items)} rows, counted from 0")
     return items[number]
 
 
 def count(item: Item) -> int | None:
-    """How many rows the table of an item has; nothing if it cannot be read."""
+    """Number of rows in an item's table; None if it is unreadable."""
     try:
         return int(_open(item.file, _stamp(os.stat(item.file))).metadata.num_rows)
     except (OSError, DataError):
@@ -68,12 +68,12 @@ def count(item: Item) -> int | None:
 
 
 def holds(item: Item) -> bool:
-    """Whether the table of an item has its row; a table that cannot be read has none."""
+    """Whether an item's table has its row; False for an unreadable table."""
     return (item.row or 0) < (count(item) or 0)
 
 
 def column(path: Path, name: str) -> list[Any]:
-    """The values of a table's column, row by row; nothing if there is no such column."""
+    """The values of a table's column; empty if there is no such column."""
     table = _open(os.fspath(path), _stamp(os.stat(path)))
     if name not in table.schema_arrow.names:
         return []
@@ -82,14 +82,14 @@ def column(path: Path, name: str) -> list[Any]:
 
 
 def read(item: Item) -> bytes:
-    """The encoded image in an item's row. Raises `ImageError` if the table has become unreadable or shorter."""
+    """The encoded image in an item's row. Raises `ImageError` if the table is now unreadable or shorter."""
     try:
         value = _value(item)
     except (DataError, IndexError, OSError) as error:
         raise ImageError(f"the table has changed since it was listed ({error})") from error
     data = value.get("bytes") if isinstance(value, dict) else value
     if not data:
-        raise ImageError("the row holds no image")
+        raise ImageError("the row has no image")
     return bytes(data)
 
 
@@ -101,7 +101,7 @@ def _value(item: Item) -> Any:
     row = item.row or 0
     starts = _starts(_open(item.file, (item.mtime_ns, item.ctime_ns)))
     group = bisect_right(starts, row) - 1
-    with _lock:  # threads ask for neighbouring rows: let one of them read the group
+    with _lock:  # threads request neighbouring rows: let one of them read the group
         column = _images(item.file, (item.mtime_ns, item.ctime_ns), group)
     if isinstance(column, DataError):
         raise column
@@ -109,7 +109,7 @@ def _value(item: Item) -> Any:
 
 
 @functools.lru_cache(maxsize=4)
-def _open(file: str, stamp: Stamp) -> Any:  # the times are part of the key, so a changed file is opened anew
+def _open(file: str, stamp: Stamp) -> Any:  # the times are part of the key, so a changed file is reopened
     table = tables.open_table(Path(file), ("image", *LABEL_COLUMNS))
     with tables.naming(Path(file)):
         tables.check_claims(table, ["image"])
@@ -118,12 +118,12 @@ def _open(file: str, stamp: Stamp) -> Any:  # the times are part of the key, so 
         raise DataError(f"{file} has no column `image` with encoded images; its columns are: {names}")
     kind = table.schema_arrow.field("image").type
     if not _is_binary(kind):
-        raise DataError(f"{file}: its column `image` is of type {kind}; expected encoded images, that is binary")
+        raise DataError(f"{file}: its column `image` has type {kind}; expected encoded images (binary)")
     return table
 
 
 def _is_binary(kind: Any) -> bool:
-    """Whether values of a column's type are bytes, or structs with bytes in a field `bytes`, or nothing at all."""
+    """Whether a column's values are bytes, structs with bytes in a field `bytes`, or null."""
     import pyarrow.types as types
 
     if types.is_struct(kind):
@@ -138,7 +138,7 @@ def _is_binary(kind: Any) -> bool:
 
 @functools.lru_cache(maxsize=2)
 def _images(file: str, stamp: Stamp, group: int) -> Any:
-    """The images of a group of rows; the error, which is kept as well, if they cannot be read."""
+    """The images of a row group; or the error (cached, too) if they are unreadable."""
     table = _open(file, stamp)
     try:
         with tables.naming(Path(file)):
@@ -150,7 +150,7 @@ def _images(file: str, stamp: Stamp, group: int) -> Any:
 
 
 def _check_repeats(column: Any, size: int) -> None:
-    """Raise `ValueError` where a few images, repeated by a dictionary, are far more bytes than the file."""
+    """Raise `ValueError` if a few images, repeated by a dictionary, expand to far more than the file's size."""
     from pyarrow import compute, types
 
     if not types.is_dictionary(column.type):
@@ -159,7 +159,7 @@ def _check_repeats(column: Any, size: int) -> None:
         lengths = compute.binary_length(chunk.dictionary)
         total = compute.sum(compute.take(lengths, chunk.indices)).as_py() or 0
         if total > max(MOST_REPEATED, TIMES_REPEATED * size):
-            raise ValueError(f"its images are {total:,} bytes, by repeating some of them")
+            raise ValueError(f"its images expand to {total:,} bytes, by repeating some of them")
 
 
 def _starts(table: Any) -> list[int]:
@@ -182,14 +182,14 @@ def _labels(table: Any, path: Path) -> Iterator[Label]:
 
 
 def _label(value: Any, column: str) -> Label:
-    """One class or several tags; nothing where the table has neither."""
+    """One class or several tags; None if the table has neither."""
     if isinstance(value, list):
         return tuple(name for one in value if (name := _name(one, column)) is not None) or None
     return _name(value, column)
 
 
 def _name(value: Any, column: str) -> str | None:
-    """A label's name: text or a whole number, which other programs write as 3.0 where some labels are absent."""
+    """A label's name: text, or an integer, which other programs write as 3.0 if some labels are missing."""
     if value is None or value == "" or value != value:  # the last is NaN
         return None
     if isinstance(value, float) and value.is_integer():
@@ -197,6 +197,6 @@ def _name(value: Any, column: str) -> str | None:
     if isinstance(value, str | int):
         return str(value)
     raise DataError(
-        f"the column `{column}` holds {value!r}; expected a label, as text or a whole number, or a list of them. Give "
-        "the column another name if it is none"
+        f"the column `{column}` holds {value!r}; expected a label, as text or an integer, or a list of them. Rename "
+        "the column if it has no labels"
     )

@@ -1,8 +1,8 @@
-"""A process that reads a Parquet file first: `python -m lookalike.data.table_trial PATH MEMORY SECONDS COLUMN…`.
+"""Trial of a Parquet file in its own process: `python -m lookalike.data.table_trial PATH MEMORY SECONDS COLUMN…`.
 
-Some damaged files end the process that opens them, since Arrow's own errors are not caught everywhere. That happens
-here, with so many bytes of memory and seconds of the processor. The last line on stdout is one object of JSON: empty if
-the file can be read, else with the `error`.
+Some damaged files crash the process that opens them, because Arrow does not catch all of its errors. That happens here,
+within these limits of memory (bytes) and CPU time. The last line on stdout is a JSON object: empty if the file is
+readable, otherwise with the `error`.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from lookalike.core import confinement
 from lookalike.core.errors import DataError, LookalikeError
 from lookalike.data import tables
 
-ROWS = 1024  # at a time
-IMAGES = 64  # … of images
+ROWS = 1024  # read at once
+IMAGES = 64  # the same, for images
 
 
 def main(path: str, memory: int, seconds: int, columns: Sequence[str]) -> None:
-    """Say whether some columns of a file can be read."""
+    """Report whether some columns of a file are readable."""
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what libraries print is no answer
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whatever libraries print is not an answer
     import pyarrow.compute
     import pyarrow.parquet
 
-    pyarrow.set_memory_pool(pyarrow.system_memory_pool())  # which gives memory back, and keeps none in reserve
+    pyarrow.set_memory_pool(pyarrow.system_memory_pool())  # returns memory, and keeps no reserve
     pyarrow.set_cpu_count(1)
     confinement.confine(memory, seconds)
-    said = {}
+    result = {}
     try:
         check(Path(path), columns)
     except LookalikeError as error:
-        said = {"error": str(error)}
-    json.dump(said, answers)
+        result = {"error": str(error)}
+    json.dump(result, answers)
     answers.flush()
     os._exit(0)
 
 
 def check(path: Path, columns: Sequence[str]) -> None:
-    """Raise `DataError` unless those of the columns that a file has can be read to their end.
+    """Raise `DataError` unless the file's columns with these names can be read to the end.
 
-    Images are told one by one when they are read, so that damaged ones do not spoil others.
+    Damaged images are not reported here but individually when they are read, so that they do not affect others.
     """
     table = tables.opened(path)
     there = table.schema_arrow.names
@@ -64,7 +64,7 @@ def _try_images(table: Any) -> None:
                 pass
         except MemoryError as error:
             raise DataError("needs too much memory for its images; it is damaged, or made to do that") from error
-        except Exception:  # of pyarrow's own; said again of each image that is in the group
+        except Exception:  # pyarrow's; reported again for each image in the group
             continue
 
 

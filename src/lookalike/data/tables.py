@@ -1,7 +1,7 @@
-"""Parquet files of which nothing is believed before it is checked: every error names the file, in one line.
+"""Parquet files with everything checked before it is trusted; every error names the file, on one line.
 
-A few bytes of Parquet may stand for any number of values: runs of equal ones, and dictionaries. So values per row are
-limited, texts are kept as dictionaries until their lengths are known, and rows are read in blocks.
+A few bytes of Parquet may stand for any number of values, through runs and dictionaries. So the number of values a row
+is limited, texts stay dictionaries until their lengths are known, and rows are read in blocks.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ from typing import Any
 from lookalike.core.confinement import run_confined
 from lookalike.core.errors import DataError, LookalikeError, MissingExtra
 
-MEMORY = 1 << 30  # bytes that reading may take, and the file's size
-SECONDS = 30  # of the processor, and one more for each `BYTES_A_SECOND` of the file
+MEMORY = 1 << 30  # bytes allowed in a trial, plus the file's size
+SECONDS = 30  # CPU seconds allowed, plus one for each `BYTES_A_SECOND` of the file
 BYTES_A_SECOND = 20 << 20
-MAX_VALUES = 1024  # values a row in a column of lists, on average
-SOME_VALUES = 1_000_000  # that a group of rows may have in any case
-MAX_TEXT = 4096  # bytes of a path or label, the longest that a path can have on Linux
-SOME_BYTES = 256 << 20  # that a column of a group of rows may have in any case
-TIMES_LARGER = 100  # than in the file that it may become when it is unpacked
-DICTIONARY = 1 << 30  # bytes that a dictionary of one group may have; Arrow holds up to twice as many
+MAX_VALUES = 1024  # a row in a column of lists, on average
+SOME_VALUES = 1_000_000  # allowed in any row group
+MAX_TEXT = 4096  # bytes of a path or label: the longest path on Linux
+SOME_BYTES = 256 << 20  # allowed in any column of a row group
+TIMES_LARGER = 100  # unpacked size allowed, as a multiple of the packed size
+DICTIONARY = 1 << 30  # bytes of a dictionary in one group; Arrow uses up to twice as much memory
 
 
 def open_table(path: Path, columns: Sequence[str]) -> Any:
-    """A Parquet file of which a process has read some columns before (`table_trial`); texts are dictionaries.
+    """A Parquet file, with some columns tried in another process first (`table_trial`); texts are dictionaries.
 
-    Raises `DataError` if it cannot be read, or `MissingExtra` without pyarrow.
+    Raises `DataError` if it is unreadable, or `MissingExtra` without pyarrow.
     """
     _pyarrow()
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise DataError(f"{path} is not a readable Parquet file ({said}); name one") from error
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path} is not a readable Parquet file ({reason}); name one") from error
     if wrong := _try(path, status.st_size, status.st_mtime_ns, tuple(columns)):
         raise DataError(wrong if wrong.startswith(str(path)) else f"{path} {wrong}")
     return opened(path)
 
 
 def opened(path: Path) -> Any:
-    """A Parquet file whose texts are read as dictionaries, without a process that has read it before."""
+    """A Parquet file with texts read as dictionaries, without a trial in another process."""
     parquet, table = _pyarrow(), None
     with naming(path):
         table = parquet.ParquetFile(os.fspath(path), memory_map=True)
@@ -56,7 +56,7 @@ def opened(path: Path) -> Any:
 
 @functools.lru_cache(maxsize=64)
 def _try(path: Path, size: int, mtime_ns: int, columns: tuple[str, ...]) -> str:
-    """Why a file cannot be read; nothing if it can. What is said of a file that has not changed is remembered."""
+    """Why a file is unreadable; empty if it is readable. Cached as long as the file does not change."""
     memory, seconds = MEMORY + size, SECONDS + size // BYTES_A_SECOND
     arguments = [os.fspath(path), str(memory), str(seconds), *columns]
     return run_confined("lookalike.data.table_trial", arguments, data=b"", memory=memory, seconds=seconds)
@@ -71,13 +71,13 @@ def _pyarrow() -> Any:
 
 
 def batches(table: Any, path: Path, columns: Sequence[str], rows: int, *, longest: int = MAX_TEXT) -> Iterator[Any]:
-    """Record batches of some columns, texts and bytes being at most so long. Raises `DataError`."""
+    """Record batches of some columns, with texts and bytes of at most `longest` bytes. Raises `DataError`."""
     with naming(path):
         check_claims(table, columns)
-        found = table.iter_batches(rows, columns=list(columns))
+        iterator = table.iter_batches(rows, columns=list(columns))
     while True:
         with naming(path):
-            batch = next(found, None)
+            batch = next(iterator, None)
             if batch is not None:
                 batch = _checked(batch, path, longest)
         if batch is None:
@@ -86,43 +86,43 @@ def batches(table: Any, path: Path, columns: Sequence[str], rows: int, *, longes
 
 
 def values(column: Any, path: Path) -> list[Any]:
-    """A column's values as Python's. Raises `DataError` for text that is not UTF-8."""
+    """A column's values as Python objects. Raises `DataError` for text that is not UTF-8."""
     with naming(path):
-        found: list[Any] = column.to_pylist()
-    return found
+        result: list[Any] = column.to_pylist()
+    return result
 
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Make a `DataError` that names the file of whatever reading it raises."""
+    """Turn any reading error into a `DataError` that names the file."""
     try:
         yield
     except LookalikeError:
         raise
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} has text that is not UTF-8 ({error.reason}); write it again as UTF-8") from error
+        raise DataError(f"{path} has text that is not UTF-8 ({error.reason}); save it again as UTF-8") from error
     except MemoryError as error:
         raise DataError(f"{path} does not fit into memory; write it with smaller row groups") from error
-    except Exception as error:  # of pyarrow, with classes of its own
-        said = " ".join(str(error).split())[:200]
-        raise DataError(f"{path} is not a readable Parquet file ({said}); it is damaged, or none") from error
+    except Exception as error:  # pyarrow raises many kinds
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{path} is not a readable Parquet file ({reason}); it is damaged, or not Parquet") from error
 
 
 def each_leaf(table: Any) -> Iterator[tuple[int, str]]:
-    """Number and path of each column of values, such as `labels.list.element`."""
+    """Number and path of each leaf column, such as `labels.list.element`."""
     schema = table.metadata.schema
     for number in range(len(schema)):
         yield number, schema.column(number).path
 
 
 def _repeating(table: Any) -> list[str]:
-    """The columns that may hold few texts or bytes many times, other than those that Arrow cannot read so.
+    """The columns with dictionaries that Arrow can keep as such.
 
-    Those are columns in structs, and columns of one name.
+    It cannot for columns in structs, and for several columns of one name.
     """
     import pyarrow
 
-    found = []
+    repeating = []
     groups = [table.metadata.row_group(at) for at in range(table.num_row_groups)]
     named = Counter(leaf for _, leaf in each_leaf(table))
     for number, leaf in each_leaf(table):
@@ -133,12 +133,12 @@ def _repeating(table: Any) -> list[str]:
         sizes = [part.total_uncompressed_size for part in parts if part.has_dictionary_page]
         in_struct = pyarrow.types.is_struct(table.schema_arrow.field(leaf.split(".")[0]).type)
         if sizes and max(sizes) < DICTIONARY and not in_struct:
-            found.append(leaf)
-    return found
+            repeating.append(leaf)
+    return repeating
 
 
 def check_claims(table: Any, columns: Sequence[str]) -> None:
-    """Raise `ValueError` for a column that claims more values, or bytes, than so many rows in such a file can have."""
+    """Raise `ValueError` for a column that claims implausibly many values or bytes."""
     for at in range(table.num_row_groups):
         group = table.metadata.row_group(at)
         for number, leaf in each_leaf(table):
@@ -149,13 +149,13 @@ def check_claims(table: Any, columns: Sequence[str]) -> None:
                 raise ValueError(f"{group.num_rows:,} rows have {part.num_values:,} values in {leaf}")
             if part.total_uncompressed_size > max(SOME_BYTES, TIMES_LARGER * part.total_compressed_size):
                 raise ValueError(
-                    f"the column {leaf} has {part.total_uncompressed_size:,} bytes, packed in "
+                    f"the column {leaf} expands to {part.total_uncompressed_size:,} bytes from "
                     f"{part.total_compressed_size:,}"
                 )
 
 
 def _checked(batch: Any, path: Path, longest: int) -> Any:
-    """A batch with its dictionaries resolved, after their lengths were looked at."""
+    """A batch with its dictionaries decoded, after checking their lengths."""
     import pyarrow
 
     batch.validate(full=True)
@@ -173,11 +173,11 @@ def _check_lengths(column: Any, name: str, path: Path, longest: int) -> None:
     if any(is_kind(inner.type) for is_kind in texts):
         length = compute.max(compute.binary_length(inner)).as_py() or 0
         if length > longest:
-            raise DataError(f"{path}: a value of {length:,} bytes in the column {name}; expected at most {longest:,}")
+            raise DataError(f"{path}: the column {name} has a value of {length:,} bytes; expected at most {longest:,}")
 
 
 def _innermost(column: Any) -> Any:
-    """The different values of a column of lists, dictionaries, or dictionaries in lists."""
+    """The distinct values of a column of lists, dictionaries, or dictionaries in lists."""
     from pyarrow import types
 
     while True:

@@ -1,8 +1,8 @@
-"""A model file at work: images in, codes out, by ONNX Runtime; and its decoder, if there is one.
+"""Models at work: images in, codes out, by ONNX Runtime; and decoders.
 
 A model is one ONNX file. Its input `images` is a batch of uint8 arrays of the model's size, its output `code` the
-packed codes; its output `latent` the values before the threshold. Scaling, encoder and threshold θ lie inside the
-graph. What the file says of itself is one JSON document in its metadata under the key `lookalike`. A decoder is a
+packed codes, its output `latent` the values before the threshold. Scaling, encoder and threshold θ are inside the
+graph. The model's description is a JSON document in the file's metadata under the key `lookalike`. A decoder is a
 separate file, so that encoding does not load it: `latent` in, `images` out.
 
 A file may come from a stranger, so `admission` checks it and tries it in a separate process before it is used.

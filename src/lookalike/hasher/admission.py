@@ -1,7 +1,7 @@
-"""Whether a model file may be used: checked and tried once in a process of its own, and remembered by its digest.
+"""Admission of model files: each is checked and tried once in a separate process, then remembered by its digest.
 
-The built-in models are not tried. What is remembered lies in the user's cache, not in the folder of a database, which
-may be a stranger's as well.
+Built-in models are not tried. The record is in the user's cache, not in the database's folder, because that may come
+from a stranger, too.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from lookalike.hasher.session import named, naming
 
 Kind = Literal["model", "decoder", "encoder", "backbone"]
 
-RULES = 1  # raised when the rules get stricter, so that all models are tried again
-MEMORY = 1 << 30  # bytes that a trial may take, and four times the file's size
-SECONDS = 10  # of the processor that a trial may take, and one more for each `BYTES_A_SECOND` of the file
+RULES = 1  # increased when the rules get stricter, so that all models are tried again
+MEMORY = 1 << 30  # bytes allowed in a trial, plus four times the file's size
+SECONDS = 10  # CPU seconds allowed in a trial, plus one for each `BYTES_A_SECOND` of the file
 BYTES_A_SECOND = 20 << 20
 
 
 def digest(data: bytes) -> str:
-    """BLAKE2b of a model file, 16 bytes in hexadecimal."""
+    """BLAKE2b of a model file: 16 bytes, hexadecimal."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def admit(kind: Kind, data: bytes, path: str) -> None:
-    """Raise `ModelError`, naming the file, unless it may be used; tries it if this has not been done before."""
+    """Raise `ModelError`, naming the file, unless it may be used; tries it the first time."""
     known = digest(data)
     if known in _builtin() or _was_tried(kind, known):
         return
@@ -39,7 +39,7 @@ def admit(kind: Kind, data: bytes, path: str) -> None:
 
 
 def admit_own(kind: Kind, data: bytes, path: str) -> None:
-    """The same of a file that this program has just made: checked, so that others will take it, but not tried."""
+    """Admit a file that this program has just made: checked, so that others will accept it, but not tried."""
     from lookalike.hasher import trial
 
     with naming(path):
@@ -55,7 +55,7 @@ def _remember(kind: Kind, known: str) -> None:
 
 
 def _was_tried(kind: Kind, known: str) -> bool:
-    with suppress(OSError):  # a cache that cannot be looked into
+    with suppress(OSError):  # an unreadable cache
         return _mark(kind, known).exists()
     return False
 
@@ -68,12 +68,12 @@ def _mark(kind: Kind, known: str) -> Path:
 
 @functools.cache
 def _builtin() -> frozenset[str]:
-    """The digests of the built-in models."""
+    """Digests of the built-in models."""
     return frozenset(digest(path.read_bytes()) for path in builtin_models().values())
 
 
 def _try(kind: Kind, data: bytes) -> str:
-    """Why a file may not be used; nothing if it may."""
+    """Why a file may not be used; empty if it may."""
     from lookalike.core.confinement import run_confined
 
     seconds, memory = SECONDS + len(data) // BYTES_A_SECOND, MEMORY + 4 * len(data)

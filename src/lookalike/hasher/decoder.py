@@ -1,4 +1,4 @@
-"""Decoder: images from latents, by a second file next to a model file.
+"""Decoders: images from latents, by a second file next to a model file.
 
 Shapes: N images, S pixels a side, K bits.
 """
@@ -21,10 +21,10 @@ from lookalike.imaging.spec import Array
 
 
 class Decoder:
-    """Draws images from the latents of one model. Get one with `Decoder.beside`."""
+    """Draws images from one model's latents. Get one with `Decoder.beside`."""
 
     def __init__(self, data: bytes, hasher: Hasher, *, path: str, own: bool = False) -> None:
-        """The decoder in a file's bytes, which are checked first, as those of a model are. Raises `ModelError`."""
+        """Loads a decoder from a file's bytes, after checking them like a model's. Raises `ModelError`."""
         (admission.admit_own if own else admission.admit)("decoder", data, path)
         self.path, self._hasher = path, hasher
         with naming(path):
@@ -34,31 +34,31 @@ class Decoder:
 
     @classmethod
     def beside(cls, hasher: Hasher) -> Decoder | None:
-        """The decoder next to a model's file; None if there is none or it belongs to another model.
+        """The decoder next to a model's file; None if it is missing or belongs to another model.
 
-        Raises `ModelError` if its file is damaged.
+        Raises `ModelError` if it is damaged.
         """
         path = decoder_path(hasher.path)
         try:
             data = read_model(path)
         except FileNotFoundError:
             return None
-        found = cls(data, hasher, path=os.fspath(path))
-        return found if found._theta_digest == hasher.info.theta_digest else None
+        decoder = cls(data, hasher, path=os.fspath(path))
+        return decoder if decoder._theta_digest == hasher.info.theta_digest else None
 
     def draw(self, latents_NK: npt.NDArray[np.float32]) -> Array:
-        """Images (N, S, S), uint8, grey, as the decoder draws them from latents."""
+        """Grey uint8 images (N, S, S) that the decoder draws from latents."""
         try:
             drawn_NSS = self._session.run(["images"], {"latent": np.asarray(latents_NK, np.float32)})[0]
-        except Exception as error:  # ONNX Runtime's own classes of errors are not public
-            raise ModelError(f"{self.path} does not take {self._hasher.bits} latents: {error}") from error
+        except Exception as error:  # ONNX Runtime's exception classes are not public
+            raise ModelError(f"{self.path} does not accept {self._hasher.bits} latents: {error}") from error
         if drawn_NSS.dtype != np.uint8 or drawn_NSS.shape[:1] != (len(latents_NK),) or drawn_NSS.ndim != 3:
-            raise ModelError(f"{self.path} draws {drawn_NSS.dtype} of shape {drawn_NSS.shape}, not images")
+            raise ModelError(f"{self.path} gives {drawn_NSS.dtype} of shape {drawn_NSS.shape}; expected uint8 images")
         return np.asarray(drawn_NSS)
 
     def reconstruct(self, arrays_NSS: Array) -> Array:
         """Images (N, S, S) drawn from the latents of a batch of uint8 arrays of the model's shape.
 
-        Each compares with its image scaled so that it spans 0 to 255, which is what the model sees.
+        Compare each with its image rescaled to span 0 to 255, because that is what the model sees.
         """
         return self.draw(self._hasher.latents(arrays_NSS))

@@ -1,8 +1,8 @@
-"""What an ONNX file may hold, looked at before ONNX Runtime sees it.
+"""Rules for ONNX graphs, checked before ONNX Runtime sees the file.
 
-A graph is taken only if what it does for one image it does for all: ONNX's own operators from a list, no loops and no
-branches, nothing outside the file, and no size of an array that depends on pixels. One run then tells how much time
-and memory every run takes (`trial`).
+A graph is accepted only if one run is representative of all: standard ONNX operators from a list, no loops or branches,
+nothing outside the file, and no array whose size depends on pixels. One run then measures the time and memory of every
+run (`trial`).
 """
 
 from __future__ import annotations
@@ -33,33 +33,33 @@ _OPERATORS = """
 OPERATORS = frozenset(_OPERATORS.split())
 UNBOUNDED = ("Loop", "If", "Scan", "SequenceMap")
 _REDUCTIONS = {name: (1,) for name in OPERATORS if name.startswith("Reduce")}
-SIZES: dict[str, tuple[int, ...]] = {  # inputs that decide how large the output is
+SIZES: dict[str, tuple[int, ...]] = {  # inputs that determine the output's size
     "Reshape": (1,), "Expand": (1,), "Tile": (1, 2), "Resize": (1, 2, 3), "Upsample": (1,), "Pad": (1, 3),
     "ConstantOfShape": (0,), "Range": (0, 1, 2), "OneHot": (1,), "Slice": (1, 2, 3, 4), "TopK": (1,), "Split": (1,),
     "Squeeze": (1,), "Unsqueeze": (1,), **_REDUCTIONS,
 }  # fmt: skip
-SIZE_ONLY = ("Shape", "Size")  # whose outputs depend on sizes, not on values
+SIZE_ONLY = ("Shape", "Size")  # their outputs depend on sizes, not on values
 _WIDTHS = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}  # bytes, by data type
 FLOAT, UINT8 = 1, 2  # data types
 _TYPES = {FLOAT: "float32", UINT8: "uint8"}
 
 
 class Port(NamedTuple):
-    """An input or output of a graph; of the first side of its shape, the number of images, nothing is asked."""
+    """An input or output of a graph; the first side of its shape, the number of images, is not checked."""
 
     type: int
     shape: tuple[int, ...]
 
 
 def check_graph(model: Any) -> None:
-    """Raise `ModelError` for a parsed model that holds more than operators on arrays of its own."""
+    """Raise `ModelError` for a parsed model with more than operators on its own arrays."""
     graph = model.graph
     refused = {"functions of its own": model.functions, "training steps": model.training_info}
     for what, found in {**refused, "sparse arrays": graph.sparse_initializer}.items():
         if len(found):
-            raise ModelError(f"has {what}, which are not run")
+            raise ModelError(f"has {what}, which are not supported")
     if len(graph.node) > MAX_NODES:
-        raise ModelError(f"has {len(graph.node):,} operators; at most {MAX_NODES:,} are run")
+        raise ModelError(f"has {len(graph.node):,} operators; at most {MAX_NODES:,} are supported")
     for node in graph.node:
         _check_node(node)
     for tensor in _tensors(graph):
@@ -70,7 +70,7 @@ def check_graph(model: Any) -> None:
 def check_ports(model: Any, inputs: Mapping[str, Port], outputs: Mapping[str, Port]) -> None:
     """Raise `ModelError` unless a parsed model takes and gives arrays of these names, types and shapes.
 
-    Without inputs nothing is asked for.
+    Without `inputs` nothing is checked.
     """
     if not inputs:
         return
@@ -88,30 +88,30 @@ def check_ports(model: Any, inputs: Mapping[str, Port], outputs: Mapping[str, Po
 
 
 def batch(model: Any) -> int:
-    """How many images a parsed model takes at a time; 1 where it takes any number."""
+    """The number of images that a parsed model takes at a time; 1 if it takes any number."""
     shapes = [value.type.tensor_type.shape.dim for value in model.graph.input]
     return max(1, shapes[0][0].dim_value) if shapes and shapes[0] else 1
 
 
 def properties(model: Any) -> dict[str, str]:
-    """The texts in a parsed model's metadata, by key."""
+    """A parsed model's metadata, by key."""
     try:
         return {entry.key: entry.value for entry in model.metadata_props}
     except UnicodeDecodeError as error:
-        raise ModelError("its metadata are not UTF-8") from error
+        raise ModelError("its metadata is not UTF-8") from error
 
 
 def _check_node(node: Any) -> None:
     name = node.op_type
     if node.domain not in DOMAINS:
-        raise ModelError(f"uses the operator {name!r} of {node.domain!r}; only ONNX's own operators are run")
+        raise ModelError(f"uses the operator {name!r} of {node.domain!r}; only standard ONNX operators are supported")
     if name in UNBOUNDED:
         raise ModelError(f"uses {name}, which may run without end; export it without loops and branches")
     if name not in OPERATORS:
-        raise ModelError(f"uses the operator {name!r}, which is not among those that are run")
+        raise ModelError(f"uses the operator {name!r}, which is not supported")
     for attribute in node.attribute:
         if attribute.HasField("g") or attribute.graphs:
-            raise ModelError(f"has a graph within its operator {name!r}; export it without loops and branches")
+            raise ModelError(f"has a sub-graph in its operator {name!r}; export it without loops and branches")
         if attribute.HasField("sparse_tensor") or attribute.sparse_tensors:
             raise ModelError(f"has sparse arrays in its operator {name!r}")
 
@@ -126,27 +126,27 @@ def _tensors(graph: Any) -> Iterator[Any]:
 
 
 def _check_tensor(tensor: Any) -> None:
-    """Raise `ModelError` for a tensor whose numbers are not in the file, or fewer than it says."""
+    """Raise `ModelError` for a tensor whose values are outside the file, or fewer than claimed."""
     if tensor.data_location or tensor.external_data:
-        raise ModelError(f"keeps the array {tensor.name!r} in another file; only what is in the model file is read")
+        raise ModelError(f"stores the array {tensor.name!r} in another file; only the model file is read")
     width = _WIDTHS.get(tensor.data_type)
     if width is None:
-        raise ModelError(f"has the array {tensor.name!r} of data type {tensor.data_type}, which is not read")
+        raise ModelError(f"has the array {tensor.name!r} of data type {tensor.data_type}, which is not supported")
     claimed = math.prod(tensor.dims) if all(side >= 0 for side in tensor.dims) else -1
     fields = (tensor.float_data, tensor.int32_data, tensor.int64_data, tensor.double_data, tensor.uint64_data)
-    held = len(tensor.raw_data) // width if tensor.raw_data else max(map(len, fields))
-    if tensor.HasField("segment") or claimed < 0 or held != claimed or len(tensor.raw_data) % width:
-        raise ModelError(f"says that the array {tensor.name!r} has {claimed:,} numbers, and holds {held:,}")
+    actual = len(tensor.raw_data) // width if tensor.raw_data else max(map(len, fields))
+    if tensor.HasField("segment") or claimed < 0 or actual != claimed or len(tensor.raw_data) % width:
+        raise ModelError(f"declares the array {tensor.name!r} with {claimed:,} numbers, but has {actual:,}")
 
 
 def _check_sizes(graph: Any) -> None:
-    """Raise `ModelError` where the size of an array depends on pixels; operators stand in the order they are run."""
+    """Raise `ModelError` if the size of an array depends on pixels; operators are in execution order."""
     constants = {tensor.name for tensor in graph.initializer}
     by_value = {value.name for value in graph.input if value.name not in constants}
-    known = constants | by_value | {""}  # an input that is left out has no name
+    known = constants | by_value | {""}  # an omitted input has an empty name
     for node in graph.node:
         if not known.issuperset(node.input):
-            raise ModelError(f"has the operator {node.op_type} before its input is there; export it in order")
+            raise ModelError(f"has the operator {node.op_type} before its input; export the operators in order")
         known.update(node.output)
         for at in SIZES.get(node.op_type, ()):
             if at < len(node.input) and node.input[at] in by_value:

@@ -1,4 +1,4 @@
-"""Hasher: a model file at work, from images to codes.
+"""Hasher: a model at work, from images to codes.
 
 Shapes: N images, S pixels a side, K bits, W = K/8 bytes.
 """
@@ -28,14 +28,14 @@ from lookalike.imaging.spec import Array, ImageSpec, Source
 
 BATCH = 32
 
-Image = Source | Array  # a path, encoded bytes, or an array that has the model's shape already
+Image = Source | Array  # a path, encoded bytes, or an array of the model's shape
 
 
 class Hasher:
-    """A loaded model. Make one with `Hasher.load`; it can be used from several threads."""
+    """A loaded model. Create one with `Hasher.load`; several threads can use it."""
 
     def __init__(self, data: bytes, *, path: str, threads: int | None = None, own: bool = False) -> None:
-        """The hasher of a model file's bytes. Raises `ModelError`.
+        """Loads a model from a file's bytes. Raises `ModelError`.
 
         They are checked and, unless this program has just made them (`own`), tried first (`admission`).
         """
@@ -44,16 +44,16 @@ class Hasher:
         self.digest = admission.digest(data)
         self._threads = threads or cores()
         with naming(path):
-            self._session = open_session(data, threads=1)  # several images, a core each, are faster than each on all
+            self._session = open_session(data, threads=1)  # one image a core is faster than each image on all cores
             self.info = ModelInfo.within(self._session.get_modelmeta().custom_metadata_map)
-        for output in ("code", "latent"):  # a graph that does not do what the metadata say is refused at once
+        for output in ("code", "latent"):  # a graph that contradicts its metadata is refused at once
             self._run(output, np.zeros((1, *self.spec.shape), np.uint8))
 
     @classmethod
     def load(cls, model: str | os.PathLike[str] = DEFAULT, *, threads: int | None = None) -> Hasher:
         """The hasher of a built-in model's name or a model file. Raises `ModelError`.
 
-        The images of one call are encoded by this many `threads`; by default one a core.
+        `threads` is the number of images of one call that are encoded in parallel; by default one a core.
         """
         path = find_model(model)
         try:
@@ -69,27 +69,27 @@ class Hasher:
 
     @property
     def spec(self) -> ImageSpec:
-        """What images are turned into."""
+        """Input format of the model."""
         return self.info.image
 
     @functools.cached_property
     def theta(self) -> npt.NDArray[np.float32] | None:
-        """The threshold (K,) that latents are compared with; None if its file is gone."""
+        """The threshold (K,) that latents are compared with; None if the model's file is gone."""
         try:
             data = read_model(Path(self.path))
-        except (OSError, ModelError):  # the model of a database in Milvus is no file
+        except (OSError, ModelError):  # the model of a database in Milvus is not a file
             return None
         from lookalike.hasher import onnx_file
 
         if admission.digest(data) != self.digest:
             return None
-        whole, _, _ = self.info.theta_digest.partition("[:")  # θ of a truncated model is the first part of another's
+        whole, _, _ = self.info.theta_digest.partition("[:")  # a truncated model's θ is the first part of another's
         theta = onnx_file.find_floats(data, whole)
         return None if theta is None else theta[: self.bits]
 
     @property
     def name(self) -> str:
-        """Name and digest, as `csvae-64@3f2a1b9c`: what tells this model from any other."""
+        """Name and digest, such as `csvae-64@3f2a1b9c`, which identify the model."""
         return f"{self.info.name}@{self.digest[:8]}"
 
     def encode(self, sources: Image | Iterable[Image], *, max_pixels: int = MAX_PIXELS) -> Codes:
@@ -97,7 +97,7 @@ class Hasher:
 
         Images are decoded by several threads. Raises `ImageError`, naming the first image that cannot be read.
         """
-        if isinstance(sources, np.ndarray) and sources.size and sources.dtype.kind not in "OSU":  # else it has paths
+        if isinstance(sources, np.ndarray) and sources.size and sources.dtype.kind not in "OSU":  # else paths
             sources = self._one_or_many(sources)
         elif isinstance(sources, str | bytes | os.PathLike) or not isinstance(sources, Iterable):
             sources = [cast(Image, sources)]
@@ -118,22 +118,21 @@ class Hasher:
         shape = (len(arrays_NSS), *self.spec.shape)
         if arrays_NSS.shape != shape or arrays_NSS.dtype != np.uint8:
             raise ImageError(
-                f"images of shape {arrays_NSS.shape} and type {arrays_NSS.dtype}; {self.name} takes uint8 of {shape}"
+                f"images have shape {arrays_NSS.shape} and type {arrays_NSS.dtype}; expected uint8 of {shape}"
             )
 
-        # One image a run: kernels choose their order of sums by the batch's size, and a code must not depend on
-        # which other images happened to be encoded with it.
+        # One image a run: kernels choose the order of their sums by batch size, and a code must not depend on the other
+        # images in its batch.
         width, kind = (self.bits // 8, np.uint8) if output == "code" else (self.bits, np.float32)
 
         def one(row: int) -> Any:
             try:
                 found = self._session.run([output], {"images": arrays_NSS[row : row + 1]})[0]
-            except Exception as error:  # ONNX Runtime's own classes of errors are not public
+            except Exception as error:  # ONNX Runtime's exception classes are not public
                 raise ModelError(f"{self.path} does not run: {' '.join(str(error).split())[:300]}") from error
             if found.dtype != kind or found.shape != (1, width):  # checked for each image, before anything is stored
                 raise ModelError(
-                    f"{self.path} says that it gives {self.bits} bits, but its {output} is {found.dtype} of shape "
-                    f"{found.shape}"
+                    f"{self.path} declares {self.bits} bits, but its {output} is {found.dtype} of shape {found.shape}"
                 )
             return found
 
@@ -146,7 +145,7 @@ class Hasher:
         return np.concatenate(runs) if runs else np.empty((0, width), kind)
 
     def _one_or_many(self, array: npt.NDArray[Any]) -> Array:
-        """Images (N, S, S) of an array that is one of them or several, which is refused as it was given."""
+        """Images (N, S, S) from an array of one or several."""
         if array.dtype != np.uint8 or array.shape not in (self.spec.shape, (*array.shape[:1], *self.spec.shape)):
             raise self._refusal(array)
         return array.reshape(-1, *self.spec.shape)
@@ -158,7 +157,7 @@ class Hasher:
             return image
         if not isinstance(image, str | bytes | os.PathLike):
             raise ImageError(
-                f"a value of type {type(image).__name__} is no image here; give a path, encoded bytes, or a uint8 "
+                f"a value of type {type(image).__name__} is not an image; give a path, encoded bytes, or a uint8 "
                 f"array of shape {self.spec.shape}"
             )
         from lookalike.imaging import decode
@@ -167,7 +166,7 @@ class Hasher:
 
     def _refusal(self, array: npt.NDArray[Any]) -> ImageError:
         return ImageError(
-            f"an array of shape {array.shape} and type {array.dtype}; {self.name} takes uint8 of {self.spec.shape}, "
+            f"an array has shape {array.shape} and type {array.dtype}; {self.name} expects uint8 of {self.spec.shape}, "
             "one or many"
         )
 

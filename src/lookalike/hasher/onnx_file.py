@@ -1,7 +1,7 @@
-"""ONNX files, read by protobuf without the package `onnx`: only the fields that are checked.
+"""A minimal ONNX reader on protobuf, without the package `onnx`: only the fields that are checked.
 
-The fields' numbers are those of `onnx.proto`. Other fields are skipped; those that would hold
-more than is checked (sub-graphs, functions, sparse tensors) are listed so that they can be refused.
+Field numbers are those of `onnx.proto`. Other fields are skipped; those with content that is not checked (sub-graphs,
+functions, sparse tensors) are listed so that they can be refused.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lookalike.core.errors import ModelError
 _SCALARS = {"int32": 5, "int64": 3, "string": 9, "bytes": 12, "float": 2, "double": 1, "uint64": 4}
 _MESSAGE, _ONE, _MANY = 11, 1, 3
 
-# name of a message: number of a field: its name, its type, and * if it repeats
+# message: field number: field name, type, and * if it repeats
 _FIELDS: dict[str, dict[int, str]] = {
     "Model": {
         1: "ir_version int64", 7: "graph Graph", 8: "opset_import Opset*", 14: "metadata_props Entry*",
@@ -50,19 +50,19 @@ _FIELDS: dict[str, dict[int, str]] = {
 
 
 def parse(data: bytes) -> Any:
-    """The model in an ONNX file's bytes. Raises `ModelError` if they are none."""
+    """The model in an ONNX file. Raises `ModelError` if it is not one."""
     from google.protobuf.message import DecodeError
 
     model = _model_class()()
     try:
         model.ParseFromString(data)
     except (DecodeError, UnicodeDecodeError) as error:
-        raise ModelError("is not a readable model file: damaged, cut short, or not ONNX") from error
+        raise ModelError("is not a readable model file: damaged, truncated, or not ONNX") from error
     return model
 
 
 def find_floats(model: bytes, digest: str) -> npt.NDArray[np.float32] | None:
-    """The float32 constant of a model file with this BLAKE2b digest (hexadecimal); None if there is none."""
+    """The float32 constant of a model file with this BLAKE2b digest (hexadecimal); None if missing."""
     for tensor in parse(model).graph.initializer:
         values = bytes(tensor.raw_data) or np.array(tensor.float_data, "<f4").tobytes()
         if hashlib.blake2b(values, digest_size=16).hexdigest() == digest:
@@ -84,6 +84,6 @@ def _model_class() -> Any:
             field.type = _SCALARS.get(kind, _MESSAGE)
             if kind not in _SCALARS:
                 field.type_name = f".lookalike.onnx.{kind}"
-    pool = descriptor_pool.DescriptorPool()  # our own: the package `onnx` may be loaded, too
+    pool = descriptor_pool.DescriptorPool()  # a pool of our own: the package `onnx` may be loaded, too
     pool.AddSerializedFile(file.SerializeToString())
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("lookalike.onnx.Model"))

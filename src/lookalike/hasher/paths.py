@@ -1,4 +1,4 @@
-"""Where model files lie, and their bytes."""
+"""Locations of model files."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from pathlib import Path
 
 from lookalike.core.errors import ModelError
 
-DECODER_SUFFIX = ".decoder.onnx"  # in place of .onnx
+DECODER_SUFFIX = ".decoder.onnx"  # instead of .onnx
 DEFAULT = "default"
 MAX_BYTES = 1 << 30  # of a model file
 
 
 def decoder_path(model: str | os.PathLike[str]) -> Path:
-    """The decoder's path next to a model file: `m.decoder.onnx` for `m.onnx`."""
+    """The path of a model's decoder: `m.decoder.onnx` for `m.onnx`."""
     path = Path(model)
     return path.with_name(path.name.removesuffix(".onnx") + DECODER_SUFFIX)
 
 
 def builtin_models() -> dict[str, Path]:
-    """The model files that come with the package, by name; the usual one first."""
+    """Built-in model files by name, the default first."""
     folder = Path(str(files("lookalike") / "builtin"))
-    found = (path for path in folder.glob("*.onnx") if not path.name.endswith(DECODER_SUFFIX))
-    return {path.stem: path for path in sorted(found, key=lambda path: (path.stem != DEFAULT, path.stem))}
+    models = (path for path in folder.glob("*.onnx") if not path.name.endswith(DECODER_SUFFIX))
+    return {path.stem: path for path in sorted(models, key=lambda path: (path.stem != DEFAULT, path.stem))}
 
 
 def find_model(model: str | os.PathLike[str]) -> Path:
-    """The file of a built-in model's name or of a path. Raises `ModelError`, naming the built-in models."""
+    """The file of a built-in model's name, or of a path. Raises `ModelError`, listing the built-in models."""
     builtin = builtin_models()
     if os.fspath(model) in builtin:
         return builtin[os.fspath(model)]
@@ -40,9 +40,9 @@ def find_model(model: str | os.PathLike[str]) -> Path:
 
 
 def read_model(path: Path) -> bytes:
-    """The bytes of a model file. Raises `ModelError` if it cannot be read, is no regular file, or is too large.
+    """The bytes of a model file. Raises `ModelError` if it is unreadable, not a regular file, or too large.
 
-    An absent file stays an `FileNotFoundError`.
+    For a missing file it raises `FileNotFoundError`.
     """
     try:
         with path.open("rb") as file:
@@ -55,7 +55,7 @@ def read_model(path: Path) -> bytes:
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     if len(data) > MAX_BYTES:
-        raise ModelError(f"{path} has more than the {MAX_BYTES >> 20} MiB that a model file may have")
+        raise ModelError(f"{path} is larger than {MAX_BYTES >> 20} MiB, the limit for a model file")
     return data
 
 

@@ -1,8 +1,8 @@
-"""A process that checks and tries a model file: `python -m lookalike.hasher.trial KIND MEMORY SECONDS`, over stdin.
+"""Trial of a model file in its own process: `python -m lookalike.hasher.trial KIND MEMORY SECONDS`, file on stdin.
 
-The file comes by stdin, so that what is tried is what is used. Whatever it does to the parser of protocol buffers or to
-ONNX Runtime happens here, within these limits of memory (bytes) and processor time. The last line on stdout is one JSON
-object: empty if the file may be used, else with the `error`.
+The file comes by stdin, so that exactly what was tried is used. Whatever it does to the protobuf parser or ONNX Runtime
+happens here, within these limits of memory (bytes) and CPU time. The last line on stdout is a JSON object: empty if the
+file may be used, otherwise with the `error`.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ from lookalike.hasher import graph_check, model_info, onnx_file
 from lookalike.hasher.graph_check import FLOAT, UINT8, Port
 from lookalike.hasher.session import open_session
 
-MAX_SIDE = 1024  # pixels of an image that is drawn
+MAX_SIDE = 1024  # pixels of a decoded image
 Ports = Mapping[str, Port]
 _DTYPES = {FLOAT: np.float32, UINT8: np.uint8}
 
 
 def main(kind: str, memory: int, seconds: int) -> None:
-    """Say whether a file may be used."""
+    """Report whether a file may be used."""
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what libraries print is no answer
-    import onnxruntime  # noqa: F401 loaded before memory is limited, as is what parses
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whatever libraries print is not an answer
+    import onnxruntime  # noqa: F401 load it, like the parser, before memory is limited
 
     onnx_file.parse(b"")
     confine(memory, seconds)
-    said = {}
+    result = {}
     try:
         check(kind, sys.stdin.buffer.read(), run=True)
     except ModelError as error:
-        said = {"error": str(error)}
+        result = {"error": str(error)}
     except MemoryError:
-        said = {"error": "needs too much memory; it is damaged, or made to do that"}
-    json.dump(said, answers)
+        result = {"error": "needs too much memory; it is damaged, or made to do that"}
+    json.dump(result, answers)
     answers.flush()
     os._exit(0)  # without waiting for anything that a graph has left behind
 
 
 def check(kind: str, data: bytes, *, run: bool) -> None:
-    """Raise `ModelError` for a file that is none of its kind, holds what is not run, or does not `run` as it says."""
+    """Raise `ModelError` for a file of another kind, with unsupported content, or (with `run`) that fails to run."""
     model = onnx_file.parse(data)
     try:
         graph_check.check_graph(model)
@@ -75,12 +75,12 @@ def _decoder_ports(model: Any) -> tuple[Ports, Ports]:
     latents, sides = shapes.get("latent", [])[1:], shapes.get("images", [])[1:]
     bits = latents[0] if len(latents) == 1 else 0
     if not 0 < bits <= MAX_BITS or len(sides) != 2 or not all(0 < side <= MAX_SIDE for side in sides):
-        raise ModelError(f"is not a decoder: it makes images of {sides} of {latents} latents")
+        raise ModelError(f"is not a decoder: it turns {latents} latents into images of {sides}")
     return {"latent": Port(FLOAT, (bits,))}, {"images": Port(UINT8, tuple(sides))}
 
 
 def _backbone_ports(model: Any) -> tuple[Ports, Ports]:
-    """Those of a user's encoder joined to what is before and behind it; how many features it gives is its own."""
+    """Ports of a user's encoder joined to its pre- and post-processing; its number of features is free."""
     if len(model.graph.input) != 1:
         raise ModelError(f"has {len(model.graph.input)} inputs; expected one, of images")
     value = model.graph.input[0]
@@ -94,14 +94,14 @@ KINDS: dict[str, Callable[[Any], tuple[Ports, Ports]]] = {
 
 
 def _run(data: bytes, inputs: Ports, outputs: Ports, batch: int) -> None:
-    """Run a graph once, for blank images."""
+    """Run a graph once, on blank images."""
     session = open_session(data, threads=1)
     blank = {name: np.zeros((batch, *port.shape), _DTYPES[port.type]) for name, port in inputs.items()}
     try:
-        found = session.run(list(outputs) or None, blank)
-    except Exception as error:  # ONNX Runtime's own classes of errors are not public
+        results = session.run(list(outputs) or None, blank)
+    except Exception as error:  # ONNX Runtime's exception classes are not public
         raise ModelError(f"does not run: {' '.join(str(error).split())[:300]}") from error
-    for (name, port), array in zip(outputs.items(), found, strict=False):
+    for (name, port), array in zip(outputs.items(), results, strict=False):
         if array.dtype != _DTYPES[port.type] or array.shape != (1, *port.shape):
             raise ModelError(
                 f"gives {name!r} of type {array.dtype} and shape {array.shape}; expected "

@@ -1,5 +1,5 @@
-"""How good codes are: rankings under ties, the paper's metrics, collisions, bits. NumPy only.
+"""Retrieval metrics: rankings with ties, the paper's metrics, collisions, use of bits. NumPy only.
 
-Every function that ranks takes the packed codes and labels of queries and of a database; labels are integers (N,),
-or booleans (N, C) where an image has several, and two images are relevant to each other if they share one.
+Every ranking function takes the packed codes and labels of queries and of a database. Labels are integers (N,), or
+booleans (N, C) if an image can have several; two images are relevant to each other if they share a label.
 """

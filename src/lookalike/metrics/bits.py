@@ -1,10 +1,10 @@
 """How well the bits of codes are used.
 
-    balance       share of ones of each bit; ½ is best, 0 or 1 says nothing
-    correlation   mean |Pearson correlation| of two bits; bits that never change are left out
-    effective     (Σλ)² / Σλ², of the covariance of bits with eigenvalues λ: how many independent balanced bits would
-                  spread distances as much. For balanced bits it is what Daugman calls the degrees of freedom of
-                  distances, m(1 − m)/s² of their mean m and deviation s ("How iris recognition works", 2004)
+    balance       share of ones of each bit; ½ is best, 0 or 1 carries no information
+    correlation   mean |Pearson correlation| of two bits, without constant bits
+    effective     (Σλ)² / Σλ², for the eigenvalues λ of the bits' covariance: the number of independent balanced bits
+                  that would spread distances as much. For balanced bits it is what Daugman calls the degrees of freedom
+                  of distances, m(1 − m)/s² for their mean m and deviation s ("How iris recognition works", 2004)
 
 Shapes: N images, K bits, W bytes a code.
 """
@@ -21,17 +21,17 @@ from lookalike.metrics.counts import Floats, check_codes
 
 
 class BitUse(NamedTuple):
-    """How the K bits of codes are used."""
+    """Statistics of the K bits of codes."""
 
     balance_K: Floats  # share of ones
-    constant: int  # bits that never change
+    constant: int  # constant bits
     worst_balance: float  # the share of ones furthest from ½
     correlation: float  # mean |correlation| of two bits
-    effective: float  # independent bits that would spread distances as much
+    effective: float  # number of independent bits that would spread distances as much
 
 
 def bit_use(codes: npt.ArrayLike) -> BitUse:
-    """How the bits of packed codes, uint8 (N, W), are used.
+    """Bit statistics of packed codes, uint8 (N, W).
 
     >>> use = bit_use(np.array([[0b11110000], [0b00001111]], np.uint8))
     >>> use.effective, use.correlation, use.constant
@@ -42,12 +42,12 @@ def bit_use(codes: npt.ArrayLike) -> BitUse:
     centred_NK = bits_NK - balance_K
     covariance_KK = centred_NK.T @ centred_NK / len(bits_NK)
     variance_K = np.diag(covariance_KK)
-    moving = variance_K > 0
+    varying = variance_K > 0
     return BitUse(
         balance_K=balance_K,
-        constant=int((~moving).sum()),
+        constant=int((~varying).sum()),
         worst_balance=float(balance_K[np.argmax(np.abs(balance_K - 0.5))]),
-        correlation=_mean_correlation(covariance_KK[np.ix_(moving, moving)]),
+        correlation=_mean_correlation(covariance_KK[np.ix_(varying, varying)]),
         effective=float(variance_K.sum() ** 2 / max((covariance_KK**2).sum(), np.finfo(float).tiny)),
     )
 

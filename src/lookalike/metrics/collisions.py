@@ -1,10 +1,10 @@
-"""Codes that several images share.
+"""Collisions: codes shared by several images.
 
-The paper (section IV): collision rate = number of collided hashes / number of test images × 100. What a "collided hash"
-is, it does not say, and its own example does not help: 0.11 % of 10,000 images it calls one image. Three readings are
-computed; the first is ours, as it is what a hash table counts:
+The paper (section IV): collision rate = number of collided hashes / number of test images × 100. It does not define a
+"collided hash", and its example does not help: it calls 0.11 % of 10,000 images one image. Three readings are computed;
+ours is the first, because it is what a hash table counts:
 
-    repeated   images whose code an earlier image has: N − U, for U different codes
+    repeated   images whose code an earlier image has: N − U, for U distinct codes
     sharing    images that share their code with another image
     shared     codes that more than one image has
 
@@ -23,24 +23,24 @@ from lookalike.metrics.counts import check_codes
 
 
 class Collisions(NamedTuple):
-    """How many of `images` collide, by three readings, and what else there is to say of codes in common."""
+    """Number of collisions among `images` by three readings, and related statistics."""
 
     images: int
-    unique: int  # different codes
+    unique: int  # distinct codes
     repeated: int  # images whose code an earlier image has
     sharing: int  # images that share their code
     shared: int  # codes that more than one image has
-    largest: int  # images of the code that most have
-    chance: float  # expected `repeated` of as many codes drawn evenly from all there are
+    largest: int  # images with the most common code
+    chance: float  # expected `repeated` for the same number of uniformly random codes
 
     @property
     def ratio(self) -> float:
-        """The paper's collision ratio, in percent, with `repeated` for collided hashes."""
+        """The paper's collision ratio in percent, with `repeated` as collided hashes."""
         return 100 * self.repeated / self.images
 
     @property
     def chance_ratio(self) -> float:
-        """That ratio for codes drawn evenly, in percent."""
+        """That ratio for uniformly random codes, in percent."""
         return 100 * self.chance / self.images
 
 
@@ -66,12 +66,12 @@ def collisions(codes: npt.ArrayLike) -> Collisions:
 
 
 def expected_repeated(count: int, bits: int) -> float:
-    """Expected number of images whose code an earlier one has: N − M·(1 − (1 − 1/M)^N) for codes drawn from M = 2^K.
+    """Expected number of images with an earlier image's code: N − M·(1 − (1 − 1/M)^N) for M = 2^K possible codes.
 
     >>> round(expected_repeated(10_000, 16), 1), expected_repeated(10_000, 128) < 1e-30
     (725.5, True)
     """
-    if count < 2.0 ** min(bits, 1000) * 1e-6:  # the difference below would be lost in rounding
+    if count < 2.0 ** min(bits, 1000) * 1e-6:  # otherwise the difference below would be lost in rounding
         return count * (count - 1) / 2 * 2.0**-bits
     slots = 2.0**bits
     return count - slots * -math.expm1(count * math.log1p(-1 / slots))

@@ -1,7 +1,7 @@
-"""How many database images lie at each distance from a query, and how many of them are relevant.
+"""Counts of database images at each distance from a query, and of the relevant ones among them.
 
-K bits give K + 1 distances, so a ranking by Hamming distance is a list of ties, and these counts are all that is to
-be known of it: every metric that does not depend on the order of the database follows from them, without sorting.
+K bits give K + 1 distances, so a ranking by Hamming distance is a list of ties, and these counts are all there is to
+know about it: every metric that ignores the order of the database follows from them, without sorting.
 
 Shapes: Q queries, N database images, W bytes a code, K = 8·W bits, D = K + 1 distances, M relevant images, C classes,
 X words of 64 bits.
@@ -20,15 +20,15 @@ from lookalike.core.errors import CodeError, DataError
 from lookalike.metrics import labels as labelling
 from lookalike.metrics.labels import Labels, Sharing
 
-PART = 2**16  # codes of the database at a time: what they need stays in the cache of a processor
-PAIRED = 2**14  # pairs of distances that are counted as pairs
+PART = 2**16  # database codes processed at once, small enough for a processor's cache
+PAIRED = 2**14  # largest number of pairs of distances that are counted as pairs
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Distances = npt.NDArray[np.uint8 | np.uint16]
 
 
 class Counts(NamedTuple):
-    """For each query and distance, how many database images lie there, and how many of them are relevant."""
+    """For each query and distance, the numbers of all and of relevant database images."""
 
     items_QD: Integers
     relevant_QD: Integers
@@ -40,34 +40,34 @@ class Counts(NamedTuple):
 
     @property
     def relevant_Q(self) -> Integers:
-        """Number of images that are relevant to each query."""
+        """Number of relevant images for each query."""
         return np.asarray(self.relevant_QD.sum(axis=1))
 
     def without_own(self) -> Counts:
-        """The counts with one relevant image at distance 0 left out: the query itself, where it is searched, too."""
+        """The counts without one relevant image at distance 0: the query itself, if it is in the database."""
         items_QD, relevant_QD = self.items_QD.copy(), self.relevant_QD.copy()
         items_QD[:, 0] -= 1
-        relevant_QD[:, 0] = np.maximum(relevant_QD[:, 0] - 1, 0)  # an image without any label is not its own relative
+        relevant_QD[:, 0] = np.maximum(relevant_QD[:, 0] - 1, 0)  # an image without labels is not relevant to itself
         return Counts(items_QD, relevant_QD)
 
 
 class Problem(NamedTuple):
-    """Checked codes and labels of queries and database."""
+    """Validated codes and labels of queries and database."""
 
     query_codes: Codes
     query_labels: Labels
     database_codes: Codes
     database_labels: Labels
-    own_Q: Integers | None = None  # the database row that is the query itself, which is not searched for it
+    own_Q: Integers | None = None  # the database row that is the query itself, which is excluded
 
     @property
     def size(self) -> int:
-        """Number of images that each query is searched among."""
+        """Number of images that each query is compared with."""
         return len(self.database_codes) - (self.own_Q is not None)
 
     @property
     def bits(self) -> int:
-        """Length of a code."""
+        """Length of a code, bits."""
         return 8 * int(self.query_codes.shape[1])
 
 
@@ -77,7 +77,7 @@ def check(
     database_codes: npt.ArrayLike,
     database_labels: npt.ArrayLike,
 ) -> Problem:
-    """Codes and labels that fit each other. Raises `CodeError` or `DataError` if they do not."""
+    """Validated codes and labels. Raises `CodeError` or `DataError` if they do not match."""
     queries, database = check_codes(query_codes, "query"), check_codes(database_codes, "database")
     if queries.shape[1] != database.shape[1]:
         raise CodeError(
@@ -95,12 +95,12 @@ def check(
 
 
 def check_among(codes: npt.ArrayLike, labels: npt.ArrayLike, *, queries: npt.ArrayLike | None = None) -> Problem:
-    """Codes of one collection, each searched for among the others; `queries` are the rows to search for, if not all."""
+    """Codes of one collection, each searched among the others; `queries` are the query rows, if not all."""
     whole = check(codes, labels, codes, labels)
     own_Q = np.arange(len(whole.query_codes)) if queries is None else np.asarray(queries, np.int64)
     if len(whole.query_codes) < 2 or not len(own_Q):
-        found = len(whole.query_codes)
-        raise DataError(f"each image is searched for among the others: expected 2 or more, found {found}")
+        images = len(whole.query_codes)
+        raise DataError(f"each image is searched for among the others: expected 2 or more, got {images}")
     return whole._replace(query_codes=whole.query_codes[own_Q], query_labels=whole.query_labels[own_Q], own_Q=own_Q)
 
 
@@ -109,14 +109,14 @@ def check_codes(codes: npt.ArrayLike, what: str) -> Codes:
     array = np.asarray(codes)
     if array.ndim != 2 or array.dtype != np.uint8 or 0 in array.shape:
         raise CodeError(
-            f"{what} codes are {array.dtype} of shape {array.shape}; they must be packed codes, uint8 (N, K/8), "
-            "at least one; lookalike.core.codes.pack makes them of bits"
+            f"{what} codes have type {array.dtype} and shape {array.shape}; they must be packed codes, uint8 (N, K/8), "
+            "at least one; pack bits with lookalike.core.codes.pack"
         )
     return array
 
 
 def count(problem: Problem) -> Counts:
-    """Counts by distance; the database is taken part by part, so memory does not grow with it."""
+    """Counts by distance; the database is processed in parts, so memory does not grow with it."""
     shape = (len(problem.query_codes), problem.bits + 1)
     counts = Counts(np.zeros(shape, np.int64), np.zeros(shape, np.int64))
     add = _add_by_class if problem.query_labels.ndim == 1 else _add_by_overlap
@@ -127,7 +127,7 @@ def count(problem: Problem) -> Counts:
 
 
 def _add_by_class(counts: Counts, problem: Problem, codes_NW: Codes, labels_N: Labels) -> None:
-    """Count with one label an image: in the order of labels, what is relevant to a query lies side by side."""
+    """Count with one label an image: sorting by label makes each query's relevant images contiguous."""
     order = np.argsort(labels_N, kind="stable")
     labels_N = labels_N[order]
     first_Q = np.searchsorted(labels_N, problem.query_labels, side="left")
@@ -139,7 +139,7 @@ def _add_by_class(counts: Counts, problem: Problem, codes_NW: Codes, labels_N: L
 
 
 def _add_by_overlap(counts: Counts, problem: Problem, codes_NW: Codes, labels_NC: Labels) -> None:
-    """Count with several labels an image, as sets of bits that overlap or not."""
+    """Count with several labels an image, as overlapping bit sets."""
     sharing = Sharing(labels_NC)
     for row, distances_N in _distances(problem.query_codes, codes_NW):
         counts.items_QD[row] += _histogram(distances_N, problem.bits + 1)
@@ -148,9 +148,9 @@ def _add_by_overlap(counts: Counts, problem: Problem, codes_NW: Codes, labels_NC
 
 
 def rows(problem: Problem) -> Iterator[tuple[int, Distances]]:
-    """Each query's number and its distances (N,) to the whole database, which the next step overwrites.
+    """Each query's number and its distances (N,) to the whole database, in a buffer that the next step overwrites.
 
-    To itself, where it is in the database, a query has more than any distance.
+    If the query itself is in the database, its own distance is larger than any other.
     """
     for row, distances_N in _distances(problem.query_codes, problem.database_codes):
         if problem.own_Q is not None:
@@ -159,7 +159,7 @@ def rows(problem: Problem) -> Iterator[tuple[int, Distances]]:
 
 
 def _distances(query_codes: Codes, database_codes: Codes) -> Iterator[tuple[int, Distances]]:
-    """Each query's number and distances (N,), in arrays that are used again: to make them takes longer than to fill."""
+    """Each query's number and distances (N,), in a reused buffer: allocating takes longer than filling it."""
     query_QX, database_XN = words(query_codes).T, words(database_codes)
     differ_N, bits_N = np.empty(len(database_codes), np.uint64), np.empty(len(database_codes), np.uint8)
     distances_N: Distances = np.empty(len(database_codes), np.uint8 if query_codes.shape[1] * 8 < 255 else np.uint16)
@@ -172,7 +172,7 @@ def _distances(query_codes: Codes, database_codes: Codes) -> Iterator[tuple[int,
 
 
 def _histogram(distances_N: Distances, size: int) -> Integers:
-    """How often each distance occurs: counted in pairs, where pairs are few enough, as that takes half the steps."""
+    """Histogram of distances; counted in pairs where possible, which takes half the steps."""
     half = len(distances_N) // 2
     if not half or size * size > PAIRED:
         return np.bincount(distances_N, minlength=size)

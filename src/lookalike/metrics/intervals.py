@@ -1,10 +1,10 @@
-"""What a count says of the share behind it: exact intervals of 95 % confidence, and one by drawing images anew.
+"""Confidence intervals (95 %) of the rate behind a count.
 
-    Poisson          few of many trials (Garwood 1936); with none found, the bound that is exceeded in 5 %
-    Clopper-Pearson  some of some trials (1934)
-    pairs            pairs of images are no independent trials, as each image is in many. The variance of their number
-                     is that of independent ones, and the covariance of those that share an image, as far as there are
-                     more of these than by chance; the intervals are of so many fewer pairs
+    Poisson          few successes in many trials (Garwood 1936); with none, the one-sided 95 % bound
+    Clopper-Pearson  exact binomial interval (1934)
+    pairs            pairs of images are not independent trials, because each image is in many pairs. The variance of
+                     their number is that of independent pairs plus the covariance of those that share an image, as far
+                     as there are more of these than by chance; the interval is for a correspondingly smaller number
 
 Shapes: N images.
 """
@@ -18,15 +18,15 @@ import numpy.typing as npt
 
 from lookalike.metrics.retrieval_stats import Z, at_most, bisect, rate_bound
 
-TAIL = 0.025  # on either side
-MANY = 1_000  # of which the normal distribution says the same
+TAIL = 0.025  # probability on each side
+MANY = 1_000  # counts from which the normal distribution is accurate enough
 
 Ints = npt.NDArray[np.int64]
 Interval = tuple[float, float]
 
 
 def poisson(found: float) -> Interval:
-    """What the mean of a count is, at least and at most; what is no whole number is taken for the wider one.
+    """Bounds of the mean of a count; fractional counts are rounded to the wider interval.
 
     >>> [round(bound, 3) for bound in (*poisson(0), *poisson(4))]
     [0.0, 2.996, 1.09, 10.242]
@@ -41,7 +41,7 @@ def poisson(found: float) -> Interval:
 
 
 def clopper_pearson(found: int, total: int) -> Interval:
-    """What a share is, at least and at most.
+    """Bounds of a proportion.
 
     >>> [round(bound, 3) for bound in (*clopper_pearson(95, 100), *clopper_pearson(0, 0))]
     [0.887, 0.984, 0.0, 1.0]
@@ -54,9 +54,9 @@ def clopper_pearson(found: int, total: int) -> Interval:
 
 
 def of_pairs(counts_N: Ints) -> Interval:
-    """How many such pairs there are, at least and at most, by how many of those found each image is in.
+    """Bounds of the number of pairs, given the number of found pairs that each image is in.
 
-    Poisson's bounds for as many independent pairs as say the same.
+    Poisson's bounds for the equivalent number of independent pairs.
     """
     found = int(counts_N.sum()) // 2
     effect = design_effect(counts_N)
@@ -65,7 +65,7 @@ def of_pairs(counts_N: Ints) -> Interval:
 
 
 def design_effect(counts_N: Ints) -> float:
-    """How many times the variance of the number of pairs is that of independent ones; at least 1.
+    """Variance of the number of pairs, relative to independent pairs; at least 1.
 
     >>> design_effect(np.array([1, 1, 1, 1, 0, 0, 0, 0])), design_effect(np.array([4, 1, 1, 1, 1, 0, 0, 0]))
     (1.0, 2.285...)
@@ -79,7 +79,7 @@ def design_effect(counts_N: Ints) -> float:
 
 
 def _binomial(found: int, total: int, share: float) -> float:
-    """The chance that at most so many of the trials succeed."""
+    """Probability of at most `found` successes in `total` trials."""
     if share <= 0 or share >= 1:
         return 1.0 if share <= 0 or found >= total else 0.0
     k = np.arange(found + 1)

@@ -1,8 +1,8 @@
-"""Labels, and which images they make relevant to each other.
+"""Labels, and the relevance they define.
 
-Two images are relevant to each other if they share a label. What a label is called or numbered plays no part: the
-published code that takes the product of two class numbers for relevance makes class 0 relevant to nothing and all
-others to each other.
+Two images are relevant to each other if they share a label. Label names and numbers do not matter: published code that
+takes the product of two class numbers for relevance makes class 0 relevant to nothing and all other classes relevant to
+each other.
 
 Shapes: N images, C classes, X words of 64 bits.
 """
@@ -43,7 +43,7 @@ def check(labels: npt.ArrayLike, count: int, what: str) -> Labels:
 
 
 class Sharing:
-    """Which images of a database share a label with another image; several labels are compared 64 at a time.
+    """Finds the database images that share a label with an image; several labels are compared 64 at a time.
 
     >>> Sharing(np.array([0, 1, 0])).with_(np.array(0)).tolist()
     [True, False, True]
@@ -56,7 +56,7 @@ class Sharing:
         self._sets_XN = words(np.packbits(database, axis=1)) if database.ndim == 2 else None
 
     def with_(self, label: npt.NDArray[np.integer | np.bool_]) -> npt.NDArray[np.bool_]:
-        """Whether each image of the database shares this label (an integer), or one of these labels (booleans (C,))."""
+        """For each database image, whether it has this label (an integer), or one of these labels (booleans (C,))."""
         if self._sets_XN is None:
             return np.asarray(self._labels == label)
         shared_N = np.zeros(len(self._labels), bool)
@@ -67,10 +67,10 @@ class Sharing:
 
 
 def encode(*groups: Names) -> tuple[list[Labels], list[str]]:
-    """Labels as people write them, as arrays over the same classes, and the classes' names.
+    """Labels as arrays over common classes, and the names of the classes.
 
-    If any image has a list of labels, all become booleans (N, C); an image without a label is then relevant to none.
-    Raises `DataError` if an image has no label where each must have one.
+    If any image has a list of labels, all become booleans (N, C), and an image without labels is relevant to none.
+    Raises `DataError` if an image has no label where each needs one.
 
     >>> encode(["cat", "dog"], ["dog"])
     ([array([0, 1]), array([1])], ['cat', 'dog'])

@@ -1,4 +1,4 @@
-"""Everything there is to say of codes with labels, in one go: what `lookalike evaluate` prints and results hold.
+"""All metrics of labelled codes at once, as `lookalike evaluate` prints them.
 
 Shapes: Q queries, N database images, W bytes a code, D distances.
 """
@@ -22,41 +22,41 @@ from lookalike.metrics.collisions import collisions
 from lookalike.metrics.counts import Counts, Problem, check, check_among, check_codes, count
 from lookalike.metrics.precision import Denominator, Ties
 
-CUTOFF = 1_000  # of the mAP that most papers on hashing give; 5,000 for NUS-WIDE
+CUTOFF = 1_000  # of the mAP in most hashing papers; 5,000 for NUS-WIDE
 RANKS = (1, 10, 100, 1_000)
 RADII = (0, 1, 2)
-QUERIES = 10_000  # at most, where every image of a collection could be searched for
+QUERIES = 10_000  # sample size if every image of a collection could be a query
 DENOMINATORS: tuple[Denominator, ...] = get_args(Denominator)
-DIGITS = 6  # kept of every number
-FOUR = ("query_codes", "query_labels", "database_codes", "database_labels")  # arrays of a file
+DIGITS = 6  # of every number
+FOUR = ("query_codes", "query_labels", "database_codes", "database_labels")  # arrays in a file
 
-Values = dict[str, Any]  # what JSON can hold
+Values = dict[str, Any]  # JSON-compatible
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluation:
-    """Metrics of codes against labels; a field named `chance` is what codes without meaning have."""
+    """Metrics of labelled codes; fields named `chance` are for meaningless codes."""
 
     queries: int
     database: int
     bits: int
-    without_relevant: int  # queries to which nothing is relevant; they count 0
-    map: Values  # over the whole database, by each rule for ties, and chance
-    map_at_cutoff: Values  # over the first so many, with both denominators, and chance
+    without_relevant: int  # queries without relevant images; they count as 0
+    map: Values  # over the whole database, by each tie rule, and chance
+    map_at_cutoff: Values  # over the first ranks, with both denominators, and chance
     precision_at: Values  # by rank
     recall_at: Values
     precision_within: Values  # by radius
-    empty_within: Values  # queries with nothing that near
+    empty_within: Values  # queries with no image within the radius
     nearest: Values  # the paper's precision, recall and F1, and the share of agreement
     nearest_chance: Values
     collisions: Values  # among queries and database together
     bit_use: Values
     curve_by_rank: Values
     curve_by_radius: Values
-    distances: Values  # how many pairs lie at each distance, relevant ones and others
+    distances: Values  # number of pairs at each distance, relevant and other
 
     def values(self) -> Values:
-        """As a dictionary that JSON can hold, numbers with six digits."""
+        """A JSON-compatible dictionary, with six digits a number."""
         rounded: Values = _rounded(asdict(self))
         return rounded
 
@@ -71,40 +71,40 @@ def measure(
 ) -> Evaluation:
     """All metrics of packed codes, uint8 (Q, W) and (N, W), with labels as in `ranking.mean_average_precision`.
 
-    `cutoff` is that of the mAP which the papers on hashing give.
+    `cutoff` is that of the mAP@R in hashing papers.
     """
     return of_problem(check(query_codes, query_labels, database_codes, database_labels), cutoff=cutoff)
 
 
 def measure_among(codes: npt.ArrayLike, labels: npt.ArrayLike, *, seed: int = 0) -> Evaluation:
-    """All metrics of one collection, each image searched for among the others; of at most `QUERIES`, drawn evenly."""
+    """All metrics of one collection, each image searched among the others; samples at most `QUERIES` queries."""
     count = len(check_codes(codes, "the"))
     queries = np.random.default_rng(seed).permutation(count)[:QUERIES] if count > QUERIES else np.arange(count)
     return of_problem(check_among(codes, labels, queries=np.sort(queries)))
 
 
 def measure_file(path: Path, *, seed: int = 0) -> Evaluation:
-    """All metrics of codes in a file `.npz`.
+    """All metrics of the codes in an `.npz` file.
 
-    It holds query_codes, query_labels, database_codes and database_labels, or codes and labels of one collection.
-    Raises `DataError` if it does not.
+    It must contain query_codes, query_labels, database_codes and database_labels, or codes and labels of one
+    collection. Raises `DataError` otherwise.
     """
-    held = arrays.read_arrays(path, (*FOUR, "codes", "labels"))
+    loaded = arrays.read_arrays(path, (*FOUR, "codes", "labels"))
     try:
-        if set(FOUR) <= set(held):
-            return measure(*(held[name] for name in FOUR))
-        if {"codes", "labels"} <= set(held):
-            return measure_among(held["codes"], held["labels"], seed=seed)
+        if set(FOUR) <= set(loaded):
+            return measure(*(loaded[name] for name in FOUR))
+        if {"codes", "labels"} <= set(loaded):
+            return measure_among(loaded["codes"], loaded["labels"], seed=seed)
     except (CodeError, DataError) as error:
         raise type(error)(f"{path}: {error}") from error
     raise DataError(
-        f"{path} holds {', '.join(map(printable, arrays.array_names(path)[:10])) or 'nothing'}; it must hold "
+        f"{path} contains {', '.join(map(printable, arrays.array_names(path)[:10])) or 'nothing'}; expected "
         f"{', '.join(FOUR)}, or codes and labels of one collection"
     )
 
 
 def of_problem(problem: Problem, *, cutoff: int = CUTOFF) -> Evaluation:
-    """All metrics of codes and labels that are checked."""
+    """All metrics of validated codes and labels."""
     counts = count(problem)
     parts = [problem.database_codes] if problem.own_Q is not None else [problem.query_codes, problem.database_codes]
     everything = np.concatenate(parts)

@@ -1,21 +1,21 @@
 """Average precision from counts by distance, in closed form.
 
-A query has at distance d n_d database images, p_d of them relevant; before them lie N_d and P_d. The order within a
-distance is not known. Four rules say what to do about it:
+At distance d a query has n_d database images, p_d of them relevant; N_d and P_d come before them. The order within a
+distance is undefined. Four rules deal with such ties:
 
 - expected: the mean over all orders (McSherry & Najork 2008; He et al. 2018, "Hashing as tie-aware learning to rank",
-  eq. 7). An image at place t of its tie is relevant with probability p/n, and then (t − 1)(p − 1)/(n − 1) of the
-  images before it in its tie are expected to be.
+  eq. 7). An image at position t of its tie is relevant with probability p/n, and then (t − 1)(p − 1)/(n − 1) of the
+  images before it in its tie are expected to be relevant.
 - optimistic, pessimistic: the relevant images of each tie come first, or last.
-- row-order: as the database has them (`ranking`, which sorts).
+- row-order: the order of the database (`ranking`, which sorts).
 
-With a cutoff R only ranks up to R count, and two denominators are in use: `relevant`, the number of relevant images
-but at most R, and `retrieved`, the number of relevant images among the first R, as the papers on hashing have it.
-The latter is not monotone: an image more that is found can lower it.
+With a cutoff R only ranks up to R count, and two denominators are in use: `relevant`, the number of relevant images but
+at most R, and `retrieved`, the number of relevant images among the first R, as in papers on hashing. The latter is not
+monotone: finding one more image can lower it.
 
 Sums over ranks become differences of harmonic numbers H: Σ_{t=1..m} 1/(N + t) = H(N + m) − H(N).
 
-Shapes: Q queries, D distances, X numbers of relevant images that a cut tie may hold.
+Shapes: Q queries, D distances, X possible numbers of relevant images in a cut tie.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ from lookalike.metrics.counts import Counts, Floats, Integers, divide
 Ties = Literal["expected", "optimistic", "pessimistic", "row-order"]
 Denominator = Literal["relevant", "retrieved"]
 
-BLOCK = 1024  # queries at a time
-_EXACT = 256  # harmonic numbers below come from a table, those above from the asymptotic series (error below 1e-16)
+BLOCK = 1024  # queries processed at once
+_EXACT = 256  # smaller harmonic numbers come from a table, larger ones from the asymptotic series (error below 1e-16)
 _TABLE = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, _EXACT + 1))])
 
 
 def check_options(ties: str, denominator: str, cutoff: int | None) -> None:
-    """Raise `ConfigError` unless a metric has these options."""
+    """Raise `ConfigError` for options that no metric has."""
     if ties not in get_args(Ties):
         raise ConfigError(f"ties is {ties!r}; it must be one of {', '.join(get_args(Ties))}")
     if denominator not in get_args(Denominator):
         raise ConfigError(f"denominator is {denominator!r}; it must be one of {', '.join(get_args(Denominator))}")
     if cutoff is not None and (cutoff < 1 or cutoff != int(cutoff)):
-        raise ConfigError(f"cutoff is {cutoff}; it must be a whole number from 1, or None for the whole database")
+        raise ConfigError(f"cutoff is {cutoff}; it must be an integer of at least 1, or None for the whole database")
 
 
 def average_precision(
     counts: Counts, *, cutoff: int | None = None, ties: Ties = "expected", denominator: Denominator = "relevant"
 ) -> Floats:
-    """Average precision of each query (Q,); 0 for one to which nothing is relevant."""
+    """Average precision of each query, (Q,); 0 for one without relevant images."""
     check_options(ties, denominator, cutoff)
     if ties == "row-order":
-        raise ConfigError("the order of rows is not to be known from counts; use ranking.mean_average_precision")
+        raise ConfigError("counts do not have the order of rows; use ranking.mean_average_precision")
     parts = [
         _block(Counts(counts.items_QD[at : at + BLOCK], counts.relevant_QD[at : at + BLOCK]), cutoff, ties, denominator)
         for at in range(0, len(counts.items_QD), BLOCK)
@@ -64,8 +64,7 @@ def average_precision(
 def chance(total: int, relevant: npt.ArrayLike, *, cutoff: int | None, denominator: Denominator) -> Floats:
     """Expected average precision of a random order, for each number of relevant images among `total`.
 
-    A random order is one tie of everything.
-
+    A random order is a single tie.
     >>> chance(4, [1], cutoff=None, denominator="relevant").round(4).tolist()  # (1 + 1/2 + 1/3 + 1/4) / 4
     [0.5208]
     """
@@ -93,16 +92,16 @@ def _block(counts: Counts, cutoff: int | None, ties: Ties, denominator: Denomina
     if ties == "expected" and denominator == "retrieved":
         return _expected_over_retrieved(n, p, before_n, before_p, end)
     if ties == "expected":
-        slots = np.clip(end - before_n, 0, n)  # of the tie that lie before the cutoff
+        slots = np.clip(end - before_n, 0, n)  # of the tie, before the cutoff
         sums = _expected_sum(n, p, before_n, before_p, slots).sum(axis=1)
-        found = np.minimum(p.sum(axis=1), end)
+        hits = np.minimum(p.sum(axis=1), end)
     else:
         ahead = before_n if ties == "optimistic" else before_n + n - p
-        hits = np.clip(end - ahead, 0, p)
-        # Σ_{t=1..hits} (P + t)/(A + t), for A images ahead of the tie's relevant ones
-        sums = (hits - (ahead - before_p) * (harmonic(ahead + hits) - harmonic(ahead))).sum(axis=1)
-        found = np.minimum(p.sum(axis=1), end) if denominator == "relevant" else hits.sum(axis=1)
-    return divide(sums, found)
+        counted = np.clip(end - ahead, 0, p)
+        # Σ_{t=1..counted} (P + t)/(A + t), for A images ahead of the tie's relevant ones
+        sums = (counted - (ahead - before_p) * (harmonic(ahead + counted) - harmonic(ahead))).sum(axis=1)
+        hits = np.minimum(p.sum(axis=1), end) if denominator == "relevant" else counted.sum(axis=1)
+    return divide(sums, hits)
 
 
 def _expected_sum(n: Integers, p: Integers, before_n: Integers, before_p: Integers, slots: Integers) -> Floats:
@@ -115,7 +114,7 @@ def _expected_sum(n: Integers, p: Integers, before_n: Integers, before_p: Intege
 
 
 def _expected_over_retrieved(n: Integers, p: Integers, before_n: Integers, before_p: Integers, end: int) -> Floats:
-    """The expectation of sum / (relevant before the cutoff), where both hang on the one tie that the cutoff cuts.
+    """The expectation of sum / (relevant before the cutoff), where both depend on the one tie that the cutoff cuts.
 
     Of its n images m come before the cutoff, and of its p relevant ones x, with hypergeometric probability. Given x,
     the sum over the tie is that of a tie of m images with x relevant ones, and the denominator is P + x.
@@ -136,11 +135,11 @@ def _expected_over_retrieved(n: Integers, p: Integers, before_n: Integers, befor
 
 
 def _hypergeometric(n: int, p: int, m: int) -> tuple[Integers, Floats]:
-    """How many of m images drawn from n are among p, and with which probability."""
+    """Possible numbers of images from among p, when m are drawn from n, and their probabilities."""
     low, high = max(0, m - (n - p)), min(p, m)
     x_X = np.arange(low, high + 1)
     x = x_X[:-1]
-    logs = np.log((p - x) * (m - x) / ((x + 1) * (n - p - m + x + 1.0)))  # of the ratio of neighbours
+    logs = np.log((p - x) * (m - x) / ((x + 1) * (n - p - m + x + 1.0)))  # of the ratios of successive terms
     logs_X = np.concatenate([[0.0], np.cumsum(logs)])
     weights_X = np.exp(logs_X - logs_X.max())
     return x_X, weights_X / math.fsum(weights_X)

@@ -1,12 +1,12 @@
-"""Metrics of rankings by Hamming distance, as the field reports them, each with its rule for ties in its name.
+"""Metrics of rankings by Hamming distance, each with its tie rule in its name.
 
-Formulas: `precision` for average precision; for the rest, with hits(k) the expected number of relevant images among
-the first k, and N⁺ the number of relevant images in the database:
+Formulas: `precision` for average precision; for the rest, with hits(k) the expected number of relevant images among the
+first k, and N⁺ the number of relevant images in the database:
 
     P@k = hits(k) / k                       R@k = hits(k) / N⁺
-    P@r = relevant within distance r / all within r; 0 where nothing lies within r
+    P@r = relevant within distance r / all within r; 0 if nothing is within r
 
-Every mean is over queries, and a query to which nothing is relevant counts 0: how many there were, stands beside.
+Every mean is over queries; a query without relevant images counts as 0, and the number of those is reported.
 
 Shapes: Q queries, N database images, W bytes a code, D distances, R ranks, O options.
 """
@@ -27,7 +27,7 @@ from lookalike.metrics.precision import Denominator, Ties, check_options
 
 
 class Mean(float):
-    """A mean over queries: a number, with the queries' own values and how many had nothing relevant.
+    """A mean over queries: a number, with the queries' own values and how many have nothing relevant.
 
     >>> mean = Mean.over(np.array([0.5, 0.0]), without_relevant=1)
     >>> mean == 0.25, mean.per_query.tolist(), mean.without_relevant
@@ -35,7 +35,7 @@ class Mean(float):
     """
 
     per_query: Floats  # (Q,)
-    without_relevant: int  # queries to which nothing is relevant; they count 0
+    without_relevant: int  # queries without relevant images; they count as 0
 
     @classmethod
     def over(cls, values_Q: Floats, *, without_relevant: int) -> Self:
@@ -46,7 +46,7 @@ class Mean(float):
 
 
 class Curve(NamedTuple):
-    """Precision and recall, means over queries, at ranks or radii."""
+    """Precision and recall, averaged over queries, at ranks or radii."""
 
     at: Integers
     precision: Floats
@@ -66,15 +66,15 @@ def mean_average_precision(
     """mAP, in [0, 1], of packed codes uint8 (Q, W) and (N, W).
 
     Two images are relevant to each other if they share a label: labels are integers (N,), or booleans (N, C).
-    `cutoff` is the last rank that counts, `ties` what is done about equal distances, `denominator` what an average
-    precision is divided by (see `lookalike.metrics.precision`). The field's usual mAP@R is
+    `cutoff` is the last rank that counts, `ties` the rule for equal distances, `denominator` the divisor of average
+    precision (see `lookalike.metrics.precision`). The field's usual mAP@R is
     `cutoff=R, ties="row-order", denominator="retrieved"`; it depends on the order of the database.
 
     >>> query, database = np.array([[0]], np.uint8), np.array([[0], [0], [255]], np.uint8)
     >>> float(mean_average_precision(query, [1], database, [1, 2, 1]))  # (1/1 + 2/3)/2 or (1/2 + 2/3)/2
     0.7083333333333333
 
-    Raises `CodeError`, `DataError` or `ConfigError` for what does not fit.
+    Raises `CodeError`, `DataError` or `ConfigError` for invalid arguments.
     """
     check_options(ties, denominator, cutoff)
     problem = check(query_codes, query_labels, database_codes, database_labels)
@@ -86,13 +86,13 @@ def mean_average_precision(
 def mean_of_counts(
     counts: Counts, *, cutoff: int | None = None, ties: Ties = "expected", denominator: Denominator = "relevant"
 ) -> Mean:
-    """mAP of counts by distance."""
+    """mAP from counts by distance."""
     values_Q = precision.average_precision(counts, cutoff=cutoff, ties=ties, denominator=denominator)
     return Mean.over(values_Q, without_relevant=_without_relevant(counts))
 
 
 def chance(counts: Counts, *, cutoff: int | None = None, denominator: Denominator = "relevant") -> Mean:
-    """The mAP that codes without any meaning have: that of a random order of the same database."""
+    """The mAP of meaningless codes: that of a random order of the same database."""
     relevant, inverse_Q = np.unique(counts.relevant_Q, return_inverse=True)
     values = precision.chance(counts.total, relevant, cutoff=cutoff, denominator=denominator)
     return Mean.over(values[inverse_Q], without_relevant=_without_relevant(counts))
@@ -106,14 +106,14 @@ def precision_at(counts: Counts, k: int) -> Mean:
 
 
 def recall_at(counts: Counts, k: int) -> Mean:
-    """R@k: the expected share of the relevant images that are among the first k."""
+    """R@k: the expected share of the relevant images among the first k."""
     _check_rank(k)
     hits_Q = _hits(counts, np.array([k]))[:, 0]
     return Mean.over(divide(hits_Q, counts.relevant_Q), without_relevant=_without_relevant(counts))
 
 
 def precision_within(counts: Counts, radius: int) -> Mean:
-    """Share of relevant images among those at most `radius` bits away; 0 for a query that has none there."""
+    """Share of relevant images among those within `radius` bits; 0 for a query with none there."""
     if radius < 0:
         raise ConfigError(f"radius is {radius}; it must be at least 0 bits")
     items_Q = counts.items_QD[:, : radius + 1].sum(axis=1)
@@ -122,22 +122,22 @@ def precision_within(counts: Counts, radius: int) -> Mean:
 
 
 def empty_within(counts: Counts, radius: int) -> int:
-    """Number of queries with nothing at most `radius` bits away."""
+    """Number of queries with no image within `radius` bits."""
     return int((counts.items_QD[:, : radius + 1].sum(axis=1) == 0).sum())
 
 
 def curve_by_rank(counts: Counts, ranks: npt.ArrayLike | None = None) -> Curve:
-    """Precision and recall among the first k, for each k of `ranks`; by default some fifty from 1 to all."""
+    """Precision and recall among the first k, for each k of `ranks`; by default about fifty from 1 to all."""
     last = counts.total
     ranks_R = np.unique(np.geomspace(1, last, 50).round().astype(np.int64) if ranks is None else np.asarray(ranks))
     if len(ranks_R) == 0 or ranks_R[0] < 1 or ranks_R[-1] > last:
-        raise ConfigError(f"ranks must lie between 1 and {last}, the size of the database")
+        raise ConfigError(f"ranks must be between 1 and {last}, the size of the database")
     hits_QR = _hits(counts, ranks_R)
     return Curve(ranks_R, (hits_QR / ranks_R).mean(axis=0), divide(hits_QR, counts.relevant_Q[:, None]).mean(axis=0))
 
 
 def curve_by_radius(counts: Counts) -> Curve:
-    """Precision and recall among the images at most r bits away, for each r from 0 to K."""
+    """Precision and recall among the images within r bits, for each r from 0 to K."""
     items_QD, relevant_QD = np.cumsum(counts.items_QD, axis=1), np.cumsum(counts.relevant_QD, axis=1)
     recall_QD = divide(relevant_QD, counts.relevant_Q[:, None])
     radii_D = np.arange(items_QD.shape[1])
@@ -145,7 +145,7 @@ def curve_by_radius(counts: Counts) -> Curve:
 
 
 def _hits(counts: Counts, ranks_R: Integers) -> Floats:
-    """Expected number of relevant images among the first k, (Q, R): of a tie that k cuts, a proportional part."""
+    """Expected number of relevant images among the first k, (Q, R); a tie cut by k counts proportionally."""
     n, p = counts.items_QD, counts.relevant_QD
     hits_QR = np.empty((len(n), len(ranks_R)))
     for row, (n_D, p_D) in enumerate(zip(n, p, strict=True)):
@@ -154,9 +154,9 @@ def _hits(counts: Counts, ranks_R: Integers) -> Floats:
 
 
 def by_rows(problem: Problem, options: Sequence[tuple[int | None, Denominator]]) -> list[Mean]:
-    """mAP with equal distances in the order of the database, for each cutoff and denominator, in one pass.
+    """mAP with ties in the order of the database, for each cutoff and denominator, in one pass.
 
-    That takes sorting: stable, as counting sort is.
+    This needs a stable sort.
     """
     values_OQ = np.zeros((len(options), len(problem.query_codes)))
     relevant_Q = np.zeros(len(problem.query_codes), np.int64)
@@ -164,15 +164,15 @@ def by_rows(problem: Problem, options: Sequence[tuple[int | None, Denominator]])
     for row, distances_N in rows(problem):
         relevant_N = sharing.with_(problem.query_labels[row])
         if problem.own_Q is not None:
-            relevant_N[problem.own_Q[row]] = False  # it comes last, and is no answer
-        ranks_R = np.flatnonzero(relevant_N[np.argsort(distances_N, kind="stable")]) + 1  # of what is relevant
+            relevant_N[problem.own_Q[row]] = False  # it comes last, and is not an answer
+        ranks_R = np.flatnonzero(relevant_N[np.argsort(distances_N, kind="stable")]) + 1  # of the relevant images
         relevant_Q[row] = len(ranks_R)
         for number, (cutoff, denominator) in enumerate(options):
             end = problem.size if cutoff is None else min(cutoff, problem.size)
-            found = int(np.searchsorted(ranks_R, end, side="right"))
-            total = found if denominator == "retrieved" else min(len(ranks_R), end)
+            hits = int(np.searchsorted(ranks_R, end, side="right"))
+            total = hits if denominator == "retrieved" else min(len(ranks_R), end)
             if total:
-                values_OQ[number, row] = (np.arange(1, found + 1) / ranks_R[:found]).sum() / total
+                values_OQ[number, row] = (np.arange(1, hits + 1) / ranks_R[:hits]).sum() / total
     without_relevant = int((relevant_Q == 0).sum())
     return [Mean.over(values_Q, without_relevant=without_relevant) for values_Q in values_OQ]
 

@@ -1,15 +1,15 @@
-"""How well copies are told from other images, from how many pairs lie at each distance.
+"""How well copies are separated from other images, from counts of pairs by distance.
 
-Two lists of counts say all of it: pairs of a copy and its original, and pairs of different images. A pair is taken for
-copy and original if its distance is at most a threshold; −1 stands for a threshold below all distances.
+Two lists of counts are enough: pairs of a copy and its original, and pairs of different images. A pair counts as a copy
+and its original if its distance is at most a threshold; −1 means a threshold below all distances.
 
-    recall            share of the pairs of copy and original at most that far apart
-    false positives   share of the pairs of different images at most that far apart
+    recall            share of the pairs of copy and original within the threshold
+    false positives   share of the pairs of different images within the threshold
     µAP               micro average precision: all pairs of all copies and all originals in one ranking by distance
-                      (Douze et al. 2021, "The 2021 image similarity dataset and challenge"); among pairs of equal
-                      distance the expectation over their order
+                      (Douze et al. 2021, "The 2021 image similarity dataset and challenge"); the expectation over the
+                      order of ties
 
-Shapes: D distances, from 0 to the greatest there can be.
+Shapes: D distances, from 0 to the largest possible one.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ import numpy as np
 from lookalike.metrics.counts import Counts, Integers
 from lookalike.metrics.precision import average_precision, chance
 
-Z = 1.959964  # of the normal distribution: 95 % lie within
-DOUBT = 0.05  # chance that an upper bound is too low
+Z = 1.959964  # quantile of the normal distribution for 95 %
+DOUBT = 0.05  # probability that an upper bound is too low
 
 
 class Share(NamedTuple):
-    """Part of a whole, with the bounds of its 95 % confidence interval."""
+    """A proportion, with its 95 % confidence interval."""
 
     found: int
     total: int
@@ -42,24 +42,24 @@ class Share(NamedTuple):
 
 
 class Threshold(NamedTuple):
-    """The greatest distance at which at most a stated share of pairs of different images would be taken for copies."""
+    """The largest distance at which at most a stated share of pairs of different images would count as copies."""
 
-    rate: float  # the share that is allowed
-    distance: int  # in steps; −1 if no distance keeps it
-    false: int  # pairs of different images at most that far apart
-    pairs: int  # pairs of different images there are
-    bound: float  # the true rate is at most this, with 95 % confidence, were the pairs independent
+    rate: float  # the allowed share
+    distance: int  # −1 if no distance satisfies it
+    false: int  # pairs of different images within the distance
+    pairs: int  # all pairs of different images
+    bound: float  # upper bound of the true rate, with 95 % confidence, if pairs were independent
 
     @property
     def is_measured(self) -> bool:
-        """Whether there are so many pairs that the rate is one of them or more."""
+        """Whether there are enough pairs for the rate to be at least one of them."""
         return self.pairs * self.rate >= 1
 
 
 def threshold(others_D: Integers, rate: float) -> Threshold:
     """The threshold at which at most a share `rate` of the pairs of different images is false.
 
-    Where the rate is less than one pair, no false pair is allowed.
+    If the rate is less than one pair, no false pair is allowed.
 
     >>> threshold(np.array([0, 0, 1, 5, 94]), 0.02)[:4]
     (0.02, 2, 1, 100)
@@ -71,7 +71,7 @@ def threshold(others_D: Integers, rate: float) -> Threshold:
 
 
 def within(counts_D: Integers, distance: int) -> Share:
-    """The share of pairs at most so far apart.
+    """The share of pairs within a distance.
 
     >>> within(np.array([3, 0, 1]), 1)[:2]
     (3, 4)
@@ -81,7 +81,7 @@ def within(counts_D: Integers, distance: int) -> Share:
 
 
 def wilson(found: int, total: int) -> tuple[float, float]:
-    """The 95 % confidence interval of a share (Wilson 1927).
+    """The 95 % confidence interval of a proportion (Wilson 1927).
 
     >>> [round(bound, 3) for bound in wilson(95, 100)]
     [0.888, 0.978]
@@ -97,7 +97,7 @@ def wilson(found: int, total: int) -> tuple[float, float]:
 
 
 def rate_bound(found: int, total: int) -> float:
-    """What a small share is at most, with 95 % confidence: the exact bound of a Poisson count, over the total.
+    """Upper bound of a small rate, with 95 % confidence: the exact bound of a Poisson count, divided by the total.
 
     >>> round(rate_bound(0, 124_750) * 124_750, 3), rate_bound(0, 0)
     (2.996, 1.0)
@@ -109,7 +109,7 @@ def rate_bound(found: int, total: int) -> float:
 
 
 def bisect(is_beyond: Callable[[float], bool], low: float, high: float) -> float:
-    """Where a condition begins to hold between two values.
+    """The point between two values at which a condition begins to hold.
 
     >>> round(bisect(lambda x: x * x > 2, 0.0, 2.0), 6)
     1.414214
@@ -121,13 +121,13 @@ def bisect(is_beyond: Callable[[float], bool], low: float, high: float) -> float
 
 
 def at_most(found: int, mean: float) -> float:
-    """The chance that a Poisson count of this mean is at most `found`."""
+    """Probability that a Poisson count with this mean is at most `found`."""
     logs = -mean + np.concatenate([[0.0], np.cumsum(math.log(mean) - np.log(np.arange(1, found + 1)))])
     return float(np.exp(logs).sum())
 
 
 def micro_average_precision(own_D: Integers, others_D: Integers) -> float:
-    """µAP of the pairs of copies and their originals among those of copies and other images.
+    """µAP of the pairs of copies and their originals among all pairs of copies and images.
 
     >>> micro_average_precision(np.array([2, 0, 0]), np.array([0, 1, 7]))
     1.0
@@ -137,12 +137,12 @@ def micro_average_precision(own_D: Integers, others_D: Integers) -> float:
 
 
 def micro_chance(own: int, others: int) -> float:
-    """µAP of distances that mean nothing, for so many pairs of the two kinds."""
+    """µAP of meaningless distances, for these numbers of pairs of the two kinds."""
     return float(chance(own + others, [own], cutoff=None, denominator="relevant")[0])
 
 
 def mean(counts_D: Integers) -> float:
-    """The mean distance, in steps.
+    """The mean distance.
 
     >>> mean(np.array([1, 0, 1]))
     1.0

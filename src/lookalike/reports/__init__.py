@@ -1,7 +1,7 @@
-"""Reports: one HTML file each, with style, charts and pictures inside; no script, nothing fetched.
+"""Reports: self-contained HTML files with style, charts and pictures inside; no scripts, nothing fetched.
 
 A report is a template (`templates/NAME.html`, Jinja2, all values escaped) that extends `base.html`, and a function that
-computes what stands in it. Charts are SVG (`charts`).
+computes its values. Charts are SVG (`charts`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lookalike.core.display import printable
 
 
 def render(template: str, **values: Any) -> str:
-    """A report as HTML. Control characters, and bytes that are not UTF-8, are written by number."""
+    """A report as HTML. Control characters, and bytes that are not UTF-8, are escaped."""
     return _environment().get_template(f"{template}.html").render(style=Markup(css()), **values)
 
 
@@ -39,22 +39,22 @@ def picture(image: Image.Image) -> str:
 
 
 def css() -> str:
-    """The style of all reports, light or dark as the reader's system is."""
+    """The stylesheet of all reports, light or dark like the reader's system."""
     source, _name, _is_current = _loader().get_source(_environment(), "report.css")
     return source
 
 
 @functools.cache
 def _environment() -> Environment:
-    found = Environment(
+    environment = Environment(
         loader=_loader(), autoescape=True, undefined=StrictUndefined, trim_blocks=True, finalize=_printable
     )
-    found.filters |= {"breakable": breakable, "name": os.path.basename}
-    return found
+    environment.filters |= {"breakable": breakable, "name": os.path.basename}
+    return environment
 
 
 def _printable(value: Any) -> Any:
-    """A value as it is shown; text without what acts on its reader, such as characters that turn its direction."""
+    """A value for display; control characters in text, such as those that reverse its direction, are escaped."""
     return value if isinstance(value, Markup) or not isinstance(value, str) else printable(value, but="\n\t")
 
 
@@ -64,7 +64,7 @@ def _loader() -> PackageLoader:
 
 
 def breakable(name: str) -> Markup:
-    """A file's name that may be broken where its parts end.
+    """A file's name that may wrap between its parts.
 
     >>> breakable("a_<b>.jpg")
     Markup('a_<wbr>&lt;b&gt;<wbr>.jpg')

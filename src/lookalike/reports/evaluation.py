@@ -1,4 +1,4 @@
-"""The report of `lookalike evaluate`: all metrics next to chance, precision against recall, and distances."""
+"""The report of `lookalike evaluate`: all metrics with their chance levels, precision-recall curve, distances."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lookalike.reports import charts
 def check(path: Path) -> None:
     """Raise `ConfigError` unless a report can be written to a path."""
     if path.is_dir() or not path.parent.is_dir():
-        raise ConfigError(f"{path} cannot be written to; name a file in a folder that exists, such as report.html")
+        raise ConfigError(f"{path} is not writable; choose a file in an existing folder, such as report.html")
 
 
 def write(found: Evaluation, path: Path, *, title: str, notes: Sequence[str] = ()) -> None:
@@ -26,7 +26,7 @@ def write(found: Evaluation, path: Path, *, title: str, notes: Sequence[str] = (
 
 
 def _rows(found: Evaluation) -> list[tuple[str, str, str]]:
-    """Name, value and chance of each metric."""
+    """Name, value and chance level of each metric."""
     bounds, at = found.map, found.map_at_cutoff
     rows = [("mAP, expected ties", bounds["expected"], bounds["chance"])]
     rows += [

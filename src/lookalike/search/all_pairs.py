@@ -1,7 +1,7 @@
-"""A whole collection at once: all pairs within a radius, and the nearest neighbours of every code.
+"""All-pairs search: all pairs within a radius, and the k nearest neighbours of every code.
 
-Both come in blocks of rows, so that memory stays bounded by what is found for a block, and whoever writes blocks down
-can go on later with `begin`. No matrix of all distances is made.
+Both yield blocks of rows, so that memory is bounded by one block's results, and a caller who saves blocks can resume
+with `begin`. No full distance matrix is built.
 
 Shapes: N codes, W bytes a code.
 """
@@ -25,9 +25,9 @@ FEW = 2_000  # codes that are compared one by one
 def pairs_within(
     codes_NW: Codes, radius: int, *, tables: Sequence[Table] | None = None, begin: int = 0
 ) -> Iterator[tuple[int, Pairs]]:
-    """All pairs of codes at most `radius` bits apart, by blocks of their lower row, from `begin` on.
+    """All pairs of codes at most `radius` bits apart, in blocks of their lower row, starting at `begin`.
 
-    With each block comes the row that the next one begins with. `tables` are those of a `MultiIndex` of these codes.
+    Each block comes with the row at which the next one begins. `tables` are a `MultiIndex`'s for these codes.
     """
     check_limits(None, radius)
     bits, count = 8 * codes_NW.shape[1], len(codes_NW)
@@ -38,8 +38,8 @@ def pairs_within(
 
     def block(start: int) -> Pairs:
         end = min(start + BLOCK, count)
-        found: Pairs = KERNELS.pairs(codes_NW, tables, radius=min(radius, bits), budget=budget, begin=start, end=end)
-        return found
+        pairs: Pairs = KERNELS.pairs(codes_NW, tables, radius=min(radius, bits), budget=budget, begin=start, end=end)
+        return pairs
 
     step = BLOCK * cores()
     for first in range(begin, count, step):
@@ -49,17 +49,17 @@ def pairs_within(
 
 
 def neighbours(engine: MultiIndex, codes_NW: Codes, *, top: int, begin: int = 0) -> Iterator[tuple[int, list[Hits]]]:
-    """The `top` nearest codes of each row of an engine that holds just these codes, itself left out, by blocks of rows.
+    """The `top` nearest other codes for each row of an engine with exactly these codes, in blocks of rows.
 
-    With each block comes the row that the next one begins with.
+    Each block comes with the row at which the next one begins.
     """
     for start in range(begin, len(codes_NW), BLOCK):
         end = min(start + BLOCK, len(codes_NW))
-        found = engine.search(codes_NW[start:end], top=top + 1)
-        yield end, [_without(hits, row, top) for row, hits in zip(range(start, end), found, strict=True)]
+        results = engine.search(codes_NW[start:end], top=top + 1)
+        yield end, [_without(hits, row, top) for row, hits in zip(range(start, end), results, strict=True)]
 
 
 def _without(hits: Hits, row: int, top: int) -> Hits:
-    """The hits without a row itself, which need not be among them where others have the same code."""
+    """The hits without the row itself, which may be missing among codes equal to it."""
     others = hits.rows != row
     return Hits(hits.rows[others][:top], hits.distances[others][:top])

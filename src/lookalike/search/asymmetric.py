@@ -1,8 +1,8 @@
-"""Asymmetric distances: of a query there are the values that its bits are cut from, of the codes the bits alone.
+"""Asymmetric search: real-valued queries against binary codes.
 
-A bit whose value lies near the threshold falls over easily when a picture is edited. So each bit that differs counts as
-much as the query is sure of it, after Gordo et al., "Asymmetric distances for binary embeddings" (TPAMI 2014). Weights
-are scaled to a mean of 1: distances are in bits, 0 to K. Every code is looked at, byte by byte in a table.
+A bit whose value is close to the threshold flips easily when a picture is edited. So each differing bit counts as much
+as the query is certain of it, after Gordo et al., "Asymmetric distances for binary embeddings" (TPAMI 2014). Weights
+are scaled to a mean of 1, so distances are in bits, 0 to K. Every code is compared, byte by byte in a table.
 
 Shapes: N codes, K bits, W = K/8 bytes a code.
 """
@@ -18,19 +18,19 @@ from lookalike.core.codes import Codes
 from lookalike.search import check_codes, check_limits
 from lookalike.search.hits import Mask
 
-BLOCK = 1 << 16  # codes at a time
+BLOCK = 1 << 16  # codes compared at once
 Floats = npt.NDArray[np.float32]
 
 
 class WeightedHits(NamedTuple):
-    """What one query found, nearest first; equal distances by ascending row."""
+    """Results of one query, nearest first; equal distances by ascending row."""
 
     rows: npt.NDArray[np.int64]
     distances: Floats  # bits, weighted
 
 
 def nearest(codes_NW: Codes, above_K: npt.NDArray[np.floating], *, top: int, among: Mask = None) -> WeightedHits:
-    """The `top` nearest codes to a query whose latent less the threshold is `above_K`."""
+    """The `top` nearest codes to a query; `above_K` is its latent minus the threshold."""
     check_limits(top, None)
     codes_NW = check_codes(codes_NW, len(above_K))
     table_W256 = _costs(above_K)
@@ -42,23 +42,23 @@ def nearest(codes_NW: Codes, above_K: npt.NDArray[np.floating], *, top: int, amo
             distance_B += table_W256[byte][block_BW[:, byte]]
         kept_B = np.ones(len(block_BW), bool) if among is None else among[start : start + BLOCK].copy()
         kept_B &= distance_B <= _bound(distances, distance_B[kept_B], top)
-        found = np.flatnonzero(kept_B)
-        rows, distances = np.concatenate([rows, start + found]), np.concatenate([distances, distance_B[found]])
-        order = np.argsort(distances, kind="stable")[:top]  # rows come ascending, and so stay where they are equal
+        chosen = np.flatnonzero(kept_B)
+        rows, distances = np.concatenate([rows, start + chosen]), np.concatenate([distances, distance_B[chosen]])
+        order = np.argsort(distances, kind="stable")[:top]  # rows are ascending, and stay so where distances are equal
         rows, distances = rows[order], distances[order]
     return WeightedHits(rows, distances)
 
 
 def _bound(known: Floats, new_B: Floats, top: int) -> float:
-    """A distance that nothing among the nearest `top` of both exceeds."""
-    for some in (known, new_B):
-        if len(some) >= top:
-            return float(np.partition(some, top - 1)[top - 1])
+    """A distance that none of the nearest `top` of both exceeds."""
+    for part in (known, new_B):
+        if len(part) >= top:
+            return float(np.partition(part, top - 1)[top - 1])
     return np.inf
 
 
 def _costs(above_K: npt.NDArray[np.floating]) -> Floats:
-    """What each value of each byte of a code adds to its distance, (W, 256)."""
+    """What each value of each byte adds to the distance, (W, 256)."""
     weights_K = np.abs(above_K).astype(np.float64)
     total = weights_K.sum()
     weights_K = weights_K * (len(weights_K) / total) if total else np.ones(len(weights_K))

@@ -1,4 +1,4 @@
-"""Lists of rows behind each other in one array."""
+"""Compressed sparse rows: lists of rows, concatenated in one array."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ Ints = npt.NDArray[np.int64]
 
 
 class Csr(NamedTuple):
-    """A list of rows for each of U rows: that of row u is rows[starts[u] : starts[u + 1]]."""
+    """Lists of rows for U rows: that of row u is rows[starts[u] : starts[u + 1]]."""
 
     starts: Ints
     rows: Ints
 
     def of(self, row: int) -> Ints:
-        """The list of a row."""
+        """The list of one row."""
         return self.rows[self.starts[row] : self.starts[row + 1]]
 
 
 def starts_of(lists: Ints, count: int) -> Ints:
-    """Where each of so many lists begins, if their members say which list they are of and are sorted by it."""
+    """The start of each of `count` lists, given the sorted list numbers of their members."""
     starts = np.zeros(count + 1, np.int64)
     starts[1:] = np.bincount(lists, minlength=count).cumsum()
     return starts

@@ -1,4 +1,4 @@
-"""What a query found, and how results of parts of a collection become one.
+"""Results of a query, and merging results of parts of a collection.
 
 Shapes: N codes, T hits.
 """
@@ -11,18 +11,18 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Mask = npt.NDArray[np.bool_] | None  # of codes that may be found, (N,); None: all
+Mask = npt.NDArray[np.bool_] | None  # codes that may be found, (N,); None: all
 
 
 class Hits(NamedTuple):
-    """What one query found, nearest first."""
+    """Results of one query, nearest first."""
 
     rows: npt.NDArray[np.int64]
     distances: npt.NDArray[np.int32]  # bits
 
 
 class Pairs(NamedTuple):
-    """Pairs of rows, the lower one first."""
+    """Pairs of rows, the lower row first."""
 
     first: npt.NDArray[np.int64]
     second: npt.NDArray[np.int64]
@@ -34,7 +34,7 @@ NO_PAIRS = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.in
 
 
 def joined(parts: Sequence[Pairs]) -> Pairs:
-    """The pairs of several parts, of at least one, one part after another.
+    """Pairs of one or more parts, concatenated.
 
     >>> joined([NO_PAIRS, NO_PAIRS]).first.tolist()
     []

@@ -1,8 +1,7 @@
-"""The compiled kernels in `hamming.c`, called by ctypes; other threads run meanwhile.
+"""The compiled kernels of `hamming.c`, called through ctypes, which releases the GIL.
 
-They are compiled when the package is built (`hatch_build.py`). Where there was no compiler they are absent, `LIBRARY`
-is None, and `numpy_kernels` does the same, slower.
-
+They are compiled when the package is built (`hatch_build.py`). Without a compiler, `LIBRARY` is None and
+`numpy_kernels` does the same work, more slowly.
 Shapes: N codes, Q queries, W bytes a code.
 """
 
@@ -25,7 +24,7 @@ HIT = np.dtype([("distance", np.int32), ("row", np.int64)], align=True)
 PAIR = np.dtype([("distance", np.int32), ("first", np.uint32), ("second", np.uint32)], align=True)
 TABLE = np.dtype([("begin", np.int32), ("bits", np.int32), ("starts", np.uintp), ("rows", np.uintp)], align=True)
 NAME = "hamming" + (".dll" if sysconfig.get_platform().startswith("win") else ".so")
-ROOM = 1024  # hits that a first try has room for, where nobody knows how many there are
+ROOM = 1024  # initial buffer size in hits, if their number is unknown
 
 
 def _load() -> ctypes.CDLL | None:
@@ -55,7 +54,7 @@ LIBRARY = _load()
 def nearest(
     codes_NW: Codes, queries_QW: Codes, *, top: int, radius: int, allowed_N: Mask = None, first: int = 0
 ) -> list[Hits]:
-    """The `top` nearest codes of each query within `radius`, by looking at all of them; rows count from `first`."""
+    """The `top` nearest codes for each query within `radius`, by a full scan; rows count from `first`."""
     assert LIBRARY is not None
     count, width = codes_NW.shape
     top = min(top, count)
@@ -69,7 +68,7 @@ def nearest(
 
 
 def within(codes_NW: Codes, query_W: Codes, *, radius: int, allowed_N: Mask = None, first: int = 0) -> Hits:
-    """All codes within `radius` of a query, by looking at all of them."""
+    """All codes within `radius` of a query, by a full scan."""
     assert LIBRARY is not None
     found, total = np.empty(ROOM, HIT), ROOM + 1
     while total > len(found):
@@ -90,32 +89,32 @@ def multi(
     allowed_N: Mask = None,
     budget: int,
 ) -> list[Hits | None]:
-    """What `nearest` or `within` gives, by tables; nothing for a query that costs more than comparing `budget` codes.
+    """The result of `nearest` or `within`, by tables; None for a query that costs more than comparing `budget` codes.
 
-    Of codes at the distance of the last of `top` hits any may be among them.
+    Of the codes at the distance of the last of `top` hits, any may be returned.
     """
     assert LIBRARY is not None
     (count, width), listed, masks_MW = codes_NW.shape, _listed(tables), masks(tables, codes_NW.shape[1])
-    asked = _at(codes_NW), width, _at(allowed_N), _at(listed), len(tables), _at(masks_MW)
+    arguments = _at(codes_NW), width, _at(allowed_N), _at(listed), len(tables), _at(masks_MW)
     if top is None:
-        return [_within_by_tables(asked, query_W, radius=radius, budget=budget) for query_W in queries_QW]
+        return [_within_by_tables(arguments, query_W, radius=radius, budget=budget) for query_W in queries_QW]
     top = min(top, count)
     heaps_QT, counts_Q = np.empty((len(queries_QW), top), HIT), np.empty(len(queries_QW), np.int64)
     LIBRARY.lookalike_multi_all(
-        *asked, _at(queries_QW), len(queries_QW), top, radius, budget, _at(heaps_QT), _at(counts_Q)
+        *arguments, _at(queries_QW), len(queries_QW), top, radius, budget, _at(heaps_QT), _at(counts_Q)
     )
     return [
         None if found < 0 else _hits(heap_T[:found]) for heap_T, found in zip(heaps_QT, counts_Q.tolist(), strict=True)
     ]
 
 
-def _within_by_tables(asked: tuple[Any, ...], query_W: Codes, *, radius: int, budget: int) -> Hits | None:
-    """All codes within `radius` of a query, by tables; nothing if that would cost more than `budget`."""
+def _within_by_tables(arguments: tuple[Any, ...], query_W: Codes, *, radius: int, budget: int) -> Hits | None:
+    """All codes within `radius` of a query, by tables; None if that would cost more than `budget`."""
     assert LIBRARY is not None
     room = ROOM
     while True:
         found = np.empty(room, HIT)
-        total = LIBRARY.lookalike_multi(*asked, _at(query_W), 0, radius, budget, _at(found), room)
+        total = LIBRARY.lookalike_multi(*arguments, _at(query_W), 0, radius, budget, _at(found), room)
         if total < 0:
             return None
         if total <= room:
@@ -124,7 +123,7 @@ def _within_by_tables(asked: tuple[Any, ...], query_W: Codes, *, radius: int, bu
 
 
 def pairs(codes_NW: Codes, tables: Sequence[Table], *, radius: int, budget: int, begin: int, end: int) -> Pairs:
-    """All pairs within `radius` whose lower row is from `begin` up to `end`, by the lower row."""
+    """All pairs within `radius` whose lower row is in [`begin`, `end`), sorted by the lower row."""
     assert LIBRARY is not None
     listed, masks_MW = _listed(tables), masks(tables, codes_NW.shape[1])
     scratch, room = np.empty(ROOM, HIT), 4 * (end - begin) + ROOM
@@ -149,12 +148,12 @@ def build(codes_NW: Codes, begin: int, bits: int) -> Table:
 
 
 def _listed(tables: Sequence[Table]) -> npt.NDArray[Any]:
-    """Tables as the kernels know them."""
+    """Tables as the kernels' structs."""
     return np.array([(one.begin, one.bits, _at(one.starts), _at(one.rows)) for one in tables], TABLE)
 
 
 def _at(array: npt.NDArray[Any] | None) -> int | None:
-    """Where an array's first number lies; nothing for None."""
+    """The address of an array's data; None for None."""
     return None if array is None else int(array.ctypes.data)
 
 
@@ -163,5 +162,5 @@ def _hits(found: npt.NDArray[Any]) -> Hits:
 
 
 def _sorted(found: npt.NDArray[Any]) -> Hits:
-    """Nearest first, equal distances by row."""
+    """Hits sorted by distance, then row."""
     return _hits(found[np.lexsort((found["row"], found["distance"]))])

@@ -1,9 +1,9 @@
-"""Exact search in sublinear time: a multi-index of tables, and a scan where that costs less.
+"""Exact search in sublinear time: multi-index hashing, with a scan where that is cheaper.
 
-The tables (see `table`) find all codes within a growing radius; the search ends when nothing that is not yet seen can
-be nearer than the hits. Near copies are found after a few look-ups, however many codes there are. Codes that are far
-from everything would need too many: a search has a budget, and one that would exceed it scans instead, so that the
-worst case costs little more than a scan. Codes that come later are in no table, and are scanned.
+The tables (see `table`) find all codes within a growing radius; the search ends when no unseen code can be nearer than
+the hits. Near copies are found after a few look-ups, whatever the number of codes. Queries far from everything would
+need too many, so each search has a budget, and falls back to a scan if it would exceed it: the worst case costs little
+more than a scan. Codes added later are in no table and are scanned.
 
 Shapes: N codes in tables, Q queries, W bytes a code.
 """
@@ -20,20 +20,20 @@ from lookalike.search.hits import Hits, Mask
 from lookalike.search.scan import KERNELS, Scan, scan
 from lookalike.search.table import LEAST, Table, parts
 
-BUDGET = 0.2  # of what a scan costs, after which a search scans
-LEAST_BUDGET = 10_000  # codes of a scan, which cost nothing to speak of
-TOGETHER = 16  # queries that one thread takes at a time, at most
+BUDGET = 0.2  # of a scan's cost, after which a search scans
+LEAST_BUDGET = 10_000  # codes; scanning them costs next to nothing
+TOGETHER = 16  # queries that one thread processes at a time, at most
 TRIED = 16  # queries of a call that are looked up first
-MOST_FAILED = 0.75  # share of them that may cost too much; else all others are far from everything too, and scanned
+MOST_FAILED = 0.75  # share of those that may exceed the budget; otherwise all others are scanned, too
 
 
 class MultiIndex(Scan):
-    """Codes in tables, and a tail of later ones. Of equally distant codes at the end of `top` hits any may be found."""
+    """Codes in tables, plus a scanned tail. Among equally distant codes at the end of `top` hits, any may be found."""
 
     def __init__(
         self, bits: int, *, codes_NW: Codes | None = None, tables: Sequence[Table] | None = None, least: int = LEAST
     ) -> None:
-        """With `tables`, those of another engine of the same codes; of fewer codes than `least` none are made."""
+        """`tables` reuses those of another engine with the same codes; below `least` codes none are made."""
         super().__init__(bits, codes_NW=codes_NW)
         count = len(self._codes_NW)
         if tables is None:
@@ -44,30 +44,30 @@ class MultiIndex(Scan):
     @staticmethod
     def table(codes_NW: Codes, begin: int, bits: int) -> Table:
         """The table over some bits of all codes."""
-        made: Table = KERNELS.build(codes_NW, begin, bits)
-        return made
+        table: Table = KERNELS.build(codes_NW, begin, bits)
+        return table
 
     def _search_first(self, queries_QW: Codes, top: int | None, radius: int, mask: Mask) -> list[Hits]:
-        """Hits by tables within the budget, those of the other queries by one scan."""
+        """Hits by tables within the budget; the other queries are scanned together."""
         codes_NW = self._codes_NW
         if not self.tables:
             return super()._search_first(queries_QW, top, radius, mask)
-        share = min(1.0, len(queries_QW) / cores())  # one core looks a query up, all scan
+        share = min(1.0, len(queries_QW) / cores())  # a look-up uses one core, a scan uses all
         budget = max(LEAST_BUDGET, int(share * BUDGET * codes_NW.size / 8))
         look = functools.partial(
             KERNELS.multi, codes_NW, self.tables, top=top, radius=radius, allowed_N=mask, budget=budget
         )
-        found = _looked_up(look, queries_QW[:TRIED])
-        if found.count(None) <= MOST_FAILED * len(found):
-            found += _looked_up(look, queries_QW[TRIED:])
-        found += [None] * (len(queries_QW) - len(found))
-        left = [number for number, hits in enumerate(found) if hits is None]
+        results = _looked_up(look, queries_QW[:TRIED])
+        if results.count(None) <= MOST_FAILED * len(results):
+            results += _looked_up(look, queries_QW[TRIED:])
+        results += [None] * (len(queries_QW) - len(results))
+        left = [number for number, hits in enumerate(results) if hits is None]
         scanned = iter(scan(codes_NW, queries_QW[left], top=top, radius=radius, allowed_N=mask))
-        return [next(scanned) if hits is None else hits for hits in found]
+        return [next(scanned) if hits is None else hits for hits in results]
 
 
 def _looked_up(look: Callable[[Codes], list[Hits | None]], queries_QW: Codes) -> list[Hits | None]:
-    """What tables give for each query, by all cores."""
+    """Results by tables for each query, on all cores."""
     size = min(TOGETHER, -(-len(queries_QW) // cores()))
     parts = [queries_QW[start : start + size] for start in range(0, len(queries_QW), max(1, size))]
     return list(itertools.chain.from_iterable(on_all_cores(look, parts)))

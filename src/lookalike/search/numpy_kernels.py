@@ -1,4 +1,4 @@
-"""What `kernels` does, in NumPy, for installations without a compiler: slower, since every search scans.
+"""NumPy version of `kernels`, for installations without a compiler; slower, because every search is a scan.
 
 Shapes: N codes, Q queries, W bytes a code, B codes compared at a time.
 """
@@ -20,15 +20,15 @@ BLOCK = 1 << 20  # codes compared at a time
 def nearest(
     codes_NW: Codes, queries_QW: Codes, *, top: int, radius: int, allowed_N: Mask = None, first: int = 0
 ) -> list[Hits]:
-    """The `top` nearest codes of each query within `radius`; rows count from `first`."""
+    """The `top` nearest codes for each query within `radius`; rows count from `first`."""
     return [
-        _found(codes_NW, query_W, top=top, radius=radius, allowed_N=allowed_N, first=first) for query_W in queries_QW
+        _scan(codes_NW, query_W, top=top, radius=radius, allowed_N=allowed_N, first=first) for query_W in queries_QW
     ]
 
 
 def within(codes_NW: Codes, query_W: Codes, *, radius: int, allowed_N: Mask = None, first: int = 0) -> Hits:
     """All codes within `radius` of a query."""
-    return _found(codes_NW, query_W, top=None, radius=radius, allowed_N=allowed_N, first=first)
+    return _scan(codes_NW, query_W, top=None, radius=radius, allowed_N=allowed_N, first=first)
 
 
 def multi(
@@ -41,12 +41,12 @@ def multi(
     allowed_N: Mask = None,
     budget: int,
 ) -> list[Hits | None]:
-    """Nothing for any query: without compiled code, looking a query up costs more than a scan."""
+    """None for every query: without compiled code, a look-up costs more than a scan."""
     return [None] * len(queries_QW)
 
 
 def pairs(codes_NW: Codes, tables: Sequence[Table], *, radius: int, budget: int, begin: int, end: int) -> Pairs:
-    """All pairs within `radius` whose lower row is from `begin` up to `end`, by the lower row."""
+    """All pairs within `radius` whose lower row is in [`begin`, `end`), sorted by the lower row."""
     parts = [NO_PAIRS]
     for row in range(begin, end):
         hits = within(codes_NW[row + 1 :], codes_NW[row], radius=radius, first=row + 1)
@@ -55,7 +55,7 @@ def pairs(codes_NW: Codes, tables: Sequence[Table], *, radius: int, budget: int,
 
 
 def build(codes_NW: Codes, begin: int, bits: int) -> Table:
-    """A table over some bits of all codes; its starts are made for machines that have the kernels."""
+    """A table over some bits of all codes, for use on machines that have the kernels."""
     keys_N = np.zeros(len(codes_NW), np.uint32)
     for bit in range(begin, begin + bits):
         keys_N = keys_N << np.uint32(1) | (codes_NW[:, bit // 8] >> np.uint8(7 - bit % 8) & np.uint8(1))
@@ -64,8 +64,8 @@ def build(codes_NW: Codes, begin: int, bits: int) -> Table:
     return Table(begin, bits, starts, np.argsort(keys_N, kind="stable").astype(np.uint32))
 
 
-def _found(codes_NW: Codes, query_W: Codes, *, top: int | None, radius: int, allowed_N: Mask, first: int) -> Hits:
-    """Hits, nearest first; equal distances by ascending row."""
+def _scan(codes_NW: Codes, query_W: Codes, *, top: int | None, radius: int, allowed_N: Mask, first: int) -> Hits:
+    """Hits sorted by distance, then row."""
     best = NONE
     for start in range(0, len(codes_NW), BLOCK):
         distances_B = distances(codes_NW[start : start + BLOCK], query_W)
@@ -81,7 +81,7 @@ def _found(codes_NW: Codes, query_W: Codes, *, top: int | None, radius: int, all
 
 
 def distances(codes_NW: Codes, query_W: Codes) -> npt.NDArray[np.int32]:
-    """Bits in which each code differs from a query, (N,)."""
+    """Hamming distance of each code from a query, (N,)."""
     differing = np.ascontiguousarray(codes_NW ^ query_W)
     words = differing.view(np.uint64) if differing.shape[1] % 8 == 0 else differing
     return np.asarray(np.bitwise_count(words).sum(axis=1), np.int32)

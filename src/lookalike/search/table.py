@@ -1,8 +1,8 @@
-"""Tables of a multi-index: the rows of all codes, sorted by the value that some of their bits have.
+"""Tables of multi-index hashing: the rows of all codes, sorted by the value of some of their bits.
 
 Norouzi, Punjani & Fleet, "Fast search in Hamming space with multi-index hashing", CVPR 2012: a code that differs from a
-query in r bits differs, in one of M disjoint parts, in at most r/M of them. So all codes within r are found by looking
-up, in one table a part, the few values that are that near to the query's.
+query in r bits differs, in at least one of M disjoint parts, in at most r/M of them. So all codes within r are found by
+looking up, in one table a part, the few values that close to the query's.
 
 Shapes: N codes, W bytes a code, M tables, V = 2^bits values of a table.
 """
@@ -17,13 +17,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-LARGEST_TAIL = 0.05  # of all codes that are in no table; more are worth new tables
-LEAST = 200_000  # codes, below which a scan is as fast as anything
-LONGEST = 24  # bits of a table at most: 64 MiB of starts
+LARGEST_TAIL = 0.05  # share of codes that may be in no table; more are worth new tables
+LEAST = 200_000  # codes; with fewer, a scan is as fast
+LONGEST = 24  # most bits of a table: 64 MiB of starts
 
 
 class Table(NamedTuple):
-    """Rows by the value of the bits `begin` to `begin + bits`, the most significant first."""
+    """Rows by the value of the bits `begin` to `begin + bits`, most significant first."""
 
     begin: int
     bits: int
@@ -32,7 +32,7 @@ class Table(NamedTuple):
 
 
 def parts(bits: int, count: int) -> list[tuple[int, int]]:
-    """First bit and length of the parts of a code for so many codes: about log2 N bits each, as even as can be.
+    """First bit and length of each part of a code for `count` codes: about log2 N bits each, as even as possible.
 
     >>> parts(64, 10_000_000)
     [(0, 22), (22, 21), (43, 21)]
@@ -43,7 +43,7 @@ def parts(bits: int, count: int) -> list[tuple[int, int]]:
 
 
 def masks(tables: Sequence[Table], width: int) -> npt.NDArray[np.uint8]:
-    """The bits that each table looks at, as codes (M, W)."""
+    """The bits that each table covers, as codes (M, W)."""
     flags = np.zeros((len(tables), 8 * width), bool)
     for number, table in enumerate(tables):
         flags[number, table.begin : table.begin + table.bits] = True

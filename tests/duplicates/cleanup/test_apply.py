@@ -137,7 +137,7 @@ def _folder(path: Path) -> None:
         (_changed, "has changed since the plan was made"),
         (_symlinked, "is a symbolic link"),
         (_another_name, "has 2 names"),
-        (_folder, "is no regular file"),
+        (_folder, "is not a regular file"),
     ],
 )
 def test_what_is_not_as_it_was_is_left_alone(
@@ -195,7 +195,7 @@ def test_nothing_outside_indexed_folders_is_touched(folder: Path, options: Apply
     (folder / "way out").symlink_to(outside)
     for path in (outside / "x.png", folder / "way out/x.png", Path(f"{folder}/../outside/x.png")):
         (step,) = apply(plan_of(folder / "0.png", path), folder, options)
-        assert (step.outcome, step.why) == (Outcome.LEFT, "lies below no folder that was indexed")
+        assert (step.outcome, step.why) == (Outcome.LEFT, "is not below an indexed folder")
     assert (outside / "x.png").exists()
 
 
@@ -207,7 +207,7 @@ def test_a_kept_copy_outside_indexed_folders_keeps_nothing(folder: Path, options
     for path in (outside / "x.png", folder / "way out/x.png"):
         (step,) = apply(plan_of(path, folder / "0.png"), folder, options)
         assert step.outcome is Outcome.LEFT
-        assert step.why.endswith("x.png lies below no folder that was indexed")
+        assert step.why.endswith("x.png is not below an indexed folder")
     assert (folder / "0.png").exists()
 
 
@@ -262,7 +262,7 @@ def test_the_trash_is_no_part_of_a_database(plan: Plan, folder: Path, options: A
     (db / catalog.FILE).touch()
     (tmp_path / "link").symlink_to(db)
     for place in (db, db / "trash/deep", tmp_path / "link/trash"):
-        with pytest.raises(ConfigError, match="lies in the folder of a database"):
+        with pytest.raises(ConfigError, match="is inside a database"):
             apply(plan, folder, replace(options, trash=place))
     assert [path.name for path in db.iterdir()] == [catalog.FILE]
 
@@ -293,7 +293,7 @@ def test_a_copy_on_another_file_system_becomes_no_link(folder: Path, options: Ap
 def test_a_file_of_somebody_else_becomes_no_link(plan: Plan, folder: Path, options: ApplyOptions) -> None:
     os.chown(folder / "2.png", 12345, -1)
     steps = apply(plan, folder, replace(options, trash=None))
-    assert steps[1].why == "belongs to somebody else than the copy that is kept; use --trash"
+    assert steps[1].why == "belongs to another user than the copy that is kept; use --trash"
     assert outcomes(steps) == [Outcome.DONE, Outcome.LEFT, Outcome.DONE, Outcome.DONE]
 
 
@@ -329,7 +329,7 @@ def test_undoing_takes_nothing_from_what_came_in_its_place(plan: Plan, folder: P
     moved.write_bytes(b"damaged")
     next((options.log.parent / "trash").rglob("4.png")).unlink()
     found = {Path(step.path).name: step for step in undo(options)}
-    assert "something else lies in its place" in found["2.png"].why
+    assert "another file is in its place" in found["2.png"].why
     assert "has changed since" in found["3.png"].why
     assert "neither in its place nor in the trash" in found["4.png"].why
     assert found["1.png"].outcome is Outcome.DONE
@@ -368,7 +368,7 @@ def test_a_log_that_no_run_has_written_reaches_no_file(
     before = state(tmp_path)
     runs: list[Callable[[], list[Step]]] = [lambda: undo(options), lambda: apply(plan, folder, options)]
     for act in runs:
-        with pytest.raises(DataError, match="holds an action that is not known"):
+        with pytest.raises(DataError, match="has an unknown action"):
             act()
     assert state(tmp_path) == before
 
@@ -399,7 +399,7 @@ def test_a_log_reaches_nothing_outside_the_roots_and_the_trash(
     for elsewhere in (tmp_path / "other", folder / "sub"):
         elsewhere.mkdir(exist_ok=True)
         before = state(tmp_path)
-        with pytest.raises(DataError, match="lies below no folder of this database; nothing was done"):
+        with pytest.raises(DataError, match="is not below a folder of this database; nothing was done"):
             list(undoing.steps(options.log, [str(elsewhere)]))
         assert state(tmp_path) == before
 
@@ -416,7 +416,7 @@ def _forged(options: ApplyOptions, path: Path, to: Path) -> None:
 
 def test_a_log_that_somebody_has_sent_plants_no_file(folder: Path, options: ApplyOptions, tmp_path: Path) -> None:
     run_folder = tmp_path / "sent/lookalike-20240101-000000"
-    planted = trash.place(run_folder, str(folder / "planted.png"))
+    planted = trash.path_in(run_folder, str(folder / "planted.png"))
     planted.parent.mkdir(parents=True)
     planted.write_bytes(b"planted")
     (tmp_path / "outside").mkdir()

@@ -90,7 +90,7 @@ def test_all_go_or_none(folder: Path, options: ApplyOptions, monkeypatch: pytest
     (folder / "b.AAE").symlink_to(folder / "a.AAE")
     (step,) = apply(plan(folder, "b.JPG"), folder, options)
     assert step.outcome is Outcome.LEFT
-    assert "companion that cannot go with it: b.AAE is a symbolic link" in step.why
+    assert "companion that cannot be moved with it: b.AAE is a symbolic link" in step.why
     (folder / "b.AAE").unlink()
     before, rename = left(folder), os.rename
 

@@ -101,7 +101,7 @@ def test_spared_files_are_counted_in_groups_that_are_left_out_too() -> None:
 def test_a_raw_file_goes_only_in_favour_of_another_raw_file() -> None:
     found = made(image(1), image(2, format="DNG"), image(3), include_edited=True)
     assert removed(found) == {3}
-    assert found[2].why == "raw file; those that are kept are none"
+    assert found[2].why == "only raw copy"
     found = made(image(1, format="DNG"), image(2, format="DNG"), image(3, "", format="NEF"), include_edited=True)
     assert removed(found) == {2, 3}
     found = made(image(1), image(2, "date", format="DNG"), include_edited=True, allow_metadata_loss=True)
@@ -161,8 +161,8 @@ def entries(*actions: str) -> PlanGroup:
             [entries("+a", "-b"), entries("-c")],
             "group 2 of the plan keeps nothing; let it keep at least one of its files",
         ),
-        ([entries("+a", "-b"), entries("+b", "-c")], "the plan both keeps and removes b; let it do one of them"),
-        ([entries("+a", "-b"), entries("+c", "-b")], "the plan removes b twice; let it be in one group"),
+        ([entries("+a", "-b"), entries("+b", "-c")], "the plan both keeps and removes b; choose one"),
+        ([entries("+a", "-b"), entries("+c", "-b")], "the plan removes b twice; list it in one group"),
     ],
 )
 def test_a_plan_without_sense_is_refused_in_words(groups: list[PlanGroup], said: str) -> None:

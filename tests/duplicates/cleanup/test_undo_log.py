@@ -93,7 +93,7 @@ def test_another_file_is_no_log(content: bytes, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(DataError) as raised:
         undo_log.read(path)
-    assert str(raised.value) == (f"{path} is no log of what a plan did; it is written by: lookalike apply PLAN")
+    assert str(raised.value) == (f"{path} is not an undo log; it is written by: lookalike apply PLAN")
     assert undo_log.is_begun(path) == bool(content)
 
 
@@ -124,7 +124,7 @@ def test_an_action_that_no_run_has_written_is_refused_with_the_reason(
     path.write_bytes(undo_log.HEAD + json.dumps({**asdict(LINK), **values}).encode())
     with pytest.raises(DataError) as raised:
         undo_log.read(path)
-    assert str(raised.value) == f"{path} holds an action that is not known ({why[:200]})"
+    assert str(raised.value) == f"{path} has an unknown action ({why[:200]})"
 
 
 def test_an_action_without_its_path_is_refused(tmp_path: Path) -> None:
@@ -136,9 +136,9 @@ def test_an_action_without_its_path_is_refused(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for path, said in (
-        (tmp_path / "absent", f"{tmp_path / 'absent'} cannot be read (No such file or directory)"),
-        (tmp_path, f"{tmp_path} is no file; name a log that lookalike apply has written"),
-        (Path("a\0b"), r"a\x00b is no name of a file (embedded null byte)"),
+        (tmp_path / "absent", f"{tmp_path / 'absent'} is unreadable (No such file or directory)"),
+        (tmp_path, f"{tmp_path} is not a file; name a log that lookalike apply has written"),
+        (Path("a\0b"), r"a\x00b is not a valid file name (embedded null byte)"),
     ):
         with pytest.raises(DataError) as raised:
             undo_log.read(path)

@@ -1,1 +1,1 @@
-"""Cleaning up: the best copy of each group, plans, applying and undoing them."""
+"""Removing duplicates: the best copy of each group, plans, applying and undoing them."""

@@ -1,8 +1,9 @@
-"""Doing what a plan says: files are moved into a trash folder, or become hard links to the copy that is kept.
+"""Applying a plan: files are moved to a trash folder, or replaced by hard links to the kept copy.
 
-Nothing is deleted. Each file is read again before it is touched, and the copy that is kept, too; what has changed, lies
-elsewhere, or would be the last copy, is left alone with a reason. A move and the exchange of a link are single steps
-of the file system, each logged before it is done: whenever this is killed, every file is in its place or in the trash.
+Nothing is deleted. Each file, and its kept copy, is read again before it is touched; files that have changed, are
+outside the indexed folders, or would be the last copy are left alone, with a reason. Moving a file and replacing it by
+a link are atomic operations of the file system, logged in advance: even after a kill every file is in place or in the
+trash.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from lookalike.duplicates.cleanup.undo_log import Action, How, Log
 
 
 class Outcome(StrEnum):
-    """What became of a file."""
+    """What happened to a file."""
 
     DONE = "done"
     WOULD = "would be done"
@@ -35,28 +36,28 @@ class Outcome(StrEnum):
 
 
 class Step(NamedTuple):
-    """A file of a plan or a log, and what became of it."""
+    """A file of a plan or a log, and what happened to it."""
 
     path: str
     outcome: Outcome
-    why: str = ""  # it was left alone, or which of its companions stay
+    why: str = ""  # why it was left alone, or which companions stay
     size: int = 0  # bytes
-    of: str = ""  # the photo that it is a companion of
+    of: str = ""  # the photo whose companion it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyOptions:
-    """How a plan is carried out."""
+    """How a plan is applied."""
 
     log: Path
-    trash: Path | None = None  # none: hard links
+    trash: Path | None = None  # None: hard links
     dry_run: bool = False
 
 
 def steps(plan: Plan, roots: Sequence[str], options: ApplyOptions) -> Iterator[Step]:
-    """Carry out a plan, step by step: what became of each file that it removes.
+    """Apply a plan step by step; yields what happened to each file to remove.
 
-    Raises `DataError`, `ConfigError` before anything is done.
+    Raises `DataError` or `ConfigError` before anything is done.
     """
     plans.check(plan)
     trash.check(options.trash, roots)
@@ -64,14 +65,14 @@ def steps(plan: Plan, roots: Sequence[str], options: ApplyOptions) -> Iterator[S
 
 
 class Copy(NamedTuple):
-    """A file that is kept."""
+    """A file to keep."""
 
     path: str
     seen: FileSnapshot
 
 
 class Move(NamedTuple):
-    """A file that goes to the trash."""
+    """A file to move to the trash."""
 
     path: str
     seen: FileSnapshot
@@ -79,7 +80,7 @@ class Move(NamedTuple):
 
 
 class _Applying:
-    """One run of a plan."""
+    """One application of a plan."""
 
     def __init__(self, plan: Plan, roots: Sequence[str], options: ApplyOptions) -> None:
         self._plan, self._roots, self._options = plan, roots, options
@@ -88,7 +89,7 @@ class _Applying:
         self._kept: dict[str, FileSnapshot] = {}
         self._staying = {entry.path for group in plan.groups for entry in group.of(plans.Action.KEEP)}
         self._folders = companions.Folders()
-        self._folder: Path | None = None  # of this run, in the trash
+        self._folder: Path | None = None  # this run's folder in the trash
         self._log: Log | None = None
 
     def steps(self) -> Iterator[Step]:
@@ -104,79 +105,79 @@ class _Applying:
                 self._log.close()
 
     def _steps(self, entry: Entry, group: PlanGroup) -> list[Step]:
-        """What becomes of a file, and of its companions."""
+        """Handle a file and its companions."""
         if _is_gone(entry.path):
             return [Step(entry.path, Outcome.GONE)]
         try:
             seen = self._checked(entry)
             copy = self._copy(entry, seen, group)
-            self._check_way(seen, copy.seen)
-            with_it = Belongings([], [])  # of what becomes a link, companions stay
+            self._check_method(seen, copy.seen)
+            belongings = Belongings([], [])  # companions of a file that becomes a link stay
             if self._options.trash is not None:
-                with_it = companions.of(entry.path, seen, self._folders, self._roots, self._staying)
+                belongings = companions.of(entry.path, seen, self._folders, self._roots, self._staying)
             if not self._options.dry_run:
-                self._do(entry, seen, copy, with_it)
+                self._do(entry, seen, copy, belongings)
         except DataError as error:
             return [Step(entry.path, Outcome.LEFT, str(error))]
         except OSError as error:
             return [Step(entry.path, Outcome.LEFT, error.strerror or str(error))]
         outcome = Outcome.WOULD if self._options.dry_run else Outcome.DONE
         return [
-            Step(entry.path, outcome, "; ".join(with_it.staying), seen.identity.size),
-            *(Step(path, outcome, size=one.identity.size, of=entry.path) for path, one in with_it.going),
+            Step(entry.path, outcome, "; ".join(belongings.staying), seen.identity.size),
+            *(Step(path, outcome, size=one.identity.size, of=entry.path) for path, one in belongings.going),
         ]
 
     def _checked(self, entry: Entry) -> FileSnapshot:
-        """The file that is to go, as it was when the plan was made. Raises `DataError` if it is not."""
+        """The file to remove, unchanged since the plan was made. Raises `DataError` otherwise."""
         _check_is_file(entry.path)
         if not entry.digest:
-            raise DataError("was never read, so that nothing tells whether it has changed; index it")
+            raise DataError("was never read, so it is unknown whether it has changed; index it")
         seen = file_identity.removable(entry.path, self._roots)
         if seen.digest != entry.digest:
             raise DataError("has changed since the plan was made")
         return seen
 
     def _copy(self, entry: Entry, seen: FileSnapshot, group: PlanGroup) -> Copy:
-        """A copy that is kept, with the same bytes if there is one, all of which are read again.
+        """A kept copy, with the same content if there is one; all kept copies are read again.
 
-        Raises `DataError` if one of them is not as it was when the plan was made.
+        Raises `DataError` if one of them has changed since the plan was made.
         """
         copies = []
         for one in sorted(group.of(plans.Action.KEEP), key=lambda one: one.digest != entry.digest):
             try:
                 copies.append(Copy(one.path, self._still(one, seen)))
             except DataError as error:
-                raise DataError(f"would leave a copy that is not sure to be kept: {one.path} {error}") from None
+                raise DataError(f"would leave a copy that may not be safe: {one.path} {error}") from None
         if self._options.trash is None and copies[0].seen.digest != seen.digest:
             raise DataError(
-                "differs from the kept copy in its bytes, so it cannot become a link: use --trash, or plan with "
+                "has other bytes than the kept copy, so it cannot become a link: use --trash, or plan with "
                 "--skip-pixel-check"
             )
         return copies[0]
 
     def _still(self, one: Entry, gone: FileSnapshot) -> FileSnapshot:
-        """A file that is kept, as it was when the plan was made. Raises `DataError` if it is not."""
-        held = self._kept.get(one.path)
-        if held is None or not file_identity.is_unchanged(one.path, held):
+        """A kept file, unchanged since the plan was made. Raises `DataError` otherwise."""
+        snapshot = self._kept.get(one.path)
+        if snapshot is None or not file_identity.is_unchanged(one.path, snapshot):
             _check_is_file(one.path)
             file_identity.check_below(one.path, self._roots)
-            held = self._kept[one.path] = file_identity.snapshot(one.path)
-        if held.digest != one.digest:
+            snapshot = self._kept[one.path] = file_identity.snapshot(one.path)
+        if snapshot.digest != one.digest:
             raise DataError("has changed since the plan was made")
-        if held.identity[:2] == gone.identity[:2]:
+        if snapshot.identity[:2] == gone.identity[:2]:
             raise DataError("is the same file under another name")
-        return held
+        return snapshot
 
-    def _check_way(self, seen: FileSnapshot, copy: FileSnapshot) -> None:
+    def _check_method(self, seen: FileSnapshot, copy: FileSnapshot) -> None:
         if self._options.trash is None:
             if seen.identity.device != copy.identity.device:
-                raise DataError("is on another file system than the copy that is kept; use --trash")
+                raise DataError("is on another file system than the kept copy; use --trash")
             if seen.owner != copy.owner:
-                raise DataError("belongs to somebody else than the copy that is kept; use --trash")
+                raise DataError("belongs to another user than the kept copy; use --trash")
         elif seen.identity.device != trash.nearest(self._options.trash).stat().st_dev:
-            raise DataError(f"is on another file system than {self._options.trash}; name a --trash on its own")
+            raise DataError(f"is on another file system than {self._options.trash}; choose a --trash on the file's own")
 
-    def _do(self, entry: Entry, seen: FileSnapshot, copy: Copy, with_it: Belongings) -> None:
+    def _do(self, entry: Entry, seen: FileSnapshot, copy: Copy, belongings: Belongings) -> None:
         if self._log is None:
             self._log = Log(self._options.log)
         if self._options.trash is None:
@@ -187,8 +188,8 @@ class _Applying:
             self._log.about_to(about)
             _exchange(about, seen, copy)
         else:
-            # the photo last: as long as it is there, the same command goes on with what else belongs to it
-            moves = [Move(path, one, self._place(path)) for path, one in [*with_it.going, (entry.path, seen)]]
+            # move the photo last: as long as it exists, the same command can resume with its companions
+            moves = [Move(path, one, self._target(path)) for path, one in [*belongings.going, (entry.path, seen)]]
             moves[-1].to.parent.mkdir(parents=True, exist_ok=True)
             for one in moves:
                 of = entry.path if one.path != entry.path else ""
@@ -199,22 +200,22 @@ class _Applying:
                 self._log.about_to(about)
             _move(moves, copy)
 
-    def _place(self, path: str) -> Path:
-        """Where a file goes in the trash: below a folder of this run, with its whole path."""
+    def _target(self, path: str) -> Path:
+        """A file's path in the trash: its whole path below this run's folder."""
         if self._folder is None:
             assert self._options.trash is not None
             self._folder = trash.new_folder(self._options.trash)
-        return trash.place(self._folder, path)
+        return trash.path_in(self._folder, path)
 
 
 def _move(moves: Sequence[Move], copy: Copy) -> None:
-    """Move files, all of them or none."""
+    """Move all files or none."""
     done: list[Move] = []
     try:
         for one in moves:
             _check_unchanged(one.path, one.seen, copy)
             if os.path.lexists(one.to):
-                raise DataError(f"something lies at {one.to} already")
+                raise DataError(f"{one.to} exists already")
             os.rename(one.path, one.to)
             done.append(one)
     except BaseException:
@@ -226,7 +227,7 @@ def _move(moves: Sequence[Move], copy: Copy) -> None:
 
 
 def _exchange(action: Action, seen: FileSnapshot, copy: Copy) -> None:
-    """Put a link to the kept file in a file's place, by way of another name."""
+    """Replace a file by a link to the kept file, via a temporary name."""
     os.link(copy.path, action.aside, follow_symlinks=False)
     try:
         _check_unchanged(action.path, seen, copy._replace(path=action.aside))
@@ -239,11 +240,11 @@ def _exchange(action: Action, seen: FileSnapshot, copy: Copy) -> None:
 
 def _check_unchanged(path: str, seen: FileSnapshot, copy: Copy) -> None:
     if not (file_identity.is_unchanged(path, seen) and file_identity.is_unchanged(*copy)):
-        raise DataError("changes at this moment, or its copy does")
+        raise DataError("is being changed, or its copy is")
 
 
 def _is_gone(path: str) -> bool:
-    """Whether there is nothing at a path, nor a table of which it is a row."""
+    """Whether nothing exists at a path, nor the table that it is a row of."""
     return not (os.path.lexists(path) or _is_row(path))
 
 
@@ -253,7 +254,7 @@ def _is_row(path: str) -> bool:
 
 
 def _check_is_file(path: str) -> None:
-    """Raises `DataError` for a row of a table, and what is gone."""
+    """Raise `DataError` for a table's row, and for a missing file."""
     if _is_row(path):
         raise DataError("is a row of a table; tables are not changed")
     if not os.path.lexists(path):
@@ -261,7 +262,7 @@ def _check_is_file(path: str) -> None:
 
 
 def is_done(action: Action) -> bool:
-    """Whether what a log says was done, and nothing has come in its place."""
+    """Whether a logged action was done and nothing has replaced the file since."""
     if action.how is How.TRASH:
         return os.path.lexists(action.to) and not os.path.lexists(action.path)
     try:
@@ -271,7 +272,7 @@ def is_done(action: Action) -> bool:
 
 
 def tidy(actions: Sequence[Action]) -> None:
-    """Take away what a kill left of links: names beside files."""
+    """Delete temporary links that a killed run left next to files."""
     for action in actions:
         if not action.aside:
             continue

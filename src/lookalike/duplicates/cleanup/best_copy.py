@@ -1,7 +1,7 @@
-"""Which of some copies is the best, and why, in words.
+"""Choosing the best copy of a group, with the reason in words.
 
-Rules are asked one after the other, each leaves those that are best by it, and the one that leaves a single image says
-why. A person's own preferences come first, then what was read from the files, and last what the catalog knows.
+Rules are applied in order; each keeps the copies that are best by it, and the rule that leaves a single one gives the
+reason. The user's preferences come first, then facts from the files, and last facts from the catalog.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ PREFERENCES = (
     "folder=PATH", "not-folder=PATH", "oldest", "newest", "largest", "most-pixels", "shortest-path",
 )  # fmt: skip
 
-TINY, SMALL = 1 / 16, 1 / 4  # of the true pixels of another copy: what has fewer is not better just because it is whole
-DETAIL = 1 / 1.75  # of the true pixels of the most detailed copy: as good as that
-FINER = 0.85  # of another's steps of quantisation: clearly finer
+TINY, SMALL = 1 / 16, 1 / 4  # of another copy's true pixels: a copy with fewer is not better merely for being intact
+DETAIL = 1 / 1.75  # of the most true pixels: as good as that
+FINER = 0.85  # of another's quantisation steps: clearly finer
 
 _ORIGIN_WORDS = "original encoding, not a conversion"
 
 
 class Best(NamedTuple):
-    """The best of some images, and what makes it so."""
+    """The best of several images, and why."""
 
     id: int
     why: str
 
 
 class Copy(NamedTuple):
-    """An image, and what was read from its file."""
+    """An image, with the facts read from its file."""
 
     record: Record
     facts: Facts | None
@@ -47,7 +47,7 @@ Copies = Sequence[Copy]
 
 
 class Rule(NamedTuple):
-    """Which of some copies are best by it, and how the winner is described."""
+    """Selects the best copies by one criterion, and describes the winner."""
 
     choose: Callable[[Copies], Copies]
     words: Callable[[Copy], str]
@@ -55,7 +55,7 @@ class Rule(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """A rule that a person has named, such as `folder=/photos`."""
+    """A rule chosen by the user, such as `folder=/photos`."""
 
     name: str
     folder: str = ""  # absolute
@@ -65,7 +65,7 @@ class Preference:
 
 
 def preference(text: str) -> Preference:
-    """The rule of this name. Raises `ConfigError` if there is none.
+    """The preference with this name. Raises `ConfigError` if it is unknown.
 
     >>> str(preference("oldest")), preference("folder=/photos/best/").folder
     ('oldest', '/photos/best')
@@ -79,7 +79,7 @@ def preference(text: str) -> Preference:
 
 
 def best(records: Sequence[Record], facts: FactsOf, prefer: Sequence[Preference] = ()) -> Best:
-    """The best copy: by the preferences in their order, then by the built-in rules."""
+    """The best copy by the preferences, in order, then by the built-in rules."""
     left: Copies = [Copy(one, facts.get(one.digest) if one.digest is not None else None) for one in records]
     for rule in (*map(_preferring, prefer), *(RULES if any(one.facts for one in left) else ()), *LAST):
         remaining = rule.choose(left)
@@ -91,7 +91,7 @@ def best(records: Sequence[Record], facts: FactsOf, prefer: Sequence[Preference]
 
 
 def listed(words: Sequence[str]) -> str:
-    """Words as a list in a sentence.
+    """Words as a list in prose.
 
     >>> listed(["date", "place", "camera"]), listed(["date"])
     ('date, place and camera', 'date')
@@ -100,10 +100,10 @@ def listed(words: Sequence[str]) -> str:
 
 
 def _preferring(preference: Preference) -> Rule:
-    """A person's preference as a rule."""
+    """A user's preference as a rule."""
     value = _VALUES[preference.name] if not preference.folder else _in_folder(preference)
-    said = {"largest": "largest file", "oldest": "oldest file", "newest": "newest file"}
-    word = said.get(preference.name, str(preference).replace("-", " " if not preference.folder else "-"))
+    labels = {"largest": "largest file", "oldest": "oldest file", "newest": "newest file"}
+    word = labels.get(preference.name, str(preference).replace("-", " " if not preference.folder else "-"))
     return Rule(_most(value), lambda one: f"preferred: {word}")
 
 
@@ -113,7 +113,7 @@ def _in_folder(preference: Preference) -> Callable[[Copy], Any]:
 
 
 def _most(value: Callable[[Copy], Any]) -> Callable[[Copies], Copies]:
-    """A choice of the copies with the greatest value."""
+    """Selects the copies with the highest value."""
 
     def choose(copies: Copies) -> Copies:
         most = max(map(value, copies))
@@ -122,8 +122,8 @@ def _most(value: Callable[[Copy], Any]) -> Callable[[Copies], Copies]:
     return choose
 
 
-def _read(rule: Callable[[Sequence[tuple[Copy, Facts]]], Copies]) -> Callable[[Copies], Copies]:
-    """A choice by what was read; of copies that could not be read it is not known."""
+def _by_facts(rule: Callable[[Sequence[tuple[Copy, Facts]]], Copies]) -> Callable[[Copies], Copies]:
+    """Selects by facts from the files; keeps all copies if any of them has none."""
 
     def choose(copies: Copies) -> Copies:
         there = [(one, one.facts) for one in copies if one.facts is not None]
@@ -133,9 +133,9 @@ def _read(rule: Callable[[Sequence[tuple[Copy, Facts]]], Copies]) -> Callable[[C
 
 
 def _that(holds: Callable[[Facts], bool], *, at_least: float) -> Callable[[Copies], Copies]:
-    """A choice of the copies of which something holds, unless all of them have too little of the others' detail."""
+    """Selects the copies that satisfy a condition, unless all of them lack too much of the others' detail."""
 
-    @_read
+    @_by_facts
     def choose(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
         fitting = [(one, facts) for one, facts in copies if holds(facts)]
         enough = at_least * max(facts.true_pixels for _, facts in copies)
@@ -150,50 +150,50 @@ def _readable(copies: Copies) -> Copies:
     return [one for one in copies if one.facts is not None] or copies
 
 
-@_read
+@_by_facts
 def _in_colour(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
     most = max(facts.colourfulness for _, facts in copies)
     return _that(lambda facts: facts.is_in_colour(most), at_least=TINY)([one for one, _ in copies])
 
 
-@_read
+@_by_facts
 def _deepest(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
     most = max(facts.depth for _, facts in copies)
     return _that(lambda facts: facts.depth == most, at_least=SMALL)([one for one, _ in copies])
 
 
-@_read
+@_by_facts
 def _detailed(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
     enough = DETAIL * max(facts.true_pixels for _, facts in copies)
     return [one for one, facts in copies if facts.true_pixels >= enough]
 
 
-@_read
+@_by_facts
 def _not_enlarged(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
-    """Those that are no larger than a sharper copy with as much detail."""
+    """Selects copies that are not larger than a sharper copy with as much detail."""
     return [one for one, facts in copies if not any(_is_enlarged(facts, other) for _, other in copies)]
 
 
 def _is_enlarged(one: Facts, other: Facts) -> bool:
-    larger = one.pixels >= ENLARGED**2 * other.pixels and one.claim <= other.claim  # a camera's own file is only soft
+    larger = one.pixels >= ENLARGED**2 * other.pixels and one.claim <= other.claim  # a camera's own file is merely soft
     return larger and one.sharpness * ENLARGED <= other.sharpness and other.true_pixels >= DETAIL * one.true_pixels
 
 
-@_read
+@_by_facts
 def _finest(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
-    """Of JPEGs those that are quantised most finely."""
+    """Selects the most finely quantised JPEGs."""
     finest = min(facts.coarseness for _, facts in copies)
     return [one for one, facts in copies if not finest or facts.coarseness * FINER <= finest]
 
 
-@_read
+@_by_facts
 def _original(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
     most = max(_origin(facts) for _, facts in copies)
     return [one for one, facts in copies if _origin(facts) == most]
 
 
 def _origin(facts: Facts) -> float:
-    """How likely a file is the source of others, and not a conversion."""
+    """How likely a file is the source of others rather than a conversion."""
     if facts.made_from_another:
         return 0
     if facts.has_blocks or facts.reduced_to_palette:
@@ -228,7 +228,7 @@ def _facts(copy: Copy) -> Facts:
     return copy.facts
 
 
-def _knows(copy: Copy) -> str:
+def _metadata_words(copy: Copy) -> str:
     return f"has {listed(_facts(copy).metadata.says)}"
 
 
@@ -240,7 +240,7 @@ _VALUES: dict[str, Callable[[Copy], Any]] = {
     "shortest-path": lambda one: -len(one.record.name),
 }
 
-RULES = (  # by what was read from the files
+RULES = (  # by facts from the files
     Rule(_readable, lambda one: "can be read"),
     Rule(_that(lambda facts: not facts.damage, at_least=TINY), lambda one: "undamaged"),
     Rule(_most(lambda one: is_raw(one.record.format)), lambda one: f"raw file of a camera ({one.record.format})"),
@@ -250,11 +250,11 @@ RULES = (  # by what was read from the files
     Rule(_that(lambda facts: not facts.shows_less, at_least=SMALL), lambda one: "shows more of the picture"),
     Rule(_detailed, lambda one: f"most detail ({_size(one)})"),
     Rule(_most(lambda one: one.facts.frames if one.facts else 1), lambda one: f"{_facts(one).frames} frames"),
-    Rule(_most(lambda one: len(one.facts.metadata.says) if one.facts else 0), _knows),
+    Rule(_most(lambda one: len(one.facts.metadata.says) if one.facts else 0), _metadata_words),
     Rule(_not_enlarged, lambda one: "not enlarged"),
     Rule(_original, lambda one: _ORIGIN_WORDS),
 )
-LAST = (  # by the catalog
+LAST = (  # by facts from the catalog
     Rule(_most(_pixels), lambda one: f"most pixels ({_size(one)})"),
     Rule(_finest, lambda one: "least compressed"),
     Rule(_most(_VALUES["oldest"]), lambda one: f"oldest file ({_day(one)})"),

@@ -1,4 +1,4 @@
-"""The companion files of photos on disk: sidecars, the video of a live photo (see `imaging.companions`)."""
+"""Companion files of photos on disk: sidecars, the video of a live photo (see `imaging.companions`)."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from lookalike.imaging import companions
 
 
 class Belongings(NamedTuple):
-    """What happens to a photo's companions when it goes."""
+    """What happens to the companions of a removed photo."""
 
     going: list[tuple[str, FileSnapshot]]
-    staying: list[str]  # in words: which stay, and why
+    staying: list[str]  # in words: which ones stay, and why
 
 
 class Folders:
-    """The companions in folders, each of which is listed once."""
+    """Companions by folder; each folder is listed once."""
 
     def __init__(self) -> None:
         self._listed: dict[str, dict[str, list[str]]] = {}
 
     def companions(self, path: str) -> list[str]:
-        """The paths of a photo's companions."""
+        """Paths of a photo's companions."""
         folder, name = os.path.split(path)
         return [os.path.join(folder, one) for one in self._by_owner(folder).get(name, [])]
 
     def owners(self, path: str) -> list[str]:
-        """The paths of the files that a companion belongs to."""
+        """Paths of the files that a companion belongs to."""
         folder, name = os.path.split(path)
         return [os.path.join(folder, owner) for owner, owned in self._by_owner(folder).items() if name in owned]
 
@@ -39,35 +39,37 @@ class Folders:
         if folder not in self._listed:
             try:
                 names = os.listdir(folder)
-            except OSError:  # a table, or gone
+            except OSError:  # a table, or a missing folder
                 names = []
             self._listed[folder] = companions.by_owner(names)
         return self._listed[folder]
 
 
 def of(path: str, photo: FileSnapshot, folders: Folders, roots: Sequence[str], kept: Collection[str]) -> Belongings:
-    """What happens to the companions of a photo that goes.
+    """What happens to the companions of a photo to be removed.
 
-    One that belongs to another photo which is there, or that is `kept` itself, stays. Raises `DataError` if one that
-    should go cannot: then the photo stays, too.
+    A companion of another existing photo, or one that is `kept` itself, stays. Raises `DataError` if one that should
+    move cannot: then the photo stays, too.
     """
-    found = Belongings([], [])
+    belongings = Belongings([], [])
     for companion in folders.companions(path):
         if not os.path.lexists(companion):
             continue
         reason = _stays(companion, path, folders, kept)
         if reason:
-            found.staying.append(f"{os.path.basename(companion)} stays: {reason}")
+            belongings.staying.append(f"{os.path.basename(companion)} stays: {reason}")
             continue
         try:
-            found.going.append((companion, _checked(companion, photo, roots)))
+            belongings.going.append((companion, _checked(companion, photo, roots)))
         except DataError as error:
-            raise DataError(f"has a companion that cannot go with it: {os.path.basename(companion)} {error}") from None
-    return found
+            raise DataError(
+                f"has a companion that cannot be moved with it: {os.path.basename(companion)} {error}"
+            ) from None
+    return belongings
 
 
 def _stays(companion: str, path: str, folders: Folders, kept: Collection[str]) -> str:
-    """Why a companion stays; empty if it goes."""
+    """Why a companion stays; empty if it goes with the photo."""
     if companion in kept:
         return "it is kept"
     own = {path, *folders.companions(path)}  # the video of a live photo owns its edits, too
@@ -75,12 +77,12 @@ def _stays(companion: str, path: str, folders: Folders, kept: Collection[str]) -
     if others:
         return f"it belongs to {os.path.basename(others[0])}, too"
     if companions.is_video(companion) and os.lstat(companion).st_size > companions.LARGEST:
-        return "a film of that size is no part of a photo"
+        return "a video of that size is not part of a photo"
     return ""
 
 
 def _checked(companion: str, photo: FileSnapshot, roots: Sequence[str]) -> FileSnapshot:
-    """The companion, read. Raises `DataError` if it may not be moved."""
+    """A snapshot of the companion. Raises `DataError` if it may not be moved."""
     seen = file_identity.removable(companion, roots)
     if seen.identity.device != photo.identity.device:
         raise DataError("is on another file system")

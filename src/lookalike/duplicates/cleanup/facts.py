@@ -1,7 +1,7 @@
-"""What speaks for and against each image of a group, as its file tells.
+"""Facts for and against each image of a group, derived from its file.
 
-Whether an image has a border, writing or other colours, shows less, or was encoded from another, is relative to the
-others of its group. Groups of more than `PAIRWISE` contents are compared with the `REFERENCES` best of them only.
+Borders, writing, recolouring, smaller crops and re-encoding are judged relative to the other images of the group.
+Groups of more than `PAIRWISE` contents are compared only with their `REFERENCES` best ones.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from lookalike.imaging.metadata import Metadata
 
 PAIRWISE = 10  # contents
 REFERENCES = 8
-ENLARGED = 1.2  # times another's sides; by less nobody enlarges
-CLEARLY = 0.2  # by so large a share of what differs one has more that is made up
-COMPARABLE = 0.5  # share of the true pixels of another one
-LEAST_COLOUR, GREY = 1.5, 0.25  # shades that a colourful picture has; of those of the most colourful one a grey one has
-OTHER_COLOURS = 8.0  # shades on average: what lies further apart was recoloured
+ENLARGED = 1.2  # times another's side; nobody enlarges by less
+CLEARLY = 0.2  # share of the difference by which one image clearly has more edges
+COMPARABLE = 0.5  # share of another's true pixels
+LEAST_COLOUR, GREY = 1.5, 0.25  # shades in a colourful picture; share of the most colourful one's in a grey picture
+OTHER_COLOURS = 8.0  # mean difference in shades above which a copy was recoloured
 
 EDITORS = (
     "photoshop", "lightroom", "gimp", "snapseed", "picasa", "instagram", "picsart", "vsco", "facetune", "canva",
@@ -36,7 +36,7 @@ EDITORS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What speaks for and against one content of a group."""
+    """Facts for and against one content of a group."""
 
     width: int
     height: int
@@ -48,14 +48,14 @@ class Facts:
     lossless: bool = False
     reduced_to_palette: bool = False
     has_blocks: bool = False
-    coarseness: float = 0.0  # of a JPEG; 0: it is none
+    coarseness: float = 0.0  # of a JPEG; 0 for other formats
     standard_table: bool = False
     bands: tuple[float, ...] = ()
-    sharpness: float = 1.0  # share of its side that holds true detail
+    sharpness: float = 1.0  # share of its side that is true detail
     colourfulness: float = 99.0
-    added: tuple[str, ...] = ()  # what it has and others have not: "a border", "writing", "other colours"
-    shows_less: bool = False  # than another one with about as much detail
-    made_from_another: bool = False  # it was encoded from another of the group
+    added: tuple[str, ...] = ()  # what it has and others lack: "a border", "writing", "other colours"
+    shows_less: bool = False  # than another image with about as much detail
+    made_from_another: bool = False  # it was encoded from another image of the group
 
     @property
     def pixels(self) -> int:
@@ -63,16 +63,16 @@ class Facts:
 
     @property
     def true_pixels(self) -> float:
-        """As many as hold true detail."""
+        """Number of pixels with true detail."""
         return self.pixels * self.sharpness**2
 
     def is_in_colour(self, most: float) -> bool:
-        """Whether its colours are more than a tint; `most`: how colourful the most colourful of its group is."""
+        """Whether its colours are more than a tint; `most`: the highest colourfulness in the group."""
         return most < LEAST_COLOUR or self.colourfulness >= GREY * most
 
     @property
     def claim(self) -> int:
-        """How much speaks for it being a camera's own file, 0 to 3."""
+        """Evidence that it is a camera's own file, 0 to 3."""
         if is_raw(self.format):
             return 3
         if not self.metadata.camera:
@@ -80,25 +80,25 @@ class Facts:
         return 1 if self.is_edited else 2 + (self.format == "HEIF" or (self.coarseness > 0 and not self.standard_table))
 
     @property
-    def is_taken(self) -> int:
-        """How much its codec is one of cameras, 0 to 2."""
+    def camera_codec(self) -> int:
+        """Evidence that its codec is a camera's, 0 to 2."""
         return 0 if not self.coarseness else 1 + (not self.standard_table)
 
     @property
     def is_edited(self) -> bool:
-        """Whether a program that edits or converts images says that it wrote the file."""
+        """Whether its metadata name an image editor or converter as its writer."""
         return any(name in self.metadata.software.lower() for name in EDITORS)
 
 
-FactsOf = Mapping[bytes, Facts]  # contents by their digests
+FactsOf = Mapping[bytes, Facts]  # by content digest
 
 
-def of_group(found: Mapping[bytes, Evidence]) -> dict[bytes, Facts]:
-    """The facts of the contents of one group."""
-    own = {digest: _own(one) for digest, one in found.items()}
+def of_group(evidence: Mapping[bytes, Evidence]) -> dict[bytes, Facts]:
+    """Facts about the contents of one group."""
+    own = {digest: _own(one) for digest, one in evidence.items()}
     relations = _Relations()
     for first, second in _pairs(own):
-        relations.add(first, second, found, own)
+        relations.add(first, second, evidence, own)
     recoloured = relations.recoloured(own)
     return {
         digest: replace(
@@ -113,7 +113,7 @@ def of_group(found: Mapping[bytes, Evidence]) -> dict[bytes, Facts]:
 
 
 def _pairs(own: FactsOf) -> Iterable[tuple[bytes, bytes]]:
-    """Which contents are compared."""
+    """Pairs of contents to compare."""
     order = sorted(own, key=lambda digest: (-len(own[digest].metadata.says), -own[digest].true_pixels, digest))
     if len(order) <= PAIRWISE:
         return itertools.combinations(order, 2)
@@ -121,48 +121,48 @@ def _pairs(own: FactsOf) -> Iterable[tuple[bytes, bytes]]:
 
 
 class _Relations:
-    """What pairs of contents of a group are to each other."""
+    """Relations between pairs of contents of a group."""
 
     def __init__(self) -> None:
         self.added: defaultdict[bytes, set[str]] = defaultdict(set)
         self.less: set[bytes] = set()
         self.made: set[bytes] = set()
-        self.sharpness: dict[bytes, float] = {}  # of what was enlarged
+        self.sharpness: dict[bytes, float] = {}  # of enlarged images
         self._alike: list[tuple[bytes, bytes]] = []
         self._apart: list[tuple[bytes, bytes]] = []
 
-    def add(self, first: bytes, second: bytes, found: Mapping[bytes, Evidence], own: FactsOf) -> None:
-        one, other = found[first], found[second]
-        child = self._encoded(first, second, found, own)
+    def add(self, first: bytes, second: bytes, evidence: Mapping[bytes, Evidence], own: FactsOf) -> None:
+        one, other = evidence[first], evidence[second]
+        child = self._encoded(first, second, evidence, own)
         frames = comparison.frames(one, other)
         if frames is None:
             return
         self._note_frame(first, second, frames.first, own, one)
         self._note_frame(second, first, frames.second, own, other)
         if comparison.is_whole(frames.first, one.picture) and comparison.is_whole(frames.second, other.picture):
-            self._note_writing(first, second, child, frames, found, own)
+            self._note_writing(first, second, child, frames, evidence, own)
             for larger, smaller in ((first, second), (second, first)):
                 self._note_detail(larger, smaller, own)
         is_far = comparison.colours_apart(one, other, frames) > OTHER_COLOURS
         (self._apart if is_far else self._alike).append((first, second))
 
-    def _encoded(self, first: bytes, second: bytes, found: Mapping[bytes, Evidence], own: FactsOf) -> bytes | None:
-        """Which of two was encoded from the other; never a camera's own file."""
+    def _encoded(self, first: bytes, second: bytes, evidence: Mapping[bytes, Evidence], own: FactsOf) -> bytes | None:
+        """Which of two images was encoded from the other; never a camera's own file."""
         for child, parent in ((first, second), (second, first)):
             is_older = own[child].claim > own[parent].claim
-            if not is_older and comparison.is_encoded_from(found[child], found[parent]):
+            if not is_older and comparison.is_encoded_from(evidence[child], evidence[parent]):
                 self.made.add(child)
-                most = min(own[child].sharpness, own[parent].sharpness)  # encoding adds noise, and no detail
+                most = min(own[child].sharpness, own[parent].sharpness)  # encoding adds noise, but no detail
                 self.sharpness[child] = min(self.sharpness.get(child, 1.0), most)
                 return child
         return None
 
     def _note_writing(
-        self, first: bytes, second: bytes, child: bytes | None, frames: Frames, found: Mapping[bytes, Evidence],
+        self, first: bytes, second: bytes, child: bytes | None, frames: Frames, evidence: Mapping[bytes, Evidence],
         own: FactsOf,
     ) -> None:  # fmt: skip
-        """Which of two has writing over it, if they differ as if one had."""
-        written = comparison.writing(found[first], found[second], frames)
+        """Record which of two images has writing on it, if they differ in that way."""
+        written = comparison.writing(evidence[first], evidence[second], frames)
         if written is None:
             return
         claims = own[first].claim - own[second].claim
@@ -174,14 +174,14 @@ class _Relations:
             self.added[first if written > 0 else second].add("writing")
 
     def _note_detail(self, larger: bytes, smaller: bytes, own: FactsOf) -> None:
-        """How much detail the larger of two has, if it has no more than the smaller."""
+        """Correct the sharpness of the larger image, if it has no more detail than the smaller one."""
         one, other = own[larger], own[smaller]
         scale = (one.pixels / other.pixels) ** 0.5
         if scale >= ENLARGED and detail.has_no_more(one.bands, other.bands, scale):
             self.sharpness[larger] = min(self.sharpness.get(larger, 1.0), one.sharpness, other.sharpness / scale)
 
     def _note_frame(self, larger: bytes, smaller: bytes, box: Box, own: FactsOf, one: Evidence) -> None:
-        """What it means that a picture shows another one in a part of it."""
+        """Record what it means that an image contains another one: a border, or a crop."""
         if comparison.is_whole(box, one.picture):
             return
         more = own[larger].claim - own[smaller].claim  # a camera's own file has no border, and no export shows more
@@ -194,38 +194,38 @@ class _Relations:
             self.less.add(smaller)
 
     def recoloured(self, own: FactsOf) -> set[bytes]:
-        """The contents in other colours than those that seem to be the original ones, if it can be told which are."""
+        """Contents whose colours differ from the apparent originals', if these can be identified."""
         most = max((facts.colourfulness for facts in own.values()), default=0.0)
         in_colour = {digest for digest, facts in own.items() if facts.is_in_colour(most)}
-        looks = _joined(in_colour, self._alike)
-        original = self._original_look(looks, own)
+        clusters = _joined(in_colour, self._alike)
+        original = self._original_cluster(clusters, own)
         pairs = [pair for pair in self._apart if in_colour.issuperset(pair)]
         return {one for pair in pairs for one, other in (pair, pair[::-1]) if other in original and one not in original}
 
-    def _original_look(self, looks: Sequence[set[bytes]], own: FactsOf) -> set[bytes]:
-        """The contents that look as the camera's own file does, or else as most do.
+    def _original_cluster(self, clusters: Sequence[set[bytes]], own: FactsOf) -> set[bytes]:
+        """The contents with the same colours as the camera's own file, or else as the majority.
 
-        Of as many with no metadata a JPEG is rather what somebody saved in other colours without loss than its copy,
-        and one with tables of its own rather than one as programs write it.
+        In a tie without metadata, a lossless file is more likely the recoloured one than a JPEG, and a JPEG with
+        standard tables more likely than one with its own.
         """
-        if len(looks) < 2:
+        if len(clusters) < 2:
             return set()
-        claims = [max(own[digest].claim for digest in look) for look in looks]
+        claims = [max(own[digest].claim for digest in cluster) for cluster in clusters]
         if claims.count(max(claims)) == 1:
-            return looks[claims.index(max(claims))]
+            return clusters[claims.index(max(claims))]
         most = max(facts.true_pixels for facts in own.values())
         votes = [
-            sum(digest not in self.made and own[digest].true_pixels >= COMPARABLE * most for digest in look)
-            for look in looks
+            sum(digest not in self.made and own[digest].true_pixels >= COMPARABLE * most for digest in cluster)
+            for cluster in clusters
         ]
         if 2 * max(votes) > sum(votes):
-            return looks[votes.index(max(votes))]
-        sources = [max(own[digest].is_taken for digest in look) for look in looks]
-        return looks[sources.index(max(sources))] if sources.count(max(sources)) == 1 else set()
+            return clusters[votes.index(max(votes))]
+        sources = [max(own[digest].camera_codec for digest in cluster) for cluster in clusters]
+        return clusters[sources.index(max(sources))] if sources.count(max(sources)) == 1 else set()
 
 
 def _joined(digests: Iterable[bytes], pairs: Iterable[tuple[bytes, bytes]]) -> list[set[bytes]]:
-    """The contents in sets: those of a pair are in the same."""
+    """Connected components: the contents of a pair are in the same set."""
     sets = {digest: {digest} for digest in sorted(digests)}
     for first, second in pairs:
         if first in sets and second in sets and sets[first] is not sets[second]:
@@ -236,7 +236,7 @@ def _joined(digests: Iterable[bytes], pairs: Iterable[tuple[bytes, bytes]]) -> l
 
 
 def _own(one: Evidence) -> Facts:
-    """What does not depend on the others."""
+    """Facts that do not depend on other images."""
     return Facts(
         width=one.width,
         height=one.height,

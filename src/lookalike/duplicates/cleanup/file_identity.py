@@ -1,7 +1,7 @@
-"""What a file is at this moment: looked at without following links, and read to the end.
+"""Snapshots of files: identity and content, read without following links.
 
-A file that was read is known again by device, number, size and time, so that nothing is done with another that took
-its place meanwhile.
+A file that was read is recognised by device, inode, size and time, so that nothing is done to another file that has
+replaced it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import NamedTuple
 from lookalike.core.errors import DataError
 
 PIECE = 1 << 20  # bytes
-LARGEST = 1 << 30  # bytes of a plan or a log
+LARGEST = 1 << 30  # of a plan or a log
 
 
 class Identity(NamedTuple):
-    """What tells whether it is still the same file, unchanged."""
+    """Identifies a file and its unchanged content."""
 
     device: int
     number: int
@@ -32,18 +32,18 @@ class FileSnapshot(NamedTuple):
     """A file that was read."""
 
     identity: Identity
-    digest: str  # hexadecimal, as catalogs have it
+    digest: str  # hexadecimal, as in catalogs
     mode: int
     owner: int
 
 
 def identity(status: os.stat_result) -> Identity:
-    """Of a file's status."""
+    """The identity in a file's status."""
     return Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def snapshot(path: str) -> FileSnapshot:
-    """The file at a path, read. Raises `DataError` for what is no regular file, or cannot be read."""
+    """A snapshot of the file at a path. Raises `DataError` if it is unreadable or not a regular file."""
     try:
         _check_regular(os.lstat(path))
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
@@ -54,38 +54,38 @@ def snapshot(path: str) -> FileSnapshot:
                 digest.update(piece)
             after = os.fstat(descriptor)
     except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})") from error
+        raise DataError(f"is unreadable ({error.strerror})") from error
     if identity(before) != identity(after):
         raise DataError("is being written to")
     return FileSnapshot(identity(after), digest.hexdigest(), stat.S_IMODE(after.st_mode), after.st_uid)
 
 
 def _check_regular(status: os.stat_result) -> None:
-    """Raises `DataError` for a link, a folder, a device."""
+    """Raise `DataError` for a link, folder or device."""
     if stat.S_ISLNK(status.st_mode):
         raise DataError("is a symbolic link, which is not followed")
     if not stat.S_ISREG(status.st_mode):
-        raise DataError("is no regular file")
+        raise DataError("is not a regular file")
 
 
 def removable(path: str, folders: Sequence[str]) -> FileSnapshot:
-    """A file below one of some folders that may be moved or replaced, read. Raises `DataError` if it may not."""
+    """A snapshot of a file below some folders that may be moved or replaced. Raises `DataError` otherwise."""
     check_below(path, folders)
     status = os.lstat(path)
     _check_regular(status)
     if status.st_nlink > 1:
-        raise DataError(f"has {status.st_nlink} names (hard links), so that removing one frees nothing")
+        raise DataError(f"has {status.st_nlink} names (hard links), so removing one frees nothing")
     return snapshot(path)
 
 
 def check_below(path: str, folders: Sequence[str]) -> None:
-    """Raises `DataError` for a file that lies below none of some folders."""
+    """Raise `DataError` for a file that is not below any of the folders."""
     if not is_below(path, folders):
-        raise DataError("lies below no folder that was indexed")
+        raise DataError("is not below an indexed folder")
 
 
 def is_unchanged(path: str, seen: FileSnapshot) -> bool:
-    """Whether the file that was read is still at its path."""
+    """Whether the file in the snapshot is still at its path, unchanged."""
     try:
         return identity(os.lstat(path)) == seen.identity
     except OSError:
@@ -93,8 +93,9 @@ def is_unchanged(path: str, seen: FileSnapshot) -> bool:
 
 
 def is_below(path: str, folders: Sequence[str], *, strict: bool = True) -> bool:
-    """Whether a file lies below one of some folders, once all links to folders are followed; not `strict`: or would
-    if the folders on its way were made.
+    """Whether a file is below one of the folders, after following links to folders.
+
+    Without `strict`, folders on its path may be missing.
     """
     try:
         real = Path(os.path.realpath(os.path.dirname(path), strict=strict))
@@ -104,15 +105,15 @@ def is_below(path: str, folders: Sequence[str], *, strict: bool = True) -> bool:
 
 
 def read_whole(path: Path, *, what: str) -> bytes:
-    """The bytes of a plan or a log. Raises `DataError`, whose text goes on after the path."""
+    """The bytes of a plan or a log. Raises `DataError`; the message continues after the path."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise DataError(f"is no file; name {what}")
+            raise DataError(f"is not a file; name {what}")
         if status.st_size > LARGEST:
             raise DataError(f"is larger than {LARGEST >> 20} MiB; name {what}")
         return path.read_bytes()
     except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})") from error
+        raise DataError(f"is unreadable ({error.strerror})") from error
     except ValueError as error:  # a zero byte in its name
-        raise DataError(f"is no name of a file ({error})") from error
+        raise DataError(f"is not a valid file name ({error})") from error

@@ -1,7 +1,7 @@
-"""What the files of groups tell: which have the same pixels, and what speaks for each copy. Each file is read once.
+"""Inspection of the files in groups: which ones share all pixels, and facts about each copy. Each file is read once.
 
-Two images can have the same pixels only if they have the same size. What cannot be read, has changed since it was
-indexed, or cannot be compared as a whole, is never called the same.
+Only images of the same size can share pixels. A file that is unreadable, has changed since it was indexed, or cannot be
+compared in full, is never called the same.
 """
 
 from __future__ import annotations
@@ -24,44 +24,44 @@ from lookalike.imaging.isolation.decoders import Decoders
 from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.store.records import Record
 
-WITH_SAMPLES = 48  # contents of a group whose samples are held at once
+WITH_SAMPLES = 48  # contents of a group whose samples are in memory at once
 WORKERS = min(4, cores())
 
 
 class Inspection(NamedTuple):
-    """What was read, by the digest of the content."""
+    """Results by content digest."""
 
-    pixels: Mapping[bytes, bytes] = MappingProxyType({})  # digests of the pixels
+    pixels: Mapping[bytes, bytes] = MappingProxyType({})  # pixel digests
     facts: Mapping[bytes, Facts] = MappingProxyType({})
 
 
 class Seen(NamedTuple):
-    """What one file told; None: it was not asked, or cannot be read."""
+    """Results for one file; None: not requested, or unreadable."""
 
     pixels: bytes | None = None
     evidence: Evidence | None = None
 
 
 def to_inspect(groups: Iterable[Sequence[Record]]) -> list[list[Record]]:
-    """Of each group with several contents a record of each; others need not be read to be told apart."""
-    found = []
+    """For each group with several contents, one record of each content; other groups need not be read."""
+    selected = []
     for group in groups:
         by_digest = {record.digest: record for record in reversed(group) if record.digest is not None}
         if len(by_digest) > 1:
-            found.append([by_digest[digest] for digest in sorted(by_digest)])
-    return found
+            selected.append([by_digest[digest] for digest in sorted(by_digest)])
+    return selected
 
 
 def may_share_pixels(groups: Iterable[Sequence[Record]]) -> set[bytes]:
-    """The contents that have the same size as another of their group."""
-    found: set[bytes] = set()
+    """Contents with the same image size as another one in their group."""
+    digests_found: set[bytes] = set()
     for group in groups:
         by_size: dict[tuple[int, int], set[bytes]] = {}
         for record in group:
             if record.digest and record.width and record.height:
                 by_size.setdefault((record.width, record.height), set()).add(record.digest)
-        found.update(*(digests for digests in by_size.values() if len(digests) > 1))
-    return found
+        digests_found.update(*(digests for digests in by_size.values() if len(digests) > 1))
+    return digests_found
 
 
 def read(
@@ -72,11 +72,11 @@ def read(
     max_pixels: int = MAX_PIXELS,
     progress: Progress = silent,
 ) -> Inspection:
-    """Read the files of groups, in worker processes, as far as they must be read to tell images apart."""
+    """Inspect the files of groups in worker processes, reading only what is needed."""
     groups = to_inspect(groups)
     alike = may_share_pixels(groups) if pixels else set()
     if not facts:
-        groups = [some for group in groups if (some := [record for record in group if record.digest in alike])]
+        groups = [members for group in groups if (members := [record for record in group if record.digest in alike])]
     if not groups:
         return Inspection()
     with pool.make_decoders(DecodeLimits.of(max_pixels), workers=WORKERS) as decoders:
@@ -88,7 +88,7 @@ def read(
 def read_with(
     groups: Sequence[Sequence[Record]], read: Callable[[Record], Seen], progress: Progress = silent
 ) -> Inspection:
-    """What a function reads of the contents of groups, one record each."""
+    """Inspect groups with a given function, for one record of each content."""
     pixels: dict[bytes, bytes] = {}
     facts: dict[bytes, Facts] = {}
     done, total = 0, sum(map(len, groups))
@@ -109,15 +109,15 @@ def read_with(
 
 
 def _seen(record: Record, decoders: Decoders, *, pixels: bool, facts: bool) -> Seen:
-    found = Seen()
+    result = Seen()
     try:
         with decoders.opened(data.source(record.item)) as image:
             if image.digest != record.digest:
-                return found
+                return result
             if facts:
-                found = found._replace(evidence=image.evidence())
+                result = result._replace(evidence=image.evidence())
             if pixels:
-                found = found._replace(pixels=image.pixel_digest())
+                result = result._replace(pixels=image.pixel_digest())
     except (OSError, LookalikeError):
         pass
-    return found
+    return result

@@ -1,4 +1,4 @@
-"""Plans: of each group of copies what is kept and what is removed. Nothing is done by making one."""
+"""Cleanup plans: what to keep and what to remove of each group of copies. Making one changes no files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ONLY_COPY = "only copy with"
 
 
 class Action(StrEnum):
-    """What becomes of a file."""
+    """What to do with a file."""
 
     KEEP = "keep"
     REMOVE = "remove"
@@ -27,52 +27,52 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A file of a plan, as it was when the plan was made."""
+    """A file in a plan, as it was when the plan was made."""
 
     action: Action
     path: str
-    digest: str  # hexadecimal; empty if its contents were never read
+    digest: str  # hexadecimal; empty if the file was never read
     size: int = 0  # bytes
-    tier: str = ""  # how alike it is to what is kept
-    distance: int = 0  # bits, to the first of its group
-    why: str = ""  # it is kept; or how the first of its group is turned to look like it, if it is not
-    loses: str = ""  # what nobody knows any more without it, such as "date, place"
-    companions: tuple[str, ...] = ()  # names of files that belong to it, and go with it
+    tier: str = ""  # relation to what is kept
+    distance: int = 0  # bits, from the first of its group
+    why: str = ""  # why it is kept; for a removal, the transformation from the first of its group
+    loses: str = ""  # metadata that only it has, such as "date, place"
+    companions: tuple[str, ...] = ()  # names of companion files that move with it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOptions:
-    """What a plan may remove, and what is better."""
+    """What a plan may remove, and what is preferred."""
 
-    include_edited: bool = False  # also copies that only look alike
-    allow_metadata_loss: bool = False  # also the only copy with a date, place or camera
+    include_edited: bool = False  # also remove copies that only look alike
+    allow_metadata_loss: bool = False  # also remove the only copy with a date, place or camera
     prefer: tuple[Preference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PlanGroup:
-    """A group of copies."""
+    """A group of copies in a plan."""
 
     entries: tuple[Entry, ...]
 
     def of(self, action: Action) -> list[Entry]:
-        """The files that this becomes of."""
+        """The group's files with this action."""
         return [entry for entry in self.entries if entry.action is action]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done about the duplicates of a database."""
+    """What to do about the duplicates of a database."""
 
     groups: tuple[PlanGroup, ...]
     database: str = ""
     radius: int = 0  # bits
     bits: int = 0
-    spared: int = 0  # files that stay as the only copy with a date, place or camera, also in groups that are left out
+    spared: int = 0  # files kept as the only copy with a date, place or camera, including those in omitted groups
 
     @property
     def removals(self) -> list[Entry]:
-        """All files that are to go."""
+        """All files to remove."""
         return [entry for group in self.groups for entry in group.of(Action.REMOVE)]
 
 
@@ -80,10 +80,10 @@ def make(
     reviews: Iterable[Review], options: PlanOptions = PlanOptions(), *, database: str = "", radius: int = 0,
     bits: int = 0,
 ) -> Plan:  # fmt: skip
-    """The plan for groups: what was decided, and else the best copies are kept.
+    """A plan for groups: decisions are followed, otherwise the best copies are kept.
 
-    Of groups that nobody decided, only copies with the same bytes or pixels as one that is kept are removed, unless
-    `options.include_edited`. Groups that were put off, and those of which nothing is removed, are left out.
+    In undecided groups, only copies with the same bytes or pixels as a kept one are removed, unless
+    `options.include_edited`. Skipped groups, and groups without removals, are omitted.
     """
     folders = Folders()
     groups = [_group(one, options, folders) for one in reviews if one.state is not State.LATER]
@@ -93,21 +93,21 @@ def make(
 
 
 def check(plan: Plan) -> Plan:
-    """The plan, if it makes sense: each group keeps something, and no file is both kept and removed, or removed twice.
+    """The plan, if it is consistent: each group keeps a file, and no file is both kept and removed, or removed twice.
 
-    Raises `DataError`.
+    Raises `DataError` otherwise.
     """
     kept: set[str] = set()
     for number, group in enumerate(plan.groups, start=1):
         if not group.of(Action.KEEP):
-            raise DataError(f"group {number} of the plan keeps nothing; let it keep at least one of its files")
+            raise DataError(f"group {number} of the plan keeps nothing; keep at least one of its files")
         kept.update(entry.path for entry in group.of(Action.KEEP))
     gone: set[str] = set()
     for entry in plan.removals:
         if entry.path in kept:
-            raise DataError(f"the plan both keeps and removes {entry.path}; let it do one of them")
+            raise DataError(f"the plan both keeps and removes {entry.path}; choose one")
         if entry.path in gone:
-            raise DataError(f"the plan removes {entry.path} twice; let it be in one group")
+            raise DataError(f"the plan removes {entry.path} twice; list it in one group")
         gone.add(entry.path)
     return plan
 
@@ -121,13 +121,13 @@ def _group(review: Review, options: PlanOptions, folders: Folders) -> PlanGroup:
 def _entry(one: GroupImage, review: Review, kept: set[int], spared: Mapping[int, str], folders: Folders) -> Entry:
     staying, id_ = kept | spared.keys(), one.record.id
     stays = id_ in staying
-    held = [other.record for other in review.images if other.record.id in staying]
+    staying_records = [other.record for other in review.images if other.record.id in staying]
     return Entry(
         action=Action.KEEP if stays else Action.REMOVE,
         path=one.record.name,
         digest=(one.record.digest or b"").hex(),
         size=one.member.size,
-        tier=str(tier(one.record, held, review.pixels)),
+        tier=str(tier(one.record, staying_records, review.pixels)),
         distance=one.member.distance,
         why=spared.get(id_) or (_why(one, review) if stays else one.member.turn),
         loses="" if stays else ", ".join(_lost(one, _in_favour(one, review, staying))),
@@ -145,7 +145,7 @@ def _why(one: GroupImage, review: Review) -> str:
 
 
 def _kept(review: Review, options: PlanOptions) -> set[int]:
-    """The ids of the images that are kept, whatever is known of them by nothing else."""
+    """Ids of images that are kept regardless of metadata."""
     fixed = {one.record.id for one in review.images if one.is_reference}
     if review.state is State.DECIDED:
         return fixed | review.kept
@@ -156,7 +156,7 @@ def _kept(review: Review, options: PlanOptions) -> set[int]:
 
 
 def _best_of(alike: list[GroupImage], fixed: set[int], *, best: int, options: PlanOptions) -> set[int]:
-    """Which of images with the same pixels are kept."""
+    """Which of several images with the same pixels are kept."""
     ids = {one.record.id for one in alike}
     if ids & fixed or ids & {best}:
         return ids & fixed or {best}
@@ -165,19 +165,18 @@ def _best_of(alike: list[GroupImage], fixed: set[int], *, best: int, options: Pl
 
 
 def _classes(review: Review) -> list[list[GroupImage]]:
-    """The images by what is the same: pixels if these were read, else bytes."""
-    found: dict[object, list[GroupImage]] = {}
+    """Images grouped by identical pixels, if known, or else by identical bytes."""
+    classes: dict[object, list[GroupImage]] = {}
     for one in review.images:
-        found.setdefault(review.pixels.get(one.record.digest or b"") or one.record.digest or one.record.id, []).append(
-            one
-        )
-    return list(found.values())
+        key = review.pixels.get(one.record.digest or b"") or one.record.digest or one.record.id
+        classes.setdefault(key, []).append(one)
+    return list(classes.values())
 
 
 def _spared(review: Review, kept: set[int], options: PlanOptions) -> dict[int, str]:
-    """The ids of images that would go, and stay for what they alone have, each with the reason.
+    """Ids of images that are kept only for what no other copy has, with the reason.
 
-    They stay one by one, those that know most first, since with each of them less is lost with the others.
+    Those with the most metadata are spared first, because each of them saves others from being the only copy.
     """
     spared: dict[int, str] = {}
     order = sorted(review.images, key=lambda one: (-len(one.metadata), one.record.id != review.best))
@@ -188,20 +187,20 @@ def _spared(review: Review, kept: set[int], options: PlanOptions) -> dict[int, s
         others = _in_favour(one, review, staying)
         lost = _lost(one, others)
         if is_raw(one.record.format) and not any(is_raw(other.record.format) for other in others):
-            spared[one.record.id] = "raw file; those that are kept are none"
+            spared[one.record.id] = "only raw copy"
         elif lost and not options.allow_metadata_loss:
             spared[one.record.id] = f"{ONLY_COPY} {best_copy.listed(lost)}"
     return spared
 
 
 def _in_favour(one: GroupImage, review: Review, staying: Collection[int]) -> list[GroupImage]:
-    """Which of those that stay an image goes in favour of: those of the same bytes or pixels if there are any."""
+    """The kept images that make an image redundant: those with the same bytes or pixels, if any."""
     others = [other for other in review.images if other.record.id in staying]
     equal = [other for other in others if tier(one.record, [other.record], review.pixels) is not Tier.NEAR]
     return equal or others
 
 
 def _lost(one: GroupImage, others: Sequence[GroupImage]) -> list[str]:
-    """What an image alone knows of how it was taken."""
+    """Capture metadata that only this image has."""
     known = {word for other in others for word in other.metadata}
     return [] if one.facts is None else [word for word in one.facts.metadata.says if word not in known]

@@ -1,4 +1,4 @@
-"""Plans as files: JSON, or CSV to look through in a spreadsheet, in which `keep` and `remove` may be changed."""
+"""Plan files: JSON, or CSV for a spreadsheet, in which `keep` and `remove` may be edited."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from lookalike.duplicates.cleanup import plan as plans
 from lookalike.duplicates.cleanup.plan import Action, Entry, Plan, PlanGroup
 
 FORMAT = 1
-SHOWN = 200  # characters of an error
+SHOWN = 200  # characters of an error that are shown
 COLUMNS = ("group", "action", "path", "digest", "size", "tier", "distance", "why", "loses", "companions")
-BETWEEN = "/"  # names of companions in a table: no name has one
+BETWEEN = "/"  # separates names of companions in a table; no file name contains it
 NEEDED = ("group", "action", "path", "digest")
 
 
 def check_name(path: Path) -> None:
-    """Raises `ConfigError` for a file that is neither JSON nor CSV by its name."""
+    """Raise `ConfigError` for a file whose name is neither JSON nor CSV."""
     if path.suffix.lower() not in (".json", ".csv"):
-        raise ConfigError(f"{path} is no name of a plan; it ends in .json or .csv")
+        raise ConfigError(f"{path} is not a valid plan name; it must end in .json or .csv")
 
 
 def write(path: Path, plan: Plan) -> None:
-    """Write a plan aside, then put the file in place."""
+    """Write a plan atomically."""
     check_name(path)
     text = to_csv(plan) if path.suffix.lower() == ".csv" else to_json(plan)
     atomic.write(path, os.fsencode(text))
 
 
 def read(path: Path) -> Plan:
-    """The plan in a file. Raises `DataError` if it is none, or one that makes no sense."""
+    """The plan in a file. Raises `DataError` if it is not a plan, or an inconsistent one."""
     check_name(path)
     parse = _from_csv if path.suffix.lower() == ".csv" else _from_json
     try:
@@ -50,7 +50,7 @@ def read(path: Path) -> Plan:
 
 
 def to_json(plan: Plan) -> str:
-    """The plan as JSON, in ASCII."""
+    """The plan as ASCII JSON."""
     groups = [
         {"group": number, "images": [asdict(entry) for entry in group.entries]}
         for number, group in enumerate(plan.groups, start=1)
@@ -60,7 +60,7 @@ def to_json(plan: Plan) -> str:
 
 
 def to_csv(plan: Plan) -> str:
-    """The plan as a table with a line for each file; bytes of paths that are no UTF-8 are half characters."""
+    """The plan as CSV, one line a file; bytes of paths that are not UTF-8 become lone surrogates."""
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     table.writerow(COLUMNS)
@@ -76,19 +76,21 @@ def _parsed(parse: Callable[[str], Plan], text: str) -> Plan:
         return parse(text)
     except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError, csv.Error) as error:
         reason = f"{type(error).__name__}: {str(error)[:SHOWN]}"
-        raise DataError(f"is no plan ({reason}); make one with: lookalike plan FILE") from error
+        raise DataError(f"is not a plan ({reason}); make one with: lookalike plan FILE") from error
 
 
 def _from_json(text: str) -> Plan:
-    found = json.loads(text)
-    if found["lookalike_plan"] != FORMAT:
-        raise DataError(f"is a plan of version {found['lookalike_plan']}, and {FORMAT} is read; upgrade lookalike")
-    groups = [PlanGroup(_entries(one["images"])) for one in found["groups"]]
-    return Plan(tuple(groups), found.get("database", ""), found.get("radius", 0), found.get("bits", 0))
+    plan = json.loads(text)
+    if plan["lookalike_plan"] != FORMAT:
+        raise DataError(
+            f"is a plan of version {plan['lookalike_plan']}; this version reads {FORMAT}. Upgrade lookalike"
+        )
+    groups = [PlanGroup(_entries(one["images"])) for one in plan["groups"]]
+    return Plan(tuple(groups), plan.get("database", ""), plan.get("radius", 0), plan.get("bits", 0))
 
 
 def _from_csv(text: str) -> Plan:
-    text = text.removeprefix("\ufeff")  # spreadsheets like to begin so
+    text = text.removeprefix("\ufeff")  # a byte order mark, written by spreadsheets
     table = csv.DictReader(io.StringIO(text, newline=""), delimiter=_delimiter(text.partition("\n")[0]))
     absent = [name for name in NEEDED if name not in (table.fieldnames or ())]
     if absent:
@@ -98,7 +100,7 @@ def _from_csv(text: str) -> Plan:
 
 
 def _delimiter(head: str) -> str:
-    """What stands between columns; a semicolon where spreadsheets write numbers with a comma."""
+    """The column separator; a semicolon in locales that write decimals with a comma."""
     return ";" if head.count(";") > head.count(",") else ","
 
 
@@ -120,7 +122,7 @@ def _entries(values: Iterable[dict[str, Any]]) -> tuple[Entry, ...]:
 
 
 def _names(value: str | list[str] | None) -> tuple[str, ...]:
-    """Names of files, as a list or in one cell of a table."""
+    """File names, from a list or one cell of a table."""
     return tuple(map(str, value.split(BETWEEN) if isinstance(value, str) else value)) if value else ()
 
 
@@ -133,8 +135,8 @@ def _action(text: str) -> Action:
 def _path(text: str) -> str:
     try:
         is_path = os.path.isabs(text) and b"\0" not in os.fsencode(text)
-    except UnicodeEncodeError:  # half a character
+    except UnicodeEncodeError:  # a lone surrogate
         is_path = False
     if not is_path:
-        raise DataError(f"{text[:SHOWN]!r} is no absolute path; let the plan name files as it did when it was made")
+        raise DataError(f"{text[:SHOWN]!r} is not an absolute path; leave paths as they were when the plan was made")
     return os.path.normpath(text)

@@ -1,4 +1,4 @@
-"""Undoing what a plan did, by its log: files come back from the trash, and links become files of their own again."""
+"""Undoing a plan by its log: files return from the trash, and links become separate files again."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from lookalike.duplicates.cleanup.undo_log import Action, How
 
 
 def steps(log: Path, roots: Sequence[str], *, dry_run: bool = False) -> Iterator[Step]:
-    """Undo what a log says, step by step, the last first: what became of each file.
+    """Undo a log's actions, the last first; yields what happened to each file.
 
-    Raises `DataError` before anything is done for a file that is no such log, or one that reaches files which lie
-    neither below the folders `roots` nor in the trash of a run.
+    Raises `DataError` before anything is done if the file is not such a log, or refers to files that are neither below
+    `roots` nor in the trash of a run.
     """
     actions = undo_log.read(log)
     trash.check_log(actions, roots, log)
@@ -29,11 +29,11 @@ def steps(log: Path, roots: Sequence[str], *, dry_run: bool = False) -> Iterator
 
 
 def _last(actions: Sequence[Action]) -> list[Action]:
-    """For each path the action that was done, or else the last that was begun; the last first."""
+    """For each path, the action that was done, or else the last one begun; the last first."""
     chosen: dict[str, Action] = {}
     for action in reversed(actions):
-        held = chosen.get(action.path)
-        if held is None or (apply.is_done(action) and not apply.is_done(held)):
+        previous = chosen.get(action.path)
+        if previous is None or (apply.is_done(action) and not apply.is_done(previous)):
             chosen[action.path] = action
     return list(chosen.values())
 
@@ -43,7 +43,7 @@ def _step(action: Action, *, dry_run: bool) -> Step:
         if not _is_to_do(action):
             return Step(action.path, Outcome.BEFORE, of=action.of)
         if not dry_run:
-            (_take_out if action.how is How.TRASH else _part)(action)
+            (_take_out if action.how is How.TRASH else _unlink)(action)
     except DataError as error:
         return Step(action.path, Outcome.LEFT, str(error), of=action.of)
     except OSError as error:
@@ -52,31 +52,31 @@ def _step(action: Action, *, dry_run: bool) -> Step:
 
 
 def _is_to_do(action: Action) -> bool:
-    """Whether a file is not in its place. Raises `DataError` if it cannot come back."""
+    """Whether a file must be restored. Raises `DataError` if it cannot be."""
     if apply.is_done(action):
         if file_identity.snapshot(action.to).digest != action.digest:
             raise DataError(f"{action.to} has changed since")
         return True
     if action.how is How.TRASH and os.path.lexists(action.to):
-        raise DataError(f"something else lies in its place; it is kept at {action.to}")
+        raise DataError(f"another file is in its place; it stays at {action.to}")
     if not os.path.lexists(action.path):
-        raise DataError("is neither in its place nor in the trash")
+        raise DataError("is neither in place nor in the trash")
     return False
 
 
 def _take_out(action: Action) -> None:
     os.makedirs(os.path.dirname(action.path), exist_ok=True)
     if os.path.lexists(action.path):
-        raise DataError(f"something else lies in its place; it is kept at {action.to}")
+        raise DataError(f"another file is in its place; it stays at {action.to}")
     os.rename(action.to, action.path)
 
 
-def _part(action: Action) -> None:
-    """Put a copy in the place of a link."""
+def _unlink(action: Action) -> None:
+    """Replace a link by a copy."""
     try:
         shutil.copyfile(action.to, action.aside, follow_symlinks=False)
         if file_identity.snapshot(action.aside).digest != action.digest:
-            raise DataError("could not be copied as it was")
+            raise DataError("could not be copied unchanged")
         os.chmod(action.aside, action.mode)
         os.utime(action.aside, ns=(action.mtime_ns, action.mtime_ns))
         flush(Path(action.aside))
