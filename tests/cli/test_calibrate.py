@@ -55,7 +55,7 @@ def test_all_commands_say_it_in_words(run: Run, db: Path, photo_folder: Path) ->
 
 
 def test_a_place_that_cannot_be_written_is_said_before_any_work(run: Run, db: Path, tmp_path: Path) -> None:
-    for place, why in ((tmp_path / "no/x.tsv", "is in a folder that is not there"), (tmp_path, "is a folder")):
+    for place, why in ((tmp_path / "no/x.tsv", "is in a folder that does not exist"), (tmp_path, "is a folder")):
         result = run("calibrate", "--db", db, "--suspected", place)
         assert result.code == 1
         assert f"{place} {why}; choose a writable file" in result.err

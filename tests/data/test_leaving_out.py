@@ -126,5 +126,5 @@ def test_counting_ends_somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_nothing_but_what_is_left_out_is_said(tmp_path: Path) -> None:
     touch(tmp_path, "#recycle/a.jpg")
-    with pytest.raises(DataError, match=r"no images here except files that are left out .1 in recycle bins.; take"):
+    with pytest.raises(DataError, match=r"no images here except files that are left out .1 in recycle bins.; add them"):
         data.find(tmp_path)

@@ -38,15 +38,15 @@ def rows_of(path: Path) -> list[codetable.Rows]:
         ({"code": CODES[:2], "path": NO_UTF8}, "text that is not UTF-8|Invalid UTF8"),
         ({"code": CODES[:2], "path": PATHS[:2], "label": NO_UTF8}, "text that is not UTF-8|Invalid UTF8"),
         ({"code": [[1, 2, 3, 4, 5, 6, 7, None]], "path": ["a"]}, "the column code does not contain bytes"),
-        ({"code": CODES, "path": PATHS, "label": [[["a"]]] * 20}, "the column label holds list<"),
+        ({"code": CODES, "path": PATHS, "label": [[["a"]]] * 20}, "the column label has type list<"),
         (
             {"code": CODES, "path": PATHS, "path_bytes": ["x"] * 20},
-            "the column path_bytes holds string; expected bytes",
+            "the column path_bytes has type string; expected bytes",
         ),
         ({"code": pa.array([b"x" * 900], pa.binary(900)), "path": ["a"]}, "codes of 7200 bits"),
-        ({"code": CODES, "path": repeated("x" * 100_000, 20)}, "a value of 100,000 bytes in the column path"),
-        ({"code": repeated(b"x" * 100_000, 20), "path": PATHS}, "a value of 100,000 bytes in the column code"),
-        ({"code": CODES, "path": PATHS, "labels": [["x" * 5000]] * 20}, "a value of 5,000 bytes in the column labels"),
+        ({"code": CODES, "path": repeated("x" * 100_000, 20)}, "the column path has a value of 100,000 bytes"),
+        ({"code": repeated(b"x" * 100_000, 20), "path": PATHS}, "the column code has a value of 100,000 bytes"),
+        ({"code": CODES, "path": PATHS, "labels": [["x" * 5000]] * 20}, "the column labels has a value of 5,000 bytes"),
     ],
 )
 def test_what_are_no_codes(table: dict[str, Any], says: str, tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_column_that_unpacks_to_far_more_than_it_is(tmp_path: Path, monkeypatc
     monkeypatch.setattr(tables, "SOME_BYTES", 1 << 20)
     path = tmp_path / "the.parquet"
     pq.write_table(pa.table({"image": [bytes(2 << 20)]}), path, compression="zstd")
-    with pytest.raises(DataError, match=r"the\.parquet.*the column image has 2,097,\d+ bytes, packed in"):
+    with pytest.raises(DataError, match=r"the\.parquet.*the column image expands to 2,097,\d+ bytes from"):
         data.find(path)
 
 

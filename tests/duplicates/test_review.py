@@ -198,19 +198,19 @@ def one_entry(**values: object) -> str:
 @pytest.mark.parametrize(
     ("name", "text", "match"),
     [
-        ("p.json", one_entry(size=float("inf")), "is no plan .OverflowError"),
-        ("p.json", one_entry(distance=float("nan")), "is no plan"),
-        ("p.json", one_entry(path="/\ud800"), "no absolute path"),
-        ("p.json", one_entry(path="/a\0"), "no absolute path"),
-        ("p.json", one_entry(path=5), "is no plan"),
-        ("p.csv", "group,action,path,digest\n1,keep,/" + 200_000 * "a" + ",00\n", "is no plan .*field"),
-        ("p.json", "[]", "is no plan"),
-        ("p.json", "{", "is no plan"),
+        ("p.json", one_entry(size=float("inf")), "is not a plan .OverflowError"),
+        ("p.json", one_entry(distance=float("nan")), "is not a plan"),
+        ("p.json", one_entry(path="/\ud800"), "not an absolute path"),
+        ("p.json", one_entry(path="/a\0"), "not an absolute path"),
+        ("p.json", one_entry(path=5), "is not a plan"),
+        ("p.csv", "group,action,path,digest\n1,keep,/" + 200_000 * "a" + ",00\n", "is not a plan .*field"),
+        ("p.json", "[]", "is not a plan"),
+        ("p.json", "{", "is not a plan"),
         ("p.json", '{"lookalike_plan": 9}', "version 9"),
-        ("p.json", '{"lookalike_plan": 1, "groups": [{"images": [{"action": "keep"}]}]}', "is no plan"),
+        ("p.json", '{"lookalike_plan": 1, "groups": [{"images": [{"action": "keep"}]}]}', "is not a plan"),
         ("p.csv", "", "no column group"),
         ("p.csv", "group,action,path,digest\n1,burn,/a,00\n", "must be keep or remove"),
-        ("p.csv", "group,action,path,digest\n1,keep,a,00\n", "no absolute path"),
+        ("p.csv", "group,action,path,digest\n1,keep,a,00\n", "not an absolute path"),
         ("p.csv", "group,action,path,digest\n1,remove,/a,00\n", "group 1 of the plan keeps nothing"),
         (
             "p.csv",
@@ -255,7 +255,7 @@ def test_what_is_no_file_is_no_plan(tmp_path: Path) -> None:
     (tmp_path / "folder.json").mkdir()
     os.mkfifo(tmp_path / "pipe.csv")  # reading it would wait for ever
     for name in ("folder.json", "pipe.csv"):
-        with pytest.raises(DataError, match="is no file"):
+        with pytest.raises(DataError, match="is not a file"):
             plan_file.read(tmp_path / name)
     with pytest.raises(DataError, match="null"):
         plan_file.read(tmp_path / "a\0.json")
@@ -264,6 +264,6 @@ def test_what_is_no_file_is_no_plan(tmp_path: Path) -> None:
 def test_a_plan_has_a_name_that_says_what_it_is(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"\.json or \.csv"):
         plan_file.write(tmp_path / "plan.txt", PLAN)
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="is unreadable"):
         plan_file.read(tmp_path / "absent.json")
     assert json.loads(plan_file.to_json(PLAN))["lookalike_plan"] == 1

@@ -142,7 +142,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytes
     with path.open("wb") as file:
         file.truncate(3 << 30)
     monkeypatch.setattr("lookalike.hasher.paths.MAX_BYTES", 1 << 20)
-    with pytest.raises(ModelError, match=r"sparse\.onnx has more than the 1 MiB"):
+    with pytest.raises(ModelError, match=r"sparse\.onnx is larger than 1 MiB"):
         Hasher.load(path)
 
 

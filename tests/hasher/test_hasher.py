@@ -105,7 +105,7 @@ def test_nothing_gives_no_codes(hasher: Hasher) -> None:
 )
 def test_arrays_of_another_shape_or_type_are_refused(hasher: Hasher, array: Any) -> None:
     for call in (hasher.encode, hasher.encode_arrays, hasher.latents):
-        with pytest.raises(ImageError, match=r"tiny-64@.* takes"):
+        with pytest.raises(ImageError, match=r"tiny-64@.* expects"):
             call(array)
 
 
@@ -334,11 +334,11 @@ def test_a_model_without_a_decoder_or_with_anothers_has_none(drawing: Hasher) ->
         (b"no decoder", "not a readable model file"),
         (models.tiny_model(seed=4, bits=32), "is not a decoder"),
         (models.tiny_decoder(seed=4, bits=32, metadata="{}"), "is not a decoder"),
-        (models.tiny_decoder(seed=4, bits=64, metadata="own"), "does not take 32 latents"),
+        (models.tiny_decoder(seed=4, bits=64, metadata="own"), "does not accept 32 latents"),
     ],
 )
 def test_a_damaged_decoder_is_refused_by_name(content: bytes, message: str, drawing: Hasher) -> None:
-    if message.startswith("does not take"):
+    if message.startswith("does not accept"):
         own = json.dumps({"theta_digest": drawing.info.theta_digest})
         content = models.tiny_decoder(seed=4, bits=64, metadata=own)
     decoder_path(drawing.path).write_bytes(content)

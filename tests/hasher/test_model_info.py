@@ -38,10 +38,10 @@ def document(**changes: Any) -> str:
         ({"card": "a\rb"}, "card has control characters"),
         ({"data_name": None}, "data_name is of type NoneType"),
         ({"supervised": 1}, "supervised is of type int"),
-        ({"versions": []}, "versions is no object"),
+        ({"versions": []}, "versions is not a JSON object"),
         ({"versions": {"torch": 2}}, "versions.torch is of type int"),
         ({"nested": {"32": {"near": "1"}}}, "nested.32.near is of type str"),
-        ({"nested": {"32": 1}}, "nested.32 is no object"),
+        ({"nested": {"32": 1}}, "nested.32 is not a JSON object"),
         ({"image": {"side": 128.5}}, "image.side is of type float"),
         ({"image": {"side": 10**9}}, "1000000000 pixels"),
         ({"image": {"colour": "yes"}}, "image.colour is of type str"),
@@ -56,7 +56,7 @@ def test_a_value_that_makes_no_sense_is_refused_by_name(changes: dict[str, Any],
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_numbers_are_finite(number: str) -> None:
     text = document(validation_loss=0.5).replace("0.5", number)
-    with pytest.raises(ModelError, match=r"no number|not finite|out of range"):
+    with pytest.raises(ModelError, match=r"not a number|not finite|out of range"):
         ModelInfo.from_json(text)
 
 

@@ -99,7 +99,7 @@ def test_a_file_that_is_none_is_one_clear_error(content: bytes, tmp_path: Path) 
 
 def test_a_file_without_the_arrays_names_those_it_needs(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", embeddings=np.zeros((2, 2)))
-    with pytest.raises(DataError, match="holds embeddings; expected query_codes, query_labels"):
+    with pytest.raises(DataError, match="contains embeddings; expected query_codes, query_labels"):
         measure_file(tmp_path / "a.npz")
     np.savez(tmp_path / "b.npz", codes=np.array([{}], object), labels=np.zeros(1))
     with pytest.raises(DataError, match="not a readable"):  # pickled objects are not read

@@ -174,9 +174,7 @@ def _label(values: Sequence[Any]) -> Label:
 def _array(path: Path) -> Any:
     array = arrays.open_array(path)
     if array.dtype != np.uint8 or array.ndim != 2:
-        raise DataError(
-            f"{path} has values of type {array.dtype} and shape {array.shape}; expected uint8 of shape (N, bits / 8)"
-        )
+        raise DataError(f"{path} contains {array.dtype} of shape {array.shape}; expected uint8 of shape (N, bits / 8)")
     return array
 
 

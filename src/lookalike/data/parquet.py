@@ -55,7 +55,7 @@ def row(path: Path, volume: Volume = UNKNOWN) -> Item:
         raise DataError(f"{file} does not exist; name a folder, files or a Parquet file")
     items = list(rows(file, volume))
     if number >= len(items):
-        raise DataError(f"{path}: the table has only {len(items)} rows, counted from 0")
+        raise DataError(f"{path}: the table has {len(items)} rows, counted from 0")
     return items[number]
 
 

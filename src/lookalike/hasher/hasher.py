@@ -118,7 +118,7 @@ class Hasher:
         shape = (len(arrays_NSS), *self.spec.shape)
         if arrays_NSS.shape != shape or arrays_NSS.dtype != np.uint8:
             raise ImageError(
-                f"images have shape {arrays_NSS.shape} and type {arrays_NSS.dtype}; expected uint8 of {shape}"
+                f"images of shape {arrays_NSS.shape} and type {arrays_NSS.dtype}; {self.name} expects uint8 of {shape}"
             )
 
         # One image a run: kernels choose the order of their sums by batch size, and a code must not depend on the other
@@ -166,7 +166,7 @@ class Hasher:
 
     def _refusal(self, array: npt.NDArray[Any]) -> ImageError:
         return ImageError(
-            f"an array has shape {array.shape} and type {array.dtype}; {self.name} expects uint8 of {self.spec.shape}, "
+            f"an array of shape {array.shape} and type {array.dtype}; {self.name} expects uint8 of {self.spec.shape}, "
             "one or many"
         )
 

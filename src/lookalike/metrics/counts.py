@@ -109,7 +109,7 @@ def check_codes(codes: npt.ArrayLike, what: str) -> Codes:
     array = np.asarray(codes)
     if array.ndim != 2 or array.dtype != np.uint8 or 0 in array.shape:
         raise CodeError(
-            f"{what} codes have type {array.dtype} and shape {array.shape}; they must be packed codes, uint8 (N, K/8), "
+            f"{what} codes are {array.dtype} of shape {array.shape}; they must be packed codes, uint8 (N, K/8), "
             "at least one; pack bits with lookalike.core.codes.pack"
         )
     return array

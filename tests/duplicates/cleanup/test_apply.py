@@ -157,7 +157,7 @@ def test_what_is_not_as_it_was_is_left_alone(
         (_changed, "has changed"),
         (_symlinked, "symbolic link"),
         (Path.unlink, "is gone"),
-        (_folder, "no regular file"),
+        (_folder, "not a regular file"),
     ],
 )
 def test_nothing_goes_if_the_kept_copy_is_not_sure(
@@ -168,7 +168,7 @@ def test_nothing_goes_if_the_kept_copy_is_not_sure(
     for one in (options, replace(options, trash=None)):
         steps = apply(plan, folder, one)
         assert outcomes(steps) == [Outcome.LEFT] * (COPIES - 1)
-        assert all(f"not sure to be kept: {folder / '0.png'}" in step.why and why in step.why for step in steps)
+        assert all(f"may not be safe: {folder / '0.png'}" in step.why and why in step.why for step in steps)
     assert state(folder) == before
 
 
@@ -238,8 +238,7 @@ def test_only_the_same_bytes_become_links(folder: Path, options: ApplyOptions) -
     plan = plan_of(folder / "near.png", folder / "0.png")
     (step,) = apply(plan, folder, replace(options, trash=None))
     assert step.why == (
-        "differs from the kept copy in its bytes, so it cannot become a link: use --trash, or plan with "
-        "--skip-pixel-check"
+        "has other bytes than the kept copy, so it cannot become a link: use --trash, or plan with --skip-pixel-check"
     )
     assert outcomes(apply(plan, folder, options)) == [Outcome.DONE]
 
@@ -249,7 +248,7 @@ def test_the_trash_lies_where_nothing_is_indexed(
 ) -> None:
     (tmp_path / "link").symlink_to(folder)
     for place in (folder, folder / "sub/trash/deep", tmp_path / "link/trash"):
-        with pytest.raises(ConfigError, match="would index it again"):
+        with pytest.raises(ConfigError, match="would be indexed again"):
             apply(plan, folder, replace(options, trash=place))
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="is a file"):
@@ -285,7 +284,7 @@ def test_a_copy_on_another_file_system_becomes_no_link(folder: Path, options: Ap
         copy = Path(other, "0.png")
         copy.write_bytes((folder / "0.png").read_bytes())
         steps = applying.steps(plan_of(copy, folder / "0.png"), [str(folder), other], replace(options, trash=None))
-        assert [step.why for step in steps] == ["is on another file system than the copy that is kept; use --trash"]
+        assert [step.why for step in steps] == ["is on another file system than the kept copy; use --trash"]
     assert (folder / "0.png").stat().st_nlink == 1
 
 
@@ -293,7 +292,7 @@ def test_a_copy_on_another_file_system_becomes_no_link(folder: Path, options: Ap
 def test_a_file_of_somebody_else_becomes_no_link(plan: Plan, folder: Path, options: ApplyOptions) -> None:
     os.chown(folder / "2.png", 12345, -1)
     steps = apply(plan, folder, replace(options, trash=None))
-    assert steps[1].why == "belongs to another user than the copy that is kept; use --trash"
+    assert steps[1].why == "belongs to another user than the kept copy; use --trash"
     assert outcomes(steps) == [Outcome.DONE, Outcome.LEFT, Outcome.DONE, Outcome.DONE]
 
 
@@ -331,7 +330,7 @@ def test_undoing_takes_nothing_from_what_came_in_its_place(plan: Plan, folder: P
     found = {Path(step.path).name: step for step in undo(options)}
     assert "another file is in its place" in found["2.png"].why
     assert "has changed since" in found["3.png"].why
-    assert "neither in its place nor in the trash" in found["4.png"].why
+    assert "neither in place nor in the trash" in found["4.png"].why
     assert found["1.png"].outcome is Outcome.DONE
     assert (folder / "2.png").read_bytes() == b"new"
 
@@ -377,7 +376,7 @@ def test_a_log_that_is_none_is_refused_and_a_line_cut_off_is_not(
     plan: Plan, folder: Path, options: ApplyOptions
 ) -> None:
     options.log.write_text("notes\n")
-    with pytest.raises(DataError, match="is no log"):
+    with pytest.raises(DataError, match="is not an undo log"):
         apply(plan, folder, options)
     assert len(state(folder)) == COPIES + 1
     options.log.unlink()
@@ -424,8 +423,8 @@ def test_a_log_that_somebody_has_sent_plants_no_file(folder: Path, options: Appl
     for path, to, match in (
         (folder / "planted.png", planted, "is not the trash of a run"),  # it has no marker
         (folder / "planted.png", tmp_path / "sent/x", "is not the trash of a run"),
-        (tmp_path / "outside/x", planted, "below no folder of this database"),
-        (folder / "way out/x", planted, "below no folder of this database"),
+        (tmp_path / "outside/x", planted, "not below a folder of this database"),
+        (folder / "way out/x", planted, "not below a folder of this database"),
     ):
         (tmp_path / "sent/x").write_bytes(b"planted")
         _forged(options, path, to)
@@ -456,7 +455,7 @@ def test_what_a_kill_leaves_of_a_first_line_is_no_log_and_no_obstacle(
     before = state(folder)
     options.log.write_bytes(left)
     if left != undo_log.HEAD[:-1]:
-        with pytest.raises(DataError, match="is no log"):
+        with pytest.raises(DataError, match="is not an undo log"):
             undo(options)
     assert outcomes(apply(plan, folder, options)) == [Outcome.DONE] * (COPIES - 1)
     assert outcomes(undo(options)) == [Outcome.DONE] * (COPIES - 1)

@@ -81,7 +81,7 @@ def test_what_belongs_to_another_photo_stays_and_is_named(folder: Path, options:
 def test_a_film_is_no_part_of_a_photo(folder: Path, options: ApplyOptions, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(companions, "LARGEST", 3)
     (step, *_) = apply(plan(folder, "b.JPG"), folder, options)
-    assert "b.MOV stays: a film" in step.why
+    assert "b.MOV stays: a video" in step.why
     assert "b.MOV" in left(folder)
 
 

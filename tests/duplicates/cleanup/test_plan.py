@@ -159,7 +159,7 @@ def entries(*actions: str) -> PlanGroup:
     [
         (
             [entries("+a", "-b"), entries("-c")],
-            "group 2 of the plan keeps nothing; let it keep at least one of its files",
+            "group 2 of the plan keeps nothing; keep at least one of its files",
         ),
         ([entries("+a", "-b"), entries("+b", "-c")], "the plan both keeps and removes b; choose one"),
         ([entries("+a", "-b"), entries("+c", "-b")], "the plan removes b twice; list it in one group"),

@@ -93,27 +93,27 @@ def test_another_file_is_no_log(content: bytes, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(DataError) as raised:
         undo_log.read(path)
-    assert str(raised.value) == (f"{path} is not an undo log; it is written by: lookalike apply PLAN")
+    assert str(raised.value) == (f"{path} is not an undo log, as written by: lookalike apply PLAN")
     assert undo_log.is_begun(path) == bool(content)
 
 
 @pytest.mark.parametrize(
     ("values", "why"),
     [
-        ({"path": "a/b"}, "path is 'a/b', which is no whole path"),
-        ({"path": "/a/../b"}, "path is '/a/../b', which is no whole path"),
-        ({"to": "b"}, "to is 'b', which is no whole path"),
+        ({"path": "a/b"}, "path is 'a/b'; expected a normalised absolute path"),
+        ({"path": "/a/../b"}, "path is '/a/../b'; expected a normalised absolute path"),
+        ({"to": "b"}, "to is 'b'; expected a normalised absolute path"),
         ({"path": "/a\0b"}, "path has a zero byte"),
         ({"to": "/a\0b"}, "to has a zero byte"),
-        ({"of": 3}, "of is no path"),
-        ({"to": LINK.path}, "/photos/b.jpg is to become itself"),
+        ({"of": 3}, "of is not a path"),
+        ({"to": LINK.path}, "/photos/b.jpg would be replaced by itself"),
         ({"aside": "/photos/x"}, "aside is '/photos/x'"),
         ({"how": "trash"}, f"aside is '{LINK.aside}'"),
         ({"how": "burn"}, "'burn' is not a valid How"),
         ({"how": None}, "None is not a valid How"),
-        ({"size": "many"}, "'many' is no whole number"),
-        ({"mode": 1.5}, "'1.5' is no whole number"),
-        ({"mtime_ns": "9" * 500}, f"'{'9' * 200}' is no whole number"),
+        ({"size": "many"}, "'many' is not an integer"),
+        ({"mode": 1.5}, "'1.5' is not an integer"),
+        ({"mtime_ns": "9" * 500}, f"'{'9' * 200}' is not an integer"),
         ({"more": 1}, "Action.__init__() got an unexpected keyword argument 'more'"),
     ],
 )
@@ -130,7 +130,7 @@ def test_an_action_that_no_run_has_written_is_refused_with_the_reason(
 def test_an_action_without_its_path_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(undo_log.HEAD + b'{"path": "/a"}\n')
-    with pytest.raises(DataError, match=r"not known \('how'\)"):
+    with pytest.raises(DataError, match=r"unknown action \('how'\)"):
         undo_log.read(path)
 
 
@@ -145,7 +145,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
         assert str(raised.value) == said
     monkeypatch.setattr(file_identity, "LARGEST", 5 << 20)
     (tmp_path / "log").write_bytes(b"\0" * (5 << 20))
-    with pytest.raises(DataError, match="is no log"):
+    with pytest.raises(DataError, match="is not an undo log"):
         undo_log.read(tmp_path / "log")
     (tmp_path / "log").write_bytes(b"\0" * (5 << 20) + b"\0")
     with pytest.raises(DataError) as raised:
