@@ -23,7 +23,7 @@ from lookalike.store.protocol import Store
 from lookalike.store.records import Record
 from lookalike.verification import looks
 from lookalike.verification.looks import Seen
-from lookalike.verification.verdict import Relation, Verdict
+from lookalike.verification.verdict import Picture, Relation, Verdict
 
 if TYPE_CHECKING:
     from lookalike.imaging.isolation.decoders import Decoders
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 FILE = "verdicts.sqlite"
 VERSION = 1  # of how verdicts are found; those of another version are dropped
 IN_MEMORY = 2000  # images whose thumbnails and features are held, 0.1 MB each
+CLOSE_IN_MEMORY = 100  # images as a close look shows them, 0.7 MB each
 WRITTEN_TOGETHER = 256
 
 SCHEMA = """
@@ -56,6 +57,7 @@ class Verifier:
     def __init__(self, store: Store, decoders: Decoders | None = None) -> None:
         self._store, self._decoders = store, decoders  # without decoders files are not read
         self._seen: OrderedDict[int, Seen | None] = OrderedDict()
+        self._close: OrderedDict[int, Picture | None] = OrderedDict()
         self._lock = threading.Lock()
         self._kept = Kept(None if store.folder is None else store.folder / FILE)
 
@@ -123,9 +125,22 @@ class Verifier:
     def _made(self, record: Record, content: bytes | None) -> Seen | None:
         if content is not None:
             with suppress(ImageError):
-                return Seen(thumbnails.unpack(content), lambda: next(iter(self._frames(record)), None))
+                return Seen(thumbnails.unpack(content), lambda: self._close_look(record))
         frames = self._frames(record)
-        return Seen(frames, lambda: frames[0]) if frames else None
+        return Seen(frames, lambda: Picture(frames[0])) if frames else None
+
+    def _close_look(self, record: Record) -> Picture | None:
+        with self._lock:
+            if record.id in self._close:
+                self._close.move_to_end(record.id)
+                return self._close[record.id]
+        frames = self._frames(record)
+        found = Picture(frames[0]) if frames else None
+        with self._lock:
+            self._close[record.id] = found
+            while len(self._close) > CLOSE_IN_MEMORY:
+                self._close.popitem(last=False)
+        return found
 
     def _frames(self, record: Record) -> list[Array]:
         """The frames of an image from its file, or its kept original; none if neither can be read."""

@@ -40,7 +40,7 @@ class Agreement(NamedTuple):
     blocks: int  # with detail in both pictures
     same: float  # share of these that correlate
     differing: float  # share of the blocks with detail in either picture that do not correlate
-    moved: float  # share of the blocks with detail in both that are found elsewhere instead
+    moved: float  # share of the blocks with detail in both that are found elsewhere in the other picture instead
     quiet: float  # share of the pixels that hardly differ, once one picture has the tones of the other
     loud: float  # share of the pixels that differ clearly
     painted: float  # share of the pixels that differ clearly which have one of two shades: text, stickers, bars
@@ -72,7 +72,10 @@ def agreement(first: Array, second: Array, matrix: Matrix) -> Agreement:
     blocks, same_B = int(both_B.sum()), best_B > SAME
     if not blocks:
         return NOTHING
-    elsewhere = _elsewhere(moved, still, inside, np.flatnonzero(both_B & ~same_B), columns)
+    differ = np.flatnonzero(both_B & ~same_B)
+    elsewhere = min(
+        _elsewhere(moved, still, inside, differ, columns), _elsewhere(still, moved, inside, differ, columns)
+    )
     agreed = np.kron((inside_B & same_B).reshape(grid), np.ones((SIDE, SIDE), bool))
     return Agreement(
         blocks,
@@ -124,16 +127,16 @@ def _two_shades(pixels: Floats) -> float:
     return share / max(len(pixels), 1)
 
 
-def _elsewhere(moved: Floats, still: Floats, inside: Mask, blocks: npt.NDArray[np.int64], columns: int) -> int:
-    """How many of the blocks that disagree are found a few pixels away."""
+def _elsewhere(source: Floats, target: Floats, inside: Mask, blocks: npt.NDArray[np.int64], columns: int) -> int:
+    """How many blocks of the target, of those that disagree, are found a few pixels away in the source."""
     found = 0
     for at in blocks.tolist():
         top, left = at // columns * SIDE, at % columns * SIDE
         rows, across = (slice(max(0, start - REACH), start + SIDE + REACH) for start in (top, left))
-        around = moved[rows, across]
+        around = source[rows, across]
         if not inside[rows, across].all() or min(around.shape) <= SIDE:
             continue
-        scores = cv2.matchTemplate(around, still[top : top + SIDE, left : left + SIDE], cv2.TM_CCOEFF_NORMED)
+        scores = cv2.matchTemplate(around, target[top : top + SIDE, left : left + SIDE], cv2.TM_CCOEFF_NORMED)
         found += bool(scores.max() >= MOVED)
     return found
 

@@ -8,13 +8,13 @@ decide as far as they can.
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable, Sequence
 
 from lookalike.verification.features import Array
 from lookalike.verification.verdict import Picture, Relation, Verdict, align, compare
 
 CLOSE = 384  # pixels of the longer side of a close look
+FEW = 80  # keypoints of a thumbnail, below which it is too plain to say that nothing aligns
 FRAMES_AGREE = 0.5  # share of the detail of two later frames that must be the same
 CERTAIN, CERTAINLY_SEEN = 0.9, 12  # agreement and keypoints from which thumbnails alone prove a copy
 DAMPED = {"crop": "extend", "grey": "colour", "brighter": "darker"}
@@ -24,26 +24,27 @@ REVERSED = DAMPED | {there: here for here, there in DAMPED.items()}  # edits tha
 class Seen:
     """An image as verification sees it: thumbnails, and a closer look that is taken when it is needed."""
 
-    def __init__(self, thumbnails: Sequence[Array], close: Callable[[], Array | None] = lambda: None) -> None:
+    def __init__(self, thumbnails: Sequence[Array], close: Callable[[], Picture | None] = lambda: None) -> None:
         self.frames = [Picture(pixels) for pixels in thumbnails]
-        self._close = close
+        self.close = close  # the image at up to `CLOSE` pixels a side; none if its file is out of reach
 
-    @functools.cached_property
-    def close(self) -> Picture | None:
-        """The image at up to `CLOSE` pixels a side; none if its file is out of reach."""
-        pixels = self._close()
-        return None if pixels is None else Picture(pixels)
+    @property
+    def is_plain(self) -> bool:
+        """Whether its thumbnail shows too little to find anything in it."""
+        return len(self.frames[0].features.points_P2) < FEW
 
 
 def verdict(first: Seen, second: Seen, *, mirrored: bool | None = None) -> Verdict:
     """What the second image is to the first; `mirrored`: whether one may be mirrored (None: either)."""
     found = compare(first.frames[0], second.frames[0], mirrored=mirrored)
-    if found.relation is Relation.DIFFERENT:
+    if found.relation is Relation.DIFFERENT and not (first.is_plain or second.is_plain):
         return found
-    if first.close is not None and second.close is not None:
-        closer = compare(first.close, second.close, mirrored=mirrored)
-        found = closer if closer.relation is not Relation.DIFFERENT else _unproven(found)
-    elif found.relation is Relation.EDITED and not _is_certain(found):
+    one = first.close()
+    other = None if one is None else second.close()
+    closer = None if one is None or other is None else compare(one, other, mirrored=mirrored)
+    if closer is not None and closer.relation is not Relation.DIFFERENT:
+        found = closer
+    elif found.relation is Relation.EDITED and (closer is not None or not _is_certain(found)):
         found = _unproven(found)
     return _with_frames(first, second, found)
 

@@ -32,11 +32,12 @@ INLIERS = 6  # keypoints that must support a transform
 BLOCKS = 6  # of detail that must be compared
 SEEN = 0.5  # share of one of the pictures that the other must show
 AGREED = 0.55  # share of blocks that must be the same
-MOVED, LOUD = 0.01, 0.004  # shares up to which nothing moved, and nothing differs
-TONED, DIFFERING = 0.68, 0.36  # share of quiet pixels, or of differing blocks, of copies in other tones or encodings
-WRITTEN_QUIET, WRITTEN_LOUD, WRITTEN_MOVED, PAINTED = 0.72, 0.12, 0.024, 0.5  # the same where something is written …
-MUCH, WRITTEN_DIFFERING = 0.02, 0.6  # … and where so much is, it may cover most of a plain picture's detail
-CLEARLY, CLEARLY_DIFFERING, CLEARLY_MOVED, CLIPPED = 0.95, 0.12, 0.02, 0.9
+LOUD, MOVED = 0.004, 0.01  # shares up to which nothing differs and nothing moved …
+TONED, DIFFERING, ENCODED = 0.68, 0.36, 0.25  # … where enough is quiet and little detail lost, or hardly any is lost
+SILENT, SILENT_MOVED = 0.95, 0.015  # … or nearly all is quiet
+WRITTEN_QUIET, WRITTEN_LOUD, WRITTEN_MOVED, PAINTED = 0.7, 0.15, 0.02, 0.47  # where something is written …
+MUCH, WRITTEN_DIFFERING = 0.02, 0.62  # … and where that much is, it may cover most of a plain picture's detail
+CLEARLY, CLEARLY_DIFFERING, CLEARLY_MOVED, CLIPPED = 0.95, 0.15, 0.045, 0.9
 OTHER_COLOURS = 0.08  # share of the overlap
 GOOD = 0.9  # agreement from which no better alignment is looked for
 
@@ -202,8 +203,10 @@ def _relation(found: Agreement, colours: Colours) -> Relation:
 
 def _is_toned(found: Agreement) -> bool:
     """Whether no pixel differs clearly: whatever was done to the picture changed its frame, tones or encoding."""
-    few = found.quiet >= TONED and found.differing <= DIFFERING
-    return found.loud <= LOUD and found.moved <= MOVED and (few or found.differing <= 0.25)
+    if found.loud > LOUD or found.moved > SILENT_MOVED:
+        return False
+    is_toned = found.differing <= ENCODED or (found.differing <= DIFFERING and found.quiet >= TONED)
+    return found.quiet >= SILENT or (is_toned and found.moved <= MOVED)
 
 
 def _is_written_on(found: Agreement) -> bool:
