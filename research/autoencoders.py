@@ -28,15 +28,15 @@ from PIL import Image
 from lookalike import data
 from lookalike.core.atomic import replacing
 from lookalike.core.errors import DataError
-from lookalike.hasher import Hasher
+from lookalike.hasher import Decoder, Hasher
 from lookalike.imaging.decode import MAX_PIXELS, Array
 from lookalike.metrics import labels as labelling
 from lookalike.metrics.measure import CUTOFF, FOUR, measure
 from lookalike.models.base import SIDE
-from lookalike.training import TrainConfig, reconstruct, train
+from lookalike.training import TrainConfig, train
 from lookalike.training.cache import cached_images, digest
 from lookalike.training.checkpoint import CHECKPOINT
-from lookalike.training.log import EpochRecord, Log
+from lookalike.training.log import EpochRecord, read_log
 from lookalike.training.task import SPEC
 from research import datasets
 from research.datasets import Dataset, protocols
@@ -98,30 +98,32 @@ def run(experiment: Experiment, prepared: Prepared, places: Places, *, device: s
     if experiment.is_explained:
         codes = hasher.encode_arrays(_decode(prepared.dataset, prepared.split.train, prepared.folder))
         _write_arrays(path.with_name("train.npz"), train_codes=codes, train_labels=_labels(prepared)[2])
-    errors = _reconstruct(model, prepared, path.with_name("pictures.png"))
-    log = Log(model.with_suffix(".run") / "log.jsonl")
+    errors = _reconstruct(hasher, prepared, path.with_name("pictures.png"))
+    settings, history = read_log(model.with_suffix(".run") / "log.jsonl")
     cutoff = protocols.PROTOCOLS[experiment.protocol].cutoff or CUTOFF
     result = {
         "settings": asdict(experiment) | {"title": prepared.dataset.title, "side": SIDE, "device": device},
         "split": _describe(prepared),
         "environment": environment(),
         "model": {
-            "settings": log.settings(),
+            "settings": settings,
             "bytes": model.stat().st_size,
             "code_digest": _digest(arrays["query_codes"], arrays["database_codes"]),
         },
-        "history": [_epoch(record) for record in log.history()],
+        "history": [_epoch(record) for record in history],
         "metrics": measure(*(arrays[name] for name in FOUR), cutoff=cutoff).values(),
         "reconstruction": errors._asdict(),
-        "seconds": {"training": sum(one.seconds for one in log.history()), "rest": time.monotonic() - began},
+        "seconds": {"training": sum(one.seconds for one in history), "rest": time.monotonic() - began},
     }
     write_result(path, result)  # last: now it is there
 
 
-def _reconstruct(model: Path, prepared: Prepared, pictures: Path) -> ReconstructionError:
+def _reconstruct(hasher: Hasher, prepared: Prepared, pictures: Path) -> ReconstructionError:
     """The error of reconstruction over some queries, of which a few are drawn."""
     shown_NSS = prepared.query_NSS[_evenly(len(prepared.query_NSS), RECONSTRUCTED)]
-    images_NSS, restored_NSS = _scaled(shown_NSS), reconstruct(model.with_suffix(".run"), shown_NSS)
+    decoder = Decoder.beside(hasher)
+    assert decoder is not None  # training writes it
+    images_NSS, restored_NSS = _scaled(shown_NSS), np.asarray(decoder.reconstruct(shown_NSS) / 255, np.float32)
     drawn = _evenly(len(shown_NSS), PICTURES)
     _write_pictures(pictures, images_NSS[drawn], restored_NSS[drawn])
     return reconstruction_error(images_NSS, restored_NSS)
@@ -130,8 +132,8 @@ def _reconstruct(model: Path, prepared: Prepared, pictures: Path) -> Reconstruct
 def _is_trained(model: Path, prepared: Prepared) -> bool:
     """Whether there is a finished model of these very images; what was made of others is deleted."""
     folder = model.with_suffix(".run")
-    log = Log(folder / "log.jsonl")
-    if log.path.exists() and log.settings().get("images") != digest(prepared.train, SPEC, max_pixels=MAX_PIXELS):
+    log = folder / "log.jsonl"
+    if log.exists() and read_log(log)[0].get("images") != digest(prepared.train, SPEC, max_pixels=MAX_PIXELS):
         shutil.rmtree(folder)
         model.unlink(missing_ok=True)
     return model.exists() and not (folder / CHECKPOINT).exists()

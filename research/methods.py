@@ -127,10 +127,9 @@ def _train(
         folder = places.work / experiment.name
         folder.mkdir(parents=True, exist_ok=True)
         training: loop.Run[HashingNetwork] = loop.Run(folder=folder, task=task, rows=rows)
-        network = loop.fit(training, resume=training.checkpoint.exists())
+        network, epochs = loop.fit(training, resume=training.checkpoint.exists())
         history = [
-            {"epoch": one.epoch, "train": one.train, "validation": one.validation, "best": one.best}
-            for one in training.log.history()
+            {"epoch": one.epoch, "train": one.train, "validation": one.validation, "best": one.best} for one in epochs
         ]
     theta_K = task.latents(network, rows.train).mean(axis=0) if task.cut_at_mean else np.zeros(bits)
     found = [task.latents(network, part) > theta_K for part in (given.split.query, given.split.database)]

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from lookalike import reports
 from lookalike.core.errors import MissingExtra
-from lookalike.training.checkpoint import write_aside
+from lookalike.training.files import write_aside
 from research import comparison_tables, explanations, figures, published, tables
 from research.experiments import EXPLAINED
 from research.results import Result, load, select, spread

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.core.errors import DataError
-from lookalike.training.checkpoint import write_aside
+from lookalike.training.files import write_aside
 from lookalike.training.log import versions
 from research.experiments import Experiment
 

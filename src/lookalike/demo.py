@@ -25,6 +25,7 @@ from PIL import Image
 from lookalike import data, reports
 from lookalike.core.errors import ConfigError, DataError, ImageError, Interrupted, MissingExtra
 from lookalike.database import Database, Hit
+from lookalike.hasher import Decoder, Hasher
 from lookalike.imaging import decode
 from lookalike.imaging.edits.catalogue import Variant, perturb
 
@@ -233,11 +234,11 @@ def _train(folder: Path, count: int, seed: int, visits: int) -> TrainReport:
 
 
 def _write_report(outcome: DemoResult, seed: int) -> None:
-    from lookalike.training import reconstruct
-
     rows = np.unique(np.linspace(0, len(outcome.searches) - 1, SHOWN).round().astype(int))
     arrays_NSS = np.stack([decode.read(photo.read_bytes(), outcome.trained.info.image) for photo in outcome.photos[:6]])
-    restored_NSS = (255 * reconstruct(outcome.trained.folder, arrays_NSS)).round().astype(np.uint8)
+    decoder = Decoder.beside(Hasher.load(outcome.trained.path))
+    assert decoder is not None  # training has just written it
+    restored_NSS = decoder.reconstruct(arrays_NSS)
 
     def small(path: str | Path) -> str:
         return reports.picture(decode.thumbnail(Path(path).read_bytes(), 180))

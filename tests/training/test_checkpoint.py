@@ -15,11 +15,13 @@ from lookalike.models import create
 from lookalike.training.checkpoint import (
     State,
     load_checkpoint,
-    load_model,
+    load_weights,
     save_checkpoint,
     save_weights,
-    write_aside,
+    weights_of,
 )
+from lookalike.training.files import write_aside
+from lookalike.training.log import EpochRecord
 from lookalike.training.settings import Settings
 
 SETTINGS = Settings(
@@ -33,6 +35,11 @@ SETTINGS = Settings(
     learning_rate=1e-3,
     validation=0.1,
 )
+
+RECORD = EpochRecord(
+    epoch=1, step=2, train={"total": 2.0}, validation={"total": 1 / 3}, bits_alive=8, best=True, seconds=0.5,
+    images_per_second=16.0,
+)  # fmt: skip
 
 
 def state_after(steps: int) -> State[Any]:
@@ -55,11 +62,11 @@ def advance(state: State[Any], steps: int) -> None:
 def test_a_checkpoint_brings_weights_moments_and_counters_back(tmp_path: Path) -> None:
     path = tmp_path / "c.safetensors"
     state = state_after(2)
-    state.sums, state.lowest, state.best_epoch = {"total": 0.1 + 0.2, "batches": 2.0}, 1 / 3, 4
+    state.sums, state.history = {"total": 0.1 + 0.2, "batches": 2.0}, [RECORD]
     save_checkpoint(path, state, SETTINGS)
     again = state_after(0)
     load_checkpoint(path, again, SETTINGS)
-    assert (again.step, again.sums, again.lowest, again.best_epoch) == (2, state.sums, 1 / 3, 4)
+    assert (again.step, again.sums, again.history) == (2, state.sums, [RECORD])
     advance(state, 2)
     advance(again, 2)
     assert all(torch.equal(a, b) for a, b in zip(state.model.parameters(), again.model.parameters(), strict=True))
@@ -70,7 +77,8 @@ def test_weights_bring_the_model_back(tmp_path: Path) -> None:
     save_weights(tmp_path / "best.safetensors", model, SETTINGS, epoch=1, loss=2.0)
     x = torch.rand(2, 1, 128, 128)
     for place in (tmp_path, tmp_path / "best.safetensors"):
-        torch.testing.assert_close(load_model(place).reconstruct(x), model.reconstruct(x))
+        again = load_weights(weights_of(place), create("cvae", seed=2, **SETTINGS.config))
+        torch.testing.assert_close(again.reconstruct(x), model.reconstruct(x))
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"\x08\0\0\0\0\0\0\0{}      "])
@@ -78,24 +86,24 @@ def test_a_damaged_file_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "c.safetensors"
     path.write_bytes(content)
     with pytest.raises(TrainingError, match=r"c\.safetensors is damaged .* without --resume"):
-        load_model(path)
+        load_weights(path, torch.nn.Linear(1, 1))
 
 
-GOOD: dict[str, Any] = {"step": 1, "sums": {"total": 1.0}, "lowest": None, "best_epoch": 0}
+GOOD: dict[str, Any] = {"step": 1, "sums": {"total": 1.0}, "history": []}
 
 
 @pytest.mark.parametrize(
     "metadata",
     [
         {},
-        {"settings": 3, "counters": GOOD},
-        {"settings": {"config": {}}, "counters": GOOD},
-        {"settings": SETTINGS.values() | {"epochs": "many"}, "counters": GOOD},
-        {"settings": SETTINGS.values(), "counters": {**GOOD, "step": -1}},
-        {"settings": SETTINGS.values(), "counters": {**GOOD, "model": 1}},
-        {"settings": SETTINGS.values(), "counters": {**GOOD, "sums": {"total": "x"}}},
-        {"settings": SETTINGS.values(), "counters": {**GOOD, "lowest": "x"}},
-        {"settings": SETTINGS.values(), "counters": GOOD},  # without weights
+        {"settings": 3, "done": GOOD},
+        {"settings": {"config": {}}, "done": GOOD},
+        {"settings": SETTINGS.values() | {"epochs": "many"}, "done": GOOD},
+        {"settings": SETTINGS.values(), "done": {**GOOD, "step": -1}},
+        {"settings": SETTINGS.values(), "done": {**GOOD, "model": 1}},
+        {"settings": SETTINGS.values(), "done": {**GOOD, "sums": {"total": "x"}}},
+        {"settings": SETTINGS.values(), "done": {**GOOD, "history": [{"epoch": 1}]}},
+        {"settings": SETTINGS.values(), "done": GOOD},  # without weights
     ],
 )
 def test_a_strangers_checkpoint_is_one_line_that_names_it(metadata: dict[str, Any], tmp_path: Path) -> None:
@@ -110,7 +118,7 @@ def test_a_strangers_checkpoint_is_one_line_that_names_it(metadata: dict[str, An
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"there is no .*best\.safetensors; train first"):
-        load_model(tmp_path)
+        load_weights(weights_of(tmp_path), torch.nn.Linear(1, 1))
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,12 +10,10 @@ from lookalike.core.errors import MissingExtra
 
 try:
     from lookalike.training.cache import Skipped as Skipped
-    from lookalike.training.checkpoint import load_model as load_model
     from lookalike.training.collapse import CollapseReport as CollapseReport
     from lookalike.training.export import truncate as truncate
     from lookalike.training.log import EpochRecord as EpochRecord
     from lookalike.training.run import TrainReport as TrainReport
-    from lookalike.training.run import reconstruct as reconstruct
     from lookalike.training.run import train as train
     from lookalike.training.settings import TrainConfig as TrainConfig
 except ModuleNotFoundError as error:

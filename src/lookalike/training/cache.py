@@ -33,7 +33,7 @@ from lookalike.imaging import decode
 from lookalike.imaging.isolation import pool
 from lookalike.imaging.isolation.decoders import array_of
 from lookalike.imaging.isolation.limits import DecodeLimits
-from lookalike.training.checkpoint import write_aside
+from lookalike.training.files import write_aside
 
 IMAGES = "images"  # name of the cache of decoded images
 BATCH = 64  # images handed to a backbone at once

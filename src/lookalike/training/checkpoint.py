@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -22,15 +22,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from lookalike.core import atomic
 from lookalike.core.errors import ConfigError, TrainingError
-from lookalike.models import HashModel, create
+from lookalike.training.files import write_aside
+from lookalike.training.log import EpochRecord
 from lookalike.training.settings import Settings
 
 CHECKPOINT = "checkpoint.safetensors"  # the name of a run's file, which is there until the run has ended
 BEST = "best.safetensors"
 METADATA_KEY = "lookalike"
-COUNTERS = {"step", "sums", "lowest", "best_epoch"}
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -43,19 +42,7 @@ class State(Generic[Module]):
     optimiser: torch.optim.Optimizer
     step: int = 0  # batches done
     sums: dict[str, float] = field(default_factory=dict)  # of the losses of the running epoch's batches
-    lowest: float | None = None  # validation metric of the best epoch; an autoencoder's is its loss, nats an image
-    best_epoch: int = 0  # from 1
-
-
-def write_aside(path: Path, content: bytes) -> None:
-    """Replace a file at once: the content is flushed to the disk under another name, and that file renamed.
-
-    Raises `TrainingError` if it cannot be written; the file is then as it was.
-    """
-    try:
-        atomic.write(path, content)
-    except OSError as error:
-        raise TrainingError(f"{path} cannot be written: {error.strerror or error}") from error
+    history: list[EpochRecord] = field(default_factory=list)  # of the epochs done
 
 
 def save_checkpoint(path: Path, state: State[Any], settings: Settings) -> None:
@@ -63,8 +50,8 @@ def save_checkpoint(path: Path, state: State[Any], settings: Settings) -> None:
     tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
     for index, moments in state.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
-    counters = {"step": state.step, "sums": state.sums, "lowest": state.lowest, "best_epoch": state.best_epoch}
-    _write(path, tensors, {"settings": settings.values(), "counters": counters})
+    done = {"step": state.step, "sums": state.sums, "history": [asdict(one) for one in state.history]}
+    _write(path, tensors, {"settings": settings.values(), "done": done})
 
 
 def load_checkpoint(path: Path, state: State[Any], settings: Settings) -> None:
@@ -72,11 +59,10 @@ def load_checkpoint(path: Path, state: State[Any], settings: Settings) -> None:
     tensors, metadata = _read(path)
     with _naming(path):
         settings.check_same(Settings.of(metadata["settings"]))
-        counters = _counters(metadata["counters"])
+        step, sums, history = _done(**metadata["done"])
         state.model.load_state_dict(_under("model.", tensors))
         _load_optimiser(state.optimiser, _under("optimiser.", tensors))
-    for name, value in counters.items():
-        setattr(state, name, value)
+    state.step, state.sums, state.history = step, sums, history
 
 
 def save_weights(path: Path, model: nn.Module, settings: Settings, *, epoch: int, loss: float) -> None:
@@ -130,26 +116,11 @@ def _check_alike(path: Path, now: dict[str, Any], then: dict[str, Any]) -> None:
         raise TrainingError(f"{path} has other weights ({', '.join(differ)}); name a run of the same settings")
 
 
-def load_model(run: str | os.PathLike[str]) -> HashModel[Any]:
-    """The best model of a run's folder (or a `best.safetensors`), on the CPU and in evaluation mode."""
-    path = weights_of(run)
-    tensors, metadata = _read(path)
-    with _naming(path):
-        settings = Settings.of(metadata["settings"])
-        model = create(settings.model, **settings.config)
-        model.load_state_dict(tensors)
-    return model.eval()
-
-
-def _counters(values: dict[str, Any]) -> dict[str, Any]:
-    """What a checkpoint counts. Raises `ValueError` for what no run has written."""
-    sums, lowest = values["sums"], values["lowest"]
-    whole = all(type(values[name]) is int and values[name] >= 0 for name in ("step", "best_epoch"))
-    if not whole or (lowest is not None and type(lowest) not in (int, float)) or set(values) != COUNTERS:
+def _done(step: int, sums: dict[str, float], history: list[dict[str, Any]]) -> tuple[int, dict[str, float], Any]:
+    """How far a checkpoint's run has come. Raises `TypeError` or `ValueError` for what no run has written."""
+    if type(step) is not int or step < 0 or not all(type(value) in (int, float) for value in sums.values()):
         raise ValueError("its counters are invalid")
-    if not all(type(value) in (int, float) for value in sums.values()):
-        raise ValueError("its sums are invalid")
-    return values
+    return step, sums, [EpochRecord(**one) for one in history]
 
 
 @contextmanager

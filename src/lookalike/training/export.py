@@ -32,7 +32,8 @@ from lookalike.imaging.decode import Array
 from lookalike.models import HashModel
 from lookalike.models.blocks import MinMax, UpsampledConv
 from lookalike.models.hashing import HashingNetwork
-from lookalike.training.checkpoint import Module, write_aside
+from lookalike.training.checkpoint import Module
+from lookalike.training.files import write_aside
 
 LEAST_HALVED = 256  # numbers of a weight below which 16 bits save nothing
 TOLERANCE = 1e-4  # a bit whose latent is this near θ may differ between PyTorch and ONNX Runtime

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from lookalike.training.checkpoint import write_aside
+from lookalike.training.files import write_aside
 
 PACKAGES = ("lookalike", "torch", "onnx", "onnxruntime", "numpy", "pillow")
 
@@ -39,50 +39,17 @@ def versions() -> dict[str, str]:
     return found
 
 
-class Log:
-    """The file `log.jsonl`; each line has a key `kind`: settings, epoch, skipped, collapse or model."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def begin(self, settings: dict[str, Any]) -> None:
-        """Start a new log."""
-        write_aside(self.path, _line("settings", settings | {"versions": versions()}).encode())
-
-    def go_back(self, *, step: int) -> None:
-        """Drop what was written after `step`, where a resumed run goes on."""
-        kept = [line for line in self._lines() if _step(line) <= step]
-        write_aside(self.path, "".join(kept).encode())
-
-    def add(self, kind: str, values: dict[str, Any]) -> None:
-        """Add a line."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(_line(kind, values))
-
-    def settings(self) -> dict[str, Any]:
-        """The settings that the run began with, and the versions of packages."""
-        record: dict[str, Any] = json.loads(self._lines()[0])
-        return {name: value for name, value in record.items() if name != "kind"}
-
-    def history(self) -> tuple[EpochRecord, ...]:
-        """The epochs logged so far."""
-        records = [json.loads(line) for line in self._lines()]
-        epochs = [record for record in records if record.pop("kind") == "epoch"]
-        return tuple(EpochRecord(**record) for record in epochs)
-
-    def _lines(self) -> list[str]:
-        """The whole lines; a last one cut short by a kill is left out."""
-        text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
-        return [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
+def write_log(path: Path, settings: dict[str, Any], history: Sequence[EpochRecord], **outcome: dict[str, Any]) -> None:
+    """Write the log of a run, as far as it has come; `outcome` by kind: what was skipped, collapsed bits, the model."""
+    lines = [("settings", settings | {"versions": versions()}), *(("epoch", asdict(one)) for one in history)]
+    text = "".join(
+        json.dumps({"kind": kind, **values}, ensure_ascii=False) + "\n" for kind, values in [*lines, *outcome.items()]
+    )
+    write_aside(path, text.encode())
 
 
-def _line(kind: str, values: dict[str, Any]) -> str:
-    return json.dumps({"kind": kind, **values}, ensure_ascii=False) + "\n"
-
-
-def _step(line: str) -> int:
-    """The step after which a line was written; 0 for the settings."""
-    record = json.loads(line)
-    if record["kind"] == "settings":
-        return 0
-    return int(record.get("step", sys.maxsize))  # the outcome comes after all steps
+def read_log(path: Path) -> tuple[dict[str, Any], tuple[EpochRecord, ...]]:
+    """The settings of a run with the versions of packages, and its epochs so far."""
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    kinds = [line.pop("kind") for line in lines]
+    return lines[0], tuple(EpochRecord(**line) for kind, line in zip(kinds, lines, strict=True) if kind == "epoch")

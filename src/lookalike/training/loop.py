@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic
 
@@ -18,7 +18,7 @@ from lookalike.core.errors import Interrupted, TrainingError
 from lookalike.core.progress import Progress, silent
 from lookalike.training import checkpoint
 from lookalike.training.checkpoint import Module, State
-from lookalike.training.log import EpochRecord, Log
+from lookalike.training.log import EpochRecord, write_log
 from lookalike.training.settings import Rows, Settings, Split, epoch_order, learning_rate, noise_seed
 from lookalike.training.task import Floats, Task, values
 
@@ -61,9 +61,9 @@ class Run(Generic[Module]):
         return self.folder / checkpoint.BEST
 
     @property
-    def log(self) -> Log:
-        """The run's log."""
-        return Log(self.folder / "log.jsonl")
+    def log(self) -> Path:
+        """The file of the run's log."""
+        return self.folder / "log.jsonl"
 
 
 def fit(
@@ -73,8 +73,8 @@ def fit(
     seconds: float | None = None,
     stop_requested: threading.Event | None = None,
     progress: Progress = silent,
-) -> Module:
-    """The module of the best epoch by validation metric, on the CPU, in evaluation mode.
+) -> tuple[Module, list[EpochRecord]]:
+    """The module of the best epoch by validation metric, on the CPU, in evaluation mode; and all epochs.
 
     Stops early, after a step, once `seconds` are over. Once `stop_requested` is set, the current step is finished, a
     checkpoint written and `Interrupted` raised.
@@ -105,7 +105,7 @@ def fit(
                 f"stopped after step {state.step} of {run.steps}; everything up to there is kept in {run.folder}. "
                 "Continue with the same command and --resume"
             )
-    return checkpoint.load_weights(run.best, run.task.create())
+    return checkpoint.load_weights(run.best, run.task.create()), state.history
 
 
 def _begin(run: Run[Module]) -> State[Module]:
@@ -113,7 +113,7 @@ def _begin(run: Run[Module]) -> State[Module]:
     state = _new_state(run)
     if run.init_from:
         checkpoint.start_from(run.init_from, state.model, run.settings)
-    run.log.begin(run.settings.values())
+    write_log(run.log, run.settings.values(), [])
     checkpoint.save_checkpoint(run.checkpoint, state, run.settings)
     return state
 
@@ -121,7 +121,6 @@ def _begin(run: Run[Module]) -> State[Module]:
 def _resume(run: Run[Module]) -> State[Module]:
     state = _new_state(run)
     checkpoint.load_checkpoint(run.checkpoint, state, run.settings)
-    run.log.go_back(step=state.step)
     return state
 
 
@@ -159,10 +158,9 @@ def _end_epoch(run: Run[Module], state: State[Module], *, first: int, seconds: f
     batches = state.sums.pop("batches")
     model = state.model.eval()
     validation = run.task.validate(model, run.rows.validation)
-    metric = run.task.validation_metric(validation)
-    best = state.lowest is None or metric < state.lowest
+    metric = run.task.validation_metric
+    best = all(metric(validation) < metric(earlier.validation) for earlier in state.history)
     if best:
-        state.lowest, state.best_epoch = metric, epoch
         checkpoint.save_weights(run.best, model, run.settings, epoch=epoch, loss=validation["total"])
     record = EpochRecord(
         epoch=epoch,
@@ -175,7 +173,8 @@ def _end_epoch(run: Run[Module], state: State[Module], *, first: int, seconds: f
         images_per_second=round((state.step - first) * run.settings.batch / seconds, 1),
     )
     state.sums = {}
-    run.log.add("epoch", asdict(record))
+    state.history.append(record)
+    write_log(run.log, run.settings.values(), state.history)
 
 
 def bits_alive(z_NK: Floats) -> int:

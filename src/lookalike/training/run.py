@@ -24,19 +24,18 @@ from lookalike.core.codes import check_bits
 from lookalike.core.errors import ConfigError, TrainingError
 from lookalike.core.progress import Progress, silent
 from lookalike.hasher import ModelInfo
-from lookalike.imaging.decode import Array
 from lookalike.imaging.thumbnail_vector import thumbnail_vector
 from lookalike.models import MODELS
 from lookalike.training.cache import Skipped
-from lookalike.training.checkpoint import CHECKPOINT, Module, check_init, load_model, weights_of
+from lookalike.training.checkpoint import CHECKPOINT, Module, check_init, weights_of
 from lookalike.training.collapse import CollapseReport, different, find_collapse, measure_radii
 from lookalike.training.export import Threshold, theta_digest
 from lookalike.training.hashing import ClosedFormTask, ClusterTask, CopyTask
-from lookalike.training.log import EpochRecord, versions
+from lookalike.training.log import EpochRecord, versions, write_log
 from lookalike.training.loop import Run, fit
 from lookalike.training.settings import Rows, TrainConfig, sample, split
 from lookalike.training.stop import stop_on_signals
-from lookalike.training.task import AutoencoderTask, Task, TrainRequest, to_input
+from lookalike.training.task import AutoencoderTask, Task, TrainRequest
 
 Tasks = Mapping[str, Callable[[TrainRequest], Task[Any]]]
 
@@ -49,7 +48,6 @@ TASKS: Tasks = {
 DEFAULTS = TrainConfig()
 MEASURED = 2_000  # images on whose codes distances and collapse are measured, at most
 HELD_OUT_ENOUGH = 500  # with fewer held-out images, training images are measured too
-RECONSTRUCTED = 128  # images reconstructed at a time
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,30 +95,14 @@ def train(
         )  # fmt: skip
         task = tasks[config.model](request)
         run = Run(folder=folder, task=task, rows=split(len(task.inputs), task.settings), init_from=init_from)
-        best = task.solve(run.rows.train)
-        if best is not None:
-            run.log.begin(task.settings.values())
-        else:
+        best, history = task.solve(run.rows.train), list[EpochRecord]()
+        if best is None:
             seconds = None if config.minutes is None else 60 * config.minutes
-            best = fit(run, resume=resume, seconds=seconds, stop_requested=stop_requested, progress=progress)
-        report = _finish(run, best, out, data_name=config.name or called, card=config.card)
+            best, history = fit(run, resume=resume, seconds=seconds, stop_requested=stop_requested, progress=progress)
+        report = _finish(run, best, history, out, data_name=config.name or called, card=config.card)
         run.checkpoint.unlink(missing_ok=True)
         request.clean_up()
     return report
-
-
-def reconstruct(run: str | os.PathLike[str], images_NSS: Array) -> npt.NDArray[np.float32]:
-    """x̂ in [0, 1], (N, S, S), of uint8 images, decoded from the latents of a run's best model.
-
-    An image is scaled to [0, 1] before it is encoded, so x̂ compares with the scaled image.
-    """
-    model = load_model(run)
-    with torch.inference_mode():
-        parts = [
-            model.reconstruct(to_input(images_NSS[at : at + RECONSTRUCTED], "cpu")).squeeze(1).numpy()
-            for at in range(0, len(images_NSS), RECONSTRUCTED)
-        ]
-    return np.concatenate(parts)
 
 
 def choose_theta(task: Task[Module], module: Module, rows: Rows) -> Threshold:
@@ -182,7 +164,9 @@ def _run_folder(out: Path, *, resume: bool) -> Iterator[Path]:
         raise TrainingError(f"another training is writing to {folder}; wait for it, or choose another --out") from error
 
 
-def _finish(run: Run[Any], module: Any, out: Path, *, data_name: str, card: str) -> TrainReport:
+def _finish(
+    run: Run[Any], module: Any, history: list[EpochRecord], out: Path, *, data_name: str, card: str
+) -> TrainReport:
     """Choose θ, measure the codes and write the model file."""
     task, settings = run.task, run.task.settings
     bits = int(settings.config["bits"])
@@ -196,7 +180,6 @@ def _finish(run: Run[Any], module: Any, out: Path, *, data_name: str, card: str)
     thumbnails_NM = np.stack([thumbnail_vector(pixels) for pixels in task.pictures(measured)])
     collapse, radii = find_collapse(bits_NK), measure_radii(codes.pack(bits_NK), thumbnails_NM)
     shorter = {str(length): measure_radii(codes.pack(bits_NK[:, :length]), thumbnails_NM) for length in task.lengths}
-    history = run.log.history()
     info = ModelInfo(
         name=f"{settings.model}-{bits}",
         model=settings.model,
@@ -218,10 +201,9 @@ def _finish(run: Run[Any], module: Any, out: Path, *, data_name: str, card: str)
         **task.info,
     )
     task.write(out, module, theta_K, info, run.rows.train)
-    run.log.add("skipped", {"images": [asdict(image) for image in task.skipped]})
-    run.log.add("collapse", asdict(collapse))
-    run.log.add("model", asdict(info))
+    skipped = {"images": [asdict(image) for image in task.skipped]}
+    write_log(run.log, settings.values(), history, skipped=skipped, collapse=asdict(collapse), model=asdict(info))
     return TrainReport(
-        path=out, folder=run.folder, info=info, history=history, steps=run.steps, skipped=task.skipped,
+        path=out, folder=run.folder, info=info, history=tuple(history), steps=run.steps, skipped=task.skipped,
         collapse=collapse,
     )  # fmt: skip
