@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from lookalike.imaging.decode import read as read
     from lookalike.opening import open as open  # noqa: A004
     from lookalike.training import train as train
+    from lookalike.verification.files import compare as compare
+    from lookalike.verification.verdict import Relation as Relation
+    from lookalike.verification.verdict import Verdict as Verdict
 
 __version__ = "0.1.0"
 
@@ -34,6 +37,9 @@ _HOMES = {
     "ImageSpec": "lookalike.imaging.decode",
     "LookalikeError": "lookalike.core.errors",
     "Progress": "lookalike.core.progress",
+    "Relation": "lookalike.verification.verdict",
+    "Verdict": "lookalike.verification.verdict",
+    "compare": "lookalike.verification.files",
     "open": "lookalike.opening",
     "read": "lookalike.imaging.decode",
     "train": "lookalike.training",

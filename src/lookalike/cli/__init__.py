@@ -21,7 +21,7 @@ from lookalike.cli.stopping import STOPPED, sigterm_as_ctrl_c
 from lookalike.core.errors import ConfigError, Interrupted, LookalikeError
 
 GROUPS = {
-    "Find": ("index", "search", "duplicates", "leakage", "neighbours"),
+    "Find": ("index", "search", "compare", "duplicates", "leakage", "neighbours"),
     "Clean up": ("plan", "apply", "undo", "remove", "prune"),
     "Learn": ("models", "train", "truncate", "encode", "calibrate", "evaluate", "robustness", "demo"),
     "Serve": ("serve",),
@@ -128,8 +128,5 @@ def _escape_stdout() -> None:
 def _say(error: Exception, code: int) -> int:
     from lookalike.cli import terminal
 
-    text = str(error)
-    if isinstance(error, OSError):
-        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
-    terminal.say(f"lookalike: {' '.join(text.split())}")
+    terminal.say_error(error)
     return code

@@ -48,6 +48,14 @@ def say(text: str) -> None:
     typer.echo(display.printable(text, but="\n\t"), err=True)
 
 
+def say_error(error: Exception) -> None:
+    """Say what went wrong, in one line."""
+    text = str(error)
+    if isinstance(error, OSError):
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+    say(f"lookalike: {' '.join(text.split())}")
+
+
 def shown(path: str | os.PathLike[str]) -> str:
     """A path for stdout: on a terminal without what acts on it, else as its bytes are, which programs may need."""
     return display.printable(os.fspath(path)) if sys.stdout.isatty() else os.fspath(path)

@@ -99,16 +99,16 @@ def _pixels(moved: Floats, still: Floats, inside: Mask, agreed: Mask) -> tuple[f
     agreed = agreed & inside
     if agreed.sum() < 200:
         return 0.0, 1.0, 0.0
-    toned = _toned(moved, moved[agreed], still[agreed])
+    fitted = toned(moved, moved[agreed], still[agreed])
     around = np.ones((2 * SLACK + 1, 2 * SLACK + 1), np.uint8)
-    apart = np.maximum(still - cv2.dilate(toned, around), cv2.erode(toned, around) - still)[inside]
+    apart = np.maximum(still - cv2.dilate(fitted, around), cv2.erode(fitted, around) - still)[inside]
     apart *= CONTRAST / max(float(still[inside].std()), CONTRAST / 5)
     loud = apart > LOUD
-    painted = max(_two_shades(part[inside][loud]) for part in (toned, still))
+    painted = max(_two_shades(part[inside][loud]) for part in (fitted, still))
     return float((apart <= QUIET).mean()), float(loud.mean()), painted
 
 
-def _toned(picture: Floats, here: Floats, there: Floats) -> Floats:
+def toned(picture: Floats, here: Floats, there: Floats) -> Floats:
     """A picture in the tones of another one: the shades `here` become those `there`, without changing their order."""
     steps = np.linspace(0, 1, 17)
     levels, wanted = np.quantile(here, steps), np.quantile(there, steps)

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 
-from lookalike.verification import alignment
 from lookalike.verification.agreement import Colours
-from lookalike.verification.verdict import OTHER_COLOURS, Aligned
+from lookalike.verification.alignment import Matrix
+from lookalike.verification.verdict import CLIPPED, OTHER_COLOURS, Aligned, Verdict
+
+Size = tuple[int, int]  # width and height, pixels
 
 WORDS = {
     "mirror": "mirrored",
     "rotate": "rotated",
     "crop": "cropped",
-    "extend": "border, caption or other pictures added",
+    "extend": "border or caption added",
     "perspective": "in perspective",
     "resize": "resized",
     "stretch": "stretched",
-    "overlay": "something written or pasted over it",
+    "overlay": "text or a sticker over it",
     "grey": "in grey",
     "colour": "in colour",
     "brighter": "brighter",
@@ -38,8 +41,12 @@ WHOLE = 0.97  # share of a picture that is all of it
 TURNED = 1.5  # degrees
 SCALED, STRETCHED = 0.03, 0.04  # relative changes of size and of the ratio of sides
 TILTED = 0.03  # of a side, by how far corners lie from where an affine transform takes them
-OVERLAID = 0.01  # share of the pixels that differ clearly
+OVERLAID = 0.003  # share of the pixels that differ clearly
 BRIGHTER, CONTRAST, SATURATION = 12.0, 1.2, 1.3  # shades; ratios
+MIDDLE = 0.05  # of a side, by which the centre of a crop may be off the centre of the picture
+AMONG_OTHERS = 0.6  # share of a picture up to which the other one is a part of something larger
+SAME_FRAME = 0.05  # difference of the shares of two pictures, one of them rotated within its frame
+QUARTER = 3.0  # degrees by which a quarter turn may be off
 
 
 def of(best: Aligned, colours: Colours) -> tuple[str, ...]:
@@ -47,7 +54,63 @@ def of(best: Aligned, colours: Colours) -> tuple[str, ...]:
     return (*_frame(best), *_content(best, colours)) or ("recompress",)
 
 
-def degrees(matrix: alignment.Matrix) -> float:
+def words(verdict: Verdict, sizes: tuple[Size, Size] | None = None) -> list[str]:
+    """What was done to the first picture to get the second, in words; with the sizes of both, how it was scaled."""
+    matrix = np.eye(3) if verdict.transform is None else np.array(verdict.transform).reshape(3, 3)
+    turned = _rotated(matrix) if "rotate" in verdict.edits else ""
+    here, there = verdict.overlaps
+    said = {"crop": _cropped(matrix, here), "rotate": turned, "resize": _scaled(verdict, sizes)}
+    if there <= AMONG_OTHERS:
+        said["extend"] = "part of a larger picture"
+    if turned.startswith("rotated") and abs(here - there) <= SAME_FRAME:  # its corners were lost, and filled
+        said |= {"crop": "", "extend": ""}
+    return [text for name in verdict.edits if (text := said.get(name, WORDS[name]))]
+
+
+def resized(verdict: Verdict, sizes: tuple[Size, Size]) -> tuple[str, ...]:
+    """The edits of a verdict, with "resize" where the sizes of both pictures show it."""
+    if not _scaled(verdict, sizes):
+        return verdict.edits
+    return (*(name for name in verdict.edits if name != "recompress"), "resize")
+
+
+def _cropped(matrix: Matrix, share: float) -> str:
+    """Which part of the first picture the second shows, by area."""
+    unit = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32)
+    part = cv2.perspectiveTransform(unit[None].astype(np.float64), np.linalg.inv(matrix))[0].astype(np.float32)
+    _, common = cv2.intersectConvexConvex(unit, part)
+    centre = np.full(2, 0.5) if common is None else (common.reshape(-1, 2).min(0) + common.reshape(-1, 2).max(0)) / 2
+    where = "the middle " if np.abs(centre - 0.5).max() <= MIDDLE else ""
+    return f"cropped to {where}{max(1, round(100 * share))} %"
+
+
+def _rotated(matrix: Matrix) -> str:
+    """By how much, from a transform of shares of sides: ratios of its parts do not depend on how long the sides are."""
+    if np.linalg.det(matrix[:2, :2]) < 0:
+        matrix = matrix @ np.diag([-1.0, 1, 1])
+    (a, b), (c, d) = matrix[:2, :2]
+    angle = math.degrees(math.atan2(math.sqrt(max(-b * c, 0)), math.sqrt(max(a * d, 0))))
+    angle = 180 - angle if a + d < 0 else angle
+    quarters = round(angle / 90)
+    if quarters and abs(angle - 90 * quarters) <= QUARTER:
+        return f"turned {90 * quarters}°"
+    return f"rotated {max(1, round(angle))}°"
+
+
+def _scaled(verdict: Verdict, sizes: tuple[Size, Size] | None) -> str:
+    """By how much the second picture is larger than what it shows of the first; nothing if it is not."""
+    if sizes is None:
+        return WORDS["resize"]
+    areas = [share * width * height for share, (width, height) in zip(verdict.overlaps, sizes, strict=True)]
+    scale = math.sqrt(areas[1] / max(areas[0], 1e-6))
+    if abs(math.log(max(scale, 1e-6))) <= SCALED:
+        return ""
+    if scale > 1:
+        return f"enlarged {scale:.2g} ×"
+    return "reduced to half" if abs(scale - 0.5) < 0.01 else f"reduced to {max(1, round(100 * scale))} %"
+
+
+def degrees(matrix: Matrix) -> float:
     """By how much a transform rotates, clockwise as seen, −180 to 180."""
     return math.degrees(math.atan2(matrix[1, 0], matrix[0, 0]))
 
@@ -74,13 +137,15 @@ def _frame(best: Aligned) -> tuple[str, ...]:
 
 def _content(best: Aligned, colours: Colours) -> tuple[str, ...]:
     lost, found_colour = not colours.grey[0] and colours.grey[1], colours.grey[0] and not colours.grey[1]
+    has_contrast = abs(math.log(max(colours.contrast, 1e-3))) > math.log(CONTRAST)
+    is_burnt_out = best.measured.painted >= CLIPPED and (abs(colours.brightness) > BRIGHTER or has_contrast)
     found = {
-        "overlay": best.measured.loud > OVERLAID,
+        "overlay": best.measured.loud > OVERLAID and not is_burnt_out,
         "grey": lost,
         "colour": found_colour,
         "brighter": colours.brightness > BRIGHTER,
         "darker": colours.brightness < -BRIGHTER,
-        "contrast": abs(math.log(max(colours.contrast, 1e-3))) > math.log(CONTRAST),
+        "contrast": has_contrast,
         "saturation": not any(colours.grey) and abs(math.log(max(colours.saturation, 1e-3))) > math.log(SATURATION),
         "colours": colours.other > OTHER_COLOURS,
         "background": best.on_black,

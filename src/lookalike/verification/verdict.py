@@ -58,6 +58,11 @@ class Relation(StrEnum):
         return self in (Relation.EXACT, Relation.SAME_PIXELS, Relation.EDITED)
 
     @property
+    def words(self) -> str:
+        """What people call it."""
+        return {Relation.EXACT: "exact copy", Relation.EDITED: "edited copy"}.get(self, self.replace("-", " "))
+
+    @property
     def rank(self) -> int:
         """0 for the closest."""
         return list(Relation).index(self)
@@ -131,7 +136,7 @@ def compare(first: Picture, second: Picture, *, mirrored: bool | None = None) ->
         relation=relation,
         edits=edits.of(best, colours) if relation is not Relation.DIFFERENT else (),
         transform=None if relation is Relation.DIFFERENT else _in_shares(best, first, second),
-        overlaps=best.measured.overlaps,
+        overlaps=(round(best.measured.overlaps[0], 4), round(best.measured.overlaps[1], 4)),
         inliers=best.inliers,
         agreement=round(best.measured.same, 4),
     )

@@ -1,0 +1,97 @@
+"""What two image files are to each other, without a database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from lookalike.core.errors import ImageError
+from lookalike.imaging import thumbnails
+from lookalike.imaging.isolation.decoders import Decoders, Direct, ImageFile, Source
+from lookalike.imaging.isolation.limits import DecodeLimits
+from lookalike.imaging.spec import ImageSpec
+from lookalike.verification import edits, looks
+from lookalike.verification.features import Array
+from lookalike.verification.verdict import Picture, Relation, Verdict
+
+if TYPE_CHECKING:
+    from lookalike.verification.edits import Size
+
+UNMOVED = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+
+
+class Compared(NamedTuple):
+    """The verdict on two files, and their sizes in pixels unless they are equal."""
+
+    verdict: Verdict
+    sizes: tuple[Size, Size] | None
+
+
+def compare(first: Source, second: Source, *, decoders: Decoders | None = None) -> Verdict:
+    """What the second of two image files (paths or bytes) is to the first; decoded in this process by default.
+
+    Raises `ImageError`, naming the file, if one cannot be read. Files with the same bytes need not be decodable.
+    """
+    return examine(first, second, decoders or Direct(DecodeLimits())).verdict
+
+
+def examine(first: Source, second: Source, decoders: Decoders) -> Compared:
+    """The verdict on two image files, and their sizes. Raises `ImageError`, naming the file."""
+    with ExitStack() as stack:
+        one, other = (_File(source, decoders, stack) for source in (first, second))
+        if one.image.digest is not None and one.image.digest == other.image.digest:
+            return Compared(_same(Relation.EXACT), None)
+        seen, sizes = (one.seen(), other.seen()), (one.size(), other.size())
+        if sizes[0] == sizes[1] and one.has_pixels_of(other):
+            return Compared(_same(Relation.SAME_PIXELS), None)
+        found = looks.verdict(*seen)
+        return Compared(replace(found, edits=edits.resized(found, sizes)) if found.relation.is_copy else found, sizes)
+
+
+def shown(source: Source, side: int, decoders: Decoders) -> Array:
+    """An image as it is compared, RGB or RGBA, at most `side` pixels a side. Raises `ImageError`, naming the file."""
+    with ExitStack() as stack:
+        return _File(source, decoders, stack).frames(side)[0]
+
+
+def _same(relation: Relation) -> Verdict:
+    return Verdict(relation=relation, transform=UNMOVED, overlaps=(1.0, 1.0), agreement=1.0)
+
+
+class _File:
+    """An open image file whose errors name it."""
+
+    def __init__(self, source: Source, decoders: Decoders, stack: ExitStack) -> None:
+        self._name = "image" if isinstance(source, bytes) else os.fspath(source)
+        try:
+            self.image: ImageFile = stack.enter_context(decoders.opened(source))
+        except OSError as error:
+            raise ImageError(f"{self._name}: {error.strerror or error}") from error
+
+    def frames(self, side: int) -> Sequence[Array]:
+        try:
+            return self.image.frames(side)
+        except ImageError as error:
+            raise type(error)(f"{self._name}: {error}") from error
+
+    def seen(self) -> looks.Seen:
+        """The image as verification sees it: thumbnails, and a close look."""
+        close, *later = self.frames(looks.CLOSE)
+        small = np.asarray(thumbnails.within(Image.fromarray(close), thumbnails.SIDE))
+        return looks.Seen([small, *later], lambda: Picture(close))
+
+    def size(self) -> Size:
+        decoded = self.image.array(ImageSpec(side=8))
+        return decoded.width, decoded.height
+
+    def has_pixels_of(self, other: _File) -> bool:
+        """Whether all pixels are the same; False if not all of them can be compared."""
+        with suppress(ImageError):
+            return self.image.pixel_digest() == other.image.pixel_digest()
+        return False
