@@ -105,3 +105,26 @@ def test_tiny_and_plain_pictures_get_a_verdict(size: tuple[int, int]) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (*size, 3), np.uint8)
     assert verdict(plain, noise).relation is Relation.DIFFERENT
     assert verdict(plain, plain).verified
+
+
+def invoice(seed: int) -> Image.Image:
+    random = np.random.default_rng(seed)
+    page = Image.new("RGB", (425, 550), "white")
+    draw = ImageDraw.Draw(page)
+    draw.rectangle((30, 30, 150, 70), fill=(20, 80, 160))
+    for row in range(7):
+        word = "".join(random.choice(list("aeioubcdfglmnprst"), 12))
+        draw.text((35, 150 + 24 * row), word, "black", font_size=14)
+        draw.text((325, 150 + 24 * row), f"{random.random() * 900:.2f}", "black", font_size=14)
+        draw.line((30, 168 + 24 * row, 395, 168 + 24 * row), fill=(200, 200, 200))
+    return page
+
+
+def test_invoices_of_one_layout_are_no_copies_and_a_scan_of_one_is() -> None:
+    pages = [invoice(seed) for seed in range(3)]
+    for number, page in enumerate(pages):
+        for other in pages[:number]:
+            assert not verdict(np.asarray(page), np.asarray(other)).relation.is_copy
+        scan = page.rotate(1, Image.Resampling.BICUBIC, fillcolor=(250, 250, 250))
+        scan = scan.crop((4, 5, page.width - 4, page.height - 5))
+        assert verdict(np.asarray(page), perturb(np.asarray(scan), "jpeg", 60)).relation is Relation.EDITED

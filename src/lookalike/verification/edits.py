@@ -41,7 +41,7 @@ WHOLE = 0.97  # share of a picture that is all of it
 TURNED = 1.5  # degrees
 SCALED, STRETCHED = 0.03, 0.04  # relative changes of size and of the ratio of sides
 TILTED = 0.03  # of a side, by how far corners lie from where an affine transform takes them
-OVERLAID = 0.003  # share of the pixels that differ clearly
+OVERLAID, UNTOUCHED = 0.003, 0.98  # shares of the pixels that differ clearly, and of the detail that agrees
 BRIGHTER, CONTRAST, SATURATION = 12.0, 1.2, 1.3  # shades; ratios
 MIDDLE = 0.05  # of a side, by which the centre of a crop may be off the centre of the picture
 AMONG_OTHERS = 0.6  # share of a picture up to which the other one is a part of something larger
@@ -140,7 +140,7 @@ def _content(best: Aligned, colours: Colours) -> tuple[str, ...]:
     has_contrast = abs(math.log(max(colours.contrast, 1e-3))) > math.log(CONTRAST)
     is_burnt_out = best.measured.painted >= CLIPPED and (abs(colours.brightness) > BRIGHTER or has_contrast)
     found = {
-        "overlay": best.measured.loud > OVERLAID and not is_burnt_out,
+        "overlay": best.measured.loud > OVERLAID and best.measured.same < UNTOUCHED and not is_burnt_out,
         "grey": lost,
         "colour": found_colour,
         "brighter": colours.brightness > BRIGHTER,

@@ -42,9 +42,10 @@ def verdict(first: Seen, second: Seen, *, mirrored: bool | None = None) -> Verdi
     one = first.close()
     other = None if one is None else second.close()
     closer = None if one is None or other is None else compare(one, other, mirrored=mirrored)
-    if closer is not None and closer.relation is not Relation.DIFFERENT:
-        found = closer
-    elif found.relation is Relation.EDITED and (closer is not None or not _is_certain(found)):
+    if closer is not None:
+        is_lost = closer.relation is Relation.DIFFERENT and found.relation is not Relation.DIFFERENT
+        found = dataclasses.replace(found, relation=Relation.SIMILAR, edits=()) if is_lost else closer
+    elif found.relation is Relation.EDITED and not _is_certain(found):
         found = _unproven(found)
     return _with_frames(first, second, found)
 

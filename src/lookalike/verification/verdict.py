@@ -38,6 +38,8 @@ SILENT, SILENT_MOVED = 0.95, 0.015  # … or nearly all is quiet
 WRITTEN_QUIET, WRITTEN_LOUD, WRITTEN_MOVED, PAINTED = 0.7, 0.15, 0.02, 0.47  # where something is written …
 MUCH, WRITTEN_DIFFERING = 0.02, 0.62  # … and where that much is, it may cover most of a plain picture's detail
 CLEARLY, CLEARLY_DIFFERING, CLEARLY_MOVED, CLIPPED = 0.95, 0.15, 0.045, 0.9
+PAPER, PAPER_SHADES = 0.7, 8  # share of a document that has the shade of its paper, more or less
+LEGIBLE, LEGIBLE_QUIET, LEGIBLE_MOVED = 0.9, 0.85, 0.045  # of documents: other words are not something written over
 OTHER_COLOURS = 0.08  # share of the overlap
 GOOD = 0.9  # agreement from which no better alignment is looked for
 
@@ -100,6 +102,13 @@ class Picture:
         return features(self.grey)
 
     @functools.cached_property
+    def is_document(self) -> bool:
+        """Whether most of it has one shade, as paper: then what is written on it is what matters."""
+        counts = np.bincount(self.grey.ravel(), minlength=256)
+        near = np.convolve(counts, np.ones(2 * PAPER_SHADES + 1, np.int64), "same")
+        return bool(near.max() >= PAPER * self.grey.size)
+
+    @functools.cached_property
     def mirrored(self) -> Picture:
         """The picture with left and right exchanged."""
         return Picture(np.ascontiguousarray(self._given[:, ::-1]))
@@ -131,7 +140,7 @@ def compare(first: Picture, second: Picture, *, mirrored: bool | None = None) ->
     if best is None:
         return Verdict(relation=Relation.DIFFERENT)
     colours = measures.colours(best.first.pixels, best.second.pixels, best.matrix, best.measured.agreed)
-    relation = _relation(best.measured, colours)
+    relation = _relation(best.measured, colours, is_document=best.first.is_document or best.second.is_document)
     return Verdict(
         relation=relation,
         edits=edits.of(best, colours) if relation is not Relation.DIFFERENT else (),
@@ -197,12 +206,11 @@ def _refinements(first: Picture, second: Picture, matrix: Matrix) -> Iterator[Ma
             yield finer
 
 
-def _relation(found: Agreement, colours: Colours) -> Relation:
+def _relation(found: Agreement, colours: Colours, *, is_document: bool) -> Relation:
     if found.blocks < BLOCKS or found.same < 0.25:
         return Relation.DIFFERENT
-    is_copy = max(found.overlaps) >= SEEN and found.same >= AGREED and (
-        _is_toned(found) or _is_written_on(found) or _is_clear(found)
-    )  # fmt: skip
+    is_same = _is_legible(found) if is_document else _is_toned(found) or _is_written_on(found) or _is_clear(found)
+    is_copy = max(found.overlaps) >= SEEN and found.same >= AGREED and is_same
     return Relation.EDITED if is_copy and colours.other <= OTHER_COLOURS else Relation.SAME_SCENE
 
 
@@ -219,6 +227,11 @@ def _is_written_on(found: Agreement) -> bool:
     most = WRITTEN_DIFFERING if found.loud >= MUCH else DIFFERING
     is_painted = found.painted >= PAINTED and found.loud <= WRITTEN_LOUD and found.differing <= most
     return is_painted and found.quiet >= WRITTEN_QUIET and found.moved <= WRITTEN_MOVED
+
+
+def _is_legible(found: Agreement) -> bool:
+    """Whether two documents have the same words and drawings."""
+    return found.same >= LEGIBLE and found.quiet >= LEGIBLE_QUIET and found.moved <= LEGIBLE_MOVED
 
 
 def _is_clear(found: Agreement) -> bool:
