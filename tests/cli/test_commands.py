@@ -6,9 +6,11 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,23 @@ def test_labels_from_folders(run: Run, photo_folder: Path, tmp_path: Path) -> No
     run("index", tmp_path / "classes", "--db", tmp_path / "labels", "--labels-from-folders")
     hit = lines(run("search", two, "--db", tmp_path / "labels", "--top", 1, "--json").out)[0]
     assert hit["label"] == "dog"
+
+
+def test_what_is_read_again_for_verification_is_said(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+    db = tmp_path / "db"
+    assert "verif" not in run("index", photo_folder, "--db", db).out
+    assert "thumbnail" not in run("info", "--db", db).out
+    with closing(sqlite3.connect(db / "catalog.sqlite")) as connection:  # as an earlier version leaves it
+        connection.execute("DELETE FROM thumbnails")
+        connection.commit()
+    said = run("info", "--db", db).out
+    assert "no thumbnail: 40 images, which cannot be verified without their files; read the files with: " in said
+    assert f"lookalike index FOLDER --db {db}\n" in said
+    assert json.loads(run("info", "--db", db, "--json").out)["without_thumbnail"] == 40
+    said = run("index", photo_folder, "--db", db).out
+    assert "40 images found: 40 unchanged" in said
+    assert "read again for verification: 40 images of an earlier version\n" in said
+    assert json.loads(run("index", photo_folder, "--db", db, "--json").out)["refreshed"] == 0
 
 
 def test_info_says_what_the_words_stand_for_as_models_does(run: Run, db: Path) -> None:

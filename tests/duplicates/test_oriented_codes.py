@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -141,8 +142,8 @@ def test_another_decoder_loses_nothing(db: Database, folder: Path, monkeypatch: 
     before = db.codes()[1]
     plain = decode.decode
 
-    def moved(data: bytes, spec: decode.ImageSpec, *, max_pixels: int) -> decode.Decoded:
-        found = plain(data, spec, max_pixels=max_pixels)
+    def moved(data: bytes, spec: decode.ImageSpec, **options: Any) -> decode.Decoded:
+        found = plain(data, spec, **options)
         return dataclasses.replace(found, array=np.roll(found.array, 9, axis=0))
 
     monkeypatch.setattr(decode, "decode", moved)
