@@ -179,12 +179,13 @@ def test_transparency_is_kept_where_there_is_some(format_: str, mode: str) -> No
     assert (shown[:, :58, 3].max(), shown[:, 62:, 3].min()) == (0, 255)
 
 
+@pytest.mark.parametrize("size", [(320, 214), (90, 60)])
 @pytest.mark.parametrize("format_", ["GIF", "WEBP", "PNG", "TIFF"])
-def test_frames_are_spread_over_an_animation(format_: str) -> None:
-    frames = [waves(turn=turn) for turn in range(8)]
+def test_frames_are_spread_over_an_animation(format_: str, size: tuple[int, int]) -> None:
+    frames = [waves(*size, turn=turn) for turn in range(8)]
     found = thumbnails_of(clip(frames, format_))
     assert [one.shape[1] <= side for one, side in zip(found, (SIDE, *[LATER_SIDE] * 3), strict=True)] == [True] * 4
-    assert (found[0].shape[1], found[3].shape[1]) == (SIDE, LATER_SIDE)
+    assert (found[0].shape[1], found[3].shape[1]) == (min(SIDE, size[0]), min(LATER_SIDE, size[0]))
     for one, at in zip(found, (0, 3, 5, 7), strict=True):
         assert difference(one, frames[at]) == min(difference(one, frame) for frame in frames)
 
@@ -225,6 +226,19 @@ def test_damage_in_later_frames_means_fewer_frames(format_: str) -> None:
         found = decode.decode(cut, SPECS[0], with_thumbnail=True)
         assert (found.array == expected).all()
         assert 1 <= len(unpack(found.thumbnail or b"")) < 4
+
+
+def test_what_a_later_page_says_of_itself_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pages = [waves(64, 48), waves(320, 200)]
+    pages[1].encoderinfo = {"exif": exif}
+    out = io.BytesIO()
+    pages[0].save(out, "TIFF", save_all=True, append_images=pages[1:])
+    monkeypatch.setattr(decode, "FRAME_PIXELS", 64 * 48)
+    found = decode.decode(out.getvalue(), SPECS[0], with_thumbnail=True)
+    assert (found.width, found.height, found.animated) == (64, 48, True)
+    assert [one.shape for one in unpack(found.thumbnail or b"")] == [(48, 64, 3)]
 
 
 @pytest.mark.parametrize("spec", SPECS)

@@ -111,18 +111,20 @@ def _shown(data: bytes, side: int) -> Image.Image:
 
 
 def _reduce(source: Opened, spec: ImageSpec, *, with_thumbnail: bool) -> Decoded:
+    animated = source.is_animated()
     array, kept = _chosen(source, spec, side=thumbnails.SIDE if with_thumbnail else 0)
     width, height = (source.height, source.width) if source.orientation() >= 5 else (source.width, source.height)
     packed = thumbnails.pack(kept) if kept else None
-    return Decoded(array, width, height, source.format, source.is_animated(), source.damage, packed)
+    return Decoded(array, width, height, source.format, animated, source.damage, packed)
 
 
 def _chosen(source: Opened, spec: ImageSpec, *, side: int) -> tuple[Array, list[Image.Image]]:
     """The model's array of the first frame that shows enough; with a side in pixels, that frame and some later ones."""
+    animated = source.is_animated()
     frame = _first(source, spec, with_colours=side > 0)
-    array, later = _array(frame, source, spec), _later(source.image) if source.is_animated() else iter(())
+    array, later = _array(frame, source, spec), _later(source.image) if animated else iter(())
     kept = [_small(frame, source, side)] if side else []
-    if source.is_animated() and quality(array) < PLAIN:
+    if animated and quality(array) < PLAIN:
         for frame in later:
             found = _array(frame, source, spec)
             if quality(found) >= PLAIN:
@@ -141,7 +143,9 @@ def _first(source: Opened, spec: ImageSpec, *, with_colours: bool) -> Image.Imag
     # Decode at three times the side or more: the decoder's own reduction differs from the resize below, and other
     # files of the same picture go through the resize only.
     source.image.draft(mode, (LARGER * spec.side, LARGER * spec.side))
-    return source.load()
+    pixels = source.load()
+    source.turned = source.orientation()  # of the file; a later page may have its own tag
+    return pixels
 
 
 def _stores_rgb(image: Image.Image) -> bool:
@@ -164,7 +168,8 @@ def _array(pixels: Image.Image, source: Opened, spec: ImageSpec) -> Array:
 
 
 def _small(pixels: Image.Image, source: Opened, side: int) -> Image.Image:
-    return upright(thumbnails.shown(pixels, source.image, side), source.orientation())
+    small = thumbnails.shown(pixels, source.image, side)
+    return upright(small.copy() if small is pixels else small, source.orientation())  # pixels change with the frame
 
 
 def _later(image: Image.Image) -> Iterator[Image.Image]:
