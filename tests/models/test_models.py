@@ -111,20 +111,6 @@ def test_vte_tells_where_a_patch_is() -> None:
     assert not torch.allclose(model.latent(left), model.latent(right))
 
 
-@pytest.mark.parametrize(
-    ("name", "settings", "message"),
-    [
-        ("vae", {"layers": (8, 4)}, "there are four"),
-        ("cvae", {"channels": (1, 2, 3)}, "there are four layers"),
-        ("vte", {"patch": 15}, "must divide 128"),
-        ("vte", {"heads": 3}, "must divide 128"),
-    ],
-)
-def test_impossible_sizes_are_refused(name: str, settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        create(name, **settings)
-
-
 def test_the_paper_s_own_widths_can_be_had() -> None:
     assert VAEConfig(layers=(8192, 4096, 2048, 1024)).layers[0] == 8192
 

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lookalike.core.errors import ConfigError
 from lookalike.models.base import SIDE
 
 
@@ -79,12 +78,6 @@ def _up_layer(inputs: int, outputs: int) -> nn.Sequential:
     """The reverse of `conv_layer`: (N, I, H, W) → (N, O, 2H, 2W)."""
     convolution = UpsampledConv(inputs, outputs, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
-
-
-def check_channels(channels: tuple[int, ...]) -> None:
-    """Raise `ConfigError` for widths that four layers cannot have."""
-    if len(channels) != 4 or min(channels) < 1:
-        raise ConfigError(f"channels is {channels}; there are four layers, each of at least 1 channel")
 
 
 class ConvDecoder(nn.Module):

@@ -20,7 +20,7 @@ from itertools import pairwise
 from torch import nn
 
 from lookalike.models.base import SIDE, HashModel, ModelConfig
-from lookalike.models.blocks import ConvDecoder, SimAM, check_channels, conv_layer
+from lookalike.models.blocks import ConvDecoder, SimAM, conv_layer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,10 +28,6 @@ class CVAEConfig(ModelConfig):
     """Settings of a CVAE or CSVAE."""
 
     channels: tuple[int, ...] = (16, 32, 64, 128)  # four layers, each halves the side; the decoder mirrors them
-
-    def __post_init__(self) -> None:
-        ModelConfig.__post_init__(self)
-        check_channels(self.channels)
 
 
 class CVAE(HashModel[CVAEConfig]):

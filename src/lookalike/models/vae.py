@@ -18,7 +18,6 @@ from itertools import pairwise
 
 from torch import nn
 
-from lookalike.core.errors import ConfigError
 from lookalike.models.base import SIDE, HashModel, ModelConfig
 
 
@@ -27,11 +26,6 @@ class VAEConfig(ModelConfig):
     """Settings of a VAE."""
 
     layers: tuple[int, ...] = (1024, 512, 256, 128)  # outputs of the encoder's four layers
-
-    def __post_init__(self) -> None:
-        ModelConfig.__post_init__(self)
-        if len(self.layers) != 4 or min(self.layers) < 1:
-            raise ConfigError(f"layers is {self.layers}; there are four, each of at least 1 output")
 
 
 def _dense_layers(widths: tuple[int, ...]) -> list[nn.Module]:

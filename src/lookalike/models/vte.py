@@ -18,9 +18,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lookalike.core.errors import ConfigError
 from lookalike.models.base import SIDE, HashModel, ModelConfig
-from lookalike.models.blocks import ConvDecoder, TransformerBlock, check_channels
+from lookalike.models.blocks import ConvDecoder, TransformerBlock
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,13 +31,6 @@ class VTEConfig(ModelConfig):
     depth: int = 3  # transformer blocks
     heads: int = 4
     channels: tuple[int, ...] = (16, 32, 64, 128)  # of the decoder, in the order of a CVAE's encoder
-
-    def __post_init__(self) -> None:
-        ModelConfig.__post_init__(self)
-        check_channels(self.channels)
-        for name, whole in (("patch", SIDE), ("heads", self.embedding)):
-            if getattr(self, name) < 1 or whole % getattr(self, name):
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must divide {whole}")
 
     @property
     def tokens(self) -> int:
