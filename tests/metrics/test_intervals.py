@@ -6,6 +6,7 @@ Shapes: N images.
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -16,6 +17,25 @@ from lookalike.metrics import intervals
 from tests.references import calibration as slow
 
 PAIRS = st.lists(st.sampled_from(list(itertools.combinations(range(12), 2))), min_size=1, max_size=30, unique=True)
+
+
+@pytest.mark.parametrize(("found", "total"), [(0, 50), (1, 50), (25, 50), (49, 50), (50, 50), (3, 1000)])
+def test_wilson_bounds_are_where_the_share_is_1_96_deviations_off(found: int, total: int) -> None:
+    low, high = intervals.wilson(found, total)
+    for bound in (low, high):
+        if 0 < bound < 1:
+            deviations = abs(found / total - bound) / math.sqrt(bound * (1 - bound) / total)
+            assert deviations == pytest.approx(1.959964, rel=1e-5)
+    assert low <= found / total <= high
+    assert (low == 0) == (found == 0)
+    assert (high == 1) == (found == total)
+
+
+@pytest.mark.parametrize("found", [0, 1, 7, 60, 2000])
+def test_the_bound_of_a_rate_leaves_a_chance_of_5_percent(found: int) -> None:
+    mean = intervals.rate_bound(found, 10**9) * 10**9
+    below = sum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(found + 1))
+    assert below == pytest.approx(0.05, rel=1e-6)
 
 
 @pytest.mark.parametrize("found", [1, 2, 5, 30, 100])

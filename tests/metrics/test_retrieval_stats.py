@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -52,25 +50,6 @@ def test_micro_average_precision_has_its_bounds_and_its_chance() -> None:
     tied = retrieval_stats.micro_average_precision(np.array([0, 50]), np.array([0, 950]))
     assert tied == pytest.approx(retrieval_stats.micro_chance(50, 950))
     assert retrieval_stats.micro_chance(50, 950) == pytest.approx(0.05, abs=0.01)
-
-
-@pytest.mark.parametrize(("found", "total"), [(0, 50), (1, 50), (25, 50), (49, 50), (50, 50), (3, 1000)])
-def test_wilson_bounds_are_where_the_share_is_1_96_deviations_off(found: int, total: int) -> None:
-    low, high = retrieval_stats.wilson(found, total)
-    for bound in (low, high):
-        if 0 < bound < 1:
-            deviations = abs(found / total - bound) / math.sqrt(bound * (1 - bound) / total)
-            assert deviations == pytest.approx(1.959964, rel=1e-5)
-    assert low <= found / total <= high
-    assert (low == 0) == (found == 0)
-    assert (high == 1) == (found == total)
-
-
-@pytest.mark.parametrize("found", [0, 1, 7, 60, 2000])
-def test_the_bound_of_a_rate_leaves_a_chance_of_5_percent(found: int) -> None:
-    mean = retrieval_stats.rate_bound(found, 10**9) * 10**9
-    below = sum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(found + 1))
-    assert below == pytest.approx(0.05, rel=1e-6)
 
 
 def test_no_false_pair_of_few_says_little() -> None:

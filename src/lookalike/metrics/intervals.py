@@ -1,5 +1,6 @@
 """Confidence intervals (95 %) of the rate behind a count.
 
+    Wilson           a proportion (1927)
     Poisson          few successes in many trials (Garwood 1936); with none, the one-sided 95 % bound
     Clopper-Pearson  exact binomial interval (1934)
     pairs            pairs of images are not independent trials, because each image is in many pairs. The variance of
@@ -12,17 +13,46 @@ Shapes: N images.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.metrics.retrieval_stats import Z, at_most, bisect, rate_bound
-
+Z = 1.959964  # quantile of the normal distribution for 95 %
+DOUBT = 0.05  # probability that an upper bound is too low
 TAIL = 0.025  # probability on each side
 MANY = 1_000  # counts from which the normal distribution is accurate enough
 
 Ints = npt.NDArray[np.int64]
 Interval = tuple[float, float]
+
+
+def wilson(found: int, total: int) -> tuple[float, float]:
+    """The 95 % confidence interval of a proportion (Wilson 1927).
+
+    >>> [round(bound, 3) for bound in wilson(95, 100)]
+    [0.888, 0.978]
+    >>> wilson(0, 0)
+    (0.0, 1.0)
+    """
+    if not total:
+        return 0.0, 1.0
+    share, spread = found / total, Z * Z / total
+    middle = (share + spread / 2) / (1 + spread)
+    half = Z / (1 + spread) * math.sqrt(share * (1 - share) / total + spread / (4 * total))
+    return max(0.0, middle - half) if found else 0.0, min(1.0, middle + half) if found < total else 1.0
+
+
+def rate_bound(found: int, total: int) -> float:
+    """Upper bound of a small rate, with 95 % confidence: the exact bound of a Poisson count, divided by the total.
+
+    >>> round(rate_bound(0, 124_750) * 124_750, 3), rate_bound(0, 0)
+    (2.996, 1.0)
+    """
+    if not total:
+        return 1.0
+    highest = found + 10 * math.sqrt(found + 1) + 10
+    return min(1.0, bisect(lambda mean: at_most(found, mean) <= DOUBT, float(found), highest) / total)
 
 
 def poisson(found: float) -> Interval:
@@ -76,6 +106,24 @@ def design_effect(counts_N: Ints) -> float:
     shared = float((counts_N * (counts_N - 1.0)).sum())
     expected = 4 * found**2 * (images - 2) / (images * (images - 1))
     return 1.0 + max(0.0, shared - expected) / found
+
+
+def bisect(is_beyond: Callable[[float], bool], low: float, high: float) -> float:
+    """The point between two values at which a condition begins to hold.
+
+    >>> round(bisect(lambda x: x * x > 2, 0.0, 2.0), 6)
+    1.414214
+    """
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if is_beyond(middle) else (middle, high)
+    return high
+
+
+def at_most(found: int, mean: float) -> float:
+    """Probability that a Poisson count with this mean is at most `found`."""
+    logs = -mean + np.concatenate([[0.0], np.cumsum(math.log(mean) - np.log(np.arange(1, found + 1)))])
+    return float(np.exp(logs).sum())
 
 
 def _binomial(found: int, total: int, share: float) -> float:

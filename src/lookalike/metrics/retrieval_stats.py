@@ -14,17 +14,13 @@ Shapes: D distances, from 0 to the largest possible one.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from lookalike.metrics.counts import Counts, Integers
+from lookalike.metrics.intervals import rate_bound, wilson
 from lookalike.metrics.precision import average_precision, chance
-
-Z = 1.959964  # quantile of the normal distribution for 95 %
-DOUBT = 0.05  # probability that an upper bound is too low
 
 
 class Share(NamedTuple):
@@ -78,52 +74,6 @@ def within(counts_D: Integers, distance: int) -> Share:
     """
     found, total = int(counts_D[: distance + 1].sum()) if distance >= 0 else 0, int(counts_D.sum())
     return Share(found, total, *wilson(found, total))
-
-
-def wilson(found: int, total: int) -> tuple[float, float]:
-    """The 95 % confidence interval of a proportion (Wilson 1927).
-
-    >>> [round(bound, 3) for bound in wilson(95, 100)]
-    [0.888, 0.978]
-    >>> wilson(0, 0)
-    (0.0, 1.0)
-    """
-    if not total:
-        return 0.0, 1.0
-    share, spread = found / total, Z * Z / total
-    middle = (share + spread / 2) / (1 + spread)
-    half = Z / (1 + spread) * math.sqrt(share * (1 - share) / total + spread / (4 * total))
-    return max(0.0, middle - half) if found else 0.0, min(1.0, middle + half) if found < total else 1.0
-
-
-def rate_bound(found: int, total: int) -> float:
-    """Upper bound of a small rate, with 95 % confidence: the exact bound of a Poisson count, divided by the total.
-
-    >>> round(rate_bound(0, 124_750) * 124_750, 3), rate_bound(0, 0)
-    (2.996, 1.0)
-    """
-    if not total:
-        return 1.0
-    highest = found + 10 * math.sqrt(found + 1) + 10
-    return min(1.0, bisect(lambda mean: at_most(found, mean) <= DOUBT, float(found), highest) / total)
-
-
-def bisect(is_beyond: Callable[[float], bool], low: float, high: float) -> float:
-    """The point between two values at which a condition begins to hold.
-
-    >>> round(bisect(lambda x: x * x > 2, 0.0, 2.0), 6)
-    1.414214
-    """
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (low, middle) if is_beyond(middle) else (middle, high)
-    return high
-
-
-def at_most(found: int, mean: float) -> float:
-    """Probability that a Poisson count with this mean is at most `found`."""
-    logs = -mean + np.concatenate([[0.0], np.cumsum(math.log(mean) - np.log(np.arange(1, found + 1)))])
-    return float(np.exp(logs).sum())
 
 
 def micro_average_precision(own_D: Integers, others_D: Integers) -> float:
