@@ -21,7 +21,7 @@ from lookalike.data import arrays, codetable, table_trial
 from lookalike.duplicates.cleanup import plan_file
 from lookalike.duplicates.cleanup import undo_log as undolog
 from lookalike.hasher import trial
-from lookalike.imaging import decode
+from lookalike.imaging import decode, thumbnails
 from lookalike.imaging.decode import ImageSpec
 from lookalike.store.derived import codefile
 
@@ -30,11 +30,15 @@ LONGEST = 1 << 16  # bytes of an input
 
 
 def image(data: bytes) -> None:
-    """Bytes to the array that a model takes."""
+    """Bytes to the array that a model takes, which is the same with thumbnails."""
     with suppress(ImageError):
         found = decode.decode(data, ImageSpec(), max_pixels=PIXELS)
         assert found.array.shape == (128, 128)
         assert found.array.dtype == np.uint8
+        seen = decode.decode(data, ImageSpec(), max_pixels=PIXELS, with_thumbnail=True)
+        assert (seen.array == found.array).all()
+        assert seen.thumbnail is not None
+        assert 1 <= len(thumbnails.unpack(seen.thumbnail)) <= 4
 
 
 def model(data: bytes) -> None:

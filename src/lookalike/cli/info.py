@@ -35,7 +35,7 @@ def command(
             for place in database.unreachable() if errors else ():
                 _line(place.path, "error", f"out of reach: {place.reason}", json=json)
             return
-        info = database.info()
+        info, keeps_thumbnails = database.info(), database.store.keeps_thumbnails
     if json:
         terminal.echo_json(_as_json(info))
         return
@@ -44,10 +44,10 @@ def command(
             said = ", ".join(value) if isinstance(value, list) else str(value)
             typer.echo(f"{name.replace('_', ' ') + ':':<12} {terminal.shown(said)}")
     if info.without_thumbnail:
-        typer.echo(
-            f"no thumbnail: {terminal.count(info.without_thumbnail, 'image')}, which cannot be verified without their "
-            f"files; read the files with: lookalike index FOLDER --db {terminal.shown(db)}"
-        )
+        images = terminal.count(info.without_thumbnail, "image")
+        again = f"read the files with: lookalike index FOLDER --db {terminal.shown(db)}"
+        remedy = again if keeps_thumbnails else "databases of this version have no room for them, new ones do"
+        typer.echo(f"no thumbnail: {images}, which cannot be verified without their files; {remedy}")
     _say_places(info)
     typer.echo(terminal.radii(duplicate=info.duplicate, similar=info.similar, same=info.same))
     if info.calibration is not None:
