@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -87,27 +87,6 @@ def test_what_is_no_backbone_is_told_which_there_are() -> None:
         load("resnet")
 
 
-@pytest.mark.parametrize("before", [None, "0"])
-def test_the_hub_is_not_asked_while_a_model_is_loaded(before: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    hub, constants = ModuleType("huggingface_hub"), SimpleNamespace(HF_HUB_OFFLINE=False)
-    monkeypatch.setattr(hub, "constants", constants, raising=False)
-    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
-    monkeypatch.delenv(huggingface.OFFLINE, raising=False)
-    if before is not None:
-        monkeypatch.setenv(huggingface.OFFLINE, before)
-    seen = []
-
-    def load_and_fail() -> None:
-        with huggingface.offline():
-            seen.append((os.environ[huggingface.OFFLINE], constants.HF_HUB_OFFLINE))
-            raise KeyError
-
-    with pytest.raises(KeyError):
-        load_and_fail()
-    assert seen == [("1", True)]
-    assert (os.environ.get(huggingface.OFFLINE), constants.HF_HUB_OFFLINE) == (before, False)
-
-
 @pytest.mark.parametrize(
     ("told", "side"),
     [
@@ -122,8 +101,8 @@ def test_the_hub_is_not_asked_while_a_model_is_loaded(before: str | None, monkey
 )
 def test_the_side_is_that_of_the_models_own_preparation(told: dict[str, Any], side: int, tmp_path: Path) -> None:
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(told))
-    assert huggingface.about(blank(image_size=64), str(tmp_path)).side == side
-    assert huggingface.about(blank(image_size=64), str(tmp_path), 48).side == 48
+    assert huggingface.about(blank(image_size=64), tmp_path, "small").side == side
+    assert huggingface.about(blank(image_size=64), tmp_path, "small", 48).side == 48
 
 
 @pytest.mark.parametrize(
@@ -142,7 +121,7 @@ def test_pixels_are_scaled_as_the_model_has_it(
 ) -> None:
     (tmp_path / "processor_config.json").write_text(json.dumps({"image_processor": told}))
     (tmp_path / "preprocessor_config.json").write_text(json.dumps({"image_mean": [0.9] * 3}))  # of older versions
-    about = huggingface.about(blank(), str(tmp_path))
+    about = huggingface.about(blank(), tmp_path, "small")
     assert about.mean == pytest.approx((mean, 0.456, 0.406) if not told else (mean,) * 3)
     assert about.deviation == pytest.approx((deviation, 0.224, 0.225) if not told else (deviation,) * 3)
 
@@ -150,7 +129,7 @@ def test_pixels_are_scaled_as_the_model_has_it(
 def test_a_preparation_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "preprocessor_config.json").write_text("{")
     with pytest.raises(ConfigError, match=r"preprocessor_config\.json is not readable as an object of JSON"):
-        huggingface.about(blank(), str(tmp_path))
+        huggingface.about(blank(), tmp_path, "small")
 
 
 def blank(**config: Any) -> Any:

@@ -110,6 +110,6 @@ def _of_hub(name: str, side: int | None) -> tuple[onnx.ModelProto, About]:
         raise ConfigError(f"{HUB} names no model; expected {HUB}NAME, as docs/backbones.md says")
     from lookalike.backbones import huggingface
 
-    network = huggingface.network(name)
-    about = huggingface.about(network, name, side)
-    return huggingface.encoder(network, about, name), about
+    network, folder = huggingface.network(name)
+    about = huggingface.about(network, folder, name, side)
+    return huggingface.encoder(network, about, folder), about

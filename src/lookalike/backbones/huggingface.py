@@ -18,7 +18,6 @@ import inspect
 import io
 import json
 import logging
-import os
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,15 +30,14 @@ from lookalike.backbones import tracing
 from lookalike.backbones.about import HUB, About
 from lookalike.core.errors import ConfigError, ModelError
 
-OFFLINE = "HF_HUB_OFFLINE"
 SIDE = 224  # where a model does not say
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, where a model does not say
 CLASS_TOKENS = ("cls_token", "class_token", "class_embedding")  # names of the weights
 ATTENTION_POOLS = ("siglip", "siglip_vision_model", "siglip2", "siglip2_vision_model")  # model types
 
 
-def network(name: str) -> Any:
-    """The model of a folder, or of a name in the cache, without its prefix; of images only, in evaluation mode.
+def network(name: str) -> tuple[Any, Path]:
+    """The model of a folder, or of a name in the cache, and where its files are; of images only, in evaluation mode.
 
     Raises `ConfigError` if the package or the model is not there, or it takes no images.
     """
@@ -50,18 +48,16 @@ def network(name: str) -> Any:
             f"{HUB}{name} needs the package transformers, which cannot be imported ({error}). Install it with: pip "
             "install transformers"
         ) from error
-    with offline():
+    folder = _folder(name)
+    with _quiet():
         try:
             made, told = AutoModel.from_pretrained(
-                _place(name), local_files_only=True, trust_remote_code=False, attn_implementation="eager",
+                folder, local_files_only=True, trust_remote_code=False, attn_implementation="eager",
                 output_loading_info=True,
             )  # fmt: skip
-        except Exception as error:  # of transformers, torch, safetensors and the hub's library
-            remedy = f"Fetch it: hf download {name}; or name"
-            if _folder(name).is_dir():
-                remedy = "Name"
+        except Exception as error:  # of transformers, torch and safetensors
             raise ConfigError(
-                f"{HUB}{name} cannot be loaded ({_reason(error)}). {remedy} a folder that save_pretrained wrote"
+                f"{HUB}{name} cannot be loaded ({tracing.said(error)}). Name a folder that save_pretrained wrote"
             ) from error
     tower = getattr(made, "vision_model", made)
     if getattr(tower, "main_input_name", "pixel_values") != "pixel_values":
@@ -72,16 +68,15 @@ def network(name: str) -> Any:
             f"{HUB}{name} has no weights for {absent[0]} and {len(absent) - 1} more, which would be drawn by "
             "chance; name a model that has them all"
         )
-    return tower.float().eval()
+    return tower.float().eval(), folder
 
 
-def about(made: Any, name: str, side: int | None = None) -> About:
-    """The description of a model by its own files. `name` is that given to `network`; `side` overrides its own.
+def about(made: Any, folder: Path, name: str, side: int | None = None) -> About:
+    """The description of a model by the files in its folder; `side` overrides its own.
 
     Raises `ConfigError` if its files tell what no images have.
     """
-    told = _preparation(name)
-    card = _card(name)
+    told, card = _preparation(folder), _card(folder)
     datasets = card.get("datasets") or []
     datasets = [datasets] if isinstance(datasets, str) else datasets
     scale = 255 * float(told.get("rescale_factor") or 1 / 255) if told.get("do_rescale", True) else 255.0
@@ -91,7 +86,7 @@ def about(made: Any, name: str, side: int | None = None) -> About:
     mean = _each(told.get("image_mean"), MEAN, channels) if normed else (0.0,) * channels
     deviation = _each(told.get("image_std"), DEVIATION, channels) if normed else (1.0,) * channels
     return About(
-        name=f"{HUB}{_folder(name).resolve().name if _folder(name).is_dir() else name}",
+        name=f"{HUB}{folder.resolve().name if folder == Path(name).expanduser() else name}",
         side=side or _side(told) or _own_side(made) or SIDE,
         colour=channels != 1,
         mean=tuple((one + offset) / scale for one in mean),
@@ -103,12 +98,12 @@ def about(made: Any, name: str, side: int | None = None) -> About:
     )
 
 
-def encoder(made: Any, described: About, name: str) -> onnx.ModelProto:
+def encoder(made: Any, described: About, folder: Path) -> onnx.ModelProto:
     """A model's graph: scaled images (N, C, S, S) to tokens (N, T, D), positions (N, D, H, W) or features (N, D).
 
     Raises `ModelError` if it gives none of these, or cannot be written as ONNX.
     """
-    flipped = bool(_preparation(name).get("do_flip_channel_order"))
+    flipped = bool(_preparation(folder).get("do_flip_channel_order"))
     features = _Features(made, described, flipped=flipped).eval()
     graph = tracing.traced(features, described, output="features")
     tracing.check(graph, features, described)
@@ -151,17 +146,10 @@ class _Features(torch.nn.Module):
 
 
 @contextlib.contextmanager
-def offline() -> Iterator[None]:
-    """While it is open, the libraries of the hub make no request, and transformers prints nothing.
-
-    The variable is read when they are first imported; from then on a constant of theirs counts.
-    """
-    from huggingface_hub import constants
-
-    variable, constant = os.environ.get(OFFLINE), constants.HF_HUB_OFFLINE
+def _quiet() -> Iterator[None]:
+    """While it is open, transformers prints nothing."""
     logger = logging.getLogger("transformers")
     level = logger.level
-    os.environ[OFFLINE], constants.HF_HUB_OFFLINE = "1", True
     logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
@@ -169,57 +157,35 @@ def offline() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-        constants.HF_HUB_OFFLINE = constant
-        del os.environ[OFFLINE]
-        if variable is not None:
-            os.environ[OFFLINE] = variable
 
 
-def _reason(error: Exception) -> str:
-    """Why a model could not be loaded, on one line."""
-    from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
-
-    absent = (LocalEntryNotFoundError, OfflineModeIsEnabled)
-    if isinstance(error, absent) or isinstance(error.__cause__, absent):
-        return "it is not in the cache of Hugging Face, and lookalike downloads nothing"
-    return tracing.said(error)
-
-
-def _file(model: str, name: str) -> Path | None:
-    """A file of a model: in its folder, or of its last revision in the cache; None if there is none."""
-    if _folder(model).is_dir():
-        return path if (path := _folder(model) / name).is_file() else None
-    from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
+def _folder(name: str) -> Path:
+    """The folder of that name, or the last revision of a model in the cache. Raises `ConfigError` if there is none."""
+    if (folder := Path(name).expanduser()).is_dir():
+        return folder
+    from huggingface_hub import snapshot_download
 
     try:
-        found = try_to_load_from_cache(model, name)
-    except HFValidationError:  # not a name of the hub
-        return None
-    return Path(found) if isinstance(found, str) else None
+        return Path(snapshot_download(name, local_files_only=True))
+    except Exception as error:  # of the hub's library
+        raise ConfigError(
+            f"{HUB}{name} cannot be loaded (it is not in the cache of Hugging Face, and lookalike downloads nothing). "
+            f"Fetch it: hf download {name}; or name a folder that save_pretrained wrote"
+        ) from error
 
 
-def _card(model: str) -> dict[str, Any]:
+def _card(folder: Path) -> dict[str, Any]:
     """The header of a model's card, such as `license` and `datasets`; empty if there is no readable card."""
-    path = _file(model, "README.md")
-    if path is None:
-        return {}
     from huggingface_hub import ModelCard
 
+    path = folder / "README.md"
+    if not path.is_file():  # whose name would be looked for at the hub
+        return {}
     try:
         header: dict[str, Any] = ModelCard.load(path).data.to_dict()
     except Exception:  # of the YAML parser and its checks
         return {}
     return header
-
-
-def _folder(name: str) -> Path:
-    return Path(name).expanduser()
-
-
-def _place(name: str) -> str:
-    """A folder's path, or the name of a model at the hub."""
-    return str(_folder(name)) if _folder(name).is_dir() else name
 
 
 def _used(key: str, made: Any, tower: Any) -> bool:
@@ -230,14 +196,14 @@ def _used(key: str, made: Any, tower: Any) -> bool:
     return not inside.startswith("pooler.")
 
 
-def _preparation(name: str) -> Mapping[str, Any]:
+def _preparation(folder: Path) -> Mapping[str, Any]:
     """The preparation of images, from the model's own files; empty if they say nothing.
 
     Read from them, not through transformers, whose classes for that may need torchvision.
     """
     for file, part in (("processor_config.json", "image_processor"), ("preprocessor_config.json", "")):
-        path = _file(name, file)
-        if path is None:
+        path = folder / file
+        if not path.is_file():
             continue
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
