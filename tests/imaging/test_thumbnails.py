@@ -208,6 +208,8 @@ def test_frames_are_decoded_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(decode, "FRAME_PIXELS", 64 * 48 * 2.5)
     assert len(thumbnails_of(data)) == 3
     assert numbers == [1, 2]
+    monkeypatch.setattr(decode, "FRAME_SECONDS", -1.0)
+    assert len(thumbnails_of(data)) == 1
     numbers.clear()
     decode.decode(data, SPECS[0])  # nothing is decoded that is not asked for
     assert numbers == []

@@ -14,6 +14,7 @@ Shapes: S pixels a side; (S, S) in grey, (S, S, 3) in colour.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -38,6 +39,7 @@ from lookalike.imaging.spec import Source as Source
 LARGER = 3  # a JPEG is decoded at no less than this multiple of the model's side
 FRAMES = 60  # frames or pages of a file that are considered
 FRAME_PIXELS = 32e6  # decoded at most, in all frames after the first
+FRAME_SECONDS = 2.0  # after which no further frame is begun, so that slow ones do not cost the image
 _STILL = ("JPEG", "MPO", "BMP", "PPM")  # MPO: the rest is previews and gain maps
 
 
@@ -174,12 +176,12 @@ def _small(pixels: Image.Image, source: Opened, side: int) -> Image.Image:
 
 def _later(image: Image.Image) -> Iterator[Image.Image]:
     """The frames or pages after the first, within the limits, up to one that cannot be decoded."""
-    left = FRAME_PIXELS
+    left, due = FRAME_PIXELS, time.monotonic() + FRAME_SECONDS
     for number in range(1, FRAMES) if image.format not in _STILL else ():
         try:
             image.seek(number)
             left -= image.width * image.height
-            if left < 0:
+            if left < 0 or time.monotonic() > due:
                 return
             tones.correct(image)
             image.load()
