@@ -140,7 +140,7 @@ def answering(answer: bytes) -> tuple[socket.socket, str]:
 @pytest.mark.parametrize(
     ("answer", "part"),
     [
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n<ht>", "no JSON"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n<ht>", "not JSON"),
         (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 4\r\n\r\n<ht>", "502 Bad Gateway"),
         (b"HTTP/1.1 302 Found\r\nLocation: http://evil.example/\r\nContent-Length: 0\r\n\r\n", "302"),
         (b"nonsense\r\n\r\n", "does not answer"),

@@ -54,7 +54,7 @@ def test_the_share_is_of_photographs_that_come_first(outcome: demo.DemoResult) -
     assert outcome.share("default") == pytest.approx(sum(firsts) / len(firsts))
     assert outcome.share("default", "jpeg") == 1
     first, second, third = demo.summary(outcome)
-    assert first == f"3 photographs (1 more could not be read), {3 * len(demo.EDITS)} edited copies"
+    assert first == f"3 photographs (1 unreadable), {3 * len(demo.EDITS)} edited copies"
     assert f"{outcome.share('default'):.1%} by the built-in model" in second
     assert third == f"report: {outcome.report}"
 
@@ -77,24 +77,24 @@ def test_folders_that_are_not_its_own_stay(tmp_path: Path, own: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     (tmp_path / "file").touch()
-    for out, said in (("mine", "is not empty and was not made by this command"), ("file", "is a file")):
+    for out, said in (("mine", "is not empty and not an earlier demo"), ("file", "is a file")):
         with pytest.raises(ConfigError, match=said):
             demo.run(own, out=tmp_path / out)
     with pytest.raises(ConfigError, match="where the demo writes"):
         demo.run(own, out=own)
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
     made = tmp_path / "made"
-    demo._make_way(made)
+    demo._prepare(made)
     (made / "photos").mkdir()
     (made / "notes.txt").write_text("mine")
-    demo._make_way(made)
+    demo._prepare(made)
     assert {path.name for path in made.iterdir()} == {demo.MARK, "notes.txt"}
 
 
 def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
-    with pytest.raises(DataError, match=r"none of 1 files can be read as an image; the first: broken\.png"):
+    with pytest.raises(DataError, match=r"none of the 1 files is a readable image; the first: broken\.png"):
         demo.run(tmp_path / "images", out=tmp_path / "demo")
     monkeypatch.setattr(demo, "NEEDED", ("no_such_package",))
     with pytest.raises(MissingExtra, match="The demo needs no_such_package"):
@@ -106,5 +106,5 @@ def test_ctrl_c_is_one_sentence(tmp_path: Path, own: Path, monkeypatch: pytest.M
         raise KeyboardInterrupt
 
     monkeypatch.setattr(demo, "_edited", stop)
-    with pytest.raises(Interrupted, match="the same command starts again"):
+    with pytest.raises(Interrupted, match="the same command starts over"):
         demo.run(own, out=tmp_path / "demo")

@@ -1,4 +1,4 @@
-"""The program `lookalike`, which is `python -m lookalike`, too: the command line, and Ctrl-C while it is imported."""
+"""The program `lookalike`, also `python -m lookalike`: the command line, with Ctrl-C handled during imports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C before it can answer by itself is one line and exit code 130, too."""
+    """Run the command line; Ctrl-C before it is loaded is also one line and exit code 130."""
     try:
         from lookalike.cli import main as command_line
 

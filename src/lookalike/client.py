@@ -1,4 +1,4 @@
-"""Asking a running server (`lookalike serve`) from Python; the standard library is all that this needs.
+"""Client for a running server (`lookalike serve`); needs only the standard library.
 
 client = Client("http://127.0.0.1:8765")
 for hit in client.search("photo.jpg", top=5):
@@ -25,9 +25,9 @@ from lookalike.core.errors import ImageError, ServerError
 
 Label = str | tuple[str, ...] | None
 Content = str | os.PathLike[str] | bytes  # a path, or an encoded image
-BATCH = 500  # images that are asked for by their ids at once
-PAUSE = 0.2  # seconds between two questions whether work is done
-PATIENCE = 600.0  # seconds to wait for work that the server does in the background
+BATCH = 500  # ids per request
+PAUSE = 0.2  # seconds between polls of background work
+PATIENCE = 600.0  # seconds to wait for background work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,26 +45,26 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found(Picture):
-    """An image that a search found."""
+    """An image found by a search."""
 
     distance: int  # bits that differ
     bits: int
     tier: str
-    weighted_distance: float | None = None  # bits that differ, each as much as the image is sure of it; if asymmetric
-    orientation: str | None = None  # the orientation of the query that matches; of searches with `turned`
+    weighted_distance: float | None = None  # bits, weighted by the query's certainty; for asymmetric searches
+    orientation: str | None = None  # orientation of the query that matches; for searches with `turned`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alike(Picture):
-    """An image of a group of look-alikes."""
+    """An image of a group of duplicates."""
 
-    distance: int  # bits, to the group's first image
+    distance: int  # bits, from the group's first image
     size: int  # bytes of the encoded image
-    tier: str  # "kept" (the best, or what was decided), "same bytes", "same pixels" or "near" to that
+    tier: str  # "kept" (the best or decided copy), or "same bytes", "same pixels" or "near" relative to it
 
 
 class _Only(TypedDict, total=False):
-    """Which images a search finds."""
+    """Filters of a search."""
 
     label: str | None
     below: str | None  # folder of the server
@@ -72,16 +72,16 @@ class _Only(TypedDict, total=False):
 
 
 class Client:
-    """A server's address, and the token if it needs one."""
+    """A client for a server's address, with its token if it needs one."""
 
     def __init__(self, url: str = "http://127.0.0.1:8765", *, token: str = "", timeout: float = 60.0) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise ServerError(f"{url!r} is no address of a server; one is http://127.0.0.1:8765")
+            raise ServerError(f"{url!r} is not a server address; expected one like http://127.0.0.1:8765")
         self.url, self._token, self._timeout = f"{parts.scheme}://{parts.netloc}", token, timeout
         local = parts.hostname in ("localhost", "127.0.0.1", "::1")
         handlers = [urllib.request.ProxyHandler({})] if local else []
-        self._opener = urllib.request.build_opener(_StayHere, _Http, _Https, *handlers)
+        self._opener = urllib.request.build_opener(_NoRedirects, _Http, _Https, *handlers)
 
     def search(
         self,
@@ -95,33 +95,32 @@ class Client:
         turned: bool = False,
         **only: Unpack[_Only],
     ) -> list[Found]:
-        """The images nearest to an image (a path, or encoded bytes), one of the database, or a code in hexadecimal.
+        """The images nearest to an image (a path or encoded bytes), an image of the database, or a hexadecimal code.
 
-        Only those with a `label`, `below` a folder, or indexed `since` a time are found, if that is given.
-        With `asymmetric`, for an image that is sent, a bit counts as much as the image is sure of it. With `turned`,
-        not for a code, mirrored and quarter-turned copies are found, too.
-        Raises `ServerError` with what the server says, `ImageError` if the file cannot be read here.
+        Filters: `label`, `below` a folder, indexed `since` a time. With `asymmetric`, for an image that is sent, bits
+        are weighted by the image's certainty. With `turned`, which needs an image, mirrored and rotated copies are
+        found, too. Raises `ServerError` with the server's message, `ImageError` if the file is unreadable.
         """
         since = only.pop("since", None)
         values = {"top": top, "radius": radius, "id": id, "code": code, **only, "asymmetric": asymmetric or None,
                   "turned": turned or None, "since": None if since is None else since.isoformat()}  # fmt: skip
-        answer = self._send("/api/search", _given(values), image)
+        answer = self._send("/api/search", _without_none(values), image)
         return [_record(Found, hit) for hit in answer["hits"]]
 
     def encode(self, image: Content) -> str:
-        """The code of an image as hexadecimal digits, by the database's model; nothing is stored."""
+        """An image's code as hexadecimal digits; nothing is stored."""
         return str(self._send("/api/encode", {}, image)["code"])
 
     def image(self, id: int) -> dict[str, Any]:  # noqa: A002
-        """All that is known of an image of the database."""
+        """Everything known about an image of the database."""
         return dict(self._get(f"/api/images/{int(id)}"))
 
     def original(self, id: int) -> bytes:  # noqa: A002
-        """The encoded image itself."""
+        """The encoded original image."""
         return self._ask(f"/api/images/{int(id)}/original")[1]
 
     def thumbnail(self, id: int, *, size: int = 256) -> bytes:  # noqa: A002
-        """A JPEG of an image, at most about so many pixels a side."""
+        """A JPEG of an image, about `size` pixels a side."""
         return self._ask(f"/api/images/{int(id)}/thumbnail?size={int(size)}")[1]
 
     def images(
@@ -133,11 +132,11 @@ class Client:
         ids: Sequence[int] | None = None,
         seed: int = 0,
     ) -> Iterator[Picture]:
-        """All images that can be found, sorted by `id`, `name` or `newest`, or `random`; or those of `ids`."""
+        """All findable images, sorted by `id`, `name` or `newest`, or `random`; or those in `ids`."""
         if ids is not None:
             for start in range(0, len(ids), BATCH):
-                wanted = ",".join(str(int(one)) for one in ids[start : start + BATCH])
-                page = self._get("/api/images", {"ids": wanted, "top": BATCH})
+                batch = ",".join(str(int(one)) for one in ids[start : start + BATCH])
+                page = self._get("/api/images", {"ids": batch, "top": BATCH})
                 yield from (_record(Picture, one) for one in page["images"])
             return
         values = {"sort": sort, "seed": seed, "label": label, "below": below}
@@ -145,38 +144,38 @@ class Client:
             yield from (_record(Picture, one) for one in page["images"])
 
     def labels(self) -> dict[str, int]:
-        """The labels of the images, and how many have each."""
+        """The labels, with the number of images of each."""
         return dict(self._get("/api/labels")["labels"])
 
     def duplicates(self, *, radius: int | None = None) -> Iterator[list[Alike]]:
-        """Groups of images that look alike; waits until the server has compared all."""
+        """Groups of duplicates; waits until the server has compared all images."""
         for page in self._pages("/api/duplicates", {"radius": radius}):
             yield from ([_record(Alike, one) for one in group["images"]] for group in page["groups"])
 
     def decide(self, kind: str, images: Sequence[int], *, chosen: Sequence[int] = ()) -> int:
-        """Decide about images of a group, by their ids; the decision's number. Needs a server with `--write`.
+        """Decide about images of a group, by id; returns the decision's id. Needs a server with `--write`.
 
-        `keep`: the chosen are kept, the others may go. `different`: the chosen are no duplicates of the others; with
-        none chosen, none is one of another. `later`: it is put off.
+        `keep`: the chosen are kept, the others may be removed. `different`: the chosen are not duplicates of the others
+        or, if none are chosen, all differ. `later`: skip.
         """
         values = {"kind": kind, "images": list(images), "chosen": list(chosen)}
         return int(self._send("/api/decisions", values, None)["id"])
 
     def decisions(self) -> Iterator[dict[str, Any]]:
-        """What was decided, the newest first."""
+        """All decisions, newest first."""
         for page in self._pages("/api/decisions", {}):
             yield from page["decisions"]
 
     def undo(self, decision: int) -> None:
-        """Undo a decision, by its number."""
+        """Undo a decision, by its id."""
         self._ask(f"/api/decisions/{int(decision)}", method="DELETE")
 
     def plan(self, *, radius: int | None = None, near: bool = False) -> dict[str, Any]:
-        """What to keep and what to remove of each group, as `lookalike apply` takes it from a file."""
+        """A cleanup plan, as read from a file by `lookalike apply`."""
         return dict(self._get("/api/duplicates/plan", {"near": str(near).lower(), "radius": radius}))
 
     def info(self) -> dict[str, Any]:
-        """What the database holds, and what the server allows."""
+        """What the database contains, and what the server allows."""
         return dict(self._get("/api/info"))
 
     # The wire
@@ -190,14 +189,14 @@ class Client:
                 return
 
     def _get(self, path: str, values: Mapping[str, Any] = {}) -> Any:
-        """A JSON answer, once the server has it."""
-        query, end = urlencode(_given(values)), time.monotonic() + PATIENCE
+        """A JSON response; polls until it is ready."""
+        query, end = urlencode(_without_none(values)), time.monotonic() + PATIENCE
         while True:
             status, content = self._ask(f"{path}?{query}" if query else path)
             if status != 202:
                 return _parsed(content)
             if time.monotonic() > end:
-                raise ServerError(f"{path} is not done after {PATIENCE:g} seconds; ask again later")
+                raise ServerError(f"{path} is not ready after {PATIENCE:g} seconds; try again later")
             time.sleep(PAUSE)
 
     def _send(self, path: str, values: Mapping[str, Any], image: Content | None) -> Any:
@@ -210,7 +209,7 @@ class Client:
     def _ask(
         self, path: str, body: bytes | None = None, headers: Mapping[str, str] = {}, *, method: str | None = None
     ) -> tuple[int, bytes]:
-        """Status and body of an answer. Raises `ServerError` if it is a refusal, or none comes."""
+        """Status and body of a response. Raises `ServerError` for a refusal or no response."""
         token = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         request = urllib.request.Request(self.url + path, body, {**headers, **token}, method=method)
         try:
@@ -218,21 +217,21 @@ class Client:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             raise _refusal(error) from None
-        except (OSError, ValueError, http.client.HTTPException) as error:  # of which urllib's own error is one
+        except (OSError, ValueError, http.client.HTTPException) as error:  # includes urllib's own error
             reason = getattr(error, "reason", error)
             why = getattr(reason, "strerror", None) or reason
             raise ServerError(f"{self.url} does not answer ({why}); is it running?  lookalike serve --db DB") from error
 
 
-class _StayHere(urllib.request.HTTPRedirectHandler):
-    """Follows no way to another server, which would be told the token."""
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Refuses redirects, which could reveal the token to another server."""
 
-    def redirect_request(self, *given: Any, **named: Any) -> None:
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
         return None
 
 
-class _Hearing(http.client.HTTPConnection):
-    """A connection that hears the answer of a server that takes no more of what is sent: it says why."""
+class _ReadAfterError(http.client.HTTPConnection):
+    """Reads the response even if the server stops reading the request early: the response says why."""
 
     def endheaders(self, message_body: Any = None, *, encode_chunked: bool = False) -> None:
         try:
@@ -242,26 +241,26 @@ class _Hearing(http.client.HTTPConnection):
                 raise
 
 
-class _HearingTls(_Hearing, http.client.HTTPSConnection):
-    """The same, by TLS."""
+class _ReadAfterErrorTls(_ReadAfterError, http.client.HTTPSConnection):
+    """The same, over TLS."""
 
 
 class _Http(urllib.request.HTTPHandler):
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(_Hearing, req)
+        return self.do_open(_ReadAfterError, req)
 
 
 class _Https(urllib.request.HTTPSHandler):
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(_HearingTls, req)
+        return self.do_open(_ReadAfterErrorTls, req)
 
 
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
 def _multipart(values: Mapping[str, Any], content: bytes) -> tuple[bytes, str]:
-    """A form with values and one file, and its type."""
+    """A multipart form with values and one file, and its content type."""
     border = secrets.token_hex(16)
     parts = [
         f'--{border}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
@@ -286,15 +285,15 @@ def _parsed(content: bytes) -> Any:
     try:
         return json.loads(content)
     except ValueError:
-        raise ServerError("the answer is no JSON; is there another server at this address?") from None
+        raise ServerError("the response is not JSON; is another server running at this address?") from None
 
 
 def _refusal(error: urllib.error.HTTPError) -> ServerError:
     try:
-        found = json.loads(error.read())["error"]
-        return ServerError(str(found["message"]), status=error.code, type=str(found["type"]))
+        details = json.loads(error.read())["error"]
+        return ServerError(str(details["message"]), status=error.code, type=str(details["type"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return ServerError(f"the answer is {error.code} {error.reason}", status=error.code)
+        return ServerError(f"the response is {error.code} {error.reason}", status=error.code)
 
 
 def _record(kind: type[Any], values: Mapping[str, Any]) -> Any:

@@ -1,9 +1,9 @@
-"""The main job end to end, on photographs: index, search with edited copies, train a model of the paper, report.
+"""The demo: index photographs, search with edited copies, train one of the paper's models, write a report.
 
 photos/, parts/   the photographs, reduced, and random parts of them
-copies/           edited copies of the photographs, which are searched for
+copies/           edited copies of the photographs, used as queries
 photos.db/        a database with the built-in model; csvae.db/ one with csvae.onnx, trained on photos and parts
-report.html       what was found
+report.html       the results
 """
 
 from __future__ import annotations
@@ -41,37 +41,37 @@ EDITS = (
     Variant("jpeg", 20), Variant("resize", 0.25), Variant("grey", 1), Variant("brighter", 1.3), Variant("blur", 0.01),
     Variant("crop", 0.1), Variant("rotate", 5), Variant("border", 0.1), Variant("text", 0.1), Variant("caption", 0.2),
 )  # fmt: skip
-MARK = ".lookalike-demo"  # an empty file in a folder that this command made
+MARK = ".lookalike-demo"  # an empty file that marks a folder made by this command
 FOLDERS = ("photos", "parts", "copies", "photos.db", "csvae.db", "csvae.run")
 FILES = ("csvae.onnx", "csvae.decoder.onnx", "report.html")
 NEEDED = ("torch", "skimage")
 
-MOST = 200  # photographs of one's own that are taken
+MOST = 200  # of a user's photographs that are used
 SIDE = 640  # pixels of a photograph's longer side, at most
-PARTS = 600  # random parts, of all photographs together
+PARTS = 600  # random parts, over all photographs
 VISITS = 12_000  # images shown in training, over all epochs
-SHOWN = 8  # searches on the page
+SHOWN = 8  # searches in the report
 
-Source = tuple[str, Callable[[], bytes]]  # a name, and what reads the file
+Source = tuple[str, Callable[[], bytes]]  # a name, and a function that reads the file
 OnStep = Callable[[str], object]
 Search = tuple[Variant, Path, Path]  # an edit, a photograph, and its edited copy
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoResult:
-    """What a run came to; the report shows it."""
+    """The results of a run, shown in the report."""
 
     folder: Path
     photos: list[Path]
-    skipped: list[tuple[str, str]]  # files that could not be read, and why
+    skipped: list[tuple[str, str]]  # unreadable files, and why
     searches: list[Search]
-    found: dict[str, list[list[Hit]]]  # by model, the built-in one first: the hits of each search
+    found: dict[str, list[list[Hit]]]  # hits of each search by model, the built-in one first
     trained: TrainReport
     seconds: dict[str, float]
 
     @property
     def report(self) -> Path:
-        """The page."""
+        """The report's path."""
         return self.folder / "report.html"
 
     def share(self, model: str, edit: str = "") -> float:
@@ -92,7 +92,7 @@ def run(
     visits: int = VISITS,
     on_step: OnStep = lambda _name: None,
 ) -> DemoResult:
-    """Do all of it in the folder `out`, replacing an earlier demo there.
+    """Run the demo in the folder `out`, replacing an earlier demo there.
 
     `images` is a folder, file or Parquet file; by default the photographs of scikit-image. Raises `MissingExtra`,
     `ConfigError`, `DataError`, and `Interrupted` after Ctrl-C.
@@ -101,19 +101,19 @@ def run(
         raise MissingExtra(f"The demo needs {absent}", "demo")
     folder = Path(out)
     sources = _packaged() if images is None else _own(Path(images), folder, seed)
-    _make_way(folder)
+    _prepare(folder)
     try:
         outcome = _run(sources, folder, seed, visits, on_step)
         _write_report(outcome, seed)
     except (KeyboardInterrupt, Interrupted):
-        raise Interrupted(f"Stopped. The demo in {folder} is incomplete; the same command starts again") from None
+        raise Interrupted(f"Stopped. The demo in {folder} is incomplete; the same command starts over") from None
     return outcome
 
 
 def summary(outcome: DemoResult) -> list[str]:
-    """What happened, in three lines."""
+    """A summary in three lines."""
     builtin, own = outcome.found
-    skipped = f" ({len(outcome.skipped)} more could not be read)" if outcome.skipped else ""
+    skipped = f" ({len(outcome.skipped)} unreadable)" if outcome.skipped else ""
     return [
         f"{len(outcome.photos)} photographs{skipped}, {len(outcome.searches)} edited copies",
         f"photograph found first: {outcome.share(builtin):.1%} by the built-in model, {outcome.share(own):.1%} by "
@@ -132,11 +132,11 @@ def _run(sources: list[Source], folder: Path, seed: int, visits: int, on_step: O
         seconds[name] = time.monotonic() - began
         return result
 
-    photos, skipped = step("read", lambda: _take(sources, folder / "photos"))
+    photos, skipped = step("read", lambda: _save_photos(sources, folder / "photos"))
     searches = step("edit", lambda: list(_edited(photos, folder, seed)))
-    found = {"default": step("index and search", lambda: _found(folder / "photos.db", None, searches))}
+    found = {"default": step("index and search", lambda: _search_copies(folder / "photos.db", None, searches))}
     trained = step("train", lambda: _train(folder, len(photos), seed, visits))
-    found["csvae"] = step("index and search again", lambda: _found(folder / "csvae.db", trained.path, searches))
+    found["csvae"] = step("index and search again", lambda: _search_copies(folder / "csvae.db", trained.path, searches))
     return DemoResult(folder=folder, photos=photos, skipped=skipped, searches=searches, found=found, trained=trained,
                    seconds=seconds)  # fmt: skip
 
@@ -148,24 +148,24 @@ def _packaged() -> list[Source]:
 
 
 def _own(images: Path, folder: Path, seed: int) -> list[Source]:
-    """A person's images, at most `MOST`, without what an earlier demo wrote."""
+    """A user's images, at most `MOST`, without files of an earlier demo."""
     if images.resolve().is_relative_to(folder.resolve()):
-        raise ConfigError(f"{images} lies in {folder}, where the demo writes; name another folder with --out")
+        raise ConfigError(f"{images} is inside {folder}, where the demo writes; choose another folder with --out")
     inside = os.path.join(os.path.abspath(folder), "")
     items = [item for item in data.find(images) if not item.name.startswith(inside)]
     if not items:
-        raise DataError(f"{images} holds nothing but {folder}; name a folder, files or a Parquet file")
+        raise DataError(f"{images} contains nothing but {folder}; name a folder, files or a Parquet file")
     rows = np.random.default_rng((seed, 0)).permutation(len(items))[:MOST]
     return [(items[row].path, partial(data.read_bytes, items[row])) for row in sorted(rows)]
 
 
-def _make_way(folder: Path) -> None:
-    """Make the folder, or remove what an earlier demo wrote into it."""
+def _prepare(folder: Path) -> None:
+    """Create the folder, or delete an earlier demo in it."""
     if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder} is a file; name a folder with --out")
+        raise ConfigError(f"{folder} is a file; choose a folder with --out")
     if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
         raise ConfigError(
-            f"{folder} is not empty and was not made by this command; name a new folder with --out, or remove it"
+            f"{folder} is not empty and not an earlier demo; choose a new folder with --out, or delete it"
         )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).touch()
@@ -175,10 +175,10 @@ def _make_way(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _take(sources: list[Source], folder: Path) -> tuple[list[Path], list[tuple[str, str]]]:
-    """The photographs, each picture once, written reduced; and the files that could not be read."""
+def _save_photos(sources: list[Source], folder: Path) -> tuple[list[Path], list[tuple[str, str]]]:
+    """Save the photographs, reduced and without duplicates; returns their paths, and the unreadable files."""
     folder.mkdir()
-    taken: dict[bytes, Path] = {}
+    saved: dict[bytes, Path] = {}
     skipped = []
     for name, read in sources:
         try:
@@ -187,16 +187,16 @@ def _take(sources: list[Source], folder: Path) -> tuple[list[Path], list[tuple[s
             skipped.append((name, getattr(error, "strerror", None) or str(error)))
             continue
         stem = re.sub(r"[^A-Za-z0-9_]+", "-", Path(name).stem).strip("-")[:40] or "photo"
-        path = folder / f"{len(taken) + 1:03}-{stem}.jpg"
-        if taken.setdefault(picture.tobytes(), path) == path:
+        path = folder / f"{len(saved) + 1:03}-{stem}.jpg"
+        if saved.setdefault(picture.tobytes(), path) == path:
             picture.save(path, "JPEG", quality=95)
-    if not taken:
-        raise DataError(f"none of {len(skipped)} files can be read as an image; the first: {': '.join(skipped[0])}")
-    return list(taken.values()), skipped
+    if not saved:
+        raise DataError(f"none of the {len(skipped)} files is a readable image; the first: {': '.join(skipped[0])}")
+    return list(saved.values()), skipped
 
 
 def _edited(photos: list[Path], folder: Path, seed: int) -> Iterator[Search]:
-    """Write all edits of all photographs, and random parts to index and train on; edit, photograph and copy."""
+    """Save all edits of all photographs, and random parts to index and train on; yields edit, photograph and copy."""
     (folder / "copies").mkdir()
     (folder / "parts").mkdir()
     for number, photo in enumerate(photos):
@@ -215,7 +215,7 @@ def _edited(photos: list[Path], folder: Path, seed: int) -> Iterator[Search]:
             part.save(folder / "parts" / f"{photo.stem}-{row:03}.jpg", "JPEG", quality=90)
 
 
-def _found(db: Path, model: Path | None, searches: list[Search]) -> list[list[Hit]]:
+def _search_copies(db: Path, model: Path | None, searches: list[Search]) -> list[list[Hit]]:
     """Index photographs and parts, and search with each copy."""
     with Database.create(db, **({"model": model} if model else {})) as database:
         database.index([db.parent / "photos", db.parent / "parts"])

@@ -1,4 +1,4 @@
-"""One way to open a database, wherever it is: in a folder, or in Milvus."""
+"""Opening a database, in a folder or in Milvus."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from lookalike.store.catalog import FILE
 def open(  # noqa: A001 as `lookalike.open`
     address: str | os.PathLike[str], *, create: bool = False, model: str | os.PathLike[str] = DEFAULT
 ) -> Database:
-    """The database in a folder, or at an address `milvus://HOST:PORT/NAME`; with `create`, made where there is none.
+    """The database in a folder, or at an address `milvus://HOST:PORT/NAME`; with `create`, a new one if needed.
 
-    Raises `DatabaseError` if there is none or it is damaged, `ConfigError` for an address of another form.
+    Raises `DatabaseError` if it is missing or damaged, `ConfigError` for an invalid address.
     """
     if not is_address(address):
         return Database.open(address, create=create, model=model)
@@ -26,7 +26,7 @@ def open(  # noqa: A001 as `lookalike.open`
 
 
 def exists(address: str | os.PathLike[str]) -> bool:
-    """Whether there is a database. Raises as `open` does if a server cannot be asked."""
+    """Whether a database exists. Raises as `open` does if a server is unreachable."""
     if not is_address(address):
         return (Path(address) / FILE).exists()
     from lookalike.milvus import client, store

@@ -71,7 +71,7 @@ def test_suspected_pairs_go_out_and_come_back(run: Run, db: Path) -> None:
     text = Path("pairs.tsv").read_text()
     assert text.endswith("\tsame\n")
     result = run("calibrate", "--db", db, "--images", 1, "--pairs", "pairs.tsv")
-    assert "near-duplicate: 1 of 1 said to be same, 0 of 0 said to be different" in result.out
+    assert "near-duplicate: 1 of 1 labelled same, 0 of 0 labelled different" in result.out
     assert "left out as same pixels, or labelled same: 1 pair" in result.err
     Path("pairs.tsv").write_text(text.replace("\tsame\n", "\tdifferent\n"))
     result = run("calibrate", "--db", db, "--images", 1, "--pairs", "pairs.tsv", "--fpr", "0.002")

@@ -190,7 +190,7 @@ def test_a_folder_that_was_emptied(run: Run, photo_folder: Path, tmp_path: Path)
     for path in files(photo_folder):
         path.unlink()
     result = run("index", photo_folder, "--db", db)
-    assert result.out.startswith(f"0 images found. {db} holds 40 (")
+    assert result.out.startswith(f"0 images found. {db} has 40 (")
     assert (result.code, "out of reach: 40 images; " in result.err) == (1, True)  # so does an unplugged drive look
     shutil.rmtree(photo_folder)
     result = run("index", photo_folder, "--db", db)
@@ -208,7 +208,7 @@ def test_one_of_each_is_said_in_the_singular(run: Run, photo_folder: Path, tmp_p
     (folder / "notes.txt").write_text("no image")
     result = run("index", folder, "--db", db)
     assert "3 images found: 1 copy of a known image, 1 unchanged, 1 failed. " in result.out
-    assert "1 file is no image in a format that is read here" in result.err
+    assert "1 file is not an image in a supported format" in result.err
 
 
 def test_searching_where_there_is_nothing_is_no_error_but_said(run: Run, photo_folder: Path, tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_searching_where_there_is_nothing_is_no_error_but_said(run: Run, photo_f
     run("index", tmp_path / "few", "--db", "db")
     result = run("search", files(photo_folder)[0], "--db", "db")
     assert (result.code, result.out) == (0, "")
-    assert result.err == "db holds no images; fill it with: lookalike index IMAGES --db db\n"
+    assert result.err == "db has no images; add some with: lookalike index IMAGES --db db\n"
 
 
 def test_a_radius_beyond_the_bits_is_an_error(run: Run, db: Path, photo_folder: Path) -> None:
@@ -231,9 +231,9 @@ def test_a_radius_beyond_the_bits_is_an_error(run: Run, db: Path, photo_folder: 
 def test_remove_prune_info_verify(run: Run, db: Path, photo_folder: Path) -> None:
     count = json.loads(run("info", "--db", db, "--json").out)["images"]
     first, second = files(photo_folder)[:2]
-    assert f"1 image forgotten; {db} holds {count - 1}" in run("remove", first, "--db", db).out
+    assert f"1 image forgotten; {db} has {count - 1}" in run("remove", first, "--db", db).out
     second.unlink()
-    assert f"{db} holds {count - 2}" in run("prune", "--db", db).out
+    assert f"{db} has {count - 2}" in run("prune", "--db", db).out
     info = json.loads(run("info", "--db", db, "--json").out)
     assert (info["images"], info["bits"], info["missing"]) == (count - 2, 64, 0)
     assert len(run("info", "--db", db, "--paths").out.splitlines()) == count - 2
@@ -396,7 +396,7 @@ def test_search_finds_turned_copies_on_request(run: Run, db: Path, photo_folder:
 
 def test_backup_and_restore(run: Run, db: Path, photo_folder: Path, tmp_path: Path) -> None:
     made = run("backup", tmp_path / "backup", "--db", db)
-    assert (made.code, made.out) == (0, f"{tmp_path / 'backup'} holds 40 images, and was checked\n")
+    assert (made.code, made.out) == (0, f"{tmp_path / 'backup'} has 40 images; verified\n")
     again = run("backup", tmp_path / "backup", "--db", db)
     assert again.code == 1
     assert "is not empty; choose a new or empty folder" in again.err

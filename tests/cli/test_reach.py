@@ -56,7 +56,7 @@ def test_what_is_out_of_reach_is_said_by_index_and_info(
     (photo_folder / "dogs").rename(tmp_path / "dogs")
     result = run("index", photo_folder, "--db", index)
     assert result.code == 1
-    assert "out of reach: 40 images; nothing was marked or forgotten there:" in result.err
+    assert "out of reach: 40 images; nothing there was marked or removed:" in result.err
     said = json.loads(run("index", photo_folder, "--db", index, "--json").out)
     assert said["out_of_reach"] == 40
     assert [(place["path"], place["images"]) for place in said["unreachable"]] == [(str(photo_folder), 40)]
@@ -92,7 +92,7 @@ def test_network_file_systems_are_said(
     )
     monkeypatch.setattr(mounts, "MOUNTS", tmp_path / "mounts")
     result = run("index", photo_folder, "--db", index)
-    assert f"{index} lies on a network file system (nfs4): use it from one machine at a time" in result.err
+    assert f"{index} is on a network file system (nfs4): use it from one machine at a time" in result.err
     info = run("info", "--db", index).out
-    assert "network:     the database lies on nfs4; use it from one machine at a time" in info
+    assert "network:     the database is on nfs4; use it from one machine at a time" in info
     assert f"network:     {photo_folder} (nfs4)" in info

@@ -84,7 +84,7 @@ def test_the_files_that_cannot_be_read_are_named(run: Run, photo_folder: Path, t
     result = run("robustness", "--images", photo_folder, "--against", "none", *FEW, "--out", tmp_path / "out")
     assert result.code == 0
     assert "broken.png: " in result.err
-    assert "1 file is no image" in result.err
+    assert "1 file is not an image" in result.err
 
 
 def test_absent_extras_are_skipped_unless_asked_for(

@@ -136,7 +136,7 @@ def test_what_is_of_another_kind_is_counted_by_kind(capsys: pytest.CaptureFixtur
     terminal.name_problems(problems, more="info")
     said = capsys.readouterr().err
     assert "e.jpg: is cut off" in said
-    assert "4 files are no images in a format that is read here: 2 × video, 1 × Photoshop document" in said
+    assert "4 files are not images in a supported format: 2 × video, 1 × Photoshop document" in said
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")

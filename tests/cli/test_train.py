@@ -48,7 +48,7 @@ def test_train_index_search(run: Run, photo_folder: Path, tmp_path: Path) -> Non
     assert trained.code == 0, trained.err
     assert "csvae-16, trained on 36 images of photos" in trained.out
     assert "held-out images" in trained.out
-    assert "skipped, as they could not be read: 1 image" in trained.out
+    assert "skipped because they could not be read: 1 image" in trained.out
     assert "broken.jpg: " in trained.err
     assert run("index", photo_folder, "--db", tmp_path / "db", "--model", tmp_path / "m.onnx").code == 0
     hit = json.loads(run("search", photo_folder / "cats/01.png", "--db", tmp_path / "db", "--top", 1, "--json").out)

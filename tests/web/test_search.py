@@ -73,7 +73,7 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({"json": {"id": 1, "code": "00" * 8}}, 422, "only one of them"),
     ({"json": {"id": 4000}}, 404, "no image 4000"),
     ({"json": {"id": 2**70}}, 422, "id"),
-    ({"json": {"code": "00"}}, 422, "8 bits; those of this database have 64"),
+    ({"json": {"code": "00"}}, 422, "8 bits; this database has codes of 64"),
     ({"json": {"code": "zz"}}, 422, "code"),
     ({"json": {"id": 1, "top": 0}}, 422, "top"),
     ({"json": {"id": 1, "radius": 65}}, 422, "65"),

@@ -1,7 +1,7 @@
-"""The command line. One file a command, imported when it is called; heavy packages are imported inside commands.
+"""The command line. Each command has a file of its own, imported on demand; heavy packages load inside commands.
 
-Data goes to stdout, talk to stderr, progress to a terminal only. Exit codes: 0, 1 (an error, one line on stderr),
-2 (wrong usage), 130 (stopped with Ctrl-C), 141 (whoever read the output has gone away), 143 (stopped with SIGTERM).
+Data goes to stdout, messages to stderr, progress to a terminal only. Exit codes: 0, 1 (an error, one line on stderr),
+2 (wrong usage), 130 (stopped with Ctrl-C), 141 (the reader of the output is gone), 143 (stopped with SIGTERM).
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ GROUPS = {
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 MOVED = {"reproduce": "run", "datasets": "datasets"}  # to `python -m research`
-MODULES = {"import": "import_"}  # whose names Python keeps for itself
-UNREAD = 141  # what shells report for a program whose output nobody reads any more, as in `lookalike … | head -1`
+MODULES = {"import": "import_"}  # module names that would be Python keywords
+UNREAD = 141  # what shells report for a program whose output nobody reads any more, such as in `lookalike … | head -1`
 
 
 class _Commands(TyperGroup):
-    """The commands by name, each imported from its file when it is asked for."""
+    """The commands by name, each imported on demand."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -96,36 +96,36 @@ def _root(
 
 def main(commands: Callable[[], object] = app) -> None:
     """Run a command line, by default this package's; errors become one line and an exit code."""
-    # Pillow's remarks on odd metadata say nothing to a user; its limit on pixels is replaced by ours.
+    # Pillow's warnings about odd metadata do not help users; its limit on pixels is replaced by ours.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="surrogateescape")  # paths are bytes, and are printed as such
+            stream.reconfigure(errors="surrogateescape")  # paths are bytes, and are printed unchanged
     _escape_stdout()
     with sigterm_as_ctrl_c() as signals:
         try:
             commands()
         except SystemExit as end:
-            if isinstance(end.__context__, BrokenPipeError):  # which typer has silenced and made an exit code 1
+            if isinstance(end.__context__, BrokenPipeError):  # typer has silenced it, with exit code 1
                 sys.exit(UNREAD)
-            if end.code == STOPPED:  # a signal that no command answered, of which typer makes an exit code
-                sys.exit(_say(Interrupted("Stopped"), signals.exit_code))
+            if end.code == STOPPED:  # a signal that no command handled, for which typer exits
+                sys.exit(_print_error(Interrupted("Stopped"), signals.exit_code))
             raise
         except Interrupted as error:
-            sys.exit(_say(error, signals.exit_code))
+            sys.exit(_print_error(error, signals.exit_code))
         except (LookalikeError, OSError) as error:
-            sys.exit(_say(error, 1))
+            sys.exit(_print_error(error, 1))
 
 
 def _escape_stdout() -> None:
-    if sys.stdout.isatty():  # its module need not be loaded otherwise
+    if sys.stdout.isatty():  # otherwise its module need not be loaded
         from lookalike.cli import terminal
 
         terminal.escape_stdout()
 
 
-def _say(error: Exception, code: int) -> int:
+def _print_error(error: Exception, code: int) -> int:
     from lookalike.cli import terminal
 
     terminal.say_error(error)

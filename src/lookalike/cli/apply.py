@@ -36,14 +36,19 @@ def command(
 
     if (trash is not None) == hardlink:
         raise typer.BadParameter("give --trash FOLDER or --hardlink, one of them")
-    asked = ApplyOptions(log=_log_of(plan), trash=trash, dry_run=dry_run)
+    apply_options = ApplyOptions(log=_log_of(plan), trash=trash, dry_run=dry_run)
     with Database.open(db) as database, terminal.stages() as progress:
-        steps = database.apply(plan_file.read(plan), asked, progress=progress)
-    report(steps, "linked" if trash is None else "moved", undo=f"lookalike undo {asked.log} --db {db}", json=json)
+        steps = database.apply(plan_file.read(plan), apply_options, progress=progress)
+    report(
+        steps,
+        "linked" if trash is None else "moved",
+        undo=f"lookalike undo {apply_options.log} --db {db}",
+        json=json,
+    )
 
 
 def _log_of(plan: Path) -> Path:
-    """Where the log of a plan is written.
+    """The path of a plan's log.
 
     >>> _log_of(Path("a/plan.json")).name
     'plan.json.undo.jsonl'
@@ -52,7 +57,7 @@ def _log_of(plan: Path) -> Path:
 
 
 def report(steps: Sequence[Step], what: str, *, undo: str = "", json: bool) -> None:
-    """Print what became of each file, and sum it up. Raises `LookalikeError` if some were left alone."""
+    """Print what happened to each file, and a summary. Raises `LookalikeError` if some were left alone."""
     from lookalike.core.errors import LookalikeError
     from lookalike.duplicates.cleanup.apply import Outcome
 
@@ -65,10 +70,10 @@ def report(steps: Sequence[Step], what: str, *, undo: str = "", json: bool) -> N
     companions = sum(bool(step.of) and step.outcome in (Outcome.WOULD, Outcome.DONE) for step in steps)
     would = "would be " if counts[Outcome.WOULD] else ""
     worked = terminal.count(counts[Outcome.WOULD] + counts[Outcome.DONE], "file")
-    said = f"{worked} {would}{what}, {terminal.size(sum(step.size for step in steps))}"
-    said += f", with {terminal.count(companions, 'companion file')}" if companions else ""
+    summary = f"{worked} {would}{what}, {terminal.size(sum(step.size for step in steps))}"
+    summary += f", with {terminal.count(companions, 'companion file')}" if companions else ""
     others = (Outcome.BEFORE, Outcome.GONE, Outcome.LEFT)
-    terminal.say("; ".join([said, *(f"{counts[one]} {one}" for one in others if counts[one])]))
+    terminal.say("; ".join([summary, *(f"{counts[one]} {one}" for one in others if counts[one])]))
     if undo and counts[Outcome.DONE]:
         terminal.say(f"undo it with: {undo}")
     left = [step for step in steps if step.outcome is Outcome.LEFT]

@@ -18,7 +18,7 @@ def command(
 ) -> None:
     """Copy a database to a new folder and check the copy.
 
-    It may be in use meanwhile. The copy is a database: to restore it, name it with --db, or move it to the old place.
+    It may be in use. The copy is a database: to restore it, name it with --db, or move it to the old place.
     """
     from lookalike.database import Database
 
@@ -29,4 +29,4 @@ def command(
         return
     kept = f" and {terminal.count(made.originals, 'original')}" if made.originals else ""
     how = f" ({made.linked} as hard links)" if made.linked else ""
-    typer.echo(f"{terminal.shown(made.path)} holds {terminal.count(made.images, 'image')}{kept}{how}, and was checked")
+    typer.echo(f"{terminal.shown(made.path)} has {terminal.count(made.images, 'image')}{kept}{how}; verified")

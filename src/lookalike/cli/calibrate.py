@@ -10,7 +10,7 @@ import typer
 
 from lookalike.cli import options, terminal
 
-GROWN = 1.2  # times as many images as when it was calibrated
+GROWN = 1.2  # growth since the calibration, as a factor, beyond which a new one is recommended
 
 if TYPE_CHECKING:
     from lookalike.calibration.rates import Rate, Share
@@ -55,14 +55,14 @@ def command(
     if is_address(db):
         raise ConfigError(f"{db} is a database in Milvus, which keeps no calibration; calibrate one in a folder")
     if forget and (pairs or suspected):
-        raise typer.BadParameter("--forget measures nothing; leave --pairs and --suspected out")
+        raise typer.BadParameter("--forget measures nothing; omit --pairs and --suspected")
     if suspected is not None:
         if pairs is not None and suspected.resolve() == pairs.resolve():
             raise typer.BadParameter(
-                "it is the file of --pairs, which would be lost; name another", param_hint="--suspected"
+                "it is the file of --pairs, which would be overwritten; choose another", param_hint="--suspected"
             )
         labelled.check_writable(suspected)
-    asked = CalibrationOptions(rate=fpr, edited=images, seed=seed, max_pixels=max_pixels)
+    calibration_options = CalibrationOptions(rate=fpr, edited=images, seed=seed, max_pixels=max_pixels)
     with Database.open(db) as database:
         if forget:
             was = database.forget_calibration()
@@ -70,16 +70,16 @@ def command(
             return
         known = labelled.read(pairs) if pairs else ()
         with terminal.quiet_decoders(), terminal.stages() as progress:
-            found = database.calibrate(known, options=asked, progress=progress)
+            report = database.calibrate(known, options=calibration_options, progress=progress)
         bits = database.bits
     if suspected is not None:
-        labelled.write(suspected, found.suspected)
+        labelled.write(suspected, report.suspected)
     if json:
-        terminal.echo_json(_values(found))
+        terminal.echo_json(_values(report))
         return
-    for line in _table(found.calibration, bits):
+    for line in _table(report.calibration, bits):
         typer.echo(line)
-    for line in _notes(found, suspected):
+    for line in _notes(report, suspected):
         terminal.say(line)
 
 
@@ -91,7 +91,7 @@ def said(found: Calibration) -> str:
 
 
 def rate_said(found: Calibration, images: int) -> str:
-    """How often different images are near-duplicates, and how many such pairs that makes in a collection now."""
+    """The rate of false near-duplicates, and their expected number in the collection today."""
     rate = found.rates["near-duplicate"]
     grown = "" if images <= GROWN * found.images else "; it has grown since, so calibrate again"
     here = f"{_expected(found, 'near-duplicate', images)}, among {terminal.count(images, 'image')}"
@@ -105,7 +105,7 @@ def _values(found: CalibrationReport) -> dict[str, object]:
 
 
 def _table(found: Calibration, bits: int) -> Iterator[str]:
-    """A line a word: up to how far, what is found of copies, and how many pairs are false."""
+    """One line a tier: its distance, recall on copies, and rate of false pairs."""
     kinds = list(next(iter(found.recall.values())))
     yield f"{'':15}{'up to':>8}  {''.join(f'{kind:>20}' for kind in kinds)}   false pairs"
     for word, rate in found.rates.items():
@@ -113,8 +113,8 @@ def _table(found: Calibration, bits: int) -> Iterator[str]:
         recalls = "".join(f"{_share(found.recall[word][kind]):>20}" for kind in kinds)
         yield f"{word:15}{distance:>8}  {recalls}   {_rate(rate)}, {_expected(found, word, found.images)}"
     for word, kinds_of in found.labelled.items():
-        said_of = ", ".join(f"{one.found} of {one.copies} said to be {kind}" for kind, one in kinds_of.items())
-        yield f"{word}: {said_of}"
+        counts = ", ".join(f"{one.found} of {one.copies} labelled {kind}" for kind, one in kinds_of.items())
+        yield f"{word}: {counts}"
 
 
 def _share(share: Share) -> str:
@@ -130,7 +130,7 @@ def _rate(rate: Rate) -> str:
 
 
 def _expected(found: Calibration, word: str, images: int) -> str:
-    """How many false pairs there are to be expected in a collection of that size."""
+    """Expected number of false pairs in a collection of that size."""
     value, low, high = found.expected(word, images=images)
     if not found.rates[word].false:
         return f"at most {_number(high)} here"
@@ -183,5 +183,5 @@ def _suspected(found: CalibrationReport, written: Path | None) -> Iterator[str]:
 
 
 def _images(rate: float) -> int:
-    """How many images have one false pair at this rate."""
+    """The number of images that have one false pair at this rate."""
     return int((1 + (1 + 8 / rate) ** 0.5) / 2) + 1

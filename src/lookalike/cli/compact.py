@@ -15,4 +15,4 @@ def command(db: options.FolderDb) -> None:
     with Database.open(db) as database:
         made, count = database.compact(), len(database)
     what = "search index rebuilt" if made else "so few need no search index"
-    typer.echo(f"{terminal.shown(db)} holds {terminal.count(count, 'image')}; {what}")
+    typer.echo(f"{terminal.shown(db)} has {terminal.count(count, 'image')}; {what}")

@@ -1,4 +1,4 @@
-"""Old names of commands and options, which keep working until the next release."""
+"""Old names of commands and options, which work until the next release."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOVED = {"--between": "leakage", "--plan": "plan", "--apply": "apply", "--undo":
 
 
 def translate(arguments: Sequence[str]) -> list[str]:
-    """Arguments of the command line with today's names.
+    """Command-line arguments with current names.
 
     >>> translate(["duplicates", "--apply", "plan.csv", "--trash", "bin"])
     ['apply', 'plan.csv', '--trash', 'bin']

@@ -70,7 +70,7 @@ def command(
 def _of_database(
     db: Path | None, queries: list[str] | None, seed: int, max_pixels: int
 ) -> tuple[Evaluation, list[str]]:
-    """The metrics of a database, and what was left out of them, in words."""
+    """The metrics of a database, and in words what they exclude."""
     from lookalike.database import Database
 
     with Database.open(db or "") as database, terminal.quiet_decoders():
@@ -87,7 +87,7 @@ def _of_database(
 
 
 def lines(found: Evaluation) -> Iterator[str]:
-    """The metrics for people: each figure with its chance level in brackets."""
+    """The metrics as lines of text, each with its chance level in brackets."""
     yield f"{terminal.count(found.queries, 'query', 'queries')} among {found.database} images, {found.bits} bits"
     bounds, at, by_label = found.map, found.map_at_cutoff, found.nearest
     yield (

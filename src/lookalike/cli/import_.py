@@ -22,14 +22,14 @@ def command(
 ) -> None:
     """Import codes that were made elsewhere.
 
-    The database is created if needed. An import that was cut off continues with the same command; no row is lost or
-    doubled.
+    The database is created if needed. To finish an interrupted import, run the same command again; no row is lost or
+    duplicated.
     """
     from lookalike import opening
     from lookalike.data import codetable
 
     shards = [shard for file in files for shard in codetable.shards(file)]
-    for file in shards:  # before a database is made for nothing
+    for file in shards:  # before a database is created in vain
         codetable.check_name(file)
         codetable.count(file)
     with opening.open(db, create=True, model=model) as database:
@@ -38,5 +38,5 @@ def command(
                 report = database.import_codes(file, root=root, progress=progress)
             typer.echo(
                 f"{terminal.shown(file)}: {terminal.count(report.found, 'code')}, {report.changed} of them new or "
-                f"changed; {terminal.shown(db)} holds {terminal.count(len(database), 'image')}"
+                f"changed; {terminal.shown(db)} has {terminal.count(len(database), 'image')}"
             )

@@ -44,7 +44,7 @@ def command(
         labels_from_folders=labels_from_folders, keep_originals=keep_originals, reindex=reindex, max_pixels=max_pixels,
         workers=workers, limit=limit, isolation=not no_isolation, exclude=exclude or (), include=include or (),
     )  # fmt: skip
-    if not opening.exists(db):  # raises before anything is made
+    if not opening.exists(db):  # fails before anything is created
         rules = data.rules(data.scopes(images), exclude=given.exclude, include=given.include)
         data.survey(images, limit=1, leave_out=data.LeavingOut(rules))
     with opening.open(db, create=True, model=model or DEFAULT) as database:
@@ -55,28 +55,28 @@ def command(
         unreachable = [place._asdict() for place in report.unreachable]
         terminal.echo_json({**vars(report), "unreachable": unreachable, "indexed": report.indexed, "total": total})
     else:
-        _say(report, total, db)
+        _print_report(report, total, db)
     if network:
-        terminal.say(f"{db} lies on a network file system ({network}): {NETWORK}")
+        terminal.say(f"{db} is on a network file system ({network}): {NETWORK}")
     if report.unreachable:
         raise typer.Exit(1)
 
 
 NETWORK = (
-    "use it from one machine at a time, since SQLite's write-ahead log does not work across machines. Safer is a "
-    "database on a disk of this machine, of images on the network"
+    "use it from one machine at a time, because SQLite's write-ahead log does not work across machines. It is safer to "
+    "keep the database on a local disk, even if the images are on the network"
 )
 
 
 def _network(db: str) -> str:
-    """The kind of network file system that a database's folder lies on; empty if there is none."""
+    """The kind of network file system of a database's folder; empty if it is local."""
     from lookalike.core.address import is_address
     from lookalike.store import surroundings
 
     return "" if is_address(db) else surroundings.network(db)
 
 
-def _say(report: IndexReport, total: int, db: str) -> None:
+def _print_report(report: IndexReport, total: int, db: str) -> None:
     parts = {
         f"{report.encoded} encoded": report.encoded,
         terminal.count(report.copied, "copy of a known image", "copies of known images"): report.copied,
@@ -84,13 +84,13 @@ def _say(report: IndexReport, total: int, db: str) -> None:
         f"{report.unchanged} unchanged": report.unchanged,
         f"{report.failed} failed": report.failed,
     }
-    place, said = terminal.shown(db), ", ".join(text for text, count in parts.items() if count)
-    found = f"{terminal.count(report.found, 'image')} found{': ' if said else ''}{said}"
-    typer.echo(f"{found}. {place} holds {total} ({report.seconds:.1f} s)")
+    place, details = terminal.shown(db), ", ".join(text for text, count in parts.items() if count)
+    found = f"{terminal.count(report.found, 'image')} found{': ' if details else ''}{details}"
+    typer.echo(f"{found}. {place} has {total} ({report.seconds:.1f} s)")
     if report.missing:
         typer.echo(
             f"no longer where they were: {terminal.count(report.missing, 'image')}; "
-            f"forget what is gone with: lookalike prune --db {place}"
+            f"remove missing images with: lookalike prune --db {place}"
         )
     if report.refreshed:
         typer.echo(f"read again for verification: {terminal.count(report.refreshed, 'image')} of an earlier version")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from lookalike.database import Info
     from lookalike.store.records import Record
 
-SAID = (  # in words, at the end
+IN_WORDS = (  # printed in words at the end
     "near", "duplicate", "similar", "same", "calibration", "places", "unreachable", "without_thumbnail",
 )  # fmt: skip
 
@@ -25,7 +25,7 @@ def command(
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Show what a database holds, or list its images."""
+    """Show what a database contains, or list its images."""
     from lookalike import opening
 
     with opening.open(db) as database:
@@ -40,9 +40,9 @@ def command(
         terminal.echo_json(_as_json(info))
         return
     for name, value in dataclasses.asdict(info).items():
-        if name not in SAID:
-            said = ", ".join(value) if isinstance(value, list) else str(value)
-            typer.echo(f"{name.replace('_', ' ') + ':':<12} {terminal.shown(said)}")
+        if name not in IN_WORDS:
+            text = ", ".join(value) if isinstance(value, list) else str(value)
+            typer.echo(f"{name.replace('_', ' ') + ':':<12} {terminal.shown(text)}")
     if info.without_thumbnail:
         images = terminal.count(info.without_thumbnail, "image")
         again = f"read the files with: lookalike index FOLDER --db {terminal.shown(db)}"
@@ -57,7 +57,7 @@ def command(
 
 
 def _list(record: Record, *, paths: bool, errors: bool, blank: bool, json: bool) -> None:
-    """A line for each of what was asked for of an image."""
+    """Print the requested lines about an image."""
     if errors and record.error is not None:
         _line(record.name, "error", record.error, json=json)
     can_be_found = record.code is not None and record.missing_since is None
@@ -68,29 +68,29 @@ def _list(record: Record, *, paths: bool, errors: bool, blank: bool, json: bool)
 
 
 def _as_json(info: Info) -> dict[str, Any]:
-    said = dataclasses.asdict(info)
+    values = dataclasses.asdict(info)
     unreachable = [place._asdict() for place in info.unreachable]
-    places = said.pop("places")
-    return {**said, **places, "unreachable": unreachable, "out_of_reach": info.out_of_reach}
+    places = values.pop("places")
+    return {**values, **places, "unreachable": unreachable, "out_of_reach": info.out_of_reach}
 
 
 def _say_places(info: Info) -> None:
-    """Say where the images lie, what is left out, and what is out of reach."""
+    """Print where the images are, and what is left out or out of reach."""
     places = info.places
     if places.network:
-        typer.echo(f"network:     the database lies on {places.network}; use it from one machine at a time")
+        typer.echo(f"network:     the database is on {places.network}; use it from one machine at a time")
     for root, kind in places.network_roots.items():
         typer.echo(f"network:     {terminal.shown(root)} ({kind})")
     for what, globs in (("excluded", places.exclude), ("included", places.include)):
-        for folder, some in globs.items():
-            typer.echo(f"{what}:    {terminal.shown(', '.join(some))} in {terminal.shown(folder)}")
+        for folder, patterns in globs.items():
+            typer.echo(f"{what}:    {terminal.shown(', '.join(patterns))} in {terminal.shown(folder)}")
     if left := terminal.left_out(places.left_out):
         typer.echo(f"left out:    {left}")
     if info.unreachable:
         typer.echo(f"out of reach: {terminal.count(info.out_of_reach, 'image')}")
         for place in info.unreachable:
-            said = f" ({terminal.count(place.images, 'image')})" if place.images else ""
-            typer.echo(f"  {terminal.shown(place.path)}: {place.reason}{said}")
+            images = f" ({terminal.count(place.images, 'image')})" if place.images else ""
+            typer.echo(f"  {terminal.shown(place.path)}: {place.reason}{images}")
 
 
 def _line(path: str, what: str, value: object, *, json: bool) -> None:

@@ -37,7 +37,7 @@ def command(
 
 
 def _rates(info: ModelInfo) -> str:
-    """How rare pairs within a model's radii are."""
+    """How rare pairs within a model's thresholds are."""
     of = f"of {info.pairs} pairs of different images"
     if info.near < 0:
         return f"({of} more than 1 in {'100' if info.similar < 0 else '10,000'} have equal codes)"

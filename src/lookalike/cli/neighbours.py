@@ -15,7 +15,7 @@ def command(
 ) -> None:
     """Write the nearest images of every image to a file.
 
-    That is a graph of the whole collection. A run that was stopped continues with the same command.
+    That is a graph of the whole collection. To finish an interrupted run, run the same command again.
     """
     from lookalike.database import Database
 

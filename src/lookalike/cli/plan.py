@@ -43,7 +43,7 @@ def command(
 
     plan_file.check_name(file)  # before any work
     if not file.absolute().parent.is_dir():
-        raise ConfigError(f"{file.parent} is no folder; make it, or name another for the plan")
+        raise ConfigError(f"{file.parent} is not a folder; create it, or choose another one for the plan")
     search = options.duplicate_search(
         radius=radius, ignore_decisions=ignore_decisions, include_blank=include_blank, orientations=orientations,
         no_verify=no_verify, reference=reference, max_pixels=max_pixels,
@@ -62,7 +62,7 @@ def command(
 
 
 def _sum_up(file: Path, plan: Plan, *, groups: int, include_edited: bool) -> None:
-    """Say what is in the plan, what it loses, and what it leaves alone."""
+    """Print what the plan does, what is lost by it, and what it leaves alone."""
     removals = plan.removals
     typer.echo(
         f"{terminal.shown(file)}: of {terminal.count(groups, 'group')}, {len(plan.groups)} with "
@@ -77,7 +77,7 @@ def _sum_up(file: Path, plan: Plan, *, groups: int, include_edited: bool) -> Non
     left = groups - len(plan.groups)
     if left and not include_edited:
         terminal.say(
-            f"left out: {terminal.count(left, 'group')} without exact copies, put off, or all kept; decide on the page "
+            f"left out: {terminal.count(left, 'group')} without exact copies, skipped, or all kept; decide on the page "
             "of `lookalike serve --write`, or add --include-edited to remove copies that only look alike"
         )
     losing = [entry for entry in removals if entry.loses]

@@ -11,7 +11,7 @@ from lookalike.core.errors import ConfigError
 if TYPE_CHECKING:
     from lookalike.database.absent import Losses
 
-MUCH = 0.1  # share of a root's images above which a person must agree
+MUCH = 0.1  # share of a root's images above which the user must confirm
 
 
 def command(
@@ -42,11 +42,11 @@ def command(
             typer.echo("Nothing was changed")
             return
         count = database.prune(losses.ids, originals=originals)
-        typer.echo(f"{terminal.count(count, 'image')} forgotten; {terminal.shown(db)} holds {len(database)}")
+        typer.echo(f"{terminal.count(count, 'image')} forgotten; {terminal.shown(db)} has {len(database)}")
 
 
 def _agreed(losses: Losses) -> bool:
-    """Whether so much may be forgotten. Raises `ConfigError` if nobody can be asked."""
+    """Whether the user agrees to remove many images. Raises `ConfigError` if nobody can be asked."""
     much = [loss for loss in losses.roots if loss.share > MUCH]
     if not much:
         return True

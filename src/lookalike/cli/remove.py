@@ -19,4 +19,4 @@ def command(
 
     with opening.open(db) as database:
         count = database.remove(paths, originals=originals)
-        typer.echo(f"{terminal.count(count, 'image')} forgotten; {terminal.shown(db)} holds {len(database)}")
+        typer.echo(f"{terminal.count(count, 'image')} forgotten; {terminal.shown(db)} has {len(database)}")

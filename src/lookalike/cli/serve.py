@@ -10,7 +10,7 @@ from lookalike.cli import options, terminal
 if TYPE_CHECKING:
     from lookalike.database import Database
 
-MAX_PIXELS = 100_000_000  # of an image that is sent
+MAX_PIXELS = 100_000_000  # of an uploaded image
 MEBIBYTE = 1 << 20
 
 
@@ -44,7 +44,7 @@ def command(
     """
     from lookalike import opening
 
-    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)  # of whoever starts this: it would mix the figures of both
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)  # inherited from the parent, it would mix both programs' metrics
     try:
         from lookalike.duplicates.cleanup import best_copy
         from lookalike.web.http import security, serving
@@ -55,7 +55,7 @@ def command(
         raise MissingExtra(f"Serving needs FastAPI and uvicorn ({error})", "serve") from error
 
     for rule in prefer or ():
-        best_copy.preference(rule)  # say now what is none
+        best_copy.preference(rule)  # fail early for an unknown rule
     if token is not None:
         security.check_token(token)
     names = tuple(name.lower() for name in allow_host or ())
@@ -75,7 +75,7 @@ def command(
 
 
 def _count(database: Database, db: str) -> int:
-    """How many images are there; says so if there are none. Raises `DatabaseError` if the model is absent."""
+    """Number of images; warns if there are none. Raises `DatabaseError` if the model is missing."""
     _ = database.hasher
     count = len(database)
     if not count:

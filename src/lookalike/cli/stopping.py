@@ -1,4 +1,4 @@
-"""SIGTERM, answered as Ctrl-C is: what was recorded is kept, worker processes are ended, and one line says so."""
+"""SIGTERM handled like Ctrl-C: recorded work is kept, worker processes end, and one line reports it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TERMINATED = 143  # ... and by SIGTERM
 
 
 class Signals:
-    """Which signal stopped a command."""
+    """The signal that stopped a command."""
 
     def __init__(self) -> None:
         self.exit_code = STOPPED
@@ -26,7 +26,7 @@ class Signals:
 
 @contextmanager
 def sigterm_as_ctrl_c() -> Iterator[Signals]:
-    """Let SIGTERM raise `KeyboardInterrupt`; signals reach only the main thread."""
+    """Make SIGTERM raise `KeyboardInterrupt`; signals reach only the main thread."""
     signals = Signals()
     if threading.current_thread() is not threading.main_thread():
         yield signals

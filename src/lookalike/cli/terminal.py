@@ -1,4 +1,4 @@
-"""What a person sees while a command works, and the forms in which results are printed."""
+"""Terminal output: messages, progress, and the formats of results."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from lookalike.imaging.spec import ImageSpec
     from lookalike.store.surroundings import Unreachable
 
-SHOWN = 10  # problems named one by one
-COUNTED = 10_000  # files left out of a kind that are counted; the same as in `data.leaving_out`
-UNSAID = ("hidden", "databases")  # left out, and looked for by nobody
+SHOWN = 10  # problems listed one by one
+COUNTED = 10_000  # counting of files left out stops here, as in `data.leaving_out`
+NOT_LISTED = ("hidden", "databases")  # left out, but of no interest
 
 
 def echo_json(value: Any) -> None:
-    """Print a value, or a dataclass, as one line of JSON."""
+    """Print a value or dataclass as one line of JSON."""
     typer.echo(json.dumps(dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value))  # type: ignore[arg-type]
 
 
 def count(number: int, what: str, several: str = "") -> str:
-    """A number of things.
+    """A number with its noun.
 
     >>> count(1, "image"), count(2, "image"), count(2, "query", "queries")
     ('1 image', '2 images', '2 queries')
@@ -44,7 +44,7 @@ def count(number: int, what: str, several: str = "") -> str:
 
 
 def say(text: str) -> None:
-    """Talk to the person: stderr. What is in it acts on no terminal."""
+    """Print a message to stderr, with control characters escaped."""
     typer.echo(display.printable(text, but="\n\t"), err=True)
 
 
@@ -57,20 +57,20 @@ def say_error(error: Exception) -> None:
 
 
 def shown(path: str | os.PathLike[str]) -> str:
-    """A path for stdout: on a terminal without what acts on it, else as its bytes are, which programs may need."""
+    """A path for stdout: escaped on a terminal, otherwise unchanged, because programs may need its bytes."""
     return display.printable(os.fspath(path)) if sys.stdout.isatty() else os.fspath(path)
 
 
 class _Escaped:
-    """A terminal's stdout on which nothing that is printed acts, whatever names, labels and files hold."""
+    """A terminal's stdout with control characters escaped, whatever names, labels and files contain."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write text, control characters by their numbers; lines and tabs stay."""
+        """Write text with control characters escaped, except line feeds and tabs."""
         if not isinstance(text, str):
-            raise TypeError("text is written here, not bytes")
+            raise TypeError("expected text, not bytes")
         self._stream.write(display.printable(text, but="\n\t"))
         return len(text)
 
@@ -79,14 +79,14 @@ class _Escaped:
 
 
 def escape_stdout() -> None:
-    """Let nothing that is printed act on the terminal; what goes to a file or a program stays as it is."""
+    """Escape everything printed to a terminal; files and pipes stay unchanged."""
     if sys.stdout.isatty():
         sys.stdout = _Escaped(sys.stdout)
 
 
 @contextmanager
 def stages() -> Iterator[Progress]:
-    """Progress that shows a bar for each stage, one after the other, on a terminal only."""
+    """Progress shown as one bar a stage, on a terminal only."""
     from tqdm import tqdm
 
     silent = not sys.stderr.isatty()
@@ -110,9 +110,9 @@ def stages() -> Iterator[Progress]:
 
 @contextmanager
 def quiet_decoders() -> Iterator[None]:
-    """Keep what C libraries write about damaged images off the terminal; errors name those files anyway.
+    """Hide C libraries' messages about damaged images from the terminal; errors name those files anyway.
 
-    At every step `sys.stderr` is a stream that reaches the person, so that a Ctrl-C at any of them is answered.
+    At every step `sys.stderr` is a stream that reaches the user, so that Ctrl-C is reported at any time.
     """
     python_stderr = sys.stderr
     python_stderr.flush()
@@ -141,11 +141,12 @@ def _is_fd_2(stream: Any) -> bool:
 def arrays(
     images: Sequence[str], spec: ImageSpec, decoders: Decoders, problems: list[tuple[str, str]]
 ) -> Iterator[tuple[str, Array | None]]:
-    """The images that were named on the command line, each with its path as the person would write it, as a model takes
-    them; None for what cannot be read, which joins the problems.
+    """The images named on the command line: paths as the user would write them, and arrays for the model.
+
+    The array of an unreadable image is None, and the image is added to the problems.
     """
     for named in images:
-        if not os.path.exists(named) and "#" not in named:  # before any work; a row of a table is looked for below
+        if not os.path.exists(named) and "#" not in named:  # before any work; a table's row is checked below
             raise DataError(f"{named} does not exist; name a folder, files or a Parquet file")
     from lookalike import data
     from lookalike.imaging.isolation.decoders import array_of
@@ -162,12 +163,12 @@ def arrays(
 
 
 def say_empty(db: str) -> None:
-    """Say that a database holds nothing, and how it is filled."""
-    say(f"{db} holds no images; fill it with: lookalike index IMAGES --db {db}")
+    """Report that a database is empty, and how to fill it."""
+    say(f"{db} has no images; add some with: lookalike index IMAGES --db {db}")
 
 
 def name_problems(problems: Sequence[tuple[str, str]], *, more: str) -> None:
-    """Name what could not be read: the first damaged images, then how many files are none, and how to see them all."""
+    """List what could not be read: the first damaged images, the number of other files, and how to see them all."""
     from lookalike.imaging.formats.kinds import NO_IMAGE, foreign_kind
 
     damaged = [(name, reason) for name, reason in problems if foreign_kind(reason) is None]
@@ -179,47 +180,47 @@ def name_problems(problems: Sequence[tuple[str, str]], *, more: str) -> None:
     if foreign:
         kinds = Counter(kind for _, reason in problems if (kind := foreign_kind(reason)) not in (None, NO_IMAGE))
         named = f": {', '.join(f'{number} × {kind}' for kind, number in kinds.most_common())}" if kinds else ""
-        say(f"  {count(foreign, 'file is no image', 'files are no images')} in a format that is read here{named}")
+        say(f"  {count(foreign, 'file is not an image', 'files are not images')} in a supported format{named}")
     if rest or foreign:
         say(f"  all of them: {more}")
 
 
 def left_out(counts: Mapping[str, int]) -> str:
-    """What was left out, by kind, without what people would not look for.
+    """A list of what was left out, by kind, without what nobody looks for.
 
     >>> left_out({"recycle bins": 12, "excluded": 10_000, "hidden": 3})
     '10000 or more excluded, 12 in recycle bins'
     """
-    said = []
+    parts = []
     for kind, files in sorted(counts.items()):
         number = f"{files} or more" if files >= COUNTED else str(files)
-        if kind not in UNSAID and files:
-            said.append(f"{number} {'' if kind == 'excluded' else 'in '}{kind}")
-    return ", ".join(said)
+        if kind not in NOT_LISTED and files:
+            parts.append(f"{number} {'' if kind == 'excluded' else 'in '}{kind}")
+    return ", ".join(parts)
 
 
 def name_unreachable(places: Sequence[Unreachable], db: str) -> None:
-    """Name what is out of reach, and why, and what to do."""
+    """List what is out of reach, why, and what to do."""
     if not places:
         return
     images = sum(place.images for place in places)
     what = f"out of reach: {count(images, 'image')}" if images else "could not be read"
-    say(f"{what}; nothing was marked or forgotten there:")
+    say(f"{what}; nothing there was marked or removed:")
     for place in places[:SHOWN]:
         say(f"  {place.path}: {place.reason}" + (f" ({count(place.images, 'image')})" if place.images else ""))
     if len(places) > SHOWN:
         say(f"  and {len(places) - SHOWN} more: lookalike info --db {db} --errors")
-    say(f"  mount what is missing, or give yourself the right to read it, and index again{_or_remove(places, db)}")
+    say(f"  mount missing drives or change permissions, then index again{_or_remove(places, db)}")
 
 
 def _or_remove(places: Sequence[Unreachable], db: str) -> str:
-    """How to forget what will not come back."""
+    """How to remove what will not come back."""
     known = next((place.path for place in places if place.images and place.reason != "Permission denied"), None)
     return f"; if it is gone for good: lookalike remove {known} --db {db}" if known else ""
 
 
 def fail_if(problems: Sequence[tuple[str, str]], count: int) -> None:
-    """Raise one error that sums up what could not be read, if anything could not."""
+    """Raise one error that summarises what could not be read, if anything."""
     if not problems:
         return
     name, reason = problems[0]
@@ -229,7 +230,7 @@ def fail_if(problems: Sequence[tuple[str, str]], count: int) -> None:
 
 
 def radii(*, duplicate: int, similar: int, same: int = 0) -> str:
-    """Up to how many bits images are called near-duplicate and similar, and the same where that was calibrated.
+    """The thresholds of near-duplicate and similar, and of the same picture if calibrated, in words.
 
     >>> radii(duplicate=4, similar=20)
     'near-duplicate: up to 4 bits; similar: up to 20 bits'
@@ -248,7 +249,7 @@ def radii(*, duplicate: int, similar: int, same: int = 0) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes for people.
+    """A number of bytes in words.
 
     >>> size(999), size(12_300), size(2_500_000)
     ('999 bytes', '12.3 kB', '2.5 MB')

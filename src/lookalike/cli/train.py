@@ -25,7 +25,7 @@ def _check_minutes(minutes: float | None) -> float | None:
 
 
 def _check_options(model: str, of_methods: dict[str, object], of_training: dict[str, object]) -> None:
-    """Raise for an option that this model does not use."""
+    """Raise an error for an option that this model does not use."""
     if model in PAPER:
         unused, why = of_methods, "it is for models that hash features"
     elif model in SOLVED:
@@ -138,18 +138,18 @@ def _print(report: TrainReport, config: TrainConfig, *, seconds: float) -> None:
     for sentence in report.collapse.sentences:
         typer.echo(f"warning: {sentence}")
     if report.skipped:
-        typer.echo(f"skipped, as they could not be read: {terminal.count(len(report.skipped), 'image')}")
+        typer.echo(f"skipped because they could not be read: {terminal.count(len(report.skipped), 'image')}")
         skipped = [(one.name, one.reason) for one in report.skipped]
         terminal.name_problems(skipped, more=f"{report.folder / 'log.jsonl'}")
     typer.echo(f"next: lookalike index IMAGES --db DB --model {path}")
 
 
 def _outcome(report: TrainReport) -> str:
-    """The result on held-out images."""
+    """The result on held-out images, in words."""
     info, best = report.info, [record for record in report.history if record.best]
     if not best:
         return ""
-    found, images = best[-1].validation, f"{info.data_validation} held-out images"
+    losses, images = best[-1].validation, f"{info.data_validation} held-out images"
     if info.backbone:
-        return f"; loss on {images} {found['total']:.3f}"
-    return f"; loss on {images} {found['total']:.1f} nats an image"
+        return f"; loss on {images} {losses['total']:.3f}"
+    return f"; loss on {images} {losses['total']:.1f} nats an image"

@@ -17,7 +17,7 @@ def command(
 ) -> None:
     """Undo what `lookalike apply` did: put files back where they were.
 
-    A file whose place was taken meanwhile stays in the trash, and is named.
+    A file whose place is taken stays in the trash and is reported.
     """
     from lookalike.database import Database
 

@@ -10,7 +10,7 @@ from lookalike.cli import options, terminal
 def command(
     db: options.FolderDb,
     accept: Annotated[
-        bool, typer.Option("--accept", help="Accept the catalog as it is, and forget what was lost.")
+        bool, typer.Option("--accept", help="Accept the catalog as it is, without what was lost.")
     ] = False,
     json: options.Json = False,
 ) -> None:

@@ -1,1 +1,1 @@
-"""A database in Milvus, a distributed engine: the same commands when one machine is not enough."""
+"""Databases in Milvus, a distributed engine: the same commands when one machine is not enough."""

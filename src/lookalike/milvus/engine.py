@@ -1,10 +1,10 @@
-"""Exact search on a Milvus server, for collections that one machine does not hold.
+"""Exact search on a Milvus server, for collections too large for one machine.
 
 The index is BIN_FLAT: Milvus compares a query with every code, on as many machines as the collection is spread over.
-That is exact, and what an engine promises here. An address may ask for BIN_IVF_FLAT, which looks at a part of the codes
-and may miss some.
+That is exact, as an engine promises. An address may ask for BIN_IVF_FLAT, which compares only some of the codes and may
+miss hits.
 
-Milvus gives 16,384 hits at most. What asks for more is searched here, on the codes as they stream by.
+Milvus returns at most 16,384 hits. Searches for more are done here, on a stream of the codes.
 
 Shapes: N codes, Q queries, W bytes a code.
 """
@@ -22,8 +22,8 @@ from lookalike.search import check_codes, check_limits, check_mask
 from lookalike.search.hits import NONE, Hits, Mask, merged
 from lookalike.search.scan import scan
 
-FIRST = 1024  # hits that a search for all within a radius asks for at first
-ANSWER = 1 << 18  # hits of all queries of a call at most
+FIRST = 1024  # hits requested at first by a search for everything within a radius
+ANSWER = 1 << 18  # hits of all queries of a call, at most
 
 Ids = npt.NDArray[np.int64]
 
@@ -32,7 +32,7 @@ class MilvusEngine:
     """Codes in a collection of a Milvus server; a row's number is its id there."""
 
     def __init__(self, bits: int, server: Server, name: str | None = None) -> None:
-        """The collection of that name, by default the server's address', which is made if there is none."""
+        """Opens the collection of that name (by default the address's), creating it if needed."""
         self.bits, self.server, self.name = check_bits(bits), server, name or server.address.name
         if server.description(self.name) is None:
             server.make(self.name, bits, {})
@@ -43,7 +43,7 @@ class MilvusEngine:
         return self.server.count(self.name)
 
     def add(self, codes_NW: Codes) -> Ids:
-        """Take codes in; their rows."""
+        """Add codes; returns their rows."""
         codes_NW = check_codes(codes_NW, self.bits)
         rows = np.arange(self._count(), self._count() + len(codes_NW), dtype=np.int64)
         self.server.put(
@@ -53,16 +53,16 @@ class MilvusEngine:
         return rows
 
     def remove(self, rows: npt.ArrayLike) -> None:
-        """Let rows be found no more; unknown ones are passed over."""
+        """Remove rows; unknown ones are ignored."""
         known = np.asarray(rows, np.int64).reshape(-1)
         self.server.remove_ids(self.name, known.tolist())
 
     def search(
         self, queries_QW: Codes, *, top: int | None, radius: int | None = None, among: Mask = None
     ) -> list[Hits]:
-        """The `top` nearest codes of each query, or all (`top=None`), at distances up to `radius` bits.
+        """The `top` nearest codes for each query, or all (`top=None`), within `radius` bits.
 
-        Of equally distant codes at the end of `top` hits any may be among them.
+        Among equally distant codes at the end of `top` hits, any may be returned.
         """
         if among is None:
             return self.search_where(queries_QW, top=top, radius=radius)
@@ -77,7 +77,7 @@ class MilvusEngine:
     def search_where(
         self, queries_QW: Codes, *, top: int | None, radius: int | None = None, where: str = ""
     ) -> list[Hits]:
-        """The same among the codes that an expression of Milvus holds for."""
+        """The same among the codes for which a Milvus expression holds."""
         check_limits(top, radius)
         queries_QW, limit = check_codes(queries_QW, self.bits), self._limit(radius)
         most = None if top is None else int(top)
@@ -91,14 +91,14 @@ class MilvusEngine:
         return [hits for hits in found if hits is not None]
 
     def blocks(self, where: str = "") -> Iterator[tuple[Ids, Codes]]:
-        """Ids (N,), ascending, and codes (N, W) of all for which an expression holds, some thousands at a time."""
+        """Ids (N,), ascending, and codes (N, W) for which an expression holds, some thousands at a time."""
         for page in self.server.pages(self.name, where, ["id", "code"]):
             joined = b"".join(row["code"][0] for row in page)
             ids = np.fromiter((int(row["id"]) for row in page), np.int64, len(page))
             yield ids, np.frombuffer(joined, np.uint8).reshape(len(page), self.bits // 8)
 
     def _count(self) -> int:
-        """Rows that there have been."""
+        """Number of rows ever added."""
         if self._next is None:
             self._next = 0
             for page in self.server.pages(self.name, "", ["id"]):
@@ -109,7 +109,7 @@ class MilvusEngine:
         return self.bits if radius is None else min(int(radius), self.bits)
 
     def _asked(self, queries_QW: Codes, ask: int, top: int | None, limit: int, where: str) -> list[Hits | None]:
-        """What Milvus finds if `ask` hits are asked for; nothing where there may be more."""
+        """Results of a Milvus search for `ask` hits; None where there may be more."""
         found: list[Hits | None] = []
         step = max(1, ANSWER // ask)
         for start in range(0, len(queries_QW), step):
@@ -122,13 +122,13 @@ class MilvusEngine:
     def _complete(
         self, found: list[Hits | None], queries_QW: Codes, ask: int, top: int | None, limit: int, where: str
     ) -> None:
-        """Ask for more where there may be more."""
+        """Search again where there may be more."""
         rows = [row for row, hits in enumerate(found) if hits is None]
         for row, hits in zip(rows, self._asked(queries_QW[rows], ask, top, limit, where), strict=True):
             found[row] = hits
 
     def _streamed(self, queries_QW: Codes, top: int | None, limit: int, where: str, among: Mask = None) -> list[Hits]:
-        """What a scan finds of the codes as they come."""
+        """Results of scanning the codes as a stream."""
         found = [NONE] * len(queries_QW)
         for ids, codes_NW in self.blocks(where):
             allowed = None if among is None else among[ids]
@@ -141,6 +141,6 @@ class MilvusEngine:
 
 
 def _hits(pairs: list[tuple[int, int]], limit: int) -> Hits:
-    """Ids and distances up to a limit, nearest first, equal distances by id."""
+    """Ids and distances up to a limit, sorted by distance, then id."""
     kept = sorted((distance, id_) for id_, distance in pairs if distance <= limit)
     return Hits(np.array([id_ for _, id_ in kept], np.int64), np.array([distance for distance, _ in kept], np.int32))

@@ -1,8 +1,8 @@
-"""The metadata of a collection in Milvus: the model that made its codes, its roots and revision, and what lies around.
+"""Metadata of a collection in Milvus: the model, roots, revision and surroundings.
 
-They lie in a collection of their own, as texts of at most 64 kB, so that any machine can search by image with nothing
-but the address. There is a row for each folder, so that machines do not meet. Milvus keeps no volumes: which file
-system an image was seen on differs from machine to machine.
+They are in a collection of their own, as texts of at most 64 kB, so that any machine can search by image with only the
+address. Each folder has its own row, so that machines do not conflict. Volumes are not stored, because the file system
+of an image differs from machine to machine.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from lookalike.store.decisions import Decided, Decision, Decisions, Kind
 from lookalike.store.protocol import unsupported
 from lookalike.store.surroundings import Surroundings, Unreachable
 
-SUFFIX, DIGITS = "_model_", 16  # of the name, and of the model's digest in it
+SUFFIX, DIGITS = "_model_", 16  # of the collection's name, and of the model's digest in it
 FIELDS = {"kind": "text", "data": "text"}
-PART = 48_000  # bytes of a model in a row; in base64 a third more
-FETCHED = 64  # rows at a time
+PART = 48_000  # bytes of a model in a row; base64 adds a third
+FETCHED = 64  # rows read at once
 REVISION, FIRST_PART, FIRST_ROOT, FIRST_AROUND = 0, 1, 1 << 32, 1 << 60  # ids
-NO_CODE = b"\0"  # every collection has vectors
-LISTED = 100  # places out of reach that are kept of a folder
+NO_CODE = b"\0"  # every collection needs vectors
+LISTED = 100  # unreachable places stored for a folder
 
 
 class Metadata:
-    """The rows that describe a collection whose codes a model of some digest has made."""
+    """Rows that describe a collection with codes of one model."""
 
     def __init__(self, server: Server, name: str, digest: str) -> None:
         self._server, self._name = server, f"{name}{SUFFIX}{digest[:DIGITS]}"
         self._roots: set[str] | None = None
 
     def make(self, model: bytes) -> int:
-        """Keep a model, unless it is kept already; in how many parts."""
+        """Store a model, unless it is stored already; returns the number of parts."""
         parts = [model[start : start + PART] for start in range(0, len(model), PART)]
         texts = enumerate((base64.b64encode(part).decode() for part in parts), start=FIRST_PART)
         if self._server.description(self._name) is None:
@@ -47,44 +47,44 @@ class Metadata:
         return len(parts)
 
     def open(self) -> None:
-        """Have it loaded. Raises `DatabaseError` if it is absent."""
+        """Load the collection. Raises `DatabaseError` if it is missing."""
         if self._server.description(self._name) is None:
-            raise DatabaseError(f"the collection {self._name}, which holds the model, is absent; index anew")
+            raise DatabaseError(f"the collection {self._name}, which has the model, is missing; index again")
         self._server.load(self._name)
 
     def model(self, parts: int) -> bytes:
-        """The model that `make` was given. Raises `DatabaseError` if a part of it is lost."""
+        """The stored model. Raises `DatabaseError` if a part is lost."""
         return b"".join(self._parts(parts))
 
     @property
     def revision(self) -> int:
-        """A number that grows whenever the codes change, whoever changes them."""
+        """A number that grows with every change of the codes, by any process."""
         rows = list(self._server.get(self._name, [REVISION], ["data"]))
         return int(rows[0]["data"]) if rows else 0
 
     def touch(self) -> None:
-        """Say that the codes have changed."""
+        """Record that the codes have changed."""
         self._server.put(self._name, [_row(REVISION, "revision", str(time.time_ns()))])
 
     def roots(self) -> set[str]:
-        """The folders that paths are relative to."""
+        """Folders that paths are relative to."""
         if self._roots is None:
             rows = self._server.first(self._name, 'kind == "root"', ["data"])
             self._roots = {from_text(str(row["data"])) for row in rows}
         return self._roots
 
     def add_root(self, root: str) -> None:
-        """Keep a root."""
+        """Store a root."""
         if root not in self.roots():
             self._server.put(self._name, [_row(FIRST_ROOT + candidates(root)[0], "root", to_text(root))])
             self.roots().add(root)
 
     def around(self) -> list[str]:
-        """What is kept of folders (see `SharedSurroundings`), as JSON."""
+        """Stored facts about folders (see `SharedSurroundings`), as JSON."""
         return [str(row["data"]) for row in self._server.first(self._name, 'kind == "around"', ["data"])]
 
     def set_around(self, folder: str, text: str) -> None:
-        """Keep what there is to say of a folder."""
+        """Store facts about a folder."""
         self._server.put(self._name, [_row(FIRST_AROUND + candidates(folder)[0], "around", text)])
 
     def _parts(self, count: int) -> Iterator[bytes]:
@@ -93,7 +93,7 @@ class Metadata:
             ids = range(start, min(start + FETCHED, last))
             rows = {int(row["id"]): row["data"] for row in self._server.get(self._name, ids, ["data"])}
             if len(rows) < len(ids):
-                raise DatabaseError(f"the model in {self._name} has lost {len(ids) - len(rows)} parts; index anew")
+                raise DatabaseError(f"the model in {self._name} has lost {len(ids) - len(rows)} parts; index again")
             yield from (base64.b64decode(rows[id_]) for id_ in ids)
 
 
@@ -102,30 +102,30 @@ def _row(id_: int, kind: str, data: str) -> Row:
 
 
 class SharedSurroundings(Surroundings):
-    """Rules, and what was left out or out of reach."""
+    """Rules, left-out files and unreachable folders."""
 
     def __init__(self, metadata: Metadata) -> None:
         self._metadata = metadata
 
     def forget(self) -> None:
-        """Nothing is held in memory."""
+        """Does nothing: there is no cache."""
 
     def volume(self, volume: Volume) -> int | None:
-        """None: no volumes are kept."""
+        """None: volumes are not stored."""
 
     def known_volume(self, volume: Volume) -> int | None:
-        """None: no volumes are kept."""
+        """None: volumes are not stored."""
 
     def volumes(self) -> dict[int, Volume]:
-        """None: no volumes are kept."""
+        """Empty: volumes are not stored."""
         return {}
 
     def root_volumes(self) -> dict[str, Volume]:
-        """None: no volumes are kept."""
+        """Empty: volumes are not stored."""
         return {}
 
     def rules(self) -> list[Rule]:
-        """What is left out of folders, or taken all the same."""
+        """Rules that exclude files from folders, or include them anyway."""
         return [
             Rule(folder, from_text(glob), include)
             for folder, about in self._read().items()
@@ -133,28 +133,28 @@ class SharedSurroundings(Surroundings):
         ]
 
     def add_rules(self, rules: Iterable[Rule]) -> None:
-        """Keep rules, in place of those with the same glob."""
+        """Store rules, replacing those with the same glob."""
         for rule in rules:
             about = self._read().get(rule.folder, {})
             self._keep(rule.folder, about, rules={**about.get("rules", {}), to_text(rule.glob): rule.include})
 
     def left_out(self) -> dict[str, dict[str, int]]:
-        """Files that were left out of each folder when it was indexed last, by kind."""
+        """Numbers of files left out of each folder at the last indexing, by kind."""
         return {folder: about["left_out"] for folder, about in self._read().items() if about.get("left_out")}
 
     def set_left_out(self, folder: str, counts: Mapping[str, int]) -> None:
-        """Store how many files were left out of a folder, by kind, in place of what was known of it and below."""
+        """Store how many files were left out of a folder, by kind, replacing the counts of it and its sub-folders."""
         for other, about in self._within(folder).items():
             self._keep(other, about, left_out={})
         self._keep(folder, self._read().get(folder, {}), left_out=dict(counts))
 
     def unreachable(self) -> list[Unreachable]:
-        """What could not be reached when it was looked at last."""
+        """What was unreachable at the last scan."""
         places = [place for about in self._read().values() for place in about.get("unreachable", [])]
         return sorted({path: Unreachable(from_text(path), why, images) for path, why, images in places}.values())
 
     def set_unreachable(self, places: Iterable[Unreachable], *, within: Iterable[str]) -> None:
-        """Store what could not be reached, in place of what was known of these paths and all below them."""
+        """Store what was unreachable, replacing earlier findings at and below the paths `within`."""
         scopes = list(within)
         for scope in scopes:
             for folder, about in self._within(scope).items():
@@ -163,8 +163,8 @@ class SharedSurroundings(Surroundings):
         for path, why, images in places:
             above = [scope for scope in scopes if path == scope or path.startswith(scope.rstrip("/") + "/")]
             of.setdefault(max(above, key=len, default=path), []).append([to_text(path), why, images])
-        for folder, some in of.items():
-            self._keep(folder, self._read().get(folder, {}), unreachable=some[:LISTED])
+        for folder, entries in of.items():
+            self._keep(folder, self._read().get(folder, {}), unreachable=entries[:LISTED])
 
     def _read(self) -> dict[str, dict[str, Any]]:
         known = [json.loads(text) for text in self._metadata.around()]
@@ -182,7 +182,7 @@ class SharedSurroundings(Surroundings):
 
 
 class NoDecisions(Decisions):
-    """Those of a store that keeps none."""
+    """Decisions of a store that cannot keep any."""
 
     version = 0
 

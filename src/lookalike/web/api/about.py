@@ -1,4 +1,4 @@
-"""The database, the model, and the health of the server."""
+"""Endpoints about the database, the model and the server's health."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from lookalike.web.http.problems import JsonResponse
 from lookalike.web.state.server import Shared
 
 router = APIRouter(tags=["about"])
-MOST_CODES = 200_000  # sampled for balance and correlation
+MOST_CODES = 200_000  # sampled for the balance and correlation of bits
 
 
 @router.get("/api/info", responses={200: {"model": Info}, **failures()})
 async def info(server: Shared) -> JsonResponse:
-    """What the database holds, what distances mean, and what the server allows."""
+    """What the database contains, what distances mean, and what the server allows."""
     settings = server.settings
     allowed = {"write": settings.write, "max_body": settings.max_body, "max_pixels": settings.max_pixels}
     return JsonResponse(
@@ -36,13 +36,13 @@ async def info(server: Shared) -> JsonResponse:
 
 @router.get("/api/model", responses={200: {"model": Model}, **failures()})
 async def model(server: Shared) -> JsonResponse:
-    """The model that made the codes: its card, θ, and how its bits are used here."""
+    """The model that made the codes: its card, θ, and statistics of its bits in this database."""
     return JsonResponse(await server.collection.read(server.memory.get, "model", _model))
 
 
 @router.get("/status", responses={200: {"model": Status}, **failures()})
 async def status(server: Shared) -> JsonResponse:
-    """Whether searches can be made: which model, how many images, and whether the newest codes are seen."""
+    """Whether the server is ready: its model, the number of images, and whether searches see the newest codes."""
     state = await server.collection.freshness()
     with server.collection.use() as database:
         name = database.hasher.name if not state.error else ""
@@ -55,26 +55,26 @@ async def status(server: Shared) -> JsonResponse:
 
 @router.get("/status/live", responses={200: {"model": Live}})
 async def live() -> JsonResponse:
-    """The server runs. No token is needed to ask."""
+    """Whether the server is running. Needs no token."""
     return JsonResponse({"live": True})
 
 
 @router.get("/metrics", include_in_schema=False)
 async def metrics(server: Shared) -> Response:
-    """Figures for Prometheus."""
+    """Metrics for Prometheus."""
     state = await server.collection.freshness()
     server.metrics.images.set(state.images)
     server.metrics.fresh.set(float(not state.error and state.revision == state.searched))
     return server.metrics.response()
 
 
-def _calibration(found: Calibration | None, images: int) -> dict[str, Any] | None:
-    if found is None:
+def _calibration(calibration: Calibration | None, images: int) -> dict[str, Any] | None:
+    if calibration is None:
         return None
-    near = found.rates["near-duplicate"]
-    expected, low, high = found.expected("near-duplicate", images=images)
+    near = calibration.rates["near-duplicate"]
+    expected, low, high = calibration.expected("near-duplicate", images=images)
     return {
-        "at": found.at, "images": found.compared, "edited": found.edited,
+        "at": calibration.at, "images": calibration.compared, "edited": calibration.edited,
         "rate": near.value, "rate_low": near.low, "rate_high": near.high,
         "expected": expected, "expected_low": low, "expected_high": high,
     }  # fmt: skip
@@ -82,14 +82,14 @@ def _calibration(found: Calibration | None, images: int) -> dict[str, Any] | Non
 
 def _info(database: Database) -> dict[str, Any]:
     info = database.info()
-    left = ("originals", "calibration", "places", "unreachable")  # of which the paths are no business of who asks
-    found = {name: value for name, value in asdict(info).items() if name not in left}
+    private = ("originals", "calibration", "places", "unreachable")  # clients must not see these paths
+    values = {name: value for name, value in asdict(info).items() if name not in private}
     return {
-        **found,
+        **values,
         "out_of_reach": info.out_of_reach,
         "calibration": _calibration(info.calibration, info.images),
-        "path": clean(found["path"]),
-        "roots": [clean(root) for root in found["roots"]],
+        "path": clean(values["path"]),
+        "roots": [clean(root) for root in values["roots"]],
     }
 
 
@@ -111,18 +111,18 @@ def _use(database: Database) -> dict[str, Any] | None:
     codes_NW = database.codes()[1]
     if not len(codes_NW):
         return None
-    found = bit_use(np.asarray(codes_NW[:: -(-len(codes_NW) // MOST_CODES)]))
+    use = bit_use(np.asarray(codes_NW[:: -(-len(codes_NW) // MOST_CODES)]))
     return {
-        "balance": [round(float(value), 6) for value in found.balance_K],
-        "constant": found.constant,
-        "correlation": found.correlation,
-        "effective": found.effective,
+        "balance": [round(float(value), 6) for value in use.balance_K],
+        "constant": use.constant,
+        "correlation": use.correlation,
+        "effective": use.effective,
         "images": len(codes_NW),
     }
 
 
 def _has_decoder(hasher: Hasher) -> bool:
-    """Whether a usable decoder lies next to the model file."""
+    """Whether there is a usable decoder next to the model file."""
     try:
         return Decoder.beside(hasher) is not None
     except ModelError:

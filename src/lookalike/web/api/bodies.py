@@ -15,7 +15,7 @@ from lookalike.web.http.problems import Problem, invalid
 
 JSON, MULTIPART = "application/json", "multipart/form-data"
 MAX_FIELDS = 20
-MAX_FIELD_BYTES = 1 << 16  # also of a JSON body
+MAX_FIELD_BYTES = 1 << 16  # also the limit for a JSON body
 
 DESCRIPTION: dict[str, Any] = {
     "requestBody": {
@@ -40,7 +40,7 @@ async def parse(request: Request) -> AsyncIterator[FileQuery | IdOrCode]:
             async with request.form(**limits) as form:
                 yield FileQuery.model_validate({name: value for name, value in form.multi_items() if value != ""})
         else:
-            raise Problem(415, f"the body is {kind or 'of no type'}; send {MULTIPART} with a `file`, or {JSON}")
+            raise Problem(415, f"the body has the type {kind or 'none'}; send {MULTIPART} with a `file`, or {JSON}")
     except ValidationError as error:
         raise Problem(422, invalid(error)) from None
 

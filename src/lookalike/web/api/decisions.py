@@ -1,4 +1,4 @@
-"""Decisions about images that look alike: made, listed, undone. Only a server with `--write` stores any."""
+"""Decisions about duplicates: make, list, undo. Only a server with `--write` stores them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ READ_ONLY = "this server is read-only; to store decisions, restart it with --wri
 
 
 async def _writable(server: Shared) -> Server:
-    """The server, if it may store something. Raises `Problem`."""
+    """The server, if it may store decisions. Raises `Problem`."""
     if not server.settings.write:
         raise Problem(403, READ_ONLY)
     return server
@@ -29,11 +29,11 @@ Writable = Annotated[Server, Depends(_writable)]
 
 
 @router.post("", status_code=201, responses={201: {"model": Decision}, **failures(422)})
-async def decide(server: Writable, asked: NewDecision) -> JsonResponse:
-    """Decide about images that look alike. It holds for their contents, also when files are renamed or moved."""
+async def decide(server: Writable, new: NewDecision) -> JsonResponse:
+    """Decide about duplicates. A decision applies to contents, so it survives renaming and moving files."""
 
     def work(database: Database) -> dict[str, Any]:
-        return _row(database, database.decisions.make(asked.kind, asked.images, chosen=asked.chosen))
+        return _row(database, database.decisions.make(new.kind, new.images, chosen=new.chosen))
 
     return JsonResponse(await server.collection.read(work), 201)
 
@@ -42,16 +42,16 @@ async def decide(server: Writable, asked: NewDecision) -> JsonResponse:
 async def decisions(
     server: Shared,
     kind: Annotated[Kind | None, Query(description="Only decisions of this kind.")] = None,
-    top: Annotated[int, Query(ge=1, le=1000, description="How many at most.")] = 100,
-    cursor: Annotated[str | None, Query(max_length=20, description="`next` of the page before.")] = None,
+    top: Annotated[int, Query(ge=1, le=1000, description="Maximum number of decisions.")] = 100,
+    cursor: Annotated[str | None, Query(max_length=20, description="`next` of the previous page.")] = None,
 ) -> JsonResponse:
     """The decisions, newest first, page by page."""
     before = cursor_number(cursor)
 
     def work(database: Database) -> dict[str, Any]:
-        found = database.decisions.newest(before=before, top=top + 1, kind=kind)
-        shown = [_row(database, one) for one in found[:top]]
-        following = str(found[top - 1].id) if len(found) > top else None
+        listed = database.decisions.newest(before=before, top=top + 1, kind=kind)
+        shown = [_row(database, one) for one in listed[:top]]
+        following = str(listed[top - 1].id) if len(listed) > top else None
         return {"decisions": shown, "total": database.decisions.count(kind), "next": following}
 
     return JsonResponse(await server.collection.read(work))
@@ -59,7 +59,7 @@ async def decisions(
 
 @router.delete("/{id}", responses={200: {"model": Decision}, **failures(404, 422)})
 async def undo(
-    server: Writable, id_: Annotated[int, Path(alias="id", ge=1, le=LARGEST_ID, description="Of a decision.")]
+    server: Writable, id_: Annotated[int, Path(alias="id", ge=1, le=LARGEST_ID, description="The decision's id.")]
 ) -> JsonResponse:
     """Undo a decision, and return it."""
 

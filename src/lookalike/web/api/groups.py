@@ -1,4 +1,4 @@
-"""Groups of images that look alike, and the map: both made in the background."""
+"""Groups of duplicates, and the map; both are computed in the background."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ from lookalike.web.state.jobs import Done
 from lookalike.web.state.server import Server, Shared
 
 router = APIRouter(prefix="/api", tags=["collection"])
-WIDEST = 8  # unless calibrated, a radius is at most this part of the bits: far more would be near than are copies
-WORKING: dict[int | str, dict[str, Any]] = {202: {"model": Progress, "description": "It is being made; ask again."}}
+WIDEST = (
+    8  # without a calibration, a radius is at most this part of the bits; beyond it, far more than copies would match
+)
+WORKING: dict[int | str, dict[str, Any]] = {202: {"model": Progress, "description": "Still working; ask again."}}
 PLAN: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The plan.",
@@ -39,14 +41,14 @@ PLAN: dict[int | str, dict[str, Any]] = {
 
 
 Radius = Annotated[
-    int | None, Query(ge=0, le=MAX_BITS, description="Bits; without it what is near-duplicate with the model.")
+    int | None, Query(ge=0, le=MAX_BITS, description="Bits; by default the model's distance of near-duplicates.")
 ]
 Prefer = Annotated[
     list[Annotated[str, Field(max_length=4096)]] | None,
     Query(
         max_length=16,
-        description="Rules by which a copy is better, before the built-in ones, in this order: "
-        f"{', '.join(best_copy.PREFERENCES)}. Without it those that the server was started with.",
+        description="Rules for the best copy, applied in this order before the built-in ones: "
+        f"{', '.join(best_copy.PREFERENCES)}. By default those of the server.",
     ),
 ]
 
@@ -55,9 +57,9 @@ Prefer = Annotated[
 async def duplicates(
     server: Shared,
     radius: Radius = None,
-    state: Annotated[State | None, Query(description="Only groups that are so far decided.")] = None,
-    top: Annotated[int, Query(ge=1, le=200, description="How many groups at most, or a few more.")] = 50,
-    cursor: Annotated[str | None, Query(max_length=20, description="`next` of the page before.")] = None,
+    state: Annotated[State | None, Query(description="Only groups in this state.")] = None,
+    top: Annotated[int, Query(ge=1, le=200, description="Approximate maximum number of groups.")] = 50,
+    cursor: Annotated[str | None, Query(max_length=20, description="`next` of the previous page.")] = None,
     prefer: Prefer = None,
 ) -> JsonResponse:
     """Groups of images at most `radius` bits from the first of each, page by page."""
@@ -97,14 +99,14 @@ async def duplicates(
 async def plan(
     server: Shared,
     radius: Radius = None,
-    near: Annotated[bool, Query(description="Whether copies that only look alike are removed, too.")] = False,
+    near: Annotated[bool, Query(description="Also remove copies that only look alike.")] = False,
     prefer: Prefer = None,
     allow_metadata_loss: Annotated[
-        bool, Query(description="Whether the only copy that says when, where or by which camera may be removed.")
+        bool, Query(description="Also remove the only copy with a date, place or camera.")
     ] = False,
     format_: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
 ) -> Response:
-    """What to keep and what to remove of each group, as a file for `lookalike apply`. Nothing is done."""
+    """What to keep and what to remove of each group, as a file for `lookalike apply`. Changes nothing."""
     with server.collection.use() as database:
         found = await _compared(server, database, radius)
         if not isinstance(found, Done):
@@ -123,36 +125,36 @@ async def plan(
 
 @router.get("/map", responses={200: {"model": Map}, **WORKING, **failures()})
 async def map_(server: Shared) -> JsonResponse:
-    """A place in the plane for each image: near codes lie together. Of many images, 20,000 are drawn."""
-    found = await server.done(maps.TASK)
-    if not isinstance(found, Done):
-        return found
-    return JsonResponse({**found.value, "revision": found.revision, "fresh": found.fresh})
+    """A position in the plane for each image, with similar images close together. Large collections are sampled."""
+    result = await server.done(maps.TASK)
+    if not isinstance(result, Done):
+        return result
+    return JsonResponse({**result.value, "revision": result.revision, "fresh": result.fresh})
 
 
 async def _compared(server: Server, database: Database, radius: int | None) -> Done | JsonResponse:
-    """The groups, or how far they are. Raises `Problem` for too great a radius."""
-    bits, wanted = database.bits, database.duplicate_radius() if radius is None else radius
+    """The groups, or the progress. Raises `Problem` for a radius that is too large."""
+    bits, chosen = database.bits, database.duplicate_radius() if radius is None else radius
     measured = database.calibration
     most = max(bits // WIDEST, measured.radii.duplicate if measured else 0)
-    if wanted > most:
-        raise Problem(422, f"radius is {wanted}; groups are made for up to {most} of {bits} bits")
-    return await server.done(reviews.comparing(wanted))
+    if chosen > most:
+        raise Problem(422, f"radius is {chosen}; the maximum is {most} of {bits} bits")
+    return await server.done(reviews.comparing(chosen))
 
 
 async def _pixels(server: Server, groups: Comparison) -> Done | JsonResponse:
-    """Whether it is known which have the same pixels and which is the best, or how far that is."""
+    """The state of the inspection that finds same pixels and the best copies, or its progress."""
     decoders = server.decoders
     read = server.decoding(decoders.pixels), server.decoding(decoders.evidence)
-    found = await server.done(server.reviews.inspecting(groups, *read))
-    if isinstance(found, Done):
-        server.reviews.learn(found.value)
-    return found
+    inspection = await server.done(server.reviews.inspecting(groups, *read))
+    if isinstance(inspection, Done):
+        server.reviews.learn(inspection.value)
+    return inspection
 
 
-def _preferences(server: Server, asked: Sequence[str] | None) -> tuple[Preference, ...]:
-    """The rules that were asked for, or else those that the server was started with. Raises `Problem`."""
+def _preferences(server: Server, prefer: Sequence[str] | None) -> tuple[Preference, ...]:
+    """The requested rules, or else those that the server was started with. Raises `Problem`."""
     try:
-        return tuple(map(best_copy.preference, server.settings.prefer if asked is None else asked))
+        return tuple(map(best_copy.preference, server.settings.prefer if prefer is None else prefer))
     except ConfigError as error:
         raise Problem(422, str(error).replace("--prefer", "prefer")) from None

@@ -1,4 +1,4 @@
-"""Images one by one and page by page, their thumbnails and originals, and their labels.
+"""Images, one by one and in pages; their thumbnails, originals and labels.
 
 Shapes: N images.
 """
@@ -27,55 +27,55 @@ from lookalike.web.state.server import Shared
 router = APIRouter(prefix="/api", tags=["images"])
 Ids = npt.NDArray[np.int64]
 CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,19})")
-Id = Annotated[
-    int, Path(alias="id", ge=1, le=LARGEST_ID, description="An image's number in the database.", examples=[1])
-]
-Matches = Annotated[str | None, Header(alias="If-None-Match", description="The ETag of what is there already.")]
+Id = Annotated[int, Path(alias="id", ge=1, le=LARGEST_ID, description="The image's id in the database.", examples=[1])]
+Matches = Annotated[str | None, Header(alias="If-None-Match", description="The ETag of the cached copy.")]
 YEAR = "private, max-age=31536000, immutable"
-ASK = "private, no-cache"  # may be kept, but the server is asked whether it still holds
+ASK = "private, no-cache"  # may be cached, but must be revalidated
 
 
 def _binary(*kinds: str) -> dict[int | str, dict[str, Any]]:
-    """An answer of bytes, for the OpenAPI document."""
+    """A binary response, for the OpenAPI document."""
     content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in kinds}
-    unchanged = {"description": "What is there already still holds."}
+    unchanged = {"description": "The cached copy is current."}
     return {200: {"content": content, "description": "The image."}, 304: unchanged}
 
 
 class Listing(BaseModel):
-    """Which images, in which order, and how many."""
+    """Which images to list, and in which order."""
 
-    sort: Annotated[Sort, Field(description="newest: those indexed last first.")] = Sort.ID
+    sort: Annotated[Sort, Field(description="newest: most recently indexed first.")] = Sort.ID
     label: Annotated[Plain | None, Field(description="Only images with this label.")] = None
-    below: Annotated[Plain | None, Field(description="Only images below this folder of the server's machine.")] = None
+    below: Annotated[Plain | None, Field(description="Only images in this folder of the server.")] = None
     ids: Annotated[
         str | None,
         Field(
-            pattern=r"^[0-9]{1,19}(,[0-9]{1,19})*$", max_length=20_000, description="Only these, in this order.",
+            pattern=r"^[0-9]{1,19}(,[0-9]{1,19})*$", max_length=20_000, description="Only these images, in this order.",
             examples=["3,1,2"],
         ),
     ] = None  # fmt: skip
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1, description="Of the order `random`.")] = 0
-    start: Annotated[int, Field(ge=0, le=LARGEST_ID, description="How many to pass over, in place of a cursor.")] = 0
-    top: Annotated[int, Field(ge=1, le=1000, description="How many at most.")] = 100
-    cursor: Annotated[str | None, Field(max_length=60, description="`next` of the page before.")] = None
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1, description="Seed of the order `random`.")] = 0
+    start: Annotated[
+        int, Field(ge=0, le=LARGEST_ID, description="Number of images to skip; an alternative to a cursor.")
+    ] = 0
+    top: Annotated[int, Field(ge=1, le=1000, description="Maximum number of images.")] = 100
+    cursor: Annotated[str | None, Field(max_length=60, description="`next` of the previous page.")] = None
 
 
 @router.get("/images", responses={200: {"model": Page}, **failures(422)})
 async def images(server: Shared, listing: Annotated[Listing, Query()]) -> JsonResponse:
-    """The images that can be found, page by page: sorted, or in a random order that is the same for the same seed."""
+    """All findable images in pages: sorted, or in a random order that is reproducible by its seed."""
     work = _page if listing.ids is None else _named
     return JsonResponse(await server.collection.read(work, server.memory, listing))
 
 
 def _page(database: Database, memory: RevisionCache, listing: Listing) -> dict[str, Any]:
-    """The next images of an order. Raises `Problem` for an invalid cursor.
+    """A page of images in the requested order. Raises `Problem` for an invalid cursor.
 
-    A cursor says how far a page went, and after which image, so images that come or go neither repeat nor hide others.
+    A cursor has the position and the last image of its page, so added or removed images neither repeat nor hide others.
     """
     seed = listing.seed if listing.sort is Sort.RANDOM else 0
     key = ("order", listing.sort, seed, listing.label, listing.below)
-    ids_N = memory.get(database, key, lambda held: _sorted_ids(held, listing))
+    ids_N = memory.get(database, key, lambda current: _sorted_ids(current, listing))
     at = min(listing.start, len(ids_N)) if listing.cursor is None else _position(ids_N, listing.cursor)
     chosen = ids_N[at : at + listing.top].tolist()
     end = at + len(chosen)
@@ -84,14 +84,14 @@ def _page(database: Database, memory: RevisionCache, listing: Listing) -> dict[s
 
 
 def _named(database: Database, memory: RevisionCache, listing: Listing) -> dict[str, Any]:
-    """The images of `ids`; ids of none are left out."""
-    wanted = [number for number in map(int, (listing.ids or "").split(",")) if number <= LARGEST_ID]
-    shown = _rows(database, wanted[listing.start : listing.start + listing.top])
-    return {"images": shown, "total": len(wanted), "next": None}
+    """The images in `ids`; unknown ids are omitted."""
+    chosen = [number for number in map(int, (listing.ids or "").split(",")) if number <= LARGEST_ID]
+    shown = _rows(database, chosen[listing.start : listing.start + listing.top])
+    return {"images": shown, "total": len(chosen), "next": None}
 
 
 def _sorted_ids(database: Database, listing: Listing) -> Ids:
-    """Ids (N,) of all images, or those that pass, in an order."""
+    """Ids (N,) of all images that pass the filters, in order."""
     label, below = listing.label, listing.below
     passing_N = None if label is None and below is None else database.passing(Filter(label=label, below=below))
     if listing.sort is Sort.NAME:
@@ -104,25 +104,25 @@ def _sorted_ids(database: Database, listing: Listing) -> Ids:
 
 
 def _rows(database: Database, ids: list[int]) -> list[dict[str, Any]]:
-    found = database.records_of(ids)
-    return [rows.image(found[id_]) for id_ in ids if id_ in found]  # the others were removed a moment ago
+    records = database.records_of(ids)
+    return [rows.image(records[id_]) for id_ in ids if id_ in records]  # the others have just been removed
 
 
 def _position(ids_N: Ids, cursor: str) -> int:
-    """Where the page behind a cursor begins: behind the image that it names, or, if that is gone, as far as it was."""
+    """Start of the page after a cursor: after the image it names, or, if that is gone, at the same position."""
     match = CURSOR.fullmatch(cursor)
     if match is None or int(match[2]) > LARGEST_ID:
-        raise Problem(422, f"cursor is {cursor[:40]!r}; pass the `next` of the page before, or none")
+        raise Problem(422, f"cursor is {cursor[:40]!r}; pass the `next` of the previous page, or none")
     at, last = int(match[1]), int(match[2])
     if 0 < at <= len(ids_N) and ids_N[at - 1] == last:
         return at
-    found = np.flatnonzero(ids_N == last)
-    return int(found[0]) + 1 if len(found) else min(at, len(ids_N))
+    positions = np.flatnonzero(ids_N == last)
+    return int(positions[0]) + 1 if len(positions) else min(at, len(ids_N))
 
 
 @router.get("/images/{id}", responses={200: {"model": Details}, **failures(404, 422)})
 async def image(id_: Id, server: Shared) -> JsonResponse:
-    """All that is known of an image."""
+    """Everything known about an image."""
     with server.collection.use() as database:
         return JsonResponse(rows.details(await server.record(database, id_)))
 
@@ -134,12 +134,12 @@ async def thumbnail(
     id_: Id,
     server: Shared,
     size: Annotated[
-        int, Query(ge=16, le=1024, description="Pixels; the next of 64, 128, 256, 512, 1024.")
+        int, Query(ge=16, le=1024, description="Pixels; rounded up to 64, 128, 256, 512 or 1024.")
     ] = thumbnails.USUAL,
-    v: Annotated[str | None, Query(max_length=64, description="As in the URLs that answers hold.")] = None,
+    v: Annotated[str | None, Query(max_length=64, description="The version, as in the URLs of other answers.")] = None,
     matches: Matches = None,
 ) -> Response:
-    """A JPEG of an image, upright, made anew from its pixels."""
+    """A JPEG of an image, upright, re-encoded from its pixels."""
     side = thumbnails.side_for(size)
     with server.collection.use() as database:
         record = await server.record(database, id_)
@@ -156,7 +156,7 @@ async def thumbnail(
     responses={**_binary(*files.TYPES.values()), **failures(404, 422)},
 )  # fmt: skip
 async def original(id_: Id, server: Shared, matches: Matches = None) -> Response:
-    """The image's file, or its row of a table, as it is; or the original that the database keeps."""
+    """The image's file, or its row of a table, unchanged; or the original kept by the database."""
     with server.collection.use() as database:
         record = await server.record(database, id_)
         content = await server.collection.run(files.read, database.path, record)
@@ -171,11 +171,11 @@ async def original(id_: Id, server: Shared, matches: Matches = None) -> Response
 
 @router.get("/labels", responses={200: {"model": Labels}, **failures()})
 async def labels(server: Shared) -> JsonResponse:
-    """The labels of the images, and how many have each."""
+    """The labels, with the number of images of each."""
     return JsonResponse({"labels": await server.collection.read(server.memory.get, "labels", Database.labels)})
 
 
-def _holds(given: str | None, tag: str) -> bool:
-    return given is not None and (
-        given.strip() == "*" or tag in [one.strip().removeprefix("W/") for one in given.split(",")]
+def _holds(etags: str | None, tag: str) -> bool:
+    return etags is not None and (
+        etags.strip() == "*" or tag in [one.strip().removeprefix("W/") for one in etags.split(",")]
     )

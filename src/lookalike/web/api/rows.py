@@ -15,7 +15,7 @@ from lookalike.web.state import thumbnails
 
 
 def image(record: Record, path: str = "") -> dict[str, Any]:
-    """What is said of any image; `path` is its whole path, where that is known already."""
+    """An image; `path` is its full path, if already known."""
     label = record.label
     return {
         "id": record.id,
@@ -29,7 +29,7 @@ def image(record: Record, path: str = "") -> dict[str, Any]:
 
 
 def hit(found: Hit, record: Record, turn: str = "") -> dict[str, Any]:
-    """An image that a search found; in which turn of the query, if it was turned."""
+    """A hit, with the orientation of the query, if it was rotated or mirrored."""
     values = {**image(record, found.path), "distance": found.distance, "bits": found.bits, "tier": found.tier}
     if turn:
         values["orientation"] = turn
@@ -38,7 +38,7 @@ def hit(found: Hit, record: Record, turn: str = "") -> dict[str, Any]:
 
 
 def group(review: Review) -> dict[str, Any]:
-    """A group of look-alikes, and what is known of it."""
+    """A group of duplicates."""
     return {
         "images": [_member(one) for one in review.images],
         "best": review.best,
@@ -55,7 +55,7 @@ def _member(one: GroupImage) -> dict[str, Any]:
 
 
 def decision(made: Decision, ids: Sequence[int | None]) -> dict[str, Any]:
-    """What somebody decided; `ids`: of its images, as far as they are there."""
+    """A decision; `ids` are its images' ids, if they still exist."""
     images = [
         {"id": id_, "path": clean(one.name), "digest": one.digest.hex(), "part": one.part}
         for id_, one in zip(ids, made.images, strict=True)
@@ -65,7 +65,7 @@ def decision(made: Decision, ids: Sequence[int | None]) -> dict[str, Any]:
 
 
 def details(record: Record) -> dict[str, Any]:
-    """All that is known of an image."""
+    """Everything known about an image."""
     return {
         **image(record),
         "code": None if record.code is None else record.code.hex(),

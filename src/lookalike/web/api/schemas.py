@@ -1,4 +1,4 @@
-"""Requests and answers, as the OpenAPI document describes them."""
+"""Requests and responses, as described in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from lookalike.duplicates.decisions import State
 from lookalike.store.decisions import Kind
 
 MOST_HITS = 1000
-LARGEST_ID = (1 << 63) - 1  # that a catalog can hold
+LARGEST_ID = (1 << 63) - 1  # of a catalog
 Label = str | list[str] | None
 
 
 def _plain(text: str) -> str:
-    """Text that is Unicode, without zero bytes."""
+    """Valid Unicode text without zero bytes."""
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("must be text without zero bytes or half characters")
+        raise ValueError("must be text without zero bytes or lone surrogates")
     return text
 
 
 Plain = Annotated[str, StringConstraints(min_length=1, max_length=4096), AfterValidator(_plain)]
-Id = Annotated[int, Field(ge=1, le=LARGEST_ID, description="An image's number in the database.", examples=[1])]
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID, description="The image's id in the database.", examples=[1])]
 
 
 class Query(BaseModel):
@@ -99,14 +99,14 @@ class Sort(StrEnum):
 
 
 class Problem(BaseModel):
-    """What went wrong."""
+    """An error."""
 
     type: str = Field(examples=["not_found"])
     message: str = Field(examples=["there is no image 7"])
 
 
 class Failure(BaseModel):
-    """An answer that says why there is none."""
+    """An error response."""
 
     error: Problem
 
@@ -387,6 +387,6 @@ FAILURES: dict[int, str] = {
 
 
 def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """These errors, and those of any request, for the OpenAPI document."""
-    wanted = sorted({400, 401, 403, 503, *statuses})
-    return {status: {"model": Failure, "description": FAILURES[status]} for status in wanted}
+    """Error responses for the OpenAPI document: these, and those of any request."""
+    codes = sorted({400, 401, 403, 503, *statuses})
+    return {status: {"model": Failure, "description": FAILURES[status]} for status in codes}

@@ -1,4 +1,4 @@
-"""Search by an image, an id or a code, and the code of an image.
+"""Search by image, id or code, and encoding of an image.
 
 Shapes: W bytes a code.
 """
@@ -32,7 +32,7 @@ router = APIRouter(prefix="/api", tags=["search"])
 
 
 class ParsedQuery(NamedTuple):
-    """The code of a query, and where it comes from."""
+    """The code of a query, and its source."""
 
     code_W: Codes
     id: int | None = None
@@ -47,7 +47,7 @@ class ParsedQuery(NamedTuple):
     "/search", responses={200: {"model": Answer}, **failures(404, 413, 415, 422)}, openapi_extra=bodies.DESCRIPTION
 )
 async def search(request: Request, server: Shared) -> JsonResponse:
-    """The images that look most like an image file, an image of the database, or a code; nearest first.
+    """The images most similar to an image file, an image of the database, or a code; nearest first.
 
     An image of the database is among its own hits.
     """
@@ -56,16 +56,16 @@ async def search(request: Request, server: Shared) -> JsonResponse:
         try:
             answer = await _answer(server, query, began)
         except DatabaseError:
-            await server.collection.refresh()  # it may have just been replaced, or indexed with another model
+            await server.collection.refresh()  # it may just have been replaced, or indexed with another model
             answer = await _answer(server, query, began)
     return JsonResponse(answer)
 
 
 def fast_route(server: Server) -> Route:
-    """A route to `search` without FastAPI's machinery, which takes longer than a search does."""
+    """A route to `search` without FastAPI's overhead, which would take longer than a search."""
 
     async def endpoint(request: Request) -> JsonResponse:
-        request.scope["route"] = route  # by which requests are counted
+        request.scope["route"] = route  # the metrics count requests by route
         return await search(request, server)
 
     route = Route("/api/search", endpoint, methods=["POST"])
@@ -76,9 +76,9 @@ def fast_route(server: Server) -> Route:
 async def encode(file: Annotated[UploadFile, File(description="An image file.")], server: Shared) -> JsonResponse:
     """The code of an image file, which is not stored."""
     with server.collection.use() as database:
-        found = await _from_file(server, database, file.file)
+        parsed = await _from_file(server, database, file.file)
         name, bits = database.hasher.name, database.bits
-    about = found.describe()
+    about = parsed.describe()
     del about["id"]
     return JsonResponse({**about, "bits": bits, "model": name})
 
@@ -130,9 +130,9 @@ async def _parsed(server: Server, database: Database, query: FileQuery | IdOrCod
 
 
 async def _from_file(server: Server, database: Database, file: BinaryIO) -> ParsedQuery:
-    found = await server.decoders.array(file, database.hasher.spec)
-    codes_NW = await server.collection.run(database.hasher.encode_arrays, found.array[None])
-    return ParsedQuery(codes_NW[0], image=found)
+    decoded = await server.decoders.array(file, database.hasher.spec)
+    codes_NW = await server.collection.run(database.hasher.encode_arrays, decoded.array[None])
+    return ParsedQuery(codes_NW[0], image=decoded)
 
 
 async def _from_id(server: Server, database: Database, id_: int) -> ParsedQuery:
@@ -143,7 +143,7 @@ async def _from_id(server: Server, database: Database, id_: int) -> ParsedQuery:
 
 
 async def _indexed(server: Server, database: Database, id_: int | None) -> Decoded:
-    """An image of the database as its model takes it."""
+    """An image of the database, decoded for its model."""
     record = await server.record(database, id_ or 0)
     content = await server.collection.run(files.read, database.path, record)
     if files.digest(content) != (record.digest or b"").hex():
@@ -153,5 +153,5 @@ async def _indexed(server: Server, database: Database, id_: int | None) -> Decod
 
 def _from_hex(text: str, bits: int) -> Codes:
     if 4 * len(text) != bits:
-        raise Problem(422, f"the code has {4 * len(text)} bits; those of this database have {bits}")
+        raise Problem(422, f"the code has {4 * len(text)} bits; this database has codes of {bits} bits")
     return np.frombuffer(bytes.fromhex(text), np.uint8)

@@ -1,1 +1,1 @@
-"""The server: application, security, connections, processes."""
+"""The HTTP server: application, security, connections, processes."""

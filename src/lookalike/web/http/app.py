@@ -27,17 +27,17 @@ from lookalike.web.http.settings import Settings
 from lookalike.web.state.server import Server
 
 ABOUT = (
-    "Images that look alike, by binary codes and their Hamming distance. Errors are "
-    '`{"error": {"type": …, "message": …}}`. Where a token is needed, send `Authorization: Bearer TOKEN`.'
+    "Find similar images by the Hamming distance of binary codes. Errors are "
+    '`{"error": {"type": …, "message": …}}`. If a token is required, send `Authorization: Bearer TOKEN`.'
 )
 _log = logging.getLogger(__name__)
 
 
 def load(db: str, settings: Settings) -> FastAPI:
-    """The application over the database at an address, in the process that serves it."""
+    """The application for the database at an address; called in the process that serves it."""
     if settings.token:
         redaction.redact(redaction.forms(settings.token, security.cookie_value(settings.token)))
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of each malformed form
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns about each malformed form
     supervisor = multiprocessing.parent_process()
     if supervisor is not None:
         threading.Thread(target=_end_with, args=(supervisor,), daemon=True).start()
@@ -53,7 +53,7 @@ def load(db: str, settings: Settings) -> FastAPI:
 def create_app(
     database: Database, settings: Settings = Settings(), *, reopen: Callable[[], Database] | None = None
 ) -> FastAPI:
-    """The application over one open database, which it closes at the end.
+    """The application for an open database, which it closes at the end.
 
     `reopen` opens the database again, for background work and after it was replaced.
     """
@@ -97,6 +97,6 @@ async def _life(server: Server) -> AsyncIterator[None]:
 
 
 def _end_with(supervisor: Any) -> None:
-    """Stop this process once its supervisor is gone, which may have been killed."""
+    """Stop this process when its supervisor is gone, for example killed."""
     supervisor.join()
     os.kill(os.getpid(), signal.SIGTERM)

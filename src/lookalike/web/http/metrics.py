@@ -13,12 +13,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
-SHARED = "PROMETHEUS_MULTIPROC_DIR"  # where several processes keep their figures; the client knows it by that name
+SHARED = "PROMETHEUS_MULTIPROC_DIR"  # the Prometheus client's variable for the folder where processes share metrics
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 
 class Metrics:
-    """The metrics of one server, and of all its processes."""
+    """The metrics of one server, including all its processes."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -32,16 +32,16 @@ class Metrics:
         self.seconds = histogram("lookalike_request_seconds", "Time to answer", ["route"])
         self.search_seconds = histogram("lookalike_search_seconds", "Time to search, from code to hits")
         self.deaths = counter("lookalike_decoder_deaths", "Decoding processes that ended", ["why"])
-        self.images = gauge("lookalike_images", "Images that can be found")
+        self.images = gauge("lookalike_images", "Findable images")
         self.fresh = gauge("lookalike_index_fresh", "1 if searches see the newest codes")
 
     def response(self) -> Response:
         """All metrics as text."""
-        told = self._registry
+        registry = self._registry
         if self._shared:
-            told = CollectorRegistry()
-            MultiProcessCollector(told)  # type: ignore[no-untyped-call]
-        return Response(generate_latest(told), headers={"Content-Type": CONTENT_TYPE_LATEST})
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 class MetricsMiddleware:
@@ -56,16 +56,16 @@ class MetricsMiddleware:
             return
         status, began = 0, time.perf_counter()
 
-        async def noted(message: Message) -> None:
+        async def recorded(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, noted)
+            await self._app(scope, receive, recorded)
         finally:
-            route = getattr(scope.get("route"), "path", "other")  # with {id}, not with each id
+            route = getattr(scope.get("route"), "path", "other")  # with {id} in place of each id
             method = scope["method"] if scope["method"] in METHODS else "other"
             self._metrics.requests.labels(method, route, str(status)).inc()
             self._metrics.seconds.labels(route).observe(time.perf_counter() - began)

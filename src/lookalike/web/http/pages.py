@@ -1,4 +1,4 @@
-"""The pages, and what belongs to them. Everything comes from here: no page asks another server for anything."""
+"""Web pages and their static files. Nothing is loaded from other servers."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from lookalike import __version__
 
 FOLDER = Path(str(files("lookalike.web")))
 YEAR = "public, max-age=31536000, immutable"
-TABS = ("/", "/browse", "/duplicates", "/map", "/model")  # one page, which tells them apart itself
+TABS = ("/", "/browse", "/duplicates", "/map", "/model")  # tabs of one single-page application
 router = APIRouter(include_in_schema=False)
 
 
 class Static(StaticFiles):
-    """Files that a browser keeps, but asks about; for good, if they are asked for by version."""
+    """Static files: cached but revalidated, or cached for good if requested by version."""
 
     def file_response(self, *given: Any, **named: Any) -> Response:
         response = super().file_response(*given, **named)
         scope = named.get("scope") or given[2]
-        wanted = f"v={__version__}".encode()
-        response.headers["Cache-Control"] = YEAR if scope["query_string"] == wanted else "no-cache"
+        version = f"v={__version__}".encode()
+        response.headers["Cache-Control"] = YEAR if scope["query_string"] == version else "no-cache"
         return response
 
 
 def render(page: str, /, *, status: int = 200, **values: str) -> HTMLResponse:
-    """A page of `templates/`, in which `$name` stands for a value; values are text, never markup."""
+    """A page of `templates/` with `$name` replaced by values; values are text, never markup."""
     text = (FOLDER / "templates" / page).read_text(encoding="utf-8")
     known = {"version": __version__, **values}
     filled = string.Template(text).substitute({key: html.escape(value) for key, value in known.items()})
@@ -40,13 +40,13 @@ def render(page: str, /, *, status: int = 200, **values: str) -> HTMLResponse:
 
 
 def install(app: FastAPI) -> None:
-    """Let an application serve the pages."""
+    """Add the pages to an application."""
     app.include_router(router)
     app.mount("/static", Static(directory=FOLDER / "static"), name="static")
 
 
 def index() -> HTMLResponse:
-    """The page of the collection."""
+    """The collection's page."""
     return render("index.html")
 
 
@@ -56,5 +56,5 @@ for path in TABS:
 
 @router.get("/docs")
 def docs() -> HTMLResponse:
-    """The API, as the OpenAPI document describes it."""
+    """Documentation of the API, from the OpenAPI document."""
     return render("docs.html")

@@ -34,7 +34,7 @@ UNKNOWN = "internal error; the server's log has the details"
 
 
 class Problem(Exception):
-    """A request that is refused, with an HTTP status."""
+    """A refused request, with an HTTP status."""
 
     def __init__(self, status: int, message: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -42,7 +42,7 @@ class Problem(Exception):
 
 
 class JsonResponse(Response):
-    """JSON; ASCII if it holds file names that are not UTF-8."""
+    """A JSON response; ASCII if it contains file names that are not UTF-8."""
 
     media_type = "application/json"
 
@@ -54,13 +54,13 @@ class JsonResponse(Response):
 
 
 def response(status: int, message: str, *, headers: Mapping[str, str] | None = None) -> JsonResponse:
-    """The answer to a request that is refused."""
+    """The response to a refused request."""
     kind = TYPES.get(status, "error")
     return JsonResponse({"error": {"type": kind, "message": message}}, status, headers=headers)
 
 
 def install(app: FastAPI) -> None:
-    """Let an application answer errors this way."""
+    """Make an application answer errors this way."""
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(LookalikeError, _refusal)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -68,17 +68,17 @@ def install(app: FastAPI) -> None:
 
 
 def cursor_number(cursor: str | None) -> int | None:
-    """The number that a cursor holds, if there is one. Raises `Problem` for an invalid cursor."""
+    """The number in a cursor; None without a cursor. Raises `Problem` for an invalid one."""
     if cursor is not None and re.fullmatch(r"[0-9]{1,18}", cursor) is None:
-        raise Problem(422, f"cursor is {cursor!r}; pass the `next` of the page before, or none")
+        raise Problem(422, f"cursor is {cursor!r}; pass the `next` of the previous page, or none")
     return None if cursor is None else int(cursor)
 
 
 def invalid(error: ValidationError | RequestValidationError) -> str:
-    """What is wrong with values, in one line."""
-    found = error.errors()
-    parts = [f"{'.'.join(map(str, one['loc'])) or 'the request'}: {one['msg']}" for one in found[:3]]
-    return "; ".join(parts).replace("Value error, ", "") + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
+    """A one-line description of invalid values."""
+    errors = error.errors()
+    parts = [f"{'.'.join(map(str, one['loc'])) or 'the request'}: {one['msg']}" for one in errors[:3]]
+    return "; ".join(parts).replace("Value error, ", "") + (f"; and {len(errors) - 3} more" if len(errors) > 3 else "")
 
 
 def _problem(request: Request, error: Exception) -> Response:
@@ -87,7 +87,7 @@ def _problem(request: Request, error: Exception) -> Response:
 
 
 def _refusal(request: Request, error: Exception) -> Response:
-    """An error of the package: the client's mistake, unless the database fails."""
+    """An error of the package: the client's mistake, unless the database failed."""
     failed = isinstance(error, DatabaseError | MissingExtra) and not isinstance(error, DataError)
     return response(503 if failed else 422, str(error))
 

@@ -1,4 +1,4 @@
-"""Log lines without the token, whatever put it there."""
+"""Redaction of secrets in logs, whatever wrote them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HIDDEN = "[token]"
 
 
 class Redacted(logging.Formatter):
-    """Writes records as another formatter does, with secrets replaced, tracebacks included."""
+    """Wraps another formatter and replaces secrets in its output, including tracebacks."""
 
     def __init__(self, inner: logging.Formatter | None, secrets: Iterable[str]) -> None:
         super().__init__()
@@ -18,7 +18,7 @@ class Redacted(logging.Formatter):
         self._secrets = sorted({one for one in secrets if one}, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, or lines, of a record."""
+        """The formatted record, redacted."""
         text = self._inner.format(record)
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
@@ -26,16 +26,16 @@ class Redacted(logging.Formatter):
 
 
 def forms(token: str, cookie: str) -> list[str]:
-    """A token as it may be written in addresses and headers, and the cookie that stands for it."""
+    """The forms of a token in URLs and headers, and the cookie that replaces it."""
     return [token, quote(token), quote(token, safe=""), quote_plus(token), cookie]
 
 
 def redact(secrets: Iterable[str]) -> None:
-    """Let no handler of this process's logs write secrets."""
+    """Make all log handlers of this process redact secrets."""
     hidden = list(secrets)
     root = logging.getLogger()
     if not root.handlers:
-        root.addHandler(logging.StreamHandler())  # in place of Python's last resort, which has no formatter
+        root.addHandler(logging.StreamHandler())  # instead of Python's last resort, which has no formatter
     named = (logging.getLogger(name) for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "lookalike", "asyncio"))
     for handler in {handler for logger in (root, *named) for handler in logger.handlers}:
         if not isinstance(handler.formatter, Redacted):

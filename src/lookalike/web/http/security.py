@@ -1,8 +1,8 @@
-"""Which requests are allowed, and the headers of every answer.
+"""Request authorisation, and security headers for every response.
 
-A page elsewhere must not reach a server on this machine through a person's browser: the name that it is called by
-(Host) is checked, since an address can be given any name, and what changes or costs something (POST) must come from a
-page of its own (Origin). Without `--cors` no other page may read answers.
+A foreign page must not reach a server on this machine through a user's browser. So the host name (Host) is checked,
+because any name can point to an address, and requests that change or cost something (POST) must come from the server's
+own page (Origin). Without `--cors`, other pages cannot read responses.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from lookalike.web.http.problems import Problem
 from lookalike.web.http.settings import LEAST_TOKEN, Settings
 from lookalike.web.http.throttle import Throttle
 
-OPEN = "/status/live"  # says nothing, and may be asked by anyone
+OPEN = "/status/live"  # reveals nothing, and is open to anyone
 COOKIE_SECONDS = 30 * 24 * 3600
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -45,13 +45,13 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Cache-Control": "no-store",
 }
-CLOSE = {"Connection": "close"}  # what is still to come on it is not waited for
-PASSED_OVER = 5.0  # seconds that a body nobody wants is read for, so that who sends it hears why
+CLOSE = {"Connection": "close"}  # do not wait for the rest of the request
+DRAIN_SECONDS = 5.0  # seconds for which an unwanted body is still read, so that its sender receives the answer
 _log = logging.getLogger(__name__)
 
 
 def check(settings: Settings) -> None:
-    """Raises `ConfigError` for an address that others reach without a token, or a token that can be guessed."""
+    """Raise `ConfigError` for a public address without a token, or a weak token."""
     if not is_loopback(settings.host) and not settings.token:
         raise ConfigError(
             f"host is {settings.host}, which other machines can reach; pass a --token of at least {LEAST_TOKEN} "
@@ -66,21 +66,19 @@ def check(settings: Settings) -> None:
 
 
 def check_token(token: str) -> None:
-    """Raises `ConfigError` for a token that can be guessed, or not be sent."""
+    """Raise `ConfigError` for a token that is too weak, or cannot be sent."""
     if not token:
         raise ConfigError(f"the token is empty; pass one of at least {LEAST_TOKEN} characters, or leave out --token")
     if not (token.isascii() and token.isprintable()):
-        raise ConfigError(
-            "the token has characters that are not ASCII or cannot be seen; use letters, digits and signs"
-        )
+        raise ConfigError("the token has non-ASCII or invisible characters; use letters, digits and punctuation")
     if token != token.strip():
-        raise ConfigError("the token begins or ends with a space, which would get lost; remove it")
+        raise ConfigError("the token begins or ends with a space, which would be lost; remove it")
     if len(token) < LEAST_TOKEN:
         raise ConfigError(f"the token has {len(token)} characters; it must have at least {LEAST_TOKEN} characters")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
+    """Whether an address is reachable from this machine only."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -88,7 +86,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _host_of(headers: Mapping[str, str]) -> str:
-    """The name in the Host header, without the port."""
+    """The host name in the Host header, without the port."""
     try:
         return urlsplit(f"//{headers.get('host', '')}").hostname or ""
     except ValueError:
@@ -96,41 +94,41 @@ def _host_of(headers: Mapping[str, str]) -> str:
 
 
 def may_be_called(host: str, settings: Settings) -> bool:
-    """Whether a server answers to that name: its own, those of this machine, and addresses if others reach it."""
+    """Whether the server answers to a host name: its own, this machine's, and IP addresses if it is public."""
     if host in LOOPBACK or host in settings.names or host == settings.host:
         return True
     if is_loopback(settings.host):
         return False
     try:
-        ipaddress.ip_address(host)  # an address cannot be given to another machine, as a name can
+        ipaddress.ip_address(host)  # unlike a name, an IP address cannot be pointed at another machine
     except ValueError:
         return host in (socket.gethostname().lower(), socket.getfqdn().lower())
     return True
 
 
 def _is_foreign(headers: Mapping[str, str], settings: Settings) -> bool:
-    """Whether a page of another server sends this request. Programs, which send no origin, are no pages."""
+    """Whether another server's page sent a request. Programs send no origin and are not pages."""
     origin = headers.get("origin")
     if origin is None:
         return headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
     if origin in settings.cors:
         return False
-    scheme, _, place = origin.lower().partition("://")
-    return scheme not in ("http", "https") or place != headers.get("host", "").lower()
+    scheme, _, authority = origin.lower().partition("://")
+    return scheme not in ("http", "https") or authority != headers.get("host", "").lower()
 
 
 def cookie_name(token: str) -> str:
-    """The cookie of servers with that token: browsers send it to all ports of a machine."""
+    """The cookie's name, specific to the token, because browsers send cookies to all ports of a machine."""
     return f"lookalike-{hashlib.sha256(f'lookalike name {token}'.encode()).hexdigest()[:12]}"
 
 
 def cookie_value(token: str) -> str:
-    """What the cookie holds in place of the token."""
+    """The cookie's value, which replaces the token."""
     return hashlib.sha256(f"lookalike {token}".encode()).hexdigest()
 
 
 def _knows_token(headers: Mapping[str, str], token: str) -> bool:
-    """Whether a request has the token, in a header or by its cookie."""
+    """Whether a request has the token, in a header or as the cookie."""
     given = headers.get("authorization", "")
     if given[:7].lower() == "bearer " and hmac.compare_digest(given[7:].strip().encode(), token.encode()):
         return True
@@ -142,13 +140,13 @@ def _knows_token(headers: Mapping[str, str], token: str) -> bool:
 
 
 def _tries_token(scope: Scope, headers: Mapping[str, str], token: str) -> bool:
-    """Whether a request brings a token, right or wrong; cookies of other servers on this machine are none."""
+    """Whether a request has any token, right or wrong; cookies of other servers on this machine do not count."""
     cookie = cookie_name(token) in headers.get("cookie", "")
     return "authorization" in headers or b"token=" in scope["query_string"] or cookie
 
 
 def _check_request(method: str, path: str, headers: Mapping[str, str], settings: Settings) -> None:
-    """Raises `Problem` for a request that may not be made."""
+    """Raise `Problem` for a request that is not allowed."""
     host = _host_of(headers)
     if not may_be_called(host, settings):
         raise Problem(403, f"the host name {host!r} is not allowed; allow it with: --allow-host {host or 'NAME'}")
@@ -163,7 +161,7 @@ def _check_request(method: str, path: str, headers: Mapping[str, str], settings:
 
 
 class SecurityMiddleware:
-    """Refuses forbidden requests, limits bodies, and adds security headers to every answer."""
+    """Refuses forbidden requests, limits bodies, and adds security headers to every response."""
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app, self._settings = app, settings
@@ -177,13 +175,15 @@ class SecurityMiddleware:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, started = Headers(scope=scope), False
-        asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope  # the same, of which no body is sent
+        handled = (
+            {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+        )  # the same, without sending the body
 
         async def marked(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                if not await body.pass_over(headers):
+                if not await body.drain(headers):
                     MutableHeaders(scope=message).update(CLOSE)
                 _mark(MutableHeaders(scope=message))
             await send(message)
@@ -193,9 +193,9 @@ class SecurityMiddleware:
             if (answer := self._with_cookie(scope, headers)) is None:
                 _check_request(scope["method"], scope["path"], headers, self._settings)
                 body.check_length(headers)
-                await self._app(asked, body.receive, marked)
+                await self._app(handled, body.receive, marked)
                 return
-        except asyncio.CancelledError:  # the server stops, and this request has taken too long
+        except asyncio.CancelledError:  # the server is stopping, and this request takes too long
             body.give_up()
             answer = problems.response(503, "the server is stopping", headers=CLOSE)
         except Exception as error:
@@ -203,13 +203,13 @@ class SecurityMiddleware:
             if answer.status_code == 401 and _tries_token(scope, headers, self._settings.token):
                 await asyncio.sleep(self._throttle.wrong((scope.get("client") or ("",))[0]))
         finally:
-            if "route" in asked:
-                scope["route"] = asked["route"]  # by which requests are counted
+            if "route" in handled:
+                scope["route"] = handled["route"]  # the metrics count requests by route
         if not started:
             await answer(scope, receive, marked)
 
     def _with_cookie(self, scope: Scope, headers: Headers) -> Response | None:
-        """For a link with the right ?token=, the way to the same page without it, and a cookie in its place."""
+        """For a link with the right ?token=: a redirect to the page without it, which sets the cookie instead."""
         token = self._settings.token
         if not token or scope["method"] != "GET" or b"token=" not in scope["query_string"]:
             return None
@@ -219,7 +219,7 @@ class SecurityMiddleware:
         if not right or not may_be_called(_host_of(headers), self._settings):
             return None
         rest = urlencode([(name, value) for name, value in values if name != "token"])
-        path = "/" + scope["path"].lstrip("/")  # two slashes would begin the name of another server
+        path = "/" + scope["path"].lstrip("/")  # two slashes would begin another server's name
         answer = RedirectResponse(path + (f"?{rest}" if rest else ""), 303)
         answer.set_cookie(
             cookie_name(token), cookie_value(token), max_age=COOKIE_SECONDS, httponly=True, samesite="lax",
@@ -229,12 +229,12 @@ class SecurityMiddleware:
 
 
 def _refusal(error: Exception, scope: Scope, headers: Headers) -> Response:
-    """The answer to a request that is refused or fails."""
+    """The response to a refused or failed request."""
     if not isinstance(error, Problem):
         _log.error("%s %s failed", scope["method"], printable(scope["path"]), exc_info=error)
         return problems.response(500, problems.UNKNOWN)
     if error.status == 401 and scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
-        return pages.render("token.html", status=401)  # a person, who can type it
+        return pages.render("token.html", status=401)  # for a person, who can type the token
     return problems.response(error.status, str(error), headers=error.headers)
 
 
@@ -252,13 +252,13 @@ class _Body:
         self._whole = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
 
     def check_length(self, headers: Headers) -> None:
-        """Raises `Problem` if the request says that it is too long."""
-        said = headers.get("content-length", "0")
-        if said.isdecimal() and int(said) > self._settings.max_body:
+        """Raise `Problem` if the declared length is too long."""
+        declared = headers.get("content-length", "0")
+        if declared.isdecimal() and int(declared) > self._settings.max_body:
             raise self._too_long()
 
     async def receive(self) -> Message:
-        """The next part. Raises `Problem` if there are too many, or it does not come."""
+        """The next part. Raises `Problem` if there is too much, or it is late."""
         if self._whole:
             return await self._receive()
         try:
@@ -274,16 +274,16 @@ class _Body:
         return message
 
     def give_up(self) -> None:
-        """Wait for no more of it."""
+        """Stop waiting for the rest."""
         self._ends = 0.0
 
-    async def pass_over(self, headers: Headers) -> bool:
-        """Whether the body is read to its end, which is tried for a while: who is still sending hears no answer."""
+    async def drain(self, headers: Headers) -> bool:
+        """Read the rest of the body for a while, because a client still sending misses the answer; True if complete."""
         if self._whole or (not self._length and headers.get("expect", "").lower() == "100-continue"):
-            return self._whole  # who asks before sending hears the answer
+            return self._whole  # a client that asks before sending receives the answer
         left = 4 * self._settings.max_body
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
-            async with asyncio.timeout_at(min(self._ends, asyncio.get_running_loop().time() + PASSED_OVER)):
+            async with asyncio.timeout_at(min(self._ends, asyncio.get_running_loop().time() + DRAIN_SECONDS)):
                 while left > 0 and not self._whole:
                     message = await self._receive()
                     left -= len(message.get("body", b""))

@@ -1,4 +1,4 @@
-"""Run the application by uvicorn, in one process or several, until SIGINT or SIGTERM."""
+"""Serving the application with uvicorn, in one process or several, until SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from lookalike.web.http.settings import Settings
 from lookalike.web.http.timeouts import ConnectionTimeouts
 
 BACKLOG = 1024
-GRACE = 5  # seconds for requests to end
+GRACE = 5  # seconds for requests to finish
 KEEP_ALIVE = 30  # seconds
-STARTING = 120  # seconds for a worker process to answer its supervisor
+STARTING = 120  # seconds for a worker to answer its supervisor
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 means a free one. Raises `ConfigError` if the address is not available."""
+    """A listening socket; port 0 picks a free one. Raises `ConfigError` if the address is unavailable."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError):
         raise ConfigError(f"host is {host!r}, which is not an address of this machine; try 127.0.0.1") from None
-    family, kind, protocol, _, address = found[0]
+    family, kind, protocol, _, address = addresses[0]
     listening = socket.socket(family, kind, protocol)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -51,14 +51,14 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def url(listening: socket.socket, host: str, *, token: str = "") -> str:
-    """The address to open, with the token if there is one."""
+    """The address to open in a browser, with the token if there is one."""
     name = host if is_loopback(host) else socket.gethostname() if host in ("0.0.0.0", "::", "") else host
     name = f"[{name}]" if ":" in name else name
     return f"http://{name}:{listening.getsockname()[1]}/" + (f"?token={quote(token)}" if token else "")
 
 
 def run(db: str, settings: Settings, listening: socket.socket, *, processes: int = 1) -> None:
-    """Serve a database until SIGINT or SIGTERM, then let requests end, and return."""
+    """Serve a database until SIGINT or SIGTERM, let requests finish, and return."""
     config = configure(partial(load, db, settings), settings, workers=processes)
     if processes == 1:
         Server(config).run(sockets=[listening])
@@ -72,7 +72,7 @@ def run(db: str, settings: Settings, listening: socket.socket, *, processes: int
 
 
 def configure(make: Callable[[], FastAPI], settings: Settings, **more: Any) -> uvicorn.Config:
-    """How uvicorn runs an application, which each process makes for itself."""
+    """The uvicorn configuration for an application, which each process creates for itself."""
     return uvicorn.Config(
         make, factory=True, log_level="warning", access_log=False, lifespan="on", server_header=False,
         proxy_headers=False, ws="none", timeout_graceful_shutdown=GRACE, timeout_keep_alive=KEEP_ALIVE,
@@ -83,7 +83,7 @@ def configure(make: Callable[[], FastAPI], settings: Settings, **more: Any) -> u
 
 
 class Server(uvicorn.Server):
-    """A server that ends without raising the signal again, also if it is sent twice."""
+    """A server that exits without raising the signal again, even if it is sent twice."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.should_exit = True
@@ -93,7 +93,7 @@ def _supervise(supervisor: Multiprocess) -> None:
     """Run worker processes. Raises `ConfigError` if one cannot start."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt  # the supervisor may be waiting for a worker that is starting
+        raise KeyboardInterrupt  # the supervisor may be waiting for a starting worker
 
     stops = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, stop) for number in stops}

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from lookalike.core.parallel import cores
 
-CONNECTIONS = 4096  # at once
+CONNECTIONS = 4096  # concurrent
 LEAST_TOKEN = 8  # characters
 
 
 def _connections() -> int:
-    """Half of the files that may be open at most: requests need some, too."""
+    """At most half of the limit on open files: requests need some, too."""
     try:
         import resource  # absent on Windows
     except ImportError:
@@ -24,8 +24,8 @@ def _connections() -> int:
 class Settings:
     """Limits and permissions of one server."""
 
-    host: str = "127.0.0.1"  # the address that it listens on
-    token: str = ""  # that clients must send; empty: none is needed
+    host: str = "127.0.0.1"  # address to listen on
+    token: str = ""  # that clients must send; empty: none
     names: tuple[str, ...] = ()  # other host names
     cors: tuple[str, ...] = ()  # origins whose pages may use the API
     write: bool = False  # whether decisions may be stored
@@ -34,7 +34,7 @@ class Settings:
     max_pixels: int = 100_000_000  # of an uploaded image
     memory: int = 1 << 30  # bytes to decode one image
     seconds: float = 10.0  # to decode one image
-    body_seconds: float = 60.0  # for a request's body to arrive, or for some of an answer to be read
-    header_seconds: float = 10.0  # for the headers of a request to arrive
+    body_seconds: float = 60.0  # for a request's body to arrive, or for the client to read some of the answer
+    header_seconds: float = 10.0  # for a request's headers to arrive
     connections: int = field(default_factory=_connections)
-    workers: int = min(8, max(2, cores()))  # two, so that one slow image does not hold up all others
+    workers: int = min(8, max(2, cores()))  # two, so that one slow image does not block all others

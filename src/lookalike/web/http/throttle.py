@@ -1,6 +1,6 @@
-"""Wrong tokens are answered late, the later the more there were: guessing is slow, and a right token never waits.
+"""Delays after wrong tokens: guessing is slow, but a right token never waits.
 
-Only the answer to a wrong token is delayed, so no one can shut others out by guessing in their name.
+Only the response to a wrong token is delayed, so nobody can lock others out by guessing in their name.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-FIRST = 0.02  # seconds that the first wrong token of an address waits; each further one twice as long
-LONGEST = 2.0  # seconds; less than a server that stops waits for requests
-FORGOTTEN = 900.0  # seconds without a wrong token, after which an address begins anew
-ADDRESSES = 4096  # that are remembered, those that were wrong last
-MANY = 100  # wrong tokens in all within a minute, from which on each waits longest, whoever sends it
+FIRST = 0.02  # delay in seconds after an address's first wrong token; it doubles with each further one
+LONGEST = 2.0  # seconds; shorter than the grace period of a stopping server
+FORGOTTEN = 900.0  # seconds without a wrong token, after which an address starts from scratch
+ADDRESSES = 4096  # remembered at most, the most recent ones
+MANY = 100  # wrong tokens in total within a minute, beyond which everyone gets the longest delay
 MINUTE = 60.0
 
 
 class Throttle:
-    """Delays of answers to wrong tokens."""
+    """Delays of responses to wrong tokens."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()  # how often, and when last
-        self._began, self._count = clock(), 0  # of the running minute
+        self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()  # count, and last time
+        self._began, self._count = clock(), 0  # of the current minute
 
     def wrong(self, address: str) -> float:
-        """Delay of the answer to another wrong token from an address, in seconds."""
+        """The delay in seconds for another wrong token from an address."""
         now, key = self._clock(), _network(address)
         count, last = self._wrong.pop(key, (0, now))
         count = 1 if now - last > FORGOTTEN else count + 1
@@ -41,9 +41,9 @@ class Throttle:
 
 
 def _network(address: str) -> str:
-    """The network that counts as one client: an IPv4 address, or a /64 of IPv6."""
+    """The network that counts as one client: an IPv4 address, or an IPv6 /64."""
     try:
-        found = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return address[:64]
-    return str(found) if found.version == 4 else str(ipaddress.ip_network((found, 64), strict=False))
+    return str(parsed) if parsed.version == 4 else str(ipaddress.ip_network((parsed, 64), strict=False))

@@ -1,4 +1,4 @@
-"""Limits on connections that uvicorn lacks: on their number, and on the time to send headers and to read answers."""
+"""Limits that uvicorn lacks: number of connections, time to send headers, time to read responses."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ FULL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 2
 
 
 class ConnectionTimeouts(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
-    """A connection of uvicorn that does not wait for ever.
+    """A uvicorn connection that does not wait forever.
 
-    The time for headers runs from the start of a connection, and from the first byte of each further request.
+    The time for headers starts with the connection, and with the first byte of each further request.
     """
 
-    def __init__(self, *given: Any, settings: Settings, **named: Any) -> None:
-        super().__init__(*given, **named)
+    def __init__(self, *args: Any, settings: Settings, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self._settings = settings
         self._reading: asyncio.TimerHandle | None = None
         self._writing: asyncio.TimerHandle | None = None
