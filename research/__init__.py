@@ -1,1 +1,1 @@
-"""What serves the paper alone: data sets, protocols, runs, tables, figures. Run from a clone; not in the wheel."""
+"""Code that only the paper needs: data sets, protocols, runs, tables, figures. Run from a clone; not in the wheel."""

@@ -1,4 +1,4 @@
-"""Research from a clone: `python -m research COMMAND`."""
+"""Command line of the research code, from a clone: `python -m research COMMAND`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Table(StrEnum):
 
 
 class Figure(StrEnum):
-    """The paper's figures that show results."""
+    """The paper's figures of results."""
 
     FIVE = "5"
     SIX = "6"
@@ -58,7 +58,7 @@ def run(
     data: Data = DATA,
     results: Results = HOME / "results",
 ) -> None:
-    """Run what has no result yet, and resume what was killed. Needs the data sets (see: datasets)."""
+    """Run experiments that have no result yet, and resume killed ones. Needs the data sets (see: datasets)."""
     from research import experiments as lists
     from research.datasets import DATASETS
     from research.results import Places
@@ -73,9 +73,9 @@ def run(
     chosen_seeds = _numbers(seeds, "seeds") or (0,)
     autoencoders = tuple(name for name in named if name in lists.AUTOENCODERS) or _models(table, figure)
     methods = tuple(name for name in named if name in lists.METHOD_NAMES)
-    wanted = []
+    runs = []
     if autoencoders or not named:
-        wanted += lists.experiments(
+        runs += lists.experiments(
             datasets=sets or (("cifar10",) if figure else ()),
             models=autoencoders,
             bits=lengths or _bits(table, figure),
@@ -83,7 +83,7 @@ def run(
             seeds=chosen_seeds,
         )
     if methods or table == Table.THREE or not (named or table or figure):
-        wanted += lists.comparisons(
+        runs += lists.comparisons(
             setups=tuple(one for one in lists.SETUPS if (not sets or one[0] in sets) and protocol in ("", one[1])),
             models=methods or lists.METHOD_NAMES,
             bits=lengths or lists.BITS,
@@ -91,9 +91,9 @@ def run(
             seeds=chosen_seeds,
         )
     places = Places(data=data, results=results, work=results.parent / "work")
-    count = run_all(wanted, places, device=device, say=terminal.say)
+    count = run_all(runs, places, device=device, say=terminal.say)
     typer.echo(
-        f"{terminal.count(count, 'run')} made, {len(wanted) - count} there before, in {results}; next: "
+        f"{terminal.count(count, 'run')} made, {len(runs) - count} existed already, in {results}; next: "
         "python -m research report"
     )
 
@@ -106,13 +106,13 @@ def train(
     backbone: Annotated[str | None, typer.Option("--backbone", metavar="NAME|FILE", help="As lookalike train.")] = None,
     matryoshka: Annotated[bool, typer.Option("--matryoshka", help="Make the first 16, 32, … bits codes, too.")] = False,
     labels_from_folders: options.LabelsFromFolders = False,
-    epochs: Annotated[int, typer.Option("--epochs", min=1, help="How often each image is seen.")] = 20,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Number of passes over the images.")] = 20,
     seed: options.Seed = 0,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The model file to write.")] = Path("model.onnx"),
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
     device: Device = "cpu",
 ) -> None:
-    """Train a compared method on images of your own: a model file for `lookalike index`."""
+    """Train a compared method on your own images; writes a model file for `lookalike index`."""
     from lookalike import data, training
     from research.hashing.task import METHOD_TASKS
 
@@ -129,7 +129,7 @@ def train(
 
 @app.command("report")
 def report(results: Results = HOME / "results", page: Page = HOME / "reproduction.md") -> None:
-    """Write the page of all results, as Markdown and as HTML, and its figures."""
+    """Write the page of all results, as Markdown and as HTML, with its figures."""
     from research import report as reports
 
     for path in reports.write(results, page):
@@ -138,7 +138,7 @@ def report(results: Results = HOME / "results", page: Page = HOME / "reproductio
 
 @app.command("smoke")
 def smoke(data: Data = DATA, device: Device = "cpu") -> None:
-    """Make one tiny run of every kind in a temporary folder, and the page of these runs."""
+    """Make one tiny run of every kind in a temporary folder, and a page of these runs."""
     from research import experiments
     from research import report as reports
     from research.results import Places
@@ -148,12 +148,12 @@ def smoke(data: Data = DATA, device: Device = "cpu") -> None:
     places = Places(data=data, results=folder / "results", work=folder / "work")
     run_all(experiments.smoke(), places, device=device, say=terminal.say)
     written = reports.write(places.results, folder / "reproduction.md", protocol="smoke")
-    typer.echo(f"all parts work; the figures of this page mean nothing: {terminal.shown(written[0])}")
+    typer.echo(f"all parts work; the figures on this page are meaningless: {terminal.shown(written[0])}")
 
 
 @app.command("datasets")
 def datasets(data: Data = DATA, json: options.Json = False) -> None:
-    """List the data sets: what each is, and where it was found or is expected."""
+    """List the data sets: description, and where each was found or is expected."""
     from research.datasets import ABOUT, where
 
     for name, about in ABOUT.items():
@@ -168,7 +168,7 @@ def datasets(data: Data = DATA, json: options.Json = False) -> None:
 
 @app.command("fetch")
 def fetch(name: Annotated[str, typer.Argument(help="The data set: cifar10.")], data: Data = DATA) -> None:
-    """Fetch a data set from its makers: CIFAR-10, 170 MB."""
+    """Download a data set from its authors: CIFAR-10, 170 MB."""
     from lookalike.core.errors import DataError
     from research.datasets import ABOUT, check_name
     from research.datasets import fetch as fetching
@@ -176,7 +176,7 @@ def fetch(name: Annotated[str, typer.Argument(help="The data set: cifar10.")], d
     check_name(name)
     if name != "cifar10":
         places = " or ".join(str(data / place) for place in ABOUT[name].places)
-        raise DataError(f"{name} cannot be fetched from here; get it from its makers, and put it in {places}")
+        raise DataError(f"{name} cannot be downloaded automatically; get it from its authors, and put it in {places}")
     with terminal.stages() as progress:
         place = fetching.get_cifar10(data, progress=lambda done, total: progress("fetching CIFAR-10", done, total))
     typer.echo(terminal.shown(place))
@@ -189,15 +189,15 @@ def evaluate(
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
-    """Measure a labelled database divided by a protocol of the literature (see also: lookalike evaluate)."""
+    """Evaluate a labelled database, split by a protocol of the literature (see also: lookalike evaluate)."""
     from lookalike.cli.evaluate import lines
     from research.evaluate import by_protocol
 
-    found = by_protocol(db, protocol, seed=seed)
+    evaluation = by_protocol(db, protocol, seed=seed)
     if json:
-        terminal.echo_json(found.values())
+        terminal.echo_json(evaluation.values())
         return
-    for line in lines(found):
+    for line in lines(evaluation):
         typer.echo(line)
 
 
@@ -215,7 +215,7 @@ def builtin_models(
 
 
 def main() -> None:
-    """Run the command line; errors become one line and an exit code."""
+    """Run the command line; an error becomes one line and an exit code."""
     run_command_line(app)
 
 
@@ -224,7 +224,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _check(names: Iterable[str], known: Collection[str], option: str) -> None:
-    """Raise for a name that nothing has."""
+    """Raise `BadParameter` for the first unknown name."""
     for name in names:
         if name not in known:
             raise typer.BadParameter(f"there is no {name!r} here; there are {', '.join(known)}", param_hint=option)
@@ -234,18 +234,18 @@ def _numbers(text: str, name: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(",")) if text else ()
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no list of numbers, such as 16,32", param_hint=f"--{name}") from None
+        raise typer.BadParameter(f"{text!r} is not a list of numbers such as 16,32", param_hint=f"--{name}") from None
 
 
 def _models(table: Table | None, figure: Figure | None) -> tuple[str, ...]:
-    """The paper's models whose results a table or figure shows; nothing for all."""
+    """The paper's models shown in a table or figure; empty for all."""
     if figure == Figure.SIX:
         return ("cvae",)
     return ("csvae",) if table == Table.THREE else ()
 
 
 def _bits(table: Table | None, figure: Figure | None) -> tuple[int, ...]:
-    """The lengths that a table or figure shows; nothing for those of a whole reproduction."""
+    """The lengths shown in a table or figure; empty for all."""
     if figure == Figure.FIVE:
         return (64,)
     if figure == Figure.SIX:

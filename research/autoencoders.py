@@ -1,13 +1,13 @@
-"""One run of a model of the paper, from the split to `result.json`.
+"""One run of one of the paper's models, from the split to `result.json`.
 
     RESULTS/cifar10/csvae-64-e5-s0/
-        result.json     settings, environment, times, learning curve, metrics: what tables and figures are made of
-        codes.npz       codes and labels of queries and database, so that other metrics need no training
-        train.npz       the same of the training images, of those runs only on which explanations are tried
-        pictures.png    eight images and, beneath, their reconstructions
-    WORK/…              the run's checkpoints, the model file and decoded images; not needed once the result is there
+        result.json     settings, environment, times, learning curve, metrics: the source of tables and figures
+        codes.npz       codes and labels of queries and database, for computing further metrics without training
+        train.npz       codes and labels of the training images, only for runs that the explanations are tried on
+        pictures.png    eight images and, below them, their reconstructions
+    WORK/…              checkpoints, model file and decoded images; not needed once the result exists
 
-A run that was killed goes on from its last checkpoint and ends with the same metrics.
+A killed run resumes from its last checkpoint and ends with the same metrics.
 
 Shapes: N images, S pixels a side, W bytes a code.
 """
@@ -46,19 +46,19 @@ from research.reconstruction import ReconstructionError, reconstruction_error
 from research.results import Places, environment, write_result
 
 PICTURES = 8  # images shown with their reconstructions
-RECONSTRUCTED = 1_000  # queries on which the error of reconstruction is measured, at most
+RECONSTRUCTED = 1_000  # maximum number of queries for measuring the reconstruction error
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A data set, divided: the training items, and the decoded images of what is evaluated."""
+    """A data set that was split: its training items, and the decoded evaluation images."""
 
     dataset: Dataset
     split: Split
-    near: int  # queries that a database image almost equals
+    near: int  # queries with a near-duplicate in the database
     query_NSS: Array
     database_NSS: Array
-    folder: Path  # of its decoded training images
+    folder: Path  # of the decoded training images
 
     @property
     def train(self) -> list[data.Item]:
@@ -71,7 +71,7 @@ def _model(experiment: Experiment, places: Places) -> Path:
 
 
 def prepare(experiment: Experiment, places: Places, before: object = None) -> Prepared:
-    """Divide a data set, and decode what is evaluated."""
+    """Split a data set, and decode the evaluation images."""
     dataset = datasets.load(experiment.dataset, places.data)
     split = protocols.split(dataset, experiment.protocol, seed=experiment.seed, read=data.read_bytes)
     folder = places.work / "images" / f"{experiment.dataset}-{experiment.protocol}-s{experiment.seed}"
@@ -86,7 +86,7 @@ def prepare(experiment: Experiment, places: Places, before: object = None) -> Pr
 
 
 def run(experiment: Experiment, prepared: Prepared, places: Places, *, device: str = "cpu") -> None:
-    """Train, encode, measure and write the result. Goes on where a killed run stopped."""
+    """Train, encode, measure and write the result; resumes a killed run."""
     model, path = _model(experiment, places), places.result(experiment)
     if not _is_trained(model, prepared):
         _train(experiment, prepared, model, device=device)
@@ -115,11 +115,11 @@ def run(experiment: Experiment, prepared: Prepared, places: Places, *, device: s
         "reconstruction": errors._asdict(),
         "seconds": {"training": sum(one.seconds for one in history), "rest": time.monotonic() - began},
     }
-    write_result(path, result)  # last: now it is there
+    write_result(path, result)  # last: a result file marks the run as finished
 
 
 def _reconstruct(hasher: Hasher, prepared: Prepared, pictures: Path) -> ReconstructionError:
-    """The error of reconstruction over some queries, of which a few are drawn."""
+    """Reconstruction error over some of the queries; draws a few of them to `pictures`."""
     shown_NSS = prepared.query_NSS[_evenly(len(prepared.query_NSS), RECONSTRUCTED)]
     decoder = Decoder.beside(hasher)
     assert decoder is not None  # training writes it
@@ -130,7 +130,7 @@ def _reconstruct(hasher: Hasher, prepared: Prepared, pictures: Path) -> Reconstr
 
 
 def _is_trained(model: Path, prepared: Prepared) -> bool:
-    """Whether there is a finished model of these very images; what was made of others is deleted."""
+    """Whether there is a finished model of exactly these images; deletes a model or run of others."""
     folder = model.with_suffix(".run")
     log = folder / "log.jsonl"
     if log.exists() and read_log(log)[0].get("images") != digest(prepared.train, SPEC, max_pixels=MAX_PIXELS):
@@ -157,16 +157,16 @@ def _train(experiment: Experiment, prepared: Prepared, model: Path, *, device: s
 
 
 def _decode(dataset: Dataset, rows: protocols.Rows, folder: Path) -> Array:
-    """The images of rows, decoded once for all runs."""
+    """Decoded images of these rows, cached for all runs."""
     items = [dataset.items[row] for row in rows]
     cache = cached_images(folder, items, SPEC)
     if cache.skipped:
-        raise DataError(f"{len(cache.skipped)} images to be evaluated cannot be read; first: {cache.skipped[0].name}")
+        raise DataError(f"cannot read {len(cache.skipped)} evaluation images; first: {cache.skipped[0].name}")
     return cache.arrays
 
 
 def _encode(hasher: Hasher, prepared: Prepared) -> dict[str, npt.NDArray[Any]]:
-    """Codes and labels of queries and database; codes are made by the exported model, as users get them."""
+    """Codes and labels of queries and database, encoded by the exported model, as for users."""
     query_labels, database_labels, _ = _labels(prepared)
     return {
         "query_codes": hasher.encode_arrays(prepared.query_NSS),
@@ -202,12 +202,12 @@ def _epoch(record: EpochRecord) -> dict[str, Any]:
 
 
 def _evenly(count: int, wanted: int) -> protocols.Rows:
-    """Rows at even distances: data sets are often sorted by class, so the first ones would stand for a few classes."""
+    """Evenly spaced rows: data sets are often sorted by class, so the first rows would cover only a few classes."""
     return np.unique(np.linspace(0, count - 1, min(count, wanted)).round().astype(np.int64))
 
 
 def _scaled(images_NSS: Array) -> npt.NDArray[np.float32]:
-    """Images in [0, 1], each by its own least and greatest value, as the models see them (section III)."""
+    """Images scaled to [0, 1] by their own minimum and maximum, the models' input (section III)."""
     x_NSS = np.asarray(images_NSS, np.float32)
     low, high = x_NSS.min(axis=(1, 2), keepdims=True), x_NSS.max(axis=(1, 2), keepdims=True)
     return np.asarray((x_NSS - low) / np.maximum(high - low, 1))
@@ -223,7 +223,7 @@ def _write_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:
 
 
 def _write_pictures(path: Path, images_NSS: npt.NDArray[np.float32], restored_NSS: npt.NDArray[np.float32]) -> None:
-    """Images above, their reconstructions beneath."""
+    """Draw the images, with their reconstructions below."""
     rows = [np.concatenate(list(part), axis=1) for part in (images_NSS, restored_NSS)]
     grey = (np.concatenate(rows).clip(0, 1) * 255).round().astype(np.uint8)
     with replacing(path) as aside:

@@ -1,18 +1,17 @@
-"""How the built-in models `default` and `default-128` were made: `copies` that begins with EfficientNet-Lite0.
+"""Training of the built-in models `default` and `default-128`: `copies`, starting from EfficientNet-Lite0.
 
     python -m research builtin-models FOLDER_OF_DATA_SETS OUT_FOLDER [--resume]
 
-The folder holds the Parquet files that `Recipe.sources` names. Only rows of the split `train` are used, where a file
-has splits, and of a file without them two rows of three, so that the others can measure the models. Photographs of 224
-pixels and more are also taken in parts, since a collection holds details as well as scenes. One training gives both:
-the first 64 bits of the longer code are the shorter one. It is done twice, the second time from the weights that the
-first came to, with another learning rate that falls again.
+The folder holds the Parquet files of `Recipe.sources`. Training uses only rows of the split `train`, or two rows of
+three of a file without splits, so that the rest can be used for measurements. Photographs of at least 224 pixels are
+also cropped, since collections hold details as well as scenes. One training yields both models: the shorter code is the
+first 64 bits of the longer one. There are two training runs, the second from the weights of the first, with a learning
+rate schedule of its own.
 
-The files that are shipped come from a first training whose encoder did not soften images yet, and whose edits were a
-little milder in tones and had fewer captions. The second was as it stands here, but for the borders that were cut off,
-which were those of a rule before the one of today, in colour. Its weights, as they were shipped with 16 bits, were
-given the second look at an image afterwards (`models.copy_encoder`): where bits are cut, and the model's own distances,
-are of two looks, the loss in the files is of one.
+The shipped files come from a first run whose encoder did not blur images yet, with slightly milder tone edits and fewer
+captions. The second run was as below, except that borders were removed by an earlier rule, in colour. Its weights, as
+shipped in 16 bits, were later given a second view of the image (`models.copy_encoder`): the thresholds and the model's
+own distances are those of two views, the loss in the files is that of one.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ Not good for: finding what is in a picture (its label); mirror images and quarte
 (`--turned` asks for them); telling flat or dark pictures apart. Codes reveal image content, and do not withstand
 someone who alters an image on purpose.\
 """
-FIGURES = {  # of each length, as they were measured with `lookalike robustness`
+FIGURES = {  # by length, as measured with `lookalike robustness`
     64: """\
 Measured on 1,338 photographs that it has not seen (the part `val` of Imagenette, of kinds that EfficientNet-Lite0 knew,
 and food), with copies of 500 of them, at 14 bits, which 1 in 11,600 pairs of different photographs reach: found are
@@ -68,7 +67,7 @@ and food), with copies of 500 of them, at 35 bits, which 1 in 13,800 pairs of di
 100 % of copies in JPEG of quality 20, 100 % cropped by 10 % of each side, 97.0 % by 25 %, 100 % turned by 5°, 99.2 %
 by 15°, 100 % with a black border, 99.8 % with a caption, 100 % in grey, 99.2 % much brighter, 100 % much blurred.""",
 }
-COPIES = {64: 7, 128: 21}  # bits that at most one of the 65 million pairs of images of `benchmarks/planted.py` reached
+COPIES = {64: 7, 128: 21}  # distance that at most one of 65 million image pairs in `benchmarks/planted.py` reached
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,9 +75,9 @@ class Source:
     """Rows of a Parquet file."""
 
     file: str
-    rows: int | None = None  # at most, drawn
-    parts: int = 0  # random ones of each image, besides the whole
-    thirds: bool = False  # whether every third row is kept for measuring, where a file has no splits
+    rows: int | None = None  # maximum number, drawn at random; None: all
+    parts: int = 0  # random crops of each image, in addition to the whole
+    thirds: bool = False  # whether every third row is kept for measurements, for a file without splits
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +87,7 @@ class Recipe:
     sources: tuple[Source, ...]
     bits: int = 128
     shorter: int = 64
-    epochs: int = 7  # each time
+    epochs: int = 7  # of each of the two runs
     batch: int = 128
     learning_rates: tuple[float, float] = (1e-3, 7e-4)
     validation: float = 0.04
@@ -147,7 +146,7 @@ def _train(
 
 
 def gather(sources: Sequence[Source], folder: Path, table: Path, *, seed: int, resume: bool = False) -> int:
-    """Write the images of all sources to one table; how many. With `resume` one that is there stays as it is."""
+    """Write the images of all sources to one table, and return their number; `resume` keeps an existing table."""
     if resume and table.exists():
         return int(pq.read_metadata(table).num_rows)
     random = np.random.default_rng(seed)
@@ -157,7 +156,7 @@ def gather(sources: Sequence[Source], folder: Path, table: Path, *, seed: int, r
 
 
 def kept(source: Source, folder: Path) -> npt.NDArray[np.int64]:
-    """The rows of a source that no training sees."""
+    """Rows of a source that are held out of training."""
     table = pq.ParquetFile(folder / source.file)
     if "split" in table.schema_arrow.names:
         return np.flatnonzero(np.array(table.read(["split"]).column("split").to_pylist()) != "train")
@@ -177,7 +176,7 @@ def _images(source: Source, folder: Path, random: np.random.Generator) -> Iterat
 
 
 def _part(data: bytes, random: np.random.Generator) -> bytes:
-    """A random part of a photograph, 40 to 65 % of each side: of more it would be a copy."""
+    """A random crop of a photograph, 40 to 65 % of each side; a larger one would be a copy."""
     image = Image.open(io.BytesIO(data)).convert("RGB")
     width, height = (int(side * random.uniform(0.4, 0.65)) for side in image.size)
     left, top = int(random.integers(image.width - width + 1)), int(random.integers(image.height - height + 1))
@@ -187,12 +186,12 @@ def _part(data: bytes, random: np.random.Generator) -> bytes:
 
 
 def halve(model: Path, *, out: Path) -> None:
-    """Write a model whose weights are kept with 16 bits; its codes differ in some bits close to their threshold."""
+    """Store a model's weights with 16 bits; its codes differ in a few bits close to their threshold."""
     proto = onnx.load(model)
     halve_weights(proto)
     rewrite(out, proto, Hasher.load(model).info)
 
 
 def describe(model: Path, *, card: str, copies: int | None) -> None:
-    """Record in a model file what was measured of it; its codes stay the same."""
+    """Record measurements in a model file; its codes stay the same."""
     rewrite(model, onnx.load(model), replace(Hasher.load(model).info, card=card, copies=copies))

@@ -1,4 +1,4 @@
-"""The extended Table III: mAP of all methods on the features of one backbone, by length, with floor and ceiling."""
+"""The extended Table III: mAP of all methods on features of one backbone, by length, with lower and upper bound."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from research.hashing.methods import METHODS
 from research.results import Result, spread
 from research.tables import NOT_RUN, Table
 
-LOSS = 0.01  # of mAP that the first bits of a nested code may lose
+LOSS = 0.01  # of mAP that is acceptable for the first bits of a nested code
 REFERENCE = "linear-classifier"
 PROTOCOLS = {"paper": "the paper's protocol", "cifar10-1": "protocol cifar10-1"}
 
@@ -20,7 +20,7 @@ def tables(results: Sequence[Result]) -> list[Table]:
 
 
 def nested(results: Sequence[Result]) -> Table:
-    """Codes of one training for all lengths beside those that are trained for one length alone."""
+    """Nested codes, trained once for all lengths, compared with codes trained for one length."""
     rows = []
     for dataset, protocol in SETUPS:
         here = [one for one in results if (one.dataset, one.protocol) == (dataset, protocol)]
@@ -38,7 +38,7 @@ def nested(results: Sequence[Result]) -> Table:
 
 
 def nested_losses(results: Sequence[Result]) -> str:
-    """Where the first bits of a nested code lose more mAP than they may, against codes trained alone."""
+    """Where the first bits of a nested code lose too much mAP against codes trained for that length."""
     found = []
     for dataset, protocol, method, bits, first, alone, difference in nested(results).rows:
         if float(difference) < -LOSS:
@@ -47,7 +47,7 @@ def nested_losses(results: Sequence[Result]) -> str:
 
 
 def shortfalls(results: Sequence[Result]) -> str:
-    """Which supervised methods fall below the codes of a linear classifier, and where."""
+    """Which supervised methods have a lower mAP than the codes of a linear classifier, and where."""
     found = []
     for dataset, protocol in SETUPS:
         here = [one for one in results if (one.dataset, one.protocol) == (dataset, protocol)]
@@ -64,7 +64,7 @@ def shortfalls(results: Sequence[Result]) -> str:
 
 
 def title(model: str) -> str:
-    """What a method is called in a table."""
+    """Display name of a method."""
     return METHODS[model].title if model in METHODS else model
 
 
@@ -101,7 +101,7 @@ def _cell(results: Sequence[Result], model: str, bits: int) -> str:
 
 
 def _map(results: Sequence[Result], model: str, bits: int) -> list[float]:
-    """mAP by seed, of the longest runs."""
+    """mAP of the longest runs, by seed."""
     found = [one for one in results if (one.model, one.bits) == (model, bits)]
     longest = max((one.epochs for one in found), default=0)
     return [one.number("metrics", "map", "expected") for one in found if one.epochs == longest]

@@ -1,4 +1,4 @@
-"""A user's labelled database measured by a protocol of the literature: `python -m research evaluate`."""
+"""Evaluation of a user's labelled database by a protocol of the literature: `python -m research evaluate`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from research.datasets.protocols import PROTOCOLS, split
 
 
 def by_protocol(db: str, protocol: str, *, seed: int = 0) -> Evaluation:
-    """The metrics of a database divided by a protocol; images without a label and byte copies are left out."""
+    """Metrics of a database split by a protocol, without unlabelled images and byte-identical copies."""
     with Database.open(db) as database:
         found = labelled(database.records())
     records = found.records

@@ -1,15 +1,15 @@
-"""The runs: what the paper leaves open about its own, and the methods that are compared with them.
+"""The runs: settings that the paper leaves open, and the methods for comparison.
 
-Given in the paper, for Tables I and II and Figs. 5 and 6: greyscale 128×128 scaled to [0, 1]; four models; 16, 32, 64,
-128 bits; 20,000 training images, 5,000 database images and 5,000 queries, drawn evenly (protocol `paper`). Not given:
-epochs, batch, optimiser, learning rate, widths, whether any images were held out. Ours are below and in `models`, the
-same for all models; a tenth of the training images, at most 2,000, is held out to choose the best epoch by its loss,
-and θ is the mean over the rest.
+The paper gives, for Tables I and II and Figs. 5 and 6: greyscale 128×128 scaled to [0, 1]; four models; 16, 32, 64, 128
+bits; 20,000 training images, 5,000 database images and 5,000 queries, drawn uniformly (protocol `paper`). It does not
+give epochs, batch size, optimiser, learning rate, layer widths or whether images were held out. Our settings are below
+and in `models`, the same for all models; a tenth of the training images, at most 2,000, is held out to choose the epoch
+with the lowest loss, and θ is the mean over the rest.
 
-The methods of the extended Table III are trained alike: one hidden layer on a frozen EfficientNet-Lite0 (TransHash: a
-small transformer on its positions), AdamW, the same number of epochs, the best epoch chosen on a tenth of the training
-images, by mAP where there are labels and by the loss where there are none. The papers train whole networks with
-settings of their own.
+All methods of the extended Table III are trained in the same way: one hidden layer on a frozen EfficientNet-Lite0
+(TransHash: a small transformer on its positions), AdamW, the same number of epochs, the best epoch chosen on a tenth of
+the training images, by mAP for supervised and by loss for unsupervised methods. Their papers train whole networks, each
+with settings of its own.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from research.hashing.methods import METHODS
 
 AUTOENCODERS = ("vae", "cvae", "csvae", "vte")
-EXPLAINED = ("cvae", "csvae", "vte")  # on whose codes explanations of the published figures are tried
+EXPLAINED = ("cvae", "csvae", "vte")  # models on whose codes explanations of the published figures are tried
 BITS = (16, 32, 64, 128)
-DATASETS = ("cifar10", "tiny_imagenet", "tagged_food")  # the latter two in the place of ImageNet and NUS-WIDE
-EPOCHS = 5  # of the results that are kept with the source; the paper does not say how many it had
+DATASETS = ("cifar10", "tiny_imagenet", "tagged_food")  # the last two stand in for ImageNet and NUS-WIDE
+EPOCHS = 5  # of the results kept in the repository; the paper does not state its number
 
 BACKBONE = "efficientnet-lite0"
 SIDE = 160  # pixels
@@ -30,7 +30,7 @@ LENGTHS = BITS  # of nested codes
 SETUPS = (("cifar10", "paper"), ("tiny_imagenet", "paper"), ("tagged_food", "paper"), ("cifar10", "cifar10-1"))
 METHOD_EPOCHS = 12
 METHOD_BATCH = 128
-FLOOR_AND_CEILING = ("cosine", "linear-classifier")  # of the features themselves; codes of a class that is predicted
+FLOOR_AND_CEILING = ("cosine", "linear-classifier")  # ranking by the features themselves; codes of the predicted class
 NESTED = {"clusters-nested": "clusters", "orthohash-nested": "orthohash"}  # one training for all lengths
 SUPERVISED = tuple(name for name, method in METHODS.items() if method.needs_labels)
 LABEL_FREE = tuple(name for name, method in METHODS.items() if not method.needs_labels)
@@ -39,7 +39,7 @@ METHOD_NAMES = (*FLOOR_AND_CEILING, *LABEL_FREE, *SUPERVISED, *NESTED)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Experiment:
-    """One run: what is trained on what, and how."""
+    """One run: model, data and settings."""
 
     dataset: str
     model: str
@@ -52,7 +52,7 @@ class Experiment:
 
     @property
     def name(self) -> str:
-        """The name of the run's folder: everything that is not always the same."""
+        """Name of the run's folder: every setting that varies between runs."""
         usual = Experiment(dataset=self.dataset, model=self.model, bits=self.bits, epochs=self.epochs)
         protocol = "" if self.protocol == usual.protocol else f"{self.protocol}-"
         batch = "" if self.batch == usual.batch else f"-b{self.batch}"
@@ -75,7 +75,7 @@ def experiments(
 ) -> list[Experiment]:
     """The runs behind Tables I and II: all models, all lengths on CIFAR-10, 64 bits on the stand-ins.
 
-    What is named is run as named: `bits=(16,)` is 16 bits on every data set.
+    An explicit argument applies to every data set: `bits=(16,)` runs 16 bits everywhere.
     """
     return [
         Experiment(dataset=dataset, model=model, bits=length, epochs=epochs, seed=seed)
@@ -94,21 +94,21 @@ def comparisons(
     epochs: int = METHOD_EPOCHS,
     seeds: tuple[int, ...] = (0,),
 ) -> list[Experiment]:
-    """The runs of the compared methods, seed by seed, each once."""
-    found = [
+    """The runs of the compared methods, ordered by seed, without repetitions."""
+    runs = [
         Experiment(
             dataset=dataset, model=model, bits=length, epochs=epochs, seed=seed, protocol=protocol, batch=METHOD_BATCH
         )
         for seed in seeds
         for dataset, protocol in setups
         for model in models
-        for length in (bits if model != "cosine" else (64,))  # it has no bits
+        for length in (bits if model != "cosine" else (64,))  # ranking by cosine has no bits
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(runs))
 
 
 def smoke() -> list[Experiment]:
-    """One tiny run of every model and of each kind of method: shows that all parts work, and nothing else."""
+    """One tiny run of every model and of each kind of method; shows only that all parts work."""
     methods = ("cosine", "linear-classifier", "itq", "clusters", "cibhash", "dhn", "transhash", "orthohash-nested")
     return [
         *(Experiment(dataset="cifar10", model=model, bits=64, epochs=1, protocol="smoke") for model in AUTOENCODERS),

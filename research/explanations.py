@@ -1,8 +1,8 @@
-"""Why published figures can be far above what codes deserve: each explanation, tried on our own codes.
+"""Possible explanations of published figures far above the quality of the codes, tried on our own codes.
 
-None of these is proven for the paper, which gives neither code nor formulas. What can be shown is which of them turn
-the same codes into figures of the size that it prints, and how codes without any meaning fare under the same rule: a
-rule by which they reach that size, too, measures nothing.
+None of them is proven for the paper, which gives neither code nor formulas. The test shows which rules raise the same
+codes to figures as high as the printed ones, and how meaningless codes score by the same rule: a rule that gives them
+as much measures nothing.
 
 Shapes: Q queries, N database images, W bytes a code.
 """
@@ -22,46 +22,46 @@ from research.results import Result
 
 Codes = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.integer]
-CLOSE = 0.02  # how near a figure must come to the printed one to be called of its size
+CLOSE = 0.02  # largest difference from a printed figure that still counts as a match
 
 
 class Collection(NamedTuple):
-    """Codes and labels of a run, as `codes.npz` holds them."""
+    """Codes and labels of a run, as stored in `codes.npz`."""
 
     query_codes: Codes
     query_labels: Labels
     database_codes: Codes
     database_labels: Labels
-    train_codes: Codes | None = None  # of the training images, where they were kept
+    train_codes: Codes | None = None  # of the training images, if they were stored
     train_labels: Labels | None = None
 
     @property
     def four(self) -> tuple[Codes, Labels, Codes, Labels]:
-        """Queries and database, as metrics take them."""
+        """Queries and database, as arguments of the metrics."""
         return self[:4]
 
 
 def collection(run: Result) -> Collection:
-    """The codes of a run."""
+    """Codes and labels of a run."""
     return Collection(**run.codes())
 
 
 class Explanation(NamedTuple):
-    """A rule, and the figure that it gives to codes."""
+    """A rule of evaluation, and its figure for given codes."""
 
     name: str
     what: str
-    figure: Callable[[Collection], float | None]  # nothing where what it takes was not kept
-    metric: str = "map"  # of the paper's that it is to explain: "map" or "f1"
+    figure: Callable[[Collection], float | None]  # None if the codes that it needs were not stored
+    metric: str = "map"  # metric of the paper that it should explain: "map" or "f1"
 
 
 def explain(collections: dict[str, Collection]) -> list[tuple[Explanation, dict[str, float | None]]]:
-    """The figure of each explanation for each set of codes, by their names."""
+    """The figure of each explanation for each set of codes, by name of the set."""
     return [(one, {name: one.figure(codes) for name, codes in collections.items()}) for one in EXPLANATIONS]
 
 
 def without_meaning(like: Collection, *, seed: int = 0) -> dict[str, Collection]:
-    """Codes that know nothing of the images: drawn evenly, and all the same."""
+    """Codes that know nothing of the images: random ones, and constant ones."""
     random = np.random.default_rng(seed)
     drawn, same = like, like
     for name in ("query_codes", "database_codes", "train_codes"):
@@ -73,12 +73,12 @@ def without_meaning(like: Collection, *, seed: int = 0) -> dict[str, Collection]
 
 
 def by_length(c: Collection) -> tuple[float, float, float]:
-    """What finding itself first gives to codes, to random codes of the same length, and the honest mAP."""
+    """mAP if each query finds itself first, for these codes and for random ones of their length; then honest mAP."""
     return _query_in_database_first(c), _query_in_database_first(without_meaning(c)["random codes"]), _honest(c)
 
 
 def is_close(figure: float | None, printed: float) -> bool:
-    """Whether a figure is of the size that the paper prints.
+    """Whether a figure matches the one that the paper prints.
 
     >>> is_close(0.95, 0.96), is_close(0.89, 0.96), is_close(None, 0.96)
     (True, False, False)
@@ -91,7 +91,7 @@ def _honest(c: Collection) -> float:
 
 
 def _with_queries(c: Collection) -> Collection:
-    """The queries put into the database."""
+    """The same with the queries added to the database."""
     codes = np.concatenate([c.query_codes, c.database_codes])
     labels = np.concatenate([c.query_labels, c.database_labels])
     return Collection(c.query_codes, c.query_labels, codes, labels)
@@ -116,7 +116,7 @@ def _train_is_database(c: Collection) -> float | None:
 
 
 def _train_is_both(c: Collection) -> float | None:
-    """Training images searched among themselves, only the first hit counts."""
+    """mAP of searching the training images among themselves, counting only the first hit."""
     if c.train_codes is None or c.train_labels is None:
         return None
     count = len(c.query_codes)
@@ -135,7 +135,7 @@ def _sorted_by_class(c: Collection, *, cutoff: int | None = None, drop: bool = F
 
 
 def _shuffled(c: Collection, *, seed: int = 0) -> Collection:
-    """The same database in another order, so that ties by row mean nothing."""
+    """The same with the database shuffled, so that ties broken by row mean nothing."""
     return _in_order(c, np.random.default_rng(seed).permutation(len(c.database_codes)))
 
 
@@ -144,7 +144,7 @@ def _in_order(c: Collection, order: npt.NDArray[np.intp]) -> Collection:
 
 
 def _dropped(cutoff: int) -> Callable[[Collection], float]:
-    """mAP over the queries that find something; a query finds something or not only where ties have an order."""
+    """mAP over the queries with any relevant hit; needs ties in a fixed order."""
 
     def figure(c: Collection) -> float:
         four = _shuffled(c).four
@@ -159,10 +159,10 @@ def _without_zeros(values_Q: npt.NDArray[np.float64]) -> float:
 
 
 def _product(first: int) -> Callable[[Collection], float]:
-    """mAP with the product of two class numbers for relevance, classes counted from `first`.
+    """mAP with the product of two class numbers as relevance, where the first class has the number `first`.
 
-    With 0 for the first class, an image of that class is relevant to nothing, and all others are relevant to each
-    other; queries of the first class then find nothing and are dropped. With 1, everything is relevant to everything.
+    With 0, images of the first class are relevant to nothing, and all others are relevant to each other; queries of the
+    first class then have no hits and are dropped. With 1, everything is relevant to everything.
     """
 
     def figure(c: Collection) -> float:

@@ -1,6 +1,6 @@
-"""Figures as SVG: the paper's Figs. 5 and 6 beside what we measured, and what else shows how good codes are.
+"""SVG figures: the paper's Figs. 5 and 6 with our measurements, and further figures of code quality.
 
-Published numbers are drawn dashed, measured ones solid, chance dotted. Files are the same for the same results.
+Lines are dashed for published, solid for measured, dotted for chance. The same results give identical files.
 
 Shapes: N images, K bits, S pixels a side.
 """
@@ -38,7 +38,7 @@ SETTINGS: Any = {"svg.hashsalt": "lookalike", "svg.fonttype": "none", "font.size
 
 
 def figure_5(results: Sequence[Result], path: Path) -> bool:
-    """Images and their reconstructions by the four models, the squared error beneath; whether there was anything."""
+    """Images, their reconstructions by the four models and the squared error below; False without results."""
     found = [one for model in published.MODELS for one in select(results, dataset="cifar10", model=model, bits=64)[:1]]
     if not found:
         return False
@@ -57,7 +57,7 @@ def figure_5(results: Sequence[Result], path: Path) -> bool:
 
 
 def figure_6(results: Sequence[Result], path: Path) -> bool:
-    """mAP against bits on CIFAR-10: CVAE, DPN and HashNet as published, CVAE as measured, chance."""
+    """mAP by bits on CIFAR-10: published CVAE, DPN and HashNet, measured CVAE, chance."""
     with drawing(path) as figure:
         ax = figure.subplots()
         for model in ("cvae", "dpn", "hashnet"):
@@ -73,7 +73,7 @@ def figure_6(results: Sequence[Result], path: Path) -> bool:
 
 
 def map_by_bits(results: Sequence[Result], path: Path) -> bool:
-    """Measured mAP of all models against bits, and chance."""
+    """Measured mAP of all models by bits, and chance."""
     with drawing(path) as figure:
         ax = figure.subplots()
         drawn = [_map_line(ax, results, model) for model in published.MODELS]
@@ -84,7 +84,7 @@ def map_by_bits(results: Sequence[Result], path: Path) -> bool:
 
 
 def precision_recall(results: Sequence[Result], path: Path) -> bool:
-    """Precision against recall by rank, 64 bits, all models on CIFAR-10."""
+    """Precision-recall curves by rank, 64 bits, all models on CIFAR-10."""
     found = _of_64_bits(results)
     with drawing(path) as figure:
         ax = figure.subplots()
@@ -99,7 +99,7 @@ def precision_recall(results: Sequence[Result], path: Path) -> bool:
 
 
 def distances(results: Sequence[Result], path: Path) -> bool:
-    """How far relevant pairs and other pairs lie apart, 64 bits, all models on CIFAR-10."""
+    """Distances of relevant and of other pairs, 64 bits, all models on CIFAR-10."""
     found = _of_64_bits(results)
     with drawing(path, height=4.6) as figure:
         for ax, one in zip(np.ravel(figure.subplots(2, 2, sharex=True)), found, strict=False):
@@ -113,7 +113,7 @@ def distances(results: Sequence[Result], path: Path) -> bool:
 
 
 def maps(results: Sequence[Result], path: Path) -> bool:
-    """Codes on their two main axes (principal components of the bits), coloured by class."""
+    """Codes projected onto the first two principal components of the bits, coloured by class."""
     found = _of_64_bits(results)
     with drawing(path, width=7.2, height=7.2) as figure:
         for ax, one in zip(np.ravel(figure.subplots(2, 2)), found, strict=False):
@@ -125,7 +125,7 @@ def maps(results: Sequence[Result], path: Path) -> bool:
 
 
 def learning(results: Sequence[Result], path: Path) -> bool:
-    """Loss on held-out images after each epoch, all runs on CIFAR-10: whether they had converged."""
+    """Validation loss after each epoch, all runs on CIFAR-10, to judge convergence."""
     with drawing(path, width=7.2, height=4.6) as figure:
         axes = np.ravel(figure.subplots(2, 2, sharex=True))
         drawn = 0
@@ -141,7 +141,7 @@ def learning(results: Sequence[Result], path: Path) -> bool:
 
 
 def principal(codes_NW: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float64], float]:
-    """Bits on their two principal axes (N, 2), and the share of the variance that these hold."""
+    """Projections of the bits onto two principal components (N, 2), and their share of the variance."""
     bits_NK = unpack(codes_NW).astype(np.float64)
     centred_NK = bits_NK - bits_NK.mean(axis=0)
     left_NN, singular, _ = np.linalg.svd(centred_NK, full_matrices=False)
@@ -161,7 +161,7 @@ FIGURES: dict[str, tuple[Callable[[Sequence[Result], Path], bool], str]] = {
 
 
 def draw_all(results: Sequence[Result], folder: Path) -> dict[str, str]:
-    """Draw every figure for which there are results into a folder: file name and caption of each."""
+    """Draw every figure that has results into a folder, and return the caption of each file."""
     folder.mkdir(parents=True, exist_ok=True)
     return {
         f"{name}.svg": caption for name, (draw, caption) in FIGURES.items() if draw(results, folder / f"{name}.svg")
@@ -170,7 +170,7 @@ def draw_all(results: Sequence[Result], folder: Path) -> dict[str, str]:
 
 @contextmanager
 def drawing(path: Path, *, width: float = 5.6, height: float = 3.6) -> Iterator[Figure]:
-    """A figure that is written to an SVG file afterwards."""
+    """Context with a new figure, which is written to an SVG file on exit."""
     with matplotlib.rc_context(SETTINGS):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure

@@ -1,10 +1,10 @@
-"""One run of the extended Table III: a method on the features of a backbone, from the split to `result.json`.
+"""One run of the extended Table III: a method on features of a backbone, from the split to `result.json`.
 
     RESULTS/cifar10/dhn-64-e12-b128-s0/result.json      settings, environment, times, learning curve, metrics
     WORK/features/                                      features of all images of a data set, computed once
 
-Features of images are means over an encoder's positions, made from those that are kept as float16 for TransHash. Codes
-are made of the same features as those that train, so nothing is exported here.
+Image features are means over an encoder's positions, computed from the float16 features stored for TransHash. Codes are
+computed from the features used in training, so no model is exported.
 
 Shapes: N images of a data set, D features, T positions, C classes, K bits, Q queries.
 """
@@ -42,16 +42,16 @@ from research.results import Places, environment, write_result
 
 KEPT = ("map", "map_at_cutoff", "precision_at", "precision_within", "empty_within", "nearest", "nearest_chance",
         "collisions", "bit_use", "without_relevant", "queries", "database", "bits")  # fmt: skip
-HELD_OUT = 0.1  # of the training images
+HELD_OUT = 0.1  # share of the training images
 BLOCK = 256  # queries whose neighbours are sorted at a time
-RIDGE = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # weights of the penalty, of which held-out images choose one
+RIDGE = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # penalty weights to choose from by validation
 
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(slots=True)
 class Material:
-    """A data set by a protocol, with the features of its images."""
+    """A data set with its split and the features of its images."""
 
     dataset: Dataset
     split: Split
@@ -59,13 +59,13 @@ class Material:
     tokens_ND: npt.NDArray[np.float16]
     positions: int  # T
     features_ND: Floats
-    about: str  # of the backbone
+    about: str  # description of the backbone
     views_ND: tuple[npt.NDArray[np.floating], ...] = ()  # rows of training images only; others are empty
     clusters_NM: npt.NDArray[np.int64] | None = None
 
 
 def prepare(experiment: Experiment, places: Places, before: object = None) -> Material:
-    """What runs of a data set, protocol and seed work on; features are those of `before` where it is the same set."""
+    """The input of all runs on a data set, protocol and seed; reuses the features of `before` for the same data set."""
     dataset = datasets.load(experiment.dataset, places.data)
     split = protocols.split(dataset, experiment.protocol, seed=experiment.seed, read=data.read_bytes)
     dataset, split = _needed(dataset, split)
@@ -75,7 +75,7 @@ def prepare(experiment: Experiment, places: Places, before: object = None) -> Ma
     found = cache.features(dataset.items, whole, places.work / "features", kind=np.float16)
     positions = whole.dimension // backbone.dimension
     if found.skipped:
-        raise DataError(f"{len(found.skipped)} images cannot be read; first: {found.skipped[0].name}")
+        raise DataError(f"cannot read {len(found.skipped)} images; first: {found.skipped[0].name}")
     (labels,), names = labelling.encode([item.label for item in dataset.items])
     return Material(
         dataset=dataset,
@@ -89,7 +89,7 @@ def prepare(experiment: Experiment, places: Places, before: object = None) -> Ma
 
 
 def run(experiment: Experiment, given: Material, places: Places, *, device: str = "cpu") -> None:
-    """Train, encode, measure and write the result; of nested codes those of all lengths."""
+    """Train, encode, measure and write the result, or for nested codes the results of all lengths."""
     began = time.monotonic()
     if experiment.model == "cosine":
         values = {"map": _cosine(given)}
@@ -104,7 +104,7 @@ def run(experiment: Experiment, given: Material, places: Places, *, device: str 
     for bits in lengths:
         one = replace(experiment, bits=bits)
         _write(one, given, places, query_QK[:, :bits], database_NK[:, :bits], history, began, device)
-    # What is finished is trained anew if its result is taken away, or later code would be measured by old weights.
+    # Delete the checkpoint: if the result is deleted later, new code must not measure old weights.
     (places.work / experiment.name / CHECKPOINT).unlink(missing_ok=True)
 
 
@@ -115,13 +115,13 @@ def _train(
     nested = experiment.model in NESTED
     name, bits = NESTED.get(experiment.model, experiment.model), LENGTHS[-1] if nested else experiment.bits
     _complete(given, name, experiment.seed, places)
-    wanted = settings.Settings(
+    config = settings.Settings(
         images=given.dataset.name, limit=None, model=name, seed=experiment.seed, epochs=experiment.epochs,
         batch=experiment.batch, learning_rate=experiment.learning_rate, validation=HELD_OUT,
         config={"bits": bits, "nested": LENGTHS[:-1] if nested else ()},
     )  # fmt: skip
     rows = _held_out(given.split.train, experiment.seed)
-    task = _task(wanted, given, rows.train, device)
+    task = _task(config, given, rows.train, device)
     network, history = task.solve(given.split.train), list[dict[str, Any]]()
     if network is None:
         folder = places.work / experiment.name
@@ -136,21 +136,21 @@ def _train(
     return found[0], found[1], history
 
 
-def _task(wanted: settings.Settings, given: Material, train: protocols.Rows, device: str) -> BackboneTask:
-    """What a method trains on these features."""
-    method = METHODS[wanted.model]
+def _task(config: settings.Settings, given: Material, train: protocols.Rows, device: str) -> BackboneTask:
+    """The training task of a method on these features."""
+    method = METHODS[config.model]
     if method.target == "none":
-        return ClosedFormTask(wanted, given.features_ND, device=device)
+        return ClosedFormTask(config, given.features_ND, device=device)
     if method.target == "clusters":
-        return ClusterTask(wanted, given.features_ND, clusters_NM=given.clusters_NM, device=device)
+        return ClusterTask(config, given.features_ND, clusters_NM=given.clusters_NM, device=device)
     return MethodTask(
-        wanted, given.tokens_ND if method.tokens else given.features_ND, train=train, labels_NC=given.labels_NC,
+        config, given.tokens_ND if method.tokens else given.features_ND, train=train, labels_NC=given.labels_NC,
         views_ND=given.views_ND, positions=given.positions if method.tokens else 0, device=device,
     )  # fmt: skip
 
 
 def _needed(dataset: Dataset, split: Split) -> tuple[Dataset, Split]:
-    """A data set without the images that no part of a split takes, if these are most of it."""
+    """The data set without the images that the split does not use, if these are the majority."""
     rows = np.unique(np.concatenate([split.train, split.query, split.database]))
     if 2 * len(rows) >= len(dataset):
         return dataset, split
@@ -160,7 +160,7 @@ def _needed(dataset: Dataset, split: Split) -> tuple[Dataset, Split]:
 
 
 def _complete(given: Material, name: str, seed: int, places: Places) -> None:
-    """Views and clusters of the training images, where a method needs them."""
+    """Add the views and clusters of the training images that a method needs."""
     target, train = METHODS[name].target, given.split.train
     if target == "clusters" and given.clusters_NM is None:
         found = cluster_labels(given.features_ND[train], seed=seed)
@@ -179,14 +179,14 @@ def _complete(given: Material, name: str, seed: int, places: Places) -> None:
 
 
 def _held_out(train: protocols.Rows, seed: int) -> settings.Split:
-    """Training rows, and those of them on which the best epoch is chosen; never queries."""
+    """Training rows, and the training rows held out to choose the best epoch; never queries."""
     order = settings.generator(seed, 2).permutation(train)
     held_out = min(round(HELD_OUT * len(train)), settings.MAX_VALIDATION)
     return settings.Split(np.sort(order[held_out:]), np.sort(order[:held_out]))
 
 
 def _cosine(given: Material) -> dict[str, float]:
-    """mAP of the features themselves, ranked by cosine, and of chance."""
+    """mAP of ranking by cosine of the features, and of chance."""
     unit_ND = given.features_ND / np.maximum(np.linalg.norm(given.features_ND, axis=1, keepdims=True), 1e-12)
     database_ND, labels_NC = unit_ND[given.split.database], given.labels_NC[given.split.database].astype(np.float32)
     found: list[float] = []
@@ -203,7 +203,7 @@ def _cosine(given: Material) -> dict[str, float]:
 
 
 def _classifier_codes(given: Material, experiment: Experiment) -> tuple[codes.Bits, codes.Bits]:
-    """Bits of queries and database by a ridge classifier: a random code for each class, that of the class predicted."""
+    """Bits of queries and database from a ridge classifier: a random code for each predicted class."""
     rows = _held_out(given.split.train, experiment.seed)
     best = max(RIDGE, key=lambda weight: _right(_ridge(given, rows.train, weight), given, rows.validation))
     weights_DC = _ridge(given, given.split.train, best)
@@ -215,7 +215,7 @@ def _classifier_codes(given: Material, experiment: Experiment) -> tuple[codes.Bi
 
 
 def _ridge(given: Material, rows: protocols.Rows, weight: float) -> npt.NDArray[np.float64]:
-    """The weights of a linear classifier, (D + 1, C), by least squares with a penalty."""
+    """Weights of a linear classifier, (D + 1, C), by regularised least squares."""
     x_ND = _with_one(given, rows)
     penalty_DD = weight * len(rows) * np.eye(x_ND.shape[1]) * np.trace(x_ND.T @ x_ND) / len(rows) / x_ND.shape[1]
     return np.linalg.solve(x_ND.T @ x_ND + penalty_DD, x_ND.T @ (2.0 * given.labels_NC[rows] - 1))
@@ -235,7 +235,7 @@ def _with_one(given: Material, rows: protocols.Rows) -> npt.NDArray[np.float64]:
 
 
 def _means(tokens_ND: npt.NDArray[np.floating], positions: int) -> Floats:
-    """Features of images, (N, D): means over positions, of which there are T for each number, (N, D·T)."""
+    """Image features (N, D): means over the T positions of each feature in (N, D·T)."""
     parts = [
         np.asarray(tokens_ND[at : at + 1_000], np.float32).reshape(-1, tokens_ND.shape[1] // positions, positions)
         for at in range(0, len(tokens_ND), 1_000)

@@ -1,4 +1,4 @@
-"""What the paper prints: `paper.toml`, read.
+"""The numbers that the paper prints, from `paper.toml`.
 
 >>> of("table_1", "csvae", "map", dataset="cifar10", bits=64)
 0.969
@@ -28,12 +28,12 @@ def paper() -> dict[str, Any]:
 
 
 def bits_of(table: str) -> list[int]:
-    """The lengths of codes in a table."""
+    """The code lengths in a table."""
     return list(paper()[table].get("bits", paper()["bits"]))
 
 
 def of(table: str, *path: str, dataset: str, bits: int) -> float | None:
-    """One number of a table; nothing where the paper has none."""
+    """One number of a table, or None if the paper does not give it."""
     row = paper()[table]
     for name in path:
         row = row[name]
@@ -43,6 +43,6 @@ def of(table: str, *path: str, dataset: str, bits: int) -> float | None:
 
 
 def mse(model: str) -> tuple[float, float]:
-    """Mean and deviation of the error of reconstruction, in the paper's unit."""
+    """Mean and standard deviation of the reconstruction error, in the paper's unit."""
     mean, deviation = paper()["mse"][model]
     return float(mean), float(deviation)

@@ -1,14 +1,14 @@
 """Reconstruction errors.
 
-The paper (section III, Fig. 5) gives "mean squared error: 8.680 ± 0.821 for VAE …" of images scaled to [0, 1], without
-a unit. A mean of squares of numbers in [0, 1] is below 1, so it was multiplied, or a root was taken. Forms that have
-the published size:
+The paper (section III, Fig. 5) gives "mean squared error: 8.680 ± 0.821 for VAE …" for images scaled to [0, 1], without
+a unit. A mean of squares of numbers in [0, 1] is below 1, so it must be a multiple or a root. Two forms have the
+published magnitude:
 
     root, %      root of the mean over pixels of (x − x̂)², in percent of the range
-    mse × 1000   that mean itself, times 1000
+    mse × 1000   the mean itself, times 1000
 
-± is the standard deviation over images. The error of using the mean of all images as every reconstruction is given for
-comparison.
+± is the standard deviation over images. For comparison, the error is also given for using the mean of all images as
+every reconstruction.
 
 Shapes: N images, S pixels a side.
 """

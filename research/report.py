@@ -1,7 +1,7 @@
-"""The report: every table and figure of the paper with what we measured, as Markdown and as one HTML page.
+"""The report: the paper's tables and figures with our measurements, as Markdown and as one HTML page.
 
-The text is `report.md`; a line `<!-- name -->` in it is the place of a table, figure or paragraph made of results.
-The Markdown page links to the figures beside it; the HTML page holds them.
+The text is `report.md`; a line `<!-- name -->` in it is replaced by a table, figure or paragraph. The Markdown page
+links to the figure files; the HTML page embeds them.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from research.experiments import EXPLAINED
 from research.results import Result, load, select, spread
 from research.tables import Table
 
-FOLDER = "pictures"  # of the figures, beside the page
+FOLDER = "pictures"  # of the figures, next to the page
 MARK = re.compile(r"^<!-- ([\w-]+) -->$", re.MULTILINE)
 PICTURE = re.compile(r'<img src="' + FOLDER + r'/([\w.-]+)" alt="[^"]*" ?/>')
-TITLE = re.compile(r"<h1>.*?</h1>\s*")  # which the page has of its own
+TITLE = re.compile(r"<h1>.*?</h1>\s*")  # the page template has a heading of its own
 
 
 def write(results_folder: Path, page: Path, *, protocol: str = "paper") -> list[Path]:
-    """Write the page, its HTML twin and the figures beside it; the files.
+    """Write the page, its HTML version and its figures, and return their paths.
 
-    `protocol` is that of the paper's models; other methods are shown by each protocol they were run by.
+    `protocol` is that of the paper's models; the other methods are shown for each of their protocols.
     """
     everything = load(results_folder)
     results = [one for one in everything if one.model in published.MODELS and one.protocol == protocol]
@@ -45,7 +45,7 @@ def write(results_folder: Path, page: Path, *, protocol: str = "paper") -> list[
 
 
 def fill(results: Sequence[Result], captions: dict[str, str], *, methods: Sequence[Result] = ()) -> str:
-    """The text with every mark replaced by what results make of it: of the paper's models, and of other methods."""
+    """The text with every mark replaced: by `results` of the paper's models, and `methods` for comparison."""
     by_paper = [one for one in methods if one.protocol == "paper"]
     made: dict[str, Callable[[], str]] = {
         "runs": lambda: _runs(results),
@@ -78,7 +78,7 @@ def fill(results: Sequence[Result], captions: dict[str, str], *, methods: Sequen
 
 
 def to_html(markdown: str, folder: Path) -> str:
-    """One page of a Markdown text, with the figures in it."""
+    """A Markdown text as a single HTML page with embedded figures."""
     try:
         from markdown_it import MarkdownIt
     except ModuleNotFoundError as error:
@@ -89,7 +89,7 @@ def to_html(markdown: str, folder: Path) -> str:
 
 
 def inlined(path: Path) -> str:
-    """A figure as a part of a page; its names are made its own, since several figures use the same ones."""
+    """A figure as inline SVG, with ids prefixed by its file name, since figures share ids."""
     text = path.read_text(encoding="utf-8")
     text = text[text.index("<svg") :]
     return re.sub(r'(id="|"#|url\(#)', lambda m: m[1] + path.stem + "-", text)
@@ -110,7 +110,7 @@ def _runs(results: Sequence[Result]) -> str:
 
 
 def _why(results: Sequence[Result]) -> str:
-    """Each explanation on our codes of CIFAR-10, 64 bits, and on codes without meaning; what comes close is marked."""
+    """Table of each explanation's figures for our codes of CIFAR-10, 64 bits, and for meaningless codes."""
     runs = [one for model in EXPLAINED for one in select(results, dataset="cifar10", model=model, bits=64)[:1]]
     if not runs:
         return "Not run yet: `python -m research run --dataset cifar10 --bits 64`"
@@ -137,7 +137,7 @@ def _why(results: Sequence[Result]) -> str:
 
 
 def _by_length(results: Sequence[Result]) -> str:
-    """Published mAP on CIFAR-10 by length, and what finding oneself gives at that length."""
+    """Table of published mAP on CIFAR-10 by length, and of the mAP if each query finds itself."""
     rows = []
     for model in EXPLAINED:
         for bits in published.bits_of("table_1"):
@@ -157,7 +157,7 @@ def _marked(figure: float | None, printed: float) -> str:
 
 
 def _finding(results: Sequence[Result]) -> str:
-    """What came out, of each model on CIFAR-10 at 64 bits."""
+    """Label mAP of each model on CIFAR-10 at 64 bits, as text."""
     lines = []
     for model in published.MODELS:
         found = select(results, dataset="cifar10", model=model, bits=64)

@@ -1,4 +1,4 @@
-"""The results of runs: where they are kept, written and read back, and which of them a cell of a table shows."""
+"""The results of runs: where they are stored, how they are written and read, and which of them a table cell shows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lookalike.training.log import versions
 from research.experiments import Experiment
 
 FORMAT = 1
-MEASURED_ON = {  # data sets that may stand in a column of the paper's tables, the paper's own first
+MEASURED_ON = {  # data sets that a column of the paper's tables may show, the paper's own first
     "cifar10": ("cifar10",),
     "imagenet": ("imagenet", "tiny_imagenet"),
     "nuswide": ("nuswide81", "nuswide21", "tagged_food"),
@@ -32,16 +32,16 @@ class Places:
     """The folders of a reproduction."""
 
     data: Path  # data sets
-    results: Path  # results, small
+    results: Path  # result files, small
     work: Path  # checkpoints and decoded images
 
     def result(self, experiment: Experiment) -> Path:
-        """The result of a run."""
+        """Path of a run's result."""
         return self.results / experiment.name / "result.json"
 
 
 def environment() -> dict[str, Any]:
-    """Versions, system, cores."""
+    """Versions of packages and Python, system, number of cores."""
     return {
         "versions": versions(),
         "python": platform.python_version(),
@@ -51,7 +51,7 @@ def environment() -> dict[str, Any]:
 
 
 def write_result(path: Path, values: dict[str, Any]) -> None:
-    """Write a result whole or not at all."""
+    """Write a result atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = json.dumps({"format": FORMAT} | values, indent=1, ensure_ascii=False)
     write_aside(path, (content + "\n").encode())
@@ -59,7 +59,7 @@ def write_result(path: Path, values: dict[str, Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one run came to."""
+    """The result of one run."""
 
     folder: Path
     values: dict[str, Any]  # result.json
@@ -102,7 +102,7 @@ class Result:
         return float(value)
 
     def codes(self) -> dict[str, npt.NDArray[Any]]:
-        """Codes and labels of queries and database, and of the training images where they were kept."""
+        """Codes and labels of queries and database, and of the training images if they were stored."""
         found: dict[str, npt.NDArray[Any]] = {}
         for path in sorted(self.folder.glob("*.npz")):
             with np.load(path) as file:
@@ -111,7 +111,7 @@ class Result:
 
 
 def load(folder: Path, *, protocol: str | None = None) -> list[Result]:
-    """All results below a folder, or those that come from a protocol."""
+    """All results below a folder, optionally of one protocol only."""
     found = []
     for path in sorted(folder.rglob("result.json")):
         try:
@@ -124,7 +124,7 @@ def load(folder: Path, *, protocol: str | None = None) -> list[Result]:
 
 
 def select(results: Iterable[Result], *, dataset: str, model: str, bits: int) -> list[Result]:
-    """The longest runs of a cell, one a seed; a stand-in's where the data set was not to be had."""
+    """The longest runs for a cell, one per seed; of a stand-in if there are none on the data set itself."""
     fitting = [one for one in results if (one.model, one.bits) == (model, bits)]
     for name in MEASURED_ON[dataset]:
         here = [one for one in fitting if one.dataset == name]
@@ -135,7 +135,7 @@ def select(results: Iterable[Result], *, dataset: str, model: str, bits: int) ->
 
 
 def spread(values: Sequence[float], digits: int = 3) -> str:
-    """Mean and, of several values, their standard deviation.
+    """Mean, and standard deviation if there are several values.
 
     >>> spread([0.12]), spread([0.11, 0.13])
     ('0.120', '0.120 ± 0.014')

@@ -1,7 +1,6 @@
-"""One resumable runner for all runs: models of the paper (`autoencoders`) and methods on features (`methods`).
+"""One resumable runner for all runs: the paper's models (`autoencoders`) and methods on features (`methods`).
 
-What has a result is not run again. A run that was killed resumes from its last checkpoint and ends with the same
-result.
+Runs with a result are skipped. A killed run resumes from its last checkpoint and ends with the same result.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ MODELS = (*AUTOENCODERS, *METHOD_NAMES)
 def run_all(
     experiments: Sequence[Experiment], places: Places, *, device: str = "cpu", say: Callable[[str], None]
 ) -> int:
-    """Run what has no result yet; how many runs that were. Raises `Interrupted` on Ctrl-C."""
+    """Run all experiments without a result, and return their number. Raises `Interrupted` on Ctrl-C."""
     check(experiments)
     missing = [one for one in experiments if not places.result(one).exists()]
     prepared, key = None, None
     for number, experiment in enumerate(missing, start=1):
-        if places.result(experiment).exists():  # made with another length of a nested code
+        if places.result(experiment).exists():  # written by a run of a longer nested code
             continue
         kind, now = _kind(experiment), (experiment.dataset, experiment.protocol, experiment.seed)
         if key != (kind, now):
@@ -35,12 +34,12 @@ def run_all(
         try:
             kind.run(experiment, prepared, places, device=device)
         except Interrupted:
-            raise Interrupted(f"Stopped in {experiment.name}; the same command resumes there") from None
+            raise Interrupted(f"stopped in {experiment.name}; the same command resumes there") from None
     return len(missing)
 
 
 def check(experiments: Sequence[Experiment]) -> None:
-    """Raise an error that names the first setting of a run that cannot be, before anything is run."""
+    """Raise `ConfigError` or `DataError` for the first invalid setting, before anything is run."""
     for one in experiments:
         datasets.check_name(one.dataset)
         if one.model not in MODELS:
@@ -53,5 +52,5 @@ def check(experiments: Sequence[Experiment]) -> None:
 
 
 def _kind(experiment: Experiment) -> ModuleType:
-    """The module that prepares and runs an experiment."""
+    """The module that runs an experiment."""
     return autoencoders if experiment.model in AUTOENCODERS else methods

@@ -1,6 +1,6 @@
-"""The paper's tables with what we measured: published / measured ± spread / chance in every cell.
+"""The paper's tables with our measurements: published / measured ± spread / chance in every cell.
 
-A row is a run, since a run gives all metrics of a model at a length: its command and the time it took stand at its end.
+A row is a run, which gives all metrics of a model at a length; it ends with the run's command and duration.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from research.results import MEASURED_ON, Result, select, spread
 
 METRICS = ("f1", "precision", "recall", "map")
 NOT_RUN = "not run yet"
-CONVERGED = 0.2  # percent by which the loss may still fall in the last epoch
+CONVERGED = 0.2  # largest fall of the loss in the last epoch of a converged run, percent
 EVALUATED = 10_000  # images whose codes can collide
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table for people; notes stand beneath it."""
+    """A table with notes below it."""
 
     title: str
     header: tuple[str, ...]
@@ -28,7 +28,7 @@ class Table:
     notes: tuple[str, ...] = ()
 
     def markdown(self) -> str:
-        """As GitHub's Markdown has it."""
+        """The table as GitHub-flavoured Markdown."""
         lines = [f"### {self.title}", "", _line(self.header), _line(["---"] * len(self.header)), *map(_line, self.rows)]
         return "\n".join([*lines, "", *(f"{note}\n" for note in self.notes)])
 
@@ -39,13 +39,13 @@ def table_1(results: Sequence[Result]) -> list[Table]:
 
 
 def table_2(results: Sequence[Result]) -> list[Table]:
-    """Collision ratios of the four models, a table for each data set, by each reading of the word."""
+    """Collision ratios of the four models by each interpretation of the term, a table for each data set."""
     readings = ("ratio", "sharing", "shared")
     return [_by_run(results, dataset, "Table II", readings, _collision_cell) for dataset in published.DATASETS]
 
 
 def table_3(results: Sequence[Result]) -> Table:
-    """mAP of the supervised methods and of the paper's, as Table III prints it."""
+    """mAP of the supervised methods and the paper's model, in the layout of Table III."""
     methods = (*published.SUPERVISED, "ours")
     rows = []
     for method in methods:
@@ -66,7 +66,7 @@ def table_3(results: Sequence[Result]) -> Table:
 
 
 def reconstruction(results: Sequence[Result]) -> Table:
-    """Errors of reconstruction, as the paper gives them beneath Fig. 5, beside those of a mean image."""
+    """Reconstruction errors, as printed below Fig. 5, with those of a mean image."""
     rows = []
     for model in published.MODELS:
         found = select(results, dataset="cifar10", model=model, bits=64)
@@ -87,7 +87,7 @@ def reconstruction(results: Sequence[Result]) -> Table:
 
 
 def use_of_bits(results: Sequence[Result]) -> Table:
-    """What else there is to say of the codes: ties, bits, the first hits."""
+    """Further properties of the codes: ties, bits, first hits."""
     rows = []
     first: dict[str, int] = {}
     for one in results:
@@ -110,7 +110,7 @@ def use_of_bits(results: Sequence[Result]) -> Table:
 
 
 def convergence(results: Sequence[Result]) -> str:
-    """In words, by how much the loss still fell in the last epoch."""
+    """A sentence on how much the loss fell in the last epoch."""
     losses = [[epoch["validation"]["total"] for epoch in one.values["history"]] for one in results]
     falls = [100 * (one[-2] - one[-1]) / one[-2] for one in losses if len(one) > 1]
     if not falls:
@@ -199,7 +199,7 @@ def _three(
     digits: int = 3,
     others: Sequence[Result] = (),
 ) -> str:
-    """published / measured / chance; chance is that of `others`, of the same data set, where nothing was measured."""
+    """published / measured / chance; without measurements, chance is that of `others` on the same data set."""
     first = "–" if printed is None else f"{printed:.{digits}f}"
     if not found:
         return f"{first} / {NOT_RUN} / " + (f"{chance(others[0]):.{digits}f}" if others else "–")
@@ -211,7 +211,7 @@ def _mean(found: Sequence[Result], value: Callable[[Result], float]) -> float:
 
 
 def _run(found: Sequence[Result], dataset: str, model: str, bits: int) -> str:
-    """The command that makes a row, and the time it took."""
+    """The command and duration of a row."""
     name = found[0].dataset if found else MEASURED_ON[dataset][-1]
     command = f"python -m research run --dataset {name} --models {model} --bits {bits}"
     if not found:
@@ -229,7 +229,7 @@ def _dataset_title(dataset: str, found: Sequence[Result]) -> str:
 
 
 def _error(found: Sequence[Result], name: str, deviation: str, scale: float) -> str:
-    """An error with its deviation over images, means over seeds."""
+    """Error ± its standard deviation over images, each averaged over seeds."""
     if not found:
         return NOT_RUN
     values = [[scale * one.number("reconstruction", part) for one in found] for part in (name, deviation)]

@@ -1,11 +1,11 @@
-"""Named data sets: their images, the official part that each belongs to, and what to call them beside a figure.
+"""Named data sets: their images, official splits, and titles for tables and figures.
 
-A data set lies in a folder of data sets in its official layout, or as a Parquet file with a column `split`:
+Each is expected in a folder of data sets, in its official layout or as a Parquet file with a column `split`:
 
     cifar10         cifar-10-batches-bin/, or cifar10.parquet (JPEG)
     imagenet        imagenet/ with train/ and val/ (see `imagenet`)
-    imagenet100     imagenet100/ with HashNet's lists train.txt, database.txt and test.txt and the images that these
-                    name; or those 100 classes of imagenet/
+    imagenet100     imagenet100/ with HashNet's lists train.txt, database.txt and test.txt and the images listed there;
+                    or those 100 classes of imagenet/
     nuswide21       NUS-WIDE/ in its official layout (see `nuswide`), its 21 most frequent concepts
     nuswide81       the same with all 81
     tiny_imagenet   tiny_imagenet.parquet
@@ -27,12 +27,12 @@ from research.datasets import cifar10, imagenet, nuswide
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Images with labels, and the official part of each."""
+    """Images with labels, and the official split of each."""
 
     name: str
-    title: str  # what it must be called beside a figure: a stand-in is named as one
+    title: str  # for tables and figures; a stand-in says that it is one
     items: tuple[Item, ...]
-    parts: tuple[str, ...]  # "train", "test", or "" where the data set is not divided
+    parts: tuple[str, ...]  # "train", "test", or "" if the data set has no official split
 
     def __len__(self) -> int:
         return len(self.items)
@@ -40,14 +40,14 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a data set is, and where it may lie: any one of these, in a folder of data sets, is enough."""
+    """Description of a data set, and its possible locations in a folder of data sets; one of them suffices."""
 
     what: str
     places: tuple[str, ...]
 
 
 def load(name: str, folder: Path) -> Dataset:
-    """A named data set in a folder of data sets. Raises `DataError` if it is unknown or not there."""
+    """Load a named data set from a folder of data sets. Raises `DataError` if it is unknown or absent."""
     check_name(name)
     return DATASETS[name](folder)
 
@@ -59,7 +59,7 @@ def check_name(name: str) -> None:
 
 
 def where(name: str, folder: Path) -> Path | None:
-    """The place in a folder of data sets where a named one lies, or nothing. Whether it is whole, only `load` tells."""
+    """Path of a data set in a folder of data sets, or None. Only `load` checks that it is complete."""
     return next((folder / place for place in ABOUT[name].places if (folder / place).exists()), None)
 
 

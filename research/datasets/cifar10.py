@@ -1,4 +1,4 @@
-"""CIFAR-10 in its official binary form, made a Parquet file that the generic reader takes.
+"""CIFAR-10 in its official binary format, converted to a Parquet file.
 
 A batch is 10,000 records of 3,073 bytes: the class, then 32×32 pixels of red, of green and of blue. Source: Krizhevsky,
 "Learning multiple layers of features from tiny images", 2009, and https://www.cs.toronto.edu/~kriz/cifar.html.
@@ -19,10 +19,10 @@ from lookalike.core.atomic import replacing
 from lookalike.core.errors import DataError
 
 FOLDER = "cifar-10-batches-bin"
-TABLE = "cifar10-binary.parquet"  # what is made of that folder
+TABLE = "cifar10-binary.parquet"  # the converted data set
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
-MD5 = "c32a1d4ab5d03f1284b67883e8d87530"  # of the archive, as the data set's page gives it
-SIZE = 170_052_171  # bytes of the archive
+MD5 = "c32a1d4ab5d03f1284b67883e8d87530"  # of the archive, from the data set's page
+SIZE = 170_052_171  # of the archive, bytes
 TRAIN = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 TEST = "test_batch.bin"
 NAMES = "batches.meta.txt"
@@ -32,12 +32,12 @@ RECORD = 1 + 3 * SIDE * SIDE  # bytes
 
 
 def is_here(folder: Path) -> bool:
-    """Whether a folder holds the official binary form."""
+    """Whether a folder holds the official binary format."""
     return all((folder / name).is_file() for name in (*TRAIN, TEST))
 
 
 def convert(folder: Path, table: Path) -> None:
-    """Write the batches of a folder to one Parquet file, the training images first, as PNG with label and split.
+    """Convert the batches of a folder to one Parquet file of PNG, label and split, training images first.
 
     Raises `DataError` if a batch is damaged.
     """
@@ -48,7 +48,7 @@ def convert(folder: Path, table: Path) -> None:
 
 
 def _rows(batch: Path, names: list[str]) -> Iterator[tuple[bytes, str, str]]:
-    """The image, label and split of each record of a batch."""
+    """Image, label and split of each record of a batch."""
     content = batch.read_bytes()
     if len(content) == 0 or len(content) % RECORD:
         raise DataError(

@@ -1,7 +1,7 @@
-"""Data sets from where their makers keep them: today CIFAR-10, the only one that may be had without asking.
+"""Download of data sets from their authors: at present CIFAR-10, the only one that is freely downloadable.
 
-What is fetched is checked and unpacked in a folder beside its place, and moved there in one step, so that a place holds
-all of a data set or nothing.
+The download is checked and unpacked in a temporary folder, then moved to its destination in one step, so that the
+destination holds a complete data set or nothing.
 """
 
 from __future__ import annotations
@@ -19,25 +19,27 @@ from lookalike.core.atomic import put_in_place
 from lookalike.core.errors import DataError
 from research.datasets import cifar10
 
-Progress = Callable[[int, int], object]  # bytes done, bytes in all
-Opener = Callable[..., Any]  # as urllib.request.urlopen: an address and a `timeout` to a response that can be read
+Progress = Callable[[int, int], object]  # bytes done, total bytes
+Opener = Callable[
+    ..., Any
+]  # like urllib.request.urlopen: takes an address and a `timeout`, returns a readable response
 
-TIMEOUT = 60.0  # seconds without an answer
+TIMEOUT = 60.0  # seconds without data
 CHUNK = 1 << 20  # bytes
-NEEDED = 360  # MB, of which the archive, 170, is removed at the end
+NEEDED = 360  # MB, including the archive of 170 MB, which is deleted at the end
 REMEDY = "Try again later, or fetch that file by other means and unpack it in the folder of data sets"
 MEMBERS = frozenset(f"{cifar10.FOLDER}/{name}" for name in (*cifar10.TRAIN, cifar10.TEST, cifar10.NAMES))
 
 
 def get_cifar10(folder: Path, *, progress: Progress | None = None, opener: Opener | None = None) -> Path:
-    """The folder of CIFAR-10's official binary form, fetched into a folder of data sets.
+    """Download CIFAR-10 in its official binary format into a folder of data sets, and return its folder.
 
-    `opener` answers as `urllib.request.urlopen`, which it is by default. Raises `DataError` if the data set is there
-    already, cannot be fetched or written, or is not what its makers say it is; nothing is left behind then.
+    `opener` is `urllib.request.urlopen` by default. Raises `DataError`, and leaves nothing behind, if the data set
+    exists already, cannot be downloaded or written, or differs from the official one.
     """
     place = folder / cifar10.FOLDER
     if os.path.lexists(place):
-        raise DataError(f"{place} is there already; to fetch CIFAR-10 anew, remove it first")
+        raise DataError(f"{place} already exists; to fetch CIFAR-10 again, remove it first")
     with _response(opener or _urlopen()) as response, _writing(folder), _workshop(folder) as workshop:
         archive = workshop / "cifar-10-binary.tar.gz.part"
         _download(response, archive, progress)
@@ -54,7 +56,7 @@ def _urlopen() -> Opener:
 
 @contextmanager
 def _response(opener: Opener) -> Iterator[IO[bytes]]:
-    """The answer of CIFAR-10's makers."""
+    """The server's response for the CIFAR-10 archive."""
     with _reaching():
         response = opener(cifar10.URL, timeout=TIMEOUT)
     try:
@@ -65,7 +67,7 @@ def _response(opener: Opener) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _workshop(folder: Path) -> Iterator[Path]:
-    """A folder for what is unfinished, on the same disk; it goes at the end, with `folder` if that is new and empty."""
+    """Temporary folder on the same disk; deleted on exit, together with `folder` if that was created and is empty."""
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     workshop = Path(tempfile.mkdtemp(prefix=".fetching-", dir=folder))
@@ -79,7 +81,7 @@ def _workshop(folder: Path) -> Iterator[Path]:
 
 
 def _download(response: IO[bytes], archive: Path, progress: Progress | None) -> None:
-    """Write what is sent to a file. Raises `DataError` if it has not the right size and digest."""
+    """Download to a file. Raises `DataError` if size or digest is wrong."""
     digest, done = hashlib.md5(usedforsecurity=False), 0
     with archive.open("wb") as file:
         while done <= cifar10.SIZE and (chunk := _read(response)):
@@ -101,7 +103,7 @@ def _read(response: IO[bytes]) -> bytes:
 
 
 def _unpack(archive: Path, workshop: Path) -> None:
-    """Unpack the batches and the names of the classes, and nothing else that the archive may hold."""
+    """Unpack the batches and the class names, ignoring other members of the archive."""
     import gzip
     import tarfile
     import zlib
@@ -110,7 +112,7 @@ def _unpack(archive: Path, workshop: Path) -> None:
         with tarfile.open(archive, "r:gz") as tar:
             for member in tar:
                 if member.name in MEMBERS and member.isfile():
-                    target = workshop / member.name  # one of ours, so it lies where it should
+                    target = workshop / member.name  # a known name, so the path is safe
                     target.parent.mkdir(exist_ok=True)
                     with cast(IO[bytes], tar.extractfile(member)) as packed, target.open("wb") as file:
                         shutil.copyfileobj(packed, file)
@@ -122,7 +124,7 @@ def _unpack(archive: Path, workshop: Path) -> None:
 
 @contextmanager
 def _reaching() -> Iterator[None]:
-    """What the network says, as a `DataError`."""
+    """Turn network errors into `DataError`."""
     from http.client import HTTPException
 
     try:
@@ -134,7 +136,7 @@ def _reaching() -> Iterator[None]:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """What the disk says, as a `DataError`."""
+    """Turn disk errors into `DataError`."""
     try:
         yield
     except OSError as error:

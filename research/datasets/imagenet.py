@@ -1,16 +1,16 @@
-"""ImageNet (ILSVRC 2012) in its official forms, and the lists of images that papers on hashing use.
+"""ImageNet (ILSVRC 2012) in its official formats, and the image lists used in papers on hashing.
 
-    train/<wnid>/*.JPEG                  the training images, a folder for each class; a wnid is such as n01440764
-    val/<wnid>/*.JPEG                    the validation images likewise, or all of them in one folder:
-    val/ILSVRC2012_val_00000001.JPEG     then one of these must name their classes:
+    train/<wnid>/*.JPEG                  training images, a folder for each class; a wnid looks like n01440764
+    val/<wnid>/*.JPEG                    validation images likewise, or all of them in one folder:
+    val/ILSVRC2012_val_00000001.JPEG     then one of these files must give their classes:
         LOC_val_solution.csv                        from Kaggle
         imagenet_2012_validation_synset_labels.txt  a wnid a line, from TensorFlow
-        ILSVRC2012_validation_ground_truth.txt      a number a line, from the development kit; beside it
+        ILSVRC2012_validation_ground_truth.txt      a number a line, from the development kit; together with
         map_clsloc.txt                              the class of each number, from the kits of 2014 and later
 
-Numbers of the development kit are in an order of their own: `synset_words.txt` and `LOC_synset_mapping.txt`, which are
-ordered by wnid, do not fit them. The kit of 2012 itself has that order in `meta.mat` only, which takes SciPy to read.
-Kaggle's folder may be given as it is: the images are then in ILSVRC/Data/CLS-LOC.
+The development kit numbers classes in its own order, unlike `synset_words.txt` and `LOC_synset_mapping.txt`, which are
+ordered by wnid. The kit of 2012 has its order in `meta.mat` only, which needs SciPy to read. Kaggle's folder works
+unchanged: the images are then in ILSVRC/Data/CLS-LOC.
 
 Sources: https://image-net.org/challenges/LSVRC/2012 and the readme of its development kit; HashNet's lists are those of
 https://github.com/thuml/HashNet.
@@ -30,8 +30,8 @@ from lookalike.data import folder as folders
 from lookalike.data.item import Item
 from research.datasets import listing
 
-KAGGLE = "ILSVRC/Data/CLS-LOC"  # where the images lie in Kaggle's folder
-KITS = ("", "devkit/data", "ILSVRC2012_devkit_t12/data")  # where the files of a development kit may lie
+KAGGLE = "ILSVRC/Data/CLS-LOC"  # location of the images in Kaggle's folder
+KITS = ("", "devkit/data", "ILSVRC2012_devkit_t12/data")  # possible locations of a development kit's files
 SOLUTION = "LOC_val_solution.csv"
 SYNSETS = "imagenet_2012_validation_synset_labels.txt"
 TRUTH, ORDER = "ILSVRC2012_validation_ground_truth.txt", "map_clsloc.txt"
@@ -42,9 +42,9 @@ _SOLVED = re.compile(r"ILSVRC2012_val_(\d{8}),(n\d{8})\b")  # boxes follow
 
 
 def rows(folder: Path, *, classes: Collection[str] | None = None) -> Iterator[Item]:
-    """The items of ImageNet or of some of its classes, those for training first; labels are wnids.
+    """The items of ImageNet or of some of its classes, training images first; labels are wnids.
 
-    Raises `DataError` if a part or a class is absent, or what names the classes of the validation images.
+    Raises `DataError` if a split, a class or the file with the validation classes is absent.
     """
     place = _place(folder)
     yield from _in_class_folders(place / "train", classes)
@@ -55,7 +55,7 @@ def rows(folder: Path, *, classes: Collection[str] | None = None) -> Iterator[It
 
 
 def part(item: Item) -> str:
-    """The part of one of `rows`: `train`, or `test` for the validation images."""
+    """The split of an item of `rows`: `train`, or `test` for validation images."""
     return "train" if os.path.basename(item.root) == "train" else "test"
 
 
@@ -65,7 +65,7 @@ def is_here(folder: Path) -> bool:
 
 
 def hashing_classes() -> tuple[str, ...]:
-    """The wnids of the 100 classes that HashNet and its successors use, in the order of their class numbers."""
+    """The wnids of the 100 classes used by HashNet and its successors, in the order of their class numbers."""
     text = (files("research.datasets") / "imagenet100.txt").read_text(encoding="ascii")
     return tuple(line for line in text.splitlines() if not line.startswith("#"))
 
@@ -76,7 +76,7 @@ def has_lists(folder: Path) -> bool:
 
 
 def from_lists(folder: Path) -> tuple[list[Item], list[str]]:
-    """The items of HashNet's lists, each once, and the part of each: those of `test.txt` are `test`."""
+    """The items of HashNet's lists without repetitions, and the split of each: `test` for those in `test.txt`."""
     test = list(from_list(folder, folder / "test.txt"))
     train = dict.fromkeys(item for name in LISTS[:2] for item in from_list(folder, folder / name))
     return [*train, *test], ["train"] * len(train) + ["test"] * len(test)
@@ -85,8 +85,8 @@ def from_lists(folder: Path) -> tuple[list[Item], list[str]]:
 def from_list(root: Path, file: Path) -> Iterator[Item]:
     """The items of a list of images; labels are class numbers.
 
-    A line names an image, relative to `root`, and its class: `image/a.JPEG 2`, or as HashNet has it
-    `image/a.JPEG 0 0 1 0`. Raises `DataError` if a line is not of that form or its image is absent.
+    A line has the path of an image, relative to `root`, and its class: `image/a.JPEG 2`, or in HashNet's one-hot format
+    `image/a.JPEG 0 0 1 0`. Raises `DataError` if a line has another format or its image is absent.
     """
     for number, line in enumerate(listing.lines(file), 1):
         name, *values = line.split()
@@ -103,7 +103,7 @@ def from_list(root: Path, file: Path) -> Iterator[Item]:
 
 
 def _place(folder: Path) -> Path:
-    """The folder that `train` and `val` lie in."""
+    """The folder of `train` and `val`."""
     return folder / KAGGLE if (folder / KAGGLE).is_dir() else folder
 
 
@@ -143,7 +143,7 @@ def _flat(part: Path, of_number: dict[int, str], classes: Collection[str] | None
 
 
 def _validation_classes(folder: Path) -> dict[int, str]:
-    """The wnid of each validation image, by the number in its name."""
+    """The wnid of each validation image, by the number in its file name."""
     if (solution := _find(folder, SOLUTION)) is not None:
         return dict(_from_kaggle(solution))
     if (synsets := _find(folder, SYNSETS)) is not None:
@@ -152,7 +152,7 @@ def _validation_classes(folder: Path) -> dict[int, str]:
     if truth is not None and order is not None:
         return dict(_from_kit(truth, order))
     raise DataError(
-        f"{folder} does not say which classes its validation images are of: put {SOLUTION}, {SYNSETS}, or both {TRUTH} "
+        f"{folder} does not say which classes its validation images have: put {SOLUTION}, {SYNSETS}, or both {TRUTH} "
         f"and {ORDER} there, or sort the images into class folders"
     )
 
@@ -162,29 +162,29 @@ def _find(folder: Path, name: str) -> Path | None:
 
 
 def _from_kaggle(file: Path) -> Iterator[tuple[int, str]]:
-    """Number and wnid of each image; a line is such as `ILSVRC2012_val_00048981,n03995372 85 1 499 272`."""
+    """Number and wnid of each image; lines look like `ILSVRC2012_val_00048981,n03995372 85 1 499 272`."""
     for line, text in enumerate(listing.lines(file), 1):
         if match := _SOLVED.match(text):
             yield int(match[1]), match[2]
-        elif not text.startswith("ImageId,"):  # the heading
+        elif not text.startswith("ImageId,"):  # header
             raise DataError(f"{file}, line {line}: expected an image, a comma and its class; got {text[:60]!r}")
 
 
 def _from_synsets(file: Path) -> Iterator[tuple[int, str]]:
-    """Number and wnid of each image, of which the first has number 1."""
+    """Number and wnid of each image, counting from 1."""
     for line, text in enumerate(listing.lines(file), 1):
         yield line, _checked(text, file, line)
 
 
 def _from_kit(truth: Path, order: Path) -> Iterator[tuple[int, str]]:
-    """Number and wnid of each image; the lines of `order` are such as `n02119789 1 kit_fox`."""
+    """Number and wnid of each image; lines of `order` look like `n02119789 1 kit_fox`."""
     of_id = {}
     for line, text in enumerate(listing.lines(order), 1):
         wnid, id_, *_ = [*text.split(), ""]
         of_id[id_] = _checked(wnid, order, line)
     for line, id_ in enumerate(listing.lines(truth), 1):
         if id_ not in of_id:
-            raise DataError(f"{truth}, line {line}: expected a number that {order.name} explains; got {id_[:40]!r}")
+            raise DataError(f"{truth}, line {line}: expected a number listed in {order.name}; got {id_[:40]!r}")
         yield line, of_id[id_]
 
 
@@ -195,7 +195,7 @@ def _checked(wnid: str, file: Path, line: int) -> str:
 
 
 def _class_number(values: list[str]) -> str | None:
-    """The class that a line of a list gives, or nothing if it is of no known form."""
+    """The class in a line of a list, or None if its format is unknown."""
     if len(values) == 1 and values[0].isdecimal():
         return values[0]
     if set(values) == {"0", "1"} and values.count("1") == 1:

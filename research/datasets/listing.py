@@ -1,4 +1,4 @@
-"""Text files that list images, and the images that they list."""
+"""Text files that list images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lookalike.data.item import Item, Label
 
 
 def lines(file: Path) -> list[str]:
-    """The lines of a text that are not empty, without what surrounds them. Raises `DataError` if it is unreadable."""
+    """The non-empty lines of a text file, stripped. Raises `DataError` if it is unreadable."""
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
@@ -19,6 +19,6 @@ def lines(file: Path) -> list[str]:
 
 
 def item(root: Path, path: str, label: Label) -> Item:
-    """The item of a listed file, `path` being relative to `root`. Raises `OSError` if it is absent."""
+    """The item of a listed file, with `path` relative to `root`. Raises `OSError` if it is absent."""
     status = os.stat(root / path)
     return Item(os.fspath(root), path, status.st_size, status.st_mtime_ns, label)

@@ -1,15 +1,15 @@
-"""NUS-WIDE in its official layout: photographs from Flickr with 81 concepts, several to an image.
+"""NUS-WIDE in its official layout: photographs from Flickr labelled with 81 concepts, several per image.
 
     ImageList/Imagelist.txt                      269,648 images, such as `actor\\0001_2124494179.jpg`
     Groundtruth/AllLabels/Labels_<concept>.txt   81 files with a 0 or 1 for each line of that list
-    ConceptsList/Concepts81.txt                  the concepts; may be absent
+    ConceptsList/Concepts81.txt                  the concepts; optional
     Flickr/<folder>/<image>.jpg                  the images; or images/, with or without those folders
 
-Papers on hashing take the 21 concepts that most images have, or all 81, and leave out images that have none of these.
-Which the 21 are is counted here. By the lists of others they are sky, clouds, person, water, animal, grass, buildings,
-window, plants, lake, ocean, road, flowers, sunset, reflection, rocks, vehicle, snow, tree, beach and mountain, which
-195,834 images have; 209,347 have one of the 81. Many photographs are gone from Flickr by now: those that are not on
-disk are left out, and `absent` counts them.
+Papers on hashing use the 21 most frequent concepts, or all 81, and leave out images without any of them. Here the 21
+are counted from the labels. Others list them as sky, clouds, person, water, animal, grass, buildings, window, plants,
+lake, ocean, road, flowers, sunset, reflection, rocks, vehicle, snow, tree, beach and mountain, with 195,834 images;
+209,347 images have one of the 81. Many photographs have been deleted from Flickr: images that are not on disk are left
+out, and `absent` counts them.
 
 Source: Chua et al., "NUS-WIDE: A real-world web image database from National University of Singapore", CIVR 2009, and
 https://lms.comp.nus.edu.sg/wp-content/uploads/2019/research/nuswide/NUS-WIDE.html.
@@ -36,15 +36,15 @@ LABELS = "Groundtruth/AllLabels"
 CONCEPTS = "ConceptsList/Concepts81.txt"
 PLACES = ("Flickr", "images")
 COUNT = 81  # concepts
-FREQUENT = 21  # that papers on hashing take
+FREQUENT = 21  # number of concepts used in papers on hashing
 
 Bools = npt.NDArray[np.bool_]
 
 
 def rows(folder: Path, chosen: Sequence[str]) -> Iterator[Item]:
-    """The items that have at least one of the chosen concepts and are on disk; labels are tuples of concepts.
+    """The items on disk that have at least one of the chosen concepts; labels are tuples of concepts.
 
-    Raises `DataError` if a file is not as it should be, or none of these images is on disk.
+    Raises `DataError` if a file is damaged, or none of these images is on disk.
     """
     names, place = _image_names(folder), _place(folder)
     labels_NC = np.stack([_has(folder, concept, len(names)) for concept in chosen], axis=1)
@@ -56,17 +56,17 @@ def rows(folder: Path, chosen: Sequence[str]) -> Iterator[Item]:
             yield image
     if not found:
         raise DataError(
-            f"{place} has none of the images that {folder / LIST} names; put them there, such as {names[0]}"
+            f"{place} has none of the images that {folder / LIST} lists; put them there, such as {names[0]}"
         )
 
 
 def concepts(folder: Path) -> tuple[str, ...]:
-    """The 81 concepts by name. Raises `DataError` if labels of one are absent."""
+    """The names of the 81 concepts. Raises `DataError` if labels of one are absent."""
     labels, listed = folder / LABELS, folder / CONCEPTS
     there = {path.stem.removeprefix("Labels_") for path in labels.glob("Labels_*.txt")}
     wanted = set(listing.lines(listed)) if listed.is_file() else there
     if absent := sorted(wanted - there):
-        raise DataError(f"{labels} lacks Labels_{absent[0]}.txt, which {listed} names; unpack Groundtruth.zip there")
+        raise DataError(f"{labels} lacks Labels_{absent[0]}.txt, which {listed} lists; unpack Groundtruth.zip there")
     if len(wanted) != COUNT:
         raise DataError(
             f"{labels} has labels of {len(wanted)} concepts; expected {COUNT}. Unpack Groundtruth.zip there"
@@ -75,14 +75,14 @@ def concepts(folder: Path) -> tuple[str, ...]:
 
 
 def most_frequent(folder: Path, count: int = FREQUENT) -> tuple[str, ...]:
-    """The concepts that most images of the list have, the most frequent first; equally frequent ones by name."""
+    """The concepts with most images in the list, in descending order; ties by name."""
     size = len(_image_names(folder))
     frequency = {concept: int(_has(folder, concept, size).sum()) for concept in concepts(folder)}
     return tuple(sorted(frequency, key=lambda concept: (-frequency[concept], concept))[:count])
 
 
 def absent(folder: Path) -> int:
-    """Number of images that the list names and that are not on disk."""
+    """Number of listed images that are not on disk."""
     place = _place(folder)
     return sum(_item(place, name, None) is None for name in _image_names(folder))
 
@@ -93,10 +93,10 @@ def is_here(folder: Path) -> bool:
 
 
 def _image_names(folder: Path) -> list[str]:
-    """The images of the list, with `/`."""
+    """The paths in the list, with `/`."""
     names = [line.replace("\\", "/") for line in listing.lines(folder / LIST)]
     if not names:
-        raise DataError(f"{folder / LIST} names no images; expected one a line")
+        raise DataError(f"{folder / LIST} lists no images; expected one a line")
     return names
 
 
@@ -107,11 +107,11 @@ def _has(folder: Path, concept: str, expected: int) -> Bools:
     if len(values_N) != expected:
         raise DataError(
             f"{path} has {len(values_N)} lines; expected {expected}, one for each image of {folder / LIST}. "
-            "Unpack both anew, from the same edition"
+            "Unpack both again, from the same edition"
         )
     has_N: Bools = values_N == "1"
     if wrong := set(values_N[~has_N].tolist()) - {"0"}:
-        raise DataError(f"{path} holds {min(wrong)!r}; expected 0 or 1 a line. Unpack Groundtruth.zip anew")
+        raise DataError(f"{path} holds {min(wrong)!r}; expected 0 or 1 a line. Unpack Groundtruth.zip again")
     return has_N
 
 
@@ -124,7 +124,7 @@ def _place(folder: Path) -> Path:
 
 
 def _item(place: Path, name: str, label: Label) -> Item | None:
-    """The item of an image, in its folder or without that; nothing if it is not on disk."""
+    """The item of an image, with or without its folder; None if it is not on disk."""
     for path in (name, name.rpartition("/")[2]):
         with suppress(OSError):
             return listing.item(place, path, label)

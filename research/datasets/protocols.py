@@ -1,21 +1,21 @@
-"""Protocols: which images of a data set train, which are searched for, and which are searched.
+"""Protocols: how a data set is split into training images, database and queries.
 
-    paper           Kim et al., section IV: 20,000 training and 10,000 evaluation images, drawn evenly from the whole
-                    data set, the latter 5,000 database and 5,000 queries; of a smaller data set two thirds, a sixth
-                    and a sixth
-    cifar10-1       100 queries of each class; the other 59,000 images are the database, 500 of each class train
-    cifar10-2       the official test images are queries, the 50,000 official training images train and are searched
-    cifar10-2-5000  the same, but only 500 images of each class train
-    imagenet100     5,000 queries of the validation images, the training images of the 100 classes are the database,
-                    130 of each class train
-    nuswide21       100 queries of each of the 21 most frequent concepts, 500 of each train, all others are searched
-    nuswide81       5,000 queries, all others are searched, 10,000 of these train
-    smoke           256, 128 and 128 images drawn evenly: shows that all parts work, and nothing else
+    paper           Kim et al., section IV: 20,000 training, 5,000 database and 5,000 query images, drawn uniformly from
+                    the whole data set; two thirds, a sixth and a sixth of a smaller data set
+    cifar10-1       queries: 100 of each class; database: the other 59,000 images; training: 500 of these per class
+    cifar10-2       queries: the official test images; database and training: the 50,000 official training images
+    cifar10-2-5000  the same, but training with only 500 images of each class
+    imagenet100     queries: 5,000 validation images; database: the training images of the 100 classes; training: 130 of
+                    these per class
+    nuswide21       queries: 100 of each of the 21 most frequent concepts; database: all others; training: 500 of these
+                    per concept
+    nuswide81       queries: 5,000; database: all others; training: 10,000 of these
+    smoke           256, 128 and 128 images drawn uniformly; shows only that all parts work
 
-"CIFAR-10 (I)" and "(II)" name different things in different papers; ours say what they are.
+Papers disagree on the meaning of "CIFAR-10 (I)" and "(II)"; ours is as above.
 
-What an image is, its bytes tell: an image that is there twice counts once, and queries are in neither the database nor
-the training images. Every draw is checked for that.
+Images are identified by their bytes: of byte-identical copies only one is used, and queries are in neither the database
+nor the training images. Every split is checked for that.
 
 Shapes: N images of the data set, H pixels of a thumbnail.
 """
@@ -37,35 +37,35 @@ Rows = npt.NDArray[np.int64]
 Random = np.random.Generator
 Read = Callable[[Item], bytes]
 
-SIDE = 16  # pixels of the thumbnails that near-duplicates are found by
-NEAR = 0.97  # correlation of two thumbnails; seen by eye, nearly all pairs above are copies, half of those below not
-FLAT = 4.0  # grey levels: a thumbnail that varies less has no pattern to compare
-BLOCK = 256  # queries compared at a time, of which each takes 4 bytes a database image
+SIDE = 16  # pixels of the thumbnails for finding near-duplicates
+NEAR = 0.97  # correlation of thumbnails; on inspection, nearly all pairs above are copies, but only half of those below
+FLAT = 4.0  # grey levels: a thumbnail with less variation has no pattern to compare
+BLOCK = 256  # queries compared at a time; each needs 4 bytes per database image
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Rows of a data set, ascending: what trains, what is searched for, what is searched."""
+    """Rows of a data set, ascending: training images, queries, database."""
 
     train: Rows
     query: Rows
     database: Rows
-    left_out: int = 0  # images that were there already, by their bytes
+    left_out: int = 0  # byte-identical copies of other images
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """How a data set is divided, and the cutoff of mAP that goes with it."""
+    """How to split a data set, and the cutoff of its mAP."""
 
     name: str
-    draw: Callable[[Dataset, Rows, Random], Split]  # of the rows that are left once copies are out
+    draw: Callable[[Dataset, Rows, Random], Split]  # draws from the rows without copies
     cutoff: int | None  # of mAP; None: the whole database
-    enough: int | None = None  # images to draw from, where a draw takes few; None: all
-    needs_parts: bool = False  # whether it takes the official parts of a data set
+    enough: int | None = None  # images to draw from, for a small split; None: all
+    needs_parts: bool = False  # whether it needs the official split of the data set
 
 
 def split(dataset: Dataset, protocol: str, *, seed: int, read: Read) -> Split:
-    """A data set divided by a protocol, the same for the same seed. `read` gives an item's bytes.
+    """Split a data set by a protocol; the same seed gives the same split. `read` returns an item's bytes.
 
     Raises `DataError` if there is no such protocol, the data set does not fit it, or one of its images is unreadable.
     """
@@ -73,15 +73,15 @@ def split(dataset: Dataset, protocol: str, *, seed: int, read: Read) -> Split:
         raise DataError(f"there is no protocol {protocol!r}; there are {', '.join(PROTOCOLS)}")
     chosen, random = PROTOCOLS[protocol], np.random.default_rng([seed, 0x5917])
     if chosen.needs_parts and not any(dataset.parts):
-        raise DataError(f"protocol {protocol} takes the official parts of a data set, which {dataset.title} has not")
-    looked_at = np.arange(len(dataset))
-    if chosen.enough and len(dataset) > chosen.enough:  # so that not all of ImageNet must be read
-        looked_at = np.sort(random.permutation(looked_at)[: chosen.enough])
-    digests = {int(row): _digest(dataset.items[row], read) for row in looked_at}
+        raise DataError(f"protocol {protocol} needs an official split, which {dataset.title} does not have")
+    candidates = np.arange(len(dataset))
+    if chosen.enough and len(dataset) > chosen.enough:  # avoids reading all of ImageNet
+        candidates = np.sort(random.permutation(candidates)[: chosen.enough])
+    digests = {int(row): _digest(dataset.items[row], read) for row in candidates}
     rows = first_of_each(digests, dataset.parts)
     drawn = chosen.draw(dataset, rows, random)
     train, query, database = map(np.sort, (drawn.train, drawn.query, drawn.database))
-    found = Split(train, query, database, left_out=len(looked_at) - len(rows))
+    found = Split(train, query, database, left_out=len(candidates) - len(rows))
     check(found, digests)
     return found
 
@@ -91,11 +91,11 @@ def _digest(item: Item, read: Read) -> bytes:
         return content_digest(read(item))
     except (ImageError, OSError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{item.name} cannot be read ({reason}); mend it, or take it out of the data set") from error
+        raise DataError(f"{item.name} cannot be read ({reason}); repair it, or remove it from the data set") from error
 
 
 def first_of_each(digests: Mapping[int, bytes], parts: Sequence[str]) -> Rows:
-    """Rows of different content: of copies the first is kept, but a test image rather than a training image."""
+    """Rows without byte-identical copies: of copies the first test image is kept, else the first image."""
     order = sorted(digests, key=lambda row: (parts[row] != "test", row))
     kept: dict[bytes, int] = {}
     for row in order:
@@ -104,7 +104,7 @@ def first_of_each(digests: Mapping[int, bytes], parts: Sequence[str]) -> Rows:
 
 
 def check(found: Split, digests: Mapping[int, bytes]) -> None:
-    """Raise `DataError` if a query is among the database or the training images, by its bytes, or a part is empty."""
+    """Raise `DataError` if a query is also in the database or training images, by its bytes, or a part is empty."""
     query, database, train = ({digests[row] for row in rows} for rows in (found.query, found.database, found.train))
     for name, rows in (("training images", train), ("queries", query), ("database images", database)):
         if not rows:
@@ -115,10 +115,10 @@ def check(found: Split, digests: Mapping[int, bytes]) -> None:
 
 
 def near_duplicates(dataset: Dataset, found: Split, *, read: Read) -> int:
-    """Number of queries that a database image almost equals: their grey thumbnails correlate by `NEAR` or more.
+    """Number of queries with a near-duplicate in the database: a correlation of thumbnails of at least `NEAR`.
 
-    A lower bound, as shifted copies are not seen: of the official CIFAR-10 test images it names 1.3 %, where people who
-    looked found 3.3 % (Barz & Denzler 2020, ciFAIR).
+    A lower bound, since shifted copies are not found: for the official CIFAR-10 test images it is 1.3 %, against 3.3 %
+    found by inspection (Barz & Denzler 2020, ciFAIR).
     """
     query_QH, database_NH = (_thumbnails(dataset, rows, read) for rows in (found.query, found.database))
     return sum(
@@ -128,7 +128,7 @@ def near_duplicates(dataset: Dataset, found: Split, *, read: Read) -> int:
 
 
 def _thumbnails(dataset: Dataset, rows: Rows, read: Read) -> npt.NDArray[np.float32]:
-    """Grey thumbnails with mean 0 and length 1, so that a product is a correlation; flat ones are 0."""
+    """Grey thumbnails with mean 0 and length 1, so that their product is the correlation; 0 if flat."""
     spec = decode.ImageSpec(side=SIDE)
     thumbnails_NH = np.stack([decode.read(read(dataset.items[row]), spec).reshape(-1) for row in rows])
     centred_NH = thumbnails_NH.astype(np.float32) - thumbnails_NH.mean(axis=1, keepdims=True, dtype=np.float32)
@@ -187,7 +187,7 @@ def _of_part(dataset: Dataset, rows: Rows, part: str) -> Rows:
 
 
 def _of_each_class(dataset: Dataset, rows: Rows, random: Random, count: int) -> Rows:
-    """So many rows of each class, each row once: where images have several labels, rare classes choose first."""
+    """`count` rows of each class without repetitions; with several labels per image, rare classes choose first."""
     by_class: dict[str, list[int]] = {}
     for row in rows:
         label = dataset.items[row].label

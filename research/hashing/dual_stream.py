@@ -1,11 +1,11 @@
-"""TransHash's two streams: a code of all tokens together, and codes of groups of them that are trained with it.
+"""TransHash's two streams: a code of all tokens, and codes of groups of tokens, used only in training.
 
-After the paper's description, since its code was not published: Chen et al., "TransHash: Transformer-based hamming
-hashing for efficient image retrieval", ICMR 2022. A class token and the tokens of an image pass transformer blocks; a
-last block gives the global stream by the class token, another one, shared by M groups of tokens with the class token
-before each, the local streams. Departures: the tokens are those of a frozen encoder, projected to E numbers, where the
-paper trains a ViT-B whole; one block is shared, one follows in each stream; M = 4, and groups are neighbouring tokens
-in their order; the code is that of the global stream, the local ones only train.
+Implemented from the paper, since its code was not published: Chen et al., "TransHash: Transformer-based hamming hashing
+for efficient image retrieval", ICMR 2022. A class token and the tokens of an image pass through transformer blocks. A
+last block yields the global stream from the class token; another, shared by M groups of tokens with the class token
+prepended, yields the local streams. Differences from the paper: the tokens come from a frozen encoder and are projected
+to E numbers, whereas the paper trains a whole ViT-B; one block is shared, and one follows in each stream; M = 4, and
+groups are consecutive tokens; the code is that of the global stream, the local ones only serve training.
 
 Shapes: N images, T tokens of D numbers, projected to E, M groups, K bits.
 """
@@ -23,7 +23,7 @@ GROUPS = 4  # M
 
 
 class DualStream(nn.Module):
-    """Positions (N, D, H, W) in one row, (N, D·T), to outputs (N, K); in training (M + 1, N, K), global first."""
+    """Flattened positions (N, D·T) of (N, D, H, W) to outputs (N, K); in training (M + 1, N, K), global first."""
 
     def __init__(self, *, tokens: int, width: int, bits: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class DualStream(nn.Module):
 
     def forward(self, tokens_ND: Tensor) -> Tensor:
         x_NTE = self.project(tokens_ND.reshape(-1, self.width, self.tokens).transpose(1, 2))
-        first_N1E = self.first_E + 0 * x_NTE[:, :1]  # for any number of images, also when traced
+        first_N1E = self.first_E + 0 * x_NTE[:, :1]  # batch size from the input, also when traced
         x_NTE = self.shared(torch.cat([first_N1E, x_NTE], dim=1) + self.position_TE)
         u_NK: Tensor = self.to_global(self.of_all(x_NTE)[:, 0])
         if not self.training:

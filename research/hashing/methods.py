@@ -1,6 +1,6 @@
-"""The methods that are compared on features of a backbone, by name: what each follows, its objective, where it is cut.
+"""The compared methods on features of a backbone, by name: training target, objective, threshold.
 
-A new one costs its objective, its line in `METHODS` and its test.
+To add one, write its objective, its line in `METHODS` and its test.
 """
 
 from __future__ import annotations
@@ -19,28 +19,30 @@ Target = Literal["labels", "features", "view", "clusters", "none"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Size:
-    """What an objective may need to know."""
+    """Sizes that an objective may depend on."""
 
     classes: int
     seed: int
-    lengths: tuple[int, ...]  # that are trained, ascending
+    lengths: tuple[int, ...]  # of the trained codes, ascending
 
     @property
     def nested(self) -> bool:
-        """Whether there are shorter codes."""
+        """Whether shorter codes are trained too."""
         return len(self.lengths) > 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Method:
-    """How features become codes. What a method follows is its target; those of the package have no objective here."""
+    """How features become codes. `target` is what training follows; methods of the package have no objective here."""
 
     title: str
     target: Target
-    objective: Callable[[Size, int], Objective] | None = None  # for so many bits
-    tokens: bool = False  # whether it takes all positions of a backbone
+    objective: Callable[[Size, int], Objective] | None = None  # for a number of bits
+    tokens: bool = False  # whether it needs all positions of a backbone
     dropout: float = 0.2
-    cut_at_mean: bool = False  # θ is the mean latent of the training images, else 0, where the objective draws the line
+    cut_at_mean: bool = (
+        False  # θ is the mean latent of the training images; else 0, if the objective fixes the threshold
+    )
 
     @property
     def needs_labels(self) -> bool:
@@ -86,7 +88,7 @@ METHODS: dict[str, Method] = {
 
 
 def method(name: str) -> Method:
-    """A method by name. Raises `ConfigError`."""
+    """The method of that name. Raises `ConfigError` if there is none."""
     if name not in METHODS:
         raise ConfigError(f"model is {name!r}; it must be one of {', '.join(METHODS)}")
     return METHODS[name]

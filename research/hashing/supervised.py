@@ -1,6 +1,6 @@
-"""Objectives that learn from labels: booleans (B, C), also where each image has one.
+"""Supervised objectives; labels are booleans (B, C), also for single-label images.
 
-Two images are similar if they share a label. "In use elsewhere" names what other code does differently.
+Two images are similar if they share a label. "In use elsewhere" lists how other implementations differ.
 
 Shapes: B images of a batch, K bits, C classes.
 """
@@ -16,15 +16,15 @@ from torch.nn import functional
 
 from lookalike.models.objectives import Objective, pairs
 
-EVERY, GROWTH = 200, 0.005  # HashNet: steps between renewals of β; growth of β² a step
+EVERY, GROWTH = 200, 0.005  # HashNet: steps between updates of β; growth of β² per step
 
 
 class DHN(Objective):
-    """The likelihood of which pairs are similar, and outputs close to −1 or 1.
+    """Pairwise likelihood of similarity, with outputs close to −1 or 1.
 
     Source: Zhu, Long, Wang, Cao, "Deep hashing network for efficient similarity retrieval", AAAI 2016, with
-    θ = ½⟨u, u'⟩ as in DPSH and most code since. In use elsewhere: a memory of the outputs of all training images in the
-    place of the batch (swuxyj), and α·cos(u, u') with α = 10, similar pairs weighted and (|u| − 1)² in the place of log
+    θ = ½⟨u, u'⟩ as in DPSH and most code since. In use elsewhere: a memory of the outputs of all training images
+    instead of the batch (swuxyj), and α·cos(u, u') with α = 10, weighted similar pairs and (|u| − 1)² instead of log
     cosh (thulab's own script, where its weight is 0).
     """
 
@@ -37,12 +37,12 @@ class DHN(Objective):
 
 
 class HashNet(Objective):
-    """Weighted likelihood of which pairs are similar, of tanh(βu) with β growing: learning by continuation.
+    """Weighted pairwise likelihood of similarity for tanh(βu) with increasing β: learning by continuation.
 
-    Source: Cao, Long, Wang, Yu, "HashNet: Deep learning to hash by continuation", ICCV 2017. Of images with several
-    labels, similar pairs weigh by the share of labels that they have in common. α = 10/K and β = √(1 + n/200), renewed
-    every 200 steps n, as in the authors' PyTorch code. In use elsewhere: β renewed every 20 epochs, α = 0.1 (swuxyj) or
-    1 (FIRe); a single weight, the number of classes, on similar pairs (the authors' PyTorch code).
+    Source: Cao, Long, Wang, Yu, "HashNet: Deep learning to hash by continuation", ICCV 2017. With several labels per
+    image, similar pairs are weighted by their share of common labels. α = 10/K and β = √(1 + n/200), updated every 200
+    steps n, as in the authors' PyTorch code. In use elsewhere: β updated every 20 epochs, α = 0.1 (swuxyj) or 1 (FIRe);
+    a single weight, the number of classes, for similar pairs (the authors' PyTorch code).
     """
 
     def __init__(self, *, bits: int) -> None:
@@ -61,12 +61,12 @@ class HashNet(Objective):
 
 
 class TransHash(Objective):
-    """Weighted pairwise likelihoods of a global code and of several local codes, and outputs close to −1 or 1.
+    """Weighted pairwise likelihoods of a global code and of several local codes, with outputs close to −1 or 1.
 
-    After the paper's description, since its code was not published: Chen et al., "TransHash: Transformer-based hamming
+    Implemented from the paper, since its code was not published: Chen et al., "TransHash: Transformer-based hamming
     hashing for efficient image retrieval", ICMR 2022. The likelihood is HashNet's, weighted, without continuation and
-    with θ = ½⟨h, h'⟩; local streams count by their mean. That the quantisation term is the mean of (|h| − 1)² and its
-    weight 0.1 are our choice.
+    with θ = ½⟨h, h'⟩; local streams are averaged. The quantisation term, the mean of (|h| − 1)², and its weight 0.1 are
+    our choice.
     """
 
     def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
@@ -80,12 +80,12 @@ class TransHash(Objective):
 
 
 class DPN(Objective):
-    """The polarisation loss: each bit is pushed past a margin towards the bit of its class's target code.
+    """Polarisation loss: pushes each bit past a margin, towards the bit of its class's target code.
 
     Source: Fan, Ng, Ju, Zhang, Chan, "Deep polarized network for supervised learning of accurate binary hashing codes",
-    IJCAI 2020. Margin 1, targets drawn evenly (their variant B); with several labels the sum over them, as in their
-    code. In use elsewhere: targets as signs of Gaussians, or drawn until they lie far apart (said to give 1 to 2 % of
-    mAP); a majority vote of the targets of several labels, and a mean over bits in the place of the sum (swuxyj).
+    IJCAI 2020. Margin 1, targets drawn uniformly (their variant B); with several labels the sum over them, as in their
+    code. In use elsewhere: targets as signs of Gaussians, or drawn until they are far apart (reported to gain 1 to 2 %
+    of mAP); a majority vote of the targets of several labels, and a mean over bits instead of the sum (swuxyj).
     """
 
     targets_CK: Tensor
@@ -95,18 +95,18 @@ class DPN(Objective):
         self.register_buffer("targets_CK", random_targets(classes, bits, seed=seed))
 
     def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
-        """Mean over images of Σ_c Σ_k max(0, 1 − u_k t_ck) over the classes c that an image has."""
+        """Mean over images of Σ_c Σ_k max(0, 1 − u_k t_ck) over the classes c of an image."""
         short_BCK = (1 - u_BK[:, None, :] * self.targets_CK).clamp(min=0)  # eq. 2
         return (short_BCK.sum(dim=2) * target).sum(dim=1).mean()
 
 
 class OrthoHash(Objective):
-    """One cross-entropy of cosines between outputs and the code words of the classes, with a margin.
+    """Cross-entropy of the cosines between outputs and the code words of the classes, with a margin.
 
     Source: Hoe et al., "One loss for all: Deep hashing with a single cosine similarity based learning objective",
-    NeurIPS 2021. s = 8, m = 0.2, code words drawn evenly. With several labels the target is even over them, and the
-    margin is taken off each. The paper takes m = 0.3 for CIFAR-10, and normalises outputs over the batch, which is left
-    out here: the layer before them is normalised (measured on CIFAR-10, 16 bits: mAP 0.652 with, 0.651 without).
+    NeurIPS 2021. s = 8, m = 0.2, code words drawn uniformly. With several labels the target is uniform over them, and
+    the margin is subtracted from each. The paper uses m = 0.3 for CIFAR-10, and batch normalisation of the outputs,
+    omitted here because the layer before is normalised (CIFAR-10, 16 bits: mAP 0.652 with, 0.651 without).
     """
 
     words_CK: Tensor
@@ -116,18 +116,18 @@ class OrthoHash(Objective):
         self.register_buffer("words_CK", random_targets(classes, bits, seed=seed))
 
     def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
-        """−log softmax of s·(cos(u, c_j) − m·[j is a label]) at the labels, mean over images that have any."""
+        """−log softmax of s·(cos(u, c_j) − m·[j is a label]) at the labels, averaged over labelled images."""
         labels = target.to(u_BK.dtype)
         cosine_BC = functional.normalize(u_BK, dim=1) @ functional.normalize(self.words_CK.to(u_BK.dtype), dim=1).T
         return functional.cross_entropy(8.0 * (cosine_BC - 0.2 * labels), _even(labels))  # eq. 6
 
 
 class GreedyHash(Objective):
-    """A linear classifier sees the signs of the outputs, and gradients pass the signs as they are.
+    """Linear classification of the signs of the outputs, with straight-through gradients.
 
     Source: Su, Zhang, Han, Tian, "Greedy hash: towards fast optimization for accurate hash coding in CNN", NeurIPS
-    2018. α = 0.1, theirs for CIFAR-10 (1 for ImageNet); the classifier is part of the objective and so is trained with
-    it. With several labels the target is even over them.
+    2018. α = 0.1, theirs for CIFAR-10 (1 for ImageNet); the classifier is part of the objective and trained with it.
+    With several labels the target is uniform over them.
     """
 
     def __init__(self, *, bits: int, classes: int) -> None:
@@ -141,14 +141,14 @@ class GreedyHash(Objective):
 
 
 class CSQ(Objective):
-    """Each image's bits are drawn to the hash centre of its class; centres lie half the bits apart.
+    """Pulls each image's bits to the hash centre of its class; centres differ in half of the bits.
 
     Source: Yuan et al., "Central similarity quantization for efficient image and video retrieval", CVPR 2020. Centres
-    are rows of [H; −H], H the Hadamard matrix of K, if K is a power of two and there are at most 2K classes, else
+    are rows of [H; −H], H the Hadamard matrix of size K, if K is a power of two and there are at most 2K classes, else
     random codes with half of their bits one. The first bits of Hadamard rows repeat, so nested codes have random
-    centres, whose parts between lengths have half of their bits one and whose first parts differ. With several labels
-    the centre is the majority vote, ties drawn. λ = 0.05. In use elsewhere: λ from 1e-4 to 1e-3, and a pairwise term
-    whose weight is 0 in the commands that were released.
+    centres: in each segment between two lengths, half of the bits are one, and the first segments differ. With several
+    labels the centre is the majority vote, ties drawn at random. λ = 0.05. In use elsewhere: λ from 1e-4 to 1e-3, and a
+    pairwise term whose weight is 0 in the released commands.
     """
 
     centres_CK: Tensor
@@ -170,7 +170,7 @@ class CSQ(Objective):
 
 
 def centres(classes: int, bits: int, generator: torch.Generator, *, lengths: Sequence[int] = ()) -> Tensor:
-    """Hash centres (C, K) of −1 and 1; with `lengths` of nested codes, ascending, their first bits are centres too."""
+    """Hash centres (C, K) of −1 and 1; their first bits are centres of the shorter `lengths`, ascending."""
     if not lengths and bits & (bits - 1) == 0 and classes <= 2 * bits:
         matrix = _hadamard(bits)
         return torch.cat([matrix, -matrix])[:classes]
@@ -181,7 +181,7 @@ def centres(classes: int, bits: int, generator: torch.Generator, *, lengths: Seq
 
 
 def _halves(count: int, bits: int, generator: torch.Generator) -> Tensor:
-    """Random codes of which half of the bits are 1, the others −1."""
+    """Random codes with half of the bits 1 and the others −1."""
     found = -torch.ones(count, bits)
     for row in found:
         row[torch.randperm(bits, generator=generator)[: bits // 2]] = 1
@@ -189,7 +189,7 @@ def _halves(count: int, bits: int, generator: torch.Generator) -> Tensor:
 
 
 def _halves_unlike(count: int, bits: int, generator: torch.Generator) -> Tensor:
-    """The same, all different where the number of bits allows it."""
+    """The same, all different if there are enough bits."""
     found: dict[tuple[float, ...], None] = {}
     enough = min(count, math.comb(bits, bits // 2))
     while len(found) < enough:
@@ -199,7 +199,7 @@ def _halves_unlike(count: int, bits: int, generator: torch.Generator) -> Tensor:
 
 
 def _hadamard(size: int) -> Tensor:
-    """The Hadamard matrix of a power of two, by Sylvester's construction: rows that are orthogonal to each other."""
+    """The Hadamard matrix of a power of two by Sylvester's construction; its rows are orthogonal."""
     matrix = torch.ones(1, 1)
     while len(matrix) < size:
         matrix = torch.cat([torch.cat([matrix, matrix], dim=1), torch.cat([matrix, -matrix], dim=1)])
@@ -207,12 +207,12 @@ def _hadamard(size: int) -> Tensor:
 
 
 def _even(labels_BC: Tensor) -> Tensor:
-    """Shares (B, C) that are even over an image's labels."""
+    """Target distribution (B, C), uniform over an image's labels."""
     return labels_BC / labels_BC.sum(dim=1, keepdim=True).clamp(min=1)
 
 
 def _common(labels_BC: Tensor) -> Tensor:
-    """c = |y ∩ y'| / |y ∪ y'|, (B, B): the share of their labels that two images have in common (below eq. 2)."""
+    """c = |y ∩ y'| / |y ∪ y'|, (B, B): Jaccard similarity of two images' labels (below eq. 2)."""
     labels = labels_BC.to(torch.float32)
     both = labels @ labels.T
     counts = labels.sum(dim=1)
@@ -231,7 +231,7 @@ def _likelihood(h_BK: Tensor, s_BB: Tensor, *, alpha: float, common_BB: Tensor |
 
 
 def shared(labels_BC: Tensor) -> Tensor:
-    """s, (B, B): 1 where two images share a label, else 0."""
+    """s, (B, B): 1 if two images share a label, else 0."""
     labels = labels_BC.to(torch.float32)
     return (labels @ labels.T > 0).to(torch.float32)
 
@@ -243,12 +243,12 @@ def log_cosh(x: Tensor) -> Tensor:
 
 
 def sign(u: Tensor) -> Tensor:
-    """−1 or 1, 1 for 0, whose gradient is that of u itself (straight-through)."""
+    """Sign of u, −1 or 1 (1 for 0), with a straight-through gradient."""
     hard = torch.where(u < 0, -1.0, 1.0).to(u.dtype)
     return u + (hard - u).detach()
 
 
 def random_targets(classes: int, bits: int, *, seed: int) -> Tensor:
-    """Target codes (C, K) of −1 and 1, each bit drawn evenly."""
+    """Random target codes (C, K) of −1 and 1."""
     generator = torch.Generator().manual_seed(seed)
     return torch.where(torch.rand(classes, bits, generator=generator) < 0.5, -1.0, 1.0)

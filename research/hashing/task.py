@@ -1,4 +1,4 @@
-"""Training a compared method: of features, with labels, the features themselves or two views of an image to follow.
+"""Training of a compared method on features; its target is labels, the features themselves, or a second view.
 
 Shapes: N images, D features, C classes, K bits.
 """
@@ -32,8 +32,8 @@ from research.hashing.dual_stream import DualStream
 from research.hashing.methods import METHODS, Size, method
 from research.hashing.views import view
 
-SEARCHED = 4_000  # training images among which held-out ones are searched for, at most
-VIEWS = 2  # of each image, whose features are kept
+SEARCHED = 4_000  # maximum number of training images to search in validation
+VIEWS = 2  # of each image, whose features are stored
 
 Features = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.bool_]
@@ -46,7 +46,7 @@ class MethodTask(BackboneTask):
         self, *given: Any, train: Rows, labels_NC: Labels | None = None, views_ND: Sequence[Features] = (),
         positions: int = 0, **named: Any,
     ) -> None:  # fmt: skip
-        """`train` are the rows of which some are searched in validation; `positions` stand side by side in inputs."""
+        """`train`: rows searched in validation; `positions`: number of positions concatenated in an input."""
         super().__init__(*given, **named)
         self.method = method(self.settings.model)
         self.cut_at_mean = self.method.cut_at_mean
@@ -56,7 +56,7 @@ class MethodTask(BackboneTask):
 
     @classmethod
     def of(cls, request: TrainRequest) -> Self:
-        """The task that was asked for: its labels checked, its features computed."""
+        """The task of a request, with labels checked and features computed."""
         asked, chosen = request.config, method(request.config.model)
         labels_NC = label_matrix(request.items, asked.model) if chosen.needs_labels else None
         config = {"bits": asked.bits, "nested": shorter_lengths(asked)}
@@ -90,14 +90,14 @@ class MethodTask(BackboneTask):
         return module.loss(x, x if self.labels_NC is None else self.tensor(self.labels_NC[rows]), step=step)
 
     def pair(self, rows: Rows, random: np.random.Generator) -> tuple[Features, Features]:
-        """Two different views of each image; the same view twice teaches nothing."""
+        """Two different views of each image; equal views would teach nothing."""
         count = len(self.views_ND)
         first = random.integers(count, size=len(rows))
         second = (first + random.integers(1, count, size=len(rows))) % count
         return self._picked(rows, first), self._picked(rows, second)
 
     def validate(self, module: HashingNetwork, rows: Rows) -> dict[str, float]:
-        """The loss, mean over these rows; with labels also `map`, of them among some of the training images."""
+        """Mean loss of these rows; for labelled images also `map`, searching among some of the training images."""
         found = super().validate(module, rows)
         if self.labels_NC is not None:
             searched = self.train[np.linspace(0, len(self.train) - 1, min(SEARCHED, len(self.train))).astype(np.int64)]
@@ -107,7 +107,7 @@ class MethodTask(BackboneTask):
         return found
 
     def validation_metric(self, validation: dict[str, float]) -> float:
-        """1 − mAP where there are labels, else the loss."""
+        """1 − mAP if there are labels, else the loss."""
         return 1 - validation["map"] if "map" in validation else validation["total"]
 
     def _picked(self, rows: Rows, chosen: npt.NDArray[np.int64]) -> Features:
@@ -128,7 +128,7 @@ def view_features(request: TrainRequest, source: Source) -> tuple[Features, ...]
 
 
 def view_edit(seed: int) -> Edit:
-    """A view of each image, drawn under a seed."""
+    """Edit that draws a view of each image, by seed."""
     return Edit(f"view-{seed}", partial(_view, seed=seed))
 
 
@@ -137,41 +137,41 @@ def _view(image: Array, row: int, *, seed: int) -> Array:
 
 
 def label_digest(labels_NC: Labels | None) -> str:
-    """BLAKE2b of labels, by which a run is recognised."""
+    """BLAKE2b digest of labels, to recognise a run."""
     content = b"" if labels_NC is None else np.packbits(labels_NC).tobytes()
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def label_matrix(items: Sequence[data.Item], name: str) -> Labels:
-    """Labels as booleans (N, C). Raises `DataError` if there are none, too few, or of two kinds."""
+    """Labels as booleans (N, C). Raises `DataError` if labels are absent, too few, or both single and lists."""
     without = [item.name for item in items if item.label is None]
     if without:
         raise DataError(
             f"{name} learns from labels, and {len(without)} of {len(items)} images have none, the first: {without[0]}. "
-            "Give the folder above those that are labels, or a table with a column label; or take a model that needs "
+            "Give a folder whose subfolders are labels, or a table with a column label; or choose a model that needs "
             "no labels"
         )
     several = [isinstance(item.label, tuple) for item in items]
     if any(several) and not all(several):
         raise DataError(
-            f"{sum(several)} of {len(items)} images have lists of labels, the others one label each, the first: "
-            f"{items[several.index(False)].name}; give all of them lists, or all of them one label"
+            f"{sum(several)} of {len(items)} images have lists of labels, the others single labels, the first: "
+            f"{items[several.index(False)].name}; use lists for all, or single labels for all"
         )
     (found,), names = labelling.encode([item.label for item in items])
     if len(names) < 2:
         raise DataError(f"all images have the label {names[0] if names else 'none'}; {name} needs at least two classes")
     if found.ndim == 1:
         if len(names) == len(items):
-            raise DataError(f"each of {len(items)} images has a label of its own; {name} needs several of one label")
+            raise DataError(f"each of {len(items)} images has a different label; {name} needs several images per label")
         return np.asarray(found[:, None] == np.arange(len(names)))
     if (found == found[0]).all():
         raise DataError(
-            f"all images have the same labels, {' and '.join(names[:3])}; expected the names of those that an image has"
+            f"all images have the same labels, {' and '.join(names[:3])}; labels must differ between images"
         )
     return np.asarray(found, bool)
 
 
-METHOD_TASKS = {  # TransHash takes positions, which no model file pools
+METHOD_TASKS = {  # without TransHash, which needs positions that a model file does not export
     **{name: TASKS[name] for name in METHODS if name in TASKS},
     **{name: MethodTask.of for name, one in METHODS.items() if one.objective is not None and not one.tokens},
 }

@@ -1,4 +1,4 @@
-"""Objectives of the literature that need no labels: they follow features, or other views of the same images.
+"""Unsupervised objectives, whose target is features, or other views of the same images.
 
 Shapes: B images of a batch, K bits, D features.
 """
@@ -16,11 +16,11 @@ from research.hashing.supervised import sign
 
 
 class BiHalf(Objective):
-    """Each bit is one for half of a batch, and the cosines of codes follow those of features.
+    """Each bit is 1 for half of the batch, and cosines of codes approximate cosines of features.
 
     Source: Li, van Gemert, "Deep unsupervised image hashing by maximizing bit entropy", AAAI 2021. The layer sets the
-    upper half of each bit's outputs in the batch to 1 and the rest to −1; its gradient is g + γ(u − b)/(B·K). γ = 6. An
-    image's code, outside of training, is the sign of u, here against the mean of the training images.
+    upper half of each bit's outputs in the batch to 1 and the rest to −1; its gradient is g + γ(u − b)/(B·K). γ = 6.
+    Outside of training a code is the sign of u, here after subtracting the mean of the training images.
     """
 
     def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
@@ -29,25 +29,25 @@ class BiHalf(Objective):
 
 
 class GreedyHashUnsupervised(Objective):
-    """The cosines of signs follow those of features: GreedyHash without labels, section 3.4 of its paper."""
+    """Cosines of signs approximate cosines of features: GreedyHash without labels, section 3.4 of its paper."""
 
     def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
-        """Mean square of cos(b, b') − cos(x, x') over pairs, b = sign u, of features x, and 0.1 times the penalty."""
+        """Mean square of cos(b, b') − cos(x, x') over pairs, b = sign u, x the features, plus 0.1 times a penalty."""
         return _followed(sign(u_BK), target) + 0.1 * (u_BK.abs() - 1).abs().pow(3).mean()
 
 
 class CIBHash(Objective):
-    """Codes of two views of an image are alike, those of different images are not, and bits carry little else.
+    """Contrastive loss of two views of an image, with an information bottleneck on the bits.
 
     Source: Qiu, Su, Ou, Yu, Chen, "Unsupervised hashing with contrastive information bottleneck", IJCAI 2021. Views are
-    binarised by σ(u) > ½ with gradients passed straight through; NT-Xent of cosines with temperature 0.3; β = 0.001
-    times the symmetric divergence of the views' bit probabilities.
+    binarised by σ(u) > ½ with straight-through gradients; NT-Xent of cosines with temperature 0.3; β = 0.001 times the
+    symmetric divergence of the views' bit probabilities.
     """
 
     compares_outputs = True
 
     def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
-        """The loss of a view; the target is the outputs of the other view of the same images."""
+        """The loss of a view; the target is the outputs for the other view of the same images."""
         p, q = torch.sigmoid(u_BK), torch.sigmoid(target)
         divergence = (_divergence(p, q.detach()) + _divergence(q, p.detach())) / 2  # eq. 9
         return contrast(sign(p - 0.5), sign(q - 0.5), temperature=0.3) + 1e-3 * divergence  # eq. 10
@@ -71,13 +71,13 @@ class _Halves(torch.autograd.Function):
 
 
 def halves(u_BK: Tensor, *, gamma: float = 6.0) -> Tensor:
-    """Codes of −1 and 1 of a batch: each bit is 1 for its upper half (eq. 5), with the gradient of eq. 8."""
+    """Batch codes of −1 and 1: each bit is 1 for its upper half (eq. 5), with the gradient of eq. 8."""
     found: Tensor = _Halves.apply(u_BK, gamma)  # type: ignore[no-untyped-call]
     return found
 
 
 def _followed(b_BK: Tensor, features_BD: Tensor) -> Tensor:
-    """Mean square difference of the cosines of codes and of features, over pairs of different images."""
+    """Mean squared difference between cosines of codes and of features, over pairs of different images."""
     codes, features = functional.normalize(b_BK, dim=1), functional.normalize(features_BD.detach(), dim=1)
     return ((codes @ codes.T - features @ features.T)[pairs(len(b_BK), b_BK.device)] ** 2).mean()
 

@@ -1,7 +1,7 @@
-"""Views: images changed as other pictures of the same things might be, which training takes for alike.
+"""Views: random augmentations of an image, which training treats as similar.
 
-A random part, mirrored or not, other colours, grey now and then, blurred now and then: those of CIBHash (Qiu et al.,
-IJCAI 2021), which are SimCLR's (Chen et al., ICML 2020).
+Random crop, mirroring, colour jitter, greyscale, blur, as in CIBHash (Qiu et al., IJCAI 2021), which takes them from
+SimCLR (Chen et al., ICML 2020).
 
 Shapes: S pixels a side, C channels.
 """
@@ -13,14 +13,14 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from lookalike.imaging.decode import Array
 
-PART = (0.5, 1.0)  # least and greatest share of the area that a part has
-RATIO = (3 / 4, 4 / 3)  # of its sides
-MIRRORED, COLOURED, GREY, BLURRED = 0.5, 0.7, 0.2, 0.5  # how often
-STRENGTH = 0.4  # brightness, contrast and saturation are multiplied by 1 ± so much
+PART = (0.5, 1.0)  # minimum and maximum share of the area in a crop
+RATIO = (3 / 4, 4 / 3)  # range of its aspect ratio
+MIRRORED, COLOURED, GREY, BLURRED = 0.5, 0.7, 0.2, 0.5  # probabilities
+STRENGTH = 0.4  # brightness, contrast and saturation are multiplied by up to 1 ± this
 
 
 def view(image_SSC: Array, random: np.random.Generator) -> Array:
-    """A view of a uint8 image (S, S, C) or (S, S), of the same size."""
+    """A random view of a uint8 image (S, S, C) or (S, S), of the same size."""
     image = _part(Image.fromarray(image_SSC), random)
     if random.random() < MIRRORED:
         image = ImageOps.mirror(image)
@@ -35,7 +35,7 @@ def view(image_SSC: Array, random: np.random.Generator) -> Array:
 
 
 def _part(image: Image.Image, random: np.random.Generator) -> Image.Image:
-    """A random part of an image, scaled to its size."""
+    """A random crop of an image, scaled to the image's size."""
     side = image.width
     area, ratio = random.uniform(*PART) * side**2, np.exp(random.uniform(*np.log(RATIO)))
     width, height = min(side, np.sqrt(area * ratio)), min(side, np.sqrt(area / ratio))

@@ -111,7 +111,7 @@ def test_get_of_what_is_there_is_an_error(run: Run, tmp_path: Path) -> None:
     result = run("fetch", "cifar10", "--data", tmp_path)
     assert (result.code, result.out) == (1, "")
     assert result.err.count("\n") == 1
-    assert "is there already; to fetch CIFAR-10 anew, remove it first" in result.err
+    assert "already exists; to fetch CIFAR-10 again, remove it first" in result.err
 
 
 def test_only_cifar10_can_be_fetched(run: Run, tmp_path: Path) -> None:
@@ -141,10 +141,10 @@ def test_ctrl_c_stops_in_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--bits", "16,many"], 2, "'16,many' is no list of numbers"),
+        (["--bits", "16,many"], 2, "'16,many' is not a list of numbers"),
         (["--table", "4"], 2, "'4' is not one of"),
         (["--table", "1", "--figure", "5"], 2, "a table or a figure, not both"),
-        (["--seeds", ","], 2, "',' is no list of numbers"),
+        (["--seeds", ","], 2, "',' is not a list of numbers"),
         (["--seeds", "-1"], 1, "seed is -1"),
         (["--models", "vae,foo"], 2, "there is no 'foo' here; there are vae, cvae, csvae, vte, cosine"),
         (["--dataset", "mnist"], 2, "there is no 'mnist' here; there are cifar10"),
@@ -175,7 +175,7 @@ def test_a_labelled_database_is_measured_by_a_protocol(run: Run, photo_folder: P
     assert (found["queries"], found["database"]) == (6, 6)  # a sixth of 40 each
     for protocol, said in (
         ("mine", "there is no protocol 'mine'; there are paper"),
-        ("cifar10-2", "takes the official parts of a data set, which a database has not"),
+        ("cifar10-2", "needs an official split, which a database does not have"),
         ("cifar10-1", "the protocol needs 100"),
     ):
         assert said in run(*arguments, protocol).err

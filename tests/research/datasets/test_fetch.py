@@ -132,7 +132,7 @@ def test_what_is_there_already_is_left_alone(serve: Serve, archive: bytes, tmp_p
     serve(archive)
     (tmp_path / "data" / cifar10.FOLDER).mkdir(parents=True)
     (tmp_path / "data" / "mine.txt").write_text("mine")
-    with pytest.raises(DataError, match=r"cifar-10-batches-bin is there already; to fetch CIFAR-10 anew, remove it"):
+    with pytest.raises(DataError, match=r"cifar-10-batches-bin already exists; to fetch CIFAR-10 again, remove it"):
         fetch.get_cifar10(tmp_path / "data")
     assert {path.name for path in (tmp_path / "data").iterdir()} == {cifar10.FOLDER, "mine.txt"}
 

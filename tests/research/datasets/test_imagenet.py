@@ -108,7 +108,10 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
         ),
         ({imagenet.SOLUTION: f"a.JPEG,{FOX}\n"}, r"line 1: expected an image, a comma and its class; got 'a\.JPEG,"),
         ({imagenet.SYNSETS: f"{FOX}\nsea snake\n"}, r"line 2: expected a class such as n01440764; got 'sea snake'"),
-        ({imagenet.TRUTH: "490\n2\n", imagenet.ORDER: ORDER}, r"line 2: expected a number that map_clsloc.* got '2'"),
+        (
+            {imagenet.TRUTH: "490\n2\n", imagenet.ORDER: ORDER},
+            r"line 2: expected a number listed in map_clsloc.* got '2'",
+        ),
         ({imagenet.TRUTH: TRUTH, imagenet.ORDER: "1 kit_fox\n"}, r"map_clsloc\.txt, line 1: expected a class"),
         ({imagenet.TRUTH: TRUTH}, r"does not say which classes"),
     ],

@@ -108,7 +108,7 @@ def test_where_no_image_is_an_error(folder: Path) -> None:
     for name in NAMES:
         (folder / "Flickr" / name).unlink()
     with pytest.raises(
-        DataError, match=r"Flickr has none of the images that .*Imagelist\.txt names; .*actor/0000_0\.jpg"
+        DataError, match=r"Flickr has none of the images that .*Imagelist\.txt lists; .*actor/0000_0\.jpg"
     ):
         list(nuswide.rows(folder, CONCEPTS))
     (folder / "Flickr").rename(folder / "photos")
@@ -152,7 +152,7 @@ def test_the_list_of_concepts_may_be_absent(folder: Path) -> None:
 
 def test_an_empty_list_names_no_images(folder: Path) -> None:
     (folder / nuswide.LIST).write_text("\n")
-    with pytest.raises(DataError, match=r"Imagelist\.txt names no images; expected one a line"):
+    with pytest.raises(DataError, match=r"Imagelist\.txt lists no images; expected one a line"):
         nuswide.absent(folder)
 
 

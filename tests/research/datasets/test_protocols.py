@@ -251,7 +251,7 @@ def test_an_image_that_cannot_be_read_is_named(error: Exception) -> None:
         return read(item)
 
     with pytest.raises(
-        DataError, match=r"/data/7 cannot be read \((not an image|No such file or directory)\); mend it"
+        DataError, match=r"/data/7 cannot be read \((not an image|No such file or directory)\); repair it"
     ):
         protocols.split(make([None] * 9), "paper", seed=0, read=fail)
 

@@ -170,8 +170,14 @@ def test_lists_of_labels_are_booleans(place: Path, learn: Learn, tmp_path: Path)
         (lambda number, item: item.label if number else None, "and 1 of 81 images have none.* a column label"),
         (lambda number, item: (item.label,) if number > 1 else item.label, r"79 of 81 .* lists .*the first: .*00.png"),
         (lambda number, item: "cat", "all images have the label cat; dhn needs at least two classes"),
-        (lambda number, item: str(number), "each of 81 images has a label of its own; dhn needs several of one label"),
-        (lambda number, item: ("0", "1"), "all images have the same labels, 0 and 1; expected the names of those"),
+        (
+            lambda number, item: str(number),
+            "each of 81 images has a different label; dhn needs several images per label",
+        ),
+        (
+            lambda number, item: ("0", "1"),
+            "all images have the same labels, 0 and 1; labels must differ between images",
+        ),
     ],
 )
 def test_labels_that_teach_nothing_are_refused(
