@@ -25,7 +25,7 @@ from lookalike.imaging.isolation.decoders import Direct
 
 ROOT = Path(__file__).resolve().parents[1]
 if os.fspath(ROOT) not in sys.path:
-    sys.path.insert(0, os.fspath(ROOT))  # so that tests find `tests.references`
+    sys.path.insert(0, os.fspath(ROOT))  # lets tests import `tests.references`
 
 from lookalike.core.errors import LookalikeError  # noqa: E402
 from lookalike.data import table_trial, tables  # noqa: E402
@@ -54,7 +54,7 @@ Check = Callable[..., None]
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of real data sets that lies beside the repository."""
+    """The folder of real data sets next to the repository."""
     if not SHARED.is_dir():
         pytest.skip(f"{SHARED} is absent")
     return SHARED.resolve()
@@ -73,7 +73,7 @@ def tiny_bytes(shared_data: Path) -> list[bytes]:
 
 @pytest.fixture(scope="session")
 def tiny_images(tiny_bytes: list[bytes]) -> npt.NDArray[np.uint8]:
-    """Real images as a model takes them: uint8 (1000, 128, 128), not to be written to."""
+    """Real images as model input: uint8 (1000, 128, 128), read-only."""
     grey = (Image.open(io.BytesIO(data)).convert("L") for data in tiny_bytes)
     images_NSS = np.stack([np.asarray(image.resize((128, 128), Image.Resampling.BILINEAR)) for image in grey])
     images_NSS.flags.writeable = False
@@ -82,7 +82,7 @@ def tiny_images(tiny_bytes: list[bytes]) -> npt.NDArray[np.uint8]:
 
 @pytest.fixture(scope="session")
 def pictures() -> list[Image.Image]:
-    """40 different RGB pictures: photographs where the shared data are present, drawings where they are not."""
+    """40 different RGB images: photographs if the shared data are present, else drawings."""
     parquet = pytest.importorskip("pyarrow.parquet")
     path = SHARED / "tiny_imagenet.parquet"
     if not path.exists():
@@ -110,7 +110,7 @@ def photo_bytes(photo_files: dict[str, bytes]) -> list[bytes]:
 
 @pytest.fixture
 def photo_folder(photo_files: dict[str, bytes], tmp_path: Path) -> Path:
-    """A folder of the test's own with 40 image files of eight formats in `cats` and `dogs`."""
+    """A folder for this test with 40 image files of eight formats in `cats` and `dogs`."""
     folder = tmp_path / "photos"
     for name, data in photo_files.items():
         path = folder / name
@@ -121,7 +121,7 @@ def photo_folder(photo_files: dict[str, bytes], tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def admitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which it is remembered, for all tests, which model files have been tried."""
+    """The folder that records which model files have been tried, shared by all tests."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "admitted-models"
     folder.mkdir(exist_ok=True)
@@ -130,7 +130,7 @@ def admitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def make_model(tmp_path_factory: pytest.TempPathFactory, admitted: Path) -> MakeModel:
-    """A function that writes a small model of a seed and a number of bits, and gives its path."""
+    """A function that writes a small model, given a seed and a number of bits, and returns its path."""
     folder = tmp_path_factory.mktemp("models")
 
     def make(*, seed: int = 0, bits: int = 64, **info: Any) -> Path:
@@ -152,25 +152,25 @@ def model(make_model: MakeModel) -> Path:
 
 @pytest.fixture(scope="session")
 def other_model(make_model: MakeModel) -> Path:
-    """Another model of 64 bits: its codes have nothing to do with those of `model`."""
+    """Another model of 64 bits, with codes unrelated to those of `model`."""
     return make_model(seed=1, bits=64, near=6, similar=16)
 
 
 @pytest.fixture(autouse=True)
 def _decoding_in_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start no worker processes for each index of each test, but where a test asks for the fixture `isolated`."""
+    """Index without worker processes, except in tests with the fixture `isolated`."""
     if "isolated" not in request.fixturenames:
         monkeypatch.setattr(pool, "make_decoders", lambda limits, **_: nullcontext(Direct(limits)))
 
 
 @pytest.fixture
 def isolated() -> None:
-    """Images are decoded by worker processes, as they are for people."""
+    """Decode images in worker processes, as for users."""
 
 
 @pytest.fixture(autouse=True)
 def _tables_are_read_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parquet files of most tests are not read by a process of their own before, which takes half a second."""
+    """Most tests read Parquet files without trying them in a process first, which takes half a second."""
 
     def read(path: Path, size: int, mtime_ns: int, columns: tuple[str, ...]) -> str:
         try:
@@ -184,17 +184,17 @@ def _tables_are_read_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, admitted: Path) -> None:
-    """No test leaves files in the repository, and none sees a person's settings."""
+    """No test leaves files in the repository or sees the user's settings."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LOOKALIKE_DB", raising=False)
-    cache = tmp_path.with_name(f"{tmp_path.name}-cache")  # some tests look at all that is in theirs
+    cache = tmp_path.with_name(f"{tmp_path.name}-cache")  # some tests list all files in their folder
     cache.mkdir()
     (cache / "models").symlink_to(admitted, target_is_directory=True)
     monkeypatch.setenv("LOOKALIKE_CACHE", os.fspath(cache))
 
 
 def encoded(picture: Image.Image, ending: str, **options: Any) -> bytes:
-    """The picture as a file's bytes."""
+    """An image encoded as a file's bytes."""
     out = io.BytesIO()
     picture.save(out, {"jpg": "JPEG", "tif": "TIFF"}.get(ending, ending.upper()), **options)
     return out.getvalue()
@@ -219,7 +219,7 @@ def db(tmp_path: Path, model: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def indexed(db: Database, photo_folder: Path) -> Database:
-    """A database of the 40 photographs, which are labelled by their sub-folders."""
+    """A database of the 40 photographs, labelled by sub-folder."""
     report = db.index(photo_folder, labels_from_folders=True)
     assert (report.found, report.encoded, report.failed) == (40, 40, 0)
     return db
@@ -227,7 +227,7 @@ def indexed(db: Database, photo_folder: Path) -> Database:
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """What is decoded from now on."""
+    """Names of the images decoded from now on."""
     seen: list[bytes] = []
     plain = decode.decode
 
@@ -241,7 +241,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
 @pytest.fixture(scope="session")
 def check() -> Check:
-    """A function that asserts that a database holds just the images of folders, each once, with the right code."""
+    """A function that asserts that a database holds exactly the images of folders, each once, with the right code."""
 
     def check(path: str | Path, *folders: Path, failed: int = 0) -> None:
         with Database.open(path) as database:

@@ -119,7 +119,7 @@ def test_no_server() -> None:
         Client(f"http://127.0.0.1:{port}").info()
     assert caught.value.status == 0
     for wrong in ("localhost", "ftp://localhost", ""):
-        with pytest.raises(ServerError, match="no address"):
+        with pytest.raises(ServerError, match="is not a server address"):
             Client(wrong)
 
 

@@ -1,6 +1,6 @@
-"""A browser, and a real server over photographs that anyone may show: in the public domain, from a table of food.
+"""A browser, and a real server over public-domain photographs from a table of food.
 
-The built-in model makes the codes. No page may write an error to its console, or ask any other machine for anything.
+Codes come from the built-in model. A page must not write errors to its console or contact another server.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from lookalike.database import Database
 from tests.web.conftest import Serve, Served
 from tests.web.conftest import serve as serve
 
-NEEDED = os.environ.get("LOOKALIKE_NEEDS_BROWSER") == "1"  # then a browser that is missing is a failure
+NEEDED = os.environ.get("LOOKALIKE_NEEDS_BROWSER") == "1"  # then a missing browser is a failure
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PHOTOS = 320
-COPIES = 8  # photographs that are there twice more: smaller, and pressed harder
+COPIES = 8  # photographs with two more copies: a smaller one and one compressed more strongly
 WAIT = 30_000  # milliseconds: this machine may be busy
 
 expect.set_options(timeout=WAIT)
@@ -37,12 +37,12 @@ expect.set_options(timeout=WAIT)
 
 @dataclass
 class Visit:
-    """A page, and what it must not have done."""
+    """A page, and a record of its errors and foreign requests."""
 
     page: Page
     url: str
     problems: list[str] = field(default_factory=list)
-    expected: tuple[str, ...] = ()  # parts of what may be written to the console
+    expected: tuple[str, ...] = ()  # fragments of console messages that are allowed
 
     def open(self, path: str = "/") -> Page:
         self.page.goto(self.url + path)
@@ -57,7 +57,7 @@ Visits = Callable[..., Visit]
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium, as Debian has it, or another browser of its kind that is installed."""
+    """Chromium from Debian, or another installed browser of its kind."""
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
     if path is None:
         missing = f"there is no browser: none of {', '.join(NAMES)}"
@@ -74,7 +74,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def photographs(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of photographs, in folders by what they show, some of them several times."""
+    """A folder of photographs, sorted into folders by what they show, with some copies."""
     parquet = pytest.importorskip("pyarrow.parquet")
     path = shared_data / "tagged_food.parquet"
     if not path.exists():
@@ -87,7 +87,7 @@ def photographs(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def write(folder: Path, row: dict[str, object], number: int) -> None:
-    """A row of the table as a file, and, of some, two copies."""
+    """Write a row of the table as a file, and for some rows two copies."""
     labels, image, title = row["labels"], row["image"], str(row["title"] or "")
     assert isinstance(labels, list)
     assert isinstance(image, bytes)
@@ -104,7 +104,7 @@ def write(folder: Path, row: dict[str, object], number: int) -> None:
 
 @pytest.fixture(scope="session")
 def database(photographs: Path) -> Path:
-    """A database of them, labelled by folder; not to be written to."""
+    """A database of them, labelled by folder; read-only."""
     path = photographs.parent / "db"
     with Database.create(path) as made:
         made.index(photographs, labels_from_folders=True)
@@ -122,7 +122,7 @@ def site(database: Path, serve: Serve, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture
 def visits(browser: Browser, site: Served) -> Iterator[Visits]:
-    """A function that gives a page of a browser's profile of its own; what all did is looked at in the end."""
+    """A function that opens a page in a new browser profile; all pages are checked at the end."""
     made: list[Visit] = []
 
     def start(
@@ -157,7 +157,7 @@ def visit(visits: Visits) -> Visit:
 
 
 def until(page: Page, expression: str) -> None:
-    """Wait until something holds in a page. Playwright's own way asks the page to evaluate text, which it forbids."""
+    """Wait until a condition holds in a page. Playwright's own method evaluates text, which the policy forbids."""
     for _ in range(WAIT // 100):
         if page.evaluate(expression):
             return
@@ -166,7 +166,7 @@ def until(page: Page, expression: str) -> None:
 
 
 def settled(page: Page) -> None:
-    """Wait until a page has done what an answer that has come makes it do."""
+    """Wait until a page has processed an answer."""
     page.evaluate(
         "() => new Promise((done) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done))))"
     )
@@ -177,7 +177,7 @@ def _told(said: ConsoleMessage) -> str:
 
 
 def watch(visit: Visit) -> None:
-    """Note what a page writes to its console, fails with, or asks of others."""
+    """Record a page's console messages, errors and requests to other servers."""
 
     def on_request(request: Request) -> None:
         parts = urlsplit(request.url)
@@ -192,5 +192,5 @@ def watch(visit: Visit) -> None:
 
 @pytest.fixture(scope="session")
 def some_file(photographs: Path) -> Path:
-    """A photograph that is there three times."""
+    """A photograph with three copies in the collection."""
     return next(iter(sorted(photographs.rglob("* 40.jpg"))))

@@ -20,7 +20,7 @@ IN_ORDER = """(wanted) => {
 
 
 def ids(page: Page) -> list[int]:
-    """Of the images in the document, in their order."""
+    """Ids of the images in the document, in order."""
     found = page.locator(".grid .tile[data-id]").evaluate_all(
         "(tiles) => tiles.map((tile) => [+tile.dataset.number, +tile.dataset.id]).sort((a, b) => a[0] - b[0])"
     )
@@ -60,7 +60,7 @@ def test_the_last_order_chosen_is_shown_even_if_an_earlier_one_is_answered_later
     settled(page)
     assert page.evaluate(f"({IN_ORDER})({wanted})")
     page.get_by_label("Order").select_option("by name")
-    page.get_by_label("Order").select_option("newest first")  # which is shown already, and is not asked for again
+    page.get_by_label("Order").select_option("newest first")  # already shown, so it is not requested again
     with page.expect_response(re.compile("sort=name")):
         held[1].continue_()
     settled(page)

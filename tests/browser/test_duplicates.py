@@ -1,4 +1,4 @@
-"""Duplicates as a person decides about them: by mouse and keys, with decisions that hold, and the plan as a file."""
+"""Duplicates and decisions about them: by mouse and keys, decisions persist, and the plan is a file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GROUPS = 6
 
 @pytest.fixture
 def folder(photographs: Path, tmp_path: Path) -> Path:
-    """Photographs, some of which are there as the same bytes, the same pixels, and smaller."""
+    """Photographs, some of them with copies: equal bytes, equal pixels, and smaller."""
     folder = tmp_path / "copied"
     folder.mkdir()
     files = [file for file in sorted(photographs.rglob("*.jpg")) if not file.stem.endswith("again")]
@@ -115,7 +115,7 @@ def test_how_many_pairs_of_other_pictures_were_left_out_is_said(page: Page) -> N
 
 
 def test_groups_are_decided_by_keys(page: Page, writing: Served) -> None:
-    page.keyboard.press("k")  # nothing has the focus yet, so that it only goes to the first
+    page.keyboard.press("k")  # nothing has the focus yet, so it only goes to the first
     expect(groups(page).first).to_be_focused()
     page.keyboard.press("k")
     expect(lines(page).first).to_contain_text("Decided: 1 of 4 images kept")
@@ -156,7 +156,7 @@ def test_what_is_no_duplicate_is_gone_for_good(page: Page, writing: Served) -> N
     expect(lines(page)).to_have_count(1)
     expect(lines(page)).to_contain_text("0 exact.png")
     expect(lines(page).locator("img")).to_have_count(4)
-    for key in ("ArrowDown", "k", "k", "l"):  # there is no group here
+    for key in ("ArrowDown", "k", "k", "l"):  # there is no group
         page.keyboard.press(key)
     lines(page).get_by_role("button", name="Undo").click()
     expect(lines(page)).to_have_count(0)
@@ -228,7 +228,7 @@ def test_groups_are_decided_by_mouse_and_found_by_filters(page: Page) -> None:
 
 def test_decisions_hold_for_files_that_were_renamed(writing: Served, visits: Visits, folder: Path) -> None:
     visit = visits(url=writing.url)
-    visit.expected = ("404",)  # thumbnails, while it is not known yet where the files are
+    visit.expected = ("404",)  # thumbnails, until the files are located
     page = opened(visit)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("k")
@@ -239,7 +239,7 @@ def test_decisions_hold_for_files_that_were_renamed(writing: Served, visits: Vis
         database.index(folder)
     page.goto(f"{writing.url}/duplicates?state=decided")
     expect(groups(page).locator(".best .whole")).to_have_text("renamed 0 one.jpg", timeout=60_000)
-    # the kept file and the one of the same bytes were both renamed, and nothing says which is which
+    # the kept file and its exact copy were both renamed, and nothing tells them apart
     expect(groups(page).locator(".kept .whole")).to_have_text(["renamed 0 one.jpg", "renamed 0 two.jpg"])
 
 
@@ -268,7 +268,7 @@ def test_the_plan_is_a_file_that_can_be_applied(form: str, page: Page, tmp_path:
     assert {Path(entry.path).name[2:] for entry in plan.removals} == {"exact.png", "two.jpg"}
     if form == "CSV":
         assert {row["action"] for row in csv.DictReader(path.read_text().splitlines())} == {"keep", "remove"}
-    assert len(list(folder.iterdir())) == 4 * GROUPS  # the page touches no file
+    assert len(list(folder.iterdir())) == 4 * GROUPS  # the page changes no file
 
 
 def test_what_the_server_refuses_is_said_on_the_card(writing: Served, visits: Visits) -> None:
@@ -301,7 +301,7 @@ def test_an_empty_collection_has_no_groups(visits: Visits, serve: Serve, tmp_pat
     with serve(tmp_path / "empty", write=True) as running:
         page = visits(url=running.url).open("/duplicates")
         expect(page.locator(".nothing")).to_have_text("No duplicates found.")
-        page.close()  # before the server, which it asks for news
+        page.close()  # before the server, which it polls
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)])

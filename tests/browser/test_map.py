@@ -32,7 +32,7 @@ def middle(page: Page) -> tuple[float, float]:
 
 
 def zoom(page: Page, *, least: float = 0, most: float = math.inf) -> float:
-    """That of the address, once it lies between, which it follows a moment later."""
+    """The zoom in the address, once it is within the limits."""
     for _ in range(100):
         page.wait_for_timeout(400)
         found = re.search(r"z=([\d.]+)", page.url)

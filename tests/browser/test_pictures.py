@@ -1,4 +1,4 @@
-"""Pictures of every tab: light, dark, and on a narrow screen. Those of docs/web are made by
+"""Screenshots of every tab: light, dark, and on a narrow screen. To update those in docs/web:
 
 LOOKALIKE_PICTURES=docs/web python -m pytest tests/browser/test_pictures.py
 """
@@ -104,7 +104,7 @@ def test_pictures(visits: Visits, some_file: Path, photographs: Path, tmp_path: 
 
 
 def place(tmp_path: Path, file: str) -> Path:
-    """Where a picture is kept: with those of the documentation, if it is one and they are wanted."""
+    """Path of a screenshot: in the documentation if it is used there and updates are requested."""
     wanted = "LOOKALIKE_PICTURES" in os.environ and f"web/{file}" in SHOWN.read_text(encoding="utf-8")
     folder = ROOT / os.environ["LOOKALIKE_PICTURES"] if wanted else tmp_path
     folder.mkdir(parents=True, exist_ok=True)

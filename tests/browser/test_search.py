@@ -1,4 +1,4 @@
-"""Search as a person does it: files chosen, dropped and pasted, hits clicked, codes, the slider, filters, comparing."""
+"""Search as a user does it: files chosen, dropped and pasted, hits clicked, codes, the slider, filters, comparison."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def test_the_slider_counts_live(visit: Visit, site: Served) -> None:
     searched(page)
     distances = [hit["distance"] for hit in site.client.post("/api/search", json={"id": 1, "top": 1000}).json()["hits"]]
     slider = page.get_by_role("slider", name="Distance")
-    for radius in (0, 20, 24, 30):  # the last holds more than the hundred that were asked for first
+    for radius in (0, 20, 24, 30):  # the last holds more than the first hundred
         slider.fill(str(radius))
         within = sum(one <= radius for one in distances)
         expect(page.locator(".told b")).to_have_text(f"{within} within distance {radius}")
@@ -317,7 +317,7 @@ def test_turned_copies_are_found_on_request(visit: Visit, some_file: Path, tmp_p
     expect(page.locator(".turn")).to_have_count(0)
     page.go_back()
     expect(best.locator(".turn")).to_have_text("mirrored")
-    best.locator("a").click()  # an image of the collection can be turned, too
+    best.locator("a").click()  # images of the collection can be rotated, too
     expect(page.locator(".asked .thumb")).to_be_visible()
     box.check()
     expect(page.locator(".hits .tile").first.locator(".tier")).to_have_text("identical")

@@ -129,7 +129,7 @@ def test_who_opens_the_bare_address_can_type_the_token(visits: Visits, serve: Se
         page.close()
 
 
-# A server that is stopped under a browser leaves a connection that nobody has closed.
+# A server stopped under a browser leaves an open connection.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_absent_server_is_told_in_words(visits: Visits, serve: Serve, database: Path) -> None:
     with serve(database) as gone:
@@ -177,7 +177,7 @@ def test_axe_finds_nothing_serious_in_dialogs(visit: Visit) -> None:
 
 
 def serious(page: Page) -> list[str]:
-    """What axe-core calls serious or critical, each with the elements that it means."""
+    """Serious and critical violations by axe-core, with their elements."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     found: list[dict[str, Any]] = axe.Axe().run(page).response["violations"]
     return [

@@ -1,4 +1,4 @@
-"""A calibration of photographs: what it measures, what it leaves out, and that all else goes by it."""
+"""Calibration of photographs: what it measures, what it leaves out, and that everything else uses it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FEW = CalibrationOptions(rate=0.01, edited=6)
 
 @pytest.fixture
 def photos(db: Database, tiny_bytes: list[bytes], tmp_path: Path) -> Database:
-    """300 photographs, six of which are there again, recompressed, and four more with the same pixels."""
+    """300 photographs, with recompressed copies of six, and copies with equal pixels of four more."""
     folder = tmp_path / "many"
     folder.mkdir()
     for number, content in enumerate(tiny_bytes[:300]):
@@ -93,7 +93,7 @@ def test_another_model_forgets_it(photos: Database, other_model: Path) -> None:
     kept = photos.store.local().get(KEY)
     photos.index(photos.info().roots, model=other_model, reindex=True)
     assert photos.calibration is None
-    photos.store.local().set(KEY, kept)  # as if it had been left
+    photos.store.local().set(KEY, kept)  # as if it had been left there
     assert photos.calibration is None
     assert photos.info().duplicate == photos.hasher.info.duplicate
 
@@ -185,7 +185,7 @@ def test_a_picture_that_is_there_very_often_hides_nothing(
     db.index(photo_folder)
     expected = db.calibrate(options=FEW).calibration
     picture = Image.open(photo_folder / "cats/01.png")
-    for number in range(30):  # 465 pairs of other bytes and the same pixels
+    for number in range(30):  # 465 pairs of different bytes and equal pixels
         info = PngImagePlugin.PngInfo()
         info.add_text("number", str(number))
         picture.save(photo_folder / f"again {number:02}.png", pnginfo=info)
@@ -226,7 +226,7 @@ def test_a_large_collection_is_drawn_from(db: Database) -> None:
     assert (found.images, found.compared, found.edited) == (30_000, 3_000, 0)
     near = found.rates["near-duplicate"]
     assert near.distance == 16
-    truth = sum(math.comb(64, k) for k in range(17)) / 2**64  # of codes that are drawn evenly
+    truth = sum(math.comb(64, k) for k in range(17)) / 2**64  # of uniformly random codes
     assert near.low <= truth <= near.high
     assert found.expected("near-duplicate")[0] == pytest.approx(near.value * 30_000 * 29_999 / 2)
 

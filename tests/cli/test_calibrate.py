@@ -1,4 +1,4 @@
-"""`lookalike calibrate` and `--plain`, as a person meets them."""
+"""`lookalike calibrate` and `--plain`, as users see them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_place_that_cannot_be_written_is_said_before_any_work(run: Run, db: Pa
     Path("pairs.tsv").write_text("")
     result = run("calibrate", "--db", db, "--pairs", "pairs.tsv", "--suspected", "./pairs.tsv")
     assert result.code == 2
-    assert "it is the file of --pairs, which would be lost" in " ".join(result.err.split())
+    assert "it is the file of --pairs, which would be overwritten" in " ".join(result.err.split())
     assert "calibrated" not in run("info", "--db", db).out
 
 

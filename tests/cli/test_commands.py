@@ -1,4 +1,4 @@
-"""Every command on real files, and what a person sees when something is wrong."""
+"""Every command on real files, and its messages when something is wrong."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_a_model_that_cannot_tell_copies_says_so(
     assert said in run("info", "--db", tmp_path / "db").out
     refused = run("duplicates", "--db", tmp_path / "db")
     assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
-    assert "cannot tell copies; give --radius 0 to search anyway" in refused.err
+    assert "cannot identify copies; give --radius 0 to search anyway" in refused.err
     assert run("duplicates", "--db", tmp_path / "db", "--radius", 0).code == 0
     hit = json.loads(run("search", photo_folder / "cats/01.png", "--db", tmp_path / "db", "--top", 1, "--json").out)
     assert (hit["distance"], hit["tier"]) == (0, "same code")
@@ -191,7 +191,7 @@ def test_a_folder_that_was_emptied(run: Run, photo_folder: Path, tmp_path: Path)
         path.unlink()
     result = run("index", photo_folder, "--db", db)
     assert result.out.startswith(f"0 images found. {db} has 40 (")
-    assert (result.code, "out of reach: 40 images; " in result.err) == (1, True)  # so does an unplugged drive look
+    assert (result.code, "out of reach: 40 images; " in result.err) == (1, True)  # an unplugged drive looks the same
     shutil.rmtree(photo_folder)
     result = run("index", photo_folder, "--db", db)
     assert result.code == 1

@@ -1,4 +1,4 @@
-"""Groups, plans, and what is done by them, as a person sees it."""
+"""Groups, plans and their execution, as users see them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .conftest import Run
 
 @pytest.fixture
 def folder(pictures: list[Image.Image], tmp_path: Path) -> Path:
-    """Two pictures, one of them three times."""
+    """Two images, one of them three times."""
     folder = tmp_path / "photos"
     folder.mkdir()
     (folder / "a.png").write_bytes(encoded(pictures[1], "png"))
@@ -258,7 +258,7 @@ def test_what_leaked_from_one_part_to_another_is_told(run: Run, db: Path, folder
 
 @pytest.fixture
 def told(run: Run, tmp_path: Path, pictures: list[Image.Image]) -> Path:
-    """A folder with a photograph that knows its date, and a copy of the same pixels that does not."""
+    """A folder with a dated photograph, and an undated copy of the same pixels."""
     folder = tmp_path / "told"
     folder.mkdir()
     exif = Image.Exif()

@@ -1,4 +1,4 @@
-"""`lookalike evaluate`: figures next to chance, reports, and what is wrong usage."""
+"""`lookalike evaluate`: figures next to chance, reports, and wrong usage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command line says of images that are gone, out of reach, or left out."""
+"""Messages of the command line about images that are gone, out of reach, or left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lookalike robustness`: what it prints and writes, and what it says of wrong words."""
+"""`lookalike robustness`: its output, and its messages for wrong arguments."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_ctrl_c_leaves_nothing_and_says_so(photo_folder: Path, tmp_path: Path) -
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert child.stdout is not None
-    assert child.stdout.readline() == "here\n"  # it is at work
+    assert child.stdout.readline() == "here\n"  # it is running
     child.send_signal(signal.SIGINT)
     _out, err = child.communicate(timeout=120)
     assert child.returncode == 130, err

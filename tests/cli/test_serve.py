@@ -1,4 +1,4 @@
-"""`lookalike serve` before it serves: what is wrong is said in one line. Serving itself: tests/web/test_life.py."""
+"""`lookalike serve` before it serves: errors in one line. For serving itself see tests/web/test_life.py."""
 
 from __future__ import annotations
 

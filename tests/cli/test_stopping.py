@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a decoder is busy: over in two seconds, what was recorded is kept, no process is left."""
+"""Ctrl-C and SIGTERM while a decoder is busy: exit within two seconds, records kept, no process left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.imaging.isolation.bombs import slow_jpeg
 from tests.imaging.isolation.processes import below, resident
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-BUSY = 150 << 20  # bytes of a worker that decodes the bomb
+BUSY = 150 << 20  # memory of a worker that decodes the bomb
 COMMAND = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\nfrom lookalike.cli import main; main()"
 )
@@ -38,7 +38,7 @@ def started(*arguments: str | Path) -> subprocess.Popen[str]:
 
 
 def busy(process: subprocess.Popen[str]) -> list[int]:
-    """The process ids of the workers, once one of them is at the bomb."""
+    """The process ids of the workers, once one of them decodes the bomb."""
     while process.poll() is None:
         pids = list(below(process.pid))
         if any(resident(pid) > BUSY for pid in pids):
@@ -59,7 +59,7 @@ def test_index_stops_while_a_bomb_is_decoded(
 ) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
-    for name in range(90):  # some are recorded before the bomb's turn comes, however few at once
+    for name in range(90):  # some are recorded before the bomb is decoded, whatever the batch size
         (folder / f"{name:02}.jpg").write_bytes(photo_bytes[name % 40] + bytes(name))
     (folder / "bomb.jpg").symlink_to(bomb)
     with started("index", folder, "--db", tmp_path / "db", "--model", model) as process:

@@ -1,4 +1,4 @@
-"""What is printed acts on no terminal, and is as it is for programs."""
+"""Output cannot control the terminal, and is unchanged for programs."""
 
 from __future__ import annotations
 

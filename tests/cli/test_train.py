@@ -1,4 +1,4 @@
-"""Training from the command line, and work that is stopped with Ctrl-C."""
+"""Training from the command line, and runs stopped with Ctrl-C."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def lookalike(*arguments: object) -> subprocess.Popen[str]:
 
 
 def interrupt(process: subprocess.Popen[str], when: Callable[[], bool]) -> tuple[int, str]:
-    """Send Ctrl-C as soon as something is so; exit code and stderr."""
+    """Send Ctrl-C as soon as a condition holds; exit code and stderr."""
     until = time.monotonic() + 120
     while not when() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.02)
@@ -143,7 +143,7 @@ def test_a_stopped_training_goes_on_and_ends_with_the_same_model(run: Run, photo
     log = tmp_path / "stopped.run/log.jsonl"
     process = lookalike("train", photo_folder, *settings, "--out", tmp_path / "stopped.onnx")
     code, err = interrupt(process, lambda: log.exists() and '"epoch"' in log.read_text())
-    if code == STOPPED:  # else the machine was so fast that training had ended
+    if code == STOPPED:  # else training ended first on a fast machine
         assert len(err.splitlines()) == 1
         assert "--resume" in err
         assert "unfinished run" in run("train", photo_folder, *settings, "--out", tmp_path / "stopped.onnx").err

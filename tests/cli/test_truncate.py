@@ -1,4 +1,4 @@
-"""Shorter codes of a model whose first bits are codes too."""
+"""Shorter codes of models with nested codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file is replaced whole or stays as it was, with the mode and the links that people expect."""
+"""A file is replaced atomically, and keeps its mode and links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packing is a round trip with a pinned order of bits, and the distance is a metric."""
+"""Packing round-trips with a fixed bit order, and the distance is a metric."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LENGTHS = st.integers(1, 64).map(lambda width: 8 * width)
 BITS = st.tuples(st.integers(0, 5), LENGTHS).flatmap(lambda shape: arrays.arrays(np.bool_, shape))
 THREE = st.integers(1, 64).flatmap(lambda width: arrays.arrays(np.uint8, (3, width)))
 
-# The order of bits is part of every stored code: these values may never change.
+# Stored codes depend on the bit order: these values must never change.
 GOLDEN = {
     "10000000": "80",
     "00000001": "01",

@@ -1,4 +1,4 @@
-"""Which file system a folder lies on, and by what it is known again."""
+"""The file system of a folder, and its identity across mounts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def line(point: object, *, kind: str, source: str, within: str = "/") -> str:
 
 @pytest.fixture
 def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A list of mounts to be written, of a system whose disk has a UUID."""
+    """A list of mounts of a system whose disk has a UUID, to be written."""
     (tmp_path / "by-uuid").mkdir()
     (tmp_path / "by-uuid/1234-ABCD").symlink_to("/dev/sdz1")
     monkeypatch.setattr(mounts, "MOUNTS", tmp_path / "mountinfo")

@@ -1,4 +1,4 @@
-"""Results come in the order of the input, and nothing goes on after the caller has stopped."""
+"""Results come in the order of the input, and work stops with the caller."""
 
 from __future__ import annotations
 

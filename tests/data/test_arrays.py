@@ -1,4 +1,4 @@
-"""Whatever a `.npy` or `.npz` file holds, reading it gives an array, or one line that names the file."""
+"""Reading any `.npy` or `.npz` file gives an array, or a one-line error with the file's name."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def damaged(data: bytes, count: int) -> list[bytes]:
-    """The bytes with some bits turned, the same in each run."""
+    """The bytes with some bits flipped, the same in each run."""
     chance, found = random.Random(0), []
     for _ in range(count):
         one = bytearray(data)

@@ -1,4 +1,4 @@
-"""Folders, files and tables as lists of items: each once, always in the same order, whatever their names."""
+"""Folders, files and tables as lists of items: no repetitions, a fixed order, any file names."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_broken_links_and_loops_of_links_are_items_that_cannot_be_read(tmp_path:
 def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     touch(tmp_path / "a.jpg", b"\x89PNG\r\n\x1a\n")
-    reader = os.open(tmp_path / "pipe.jpg", os.O_RDWR | os.O_NONBLOCK)  # else opening it would wait for ever
+    reader = os.open(tmp_path / "pipe.jpg", os.O_RDWR | os.O_NONBLOCK)  # else opening it would block
     try:
         for item in data.find(tmp_path):
             if item.path == "pipe.jpg":
@@ -294,7 +294,7 @@ def test_rows_of_a_table_are_items(ten_rows: Path, photo_bytes: list[bytes]) -> 
     assert [item.row for item in items] == list(range(10))
     assert [item.label for item in items] == [f"class {row}" for row in range(10)]
     assert {(item.root, item.file) for item in items} == {(str(ten_rows.parent), str(ten_rows))}
-    order = random.Random(0).sample(range(10), 10)  # several row groups, in no order
+    order = random.Random(0).sample(range(10), 10)  # several row groups, unordered
     assert [data.read_bytes(items[row]) for row in order] == [photo_bytes[row] for row in order]
     assert all(map(data.exists, items))
 
@@ -347,7 +347,7 @@ def test_a_table_that_changed_before_it_was_read_spoils_its_rows_alone(
         table(path, {"something": [1, 2, 3]})
     if after != "gone":
         os.utime(path, ns=(9, 9))
-    fresh = data.Item(items[0].root, items[0].path, 1, 9, None, 0)  # what has been opened may stay open
+    fresh = data.Item(items[0].root, items[0].path, 1, 9, None, 0)  # opened files may stay open
     with pytest.raises((OSError, ImageError)):
         data.read_bytes(fresh)
     assert data.exists(fresh) is False
@@ -360,7 +360,7 @@ def test_a_table_that_changed_before_it_was_read_spoils_its_rows_alone(
         ({"label": [3, 4], "labels": [["a", "b"], []]}, [("a", "b"), None]),
         ({"labels": [["a"], ["b"]], "label_name": ["x", None]}, ["x", None]),
         ({"labels": [None, ["b", "c"]]}, [None, ("b", "c")]),
-        ({"label": [3.0, float("nan")]}, ["3", None]),  # what pandas makes of whole numbers where one is absent
+        ({"label": [3.0, float("nan")]}, ["3", None]),  # pandas' representation of integers with missing values
         ({"label": ["", "x"], "text": ["a", "b"]}, [None, "x"]),
         ({"labels": [["a", ""], [None]]}, [("a",), None]),
         ({"other": [1, 2]}, [None, None]),

@@ -1,4 +1,4 @@
-"""What is left out of a folder, by other programs' names and by globs, and what is taken all the same."""
+"""Files excluded from a folder, by names of other programs or by globs, and exceptions."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_folders_of_other_programs_are_known(name: str, kind: str | None, tmp_pa
     assert (len(survey.items) == 1) == (kind is not None)
     counted = 1 if kind == HIDDEN else 2
     assert dict(survey.left_out) == ({kind: counted} if kind else {})
-    assert len(data.find(tmp_path / name)) == 2  # whoever names it wants it
+    assert len(data.find(tmp_path / name)) == 2  # an explicitly named folder is not excluded
     assert len(taken(tmp_path, include=(escaped(name.upper()),))) == 3
 
 
@@ -95,7 +95,7 @@ def test_globs(exclude: tuple[str, ...], left: set[str], tmp_path: Path) -> None
 def test_what_is_included_is_taken_from_what_is_left_out(tmp_path: Path) -> None:
     touch(tmp_path, *NAMES, "#recycle/2024/x.jpg", "#recycle/2024/y.png", "#recycle/z.jpg", ".hidden/h.jpg")
     assert "2020/g.jpg" in taken(tmp_path, exclude=("20*",), include=("2020",))
-    assert "2019/raw/e.cr2" not in taken(tmp_path, exclude=("20*",), include=("*.cr2",))  # the folder is left out
+    assert "2019/raw/e.cr2" not in taken(tmp_path, exclude=("20*",), include=("*.cr2",))  # the folder is excluded
     assert "2019/raw/e.cr2" in taken(tmp_path, exclude=("20*",), include=("2019/raw/*.cr2",))
     extra = set(taken(tmp_path, include=("#recycle/2024/*.jpg", "/.hidden"))) - set(NAMES)
     assert extra == {"#recycle/2024/x.jpg", ".hidden/h.jpg"}

@@ -1,4 +1,4 @@
-"""Whatever a Parquet file holds, reading it gives its rows, or one line that names the file."""
+"""Reading any Parquet file gives its rows, or a one-line error with the file's name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NO_UTF8 = pa.StringArray.from_buffers(2, pa.py_buffer(struct.pack("<3i", 0, 2, 4
 
 
 def repeated(value: Any, rows: int) -> Any:
-    """A column of one value, which takes some bytes in a file."""
+    """A column of one value of a given size in the file."""
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([value]))
 
 
@@ -113,7 +113,7 @@ def damaged(content: bytes, count: int) -> Iterator[bytes]:
 
 
 def said_of(read: Callable[[], object]) -> str:
-    """The error that reading raises; nothing if it raises none."""
+    """The message of the error raised by reading, or an empty string."""
     try:
         read()
     except (DataError, ImageError) as error:
@@ -122,12 +122,12 @@ def said_of(read: Callable[[], object]) -> str:
 
 
 def test_turned_bits_and_cut_files(tmp_path: Path) -> None:
-    """In one process, as the one that tries them does, with those left out that end it."""
+    """In this process instead of the trial process, without the offsets that crash it."""
     path = tmp_path / "the.parquet"
     columns = {"code": CODES, "path": PATHS, "label": list("abcd") * 5, "image": [b"some bytes"] * 20}
     pq.write_table(pa.table(columns), path)
     whole = path.read_bytes()
-    body = whole[: -8 - int.from_bytes(whole[-8:-4], "little")]  # damaged footers may end the process
+    body = whole[: -8 - int.from_bytes(whole[-8:-4], "little")]  # damaged footers may crash the process
     for content in [*(one + whole[len(body) :] for one in damaged(body, 150)), b"", b"PAR1PAR1", whole[:-20]]:
         path.write_bytes(content)
         for read in (lambda: rows_of(path), lambda: [data.read_bytes(item) for item in data.find(path)]):
@@ -137,7 +137,7 @@ def test_turned_bits_and_cut_files(tmp_path: Path) -> None:
 
 
 def test_a_file_that_ends_its_reader_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()  # what keeps other tests from trying files in a process of their own
+    monkeypatch.undo()  # undo the fixture that skips the trial process
     path = tmp_path / "the.parquet"
     pq.write_table(pa.table({"code": CODES, "path": PATHS}), path)
     whole = path.read_bytes()

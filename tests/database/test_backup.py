@@ -1,4 +1,4 @@
-"""A backup is whole, whatever a writer does meanwhile, and opens as the database that it was."""
+"""A backup is complete despite concurrent writes, and opens as the same database."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def clean(path: Path) -> bool:
 def test_a_backup_answers_the_same(db: Database, photo_folder: Path, tmp_path: Path) -> None:
     db.index(photo_folder, keep_originals=True, labels_from_folders=True, isolation=False)
     db.duplicates(DuplicateSearch(radius=6, orientations=True))
-    (db.folder / "codes.bin").unlink()  # what is derived need not be there
+    (db.folder / "codes.bin").unlink()  # derived files are optional
     made = db.backup(tmp_path / "safe/backup")
     assert (made.images, made.originals, made.linked) == (40, 40, 40)
     assert clean(tmp_path / "safe/backup")

@@ -1,4 +1,4 @@
-"""Planted damage: none is taken for whole, what is derived is repaired, and the truth is never overwritten.
+"""Planted damage: it is always detected, derived files are repaired, and the source of truth is never overwritten.
 
 A small database is made once, and copied for each damage.
 """
@@ -29,12 +29,12 @@ from lookalike.store.derived.results import Finding
 from ..conftest import MakeModel, encoded
 from ..references.models import tiny_decoder
 
-FEW = 5  # codes from which there are tables and files of pairs
+FEW = 5  # number of codes from which tables and pair files exist
 Plant = Callable[[Path], object]
 
 
 class World:
-    """A database of 12 images in two roots, of which one is no longer there, and what it answers."""
+    """A database of 12 images in two roots, one of which is gone, and its answers."""
 
     def __init__(self, folder: Path, model: Path, other_model: Path, pictures: list[Image.Image]) -> None:
         self.folder, self.model, self.other_model = folder, model, other_model
@@ -106,14 +106,14 @@ def verify(path: Path) -> list[Finding]:
 
 
 def truth(path: Path) -> dict[str, bytes]:
-    """What nothing but the files themselves has: the originals that are whole, and the model."""
+    """What cannot be derived from other files: intact originals, and the model."""
     files = {os.fspath(originals.path(path, digest)): digest for digest in originals.digests(path)}
     whole = [name for name, digest in files.items() if originals.is_intact(path, digest)]
     return {name: Path(name).read_bytes() for name in whole}
 
 
 def rows(path: Path) -> dict[str, list[object]]:
-    """All rows of a catalog but those of digests, and of settings that change with each use."""
+    """All rows of a catalog except digests and settings that change with each use."""
     with closing(sqlite3.connect(path / "catalog.sqlite")) as connection:
         connection.text_factory = bytes
         names = [name.decode() for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
@@ -124,7 +124,7 @@ def rows(path: Path) -> dict[str, list[object]]:
         }
 
 
-# How damage is planted
+# Planting damage
 
 
 def sql(*statements: str) -> Plant:
@@ -139,7 +139,7 @@ def sql(*statements: str) -> Plant:
 
 
 def flip(name: str, at: int | bytes, bit: int = 2) -> Plant:
-    """A disk flips a bit of a file: at a place, or in the first occurrence of some bytes."""
+    """A disk flips a bit of a file: at an offset, or in the first occurrence of some bytes."""
 
     def plant(path: Path) -> None:
         place = next(path.glob(name))
@@ -170,7 +170,7 @@ def flip_code_in_the_file(path: Path) -> None:
 
 
 def kept(path: Path, *, has_file: bool) -> Path:
-    """An original that is kept, of an image whose file is there, or is not."""
+    """A stored original of an image whose file exists, or does not."""
     with Database.open(path) as database:
         record = next(one for one in database.records() if os.path.exists(one.name) == has_file)
     assert record.digest is not None
@@ -193,7 +193,7 @@ def orphan(path: Path) -> None:
 
 
 def bit(table: str, column: str, where: str = "1") -> Plant:
-    """One bit of a value in a row is flipped, whatever its type is."""
+    """Flip one bit of a value in a row, whatever its type."""
 
     def plant(path: Path) -> None:
         with closing(sqlite3.connect(path / "catalog.sqlite", isolation_level=None)) as connection:
@@ -219,7 +219,7 @@ INDEXES = (
 CODES = codefile.HEADER
 
 REPAIRED: dict[str, Plant] = {
-    # the catalog: what its digests prove
+    # the catalog: detected by its digests
     "a bit of a code": bit("images", "code", "id = 3"),
     "a bit of a name": bit("images", "name", "id = 3"),
     "a bit of a label's number": bit("images", "label", "id = 3"),
@@ -268,7 +268,7 @@ REPAIRED: dict[str, Plant] = {
     "the table of digests": sql("DROP TABLE digests"),
     **{f"the index {name}": sql(f"DROP INDEX {name}") for name in INDEXES},
     "another index": sql("DROP INDEX images_by_place", "CREATE INDEX images_by_place ON images (label)"),
-    # what is derived
+    # derived files
     "no codes.bin": delete("codes.bin"),
     "an empty codes.bin": write("codes.bin", b""),
     "half of codes.bin": cut("codes.bin", CODES + 40),
@@ -292,7 +292,7 @@ REPAIRED: dict[str, Plant] = {
     "an empty original": original(lambda place: place.write_bytes(b""), has_file=True),
     "an original cut": original(lambda place: os.truncate(place, 50), has_file=True),
     "an original without a row": orphan,
-    # what a kill leaves
+    # leftovers of a kill
     "a codes.bin half written": write(".codes.bin.0123abcd.tmp", b"x"),
     "a model half written": write(".model.onnx.0123abcd.tmp", b"x"),
     "a model of an earlier version half written": write("model.onnx.part", b"x"),
@@ -381,7 +381,7 @@ def test_what_can_be_made_again_is_repaired(damage: str, db: Path, world: World)
     assert truth(db).items() >= good.items()
     with Database.open(db) as database:
         assert World.answers(database) == world.hits
-        database.index(world.folder / "photos", isolation=False)  # ids go on, and nothing is in the way
+        database.index(world.folder / "photos", isolation=False)  # ids continue, and nothing conflicts
     assert [finding.what for finding in verify(db) if finding.repaired or not finding.ok] == []
 
 
@@ -393,7 +393,7 @@ def test_what_cannot_be_proven_is_reported_and_left(damage: str, db: Path) -> No
     for _ in range(2):
         bad = [finding.what for finding in verify(db) if not finding.ok]
         assert bad != []
-        assert all(str(db) in what for what in bad if what.startswith("catalog"))  # what to do
+        assert all(str(db) in what for what in bad if what.startswith("catalog"))  # the remedy
         if not any(what.startswith(("model", "decoder", "originals")) for what in bad):
             assert (db / "codes.bin").read_bytes() == codes
         assert {name: found for name, found in rows(db).items() if name in before} == before
@@ -420,7 +420,7 @@ def test_a_catalog_that_lost_its_last_changes_is_told_until_it_is_accepted(db: P
         assert any("are lost, perhaps with catalog.sqlite-wal" in what for what in bad)
         assert any("which the catalog has lost" in what for what in bad)
         assert (db / "codes.bin").read_bytes() == codes
-        assert truth(db) == good  # also the originals that were kept since
+        assert truth(db) == good  # including originals stored since
     with Database.open(db) as database:
         for _ in range(3):
             database.index(world.folder / "photos", isolation=False, reindex=True)  # revisions come a second time

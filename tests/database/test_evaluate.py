@@ -1,4 +1,4 @@
-"""A database measured by its labels: among itself, divided by a protocol, and by queries from outside."""
+"""Evaluation of a labelled database: against itself, split by a protocol, and with external queries."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_copies_and_what_has_no_label_are_left_out_and_counted(indexed: Database
     shutil.copy(first, first.with_name("copy.png"))
     shutil.copy(first, photo_folder.parent / "alone.png")
     with (photo_folder.parent / "alone.png").open("ab") as file:
-        file.write(b"\n")  # another file, and no sub-folder to take a label from
+        file.write(b"\n")  # another file, without a sub-folder as label
     indexed.index([photo_folder, photo_folder.parent / "alone.png"], labels_from_folders=True)
     found = indexed.evaluate()
     assert (found.unlabelled, found.copies) == (1, 1)
@@ -63,7 +63,7 @@ def test_queries_from_outside_are_not_those_that_are_in_it(
     found = indexed.evaluate(queries)
     assert (found.evaluation.queries, found.evaluation.database) == (4, 40)
     assert (found.unlabelled, found.copies, found.unreadable) == (1, 1, 1)
-    assert found.evaluation.map["expected"] > found.evaluation.map["chance"]  # each finds its own twin
+    assert found.evaluation.map["expected"] > found.evaluation.map["chance"]  # each finds its own copy
     with pytest.raises(DataError, match="none of the 1 queries can be used: 1 have no label"):
         indexed.evaluate(queries / "unlabelled.png")
 

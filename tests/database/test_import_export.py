@@ -1,4 +1,4 @@
-"""Codes that were made elsewhere come in whole and once, and go out as they were.
+"""Codes computed elsewhere are imported completely and once, and exported unchanged.
 
 Shapes: N codes, W = 8 bytes a code.
 """
@@ -68,7 +68,7 @@ def test_arrays_of_one_name_lie_in_their_folders(db: Database, tmp_path: Path) -
     for seed, folder in enumerate(("a", "b")):
         (tmp_path / folder).mkdir()
         np.save(tmp_path / folder / "codes.npy", codes_of(5, seed=seed))
-        for root in (tmp_path, tmp_path / "elsewhere"):  # the same rows, whatever the root
+        for root in (tmp_path, tmp_path / "elsewhere"):  # the same rows for any root
             db.import_codes(tmp_path / folder / "codes.npy", root=root)
     assert len(db) == 10
     assert np.array_equal(db.codes()[1], np.concatenate([codes_of(5), codes_of(5, seed=1)]))

@@ -1,4 +1,4 @@
-"""The model's decoder, which a database keeps beside it."""
+"""The model's decoder, stored next to the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The graph of a collection has the nearest images of every image, also when it was made in pieces.
+"""The neighbour graph of a collection has the nearest images of every image, also if built in several runs.
 
 Shapes: N images, W = 8 bytes a code, T neighbours.
 """
@@ -90,7 +90,7 @@ def test_what_was_stopped_goes_on(kept: int, indexed: Database, tmp_path: Path) 
     (part,) = tmp_path.glob(".g.npy.*.part")
     assert not path.exists()
     content = part.read_bytes()
-    part.write_bytes(content[: len(content) - kept] if kept >= 0 else content[:50])  # a kill may cut anywhere
+    part.write_bytes(content[: len(content) - kept] if kept >= 0 else content[:50])  # a kill may truncate at any byte
     seen: Progress = []
     indexed.neighbours(path, top=4, progress=lambda _, done, total: seen.append((done, total)))
     assert seen[0][0] == {0: 24, 1: 23, 7: 23, 100: 20, -1: 0}[kept]
@@ -145,7 +145,7 @@ def test_a_killed_command_goes_on(how: signal.Signals, db: Database, tmp_path: P
     db.neighbours(tmp_path / "expected.npy", top=5)
     out = tmp_path / "g.npy"
     command = [sys.executable, "-m", "lookalike", "neighbours", str(out), "--db", str(db.path), "--top", "5"]
-    for _ in range(5):  # on a busy machine a command may end before it is killed; then another is
+    for _ in range(5):  # on a busy machine a command may end before it is killed; then try another
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while process.poll() is None and not any(part.stat().st_size > 1000 for part in tmp_path.glob(".g.npy.*.part")):
             time.sleep(0.01)

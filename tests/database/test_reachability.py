@@ -1,4 +1,4 @@
-"""What is not visible is not gone: images out of reach are named and stay, and only what is gone is forgotten."""
+"""Images out of reach are reported and kept; only images that are gone are forgotten."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AS_USER = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-ca
 
 @pytest.fixture
 def mount(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mount:
-    """A function that mounts a disk, which lies in `tmp_path / "disks"`, on a folder, or takes it away again."""
+    """A function that mounts a disk, from `tmp_path / "disks"`, on a folder, or unmounts it."""
     table, disks = tmp_path / "mountinfo", tmp_path / "disks"
     monkeypatch.setattr(mounts, "MOUNTS", table)
     points: dict[Path, str] = {}
@@ -63,7 +63,7 @@ def usb(db: Database, photo_folder: Path, mount: Mount) -> Path:
 
 
 def state(db: Database) -> tuple[int, int, int, int]:
-    """Images that can be found, that are missing, that are out of reach; originals."""
+    """Numbers of searchable, missing and unreachable images, and of originals."""
     info = db.info()
     return info.images, info.missing, info.out_of_reach, info.originals
 
@@ -103,7 +103,7 @@ def test_another_disk_in_its_place_says_nothing_of_the_first(
     db: Database, photo_folder: Path, usb: Path, mount: Mount, photo_bytes: list[bytes]
 ) -> None:
     mount(usb, "other")
-    (usb / "01.png").write_bytes(photo_bytes[0] + b"\0")  # a name that the first disk has, too
+    (usb / "01.png").write_bytes(photo_bytes[0] + b"\0")  # a name that also exists on the first disk
     (usb / "new.png").write_bytes(photo_bytes[1] + b"\0")
     for _ in range(2):
         report = db.index(photo_folder)
@@ -178,7 +178,7 @@ def test_what_a_plan_moved_is_gone_even_if_nothing_is_left(indexed: Database, ph
 
     absent.mark_moved(indexed.store.local(), records)
     assert indexed.info().missing == 40
-    assert indexed.prune() == 40  # the marks were made when it was certain, and the folder is there
+    assert indexed.prune() == 40  # marked as missing while that was certain, and the folder exists
 
 
 def test_a_disk_that_is_pulled_while_images_are_looked_for(
@@ -220,7 +220,7 @@ def test_a_disk_that_is_pulled_while_images_are_read(
     assert (report.missing, report.out_of_reach, len(db)) == (0, 20, 40)
 
 
-# What cannot be read
+# Unreadable files
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT])
@@ -300,7 +300,7 @@ def test_one_root_that_is_away_does_not_keep_another_from_being_indexed(
     assert (report.encoded, report.unchanged, report.out_of_reach) == (1, 14, 26)
 
 
-# For real
+# Real permissions and mounts
 
 
 SCRIPT = """
@@ -313,7 +313,7 @@ SCRIPT = """
 
 
 def run(how: list[str], script: str, tmp_path: Path, model: Path) -> None:
-    """Run a script as another user or with mounts of its own, or skip where that cannot be done."""
+    """Run a script as another user or with its own mounts; skip if that is impossible."""
     if shutil.which(how[0]) is None or subprocess.run([*how, "true"], capture_output=True, check=False).returncode:
         pytest.skip(f"{how[0]} cannot do that here")
     code = textwrap.dedent(SCRIPT) + textwrap.dedent(script)
@@ -324,7 +324,7 @@ def run(how: list[str], script: str, tmp_path: Path, model: Path) -> None:
 
 @pytest.fixture
 def user() -> list[str]:
-    """How to run a command for which permissions hold."""
+    """How to run a command as a user bound by permissions."""
     return AS_USER if os.geteuid() == 0 else ["env"]
 
 
@@ -389,7 +389,7 @@ def test_real_mount_points(tmp_path: Path, photo_folder: Path, model: Path) -> N
     run(["unshare", "-m"], script, tmp_path, model)
 
 
-# What is forgotten
+# Pruning
 
 
 def test_what_would_be_forgotten_is_shown_by_root(db: Database, photo_folder: Path) -> None:
@@ -413,10 +413,10 @@ def test_removing_keeps_the_originals_of_what_is_not_there(db: Database, photo_f
     assert len(list(originals.digests(db.folder))) == 26
     db.index(photo_folder)
     assert db.remove([photo_folder], originals=True) == 14
-    assert db.info().originals == 26  # of what was forgotten before
+    assert db.info().originals == 26  # of images forgotten before
 
 
-# What is left out
+# Excluded files
 
 
 def test_what_is_excluded_leaves_the_database_and_comes_back(db: Database, photo_folder: Path) -> None:

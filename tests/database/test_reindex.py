@@ -1,4 +1,4 @@
-"""Codes of two models never mix, wherever a change of model is cut off."""
+"""Codes of two models never mix, wherever a change of model is interrupted."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ MakeModel = Callable[..., Path]
 
 
 class Cut(BaseException):
-    """The process ends here, so to speak."""
+    """Simulated end of the process."""
 
 
 @pytest.fixture
 def two(indexed: Database, tmp_path: Path, photo_folder: Path) -> tuple[Path, Path]:
-    """Two indexed folders: the photographs, and some of them changed a little."""
+    """Two indexed folders: the photographs, and slightly changed copies of some."""
     second = tmp_path / "second"
     second.mkdir()
     for path in sorted(photo_folder.rglob("*.png")):
@@ -109,7 +109,7 @@ def test_reindexing_with_a_table_that_changed(
 
 
 def cut_at(step: str, patch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Have a change of model end at a step; further arguments for `index`."""
+    """Interrupt a change of model at a step; further arguments for `index`."""
     replace, set_label = Path.replace, Catalog.touch
 
     def replace_or_end(self: Path, target: Path) -> Path:
@@ -155,7 +155,7 @@ def test_a_change_of_model_that_is_cut_off_can_be_done_again(
         assert len(hits) == len(again)
         assert all(finding.ok for finding in again.verify())
         if step in STEPS[:2]:
-            assert len(hits) == 45  # nothing has happened yet
+            assert len(hits) == 45  # nothing has changed yet
         again.index(two[0], model=other_model, reindex=True)
     check(indexed.path, *two)
 
@@ -230,7 +230,7 @@ def test_an_open_database_does_not_index_with_the_former_model(
     check(indexed.path, photo_folder, extra)
 
 
-# A model that is damaged or lost
+# A damaged or lost model
 
 
 @pytest.mark.parametrize("damage", ["absent", "truncated", "empty", "another", "not a model"])

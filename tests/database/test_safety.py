@@ -1,4 +1,4 @@
-"""Whatever is cut off, damaged or done at the same time: no image is lost, none is there twice, all is said."""
+"""After interruption, damage or concurrent writes no image is lost or duplicated, and every problem is reported."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_cut_off_while_being_made(
         patch.setattr(targets[where], cut)
         with pytest.raises(Cut):
             Database.create(tmp_path / "db", model=model)
-    try:  # as the command line does: open it if it is there, make it if it is not
+    try:  # like the command line: open it if it exists, else create it
         database = Database.open(tmp_path / "db")
     except DatabaseError:
         database = Database.create(tmp_path / "db", model=model)
@@ -222,7 +222,7 @@ def test_codes_are_made_again_from_the_catalog(
     expected = indexed.search(query, top=None, radius=64)
     content = path.read_bytes()
     if damage == "of old":
-        indexed.index(photo_folder, reindex=True, labels_from_folders=True)  # the catalog has gone on
+        indexed.index(photo_folder, reindex=True, labels_from_folders=True)  # the catalog has changed since
         path.write_bytes(content)
     elif damage == "flipped":
         path.write_bytes(content[:-3] + bytes([content[-3] ^ 4]) + content[-2:])
@@ -233,7 +233,7 @@ def test_codes_are_made_again_from_the_catalog(
         if damage != "absent":
             path.write_bytes(content[:-7] if damage == "truncated" else b"")
     with Database.open(indexed.path) as database:
-        if damage != "flipped":  # which only reading all of it shows
+        if damage != "flipped":  # only detected by reading all of it
             assert database.search(query, top=None, radius=64) == expected
         (finding,) = [finding for finding in database.verify() if finding.repaired]
         assert finding.ok
@@ -318,12 +318,12 @@ def test_a_closed_database_says_so(indexed: Database, photo_folder: Path) -> Non
         assert str(refused.value) == f"the database {indexed.path} is closed; open it again"
 
 
-# Folders that cannot be written to
+# Read-only folders
 
 
 @contextmanager
 def unprivileged(path: Path) -> Iterator[None]:
-    """Without the right to write below a path; permission bits do not bind root, so root becomes nobody."""
+    """Run without write permission below a path; permission bits do not bind root, so root becomes nobody."""
     inside = [path, *path.rglob("*")]
     for entry in inside:
         entry.chmod(0o555 if entry.is_dir() else 0o444)
@@ -348,11 +348,11 @@ def test_a_read_only_database_can_be_searched_and_says_why_not_more(
     query = (photo_folder / "cats/01.png").read_bytes()
     expected = [(hit.path, hit.distance) for hit in indexed.search(query)]
     indexed.close()
-    folder = Path(tempfile.mkdtemp())  # pytest's own folder is closed to others
+    folder = Path(tempfile.mkdtemp())  # pytest's own folder is closed to other users
     try:
         shutil.copytree(indexed.path, folder / "db")
         (folder / "db/lock").unlink(missing_ok=True)
-        shutil.copytree(admitted, folder / "cache/models")  # where this user finds that the model was tried
+        shutil.copytree(admitted, folder / "cache/models")  # records that the model was tried
         monkeypatch.setenv("LOOKALIKE_CACHE", str(folder / "cache"))
         folder.chmod(0o755)
         with unprivileged(folder / "db"), Database.open(folder / "db") as database:
@@ -380,7 +380,7 @@ def test_a_read_only_database_whose_writer_was_killed_is_not_read_wrongly(
     run_and_be_killed(tmp_path / "db", photo_folder, model, where, "new")
     folder = Path(tempfile.mkdtemp())
     try:
-        shutil.copytree(tmp_path / "db", folder / "db")  # with what its writer left beside the catalog
+        shutil.copytree(tmp_path / "db", folder / "db")  # including the writer's files next to the catalog
         with Database.open(tmp_path / "db") as database:
             expected = [(hit.path, hit.distance) for hit in database.search(query, top=None, radius=64)]
         assert len(expected) in (8, 16)
@@ -390,7 +390,7 @@ def test_a_read_only_database_whose_writer_was_killed_is_not_read_wrongly(
             try:
                 with Database.open(folder / "db") as database:
                     found = [(hit.path, hit.distance) for hit in database.search(query, top=None, radius=64)]
-            except DatabaseError:  # to say so is right, too; to find less without a word is not
+            except DatabaseError:  # an error is right, too; silently finding less is not
                 pass
         assert found in (None, expected)
     finally:

@@ -1,4 +1,4 @@
-"""Kills and faults by hand, with a table of what was run: `python -m tests.faults [SCENARIO …]`."""
+"""Kills and faults by hand, with a table of the runs: `python -m tests.faults [SCENARIO …]`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.faults.scenarios import SCENARIOS, Scenario
 
 
 def main() -> int:
-    """Print a table, then each promise that was not kept; 1 if there is one."""
+    """Print a table, then each broken promise; return 1 if there is one, else 0."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("scenarios", nargs="*", default=list(SCENARIOS), metavar="SCENARIO")
     parser.add_argument("--kills", type=int, default=28, help="at most so many kills of a scenario")
@@ -36,16 +36,16 @@ def main() -> int:
 
 
 class Attempt(NamedTuple):
-    """What was tried of a scenario."""
+    """The trials of a scenario."""
 
-    calls: int  # that change files
-    kills: int  # that came to be
+    calls: int  # number of calls that change files
+    kills: int  # that took effect
     faults: int
-    broken: list[str]  # promises
+    broken: list[str]  # promises broken
 
 
 def attempt(server: Harness, scenario: Scenario, kills: int, faults: int, *, seed: int) -> Attempt:
-    """At most so many kills and faults of a scenario."""
+    """At most a given number of kills and faults of a scenario."""
     came, broken, reference = [0, 0], list[str](), server.reference(scenario)
     calls = len(reference.calls)
     for fault in [*trials.kills(calls, kills, seed=seed), *trials.faults(calls, faults, seed=seed)]:
@@ -57,7 +57,7 @@ def attempt(server: Harness, scenario: Scenario, kills: int, faults: int, *, see
 
 
 def say(text: str) -> None:
-    """Print at once."""
+    """Print without buffering."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 

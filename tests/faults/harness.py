@@ -1,7 +1,7 @@
-"""Runs commands that are killed, or whose disk fails, and looks at what is left.
+"""Runs commands that are killed, or whose disk fails, and examines the result.
 
-After each: every commit that was acknowledged is there and nothing is half there, people's files are all there, the
-database is sound, and the same command ends as if nothing had happened.
+After each: every acknowledged commit is there and nothing is half written, people's files are all there, the database
+is sound, and repeating the command ends as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from tests.faults.shim import Fault, Mode
 
 ROOT = Path(__file__).resolve().parents[2]
 NONE = Fault()
-TEMPORARY = "/dev/shm"  # in memory, where there is one: syncing costs nothing there, and a kill loses nothing
+TEMPORARY = "/dev/shm"  # in memory, if available: syncing costs nothing there, and a kill loses nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A command that has run, or was killed."""
+    """A finished or killed command."""
 
     status: int  # exit code, or the signal that ended it as a negative number
     out: str
     err: str
     calls: list[str]
-    met: int  # the first call that failed, or 0
+    met: int  # number of the first failed call, or 0
     commits: list[str]  # states of the database, or "-"
 
     @property
@@ -46,14 +46,14 @@ class Done:
 
 @dataclass(slots=True)
 class Reference:
-    """An undisturbed run: where a disturbed one must end, and what it may leave on the way."""
+    """An undisturbed run: the required final state, and the allowed states before it."""
 
-    calls: list[str]  # that change files, in their order
-    states: list[str]  # of the database, one after another
-    commits: list[int]  # the place in `states` that each commit led to
+    calls: list[str]  # that change files, in order
+    states: list[str]  # of the database, in order
+    commits: list[int]  # for each commit, the index of its state in `states`
     final: list[Any] | str
-    trees: dict[str, dict[str, str]]  # files by folder at the end, each with its digest
-    before: dict[str, dict[str, str]]  # and at the beginning
+    trees: dict[str, dict[str, str]]  # files by folder at the end, with digests
+    before: dict[str, dict[str, str]]  # the same at the beginning
     looks: tuple[dict[str, str], dict[str, str]]  # people's files at the beginning and at the end, with mode and time
 
 
@@ -77,7 +77,7 @@ class Harness:
         self._server.stdout.close()
 
     def reset(self, scenario: Scenario) -> None:
-        """Make the workspace what it is before a scenario's command."""
+        """Reset the workspace to the state before a scenario's command."""
         if scenario.name not in self._pristine:
             self._pristine[scenario.name] = self._prepared(scenario)
         shutil.rmtree(self.place, ignore_errors=True)
@@ -86,7 +86,7 @@ class Harness:
     def run(
         self, scenario: Scenario, fault: Fault = NONE, *, command: Command | None = None, with_states: bool = False
     ) -> Done:
-        """A scenario's command, or another one, run in a process of its own; if asked, with the states it commits."""
+        """Run a scenario's command, or another one, in its own process; optionally record the states it commits."""
         log = self._aside / "commits"
         log.unlink(missing_ok=True)
         job = {
@@ -151,7 +151,9 @@ class Harness:
         return kept
 
     def _start(self) -> subprocess.Popen[str]:
-        here = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}  # it takes time
+        here = {
+            name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")
+        }  # measuring coverage takes time
         own = {"LD_PRELOAD": os.fspath(self._library), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         command = [sys.executable, "-m", "tests.faults.server", os.fspath(self._library)]
         return subprocess.Popen(
@@ -161,7 +163,7 @@ class Harness:
 
 @contextmanager
 def harness() -> Iterator[Harness]:
-    """A harness in a folder of its own, in memory if possible."""
+    """A harness in its own folder, in memory if possible."""
     with tempfile.TemporaryDirectory(
         prefix="lookalike-faults-", dir=TEMPORARY if os.path.isdir(TEMPORARY) else None
     ) as folder:
@@ -173,7 +175,7 @@ def harness() -> Iterator[Harness]:
 
 
 def _keeping_links() -> Callable[[str, str], str]:
-    """A function that copies a file, and links it where it has already copied the same one under another name."""
+    """A function that copies a file, or links it if the same file was already copied under another name."""
     copied: dict[int, str] = {}
 
     def copy(source: str, target: str) -> str:

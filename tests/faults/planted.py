@@ -1,4 +1,4 @@
-"""Commands that break promises, to see that the harness finds it."""
+"""Commands that break promises, to test that the harness notices."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pathlib import Path
 
 
 def write_in_place(path: str) -> None:
-    """Write a file at its own place, in two halves, not aside."""
+    """Write a file in place, in two halves, instead of atomically."""
     with open(path, "wb", buffering=0) as file:
         file.write(b"half")
         file.write(b"half")
 
 
 def rewrite_a_photo(photo: str) -> None:
-    """Write a person's file again, with the bytes that it has."""
+    """Rewrite a person's file with the same bytes."""
     data = Path(photo).read_bytes()
     with open(photo, "wb", buffering=0) as file:
         file.write(data[:100])
@@ -21,7 +21,7 @@ def rewrite_a_photo(photo: str) -> None:
 
 
 def hide_an_error(path: str) -> None:
-    """Write a file, and say nothing if it cannot be written."""
+    """Write a file, and ignore errors."""
     try:
         Path(path).write_bytes(b"x")
     except OSError:
@@ -29,7 +29,7 @@ def hide_an_error(path: str) -> None:
 
 
 def fail_without_words(path: str) -> None:
-    """Meet a fault with a traceback."""
+    """Fail with a traceback."""
     try:
         Path(path).write_bytes(b"x")
     except OSError as error:

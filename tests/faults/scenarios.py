@@ -1,6 +1,6 @@
-"""What is done to a collection while it is killed or its disk fails: one scenario a command that writes.
+"""Commands to be killed or to meet a failing disk: one scenario for each command that writes.
 
-All of them live in one workspace, at the same path in each run: `photos`, `db`, `trash`, `out`, and models beside them.
+All share one workspace, at the same path in each run: `photos`, `db`, `trash`, `out`, and models.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from tests.references.models import tiny_model
 Command = tuple[str, ...]  # arguments of `lookalike`, or "module:function" and its arguments; {w} is the workspace
 Arrange = Callable[[Path], None]
 
-DIFFERENT = 9  # pictures, where no more are needed
-ALONE = ("--workers", "1", "--no-isolation")  # in the order of the files, and without starting other processes
+DIFFERENT = 9  # number of different images, if no more are needed
+ALONE = ("--workers", "1", "--no-isolation")  # in the order of the files, without starting other processes
 INDEX: Command = ("index", "{w}/photos", "--db", "{w}/db", "--model", "{w}/model.onnx", *ALONE)
 PLAN: Command = ("plan", "{w}/out/plan.json", "--db", "{w}/db")
 TRASH: Command = ("apply", "{w}/out/plan.json", "--db", "{w}/db", "--trash", "{w}/trash")
 HARDLINK: Command = ("apply", "{w}/out/plan.json", "--db", "{w}/db", "--hardlink")
 UNDO: Command = ("undo", "{w}/out/plan.json.undo.jsonl", "--db", "{w}/db")
-# So few images make several commits, and tables.
+# With these limits, few images suffice for several commits, and for tables.
 SETTINGS: dict[str, Any] = {
     "lookalike.database.indexing:BATCH": 4,
     "lookalike.database.indexing:COMMIT_SECONDS": 1e9,
@@ -38,24 +38,24 @@ SETTINGS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A command, and what it meets."""
+    """A command, and its preconditions."""
 
     name: str
     command: Command
-    different: int = DIFFERENT  # pictures
+    different: int = DIFFERENT  # number of different images
     prepare: tuple[Command, ...] = ()
     arrange: Arrange | None = None  # changes to people's files after that
-    again: str = ""  # what is said, as an error, if all of it was done before
-    copy: str = ""  # the folder of a database that in the end holds the same, or is not there
-    moves: bool = False  # it may move people's files or link them; the others never touch them
-    back: Command | None = None  # undoes it, also where it was killed
-    same_files: tuple[str, ...] = ("out",)  # folders whose files are byte for byte those of an undisturbed run
-    weight: int = 1  # how many runs of other scenarios one of it costs
+    again: str = ""  # the error message if all of it was done before
+    copy: str = ""  # folder of a database that must hold the same at the end, or not exist
+    moves: bool = False  # whether it may move or link people's files; the others never touch them
+    back: Command | None = None  # undoes the command, even if it was killed
+    same_files: tuple[str, ...] = ("out",)  # folders whose files must be byte-identical to those of an undisturbed run
+    weight: int = 1  # cost, in runs of other scenarios
     settings: dict[str, Any] = field(default_factory=lambda: dict(SETTINGS))
 
 
 def populate(workspace: Path, *, different: int = DIFFERENT) -> None:
-    """Make a workspace: photographs, two of them with copies of the same bytes, and models."""
+    """Make a workspace: photographs, exact copies of two of them, and models."""
     for name in ("photos/cats", "photos/dogs", "out"):
         (workspace / name).mkdir(parents=True)
     for seed in range(different):
@@ -68,7 +68,7 @@ def populate(workspace: Path, *, different: int = DIFFERENT) -> None:
 
 
 def picture(seed: int) -> Image.Image:
-    """A drawing with enough to see, the same for each seed."""
+    """A detailed drawing, the same for each seed."""
     random = np.random.default_rng(seed)
     drawn = Image.new("RGB", (96, 64), tuple(random.integers(0, 256, 3).tolist()))
     draw = ImageDraw.Draw(drawn)
@@ -79,7 +79,7 @@ def picture(seed: int) -> Image.Image:
 
 
 def decide(db: str, kind: str) -> None:
-    """Decide about the first group of duplicates, once, as the page does."""
+    """Decide about the first group of duplicates, once, like the page."""
     with Database.open(db) as database:
         if not database.decisions.count():
             group = next(iter(database.duplicates(DuplicateSearch(verify=False))))
@@ -87,7 +87,7 @@ def decide(db: str, kind: str) -> None:
 
 
 def learn(photos: str, out: str) -> None:
-    """Train a small model, or go on with a training that was cut off."""
+    """Train a small model, or resume its training."""
     from lookalike.training import TrainConfig, train
 
     begun = Path(out).with_suffix(".run") / "checkpoint.safetensors"

@@ -1,7 +1,7 @@
-"""A process that has all of `lookalike` imported and forks a child for each command, so that a run costs milliseconds.
+"""A process with all of `lookalike` imported that forks a child for each command, so that a run takes milliseconds.
 
-Started with the shim preloaded: `python -m tests.faults.server SHIM`. Jobs and answers are lines of JSON.
-Processes that a killed child leaves behind become the server's own children, so that it sees whether they end.
+Started with the shim preloaded: `python -m tests.faults.server SHIM`. Jobs and answers are lines of JSON. Orphans of a
+killed child become the server's own children, so that it can check that they end.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from tests.faults import state
 from tests.faults.shim import Fault, Mode, Shim
 
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
-LONGEST = 300.0  # seconds that a command may take
-GRACE = 5.0  # seconds in which what a killed process leaves behind must end
+LONGEST = 300.0  # maximum seconds of a command
+GRACE = 5.0  # seconds for orphans of a killed process to end
 
 
 def main() -> None:
@@ -55,17 +55,17 @@ def _answer(job: dict[str, Any], shim: Shim) -> dict[str, Any]:
 
 
 def _import(modules: list[str]) -> None:
-    """Import what a child had to import by itself, so that the next one need not."""
+    """Import modules that a child had to import, so that the next one need not."""
     new = [name for name in modules if name not in sys.modules]
     for name in new:
         with suppress(Exception):
             importlib.import_module(name)
     if new:
-        gc.freeze()  # or each child would copy what collecting garbage touches
+        gc.freeze()  # else garbage collection would copy memory in each child
 
 
 def _wait(child: int) -> tuple[int, bool]:
-    """The child's exit code, or the signal that ended it as a negative number; whether it took too long."""
+    """The child's exit code, or the negative number of its signal; and whether it timed out."""
     until, late = time.monotonic() + LONGEST, False
     while not (ended := os.waitpid(child, os.WNOHANG))[0]:
         if time.monotonic() > until:
@@ -76,7 +76,7 @@ def _wait(child: int) -> tuple[int, bool]:
 
 
 def _orphans(group: int) -> int:
-    """How many processes of a killed child did not end by themselves."""
+    """Number of a killed child's processes that did not end."""
     until, killed = time.monotonic() + GRACE, 0
     while True:
         try:
@@ -117,13 +117,13 @@ def _work(job: dict[str, Any], shim: Shim, told: Path) -> NoReturn:
 
 
 def _run(job: dict[str, Any]) -> int:
-    """The exit code of a command, or of a function that is named in place of one."""
+    """The exit code of a command, or of a function."""
     sys.argv = ["lookalike", *job["command"]]
     if ":" not in job["command"][0]:
         return _code(cli.main)
     module, name = job["command"][0].split(":")
     call: Callable[..., None] = getattr(importlib.import_module(module), name)
-    return _code(partial(cli.main, partial(call, *job["command"][1:])))  # its errors are told like those of commands
+    return _code(partial(cli.main, partial(call, *job["command"][1:])))  # reports errors like a command
 
 
 def _code(call: Callable[[], None]) -> int:

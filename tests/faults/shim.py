@@ -15,19 +15,19 @@ SOURCE = Path(__file__).with_name("faults.c")
 
 
 class Mode(IntEnum):
-    """What happens at the n-th call that changes files; the values are those of `faults.c`."""
+    """What happens at the n-th call that changes files; same values as in `faults.c`."""
 
     OFF = 0
-    COUNT = 1  # nothing: calls are counted and their names kept
-    KILL_BEFORE = 2  # the process is killed instead of making it
+    COUNT = 1  # nothing; calls are counted and recorded
+    KILL_BEFORE = 2  # the process is killed before the call
     KILL_HALF = 3  # a write writes half of its bytes, any other call is made, then the process is killed
-    FAIL = 4  # it fails
-    FAIL_ALWAYS = 5  # it and all that follow fail, as on a full disk
+    FAIL = 4  # the call fails
+    FAIL_ALWAYS = 5  # this and all later calls fail, as on a full disk
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What to do to a process, and at which of its calls (the first is 1)."""
+    """What to do to a process, and at which call, counting from 1."""
 
     mode: Mode = Mode.OFF
     at: int = 0
@@ -35,7 +35,7 @@ class Fault:
 
 
 def why_not() -> str | None:
-    """Why the shim cannot be used on this machine; nothing if it can."""
+    """Why the shim cannot be used on this machine; empty if it can."""
     if sys.platform != "linux":
         return "LD_PRELOAD and /proc are needed: Linux only"
     return None if _compiler() else "no C compiler"
@@ -61,15 +61,15 @@ class Shim:
         self._library.faults_call.restype = ctypes.c_char_p
 
     def arm(self, fault: Fault, folders: Sequence[str]) -> None:
-        """Watch this process: only calls on paths below the folders count."""
+        """Watch this process: only calls on paths below these folders count."""
         self._library.faults_arm(fault.mode, fault.at, fault.error, ":".join(folders).encode())
 
     def met(self) -> int:
-        """Which call was the first to fail; 0 if none was."""
+        """Number of the first failed call; 0 if there was none."""
         return int(self._library.faults_met())
 
     def calls(self) -> list[str]:
-        """The calls that were counted, each as its name and path."""
+        """The counted calls, each as name and path."""
         return [self._library.faults_call(i).decode(errors="replace") for i in range(self._library.faults_count())]
 
 

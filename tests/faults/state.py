@@ -1,4 +1,4 @@
-"""What a database and people's folders hold, in forms that can be compared: before a kill, after it, after repair."""
+"""Comparable forms of a database and people's folders: before a kill, after it, after repair."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from typing import Any
 from lookalike.store.catalog import FILE, Catalog
 from lookalike.store.session import Session
 
-MISSING = -1  # where a row says so
+MISSING = -1  # an image that is missing
 NO_DATABASE = "no database"
-META = ("model", "bits", "calibration")  # what else of a catalog is compared; numbers that count changes are not
+META = ("model", "bits", "calibration")  # the catalog's other values to compare; counters are not compared
 
 
 def rows(catalog: Catalog) -> list[Any]:
-    """All rows of a catalog and all decisions, without ids and times."""
+    """All rows and decisions of a catalog, without ids and times."""
     images = [
         [
             one.name, _hex(one.digest), _hex(one.code), one.label, one.width, one.height, one.format, one.error,
@@ -37,7 +37,7 @@ def rows(catalog: Catalog) -> list[Any]:
 
 
 def of_database(folder: Path) -> list[Any] | str:
-    """The rows of a database as another process would find them. It is copied, so that nothing in it changes."""
+    """The rows of a database as seen by another process, read from a copy so that nothing changes."""
     if not (folder / FILE).exists():
         return NO_DATABASE
     with tempfile.TemporaryDirectory(prefix="lookalike-state-") as aside:
@@ -49,12 +49,12 @@ def of_database(folder: Path) -> list[Any] | str:
 
 
 def names(state: list[Any] | str) -> Counter[str]:
-    """How often each image is in a state."""
+    """How often each image occurs in a state."""
     return Counter() if isinstance(state, str) else Counter(row[0] for row in state[0])
 
 
 def digest(state: list[Any] | str, moves: bool) -> str:
-    """A short name of a state; where files are moved, without which are missing, as that is up to each of them."""
+    """Short name of a state; for scenarios that move files it ignores which are missing."""
     if moves and not isinstance(state, str):
         state = [[row[:MISSING] for row in state[0]], *state[1:]]
     return hashlib.blake2b(json.dumps(state).encode(), digest_size=8).hexdigest()
@@ -71,12 +71,12 @@ def looks(folder: Path) -> dict[str, str]:
 
 
 def contents(*folders: Path) -> Counter[str]:
-    """How many files have each content."""
+    """Number of files with each content."""
     return Counter(digest for folder in folders for digest in tree(folder).values())
 
 
 def acknowledge(log: Path, *, states_of: str | None, moves: bool) -> None:
-    """Append a line to a log whenever this process knows what is committed: the state of a database, if named."""
+    """Append a line to a log at each commit in this process, with the state of the database if it is given."""
     fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     plain_init, plain_run, plain_many = Session.__init__, Session.run, Session.run_many
     inner = False
@@ -128,7 +128,7 @@ def _opened(path: Path) -> Iterator[Catalog]:
 
 
 def _meta(text: str) -> Any:
-    """A value of the table `meta`, without the time at which it was made."""
+    """A value of the table `meta`, without its time."""
     if not text.startswith("{"):
         return text
     return {key: value for key, value in json.loads(text).items() if key != "at"}

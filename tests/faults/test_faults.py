@@ -1,6 +1,6 @@
-"""Commands that are killed, or whose disk fails, lose nothing and are completed by the same command.
+"""Killed commands, and commands whose disk fails, lose nothing and are completed by repeating them.
 
-A short set runs with the quick tests, the whole of it, some 500 kills and 200 faults, with the slow ones. More by hand:
+A short set runs with the quick tests, the full set of some 500 kills and 200 faults with the slow ones. More by hand:
 `python -m tests.faults --help`.
 """
 
@@ -25,7 +25,7 @@ WHOLE = (28, 12)
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Harness]:
-    """A workspace, with a process that forks a child for each command."""
+    """A workspace, and a process that forks a child for each command."""
     with harness() as opened:
         yield opened
 
@@ -68,7 +68,7 @@ def test_a_broken_promise_is_found(
 
 
 def _try(server: Harness, scenario: Scenario, kills: int, faults: int, *, seed: int) -> None:
-    """Raise for a promise that was not kept, and if most of the kills and faults did not come to be."""
+    """Raise if a promise was broken, or if most kills and faults did not take effect."""
     reference = server.reference(scenario)
     calls = len(reference.calls)
     wanted = [*trials.kills(calls, kills, seed=seed), *trials.faults(calls, faults, seed=seed)]

@@ -1,4 +1,4 @@
-"""One trial: a command is killed or meets a fault, and what is left is examined, also after it was run again."""
+"""One trial: a command is killed or meets a fault; then the result is examined, and again after repeating it."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from tests.faults.shim import Fault, Mode
 
 VERIFY = ("verify", "--db", "{w}/db")
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EACCES)
-LEFT_TO_US = "photos", "trash", "db/originals"  # where a content that people gave us may lie
-TABLES = {"tables.bin", "tabled.bin", "changes.npz"}  # are there or not, as tables are made only now and then
+LEFT_TO_US = "photos", "trash", "db/originals"  # possible locations of people's files
+TABLES = {"tables.bin", "tabled.bin", "changes.npz"}  # optional, as tables are only built now and then
 KILLS = (Mode.KILL_BEFORE, Mode.KILL_HALF)
 
 
 class Broken(AssertionError):
-    """A promise that was not kept, with all that is needed to see it again."""
+    """A broken promise, with all details for reproducing it."""
 
 
 def kills(calls: int, most: int, *, seed: int) -> list[Fault]:
-    """At most so many kills, spread over the calls of a command: before one, or within it."""
+    """At most a given number of kills, spread over the calls of a command: before one, or within it."""
     everywhere = [Fault(mode, at) for at in range(1, calls + 1) for mode in KILLS]
     return _spread(everywhere, most, seed)
 
 
 def faults(calls: int, most: int, *, seed: int) -> list[Fault]:
-    """At most so many faults, spread over the calls of a command and the kinds: once, or from then on."""
+    """At most a given number of faults, spread over the calls of a command and the kinds: once, or from then on."""
     modes = (Mode.FAIL, Mode.FAIL_ALWAYS)
     everywhere = [Fault(mode, at, error) for at in range(1, calls + 1) for error in ERRORS for mode in modes]
     return _spread(everywhere, most, seed)
 
 
 def trial(harness: Harness, scenario: Scenario, reference: Reference, fault: Fault) -> bool:
-    """Whether the fault came to be. Raises `Broken` if a promise was not kept."""
+    """Whether the fault took effect. Raises `Broken` if a promise was broken."""
     harness.reset(scenario)
     done = harness.run(scenario, fault)
     try:
@@ -65,7 +65,7 @@ def trial(harness: Harness, scenario: Scenario, reference: Reference, fault: Fau
 
 
 def _check_said(done: Done) -> None:
-    """A fault that a command did not get over is one line for people, and exit code 1."""
+    """A fault that a command cannot handle gives one line and exit code 1."""
     _check("Traceback" not in done.err, "a traceback")
     _check(done.status in (0, 1), f"ended with {done.status}")
     said = [line for line in done.err.splitlines() if line.startswith("lookalike: ")]
@@ -74,7 +74,7 @@ def _check_said(done: Done) -> None:
 
 
 def _check_left(harness: Harness, scenario: Scenario, reference: Reference, done: Done) -> None:
-    """Nothing that was acknowledged is lost, nothing is half there or there twice, no picture is gone."""
+    """No acknowledged change is lost, nothing is half written or duplicated, no image is gone."""
     found = state.of_database(harness.place / "db")
     twice = [name for name, times in state.names(found).items() if times > 1]
     _check(not twice, f"there twice: {twice}")
@@ -101,7 +101,7 @@ def _check_contents(harness: Harness, reference: Reference) -> None:
 
 
 def _check_whole(found: dict[str, str], before: dict[str, str], after: dict[str, str]) -> None:
-    """A file that is to be written is as it was or as it is to be, never half written."""
+    """A file to be written has its old or its new content, never a part."""
     half = [
         name
         for name, one in found.items()
@@ -111,7 +111,7 @@ def _check_whole(found: dict[str, str], before: dict[str, str], after: dict[str,
 
 
 def _check_completes(harness: Harness, scenario: Scenario, reference: Reference, *, verify_first: bool) -> None:
-    """The same command ends as if nothing had happened, and the database is sound, before it or only after."""
+    """Repeating the command ends as if nothing had happened, and the database is sound before or after that."""
     if verify_first:
         _check_sound(harness, scenario, may_repair=True)
     again = harness.run(scenario)
@@ -120,14 +120,14 @@ def _check_completes(harness: Harness, scenario: Scenario, reference: Reference,
     _check_finished(harness, scenario, reference)
     _check_sound(harness, scenario, may_repair=was_done)
     names = state.tree(harness.place / "db").keys() ^ reference.trees["db"]
-    left = set() if was_done else names - TABLES  # what was done before is not tidied up after
+    left = set() if was_done else names - TABLES  # a command with nothing left to do does not clean up
     _check(not left, f"left in db: {sorted(left)}")
     beside = [one.name for one in harness.place.iterdir() if one.name.endswith(".tmp")]
     _check(not beside, f"left beside the backup: {beside}")
 
 
 def _check_finished(harness: Harness, scenario: Scenario, reference: Reference) -> None:
-    """All is as an undisturbed run leaves it."""
+    """Everything is as after an undisturbed run."""
     _check(state.of_database(harness.place / "db") == reference.final, "the database is another one")
     if scenario.copy:
         _check(state.of_database(harness.place / scenario.copy) == reference.final, "the copy is another one")
@@ -143,7 +143,7 @@ def _check_finished(harness: Harness, scenario: Scenario, reference: Reference) 
 
 
 def _check_back(harness: Harness, scenario: Scenario, reference: Reference) -> None:
-    """Undoing a command that was killed brings everything back."""
+    """Undoing a killed command restores everything."""
     assert scenario.back is not None
     if (harness.place / "out/plan.json.undo.jsonl").exists():
         undone = harness.run(scenario, command=scenario.back)
@@ -161,7 +161,7 @@ def _check_sound(harness: Harness, scenario: Scenario, *, may_repair: bool) -> N
 
 
 def _check_same(found: dict[str, str], expected: dict[str, str], what: str) -> None:
-    names = {one for one in found.keys() | expected if ".run/" not in one}  # a training's log tells of its time
+    names = {one for one in found.keys() | expected if ".run/" not in one}  # a training's log contains times
     differ = sorted(name for name in names if found.get(name) != expected.get(name))
     _check(not differ, f"{what} differ: {differ}")
 
@@ -172,7 +172,7 @@ def _check(holds: bool, why: str) -> None:
 
 
 def _spread(everywhere: Sequence[Fault], most: int, seed: int) -> list[Fault]:
-    """At most so many, one from each of as many stretches of equal length."""
+    """At most this many, spread evenly."""
     draw, parts = random.Random(seed), min(most, len(everywhere))
     bounds = [len(everywhere) * part // parts for part in range(parts + 1)] if parts else [0]
     return [everywhere[draw.randrange(low, high)] for low, high in pairwise(bounds)]

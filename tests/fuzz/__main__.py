@@ -1,7 +1,7 @@
 """Fuzz one target, or all in turn: `python -m tests.fuzz [TARGET…] --seconds N`. Needs `pip install atheris`.
 
-Atheris (libFuzzer) counts which branches of lookalike's Python code an input reaches, and keeps those that reach more.
-What C libraries do within is not counted. Seconds are of the processor, so that a busy machine tries no less.
+Atheris (libFuzzer) records which branches of lookalike's Python code an input reaches, and keeps inputs that reach new
+ones. C libraries are not instrumented. Seconds are processor time, so that a busy machine tries no less.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CORPUS = Path(__file__).parent / "corpus"
 
 
 def main() -> None:
-    """Run each target in a process of its own, since Atheris ends the one that it runs in."""
+    """Run each target in its own process, since Atheris ends its process."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz")
     parser.add_argument("targets", nargs="*")
     parser.add_argument("--seconds", type=int, default=60, help="of the processor, for each target")
@@ -56,10 +56,10 @@ def _fuzz(name: str, seconds: int, work: Path) -> None:
 
 
 def _end_after(seconds: int) -> None:
-    """End this process once it and its children have used the processor for so long."""
+    """End this process once it and its children have used this much processor time."""
     while sum(os.times()[:4]) < seconds:
         time.sleep(0.5)
-    os.kill(os.getpid(), signal.SIGUSR1)  # on which libFuzzer ends, and says what it has done
+    os.kill(os.getpid(), signal.SIGUSR1)  # makes libFuzzer print a summary and exit
 
 
 main()

@@ -1,6 +1,6 @@
-"""What is fuzzed: functions of bytes that a stranger may send, each of which may raise what it promises, and no more.
+"""Fuzz targets: functions of untrusted bytes, which may raise only their documented errors.
 
-`python -m tests.fuzz TARGET` lets Atheris look for bytes that make one raise something else; what it keeps is replayed
+`python -m tests.fuzz TARGET` lets Atheris search for bytes that raise another error; the inputs it keeps are replayed
 by `test_corpus.py`.
 """
 
@@ -26,11 +26,11 @@ from lookalike.imaging.decode import ImageSpec
 from lookalike.store.derived import codefile
 
 PIXELS = 1_000_000
-LONGEST = 1 << 16  # bytes of an input
+LONGEST = 1 << 16  # maximum bytes of an input
 
 
 def image(data: bytes) -> None:
-    """Bytes to the array that a model takes, which is the same with thumbnails."""
+    """Decoding of an image, with and without thumbnails."""
     with suppress(ImageError):
         found = decode.decode(data, ImageSpec(), max_pixels=PIXELS)
         assert found.array.shape == (128, 128)
@@ -42,19 +42,19 @@ def image(data: bytes) -> None:
 
 
 def model(data: bytes) -> None:
-    """A model file to a refusal, or to nothing said; it is not run."""
+    """Checking of a model file, which is not run."""
     with suppress(ModelError):
         trial.check("model", data, run=False)
 
 
 def decoder(data: bytes) -> None:
-    """The same of a decoder."""
+    """Checking of a decoder file, which is not run."""
     with suppress(ModelError):
         trial.check("decoder", data, run=False)
 
 
 def code_file(data: bytes) -> None:
-    """`codes.bin` to its header, ids and codes."""
+    """Reading of `codes.bin`: header, ids and codes."""
     path = _written(data, "codes.bin")
     with suppress(DatabaseError):
         header, ids, codes_NW = codefile.read(path)
@@ -62,19 +62,19 @@ def code_file(data: bytes) -> None:
 
 
 def npy(data: bytes) -> None:
-    """A `.npy` file to its array."""
+    """Reading of a `.npy` file."""
     with suppress(DataError):
-        arrays.open_array(_written(data, "codes.npy")).tobytes()  # of numbers, texts or times: reads all
+        arrays.open_array(_written(data, "codes.npy")).tobytes()  # reads all values
 
 
 def npz(data: bytes) -> None:
-    """An `.npz` file to its arrays."""
+    """Reading of an `.npz` file."""
     with suppress(DataError):
         arrays.read_arrays(_written(data, "codes.npz"), ("codes", "labels"))
 
 
 def parquet(data: bytes) -> None:
-    """The pages of a Parquet file to rows; footers, over which Arrow may end the process, stay as they are."""
+    """Reading of a Parquet file's pages; footers are not mutated, as Arrow may crash on them."""
     body, footer = _table()
     path = _written((data + body[len(data) :])[: len(body)] + footer, "codes.parquet")
     with suppress(DataError):
@@ -84,19 +84,19 @@ def parquet(data: bytes) -> None:
 
 
 def plan_json(data: bytes) -> None:
-    """A plan as JSON."""
+    """Reading of a plan as JSON."""
     with suppress(LookalikeError):
         plan_file.read(_written(data, "plan.json"))
 
 
 def plan_csv(data: bytes) -> None:
-    """A plan as a table."""
+    """Reading of a plan as a table."""
     with suppress(LookalikeError):
         plan_file.read(_written(data, "plan.csv"))
 
 
 def undo_log(data: bytes) -> None:
-    """The log of what a plan did."""
+    """Reading of an undo log."""
     with suppress(LookalikeError):
         undolog.read(_written(data, "undo.log"))
 
@@ -120,7 +120,7 @@ def _written(data: bytes, name: str) -> Path:
 
 @functools.cache
 def _table() -> tuple[bytes, bytes]:
-    """A small Parquet file of codes, and its footer apart."""
+    """A small Parquet file of codes without its footer, and the footer."""
     import pyarrow
     import pyarrow.parquet
 

@@ -1,4 +1,4 @@
-"""Inputs that fuzzing has kept are read without anything but the errors that are promised."""
+"""Inputs kept by fuzzing raise only the documented errors."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Golden files: a model, and a database for each version of the schema, which every later version must open.
 
-    python -m tests.golden.make model                  the model, with what it says to fixed pictures (needs torch)
+    python -m tests.golden.make model                  the model, with its codes of fixed images (needs torch)
     python -m tests.golden.make database [SCHEMA]      a database of the newest schema, or of an earlier one
 
-Run it only to add the database of a new schema. Files that are there are never made again: they are what people have.
-Schemas 1 to 5 were made by the code that had just these five steps (commit 7a4ac5e), from a database of the fifth.
+Run it only to add the database of a new schema. Existing files are never replaced: they represent users' databases.
+Schemas 1 to 5 were written by the code that had just these five steps (commit 7a4ac5e), from a database of the fifth.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ import numpy.typing as npt
 
 FOLDER = Path(__file__).parent
 MODEL = FOLDER / "model.onnx"
-EXPECTED = FOLDER / "expected.json"  # codes of the pictures, hits, and what the catalog holds
+EXPECTED = FOLDER / "expected.json"  # codes of the images, hits, and contents of the catalog
 BITS, SIDE = 16, 128
 NAMES = ("2021/07/a.jpg", "2021/07/ä.jpg", "2021/\udcff.png", "b.png", "2021/t.parquet#12", "c.gif", "d.webp", "e.jpg")
 
 
 def pictures() -> npt.NDArray[np.uint8]:
-    """Eight pictures (8, S, S), by arithmetic."""
+    """Eight synthetic images (8, S, S)."""
     y, x = np.mgrid[:SIDE, :SIDE]
     return np.stack([(x * (3 + n) + y * (9 - n) + x * y // (7 + 5 * n)) % 256 for n in range(8)]).astype(np.uint8)
 
@@ -81,7 +81,7 @@ def make_database(schema: int | None) -> None:
 
 
 def _fill(database: Any) -> None:
-    """Images under /photos that were read, one that failed, one that is missing, decisions, and an original."""
+    """Records under /photos: indexed, failed and missing images, decisions, and an original."""
     from lookalike.data import Item, content_digest
     from lookalike.store import originals
     from lookalike.store.decisions import Decided, Kind
@@ -112,7 +112,7 @@ def _fill(database: Any) -> None:
 
 
 def _as_of(path: Path, schema: int) -> None:
-    """Write a catalog again as an earlier version of the schema had it."""
+    """Rewrite a catalog in an earlier version of the schema."""
     from lookalike.store.migrations import APPLICATION_ID, STEPS
 
     old = path.with_name("old.sqlite")
@@ -149,7 +149,7 @@ def _as_of(path: Path, schema: int) -> None:
 
 
 def _pack(db: Path, archive: Path) -> None:
-    """An archive without times, owners, and the model, which is there once for all."""
+    """An archive without times, owners, and the model, which is stored once."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         for path in sorted(db.rglob("*")):

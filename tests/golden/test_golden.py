@@ -1,4 +1,4 @@
-"""Models and databases of earlier versions open for ever, and answer as they did."""
+"""Models and databases of all earlier versions open, and give the same answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CODES = json.loads(EXPECTED.read_text())["codes"]
 
 
 def opened(schema: int, folder: Path) -> Path:
-    """The database of a schema, as a folder of its own."""
+    """A copy of the database of a schema."""
     with tarfile.open(FOLDER / f"schema-{schema}.tar.gz") as archive:
         archive.extractall(folder, filter="data")
     for path in (MODEL, decoder_path(MODEL)):
@@ -39,7 +39,9 @@ def test_the_model_gives_the_same_codes() -> None:
     hasher = Hasher.load(MODEL)
     codes_NW = np.array([list(bytes.fromhex(code)) for code in CODES], np.uint8)
     differ_N = np.unpackbits(hasher.encode_arrays(pictures()) ^ codes_NW, axis=1).sum(axis=1)
-    assert differ_N.max() <= 1  # other versions of ONNX Runtime, and processors, may round otherwise at a threshold
+    assert (
+        differ_N.max() <= 1
+    )  # other versions of ONNX Runtime, and other processors, may round differently at a threshold
     assert (hasher.bits, hasher.info.model, hasher.info.near, hasher.info.similar) == (16, "cvae", 3, 6)
     assert hasher.name == "golden-16@b318a8ce"
 
@@ -95,7 +97,7 @@ def _codes() -> np.ndarray:
 
 
 def _expected() -> list[list[tuple[str, int]]]:
-    """Hits by counting bits: of the images that can be found, nearest first, then in the order in which they came."""
+    """Hits by counting bits: nearest first, ties in order of insertion, without images that cannot be searched."""
     numbers = [int(code, 16) for code in CODES]
     there = [number for number in range(8) if number not in (6, 7)]
     ranked = [sorted(((numbers[one] ^ query).bit_count(), one) for one in there) for query in numbers]

@@ -1,4 +1,4 @@
-"""Model files that are made to do harm, built from the small model of the tests."""
+"""Malicious model files, built from the small model of the tests."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Change = Callable[[onnx.ModelProto], object]
 
 
 def changed(change: Change) -> bytes:
-    """The bytes of the small model after a change."""
+    """The small model's bytes after a change."""
     proto = onnx.load_from_string(models.tiny_model())
     change(proto)
     return bytes(proto.SerializeToString())
 
 
 def with_nodes(proto: onnx.ModelProto, *nodes: onnx.NodeProto, constants: Sequence[onnx.TensorProto] = ()) -> None:
-    """Put operators before the others."""
+    """Insert operators before the others."""
     rest = list(proto.graph.node)
     del proto.graph.node[:]
     proto.graph.node.extend([*nodes, *rest])
@@ -90,7 +90,7 @@ def sparse(proto: onnx.ModelProto) -> None:
 
 
 def size_by_pixels(proto: onnx.ModelProto) -> None:
-    """Harmless for blank images, which are tried; 16 GB for white ones."""
+    """Harmless for blank images, as used in the trial; 16 GB for white ones."""
     one = numpy_helper.from_array(np.array([1]), "one")
     nodes = [
         helper.make_node("ReduceMax", ["images"], ["brightest"], keepdims=0),
@@ -129,7 +129,7 @@ def no_latents(proto: onnx.ModelProto) -> None:
 
 
 def document_of(text: str) -> Change:
-    """A change of what the model says of itself."""
+    """A change of the model's metadata."""
     return lambda proto: helper.set_model_props(proto, {METADATA_KEY: text})
 
 
@@ -156,7 +156,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
 
 
 def memory_bomb(proto: onnx.ModelProto) -> None:
-    """An array of 64 GB, in some bytes of file."""
+    """An array of 64 GB, in a few bytes of file."""
     sides = numpy_helper.from_array(np.array([1 << 34]), "sides")
     nodes = [
         helper.make_node("ConstantOfShape", ["sides"], ["bomb"]),
@@ -167,7 +167,7 @@ def memory_bomb(proto: onnx.ModelProto) -> None:
 
 
 def time_bomb(proto: onnx.ModelProto) -> None:
-    """Products of 8,000 × 8,000 matrices, one after the other."""
+    """Successive products of 8,000 × 8,000 matrices."""
     constants = [numpy_helper.from_array(np.array([8000, 8000]), "square")]
     nodes = [
         helper.make_node("Cast", ["images"], ["floats"], to=TensorProto.FLOAT),
@@ -181,7 +181,7 @@ def time_bomb(proto: onnx.ModelProto) -> None:
 
 
 def many_empty_nodes(count: int) -> bytes:
-    """A file whose parsed form is many times its size."""
+    """A file whose parsed form is many times as large."""
     body = b"\x0a\x00" * count
     size = len(body)
     length = b""

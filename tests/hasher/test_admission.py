@@ -1,4 +1,4 @@
-"""A model file from a stranger is checked, then tried in a process of its own, before it is used; once."""
+"""An untrusted model file is checked, then tried in its own process, once, before it is used."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tests.references import models
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of this test's own, in which nothing is remembered."""
+    """An empty cache for this test."""
     monkeypatch.setenv("LOOKALIKE_CACHE", os.fspath(tmp_path / "own"))
     return tmp_path / "own/models"
 
 
 @pytest.fixture
 def trials(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The kinds of files that were tried, in place of trying them."""
+    """The kinds of the files tried; a stub instead of trying them."""
     tried: list[str] = []
 
     def instead(kind: admission.Kind, data: bytes) -> str:
@@ -117,7 +117,7 @@ def test_without_a_cache_to_write_to_it_is_tried_each_time(trials: list[str], ca
 
 
 def test_code_widths_are_checked_for_each_image(tmp_path: Path) -> None:
-    """A graph may give codes of another width for other images: nothing of it may be stored."""
+    """A graph may give codes of another width for other images; none of them may be stored."""
     hasher = Hasher(models.tiny_model(), path="the.onnx", own=True)
     images_NSS = np.zeros((3, 128, 128), np.uint8)
 

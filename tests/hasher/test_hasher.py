@@ -1,4 +1,4 @@
-"""A model file gives the codes that its arithmetic says; anything else gives one clear error.
+"""A model file gives the codes of its arithmetic; any other file gives one clear error.
 
 Shapes: N images, S = 128 pixels a side, K bits, W = K/8 bytes.
 """
@@ -149,7 +149,7 @@ def test_it_can_be_used_from_several_threads(hasher: Hasher, tiny_images: Images
             assert np.array_equal(code_NW, expected_NW)
 
 
-# What a file says of itself
+# Metadata
 
 
 def test_metadata_come_back(make_model: MakeModel) -> None:
@@ -218,7 +218,7 @@ def test_damaged_metadata_are_a_model_error(text: str) -> None:
         Hasher(models.tiny_model(metadata=text), path="the.onnx")
 
 
-# Files that are no models
+# Files that are not models
 
 
 @pytest.mark.parametrize("length", [0, 1, 10, 1000, 60_000, -1])
@@ -262,7 +262,7 @@ def test_flipped_bytes_give_a_model_of_another_digest_or_an_error(tiny_images: I
     for place in range(0, len(data), len(data) // 60):
         flipped = data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :]
         try:
-            hasher = Hasher(flipped, path="m", own=True)  # checked, not tried, which would take a minute
+            hasher = Hasher(flipped, path="m", own=True)  # checked, but not tried, which would take a minute
         except LookalikeError:
             continue
         assert hasher.digest != digest
@@ -288,7 +288,7 @@ def test_built_in_models_load(tiny_images: Images) -> None:
         side = hasher.spec.side
         codes[name] = hasher.encode_arrays(tiny_images[:100, :side, :side])
         assert len(np.unique(codes[name], axis=0)) > 50
-    assert (codes["default-128"][:, :8] == codes["default"]).all()  # one training gave both
+    assert (codes["default-128"][:, :8] == codes["default"]).all()  # both come from one training
     assert METADATA_KEY == "lookalike"
 
 
@@ -303,7 +303,7 @@ def test_what_is_no_image_is_an_image_error(wrong: Any, model: Path) -> None:
 
 @pytest.fixture
 def drawing(tmp_path: Path) -> Hasher:
-    """A model with its decoder beside it."""
+    """A model with its decoder next to it."""
     path = tmp_path / "tiny.onnx"
     path.write_bytes(models.tiny_model(seed=4, bits=32))
     decoder_path(path).write_bytes(models.tiny_decoder(seed=4, bits=32))

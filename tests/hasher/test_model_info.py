@@ -1,4 +1,4 @@
-"""Each value that a model file gives of itself has the type and the range that it must have."""
+"""Each metadata value of a model file has the required type and range."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({"content": b" " * 100_000, "headers": {"content-type": "application/json"}}, 413, "64 KiB"),
     ({"content": b"id=1", "headers": {"content-type": "application/x-www-form-urlencoded"}}, 415, "send multipart"),
     ({"content": b"x", "headers": {"content-type": "text/plain"}}, 415, "text/plain"),
-    ({"content": b"x"}, 415, "no type"),
+    ({"content": b"x"}, 415, "has no content type"),
     ({"content": b"x", "headers": {"content-type": "multipart/form-data; boundary=y"}}, 400, ""),
     ({"content": b"x", "headers": {"content-type": "multipart/form-data"}}, 400, ""),
     ({"files": {"file": b"no image"}}, 422, "not an image"),

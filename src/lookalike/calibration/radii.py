@@ -24,6 +24,6 @@ def duplicate_radius(hasher: Hasher, calibration: Calibration | None = None) -> 
     if radius < 0:
         raise ConfigError(
             f"{hasher.name} gives different images equal codes, so it cannot identify copies; give --radius 0 "
-            "to search anyway, or index with a model of pictures, such as the built-in one"
+            "to search anyway, or index with another model, such as the built-in one"
         )
     return radius

@@ -1,4 +1,4 @@
-"""A plan is carried out on real files: nothing is lost, whatever happened to the files meanwhile, and a kill, too."""
+"""A plan is carried out on real files: nothing is lost, even if files change meanwhile, or after a kill."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COPIES = 5
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a file and copies of it, and one that only looks alike."""
+    """A folder with a file, its copies, and a look-alike."""
     folder = tmp_path / "photos"
     (folder / "sub").mkdir(parents=True)
     for number in range(COPIES):
@@ -63,7 +63,7 @@ def options(tmp_path: Path) -> ApplyOptions:
 
 
 def state(folder: Path) -> dict[str, tuple[bytes, int, int]]:
-    """The files of a folder: contents, mode, time."""
+    """Contents, mode and time of each file in a folder."""
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file():
@@ -346,8 +346,8 @@ def test_a_link_of_which_the_kept_name_is_gone_is_in_its_place(plan: Plan, folde
 @pytest.mark.parametrize(
     "changes",
     [
-        {"to": "{victim}", "path": "{victim}", "aside": "{victim}"},  # would be taken for a link that a kill has left
-        {"aside": "{victim}"},  # would be written over
+        {"to": "{victim}", "path": "{victim}", "aside": "{victim}"},  # would be taken for a link left by a kill
+        {"aside": "{victim}"},  # would be overwritten
         {"how": "trash", "to": "{victim}", "path": "../elsewhere"},
         {"path": 5},
         {"path": "/\ud800"},
@@ -496,7 +496,7 @@ MANY = 60
 
 @pytest.fixture
 def many(db: Database, photo_bytes: list[bytes], tmp_path: Path) -> tuple[Database, Path]:
-    """A database of photographs with a copy of each, and a plan to remove these."""
+    """A database of photographs with a copy of each, and a plan to remove the copies."""
     folder, groups = tmp_path / "many", []
     (folder / "copies").mkdir(parents=True)
     for number in range(MANY):

@@ -1,4 +1,4 @@
-"""Which copy is the best: what people do to photographs, and what is chosen then, and why."""
+"""The best copy: typical edits of photographs, the choice among them, and the reason given."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.conftest import encoded
 from tests.imaging.test_evidence import scaled, textured
 
 RECORD = Record(1, "/r", "a", None, 10, 100, b"a", 10, None, b"c", 4, 3, "JPEG", False, None, None)
-CAMERA = [[1 + number // 6 for number in range(64)], [2] * 64]  # tables of no program
+CAMERA = [[1 + number // 6 for number in range(64)], [2] * 64]  # quantisation tables of no known program
 
 
 def exif(*, software: str = "", date: bool = True, camera: bool = True) -> Image.Exif:
@@ -39,7 +39,7 @@ def decoded(content: bytes) -> Image.Image:
 
 
 def chosen(files: dict[str, bytes], *prefer: str) -> tuple[str, str]:
-    """The name of the best of some files, and why it is."""
+    """The name of the best of some files, and the reason."""
     records, found = [], {}
     for number, (name, content) in enumerate(files.items()):
         digest = content_digest(content)

@@ -1,4 +1,4 @@
-"""Companions go to the trash with their photo, all of them or none, and come back with it."""
+"""Companion files are moved to the trash and restored together with their photo, all or none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a plan keeps and removes of groups whose facts are given, and what it says of each file."""
+"""What a plan keeps and removes, and the reason for each file, given the facts of each group."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KNOWN = {"date": "2024-05-01 10:00:00", "place": (1.0, 2.0), "camera": "Canon"}
 
 
 def image(id_: int, says: str | None = None, **values: Any) -> GroupImage:
-    """An image with the bytes of its `content`, or of its own; `says` is none if its file was not read."""
+    """An image with the bytes of `content`, by default its own; `says` is None if its file was not read."""
     content, format_ = str(values.get("content", id_)).encode(), values.get("format", "JPEG")
     record = Record(
         id_, "/r", f"{id_}.jpg", None, 10, 100, content if values.get("digest", True) else None, 10, None, b"c", 4, 3,
@@ -39,7 +39,7 @@ def review(*images: GroupImage, best: int = 1, state: State = State.UNDECIDED, k
 
 
 def made(*images: GroupImage, same: dict[bytes, bytes] | None = None, **options: Any) -> dict[int, Entry]:
-    """The entries of a plan for one group, by id; empty if nothing of it is removed."""
+    """The entries of a plan for one group, by id; empty if nothing is removed."""
     plan = plans.make([replace(review(*images), pixels=same or {})], PlanOptions(**options))
     return {int(entry.path[3:-4]): entry for group in plan.groups for entry in group.entries}
 
@@ -71,7 +71,7 @@ def test_the_only_copy_with_metadata_stays_unless_it_may_be_lost() -> None:
     images = image(1, "date"), image(2, "date place camera"), image(3, "place"), image(4, "camera")
     assert made(*images) == {}
     found = made(*images, include_edited=True)
-    assert removed(found) == {3, 4}  # the second knows all that they know
+    assert removed(found) == {3, 4}  # the second has all of their metadata
     assert found[2].why == "only copy with place and camera"
     assert [found[id_].loses for id_ in (1, 2, 3, 4)] == [""] * 4
     found = made(*images, include_edited=True, allow_metadata_loss=True)
@@ -111,9 +111,9 @@ def test_a_raw_file_goes_only_in_favour_of_another_raw_file() -> None:
 def test_a_file_goes_in_favour_of_its_equals_if_one_of_them_stays() -> None:
     same = {b"2": b"pixels", b"3": b"pixels"}
     found = made(image(1, "date"), image(2, "camera"), image(3, "date camera"), same=same)
-    assert removed(found) == {2}  # the first, of other pixels, does not count; the third has what it says
+    assert removed(found) == {2}  # the first has other pixels and does not count; the third has the metadata
     found = made(image(1, "date"), image(2, "", reference=True), image(3, "date"), same=same, include_edited=True)
-    assert removed(found) == set()  # the date is the first one's too, which is no copy of it
+    assert removed(found) == set()  # the first has the date too, but is no copy
     assert found == {}
 
 

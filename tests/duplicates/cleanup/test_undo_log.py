@@ -1,4 +1,4 @@
-"""The log of what a plan did: its layout is pinned, and what no run has written is refused with the reason."""
+"""The undo log: its format is fixed, and logs that no run has written are refused with the reason."""
 
 from __future__ import annotations
 

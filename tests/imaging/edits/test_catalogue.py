@@ -1,4 +1,4 @@
-"""Edits do what their names say, the same under the same seed, and more of it at a harder strength.
+"""Edits do what their names say, the same for the same seed, and more strongly at a higher strength.
 
 Shapes: H, W pixels high and wide.
 """
@@ -16,7 +16,7 @@ from lookalike.imaging.edits.catalogue import EDITS, KINDS, Variant, perturb, va
 
 ALL = list(variants())
 SIZES = [(1, 1), (3, 150), (150, 3), (2, 2)]
-LOSSY = (  # the further down the list of strengths, the further from the original
+LOSSY = (  # later strengths in the list are further from the original
     "jpeg", "webp", "avif", "resize", "blur", "noise", "sharpen", "brighter", "darker", "contrast-up", "contrast-down",
     "gamma-light", "gamma-dark", "saturation-up", "saturation-down", "posterise", "warm", "cold", "shift",
     "perspective", "watermark", "logo", "occlusion",
@@ -27,7 +27,7 @@ FRAMES = ("crop", "crop-aside", "border", "border-white", "letterbox", "screensh
 @pytest.fixture(scope="module")
 def photo(pictures: list[Image.Image]) -> Array:
     array = np.array(pictures[0].resize((120, 90)))
-    array.flags.writeable = False  # so that an edit which changed it would fail
+    array.flags.writeable = False  # an edit that changes it would fail
     return array
 
 

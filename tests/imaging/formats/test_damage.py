@@ -1,4 +1,4 @@
-"""What is cut off is read if nearly all of it is there, and what is damaged is told."""
+"""Truncated files are read if nearly all of them is there; damage is reported."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 
 def textured(width: int = 480, height: int = 320, mode: str = "RGB") -> Image.Image:
-    """Noise over a ramp, so that each row takes about as many bytes."""
+    """Noise over a ramp, so that rows take similar numbers of bytes."""
     random = np.random.default_rng(5)
     ramp = np.linspace(20, 200, width)[None, :, None] + np.array([0, 20, 40])
     pixels = np.clip(ramp + random.normal(0, 25, (height, width, 3)), 0, 255)

@@ -1,4 +1,4 @@
-"""What a file is, told by its first bytes, and what is said of those that are not read."""
+"""The format of a file by its first bytes, and the messages for formats that are not read."""
 
 from __future__ import annotations
 

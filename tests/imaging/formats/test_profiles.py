@@ -1,4 +1,4 @@
-"""A picture looks the same whatever profile its colours are stored in."""
+"""An image looks the same whatever colour profile it is stored in."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def of_colours(gamma: float, primaries: Primaries) -> bytes:
 
 
 def of_ink() -> bytes:
-    """CMYK whose colours lie between the corners: black ink is darker than the others, white is paper."""
+    """CMYK with colours between the corners: black ink is darker than the others, white is paper."""
     corners = []
     for ink in np.ndindex(2, 2, 2, 2):
         light = 255 * (1 - np.array(ink[:3]) * 0.8) * (1 - 0.9 * ink[3])

@@ -1,4 +1,4 @@
-"""Raw files are known by their content, and seen by their best preview, with the size of the sensor's image."""
+"""Raw files are recognised by content, and read by their best preview, at the sensor's size."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DNG_VERSION = (50706, 1, 4, bytes([1, 4, 0, 0]), True)
 
 
 def sensor() -> Array:
-    """What a sensor of 12 bits sees, behind a colour filter array."""
+    """Values of a sensor of 12 bits with a colour filter array."""
     full = np.asarray(photo(WIDTH, HEIGHT)).astype(np.uint16) * 16
     seen = full[..., 1].copy()
     seen[::2, ::2], seen[1::2, 1::2] = full[::2, ::2, 0], full[1::2, 1::2, 2]
@@ -57,13 +57,13 @@ def tiff_raw(
 
 
 def tiff_by_hand(entries: dict[int, tuple[int, int, int]], *, start: bytes = b"II*\0", behind: bytes = b"") -> bytes:
-    """One directory at byte 16, and what its entries point to behind it."""
+    """One directory at byte 16, followed by the data of its entries."""
     body = b"".join(struct.pack("<HHII", tag, *entry) for tag, entry in sorted(entries.items()))
     return start + struct.pack("<I", 16) + bytes(8) + struct.pack("<H", len(entries)) + body + bytes(4) + behind
 
 
 def with_jpeg(magic: bytes = b"II*\0", **others: Any) -> bytes:
-    """A raw file of one directory, whose full-size JPEG lies anywhere."""
+    """A raw file of one directory, with a full-size JPEG at any offset."""
     entries = {
         256: (4, 1, WIDTH),
         257: (4, 1, HEIGHT),
@@ -145,7 +145,7 @@ def test_the_largest_picture_is_taken() -> None:
 
 
 def test_parts_of_the_sensors_data_are_no_preview() -> None:
-    """Lossy DNG: the data are JPEG streams themselves, each a part of the picture."""
+    """Lossy DNG: the data are JPEG streams, each a part of the image."""
     part = jpeg(90, 60)
     data = bytearray(tiff_raw(tags=(DNG_VERSION,)))
     (place,) = next(one.numbers(273) for one in directories.read(bytes(data)) if one.number(262) == CFA)

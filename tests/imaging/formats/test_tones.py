@@ -1,4 +1,4 @@
-"""Values of more than 8 bits are shown as the tools that write them show them."""
+"""Values of more than 8 bits are displayed like in the tools that write them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GREY, RGB = np.asarray(photo().convert("L")), np.asarray(photo())
 
 
 def difference(data: bytes, spec: ImageSpec = SPEC) -> int:
-    """The greatest difference of what is read from the same picture in 8 bits."""
+    """Maximum difference from the same image in 8 bits."""
     expected = decode.read(save(photo() if spec.colour else photo().convert("L"), "PNG"), spec)
     return int(np.abs(decode.read(data, spec).astype(int) - expected).max())
 

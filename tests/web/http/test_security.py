@@ -29,7 +29,7 @@ def test_this_machine_needs_no_token(host: str) -> None:
         ({"host": "example.org"}, "--token"),
         ({"token": "short"}, "8 characters"),
         ({"token": "        "}, "space"),
-        ({"token": "correct horse\n"}, "cannot be seen"),
+        ({"token": "correct horse\n"}, "invisible characters"),
         ({"token": "ünïcödé-token"}, "ASCII"),
         ({"cors": ("*",)}, "origin"),
         ({"cors": ("https://example.org/path",)}, "origin"),

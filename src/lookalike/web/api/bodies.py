@@ -40,7 +40,8 @@ async def parse(request: Request) -> AsyncIterator[FileQuery | IdOrCode]:
             async with request.form(**limits) as form:
                 yield FileQuery.model_validate({name: value for name, value in form.multi_items() if value != ""})
         else:
-            raise Problem(415, f"the body has the type {kind or 'none'}; send {MULTIPART} with a `file`, or {JSON}")
+            type_ = f"the content type {kind}" if kind else "no content type"
+            raise Problem(415, f"the body has {type_}; send {MULTIPART} with a `file`, or {JSON}")
     except ValidationError as error:
         raise Problem(422, invalid(error)) from None
 
