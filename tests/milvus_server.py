@@ -1,6 +1,6 @@
-"""A real Milvus server for the tests that need one, in the virtual environment that `make milvus` makes.
+"""A real Milvus server for tests, in the virtual environment made by `make milvus`.
 
-Another one is named by the environment variable LOOKALIKE_MILVUS. Where there is none, these tests are skipped.
+The environment variable LOOKALIKE_MILVUS gives another one. Without either, these tests are skipped.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ initial-cluster: default=http://127.0.0.1:{peer}
 
 
 class Running:
-    """A server of a folder's data, which can be stopped and started again at the same port."""
+    """A server of a folder's data that can be stopped and restarted at the same port."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
         (VENV / "unpacked").mkdir(exist_ok=True)
-        (folder / "bin").symlink_to(VENV / "unpacked")  # takes seconds, so not for every server
+        (folder / "bin").symlink_to(VENV / "unpacked")  # takes seconds, so shared by all servers
         self._etcd = free_port()
         (folder / "etcd.yaml").write_text(ETCD.format(client=self._etcd, peer=free_port()))
         self.start()
@@ -84,7 +84,7 @@ class Running:
             raise RuntimeError(f"the Milvus server did not start; see {self.folder}/logs")
 
     def kill(self) -> None:
-        """End it at once, as a machine that fails."""
+        """Kill it, as if the machine failed."""
         os.kill(self._pid, signal.SIGKILL)
         self.stop()
 
@@ -100,7 +100,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def milvus() -> Iterator[Running]:
-    """A server with nothing in it, for the tests of one file: an idle one takes a quarter of a core."""
+    """An empty server for the tests of one file, as an idle one uses a quarter of a core."""
     if not (VENV / "bin/milvus-server").exists():
         pytest.skip(f"there is no Milvus server in {VENV}; make one with: make milvus")
     pytest.importorskip("pymilvus")

@@ -1,4 +1,4 @@
-"""The client, against a running server."""
+"""The client against a running server."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_no_server() -> None:
 
 
 def answering(answer: bytes) -> tuple[socket.socket, str]:
-    """A server that answers once, with these bytes."""
+    """A server that sends these bytes once."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def run() -> None:
@@ -154,7 +154,7 @@ def test_another_server(answer: bytes, part: str) -> None:
 
 def test_a_refusal_is_heard_though_sending_breaks_off(served: Served) -> None:
     with pytest.raises(ServerError) as caught:
-        Client(served.url).search(b"x" * (90 << 20))  # of which 64 MiB are taken
+        Client(served.url).search(b"x" * (90 << 20))  # with a limit of 64 MiB
     assert (caught.value.status, caught.value.type) == (413, "too_large")
 
 

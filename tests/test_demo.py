@@ -1,4 +1,4 @@
-"""The whole demo on a few real photographs with very little training, and the report that it writes."""
+"""The whole demo on a few real photographs with very little training, and its report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ODD = '<b>&".jpg'
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three real photographs of a person, one with an odd name and one twice, and a file that is none."""
+    """Three real photographs of a person, one with an odd name, one with a copy, and a file that is no image."""
     folder = tmp_path_factory.mktemp("own")
     packaged = dict(demo._packaged())
     for name, new in (("chelsea.png", ODD), ("coffee.png", "coffee.png"), ("coffee.png", "coffee again.png"),

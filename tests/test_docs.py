@@ -1,4 +1,4 @@
-"""The snippets of README and docs run, in the order in which they stand, in a folder with a collection PHOTOS.
+"""The snippets of README and docs run, in order, in a folder with a collection PHOTOS.
 
 A fenced block of `console` or `python` is run unless the line above it is a comment `<!-- skip: reason -->`.
 """
@@ -20,7 +20,7 @@ from lookalike.cli import COMMANDS, _Commands
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"(?P<skip><!-- skip: [^>]+ -->\n)?^```(?P<kind>console|python)\n(?P<text>.*?)^```$", re.M | re.S)
-NEEDED = ("coffee.png", "rocket.jpg")  # the photographs that the pages name
+NEEDED = ("coffee.png", "rocket.jpg")  # the photographs used in the pages
 
 
 class Snippet(NamedTuple):
@@ -78,7 +78,7 @@ def test_tests_that_pages_name_are_there() -> None:
 
 
 def section(command: str) -> tuple[str, set[str]]:
-    """What docs/cli.md says of a command, and all commands that this section is about."""
+    """The text on a command in docs/cli.md, and all commands of that section."""
     for text in re.split(r"^## lookalike ", (ROOT / "docs/cli.md").read_text(), flags=re.M)[1:]:
         about = set(re.findall(r"[a-z]+", text.partition("\n")[0])) & set(COMMANDS)
         if command in about:
@@ -87,7 +87,7 @@ def section(command: str) -> tuple[str, set[str]]:
 
 
 def options(command: str) -> set[str]:
-    """The options of a command, as its --help has them."""
+    """The options of a command in its --help."""
     found = _Commands().get_command(None, command).params
     return {name for option in found for name in option.opts if name.startswith("--")} - {"--help"}
 

@@ -1,4 +1,4 @@
-"""What is not loaded before it is needed, and what the library does not do. Who may import whom: `lint-imports`."""
+"""Lazy imports, and forbidden actions of the library. For dependencies between modules: `lint-imports`."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_help_takes_less_than_half_a_second() -> None:
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         assert child.returncode == 0
-        seconds.append(usage.ru_utime + usage.ru_stime)  # not the wall: others may be at work on this machine
+        seconds.append(usage.ru_utime + usage.ru_stime)  # not wall time: this machine may be busy
     assert min(seconds) < 0.5
 
 

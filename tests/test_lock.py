@@ -1,4 +1,4 @@
-"""What is locked by digest is the tested set of versions, and all of what indexing and serving need."""
+"""The lock file has digests of the tested versions, and covers everything for indexing and serving."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wheel, installed alone in a new environment, can index and search, and brings no torch."""
+"""The wheel alone, in a new environment, can index and search, and does not install torch."""
 
 from __future__ import annotations
 

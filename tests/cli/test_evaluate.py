@@ -56,7 +56,7 @@ def test_the_page_holds_figures_and_plots(run: Run, codes: Path, tmp_path: Path)
         (["--codes", "b.npz", "--queries", "q"], 2, "a file of codes has its own queries"),
         (["--db", "none"], 1, "There is no database at none"),
         (["--codes", "none.npz"], 1, "none.npz is not a readable .npz file"),
-        (["--codes", "none.npz", "--report", "none/page.html"], 1, "none/page.html cannot be written to"),
+        (["--codes", "none.npz", "--report", "none/page.html"], 1, "none/page.html is not writable"),
     ],
 )
 def test_wrong_usage_is_told(run: Run, arguments: list[str], code: int, said: str) -> None:

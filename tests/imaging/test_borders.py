@@ -1,4 +1,4 @@
-"""Borders of all kinds are found to the pixel, and nothing else is taken for one."""
+"""Borders of all kinds are found to the pixel, and nothing else is taken for a border."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INNER = (120, 90)  # width, height
 
 @pytest.fixture
 def picture() -> Image.Image:
-    """Something like a photograph: soft shapes in many colours, with details."""
+    """A synthetic photograph: soft shapes in many colours, with details."""
     random = np.random.default_rng(3)
     coarse = Image.fromarray(random.integers(0, 256, (9, 12, 3), np.uint8)).resize(INNER, Image.Resampling.BICUBIC)
     fine = random.normal(0, 10, (INNER[1], INNER[0], 3))
@@ -87,7 +87,7 @@ def test_what_stands_free_on_a_ground_has_no_border() -> None:
 
 def test_what_a_sky_fades_into_is_no_border(picture: Image.Image) -> None:
     below = grey(framed(picture, 0, 60, 0, 0, (250, 250, 250)))
-    share = np.clip((np.arange(150) - 60) / 60, 0, 1)[:, None]  # the picture comes out of it little by little
+    share = np.clip((np.arange(150) - 60) / 60, 0, 1)[:, None]  # the image fades in gradually
     assert inside((share * below + (1 - share) * 250).astype(np.uint8)) == (0, 0, 120, 150)
 
 

@@ -1,4 +1,4 @@
-"""Which files belong to a photo, by their names."""
+"""Recognition of a photo's companion files by their names."""
 
 from __future__ import annotations
 

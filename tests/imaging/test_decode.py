@@ -1,4 +1,4 @@
-"""Whatever is in a file, what comes of it is the model's array or an `ImageError`.
+"""Decoding any file gives the model's input array or an `ImageError`.
 
 Shapes: S pixels a side.
 """
@@ -35,7 +35,7 @@ COLOUR = ImageSpec(side=32, colour=True)
 Array = npt.NDArray[Any]
 
 RAMP = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (64, 1))  # from black at the left to nearly white at the right
-UNDONE_BY = {  # orientation tag → how the pixels must be stored so that it shows the picture upright
+UNDONE_BY = {  # orientation tag → how the pixels must be stored so that it shows the image upright
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -69,14 +69,14 @@ def grey(data: bytes) -> Array:
 
 @functools.cache
 def photo(width: int = 96, height: int = 64) -> Image.Image:
-    """A smooth picture without symmetry, so that a wrong turn shows."""
+    """A smooth image without symmetry, so that a wrong rotation is detected."""
     x, y = np.meshgrid(np.linspace(0, 3, width), np.linspace(0, 2, height))
     planes = [np.sin(x + 0.3) * np.cos(y), np.sin(2 * x) * y / 2, np.cos(x * y)]
     return Image.fromarray(np.round(127.5 + 120 * np.stack(planes, -1)).astype(np.uint8))
 
 
 def png(width: int, height: int, *, depth: int = 8, colour: int = 0, rows: bytes = b"", extra: bytes = b"") -> bytes:
-    """A PNG put together by hand, for what Pillow does not write."""
+    """A PNG put together by hand, for features that Pillow does not write."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
@@ -86,7 +86,7 @@ def png(width: int, height: int, *, depth: int = 8, colour: int = 0, rows: bytes
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra + body + chunk(b"IEND", b"")
 
 
-# Every mode
+# All modes
 
 
 MODES: dict[str, Callable[[], bytes]] = {
@@ -193,7 +193,7 @@ def test_constant_floating_pixels_have_a_value() -> None:
 
 
 def half_transparent(mode: str, format_: str, **options: Any) -> bytes:
-    """Black at the left, black but wholly transparent at the right."""
+    """Black on the left, fully transparent black on the right."""
     picture = Image.new("RGBA", (64, 64), (0, 0, 0, 255))
     picture.paste((0, 0, 0, 0), (32, 0, 64, 64))
     return save(picture.convert(mode) if mode != "RGBA" else picture, format_, **options)
@@ -244,7 +244,7 @@ def test_half_transparent_black_is_grey() -> None:
 
 
 def turned(picture: Image.Image, orientation: int, format_: str, **options: Any) -> bytes:
-    """A file whose stored pixels are turned and whose EXIF tag says so."""
+    """A file whose stored pixels are rotated according to its EXIF tag."""
     how = UNDONE_BY[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -400,7 +400,7 @@ def test_the_cap_alone_decides_whatever_the_format(recwarn: pytest.WarningsRecor
     assert len(recwarn) == 0
 
 
-# What is no image
+# Files that are not images
 
 
 FOREIGN = {
@@ -450,7 +450,7 @@ def test_the_ending_of_a_name_means_nothing(tmp_path: Path) -> None:
 def test_an_avif_file_under_a_general_brand_is_read(brand: bytes) -> None:
     data = save(photo(), "AVIF")
     assert data[8:12] == b"avif"
-    general = data[:8] + brand + data[12:]  # `avif` is still among the compatible brands
+    general = data[:8] + brand + data[12:]  # `avif` remains among the compatible brands
     assert np.array_equal(decode.read(general, SPEC), decode.read(data, SPEC))
 
 
@@ -503,7 +503,7 @@ def test_rubbish_behind_a_true_beginning_is_read_or_refused(format_: str, rubbis
 
 
 def read_or_refused(data: bytes) -> bool:
-    """Whether it was read; any error but `ImageError` goes on to the test."""
+    """Whether it was read; only `ImageError` is caught."""
     found: decode.Decoded | None = None
     text = ""
     try:
@@ -539,11 +539,11 @@ def test_malformed_archives(archive: str, least: int, shared_data: Path, capfd: 
         start = time.perf_counter()
         try:
             counts[read_or_refused(data)] += 1
-        except Exception as error:  # name the file
+        except Exception as error:  # to name the file
             raise AssertionError(f"{name}: {type(error).__name__}: {error}") from error
         if time.perf_counter() - start > 5:
             slow.append(name)
-    capfd.readouterr()  # LibTIFF chats
+    capfd.readouterr()  # output of LibTIFF
     assert slow == []
     assert counts[True] >= least
     assert counts[False] > 10
@@ -593,7 +593,7 @@ def test_spec_says_shape_and_mode() -> None:
     assert (COLOUR.shape, COLOUR.mode) == ((32, 32, 3), "RGB")
 
 
-# Where from
+# Sources
 
 
 def test_paths_and_bytes_give_the_same(tmp_path: Path) -> None:

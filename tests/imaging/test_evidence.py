@@ -1,4 +1,4 @@
-"""Measures on pixels, and two images held against each other: on photographs where they are there, else on drawings."""
+"""Pixel measurements of one image and comparisons of two, on photographs if available, else on drawings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RESIZE = Image.Resampling.LANCZOS
 
 
 def textured(seed: int, size: tuple[int, int] = (240, 160)) -> Image.Image:
-    """A picture with detail of all sizes, as photographs have it, in several colours."""
+    """An image with details of all sizes in several colours, like a photograph."""
     random = np.random.default_rng(seed)
     values = np.zeros((size[1], size[0], 3))
     for side in (3, 6, 12, 24, 48, 96):

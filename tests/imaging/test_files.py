@@ -1,4 +1,4 @@
-"""Files that are no regular ones are never opened; what is read into memory is bounded."""
+"""Only regular files are opened, and only a bounded size is read into memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file says of itself, in each format that can say it, and when its metadata is damaged."""
+"""Metadata of files in each format that has it, and of damaged files."""
 
 from __future__ import annotations
 

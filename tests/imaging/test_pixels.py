@@ -1,4 +1,4 @@
-"""Files share a digest of pixels only if all of their pixels are the same, in all frames and all bits."""
+"""Files share a pixel digest only if all pixels are equal, in all frames and all bits."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def animated(format_: str, pictures: list[Image.Image], **options: Any) -> bytes
 
 
 def changed(values: Array) -> Array:
-    """The same but for the lowest bit of one value."""
+    """The same except for the lowest bit of one value."""
     values = values.copy()
     values.reshape(-1)[999] ^= 1
     return values

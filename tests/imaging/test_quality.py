@@ -1,4 +1,4 @@
-"""What is plain and what is not: made pictures and photographs.
+"""Detection of low-information images, on synthetic images and photographs.
 
 Shapes: S = 128 pixels a side.
 """
@@ -19,7 +19,7 @@ S = 128
 
 
 def slow(array: Array) -> int:
-    """The formula, step by step."""
+    """The formula, in plain Python."""
     grey = Image.fromarray(array).convert("L").resize((64, 64), Image.Resampling.BOX)
     total = 0
     for y in range(64):

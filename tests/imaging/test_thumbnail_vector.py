@@ -1,4 +1,4 @@
-"""How alike two pictures look, before any model is asked."""
+"""Similarity of two images without a model."""
 
 from __future__ import annotations
 

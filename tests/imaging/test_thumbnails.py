@@ -1,4 +1,4 @@
-"""Thumbnails fit into their bytes whatever they show, and show it.
+"""Thumbnails have a bounded size in bytes and show the image.
 
 Shapes: H by W pixels.
 """
@@ -31,7 +31,7 @@ def noise(width: int, height: int, channels: int = 3, *, seed: int = 0) -> Image
 
 
 def waves(width: int = 320, height: int = 214, *, turn: int = 0) -> Image.Image:
-    """Something smooth in colour."""
+    """A smooth image in colour."""
     y, x = np.mgrid[:height, :width] * 10 / max(width, height)
     planes = [np.sin(x + turn) * np.cos(y * 1.3), np.sin(x * 0.7 - y + turn), np.cos(y * 0.5 + 2 * turn)]
     return Image.fromarray(np.stack([127 + 120 * plane for plane in planes], axis=-1).astype(np.uint8))
@@ -55,7 +55,7 @@ def thumbnails_of(data: bytes, spec: ImageSpec = SPECS[0]) -> thumbnails.Thumbna
 
 
 def difference(one: npt.NDArray[np.uint8], picture: Image.Image) -> float:
-    """Mean difference of colours, of 255, of a thumbnail from a picture."""
+    """Mean difference of colours, of 255, between a thumbnail and an image."""
     other = np.asarray(picture.convert("RGB").resize((one.shape[1], one.shape[0]), Image.Resampling.BICUBIC))
     return float(np.abs(one[..., :3].astype(int) - other).mean())
 
@@ -83,7 +83,7 @@ def test_noise_fits_into_the_bytes(size: tuple[int, int], channels: int, count: 
 
 
 def photo_like(seed: int) -> Image.Image:
-    """Noise that is stronger the coarser it is, as in photographs."""
+    """Noise that is stronger at coarser scales, as in photographs."""
     layers = [noise(6 << n, 4 << n, seed=seed + n).resize((192, 128), Image.Resampling.BICUBIC) for n in range(5)]
     return Image.fromarray(np.average([np.asarray(one) for one in layers], 0, [16, 8, 4, 2, 1]).astype(np.uint8))
 
@@ -109,7 +109,7 @@ def test_pictures_fill_the_bytes_and_are_never_enlarged(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("content", [b"", b"\x02\x01", b"\x01", b"\x01\x01\x00", b"\x01\x01\x00\x04RIFF", None])
 def test_what_is_damaged_is_refused(content: bytes | None) -> None:
-    if content is None:  # far more pixels than a thumbnail has
+    if content is None:  # many more pixels than in a thumbnail
         large = saved(Image.new("RGB", (4000, 4000)), "WEBP")
         content = b"\x01\x01" + len(large).to_bytes(2) + large
     with pytest.raises(ImageError, match="its thumbnails"):
@@ -126,7 +126,7 @@ def test_the_array_is_the_same_with_a_thumbnail(format_: str, spec: ImageSpec) -
     assert (one.array == other.array).all()
     assert one.thumbnail is None
     (shown,) = unpack(other.thumbnail or b"")
-    assert shown.shape == (144, 192, 3)  # with its borders
+    assert shown.shape == (144, 192, 3)  # including borders
     assert difference(shown, framed) < 6
 
 
@@ -211,7 +211,7 @@ def test_frames_are_decoded_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(decode, "FRAME_SECONDS", -1.0)
     assert len(thumbnails_of(data)) == 1
     numbers.clear()
-    decode.decode(data, SPECS[0])  # nothing is decoded that is not asked for
+    decode.decode(data, SPECS[0])  # only what is requested is decoded
     assert numbers == []
 
 

@@ -1,4 +1,4 @@
-"""Collisions and the use of bits, on codes of which the answer is known."""
+"""Collisions and bit usage, on codes with known results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals against sums term by term, and how often they hold what they should.
+"""Intervals against term-by-term sums, and their actual coverage.
 
 Shapes: N images.
 """
@@ -75,7 +75,7 @@ def test_the_design_effect_by_its_definition(pairs: list[tuple[int, int]]) -> No
 
 @pytest.mark.parametrize("spread", [0.0, 1.0])
 def test_intervals_hold_the_true_number_as_often_as_they_say(spread: float) -> None:
-    """Images that are near many others, drawn anew again and again: pairs taken for independent would fail here."""
+    """Images with many near ones, drawn repeatedly: treating pairs as independent would fail here."""
     random, images, share = np.random.default_rng(1), 200, 2e-3
     held = naive = 0
     for _ in range(200):

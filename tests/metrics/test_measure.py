@@ -1,4 +1,4 @@
-"""Everything at once: the same figures as the single metrics, in a form that JSON holds, from arrays or from a file."""
+"""All metrics at once equal the single ones, are valid JSON, and can be computed from arrays or a file."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def npy() -> bytes:
 
 
 def damaged() -> bytes:
-    """A file whose compressed bytes are not what they were."""
+    """A file with changed compressed bytes."""
     stream = io.BytesIO()
     np.savez_compressed(stream, codes=np.random.default_rng(0).integers(0, 256, (500, 8), np.uint8))
     content = bytearray(stream.getvalue())

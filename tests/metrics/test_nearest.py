@@ -1,4 +1,4 @@
-"""Precision, recall and F1 of the nearest image's labels, against scikit-learn where there are no ties."""
+"""Precision, recall and F1 of the nearest image's labels, against scikit-learn if there are no ties."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_without_ties_it_is_a_classifier_as_scikit_learn_has_it() -> None:
     distances_QN = coding.hamming(query, database)
     alone = (distances_QN == distances_QN.min(axis=1, keepdims=True)).sum(axis=1) == 1
     query, distances_QN = query[alone], distances_QN[alone]
-    labels, query_labels = rng.integers(0, 5, 100), rng.integers(0, 6, len(query))  # class 5 is in no answer
+    labels, query_labels = rng.integers(0, 5, 100), rng.integers(0, 6, len(query))  # no answer has class 5
     said = labels[distances_QN.argmin(axis=1)]
     theirs = precision_recall_fscore_support(query_labels, said, average="macro", zero_division=0)
     found = nearest_labels(query, query_labels, database, labels)

@@ -1,4 +1,4 @@
-"""Rankings under ties: closed forms against every order, guards that catch a false metric, an independent library.
+"""Rankings with ties: closed forms against every order, tests that catch wrong metrics, an independent library.
 
 Shapes: Q queries, N database images, W bytes a code, C classes.
 """
@@ -37,7 +37,7 @@ SMALL = st.integers(1, 6).flatmap(
 
 
 def few_codes(rng: np.random.Generator, count: int, *, bits: int = 16, kinds: int = 40) -> Codes:
-    """Codes that tie a lot."""
+    """Codes with many ties."""
     pool = rng.integers(0, 256, (kinds, bits // 8), dtype=np.uint8)
     return pool[rng.integers(0, kinds, count)]
 
@@ -117,7 +117,7 @@ def test_the_order_of_the_database_is_what_row_order_is_about() -> None:
 @pytest.mark.parametrize(("ties", "denominator"), list(itertools.product(TIES, DENOMINATORS)))
 def test_what_classes_are_called_means_nothing(ties: Any, denominator: Any) -> None:
     query, query_labels, database, labels = problem(4)
-    named_anew = np.array([3, 0, 4, 2, 1])  # the product of class numbers, taken for relevance, would change
+    named_anew = np.array([3, 0, 4, 2, 1])  # a product of class numbers as relevance would change
     options: Any = {"ties": ties, "denominator": denominator, "cutoff": 50}
     first = mean_average_precision(query, query_labels, database, labels, **options)
     assert first == mean_average_precision(query, named_anew[query_labels], database, named_anew[labels], **options)

@@ -14,7 +14,7 @@ COUNTS = st.lists(st.integers(0, 4), min_size=1, max_size=12)
 
 
 def listed(counts: list[int]) -> list[int]:
-    """The distances that were counted."""
+    """The distances in a histogram."""
     return [distance for distance, count in enumerate(counts) for _ in range(count)]
 
 

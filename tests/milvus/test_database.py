@@ -1,4 +1,4 @@
-"""A database in Milvus does what one in a folder does, on a real server, which may be killed.
+"""A database in Milvus behaves like one in a folder, on a real server, also if that is killed.
 
 Shapes: N images, W bytes a code.
 """
@@ -47,7 +47,7 @@ ODD = [
 
 @pytest.fixture
 def address(milvus: Running, request: pytest.FixtureRequest) -> Iterator[str]:
-    """Where there is no database yet."""
+    """The address of a database that does not exist yet."""
     name = f"t{abs(hash(request.node.name))}"
     yield milvus.address(name)
     server = Server(parse(milvus.address(name)))
@@ -68,7 +68,7 @@ def both(address: str, tmp_path: Path, model: Path) -> Iterator[tuple[Database, 
 
 
 def rows(database: Database) -> dict[str, Any]:
-    """What is known of each image, but for the numbers that databases give."""
+    """The record of each image, without ids."""
     left_out = {"id", "mtime_ns", "missing_since", "ctime_ns", "inode", "volume"}
     known = {}
     for record in database.records():
@@ -305,7 +305,7 @@ def test_two_paths_of_one_number_stand_side_by_side(
     assert_same(*both)
 
 
-# Whatever is cut off, or done at the same time
+# Interruption and concurrency
 
 
 def test_machines_that_begin_at_once_share_one_database(
@@ -461,14 +461,14 @@ def test_what_is_not_there_is_said(address: str, milvus: Running, model: Path) -
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("milvus://host:1", "is no address; expected milvus://HOST:PORT/NAME"),
-        ("milvus:photos", "is no address"),
-        ("milvus://host/photos", "is no address"),
-        ("milvus://host:x/photos", "is no address .*Port could not be cast"),
-        ("milvus://u:secret@host:1/photos", "has no password in it; give LOOKALIKE_MILVUS_TOKEN"),
+        ("milvus://host:1", "is not an address; expected milvus://HOST:PORT/NAME"),
+        ("milvus:photos", "is not an address"),
+        ("milvus://host/photos", "is not an address"),
+        ("milvus://host:x/photos", "is not an address .*Port could not be cast"),
+        ("milvus://u:secret@host:1/photos", "must not contain a password; set LOOKALIKE_MILVUS_TOKEN"),
         ("milvus://host:1/a-b", "'a-b' cannot be the name of a collection"),
         ("milvus://host:1/a/b", "'a/b' cannot be the name of a collection"),
-        ("milvus://host:1/a?x=1", "x is no option of an address; there are index, nprobe, consistency, timeout"),
+        ("milvus://host:1/a?x=1", "x is not an option of an address; there are index, nprobe, consistency, timeout"),
         ("milvus://host:1/a?index=HNSW", "index is HNSW; it must be one of BIN_FLAT, BIN_IVF_FLAT"),
         ("milvus://host:1/a?consistency=weak", "consistency is weak; it must be one of Session, Strong"),
         ("milvus://host:1/a?timeout=soon", "timeout is soon; both are whole numbers"),

@@ -1,4 +1,4 @@
-"""Networks whose batch norms know means and variances, without a training."""
+"""Batch norm statistics for networks without training."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 def settle(network: nn.Module, images: Tensor) -> None:
-    """Let the batch norms know those of these images after one step, so that untrained features differ; then `eval`."""
+    """Set the batch norm statistics from one batch, so that untrained features differ; then `eval`."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.momentum = 1.0

@@ -1,4 +1,4 @@
-"""Counts of pairs, and exact bounds, by the definition and in plain Python."""
+"""Counts of pairs, and exact bounds, in plain Python from their definitions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.references.bitcount import Code, distance
 
 
 def histograms(codes: Sequence[Code]) -> list[list[int]]:
-    """For each code how many others lie at each distance."""
+    """For each code, the number of others at each distance."""
     bits = 8 * len(codes[0])
     found = [[0] * (bits + 1) for _ in codes]
     for first, second in itertools.combinations(range(len(codes)), 2):
@@ -21,7 +21,7 @@ def histograms(codes: Sequence[Code]) -> list[list[int]]:
 
 
 def near(codes: Sequence[Code], rate: float) -> int:
-    """The greatest distance that at most a share of the pairs reach."""
+    """The largest distance reached by at most a given share of the pairs."""
     apart = [distance(one, other) for one, other in itertools.combinations(codes, 2)]
     allowed = [d for d in range(-1, 8 * len(codes[0]) + 1) if sum(a <= d for a in apart) <= rate * len(apart)]
     return max(allowed)
@@ -36,7 +36,7 @@ def binomial_at_most(found: int, total: int, share: float) -> float:
 
 
 def design_effect(pairs: Sequence[tuple[int, int]], images: int) -> float:
-    """How many times the variance of a number of pairs is that of independent ones, pair by pair."""
+    """Variance of the number of pairs relative to independent pairs, computed pair by pair."""
     chance = len(pairs) / math.comb(images, 2)
     together = sum(1 for one, other in itertools.permutations(pairs, 2) if set(one) & set(other))
     ways = images * (images - 1) * (images - 2)  # ordered couples of pairs that share an image

@@ -1,4 +1,4 @@
-"""A small encoder in a file with its description, without torch, and a folder of pictures of a few kinds.
+"""A small encoder with its description, without torch, and folders of images of a few classes.
 
 Shapes: N images, S = 32 pixels a side, D features, H and W positions.
 """
@@ -50,7 +50,7 @@ def write_encoder(
     dimension: int = 32,
     version: int = 17,
 ) -> Path:
-    """`NAME.onnx` in a folder, with `NAME.toml` beside it."""
+    """Write `NAME.onnx` and `NAME.toml` into a folder."""
     path = folder / f"{name}.onnx"
     path.write_bytes(encoder(pooled=pooled, dimension=dimension, version=version).SerializeToString())
     path.with_suffix(".toml").write_text(
@@ -61,7 +61,7 @@ def write_encoder(
 
 
 def write_kinds(folder: Path, *, each: int = 20) -> Path:
-    """A folder with a sub-folder of so many pictures for each colour; all of them differ."""
+    """A folder with a sub-folder of different images for each colour."""
     random = np.random.default_rng(0)
     for kind, colour in COLOURS.items():
         (folder / kind).mkdir(parents=True)
@@ -71,6 +71,6 @@ def write_kinds(folder: Path, *, each: int = 20) -> Path:
 
 
 def picture(colour: tuple[int, int, int], random: np.random.Generator) -> Image.Image:
-    """5 × 5 fields of about one colour."""
+    """5 × 5 fields of similar colours."""
     fields: npt.NDArray[np.float64] = np.array(colour) + random.normal(scale=25, size=(5, 5, 3))
     return Image.fromarray(fields.clip(0, 255).astype(np.uint8)).resize((40, 40), Image.Resampling.NEAREST)

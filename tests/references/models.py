@@ -23,7 +23,7 @@ PATCHES = (128 // PATCH) ** 2
 
 
 def projection(seed: int, bits: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Weights (P, K), blind to brightness, and threshold θ (K,)."""
+    """Weights (P, K), invariant to brightness, and threshold θ (K,)."""
     random = np.random.default_rng([seed, bits])
     weights_PK = random.standard_normal((PATCHES, bits))
     weights_PK -= weights_PK.mean(0)
@@ -31,14 +31,14 @@ def projection(seed: int, bits: int) -> tuple[npt.NDArray[np.float32], npt.NDArr
 
 
 def latents(images_NSS: npt.NDArray[np.uint8], seed: int, bits: int) -> npt.NDArray[np.float64]:
-    """Latents (N, K) of the model, computed here with NumPy."""
+    """The model's latents (N, K), computed with NumPy."""
     side = 128 // PATCH
     pooled = images_NSS.astype(np.float64).reshape(-1, side, PATCH, side, PATCH).mean((2, 4)).reshape(-1, PATCHES)
     return np.asarray(pooled @ projection(seed, bits)[0].astype(np.float64))
 
 
 def info(*, seed: int = 0, bits: int = 64, **changes: Any) -> ModelInfo:
-    """What the model says of itself."""
+    """The model's metadata."""
     theta_K = projection(seed, bits)[1]
     values: dict[str, Any] = {
         "name": f"tiny-{bits}",
@@ -58,7 +58,7 @@ def info(*, seed: int = 0, bits: int = 64, **changes: Any) -> ModelInfo:
 def tiny_model(
     *, seed: int = 0, bits: int = 64, metadata: str | None = None, outputs: tuple[str, ...] = (), **changes: Any
 ) -> bytes:
-    """The bytes of a valid model file; `metadata` in place of its own document, `outputs` fewer than it has."""
+    """The bytes of a valid model file, optionally with other metadata or fewer outputs."""
     weights_PK, theta_K = projection(seed, bits)
     constants: dict[str, npt.NDArray[Any]] = {
         "axes": np.array([1], np.int64),
@@ -112,14 +112,14 @@ def coded(
 
 
 def drawn(latents_NK: npt.NDArray[np.floating], seed: int, bits: int) -> npt.NDArray[np.uint8]:
-    """What `tiny_decoder` draws, computed here with NumPy: the plainest patches that have such latents, on grey."""
+    """Output of `tiny_decoder`, computed with NumPy: the smallest deviations from grey that have such latents."""
     patches_NP = np.clip(128 + latents_NK @ np.linalg.pinv(projection(seed, bits)[0].astype(np.float64)), 0, 255)
     side = 128 // PATCH
     return patches_NP.reshape(-1, side, side).repeat(PATCH, 1).repeat(PATCH, 2).astype(np.uint8)
 
 
 def tiny_decoder(*, seed: int = 0, bits: int = 64, metadata: str | None = None) -> bytes:
-    """The bytes of a decoder of that model; `metadata` in place of its own document."""
+    """The bytes of a decoder of that model, optionally with other metadata."""
     side = 128 // PATCH
     constants: dict[str, npt.NDArray[Any]] = {
         "weights": np.linalg.pinv(projection(seed, bits)[0].astype(np.float64)).astype(np.float32),

@@ -1,4 +1,4 @@
-"""Losses of hashing networks in plain Python, a sum at a time, as the papers write them."""
+"""Losses of hashing networks in plain Python, term by term, as in the papers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics of rankings in plain Python, by their definitions: one order at a time, ties by trying every order."""
+"""Ranking metrics in plain Python from their definitions; for ties they try every order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 
 def average_precision(relevant: Sequence[bool], *, cutoff: int | None, denominator: str) -> float:
-    """Average precision of one order: for each relevant image the precision at its rank, summed and divided."""
+    """Average precision of one order: the sum of the precisions at the relevant ranks, divided by their number."""
     end = len(relevant) if cutoff is None else min(cutoff, len(relevant))
     found, total = 0, 0.0
     for rank, hit in enumerate(relevant[:end], start=1):
@@ -19,7 +19,7 @@ def average_precision(relevant: Sequence[bool], *, cutoff: int | None, denominat
 
 
 def orders(distances: Sequence[int], relevant: Sequence[bool]) -> Iterator[list[bool]]:
-    """Every order of the images that is by distance, equal distances in every order."""
+    """Every order by ascending distance, with ties in any order."""
     ties = [
         list(itertools.permutations([r for d, r in zip(distances, relevant, strict=True) if d == distance]))
         for distance in sorted(set(distances))
@@ -41,7 +41,7 @@ def with_ties(
 
 
 def precision_recall_at(distances: Sequence[int], relevant: Sequence[bool], k: int) -> tuple[float, float]:
-    """Expected share of relevant images among the first k, and of all relevant ones the share found there."""
+    """Expected precision and recall of the first k."""
     hits = [sum(order[:k]) for order in orders(distances, relevant)]
     mean = sum(hits) / len(hits)
     return mean / k, mean / sum(relevant) if any(relevant) else 0.0

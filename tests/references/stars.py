@@ -1,7 +1,7 @@
-"""Groups of look-alikes as stars, by the definition and in plain Python.
+"""Groups of look-alikes as stars, in plain Python from their definition.
 
-The image with the most neighbours comes first (itself counted, taken or not); of equals, the one with the least name.
-It takes those of its neighbours that are free. What has been taken is in no other group and no other centre.
+Images are processed in descending order of their number of neighbours (including themselves, whether in a group or
+not), then by name. Each takes its free neighbours. An image in a group joins no other and becomes no other centre.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def star(codes: Sequence[Code], names: Sequence[str], *, radius: int) -> list[li
 
 
 def star_of(near: Sequence[Sequence[int]], values: Sequence[int], names: Sequence[str]) -> list[list[tuple[int, int]]]:
-    """The same of codes that are numbers, where it is given which are near each."""
+    """The same for codes as numbers, given the neighbours of each."""
     return _stars(near, lambda i, j: (values[i] ^ values[j]).bit_count(), names)
 
 

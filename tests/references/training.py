@@ -1,4 +1,4 @@
-"""Trainings of tests, in one call."""
+"""Training in one call, for tests."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ from lookalike.training import TrainConfig, TrainReport, train
 def trained(
     images: Any, *, out: Path, resume: bool = False, progress: Progress = silent, **settings: Any
 ) -> TrainReport:
-    """The report of a training with these settings."""
+    """Train with these settings, and return the report."""
     return train(images, TrainConfig(**settings), out=out, resume=resume, progress=progress)

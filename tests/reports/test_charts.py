@@ -1,4 +1,4 @@
-"""Charts are well-formed and say in words what they show."""
+"""Charts are well-formed SVG with text descriptions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All tests of `research` carry its marker, and its command line is run as users do."""
+"""A marker for all tests of `research`, and its command line as a fixture."""
 
 from __future__ import annotations
 

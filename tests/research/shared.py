@@ -1,4 +1,4 @@
-"""Where the real images lie, and what tests that need them are marked with."""
+"""Location of the real images, and a marker for tests that need them."""
 
 from __future__ import annotations
 

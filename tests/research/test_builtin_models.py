@@ -1,4 +1,4 @@
-"""The recipe of the built-in models, on a few images and without a backbone: two trainings, two files."""
+"""The recipe of the built-in models, on a few images and without a backbone: two runs, two files."""
 
 from __future__ import annotations
 

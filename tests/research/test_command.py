@@ -1,4 +1,4 @@
-"""`python -m research`: data sets, fetching, pages, protocols, and what is wrong usage."""
+"""`python -m research`: data sets, downloads, pages, protocols, and wrong usage."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_every_data_set_says_what_it_is_and_where(tmp_path: Path) -> None:
     assert list(datasets.ABOUT) == list(datasets.DATASETS)
     for name, about in datasets.ABOUT.items():
         assert about.what
-        with pytest.raises(DataError, match="|".join(about.places)):  # what is missing is looked for there
+        with pytest.raises(DataError, match="|".join(about.places)):  # the message names where it was expected
             datasets.load(name, tmp_path)
     with pytest.raises(DataError, match=r"there is no data set 'mnist'; there are cifar10, imagenet, "):
         datasets.load("mnist", tmp_path)

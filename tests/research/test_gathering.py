@@ -1,4 +1,4 @@
-"""Only rows that may be trained on are gathered, the same ones every time."""
+"""Only training rows are gathered, always the same ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from research.builtin_models import Source, gather, kept
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A set with splits and one without, whose images are of one colour: their row's number."""
+    """A set with splits and one without; the colour of each image encodes its row."""
     images = []
     for row in range(9):
         out = io.BytesIO()
@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def gathered(folder: Path, *sources: Source, seed: int = 0) -> list[tuple[int, tuple[int, int]]]:
-    """The row that each image is of, and its size."""
+    """The row and size of each image."""
     count = gather(sources, folder, folder / "table.parquet", seed=seed)
     images = [Image.open(io.BytesIO(data.as_py())) for data in pq.read_table(folder / "table.parquet").column("image")]
     assert count == len(images)
@@ -66,7 +66,7 @@ def test_a_recipe_without_its_data_says_which(tmp_path: Path) -> None:
 
 def test_a_table_to_resume_with_stays_as_it_is(folder: Path) -> None:
     sources, table = [Source(file="whole.parquet")], folder / "table.parquet"
-    assert gather(sources, folder, table, seed=0, resume=True) == 9  # there is none yet
+    assert gather(sources, folder, table, seed=0, resume=True) == 9  # none exists yet
     before = table.read_bytes()
     assert gather([], folder, table, seed=1, resume=True) == 9
     assert table.read_bytes() == before

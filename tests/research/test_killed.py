@@ -1,4 +1,4 @@
-"""A reproduction that is killed at any point ends with the same results."""
+"""A reproduction that is killed at any time ends with the same results."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_killed_three_times_it_ends_with_the_same_results(seed: int, tmp_path: P
 
 
 def _start(places: Places, *, kill_after: float | None = None) -> None:
-    """Run the killed experiments in a process of their own; let it run, or kill it so many seconds after it began."""
+    """Run the killed experiments in their own process, to the end or until it is killed after some seconds."""
     code = (
         "import sys; from pathlib import Path; from research.results import Places\n"
         "from research.runner import run_all\n"

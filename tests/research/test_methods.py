@@ -1,4 +1,4 @@
-"""Runs of the methods that are compared: what they leave, and what tables make of it.
+"""Runs of the compared methods: their results, and the tables made of them.
 
 Shapes: N images, K bits.
 """
@@ -79,7 +79,7 @@ def test_tables_show_means_references_and_what_falls_short() -> None:
 
 
 def small() -> Material:
-    """Features of three kinds that lie apart, divided in three parts."""
+    """Features of three well-separated classes, in three parts."""
     random = np.random.default_rng(0)
     kinds = np.arange(90) % 3
     features_ND = (np.eye(3)[kinds] + 0.1 * random.normal(size=(90, 3))).astype(np.float32)
@@ -128,7 +128,7 @@ def test_a_run_says_everything_and_is_not_done_twice(tmp_path: Path) -> None:
     )
     said: list[str] = []
     assert runner.run_all(wanted, places, say=said.append) == 4
-    assert len(said) == 3  # a nested code's lengths are made at once
+    assert len(said) == 3  # all lengths of a nested code come from one run
     values = json.loads(places.result(wanted[0]).read_text())
     assert values["settings"]["backbone"].startswith(
         "efficientnet-lite0, 160 pixels, trained on ImageNet-1k with labels"
@@ -137,4 +137,4 @@ def test_a_run_says_everything_and_is_not_done_twice(tmp_path: Path) -> None:
     assert values["metrics"]["bits"] == 16
     assert 0 < values["metrics"]["map"]["chance"] < 0.3
     assert runner.run_all(wanted, places, say=said.append) == 0
-    assert not list(places.work.rglob("checkpoint*"))  # or a run that is wanted anew would take old weights
+    assert not list(places.work.rglob("checkpoint*"))  # otherwise a repeated run would start from old weights

@@ -1,4 +1,4 @@
-"""The paper's numbers are as printed, slips included."""
+"""The paper's numbers are as printed, including slips."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors of reconstructions of which the answer is known."""
+"""Reconstruction errors with known results."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ OTHER = Experiment(dataset="cifar10", model="csvae", bits=16, epochs=3, protocol
 
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """What `python -m research smoke` leaves: its folder, and what it said."""
+    """The folder and output of `python -m research smoke`."""
     folder = tmp_path_factory.mktemp("smoke")
     command = [sys.executable, "-m", "research", "smoke", "--data", str(SHARED)]
     done = subprocess.run(command, capture_output=True, text=True, env=_environment(folder), check=True, cwd=ROOT)
@@ -50,7 +50,7 @@ def _environment(temporary: Path) -> dict[str, str]:
 def test_smoke_runs_every_part(smoke: tuple[Path, str]) -> None:
     folder, said = smoke
     page = (folder / "reproduction.md").read_text()
-    assert "<!--" not in page  # every place is filled
+    assert "<!--" not in page  # every mark is filled
     assert page.count("](pictures/") == len(list((folder / "pictures").glob("*.svg"))) == 7
     html = (folder / "reproduction.html").read_text()
     assert html.count("<svg") == 7

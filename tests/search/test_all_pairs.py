@@ -1,4 +1,4 @@
-"""All pairs and all neighbours are those that comparing everything with everything finds.
+"""All pairs and all neighbours equal those of a brute-force comparison.
 
 Shapes: N codes, W bytes a code.
 """

@@ -1,4 +1,4 @@
-"""Asymmetric distances are those of the definition, in plain Python, and the order is exact."""
+"""Asymmetric distances equal their definition in plain Python, and the order is exact."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lookalike.search.asymmetric import nearest
 
 
 def plainly(code_W: Codes, above_K: npt.NDArray[np.float64]) -> float:
-    """The sum of |value| of the bits that differ, where the mean of |value| is 1."""
+    """The sum of |value| over the different bits, with |value| scaled to mean 1."""
     values, bits = above_K.tolist(), unpack(code_W[None])[0].tolist()
     total = sum(map(abs, values)) / len(values)
     return float(sum(abs(one) for one, bit in zip(values, bits, strict=True) if (one > 0) != bool(bit)) / (total or 1))

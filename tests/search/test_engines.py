@@ -1,4 +1,4 @@
-"""One script for every engine, against counting bits in plain Python.
+"""The same tests for every engine, against counting bits in plain Python.
 
 Shapes: N codes, Q queries, W bytes a code.
 """
@@ -27,7 +27,7 @@ from tests.references import bitcount
 
 
 class Tabled(MultiIndex):
-    """A multi-index with tables of the first codes that it is given."""
+    """A multi-index with tables of the first codes added."""
 
     def add(self, codes_NW: Codes) -> npt.NDArray[np.int64]:
         if len(self._rows):
@@ -38,7 +38,7 @@ class Tabled(MultiIndex):
 
 Make = Callable[[int], Engine]
 LOCAL: dict[str, Make] = {"scan": Scan, "multi_index": MultiIndex, "tables": Tabled}
-INEXACT_ENDS = (MultiIndex, MilvusEngine)  # of equally distant codes at the end any may be found
+INEXACT_ENDS = (MultiIndex, MilvusEngine)  # may return any of the codes tied for the last places
 WIDTHS = (1, 2, 8, 9, 16, 64)
 LIMITS: list[tuple[int | None, int | None]] = [
     (1, None), (3, None), (1000, None), (None, 0), (None, 3), (None, 10_000), (5, 4), (1000, 0), (2, 600), (1, 0),
@@ -47,7 +47,7 @@ LIMITS: list[tuple[int | None, int | None]] = [
 
 @dataclass
 class Oracle:
-    """What an engine must be: a dictionary of codes by row."""
+    """Reference engine: a dictionary of codes by row."""
 
     codes: dict[int, list[int]] = field(default_factory=dict)
     next: int = 0
@@ -77,7 +77,7 @@ def assert_same(engine: Engine, oracle: Oracle, queries_QW: Codes, top: int | No
 def assert_are_nearest(
     hits: Hits, expected: list[tuple[int, int]], every: list[tuple[int, int]], *, any_of_last: bool
 ) -> None:
-    """The hits expected; with `any_of_last` those at the greatest distance may be others at that distance."""
+    """The expected hits; with `any_of_last`, hits at the largest distance may be others at that distance."""
     found = list(zip(hits.rows.tolist(), hits.distances.tolist(), strict=True))
     if not any_of_last or found == expected:
         assert found == expected
@@ -102,7 +102,7 @@ def near_copies(count: int, width: int, *, seed: int = 0, flips: int = 3) -> Cod
 
 @pytest.fixture(scope="module")
 def remote(milvus: Running) -> Make:
-    """Engines on a Milvus server, each in place of the one before: a new collection takes seconds there."""
+    """Engines on a Milvus server that share one collection in turn, since a new one takes seconds."""
     server = Server(parse(milvus.address("contract")))
 
     def make(bits: int) -> Engine:
@@ -227,7 +227,7 @@ def test_codes_that_are_given_are_searched_where_they_are(kind: type[Scan | Mult
         with pytest.raises(CodeError, match=r"expected uint8 of shape \(N, 8\)"):
             kind(64, codes_NW=wrong_NW)
     engine = kind(64, codes_NW=codes_NW[:1])
-    codes_NW[0] ^= 255  # which is in no engine's place, but the caller's
+    codes_NW[0] ^= 255  # the caller's array, which no engine shares
     (hits,) = engine.search(codes_NW[:1], top=1)
     assert hits.distances.tolist() == [0]
 

@@ -1,4 +1,4 @@
-"""The compiled kernels and those of NumPy give the same, and that is what counting bits gives.
+"""The compiled kernels and those of NumPy equal plain bit counting.
 
 Shapes: N codes, W bytes a code.
 """
@@ -17,7 +17,7 @@ from lookalike.search.multi_index import MultiIndex
 from lookalike.search.scan import KERNELS, scan
 from lookalike.search.table import Table, masks, parts
 
-NO_LIMIT = 10**12  # of a budget
+NO_LIMIT = 10**12  # for the budget
 needs_kernels = pytest.mark.skipif(kernels.LIBRARY is None, reason="no C compiler")
 BACKENDS = [
     pytest.param(numpy_kernels, id="numpy"),
@@ -26,7 +26,7 @@ BACKENDS = [
 
 
 def clustered(count: int, width: int, *, seed: int = 0) -> Codes:
-    """Codes around some centres, a tenth of the bits flipped."""
+    """Codes around some centres, with a tenth of the bits flipped."""
     random = np.random.default_rng([seed, count, width])
     centres = random.random((30, 8 * width)) < 0.5
     return np.packbits(centres[random.integers(0, 30, count)] ^ (random.random((count, 8 * width)) < 0.1), axis=1)

@@ -1,4 +1,4 @@
-"""Threads may search while others add and remove: nothing is lost, and no search is wrong.
+"""Searches are correct, and nothing is lost, while other threads add and remove.
 
 Shapes: N codes, W = 8 bytes a code.
 """

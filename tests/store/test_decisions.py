@@ -1,4 +1,4 @@
-"""Decisions are kept for good, whatever becomes of the images that they are about."""
+"""Decisions are permanent, whatever happens to their images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Digests follow every way of writing, and tell changes that were not written."""
+"""Digests follow every way of writing, and reveal changes by other means."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_every_way_of_writing_is_followed(catalog: Catalog) -> None:
         catalog.write(Outcome(item=Item("/p", "b/\udcff'\n.jpg", 7, 8, ("a", "b")), error="x"), row=ids[5])
         catalog.set_label(ids[6], "dog")
         catalog.set_missing(ids[7:2000], missing=True)
-        catalog.delete(ids[2000:2500])  # with what belongs to them
+        catalog.delete(ids[2000:2500])  # with dependent rows
         catalog.bulk_import("/q", [ImportedCode("t/", f"{n}.jpg", "cat", CODE, 5, None, None) for n in range(1500)])
         catalog.bulk_import("/p", [ImportedCode("a/", "0.jpg", "dog", CODE[::-1], 5, None, None)])
         catalog.forget_originals([bytes(16)])

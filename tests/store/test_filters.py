@@ -1,4 +1,4 @@
-"""Which images pass a filter: each condition by itself, and all of them together."""
+"""Filters: each condition by itself, and all of them together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lookalike.store.catalog import Catalog
 from lookalike.store.records import Filter, Outcome
 
 CODE = bytes(8)
-ROWS: list[tuple[str, Label, int]] = [  # path, label and when it came in; ids from 1 on
+ROWS: list[tuple[str, Label, int]] = [  # path, label and time of insertion; ids from 1 on
     ("a/1.jpg", "cat", 100), ("a/2.jpg", ("cat", "dog"), 100), ("b/3.jpg", "dog", 200), ("b/4.jpg", None, 200),
     ("b/5.jpg", ("cat's", 'a "cat"'), 300), ("b/6.jpg", ("catfish",), 400), ("a/7.jpg", ("bird", "cat"), 400),
 ]  # fmt: skip
@@ -24,7 +24,7 @@ ROWS: list[tuple[str, Label, int]] = [  # path, label and when it came in; ids f
 
 @pytest.fixture
 def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalog]:
-    """A catalog of images that came in at four times, the first of which was read again at the last."""
+    """A catalog of images inserted at four times; the first of them was read again at the last."""
     catalog = Catalog(tmp_path / "catalog.sqlite", create=True)
     for path, label, at in [*ROWS, ("a/1.jpg", "cat", 400)]:
         monkeypatch.setattr(time, "time", lambda at=at: at + 0.5)

@@ -1,4 +1,4 @@
-"""Originals are kept once for each content, and come back as they were."""
+"""Originals are stored once for each content, and restored unchanged."""
 
 from __future__ import annotations
 

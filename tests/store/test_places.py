@@ -1,4 +1,4 @@
-"""Paths fall into folder and name, and names into numbers, as the catalog stores them."""
+"""Splitting of paths into folder and name, and of names into numbers, as stored in the catalog."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The codes that other versions of packages are compared with are those of the ones that are installed here."""
+"""The stored reference codes equal those of the installed packages."""
 
 from __future__ import annotations
 

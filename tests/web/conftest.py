@@ -26,7 +26,7 @@ from lookalike.web.http.settings import Settings
 
 @dataclass(frozen=True)
 class Served:
-    """A running server, and who asks it."""
+    """A running server and a client."""
 
     url: str
     app: FastAPI
@@ -66,12 +66,12 @@ def _serve(path: Path, **given: Any) -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def serve() -> Serve:
-    """A function that serves a database with settings, as long as its `with` lasts."""
+    """A function that serves a database with given settings, inside its `with` block."""
     return _serve
 
 
 def write_photos(folder: Path, photo_files: dict[str, bytes]) -> None:
-    """The photographs, below `photos` in a folder."""
+    """The photographs, in the sub-folder `photos`."""
     for name, data in photo_files.items():
         path = folder / "photos" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def write_photos(folder: Path, photo_files: dict[str, bytes]) -> None:
 
 @pytest.fixture(scope="session")
 def photo_db(photo_files: dict[str, bytes], model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database of the 40 photographs, labelled by their folders; not to be written to."""
+    """A database of the 40 photographs, labelled by folder; read-only."""
     folder = tmp_path_factory.mktemp("served")
     write_photos(folder, photo_files)
     with Database.create(folder / "db", model=model) as database:

@@ -1,4 +1,4 @@
-"""A server says what a calibration found, also one that is made while it runs."""
+"""A server uses a calibration, also one made while it runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FEW = CalibrationOptions(rate=0.01, edited=3)
 def test_words_and_limits_follow_a_calibration(
     photo_folder: Path, model: Path, tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(RevisionCache, "SHARE", 0)  # or what a busy machine reads slowly is kept for seconds
+    monkeypatch.setattr(RevisionCache, "SHARE", 0)  # otherwise slow reads on a busy machine are cached for seconds
     with Database.create(tmp_path / "db", model=model) as database:
         database.index(photo_folder)
         with serve(tmp_path / "db") as served:
@@ -39,7 +39,7 @@ def test_words_and_limits_follow_a_calibration(
             hits = served.client.post("/api/search", files={"file": content}).json()["hits"]
             assert len(hits) > 5
             assert all(hit["tier"] == radii.tier(hit["distance"]) for hit in hits)
-            assert radii.duplicate > 64 // 8  # which is the most otherwise
+            assert radii.duplicate > 64 // 8  # the maximum without calibration
             assert _groups(served)["radius"] == radii.duplicate
             database.forget_calibration()
             assert _groups(served)["radius"] == 4
@@ -48,7 +48,7 @@ def test_words_and_limits_follow_a_calibration(
 
 
 def _groups(served: Served) -> dict[str, Any]:
-    """The first page of groups at the radius that counts here, once they are made."""
+    """The first page of groups at the current radius, once they are computed."""
     for _ in range(300):
         answer = served.client.get("/api/duplicates")
         if answer.status_code == 200:

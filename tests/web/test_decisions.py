@@ -1,4 +1,4 @@
-"""Decisions by HTTP: stored only where that is allowed, heeded at once, undone; and plans as files."""
+"""Decisions over HTTP: stored only if allowed, effective at once, undoable; and plans as files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.web.test_groups import made
 
 @pytest.fixture
 def folder(pictures: list[Image.Image], tmp_path: Path) -> Path:
-    """Three pictures with copies: of the same bytes, the same pixels, and scaled."""
+    """Three images with copies: equal bytes, equal pixels, and scaled."""
     folder = tmp_path / "photos"
     folder.mkdir()
     for number, picture in enumerate(pictures[1:4]):
@@ -47,7 +47,7 @@ def writing(db: Path, serve: Serve) -> Iterator[Served]:
 
 
 def duplicates(served: Served, **values: Any) -> dict[str, Any]:
-    """The groups, once pixels were compared."""
+    """The groups, once pixels have been compared."""
     while not (answer := made(served, "/api/duplicates", radius=0, **values))["pixels"]:
         pass
     return answer
@@ -86,7 +86,7 @@ def test_decisions_are_heeded_at_once_and_undone(writing: Served) -> None:
     assert (kept["state"], kept["kept"], kept["decision"]) == ("decided", ids(first)[:1], keep["id"])
     assert [image["tier"] for image in kept["images"]] == ["kept", "same bytes", "same pixels"]
     assert (put_off["state"], put_off["decision"]) == ("later", later["id"])
-    assert [image["name"][2:] for image in rest["images"]] == ["a.png", "b.png"]  # the same bytes
+    assert [image["name"][2:] for image in rest["images"]] == ["a.png", "b.png"]  # equal bytes
     for state, group in (("decided", kept), ("later", put_off), ("undecided", rest)):
         assert duplicates(writing, state=state)["groups"] == [group]
     listed = writing.client.get("/api/decisions").json()
@@ -154,7 +154,7 @@ def test_a_server_that_may_not_write_stores_nothing(db: Path, serve: Serve) -> N
         {"kind": "later", "images": [1, 999]},
         {"kind": "keep", "images": [1, 2]},
         {"kind": "keep", "images": [1, 2], "chosen": [3]},
-        {"kind": "different", "images": [1, 2]},  # the same bytes
+        {"kind": "different", "images": [1, 2]},  # equal bytes
         {"kind": "later", "images": [1, 2], "more": 1},
         {"images": [1, 2]},
         [],

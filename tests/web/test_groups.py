@@ -1,4 +1,4 @@
-"""Groups, the map, the model and its bits: made in the background, and right."""
+"""Groups, map, model and bits are computed in the background, and correct."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.web.conftest import Serve, Served
 
 
 def made(served: Served, path: str, **values: Any) -> dict[str, Any]:
-    """The answer, once it is there."""
+    """The answer, once it is computed."""
     end = time.monotonic() + 60
     while (answer := served.client.get(path, params=values)).status_code == 202:
         assert set(answer.json()) == {"done", "total"}
@@ -32,7 +32,7 @@ def made(served: Served, path: str, **values: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def copies(photo_folder: Path, model: Path, tmp_path: Path) -> Path:
-    """A database in which some photographs are there twice."""
+    """A database with copies of some photographs."""
     for name in ("cats/01.png", "dogs/00.jpg", "dogs/03.gif"):
         file = photo_folder / name
         file.with_name(f"copy-{file.name}").write_bytes(file.read_bytes())
@@ -55,14 +55,14 @@ def test_groups_are_those_of_the_database(copies: Path, serve: Serve) -> None:
         first = made(served, "/api/duplicates", radius=2, top=2)
         rest = made(served, "/api/duplicates", radius=2, top=200, cursor=first["next"])
         assert first["groups"] + rest["groups"] == answer["groups"]
-        assert made(served, "/api/duplicates")["radius"] == 4  # what is near-duplicate with this model
+        assert made(served, "/api/duplicates")["radius"] == 4  # the near-duplicate radius of this model
         assert served.client.get("/api/duplicates", params={"radius": 9}).status_code == 422
         assert served.client.get("/api/duplicates", params={"cursor": "x"}).status_code == 422
 
 
 @pytest.fixture
 def other_picture(copies: Path) -> Path:
-    """The same database, and another picture that has the code of a photograph that is there twice."""
+    """The same database with another image that has the code of a photograph with a copy."""
     noise = alignment_thumbnail(np.random.default_rng(0).integers(0, 256, (16, 16), np.uint8))
     with Database.open(copies) as database:
         (twice,) = (record for record in database.records() if record.name.endswith("copy-01.png"))
@@ -97,7 +97,7 @@ def test_groups_follow_the_collection(copies: Path, photo_folder: Path, serve: S
         before = made(served, "/api/duplicates", radius=0)
         with Database.open(copies) as database:
             database.remove([photo_folder / "cats/copy-01.png"])
-        old = made(served, "/api/duplicates", radius=0)  # the old ones, while the new are made
+        old = made(served, "/api/duplicates", radius=0)  # the old ones, while the new ones are computed
         assert old["fresh"] or old["total"] == before["total"]
         end = time.monotonic() + 30
         while not (new := made(served, "/api/duplicates", radius=0))["fresh"]:

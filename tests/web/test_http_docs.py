@@ -1,4 +1,4 @@
-"""docs/http.md names the routes, errors and methods that there are, and no others."""
+"""docs/http.md lists exactly the existing routes, errors and methods."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lookalike.web.http.problems import TYPES
 from tests.web.conftest import Served
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs/http.md").read_text(encoding="utf-8")
-UNDESCRIBED = {("GET", "/metrics")}  # which is no JSON, and for one program only
+UNDESCRIBED = {("GET", "/metrics")}  # not JSON, and only for Prometheus
 
 
 @pytest.fixture

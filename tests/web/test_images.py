@@ -1,4 +1,4 @@
-"""Images page by page, their thumbnails and originals; and that no other file is reached."""
+"""Pages of images, their thumbnails and originals; no other file is accessible."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_wrong_cursor_is_refused(served: Served, cursor: str) -> None:
 def test_a_cursor_holds_when_images_come_and_go(served: Served) -> None:
     first = served.client.get("/api/images", params={"top": 5}).json()
     assert first["next"] == "5-5"
-    for shifted in ("4-5", "6-5", "40-5"):  # as many went, or came, before it
+    for shifted in ("4-5", "6-5", "40-5"):  # as many images removed, or added, before it
         page = served.client.get("/api/images", params={"top": 5, "cursor": shifted}).json()
         assert page["images"][0]["id"] == 6
     page = served.client.get("/api/images", params={"top": 5, "cursor": "5-400"}).json()
@@ -138,7 +138,7 @@ def test_no_path_leads_to_another_file(served: Served, path: str) -> None:
     import http.client
 
     connection = http.client.HTTPConnection(served.url.removeprefix("http://"))
-    connection.request("GET", path)  # as it is, which httpx would tidy up
+    connection.request("GET", path)  # unchanged; httpx would normalise it
     answer = connection.getresponse()
     body = answer.read()
     connection.close()
@@ -215,7 +215,7 @@ def test_names_of_all_kinds(pictures: list[Image.Image], model: Path, serve: Ser
         images = pages(served)
         assert {one["name"] for one in images} == {
             name.decode("utf-8", "backslashreplace") for name in NAMES
-        }  # as text, which a page must show as text
+        }  # as text, to be shown as text
         for one in images:
             assert served.client.get(f"/api/images/{one['id']}/original").status_code == 200
             assert served.client.post("/api/search", json={"id": one["id"]}).json()["hits"][0]["name"] == one["name"]

@@ -1,4 +1,4 @@
-"""A server that lives on while its database changes, and stops when it is told to."""
+"""A server keeps running while its database changes, and stops on request."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def started(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that any thread of a process has started."""
+    """The child processes of all threads of a process."""
     found = []
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):  # the thread has ended
@@ -114,7 +114,7 @@ def test_it_stops_when_told_to(db: Path, number: signal.Signals) -> None:
         workers = children(process.pid)
         assert httpx.get(f"{url}api/duplicates", trust_env=False).status_code in (200, 202)
         process.send_signal(number)
-        process.send_signal(number)  # twice is no harm
+        process.send_signal(number)  # repeating it does no harm
         _, said = process.communicate(timeout=20)
         assert process.returncode == 0, said
         assert said.endswith("Stopped\n")

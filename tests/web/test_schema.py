@@ -1,6 +1,6 @@
-"""What the OpenAPI document says holds for whatever is sent: schemathesis tries.
+"""The OpenAPI document holds for any request: property-based tests with schemathesis.
 
-`LOOKALIKE_CASES` says how many requests are made for each route and kind, valid and invalid.
+`LOOKALIKE_CASES` is the number of requests for each route and kind, valid and invalid.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ CASES = int(os.environ.get("LOOKALIKE_CASES", "10"))
 def test_answers_are_as_described(mode: str, served: Served) -> None:
     document = schemathesis.openapi.from_url(f"{served.url}/openapi.json")
     checks = schemathesis.specs.openapi.checks
-    anything = [checks.positive_data_acceptance]  # bytes of the right type need be no image
-    form = [*anything, checks.negative_data_rejection]  # in which a boolean is text, too
+    anything = [checks.positive_data_acceptance]  # bytes of the right type may still be no image
+    form = [*anything, checks.negative_data_rejection]  # a form has text only, also for booleans
     operations = [found.ok() for found in document.get_all_operations()]
     assert len(operations) >= 14
     statuses: Counter[int] = Counter()
@@ -42,7 +42,7 @@ def test_answers_are_as_described(mode: str, served: Served) -> None:
         try:
             check()
         except Exception as error:
-            if type(error).__name__ not in ("Unsatisfiable", "SkipTest"):  # nothing invalid can be sent there
+            if type(error).__name__ not in ("Unsatisfiable", "SkipTest"):  # no invalid request exists
                 raise
     said = f"{mode}: {statuses.total()} requests, by status: {dict(sorted(statuses.items()))}\n"
     sys.stdout.write(said)  # shown with -rA

@@ -1,4 +1,4 @@
-"""A search over HTTP finds what the database finds."""
+"""A search over HTTP gives the same hits as the database."""
 
 from __future__ import annotations
 

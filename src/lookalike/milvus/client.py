@@ -1,10 +1,10 @@
-"""A Milvus server: its address, calls that wait while it is away and are cut to its message limit, errors in one line.
+"""A Milvus server: its address, calls with retries and within its message limit, one-line errors.
 
-Milvus is a distributed engine for vectors; binary ones are compared by Hamming distance. This is the only module that
-knows its client, pymilvus, which is imported when a server is spoken to.
+Milvus is a distributed vector engine; binary vectors are compared by Hamming distance. Only this module uses its client
+pymilvus, which is imported when a connection is made.
 
-Consistency is Milvus' level Session: whoever writes finds what was written at once. A first read, and the first one
-after a deletion, is Strong: it waits (some 0.4 s) for all that anyone has written by then.
+The consistency level is Milvus' Session: a process reads its own writes. The first read, and the first one after a
+deletion, is Strong: it waits (some 0.4 s) for all writes of all processes.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from lookalike.core.address import SCHEME
 from lookalike.core.errors import ConfigError, DatabaseError, MissingExtra
 
 FORM = "milvus://HOST:PORT/NAME"
-TOKEN = "LOOKALIKE_MILVUS_TOKEN"  # environment variable: USER:PASSWORD, or a token, of a server that asks for one
+TOKEN = "LOOKALIKE_MILVUS_TOKEN"  # environment variable: USER:PASSWORD, or a token, for a server with authentication
 LEVELS = ("Session", "Strong")
 INDEXES = ("BIN_FLAT", "BIN_IVF_FLAT")
-LISTS = 1024  # of BIN_IVF_FLAT: parts that codes are divided into
-MESSAGE = 4 << 20  # bytes a call; a server takes 64 MiB, and the queue behind it 5
-LARGEST = 16_384  # hits, and rows, that Milvus gives at once
+LISTS = 1024  # nlist of BIN_IVF_FLAT: number of partitions of the codes
+MESSAGE = 4 << 20  # bytes a call; a server accepts 64 MiB, and the queue behind it 5
+LARGEST = 16_384  # maximum hits, and rows, of a Milvus call
 ROWS = 4096  # rows a page
-LISTED = 20_000  # ids that an expression names at most
-TEXT = 65_535  # bytes that a text field holds at most
-TAGS = 1024  # texts of a list at most
-PAUSES = (0.1, 5.0)  # seconds between two tries: the first, the longest
-FINAL = {9, 100, 1100, 1101}  # codes of errors that do not pass: denied, no such collection, wrong parameters
+LISTED = 20_000  # maximum ids in an expression
+TEXT = 65_535  # maximum bytes of a text field
+TAGS = 1024  # maximum texts of a list
+PAUSES = (0.1, 5.0)  # seconds between two tries: first, maximum
+FINAL = {9, 100, 1100, 1101}  # codes of permanent errors: denied, no such collection, wrong parameters
 FINAL_TEXTS = ("cannot parse expression", "duplicated new collection name", "auth")
 STRONG = "Strong"
 
@@ -45,22 +45,22 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a collection is, and how it is spoken to."""
+    """Address of a collection, with connection options."""
 
     host: str
     port: int
     name: str
-    index: str = "BIN_FLAT"  # of a new collection: compares all, and so is exact; BIN_IVF_FLAT looks at a part
-    probes: int = 16  # parts of BIN_IVF_FLAT that a search looks at
+    index: str = "BIN_FLAT"  # of a new collection: exact, compares all; BIN_IVF_FLAT compares a part
+    probes: int = 16  # nprobe of BIN_IVF_FLAT: number of partitions to search
     consistency: str = "Session"
-    timeout: float = 60.0  # seconds that a server may be away
+    timeout: float = 60.0  # seconds that a server may be unavailable
 
     def __str__(self) -> str:
         return f"{SCHEME}//{self.host}:{self.port}/{self.name}"
 
 
 def parse(text: str) -> Address:
-    """The address that is meant. Raises `ConfigError`.
+    """Parse an address. Raises `ConfigError`.
 
     >>> str(parse("milvus://host:19530/photos?timeout=5"))
     'milvus://host:19530/photos'
@@ -70,13 +70,13 @@ def parse(text: str) -> Address:
         host, port, name = parts.hostname, parts.port, parts.path.removeprefix("/")
         values = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     except ValueError as error:
-        raise ConfigError(f"{text} is no address ({error}); expected {FORM}") from error
+        raise ConfigError(f"{text} is not an address ({error}); expected {FORM}") from error
     if parts.username is not None or parts.password is not None:
         raise ConfigError(
-            f"an address is shown, and so has no password in it; give {TOKEN}=USER:PASSWORD in the environment"
+            f"an address is displayed, so it must not contain a password; set {TOKEN}=USER:PASSWORD in the environment"
         )
     if not text.startswith(f"{SCHEME}//") or not host or not port or not name:
-        raise ConfigError(f"{text} is no address; expected {FORM}, such as milvus://localhost:19530/photos")
+        raise ConfigError(f"{text} is not an address; expected {FORM}, such as milvus://localhost:19530/photos")
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,199}", name):
         raise ConfigError(
             f"{name!r} cannot be the name of a collection in Milvus: letters, digits and _ only, a letter first"
@@ -85,7 +85,7 @@ def parse(text: str) -> Address:
 
 
 def quoted(text: str) -> str:
-    r"""A text as it stands in an expression of Milvus.
+    r"""A text as a literal of Milvus expressions.
 
     >>> print(quoted('a "b" \\ c'))
     "a \"b\" \\ c"
@@ -94,7 +94,7 @@ def quoted(text: str) -> str:
 
 
 def listed(ids: Iterable[int]) -> str:
-    """The expression that holds for ids.
+    """The expression for rows with these ids.
 
     >>> listed([3, 5])
     'id in [3, 5]'
@@ -103,10 +103,10 @@ def listed(ids: Iterable[int]) -> str:
 
 
 class Server:
-    """A connection to the server of an address; may be used by several threads."""
+    """A connection to an address's server; thread-safe."""
 
     def __init__(self, address: Address) -> None:
-        """Raises `DatabaseError` if nobody answers there, `MissingExtra` without pymilvus."""
+        """Raises `DatabaseError` if no server answers, `MissingExtra` without pymilvus."""
         self.address = address
         self._behind: set[str] = set()  # collections whose next read must be Strong
         _reach(address)
@@ -124,15 +124,15 @@ class Server:
             raise DatabaseError(self._said(error)) from error
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._client.close()
 
     def names(self) -> list[str]:
-        """The collections that there are."""
+        """Names of all collections."""
         return sorted(self.call("list_collections"))
 
     def description(self, name: str) -> str | None:
-        """What a collection says of itself; nothing if there is none."""
+        """The description of a collection, or None if it does not exist."""
         if name not in self.names():
             return None
         self._behind.add(name)
@@ -148,10 +148,10 @@ class Server:
         indexed: Iterable[str] = (),
         rows: Iterable[Row] = (),
     ) -> None:
-        """A new collection of `id`, `code` of so many bits, and fields that are "int", "flag", "text" or "texts".
+        """Create a collection of `id`, `code` with a number of bits, and fields "int", "flag", "text" or "texts".
 
-        Texts that are `indexed` are found without looking at all rows. It is made under another name and there at once,
-        with its first rows; if another machine was faster, its collection stays.
+        Fields that are `indexed` are searched without a full scan. The collection is filled under a temporary name,
+        then renamed, so that it appears with its first rows; if another machine was faster, its collection stays.
         """
         aside = f"{name}_{uuid.uuid4().hex[:12]}_new"
         try:
@@ -164,45 +164,45 @@ class Server:
                 raise
 
     def load(self, name: str) -> None:
-        """Have a collection in the server's memory, where it is searched."""
+        """Load a collection into the server's memory for searching."""
         self.call("load_collection", name)
 
     def drop(self, name: str) -> None:
-        """Forget a collection."""
+        """Delete a collection."""
         self.call("drop_collection", name)
 
     def put(self, name: str, rows: Iterable[Row]) -> None:
-        """Write rows, in place of those with the same ids."""
+        """Write rows, replacing those with the same ids."""
         for batch in batches(rows):
             self.call("upsert", name, batch)
 
     def remove(self, name: str, where: str) -> None:
-        """Forget the rows that an expression holds for."""
+        """Delete the rows that match an expression."""
         self.call("delete", name, filter=where)
         self._behind.add(name)
 
     def remove_ids(self, name: str, ids: Sequence[int]) -> None:
-        """Forget rows by their ids; unknown ones are passed over."""
+        """Delete rows by id, ignoring unknown ids."""
         for start in range(0, len(ids), LISTED):
             self.remove(name, listed(ids[start : start + LISTED]))
 
     def count(self, name: str, where: str = "") -> int:
-        """How many rows there are."""
+        """Number of rows."""
         found = self._read("query", name, filter=where, output_fields=["count(*)"])
         return int(found[0]["count(*)"])
 
     def get(self, name: str, ids: Sequence[int], fields: Sequence[str]) -> Iterator[Row]:
-        """The rows of ids, as far as there are any, in no order."""
+        """The existing rows among these ids, unordered."""
         for start in range(0, len(ids), ROWS):
             where = listed(ids[start : start + ROWS])
             yield from self._read("query", name, filter=where, output_fields=list(fields))
 
     def first(self, name: str, where: str, fields: Sequence[str], *, limit: int = LARGEST) -> list[Row]:
-        """Some of the rows that an expression holds for."""
+        """Some of the rows that match an expression."""
         return list(self._read("query", name, filter=where, output_fields=list(fields), limit=limit))
 
     def pages(self, name: str, where: str, fields: Sequence[str]) -> Iterator[list[Row]]:
-        """All rows that an expression holds for, by ascending id, some thousands at a time."""
+        """All rows that match an expression, by ascending id, some thousands at a time."""
         behind = "id >= 0"
         while True:
             expression = f"{behind} and ({where})" if where else behind
@@ -216,7 +216,7 @@ class Server:
             behind = f"id > {page[-1]['id']}"
 
     def nearest(self, name: str, queries: Sequence[bytes], *, limit: int, where: str) -> list[list[tuple[int, int]]]:
-        """Of each query the ids and distances of the nearest codes."""
+        """Ids and distances of the nearest codes, for each query."""
         found = self._read(
             "search", name, data=list(queries), anns_field="code", limit=limit, filter=where,
             search_params={"metric_type": "HAMMING", "params": {"nprobe": self.address.probes}},
@@ -224,7 +224,7 @@ class Server:
         return [[(int(hit["id"]), int(hit["distance"])) for hit in hits] for hits in found]
 
     def call(self, method: str, *arguments: Any, **named: Any) -> Any:
-        """What a method of the client gives, tried again for as long as the server may be away."""
+        """Call a method of the client, with retries while the server is unavailable."""
         until, pause = time.monotonic() + self.address.timeout, PAUSES[0]
         while True:
             left = max(until - time.monotonic(), 1.0)
@@ -255,7 +255,7 @@ class Server:
         )
 
     def _read(self, method: str, name: str, **named: Any) -> Any:
-        """What is read of a collection, seeing at least what this process has written."""
+        """Read from a collection, including at least this process's writes."""
         behind = name in self._behind  # the client does not learn when deletions took place
         level = STRONG if behind else self.address.consistency
         found = self.call(method, name, consistency_level=level, **named)
@@ -274,7 +274,7 @@ class Server:
 
 
 def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Rows in parts of at most a message each."""
+    """Split rows into batches of at most a message each."""
     batch: list[Row] = []
     size = 0
     for row in rows:
@@ -289,7 +289,7 @@ def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def _size(value: Any) -> int:
-    """Bytes of a value in a message, or a little more."""
+    """Size of a value in a message, rounded up."""
     if isinstance(value, str):
         return 8 + len(value.encode())
     if isinstance(value, list):
@@ -303,7 +303,7 @@ def _with_options(address: Address, values: Mapping[str, str]) -> Address:
     probes, timeout = named.pop("nprobe", "16"), named.pop("timeout", "60")
     if named:
         raise ConfigError(
-            f"{next(iter(named))} is no option of an address; there are index, nprobe, consistency, timeout"
+            f"{next(iter(named))} is not an option of an address; there are index, nprobe, consistency, timeout"
         )
     if index not in INDEXES:
         raise ConfigError(f"index is {index}; it must be one of {', '.join(INDEXES)}")
@@ -315,7 +315,7 @@ def _with_options(address: Address, values: Mapping[str, str]) -> Address:
 
 
 def _kind(kinds: Any, kind: str) -> dict[str, Any]:
-    """How Milvus names a kind of field."""
+    """Milvus' type of a field."""
     if kind == "texts":
         return {
             "datatype": kinds.ARRAY, "element_type": kinds.VARCHAR, "max_capacity": TAGS, "max_length": TEXT,
@@ -330,22 +330,22 @@ def _pymilvus() -> Any:
         import pymilvus
     except ImportError as error:
         raise MissingExtra("A database in Milvus needs pymilvus", "milvus") from error
-    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # what it logs is raised, too, and said once
+    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # its errors are raised and reported anyway
     return pymilvus
 
 
 def _reach(address: Address) -> None:
-    """Raise `DatabaseError` if nobody listens, which the client would take its time to find out."""
+    """Raise `DatabaseError` if no server listens, earlier than the client would."""
     try:
         socket.create_connection((address.host, address.port), timeout=min(address.timeout, 10.0)).close()
     except OSError as error:
         raise DatabaseError(
             f"there is no Milvus server at {address.host}:{address.port} ({error.strerror or error}); start one there, "
-            f"or mend the address {address}"
+            f"or correct the address {address}"
         ) from error
 
 
 def _is_final(error: Any) -> bool:
-    """Whether an error will not pass by waiting."""
+    """Whether an error is permanent."""
     code, text = getattr(error, "code", 0), str(error)
     return code in FINAL or type(error).__name__ == "ParamError" or any(one in text for one in FINAL_TEXTS)

@@ -1,6 +1,6 @@
-"""Small files, and sparse ones, that take a decoder a great deal of memory or time; all made here.
+"""Small or sparse files that cost a decoder much memory or time; all made here.
 
-Each maker writes one file. None decodes to a picture that anybody took.
+Each function writes one file. None of them is a real picture.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def png(width: int, height: int, *, colour: int = 2, bits: int = 8, before: byte
 
 
 def progressive_jpeg(path: Path, *, side: int = 8000, scans: int = 450) -> None:
-    """A JPEG of very many scans, each of which goes over the whole frame."""
+    """A JPEG of very many scans, each over the whole frame."""
     first = io.BytesIO()
     Image.new("L", (side, side)).save(first, "JPEG", progressive=True, quality=50)
     data = first.getvalue()
@@ -43,7 +43,7 @@ def progressive_jpeg(path: Path, *, side: int = 8000, scans: int = 450) -> None:
 
 
 def slow_jpeg(path: Path) -> None:
-    """A JPEG of as many scans as are let through, over as many pixels as there may be: half a minute of work."""
+    """A JPEG with the maximum numbers of scans and pixels: half a minute of work."""
     progressive_jpeg(path, side=SIDE, scans=85)
 
 
@@ -68,7 +68,7 @@ def _tiff_tags(side: int, **changed: int) -> list[tuple[int, int, int, int]]:
 
 
 def tiff_tiles(path: Path) -> None:
-    """Tiles of 65,520 pixels a side, deflated, in an image that is small."""
+    """Tiles of 65,520 pixels a side, deflated, in a small image."""
     tile = zlib.compress(bytes(1 << 26), 9)
     tags = [
         (256, 4, 1, 64), (257, 4, 1, 64), (258, 3, 1, 8), (259, 3, 1, 8), (262, 3, 1, 1), (277, 3, 1, 1),
@@ -84,7 +84,7 @@ def tiff_pages(path: Path, *, pages: int = 200) -> None:
 
 
 def gif(path: Path, *, side: int = 12_000, frames: int = 40) -> None:
-    """A GIF of many large frames, each of which is the whole picture."""
+    """A GIF of many large frames, each covering the whole image."""
     one = io.BytesIO()
     Image.new("P", (side, side)).save(one, "GIF")
     data = one.getvalue()
@@ -99,7 +99,7 @@ def webp(path: Path) -> None:
 
 
 def png_texts(path: Path) -> None:
-    """A PNG with compressed texts of hundreds of megabytes, and such a colour profile."""
+    """A PNG with compressed texts of hundreds of megabytes, and a similar colour profile."""
     zeros = zlib.compress(bytes(200 << 20), 9)
     before = png_chunk(b"iCCP", b"p\0\0" + zeros) + b"".join(
         png_chunk(b"zTXt", b"key%d\0\0" % number + zeros) + png_chunk(b"iTXt", b"k%d\0\1\0\0\0" % number + zeros)
@@ -119,36 +119,36 @@ def exif(path: Path) -> None:
 
 
 def sparse(path: Path, *, start: bytes, size: int) -> None:
-    """A file that begins like an image, and goes on with zeros that take no room on the disk."""
+    """A sparse file that begins like an image and continues with zeros."""
     with path.open("wb") as file:
         file.write(start)
         file.truncate(size)
 
 
 def ppm_claim(path: Path) -> None:
-    """A PPM whose header promises more than the file has."""
+    """A PPM whose header claims more data than the file has."""
     path.write_bytes(b"P6\n13900 13900\n255\n" + bytes(100))
 
 
 def pfm_claim(path: Path) -> None:
-    """The same of floating-point numbers."""
+    """The same with floating-point numbers."""
     path.write_bytes(b"Pf\n13900 13900\n-1.0\n" + bytes(100))
 
 
 def ppm_plain(path: Path) -> None:
-    """A PPM as text, one token of which is endless."""
+    """A PPM in text form with one endless token."""
     path.write_bytes(b"P3\n13000 13000\n255\n" + b"1" * 10_000_000)
 
 
 def bmp_claim(path: Path) -> None:
-    """A BMP whose header promises 193 million pixels, run-length encoded."""
+    """A run-length encoded BMP whose header claims 193 million pixels."""
     info = struct.pack("<IiiHHIIiiII", 40, SIDE, SIDE, 1, 8, 1, 0, 0, 0, 256, 0)
     head = struct.pack("<2sIHHI", b"BM", 0, 0, 0, 14 + 40 + 1024)
     path.write_bytes(head + info + bytes(1024) + b"\xff\0" * 1000)
 
 
 def jpeg_claim(path: Path) -> None:
-    """A JPEG whose frame is changed to the largest there is, with restart markers after each block."""
+    """A JPEG with the largest possible frame, with restart markers after each block."""
     one = io.BytesIO()
     Image.new("RGB", (64, 64)).save(one, "JPEG", restart_marker_blocks=1)
     data = bytearray(one.getvalue())
@@ -158,7 +158,7 @@ def jpeg_claim(path: Path) -> None:
 
 
 def avif_claim(path: Path) -> None:
-    """An AVIF whose `ispe` boxes promise 193 million pixels."""
+    """An AVIF whose `ispe` boxes claim 193 million pixels."""
     one = io.BytesIO()
     Image.new("RGB", (64, 64)).save(one, "AVIF")
     data = one.getvalue().replace(

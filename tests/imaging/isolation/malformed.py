@@ -1,4 +1,4 @@
-"""Malformed image files: those that other projects collected, and more of them by mutation."""
+"""Malformed image files: collections of other projects, and mutations of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def members(archive: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def mutated(data: bytes, random_: random.Random) -> bytes:
-    """The same file with a few bytes changed, cut off, with a part repeated, or with an odd number in its header."""
+    """The file with a few bytes changed, truncated, with a part repeated, or with an odd number in its header."""
     changed, size = bytearray(data), len(data)
     kind = random_.randrange(4)
     if kind == 0:
@@ -40,7 +40,7 @@ def mutated(data: bytes, random_: random.Random) -> bytes:
 
 
 def make(folder: Path, shared_data: Path, count: int) -> int:
-    """Write at least the archives' files, and others up to so many; how many there are."""
+    """Write the archives' files, and mutations up to a total number; return the number of files."""
     random_ = random.Random(0)
     found = [member for archive in ARCHIVES for member in members(shared_data / archive)]
     small = [content for _, content in found if 50 < len(content) < LARGEST]

@@ -1,4 +1,4 @@
-"""Processes below one another, and the memory that they take together; Linux only."""
+"""Child processes and their memory; Linux only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 
 
 def below(pid: int) -> Iterator[int]:
-    """The process ids of the children of a process, and of theirs."""
+    """The process ids of all descendants of a process."""
     with suppress(OSError):
         for task in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
@@ -19,12 +19,12 @@ def below(pid: int) -> Iterator[int]:
 
 
 def resident(pid: int) -> int:
-    """Bytes of memory of a process; 0 if it is gone."""
+    """Memory of a process in bytes; 0 if it has ended."""
     with suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * resource.getpagesize()
     return 0
 
 
 def resident_of_all(pid: int) -> int:
-    """Bytes of memory of a process and all below it; what they share counts several times."""
+    """Memory of a process and its descendants in bytes; shared memory counts several times."""
     return sum(map(resident, [pid, *below(pid)]))

@@ -1,4 +1,4 @@
-"""Bombs and malformed files by the command line: an answer, less than a gigabyte, less than ten seconds."""
+"""Bombs and malformed files on the command line: an answer, with less than a gigabyte and ten seconds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.imaging.isolation.bombs import BOMBS, progressive_jpeg, slow_jpeg, sp
 from tests.imaging.isolation.processes import resident_of_all
 
 SECONDS, MEMORY = 10.0, 1_000_000_000
-DECODED = {"jpeg-claim.jpg", "jpeg-exif.jpg", "png-many-texts.png"}  # which are harmless, once read with care
+DECODED = {"jpeg-claim.jpg", "jpeg-exif.jpg", "png-many-texts.png"}  # harmless if read with care
 
 
 class Run(NamedTuple):
@@ -33,10 +33,10 @@ class Run(NamedTuple):
 
 
 def index(source: Path, db: Path) -> Run:
-    """What comes of indexing by the command line with two workers."""
+    """The result of indexing with two workers on the command line."""
     given = [os.fspath(source), "--db", os.fspath(db), "--workers", "2", "--json"]
     peak = 0
-    with tempfile.TemporaryFile() as out:  # not a pipe, which would be full before anybody reads it
+    with tempfile.TemporaryFile() as out:  # a pipe would be full before it is read
         with subprocess.Popen([sys.executable, "-m", "lookalike", "index", *given], stdout=out) as process:
             while process.poll() is None:
                 peak = max(peak, resident_of_all(process.pid))

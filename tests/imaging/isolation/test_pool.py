@@ -1,4 +1,4 @@
-"""Workers for threads: what goes wrong in one costs one image, with a reason, and none outlives its parent."""
+"""Worker processes for threads: a failure in one costs one image, with a reason, and none outlives its parent."""
 
 from __future__ import annotations
 
@@ -246,7 +246,7 @@ def test_no_worker_outlives_a_parent_that_is_killed(is_stopped: bool, tmp_path: 
         assert parent.stdout is not None
         pids = [int(pid) for pid in parent.stdout.readline().split()]
         ends = [os.pidfd_open(pid) for pid in pids]
-        if is_stopped:  # as if it were busy: it does not see that its stdin ends
+        if is_stopped:  # a busy worker does not notice that its stdin was closed
             for pid in pids:
                 os.kill(pid, signal.SIGSTOP)
         parent.kill()

@@ -30,7 +30,7 @@ def make_cifar10(folder: Path) -> Path:
 
 
 def touch(folder: Path, names: Iterable[str]) -> None:
-    """Files whose content is their name."""
+    """Files whose content is their own name."""
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""CIFAR-10's official binary batches become a table: pixels as they are, labels, splits, damage said in words."""
+"""Conversion of CIFAR-10's binary batches to a table: unchanged pixels, labels, splits, errors for damage."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def batches(tmp_path: Path) -> Path:
 
 
 def pixels(file: int, row: int) -> npt.NDArray[np.uint8]:
-    """The pixels that the layout has in a row of a batch, (32, 32, 3)."""
+    """The pixels of a row of a batch, (32, 32, 3)."""
     record = np.frombuffer(batch(file)[row * cifar10.RECORD :][: cifar10.RECORD], np.uint8)
     return record[1:].reshape(3, 32, 32).transpose(1, 2, 0)
 

@@ -1,4 +1,4 @@
-"""CIFAR-10 is fetched whole or not at all: from a server of the test's own, which may misbehave."""
+"""CIFAR-10 is downloaded completely or not at all: from a local server, which may misbehave."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .layouts import ROWS, make_cifar10
 
 
 def pack(folder: Path, members: dict[str, Path]) -> bytes:
-    """A tar.gz of files by the names that they have in it."""
+    """A tar.gz of files, by name."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as tar:
         for name, path in members.items():
@@ -37,7 +37,7 @@ def pack(folder: Path, members: dict[str, Path]) -> bytes:
 
 @pytest.fixture
 def members(tmp_path: Path) -> dict[str, Path]:
-    """What the archive holds, with things that must not be unpacked."""
+    """The archive's files, with members that must not be unpacked."""
     made = make_cifar10(tmp_path / "made")
     files = {f"{cifar10.FOLDER}/{path.name}": path for path in sorted(made.iterdir())}
     (made / "readme.html").write_text("read me")
@@ -47,7 +47,7 @@ def members(tmp_path: Path) -> dict[str, Path]:
 
 @pytest.fixture
 def archive(tmp_path: Path, members: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> bytes:
-    """The archive, which from now on is the one that is expected."""
+    """An archive that replaces the official one in this test."""
     content = pack(tmp_path, members)
     expect(content, monkeypatch)
     return content
@@ -59,7 +59,7 @@ def expect(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Sends a content, or less of it than it promises."""
+    """Sends a content, or less of it than announced."""
 
     def __init__(self, content: bytes, sent: int, status: int, *arguments: Any) -> None:
         self.content, self.sent, self.status = content, sent, status
@@ -76,7 +76,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Serve:
-    """Servers on 127.0.0.1, whose address is CIFAR-10's for as long as the test runs."""
+    """Servers on 127.0.0.1 that replace CIFAR-10's address in this test."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.monkeypatch = monkeypatch
@@ -139,7 +139,7 @@ def test_what_is_there_already_is_left_alone(serve: Serve, archive: bytes, tmp_p
 
 @pytest.fixture(params=["new", "old"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A folder of data sets that is not there yet, or that holds something."""
+    """A folder of data sets that does not exist yet, or is not empty."""
     folder = tmp_path / "data"
     if request.param == "old":
         folder.mkdir()
@@ -192,7 +192,7 @@ def test_a_server_that_does_not_answer(serve: Serve, archive: bytes, folder: Pat
 
 
 class Response(io.BytesIO):
-    """A response that fails when it is read for the second time."""
+    """A response whose second read fails."""
 
     def __init__(self, content: bytes, error: BaseException) -> None:
         super().__init__(content)

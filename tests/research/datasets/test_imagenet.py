@@ -1,4 +1,4 @@
-"""ImageNet's official forms and HashNet's lists: each image once, with the class that its makers give it."""
+"""ImageNet's official formats and HashNet's lists: each image once, with its official class."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def flat(number: int) -> str:
 
 
 def make(folder: Path, kind: str = "class folders") -> Path:
-    """ImageNet in one of its forms, with six training and four validation images of three classes."""
+    """ImageNet in one of its formats, with six training and four validation images of three classes."""
     if kind == "class folders":
         touch(folder, [*TRAIN, *(f"val/{wnid}/{flat(number)}" for number, wnid in VAL.items())])
         return folder

@@ -1,4 +1,4 @@
-"""NUS-WIDE's official layout: concepts counted, images without any left out, damage said in words."""
+"""NUS-WIDE's official layout: frequent concepts, no images without concepts, errors for damage."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def labels(chosen: list[str]) -> dict[str, tuple[str, ...]]:
-    """The images that have one of the concepts, with those they have."""
+    """The images that have one of the concepts, with their concepts."""
     of_image = {
         name: tuple(concept for concept in chosen if row[CONCEPTS.index(concept)])
         for name, row in zip(NAMES, has(), strict=True)
@@ -126,7 +126,7 @@ def test_labels_of_another_number_of_images(count: int, folder: Path) -> None:
         nuswide.most_frequent(folder)
     with pytest.raises(DataError, match=rf"Labels_concept07\.txt has {count} lines"):
         list(nuswide.rows(folder, CONCEPTS))
-    assert list(nuswide.rows(folder, ["concept80"]))  # what is not asked for does no harm
+    assert list(nuswide.rows(folder, ["concept80"]))  # files of other concepts are not read
 
 
 def test_labels_that_are_neither_0_nor_1(folder: Path) -> None:

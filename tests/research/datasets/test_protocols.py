@@ -1,4 +1,4 @@
-"""Protocols draw as many images as they say, evenly or by class, disjoint by content, the same for the same seed."""
+"""Protocols draw the stated numbers, uniformly or by class, disjoint by content, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.conftest import encoded
 
 
 def make(labels: Sequence[Label], parts: Sequence[str] = ()) -> Dataset:
-    """A data set whose items have their row as content, if read by `read`."""
+    """A data set in which the content of each item is its row, if read by `read`."""
     items = tuple(Item("/data", str(row), 1, 1, label) for row, label in enumerate(labels))
     return Dataset("made", "made up", items, tuple(parts) or ("",) * len(items))
 
@@ -34,18 +34,18 @@ def of_classes(classes: int, each: int) -> list[str]:
 
 
 def cifar10(train: int, test: int) -> Dataset:
-    """Two classes with so many training and test images each."""
+    """Two classes with given numbers of training and test images each."""
     return make(of_classes(2, train) + of_classes(2, test), ["train"] * 2 * train + ["test"] * 2 * test)
 
 
 def imagenet(train: int, test: int) -> Dataset:
-    """Three classes with so many training images each, and so many test images in all."""
+    """Three classes with a given number of training images each, and a total number of test images."""
     labels = of_classes(3, train) + [f"class{row % 3}" for row in range(test)]
     return make(labels, ["train"] * 3 * train + ["test"] * test)
 
 
 def nuswide(size: int) -> Dataset:
-    """Every image has a; every second b, too; every fourth c, too."""
+    """Every image has label a; every second also b; every fourth also c."""
     return make([("a", "b", "c") if row % 4 == 0 else ("a", "b") if row % 2 == 0 else ("a",) for row in range(size)])
 
 
@@ -91,7 +91,7 @@ def rows(split: Split) -> list[list[int]]:
 
 
 def labels(dataset: Dataset, part: protocols.Rows) -> Counter[str]:
-    """How many of some rows have each label."""
+    """The number of rows with each label."""
     found: Counter[str] = Counter()
     for row in part:
         label = dataset.items[row].label
@@ -124,7 +124,7 @@ def test_the_seed_decides_and_nothing_else(protocol: str) -> None:
     first, again, other = (rows(protocols.split(dataset, protocol, seed=seed, read=read)) for seed in (0, 0, 1))
     assert first == again
     if protocol == "cifar10-2":
-        assert first == other  # its parts are official
+        assert first == other  # its split is official
     else:
         assert first != other
 
@@ -234,7 +234,7 @@ def test_of_a_huge_data_set_only_what_may_be_drawn_is_read() -> None:
     assert len(read_items) == 60_000
     assert (len(found.train), len(found.query), len(found.database)) == (20_000, 5_000, 5_000)
     everything = np.concatenate([found.train, found.query, found.database])
-    assert everything.mean() == pytest.approx(50_000, rel=0.02)  # from the whole data set, evenly
+    assert everything.mean() == pytest.approx(50_000, rel=0.02)  # uniformly from the whole data set
     assert rows(protocols.split(huge, "paper", seed=0, read=read)) == rows(found)
 
 
@@ -264,7 +264,7 @@ def test_recompressed_copies_are_near_and_other_pictures_are_not(pictures: list[
     contents = [encoded(picture, "png") for picture in distinct[:10]]  # the database
     contents += [encoded(distinct[3], "jpg", quality=40), encoded(distinct[10], "jpg"), encoded(distinct[11], "png")]
     contents += [encoded(distinct[5].resize((48, 48)), "jpg"), encoded(Image.new("L", (32, 32), 90), "png")]
-    contents += [encoded(Image.new("L", (32, 32), 90), "jpg")]  # flat like the one before, which says nothing
+    contents += [encoded(Image.new("L", (32, 32), 90), "jpg")]  # flat like the one before, so not comparable
     dataset = make([None] * len(contents))
     split = Split(np.arange(1), np.array([10, 11, 12, 13, 15]), np.array([*range(10), 14]))
     near = protocols.near_duplicates(dataset, split, read=lambda item: contents[int(item.path)])

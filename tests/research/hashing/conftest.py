@@ -1,4 +1,4 @@
-"""A collection with labels and an encoder for the compared methods."""
+"""A labelled collection and an encoder for the compared methods."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Learn = Callable[..., TrainReport]
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`photos` of four kinds, with one that cannot be read, and `small.onnx`. Not to be changed."""
+    """`photos` of four classes, with one that cannot be read, and `small.onnx`; read-only."""
     folder = tmp_path_factory.mktemp("kinds")
     photos = write_kinds(folder / "photos")
     (photos / "green/05a.png").write_bytes(b"\x89PNG\r\n\x1a\nnot a picture")
@@ -31,7 +31,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def learn(place: Path) -> Learn:
-    """A function that trains a method, with folders for labels; features are computed once."""
+    """A function that trains a method, labelled by folder; features are computed once."""
 
     def learn(model: str, out: Path, **settings: Any) -> TrainReport:
         running = {name: settings.pop(name) for name in ("resume", "progress") if name in settings}

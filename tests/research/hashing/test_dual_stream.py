@@ -1,4 +1,4 @@
-"""The global stream is the code; the local ones, of groups of tokens, are there in training only.
+"""The global stream is the code; the local streams, of groups of tokens, exist only in training.
 
 Shapes: N images, T tokens of D numbers, K bits.
 """
@@ -53,7 +53,7 @@ def test_a_local_stream_sees_its_own_group_besides_what_is_shared() -> None:
     one = network().train()
     with torch.no_grad():
         for weight in one.shared.parameters():
-            weight.zero_()  # so that each token stays what it was
+            weight.zero_()  # so that tokens stay unchanged
     changed = images().reshape(N, D, T).clone()
     changed[:, :, -1] += torch.randn(D)
     before, after = one(images()), one(changed.flatten(1))

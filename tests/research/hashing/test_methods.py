@@ -1,4 +1,4 @@
-"""Each method's objective can be made and gives a number, and what it follows is what it says."""
+"""Each method's objective can be created and gives a number for its stated target."""
 
 from __future__ import annotations
 

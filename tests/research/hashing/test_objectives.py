@@ -1,4 +1,4 @@
-"""Each loss is what plain Python makes of its formula, and its gradient is that of the number.
+"""Each loss equals its formula in plain Python, and its gradient is that of the formula.
 
 Shapes: B images of a batch, K bits, C classes, D features, M streams.
 """

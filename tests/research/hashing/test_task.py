@@ -1,4 +1,4 @@
-"""Whole runs of each compared method: codes of the network that was trained, labels that fit, clear errors.
+"""Complete runs of each compared method: codes of the trained network, matching labels, clear errors.
 
 Shapes: N images, S pixels a side, D features, C classes, K bits.
 """
@@ -44,7 +44,7 @@ def trained(request: pytest.FixtureRequest, learn: Learn, tmp_path_factory: pyte
 
 
 def labelled(place: Path, label: Any = None) -> list[data.Item]:
-    """The items of the collection, with their folders for labels; a function of number and item may change them."""
+    """The items of the collection, labelled by folder; a function of number and item may change the labels."""
     items = data.find(place / "photos", labels_from_folders=True)
     changed = label or (lambda number, item: item.label)
     return [dataclasses.replace(item, label=changed(number, item)) for number, item in enumerate(items)]
@@ -189,7 +189,7 @@ def test_labels_that_teach_nothing_are_refused(
 
 
 def test_other_labels_are_another_run(place: Path, learn: Learn, tmp_path: Path) -> None:
-    """A run that began with other labels is not gone on with."""
+    """A run that began with other labels is not resumed."""
 
     def stop(stage: str, done: int, total: int | None) -> None:
         if stage == "training":

@@ -1,4 +1,4 @@
-"""Views are pictures of the same thing: of the same size, the same under the same seed, and changed as they may be.
+"""Views have the image's size, are the same for the same seed, and change as specified.
 
 Shapes: S pixels a side, C channels.
 """
@@ -26,7 +26,7 @@ def seen(array: Array, seed: int) -> Array:
 
 @pytest.fixture
 def untouched(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Views that change nothing, until one kind of change is let in."""
+    """Views without any change, until one kind is enabled."""
     for name in ("MIRRORED", "COLOURED", "GREY", "BLURRED"):
         monkeypatch.setattr(views, name, 0.0)
     monkeypatch.setattr(views, "PART", (1.0, 1.0))
@@ -79,7 +79,7 @@ def test_blurred_keeps_the_mean_and_lowers_the_contrast(untouched: pytest.Monkey
 
 def test_brightness_changes_by_no_more_than_it_may(untouched: pytest.MonkeyPatch) -> None:
     untouched.setattr(views, "COLOURED", 1.0)
-    plain = np.full((SIDE, SIDE, 3), 100, np.uint8)  # whose contrast and saturation are nothing
+    plain = np.full((SIDE, SIDE, 3), 100, np.uint8)  # no contrast and no saturation
     levels = [seen(plain, seed).mean() for seed in range(40)]
     assert 60 <= min(levels) < 75
     assert 125 < max(levels) <= 140

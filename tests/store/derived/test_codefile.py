@@ -1,4 +1,4 @@
-"""`codes.bin` comes back as it was written; a damaged one is never taken for whole."""
+"""`codes.bin` round-trips, and damage is always detected."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_no_flipped_bit_goes_unnoticed(path: Path) -> None:
             path.write_bytes(content[:place] + bytes([content[place] ^ (1 << bit)]) + content[place + 1 :])
             if place < codes_at:
                 with pytest.raises(DatabaseError):
-                    codefile.read(path)  # header and ids are checked whenever a file is opened
+                    codefile.read(path)  # header and ids are checked at each opening
             else:
                 assert not codefile.is_intact(path), (place, bit)
 

@@ -1,4 +1,4 @@
-"""Pairs that were found are kept: a search that was cut off goes on, and one that was ended is not made again.
+"""Pairs are stored as they are found: an interrupted search resumes, a finished one is not repeated.
 
 Shapes: N codes, W = 8 bytes a code.
 """
@@ -33,7 +33,7 @@ def codes_NW(monkeypatch: pytest.MonkeyPatch) -> Codes:
 
 @pytest.fixture
 def compared(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The rows that comparing began with."""
+    """The rows at which comparisons started."""
     begins: list[int] = []
     plain = all_pairs.pairs_within
 

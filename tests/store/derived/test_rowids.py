@@ -1,4 +1,4 @@
-"""Ids told by runs are those that were listed."""
+"""Ids stored as runs equal the listed ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tables.bin` comes back as it was written; a damaged one is never taken for whole."""
+"""`tables.bin` round-trips, and damage is always detected."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CODES = np.array([[0x80, 0x01], [0xFF, 0x00], [0x12, 0x34]], np.uint8)
 
 
 def part(byte: int) -> Table:
-    """The table over a byte of the codes."""
+    """The table for one byte of the codes."""
     values = CODES[:, byte]
     starts = np.searchsorted(np.sort(values), np.arange(257)).astype(np.uint32)
     return Table(8 * byte, 8, starts, np.argsort(values).astype(np.uint32))
@@ -56,7 +56,7 @@ def test_what_was_written_is_read(folder: Path) -> None:
 
 
 def test_codes_that_are_kept_already_leave_no_second_name(folder: Path) -> None:
-    for _ in range(2):  # after a kill before other codes took their place
+    for _ in range(2):  # after a kill before other codes replaced them
         tablefile.keep_codes(folder)
     names = {entry.name for entry in folder.iterdir()}
     assert names == {codefile.FILE, tablefile.FILE, tablefile.CODES}

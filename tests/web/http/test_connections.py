@@ -1,4 +1,4 @@
-"""Connections end when nothing comes, are not more than may be, and refusals reach who is still sending."""
+"""Idle connections are closed, their number is limited, and refusals reach clients that are still sending."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_headers_are_not_waited_for(
             connection.sendall(REQUEST + b"\r\n")
             assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
         connection.sendall(sent)
-        while connection.recv(65536):  # until the server ends it
+        while connection.recv(65536):  # until the server closes it
             pass
 
 
@@ -52,7 +52,7 @@ def test_no_more_connections_than_may_be(serve: Serve, photo_db: Path) -> None:
 def _is_answered(served: Served) -> bool:
     try:
         return served.client.get("/status/live").status_code == 200
-    except httpx.TransportError:  # the connections that were closed still count for a moment
+    except httpx.TransportError:  # closed connections count for another moment
         return False
 
 

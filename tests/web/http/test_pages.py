@@ -1,4 +1,4 @@
-"""The pages come whole from this server, without anything that the policy forbids, and are kept as they may be."""
+"""Pages are self-contained, comply with the content security policy, and have the right cache headers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def files(*endings: str) -> list[Path]:
 
 
 def test_nothing_comes_from_elsewhere() -> None:
-    """No address of another server, in what a browser is given."""
+    """No address of another server in anything sent to a browser."""
     assert files(".html") != []
     for path in files(".html", ".js", ".css"):
         text = path.read_text(encoding="utf-8")
@@ -84,13 +84,13 @@ def test_the_description_has_examples(served: Served) -> None:
 
 
 def test_types_of_answers_are_those_of_the_api(served: Served) -> None:
-    """page.d.ts, by which the page's JavaScript is checked, names fields that answers have, and types that fit."""
+    """page.d.ts, the types for the page's JavaScript, has only fields of the answers, with matching types."""
     schemas = served.client.get("/openapi.json").json()["components"]["schemas"]
     text = (WEB / "page.d.ts").read_text(encoding="utf-8").partition("declare namespace api {")[2].partition("\n}\n")[0]
     found = re.findall(r"interface (\w+)(?: extends (\w+))? \{\n(.*?)\n  \}", text, re.S)
     assert len(found) > 15
     for name, _, body in found:
-        if name == "About":  # what a model file says of itself, which no schema describes
+        if name == "About":  # a model file's metadata, which has no schema
             continue
         for field, kind in re.findall(r"^    (\w+): (.+);$", body, re.M):
             schema = schemas[name]["properties"].get(field)

@@ -1,4 +1,4 @@
-"""Answers in JSON."""
+"""Errors as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No line of the server's log has its token, in whatever form it came."""
+"""The token never appears in the server's log, in any form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may ask, from where, with which token; and what every answer carries."""
+"""Access control by host, origin and token; security headers on every answer."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_post_of_another_page_is_refused(served: Served) -> None:
     host = served.url.removeprefix("http://")
     assert status() == 200
     assert status(origin=served.url) == 200
-    assert status(origin=f"https://{host}") == 200  # behind a proxy
+    assert status(origin=f"https://{host}") == 200  # as behind a proxy
     assert status(origin="http://evil.example") == 403
     assert status(origin="null") == 403
     assert status(origin="http://127.0.0.1:1") == 403
@@ -141,7 +141,7 @@ def test_a_link_with_the_token_gives_a_cookie(serve: Serve, served: Served) -> N
         )
         connection = http.client.HTTPConnection(guarded.url.removeprefix("http://"))
         connection.request("GET", f"//evil.example/?token={TOKEN.replace(' ', '%20')}")
-        assert connection.getresponse().getheader("location") == "/evil.example/"  # not another server's page
+        assert connection.getresponse().getheader("location") == "/evil.example/"  # not a page of another server
         connection.close()
 
 

@@ -1,4 +1,4 @@
-"""Several processes answer at one address, and share what they work out in the background."""
+"""Several processes serve one address, and share background results."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def db(photo_files: dict[str, bytes], model: Path, tmp_path_factory: pytest.Temp
 
 @pytest.fixture(scope="module")
 def several(db: Path) -> Iterator[tuple[int, str]]:
-    """The process id and the address of a server with three processes that answer."""
+    """The process id and the address of a server with three worker processes."""
     with started("--db", db, "--port", 0, "--processes", 3, "--write") as (process, url):
         until(lambda: len(servers(process.pid)) == 3, seconds=120)
         yield process.pid, url
 
 
 def servers(pid: int) -> list[int]:
-    """The processes that answer: each has some that decode, and the one that hands out resources has none."""
+    """The serving processes: unlike the resource tracker, they have children that decode."""
     return [child for child in children(pid) if children(child)]
 
 
 def get(url: str) -> httpx.Response:
-    """The answer on a connection of its own, which any process may get."""
+    """The answer on a new connection, from any process."""
     return httpx.get(url, trust_env=False, timeout=60)
 
 
@@ -56,7 +56,7 @@ def search(url: str) -> dict[str, object]:
 
 
 def counted(url: str) -> int:
-    """How many searches all processes have answered, according to any of them."""
+    """The total number of searches of all processes, as reported by any of them."""
     found = re.search(
         r'requests_total\{method="POST",route="/api/search",status="200"\} (\d+)', get(f"{url}metrics").text
     )

@@ -1,4 +1,4 @@
-"""Wrong tokens are answered later and later; nobody else waits, and not much is remembered."""
+"""Wrong tokens are answered with growing delay; nobody else waits, and memory stays bounded."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_right_tokens_do_not_wait_and_wrong_ones_do(
             assert guarded.client.get("/api/info", **given).status_code == 401  # type: ignore[arg-type]
         assert time.monotonic() - began >= 0.4
         assert asked == ["127.0.0.1"] * 2
-        assert guarded.client.get("/api/info").status_code == 401  # without a token, which is no guess
+        assert guarded.client.get("/api/info").status_code == 401  # a missing token does not count as a guess
         other = {"cookie": f"{cookie_name('another server')}=x"}
         assert guarded.client.get("/api/info", headers=other).status_code == 401
         right = {"authorization": f"Bearer {TOKEN}"}
