@@ -172,7 +172,7 @@ def test_what_changes_is_followed_as_in_a_folder(
     again(reindex=True)
     for database in both:
         assert database.remove([photo_folder / "cats"]) > 10
-        with pytest.raises(DatabaseError, match=r"nowhere is not in .*paths are listed by"):
+        with pytest.raises(DatabaseError, match=r"nowhere is not in .*list its paths with"):
             database.remove(["nowhere"])
     assert_same(*both)
 
