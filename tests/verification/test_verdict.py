@@ -20,16 +20,6 @@ COPIES = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def photographs() -> list[Array]:
-    data = pytest.importorskip("skimage.data")
-    names = ("chelsea", "coffee", "astronaut", "rocket")
-    pictures = [Image.fromarray(getattr(data, name)()).convert("RGB") for name in names]
-    for picture in pictures:
-        picture.thumbnail((320, 320))
-    return [np.asarray(picture) for picture in pictures]
-
-
 def verdict(first: Array, second: Array) -> Verdict:
     return compare(Picture(first), Picture(second))
 
@@ -128,3 +118,24 @@ def test_invoices_of_one_layout_are_no_copies_and_a_scan_of_one_is() -> None:
         scan = page.rotate(1, Image.Resampling.BICUBIC, fillcolor=(250, 250, 250))
         scan = scan.crop((4, 5, page.width - 4, page.height - 5))
         assert verdict(np.asarray(page), perturb(np.asarray(scan), "jpeg", 60)).relation is Relation.EDITED
+
+
+@pytest.mark.parametrize(("edit", "strength"), [("crop", 0.25), ("text", 0.1), ("rotate", 15), ("mirror", 1)])
+def test_a_pair_has_one_relation_in_either_order_and_every_time(
+    photographs: list[Array], edit: str, strength: float
+) -> None:
+    for number, picture in enumerate(photographs[1:3]):
+        copy = perturb(picture, edit, strength, seed=number)
+        found = verdict(picture, copy)
+        assert verdict(picture, copy) == found
+        back = verdict(copy, picture)
+        assert back.relation is found.relation
+        assert back.overlaps[::-1] == pytest.approx(found.overlaps, abs=0.02)
+
+
+def test_relations_have_an_order_and_words() -> None:
+    assert [one.rank for one in Relation] == list(range(6))
+    assert [one.words for one in Relation] == [
+        "exact copy", "same pixels", "edited copy", "same scene", "similar", "different",
+    ]  # fmt: skip
+    assert [one for one in Relation if one.is_copy] == [Relation.EXACT, Relation.SAME_PIXELS, Relation.EDITED]

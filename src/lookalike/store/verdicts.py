@@ -76,6 +76,8 @@ class Verifier:
         first, second = pair.first, pair.second
         if first.digest is not None and first.digest == second.digest:
             return Verdict(relation=Relation.EXACT, inliers=0, agreement=1.0, overlaps=(1.0, 1.0))
+        if first.digest is not None and second.digest is not None and second.digest < first.digest:
+            return looks.reversed_(self.between(Pair(second, first, pair.mirrored)))  # one verdict for both orders
         known = self._kept.find(first.digest, second.digest, mirrored=pair.mirrored)
         if known is not None:
             return known
@@ -174,34 +176,29 @@ class Kept:
     def __init__(self, path: Path | None) -> None:
         self._lock = threading.Lock()
         self._new: dict[tuple[bytes, bytes], str] = {}
+        self._path = path
         self._connection = None if path is None else _opened(path)
 
     def find(self, first: bytes | None, second: bytes | None, *, mirrored: bool | None) -> Verdict | None:
-        """The verdict on two contents; none if it is not known, or was found with a look at fewer orientations."""
-        if first is None or second is None or self._connection is None:
+        """The verdict on two contents, the smaller digest first; none if it is new or fewer orientations were tried."""
+        if first is None or second is None:
             return None
-        key = (min(first, second), max(first, second))
         with self._lock:
-            text = self._new.get(key)
-            if text is None:
-                row = self._connection.execute("SELECT verdict FROM verdicts WHERE first = ? AND second = ?", key)
-                text = next((value for (value,) in row), None)
+            text = self._new.get((first, second)) or self._read(first, second)
         if text is None:
             return None
         found, looked = _unpacked(text)
-        if not found.relation.is_copy and looked not in (mirrored, None):
-            return None
-        return found if key[0] == first else looks.reversed_(found)
+        return found if found.relation.is_copy or looked in (mirrored, None) else None
 
     def add(self, first: bytes | None, second: bytes | None, verdict: Verdict, *, mirrored: bool | None) -> None:
         """Keep a verdict, unless it may be another one once a file is back in reach."""
-        if first is None or second is None or self._connection is None or not verdict.verified:
+        if first is None or second is None or not verdict.verified:
             return
-        ordered = verdict if first < second else looks.reversed_(verdict)
         with self._lock:
-            self._new[(min(first, second), max(first, second))] = _packed(ordered, mirrored)
-            if len(self._new) >= WRITTEN_TOGETHER:
-                self._write()
+            if self._connection is not None:
+                self._new[first, second] = _packed(verdict, mirrored)
+                if len(self._new) >= WRITTEN_TOGETHER:
+                    self._write()
 
     def close(self) -> None:
         """Write what is new."""
@@ -210,6 +207,20 @@ class Kept:
                 self._write()
                 self._connection.close()
                 self._connection = None
+
+    def _read(self, first: bytes, second: bytes) -> str | None:
+        if self._connection is None or self._path is None:
+            return None
+        try:
+            query = "SELECT verdict FROM verdicts WHERE first = ? AND second = ?"
+            return next((text for (text,) in self._connection.execute(query, (first, second))), None)
+        except sqlite3.OperationalError:  # another process writes
+            return None
+        except sqlite3.DatabaseError:
+            self._connection.close()
+            _delete(self._path)
+            self._connection = _opened(self._path)
+            return None
 
     def _write(self) -> None:
         assert self._connection is not None
@@ -234,16 +245,21 @@ def _opened(path: Path) -> sqlite3.Connection | None:
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):  # read-only, or locked
                 return None
-            for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
-                with suppress(OSError):
-                    name.unlink(missing_ok=True)  # it is damaged, and can be computed again
+            _delete(path)
     return None
+
+
+def _delete(path: Path) -> None:
+    """Delete a damaged file: what was in it can be computed again."""
+    for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        with suppress(OSError):
+            name.unlink(missing_ok=True)
 
 
 def _packed(verdict: Verdict, mirrored: bool | None) -> str:
     values = [
-        verdict.relation, verdict.edits, verdict.transform, [round(share, 3) for share in verdict.overlaps],
-        verdict.inliers, verdict.agreement, mirrored,
+        verdict.relation, verdict.edits, verdict.transform, verdict.overlaps, verdict.inliers, verdict.agreement,
+        mirrored,
     ]  # fmt: skip
     return json.dumps(values, separators=(",", ":"))
 

@@ -166,7 +166,8 @@ def _scaled(matrix: Matrix, first: float, second: float) -> Matrix:
 def _reduced(picture: Array, scale: float) -> Array:
     if scale >= 1:
         return picture
-    return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+    height, width = (max(1, round(length * scale)) for length in picture.shape)  # of a strip, nothing would be left
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _correlation(laid: Overlap) -> float:

@@ -145,7 +145,7 @@ def compare(first: Picture, second: Picture, *, mirrored: bool | None = None) ->
         relation=relation,
         edits=edits.of(best, colours) if relation is not Relation.DIFFERENT else (),
         transform=None if relation is Relation.DIFFERENT else _in_shares(best, first, second),
-        overlaps=(round(best.measured.overlaps[0], 4), round(best.measured.overlaps[1], 4)),
+        overlaps=(round(best.measured.overlaps[0], 3), round(best.measured.overlaps[1], 3)),
         inliers=best.inliers,
         agreement=round(best.measured.same, 4),
     )
