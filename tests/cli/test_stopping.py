@@ -70,7 +70,7 @@ def test_index_stops_while_a_bomb_is_decoded(
         assert time.monotonic() - began < 2
     assert (process.returncode, out) == (code, "")
     (line,) = err.splitlines()
-    said = re.match(rf"lookalike: Stopped\. {re.escape(str(tmp_path / 'db'))} holds (\d+) by now", line)
+    said = re.match(rf"lookalike: Stopped\. {re.escape(str(tmp_path / 'db'))} now has (\d+) images", line)
     assert said is not None
     assert not any(is_there(pid) for pid in pids)
     with Database.open(tmp_path / "db") as database:
