@@ -137,7 +137,7 @@ def test_turned_copies_are_told_on_request(run: Run, db: Path, folder: Path, tmp
     )
     refused = run("duplicates", "--db", db, "--orientations", "--reference", folder)
     assert refused.code == 1
-    assert "in a whole collection" in refused.err
+    assert "cannot be found with a reference" in refused.err
 
 
 def test_pictures_that_differ_are_left_out_and_counted(run: Run, db: Path, tmp_path: Path) -> None:
@@ -191,10 +191,10 @@ def test_options_that_say_nothing_together_are_wrong_usage(arguments: list[str],
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["apply", "absent.json", "--hardlink"], "absent.json: cannot be read"),
-        (["undo", "absent"], "absent cannot be read"),
-        (["plan", "plan.txt"], "ends in .json or .csv"),
-        (["plan", "absent/plan.csv"], "absent is no folder"),
+        (["apply", "absent.json", "--hardlink"], "absent.json is unreadable"),
+        (["undo", "absent"], "absent is unreadable"),
+        (["plan", "plan.txt"], "must end in .json or .csv"),
+        (["plan", "absent/plan.csv"], "absent is not a folder"),
         (["plan", "p.csv", "--prefer", "prettiest"], "must be one of folder=PATH"),
     ],
 )

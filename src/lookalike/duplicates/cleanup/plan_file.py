@@ -44,6 +44,9 @@ def read(path: Path) -> Plan:
     parse = _from_csv if path.suffix.lower() == ".csv" else _from_json
     try:
         content = file_identity.read_whole(path, what="a plan that lookalike plan has written")
+    except DataError as error:
+        raise DataError(display.printable(f"{path} {error}")) from error
+    try:
         return plans.check(_parsed(parse, os.fsdecode(content)))
     except DataError as error:
         raise DataError(display.printable(f"{path}: {error}")) from error
