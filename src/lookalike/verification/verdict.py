@@ -140,7 +140,7 @@ def compare(first: Picture, second: Picture, *, mirrored: bool | None = None) ->
     if best is None:
         return Verdict(relation=Relation.DIFFERENT)
     colours = measures.colours(best.first.pixels, best.second.pixels, best.matrix, best.measured.agreed)
-    relation = _relation(best.measured, colours, is_document=best.first.is_document or best.second.is_document)
+    relation = _relation(best.measured, colours, is_document=best.first.is_document and best.second.is_document)
     return Verdict(
         relation=relation,
         edits=edits.of(best, colours) if relation is not Relation.DIFFERENT else (),
