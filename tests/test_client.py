@@ -30,18 +30,22 @@ def test_search_finds_what_the_database_finds(
     content = photo_files["cats/01.png"]
     (tmp_path / "query.png").write_bytes(content)
     with Database.open(served.path) as database:
-        expected = [(hit.id, hit.distance, hit.tier, hit.path, hit.label) for hit in database.search(content, top=7)]
+        expected = [
+            (hit.id, hit.distance, hit.relation, hit.path, hit.label) for hit in database.search(content, top=7)
+        ]
     by_file, by_bytes = client.search(tmp_path / "query.png", top=7), client.search(content, top=7)
     by_code, by_id = client.search(code=client.encode(content), top=7), client.search(id=expected[0][0], top=7)
-    for hits in (by_file, by_bytes, by_code, by_id):
-        assert [(hit.id, hit.distance, hit.tier, hit.path, hit.label) for hit in hits] == expected
+    for hits in (by_file, by_bytes):
+        assert [(hit.id, hit.distance, hit.relation, hit.path, hit.label) for hit in hits] == expected
     assert by_file[0].bits == 64
+    assert (by_file[0].relation, by_file[0].verified, by_id[0].relation) == ("exact", True, "exact")
+    assert (by_code[0].distance, by_code[0].relation, by_code[0].verified) == (0, "similar", False)
+    (raw,) = client.search(content, top=1, verify=False)
+    assert (raw.distance, raw.verified) == (0, False)
     assert by_file[0].weighted_distance is None
-    weighed = [hit.weighted_distance or 0.0 for hit in client.search(content, top=7, asymmetric=True)]
+    weighed = [hit.weighted_distance or 0.0 for hit in client.search(content, top=7, asymmetric=True, verify=False)]
     assert weighed == sorted(weighed)
     assert weighed[0] == 0 < weighed[-1]
-    assert by_file[0].orientation is None
-    assert client.search(content, turned=True)[0].orientation == "upright"
     assert {hit.label for hit in client.search(content, label="dogs", top=40)} == {"dogs"}
     assert all(hit.distance <= 20 for hit in client.search(content, radius=20, top=40))
     assert client.search(id=1, since=datetime(9000, 1, 1, tzinfo=UTC)) == []

@@ -2,7 +2,7 @@
 
 client = Client("http://127.0.0.1:8765")
 for hit in client.search("photo.jpg", top=5):
-    print(hit.distance, hit.tier, hit.path)
+    print(hit.relation, ", ".join(hit.edits), hit.path)
 """
 
 from __future__ import annotations
@@ -47,11 +47,16 @@ class Picture:
 class Found(Picture):
     """An image found by a search."""
 
+    relation: str  # "exact", "same-pixels", "edited", "same-scene", "similar" or "different"
+    edits: tuple[str, ...]  # what was done to the query to get it
+    done: str  # the same in words
+    inliers: int  # keypoints of both that support the transform
+    agreement: float  # share of the detail of both that is the same
+    transform: tuple[float, ...] | None  # 3 × 3, row by row: points in shares of the sides, from the query to it
+    verified: bool  # by pixels; if not, by codes alone
     distance: int  # bits that differ
     bits: int
-    tier: str
     weighted_distance: float | None = None  # bits, weighted by the query's certainty; for asymmetric searches
-    orientation: str | None = None  # orientation of the query that matches; for searches with `turned`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,18 +97,20 @@ class Client:
         top: int = 10,
         radius: int | None = None,
         asymmetric: bool = False,
-        turned: bool = False,
+        verify: bool = True,
         **only: Unpack[_Only],
     ) -> list[Found]:
-        """The images nearest to an image (a path or encoded bytes), an image of the database, or a hexadecimal code.
+        """Copies of an image (a path, or encoded bytes) or of one of the database, and images that are like it.
 
         Filters: `label`, `below` a folder, indexed `since` a time. With `asymmetric`, for an image that is sent, bits
-        are weighted by the image's certainty. With `turned`, which needs an image, mirrored and rotated copies are
-        found, too. Raises `ServerError` with the server's message, `ImageError` if the file is unreadable.
+        are weighted by the image's certainty. Without `verify`, or for a hexadecimal code, codes alone decide.
+        Raises `ServerError` with the server's message, `ImageError` if the file is unreadable.
         """
         since = only.pop("since", None)
-        values = {"top": top, "radius": radius, "id": id, "code": code, **only, "asymmetric": asymmetric or None,
-                  "turned": turned or None, "since": None if since is None else since.isoformat()}  # fmt: skip
+        values = {
+            "top": top, "radius": radius, "id": id, "code": code, **only, "asymmetric": asymmetric or None,
+            "verify": None if verify else False, "since": None if since is None else since.isoformat(),
+        }  # fmt: skip
         answer = self._send("/api/search", _without_none(values), image)
         return [_record(Found, hit) for hit in answer["hits"]]
 
@@ -299,5 +306,5 @@ def _refusal(error: urllib.error.HTTPError) -> ServerError:
 def _record(kind: type[Any], values: Mapping[str, Any]) -> Any:
     needed = [one.name for one in fields(kind) if one.name in values or one.default is MISSING]
     known = {name: values[name] for name in needed}
-    label = known["label"]
-    return kind(**{**known, "label": tuple(label) if isinstance(label, list) else label})
+    lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+    return kind(**{**known, **lists})

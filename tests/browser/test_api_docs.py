@@ -15,4 +15,4 @@ def test_every_route_is_shown(visit: Visit, site: Served) -> None:
     expect(page.locator("section h2")).to_have_text(routes)
     search = page.locator("section", has_text="POST /api/search").first
     expect(search).to_contain_text("curl -F file=@photo.jpg")
-    expect(search).to_contain_text('"tier": "near-duplicate"')
+    expect(search).to_contain_text('"relation": "exact"')

@@ -140,4 +140,4 @@ def test_an_image_is_shown_large_and_searched_by(visit: Visit) -> None:
     wanted = third.get_attribute("data-id")
     dialog.get_by_role("link", name="Find similar images").click()
     expect(page).to_have_url(re.compile(rf"/\?id={wanted}$"))
-    expect(page.locator(f".hits .tile[data-id='{wanted}'] .tier")).to_have_text("identical")
+    expect(page.locator(f".hits .tile[data-id='{wanted}'] .tier")).to_have_text("exact copy")

@@ -78,9 +78,7 @@ def test_search_duplicates_and_info_go_by_it(photos: Database) -> None:
     assert info.calibration == found
     code_W = photos.codes()[1][:1]
     for hit in photos.search_codes(code_W, top=500)[0]:
-        assert hit.tier == radii.tier(hit.distance)
-        assert (hit.tier == "identical") == (hit.distance == 0)
-        assert (hit.tier in ("identical", "same", "near-duplicate")) == (hit.distance <= radii.duplicate)
+        assert (hit.relation == "similar") == (hit.distance <= radii.similar)
     assert photos.forget_calibration()
     assert not photos.forget_calibration()
     assert photos.calibration is None

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image, ImageOps
 
 from lookalike.cli import COMMANDS, GROUPS, terminal
 
@@ -61,19 +62,43 @@ def test_search_finds_the_image_itself_first(run: Run, db: Path, photo_folder: P
     for query in files(photo_folder)[:5]:
         hits = lines(run("search", query, "--db", db, "--top", 3, "--json").out)
         assert len(hits) == 3
-        assert set(hits[0]) == {"query", "path", "distance", "bits", "label", "tier"}
+        names = {"query", "path", "relation", "edits", "inliers", "agreement", "transform", "verified"}
+        assert set(hits[0]) == names | {"distance", "bits", "label"}
         assert hits[0]["query"] == str(query)
-        assert (hits[0]["distance"], hits[0]["tier"]) == (0, "identical")
+        assert (hits[0]["distance"], hits[0]["relation"], hits[0]["verified"]) == (0, "exact", True)
         assert str(query) in [hit["path"] for hit in hits if hit["distance"] == 0]
-        assert [hit["distance"] for hit in hits] == sorted(hit["distance"] for hit in hits)
+        raw = lines(run("search", query, "--db", db, "--top", 3, "--json", "--no-verify").out)
+        assert [hit["distance"] for hit in raw] == sorted(hit["distance"] for hit in raw)
+        assert not any(hit["verified"] for hit in raw[1:])
 
 
-def test_search_prints_distance_word_and_path(run: Run, db: Path, photo_folder: Path) -> None:
+def test_search_says_what_a_hit_is_in_words(run: Run, db: Path, photo_folder: Path, tmp_path: Path) -> None:
+    query = photo_folder / "cats/01.png"
+    result = run("search", query, "--db", db, "--top", 1)
+    assert (result.out, result.err) == (f"exact copy\t{query}\t0/64\n", "1 copy found\n")
+    with Image.open(query) as picture:
+        ImageOps.mirror(picture).save(tmp_path / "mirrored.png")
+    result = run("search", tmp_path / "mirrored.png", "--db", db, "--top", 1)
+    assert result.out.startswith("edited copy: mirrored")
+    assert result.err == "1 copy found\n"
+
+
+def test_search_says_that_there_is_no_copy(run: Run, db: Path, photo_folder: Path) -> None:
     query = files(photo_folder)[0]
-    result = run("search", query, "--db", db, "--top", 2)
-    first = result.out.splitlines()[0].split("\t")
-    assert first[:2] == ["0/64", "identical"]
-    assert Path(first[2]).exists()
+    run("remove", query, "--db", db)
+    result = run("search", query, "--db", db, "--top", 40)
+    assert result.err == "No copy of this picture here.\n"
+    assert {line.split("\t")[0] for line in result.out.splitlines()} <= {"similar", "same scene"}
+    assert run("search", query, query, "--db", db).err == "No copy of these pictures here.\n"
+
+
+def test_search_says_what_could_not_be_verified(run: Run, db: Path, photo_folder: Path, tmp_path: Path) -> None:
+    codes = tmp_path / "codes.npy"
+    run("export", codes, "--db", db)
+    run("import", codes, "--db", tmp_path / "other")
+    result = run("search", files(photo_folder)[0], "--db", tmp_path / "other", "--top", 1)
+    assert result.out.startswith("similar (not verified)\t")
+    assert "No copy of this picture here.\n40 candidates could not be verified" in result.err
 
 
 def test_search_with_several_queries_names_each(run: Run, db: Path, photo_folder: Path) -> None:
@@ -181,7 +206,7 @@ def test_a_model_that_cannot_tell_copies_says_so(
     assert "cannot identify copies; give --radius 0 to search anyway" in refused.err
     assert run("duplicates", "--db", tmp_path / "db", "--radius", 0).code == 0
     hit = json.loads(run("search", photo_folder / "cats/01.png", "--db", tmp_path / "db", "--top", 1, "--json").out)
-    assert (hit["distance"], hit["tier"]) == (0, "same code")
+    assert (hit["distance"], hit["relation"]) == (0, "exact")
 
 
 def test_a_folder_that_was_emptied(run: Run, photo_folder: Path, tmp_path: Path) -> None:
@@ -371,27 +396,24 @@ def test_a_path_that_does_not_exist_is_named_as_written_before_any_work(run: Run
 def test_search_lets_bits_count_as_the_query_is_sure_of_them(run: Run, db: Path, photo_folder: Path) -> None:
     query = files(photo_folder)[0]
     result = run("search", query, "--db", db, "--top", 2, "--asymmetric")
-    assert result.out.splitlines()[0] == f"0/64\tidentical\t{query}\tweighted 0.0"
-    hits = lines(run("search", query, "--db", db, "--top", 3, "--asymmetric", "--json").out)
+    assert result.out.splitlines()[0] == f"exact copy\t{query}\t0/64\tweighted 0.0"
+    hits = lines(run("search", query, "--db", db, "--top", 3, "--asymmetric", "--json", "--no-verify").out)
     assert [hit["weighted_distance"] for hit in hits] == sorted(hit["weighted_distance"] for hit in hits)
     assert "weighted_distance" not in lines(run("search", query, "--db", db, "--top", 1, "--json").out)[0]
-    for option in (["--radius", 3], ["--orientations"]):
-        result = run("search", query, "--db", db, "--asymmetric", *option)
-        assert result.code == 1
-        assert f"leave out {option[0]}" in result.err
+    result = run("search", query, "--db", db, "--asymmetric", "--radius", 3)
+    assert result.code == 1
+    assert "leave out --radius" in result.err
 
 
-def test_search_finds_turned_copies_on_request(run: Run, db: Path, photo_folder: Path, tmp_path: Path) -> None:
-    from PIL import Image
-
+def test_search_finds_turned_copies_without_the_option_that_was_needed_once(
+    run: Run, db: Path, photo_folder: Path, tmp_path: Path
+) -> None:
     query = photo_folder / "cats/01.png"
     with Image.open(query) as picture:
         picture.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png")
-    result = run("search", tmp_path / "turned.png", "--db", db, "--top", 1, "--turned")
-    assert result.out.split("\t")[2:] == [str(query), "turned right\n"]
-    (hit,) = lines(run("search", tmp_path / "turned.png", "--db", db, "--top", 1, "--turned", "--json").out)
-    assert (hit["path"], hit["orientation"]) == (str(query), "turned right")
-    assert "orientation" not in lines(run("search", query, "--db", db, "--top", 1, "--json").out)[0]
+    for option in ([], ["--orientations"], ["--turned"]):
+        result = run("search", tmp_path / "turned.png", "--db", db, "--top", 1, *option)
+        assert result.out.startswith(f"edited copy: turned 90°\t{query}\t")
 
 
 def test_backup_and_restore(run: Run, db: Path, photo_folder: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lookalike.core import parallel
-from lookalike.core.parallel import in_order, on_all_cores
+from lookalike.core.parallel import computed_once, in_order, on_all_cores
 
 
 def test_results_come_in_the_order_of_the_input() -> None:
@@ -58,3 +58,20 @@ def test_short_work_on_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(on_all_cores(abs, [-1, 2, -3])) == [1, 2, 3]
     monkeypatch.setattr(parallel, "cores", lambda: 1)
     assert list(on_all_cores(abs, [-1, 2, -3])) == [1, 2, 3]
+
+
+def test_a_value_is_computed_once_an_instance_and_instances_do_not_wait_for_each_other() -> None:
+    both = threading.Barrier(2)
+
+    class Slow:
+        computed = 0
+
+        @computed_once
+        def value(self) -> int:
+            self.computed += 1
+            both.wait(10)  # fails if only one of them may compute
+            return 7
+
+    first, second = Slow(), Slow()
+    assert list(in_order(lambda one: one.value, (first, second), workers=2)) == [7, 7]
+    assert (first.value, first.computed, second.computed) == (7, 1, 1)

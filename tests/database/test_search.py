@@ -5,24 +5,27 @@ Shapes: N images, W bytes a code.
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image, ImageOps
 
 from lookalike.core.errors import CodeError, ImageError, LookalikeError
 from lookalike.data import Item
-from lookalike.database import Database, Filter, Hit
+from lookalike.database import Database, Filter, Hit, search
 from lookalike.imaging import decode
+from lookalike.imaging.isolation.decoders import Direct
+from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.store.records import Outcome
 from tests.references import bitcount
 
@@ -34,7 +37,7 @@ def test_an_indexed_image_is_found_at_distance_zero(indexed: Database, photo_fol
         hits = indexed.search(path)
         assert len(hits) == 10
         assert str(path) in [hit.path for hit in hits if hit.distance == 0]
-        assert hits[0].tier == "identical"
+        assert hits[0].relation == "exact"
 
 
 def test_hits_are_those_of_counting_bits(indexed: Database, photo_folder: Path) -> None:
@@ -45,27 +48,34 @@ def test_hits_are_those_of_counting_bits(indexed: Database, photo_folder: Path) 
     for path in sorted(photo_folder.rglob("*.*"))[::5]:
         query_W = indexed.hasher.encode(path)[0].tolist()
         for top, radius in limits:
-            hits = indexed.search(path, top=top, radius=radius)
+            hits = indexed.search(path, top=top, radius=radius, verify=False)
             expected = bitcount.search(codes, query_W, top=top, radius=radius)
             assert [(hit.id, hit.distance) for hit in hits] == expected
             for hit in hits:
                 assert (hit.path, hit.label, hit.bits) == (records[hit.id].name, records[hit.id].label, 64)
 
 
-def test_tier_words_follow_the_models_distances(indexed: Database, photo_folder: Path) -> None:
-    hits = indexed.search(photo_folder / "cats/01.png", top=None, radius=64)
+def test_codes_alone_tell_what_is_similar(indexed: Database, photo_folder: Path) -> None:
+    (photo_folder / "copy.png").write_bytes((photo_folder / "cats/01.png").read_bytes())
+    indexed.index(photo_folder)
+    hits = indexed.search(photo_folder / "cats/01.png", top=None, radius=64, verify=False)
+    exact = [hit.path for hit in hits if hit.relation == "exact"]
+    assert sorted(exact) == [str(photo_folder / "cats/01.png"), str(photo_folder / "copy.png")]
     for hit in hits:
-        word = "near-duplicate" if hit.distance <= 4 else "similar" if hit.distance <= 16 else "different"
-        assert hit.tier == ("identical" if hit.distance == 0 else word)
-    assert {hit.tier for hit in hits} >= {"identical", "different"}
+        if hit.path not in exact:
+            assert hit.relation == ("similar" if hit.distance <= 16 else "different")
+            assert not hit.verified
+    assert {hit.relation for hit in hits} == {"exact", "similar", "different"}
 
 
 def test_paths_bytes_and_arrays_find_the_same(indexed: Database, photo_folder: Path) -> None:
     path = photo_folder / "cats/01.png"
     expected = indexed.search(path)
-    queries: list[Any] = [str(path), path.read_bytes(), decode.read(path)]
-    for query in queries:
-        assert indexed.search(query) == expected
+    assert indexed.search(str(path)) == indexed.search(path.read_bytes()) == expected
+    by_array = indexed.search(decode.read(path))[0]  # which has the picture, but not the file
+    assert (by_array.path, by_array.distance, by_array.relation) == (str(path), 0, "edited")
+    small = [hit.relation for hit in indexed.search_codes(indexed.hasher.encode([path]))[0]]
+    assert not {"exact", "edited"} & set(small)
 
 
 def test_a_near_copy_is_near(indexed: Database, photo_folder: Path, tiny_images: npt.NDArray[np.uint8]) -> None:
@@ -169,7 +179,7 @@ def test_readers_are_unharmed_while_a_writer_commits(
         thread.start()
         counts = []
         while not ended.is_set():
-            hits = db.search(first / "000.jpg", top=None, radius=64)
+            hits = db.search(first / "000.jpg", top=None, radius=64, verify=False)
             assert hits[0].distance == 0
             assert len({hit.id for hit in hits}) == len(hits)
             counts.append(len(hits))
@@ -295,17 +305,19 @@ def test_an_asymmetric_search_ranks_by_what_the_query_is_sure_of(indexed: Databa
     ids_N, codes_NW = indexed.codes()
     differ_NK = np.unpackbits(np.asarray(codes_NW), axis=1) != (above_K > 0)
     expected = dict(zip(ids_N.tolist(), (differ_NK * weights_K).sum(axis=1).tolist(), strict=True))
-    hits = indexed.search_asymmetric(path, top=100)
+    hits = indexed.search_asymmetric(path, top=100, verify=False)
     assert len(hits) == len(expected) == len({hit.id for hit in hits})
     assert [hit.weighted_distance for hit in hits] == pytest.approx(sorted(expected.values()), abs=1e-3)
     assert [hit.weighted_distance for hit in hits] == pytest.approx([expected[hit.id] for hit in hits], abs=1e-3)
     symmetric = {hit.id: hit.distance for hit in indexed.search(path, top=100)}
     assert {hit.id: hit.distance for hit in hits} == symmetric
-    assert indexed.search_asymmetric(array, top=3) == hits[:3]
+    by_array = indexed.search_asymmetric(array, top=3, verify=False)
+    assert [hit.weighted_distance for hit in by_array] == [hit.weighted_distance for hit in hits[:3]]
+    assert indexed.search_asymmetric(path, top=1)[0].relation == "exact"
     only = Filter(below=str(path.parent))
     inside = [hit for hit in hits if Path(hit.path).parent == path.parent]
     assert 0 < len(inside) < len(hits)
-    assert indexed.search_asymmetric(path, top=100, only=only) == inside
+    assert indexed.search_asymmetric(path, top=100, only=only, verify=False) == inside
 
 
 def test_an_asymmetric_search_needs_the_threshold(tmp_path: Path, photo_folder: Path, make_model: MakeModel) -> None:
@@ -314,3 +326,123 @@ def test_an_asymmetric_search_needs_the_threshold(tmp_path: Path, photo_folder: 
         database.index(photo_folder)
         with pytest.raises(LookalikeError, match="does not say its threshold"):
             database.search_asymmetric(sorted(photo_folder.rglob("*.*"))[0])
+
+
+@pytest.fixture(scope="module")
+def photographs(shared_data: Path) -> list[Image.Image]:
+    """30 photographs of 224 × 224 pixels, of ten classes."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    column = parquet.read_table(shared_data / "imagenette224.parquet", columns=["image"]).column(0)
+    step = len(column) // 30
+    return [Image.open(io.BytesIO(column[row * step].as_py())).convert("RGB") for row in range(30)]
+
+
+@pytest.fixture(scope="module")
+def collection(photographs: list[Image.Image], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """The photographs, but for the last two, indexed with the built-in model."""
+    folder = tmp_path_factory.mktemp("collection")
+    (folder / "photos").mkdir()
+    for number, picture in enumerate(photographs[:-2]):
+        picture.save(folder / f"photos/{number:02}.png")
+    with Database.create(folder / "db") as database:
+        database.index(folder / "photos")
+        yield database
+
+
+def as_file(picture: Image.Image) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=80)
+    return out.getvalue()
+
+
+def collage(picture: Image.Image, other: Image.Image) -> Image.Image:
+    sheet = Image.new("RGB", (2 * picture.width, 2 * picture.height))
+    for at in ((0, 0), (1, 0), (0, 1)):
+        sheet.paste(other, (at[0] * picture.width, at[1] * picture.height))
+    sheet.paste(picture, picture.size)
+    return sheet
+
+
+EDITS: dict[str, tuple[Callable[[Image.Image, Image.Image], Image.Image], str]] = {
+    "recompressed": (lambda picture, _: picture, "recompress"),
+    "mirrored": (lambda picture, _: ImageOps.mirror(picture), "mirror"),
+    "turned": (lambda picture, _: picture.rotate(90), "rotate"),
+    "cropped": (lambda picture, _: picture.crop((34, 34, 190, 190)), "crop"),
+    "grey": (lambda picture, _: picture.convert("L"), "grey"),
+    "in a collage": (collage, "extend"),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edited_copy_is_found_and_what_was_done_to_the_query_is_named(
+    name: str, collection: Database, photographs: list[Image.Image]
+) -> None:
+    edit, done = EDITS[name]
+    first, *others = collection.search(as_file(edit(photographs[3], photographs[-1])))
+    assert (Path(first.path).name, first.relation, first.verified) == ("03.png", "edited", True)
+    # the copy is what was searched for, so that its original has more of the picture, or more colour
+    assert {"crop": "extend", "grey": "colour", "extend": "crop"}.get(done, done) in first.edits
+    assert first.agreement > 0.8
+    assert first.inliers > 20
+    assert first.transform is not None
+    assert not any(hit.relation.is_copy for hit in others)
+
+
+def test_the_same_pixels_in_another_file_are_called_so(collection: Database, photographs: list[Image.Image]) -> None:
+    out = io.BytesIO()
+    photographs[5].save(out, "BMP")
+    first = collection.search(out.getvalue(), top=1)[0]
+    assert (Path(first.path).name, first.relation, first.edits) == ("05.png", "same-pixels", ())
+
+
+def test_nothing_is_called_a_copy_of_a_picture_that_is_not_there(
+    collection: Database, photographs: list[Image.Image]
+) -> None:
+    for picture in photographs[-2:]:
+        hits = collection.search(as_file(picture))
+        assert len(hits) == 10
+        assert not {"exact", "same-pixels", "edited"} & {hit.relation for hit in hits}
+        assert [hit.relation.rank for hit in hits] == sorted(hit.relation.rank for hit in hits)
+
+
+def test_copies_are_verified_by_their_thumbnails_while_files_are_out_of_reach(
+    collection: Database, photographs: list[Image.Image]
+) -> None:
+    folder = Path(collection.info().roots[0])
+    away = folder.with_name("away")
+    with Database.open(collection.path) as database:
+        try:
+            folder.rename(away)
+            first = database.search(as_file(photographs[7]))[0]
+            assert (Path(first.path).name, first.relation, first.verified) == ("07.png", "edited", True)
+        finally:
+            away.rename(folder)
+
+
+def test_without_thumbnail_and_file_nothing_is_verified_and_that_is_said(
+    tmp_path: Path, photographs: list[Image.Image]
+) -> None:
+    picture = tmp_path / "photo.png"
+    photographs[0].save(picture)
+    with Database.create(tmp_path / "db") as database:
+        np.save(tmp_path / "codes.npy", database.hasher.encode([picture]))
+        database.import_codes(tmp_path / "codes.npy")
+        query = search.query_of(picture, database.hasher, Direct(DecodeLimits()))
+        found = database.search_query(query)
+        assert [(hit.distance, hit.relation, hit.verified) for hit in found.hits] == [(0, "similar", False)]
+        assert found.unverified == 1
+
+
+def test_many_images_with_the_code_of_a_query_do_not_hide_its_copy(
+    tmp_path: Path, photographs: list[Image.Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "CANDIDATES", 4)
+    with Database.create(tmp_path / "db") as database:
+        photographs[0].save(tmp_path / "photo.png")
+        np.save(tmp_path / "codes.npy", np.repeat(database.hasher.encode([tmp_path / "photo.png"]), 20, axis=0))
+        database.import_codes(tmp_path / "codes.npy")
+        database.index(tmp_path / "photo.png")
+        for only in (None, Filter(below=str(tmp_path))):
+            hits = database.search(tmp_path / "photo.png", top=3, only=only)
+            assert [hit.relation for hit in hits] == ["exact", "similar", "similar"]
+        assert database.search(tmp_path / "photo.png", only=Filter(label="cats")) == []

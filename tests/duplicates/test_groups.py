@@ -163,8 +163,6 @@ def test_the_default_radius_is_at_most_a_sixteenth_of_the_bits(tmp_path: Path, m
     for near, expected in ((15, 4), (2, 2)):
         with Database.create(tmp_path / f"db{near}", model=make_model(bits=64, near=near, similar=21)) as database:
             assert database.hasher.info.duplicate == expected
-            assert database.hasher.info.tier(expected) == "near-duplicate"
-            assert database.hasher.info.tier(expected + 1) == "similar"
 
 
 def test_a_measured_distance_of_copies_is_the_default_radius(tmp_path: Path, make_model: MakeModel) -> None:
@@ -183,7 +181,7 @@ def test_a_model_that_cannot_tell_copies_has_no_radius_of_its_own(tmp_path: Path
             database.duplicates()
         assert groups(database, 0) == [[("a", 0), ("b", 0)]]
         (hits,) = database.search_codes(codes_of([0]))
-        assert [hit.tier for hit in hits] == ["same code", "same code", "different"]
+        assert {hit.relation for hit in hits} == {"different"}
 
 
 def test_open_makes_a_database_only_when_asked(tmp_path: Path, make_model: MakeModel) -> None:

@@ -58,13 +58,12 @@ def test_what_is_plain_is_known_by_quality(db: Database, plain_folder: Path) -> 
     assert None not in quality.values()
 
 
-def test_plain_images_are_never_called_identical_by_a_search(db: Database, plain_folder: Path) -> None:
+def test_a_search_calls_only_the_same_file_a_copy_of_a_plain_image(db: Database, plain_folder: Path) -> None:
     db.index(plain_folder)
-    hits = {Path(hit.path).name: hit.tier for hit in db.search(plain_folder / "plain/black.png", top=10)}
-    assert hits["black.png"] == hits["nearly black.png"] == "same code"
-    assert "identical" not in hits.values()
-    assert "near-duplicate" not in hits.values()
-    assert db.search(plain_folder / "cats/01.png", top=1)[0].tier == "identical"
+    hits = {Path(hit.path).name: hit.relation for hit in db.search(plain_folder / "plain/black.png", top=10)}
+    assert {name for name, relation in hits.items() if relation.is_copy} == {"black.png", "black again.png"}
+    assert hits["nearly black.png"] == "similar"
+    assert db.search(plain_folder / "cats/01.png", top=1)[0].relation == "exact"
 
 
 def test_copies_across_parts_do_not_count_plain_ones(db: Database, photo_folder: Path) -> None:

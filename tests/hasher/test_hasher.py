@@ -163,21 +163,8 @@ def test_metadata_come_back(make_model: MakeModel) -> None:
     assert ModelInfo.from_json(expected.to_json()) == expected
 
 
-def test_tier_words() -> None:
-    info = models.info(near=4, similar=10)
-    words = {distance: info.tier(distance) for distance in (0, 1, 4, 5, 10, 11, 64)}
-    assert words == {
-        0: "identical", 1: "near-duplicate", 4: "near-duplicate", 5: "similar", 10: "similar", 11: "different",
-        64: "different",
-    }  # fmt: skip
-    assert models.info(near=0, similar=0).tier(1) == "different"
-
-
 def test_a_model_that_gives_different_images_equal_codes_calls_nothing_a_copy() -> None:
-    info = models.info(near=-1, similar=3)
-    assert info.duplicate == -1
-    assert [info.tier(distance) for distance in (0, 1, 3, 4)] == ["same code", "similar", "similar", "different"]
-    assert models.info(near=-1, similar=-1).tier(1) == "different"
+    assert models.info(near=-1, similar=3).duplicate == -1
 
 
 def document(**changes: Any) -> str:

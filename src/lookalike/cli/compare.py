@@ -26,7 +26,7 @@ def command(
     no_isolation: options.NoIsolation = False,
     json: options.Json = False,
 ) -> None:
-    """Tell whether two image files show the same picture, and what was done to B.
+    """Tell whether two image files show the same picture.
 
     Exit code 0: the same picture (exact copy, same pixels or edited copy); 1: another one; 2: a file cannot be read.
     """

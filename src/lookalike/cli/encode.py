@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import typer
 
 from lookalike.cli import options, terminal
@@ -16,6 +18,7 @@ def command(
     from lookalike.core.codes import to_hex
     from lookalike.hasher import DEFAULT, Hasher
     from lookalike.imaging.isolation import pool
+    from lookalike.imaging.isolation.decoders import array_of
     from lookalike.imaging.isolation.limits import DecodeLimits
 
     problems: list[tuple[str, str]] = []
@@ -26,7 +29,8 @@ def command(
         terminal.quiet_decoders(),
     ):
         hasher = Hasher.load(model or DEFAULT)
-        for path, array in terminal.arrays(images, hasher.spec, decoders, problems):
+        read = partial(array_of, spec=hasher.spec, decoders=decoders)
+        for path, array in terminal.read_images(images, read, problems):
             count += 1
             if array is None:
                 continue

@@ -1,20 +1,18 @@
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lookalike.cli import calibrate, options, terminal
+from lookalike.cli import options, terminal
 
 if TYPE_CHECKING:
-    from lookalike.database import Database, Filter, Hit
-    from lookalike.imaging.decode import Array
+    from lookalike.database import Filter, Hit
 
-BATCH = 64
 FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")  # of --since
+FIELDS = ("relation", "edits", "inliers", "agreement", "transform", "verified", "distance", "bits", "label")  # of JSON
 
 
 def command(
@@ -28,7 +26,10 @@ def command(
     since: Annotated[
         datetime | None, typer.Option("--since", formats=list(FORMATS), help="Only images indexed since that time.")
     ] = None,
-    orientations: options.Orientations = False,
+    no_verify: Annotated[
+        bool, typer.Option("--no-verify", help="Compare codes alone, and list the nearest images whatever they show.")
+    ] = False,
+    orientations: Annotated[bool, typer.Option("--orientations", hidden=True)] = False,  # found by default
     asymmetric: Annotated[
         bool,
         typer.Option(
@@ -39,44 +40,46 @@ def command(
     no_isolation: options.NoIsolation = False,
     json: options.Json = False,
 ) -> None:
-    """Find the images that look most like IMAGES, nearest first."""
+    """Find copies of IMAGES, also edited ones, and similar images."""
     from lookalike import opening
     from lookalike.core.errors import ConfigError
-    from lookalike.duplicates import orientations as oriented
+    from lookalike.database import search
     from lookalike.imaging.isolation import pool
     from lookalike.imaging.isolation.limits import DecodeLimits
 
-    if asymmetric and (orientations or radius is not None):
-        raise ConfigError(
-            f"--asymmetric ranks by a distance of its own; leave out {'--orientations' if orientations else '--radius'}"
-        )
-    only = _filter(label, under, since)
+    if asymmetric and radius is not None:
+        raise ConfigError("--asymmetric ranks by a distance of its own; leave out --radius")
+    only, verify = _filter(label, under, since), not no_verify
     problems: list[tuple[str, str]] = []
-    count, several = 0, len(images) > 1
+    count = copies = unverified = 0
     limits = DecodeLimits.of(max_pixels)
     with (  # the worker starts while the model is loaded
-        pool.make_decoders(limits, workers=1, isolation=not no_isolation) as decoders,
+        pool.make_decoders(limits, workers=2 if verify else 1, isolation=not no_isolation) as decoders,
         opening.open(db) as database,
         terminal.quiet_decoders(),
     ):
         database.use(engine)
+        database.decode_with(decoders)
         if not len(database):
             terminal.say_empty(db)
-        if not json and database.calibration is not None:
-            terminal.say(f"words for distances as {calibrate.said(database.calibration)}")
-        queries = terminal.arrays(images, database.hasher.spec, decoders, problems)
-        while batch := list(itertools.islice(queries, BATCH)):
-            count += len(batch)
-            arrays = [array for _, array in batch if array is not None]
-            named = [query for query, array in batch if array is not None]
-            several = several or len(batch) > 1
+        read = partial(search.query_of, hasher=database.hasher, decoders=decoders, verify=verify)
+        for name, query in terminal.read_images(images, read, problems):
+            count += 1
+            if query is None:
+                continue
             if asymmetric:
-                found = [database.search_asymmetric(array, top=top, only=only) for array in arrays]
+                found = database.search_asymmetric_records(query, top=top, only=only, verify=verify)
             else:
-                found = _by_codes(database, arrays, turned=orientations, top=top, radius=radius, only=only)
-            for query, hits in zip(named, oriented.merged(found, top=top, turned=orientations), strict=True):
-                for hit, turn in hits:
-                    _print(query, hit, turn, json=json, several=several)
+                found = database.search_query(query, top=top, radius=radius, only=only, verify=verify)
+            for hit in found.hits:
+                if json:
+                    _print_json(name, hit)
+                elif no_verify or hit.relation != "different":
+                    _print(hit, query=name if [name] != images else "", verify=verify)
+            copies += sum(hit.relation.is_copy for hit in found.hits)
+            unverified += found.unverified
+        if verify and not json and len(database) and count > len(problems):
+            _sum_up(copies, count - len(problems), unverified, db)
     terminal.fail_if(problems, count)
 
 
@@ -88,28 +91,29 @@ def _filter(label: str | None, below: str | None, since: datetime | None) -> Fil
     return Filter(label=label, below=below, since=since.timestamp() if since else None)
 
 
-def _by_codes(
-    database: Database, arrays: Sequence[Array], *, turned: bool, top: int, radius: int | None, only: Filter | None
-) -> list[list[Hit]]:
-    """What is found by the codes of images; of turned ones eight after each other."""
-    import numpy as np
-
-    from lookalike.duplicates import orientations as oriented
-
-    if not arrays:
-        return []
-    codes_NW = np.concatenate([oriented.encode(database.hasher, array, turned=turned) for array in arrays])
-    return database.search_codes(codes_NW, top=top, radius=radius, only=only)
+def _print_json(query: str, hit: Hit) -> None:
+    values = {"query": query, "path": hit.path, **{name: getattr(hit, name) for name in FIELDS}}
+    weighted = {} if hit.weighted_distance is None else {"weighted_distance": hit.weighted_distance}
+    terminal.echo_json({**values, **weighted})
 
 
-def _print(query: str, hit: Hit, turn: str, *, json: bool, several: bool) -> None:
-    weighted = hit.weighted_distance
-    if json:
-        values = {"query": query, "path": hit.path, "distance": hit.distance, "bits": hit.bits}
-        more = {"orientation": turn, "weighted_distance": weighted}
-        given = {name: value for name, value in more.items() if value not in ("", None)}
-        terminal.echo_json({**values, "label": hit.label, "tier": hit.tier, **given})
-    else:
-        first = f"{terminal.shown(query)}\t" if several else ""
-        last = f"\t{turn}" if turn else "" if weighted is None else f"\tweighted {weighted:.1f}"
-        typer.echo(f"{first}{hit.distance}/{hit.bits}\t{hit.tier}\t{terminal.shown(hit.path)}{last}")
+def _print(hit: Hit, *, query: str, verify: bool) -> None:
+    """One line: the query if there are several, what the hit is to it, its path, and the distance of their codes."""
+    more = f": {hit.done}" if hit.done else " (not verified)" if verify and not hit.verified else ""
+    weighted = [] if hit.weighted_distance is None else [f"weighted {hit.weighted_distance:.1f}"]
+    columns = [hit.relation.words + more, terminal.shown(hit.path), f"{hit.distance}/{hit.bits}", *weighted]
+    typer.echo("\t".join([terminal.shown(query), *columns] if query else columns))
+
+
+def _sum_up(copies: int, queries: int, unverified: int, db: str) -> None:
+    """Say on stderr whether there are copies, and what is needed to verify the rest."""
+    several = f" of {queries} pictures" if queries > 1 else ""
+    pictures = "these pictures" if queries > 1 else "this picture"
+    terminal.say(
+        f"{terminal.count(copies, 'copy', 'copies')} found{several}" if copies else f"No copy of {pictures} here."
+    )
+    if unverified:
+        terminal.say(
+            f"{terminal.count(unverified, 'candidate')} could not be verified: no thumbnail tells, and the file is out"
+            f" of reach. Mount what is missing, and index again: lookalike index IMAGES --db {db}"
+        )

@@ -8,9 +8,9 @@ import math
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import typer
 
@@ -19,10 +19,10 @@ from lookalike.core.errors import DataError, ImageError, LookalikeError
 
 if TYPE_CHECKING:
     from lookalike.core.progress import Progress
-    from lookalike.imaging.decode import Array
-    from lookalike.imaging.isolation.decoders import Decoders
-    from lookalike.imaging.spec import ImageSpec
+    from lookalike.imaging.isolation.decoders import Source
     from lookalike.store.surroundings import Unreachable
+
+Read = TypeVar("Read")
 
 SHOWN = 10  # problems listed one by one
 COUNTED = 10_000  # counting of files left out stops here, as in `data.leaving_out`
@@ -138,28 +138,27 @@ def _is_fd_2(stream: Any) -> bool:
         return False
 
 
-def arrays(
-    images: Sequence[str], spec: ImageSpec, decoders: Decoders, problems: list[tuple[str, str]]
-) -> Iterator[tuple[str, Array | None]]:
-    """The images named on the command line: paths as the user would write them, and arrays for the model.
+def read_images(
+    images: Sequence[str], read: Callable[[Source], Read], problems: list[tuple[str, str]]
+) -> Iterator[tuple[str, Read | None]]:
+    """The images named on the command line: paths as the user would write them, and what `read` makes of each.
 
-    The array of an unreadable image is None, and the image is added to the problems.
+    For an unreadable image that is None, and the image is added to the problems.
     """
     for named in images:
         if not os.path.exists(named) and "#" not in named:  # before any work; a table's row is checked below
             raise DataError(f"{named} does not exist; name a folder, files or a Parquet file")
     from lookalike import data
-    from lookalike.imaging.isolation.decoders import array_of
 
     for named in images:
         start = len(os.path.abspath(named))
         for item in data.find(named):
-            path, array = named.rstrip("/") + item.name[start:], None
+            path, found = named.rstrip("/") + item.name[start:], None
             try:
-                array = array_of(data.source(item), spec, decoders)
+                found = read(data.source(item))
             except (ImageError, OSError) as error:
                 problems.append((path, getattr(error, "strerror", None) or str(error)))
-            yield path, array
+            yield path, found
 
 
 def say_empty(db: str) -> None:

@@ -7,10 +7,25 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+class computed_once(Generic[Result]):  # noqa: N801 used as a decorator
+    """`functools.cached_property` without its lock: until Python 3.12 all instances share it, and threads wait."""
+
+    def __init__(self, work: Callable[[Any], Result]) -> None:
+        self._work, self.__doc__ = work, work.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Result:
+        found = self._work(instance)
+        instance.__dict__[self._name] = found  # where it is found from now on, before this is asked
+        return found
 
 
 @functools.cache

@@ -7,6 +7,7 @@ Shapes: N images, W bytes a code.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -24,13 +25,15 @@ if TYPE_CHECKING:
     from lookalike.core.codes import Codes
     from lookalike.database import Paths
     from lookalike.database.evaluate import Measured
-    from lookalike.database.search import Found
+    from lookalike.database.search import Candidates, Found, Limits, QueryImage
     from lookalike.duplicates.decisions import Decisions
     from lookalike.hasher import Hasher, Radii
     from lookalike.imaging.decode import Array, Source
+    from lookalike.imaging.isolation.decoders import Decoders
     from lookalike.store.derived.code_array import Ids
     from lookalike.store.protocol import Store
     from lookalike.store.surroundings import Unreachable
+    from lookalike.store.verdicts import Verifier
 
     Query = Source | Array
 
@@ -42,9 +45,13 @@ class Reading:
         self.store = store
         self._hasher: Hasher | None = None
         self._decisions: Decisions | None = None
+        self._verifier: Verifier | None = None
+        self._decoders: Decoders | None = None
 
     def close(self) -> None:
         """Release files and connections."""
+        if self._verifier is not None:
+            self._verifier.close()
         self.store.close()
 
     def __enter__(self) -> Self:
@@ -194,22 +201,97 @@ class Reading:
         """Search with a certain engine from now on; `auto` chooses by cost. Raises `ConfigError`."""
         self.store.use(engine)
 
+    @property
+    def verifier(self) -> Verifier:
+        """What compares queries and images by their pixels; it remembers what it has seen."""
+        if self._verifier is None:
+            from lookalike.store.verdicts import Verifier
+
+            self._verifier = Verifier(self.store, self._decode_with())
+        return self._verifier
+
+    def decode_with(self, decoders: Decoders) -> None:
+        """Decode images in these worker processes from now on, not in this process."""
+        self._decoders, self._verifier = decoders, None
+
     def search(
-        self, query: Query, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None
+        self,
+        query: Query,
+        *,
+        top: int | None = 10,
+        radius: int | None = None,
+        only: Filter | None = None,
+        verify: bool = True,
     ) -> list[Hit]:
-        """The images nearest to one image (a path, bytes, or an array of the model's shape), nearest first."""
-        return self.search_many([query], top=top, radius=radius, only=only)[0]
+        """The images that have most to do with one image (a path, bytes, or an array of the model's shape).
+
+        Codes propose images, also mirrored, turned, cropped and collaged ones, and their pixels say what they are: hits
+        are sorted by relation, agreement, and distance. With a `radius` (bits) the query's own code alone proposes.
+        Without `verify`, the images with the nearest codes, nearest first.
+        """
+        return self.search_many([query], top=top, radius=radius, only=only, verify=verify)[0]
 
     def search_many(
-        self, queries: Iterable[Query], *, top: int | None = 10, radius: int | None = None, only: Filter | None = None
+        self,
+        queries: Iterable[Query],
+        *,
+        top: int | None = 10,
+        radius: int | None = None,
+        only: Filter | None = None,
+        verify: bool = True,
     ) -> list[list[Hit]]:
-        """The images nearest to each of several images, which are encoded and compared together."""
-        return self.search_codes(self.hasher.encode(list(queries)), top=top, radius=radius, only=only)
+        """What `search` finds for each of several images."""
+        from lookalike.database import search
+
+        if verify:
+            read = (search.query_of_any(query, self.hasher, self._decode_with()) for query in queries)
+            return [self.search_query(query, top=top, radius=radius, only=only).hits for query in read]
+        given = list(queries)
+        codes_NW, digests = self.hasher.encode(given), [search.digest_of(query) for query in given]
+        return search.by_codes(
+            codes_NW, self.store, self._limits(top, radius, only), similar=self.radii.similar, digests=digests
+        )[0]
+
+    def search_query(
+        self,
+        query: QueryImage,
+        *,
+        top: int | None = 10,
+        radius: int | None = None,
+        only: Filter | None = None,
+        verify: bool = True,
+    ) -> Found:
+        """What `search` finds for one image that has been read, and the rows that the hits stand for."""
+        from lookalike.database import search
+
+        if verify:
+            return self.judge(query, *self.propose(query, top=top, radius=radius, only=only), top=top)
+        limits, similar = self._limits(top, radius, only), self.radii.similar
+        named, records = search.by_codes(
+            query.code_W[None], self.store, limits, similar=similar, digests=[query.digest]
+        )
+        return search.Found(named[0], records)
+
+    def propose(
+        self, query: QueryImage, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None
+    ) -> tuple[Candidates, list[int]]:
+        """The images that are to be verified, and the ids of all that the query's own code finds."""
+        from lookalike.database import search
+
+        return search.propose(query, self.store, self.hasher, self._limits(top, radius, only))
+
+    def judge(self, query: QueryImage, proposed: Candidates, others: Sequence[int], *, top: int | None) -> Found:
+        """Hits, the closest relation first: proposed images by their pixels, others by codes."""
+        from lookalike.database import search
+
+        similar = self.radii.similar
+        found = search.verified(query, proposed, others, self.store, self.verifier, similar=similar)
+        return found._replace(hits=found.hits[:top])
 
     def search_codes(
         self, codes_NW: Codes, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None
     ) -> list[list[Hit]]:
-        """The images nearest to each code, nearest first; equal distances in the order of indexing.
+        """The images nearest to each code, nearest first; equal distances in the order of indexing. Not verified.
 
         With `only`, among images that pass a filter: the `top` nearest of these.
         """
@@ -219,27 +301,54 @@ class Reading:
         self, codes_NW: Codes, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None
     ) -> tuple[list[list[Hit]], Mapping[int, Record]]:
         """What `search_codes` gives, and the rows that the hits stand for, by id."""
-        from lookalike.calibration import radii
         from lookalike.database import search
+
+        return search.by_codes(codes_NW, self.store, self._limits(top, radius, only), similar=self.radii.similar)
+
+    def search_asymmetric(
+        self, query: Query, *, top: int = 10, only: Filter | None = None, verify: bool = True
+    ) -> list[Hit]:
+        """What `search` finds if a bit counts as much as the query is sure of it (`search.asymmetric`).
+
+        `Hit.weighted_distance` is that distance. Every code is looked at. Raises `ConfigError` if the model's file does
+        not say its threshold.
+        """
+        from lookalike.database import search
+
+        read = search.query_of_any(query, self.hasher, self._decode_with())
+        return self.search_asymmetric_records(read, top=top, only=only, verify=verify).hits
+
+    def search_asymmetric_records(
+        self, query: QueryImage, *, top: int = 10, only: Filter | None = None, verify: bool = True
+    ) -> Found:
+        """What `search_asymmetric` gives for an image that has been read, and the rows that the hits stand for."""
+        from lookalike.database import search
+
+        store, most = self.store.local("asymmetric search (--asymmetric)"), max(top, search.CANDIDATES)
+        assert query.array is not None
+        weighted = search.asymmetric(self.hasher, query.array, store, top=most if verify else top, only=only)
+        proposed: Candidates = dict.fromkeys(list(weighted)[: search.CANDIDATES] if verify else [], False)
+        found = self.judge(query, proposed, list(weighted), top=None)
+        hits = [dataclasses.replace(hit, weighted_distance=weighted[hit.id]) for hit in found.hits]
+        hits.sort(key=lambda hit: (verify and hit.relation.rank, verify and -hit.agreement, hit.weighted_distance))
+        return found._replace(hits=hits[:top])
+
+    def _limits(self, top: int | None, radius: int | None, only: Filter | None) -> Limits:
+        from lookalike.calibration import radii
+        from lookalike.database.search import Limits
+        from lookalike.search import check_limits
 
         radii.check_radius(radius, self.bits)
-        found = self.store.search(codes_NW, top=top, radius=radius, only=only)
-        return search.with_records(found, self.store, tier=self.radii.tier)
+        check_limits(top, radius)
+        return Limits(top, radius, only)
 
-    def search_asymmetric(self, query: Query, *, top: int = 10, only: Filter | None = None) -> list[Hit]:
-        """The images nearest to one image where a bit counts as much as the query is sure of it (`search.asymmetric`).
+    def _decode_with(self) -> Decoders:
+        if self._decoders is None:
+            from lookalike.imaging.isolation.decoders import Direct
+            from lookalike.imaging.isolation.limits import DecodeLimits
 
-        `Hit.weighted_distance` is that distance, by which hits are sorted; `distance` and `tier` are the codes'. Every
-        code is looked at. Raises `ConfigError` if the model's file does not say its threshold.
-        """
-        return self.search_asymmetric_records(query, top=top, only=only).hits
-
-    def search_asymmetric_records(self, query: Query, *, top: int = 10, only: Filter | None = None) -> Found:
-        """What `search_asymmetric` gives, and the rows that the hits stand for, by id."""
-        from lookalike.database import search
-
-        store = self.store.local("asymmetric search (--asymmetric)")
-        return search.asymmetric(self.hasher, query, store, top=top, only=only, tier=self.radii.tier)
+            self._decoders = Direct(DecodeLimits.of(MAX_PIXELS))
+        return self._decoders
 
     def neighbours(self, path: Paths, *, top: int = 10, progress: Progress = silent) -> int:
         """Write the `top` nearest images of each image to a Parquet or `.npy` file (`neighbour_graph`); of how many.

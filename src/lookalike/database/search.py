@@ -1,71 +1,269 @@
-"""Hits of a search, with what the database knows of the images.
+"""Searches: codes propose images, and pixels say what these are to the query.
 
-Shapes: N images, K bits.
+Candidates are the images nearest to the query's own code, or to that of one of its variants (`hasher.variants`). They
+are verified, nearest first; for all other hits, and where nothing can be verified, codes decide.
+
+Shapes: N images, V variants of a query and itself, K bits, W bytes a code, T hits.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+import itertools
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
-from lookalike.core.codes import hamming
-from lookalike.core.errors import ConfigError
-from lookalike.hasher import Hasher
-from lookalike.imaging import decode
-from lookalike.imaging.decode import Source
-from lookalike.search.asymmetric import nearest
+from lookalike.core.codes import Codes, hamming
+from lookalike.core.errors import ConfigError, ImageError
+from lookalike.core.parallel import cores, in_order
+from lookalike.hasher import Hasher, variants
+from lookalike.imaging import files, thumbnails
+from lookalike.imaging.decode import Array
+from lookalike.search import asymmetric as weighting
 from lookalike.search.hits import Hits
-from lookalike.store.derived.results import Hit, hits_of
+from lookalike.store.derived.results import Hit
 from lookalike.store.folder import FolderStore
 from lookalike.store.protocol import Store
 from lookalike.store.records import Filter, Record
+from lookalike.store.verdicts import Pair, Verifier
+from lookalike.verification import edits, looks
+from lookalike.verification.verdict import Picture, Relation, Verdict
 
-Tier = Callable[[int], str]  # what images at a distance are called
+if TYPE_CHECKING:
+    from lookalike.imaging.isolation.decoders import Decoders, Source
+    from lookalike.verification.edits import Size
+
+# A pair takes about 10 ms of a core, the 20 codes of a query 80 ms, and decoding it 10: on two cores, 40 candidates are
+# answered in 0.3 s. Smaller collections are verified as a whole.
+CANDIDATES = 40
+CLEAR = 10 / 64  # share of the bits within which codes of parts propose: they are near to many images beyond that
+NARROW = ("part", "middle 0.62")  # the variants that this holds for
+EITHER = 2  # bits: a candidate that is as near to the mirrored query, but for these, is compared both ways
+LEAST_SIDE = 96  # pixels of an array from which it can be verified
+SAME_AGREEMENT = 0.99  # from which pixels may all be the same
+EXACT = Verdict(relation=Relation.EXACT, agreement=1.0, overlaps=(1.0, 1.0))
+UNSEEN = Verdict(relation=Relation.DIFFERENT, verified=False)
+
+
+class QueryImage(NamedTuple):
+    """An image that is searched for."""
+
+    code_W: Codes
+    array: Array | None = None  # as the model takes it
+    frames: Sequence[Array] = ()  # as verification sees it (`ImageFile.frames`); none: it cannot be verified
+    digest: bytes | None = None  # of its bytes
+    size: Size | None = None  # pixels
+    source: Source | None = None  # what its pixels can be read from again
+    record: Record | None = None  # its row, if it is an image of the database
+
+
+class Limits(NamedTuple):
+    """What a search may find."""
+
+    top: int | None = 10
+    radius: int | None = None  # bits, of the query's own code
+    only: Filter | None = None
 
 
 class Found(NamedTuple):
-    """The hits of one query, and their rows by id."""
+    """The hits of one query, the rows that they stand for by id, and how many candidates could not be verified."""
 
     hits: list[Hit]
     records: Mapping[int, Record]
+    unverified: int = 0
 
 
-def with_records(found: Sequence[Hits], store: Store, *, tier: Tier) -> tuple[list[list[Hit]], Mapping[int, Record]]:
-    """The images of hits whose rows are ids, and their rows by id."""
-    ids = [hits.rows.tolist() for hits in found]
-    records = store.records(sorted({id_ for some in ids for id_ in some}))
+Candidates = dict[int, bool | None]  # ids, nearest first, and whether each is compared with the query mirrored
+
+
+def query_of(source: Source, hasher: Hasher, decoders: Decoders, *, verify: bool = True) -> QueryImage:
+    """A query that is read from a file or encoded bytes. Raises `ImageError` or `OSError`."""
+    with decoders.opened(source) as image:
+        found, frames = image.array(hasher.spec), image.frames(looks.CLOSE) if verify else []
+    code_W = hasher.encode_arrays(found.array[None])[0]
+    return QueryImage(code_W, found.array, frames, image.digest, (found.width, found.height), source)
+
+
+def query_of_any(image: Source | Array, hasher: Hasher, decoders: Decoders) -> QueryImage:
+    """A query that is a path, encoded bytes, or an array of the model's shape. Raises `ImageError`, naming the file."""
+    if not isinstance(image, str | bytes | os.PathLike):
+        code_W = hasher.encode([image])[0]
+        shown = image if image.ndim == 3 else np.stack([image] * 3, axis=2)
+        return QueryImage(code_W, image, [shown] if min(shown.shape[:2]) >= LEAST_SIDE else [])
+    try:
+        return query_of(image, hasher, decoders)
+    except (OSError, ValueError, ImageError) as error:  # ValueError: a name that no file can have
+        name = "" if isinstance(image, bytes) else f"{os.fspath(image)}: "
+        raise ImageError(f"{name}{getattr(error, 'strerror', None) or error}") from error
+
+
+def query_of_record(record: Record, verifier: Verifier) -> QueryImage:
+    """A query that is an image of the database and has a code."""
+    seen = verifier.seen(record)
+    frames = [] if seen is None else [picture.pixels for picture in seen.frames]
+    code_W = np.frombuffer(record.code or b"", np.uint8)
+    size = (record.width, record.height) if record.width and record.height else None
+    return QueryImage(code_W, None, frames, record.digest, size, record=record)
+
+
+def digest_of(image: Source | Array) -> bytes | None:
+    """The digest of an image's bytes; None for an array. Raises `OSError`."""
+    if isinstance(image, str | os.PathLike):
+        return files.content_digest(files.read(image))
+    return files.content_digest(image) if isinstance(image, bytes) else None
+
+
+def propose(query: QueryImage, store: Store, hasher: Hasher, limits: Limits) -> tuple[Candidates, list[int]]:
+    """The images to be verified, and the ids of all that the query's own code finds."""
+    most = None if limits.top is None else max(limits.top, CANDIDATES)
+    (own,) = store.search(query.code_W[None], top=most, radius=limits.radius, only=limits.only)
+    ids = own.rows.tolist()
+    if limits.radius is not None:
+        return dict.fromkeys(ids[:CANDIDATES], False), ids
+    return _candidates(query, store, hasher, limits.only), ids
+
+
+def _candidates(query: QueryImage, store: Store, hasher: Hasher, only: Filter | None) -> Candidates:
+    """What the codes of a query and of its variants propose: copies of its bytes, then the nearest."""
+    codes_VW = query.code_W[None]
+    if query.frames:
+        picture = np.ascontiguousarray(query.frames[0][..., :3])
+        codes_VW = np.concatenate([codes_VW, hasher.encode_arrays(variants.variants(picture, hasher.spec))])
+    found: Candidates = dict.fromkeys(_with_digest(store, query.digest, only), False)
+    nearest = _merged(store.search(codes_VW, top=CANDIDATES, only=only), bits=store.bits)
+    return dict(itertools.islice((found | nearest).items(), CANDIDATES))
+
+
+def verified(
+    query: QueryImage, proposed: Candidates, others: Iterable[int], store: Store, verifier: Verifier, *, similar: int
+) -> Found:
+    """Hits, the closest relation first: candidates are verified, and codes decide about others.
+
+    `similar`: bits up to which images are called similar if they are nothing more.
+    """
+    records = store.records(list(dict.fromkeys([*proposed, *others])))
+    asked = [id_ for id_ in proposed if id_ in records and query.frames]
+    verdicts: dict[int, Verdict] = {}
+    if asked:
+        verifier.load({id_: records[id_] for id_ in asked})
+        judge = _judge(query, verifier)
+        found = in_order(lambda id_: judge(records[id_], proposed[id_]), asked, workers=cores())
+        verdicts = dict(zip(asked, found, strict=True))
+    codes = {id_: np.frombuffer(record.code, np.uint8) for id_, record in records.items() if record.code is not None}
+    distances_T = hamming(query.code_W[None], np.stack(list(codes.values())))[0] if codes else np.empty(0, np.int32)
+    hits = [
+        hit_of(records[id_], distance, verdicts.get(id_, UNSEEN), bits=store.bits, similar=similar, size=query.size)
+        for id_, distance in zip(codes, distances_T.tolist(), strict=True)
+    ]
+    hits.sort(key=lambda hit: (hit.relation.rank, -hit.agreement, hit.distance, hit.id))
+    return Found(hits, records, sum(not verdict.verified for verdict in verdicts.values()))
+
+
+def by_codes(
+    codes_NW: Codes, store: Store, limits: Limits, *, similar: int, digests: Sequence[bytes | None] = ()
+) -> tuple[list[list[Hit]], Mapping[int, Record]]:
+    """Hits by codes alone, nearest first, and their rows by id; with the digests of queries, equal files are exact."""
+    found = store.search(codes_NW, top=limits.top, radius=limits.radius, only=limits.only)
+    records = store.records(sorted({id_ for hits in found for id_ in hits.rows.tolist()}))
+    known = digests or [None] * len(found)
     named = [
-        hits_of(some, hits.distances, records, bits=store.bits, tier=tier)
-        for some, hits in zip(ids, found, strict=True)
+        [
+            hit_of(
+                record,
+                distance,
+                EXACT if digest is not None and digest == record.digest else UNSEEN,
+                bits=store.bits,
+                similar=similar,
+            )
+            for id_, distance in zip(hits.rows.tolist(), hits.distances.tolist(), strict=True)
+            if (record := records.get(id_)) is not None  # else it was removed in the meantime
+        ]
+        for hits, digest in zip(found, known, strict=True)
     ]
     return named, records
 
 
-def asymmetric(
-    hasher: Hasher, query: Source | decode.Array, store: FolderStore, *, top: int, only: Filter | None, tier: Tier
-) -> Found:
-    """The images nearest by weighted distance, nearest first."""
+def hit_of(
+    record: Record, distance: int, verdict: Verdict, *, bits: int, similar: int, size: Size | None = None
+) -> Hit:
+    """A hit; where pixels find no relation, or were not looked at, its distance says whether it is similar.
+
+    `size`: that of the query, if it is known.
+    """
+    relation, names, sizes = verdict.relation, verdict.edits, None
+    if relation is Relation.EDITED and size is not None and record.width and record.height:
+        sizes = size, (record.width, record.height)
+        names = edits.resized(verdict, sizes)
+    if relation is Relation.DIFFERENT and distance <= similar:
+        relation = Relation.SIMILAR
+    done = edits.words(dataclasses.replace(verdict, edits=names), sizes)
+    return Hit(
+        path=record.name, distance=distance, bits=bits, relation=relation, label=record.label, id=record.id,
+        edits=names, done=", ".join(done), inliers=verdict.inliers, agreement=verdict.agreement,
+        transform=verdict.transform, verified=verdict.verified,
+    )  # fmt: skip
+
+
+def asymmetric(hasher: Hasher, array: Array, store: FolderStore, *, top: int, only: Filter | None) -> dict[int, float]:
+    """The images nearest by weighted distance, nearest first, and that distance."""
     codes = store.code_array()
     mask = None if only is None else codes.ids.among(store.passing(only))
-    above_K = above_threshold(hasher, query)
-    found = nearest(codes.codes_NW, above_K, top=top, among=mask)
-    ids = codes.ids.of(found.rows).tolist()
-    bits_N = hamming(np.packbits(above_K > 0)[None], np.asarray(codes.codes_NW[found.rows]))[0]
-    weighted = dict(zip(ids, found.distances.tolist(), strict=True))
-    records = store.records(ids)
-    hits = hits_of(ids, bits_N, records, bits=hasher.bits, tier=tier)
-    return Found([dataclasses.replace(hit, weighted_distance=weighted[hit.id]) for hit in hits], records)
+    found = weighting.nearest(codes.codes_NW, above_threshold(hasher, array), top=top, among=mask)
+    return dict(zip(codes.ids.of(found.rows).tolist(), found.distances.tolist(), strict=True))
 
 
-def above_threshold(hasher: Hasher, query: Source | decode.Array) -> npt.NDArray[np.float32]:
+def above_threshold(hasher: Hasher, array: Array) -> npt.NDArray[np.float32]:
     """How far an image's latent lies above the threshold in each bit, (K,)."""
     if hasher.theta is None:
         raise ConfigError(
             f"the file of {hasher.name} does not say its threshold, which an asymmetric search needs; search without it"
         )
-    array = query if isinstance(query, np.ndarray) else decode.read(query, hasher.spec)
     return np.asarray(hasher.latents(array[None])[0] - hasher.theta, np.float32)
+
+
+def _judge(query: QueryImage, verifier: Verifier) -> Callable[[Record, bool | None], Verdict]:
+    """A function that says what an image is to the query, which may have to be mirrored (None: either way)."""
+    if (own := query.record) is not None:
+        return lambda record, mirrored: verifier.between(Pair(own, record, mirrored))
+    small = [np.asarray(thumbnails.within(Image.fromarray(frame), thumbnails.SIDE)) for frame in query.frames]
+    close = Picture(query.frames[0])
+    seen = looks.Seen(small, lambda: close)
+
+    def judge(record: Record, mirrored: bool | None) -> Verdict:
+        if query.digest is not None and query.digest == record.digest:
+            return EXACT
+        found = verifier.of_query(seen, record, mirrored=mirrored)
+        may_be_same = found.relation is Relation.EDITED and found.agreement >= SAME_AGREEMENT
+        if may_be_same and query.source is not None and query.size == (record.width, record.height):
+            return verifier.same_pixels(found, query.source, record)
+        return found
+
+    return judge
+
+
+def _with_digest(store: Store, digest: bytes | None, only: Filter | None) -> list[int]:
+    """Ids of images that have the bytes of a query: where many have equal codes, they may not be among the nearest."""
+    rows = [] if digest is None else store.with_digest(digest)
+    ids = [row.id for row in rows if row.code is not None and row.missing_since is None]
+    return ids if only is None or not ids else np.intersect1d(ids, store.passing_ids(only)).tolist()
+
+
+def _merged(found: Sequence[Hits], *, bits: int) -> Candidates:
+    """What the codes of a query and its variants found, each image once, the nearest first."""
+    names, nearest, mirrored = ["", *variants.VARIANTS], dict[int, int](), dict[int, int]()
+    for name, hits in zip(names, found, strict=False):
+        most = int(CLEAR * bits) if name.startswith(NARROW) else bits
+        best = mirrored if name.startswith("mirrored") else nearest
+        for id_, distance in zip(hits.rows.tolist(), hits.distances.tolist(), strict=True):
+            if distance <= min(most, best.get(id_, bits)):
+                best[id_] = distance
+    both = {id_: (nearest.get(id_, bits + EITHER), mirrored.get(id_, bits + EITHER)) for id_ in nearest | mirrored}
+    return {
+        id_: None if abs(upright - turned) <= EITHER else turned < upright
+        for id_, (upright, turned) in sorted(both.items(), key=lambda one: (min(one[1]), one[0]))
+    }

@@ -28,14 +28,6 @@ class Radii(NamedTuple):
     duplicate: int  # -1: different images often have equal codes
     similar: int
 
-    def tier(self, distance: int) -> str:
-        """The tier of a distance in bits."""
-        if distance == 0:
-            return "identical" if self.duplicate >= 0 else "same code"
-        if distance <= self.duplicate:
-            return "same" if distance <= self.same else "near-duplicate"
-        return "similar" if distance <= self.similar else "different"
-
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
@@ -106,10 +98,6 @@ class ModelInfo:
         learn classes: those cannot identify copies.
         """
         return min(self.near, self.bits // 16 if self.copies is None else self.copies)
-
-    def tier(self, distance: int) -> str:
-        """The tier of a distance in bits."""
-        return self.radii.tier(distance)
 
     @property
     def radii(self) -> Radii:

@@ -26,7 +26,7 @@ from lookalike.verification.looks import Seen
 from lookalike.verification.verdict import Picture, Relation, Verdict
 
 if TYPE_CHECKING:
-    from lookalike.imaging.isolation.decoders import Decoders
+    from lookalike.imaging.isolation.decoders import Decoders, Source
 
 FILE = "verdicts.sqlite"
 VERSION = 1  # of how verdicts are found; those of another version are dropped
@@ -86,10 +86,7 @@ class Verifier:
             return Verdict(relation=Relation.SIMILAR, verified=False)
         found = looks.verdict(one, other, mirrored=pair.mirrored)
         if found.relation.is_copy and self._have_same_pixels(first, second):
-            found = Verdict(
-                relation=Relation.SAME_PIXELS, overlaps=(1.0, 1.0), inliers=found.inliers, agreement=1.0,
-                transform=found.transform,
-            )  # fmt: skip
+            found = _same_pixels(found)
         self._kept.add(first.digest, second.digest, found, mirrored=pair.mirrored)
         return found
 
@@ -99,6 +96,14 @@ class Verifier:
         if seen is None:
             return Verdict(relation=Relation.SIMILAR, verified=False)
         return looks.verdict(query, seen, mirrored=mirrored)
+
+    def same_pixels(self, found: Verdict, source: Source, record: Record) -> Verdict:
+        """A verdict on a query and an image, or that all their pixels are the same, if files say so."""
+        if (expected := self.pixel_digest(record)) is None or self._decoders is None:
+            return found
+        with suppress(LookalikeError, OSError), self._decoders.opened(source) as image:
+            return _same_pixels(found) if image.pixel_digest() == expected else found
+        return found
 
     def seen(self, record: Record) -> Seen | None:
         """An image as verification sees it; none if it has no thumbnail and its file is out of reach."""
@@ -156,18 +161,27 @@ class Verifier:
 
     def _have_same_pixels(self, first: Record, second: Record) -> bool:
         """Whether all pixels of two files are the same; False if either is out of reach."""
-        if (first.width, first.height) != (second.width, second.height) or self._decoders is None:
+        if (first.width, first.height) != (second.width, second.height):
             return False
-        digests = [self._pixel_digest(record) for record in (first, second)]
+        digests = [self.pixel_digest(record) for record in (first, second)]
         return digests[0] is not None and digests[0] == digests[1]
 
-    def _pixel_digest(self, record: Record) -> bytes | None:
-        assert self._decoders is not None
+    def pixel_digest(self, record: Record) -> bytes | None:
+        """The digest that only images with the same pixels share; None if the image cannot be read."""
+        if self._decoders is None:
+            return None
         with originals.opened(record, self._store.folder or Path(), self._decoders) as image:
             try:
                 return None if image is None else image.pixel_digest()
             except LookalikeError:
                 return None
+
+
+def _same_pixels(found: Verdict) -> Verdict:
+    return Verdict(
+        relation=Relation.SAME_PIXELS, overlaps=(1.0, 1.0), inliers=found.inliers, agreement=1.0,
+        transform=found.transform,
+    )  # fmt: skip
 
 
 class Kept:

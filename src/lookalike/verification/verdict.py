@@ -13,7 +13,6 @@ Shapes: H, W pixels.
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from enum import StrEnum
 import cv2
 import numpy as np
 
+from lookalike.core.parallel import computed_once
 from lookalike.verification import agreement as measures
 from lookalike.verification import alignment
 from lookalike.verification.agreement import Agreement, Colours
@@ -91,29 +91,29 @@ class Picture:
         self.has_alpha = pixels.shape[2] == 4
         self._given = pixels
 
-    @functools.cached_property
+    @computed_once
     def grey(self) -> Array:
         """The picture in grey, (H, W)."""
         return np.asarray(cv2.cvtColor(np.ascontiguousarray(self.pixels), cv2.COLOR_RGB2GRAY), np.uint8)
 
-    @functools.cached_property
+    @computed_once
     def features(self) -> Features:
         """Its keypoints and their descriptors."""
         return features(self.grey)
 
-    @functools.cached_property
+    @computed_once
     def is_document(self) -> bool:
         """Whether most of it has one shade, as paper: then what is written on it is what matters."""
         counts = np.bincount(self.grey.ravel(), minlength=256)
         near = np.convolve(counts, np.ones(2 * PAPER_SHADES + 1, np.int64), "same")
         return bool(near.max() >= PAPER * self.grey.size)
 
-    @functools.cached_property
+    @computed_once
     def mirrored(self) -> Picture:
         """The picture with left and right exchanged."""
         return Picture(np.ascontiguousarray(self._given[:, ::-1]))
 
-    @functools.cached_property
+    @computed_once
     def on_black(self) -> Picture:
         """The picture with black where it is transparent, as many converters write it."""
         return Picture(_on(self._given, 0)) if self.has_alpha else self

@@ -13,10 +13,11 @@ declare namespace api {
   }
 
   interface Hit extends Image {
-    distance: number;
-    bits: number;
-    tier: string;
-    orientation: string | null;
+    relation: string;
+    done: string;
+    transform: number[] | null;
+    verified: boolean;
+    tier?: undefined;
   }
 
   interface Asked {
@@ -31,6 +32,7 @@ declare namespace api {
     query: Asked;
     hits: Hit[];
     images: number;
+    unverified: number;
     seconds: number;
   }
 
@@ -184,10 +186,10 @@ interface Shown {
 
 // A member of a group or a hit, as it is compared.
 interface Compared extends api.Image {
-  distance: number;
-  bits: number;
-  tier: string;
-  orientation?: string | null;
+  relation?: string;
+  done?: string;
+  transform?: number[] | null;
+  tier?: string; // of a member of a group
 }
 
 interface Box {

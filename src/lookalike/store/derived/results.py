@@ -2,60 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from lookalike.store.records import Record
 from lookalike.store.surroundings import Environment, Unreachable
 
 if TYPE_CHECKING:
     from lookalike.calibration.stored import Calibration
     from lookalike.data import Label
+    from lookalike.verification.verdict import Relation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """An image found by a search."""
+    """An image found by a search, and what it is to the query."""
 
     path: str
-    distance: int  # bits that differ
+    distance: int  # bits that differ between its code and the query's
     bits: int  # length of the code
-    tier: str  # "identical", "same" (if calibrated), "near-duplicate", "similar" or "different"
+    relation: Relation
     label: Label
     id: int
+    edits: tuple[str, ...] = ()  # what was done to the query to get this image: names of `verification.edits.WORDS`
+    done: str = ""  # the same in words
+    inliers: int = 0  # keypoints that support the transform
+    agreement: float = 0.0  # share of the detail of both that is the same
+    transform: tuple[float, ...] | None = None  # 3 × 3, row by row: points in shares of the sides, query to image
+    verified: bool = False  # by its pixels; otherwise the relation is by codes alone, or by thumbnails that do not tell
     weighted_distance: float | None = None  # weighted by the query's certainty of each bit; for asymmetric searches
-
-
-def hits_of(
-    ids: Iterable[int],
-    distances: npt.NDArray[np.int32],
-    records: Mapping[int, Record],
-    *,
-    bits: int,
-    tier: Callable[[int], str],
-) -> list[Hit]:
-    """Hits for these ids and distances; an image that was removed in the meantime is skipped."""
-    return [
-        Hit(
-            record.name,
-            distance,
-            bits,
-            _tier_if_plain(tier(distance)) if record.is_plain else tier(distance),
-            record.label,
-            id_,
-        )
-        for id_, distance in zip(ids, distances.tolist(), strict=True)
-        if (record := records.get(id_)) is not None
-    ]
-
-
-def _tier_if_plain(tier: str) -> str:
-    """The tier of an image with too little detail for its code to say more."""
-    return {"identical": "same code", "same": "similar", "near-duplicate": "similar"}.get(tier, tier)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from lookalike.store.decisions import Decision
 from lookalike.store.records import Record
 from lookalike.web.state import thumbnails
 
+FOUND = ("relation", "edits", "done", "inliers", "agreement", "transform", "verified", "distance", "bits")  # of a hit
+
 
 def image(record: Record, path: str = "") -> dict[str, Any]:
     """An image; `path` is its full path, if already known."""
@@ -28,11 +30,9 @@ def image(record: Record, path: str = "") -> dict[str, Any]:
     }
 
 
-def hit(found: Hit, record: Record, turn: str = "") -> dict[str, Any]:
-    """A hit, with the orientation of the query, if it was rotated or mirrored."""
-    values = {**image(record, found.path), "distance": found.distance, "bits": found.bits, "tier": found.tier}
-    if turn:
-        values["orientation"] = turn
+def hit(found: Hit, record: Record) -> dict[str, Any]:
+    """An image that a search found, and what it is to the query."""
+    values = {**image(record, found.path), **{name: getattr(found, name) for name in FOUND}}
     weighted = found.weighted_distance
     return values if weighted is None else {**values, "weighted_distance": round(weighted, 3)}
 

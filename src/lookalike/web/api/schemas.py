@@ -13,6 +13,7 @@ from lookalike.core.codes import MAX_BITS
 from lookalike.database import Filter
 from lookalike.duplicates.decisions import State
 from lookalike.store.decisions import Kind
+from lookalike.verification.verdict import Relation
 
 MOST_HITS = 1000
 LARGEST_ID = (1 << 63) - 1  # of a catalog
@@ -40,8 +41,9 @@ class Query(BaseModel):
     label: Annotated[Plain | None, Field(description="Only images with this label.")] = None
     below: Annotated[Plain | None, Field(description="Only images in this folder of the server.")] = None
     since: Annotated[datetime | None, Field(description="Only images indexed at this time or later.")] = None
+    verify: Annotated[bool, Field(description="Whether pixels decide; if false, codes alone.")] = True
     turned: Annotated[
-        bool, Field(description="Also find mirrored and rotated copies; not for a code. Takes eight times as long.")
+        bool, Field(deprecated=True, description="Ignored: mirrored and rotated copies are found without it.")
     ] = False
 
     @property
@@ -69,8 +71,6 @@ class IdOrCode(Query):
     def _check(self) -> Self:
         if (self.id is None) == (self.code is None):
             raise ValueError("give an image as `file` (multipart/form-data), or an id, or a code, and only one of them")
-        if self.turned and self.code is not None:
-            raise ValueError("a code cannot be turned; give the image as `file`, or an id")
         return self
 
 
@@ -79,13 +79,13 @@ class FileQuery(Query):
 
     file: Annotated[UploadFile, WithJsonSchema({"type": "string", "format": "binary", "description": "An image file."})]
     asymmetric: Annotated[
-        bool, Field(description="Weight each bit by how certain the image is of it; not with radius or turned.")
+        bool, Field(description="Weight each bit by how certain the image is of it; not with radius.")
     ] = False
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.asymmetric and (self.radius is not None or self.turned):
-            raise ValueError("an asymmetric search ranks by its own distance; leave out radius and turned")
+        if self.asymmetric and self.radius is not None:
+            raise ValueError("an asymmetric search ranks by its own distance; leave out radius")
         return self
 
 
@@ -126,16 +126,18 @@ class Image(BaseModel):
 class Hit(Image):
     """An image that a search found."""
 
+    relation: Relation = Field(description="What it is to the query.", examples=["edited"])
+    edits: list[str] = Field(description="What was done to the query to get it.", examples=[["crop", "brighter"]])
+    done: str = Field(description="The same in words; empty if nothing.", examples=["cropped, brighter"])
+    inliers: int = Field(description="Keypoints of both that support the transform.", examples=[212])
+    agreement: float = Field(description="Share of the detail of both that is the same.", examples=[0.98])
+    transform: list[float] | None = Field(
+        description="3 × 3, row by row: points in shares of the sides, from the query to it; null if not aligned."
+    )
+    verified: bool = Field(description="Whether pixels say so; if not, its code does.")
     distance: int = Field(description="Bits that differ.", examples=[3])
     bits: int = Field(description="Length of the codes.", examples=[64])
-    tier: str = Field(
-        description="identical, same (if calibrated), near-duplicate, similar, different, or same code.",
-        examples=["near-duplicate"],
-    )
     weighted_distance: float | None = Field(None, description="The weighted distance of an asymmetric search.")
-    orientation: str | None = Field(
-        None, description="The orientation of the query that matches, if asked for.", examples=["mirrored"]
-    )
 
 
 class Asked(BaseModel):
@@ -149,11 +151,12 @@ class Asked(BaseModel):
 
 
 class Answer(BaseModel):
-    """What a search found, nearest first."""
+    """What a search found: copies, the same scene, then similar images."""
 
     query: Asked
     hits: list[Hit]
     images: int = Field(description="Number of images that were searched.", examples=[10000])
+    unverified: int = Field(description="Candidates without a thumbnail or file by which they could be verified.")
     bits: int = Field(examples=[64])
     seconds: float = Field(description="Time to answer.", examples=[0.004])
 

@@ -5,10 +5,7 @@ Shapes: W bytes a code.
 
 from __future__ import annotations
 
-import asyncio
-import io
 import time
-from collections import ChainMap
 from typing import Annotated, Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -19,12 +16,12 @@ from lookalike.core.codes import Codes, to_hex
 from lookalike.core.display import clean
 from lookalike.core.errors import DatabaseError
 from lookalike.database import Database
-from lookalike.duplicates import orientations
-from lookalike.imaging.decode import Array, Decoded
+from lookalike.database.search import QueryImage, query_of_record
+from lookalike.imaging.decode import Decoded
+from lookalike.verification.looks import CLOSE
 from lookalike.web.api import bodies, rows
 from lookalike.web.api.schemas import Answer, Code, FileQuery, IdOrCode, failures
 from lookalike.web.http.problems import JsonResponse, Problem
-from lookalike.web.state import files
 from lookalike.web.state.collection import SearchRequest, SearchResult
 from lookalike.web.state.server import Server, Shared
 
@@ -32,24 +29,24 @@ router = APIRouter(prefix="/api", tags=["search"])
 
 
 class ParsedQuery(NamedTuple):
-    """The code of a query, and its source."""
+    """A query, and its source."""
 
-    code_W: Codes
-    id: int | None = None
+    query: QueryImage
     image: Decoded | None = None
 
     def describe(self) -> dict[str, Any]:
         about = {name: getattr(self.image, name, None) for name in ("width", "height", "format")}
-        return {"code": to_hex(self.code_W), "id": self.id, **about}
+        record = self.query.record
+        return {"code": to_hex(self.query.code_W), "id": None if record is None else record.id, **about}
 
 
 @router.post(
     "/search", responses={200: {"model": Answer}, **failures(404, 413, 415, 422)}, openapi_extra=bodies.DESCRIPTION
 )
 async def search(request: Request, server: Shared) -> JsonResponse:
-    """The images most similar to an image file, an image of the database, or a code; nearest first.
+    """Copies of an image file or an image of the database, other shots of its scene, and similar images.
 
-    An image of the database is among its own hits.
+    An image of the database is among its own hits. A code finds the nearest images, which cannot be verified.
     """
     began = time.perf_counter()
     async with bodies.parse(request) as query:
@@ -76,7 +73,7 @@ def fast_route(server: Server) -> Route:
 async def encode(file: Annotated[UploadFile, File(description="An image file.")], server: Shared) -> JsonResponse:
     """The code of an image file, which is not stored."""
     with server.collection.use() as database:
-        parsed = await _from_file(server, database, file.file)
+        parsed = await _from_file(server, database, file.file, verify=False)
         name, bits = database.hasher.name, database.bits
     about = parsed.describe()
     del about["id"]
@@ -88,67 +85,57 @@ async def _answer(server: Server, query: FileQuery | IdOrCode, began: float) -> 
         parsed = await _parsed(server, database, query)
         request = SearchRequest(database, query.top, query.radius, query.filter)
         start = time.perf_counter()
-        turns: dict[int, str] = {}
-        if isinstance(query, FileQuery) and query.asymmetric and parsed.image is not None:
-            found = await server.collection.run(_asymmetric, parsed.image.array, request)
-        elif query.turned:
-            array = (parsed.image or await _indexed(server, database, parsed.id)).array
-            found, turns = await _turned(server, array, request)
+        if isinstance(query, FileQuery) and query.asymmetric:
+            found = await server.collection.run(_asymmetric, parsed.query, request, query.verify)
+        elif query.verify and (parsed.query.frames or parsed.query.record):
+            found = await server.collection.search_verified(parsed.query, request)
         else:
-            found = await server.collection.search(parsed.code_W, request)
+            found = await server.collection.search(parsed.query.code_W, request)
         server.metrics.search_seconds.observe(time.perf_counter() - start)
     return {
         "query": parsed.describe(),
-        "hits": [rows.hit(hit, found.records[hit.id], turns.get(hit.id, "")) for hit in found.hits],
+        "hits": [rows.hit(hit, found.records[hit.id]) for hit in found.hits],
         "images": found.images,
-        "bits": 8 * len(parsed.code_W),
+        "unverified": found.unverified,
+        "bits": 8 * len(parsed.query.code_W),
         "seconds": round(time.perf_counter() - began, 6),
     }
 
 
-def _asymmetric(array: Array, request: SearchRequest) -> SearchResult:
+def _asymmetric(query: QueryImage, request: SearchRequest, verify: bool) -> SearchResult:
     database = request.database
-    hits, records = database.search_asymmetric_records(array, top=request.top, only=request.only)
-    return SearchResult(hits, records, len(database))
-
-
-async def _turned(server: Server, array: Array, request: SearchRequest) -> tuple[SearchResult, dict[int, str]]:
-    """The hits of an image in any orientation, and the orientation of each, by id."""
-    codes_OW = await server.collection.run(orientations.encode, request.database.hasher, array)
-    found = await asyncio.gather(*(server.collection.search(code_W, request) for code_W in codes_OW))
-    (merged,) = orientations.merged([one.hits for one in found], top=request.top)
-    records = ChainMap(*(dict(one.records) for one in found))
-    return SearchResult([hit for hit, _ in merged], records, found[0].images), {hit.id: turn for hit, turn in merged}
+    found = database.search_asymmetric_records(query, top=request.top, only=request.only, verify=verify)
+    return SearchResult(found.hits, found.records, len(database), found.unverified)
 
 
 async def _parsed(server: Server, database: Database, query: FileQuery | IdOrCode) -> ParsedQuery:
     if isinstance(query, FileQuery):
-        return await _from_file(server, database, query.file.file)
+        return await _from_file(server, database, query.file.file, verify=query.verify)
     if query.id is not None:
-        return await _from_id(server, database, query.id)
-    return ParsedQuery(_from_hex(query.code or "", database.bits))
+        return ParsedQuery(await _from_id(server, database, query.id, verify=query.verify))
+    return ParsedQuery(QueryImage(_from_hex(query.code or "", database.bits)))
 
 
-async def _from_file(server: Server, database: Database, file: BinaryIO) -> ParsedQuery:
-    decoded = await server.decoders.array(file, database.hasher.spec)
-    codes_NW = await server.collection.run(database.hasher.encode_arrays, decoded.array[None])
-    return ParsedQuery(codes_NW[0], image=decoded)
+async def _from_file(server: Server, database: Database, file: BinaryIO, *, verify: bool) -> ParsedQuery:
+    found, frames, digest = await server.decoders.looks(file, database.hasher.spec, CLOSE if verify else 0)
+    codes_NW = await server.collection.run(database.hasher.encode_arrays, found.array[None])
+    size = (found.width, found.height)
+    source = await server.collection.run(_content, file) if verify else None
+    return ParsedQuery(QueryImage(codes_NW[0], found.array, frames, digest, size, source), found)
 
 
-async def _from_id(server: Server, database: Database, id_: int) -> ParsedQuery:
+def _content(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+async def _from_id(server: Server, database: Database, id_: int, *, verify: bool) -> QueryImage:
     record = await server.record(database, id_)
     if record.code is None:
         raise Problem(422, f"image {id_} has no code ({clean(record.error or 'index it again')})")
-    return ParsedQuery(np.frombuffer(record.code, np.uint8), id_)
-
-
-async def _indexed(server: Server, database: Database, id_: int | None) -> Decoded:
-    """An image of the database, decoded for its model."""
-    record = await server.record(database, id_ or 0)
-    content = await server.collection.run(files.read, database.path, record)
-    if files.digest(content) != (record.digest or b"").hex():
-        raise Problem(404, f"the file of image {record.id} has changed since it was indexed; index it again")
-    return await server.decoders.array(io.BytesIO(content), database.hasher.spec)
+    if verify:
+        return await server.collection.run(query_of_record, record, database.verifier)
+    return QueryImage(np.frombuffer(record.code, np.uint8), record=record)
 
 
 def _from_hex(text: str, bits: int) -> Codes:

@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,10 @@ from lookalike.core.codes import Codes
 from lookalike.core.errors import LookalikeError
 from lookalike.database import Database, Filter, Hit
 from lookalike.store.records import Record
+
+if TYPE_CHECKING:
+    from lookalike.database.search import QueryImage
+    from lookalike.imaging.isolation.decoders import Decoders
 
 T = TypeVar("T")
 EVERY = 1.0  # seconds between two looks at what other processes have done
@@ -40,11 +44,12 @@ class SearchRequest(NamedTuple):
 
 
 class SearchResult(NamedTuple):
-    """The hits of one code, nearest first, the rows of the catalog that they stand for, and how many were searched."""
+    """The hits of one query, the rows of the catalog that they stand for, and how many were searched."""
 
     hits: list[Hit]
     records: Mapping[int, Record]
     images: int
+    unverified: int = 0  # candidates that could not be verified
 
 
 class Freshness(NamedTuple):
@@ -59,9 +64,9 @@ class Freshness(NamedTuple):
 class Collection:
     """A database that several requests ask at the same time."""
 
-    def __init__(self, database: Database, *, reopen: Callable[[], Database]) -> None:
-        self.reopen = reopen
-        self._database = database
+    def __init__(self, database: Database, *, reopen: Callable[[], Database], decoders: Decoders | None = None) -> None:
+        self.reopen, self._decoders = reopen, decoders
+        self._database = self._decoding(database)
         self._users: Counter[Database] = Counter()
         self._searching = ThreadPoolExecutor(1, thread_name_prefix="lookalike-serve-search")
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="lookalike-serve-read")
@@ -99,6 +104,17 @@ class Collection:
         if self._batch is None or self._batch.done():
             self._batch = asyncio.create_task(self._search_pending())
         return await future
+
+    async def search_verified(self, query: QueryImage, request: SearchRequest) -> SearchResult:
+        """What is found by one image: its codes propose images, and pixels say what these are."""
+        database, top = request.database, request.top
+
+        def propose() -> Any:
+            return database.propose(query, top=top, radius=request.radius, only=request.only)
+
+        proposed, others = await asyncio.get_running_loop().run_in_executor(self._searching, propose)
+        found = await self.run(lambda: database.judge(query, proposed, others, top=top))
+        return SearchResult(found.hits, found.records, len(database), found.unverified)
 
     async def freshness(self) -> Freshness:
         """Number of images, and whether searches see the newest; an error, if the database cannot be read."""
@@ -139,7 +155,12 @@ class Collection:
 
     def _replace(self, database: Database) -> None:
         """Called while the old one is in use, which closes it in the end."""
-        self._database, self._searched = database, -1
+        self._database, self._searched = self._decoding(database), -1
+
+    def _decoding(self, database: Database) -> Database:
+        if self._decoders is not None:
+            database.decode_with(self._decoders)
+        return database
 
     async def _search_pending(self) -> None:
         loop = asyncio.get_running_loop()

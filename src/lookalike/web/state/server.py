@@ -40,8 +40,8 @@ class Server:
     def of(cls, database: Database, settings: Settings, reopen: Callable[[], Database]) -> Server:
         """The parts of a server over a database, none of them started."""
         metrics = Metrics()
-        collection = Collection(database, reopen=reopen)
         decoders = Decoders(settings, on_death=lambda why: metrics.deaths.labels(why).inc())
+        collection = Collection(database, reopen=reopen, decoders=decoders)
         thumbnails = Thumbnails(collection, decoders)
         jobs = Jobs(reopen, folder_of(database.path))
         return cls(settings, collection, decoders, thumbnails, jobs, RevisionCache(), Reviews(), metrics)

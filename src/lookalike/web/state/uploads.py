@@ -6,12 +6,13 @@ import asyncio
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import BinaryIO, TypeVar
+from contextlib import AbstractContextManager
+from typing import BinaryIO, NamedTuple, TypeVar
 
 from lookalike.core.errors import ImageError, Interrupted
-from lookalike.imaging.decode import MAX_PIXELS, Decoded, ImageSpec
+from lookalike.imaging.decode import MAX_PIXELS, Array, Decoded, ImageSpec
 from lookalike.imaging.evidence import Evidence
-from lookalike.imaging.isolation.decoders import ImageFile
+from lookalike.imaging.isolation.decoders import ImageFile, Source
 from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.imaging.isolation.pool import Pool
 from lookalike.web.http.problems import Problem
@@ -21,6 +22,15 @@ PATIENCE = 20.0  # seconds that a request waits for a worker
 MAX_WAITING = 256  # requests
 
 T = TypeVar("T")
+
+
+class Looks(NamedTuple):
+    """An uploaded image, decoded."""
+
+    decoded: Decoded
+    frames: list[Array]
+    digest: bytes | None
+
 
 _HINT = re.compile(r"[ .]*(Raise|Allow)[^.]* --max-pixels.*", re.DOTALL)  # for the command line
 
@@ -54,14 +64,21 @@ class Decoders:
         """The number of processes."""
         return self._pool.alive
 
-    async def array(self, file: BinaryIO, spec: ImageSpec) -> Decoded:
-        """The array of an encoded image."""
+    def opened(self, source: Source) -> AbstractContextManager[ImageFile]:
+        """An image for verification, in whichever thread asks; waits for a free process."""
+        return self._pool.opened(source)
+
+    async def looks(self, file: BinaryIO, spec: ImageSpec, side: int) -> Looks:
+        """An encoded image as a model and as verification see it, the latter at up to `side` pixels a side."""
 
         def content() -> bytes:
             file.seek(0)
             return file.read()
 
-        return await self._ask(content, lambda image: image.array(spec), self._settings.max_pixels)
+        def look(image: ImageFile) -> Looks:
+            return Looks(image.array(spec), image.frames(side) if side else [], image.digest)
+
+        return await self._ask(content, look, self._settings.max_pixels)
 
     async def thumbnail(self, content: bytes, side: int) -> bytes:
         """A JPEG of an encoded image, at most `side` pixels a side."""

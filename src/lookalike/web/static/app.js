@@ -13,7 +13,7 @@
 // An error that `show` throws, or that nobody catches, is shown in the tab's place for problems.
 //
 // For tabs: dom.js (make, button, icon, say, count …), api.js (ask, wait, info, Failure), address.js (href, go),
-// dialogs.js (openDialog, keys), tiles.js (tile, justify, tier), viewer.js (one image large), compare.js (two images),
+// dialogs.js (openDialog, keys), tiles.js (tile, justify, relation), viewer.js (one image large), compare.js (two images),
 // grid.js (thousands of tiles).
 // Links to tabs are plain <a href="…">; no listener is needed. Text never becomes markup, and no element has a style attribute.
 

@@ -2,7 +2,7 @@
 
 import { openDialog } from "./dialogs.js";
 import { alertLine, button, make, messageOf, say, still, within } from "./dom.js";
-import { isTurned, thumbnail, tier, tierLabel } from "./tiles.js";
+import { relation, said, thumbnail, turnOf } from "./tiles.js";
 import { contextOf, loaded, turned } from "./turns.js";
 import { details, originalLink, rows, turner } from "./viewer.js";
 
@@ -64,18 +64,18 @@ export function compare(query, hits, at = 0, { names = ["Your image", "Found"] }
   async function show(number) {
     const shown = hits[number];
     hit = shown;
-    within(controls, ".now").replaceChildren(tier(hit));
+    within(controls, ".now").replaceChildren(...relation(hit));
     original.href = `/api/images/${hit.id}/original`;
     pick(mode);
-    say(`${hit.name}, ${tierLabel(hit.tier)}, distance ${hit.distance}`);
+    say(`${hit.name}, ${said(hit)}`);
     const known = await details(hit.id, stop.signal).catch(() => shown);
     if (hit === shown && !stop.signal.aborted) facts.replaceChildren(sideBySide(query, known, names));
   }
 
   // The query, rotated if the hit says so.
   async function first() {
-    const how = hit.orientation;
-    if (!how || !isTurned(hit)) return query;
+    const how = turnOf(hit);
+    if (!how) return query;
     const picture = inTurn.get(how) || turned(query, how, LARGEST);
     inTurn.set(how, picture);
     return picture;
@@ -91,9 +91,10 @@ export function compare(query, hits, at = 0, { names = ["Your image", "Found"] }
     try {
       const own = await first();
       if (!isNow()) return;
-      const said = isTurned(hit) ? [`${names[0]}, ${hit.orientation}`, names[1]] : names;
+      const turn = turnOf(hit);
+      const labels = turn ? [`${names[0]}, ${turn}`, names[1]] : names;
       const urls = [String(own.url), thumbnail(hit, LARGEST)];
-      const end = (await MODES[mode][1]({ stage, urls, images: [own, hit], note, names: said })) || (() => {});
+      const end = (await MODES[mode][1]({ stage, urls, images: [own, hit], note, names: labels })) || (() => {});
       if (isNow()) leave = end;
       else end();
     } catch (error) {

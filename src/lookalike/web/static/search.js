@@ -1,5 +1,5 @@
-// Search: by a file, an image of the collection, or a code. The address holds the id or code, radius and filters; of a
-// file it holds the code, so that the link finds the same elsewhere, though without the file's thumbnail.
+// Search: by a file, an image of the collection, or a code. The address holds the id or code, and filters; of a file it
+// holds the code, so that the link finds what is similar elsewhere, too, though without the file no copies.
 
 import { go, href } from "./address.js";
 import { ask, Failure, info, isAbort } from "./api.js";
@@ -8,17 +8,14 @@ import { keys } from "./dialogs.js";
 import { button, bytes, count, focused, icon, later, make, messageOf, number, present, say, seconds, within } from "./dom.js";
 import { Filters } from "./filters.js";
 import { formOf, given, gone, keyOf, wrongIn } from "./query.js";
-import { Radius } from "./radius.js";
 import { recall, remember } from "./sent.js";
 import { Start } from "./start.js";
-import { action, focusedTile, justify, nameLine, rove, shape, sizeOf, thumbnail, tier, tile, turnLine } from "./tiles.js";
+import { action, focusedTile, isCopy, justify, nameLine, relation, rove, shape, sizeOf, thumbnail, tile } from "./tiles.js";
 import { showImage } from "./viewer.js";
 
 /** @typedef {import("./address.js").State} State */
 
-const FIRST = 100; // hits that are requested
-const MOST = 1000; // and if the radius holds them all
-const SOME = 150; // tiles that are made at once
+const MOST = 100; // hits that are requested
 const KEPT = 20; // answers
 /** @type {Map<string, api.Answer>} */
 const answers = new Map(); // by the question
@@ -55,9 +52,9 @@ export async function searchFile(file) {
     const { max_body: most } = await info();
     if (file.size > most) throw new Failure(`it has ${bytes(file.size)}; this server accepts up to ${bytes(most)}`);
     /** @type {api.Answer} */
-    const answer = await ask("/api/search", { form: formOf({ top: FIRST }, file) });
+    const answer = await ask("/api/search", { form: formOf({ top: MOST }, file) });
     if (turn !== files) return;
-    keep(keyOf({ code: answer.query.code, top: FIRST }), answer);
+    keep(keyOf({ code: answer.query.code, top: MOST }), answer);
     remember(file, answer.query);
     problem = "";
     go("search", { code: answer.query.code });
@@ -77,6 +74,14 @@ function keep(key, answer) {
   if (answers.size > KEPT) answers.delete(String(answers.keys().next().value));
 }
 
+/** @typedef {{ name: string, title: string, has: (hit: api.Hit) => boolean }} Group */
+/** @type {Group[]} */
+const GROUPS = [ // as they are shown; what is different is not
+  { name: "copies", title: "Copies", has: isCopy },
+  { name: "scene", title: "Same scene, another shot", has: (hit) => hit.relation === "same-scene" },
+  { name: "similar", title: "Similar, but not the same picture", has: (hit) => hit.relation === "similar" },
+];
+
 class Search {
   /** @param {HTMLElement} container @param {State} state @param {api.Info} known */
   constructor(container, state, known) {
@@ -85,38 +90,25 @@ class Search {
     /** @type {api.Answer | null} */
     this.answer = null;
     /** @type {api.Hit[]} */
-    this.hits = [];
+    this.hits = []; // that are shown or folded away, as they are grouped
     /** @type {Box[]} */
     this.items = [];
-    this.shown = 0; // hits within the radius
-    this.alike = 0; // hits before the first different image
-    this.isAll = false; // there are no more hits within the radius than are here
-    this.top = FIRST;
+    this.folded = Infinity; // from which hit on they are hidden
     this.visit = 0; // counts questions
-    this.frame = 0;
     /** @type {Shown} */
     this.query = { name: "" };
     this.start = new Start((file) => searchFile(file));
     this.file = this.start.file;
     this.asked = make("section", { class: "asked", "aria-label": "Your image" });
-    this.radius = new Radius(known, (radius) => this.cut(radius));
     this.filters = new Filters(["label", "below", "since"], (changes) => {
       this.state.set(changes, { push: true });
       this.search();
     });
-    this.turned = make("input", { type: "checkbox", id: "turned", on: { change: () => this.turn() } });
-    this.turns = make("span", { class: "field" }, this.turned, make("label", { for: "turned", text: "Include mirrored and rotated" }));
     this.told = make("p", { class: "told", role: "status" });
-    this.more = button("Show more", { class: "more", on: { click: () => this.ask(MOST) } });
     this.list = make("ol", { class: "tiles hits", "aria-label": "Results" });
-    this.bar = make("div", { class: "bar stuck" }, this.radius.node, this.filters.node, this.turns, this.told);
-    this.edge = make("p");
-    this.near = button("Hide these", { on: { click: () => this.keepNear() } });
-    this.near.hidden = known.similar < 0;
-    this.line = make("li", { class: "edge" }, this.edge, this.near);
-    this.found = make("div", { class: "found" }, this.asked, this.bar, this.list, this.more);
-    this.address = later(() => this.state.set({ radius: this.radius.value }), 200);
-    this.all = later(() => this.fill(), 150);
+    this.bar = make("div", { class: "bar stuck" }, this.filters.node, this.told);
+    this.unfold = button("", { on: { click: () => this.showAll() } });
+    this.found = make("div", { class: "found" }, this.asked, this.bar, this.list);
     container.append(this.start.node, this.found);
   }
 
@@ -128,15 +120,8 @@ class Search {
     this.start.node.hidden = Boolean(some);
     this.found.hidden = !some;
     if (!some) return this.start.show(state.signal);
-    this.radius.value = state.number("radius");
     this.filters.show(state.all());
     return this.search();
-  }
-
-  // Search again, for the image in all orientations or as it is.
-  turn() {
-    this.state.set({ turned: this.turned.checked ? 1 : null }, { push: true });
-    this.search();
   }
 
   // The file that is searched for, if it is at hand; of an image of the collection the server has it.
@@ -156,152 +141,125 @@ class Search {
       this.none();
       throw new Failure(wrong);
     }
-    await this.ask(FIRST);
+    await this.ask();
     const id = this.state.number("id");
     if (!this.state.signal.aborted) await this.tellAsked(id);
   }
 
-  /**
-   * Request hits, and show them.
-   * @param {number} top
-   */
-  async ask(top) {
+  // Request hits, and show them.
+  async ask() {
     const { state, sent } = this;
     const visit = ++this.visit;
-    const canTurn = Boolean(state.get("id") || sent); // a code alone cannot be rotated
-    this.turned.disabled = !canTurn;
-    this.turned.checked = canTurn && state.get("turned") === "1";
-    this.turns.title = canTurn ? "" : "Choose the image file again to use this";
     const asked = {
-      id: state.number("id"), code: state.get("id") ? null : state.get("code"), top,
+      id: state.number("id"), code: state.get("id") ? null : state.get("code"), top: MOST,
       label: state.get("label"), below: state.get("below"), since: state.get("since"),
-      turned: this.turned.checked || null,
     };
     const key = keyOf(asked);
     if (!answers.has(key)) {
       this.list.setAttribute("aria-busy", "true");
       try {
-        const body = asked.turned && sent ? { form: formOf({ ...asked, code: null }, sent) } : { json: given(asked) };
+        const body = sent ? { form: formOf({ ...asked, code: null }, sent) } : { json: given(asked) };
         keep(key, await ask("/api/search", { ...body, signal: state.signal }));
       } catch (error) {
         if (!isAbort(error)) this.none();
-        throw error instanceof Failure && error.status === 404 && asked.id !== null && !asked.turned ? new Failure(gone(asked.id), 404) : error;
+        throw error instanceof Failure && error.status === 404 && asked.id !== null ? new Failure(gone(asked.id), 404) : error;
       } finally {
         this.list.removeAttribute("aria-busy");
       }
     }
     const answer = answers.get(key);
-    if (answer && !state.signal.aborted && visit === this.visit) this.take(answer, top);
+    if (answer && !state.signal.aborted && visit === this.visit) this.take(answer);
   }
 
   none() {
     this.hits = [];
     this.items = [];
-    this.shown = 0;
     this.list.replaceChildren();
     this.asked.replaceChildren();
     this.told.textContent = "";
-    this.more.hidden = true;
   }
 
-  /** @param {api.Answer} answer @param {number} top */
-  take(answer, top) {
+  /** @param {api.Answer} answer */
+  take(answer) {
     this.answer = answer;
-    this.top = top;
-    this.hits = answer.hits;
-    const different = this.hits.findIndex((hit) => hit.tier === "different");
-    this.alike = different < 0 ? this.hits.length : different;
-    this.edge.textContent = this.beyond();
-    this.items = [];
-    this.list.replaceChildren();
-    this.radius.draw(this.hits);
+    this.hits = GROUPS.flatMap((group) => answer.hits.filter(group.has));
     this.filters.suggest(this.hits);
-    this.cut(this.radius.value, { write: false });
+    this.items = this.hits.map((hit, at) => ({ node: this.tile(hit, at), shape: shape(hit) }));
+    this.list.replaceChildren(...GROUPS.flatMap((group) => this.section(group)));
+    const similar = this.hits.findIndex((hit) => hit.relation === "similar");
+    this.folded = similar < 0 || !this.canVerify ? Infinity : similar;
+    this.unfold.textContent = `Show ${count(this.hits.length - this.folded, "similar image")}`;
+    this.fold();
+    this.tell();
+    rove(this.list);
     say(this.told.textContent);
+  }
+
+  // Whether the server has seen the picture that is searched for, and not only its code.
+  get canVerify() {
+    return Boolean(this.state.get("id") || this.sent);
+  }
+
+  /**
+   * The tiles of a group, below a line that names it.
+   * @param {Group} group
+   */
+  section({ name, title, has }) {
+    const tiles = this.items.filter((_, at) => has(this.hits[at])).map(({ node }) => node);
+    const words = this.canVerify || name !== "similar" ? title : "Similar codes";
+    const line = make("li", { class: `edge ${name}` }, make("p", { text: words }), name === "similar" ? this.unfold : null);
+    return tiles.length ? [line, ...tiles] : [];
+  }
+
+  fold() {
+    this.items.forEach(({ node }, at) => { node.hidden = at >= this.folded; });
+    this.unfold.hidden = this.folded === Infinity;
+    this.place();
+  }
+
+  showAll() {
+    const first = this.items[this.folded];
+    this.folded = Infinity;
+    this.fold();
+    within(first.node, "a").focus();
   }
 
   /** @param {api.Hit} hit @param {number} at */
   tile(hit, at) {
     return tile(hit, {
-      lines: present([tier(hit), turnLine(hit), nameLine(hit)]),
+      lines: [...relation(hit), nameLine(hit)],
       actions: [
         action("Compare", "compare", () => this.compare(at)), action("Enlarge", "info", () => showImage(this.hits, at)),
       ],
     });
   }
 
-  /**
-   * Show the hits within a radius.
-   * @param {number | null} radius
-   */
-  cut(radius, { write = true } = {}) {
-    const beyond = radius === null ? -1 : this.hits.findIndex((hit) => hit.distance > radius);
-    this.shown = beyond < 0 ? this.hits.length : beyond;
-    this.isAll = beyond >= 0 || this.hits.length < this.top;
-    this.makeTiles();
-    this.tell(radius);
-    if (write) this.address();
-    if (radius !== null && !this.isAll && this.top < MOST) this.all();
-  }
-
-  // Make the tiles that are shown for the first time, some at once, and hide those beyond.
-  makeTiles() {
-    cancelAnimationFrame(this.frame);
-    const before = this.items.length;
-    const end = Math.min(this.shown, before + SOME);
-    for (let at = before; at < end; at += 1) {
-      this.items.push({ node: this.tile(this.hits[at], at), shape: shape(this.hits[at]) });
-      if (at === this.alike) this.list.append(this.line);
-      this.list.append(this.items[at].node);
-    }
-    this.items.forEach((item, at) => { item.node.hidden = at >= this.shown; });
-    this.line.hidden = this.alike >= this.shown;
-    this.place();
-    if (end > before) rove(this.list);
-    if (end < this.shown) this.frame = requestAnimationFrame(() => this.makeTiles());
-  }
-
-  // Hits that look alike and are shown, without the image that is searched for.
-  copies() {
-    return this.hits.slice(0, Math.min(this.alike, this.shown)).filter((hit) => hit.id !== this.state.number("id"));
-  }
-
-  // The sentence between the hits that look alike and the others.
-  beyond() {
-    const others = this.hits.slice(0, this.alike).filter((hit) => hit.id !== this.state.number("id"));
-    return others.length ? "Most likely different images" : "No other image looks similar. These are the nearest, and most likely different";
-  }
-
-  keepNear() {
-    this.radius.value = this.known.similar;
-    this.cut(this.known.similar);
-    /** @type {HTMLElement | null} */
-    const first = this.list.querySelector(".tile:not([hidden]) a");
-    first?.focus();
-  }
-
-  fill() {
-    if (!this.isAll && this.radius.value !== null && this.top < MOST) this.ask(MOST).catch(() => {});
-  }
-
-  /** @param {number | null} radius */
-  tell(radius) {
-    const { images, seconds: took } = this.answer || { images: 0, seconds: 0 };
-    const copies = this.copies().length;
-    const more = this.isAll ? "" : "+"; // there may be more beyond those requested
-    const words = radius !== null ? `${number(this.shown)}${more} within distance ${radius}`
-      : `${copies ? number(copies) : "No"}${this.alike < this.hits.length ? "" : more} similar ${copies === 1 ? "image" : "images"}`;
-    this.told.replaceChildren(make("b", { text: words }), ` · ${count(images, "image")} searched in ${seconds(took)}`);
-    this.more.hidden = this.isAll || radius !== null || this.top >= MOST;
-    this.list.dataset.empty = this.shown ? "" : radius === null ? "No image matches these filters." : "No image within this distance.";
+  tell() {
+    const { images, unverified, seconds: took } = this.answer || { images: 0, unverified: 0, seconds: 0 };
+    const others = this.hits.filter((hit) => hit.id !== this.state.number("id"));
+    const copies = others.filter(isCopy).length;
+    const found = copies ? `${number(copies)} ${copies === 1 ? "copy" : "copies"} found` : "No copy of this picture here";
+    const words = this.canVerify ? found : `${others.length ? number(others.length) : "No"} similar ${others.length === 1 ? "image" : "images"}`;
+    const notes = [
+      this.canVerify ? null : "Choose the image file to find its copies.",
+      unverified ? `${count(unverified, "image")} could not be verified; index the collection again.` : null,
+    ];
+    this.told.replaceChildren(
+      make("b", { text: words }), ` · ${count(images, "image")} searched in ${seconds(took)}`,
+      ...present(notes).map((text) => make("span", { class: "note", text: ` · ${text}` })),
+    );
+    this.list.dataset.empty = this.hits.length ? "" : "No similar image either.";
+    const filtered = ["label", "below", "since"].some((name) => this.state.get(name));
+    if (filtered && !this.answer?.hits.length) this.list.dataset.empty = "No image matches these filters.";
   }
 
   place() {
     if (this.found.hidden) return;
     const width = this.list.clientWidth;
     const height = width < 500 ? 130 : 165;
-    justify(this.items.slice(0, Math.min(this.alike, this.shown)), width, { height });
-    justify(this.items.slice(this.alike, this.shown), width, { height });
+    for (const { has } of GROUPS) {
+      justify(this.items.filter(({ node }, at) => !node.hidden && has(this.hits[at])), width, { height });
+    }
   }
 
   /** @param {(at: number) => unknown} run gets the hit whose tile has the focus */
@@ -315,7 +273,7 @@ class Search {
 
   /** @param {number} at */
   compare(at) {
-    if (this.query.url) compare(this.query, this.hits.slice(0, this.shown), at);
+    if (this.query.url) compare(this.query, this.hits.slice(0, this.folded), at);
     else say("Your image is not available, so nothing can be compared with it.");
   }
 

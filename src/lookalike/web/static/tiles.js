@@ -67,30 +67,50 @@ export function labels(image) {
  */
 export const sizeOf = (image) => (image.width ? `${image.width} × ${image.height}` : null);
 
-/**
- * Whether a hit was found by the query mirrored or rotated.
- * @param {{ orientation?: string | null }} hit
- */
-export const isTurned = (hit) => Boolean(hit.orientation) && hit.orientation !== "upright";
+/** @type {Record<string, string>} */
+const RELATIONS = { exact: "exact copy", "same-pixels": "same pixels", edited: "edited copy", "same-scene": "same scene" };
+const QUARTERS = ["", "turned right", "upside down", "turned left"];
 
 /**
- * The line that says how the query is rotated to look like a hit; null if it is not.
+ * Whether a hit shows the picture that was searched for.
  * @param {api.Hit} hit
  */
-export function turnLine(hit) {
-  return isTurned(hit) ? make("span", { class: "turn", text: hit.orientation, title: hit.orientation }) : null;
+export const isCopy = (hit) => ["exact", "same-pixels", "edited"].includes(hit.relation);
+
+/**
+ * How the query must be mirrored and turned, in quarters, to lie like a hit: "mirrored, turned left", or "".
+ * @param {{ transform?: number[] | null }} hit
+ */
+export function turnOf({ transform }) {
+  if (!transform) return "";
+  const mirrored = transform[0] * transform[4] < transform[1] * transform[3];
+  const sign = mirrored ? -1 : 1;
+  const quarters = Math.round((2 * Math.atan2(sign * transform[3], sign * transform[0])) / Math.PI);
+  return [mirrored ? "mirrored" : "", QUARTERS[(quarters + 4) % 4]].filter(Boolean).join(", ");
 }
 
 /**
- * How alike a hit is, in a word, and its distance: ● near-duplicate 3.
- * @param {Compared | api.Hit} hit
+ * What a hit is to the query, or an image of a group to the one that is kept, in words.
+ * @param {Compared | api.Hit} image
  */
-export function tier(hit) {
-  return make(
-    "span", { class: "caption" },
-    make("span", { class: `tier ${hit.tier.replace(" ", "-")}`, text: tierLabel(hit.tier) }),
-    make("span", { class: "soft distance", text: hit.distance, title: `Distance ${hit.distance}, of at most ${hit.bits}` }),
-  );
+export function said(image) {
+  if (!image.relation) return tierLabel(image.tier || "");
+  const words = RELATIONS[image.relation] || image.relation;
+  return image.done ? `${words}: ${image.done}` : words;
+}
+
+/**
+ * The lines that say what a hit is: ● edited copy, and what was done.
+ * @param {Compared | api.Hit} image
+ */
+export function relation(image) {
+  const kind = image.relation || (image.tier || "").replace(" ", "-");
+  const [words, done] = said(image).split(": ");
+  const not = "verified" in image && !image.verified ? "not verified" : "";
+  return [
+    make("span", { class: "caption" }, make("span", { class: `tier ${kind}`, text: words })),
+    ...[done || not].filter(Boolean).map((text) => make("span", { class: "soft done", text, title: text })),
+  ];
 }
 
 /**
@@ -119,8 +139,7 @@ export function tile(image, { lines = [nameLine(image)], actions = [], pixels = 
  */
 function saidOf(image) {
   const known = [image.name];
-  if ("distance" in image) known.push(tierLabel(image.tier), `distance ${image.distance}`);
-  if ("orientation" in image && isTurned(image)) known.push(String(image.orientation));
+  if ("relation" in image) known.push(said(image));
   const words = labels(image);
   if (words) known.push(words);
   return known.join(", ");
