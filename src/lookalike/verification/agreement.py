@@ -99,12 +99,18 @@ def _pixels(moved: Floats, still: Floats, inside: Mask, agreed: Mask) -> tuple[f
     agreed = agreed & inside
     if agreed.sum() < 200:
         return 0.0, 1.0, 0.0
-    fitted = toned(moved, moved[agreed], still[agreed])
+    both = ((moved, still), (still, moved))  # where one is burnt out, only the other can be fitted to it
+    return min((_differences(one, other, inside, agreed) for one, other in both), key=lambda found: found[1])
+
+
+def _differences(picture: Floats, other: Floats, inside: Mask, agreed: Mask) -> tuple[float, float, float]:
+    """The shares of `_pixels` once a picture has the tones of the other."""
+    fitted = toned(picture, picture[agreed], other[agreed])
     around = np.ones((2 * SLACK + 1, 2 * SLACK + 1), np.uint8)
-    apart = np.maximum(still - cv2.dilate(fitted, around), cv2.erode(fitted, around) - still)[inside]
-    apart *= CONTRAST / max(float(still[inside].std()), CONTRAST / 5)
+    apart = np.maximum(other - cv2.dilate(fitted, around), cv2.erode(fitted, around) - other)[inside]
+    apart *= CONTRAST / max(float(other[inside].std()), CONTRAST / 5)
     loud = apart > LOUD
-    painted = max(_two_shades(part[inside][loud]) for part in (fitted, still))
+    painted = max(_two_shades(part[inside][loud]) for part in (fitted, other))
     return float((apart <= QUIET).mean()), float(loud.mean()), painted
 
 

@@ -236,7 +236,7 @@ def _is_legible(found: Agreement) -> bool:
 
 def _is_clear(found: Agreement) -> bool:
     """Whether all detail agrees, in whatever tones; where one picture is burnt out it has none."""
-    all_agrees = found.differing <= CLEARLY_DIFFERING or found.painted >= CLIPPED
+    all_agrees = found.differing <= CLEARLY_DIFFERING or found.painted >= CLIPPED or found.quiet >= SILENT
     return found.same >= CLEARLY and found.moved <= CLEARLY_MOVED and all_agrees
 
 
