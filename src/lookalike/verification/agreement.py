@@ -26,6 +26,7 @@ REACH, MOVED = 10, 0.85  # pixels around a block, and correlation there, that sh
 BLURS = (0.6, 0.9, 1.3, 1.8, 2.5, 3.5, 5.0)  # pixels, tried until both pictures are equally sharp
 QUIET, LOUD = 8.0, 32.0  # shades up to which a pixel hardly differs, and from which it differs clearly …
 CONTRAST = 50.0  # … in a picture whose shades have this standard deviation
+BURNT_OUT = 0.03  # share of pixels by which one picture is burnt out more than the other
 SHADES = 14  # within which pixels have one shade
 SOFT = 3.0  # pixels, by which pictures are blurred before their colours are compared
 GREY = 6.0  # shades; mean distance of a picture's channels from grey below which it has no colours
@@ -99,8 +100,14 @@ def _pixels(moved: Floats, still: Floats, inside: Mask, agreed: Mask) -> tuple[f
     agreed = agreed & inside
     if agreed.sum() < 200:
         return 0.0, 1.0, 0.0
-    both = ((moved, still), (still, moved))  # where one is burnt out, only the other can be fitted to it
-    return min((_differences(one, other, inside, agreed) for one, other in both), key=lambda found: found[1])
+    if _burnt_out(moved, inside) > _burnt_out(still, inside) + BURNT_OUT:  # it cannot be fitted to the other
+        return _differences(still, moved, inside, agreed)
+    return _differences(moved, still, inside, agreed)
+
+
+def _burnt_out(picture: Floats, inside: Mask) -> float:
+    """Share of pixels that are black or white."""
+    return float((np.abs(picture[inside] - 127.5) > 125).mean())
 
 
 def _differences(picture: Floats, other: Floats, inside: Mask, agreed: Mask) -> tuple[float, float, float]:
