@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image, ImageOps
 
 from lookalike.core.errors import ConfigError, DatabaseError, DataError
 from lookalike.database import Database, Filter
@@ -134,9 +135,14 @@ def test_the_same_distances_as_in_a_folder(
     assert len(reliefs[0]) == len(reliefs[1]) == 50
     with pytest.raises(ConfigError, match="does not support asymmetric search"):
         remote.search_asymmetric(folder / "007.jpg")
-    assert [hit.distance for hit in remote.search(folder / "007.jpg")] == [
-        hit.distance for hit in local.search(folder / "007.jpg")
-    ]
+    with Image.open(folder / "007.jpg") as picture:
+        ImageOps.mirror(picture).save(tmp_path / "mirrored.png")
+    for query, relation in ((folder / "007.jpg", "exact"), (tmp_path / "mirrored.png", "edited")):
+        first = [database.search(query, top=1)[0] for database in (remote, local)]
+        assert [(hit.path, hit.relation, hit.verified) for hit in first] == [
+            (str(folder / "007.jpg"), relation, True)
+        ] * 2
+        assert first[0].edits == first[1].edits
 
 
 def test_what_changes_is_followed_as_in_a_folder(
