@@ -6,9 +6,8 @@ The images are the rows that the recipe of the built-in models keeps: the part `
 pixels), and every third food photograph. Copies are of images drawn from those of 200 pixels and more, and each is made
 by one of the edits that `lookalike calibrate` calls re-encoded and edited, in turn. A collection has duplicates of its
 own: pairs of originals whose grey thumbnails correlate by 0.98 or more are not counted as false, and how many there are
-is in the record. So is, for each radius, how many copies and how many pairs of all unseen images are that near, and of
-how many of these the pictures laid over each other are the same. Groups are looked for twice: of files in
-the order of the rows, and of the same files under other names.
+is in the record. So is, for each radius, how many copies and how many pairs of all unseen images are that near. Groups
+are looked for twice: of files in the order of the rows, and of the same files under other names.
 """
 
 from __future__ import annotations
@@ -34,7 +33,6 @@ from lookalike.imaging.edits.catalogue import perturb
 from lookalike.imaging.thumbnail_vector import SUSPECTED, thumbnail_vector
 from lookalike.robustness.originals import SIDE
 from lookalike.search.all_pairs import pairs_within
-from lookalike.verification.reliefs import alignment_thumbnail, same_picture
 from research import builtin_models as default
 from research.builtin_models import kept
 
@@ -96,27 +94,19 @@ def alike(files: list[bytes]) -> Pairs:
 
 
 def by_radius(everything: list[bytes], planted: Planted, model: str, radius: int) -> dict[str, dict[str, float]]:
-    """By radius, up to some bits more than the default: the share of the copies found, and how many pairs of different
-    images are that near; `…_same`: of these, whose pictures laid over each other are the same.
-    """
+    """By radius, up to some bits more than the default: the share of copies found by code alone, and of other pairs."""
     hasher = Hasher.load(model)
     plants = [number for number, row in enumerate(planted.original) if row != number]
-    files = everything + [planted.files[number] for number in plants]
-    codes_NW, reliefs = hasher.encode(files), [alignment_thumbnail(decode.read(file, hasher.spec)) for file in files]
-    false: list[tuple[int, int, int]] = []
+    codes_NW = hasher.encode(everything + [planted.files[number] for number in plants])
+    false: list[int] = []
     for _, pairs in pairs_within(codes_NW[: len(everything)], radius=radius + MORE):
-        false += zip(pairs.first.tolist(), pairs.second.tolist(), pairs.distances.tolist(), strict=True)
+        false += pairs.distances.tolist()
     copies = [(len(everything) + at, planted.original[number]) for at, number in enumerate(plants)]
-    true = [(copy, row, int(np.bitwise_count(codes_NW[copy] ^ codes_NW[row]).sum())) for copy, row in copies]
-    same = {(one, other) for one, other, _ in true + false if same_picture(reliefs[one], reliefs[other])}
-    found = {}
-    for bits in range(radius + MORE + 1):
-        hits, errors = ([pair[:2] for pair in some if pair[2] <= bits] for some in (true, false))
-        found[str(bits)] = {
-            "found": len(hits) / len(true), "found_same": len(same & set(hits)) / len(true),
-            "false": len(errors), "false_same": len(same & set(errors)),
-        }  # fmt: skip
-    return found
+    true = [int(np.bitwise_count(codes_NW[copy] ^ codes_NW[row]).sum()) for copy, row in copies]
+    return {
+        str(bits): {"found": sum(one <= bits for one in true) / len(true), "false": sum(one <= bits for one in false)}
+        for bits in range(radius + MORE + 1)
+    }
 
 
 def judged(planted: Planted, found: list[list[int]], suspected: Pairs) -> dict[str, Any]:

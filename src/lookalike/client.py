@@ -66,6 +66,12 @@ class Alike(Picture):
     distance: int  # bits, from the group's first image
     size: int  # bytes of the encoded image
     tier: str  # "kept" (the best or decided copy), or "same bytes", "same pixels" or "near" relative to it
+    relation: str  # to the best: "exact", "same-pixels", "edited", "same-scene", "similar" or "different"
+    words: str  # the same with the edits, such as "edited copy: cropped"
+    edits: list[str]
+    agreement: float  # share of the detail that is the same
+    inliers: int  # keypoints that support the alignment
+    verified: bool
 
 
 class _Only(TypedDict, total=False):

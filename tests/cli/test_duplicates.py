@@ -41,10 +41,10 @@ def names(folder: Path) -> set[str]:
 def test_the_best_copy_is_told_and_how_alike_others_are(run: Run, db: Path) -> None:
     result = run("duplicates", "--db", db)
     rows = [line.split("\t") for line in result.out.splitlines() if line]
-    assert [(Path(row[-1]).name, row[0], row[1].partition(" (")[0]) for row in rows] == [
-        ("a.png", "0/64", "same pixels"),
-        ("b.png", "0/64", "same pixels"),
-        ("c.bmp", "0/64", "best: oldest file"),
+    assert [(Path(row[-1]).name, row[0].partition(" (")[0]) for row in rows] == [
+        ("a.png", "same pixels"),
+        ("b.png", "same pixels"),
+        ("c.bmp", "best: oldest file"),
     ]
     (group,) = [
         json.loads(line) for line in run("duplicates", "--db", db, "--json", "--skip-pixel-check").out.splitlines()
@@ -108,36 +108,42 @@ def test_what_only_looks_alike_goes_on_request(run: Run, db: Path, folder: Path,
     }
 
 
-def test_turned_copies_are_told_on_request(run: Run, db: Path, folder: Path, tmp_path: Path) -> None:
+def test_mirrored_copies_are_found_and_told(run: Run, db: Path, folder: Path, tmp_path: Path) -> None:
     for name in ("b.png", "c.bmp"):
         (folder / name).unlink()
     with Image.open(folder / "a.png") as picture:
         picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(folder / "mirrored.png")
     run("index", folder, "--db", db)
-    assert run("duplicates", "--db", db, "--radius", 2).out == ""
-    result = run("duplicates", "--db", db, "--radius", 2, "--orientations")
-    rows = [line.split("\t") for line in result.out.splitlines() if line]
-    assert [Path(row[4]).name for row in rows] == ["a.png", "mirrored.png"]
-    assert [row[5:] for row in rows] == [[], ["mirrored"]]
-    (group,) = [
-        json.loads(x) for x in run("duplicates", "--db", db, "--radius", 2, "--orientations", "--json").out.splitlines()
-    ]
-    assert [image.get("orientation") for image in group["images"]] == [None, "mirrored"]
+    result = run("duplicates", "--db", db)
+    assert {Path(line.split("\t")[-1]).name for line in result.out.splitlines() if line} == {"a.png", "mirrored.png"}
+    assert "edited copy: mirrored" in result.out
+    assert "1 group of 2 images: 1 edited copy" in result.err
+    assert run("duplicates", "--db", db, "--orientations").out == result.out  # until the next release
+    assert run("duplicates", "--db", db, "--strictness", "strict").out == ""
+    (group,) = map(json.loads, run("duplicates", "--db", db, "--json").out.splitlines())
+    assert sorted((one["relation"], one["edits"][:1]) for one in group["images"]) == [
+        ("edited", ["mirror"]), ("exact", []),
+    ]  # fmt: skip
     plan = tmp_path / "plan.json"
-    run("duplicates", "--db", db, "--radius", 2, "--orientations", "--plan", plan, "--include-edited")
+    run("plan", plan, "--db", db, "--include-edited")
     entries = json.loads(plan.read_text())["groups"][0]["images"]
-    assert {Path(one["path"]).name: one["action"] for one in entries}.keys() == {"a.png", "mirrored.png"}
-    assert [one["action"] for one in entries].count("remove") == 1
-    assert all(one["why"] in ("", "mirrored") for one in entries if one["action"] == "remove")
-    (folder / "a.png").unlink()
-    (db / "turned.npz").unlink()
-    assert (
-        "1 image cannot be read as they were indexed"
-        in run("duplicates", "--db", db, "--orientations", "--radius", 2).err
-    )
-    refused = run("duplicates", "--db", db, "--orientations", "--reference", folder)
-    assert refused.code == 1
-    assert "cannot be found with a reference" in refused.err
+    (why,) = (one["why"] for one in entries if one["action"] == "remove")
+    assert why.startswith("edited copy: mirrored")
+
+
+def test_bursts_are_listed_apart_and_never_planned(run: Run, db: Path, folder: Path, tmp_path: Path) -> None:
+    with Image.open(folder / "z.png") as opened:
+        picture = opened.convert("RGB")
+    picture.paste(picture.crop((8, 10, 40, 44)), (16, 12))
+    picture.save(folder / "next.png")
+    run("index", folder, "--db", db)
+    result = run("duplicates", "--db", db, "--same-scene", "--json")
+    for line in result.out.splitlines():
+        scene = json.loads(line)
+        assert {Path(one["path"]).name for one in scene["images"]} == {"z.png", "next.png"}
+        assert scene["sharpest"] in [one["path"] for one in scene["images"]]
+    run("plan", tmp_path / "plan.json", "--db", db, "--include-edited")
+    assert "next.png" not in (tmp_path / "plan.json").read_text()
 
 
 def test_pictures_that_differ_are_left_out_and_counted(run: Run, db: Path, tmp_path: Path) -> None:
@@ -155,7 +161,7 @@ def test_pictures_that_differ_are_left_out_and_counted(run: Run, db: Path, tmp_p
     assert run("import", tmp_path / "codes.parquet", "--db", tmp_path / "other").code == 0
     every, said = shown(of=tmp_path / "other")
     assert sorted(every) == ["a.png", "b.png", "c.bmp", "z.png"]
-    assert "4 images compared by code alone" in said
+    assert "4 images not verified, but compared by code alone" in said
     assert "skipped" not in said
 
 
@@ -236,7 +242,7 @@ def test_copies_of_references_are_found_and_references_stay(run: Run, db: Path, 
         ("b.png", "remove", "same bytes"),
         ("c.bmp", "remove", "same pixels"),
     ]
-    assert run("duplicates", "--db", db, "--reference", other).out.split("\t")[1] == "reference"
+    assert run("duplicates", "--db", db, "--reference", other).out.split("\t")[0] == "reference"
     assert "neither a folder nor a label" in run("duplicates", "--db", db, "--reference", "absent").err
 
 
@@ -248,11 +254,11 @@ def test_what_leaked_from_one_part_to_another_is_told(run: Run, db: Path, folder
         picture.transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(test / "own.png")
     run("index", test, "--db", db)
     result = run("leakage", folder, test, "--db", db)
-    assert result.out == f"0/64\tsame bytes\t{test / 'leaked.png'}\t{folder / 'a.png'}\n"
+    assert result.out == f"exact copy\t{test / 'leaked.png'}\t{folder / 'a.png'}\n"
     assert "1 of 2 images in" in result.err
     assert "(50.0%)" in result.err
     one, summary = [json.loads(line) for line in run("leakage", folder, test, "--db", db, "--json").out.splitlines()]
-    assert (one["copies"], one["tier"]) == (3, "same bytes")
+    assert (one["copies"], one["tier"], one["relation"]) == (3, "same bytes", "exact")
     assert (summary["copied"], summary["second"], summary["share"]) == (1, 2, 0.5)
 
 
@@ -277,7 +283,7 @@ def actions(plan: Path) -> dict[str, tuple[str, str, str]]:
 def test_the_only_copy_with_a_date_stays(run: Run, told: Path, tmp_path: Path) -> None:
     plan, asked = tmp_path / "p.csv", ("plan", tmp_path / "p.csv", "--db", tmp_path / "told.db")
     assert run(*asked).code == 0
-    assert actions(plan) == {"dated.png": ("keep", "has date", ""), "sent.png": ("remove", "", "")}
+    assert actions(plan) == {"dated.png": ("keep", "has date", ""), "sent.png": ("remove", "same pixels", "")}
     largest = (*asked, "--prefer", "largest")
     spared = run(*largest)
     assert "1 file kept as the only copy with a date, place or camera; --allow-metadata-loss" in spared.err
@@ -285,7 +291,7 @@ def test_the_only_copy_with_a_date_stays(run: Run, told: Path, tmp_path: Path) -
     lost = run(*largest, "--allow-metadata-loss")
     assert "1 removed file with metadata that no kept copy has" in lost.err
     assert actions(plan) == {
-        "dated.png": ("remove", "", "date"), "sent.png": ("keep", "preferred: largest file", ""),
+        "dated.png": ("remove", "same pixels", "date"), "sent.png": ("keep", "preferred: largest file", ""),
     }  # fmt: skip
     shown = run("duplicates", "--db", tmp_path / "told.db", "--prefer", "largest")
     assert "loses: date" in shown.out

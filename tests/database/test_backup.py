@@ -40,7 +40,7 @@ def clean(path: Path) -> bool:
 
 def test_a_backup_answers_the_same(db: Database, photo_folder: Path, tmp_path: Path) -> None:
     db.index(photo_folder, keep_originals=True, labels_from_folders=True, isolation=False)
-    db.duplicates(DuplicateSearch(radius=6, orientations=True))
+    db.duplicates(DuplicateSearch())
     (db.folder / "codes.bin").unlink()  # derived files are optional
     made = db.backup(tmp_path / "safe/backup")
     assert (made.images, made.originals, made.linked) == (40, 40, 40)

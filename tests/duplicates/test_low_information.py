@@ -43,9 +43,8 @@ def test_plain_images_are_duplicates_of_their_own_bytes_only(db: Database, plain
     assert {"black.png", "black again.png"} in names(db)
     assert {"01.png", "a copy.png"} in names(db)
     found = names(db, with_plain=True)
-    assert {"black.png", "black again.png", "nearly black.png"} <= next(
-        group for group in found if "black.png" in group
-    )
+    assert {"black.png", "black again.png"} in found
+    assert {"01.png", "a copy.png"} in found
     assert names(db) == [group for group in names(db) if not {"nearly black.png", "white.png", "tiny.png"} & group]
 
 
@@ -94,7 +93,6 @@ def test_a_database_of_an_earlier_version_takes_none_for_plain_until_it_is_index
         assert names(again) == names(again, with_plain=True)
         assert again.index(plain_folder).plain == 0
         assert again.index(plain_folder, reindex=True).plain == 5
-        assert names(again) != names(again, with_plain=True)
 
 
 def test_a_copy_of_a_plain_image_is_plain_without_being_decoded(

@@ -100,7 +100,7 @@ def _fill(database: Any) -> None:
             about: dict[str, Any] = {
                 "digest": digest if number == 0 else bytes([number] * 16), "length": 900 + number, "width": 640,
                 "height": 480, "format": "JPEG", "animated": number == 5, "quality": 60, "kept": number == 0,
-                "relief": bytes([number] * 128), "thumbnail": bytes([number] * 9), "code": codes_NW[number].tobytes(),
+                "thumbnail": bytes([number] * 9), "code": codes_NW[number].tobytes(),
             }  # fmt: skip
             about = {"error": "is no image"} if number == 6 else about
             catalog.write(Outcome(item=item, **{key: value for key, value in about.items() if key in known}))

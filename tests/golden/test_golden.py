@@ -73,7 +73,6 @@ def test_a_database_opens_and_answers_as_it_did(schema: int, tmp_path: Path) -> 
         assert database.labels() == {"cat": 4, "dog": 2}
         assert len(database) == 6
         assert [record.quality for record in records[:2]] == [60 if schema >= 4 else None] * 2
-        assert database.reliefs([2]) == ({2: bytes([1] * 128)} if schema >= 5 else {})
         assert database.thumbnails([2]) == ({2: bytes([1] * 9)} if schema >= 8 else {})
         assert database.info().without_thumbnail == (0 if schema >= 8 else 6)
         assert [len(decision.images) for decision in database.store.local().decisions.all()] == (

@@ -126,13 +126,6 @@ def test_the_same_distances_as_in_a_folder(
     ]
     assert thumbnails[0] == thumbnails[1] != {}
     assert [database.info().without_thumbnail for database in both] == [0, 0]
-    reliefs = [
-        {record.name: database.reliefs([record.id])[record.id] for record in database.records_of(ids.tolist()).values()}
-        for database in both
-        for ids in (database.codes()[0][:50],)
-    ]
-    assert all(reliefs[1].get(name, one) == one for name, one in reliefs[0].items())
-    assert len(reliefs[0]) == len(reliefs[1]) == 50
     with pytest.raises(ConfigError, match="does not support asymmetric search"):
         remote.search_asymmetric(folder / "007.jpg")
     with Image.open(folder / "007.jpg") as picture:
@@ -188,33 +181,33 @@ def test_a_database_of_the_second_format_is_read_and_written_without_thumbnails(
 ) -> None:
     with monkeypatch.context() as before:
         before.setattr(distributed, "FORMAT", 2)
-        before.setattr(distributed, "FIELDS", {name: kind for name, kind in FIELDS.items() if name != "thumbnail"})
+        fields = {name: kind for name, kind in FIELDS.items() if name != "thumbnail"} | {"relief": "text"}
+        before.setattr(distributed, "FIELDS", fields)
         open_database(address, create=True, model=model).close()
     with open_database(address) as remote:
         remote.index(photo_folder)
         ids = [record.id for record in remote.records()]
-        assert (len(remote.reliefs(ids)), remote.thumbnails(ids)) == (40, {})
+        assert remote.thumbnails(ids) == {}
         assert remote.info().without_thumbnail == 40
         report = remote.index(photo_folder)
         assert (report.unchanged, report.refreshed) == (40, 0)
 
 
-def test_a_database_of_the_first_format_is_read_and_written_and_goes_by_code(
+def test_a_database_of_the_first_format_is_read_and_written_and_verified_by_files(
     address: str, photo_folder: Path, tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as before:
         before.setattr(distributed, "FORMAT", 1)
-        fields = {name: kind for name, kind in FIELDS.items() if name not in ("relief", "thumbnail")}
+        fields = {name: kind for name, kind in FIELDS.items() if name != "thumbnail"}
         before.setattr(distributed, "FIELDS", fields)
         open_database(address, create=True, model=model).close()
     with open_database(address) as remote, Database.create(tmp_path / "db", model=model) as local:
         for database in (remote, local):
             database.index(photo_folder, labels_from_folders=True)
-        assert remote.reliefs([record.id for record in remote.records()]) == {}
         found = remote.duplicates(radius=24)
-        by_code = local.duplicates(DuplicateSearch(radius=24, verify=False))
-        assert [[one.path for one in group] for group in found] == [[one.path for one in group] for group in by_code]
-        assert found.unverified >= sum(map(len, found)) > 0
+        here = local.duplicates(radius=24)  # by thumbnails; there by the files
+        assert [[one.path for one in group] for group in found] == [[one.path for one in group] for group in here]
+        assert found.unverified == 0
         next(photo_folder.glob("cats/*")).unlink()
         (photo_folder / "cats").rename(photo_folder / "lions")
         remote.index(photo_folder, labels_from_folders=True)

@@ -497,21 +497,21 @@ def test_a_path_has_one_row(catalog: Catalog, path: Path) -> None:
         assert catalog.write(Outcome(item=item("/photos", "a.jpg"), code=CODE), row=first) == first
 
 
-def test_reliefs_are_found_by_id_and_by_digest(catalog: Catalog) -> None:
-    assert catalog.relief_of(b"d" * 16) is None
+def test_thumbnails_are_found_by_id_and_by_digest(catalog: Catalog) -> None:
+    assert catalog.thumbnail_of(b"d" * 16) is None
     first, second, other = (
-        Outcome(item=item("/photos", f"{number}.jpg"), code=CODE, digest=digest, relief=bytes([number]) * 128)
+        Outcome(item=item("/photos", f"{number}.jpg"), code=CODE, digest=digest, thumbnail=bytes([number]) * 128)
         for number, digest in ((1, b"d" * 16), (2, b"d" * 16), (3, b"e" * 16))
     )
     with catalog.transaction():
         ids = [catalog.write(one) for one in (first, second, other)]
-    assert catalog.reliefs(ids) == {id_: bytes([number]) * 128 for number, id_ in enumerate(ids, 1)}
-    assert catalog.relief_of(b"d" * 16) == b"\x02" * 128  # of the newest
-    assert catalog.relief_of(b"e" * 16) == b"\x03" * 128
+    assert catalog.thumbnails(ids) == {id_: bytes([number]) * 128 for number, id_ in enumerate(ids, 1)}
+    assert catalog.thumbnail_of(b"d" * 16) == b"\x02" * 128  # of the newest
+    assert catalog.thumbnail_of(b"e" * 16) == b"\x03" * 128
     with catalog.transaction():
-        catalog.write(replace(second, relief=None), row=ids[1])
-    assert catalog.relief_of(b"d" * 16) == b"\x01" * 128
-    assert set(catalog.reliefs(ids)) == {ids[0], ids[2]}
+        catalog.write(replace(second, thumbnail=None), row=ids[1])
+    assert catalog.thumbnail_of(b"d" * 16) == b"\x01" * 128
+    assert set(catalog.thumbnails(ids)) == {ids[0], ids[2]}
 
 
 def test_roots_and_their_numbers(catalog: Catalog) -> None:

@@ -37,7 +37,7 @@ def fill(catalog: Catalog, count: int = 3000) -> list[int]:
         return [
             catalog.write(
                 Outcome(item=Item("/p", f"a/{n}.jpg", 1, 2, "cat"), digest=bytes([n % 256] * 16), code=CODE, kept=n < 3,
-                        relief=bytes(128) if n % 2 else None, thumbnail=bytes(9 + n % 5))
+                        thumbnail=bytes(9 + n % 5))
             )
             for n in range(count)
         ]  # fmt: skip

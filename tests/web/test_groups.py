@@ -9,12 +9,14 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 
 from lookalike.data import Item
 from lookalike.database import Database
+from lookalike.duplicates.request import Strictness
 from lookalike.hasher import Hasher
+from lookalike.imaging.thumbnails import pack
 from lookalike.store.records import Outcome
-from lookalike.verification.reliefs import alignment_thumbnail
 from lookalike.web.state import maps, reviews
 from tests.web.conftest import Serve, Served
 
@@ -62,14 +64,14 @@ def test_groups_are_those_of_the_database(copies: Path, serve: Serve) -> None:
 
 @pytest.fixture
 def other_picture(copies: Path) -> Path:
-    """The same database with another image that has the code of a photograph with a copy."""
-    noise = alignment_thumbnail(np.random.default_rng(0).integers(0, 256, (16, 16), np.uint8))
+    """The same database, and another picture that has the code of a photograph that is there twice."""
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
     with Database.open(copies) as database:
         (twice,) = (record for record in database.records() if record.name.endswith("copy-01.png"))
         item = Item("/elsewhere", "noise.png", 1, 1)
         with database.store.local().transaction():
             database.store.local().write(
-                Outcome(item=item, code=twice.code, digest=b"noise", width=16, height=16, relief=noise)
+                Outcome(item=item, code=twice.code, digest=b"noise", width=64, height=64, thumbnail=pack([noise]))
             )
             database.store.local().touch()
     return copies
@@ -87,7 +89,7 @@ def test_how_many_pairs_were_left_out_is_told(other_picture: Path, serve: Serve)
 def test_the_progress_of_comparing_never_goes_back(other_picture: Path) -> None:
     seen: list[float] = []
     with Database.open(other_picture) as database:
-        reviews.comparing(0).run(database, lambda done, total: seen.append(done / total))
+        reviews.comparing(Strictness.NORMAL, 0).run(database, lambda done, total: seen.append(done / total))
     assert seen == sorted(seen)
     assert seen[-1] == 1
 

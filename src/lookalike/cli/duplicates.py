@@ -1,60 +1,96 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lookalike.cli import calibrate, options, terminal
+from lookalike.cli import options, terminal
 
 if TYPE_CHECKING:
     from lookalike.database import Database
     from lookalike.duplicates.request import DuplicateReport, DuplicateSearch, LeakageReport
     from lookalike.duplicates.review import GroupImage, Review, ReviewOptions
+    from lookalike.verification.verdict import Verdict
 
 
 def command(
     db: options.Db,
-    radius: options.Radius = None,
+    strictness: options.StrictnessName = "normal",
+    radius: options.ByRadius = None,
     ignore_decisions: options.IgnoreDecisions = False,
     include_blank: options.IncludeBlank = False,
-    orientations: options.Orientations = False,
+    orientations: options.Turned = False,
     no_verify: options.NoVerify = False,
     skip_pixel_check: options.SkipPixelCheck = False,
     reference: options.Reference = None,
     prefer: options.Prefer = None,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    same_scene: Annotated[
+        bool,
+        typer.Option("--same-scene", help="List bursts and series instead: shots of one scene, none of them a copy."),
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Find groups of copies of one picture.
 
-    Codes at most RADIUS bits from the first of their group propose copies; their pictures, once aligned, decide.
-    Without --radius, the radius is as calibrated, or as measured for the model. The best copy of each group is named,
-    and why: undamaged, nothing added, in colour, most detail, with date and place, not a conversion
-    (docs/duplicates.md). Nothing is changed; to clean up, go on with `lookalike plan`.
+    Codes propose copies, also mirrored, turned and cropped ones; their pixels, once aligned, decide. The best copy of
+    each group is named, and why: undamaged, nothing added, in colour, most detail, with date and place, not a
+    conversion (docs/duplicates.md). Nothing is changed; to clean up, go on with `lookalike plan`.
     """
     from lookalike import opening
 
     search = options.duplicate_search(
-        radius=radius, ignore_decisions=ignore_decisions, include_blank=include_blank, orientations=orientations,
+        strictness=strictness, radius=radius, ignore_decisions=ignore_decisions, include_blank=include_blank,
         no_verify=no_verify, reference=reference, max_pixels=max_pixels,
     )  # fmt: skip
     what = options.review_options(skip_pixel_check=skip_pixel_check, prefer=prefer, max_pixels=max_pixels)
     with opening.open(db) as database:
+        if same_scene:
+            _list_scenes(database, search, json=json)
+            return
         report, reviews = find(database, search, what)
-        bits, calibration, count = database.bits, database.calibration, len(database)
+        bits = database.bits
     for number, review in enumerate(reviews, start=1):
         _print(number, review, radius=report.radius, bits=bits, json=json)
-    images = sum(len(review.images) for review in reviews)
-    is_least = (radius, report.radius, calibration) == (None, 0, None)
-    least = "; 0 is this model's radius, --radius gives another" if is_least else ""
+    _sum_up(reviews)
+    if report.same_scene:
+        scenes = terminal.count(len(report.same_scene), "burst or series", "bursts and series")
+        terminal.say(f"{scenes} of images that show the same scene, and are no copies: --same-scene lists them")
+
+
+def _sum_up(reviews: Sequence[Review]) -> None:
+    """Say how many groups and copies of each kind there are."""
+    images = [one for review in reviews for one in review.images]
+    kinds = Counter(_kind(one.verdict) for review in reviews for one in review.images if one.record.id != review.best)
+    said = f": {', '.join(f'{count} {kind}' for kind, count in kinds.most_common())}" if kinds else ""
+    groups = terminal.count(len(reviews), "group")
+    terminal.say(f"{groups} of {terminal.count(len(images), 'image')}{said}" if reviews else "No duplicates found.")
+
+
+def _kind(verdict: Verdict) -> str:
+    """A verdict without what was done."""
+    return verdict.relation.words + ("" if verdict.verified else ", not verified")
+
+
+def _list_scenes(database: Database, search: DuplicateSearch, *, json: bool) -> None:
+    """List bursts and series, each with the image that is sharpest."""
+    with terminal.quiet_decoders(), terminal.stages() as progress:
+        found = database.same_scene(database.duplicates(search, progress=progress), progress=progress)
+    for number, scene in enumerate(found, start=1):
+        if json:
+            shots = [{"path": one.record.name, "taken": one.taken} for one in scene.images]
+            terminal.echo_json({"scene": number, "sharpest": scene.sharpest.name, "images": shots})
+            continue
+        for one in scene.images:
+            word = "sharpest" if one.record.id == scene.sharpest.id else "same scene"
+            typer.echo(f"{word}\t{one.taken or '–'}\t{terminal.shown(one.record.name)}")
+        typer.echo()
+    images = terminal.count(sum(len(one.images) for one in found), "image")
     terminal.say(
-        f"{terminal.count(len(reviews), 'group')} of {terminal.count(images, 'image')}, at most {report.radius} of "
-        f"{bits} bits from the first of each{least}"
+        f"{terminal.count(len(found), 'burst or series', 'bursts and series')} of {images}; plans never remove them"
     )
-    if radius is None and calibration is not None:
-        more = ", and up to eight times as many as turned copies" if orientations else ""
-        said = f"{calibrate.said(calibration)}; {calibrate.rate_said(calibration, count)}"
-        terminal.say(f"that distance is {said}{more}")
 
 
 def find(
@@ -64,11 +100,6 @@ def find(
     with terminal.quiet_decoders(), terminal.stages() as progress:
         report = database.duplicates(search, progress=progress)
         reviews = database.review(report, review_options, progress=progress)
-    if report.unreadable:
-        terminal.say(
-            f"{terminal.count(len(report.unreadable), 'image')} cannot be read as they were indexed, so mirrored and "
-            f"turned copies of them were not found; the first: {terminal.shown(report.unreadable[0])}"
-        )
     say_verification(report)
     return report, reviews
 
@@ -79,10 +110,9 @@ def say_verification(report: DuplicateReport | LeakageReport) -> None:
         pairs = terminal.count(report.rejected_pairs, "candidate pair")
         terminal.say(f"skipped {pairs} whose pictures do not match (--no-verify: report them)")
     if report.unverified:
-        images = terminal.count(report.unverified, "image")
         terminal.say(
-            f"{images} compared by code alone: the database has no thumbnail of them (lookalike index --reindex makes "
-            "it), or too many share one code"
+            f"{terminal.count(report.unverified, 'image')} not verified, but compared by code alone: there is neither "
+            "a thumbnail nor a file (lookalike index makes thumbnails)"
         )
 
 
@@ -97,24 +127,27 @@ def _print(number: int, review: Review, *, radius: int, bits: int, json: bool) -
         member = one.member
         pixels = f"{member.width}×{member.height}" if member.width else "–"
         size = f"{pixels}\t{terminal.size(member.size)}"
-        turn = f"\t{member.turn}" if member.turn else ""
         loses = f"\tloses: {', '.join(one.loses)}" if one.loses else ""
-        word = f"{member.distance}/{bits}\t{_word(one, review)}"
-        typer.echo(f"{word}\t{size}\t{terminal.shown(member.path)}{turn}{loses}")
+        typer.echo(f"{_word(one, review)}\t{size}\t{terminal.shown(member.path)}{loses}")
     typer.echo()
 
 
 def _values(one: GroupImage) -> dict[str, object]:
-    """An image as JSON, with its orientation where it is not that of the first."""
-    values = {name: getattr(one.member, name) for name in one.member.__slots__ if name != "turn"}
-    about = {"tier": one.tier, "loses": list(one.loses)}
-    return values | about | ({"orientation": one.member.turn} if one.member.turn else {})
+    """An image as JSON."""
+    values = {name: getattr(one.member, name) for name in one.member.__slots__}
+    return values | {"tier": one.tier, "loses": list(one.loses)} | verdict_values(one.verdict)
+
+
+def verdict_values(verdict: Verdict) -> dict[str, object]:
+    """A verdict as JSON."""
+    values = {"relation": verdict.relation, "edits": list(verdict.edits), "agreement": verdict.agreement}
+    return values | {"inliers": verdict.inliers, "verified": verdict.verified}
 
 
 def _word(one: GroupImage, review: Review) -> str:
-    """How alike an image is to the best, or what makes it that."""
+    """What an image is to the best, or what makes it that."""
     if one.is_reference:
         return "reference"
     if one.member.id == review.best and not review.kept:
         return f"best: {review.why}"
-    return str(one.tier)
+    return one.words

@@ -11,7 +11,8 @@ def command(
     first: Annotated[str, typer.Argument(metavar="A", help="A folder or label, such as the training set.")],
     second: Annotated[str, typer.Argument(metavar="B", help="A folder or label, such as the test set.")],
     db: options.Db,
-    radius: options.Radius = None,
+    strictness: options.StrictnessName = "normal",
+    radius: options.ByRadius = None,
     include_blank: options.IncludeBlank = False,
     no_verify: options.NoVerify = False,
     skip_pixel_check: options.SkipPixelCheck = False,
@@ -25,9 +26,12 @@ def command(
     from lookalike import opening
     from lookalike.duplicates import review
     from lookalike.duplicates.cleanup import inspection
-    from lookalike.duplicates.request import DuplicateSearch
+    from lookalike.duplicates.request import DuplicateSearch, Strictness
 
-    search = DuplicateSearch(radius=radius, verify=not no_verify, include_blank=include_blank)
+    search = DuplicateSearch(
+        strictness=Strictness(strictness), radius=radius, verify=not no_verify, include_blank=include_blank,
+        max_pixels=max_pixels,
+    )  # fmt: skip
     with opening.open(db) as database, terminal.quiet_decoders(), terminal.stages() as progress:
         found, bits = database.leakage(first, second, search, progress=progress), database.bits
         pairs = [(one.record, one.copy) for one in found.matches]
@@ -36,17 +40,19 @@ def command(
         ).pixels
     for one in found.matches:
         tier = review.tier(one.record, [one.copy], pixels)
+        verdict = review.verdict_on(one.copy, one.record, pixels, lambda *_, known=one.verdict: known)
         if json:
             values = {"path": one.record.name, "copy": one.copy.name, "distance": one.distance, "bits": bits}
-            terminal.echo_json({**values, "tier": tier, "copies": one.copies})
+            about = duplicates.verdict_values(verdict)
+            terminal.echo_json({**values, "tier": tier, "copies": one.copies, **about})
         else:
             names = f"{terminal.shown(one.record.name)}\t{terminal.shown(one.copy.name)}"
-            typer.echo(f"{one.distance}/{bits}\t{tier}\t{names}")
+            typer.echo(f"{review.words(verdict)}\t{names}")
     if json:
         values = {"first": found.first, "second": found.second, "copied": len(found.matches)}
         terminal.echo_json({**values, "share": found.share, "radius": found.radius, "bits": bits})
     terminal.say(
         f"{len(found.matches)} of {terminal.count(found.second, 'image')} in {second} ({found.share:.1%}) have a copy "
-        f"among {terminal.count(found.first, 'image')} in {first}, at most {found.radius} of {bits} bits away"
+        f"among {terminal.count(found.first, 'image')} in {first}"
     )
     duplicates.say_verification(found)

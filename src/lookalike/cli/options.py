@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -79,7 +79,14 @@ IgnoreDecisions = Annotated[
 IncludeBlank = Annotated[
     bool, typer.Option("--include-blank", help="Compare images with hardly any content by code, too.")
 ]
-Orientations = Annotated[bool, typer.Option("--orientations", help="Find mirrored and quarter-turned copies, too.")]
+Turned = Annotated[bool, typer.Option("--orientations", hidden=True)]  # mirrored and turned copies are always found
+ByRadius = Annotated[int | None, typer.Option("--radius", min=0, hidden=True, metavar="R")]  # for experts
+StrictnessName = Annotated[
+    Literal["strict", "normal", "thorough"],
+    typer.Option(
+        "--strictness", help="strict: the same bytes or pixels; normal: edited copies, too; thorough: search longer."
+    ),
+]
 NoVerify = Annotated[
     bool, typer.Option("--no-verify", help="Report every pair of similar codes, even if the pictures do not match.")
 ]
@@ -106,14 +113,14 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random num
 
 
 def duplicate_search(
-    *, radius: int | None, ignore_decisions: bool, include_blank: bool, orientations: bool, no_verify: bool,
+    *, strictness: str, radius: int | None, ignore_decisions: bool, include_blank: bool, no_verify: bool,
     reference: Sequence[str] | None, max_pixels: int,
 ) -> DuplicateSearch:  # fmt: skip
     """The search for copies that `duplicates` and `plan` were asked for."""
-    from lookalike.duplicates.request import DuplicateSearch
+    from lookalike.duplicates.request import DuplicateSearch, Strictness
 
     return DuplicateSearch(
-        radius=radius, verify=not no_verify, orientations=orientations, include_blank=include_blank,
+        strictness=Strictness(strictness), radius=radius, verify=not no_verify, include_blank=include_blank,
         ignore_decisions=ignore_decisions, reference=tuple(reference or ()), max_pixels=max_pixels,
     )  # fmt: skip
 

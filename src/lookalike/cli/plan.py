@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def command(
     file: Annotated[Path, typer.Argument(metavar="PLAN", help="The .json or .csv file to write.")],
     db: options.Db,
-    radius: options.Radius = None,
+    strictness: options.StrictnessName = "normal",
+    radius: options.ByRadius = None,
     include_edited: Annotated[
         bool, typer.Option("--include-edited", help="Remove copies that only look alike, too.")
     ] = False,
@@ -23,7 +24,7 @@ def command(
     ] = False,
     ignore_decisions: options.IgnoreDecisions = False,
     include_blank: options.IncludeBlank = False,
-    orientations: options.Orientations = False,
+    orientations: options.Turned = False,
     no_verify: options.NoVerify = False,
     skip_pixel_check: options.SkipPixelCheck = False,
     reference: options.Reference = None,
@@ -45,7 +46,7 @@ def command(
     if not file.absolute().parent.is_dir():
         raise ConfigError(f"{file.parent} is not a folder; create it, or choose another one for the plan")
     search = options.duplicate_search(
-        radius=radius, ignore_decisions=ignore_decisions, include_blank=include_blank, orientations=orientations,
+        strictness=strictness, radius=radius, ignore_decisions=ignore_decisions, include_blank=include_blank,
         no_verify=no_verify, reference=reference, max_pixels=max_pixels,
     )  # fmt: skip
     review = options.review_options(

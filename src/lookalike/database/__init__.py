@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lookalike.core.address import is_address
-from lookalike.core.errors import ConfigError, DatabaseError, Interrupted
+from lookalike.core.errors import DatabaseError, Interrupted
+from lookalike.core.limits import MAX_PIXELS
 from lookalike.core.progress import Progress, silent
 from lookalike.database.reading import Reading
 from lookalike.hasher.paths import DEFAULT
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
     from lookalike.duplicates.cleanup.apply import ApplyOptions, Step
     from lookalike.duplicates.cleanup.plan import Plan
     from lookalike.duplicates.leakage import Parts
-    from lookalike.duplicates.request import DuplicateReport, DuplicateSearch, LeakageReport
+    from lookalike.duplicates.request import DuplicateReport, DuplicateSearch, Judge, LeakageReport
     from lookalike.duplicates.review import Review, ReviewOptions
+    from lookalike.duplicates.scenes import Scene
     from lookalike.duplicates.search import Comparison
 
 __all__ = ["Database", "Filter", "Finding", "Group", "Hit", "Info", "Member"]
@@ -161,12 +163,12 @@ class Database(Reading):
     def duplicates(
         self, search: DuplicateSearch | None = None, *, radius: int | None = None, progress: Progress = silent
     ) -> DuplicateReport:
-        """Groups of images at most `radius` bits from the first of each whose pictures match; see `DuplicateSearch`.
+        """Groups of copies of one picture, as pixels prove it; see `DuplicateSearch`.
 
         A file with several names (links) appears once, because deleting "a copy" could otherwise delete the only one.
         Images marked as different never share a group. Low-information images, and files that cannot be decoded, are
-        compared by content only. Pairs of a large collection are saved as they are found, so that the same call resumes
-        after an interruption.
+        compared by content only. Codes of variants and verdicts are saved as they are found, so that the same call
+        resumes after an interruption.
         """
         from lookalike.duplicates.request import DuplicateSearch
 
@@ -177,7 +179,7 @@ class Database(Reading):
     ) -> Comparison:
         """The pairs of images that `duplicates` groups, before decisions are applied."""
         from lookalike.calibration import radii
-        from lookalike.duplicates import leakage, oriented_codes
+        from lookalike.duplicates import leakage
         from lookalike.duplicates import search as duplicate_search
         from lookalike.duplicates.request import DuplicateSearch
         from lookalike.search.all_pairs import pairs_within
@@ -186,20 +188,14 @@ class Database(Reading):
         store, search = self.store, search or DuplicateSearch()
         if search.reference:
             parts = leakage.parts_of(self, search.reference)
-        if parts is not None and search.orientations:
-            raise ConfigError("mirrored and rotated copies cannot be found with a reference; leave one of the two out")
         radii.check_radius(search.radius, self.bits)
-        codes, oriented = store.code_array(), None
-        if search.orientations:
-            local = store.local("mirrored and rotated copies")
-            oriented = oriented_codes.read(local, codes, self.hasher, max_pixels=search.max_pixels, progress=progress)
         return duplicate_search.compare(
             store,
-            codes,
+            store.code_array(),
             search,
             radius=self.duplicate_radius() if search.radius is None else search.radius,
+            hasher=lambda: self.hasher,
             parts=parts,
-            oriented=oriented,
             find=pairs_within if store.folder is None else pairfile.keeping(store.folder),
             progress=progress,
         )
@@ -213,12 +209,34 @@ class Database(Reading):
     def review(
         self, report: DuplicateReport, options: ReviewOptions | None = None, *, progress: Progress = silent
     ) -> list[Review]:
-        """The best copy of each group, the others' similarity to it, and decisions; reads the files."""
+        """The best copy of each group, what the others are to it, and what was decided; reads their files."""
         from lookalike.duplicates import review
 
         records = self.records_of([one.id for group in report for one in group])
-        known = self.decisions.known()
-        return review.review_report(report, records, known, options or review.ReviewOptions(), progress=progress)
+        known, options = self.decisions.known(), options or review.ReviewOptions()
+        with self.judging(max_pixels=options.max_pixels) as judge:
+            return review.review_report(report, records, known, options, judge=judge, progress=progress)
+
+    def same_scene(self, report: DuplicateReport, *, progress: Progress = silent) -> list[Scene]:
+        """The bursts and series of a report, each with its sharpest image; reads their files."""
+        from lookalike.duplicates import scenes
+
+        records = self.records_of([one.id for group in report.same_scene for one in group])
+        return scenes.read(report.same_scene, records, progress=progress)
+
+    @contextmanager
+    def judging(self, *, max_pixels: int = MAX_PIXELS) -> Iterator[Judge]:
+        """What two images of the database are to each other, by what is known already, thumbnails and files."""
+        from lookalike.core.parallel import cores
+        from lookalike.imaging.isolation import pool
+        from lookalike.imaging.isolation.limits import DecodeLimits
+        from lookalike.store.verdicts import Pair, Verifier
+
+        with (
+            pool.make_decoders(DecodeLimits.of(max_pixels), workers=cores()) as decoders,
+            Verifier(self.store, decoders) as verifier,
+        ):
+            yield lambda first, second: verifier.between(Pair(first, second, mirrored=None))
 
     def leakage(
         self, first: str, second: str, search: DuplicateSearch | None = None, *, progress: Progress = silent
@@ -231,7 +249,11 @@ class Database(Reading):
         from lookalike.duplicates import search as duplicate_search
 
         comparison = self.compare(search, parts=leakage.parts_of(self, [first], second), progress=progress)
-        return duplicate_search.leaked(self.store, comparison, self.decisions.known())
+        report = duplicate_search.leaked(self.store, comparison, self.decisions.known())
+        if not comparison.search.verify:
+            return report
+        with self.judging(max_pixels=comparison.search.max_pixels) as judge:
+            return dataclasses.replace(report, matches=leakage.judged(report.matches, judge))
 
     def apply(self, plan: Plan, options: ApplyOptions, *, progress: Progress = silent) -> list[Step]:
         """Carry out a plan; returns what became of each file to remove. Moved files are marked as missing.

@@ -21,7 +21,7 @@ from lookalike.store import leftovers, model_file, originals
 from lookalike.store.derived import code_array, codefile, tablefile
 from lookalike.store.folder import FolderStore
 
-DERIVED = (codefile.FILE, tablefile.FILE, tablefile.CODES, tablefile.CHANGES, leftovers.ORIENTATIONS)
+DERIVED = (codefile.FILE, tablefile.FILE, tablefile.CODES, tablefile.CHANGES, leftovers.VARIANTS)
 PARTS = (catalogs.FILE, *DERIVED, model_file.FILE, model_file.DECODER, originals.FOLDER)  # of a database
 
 

@@ -35,7 +35,6 @@ from lookalike.imaging.quality import PLAIN, quality
 from lookalike.store.protocol import Store
 from lookalike.store.records import Outcome, Record
 from lookalike.store.surroundings import Unreachable
-from lookalike.verification.reliefs import alignment_thumbnail
 
 BATCH = 64
 COMMIT_SECONDS = 2.0
@@ -285,12 +284,11 @@ def _known(outcome: Outcome, known: Record, image: ImageFile, store: Store, hash
     """An image with the code of another with the same bytes; decoded only if their thumbnail is missing."""
     outcome = replace(outcome, code=known.code, quality=known.quality, **_facts(known))
     if outcome.digest is not None:
-        kept, relief = store.thumbnail_of(outcome.digest), store.relief_of(outcome.digest)
-        outcome = replace(outcome, thumbnail=kept, relief=None if known.is_plain else relief)
-    if not store.keeps_thumbnails or (outcome.thumbnail and (outcome.relief or known.is_plain)):
+        outcome = replace(outcome, thumbnail=store.thumbnail_of(outcome.digest))
+    if not store.keeps_thumbnails or outcome.thumbnail:
         return outcome
     try:
-        return _seen(outcome, image.array(hasher.spec, with_thumbnail=True), is_plain=known.is_plain)
+        return replace(outcome, thumbnail=image.array(hasher.spec, with_thumbnail=True).thumbnail)
     except ImageError:
         return outcome
 
@@ -299,14 +297,8 @@ def _encoded(outcome: Outcome, pixels: decode.Decoded, hasher: Hasher) -> _Read:
     """An image with its code."""
     seen = quality(pixels.array, width=pixels.width, height=pixels.height)
     code = hasher.encode_arrays(pixels.array[None])[0].tobytes()
-    outcome = replace(outcome, code=code, quality=seen, **_facts(pixels))
-    return _Read(_seen(outcome, pixels, is_plain=seen < PLAIN), encoded=True)
-
-
-def _seen(outcome: Outcome, pixels: decode.Decoded, *, is_plain: bool) -> Outcome:
-    """An outcome with what is kept of how the image looks."""
-    relief = None if is_plain else alignment_thumbnail(pixels.array)
-    return replace(outcome, thumbnail=pixels.thumbnail, relief=relief)
+    outcome = replace(outcome, code=code, quality=seen, thumbnail=pixels.thumbnail, **_facts(pixels))
+    return _Read(outcome, encoded=True)
 
 
 def _facts(of: decode.Decoded | Record) -> dict[str, Any]:

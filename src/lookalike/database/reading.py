@@ -117,10 +117,6 @@ class Reading:
         """Packed thumbnails (`imaging.thumbnails.unpack`) by id; images that have none are left out."""
         return self.store.thumbnails(ids)
 
-    def reliefs(self, ids: Sequence[int]) -> dict[int, bytes]:
-        """Alignment thumbnails by id; images that have none are left out."""
-        return self.store.reliefs(ids)
-
     def passing(self, only: Filter) -> Ids:
         """Ids of the images that pass a filter and can be found, ascending."""
         return self.store.passing_ids(only)

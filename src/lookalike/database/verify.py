@@ -21,9 +21,9 @@ import numpy as np
 from lookalike import data
 from lookalike.calibration import stored
 from lookalike.core.errors import DatabaseError, LookalikeError, ModelError
-from lookalike.duplicates import oriented_codes
+from lookalike.duplicates import variant_codes
 from lookalike.hasher import Hasher
-from lookalike.store import leftovers, model_file, originals
+from lookalike.store import leftovers, model_file, originals, verdicts
 from lookalike.store.derived import code_array, codefile, pairfile, tablefile
 from lookalike.store.derived.results import Finding
 from lookalike.store.digests import Layout
@@ -176,10 +176,11 @@ def _leftovers(store: FolderStore) -> Iterator[Finding]:
 def _caches(folder: Path) -> Iterator[Finding]:
     for path, is_damaged in (
         (folder / pairfile.FILE, pairfile.is_damaged),
-        (folder / oriented_codes.FILE, oriented_codes.is_damaged),
+        (folder / variant_codes.FILE, variant_codes.is_damaged),
+        (folder / verdicts.FILE, verdicts.is_damaged),
     ):
         if path.exists() and is_damaged(path):
-            path.unlink()
+            verdicts.delete(path)
             yield Finding(f"{path.name}: damaged; deleted, and rebuilt when needed", True, repaired=True)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +19,7 @@ import numpy.typing as npt
 from lookalike.core.errors import ConfigError, DataError
 from lookalike.duplicates.graph import Graph, neighbours
 from lookalike.duplicates.members import member, once_a_file
-from lookalike.duplicates.request import Match
+from lookalike.duplicates.request import Judge, Match
 from lookalike.store.derived.code_array import Ids
 from lookalike.store.derived.results import Group, Member
 from lookalike.store.protocol import Store
@@ -93,6 +94,11 @@ def matches(store: Store, graph: Graph, ids_N: Ids, equal: Mapping[int, bytes], 
         if id_ in records and there:
             matched.append(Match(records[id_], *min(there, key=partial(_order, records[id_])), len(there)))
     return sorted(matched, key=lambda one: one.record.name)
+
+
+def judged(matched: Iterable[Match], judge: Judge) -> list[Match]:
+    """The matches, each with what the image is to its copy."""
+    return [replace(match, verdict=judge(match.copy, match.record)) for match in matched]
 
 
 def groups(matched: Iterable[Match]) -> list[Group]:

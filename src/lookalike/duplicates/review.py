@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -15,10 +15,14 @@ from lookalike.duplicates.cleanup.best_copy import Preference
 from lookalike.duplicates.cleanup.facts import Facts
 from lookalike.duplicates.cleanup.inspection import Inspection
 from lookalike.duplicates.decisions import DecisionIndex, State
-from lookalike.duplicates.request import DuplicateReport
+from lookalike.duplicates.request import DuplicateReport, Judge
 from lookalike.store.decisions import Decision
 from lookalike.store.derived.results import Group, Member
 from lookalike.store.records import Record
+from lookalike.verification.edits import words as what_was_done
+from lookalike.verification.verdict import EXACT, UNVERIFIED, Relation, Verdict
+
+TRIED = 8  # images of a group, nearest to its middle, that are asked for what they are to one that the best is not
 
 
 class Tier(StrEnum):
@@ -40,6 +44,11 @@ class ReviewOptions:
     max_pixels: int = MAX_PIXELS
 
 
+def _unverified(first: Record, second: Record) -> Verdict:
+    """The verdict where nothing is looked at."""
+    return UNVERIFIED
+
+
 class Context(NamedTuple):
     """What is known of the images of some groups."""
 
@@ -48,6 +57,7 @@ class Context(NamedTuple):
     inspection: Inspection = Inspection()
     prefer: Sequence[Preference] = ()
     references: frozenset[int] = frozenset()  # ids that are better than any other
+    judge: Judge = _unverified
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +70,17 @@ class GroupImage:
     is_reference: bool = False
     facts: Facts | None = None  # if its file was read
     loses: tuple[str, ...] = ()  # what would be lost with it: of "date", "place" and "camera"
+    verdict: Verdict = UNVERIFIED  # what it is to the best of its group
 
     @property
     def metadata(self) -> frozenset[str]:
         """What its file tells of how the picture was taken."""
         return frozenset() if self.facts is None else frozenset(self.facts.metadata.says)
+
+    @property
+    def words(self) -> str:
+        """What it is to the best of its group, in people's words."""
+        return words(self.verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +102,7 @@ def review_report(
     index: DecisionIndex,
     options: ReviewOptions = ReviewOptions(),
     *,
+    judge: Judge = _unverified,
     progress: Progress = silent,
 ) -> list[Review]:
     """What is known of the groups of a report, whose files are read for it."""
@@ -93,7 +110,8 @@ def review_report(
         records_of(report.groups, records), pixels=options.compare_pixels, facts=options.inspect_files,
         max_pixels=options.max_pixels, progress=progress,
     )  # fmt: skip
-    return review_groups(report.groups, Context(records, index, inspected, options.prefer, report.references))
+    context = Context(records, index, inspected, options.prefer, report.references, judge)
+    return review_groups(report.groups, context)
 
 
 def records_of(groups: Iterable[Group], records: Mapping[int, Record]) -> list[list[Record]]:
@@ -117,14 +135,44 @@ def _review(members: Sequence[Member], context: Context) -> Review:
     why = "reference" if len(fixed) == 1 else f"reference, {found.why}" if fixed else found.why
     best = [record for record in held if record.id in (kept or {found.id})]
     known = {word for record in best for word in _metadata(record, facts)}
+    verdicts = _verdicts(held, context.records[found.id], context)
     images = tuple(
         GroupImage(
             member, record, tier(record, best, pixels), record.id in context.references,
             facts.get(record.digest or b""), tuple(word for word in _metadata(record, facts) if word not in known),
+            verdicts[record.id],
         )
         for member, record in zip(members, held, strict=True)
     )  # fmt: skip
     return Review(images, found.id, why, decisions.state(decision), decision, kept, pixels)
+
+
+def _verdicts(held: Sequence[Record], best: Record, context: Context) -> dict[int, Verdict]:
+    """What each image is to the best; or, if that shows another part of a picture, to one that shows all of it."""
+    found = {record.id: verdict_on(best, record, context.inspection.pixels, context.judge) for record in held}
+    for record in held:
+        if found[record.id].verified and not found[record.id].relation.is_copy:
+            others = (other for other in held[:TRIED] if other.id not in (record.id, best.id))
+            verdicts = (verdict_on(other, record, context.inspection.pixels, context.judge) for other in others)
+            found[record.id] = next((one for one in verdicts if one.relation.is_copy), found[record.id])
+    return found
+
+
+def verdict_on(first: Record, second: Record, pixels: Mapping[bytes, bytes], judge: Judge) -> Verdict:
+    """What the second image is to the first; what is known of their bytes and pixels need not be looked at."""
+    tiers = {Tier.KEPT: EXACT, Tier.BYTES: EXACT}
+    found = tier(second, [first], pixels)
+    if found in tiers:
+        return tiers[found]
+    verdict = judge(first, second)
+    return replace(verdict, relation=Relation.SAME_PIXELS, edits=()) if found is Tier.PIXELS else verdict
+
+
+def words(verdict: Verdict) -> str:
+    """A verdict in people's words."""
+    edits = ", ".join(what_was_done(verdict)) if verdict.relation is Relation.EDITED else ""
+    unverified = "" if verdict.verified else ", not verified"
+    return f"{verdict.relation.words}{': ' * bool(edits)}{edits}{unverified}"
 
 
 def tier(record: Record, kept: Iterable[Record], pixels: Mapping[bytes, bytes]) -> Tier:

@@ -1,9 +1,10 @@
 """The search for duplicates, stage by stage.
 
-    candidate pairs   codes within the radius of each other               `graph.candidates`
-    verification      drops pairs whose pictures do not match             `verification.verify`
-    decisions         drops pairs that people marked as different         `decisions.without_different`
-    groups            stars of what is left, or copies of a reference     `groups.stars`, `leakage.matches`
+    candidate pairs   codes near each other, or near a variant's      `proposals.propose`
+    verification      keeps pairs whose pictures are copies           `verification.verify`
+    decisions         drops pairs that people marked as different     `decisions.without_different`
+    groups            stars of what is left, or copies of a reference `groups.stars`, `leakage.matches`
+    same scene        what is linked by other shots of one scene      `scenes.linked`
 
 `compare` runs the first two, which take long and do not depend on decisions; `group` the others. `review.review_groups`
 and `cleanup.plan.make` come next.
@@ -13,38 +14,41 @@ Shapes: N images.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from lookalike.core.codes import Codes
 from lookalike.core.progress import Progress, silent
-from lookalike.duplicates import equal_bytes, leakage, oriented_codes
+from lookalike.duplicates import equal_bytes, leakage, proposals, scenes, variant_codes
 from lookalike.duplicates.decisions import DecisionIndex, Marked, without_different
 from lookalike.duplicates.graph import Graph, PairFinder, candidates
 from lookalike.duplicates.groups import stars
 from lookalike.duplicates.leakage import Parts
 from lookalike.duplicates.members import by_row, groups_of
-from lookalike.duplicates.oriented_codes import OrientedCodes
-from lookalike.duplicates.request import DuplicateReport, DuplicateSearch, LeakageReport
+from lookalike.duplicates.request import DuplicateReport, DuplicateSearch, LeakageReport, Strictness
 from lookalike.duplicates.verification import Verified, verify
+from lookalike.hasher import Hasher
 from lookalike.search.all_pairs import pairs_within
+from lookalike.search.hits import NO_PAIRS, Pairs
 from lookalike.store.derived.code_array import CodeArray
 from lookalike.store.derived.codefile import RowIds
 from lookalike.store.protocol import Store
 
+BLOCK = 10_000  # records that are read together
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Pairs of images that may be copies, whatever was decided about them."""
+    """Pairs of images that are copies, whatever was decided about them."""
 
     search: DuplicateSearch
-    radius: int  # bits
+    radius: int  # bits between codes that are copies where nothing can be verified
     codes: CodeArray  # of the images that were compared by code
     verified: Verified
     equal: dict[int, bytes]  # digests, by id, of what is compared by its bytes alone
     parts: Parts | None = None  # if images are compared with a reference only
-    oriented: OrientedCodes | None = None
-    unreadable: tuple[str, ...] = ()
 
 
 def compare(
@@ -53,12 +57,12 @@ def compare(
     search: DuplicateSearch,
     *,
     radius: int,
+    hasher: Callable[[], Hasher],
     parts: Parts | None = None,
-    oriented: OrientedCodes | None = None,
     find: PairFinder = pairs_within,
     progress: Progress = silent,
 ) -> Comparison:
-    """The pairs of images within the radius whose pictures match, and what is compared by its bytes."""
+    """The pairs of images that are copies, and what is compared by its bytes; `hasher` encodes variants."""
     blank = {} if search.include_blank else store.plain()
     compared_N = ~np.isin(codes.ids_N, np.fromiter(blank, np.int64, len(blank)))
     equal = {**blank, **equal_bytes.undecodable(store, repeated=parts is None)}
@@ -67,21 +71,54 @@ def compare(
         equal = {id_: digest for id_, digest in equal.items() if id_ in parts.reference or id_ in parts.others}
     if not compared_N.all():
         codes = CodeArray(RowIds(codes.ids_N[compared_N]), codes.codes_NW[compared_N])
-    if oriented is not None:
-        oriented = oriented.without(blank)
-        find = oriented_codes.finder(oriented, find)
-    graph = candidates(codes.codes_NW, radius, find=find, progress=progress)
-    verified = Verified(graph)
-    if search.verify:
-        reference_N = None if parts is None else parts.marks(codes.ids_N)
-        verified = verify(
-            graph, by_row(codes.ids_N, store.reliefs), any_orientation=search.orientations, reference_N=reference_N,
-            progress=progress,
-        )  # fmt: skip
-    return Comparison(
-        search=search, radius=radius, codes=codes, verified=verified, equal=equal, parts=parts, oriented=oriented,
-        unreadable=() if oriented is None else oriented.unreadable,
+    if not search.verify:
+        verified = Verified(candidates(codes.codes_NW, radius, find=find, progress=progress))
+    else:
+        verified = _verified(store, codes, search, radius, hasher, parts, find, progress)
+    return Comparison(search=search, radius=radius, codes=codes, verified=verified, equal=equal, parts=parts)
+
+
+def _verified(
+    store: Store, codes: CodeArray, search: DuplicateSearch, radius: int, hasher: Callable[[], Hasher],
+    parts: Parts | None, find: PairFinder, progress: Progress,
+) -> Verified:  # fmt: skip
+    """What pixels say of the pairs that codes propose."""
+    digests = _digests(store, codes)
+    near = candidates(codes.codes_NW, radius, find=find if None in digests else _nothing, progress=progress)
+    contents = proposals.contents_of(near, digests)
+    first_C = contents.images.rows[contents.images.starts[:-1]]
+    unique_UW = codes.codes_NW[near.images.rows[near.images.starts[:-1]]]
+    sides_C2 = None
+    if parts is not None and len(first_C):
+        reference_N = parts.marks(codes.ids_N)[contents.images.rows]
+        sides = (reference_N, ~reference_N)
+        sides_C2 = np.stack([np.logical_or.reduceat(one, contents.images.starts[:-1]) for one in sides], axis=1)
+    reach, variants = proposals.reach_of(search.strictness, 8 * codes.codes_NW.shape[1], search.radius), {}
+    if reach.variants is not None:
+        those = variant_codes.read(store, codes, hasher, progress=progress)
+        rows = dict(zip(those.ids_M.tolist(), those.codes_MVW, strict=True))
+        ids = codes.ids_N[first_C].tolist()
+        variants = {content: rows[id_] for content, id_ in enumerate(ids) if id_ in rows}
+    found = proposals.propose(contents, unique_UW, reach, variants=variants, sides_C2=sides_C2)
+    return verify(
+        store, found, contents, codes, unknown=near, radius=radius, sides_C2=sides_C2, max_pixels=search.max_pixels,
+        is_strict=search.strictness is Strictness.STRICT, progress=progress,
     )  # fmt: skip
+
+
+def _digests(store: Store, codes: CodeArray) -> list[bytes | None]:
+    """The digest of each image, where its bytes are known."""
+    found: list[bytes | None] = []
+    for start in range(0, len(codes.ids_N), BLOCK):
+        ids = codes.ids_N[start : start + BLOCK].tolist()
+        records = store.records(ids)
+        found += [records[id_].digest if id_ in records else None for id_ in ids]
+    return found
+
+
+def _nothing(codes_UW: Codes, radius: int) -> Iterator[tuple[int, Pairs]]:
+    """No pairs: all images can be verified."""
+    yield len(codes_UW), NO_PAIRS
 
 
 def group(store: Store, found: Comparison, index: DecisionIndex) -> DuplicateReport:
@@ -92,15 +129,13 @@ def group(store: Store, found: Comparison, index: DecisionIndex) -> DuplicateRep
         groups = leakage.groups(leakage.matches(store, graph, ids_N, found.equal, found.parts))
     else:
         groups = groups_of(store, ids_N, stars(graph, by_row(ids_N, store.names), marked))
-        if found.oriented is not None:
-            groups = [oriented_codes.with_orientations(one, found.oriented, found.codes) for one in groups]
         groups += equal_bytes.groups(store, found.equal)
     return DuplicateReport(
         groups=sorted(groups, key=lambda group: group[0].path),
         radius=found.radius,
+        same_scene=scenes.linked(store, found.verified, ids_N),
         rejected_pairs=found.verified.rejected,
         unverified=found.verified.unverified,
-        unreadable=found.unreadable,
         references=frozenset() if found.parts is None else found.parts.reference,
     )
 

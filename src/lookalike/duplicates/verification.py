@@ -1,135 +1,170 @@
-"""Verification of candidate pairs: images with similar codes whose pictures do not match are no copies.
+"""Verification of candidate pairs: pixels decide which images with similar codes are copies (`verification.verdict`).
 
-Pictures are compared by their alignment thumbnails, which indexing keeps (`verification.reliefs`). Images of one code
-may show different pictures, so a node is split into bundles of images whose thumbnails hardly differ, plus one of those
-without a thumbnail (codes made elsewhere or by an earlier version), which match whatever their code is near. One
-thumbnail of a bundle is compared; which one depends on content alone, so the order of the collection does not matter.
-A code that very many different images share stays one node, which goes by its code.
+Each content is a node of the resulting graph, and its pairs are copies. Pairs with neither a thumbnail nor a file
+cannot be verified; for them codes decide. An image with very many copies proposes only the nearest of them, so each
+component of copies is completed afterwards: its image with the most copies is compared with all others.
 
-Shapes: V nodes, P pairs, S sides of a comparison.
+Shapes: N images, C contents, P pairs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import itertools
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from lookalike.core.parallel import cores, in_order
 from lookalike.core.progress import Progress, silent
-from lookalike.duplicates.graph import Graph, chosen, split, split_pairs
-from lookalike.search.csr import Csr, Ints
-from lookalike.search.hits import NO_PAIRS, Pairs, joined
-from lookalike.verification.reliefs import Mask, same_picture, same_pictures, units
+from lookalike.duplicates.graph import Graph, Mask
+from lookalike.duplicates.proposals import EITHER, Contents, Proposed
+from lookalike.imaging.isolation import pool
+from lookalike.imaging.isolation.limits import DecodeLimits
+from lookalike.search.hits import NO_PAIRS, Pairs
+from lookalike.store.derived.code_array import CodeArray
+from lookalike.store.protocol import Store
+from lookalike.store.verdicts import Pair, Verifier
+from lookalike.verification.verdict import Relation, Verdict
 
-BUNDLED = 0.95  # correlation from which thumbnails of one code are not told apart
-MOST = 100  # bundles of one code that are told apart; beyond that the code alone counts
-FEW = 64  # pairs whose results are cached
+BLOCK = 1000  # pairs whose records and thumbnails are read together
+LOOKED_AGAIN = 4  # pairs for each image of a group, at most, that are verified to complete it
 
-Thumbnail = bytes | None
-Bundle = tuple[Thumbnail, list[int]]  # a thumbnail, and the rows it stands for
-Thumbnails = Callable[[Sequence[int]], Sequence[Thumbnail]]  # of rows
+_Two = tuple[int, int]
 
 
 class Verified(NamedTuple):
-    """A graph without the pairs that do not match, and what came of it."""
+    """A graph of copies, and what came of the other pairs."""
 
     graph: Graph
+    scenes: Pairs = NO_PAIRS  # nodes that show the same scene
     rejected: int = 0  # pairs of images whose pictures do not match
-    unverified: int = 0  # images next to another that went by code alone
+    unverified: int = 0  # images next to another by code alone
+
+
+class Verification:
+    """Looks at pairs of contents, and notes what they are."""
+
+    def __init__(
+        self, store: Store, verifier: Verifier, contents: Contents, held: CodeArray, *, radius: int, is_strict: bool
+    ) -> None:
+        self._store, self._verifier, self._contents, self._held = store, verifier, contents, held
+        self._row_C = contents.images.rows[contents.images.starts[:-1]]  # one image of each content
+        self._radius = radius  # bits, within which pairs that cannot be verified are copies
+        self._is_strict = is_strict
+        self._copies = defaultdict[int, set[int]](set)
+        self._scenes, self._rejected = list[_Two](), list[_Two]()
+        self._seen, self._unverified = set[_Two](), set[int]()
+
+    def look(self, pairs: Sequence[tuple[int, int, bool | None]]) -> Iterator[int]:
+        """Verify pairs of contents, the lower one first, mirrored or not; yields how many are done."""
+        for start in range(0, len(pairs), BLOCK):
+            some = pairs[start : start + BLOCK]
+            ids = {one: int(self._held.ids_N[self._row_C[one]]) for pair in some for one in pair[:2]}
+            records = self._store.records(sorted(ids.values()))
+            there = [pair for pair in some if ids[pair[0]] in records and ids[pair[1]] in records]
+            self._verifier.load(records)
+            work = (Pair(records[ids[first]], records[ids[second]], turned) for first, second, turned in there)
+            verdicts = in_order(self._verifier.between, work, workers=cores())
+            for done, (pair, verdict) in enumerate(zip(there, verdicts, strict=True), start + 1):
+                self._note(pair[0], pair[1], verdict)
+                yield done
+
+    def take_unknown(self, graph: Graph) -> None:
+        """Take pairs of near codes for copies where the bytes of an image, and so its pixels, are not known."""
+        by_code, digests = self._contents.by_code, self._contents.digests
+        own = np.arange(graph.size)
+        for first, second in zip(np.append(own, graph.pairs.first), np.append(own, graph.pairs.second), strict=True):
+            for one, other in itertools.product(by_code.of(int(first)).tolist(), by_code.of(int(second)).tolist()):
+                if one != other and (digests[one] is None or digests[other] is None):
+                    self._take(one, other)
+                    self._unverified.update((one, other))
+                elif one == other and digests[one] is None and len(self._contents.images.of(one)) > 1:
+                    self._unverified.add(one)
+
+    def complete(self) -> None:
+        """Compare the image with the most copies with all that hang together with it, and so on with what is left."""
+        for members in list(self._components()):
+            left, looks = set(members), LOOKED_AGAIN * len(members)
+            while len(left) > 2 and looks > 0:
+                hub = min(left, key=lambda one: (-len(self._copies[one] & left), self._contents.digests[one] or b""))
+                unknown = [two for one in sorted(left - {hub}) if (two := _two(hub, one)) not in self._seen][:looks]
+                deque(self.look([(*two, None) for two in unknown]), maxlen=0)
+                looks -= len(unknown) + 1
+                left -= {hub, *self._copies[hub]}
+
+    def result(self, sides_C2: Mask | None) -> Verified:
+        """The graph of copies, and numbers of images."""
+        images = self._contents.images
+        sizes_C = np.diff(images.starts)
+        sides_CS = sizes_C[:, None] if sides_C2 is None else sizes_C[:, None] * sides_C2
+        copies = sorted({_two(one, other) for one, others in self._copies.items() for other in others})
+        rejected = sum(int((sides_CS[one] * sides_CS[other][::-1]).sum()) for one, other in self._rejected)
+        return Verified(
+            Graph(images, self._pairs(copies)), self._pairs(sorted(self._scenes)), rejected,
+            int(sizes_C[sorted(self._unverified)].sum()),
+        )  # fmt: skip
+
+    def _note(self, first: int, second: int, verdict: Verdict) -> None:
+        two = _two(first, second)
+        self._seen.add(two)
+        if verdict.relation.is_copy and not (self._is_strict and verdict.relation is Relation.EDITED):
+            self._take(first, second)
+        elif verdict.relation is Relation.SAME_SCENE:
+            self._scenes.append(two)
+        elif not verdict.verified and self._distance(two) <= self._radius:
+            self._take(first, second)
+            self._unverified.update(two)
+        else:
+            self._rejected.append(two)
+
+    def _take(self, first: int, second: int) -> None:
+        self._copies[first].add(second)
+        self._copies[second].add(first)
+
+    def _components(self) -> Iterator[set[int]]:
+        """Contents that hang together by copies."""
+        seen = set[int]()
+        for start in sorted(self._copies):
+            members, waiting = set[int](), {start} - seen
+            while waiting:
+                members |= waiting
+                waiting = set[int]().union(*(self._copies[one] for one in waiting)) - members
+            seen |= members
+            if members:
+                yield members
+
+    def _pairs(self, some: Sequence[_Two]) -> Pairs:
+        first, second = (np.array([two[side] for two in some], np.int64) for side in (0, 1))
+        return Pairs(first, second, np.array([self._distance(two) for two in some], np.int32))
+
+    def _distance(self, two: _Two) -> int:
+        first_W, second_W = self._held.codes_NW[self._row_C[list(two)]]
+        return int(np.bitwise_count(first_W ^ second_W).sum())
 
 
 def verify(
-    graph: Graph,
-    thumbnails: Thumbnails,
-    *,
-    any_orientation: bool = False,
-    reference_N: Mask | None = None,
-    progress: Progress = silent,
-) -> Verified:
-    """The graph whose nodes and pairs show the same picture.
-
-    With `reference_N` only pairs of an image that it marks and one that it does not are looked at.
-    """
-    nodes = graph.with_neighbours()
-    rows = graph.rows_of(nodes)
-    known = dict(zip(rows, thumbnails(rows), strict=True))
-    bundled = {node: list(_bundles(graph.images.of(node).tolist(), known)) for node in nodes.tolist()}
-    images, starts = split(graph.images, {node: [rows for _, rows in some] for node, some in bundled.items()})
-    shown = {int(starts[node]) + at: one for node, some in bundled.items() for at, (one, _) in enumerate(some)}
-    sizes_VS = _sizes(images, reference_N)
-    compared_V = _image_pairs(sizes_VS, sizes_VS) > 0
-    kept, rejected, done = [NO_PAIRS], 0, 0
-    counts_U = np.diff(starts)
-    total = (counts_U[graph.pairs.first] * counts_U[graph.pairs.second]).sum() + (counts_U * (counts_U - 1) // 2).sum()
-    for block in split_pairs(graph.pairs, starts):
-        counts_P = _image_pairs(sizes_VS[block.first], sizes_VS[block.second])
-        some = chosen(block, counts_P > 0)
-        compared_V[some.first] = compared_V[some.second] = True
-        same_P = _same(some, shown, any_orientation=any_orientation)
-        kept.append(chosen(some, same_P))
-        rejected += int(counts_P[counts_P > 0][~same_P].sum())
-        done += len(counts_P)
-        progress("verifying", done, int(total))
-    progress("verifying", int(total) or 1, int(total) or 1)
-    unverified = sum(len(images.of(node)) for node, one in shown.items() if one is None and compared_V[node])
-    return Verified(Graph(images, joined(kept)), rejected, unverified)
+    store: Store, found: Proposed, contents: Contents, held: CodeArray, *, unknown: Graph, radius: int,
+    sides_C2: Mask | None = None, is_strict: bool = False, max_pixels: int, progress: Progress = silent,
+) -> Verified:  # fmt: skip
+    """The graph of contents whose pairs are copies; `unknown`: near codes, some of images whose bytes are not known."""
+    order = np.lexsort((found.second, found.first))  # so that thumbnails and features are used while they are in memory
+    mirrored = [None if turned == EITHER else bool(turned) for turned in found.mirrored[order].tolist()]
+    pairs = list(zip(found.first[order].tolist(), found.second[order].tolist(), mirrored, strict=True))
+    with (
+        pool.make_decoders(DecodeLimits.of(max_pixels), workers=cores()) as decoders,
+        Verifier(store, decoders) as verifier,
+    ):
+        work = Verification(store, verifier, contents, held, radius=radius, is_strict=is_strict)
+        for done in work.look(pairs):
+            progress("verifying", done, len(pairs))
+        work.take_unknown(unknown)
+        if sides_C2 is None:
+            work.complete()
+        progress("verifying", len(pairs) or 1, len(pairs) or 1)
+        return work.result(sides_C2)
 
 
-def _bundles(rows: Sequence[int], known: Mapping[int, Thumbnail]) -> Iterator[Bundle]:
-    """Rows of one code by what they show: those whose thumbnails hardly differ, and those without one."""
-    by_thumbnail: dict[bytes, list[int]] = {}
-    unknown = []
-    for row in rows:
-        thumbnail = known.get(row)
-        if thumbnail is None:
-            unknown.append(row)
-        else:
-            by_thumbnail.setdefault(thumbnail, []).append(row)
-    each = sorted(by_thumbnail)
-    found = list(_alike(each))
-    if len(found) > MOST:
-        yield None, list(rows)
-        return
-    for some in found:
-        yield each[some[0]], [row for at in some for row in by_thumbnail[each[at]]]
-    if unknown:
-        yield None, unknown
-
-
-def _alike(thumbnails: Sequence[bytes]) -> Iterator[list[int]]:
-    """Which thumbnails hardly differ from the first of them; at most one bundle more than are told apart."""
-    if len(thumbnails) < 2:
-        yield from ([0] for _ in thumbnails)
-        return
-    unit_UX, left_U = units(thumbnails), np.ones(len(thumbnails), bool)
-    for _ in range(MOST + 1):
-        if not left_U.any():
-            return
-        leader = int(left_U.argmax())
-        like_U = left_U & ((unit_UX * unit_UX[leader]).sum(axis=1) >= BUNDLED)
-        like_U[leader] = True
-        yield np.flatnonzero(like_U).tolist()
-        left_U &= ~like_U
-
-
-def _sizes(images: Csr, reference_N: Mask | None) -> Ints:
-    """Images of each node, (V, 1), or of the reference and of the others, (V, 2)."""
-    if reference_N is None:
-        return np.diff(images.starts)[:, None]
-    sides_N2 = np.stack([reference_N, ~reference_N], axis=1)[images.rows].astype(np.int64)
-    return np.asarray(np.add.reduceat(sides_N2, images.starts[:-1]) if len(sides_N2) else sides_N2, np.int64)
-
-
-def _image_pairs(first_PS: Ints, second_PS: Ints) -> Ints:
-    """Pairs of images that pairs of nodes stand for: of the reference and of the others, if there are two sides."""
-    return np.asarray((first_PS * second_PS[:, ::-1]).sum(axis=1), np.int64)
-
-
-def _same(some: Pairs, shown: Mapping[int, Thumbnail], *, any_orientation: bool) -> Mask:
-    """Whether nodes show the same picture, as far as that is known, (P,)."""
-    first, second = ([shown.get(node) for node in side.tolist()] for side in some[:2])
-    if len(first) <= FEW:
-        same = (same_picture(*pair, any_orientation=any_orientation) for pair in zip(first, second, strict=True))
-        return np.fromiter(same, bool, len(first))
-    return np.concatenate(list(same_pictures(first, second, any_orientation=any_orientation)))
+def _two(one: int, other: int) -> _Two:
+    return (one, other) if one < other else (other, one)

@@ -10,7 +10,7 @@ Shapes: H, W pixels; V variants; S pixels a side of the model's array.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import numpy as np
@@ -28,12 +28,15 @@ TILTS = (20, -20)  # degrees
 PARTS = (0.0, 0.25, 0.5)  # where parts of half the width and height begin
 
 
-def variants(picture: Array, spec: ImageSpec) -> Array:
-    """The variants of a picture, uint8 (H, W, 3), in the order of `VARIANTS`, as a model takes them: (V, S, S[, 3])."""
-    return np.stack([_fitted(make(picture), spec) for make in VARIANTS.values()])
+def variants(picture: Array, spec: ImageSpec, *, names: Iterable[str] | None = None) -> Array:
+    """Variants of a picture, uint8 (H, W, 3), as a model takes them, (V, S, S[, 3]): all, or those named."""
+    if spec.mode == "L":
+        picture = np.asarray(Image.fromarray(picture).convert("L"))  # now, so that a third is moved about
+    return np.stack([fitted(VARIANTS[name](picture), spec) for name in (VARIANTS if names is None else names)])
 
 
-def _fitted(picture: Array, spec: ImageSpec) -> Array:
+def fitted(picture: Array, spec: ImageSpec) -> Array:
+    """A picture as a model takes it, (S, S[, 3])."""
     image = Image.fromarray(np.ascontiguousarray(picture)).convert(spec.mode)
     if spec.trim:
         image = image.crop(borders.inside(np.asarray(image.convert("L"))))
@@ -43,7 +46,7 @@ def _fitted(picture: Array, spec: ImageSpec) -> Array:
 def _farther(picture: Array, share: float) -> Array:
     """The picture with its edges mirrored outwards, so that it takes a share of each side."""
     margins = [min(length - 1, round(length * (1 / share - 1) / 2)) for length in picture.shape[:2]]
-    return np.pad(picture, [(margin, margin) for margin in margins] + [(0, 0)], mode="symmetric")
+    return np.pad(picture, [(margin, margin) for margin in margins] + [(0, 0)] * (picture.ndim - 2), mode="symmetric")
 
 
 def _middle(picture: Array, share: float) -> Array:

@@ -1,4 +1,4 @@
-"""What a collection keeps of how images look, so that they are verified without their files; see `store.pictures`."""
+"""Thumbnails in Milvus, by which images are verified without their files."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections.abc import Sequence
 from lookalike.milvus.client import Row, Server
 from lookalike.store.records import Outcome
 
-FIELDS = ("relief", "thumbnail")  # read where they are asked for; a collection of format n has the first n - 1
+FIELDS = {1: (), 2: ("relief",), 3: ("thumbnail",)}  # by format; reliefs are read no more
 
 
-def of_ids(server: Server, name: str, field: str, ids: Sequence[int]) -> dict[int, bytes]:
-    """What is kept of images, by id; those of which nothing is kept are left out."""
-    rows = server.get(name, ids, ["id", field])
-    return {int(row["id"]): base64.b64decode(row[field]) for row in rows if row[field]}
+def of_ids(server: Server, name: str, ids: Sequence[int]) -> dict[int, bytes]:
+    """The thumbnails of images, by id; those that have none are left out."""
+    rows = server.get(name, ids, ["id", "thumbnail"])
+    return {int(row["id"]): base64.b64decode(row["thumbnail"]) for row in rows if row["thumbnail"]}
 
 
-def of_digest(server: Server, name: str, field: str, digest: bytes) -> bytes | None:
-    """What is kept of an image with these bytes."""
-    rows = server.first(name, f'digest == "{digest.hex()}" and {field} != ""', ["id", field], limit=1)
-    return base64.b64decode(rows[0][field]) if rows else None
+def of_digest(server: Server, name: str, digest: bytes) -> bytes | None:
+    """The thumbnail of an image with these bytes."""
+    rows = server.first(name, f'digest == "{digest.hex()}" and thumbnail != ""', ["id", "thumbnail"], limit=1)
+    return base64.b64decode(rows[0]["thumbnail"]) if rows else None
 
 
 def fields_of(outcome: Outcome) -> Row:
     """The fields of an outcome."""
-    return {field: base64.b64encode(getattr(outcome, field) or b"").decode() for field in FIELDS}
+    return {"relief": "", "thumbnail": base64.b64encode(outcome.thumbnail or b"").decode()}

@@ -21,7 +21,7 @@ FIELDS = {
     "path": "text", "root": "text", "table": "text", "row": "int", "size": "int", "mtime_ns": "int", "digest": "text",
     "length": "int", "labels": "texts", "several": "flag", "width": "int", "height": "int", "format": "text",
     "animated": "flag", "error": "text", "indexed_at": "int", "missing_since": "int", "quality": "int",
-    "found": "flag", **dict.fromkeys(pictures.FIELDS, "text"),
+    "found": "flag", "thumbnail": "text",
 }  # fmt: skip
 INDEXED = ("digest",)
 NO_INT = -1

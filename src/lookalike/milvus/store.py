@@ -56,10 +56,10 @@ from lookalike.store.folder import FolderStore
 from lookalike.store.protocol import unsupported
 from lookalike.store.records import Filter, ImportedCode, Outcome, Record
 
-FORMAT = 3  # 1: without reliefs and thumbnails; 2: without thumbnails
+FORMAT = 3  # 1 and 2: without thumbnails
 WINDOW = 2048  # paths looked up at once
 COPIES = 1000  # rows of equal images at most that are told
-ALL = ["code", *(field for field in FIELDS if field not in pictures.FIELDS)]
+ALL = ["code", *(field for field in FIELDS if field != "thumbnail")]
 
 
 class MilvusStore:
@@ -75,9 +75,9 @@ class MilvusStore:
         self._metadata = Metadata(server, self._name, self._about["model"])
         self._metadata.open()
         self._engine = MilvusEngine(self.bits, server)
-        self._kept = pictures.FIELDS[: self._about["lookalike"] - 1]
-        self.keeps_thumbnails = "thumbnail" in self._kept
-        self._written = [*ALL, *self._kept]
+        kept = pictures.FIELDS[self._about["lookalike"]]
+        self.keeps_thumbnails = "thumbnail" in kept
+        self._written = [*ALL, *kept]
         self.surroundings = SharedSurroundings(self._metadata)
         self.decisions = NoDecisions(self.place)
         self._names: Sequence[str] = ()
@@ -244,19 +244,13 @@ class MilvusStore:
         return {int(row["id"]): from_text(row["path"]) for row in self._server.get(self._name, ids, ["id", "path"])}
 
     def thumbnails(self, ids: Sequence[int]) -> dict[int, bytes]:
-        return pictures.of_ids(self._server, self._name, "thumbnail", ids) if self.keeps_thumbnails else {}
+        return pictures.of_ids(self._server, self._name, ids) if self.keeps_thumbnails else {}
 
     def thumbnail_of(self, digest: bytes) -> bytes | None:
-        return pictures.of_digest(self._server, self._name, "thumbnail", digest) if self.keeps_thumbnails else None
+        return pictures.of_digest(self._server, self._name, digest) if self.keeps_thumbnails else None
 
     def lacks_thumbnail(self, id_: int) -> bool:
         return False  # whatever was read in this format has one, and there is no room for them in earlier ones
-
-    def reliefs(self, ids: Sequence[int]) -> dict[int, bytes]:
-        return pictures.of_ids(self._server, self._name, "relief", ids) if self._kept else {}
-
-    def relief_of(self, digest: bytes) -> bytes | None:
-        return pictures.of_digest(self._server, self._name, "relief", digest) if self._kept else None
 
     def all_records(self, where: str = "") -> Iterator[Record]:
         for page in self._server.pages(self._name, where, ALL):
@@ -299,14 +293,15 @@ class MilvusStore:
         self._claimed, before = {}, len(self._rows)
         looked = self._look(list(named))
         equal = [seen.id for name, seen in looked.items() if seen.record and seen.record.code == named[name].code]
-        kept = {field: pictures.of_ids(self._server, self._name, field, equal) for field in self._kept if equal}
+        kept = self.thumbnails(equal) if equal else {}
         for name, seen in looked.items():
             one, known = named[name], seen.record
             if known is None or (known.code, known.label, known.missing_since) != (one.code, one.label, None):
                 row = int(one.name) if one.folder.endswith("#") else None
                 item = Item(root, one.folder + one.name, one.size or 0, -1, one.label, row)
-                shown: dict[str, Any] = {field: by_id.get(seen.id) for field, by_id in kept.items()}
-                outcome = Outcome(item=item, code=one.code, width=one.width, height=one.height, **shown)
+                outcome = Outcome(
+                    item=item, code=one.code, width=one.width, height=one.height, thumbnail=kept.get(seen.id)
+                )  # fmt: skip
                 id_ = self._claim(name, seen.id)
                 self._rows[id_] = row_of(id_, outcome, bits=self.bits)
         return len(self._rows) - before

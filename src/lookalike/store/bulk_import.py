@@ -46,9 +46,8 @@ def upsert(session: Session, places: Places, labels: Labels, root: str, rows: It
     session.run_many(
         "UPDATE files SET error = NULL, mtime_ns = -1, quality = NULL WHERE id = ?", ((was.id,) for was, _ in changed)
     )
-    for table in ("reliefs", "thumbnails"):
-        others = ((was.id,) for was, one in changed if was.code != one.code)
-        session.run_many(f"DELETE FROM {table} WHERE id = ?", others)
+    others = ((was.id,) for was, one in changed if was.code != one.code)
+    session.run_many("DELETE FROM thumbnails WHERE id = ?", others)
     session.insert(
         "INSERT INTO files (id, size, mtime_ns, length, width, height) VALUES",
         "(?, ?, -1, ?, ?, ?)",

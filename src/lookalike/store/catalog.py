@@ -201,19 +201,13 @@ class Catalog:
     keeps_thumbnails = True
 
     def thumbnails(self, ids: Sequence[int]) -> dict[int, bytes]:
-        return pictures.of_ids(self._session, "thumbnail", ids)
+        return pictures.of_ids(self._session, ids)
 
     def thumbnail_of(self, digest: bytes) -> bytes | None:
-        return pictures.of_digest(self._session, "thumbnail", digest)
+        return pictures.of_digest(self._session, digest)
 
     def lacks_thumbnail(self, id_: int) -> bool:
         return not pictures.has_thumbnail(self._session, id_)
-
-    def reliefs(self, ids: Sequence[int]) -> dict[int, bytes]:
-        return pictures.of_ids(self._session, "relief", ids)
-
-    def relief_of(self, digest: bytes) -> bytes | None:
-        return pictures.of_digest(self._session, "relief", digest)
 
     def all_records(self) -> Iterator[Record]:
         last = 0

@@ -3,7 +3,7 @@
     catalog.sqlite   the truth: paths, digests, labels, codes, errors
     codes.bin        derived: the codes, for memory-mapping; rebuilt whenever it does not match the catalog
     tables.bin       derived: search tables for many codes, rebuilt after many changes
-    turned.npz       derived: codes of mirrored and rotated images, once somebody has searched for such copies
+    variants.npz     derived: codes of mirrored, rotated and cropped variants of images, once duplicates were searched
     model.onnx       the model; codes of other models are refused; model.decoder.onnx: its decoder, if it has one
     originals/       the images themselves, if they are kept
     lock             held by the one writing process

@@ -254,7 +254,7 @@ class Integrity:
         yield "folders", "roots", "root NOT IN (SELECT id FROM roots)"
         yield "images", "folders", "place >> 24 NOT IN (SELECT id FROM folders)"
         yield "images", "labels", "label IS NOT NULL AND label NOT IN (SELECT id FROM labels)"
-        for table in ("files", "reliefs", "thumbnails"):
+        for table in ("files", "thumbnails"):
             yield table, "images", "id NOT IN (SELECT id FROM images)"
         yield "decided", "decisions", "decision NOT IN (SELECT id FROM decisions)"
 

@@ -11,13 +11,13 @@ from lookalike.core import atomic
 from lookalike.store import catalog, model_file, originals
 from lookalike.store.derived import codefile, pairfile, tablefile
 
-ORIENTATIONS = "turned.npz"  # codes of mirrored and rotated images
+VARIANTS = "variants.npz"  # codes of variants of images
 UNFINISHED = "catalog.new"  # a catalog under construction
 OURS = (
-    catalog.FILE, codefile.FILE, tablefile.FILE, tablefile.CODES, tablefile.CHANGES, ORIENTATIONS,
+    catalog.FILE, codefile.FILE, tablefile.FILE, tablefile.CODES, tablefile.CHANGES, VARIANTS,
     pairfile.FILE, model_file.FILE, model_file.DECODER, model_file.pending(Path()).name,
 )  # fmt: skip
-WITHOUT_LOCK = (ORIENTATIONS,)  # also written by processes without the writer's lock
+WITHOUT_LOCK = (VARIANTS,)  # also written by processes without the writer's lock
 IN_USE = 3600.0  # seconds; younger temporary files of these may be in use
 OLD = {f"{name}.part" for name in (model_file.FILE, model_file.DECODER)} | {f".{name}.tmp" for name in OURS}
 

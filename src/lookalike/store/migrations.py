@@ -122,7 +122,7 @@ STEPS = (
     CREATE INDEX files_of_little ON files (quality) WHERE quality < 50;
     """,
     """
-    CREATE TABLE reliefs (                      -- of images that were read; see the module `registration`
+    CREATE TABLE reliefs (                      -- of images that were read; until the eighth step
         id INTEGER PRIMARY KEY REFERENCES images ON DELETE CASCADE,
         relief BLOB NOT NULL CHECK (length(relief) = 128)
     ) STRICT;
@@ -169,6 +169,7 @@ STEPS = (
     ) STRICT, WITHOUT ROWID;
     """,
     """
+    DROP TABLE reliefs;                         -- thumbnails take their place
     CREATE TABLE thumbnails (                   -- of images that were read; see the module `imaging.thumbnails`
         id INTEGER PRIMARY KEY REFERENCES images ON DELETE CASCADE,
         thumbnail BLOB NOT NULL CHECK (length(thumbnail) <= 2048)

@@ -1,4 +1,4 @@
-"""What the catalog keeps of how images look, so that they are verified without their files: thumbnails, and reliefs.
+"""Thumbnails in the catalog, by which images are verified without their files.
 
 An index holds the ids of thumbnails, since looking for one in the table reads its pages, 2 kB an image.
 """
@@ -6,23 +6,21 @@ An index holds the ids of thumbnails, since looking for one in the table reads i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from lookalike.store.records import Outcome
 from lookalike.store.session import Session
 
-Kind = Literal["relief", "thumbnail"]
 _THERE = "thumbnails INDEXED BY thumbnails_by_id"
 
 
-def of_ids(session: Session, kind: Kind, ids: Sequence[int]) -> dict[int, bytes]:
-    """What is kept of images, by id; those of which nothing is kept are left out."""
-    return dict(session.among(f"SELECT id, {kind} FROM {kind}s WHERE id IN", [int(id_) for id_ in ids]))
+def of_ids(session: Session, ids: Sequence[int]) -> dict[int, bytes]:
+    """The thumbnails of images, by id; those that have none are left out."""
+    return dict(session.among("SELECT id, thumbnail FROM thumbnails WHERE id IN", [int(id_) for id_ in ids]))
 
 
-def of_digest(session: Session, kind: Kind, digest: bytes) -> bytes | None:
-    """What is kept of an image with these bytes, the newest."""
-    sql = f"SELECT {kind} FROM files CROSS JOIN {kind}s USING (id) WHERE digest = ? ORDER BY id DESC LIMIT 1"
+def of_digest(session: Session, digest: bytes) -> bytes | None:
+    """The thumbnail of an image with these bytes, the newest."""
+    sql = "SELECT thumbnail FROM files CROSS JOIN thumbnails USING (id) WHERE digest = ? ORDER BY id DESC LIMIT 1"
     row = session.row(sql, (digest,))
     return None if row is None else bytes(row[0])
 
@@ -44,9 +42,7 @@ def count_thumbnails(session: Session) -> int:
 
 def write(session: Session, id_: int, outcome: Outcome) -> None:
     """Record what an outcome says, inside a transaction."""
-    kinds: tuple[tuple[Kind, bytes | None], ...] = (("relief", outcome.relief), ("thumbnail", outcome.thumbnail))
-    for kind, content in kinds:
-        if content is None:
-            session.run(f"DELETE FROM {kind}s WHERE id = ?", (id_,))
-        else:
-            session.run(f"INSERT OR REPLACE INTO {kind}s VALUES (?, ?)", (id_, content))
+    if outcome.thumbnail is None:
+        session.run("DELETE FROM thumbnails WHERE id = ?", (id_,))
+    else:
+        session.run("INSERT OR REPLACE INTO thumbnails VALUES (?, ?)", (id_, outcome.thumbnail))

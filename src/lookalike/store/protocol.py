@@ -152,12 +152,6 @@ class Store(Protocol):
     def lacks_thumbnail(self, id_: int) -> bool:
         """Whether an image has no thumbnail and would get one if its file were read again."""
 
-    def reliefs(self, ids: Sequence[int]) -> dict[int, bytes]:
-        """Alignment thumbnails by id; images without one are omitted."""
-
-    def relief_of(self, digest: bytes) -> bytes | None:
-        """The alignment thumbnail of an image with this digest; None if unknown."""
-
     def with_digest(self, digest: bytes) -> list[Record]:
         """Rows of images with this digest."""
 

@@ -93,7 +93,6 @@ class Outcome:
     format: str | None = None
     animated: bool = False
     quality: int | None = None
-    relief: bytes | None = None  # alignment thumbnail, see `verification`
     thumbnail: bytes | None = None  # packed, see `imaging.thumbnails`
     kept: bool = False  # whether its original is kept
     error: str | None = None

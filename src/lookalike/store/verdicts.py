@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -232,7 +232,7 @@ class Kept:
             return None
         except sqlite3.DatabaseError:
             self._connection.close()
-            _delete(self._path)
+            delete(self._path)
             self._connection = _opened(self._path)
             return None
 
@@ -259,15 +259,26 @@ def _opened(path: Path) -> sqlite3.Connection | None:
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):  # read-only, or locked
                 return None
-            _delete(path)
+            delete(path)  # it is damaged, and can be computed again
     return None
 
 
-def _delete(path: Path) -> None:
-    """Delete a damaged file: what was in it can be computed again."""
+def delete(path: Path) -> None:
+    """Delete the file and those that SQLite keeps with it."""
     for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
         with suppress(OSError):
             name.unlink(missing_ok=True)
+
+
+def is_damaged(path: Path) -> bool:
+    """Whether the file cannot be read, or not all of it."""
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            return [value for (value,) in connection.execute("PRAGMA quick_check")] != ["ok"]
+    except sqlite3.OperationalError:  # locked, or read-only
+        return False
+    except sqlite3.DatabaseError:
+        return True
 
 
 def _packed(verdict: Verdict, mirrored: bool | None) -> str:

@@ -83,6 +83,10 @@ class Verdict:
     verified: bool = True  # False: it goes by codes alone
 
 
+UNVERIFIED = Verdict(relation=Relation.SIMILAR, verified=False)
+EXACT = Verdict(relation=Relation.EXACT, agreement=1.0, overlaps=(1.0, 1.0))
+
+
 class Picture:
     """One frame of an image, as verification looks at it: uint8 (H, W, 3), or (H, W, 4) with transparency."""
 

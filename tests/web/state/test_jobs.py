@@ -15,6 +15,7 @@ pytest.importorskip("fastapi")
 
 from lookalike.database import Database
 from lookalike.duplicates.cleanup.inspection import Inspection
+from lookalike.duplicates.request import Strictness
 from lookalike.web.state import jobs as jobs_module
 from lookalike.web.state import reviews
 from lookalike.web.state.jobs import Done, Jobs, Report, Running, Task
@@ -123,7 +124,7 @@ def test_stopping_ends_work_at_its_next_report(photo_db: Path, tmp_path: Path) -
 
 
 def test_results_are_the_same_from_a_file(photo_db: Path) -> None:
-    work = reviews.comparing(8)
+    work = reviews.comparing(Strictness.NORMAL, 8)
     with Database.open(photo_db) as database:
         found = work.run(database, lambda done, total: None)
         again = work.load(work.dump(found))

@@ -35,7 +35,7 @@ class Entry:
     size: int = 0  # bytes
     tier: str = ""  # relation to what is kept
     distance: int = 0  # bits, from the first of its group
-    why: str = ""  # why it is kept; for a removal, the transformation from the first of its group
+    why: str = ""  # why it is kept; for a removal, what it is to the best of its group
     loses: str = ""  # metadata that only it has, such as "date, place"
     companions: tuple[str, ...] = ()  # names of companion files that move with it
 
@@ -129,7 +129,7 @@ def _entry(one: GroupImage, review: Review, kept: set[int], spared: Mapping[int,
         size=one.member.size,
         tier=str(tier(one.record, staying_records, review.pixels)),
         distance=one.member.distance,
-        why=spared.get(id_) or (_why(one, review) if stays else one.member.turn),
+        why=spared.get(id_) or (_why(one, review) if stays else one.words),
         loses="" if stays else ", ".join(_lost(one, _in_favour(one, review, staying))),
         companions=() if stays else tuple(map(os.path.basename, folders.companions(one.record.name))),
     )

@@ -43,7 +43,6 @@ class Member:
     size: int  # bytes of the encoded image
     label: Label
     id: int
-    turn: str = ""  # transformation of the group's first image that matches this one; empty: none
 
 
 Group = list[Member]

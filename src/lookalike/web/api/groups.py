@@ -12,12 +12,12 @@ from starlette.responses import Response
 from lookalike.core.codes import MAX_BITS
 from lookalike.core.errors import ConfigError
 from lookalike.database import Database
-from lookalike.duplicates import review
 from lookalike.duplicates.cleanup import best_copy
 from lookalike.duplicates.cleanup import plan as plans
 from lookalike.duplicates.cleanup.best_copy import Preference
 from lookalike.duplicates.cleanup.inspection import Inspection
 from lookalike.duplicates.decisions import State
+from lookalike.duplicates.request import Strictness
 from lookalike.duplicates.review import Context
 from lookalike.duplicates.search import Comparison
 from lookalike.web.api import rows
@@ -41,7 +41,12 @@ PLAN: dict[int | str, dict[str, Any]] = {
 
 
 Radius = Annotated[
-    int | None, Query(ge=0, le=MAX_BITS, description="Bits; by default the model's distance of near-duplicates.")
+    int | None,
+    Query(ge=0, le=MAX_BITS, description="Bits between the codes of candidates; without it, by strictness."),
+]
+Kinds = Annotated[
+    Strictness,
+    Query(description="strict: the same bytes or pixels; normal: edited copies, too; thorough: more candidates."),
 ]
 Prefer = Annotated[
     list[Annotated[str, Field(max_length=4096)]] | None,
@@ -56,16 +61,17 @@ Prefer = Annotated[
 @router.get("/duplicates", responses={200: {"model": Duplicates}, **WORKING, **failures(422)})
 async def duplicates(
     server: Shared,
+    strictness: Kinds = Strictness.NORMAL,
     radius: Radius = None,
     state: Annotated[State | None, Query(description="Only groups in this state.")] = None,
     top: Annotated[int, Query(ge=1, le=200, description="Approximate maximum number of groups.")] = 50,
     cursor: Annotated[str | None, Query(max_length=20, description="`next` of the previous page.")] = None,
     prefer: Prefer = None,
 ) -> JsonResponse:
-    """Groups of images at most `radius` bits from the first of each, page by page."""
+    """Groups of copies of one picture, page by page."""
     start = cursor_number(cursor)
     with server.collection.use() as database:
-        found = await _compared(server, database, radius)
+        found = await _compared(server, database, strictness, radius)
         if not isinstance(found, Done):
             return found
         compared: Comparison = found.value
@@ -76,7 +82,7 @@ async def duplicates(
         records = await server.collection.run(database.records_of, [one.id for group in groups for one in group])
     inspected = Inspection(server.reviews.pixels, server.reviews.facts)
     context = Context(records, standing.known, inspected, _preferences(server, prefer))
-    shown = review.review_groups(groups, context)
+    shown = await server.collection.run(reviews.judged, database, groups, context)
     return JsonResponse(
         {
             "groups": [rows.group(one) for one in shown],
@@ -86,6 +92,7 @@ async def duplicates(
             "pixels": isinstance(read, Done) and read.fresh,
             "radius": compared.radius,
             "bits": database.bits,
+            "same_scene": len(compared.verified.scenes.first),
             "differing": compared.verified.rejected,
             "by_code": compared.verified.unverified,
             "revision": found.revision,
@@ -98,6 +105,7 @@ async def duplicates(
 @router.get("/duplicates/plan", response_class=Response, responses={**PLAN, **WORKING, **failures(422)})
 async def plan(
     server: Shared,
+    strictness: Kinds = Strictness.NORMAL,
     radius: Radius = None,
     near: Annotated[bool, Query(description="Also remove copies that only look alike.")] = False,
     prefer: Prefer = None,
@@ -108,7 +116,7 @@ async def plan(
 ) -> Response:
     """What to keep and what to remove of each group, as a file for `lookalike apply`. Changes nothing."""
     with server.collection.use() as database:
-        found = await _compared(server, database, radius)
+        found = await _compared(server, database, strictness, radius)
         if not isinstance(found, Done):
             return found
         read = await _pixels(server, found.value)
@@ -132,14 +140,16 @@ async def map_(server: Shared) -> JsonResponse:
     return JsonResponse({**result.value, "revision": result.revision, "fresh": result.fresh})
 
 
-async def _compared(server: Server, database: Database, radius: int | None) -> Done | JsonResponse:
-    """The groups, or the progress. Raises `Problem` for a radius that is too large."""
-    bits, chosen = database.bits, database.duplicate_radius() if radius is None else radius
+async def _compared(
+    server: Server, database: Database, strictness: Strictness, radius: int | None
+) -> Done | JsonResponse:
+    """The groups, or the progress towards them. Raises `Problem` for too large a radius."""
+    bits, wanted = database.bits, radius or 0
     measured = database.calibration
     most = max(bits // WIDEST, measured.radii.duplicate if measured else 0)
-    if chosen > most:
-        raise Problem(422, f"radius is {chosen}; the maximum is {most} of {bits} bits")
-    return await server.done(reviews.comparing(chosen))
+    if wanted > most:
+        raise Problem(422, f"radius is {wanted}; groups are made for up to {most} of {bits} bits")
+    return await server.done(reviews.comparing(strictness, radius))
 
 
 async def _pixels(server: Server, groups: Comparison) -> Done | JsonResponse:

@@ -51,6 +51,8 @@ def group(review: Review) -> dict[str, Any]:
 
 def _member(one: GroupImage) -> dict[str, Any]:
     about = {"distance": one.member.distance, "size": one.member.size, "tier": one.tier, "loses": list(one.loses)}
+    about |= {"relation": one.verdict.relation, "words": one.words, "edits": list(one.verdict.edits)}
+    about |= {"agreement": one.verdict.agreement, "inliers": one.verdict.inliers, "verified": one.verdict.verified}
     return {**image(one.record), **about}
 
 

@@ -197,10 +197,19 @@ class Member(Image):
         description="Compared with the kept copy: kept, same bytes, same pixels, or near.", examples=["same pixels"]
     )
     loses: list[str] = Field(description="What only this copy knows: date, place, camera.", examples=[["date"]])
+    relation: str = Field(
+        description="To the best copy: exact, same-pixels, edited, same-scene, similar or different.",
+        examples=["edited"],
+    )
+    words: str = Field(description="The relation and the edits in words.", examples=["edited copy: cropped"])
+    edits: list[str] = Field(description="What was done to the best copy.", examples=[["crop"]])
+    agreement: float = Field(description="Share of the detail that is the same, 0 to 1.", examples=[0.98])
+    inliers: int = Field(description="Keypoints that support the alignment.", examples=[120])
+    verified: bool = Field(description="False if codes alone decided.")
 
 
 class Group(BaseModel):
-    """Copies: each at most `radius` bits from the first."""
+    """Copies of one picture."""
 
     images: list[Member]
     best: int = Field(description="The id of the best copy.", examples=[1])
@@ -220,6 +229,7 @@ class Duplicates(BaseModel):
     pixels: bool = Field(description="Whether copies with the same pixels are known yet.")
     radius: int
     bits: int
+    same_scene: int = Field(description="Pairs of images that show the same scene, and are no copies.")
     differing: int = Field(description="Candidate pairs whose pixels do not match.")
     by_code: int = Field(description="Images that were compared by code alone.")
     revision: int = Field(description="The revision of the compared codes.")

@@ -6,7 +6,7 @@ import io
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import NamedTuple, TypeVar
 
@@ -23,8 +23,8 @@ from lookalike.duplicates.cleanup.facts import Facts
 from lookalike.duplicates.cleanup.inspection import Inspection, Seen
 from lookalike.duplicates.decisions import DecisionIndex, State
 from lookalike.duplicates.graph import Graph
-from lookalike.duplicates.request import DuplicateSearch
-from lookalike.duplicates.review import Context
+from lookalike.duplicates.request import DuplicateSearch, Strictness
+from lookalike.duplicates.review import Context, Review
 from lookalike.duplicates.search import Comparison
 from lookalike.duplicates.verification import Verified
 from lookalike.imaging.evidence import Evidence
@@ -103,6 +103,8 @@ class Reviews:
 
             pixels, facts = inspection.read_with(unknown, seen, lambda _, done, total: report(done, total or 0))
             pixels, facts = {**self.pixels, **pixels}, {**self.facts, **facts}
+            with database.judging() as judge:  # so that the page finds verdicts that are kept
+                review.review_groups(groups, Context(records, DecisionIndex(), Inspection(pixels, facts), judge=judge))
             there = {one.digest for group in of_groups for one in group if one.digest is not None}
             return Inspection(
                 {key: pixels[key] for key in there & pixels.keys()}, {key: facts[key] for key in there & facts.keys()}
@@ -116,7 +118,8 @@ class Reviews:
         groups = [part.group for part in standing.parts]
         records = database.records_of([one.id for group in groups for one in group])
         inspected = Inspection(dict(self.pixels), dict(self.facts))
-        reviews = review.review_groups(groups, Context(records, standing.known, inspected, options.prefer))
+        context = Context(records, standing.known, inspected, options.prefer)
+        reviews = judged(database, groups, context)
         made = plans.make(reviews, options, database=str(database.path), radius=found.radius, bits=database.bits)
         text = plan_file.to_csv(made) if table else plan_file.to_json(made)
         return text.encode("utf-8", "surrogateescape")
@@ -138,27 +141,34 @@ def _told(read: Callable[[bytes], Found], content: bytes | None) -> Found | None
         return None
 
 
-def comparing(radius: int) -> Task:
+def judged(database: Database, groups: Sequence[Group], context: Context) -> list[Review]:
+    """What is known of groups; verdicts on pairs that were not yet looked at are made now. Called by threads."""
+    with database.judging() as judge:
+        return review.review_groups(groups, context._replace(judge=judge))
+
+
+def comparing(strictness: Strictness, radius: int | None) -> Task:
     """Work that finds all pairs of copies, whatever was decided about them."""
 
     def run(database: Database, report: Report) -> Comparison:
         def progress(stage: str, done: int, total: int | None) -> None:
             report(done + (total or 0) * (stage == "verifying"), 2 * (total or 0))
 
-        return database.compare(DuplicateSearch(radius=radius), progress=progress)
+        return database.compare(DuplicateSearch(strictness=strictness, radius=radius), progress=progress)
 
-    return Task(f"duplicates-{radius}.npz", run, _dump_comparison, _load_comparison)
+    return Task(f"duplicates-{strictness if radius is None else radius}.npz", run, _dump_comparison, _load_comparison)
 
 
 def _dump_comparison(found: Comparison) -> bytes:
     images, pairs = found.verified.graph
     equal = {id_: digest.hex() for id_, digest in found.equal.items()}
     about = [found.radius, found.verified.rejected, found.verified.unverified, equal]
+    scenes = found.verified.scenes
     file = io.BytesIO()
     np.savez(
         file, about=np.frombuffer(json.dumps(about).encode(), np.uint8), ids=found.codes.ids_N,
         codes=found.codes.codes_NW, starts=images.starts, rows=images.rows, first=pairs.first, second=pairs.second,
-        distances=pairs.distances,
+        distances=pairs.distances, scenes=np.stack([scenes.first, scenes.second, scenes.distances]),
     )  # fmt: skip
     return file.getvalue()
 
@@ -166,12 +176,13 @@ def _dump_comparison(found: Comparison) -> bytes:
 def _load_comparison(content: bytes) -> Comparison:
     with np.load(io.BytesIO(content), allow_pickle=False) as held:
         radius, rejected, unverified, equal = json.loads(held["about"].tobytes())
+        scenes = (held["scenes"][0], held["scenes"][1], held["scenes"][2].astype(np.int32))
         graph = Graph(Csr(held["starts"], held["rows"]), Pairs(held["first"], held["second"], held["distances"]))
         return Comparison(
             search=DuplicateSearch(radius=radius),
             radius=radius,
             codes=CodeArray(RowIds(held["ids"]), held["codes"]),
-            verified=Verified(graph, rejected, unverified),
+            verified=Verified(graph, Pairs(*scenes), rejected, unverified),
             equal={int(id_): bytes.fromhex(digest) for id_, digest in equal.items()},
         )
 

@@ -7,7 +7,7 @@
 import { href } from "./address.js";
 import { Apart, countApart } from "./apart.js";
 import { ask, info, wait } from "./api.js";
-import { count, falsePairs, focused, later, make, messageOf, number, present, within } from "./dom.js";
+import { count, focused, later, make, messageOf, number, present, within } from "./dom.js";
 import { AHEAD, Block, keyOf, Sight } from "./groupblocks.js";
 import { Walk } from "./groupkeys.js";
 import { PlanLink } from "./planlink.js";
@@ -16,6 +16,7 @@ import { PlanLink } from "./planlink.js";
 /** @typedef {import("./groupcard.js").Card} Card */
 
 const PAGE = 25; // groups per request
+const STRICTNESS = { strict: "Exact copies", normal: "All copies", thorough: "All copies, thoroughly" };
 const STATES = { undecided: "Undecided", decided: "Decided", later: "Skipped", all: "All", different: "Not duplicates" };
 /** @type {Duplicates | null} */
 let list = null;
@@ -48,8 +49,8 @@ export class Duplicates {
       "button", { type: "button", data: { state: name }, on: { click: () => this.change({ state: name === "undecided" ? null : name }) } },
       make("span", { text }), make("span", { class: "total" }),
     ));
-    this.radius = make("input", { id: "group-radius", type: "number", min: 0, inputmode: "numeric" });
-    this.radius.addEventListener("change", () => this.change({ radius: this.radius.value || null }));
+    this.strictness = make("select", { id: "strictness" }, ...Object.entries(STRICTNESS).map(([value, text]) => make("option", { value, text })));
+    this.strictness.addEventListener("change", () => this.change({ strictness: this.strictness.value === "normal" ? null : this.strictness.value }));
     this.done = make("progress", { "aria-label": "Groups decided", max: 1, value: 0 });
     this.told = make("p", { class: "told", role: "status" });
     this.plans = ["csv", "json"].map((format) => new PlanLink(format, (error) => { this.note.textContent = messageOf(error); }));
@@ -69,8 +70,7 @@ export class Duplicates {
   }
 
   bar() {
-    const title = "How far apart two copies may be: higher finds more heavily edited copies, and more false ones";
-    const field = make("span", { class: "field", title }, make("label", { for: "group-radius", text: "Distance up to" }), this.radius);
+    const field = make("span", { class: "field" }, make("label", { for: "strictness", text: "Find" }), this.strictness);
     const choice = make("div", { class: "choice", role: "group", "aria-label": "Which groups" }, ...this.choices);
     return make(
       "div", { class: "bar stuck" }, choice, field, make("span", { class: "field" }, this.done, this.told), make("span", { class: "grow" }),
@@ -81,7 +81,8 @@ export class Duplicates {
   values() {
     const state = this.state.get("state") || "undecided";
     const known = ["undecided", "decided", "later"].includes(state);
-    return { radius: this.state.number("radius"), state: known ? state : null };
+    const strictness = this.state.get("strictness") || "normal";
+    return { strictness: strictness in STRICTNESS ? strictness : "normal", state: known ? state : null };
   }
 
   /** @param {Values} values */
@@ -137,12 +138,11 @@ export class Duplicates {
     this.groups.replaceChildren();
     this.walk.current = null;
     this.last = [];
-    this.radius.value = String(found.radius);
-    this.radius.max = String(Math.max(Math.floor(found.bits / 8), found.radius));
+    this.strictness.value = this.values().strictness;
     this.keys.hidden = !this.write || this.isApart;
     this.add(found, null);
     this.counts(found);
-    for (const one of this.plans) one.show(found.radius);
+    for (const one of this.plans) one.show(this.values().strictness);
     if (!found.pixels) this.follow();
   }
 
@@ -196,15 +196,13 @@ export class Duplicates {
   }
 
   /** @param {api.Duplicates} found */
-  notes({ radius, differing, by_code: unverified, pixels, fresh }) {
-    const { calibration, duplicate } = this.known;
+  notes({ differing, by_code: unverified, pixels, fresh }) {
     const again = () => { this.asked = null; };
     return present([
       this.write ? null : make("span", {}, "Read-only. To save decisions, restart with ",
         make("code", { text: "lookalike serve --db DB --write" }), ". This page never touches your files."),
-      calibration && radius === duplicate ? make("span", { text: ` Calibrated distance: ${falsePairs(calibration)}.` }) : null,
       differing ? make("span", { text: ` Skipped ${count(differing, "candidate pair")} whose pictures do not match.` }) : null,
-      unverified ? make("span", { text: ` ${count(unverified, "image")} could not be verified by picture.` }) : null,
+      unverified ? make("span", { text: ` ${count(unverified, "image")} not verified: neither a thumbnail nor the file can be read.` }) : null,
       pixels ? null : make("span", { text: " Checking which copies have the same pixels …" }),
       fresh ? null : make("span", {}, " Images have changed; comparing them again. ",
         make("a", { href: href("duplicates", this.state.all()), text: "Reload", on: { click: again } })),
@@ -212,8 +210,7 @@ export class Duplicates {
   }
 
   async count() {
-    const { radius } = this.values();
-    this.counts(await ask("/api/duplicates", { values: { radius, top: 1 } }));
+    this.counts(await ask("/api/duplicates", { values: { strictness: this.values().strictness, top: 1 } }));
   }
 
   // Once pixels were compared, say so on the cards that are there.
@@ -221,7 +218,7 @@ export class Duplicates {
     const { asked } = this;
     for (let pause = 400; asked === this.asked; pause = Math.min(4000, pause * 1.5)) {
       await new Promise((resolve) => { setTimeout(resolve, pause); });
-      const found = await ask("/api/duplicates", { values: { radius: this.values().radius, top: 1 } }).catch(() => null);
+      const found = await ask("/api/duplicates", { values: { strictness: this.values().strictness, top: 1 } }).catch(() => null);
       if (found?.pixels && asked === this.asked) return this.refresh(found);
     }
     return undefined;

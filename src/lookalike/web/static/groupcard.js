@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { compare } from "./compare.js";
 import { alertLine, button, bytes, count, focused, make, messageOf, present, say } from "./dom.js";
-import { action, fileName, labels, shape, sizeOf, thumbnail, tierLabel } from "./tiles.js";
+import { action, fileName, labels, shape, sizeOf, thumbnail } from "./tiles.js";
 import { showImage } from "./viewer.js";
 
 /** @typedef {{ bits: number, write: boolean, onDecision: (card: Card) => unknown }} CardOptions */
@@ -112,7 +112,7 @@ export class Card {
     frame.style.aspectRatio = String(shape(image));
     frame.style.height = `${SIDE}px`;
     const press = this.write ? () => this.toggle(image.id) : () => showImage(this.images, at);
-    const says = [image.name, best ? `best copy: ${this.group.why}` : tierLabel(image.tier), this.write ? "keep" : "enlarge"];
+    const says = [image.name, best ? `best copy: ${this.group.why}` : image.words, this.write ? "keep" : "enlarge"];
     const pick = make("button", {
       type: "button", class: "pick", "aria-label": says.join(", "), title: image.path, data: { id: image.id },
       "aria-pressed": this.write ? String(kept) : null, on: { click: press },
@@ -127,7 +127,7 @@ export class Card {
     const facts = [sizeOf(image), bytes(image.size), labels(image)].filter(Boolean).join(" · ");
     const tier = image.tier === "kept" ? "near" : image.tier;
     const word = best ? make("span", { class: "mark", text: "Best" })
-      : make("span", { class: `tier ${tier.replace(" ", "-")}`, text: tierLabel(tier) });
+      : make("span", { class: `tier ${tier.replace(" ", "-")}`, text: image.words });
     return present([
       make("span", { class: "caption" }, word),
       make("span", { class: "name whole", text: fileName(image), title: image.path }),

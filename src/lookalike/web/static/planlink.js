@@ -20,9 +20,9 @@ export class PlanLink {
     this.node.addEventListener("click", (event) => this.follow(event));
   }
 
-  /** @param {number} radius */
-  show(radius) {
-    this.path = withValues("/api/duplicates/plan", { format: this.format, radius });
+  /** @param {string} strictness */
+  show(strictness) {
+    this.path = withValues("/api/duplicates/plan", { format: this.format, strictness });
     this.node.href = this.path;
   }
 

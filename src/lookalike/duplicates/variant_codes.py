@@ -1,0 +1,163 @@
+"""The codes of variants of each image: mirrored, turned, and parts of it, by which its copies are found.
+
+They are compared with the codes of others as they are. A variant needs one direction only: if the middle of one image
+is like another, the other is a crop of it, whichever comes first. Thumbnails are encoded, so no file is read. The
+codes are kept in the database's folder, in `variants.npz`: the next search encodes only what is new. They hold for the
+model that made them, and for images whose own code is still the same.
+
+Shapes: N images of the collection, M of them with variants, V variants, W bytes a code.
+"""
+
+from __future__ import annotations
+
+import time
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.core.atomic import replacing
+from lookalike.core.codes import Codes
+from lookalike.core.errors import ImageError
+from lookalike.core.parallel import cores, in_order
+from lookalike.core.progress import Progress, silent
+from lookalike.hasher import Hasher
+from lookalike.hasher.variants import fitted, variants
+from lookalike.imaging import thumbnails
+from lookalike.store import leftovers
+from lookalike.store.derived.code_array import CodeArray, Ids
+from lookalike.store.protocol import Store
+from lookalike.verification.verdict import Picture
+
+# Of the 19 variants of a query those that pay: with these, each found at least .95 of the copies of its kind among 60
+# photographs within 12 bits. The opposite turn and tilt are found from the other image of a pair.
+NAMES = (
+    "mirrored", "turned 90", "turned 180", "tilted 20", "middle 0.62",
+    "part 0 0", "part 0.5 0", "part 0 0.5", "part 0.5 0.5",
+)  # fmt: skip
+ON_BLACK = "on black"  # the last one, of images with transparency; else the image's own code
+MIRRORED = NAMES.index("mirrored")
+FILE = leftovers.VARIANTS
+BLOCK = 1024  # images whose thumbnails are held at once
+SAVE_SECONDS = 60.0  # after which what was encoded is kept
+DAMAGED = (OSError, ValueError, KeyError, IndexError, EOFError, NotImplementedError, zipfile.BadZipFile)  # files
+
+
+class VariantCodes(NamedTuple):
+    """Images, their own codes, and the codes of their variants in the order of `NAMES`."""
+
+    ids_M: Ids  # ascending
+    own_MW: Codes
+    codes_MVW: npt.NDArray[np.uint8]
+
+
+def read(store: Store, held: CodeArray, hasher: Callable[[], Hasher], *, progress: Progress = silent) -> VariantCodes:
+    """The codes of the variants of all images with a thumbnail; what is finished is kept when this is interrupted."""
+    path, model = None if store.folder is None else store.folder / FILE, store.get("model")
+    known = _still_true(_load(path, model, held.codes_NW.shape[1]), held)
+    parts, missing = [known], np.setdiff1d(held.ids_N, known.ids_M)
+
+    def save() -> VariantCodes:
+        parts[:] = [_joined(parts)]
+        if path is not None and len(parts[0].ids_M) > len(known.ids_M):
+            with suppress(OSError):  # it is only kept to be faster next time
+                _save(path, model, parts[0])
+        return parts[0]
+
+    due = time.monotonic() + SAVE_SECONDS
+    try:
+        for start in range(0, len(missing), BLOCK):
+            some = missing[start : start + BLOCK]
+            parts.append(_encoded(store.thumbnails(some.tolist()), held, hasher))
+            progress("encoding variants", start + len(some), len(missing))
+            if time.monotonic() > due:
+                save()
+                due = time.monotonic() + SAVE_SECONDS
+    finally:
+        found = save()
+    return found
+
+
+def _encoded(contents: Mapping[int, bytes], held: CodeArray, hasher: Callable[[], Hasher]) -> VariantCodes:
+    """The codes of the variants of images, by their thumbnails; those with a damaged thumbnail are left out."""
+    width = held.codes_NW.shape[1]
+    if not contents:
+        return _none(width)
+    ids_M = np.array(sorted(contents), np.int64)
+    own_MW = held.codes_NW[np.searchsorted(held.ids_N, ids_M)]
+    work = partial(_codes_of, hasher=hasher())
+    found = list(in_order(work, zip([contents[id_] for id_ in ids_M.tolist()], own_MW, strict=True), workers=cores()))
+    there = [at for at, codes_VW in enumerate(found) if codes_VW is not None]
+    codes = [codes_VW for codes_VW in found if codes_VW is not None]
+    return VariantCodes(ids_M[there], own_MW[there], np.stack(codes)) if codes else _none(width)
+
+
+def _codes_of(image: tuple[bytes, Codes], *, hasher: Hasher) -> Codes | None:
+    content, own_W = image
+    try:
+        picture = Picture(thumbnails.unpack(content)[0])
+    except ImageError:
+        return None
+    arrays = variants(picture.pixels, hasher.spec, names=NAMES)
+    if picture.has_alpha:
+        return hasher.encode_arrays(np.concatenate([arrays, fitted(picture.on_black.pixels, hasher.spec)[None]]))
+    return np.concatenate([hasher.encode_arrays(arrays), own_W[None]])
+
+
+def _still_true(those: VariantCodes, held: CodeArray) -> VariantCodes:
+    """Those of images that are there and have the same code."""
+    rows_M = np.searchsorted(held.ids_N, those.ids_M)
+    there_M = rows_M < len(held.ids_N)
+    there_M[there_M] = held.ids_N[rows_M[there_M]] == those.ids_M[there_M]
+    there_M[there_M] = (held.codes_NW[rows_M[there_M]] == those.own_MW[there_M]).all(axis=1)
+    return VariantCodes(those.ids_M[there_M], those.own_MW[there_M], those.codes_MVW[there_M])
+
+
+def _joined(parts: Sequence[VariantCodes]) -> VariantCodes:
+    ids_M, own_MW, codes_MVW = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.argsort(ids_M, kind="stable")
+    return VariantCodes(ids_M[order], own_MW[order], codes_MVW[order])
+
+
+def _none(width: int) -> VariantCodes:
+    return VariantCodes(
+        np.empty(0, np.int64), np.empty((0, width), np.uint8), np.empty((0, len(NAMES) + 1, width), np.uint8)
+    )
+
+
+def _load(path: Path | None, model: str, width: int) -> VariantCodes:
+    """What the file holds of these variants of this model; nothing if it is absent, damaged or of others."""
+    none = _none(width)
+    if path is not None:
+        with suppress(*DAMAGED), path.open("rb") as file:
+            values = np.load(file)
+            found = VariantCodes(values["ids"], values["own"], values["codes"])
+            shapes = [(len(found.ids_M), *column.shape[1:]) for column in none]
+            if str(values["of"]) == _of(model) and [column.shape for column in found] == shapes:
+                return found
+    return none
+
+
+def _of(model: str) -> str:
+    """What the codes depend on."""
+    return " ".join([model, *NAMES, ON_BLACK])
+
+
+def is_damaged(path: Path) -> bool:
+    """Whether the file cannot be read, or not all of it."""
+    try:
+        with path.open("rb") as file:
+            values = np.load(file)
+            return {name: values[name].shape for name in values.files}.keys() != {"of", "ids", "own", "codes"}
+    except DAMAGED:
+        return True
+
+
+def _save(path: Path, model: str, those: VariantCodes) -> None:
+    with replacing(path, durable=False) as aside, aside.open("wb") as file:
+        np.savez(file, of=np.array(_of(model)), ids=those.ids_M, own=those.own_MW, codes=those.codes_MVW)
