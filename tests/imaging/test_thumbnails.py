@@ -274,3 +274,11 @@ def test_workers_give_thumbnails_when_asked(isolation: bool) -> None:
         expected = decode.decode(data, SPECS[1], with_thumbnail=True)
         assert found.thumbnail == expected.thumbnail
         assert (found.array == expected.array).all()
+
+
+def test_the_first_thumbnail_is_a_webp_file_of_its_own() -> None:
+    frames = [Image.new("RGB", (80, 60), colour) for colour in ("red", "blue")]
+    for some in (frames[:1], frames):
+        found = Image.open(io.BytesIO(thumbnails.first(thumbnails.pack(some))))
+        assert (found.format, found.size) == ("WEBP", (80, 60))
+        assert found.convert("RGB").getpixel((40, 30))[0] > 200  # type: ignore[index]

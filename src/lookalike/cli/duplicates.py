@@ -31,6 +31,8 @@ def command(
         bool,
         typer.Option("--same-scene", help="List bursts and series instead: shots of one scene, none of them a copy."),
     ] = False,
+    report_file: options.Report = None,
+    csv_file: options.Csv = None,
     json: options.Json = False,
 ) -> None:
     """Find groups of copies of one picture.
@@ -40,7 +42,9 @@ def command(
     conversion (docs/duplicates.md). Nothing is changed; to clean up, go on with `lookalike plan`.
     """
     from lookalike import opening
+    from lookalike.duplicates import report as written
 
+    files = written.checked(html=report_file, csv=csv_file)
     search = options.duplicate_search(
         strictness=strictness, radius=radius, ignore_decisions=ignore_decisions, include_blank=include_blank,
         no_verify=no_verify, reference=reference, max_pixels=max_pixels,
@@ -52,6 +56,7 @@ def command(
             return
         report, reviews = find(database, search, what)
         bits = database.bits
+        written.write(files, written.of_reviews(reviews), database.store, title="Copies")
     for number, review in enumerate(reviews, start=1):
         _print(number, review, radius=report.radius, bits=bits, json=json)
     _sum_up(reviews)

@@ -17,6 +17,8 @@ def command(
     no_verify: options.NoVerify = False,
     skip_pixel_check: options.SkipPixelCheck = False,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    report_file: options.Report = None,
+    csv_file: options.Csv = None,
     json: options.Json = False,
 ) -> None:
     """List the images of B that have a copy in A.
@@ -24,6 +26,7 @@ def command(
     An image that lies in both counts as one of A. Of several copies the nearest is named.
     """
     from lookalike import opening
+    from lookalike.duplicates import report as written
     from lookalike.duplicates import review
     from lookalike.duplicates.cleanup import inspection
     from lookalike.duplicates.request import DuplicateSearch, Strictness
@@ -32,12 +35,16 @@ def command(
         strictness=Strictness(strictness), radius=radius, verify=not no_verify, include_blank=include_blank,
         max_pixels=max_pixels,
     )  # fmt: skip
+    files = written.checked(html=report_file, csv=csv_file)
     with opening.open(db) as database, terminal.quiet_decoders(), terminal.stages() as progress:
         found, bits = database.leakage(first, second, search, progress=progress), database.bits
         pairs = [(one.record, one.copy) for one in found.matches]
         pixels = inspection.read(
             pairs, pixels=not skip_pixel_check, facts=False, max_pixels=max_pixels, progress=progress
         ).pixels
+        title = f"Images of {second} with a copy in {first}"
+        title = f"Images of {second} with a copy in {first}"
+        written.write(files, written.of_matches(found.matches), database.store, title=title)
     for one in found.matches:
         tier = review.tier(one.record, [one.copy], pixels)
         verdict = review.verdict_on(one.copy, one.record, pixels, lambda *_, known=one.verdict: known)

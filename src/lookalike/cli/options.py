@@ -99,6 +99,11 @@ Reference = Annotated[
         "--reference", metavar="FOLDER", help="Find only copies of images in FOLDER, which are kept. Repeatable."
     ),
 ]
+Report = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="FILE.html", help="Also write a report with thumbnails, one file."),
+]
+Csv = Annotated[Path | None, typer.Option("--csv", metavar="FILE.csv", help="Also write a table, one image a row.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")]
 Prefer = Annotated[
     list[str] | None,

@@ -65,6 +65,12 @@ def unpack(content: bytes) -> Thumbnails:
     return tuple(found)
 
 
+def first(content: bytes) -> bytes:
+    """The first of the thumbnails that were packed, as a WebP file."""
+    start, (length,) = 2 + 2 * content[1], struct.unpack_from(">H", content, 2)
+    return content[start : start + length]
+
+
 def within(picture: Image.Image, side: int) -> Image.Image:
     """A picture reduced to at most `side` pixels a side, its aspect kept."""
     scale = side / max(picture.size)
