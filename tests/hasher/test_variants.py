@@ -26,15 +26,16 @@ def fitted(picture: Array, spec: ImageSpec) -> Array:
 
 
 def test_they_have_the_shape_that_a_model_takes(picture: Array) -> None:
-    assert len(VARIANTS) == 19
-    assert variants(picture, GREY).shape == (19, 32, 32)
-    assert variants(picture, COLOUR).shape == (19, 48, 48, 3)
+    assert len(VARIANTS) == 22
+    assert variants(picture, GREY).shape == (22, 32, 32)
+    assert variants(picture, COLOUR).shape == (22, 48, 48, 3)
     assert variants(picture, GREY).dtype == np.uint8
 
 
 def test_they_are_mirrored_turned_and_parts(picture: Array) -> None:
     found = dict(zip(VARIANTS, variants(picture, COLOUR), strict=True))
     assert np.array_equal(found["mirrored"], fitted(picture[:, ::-1], COLOUR))
+    assert np.array_equal(found["mirrored, turned 180"], fitted(picture[::-1], COLOUR))
     assert np.array_equal(found["turned 90"], fitted(np.rot90(picture, -1), COLOUR))
     assert np.array_equal(found["turned 180"], fitted(picture[::-1, ::-1], COLOUR))
     assert np.array_equal(found["turned 270"], fitted(np.rot90(picture), COLOUR))
@@ -73,4 +74,4 @@ def test_borders_are_cut_off_where_the_model_wants_that(picture: Array) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (2, 3), (3000, 5)])
 def test_tiny_and_narrow_pictures_have_all_of_them(size: tuple[int, int]) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
-    assert variants(noise, GREY).shape == (19, 32, 32)
+    assert variants(noise, GREY).shape == (22, 32, 32)

@@ -149,7 +149,7 @@ class _Finder:
         for at, content in enumerate(some):
             own = hits[at * count : (at + 1) * count]
             for other, distance, variant in self._contents_near(content, own, side):
-                is_mirrored = count > 1 and variant == MIRRORED
+                is_mirrored = count > 1 and variant in MIRRORED
                 for column, value in zip(found, (content, other, distance + offset, int(is_mirrored)), strict=True):
                     column.append(value)
 

@@ -43,6 +43,10 @@ def fitted(picture: Array, spec: ImageSpec) -> Array:
     return np.asarray(image.resize((spec.side, spec.side), Image.Resampling[spec.resampling.upper()]))
 
 
+def _mirrored_and_turned(picture: Array, turns: int) -> Array:
+    return np.rot90(np.fliplr(picture), k=-turns)
+
+
 def _farther(picture: Array, share: float) -> Array:
     """The picture with its edges mirrored outwards, so that it takes a share of each side."""
     margins = [min(length - 1, round(length * (1 / share - 1) / 2)) for length in picture.shape[:2]]
@@ -73,6 +77,7 @@ def _tilted(picture: Array, degrees: float) -> Array:
 
 VARIANTS: dict[str, Callable[[Array], Array]] = {
     "mirrored": np.fliplr,
+    **{f"mirrored, turned {90 * turns}": partial(_mirrored_and_turned, turns=turns) for turns in (1, 2, 3)},
     **{f"turned {90 * turns}": partial(np.rot90, k=-turns) for turns in (1, 2, 3)},
     **{f"farther {share:g}": partial(_farther, share=share) for share in FARTHER},
     **{f"middle {share:g}": partial(_middle, share=share) for share in MIDDLES},

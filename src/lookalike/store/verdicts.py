@@ -57,7 +57,7 @@ class Verifier:
     def __init__(self, store: Store, decoders: Decoders | None = None) -> None:
         self._store, self._decoders = store, decoders  # without decoders files are not read
         self._seen: OrderedDict[int, Seen | None] = OrderedDict()
-        self._close: OrderedDict[int, Picture | None] = OrderedDict()
+        self._close: OrderedDict[int, Picture] = OrderedDict()
         self._lock = threading.Lock()
         self._kept = Kept(None if store.folder is None else store.folder / FILE)
 
@@ -112,6 +112,8 @@ class Verifier:
                 self._seen.move_to_end(record.id)
                 return self._seen[record.id]
         found = self._see(record)
+        if found is None:  # its file may be back in reach next time
+            return None
         with self._lock:
             self._seen[record.id] = found
             while len(self._seen) > IN_MEMORY:
@@ -142,7 +144,9 @@ class Verifier:
                 self._close.move_to_end(record.id)
                 return self._close[record.id]
         frames = self._frames(record)
-        found = Picture(frames[0]) if frames else None
+        if not frames:
+            return None
+        found = Picture(frames[0])
         with self._lock:
             self._close[record.id] = found
             while len(self._close) > CLOSE_IN_MEMORY:
