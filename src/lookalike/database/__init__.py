@@ -166,9 +166,8 @@ class Database(Reading):
         """Groups of copies of one picture, as pixels prove it; see `DuplicateSearch`.
 
         A file with several names (links) appears once, because deleting "a copy" could otherwise delete the only one.
-        Images marked as different never share a group. Low-information images, and files that cannot be decoded, are
-        compared by content only. Codes of variants and verdicts are saved as they are found, so that the same call
-        resumes after an interruption.
+        Images marked as different never share a group. Low-information images and files that cannot be decoded are
+        compared by content only. After an interruption, the same call resumes.
         """
         from lookalike.duplicates.request import DuplicateSearch
 
@@ -230,7 +229,7 @@ class Database(Reading):
         from lookalike.core.parallel import cores
         from lookalike.imaging.isolation import pool
         from lookalike.imaging.isolation.limits import DecodeLimits
-        from lookalike.store.verdicts import Pair, Verifier
+        from lookalike.store.derived.verdicts import Pair, Verifier
 
         with (
             pool.make_decoders(DecodeLimits.of(max_pixels), workers=cores()) as decoders,

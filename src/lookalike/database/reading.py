@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from lookalike.imaging.decode import Array, Source
     from lookalike.imaging.isolation.decoders import Decoders
     from lookalike.store.derived.code_array import Ids
+    from lookalike.store.derived.verdicts import Verifier
     from lookalike.store.protocol import Store
     from lookalike.store.surroundings import Unreachable
-    from lookalike.store.verdicts import Verifier
 
     Query = Source | Array
 
@@ -201,7 +201,7 @@ class Reading:
     def verifier(self) -> Verifier:
         """What compares queries and images by their pixels; it remembers what it has seen."""
         if self._verifier is None:
-            from lookalike.store.verdicts import Verifier
+            from lookalike.store.derived.verdicts import Verifier
 
             self._verifier = Verifier(self.store, self._decode_with())
         return self._verifier

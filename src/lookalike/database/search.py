@@ -27,10 +27,10 @@ from lookalike.imaging.decode import Array
 from lookalike.search import asymmetric as weighting
 from lookalike.search.hits import Hits
 from lookalike.store.derived.results import Hit
+from lookalike.store.derived.verdicts import Pair, Verifier
 from lookalike.store.folder import FolderStore
 from lookalike.store.protocol import Store
 from lookalike.store.records import Filter, Record
-from lookalike.store.verdicts import Pair, Verifier
 from lookalike.verification import edits, looks
 from lookalike.verification.verdict import Picture, Relation, Verdict
 

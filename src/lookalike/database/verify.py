@@ -23,8 +23,8 @@ from lookalike.calibration import stored
 from lookalike.core.errors import DatabaseError, LookalikeError, ModelError
 from lookalike.duplicates import variant_codes
 from lookalike.hasher import Hasher
-from lookalike.store import leftovers, model_file, originals, verdicts
-from lookalike.store.derived import code_array, codefile, pairfile, tablefile
+from lookalike.store import leftovers, model_file, originals
+from lookalike.store.derived import code_array, codefile, pairfile, tablefile, verdicts
 from lookalike.store.derived.results import Finding
 from lookalike.store.digests import Layout
 from lookalike.store.folder import LOST, FolderStore

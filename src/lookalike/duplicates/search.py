@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lookalike.core.codes import Codes
+from lookalike.core.parallel import cores
 from lookalike.core.progress import Progress, silent
 from lookalike.duplicates import equal_bytes, leakage, proposals, scenes, variant_codes
 from lookalike.duplicates.decisions import DecisionIndex, Marked, without_different
@@ -28,12 +29,15 @@ from lookalike.duplicates.groups import stars
 from lookalike.duplicates.leakage import Parts
 from lookalike.duplicates.members import by_row, groups_of
 from lookalike.duplicates.request import DuplicateReport, DuplicateSearch, LeakageReport, Strictness
-from lookalike.duplicates.verification import Verified, verify
+from lookalike.duplicates.verification import Verification, Verified, verify
 from lookalike.hasher import Hasher
+from lookalike.imaging.isolation import pool
+from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.search.all_pairs import pairs_within
 from lookalike.search.hits import NO_PAIRS, Pairs
 from lookalike.store.derived.code_array import CodeArray
 from lookalike.store.derived.codefile import RowIds
+from lookalike.store.derived.verdicts import Verifier
 from lookalike.store.protocol import Store
 
 BLOCK = 10_000  # records that are read together
@@ -100,10 +104,13 @@ def _verified(
         ids = codes.ids_N[first_C].tolist()
         variants = {content: rows[id_] for content, id_ in enumerate(ids) if id_ in rows}
     found = proposals.propose(contents, unique_UW, reach, variants=variants, sides_C2=sides_C2)
-    return verify(
-        store, found, contents, codes, unknown=near, radius=radius, sides_C2=sides_C2, max_pixels=search.max_pixels,
-        is_strict=search.strictness is Strictness.STRICT, progress=progress,
-    )  # fmt: skip
+    is_strict = search.strictness is Strictness.STRICT
+    with (
+        pool.make_decoders(DecodeLimits.of(search.max_pixels), workers=cores()) as decoders,
+        Verifier(store, decoders) as verifier,
+    ):
+        work = Verification(store, verifier, contents, codes, radius=radius, is_strict=is_strict)
+        return verify(work, found, unknown=near, sides_C2=sides_C2, progress=progress)
 
 
 def _digests(store: Store, codes: CodeArray) -> list[bytes | None]:

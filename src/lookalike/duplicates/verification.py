@@ -20,12 +20,10 @@ from lookalike.core.parallel import cores, in_order
 from lookalike.core.progress import Progress, silent
 from lookalike.duplicates.graph import Graph, Mask
 from lookalike.duplicates.proposals import EITHER, Contents, Proposed
-from lookalike.imaging.isolation import pool
-from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.search.hits import NO_PAIRS, Pairs
 from lookalike.store.derived.code_array import CodeArray
+from lookalike.store.derived.verdicts import Pair, Verifier
 from lookalike.store.protocol import Store
-from lookalike.store.verdicts import Pair, Verifier
 from lookalike.verification.verdict import Relation, Verdict
 
 BLOCK = 1000  # pairs whose records and thumbnails are read together
@@ -145,25 +143,19 @@ class Verification:
 
 
 def verify(
-    store: Store, found: Proposed, contents: Contents, held: CodeArray, *, unknown: Graph, radius: int,
-    sides_C2: Mask | None = None, is_strict: bool = False, max_pixels: int, progress: Progress = silent,
-) -> Verified:  # fmt: skip
+    work: Verification, found: Proposed, *, unknown: Graph, sides_C2: Mask | None = None, progress: Progress = silent
+) -> Verified:
     """The graph of contents whose pairs are copies; `unknown`: near codes, some of images whose bytes are not known."""
     order = np.lexsort((found.second, found.first))  # so that thumbnails and features are used while they are in memory
     mirrored = [None if turned == EITHER else bool(turned) for turned in found.mirrored[order].tolist()]
     pairs = list(zip(found.first[order].tolist(), found.second[order].tolist(), mirrored, strict=True))
-    with (
-        pool.make_decoders(DecodeLimits.of(max_pixels), workers=cores()) as decoders,
-        Verifier(store, decoders) as verifier,
-    ):
-        work = Verification(store, verifier, contents, held, radius=radius, is_strict=is_strict)
-        for done in work.look(pairs):
-            progress("verifying", done, len(pairs))
-        work.take_unknown(unknown)
-        if sides_C2 is None:
-            work.complete()
-        progress("verifying", len(pairs) or 1, len(pairs) or 1)
-        return work.result(sides_C2)
+    for done in work.look(pairs):
+        progress("verifying", done, len(pairs))
+    work.take_unknown(unknown)
+    if sides_C2 is None:
+        work.complete()
+    progress("verifying", len(pairs) or 1, len(pairs) or 1)
+    return work.result(sides_C2)
 
 
 def _two(one: int, other: int) -> _Two:

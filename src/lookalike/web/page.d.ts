@@ -57,6 +57,8 @@ declare namespace api {
     size: number;
     tier: string;
     loses: string[];
+    relation: string;
+    words: string;
   }
 
   interface Group {

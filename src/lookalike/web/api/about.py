@@ -16,7 +16,8 @@ from lookalike.core.errors import ModelError
 from lookalike.database import Database
 from lookalike.hasher import Decoder, Hasher
 from lookalike.metrics.bits import bit_use
-from lookalike.web.api.schemas import Info, Live, Model, Status, failures
+from lookalike.web.api.failures import failures
+from lookalike.web.api.schemas import Info, Live, Model, Status
 from lookalike.web.http.problems import JsonResponse
 from lookalike.web.state.server import Shared
 

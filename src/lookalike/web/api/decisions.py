@@ -10,7 +10,8 @@ from lookalike.database import Database
 from lookalike.store.decisions import Decision as Made
 from lookalike.store.decisions import Kind
 from lookalike.web.api import rows
-from lookalike.web.api.schemas import LARGEST_ID, Decision, Decisions, NewDecision, failures
+from lookalike.web.api.failures import failures
+from lookalike.web.api.schemas import LARGEST_ID, Decision, Decisions, NewDecision
 from lookalike.web.http.problems import JsonResponse, Problem, cursor_number
 from lookalike.web.state.server import Server, Shared
 

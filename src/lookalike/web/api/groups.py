@@ -21,7 +21,8 @@ from lookalike.duplicates.request import Strictness
 from lookalike.duplicates.review import Context
 from lookalike.duplicates.search import Comparison
 from lookalike.web.api import rows
-from lookalike.web.api.schemas import Duplicates, Map, Progress, failures
+from lookalike.web.api.failures import failures
+from lookalike.web.api.schemas import Duplicates, Map, Progress
 from lookalike.web.http.problems import JsonResponse, Problem, cursor_number
 from lookalike.web.state import maps, reviews
 from lookalike.web.state.jobs import Done

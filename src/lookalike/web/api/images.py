@@ -18,7 +18,8 @@ from starlette.responses import Response
 from lookalike.core.display import clean
 from lookalike.database import Database, Filter
 from lookalike.web.api import rows
-from lookalike.web.api.schemas import LARGEST_ID, Details, Labels, Page, Plain, Sort, failures
+from lookalike.web.api.failures import failures
+from lookalike.web.api.schemas import LARGEST_ID, Details, Labels, Page, Plain, Sort
 from lookalike.web.http.problems import JsonResponse, Problem
 from lookalike.web.state import files, thumbnails
 from lookalike.web.state.collection import RevisionCache

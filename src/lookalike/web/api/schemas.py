@@ -385,21 +385,3 @@ class Live(BaseModel):
     """The server runs."""
 
     live: bool = True
-
-
-FAILURES: dict[int, str] = {
-    400: "The request is malformed.",
-    401: "A token is needed.",
-    403: "The host name or origin is not allowed, or the server is read-only.",
-    404: "Not found.",
-    413: "The request is too large.",
-    415: "The type of the body is not supported.",
-    422: "A value or the image is invalid.",
-    503: "Unavailable; try again.",
-}
-
-
-def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Error responses for the OpenAPI document: these, and those of any request."""
-    codes = sorted({400, 401, 403, 503, *statuses})
-    return {status: {"model": Failure, "description": FAILURES[status]} for status in codes}

@@ -20,7 +20,8 @@ from lookalike.database.search import QueryImage, query_of_record
 from lookalike.imaging.decode import Decoded
 from lookalike.verification.looks import CLOSE
 from lookalike.web.api import bodies, rows
-from lookalike.web.api.schemas import Answer, Code, FileQuery, IdOrCode, failures
+from lookalike.web.api.failures import failures
+from lookalike.web.api.schemas import Answer, Code, FileQuery, IdOrCode
 from lookalike.web.http.problems import JsonResponse, Problem
 from lookalike.web.state.collection import SearchRequest, SearchResult
 from lookalike.web.state.server import Server, Shared

@@ -16,9 +16,9 @@ from lookalike.database import Database
 from lookalike.imaging.edits.catalogue import perturb
 from lookalike.imaging.isolation.decoders import Direct
 from lookalike.imaging.isolation.limits import DecodeLimits
-from lookalike.store import verdicts
+from lookalike.store.derived import verdicts
+from lookalike.store.derived.verdicts import Pair, Verifier
 from lookalike.store.records import Record
-from lookalike.store.verdicts import Pair, Verifier
 from lookalike.verification import looks
 from lookalike.verification.verdict import Relation, Verdict
 
