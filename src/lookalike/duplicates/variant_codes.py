@@ -37,7 +37,7 @@ from lookalike.verification.verdict import Picture
 # Of the 22 variants of a query those that pay: with these, each found at least .95 of the copies of its kind among 60
 # photographs within 12 bits. The opposite turn and tilt are found from the other image of a pair.
 NAMES = (
-    "mirrored", "mirrored, turned 180", "turned 90", "turned 180", "tilted 20", "middle 0.62",
+    "mirrored", "mirrored, turned 180", "turned 90", "turned 180", "tilted 20", "middle 0.62", "part 0.25 0.25",
     "part 0 0", "part 0.5 0", "part 0 0.5", "part 0.5 0.5",
 )  # fmt: skip
 ON_BLACK = "on black"  # the last one, of images with transparency; else the image's own code
