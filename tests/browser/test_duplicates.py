@@ -111,7 +111,7 @@ def test_how_many_pairs_of_other_pictures_were_left_out_is_said(page: Page) -> N
     page.route(re.compile("/api/duplicates"), lambda route: route.fulfill(json=told))
     page.reload()
     expect(note).to_contain_text("Skipped 12,345 candidate pairs whose pictures do not match.")
-    expect(note).to_contain_text("1 image could not be verified by picture.")
+    expect(note).to_contain_text("1 image not verified: neither a thumbnail nor the file can be read.")
 
 
 def test_groups_are_decided_by_keys(page: Page, writing: Served) -> None:

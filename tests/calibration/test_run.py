@@ -72,7 +72,7 @@ def test_search_duplicates_and_info_go_by_it(photos: Database) -> None:
     found = photos.calibrate(options=FEW).calibration
     radii = found.radii
     assert photos.duplicate_radius() == radii.duplicate > photos.hasher.info.duplicate
-    assert photos.duplicates() == photos.duplicates(radius=radii.duplicate) != before
+    assert photos.duplicates().groups == before.groups  # pixels decide, whatever codes are called
     info = photos.info()
     assert (info.same, info.duplicate, info.similar) == radii
     assert info.calibration == found

@@ -43,10 +43,7 @@ def test_all_commands_say_it_in_words(run: Run, db: Path, photo_folder: Path) ->
     assert "on 41 images and copies of 3; false near-duplicates among pairs of different images: at most" in info
     assert json.loads(run("info", "--db", db, "--json").out)["calibration"]["images"] == 41
     assert run("search", photo_folder / "cats/01.png", "--db", db, "--json").err == ""
-    groups = run("duplicates", "--db", db)
-    assert f"at most {near} of 64 bits" in groups.err
-    assert "that distance is calibrated" in groups.err
-    assert "calibrated" not in run("duplicates", "--db", db, "--radius", 2).err
+    assert run("duplicates", "--db", db).err.endswith("1 group of 2 images: 1 edited copy\n")
     assert run("calibrate", "--db", db, "--forget").err == "the distances of the model are used again\n"
     assert run("calibrate", "--db", db, "--forget").err == f"{db} was not calibrated\n"
     assert "calibrated" not in run("info", "--db", db).out
@@ -106,4 +103,4 @@ def test_plain_images_are_told(run: Run, db: Path, photo_folder: Path) -> None:
     listed = run("info", "--db", db, "--blank").out.splitlines()
     assert listed == [f"{photo_folder}/plain {grey}.png\t0" for grey in range(3)]
     assert "plain 0.png" not in run("duplicates", "--db", db).out
-    assert "plain 0.png" in run("duplicates", "--db", db, "--include-blank").out
+    assert "plain 0.png" in run("duplicates", "--db", db, "--include-blank", "--no-verify").out

@@ -160,7 +160,7 @@ def verified(
         hit_of(records[id_], distance, verdicts.get(id_, UNSEEN), bits=store.bits, similar=similar, size=query.size)
         for id_, distance in zip(codes, distances_T.tolist(), strict=True)
     ]
-    hits.sort(key=lambda hit: (hit.relation.rank, -hit.agreement, hit.distance, hit.id))
+    hits.sort(key=lambda hit: (hit.relation.rank, -_shared(verdicts.get(hit.id, UNSEEN)), hit.distance, hit.id))
     return Found(hits, records, sum(not verdict.verified for verdict in verdicts.values()))
 
 
@@ -224,6 +224,11 @@ def above_threshold(hasher: Hasher, array: Array) -> npt.NDArray[np.float32]:
             f"the file of {hasher.name} does not say its threshold, which an asymmetric search needs; search without it"
         )
     return np.asarray(hasher.latents(array[None])[0] - hasher.theta, np.float32)
+
+
+def _shared(verdict: Verdict) -> float:
+    """How much of both pictures is the same: a whole copy comes before one of a part."""
+    return round(verdict.agreement * min(verdict.overlaps), 2)
 
 
 def _judge(query: QueryImage, verifier: Verifier) -> Callable[[Record, bool | None], Verdict]:

@@ -186,7 +186,8 @@ def _connect(path: Path, *, create: bool) -> sqlite3.Connection:
 def _check_size(connection: sqlite3.Connection, path: Path) -> None:
     """Raise `DatabaseError` for a file truncated within a page, which SQLite would pad with zeros."""
     page = connection.execute("PRAGMA page_size").fetchone()[0]
-    if path.stat().st_size % page:
+    log = path.with_name(f"{path.name}-wal")  # from which SQLite repeats what a killed process was writing
+    if path.stat().st_size % page and not (log.exists() and log.stat().st_size):
         raise DatabaseError(
             f"{path} is damaged: its last page is truncated. Restore a backup, or index again into a new folder"
         )

@@ -14,6 +14,7 @@ import pytest
 
 from lookalike.core.codes import Codes
 from lookalike.database import Database
+from lookalike.duplicates.request import DuplicateSearch
 from lookalike.search import all_pairs
 from lookalike.search.hits import Pairs
 from lookalike.store.derived import pairfile
@@ -87,9 +88,10 @@ def test_where_nothing_can_be_kept_it_is_found_all_the_same(tmp_path: Path, code
 
 
 def test_duplicates_of_a_database_are_kept(indexed: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = indexed.duplicates(radius=10)
+    search = DuplicateSearch(radius=10, verify=False)
+    expected = indexed.duplicates(search)
     assert not (indexed.folder / pairfile.FILE).exists()
     monkeypatch.setattr(pairfile, "LEAST", 2)
     for _ in range(2):
-        assert indexed.duplicates(radius=10) == expected
+        assert indexed.duplicates(search) == expected
         assert (indexed.folder / pairfile.FILE).exists()
