@@ -17,6 +17,7 @@ from tests.web.conftest import Served
 
 schemathesis = pytest.importorskip("schemathesis")
 
+NO_HTTP = b"Invalid HTTP request received."  # from the server's parser: such a request reaches no route
 CASES = int(os.environ.get("LOOKALIKE_CASES", "10"))
 
 
@@ -36,8 +37,11 @@ def test_answers_are_as_described(mode: str, served: Served) -> None:
         @settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
         @given(case=strategy)
         def check(case: Any) -> None:
-            answer = case.call_and_validate(excluded_checks=anything if case.media_type == "application/json" else form)
+            answer = case.call()
             statuses[answer.status_code] += 1
+            if (answer.status_code, answer.content) == (400, NO_HTTP):
+                return
+            case.validate_response(answer, excluded_checks=anything if case.media_type == "application/json" else form)
 
         try:
             check()
