@@ -10,10 +10,11 @@ import json
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from lookalike.core.errors import ImageError, LookalikeError
 from lookalike.imaging import thumbnails
@@ -27,6 +28,8 @@ from lookalike.verification.verdict import Picture, Relation, Verdict
 
 if TYPE_CHECKING:
     from lookalike.imaging.isolation.decoders import Decoders, Source
+
+T = TypeVar("T")
 
 FILE = "verdicts.sqlite"
 VERSION = 1  # of how verdicts are found; those of another version are dropped
@@ -51,14 +54,37 @@ class Pair(NamedTuple):
     mirrored: bool | None = False
 
 
+class _Recent(Generic[T]):
+    """What was made for images asked for last, by id. May be used by several threads."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._made, self._lock = most, OrderedDict[int, T](), threading.Lock()
+
+    def __contains__(self, id_: int) -> bool:
+        return id_ in self._made
+
+    def get(self, id_: int, make: Callable[[], T | None]) -> T | None:
+        """What is kept for an id, or else what is made now; None is not kept: a file may be back in reach next time."""
+        with self._lock:
+            if id_ in self._made:
+                self._made.move_to_end(id_)
+                return self._made[id_]
+        found = make()
+        if found is not None:
+            with self._lock:
+                self._made[id_] = found
+                while len(self._made) > self._most:
+                    self._made.popitem(last=False)
+        return found
+
+
 class Verifier:
     """Says what images of a store are to each other. May be used by several threads."""
 
     def __init__(self, store: Store, decoders: Decoders | None = None) -> None:
         self._store, self._decoders = store, decoders  # without decoders files are not read
-        self._seen: OrderedDict[int, Seen | None] = OrderedDict()
-        self._close: OrderedDict[int, Picture] = OrderedDict()
-        self._lock = threading.Lock()
+        self._seen = _Recent[Seen](IN_MEMORY)
+        self._close = _Recent[Picture](CLOSE_IN_MEMORY)
         self._kept = Kept(None if store.folder is None else store.folder / FILE)
 
     def close(self) -> None:
@@ -107,25 +133,13 @@ class Verifier:
 
     def seen(self, record: Record) -> Seen | None:
         """An image as verification sees it; none if it has no thumbnail and its file is out of reach."""
-        with self._lock:
-            if record.id in self._seen:
-                self._seen.move_to_end(record.id)
-                return self._seen[record.id]
-        found = self._see(record)
-        if found is None:  # its file may be back in reach next time
-            return None
-        with self._lock:
-            self._seen[record.id] = found
-            while len(self._seen) > IN_MEMORY:
-                self._seen.popitem(last=False)
-        return found
+        return self._seen.get(record.id, lambda: self._see(record))
 
     def load(self, records: Mapping[int, Record]) -> None:
         """Read the thumbnails of images in one go; `seen` would read them one by one."""
         missing = [id_ for id_ in records if id_ not in self._seen]
         for id_, content in self._store.thumbnails(missing[:IN_MEMORY]).items():
-            with self._lock:
-                self._seen[id_] = self._made(records[id_], content)
+            self._seen.get(id_, partial(self._made, records[id_], content))
 
     def _see(self, record: Record) -> Seen | None:
         content = self._store.thumbnails([record.id]).get(record.id)
@@ -139,19 +153,7 @@ class Verifier:
         return Seen(frames, lambda: Picture(frames[0])) if frames else None
 
     def _close_look(self, record: Record) -> Picture | None:
-        with self._lock:
-            if record.id in self._close:
-                self._close.move_to_end(record.id)
-                return self._close[record.id]
-        frames = self._frames(record)
-        if not frames:
-            return None
-        found = Picture(frames[0])
-        with self._lock:
-            self._close[record.id] = found
-            while len(self._close) > CLOSE_IN_MEMORY:
-                self._close.popitem(last=False)
-        return found
+        return self._close.get(record.id, lambda: next(map(Picture, self._frames(record)), None))
 
     def _frames(self, record: Record) -> list[Array]:
         """The frames of an image from its file, or its kept original; none if neither can be read."""
