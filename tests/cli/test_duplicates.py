@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -144,6 +145,22 @@ def test_bursts_are_listed_apart_and_never_planned(run: Run, db: Path, folder: P
         assert scene["sharpest"] in [one["path"] for one in scene["images"]]
     run("plan", tmp_path / "plan.json", "--db", db, "--include-edited")
     assert "next.png" not in (tmp_path / "plan.json").read_text()
+
+
+def test_neighbours_are_verified(run: Run, db: Path, tmp_path: Path) -> None:
+    for name, options, said in (
+        ("verified.parquet", (), ""),
+        ("codes.parquet", ("--no-verify",), ""),
+        ("codes.npy", (), "A .npy file holds distances of codes only"),
+    ):
+        result = run("neighbours", tmp_path / name, "--db", db, "--top", 3, *options)
+        assert result.code == 0
+        assert said in result.err
+        assert said or not result.err
+    rows = {Path(row["path"]).name: row for row in pq.read_table(tmp_path / "verified.parquet").to_pylist()}
+    assert sorted(rows["a.png"]["relations"][:2]) == ["exact", "same-pixels"]
+    assert rows["a.png"]["verified"][:2] == [True, True]
+    assert "relations" not in pq.read_table(tmp_path / "codes.parquet").column_names
 
 
 def test_pictures_that_differ_are_left_out_and_counted(run: Run, db: Path, tmp_path: Path) -> None:

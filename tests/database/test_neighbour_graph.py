@@ -5,11 +5,15 @@ Shapes: N images, W = 8 bytes a code, T neighbours.
 
 from __future__ import annotations
 
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import filelock
 import numpy as np
@@ -21,6 +25,8 @@ from lookalike.core.errors import ConfigError, DatabaseError, DataError, Interru
 from lookalike.database import Database
 from lookalike.search import all_pairs
 from lookalike.store.derived import code_array
+from lookalike.verification import looks
+from tests.duplicates.test_verification import photograph
 
 Progress = list[tuple[int, int | None]]
 
@@ -53,10 +59,8 @@ def test_neighbours_are_the_nearest_others(
         indexed.remove([first.name])
     seen: Progress = []
     count = len(indexed)
-    assert (
-        indexed.neighbours(tmp_path / "g.npy", top=3, progress=lambda _, done, total: seen.append((done, total)))
-        == count
-    )
+    found = indexed.neighbours(tmp_path / "g.npy", top=3, progress=lambda _, done, total: seen.append((done, total)))
+    assert found == (count, 0, 0)
     graph_NT2 = np.load(tmp_path / "g.npy")
     assert (graph_NT2.shape, graph_NT2.dtype) == ((count, 3, 2), np.int32)
     assert_nearest(graph_NT2, np.asarray(indexed.codes()[1]))
@@ -65,13 +69,83 @@ def test_neighbours_are_the_nearest_others(
 
 
 def test_a_table_has_paths_and_as_many_neighbours_as_there_are(indexed: Database, tmp_path: Path) -> None:
-    assert indexed.neighbours(tmp_path / "g.parquet", top=100) == 40
+    assert indexed.neighbours(tmp_path / "g.parquet", top=100, verify=False).images == 40
     table = pq.read_table(tmp_path / "g.parquet").to_pydict()
     records = [record for record in indexed.records() if record.code is not None]
     assert table["path"] == [record.name for record in records]
+    assert list(table) == ["path", "neighbours", "distances", "path_bytes"]
     assert {len(rows) for rows in table["neighbours"]} == {len(bits) for bits in table["distances"]} == {39}
     graph_NT2 = np.stack([np.array(table["neighbours"]), np.array(table["distances"])], axis=2)
     assert_nearest(graph_NT2, np.asarray(indexed.codes()[1]))
+
+
+@pytest.fixture
+def copies(tmp_path: Path) -> Iterator[Database]:
+    """Three photographs, an edited copy of the first, and one of the second with the same bytes."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(3):
+        photograph(number).save(folder / f"{number}.png")
+    photograph(0).save(folder / "small.jpg", quality=60)
+    shutil.copy(folder / "1.png", folder / "again.png")
+    with Database.create(tmp_path / "copies.db") as database:
+        database.index(folder)
+        yield database
+
+
+def relations(path: Path) -> dict[tuple[str, str], tuple[str, bool]]:
+    """What a table says of pairs of images, by their names."""
+    rows = pq.read_table(path).to_pylist()
+    names = [Path(row["path"]).name for row in rows]
+    return {
+        (names[at], names[other]): (relation, verified)
+        for at, row in enumerate(rows)
+        for other, relation, verified in zip(row["neighbours"], row["relations"], row["verified"], strict=True)
+    }
+
+
+def test_a_table_says_what_neighbours_are(copies: Database, tmp_path: Path) -> None:
+    found = copies.neighbours(tmp_path / "g.parquet", top=4)
+    known = relations(tmp_path / "g.parquet")
+    assert len(known) == 20
+    assert known["0.png", "small.jpg"] == known["small.jpg", "0.png"] == ("edited", True)
+    assert known["1.png", "again.png"] == known["again.png", "1.png"] == ("exact", True)
+    others = [pair for pair, (relation, _) in known.items() if relation in ("exact", "edited", "same-scene")]
+    assert len(others) == 4
+    assert (found.images, found.unverified) == (5, 0)
+    assert 2 <= found.verified == sum(verified for _, verified in known.values()) / 2
+
+
+def test_verdicts_are_kept_when_it_is_stopped(
+    copies: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(stage: str, done: int, total: int | None) -> None:
+        if stage == "verifying":
+            raise KeyboardInterrupt
+
+    def forbidden(*_: object, **__: object) -> NoReturn:
+        raise AssertionError("looked at again")
+
+    with pytest.raises(Interrupted):
+        copies.neighbours(tmp_path / "g.parquet", top=1, progress=stop)
+    assert not (tmp_path / "g.parquet").exists()
+    copies.neighbours(tmp_path / "g.parquet", top=1)
+    first = relations(tmp_path / "g.parquet")
+    monkeypatch.setattr(looks, "verdict", forbidden)
+    copies.neighbours(tmp_path / "g.parquet", top=1)
+    assert relations(tmp_path / "g.parquet") == first
+
+
+def test_pairs_that_nothing_shows_are_not_verified(copies: Database, tmp_path: Path) -> None:
+    with sqlite3.connect(copies.folder / "catalog.sqlite") as connection:
+        connection.execute("DELETE FROM thumbnails")
+    connection.close()
+    shutil.rmtree(tmp_path / "images")
+    found = copies.neighbours(tmp_path / "g.parquet", top=4)
+    known = relations(tmp_path / "g.parquet")
+    assert known["0.png", "small.jpg"] == ("similar", False)
+    assert known["1.png", "again.png"] == ("exact", True)
+    assert found.unverified >= 1
 
 
 @pytest.mark.parametrize("kept", [0, 1, 7, 100, -1])
@@ -107,19 +181,19 @@ def test_other_codes_begin_anew(indexed: Database, tmp_path: Path) -> None:
         indexed.neighbours(tmp_path / "g.npy", progress=stop)
     indexed.remove([next(indexed.records()).name])
     seen: Progress = []
-    assert indexed.neighbours(tmp_path / "g.npy", progress=lambda _, done, total: seen.append((done, total))) == 39
-    assert seen[0] == (0, 39)
+    indexed.neighbours(tmp_path / "g.npy", progress=lambda _, done, total: seen.append((done, total)))
+    assert (seen[0], seen[-1]) == ((0, 39), (39, 39))
     assert not list(tmp_path.glob(".g*"))
 
 
 def test_none_and_one_image(db: Database, photo_folder: Path, tmp_path: Path) -> None:
-    assert db.neighbours(tmp_path / "g.npy") == 0
+    assert db.neighbours(tmp_path / "g.npy").images == 0
     assert np.load(tmp_path / "g.npy").shape[0] == 0
-    assert db.neighbours(tmp_path / "g.parquet") == 0
+    assert db.neighbours(tmp_path / "g.parquet").images == 0
     db.index(photo_folder / "cats/01.png")
-    assert db.neighbours(tmp_path / "g.npy", top=2) == 1
+    assert db.neighbours(tmp_path / "g.npy", top=2).images == 1
     assert np.load(tmp_path / "g.npy").tolist() == [[[-1, -1], [-1, -1]]]
-    assert db.neighbours(tmp_path / "g.parquet") == 1
+    assert db.neighbours(tmp_path / "g.parquet").images == 1
     assert pq.read_table(tmp_path / "g.parquet").to_pydict()["neighbours"] == [[]]
 
 

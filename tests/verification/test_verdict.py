@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from lookalike.imaging.edits.catalogue import perturb
 from lookalike.verification.features import Array
@@ -77,16 +77,18 @@ def test_a_verdict_in_the_other_order_says_what_was_undone(photographs: list[Arr
     assert reversed_(back).transform == pytest.approx(found.transform, abs=1e-3)
 
 
-def test_a_cut_out_is_a_copy_of_what_is_on_black(photographs: list[Array]) -> None:
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_cut_out_is_a_copy_of_what_is_on_black(mirrored: bool, photographs: list[Array]) -> None:
     picture = Image.fromarray(photographs[0])
     opacity = Image.new("L", picture.size)
     ImageDraw.Draw(opacity).ellipse((40, 20, picture.width - 40, picture.height - 20), fill=255)
     black = Image.new("RGB", picture.size)
     black.paste(picture, (0, 0), opacity)
     picture.putalpha(opacity)
-    found = verdict(np.asarray(picture), np.asarray(black))
+    found = verdict(np.asarray(picture), np.asarray(ImageOps.mirror(black) if mirrored else black))
     assert found.relation is Relation.EDITED
     assert "background" in found.edits
+    assert ("mirror" in found.edits) == mirrored
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3), (16, 16)])

@@ -43,7 +43,6 @@ def command(
             pairs, pixels=not skip_pixel_check, facts=False, max_pixels=max_pixels, progress=progress
         ).pixels
         title = f"Images of {second} with a copy in {first}"
-        title = f"Images of {second} with a copy in {first}"
         written.write(files, written.of_matches(found.matches), database.store, title=title)
     for one in found.matches:
         tier = review.tier(one.record, [one.copy], pixels)

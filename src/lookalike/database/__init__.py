@@ -226,15 +226,9 @@ class Database(Reading):
     @contextmanager
     def judging(self, *, max_pixels: int = MAX_PIXELS) -> Iterator[Judge]:
         """What two images of the database are to each other, by what is known already, thumbnails and files."""
-        from lookalike.core.parallel import cores
-        from lookalike.imaging.isolation import pool
-        from lookalike.imaging.isolation.limits import DecodeLimits
-        from lookalike.store.derived.verdicts import Pair, Verifier
+        from lookalike.store.derived.verdicts import Pair
 
-        with (
-            pool.make_decoders(DecodeLimits.of(max_pixels), workers=cores()) as decoders,
-            Verifier(self.store, decoders) as verifier,
-        ):
+        with self.verifying(max_pixels=max_pixels) as verifier:
             yield lambda first, second: verifier.between(Pair(first, second, mirrored=None))
 
     def leakage(

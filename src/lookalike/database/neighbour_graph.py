@@ -2,10 +2,11 @@
 
 A `.npy` file has int32 (N, top, 2): for each image the numbers of its nearest images, counted from 0 in the order of
 indexing, and their distances in bits; -1 where there are fewer. A Parquet file has one row an image, in that order,
-with `path`, `neighbours` and `distances` (lists).
+with `path` and lists: `neighbours`, `distances`, `relations` (what each is to the image) and `verified` (by pixels).
+Pairs are verified if their codes are as near as those that `duplicates` verifies, each once for both directions.
 Unfinished work is stored next to the file, in an array whose name has a digest of the codes: a repeated call resumes
-it, unless the codes have changed.
-Shapes: N images, T neighbours at most of each, B images of a block.
+it, unless the codes have changed. Verdicts are kept in the database.
+Shapes: N images, T neighbours at most of each, B images of a block, P pairs.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import io
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import filelock
 import numpy as np
@@ -27,28 +28,52 @@ from lookalike.core.display import clean
 from lookalike.core.errors import ConfigError, DatabaseError, DataError, MissingExtra
 from lookalike.core.progress import Progress
 from lookalike.data import codetable
+from lookalike.duplicates import proposals
 from lookalike.duplicates.members import by_row
+from lookalike.duplicates.request import Strictness
 from lookalike.search import all_pairs
 from lookalike.search.hits import Hits
 from lookalike.search.multi_index import MultiIndex
 from lookalike.store.derived import code_array
 from lookalike.store.derived.code_array import CodeArray
 from lookalike.store.derived.tablefile import Tables
+from lookalike.store.derived.verdicts import Verifier
 from lookalike.store.folder import FolderStore
+from lookalike.verification.verdict import Relation
 
 Names = Callable[[Sequence[int]], Sequence[str | None]]
 Graph = npt.NDArray[np.int32]  # (N, T, 2): rows and distances
+Ints = npt.NDArray[np.int64]
 
 KIND = np.dtype("<i4")
 LARGEST = 10_000  # neighbours of an image
 ROWS = 65_536  # of a Parquet file, written at once
 
 
-def write(path: Path, store: FolderStore, *, top: int, progress: Progress) -> int:
-    """Write the `top` nearest images of each image in the format given by the file's name; returns how many images.
+class NeighbourReport(NamedTuple):
+    """What was written."""
 
-    Raises `DataError` for another format, `ConfigError` for `top` below 1 or above 10,000, `DatabaseError` while
-    another process writes the same file.
+    images: int
+    verified: int = 0  # pairs of images whose pictures were compared
+    unverified: int = 0  # pairs of near codes with neither a thumbnail nor a file
+
+
+class Relations(NamedTuple):
+    """What pairs of rows are to each other, by their pixels."""
+
+    keys_P: Ints  # lower row × N + higher row, ascending
+    ranks_P: npt.NDArray[np.int8]  # `Relation.rank`
+    verified_P: npt.NDArray[np.bool_]
+
+
+def write(
+    path: Path, store: FolderStore, *, top: int, verifier: Verifier | None, similar: int, progress: Progress
+) -> NeighbourReport:
+    """Write the `top` nearest images of each image in the format given by the file's name.
+
+    A `verifier` says what they are to each other, in a Parquet file; where it cannot, codes up to `similar` bits apart
+    are similar. Raises `DataError` for another format, `ConfigError` for `top` below 1 or above 10,000,
+    `DatabaseError` while another process writes the same file.
     """
     _check(path, top)
     codes = store.code_array()
@@ -64,15 +89,20 @@ def write(path: Path, store: FolderStore, *, top: int, progress: Progress) -> in
             if old != part:  # of outdated codes
                 old.unlink()
         _fill(part, codes, tables, top=top, progress=progress)
+        report = NeighbourReport(len(codes.ids_N))
         if path.suffix == ".parquet":
-            _write_table(path, part, by_row(codes.ids_N, store.names))
+            relations = None if verifier is None else _verified(part, codes, verifier, progress)
+            if relations is not None:
+                verified = int(relations.verified_P.sum())
+                report = NeighbourReport(report.images, verified, len(relations.keys_P) - verified)
+            _write_table(path, part, by_row(codes.ids_N, store.names), relations, similar)
         else:
             put_in_place(part, path)
         part.unlink(missing_ok=True)
     finally:
         lock.release()
         Path(lock.lock_file).unlink(missing_ok=True)
-    return len(codes.ids_N)
+    return report
 
 
 def _check(path: Path, top: int) -> None:
@@ -138,28 +168,62 @@ def _block(found: Sequence[Hits], top: int) -> Graph:
     return block_BT2
 
 
-def _write_table(path: Path, part: Path, names: Names) -> None:
+def _verified(part: Path, codes: CodeArray, verifier: Verifier, progress: Progress) -> Relations:
+    """What the pairs with near codes are."""
+    graph_NT2 = np.load(part, mmap_mode="r")
+    count, reach = len(graph_NT2), proposals.reach_of(Strictness.NORMAL, 8 * codes.codes_NW.shape[1], None).own
+    keys_P = np.empty(0, np.int64)
+    for start in range(0, count, ROWS):
+        block_BT2 = graph_NT2[start : start + ROWS]
+        near_BT = (block_BT2[:, :, 0] >= 0) & (block_BT2[:, :, 1] <= reach)
+        keys_P = np.union1d(keys_P, _keys(block_BT2, start, count)[near_BT])
+    ids = [codes.ids.of(rows_P).tolist() for rows_P in divmod(keys_P, max(count, 1))]
+    ranks_P, verified_P = np.full(len(keys_P), Relation.DIFFERENT.rank, np.int8), np.zeros(len(keys_P), bool)
+    pairs = [(first, second, False) for first, second in zip(*ids, strict=True)]
+    for at, verdict in enumerate(verifier.of_pairs(pairs)):
+        if verdict is not None:  # else an image was removed in the meantime
+            ranks_P[at], verified_P[at] = verdict.relation.rank, verdict.verified
+        progress("verifying", at + 1, len(pairs))
+    return Relations(keys_P, ranks_P, verified_P)
+
+
+def _keys(block_BT2: Graph, start: int, count: int) -> Ints:
+    """Numbers of the pairs of a block's images and their neighbours, (B, T), the same in both directions."""
+    rows_B1, others_BT = np.arange(start, start + len(block_BT2))[:, None], block_BT2[:, :, 0].astype(np.int64)
+    return np.minimum(rows_B1, others_BT) * count + np.maximum(rows_B1, others_BT)
+
+
+def _write_table(path: Path, part: Path, names: Names, relations: Relations | None, similar: int) -> None:
     """Write an array as a Parquet file, atomically."""
     pa, pq = _pyarrow()
     graph_NT2 = np.load(part, mmap_mode="r")
-    lists = pa.list_(pa.int32())
-    raw = (codetable.RAW_PATH, pa.binary())
-    schema = pa.schema([("path", pa.string()), ("neighbours", lists), ("distances", lists), raw])
+    fields = [("path", pa.string()), ("neighbours", pa.list_(pa.int32())), ("distances", pa.list_(pa.int32()))]
+    if relations is not None:
+        fields += [("relations", pa.list_(pa.string())), ("verified", pa.list_(pa.bool_()))]
+    schema = pa.schema([*fields, (codetable.RAW_PATH, pa.binary())])
     with replacing(path) as aside, pq.ParquetWriter(aside, schema) as writer:
         for start in range(0, len(graph_NT2), ROWS):
             rows = range(start, min(start + ROWS, len(graph_NT2)))
-            paths = names(rows)
+            paths, block_BT2 = names(rows), graph_NT2[start : rows.stop]
             shown = pa.array([None if name is None else clean(name) for name in paths], pa.string())
             raws = pa.array([None if name is None else codetable.raw_path(name) for name in paths], pa.binary())
-            columns = [shown, *_lists(graph_NT2[start : rows.stop], pa), raws]
-            writer.write_table(pa.table(columns, schema=schema))
+            found_BT = block_BT2[:, :, 0] >= 0
+            values = [block_BT2[:, :, column][found_BT] for column in (0, 1)]
+            if relations is not None:
+                values += _relations(relations, _keys(block_BT2, start, len(graph_NT2))[found_BT], values[1] <= similar)
+            starts = np.concatenate([[0], found_BT.sum(axis=1).cumsum()]).astype(np.int32)
+            lists = [pa.ListArray.from_arrays(starts, pa.array(column)) for column in values]
+            writer.write_table(pa.table([shown, *lists, raws], schema=schema))
 
 
-def _lists(graph_BT2: Graph, pa: Any) -> list[Any]:
-    """Rows and distances as list columns."""
-    found_BT = graph_BT2[:, :, 0] >= 0
-    starts = np.concatenate([[0], found_BT.sum(axis=1).cumsum()]).astype(np.int32)
-    return [pa.ListArray.from_arrays(starts, graph_BT2[:, :, column][found_BT]) for column in (0, 1)]
+def _relations(known: Relations, keys_Q: Ints, are_similar_Q: npt.NDArray[np.bool_]) -> list[npt.NDArray[Any]]:
+    """What pairs are to each other, in words, and whether pixels say so."""
+    ranks_Q, verified_Q = np.full(len(keys_Q), Relation.DIFFERENT.rank, np.int8), np.zeros(len(keys_Q), bool)
+    at_Q = np.searchsorted(known.keys_P, keys_Q)
+    there_Q = np.isin(keys_Q, known.keys_P)
+    ranks_Q[there_Q], verified_Q[there_Q] = known.ranks_P[at_Q[there_Q]], known.verified_P[at_Q[there_Q]]
+    ranks_Q[(ranks_Q == Relation.DIFFERENT.rank) & are_similar_Q] = Relation.SIMILAR.rank
+    return [np.array([str(one) for one in Relation], object)[ranks_Q], verified_Q]
 
 
 def _pyarrow() -> tuple[Any, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from lookalike.core.codes import Codes
     from lookalike.database import Paths
     from lookalike.database.evaluate import Measured
+    from lookalike.database.neighbour_graph import NeighbourReport
     from lookalike.database.search import Candidates, Found, Limits, QueryImage
     from lookalike.duplicates.decisions import Decisions
     from lookalike.hasher import Hasher, Radii
@@ -346,18 +348,38 @@ class Reading:
             self._decoders = Direct(DecodeLimits.of(MAX_PIXELS))
         return self._decoders
 
-    def neighbours(self, path: Paths, *, top: int = 10, progress: Progress = silent) -> int:
-        """Write the `top` nearest images of each image to a Parquet or `.npy` file (`neighbour_graph`); of how many.
+    def neighbours(
+        self, path: Paths, *, top: int = 10, verify: bool = True, progress: Progress = silent
+    ) -> NeighbourReport:
+        """Write the `top` nearest images of each image to a Parquet or `.npy` file (`neighbour_graph`).
 
-        What is done so far is kept next to the file: after Ctrl-C, which raises `Interrupted`, or a kill, the same call
-        goes on from there.
+        A Parquet file says what they are to the image; a `.npy` file, or one without `verify`, has only distances. What
+        is done so far is kept: after Ctrl-C, which raises `Interrupted`, or a kill, the same call goes on from there.
         """
         from lookalike.database import neighbour_graph
 
+        store = self.store.local("neighbour graphs")
         try:
-            return neighbour_graph.write(Path(path), self.store.local("neighbour graphs"), top=top, progress=progress)
+            with self.verifying() if verify and Path(path).suffix == ".parquet" else nullcontext() as verifier:
+                return neighbour_graph.write(
+                    Path(path), store, top=top, verifier=verifier, similar=self.radii.similar, progress=progress
+                )
         except KeyboardInterrupt:
             raise Interrupted("Stopped. The same command goes on from here") from None
+
+    @contextmanager
+    def verifying(self, *, max_pixels: int = MAX_PIXELS) -> Iterator[Verifier]:
+        """A verifier that reads files in processes of its own, which end with it."""
+        from lookalike.core.parallel import cores
+        from lookalike.imaging.isolation import pool
+        from lookalike.imaging.isolation.limits import DecodeLimits
+        from lookalike.store.derived.verdicts import Verifier
+
+        with (
+            pool.make_decoders(DecodeLimits.of(max_pixels), workers=cores()) as decoders,
+            Verifier(self.store, decoders) as verifier,
+        ):
+            yield verifier
 
     def evaluate(self, queries: data.Paths | None = None, *, seed: int = 0, max_pixels: int = MAX_PIXELS) -> Measured:
         """How well codes find images of the same label: each image among the others, or `queries` (labelled by their

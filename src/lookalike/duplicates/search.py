@@ -109,7 +109,7 @@ def _verified(
         pool.make_decoders(DecodeLimits.of(search.max_pixels), workers=cores()) as decoders,
         Verifier(store, decoders) as verifier,
     ):
-        work = Verification(store, verifier, contents, codes, radius=radius, is_strict=is_strict)
+        work = Verification(verifier, contents, codes, radius=radius, is_strict=is_strict)
         return verify(work, found, unknown=near, sides_C2=sides_C2, progress=progress)
 
 

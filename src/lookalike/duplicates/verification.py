@@ -16,17 +16,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lookalike.core.parallel import cores, in_order
 from lookalike.core.progress import Progress, silent
 from lookalike.duplicates.graph import Graph, Mask
 from lookalike.duplicates.proposals import EITHER, Contents, Proposed
+from lookalike.search.csr import Ints
 from lookalike.search.hits import NO_PAIRS, Pairs
 from lookalike.store.derived.code_array import CodeArray
-from lookalike.store.derived.verdicts import Pair, Verifier
-from lookalike.store.protocol import Store
+from lookalike.store.derived.verdicts import Verifier
 from lookalike.verification.verdict import Relation, Verdict
 
-BLOCK = 1000  # pairs whose records and thumbnails are read together
 LOOKED_AGAIN = 4  # pairs for each image of a group, at most, that are verified to complete it
 
 _Two = tuple[int, int]
@@ -45,9 +43,9 @@ class Verification:
     """Looks at pairs of contents, and notes what they are."""
 
     def __init__(
-        self, store: Store, verifier: Verifier, contents: Contents, held: CodeArray, *, radius: int, is_strict: bool
+        self, verifier: Verifier, contents: Contents, held: CodeArray, *, radius: int, is_strict: bool
     ) -> None:
-        self._store, self._verifier, self._contents, self._held = store, verifier, contents, held
+        self._verifier, self._contents, self._held = verifier, contents, held
         self._row_C = contents.images.rows[contents.images.starts[:-1]]  # one image of each content
         self._radius = radius  # bits, within which pairs that cannot be verified are copies
         self._is_strict = is_strict
@@ -57,17 +55,12 @@ class Verification:
 
     def look(self, pairs: Sequence[tuple[int, int, bool | None]]) -> Iterator[int]:
         """Verify pairs of contents, the lower one first, mirrored or not; yields how many are done."""
-        for start in range(0, len(pairs), BLOCK):
-            some = pairs[start : start + BLOCK]
-            ids = {one: int(self._held.ids_N[self._row_C[one]]) for pair in some for one in pair[:2]}
-            records = self._store.records(sorted(ids.values()))
-            there = [pair for pair in some if ids[pair[0]] in records and ids[pair[1]] in records]
-            self._verifier.load(records)
-            work = (Pair(records[ids[first]], records[ids[second]], turned) for first, second, turned in there)
-            verdicts = in_order(self._verifier.between, work, workers=cores())
-            for done, (pair, verdict) in enumerate(zip(there, verdicts, strict=True), start + 1):
+        first, second = (self._ids(np.array([pair[side] for pair in pairs], np.int64)) for side in (0, 1))
+        asked = list(zip(first, second, [pair[2] for pair in pairs], strict=True))
+        for done, (pair, verdict) in enumerate(zip(pairs, self._verifier.of_pairs(asked), strict=True), start=1):
+            if verdict is not None:  # else one of them was removed in the meantime
                 self._note(pair[0], pair[1], verdict)
-                yield done
+            yield done
 
     def take_unknown(self, graph: Graph) -> None:
         """Take pairs of near codes for copies where the bytes of an image, and so its pixels, are not known."""
@@ -136,6 +129,10 @@ class Verification:
     def _pairs(self, some: Sequence[_Two]) -> Pairs:
         first, second = (np.array([two[side] for two in some], np.int64) for side in (0, 1))
         return Pairs(first, second, np.array([self._distance(two) for two in some], np.int32))
+
+    def _ids(self, contents_P: Ints) -> list[int]:
+        ids: list[int] = self._held.ids.of(self._row_C[contents_P]).tolist()
+        return ids
 
     def _distance(self, two: _Two) -> int:
         first_W, second_W = self._held.codes_NW[self._row_C[list(two)]]

@@ -31,7 +31,8 @@ from lookalike.verification.features import Array, Features, features
 INLIERS = 6  # keypoints that must support a transform
 BLOCKS = 6  # of detail that must be compared
 SEEN = 0.5  # share of one of the pictures that the other must show
-AGREED = 0.55  # share of blocks that must be the same
+RELATED = 0.25  # share of blocks that must be the same for pictures to have anything in common …
+AGREED = 0.55  # … and to be copies
 LOUD, MOVED = 0.004, 0.01  # shares up to which nothing differs and nothing moved …
 TONED, DIFFERING, ENCODED = 0.68, 0.36, 0.25  # … where enough is quiet and little detail lost, or hardly any is lost
 SILENT, SILENT_MOVED = 0.95, 0.015  # … or nearly all is quiet
@@ -158,26 +159,27 @@ def compare(first: Picture, second: Picture, *, mirrored: bool | None = None) ->
 def align(first: Picture, second: Picture, *, mirrored: bool | None = None) -> Aligned | None:
     """The best alignment of two pictures; none if they cannot be aligned."""
     best: Aligned | None = None
-    for one, other, is_mirrored in _looks(first, second, mirrored):
+    for one, other, is_mirrored, on_black in _looks(first, second, mirrored):
         found = _aligned(one, other)
         if found is not None and (best is None or found[1].same > best.measured.same):
             matrix, measured = found
             inliers = alignment.support(one.features, other.features, matrix)
             best = Aligned(
                 first=one, second=other, matrix=matrix, inliers=inliers, measured=measured, mirrored=is_mirrored,
-                on_black=(one is not first and not is_mirrored) or other is not second,
+                on_black=on_black,
             )  # fmt: skip
             if measured.same >= GOOD:
                 break
     return best
 
 
-def _looks(first: Picture, second: Picture, mirrored: bool | None) -> Iterator[tuple[Picture, Picture, bool]]:
-    """The pictures as they are, on black where they are transparent, and mirrored."""
+def _looks(first: Picture, second: Picture, mirrored: bool | None) -> Iterator[tuple[Picture, Picture, bool, bool]]:
+    """The pictures, mirrored or not and on black or not where they are transparent, and which of these they are."""
     grounds = dict.fromkeys(itertools.product((first, first.on_black), (second, second.on_black)))
     for is_mirrored in (False, True) if mirrored is None else (mirrored,):
         for one, other in grounds:
-            yield one.mirrored if is_mirrored else one, other, is_mirrored
+            on_black = one is not first or other is not second
+            yield one.mirrored if is_mirrored else one, other, is_mirrored, on_black
 
 
 def _aligned(first: Picture, second: Picture) -> tuple[Matrix, Agreement] | None:
@@ -211,7 +213,7 @@ def _refinements(first: Picture, second: Picture, matrix: Matrix) -> Iterator[Ma
 
 
 def _relation(found: Agreement, colours: Colours, *, is_document: bool) -> Relation:
-    if found.blocks < BLOCKS or found.same < 0.25:
+    if found.blocks < BLOCKS or found.same < RELATED:
         return Relation.DIFFERENT
     is_same = _is_legible(found) if is_document else _is_toned(found) or _is_written_on(found) or _is_clear(found)
     is_copy = max(found.overlaps) >= SEEN and found.same >= AGREED and is_same

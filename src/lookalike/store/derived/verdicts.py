@@ -10,13 +10,14 @@ import json
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from lookalike.core.errors import ImageError, LookalikeError
+from lookalike.core.parallel import cores, in_order
 from lookalike.imaging import thumbnails
 from lookalike.imaging.spec import Array
 from lookalike.store import originals
@@ -36,6 +37,7 @@ VERSION = 1  # of how verdicts are found; those of another version are dropped
 IN_MEMORY = 2000  # images whose thumbnails and features are held, 0.1 MB each
 CLOSE_IN_MEMORY = 100  # images as a close look shows them, 0.7 MB each
 WRITTEN_TOGETHER = 256
+BLOCK = 1000  # pairs whose records and thumbnails are read together
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS verdicts (
@@ -115,6 +117,20 @@ class Verifier:
             found = _same_pixels(found)
         self._kept.add(first.digest, second.digest, found, mirrored=pair.mirrored)
         return found
+
+    def of_pairs(self, pairs: Sequence[tuple[int, int, bool | None]]) -> Iterator[Verdict | None]:
+        """The verdicts on pairs of images, given by id and mirrored as in `Pair`; none if one of the two is gone."""
+        for start in range(0, len(pairs), BLOCK):
+            some = pairs[start : start + BLOCK]
+            records = self._store.records(sorted({id_ for pair in some for id_ in pair[:2]}))
+            self.load(records)
+            yield from in_order(partial(self._of_ids, records), some, workers=cores())
+
+    def _of_ids(self, records: Mapping[int, Record], pair: tuple[int, int, bool | None]) -> Verdict | None:
+        first, second, mirrored = pair
+        if first not in records or second not in records:
+            return None
+        return self.between(Pair(records[first], records[second], mirrored))
 
     def of_query(self, query: Seen, record: Record, *, mirrored: bool | None = False) -> Verdict:
         """What an image of the store is to a query whose bytes it does not have."""
