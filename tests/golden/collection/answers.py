@@ -82,7 +82,7 @@ def answers(folder: Path, default: Codes) -> Answers:
     """All that is compared byte by byte, by part. `default`: the stored codes of the built-in model."""
     parts: Answers = {"index": _indexed("db")}
     parts["export"] = _exported()
-    parts["neighbours"] = _neighbours()
+    parts["neighbours"], parts["neighbour-relations"] = _neighbours()
     parts["search"] = {options: _hits(options) for options in SEARCHES}
     parts["duplicates"] = {options: _groups(options) for options in DUPLICATES}
     parts["best-copies"] = said("duplicates --db db")
@@ -176,12 +176,20 @@ def _exported() -> Answers:
     return {"columns": list(rows[0]), "rows": known}
 
 
-def _neighbours() -> list[Any]:
+def _neighbours() -> tuple[list[Any], list[Any]]:
+    """The nearest images of each, and what those are that were verified."""
     run("neighbours --db db graph.parquet --top 4")
     run("neighbours --db db graph.npy --top 4")
     rows, graph_NT2 = pq.read_table("graph.parquet").to_pylist(), np.load("graph.npy")
     assert [row["neighbours"] for row in rows] == graph_NT2[:, :, 0].tolist()
-    return [list(row.values()) for row in rows]
+    names = [row["path"] for row in rows]
+    relations = [
+        [name, names[other], relation]
+        for name, row in zip(names, rows, strict=True)
+        for other, relation, verified in zip(row["neighbours"], row.pop("relations"), row.pop("verified"), strict=True)
+        if verified
+    ]
+    return [list(row.values()) for row in rows], relations
 
 
 def _python() -> Answers:
