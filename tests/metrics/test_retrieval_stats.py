@@ -1,4 +1,4 @@
-"""Thresholds, recall and µAP against plain counting, and intervals against their definitions."""
+"""Thresholds against plain counting, and shares."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lookalike.metrics import retrieval_stats
-from tests.references.ranking import with_ties
 
 COUNTS = st.lists(st.integers(0, 4), min_size=1, max_size=12)
 
@@ -28,28 +27,10 @@ def test_threshold_is_the_greatest_that_keeps_the_rate(counts: list[int], rate: 
     assert found.is_measured == (rate * len(distances) >= 1)
 
 
-@given(COUNTS, st.integers(-1, 12))
-def test_within_counts_what_is_within(counts: list[int], distance: int) -> None:
-    found, distances = retrieval_stats.within(np.array(counts), distance), listed(counts)
-    assert (found.found, found.total) == (sum(d <= distance for d in distances), len(distances))
-    assert 0 <= found.low <= found.value <= found.high <= 1
-
-
-@given(
-    st.lists(st.integers(0, 2), min_size=3, max_size=3).filter(any), st.lists(st.integers(0, 2), min_size=3, max_size=3)
-)
-def test_micro_average_precision_is_the_mean_over_all_orders_of_ties(own: list[int], others: list[int]) -> None:
-    relevant = [True] * sum(own) + [False] * sum(others)
-    expected = with_ties(listed(own) + listed(others), relevant, cutoff=None, ties="expected", denominator="relevant")
-    assert retrieval_stats.micro_average_precision(np.array(own), np.array(others)) == pytest.approx(expected)
-
-
-def test_micro_average_precision_has_its_bounds_and_its_chance() -> None:
-    own, others = np.array([50, 0, 0]), np.array([0, 0, 950])
-    assert retrieval_stats.micro_average_precision(own, others) == 1
-    tied = retrieval_stats.micro_average_precision(np.array([0, 50]), np.array([0, 950]))
-    assert tied == pytest.approx(retrieval_stats.micro_chance(50, 950))
-    assert retrieval_stats.micro_chance(50, 950) == pytest.approx(0.05, abs=0.01)
+def test_the_interval_of_a_share_holds_it() -> None:
+    for found, total in ((0, 0), (0, 9), (3, 9), (9, 9)):
+        share = retrieval_stats.share(found, total)
+        assert 0 <= share.low <= share.value <= share.high <= 1
 
 
 def test_no_false_pair_of_few_says_little() -> None:

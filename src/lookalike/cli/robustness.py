@@ -25,7 +25,7 @@ def command(
         typer.Option(
             "--against",
             metavar="NAMES",
-            help="Peers, comma-separated: phash, phash-256, dhash, dhash-256, pdq (these five by default), photodna, "
+            help="Peers, comma-separated: phash, pdq (these two by default), phash-256, dhash, dhash-256, photodna, "
             "iscc, iscc-256, efficientnet-lite0, hf:NAME, model files; or none.",
         ),
     ] = None,
@@ -40,6 +40,14 @@ def command(
     queries: Annotated[
         int, typer.Option("--queries", min=1, help="Number of images to edit; the others are distractors.")
     ] = 500,
+    verified: Annotated[
+        int,
+        typer.Option(
+            "--verified",
+            min=0,
+            help="Number of copies to verify, spread evenly over the edits (about 0.2 s of CPU time each); 0: none.",
+        ),
+    ] = 2000,
     same: Annotated[
         Path | None,
         typer.Option(
@@ -48,17 +56,17 @@ def command(
     ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write into.")] = Path("robustness"),
     seed: options.Seed = 0,
-    labels_from_folders: options.LabelsFromFolders = False,
     limit: options.Limit = None,
     workers: options.Workers = 0,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
 ) -> None:
-    """Measure how well a model finds edited copies of IMAGES.
+    """Measure how well edited copies of IMAGES are found.
 
-    Compares it with other hashes and writes DIR/report.html.
+    Compares the answer of `duplicates` (codes propose, pixels decide) with codes alone and with other hashes, and
+    writes DIR/report.html.
 
-    Thresholds allow 1 false match in 10,000, 100,000 and 1,000,000 pairs of different images. 500 images make 124,750
-    pairs, too few for the last; more images with the same --queries cost little.
+    Thresholds of codes alone allow 1 false match in 10,000, 100,000 and 1,000,000 pairs of different images. 500 images
+    make 124,750 pairs, too few for the last.
     """
     from lookalike import data
     from lookalike.core.errors import ConfigError
@@ -70,13 +78,13 @@ def command(
         raise ConfigError(f"{same} would be overwritten by this run; give --same a copy of it")
     names = _names(edits)
     list(catalogue.variants(names))  # refuses wrong ones before anything is read
-    items = data.find(images, labels_from_folders=labels_from_folders, limit=limit)
+    items = data.find(images, limit=limit)
     with terminal.quiet_decoders(), terminal.stages() as progress:
         peers, left_out = _peers(model, against)
         if left_out:
             terminal.say(_missing(left_out))
         settings = run.RobustnessOptions(
-            edits=names, queries=queries, seed=seed, workers=workers, max_pixels=max_pixels
+            edits=names, queries=queries, verified=verified, seed=seed, workers=workers, max_pixels=max_pixels
         )
         known = _pairs(same) if same else ()
         outcome = run.run(items, peers, settings=settings, same=known, left_out=left_out, progress=progress)
@@ -138,38 +146,43 @@ def _pairs(path: Path) -> list[tuple[str, str]]:
 
 
 def _lines(outcome: RobustnessResult) -> Iterator[str]:
-    """A table of the methods: recall by kind of edit at the first rate, µAP and time."""
-    from lookalike.robustness.report import by_kind, micro_ap, recall
+    """A table of the product and the methods: recall by kind of edit, of codes alone at the first rate, and time."""
+    from lookalike.robustness.report import columns, kinds_of
 
-    kinds = [kind for kind in by_kind(outcome.methods[0], 0) if kind != "control"]
-    width = max(len(method.peer.name) for method in outcome.methods)
-    yield f"{'':{width}}  threshold  {''.join(f'{kind:>9}' for kind in [*kinds, 'all'])}      µAP      ms"
-    for method in outcome.methods:
-        shares = by_kind(method, 0)
-        at, peer = method.thresholds[0].distance, method.peer
-        threshold = "none" if at < 0 else _threshold(peer.measure, at)
-        recalls = "".join(f"{share:9.1%}" for share in [*(shares[kind] for kind in kinds), recall(method, 0)])
+    kinds, shown = kinds_of(outcome), columns(outcome)
+    thresholds = {one.peer.name: _threshold(one.peer.measure, one.thresholds[0].distance) for one in outcome.methods}
+    width = max(len(column.name) for column in shown)
+    yield f"{'':{width}}  threshold  {''.join(f'{kind:>9}' for kind in [*kinds, 'all'])}      ms"
+    for column in shown:
+        recalls = "".join(f"{column.mean(outcome.variants, kind):9.1%}" for kind in [*kinds, None])
+        milliseconds = outcome.milliseconds.get(column.name)
         yield (
-            f"{peer.name:{width}} {threshold:>10}  {recalls} {micro_ap(method):8.3f} "
-            f"{outcome.milliseconds[peer.name]:7.2f}"
-        )
+            f"{column.name:{width}} {thresholds.get(column.name, 'pixels'):>10}  {recalls} "
+            f"{'' if milliseconds is None else f'{milliseconds:7.2f}'}"
+        ).rstrip()
 
 
 def _threshold(measure: Measure, distance: int) -> str:
+    if distance < 0:
+        return "none"
     return f"{measure.shown(distance):.3f}" if measure.unit == "cosine" else f"{distance}/{measure.greatest}"
 
 
 def _notes(outcome: RobustnessResult, out: Path) -> Iterator[str]:
-    from lookalike.robustness.report import one_in
+    from lookalike.robustness.report import few, one_in
 
-    first, found = outcome.methods[0].thresholds[0], outcome.originals
+    first, found, answers = outcome.methods[0].thresholds[0], outcome.originals, outcome.answers
+    if answers:
+        yield (
+            f"{answers.name}: copies of {terminal.count(len(answers.said), 'image')}; {len(answers.false)} of "
+            f"{terminal.count(answers.pairs, 'pair')} of different images called copies, at most {answers.bound:.1e}"
+        )
     yield (
-        f"recall at {one_in(first.rate)} false pairs, measured on {first.pairs} pairs of {len(found.items)} images; "
-        f"copies of {len(outcome.edited)} of them"
+        f"codes alone: recall at {one_in(first.rate)} false pairs, measured on {first.pairs} pairs of "
+        f"{len(found.items)} images; copies of {len(outcome.edited)} of them"
     )
-    few = [one_in(one.rate) for one in outcome.methods[0].thresholds if not one.is_measured]
-    if few:
-        yield f"too few pairs to measure {' and '.join(few)}: more images are needed, not more --queries"
+    if few(outcome):
+        yield f"too few pairs to measure {' and '.join(few(outcome))}: more images are needed, not more --queries"
     if found.repeated:
         yield f"left out because another image has the same pixels: {terminal.count(len(found.repeated), 'image')}"
     if outcome.suspected:

@@ -90,14 +90,15 @@ def _encoded(contents: Mapping[int, bytes], held: CodeArray, hasher: Callable[[]
         return _none(width)
     ids_M = np.array(sorted(contents), np.int64)
     own_MW = held.codes_NW[np.searchsorted(held.ids_N, ids_M)]
-    work = partial(_codes_of, hasher=hasher())
+    work = partial(codes_of, hasher=hasher())
     found = list(in_order(work, zip([contents[id_] for id_ in ids_M.tolist()], own_MW, strict=True), workers=cores()))
     there = [at for at, codes_VW in enumerate(found) if codes_VW is not None]
     codes = [codes_VW for codes_VW in found if codes_VW is not None]
     return VariantCodes(ids_M[there], own_MW[there], np.stack(codes)) if codes else _none(width)
 
 
-def _codes_of(image: tuple[bytes, Codes], *, hasher: Hasher) -> Codes | None:
+def codes_of(image: tuple[bytes, Codes], *, hasher: Hasher) -> Codes | None:
+    """The codes of the variants of an image, (V, W), by its thumbnails and own code; None if they are damaged."""
     content, own_W = image
     try:
         picture = Picture(thumbnails.unpack(content)[0])

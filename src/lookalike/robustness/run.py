@@ -1,11 +1,11 @@
-"""How well codes find manipulated copies of images: thresholds at measured rates, recall, bit errors, µAP.
+"""How well the product and codes alone find edited copies of images.
 
-Of some of the images, drawn by the seed, copies are made by all edits at all strengths (`perturbations`). Each copy is
-compared with all images: with its original, and with the others, the distractors. The threshold of a rate comes from
-the distances of all pairs of different images (`copies.threshold`); what share of the pairs of copies and other
-images lies within it, is told beside. No more than one image with its copies is held by each thread.
+Some of the images, drawn by the seed, are copied by all edits at all strengths (`imaging.edits`). The product says of
+some of the copies whether they are copies of their originals (`product`). The codes of all copies are compared with
+those of all images, at thresholds for stated rates of false pairs, which are measured on all pairs of different images.
+Each thread holds no more than one image with its copies.
 
-Shapes: N images, Q of which are edited, V variants (edits at one strength), P peers, D distances.
+Shapes: N images, Q of which are edited, V variants (edits at one strength), P peers.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
-from lookalike.core.errors import ConfigError, DataError, ImageError, Interrupted
+from lookalike.core.errors import ConfigError, DataError, Interrupted
 from lookalike.core.parallel import cores, in_order
 from lookalike.core.progress import Progress, silent
 from lookalike.data import Item
 from lookalike.imaging import decode
 from lookalike.imaging.decode import Array
-from lookalike.imaging.edits.catalogue import Variant, perturb, variants
+from lookalike.imaging.edits.catalogue import Variant, variants
 from lookalike.metrics import retrieval_stats
-from lookalike.metrics.counts import Integers
 from lookalike.metrics.retrieval_stats import Share, Threshold
-from lookalike.robustness import originals
-from lookalike.robustness.originals import Originals, PairCounts
+from lookalike.robustness import originals, product
+from lookalike.robustness.originals import Originals, Pair, Two, copies_of
 from lookalike.robustness.peers import Distances, Peer
+from lookalike.robustness.product import UNCHANGED, Answers
 
 RATES = (1e-4, 1e-5, 1e-6)
 QUERIES = 500
+VERIFIED = 2000  # copies; each takes about 0.2 s
 FEWEST = 20  # different images; with fewer, thresholds mean nothing
 TIMED = 30  # images that are encoded to see how long it takes
 
@@ -44,6 +44,7 @@ class RobustnessOptions:
 
     edits: tuple[str, ...] = ()  # all that can be done here, if none are named
     queries: int = QUERIES  # images of which copies are made, at most
+    verified: int = VERIFIED  # copies that are verified, at most, as many of each edit at each strength; 0: none
     seed: int = 0
     workers: int = 0  # threads; 0: one a core
     max_pixels: int = decode.MAX_PIXELS
@@ -54,51 +55,35 @@ class RobustnessOptions:
         return self.workers or cores()
 
 
-class Cell(NamedTuple):
-    """What a method made of the copies of one variant."""
-
-    variant: Variant
-    own_D: Integers  # how many copies lie at each distance from their original
-    others_D: Integers  # how many pairs of a copy and another image
-    recall: tuple[Share, ...]  # at the threshold of each rate
-    false: tuple[Share, ...]  # of the pairs of a copy and another image
-    error: float  # mean distance from the original, as a share of the bits; 1 − cosine of vectors
-    micro_ap: float
-
-
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """A peer, its thresholds, and what it made of all copies."""
+    """A peer, its thresholds, and how near the copies are to their originals."""
 
     peer: Peer
     thresholds: tuple[Threshold, ...]  # of each rate
-    pairs: PairCounts  # of different images
-    false: dict[str, tuple[Share, ...]]  # of each kind of pairs of different images, at each threshold
-    cells: list[Cell]  # of each variant
+    closest: list[Pair]  # of different images
     own_QV: Distances  # each copy's distance from its original
+
+    def recall(self, rate: int) -> list[Share]:
+        """The share of the copies of each variant within the threshold of a rate (its place in the list)."""
+        found_V = (self.own_QV <= self.thresholds[rate].distance).sum(axis=0)
+        return [retrieval_stats.share(int(found), len(self.own_QV)) for found in found_V]
 
 
 @dataclass(frozen=True, kw_only=True)
 class RobustnessResult:
-    """All that a run came to; the report is made of it."""
+    """All results of a run; the report is made of it."""
 
     settings: RobustnessOptions
     originals: Originals
     edited: list[int]  # rows of the originals of which copies were made
     variants: list[Variant]
+    answers: Answers | None  # of the product with the codes of the first method, if that is a model
     methods: list[Method]  # in the order of the peers
-    same: list[tuple[int, int]]  # pairs that were said to be the same picture
-    suspected: list[tuple[int, int]]  # others that may be
-    micro_chance: float  # µAP of distances that mean nothing
+    same: list[Two]  # pairs that were said to be the same picture
+    suspected: list[Two]  # others that may be
     left_out: list[tuple[str, str]]  # peers that were not compared, and why
     milliseconds: dict[str, float]  # of a processor, for encoding one image
-
-
-class _Copies(NamedTuple):
-    """What each peer made of the copies of one image."""
-
-    own_PV: Distances  # from their original
-    others: list[Integers]  # (V, D) of each peer: how many other images lie at each distance
 
 
 def run(
@@ -137,6 +122,8 @@ def _check(peers: Sequence[Peer], settings: RobustnessOptions) -> None:
         )
     if settings.queries < 1:
         raise ConfigError(f"queries is {settings.queries}; copies of at least one image must be made")
+    if settings.verified < 0:
+        raise ConfigError(f"verified is {settings.verified}; give a number of copies, or 0 for none")
 
 
 def _run(
@@ -153,30 +140,49 @@ def _run(
         raise DataError(f"{count} different images are too few to measure thresholds on; {FEWEST} are the least")
     equal = _rows_of(same, found)
     edited = np.sort(np.random.default_rng((settings.seed, 0)).permutation(count)[: settings.queries]).tolist()
-    work = partial(_of_image, found=found, peers=peers, chosen=chosen, settings=settings, same=equal)
-    made = []
-    others = [np.zeros((len(chosen), peer.measure.greatest + 1), np.int64) for peer in peers]
-    for done, one in enumerate(in_order(work, edited, workers=settings.threads), 1):
-        made.append(one._replace(others=[]))
-        for sum_VD, of_it_VD in zip(others, one.others, strict=True):
-            sum_VD += of_it_VD
-        progress("copies", done * len(chosen), len(edited) * len(chosen))
+    work = partial(_distances, found=found, peers=peers, chosen=chosen, settings=settings)
+    own_QPV = []
+    for own_PV in in_order(work, edited, workers=settings.threads):
+        own_QPV.append(own_PV)
+        progress("copies", len(own_QPV) * len(chosen), len(edited) * len(chosen))
     pairs = originals.pair_counts(found, peers, equal)
+    answers = _answers(found, peers[0], edited, chosen, settings, equal, progress)
+    suspected = dict.fromkeys([*(answers.false if answers else ()), *originals.suspected(found)])
     return RobustnessResult(
         settings=settings,
         originals=found,
         edited=edited,
         variants=chosen,
-        methods=[_method(peer, at, chosen, pairs[at], made, others[at]) for at, peer in enumerate(peers)],
+        answers=answers,
+        methods=[
+            Method(
+                peer=peer,
+                thresholds=tuple(retrieval_stats.threshold(counts.counts_D, rate) for rate in RATES),
+                closest=counts.closest,
+                own_QV=own_QV,
+            )
+            for peer, counts, own_QV in zip(peers, pairs, np.stack(own_QPV, axis=1), strict=True)
+        ],
         same=sorted(equal),
-        suspected=[pair for pair in originals.suspected(found) if pair not in equal],
-        micro_chance=retrieval_stats.micro_chance(len(edited), int(others[0][0].sum())),
+        suspected=[pair for pair in suspected if pair not in equal],
         left_out=left_out,
         milliseconds=_milliseconds(found, peers, edited, settings),
     )
 
 
-def _rows_of(same: Sequence[tuple[str, str]], found: Originals) -> set[tuple[int, int]]:
+def _answers(
+    found: Originals, peer: Peer, edited: Sequence[int], chosen: Sequence[Variant], settings: RobustnessOptions,
+    same: set[Two], progress: Progress,
+) -> Answers | None:  # fmt: skip
+    """What the product says of copies of some of the edited images; None if no copies are to be verified."""
+    if peer.hasher is None or not settings.verified:
+        return None
+    count = min(len(edited), max(1, settings.verified // len(chosen)))
+    some = [edited[at * len(edited) // count] for at in range(count)]
+    return product.answers(peer.hasher, peer.name, found, some, chosen, settings=settings, same=same, progress=progress)
+
+
+def _rows_of(same: Sequence[tuple[str, str]], found: Originals) -> set[Two]:
     """Pairs of names as pairs of rows, the smaller first. Names of images that count once already are passed over."""
     rows = {name: row for row, name in enumerate(found.names)}
     known = {name for name, _ in [*found.repeated, *found.skipped]}
@@ -191,71 +197,15 @@ def _rows_of(same: Sequence[tuple[str, str]], found: Originals) -> set[tuple[int
     return pairs
 
 
-def copies_of(item: Item, seed: int, chosen: Sequence[Variant], settings: RobustnessOptions) -> list[Array]:
-    """The copies of an image, uint8 (H, W, 3) each. Raises `DataError` if it has become unreadable."""
-    try:
-        pixels_HW3 = originals.pixels(item, max_pixels=settings.max_pixels)
-    except (ImageError, OSError) as error:
-        raise DataError(f"{item.name} has become unreadable since it was first read: {error}") from error
-    return [perturb(pixels_HW3, *variant, seed=seed ^ settings.seed) for variant in chosen]
-
-
-def _of_image(
-    row: int,
-    *,
-    found: Originals,
-    peers: Sequence[Peer],
-    chosen: Sequence[Variant],
-    settings: RobustnessOptions,
-    same: set[tuple[int, int]],
-) -> _Copies:
-    """Make all copies of an image, encode them and compare them with all images."""
-    equal = [first + second - row for first, second in same if row in (first, second)]
-    copies_V = copies_of(found.items[row], found.seeds[row], chosen, settings)
-    own, others = [], []
-    for peer, rows_NX in zip(peers, found.rows, strict=True):
-        distances_VN = peer.measure.distances(np.stack([peer.encode(copy) for copy in copies_V]), rows_NX)
-        own.append(distances_VN[:, row])
-        others.append(_histograms(np.delete(distances_VN, [row, *equal], axis=1), peer.measure.greatest + 1))
-    return _Copies(np.stack(own), others)
-
-
-def _histograms(distances_VN: Distances, size: int) -> Integers:
-    """How often each distance occurs in each row, (V, D)."""
-    count = len(distances_VN)
-    shifted_VN = distances_VN + size * np.arange(count)[:, None]
-    return np.bincount(shifted_VN.ravel(), minlength=count * size).reshape(count, size)
-
-
-def _method(
-    peer: Peer, at: int, chosen: Sequence[Variant], pairs: PairCounts, made: Sequence[_Copies], others_VD: Integers
-) -> Method:
-    thresholds = tuple(retrieval_stats.threshold(pairs.by_kind["all"], rate) for rate in RATES)
-    own_QV = np.stack([one.own_PV[at] for one in made])
-    own_VD = _histograms(own_QV.T, peer.measure.greatest + 1)
-    return Method(
-        peer=peer,
-        thresholds=thresholds,
-        pairs=pairs,
-        false={kind: _at(counts_D, thresholds) for kind, counts_D in pairs.by_kind.items()},
-        cells=[
-            Cell(
-                variant=variant,
-                own_D=own_D,
-                others_D=others_D,
-                recall=_at(own_D, thresholds),
-                false=_at(others_D, thresholds),
-                error=retrieval_stats.mean(own_D) / peer.measure.scale,
-                micro_ap=retrieval_stats.micro_average_precision(own_D, others_D),
-            )
-            for variant, own_D, others_D in zip(chosen, own_VD, others_VD, strict=True)
-        ],
-        own_QV=own_QV,
-    )
-
-
-def _at(counts_D: Integers, thresholds: Sequence[Threshold]) -> tuple[Share, ...]:
-    return tuple(retrieval_stats.within(counts_D, one.distance) for one in thresholds)
+def _distances(
+    row: int, *, found: Originals, peers: Sequence[Peer], chosen: Sequence[Variant], settings: RobustnessOptions
+) -> Distances:
+    """How far all copies of an image are from it, (P, V)."""
+    copies_V = copies_of(found, row, chosen, settings)
+    return np.stack([
+        peer.measure.distances(rows_NX[row][None], np.stack([peer.encode(copy) for copy in copies_V]))[0]
+        for peer, rows_NX in zip(peers, found.rows, strict=True)
+    ])  # fmt: skip
 
 
 def _milliseconds(
@@ -263,7 +213,7 @@ def _milliseconds(
 ) -> dict[str, float]:
     """Processor time of encoding an image from its pixels, the median of some; nothing else runs meanwhile."""
     rows = edited[:TIMED]
-    arrays = [copies_of(found.items[row], 0, [Variant("none", 0)], settings)[0] for row in rows]
+    arrays = [copies_of(found, row, [UNCHANGED], settings)[0] for row in rows]
     return {peer.name: float(np.median([_time(peer, pixels_HW3) for pixels_HW3 in arrays])) for peer in peers}
 
 
