@@ -19,6 +19,7 @@ from lookalike.database import Database
 from lookalike.duplicates.cleanup import plan_file
 from tests.browser.conftest import Visit, Visits, settled
 from tests.browser.test_shell import serious
+from tests.duplicates.test_verification import photograph
 from tests.web.conftest import Serve, Served
 
 GROUPS = 6
@@ -71,6 +72,26 @@ def lines(page: Page) -> Locator:
 def counts(page: Page, *, undecided: int, decided: int = 0, later: int = 0) -> None:
     for name, number in (("undecided", undecided), ("decided", decided), ("later", later)):
         expect(page.locator(f"button[data-state={name}] .total")).to_have_text(str(number))
+
+
+def test_other_shots_of_a_scene_are_counted_and_shown_apart(serve: Serve, visits: Visits, tmp_path: Path) -> None:
+    folder, picture = tmp_path / "scene", photograph(3)
+    folder.mkdir()
+    picture.save(folder / "first.jpg", quality=95)
+    picture.save(folder / "copy.png")
+    moved = picture.copy()
+    moved.paste(picture.crop((40, 60, 150, 170)), (64, 70))
+    moved.save(folder / "next.jpg", quality=95)
+    with Database.create(tmp_path / "db") as database:
+        database.index(folder)
+        (id_,) = (one.id for one in database.records() if one.name.endswith("next.jpg"))
+    with serve(tmp_path / "db") as running:
+        page = opened(visits(url=running.url))
+        expect(groups(page)).to_have_count(1)
+        expect(page.locator(".note", has_text="of other shots of one scene")).to_contain_text("--same-scene")
+        page = visits(url=running.url).open(f"/?id={id_}")
+        expect(page.locator(".hits .edge", has_text="Same scene, another shot")).to_be_visible()
+        expect(page.locator(".hits .tier.same-scene")).to_have_count(2)
 
 
 def test_the_last_choice_is_shown_even_if_an_earlier_one_is_answered_later(page: Page) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from tests.conftest import encoded
+from tests.duplicates.test_verification import photograph
 
-from .conftest import Run
+from .conftest import Result, Run
 
 
 @pytest.fixture
@@ -132,19 +133,80 @@ def test_mirrored_copies_are_found_and_told(run: Run, db: Path, folder: Path, tm
     assert why.startswith("edited copy: mirrored")
 
 
-def test_bursts_are_listed_apart_and_never_planned(run: Run, db: Path, folder: Path, tmp_path: Path) -> None:
-    with Image.open(folder / "z.png") as opened:
-        picture = opened.convert("RGB")
-    picture.paste(picture.crop((8, 10, 40, 44)), (16, 12))
-    picture.save(folder / "next.png")
+def shot(picture: Image.Image, moved: int, *, blur: float = 0.0) -> Image.Image:
+    """The same scene a moment later: something in it has moved."""
+    later = picture.copy()
+    later.paste(picture.crop((90, 60, 190, 160)), (90 + moved, 60 + moved // 2))
+    return later.filter(ImageFilter.GaussianBlur(blur))
+
+
+def taken(picture: Image.Image, path: Path, time: str) -> None:
+    exif = Image.Exif()
+    exif[0x0132] = time
+    picture.save(path, quality=95, exif=exif)
+
+
+def scenes(result: Result) -> list[tuple[list[str], str]]:
+    """The names of the images of each scene in order, and that of the sharpest."""
+    found = [json.loads(line) for line in result.out.splitlines()]
+    return [([Path(one["path"]).name for one in each["images"]], Path(each["sharpest"]).name) for each in found]
+
+
+def test_bursts_are_listed_by_time_and_never_planned(run: Run, tmp_path: Path) -> None:
+    folder, db, picture = tmp_path / "burst", tmp_path / "db", photograph(5)
+    folder.mkdir()
+    taken(shot(picture, 12, blur=1), folder / "a.jpg", "2024:05:01 10:00:02")
+    taken(shot(picture, 24), folder / "b.jpg", "2024:05:01 10:00:01")
+    taken(shot(picture, 36, blur=1), folder / "c.jpg", "2024:05:01 12:30:00")
+    taken(shot(picture, -12, blur=1), folder / "d.jpg", "2024:05:03 10:00:00")
+    taken(shot(picture, -24), folder / "e.jpg", "2024:05:03 10:00:01")
+    taken(shot(picture, -36), folder / "alone.jpg", "2024:07:01 10:00:00")
+    photograph(6).save(folder / "other.jpg")
     run("index", folder, "--db", db)
+    result = run("duplicates", "--db", db)
+    assert (result.code, result.out) == (0, "")
+    assert "6 images in bursts and series: other shots of a scene, no copies" in result.err
     result = run("duplicates", "--db", db, "--same-scene", "--json")
-    for line in result.out.splitlines():
-        scene = json.loads(line)
-        assert {Path(one["path"]).name for one in scene["images"]} == {"z.png", "next.png"}
-        assert scene["sharpest"] in [one["path"] for one in scene["images"]]
-    run("plan", tmp_path / "plan.json", "--db", db, "--include-edited")
-    assert "next.png" not in (tmp_path / "plan.json").read_text()
+    assert scenes(result) == [(["b.jpg", "a.jpg", "c.jpg"], "b.jpg"), (["d.jpg", "e.jpg"], "e.jpg")]
+    assert "2 bursts and series of 5 images; plans never remove them" in result.err
+    said = run("duplicates", "--db", db, "--same-scene").out.splitlines()
+    assert [line.split("\t")[:2] for line in said[:2]] == [
+        ["sharpest", "2024-05-01 10:00:01"], ["same scene", "2024-05-01 10:00:02"],
+    ]  # fmt: skip
+    assert run("plan", tmp_path / "plan.json", "--db", db, "--include-edited").code == 0
+    assert json.loads((tmp_path / "plan.json").read_text())["groups"] == []
+
+
+def test_one_product_in_four_colours_is_one_scene_without_copies(run: Run, tmp_path: Path) -> None:
+    folder, db = tmp_path / "shirts", tmp_path / "db"
+    folder.mkdir()
+    picture, cloth = photograph(7).convert("L"), Image.new("L", (320, 240))
+    ImageDraw.Draw(cloth).polygon(
+        [(60, 30), (260, 30), (300, 110), (240, 120), (240, 230), (80, 230), (80, 120), (20, 110)], 255
+    )
+    for colour in ("red", "green", "blue", "gold"):
+        shirt = Image.composite(ImageOps.colorize(picture, "black", "white", colour), picture.convert("RGB"), cloth)
+        shirt.save(folder / f"{colour}.jpg", quality=92)
+    run("index", folder, "--db", db)
+    assert run("duplicates", "--db", db).out == ""
+    result = run("duplicates", "--db", db, "--same-scene", "--json")
+    assert [names for names, _ in scenes(result)] == [["blue.jpg", "gold.jpg", "green.jpg", "red.jpg"]]
+    found = run("search", folder / "red.jpg", "--db", db, "--json").out.splitlines()
+    assert [json.loads(line)["relation"] for line in found] == ["exact", *["same-scene"] * 3]
+
+
+def test_portraits_of_one_person_are_no_copies(run: Run, shared_data: Path, tmp_path: Path) -> None:
+    if not (shared_data / "same_scene.parquet").exists():
+        pytest.skip(f"{shared_data} has no same_scene.parquet")
+    folder, db = tmp_path / "portraits", tmp_path / "db"
+    folder.mkdir()
+    rows = pq.read_table(shared_data / "same_scene.parquet", filters=[("label_name", "==", "Faces")]).to_pylist()[:10]
+    for number, row in enumerate(rows):
+        (folder / f"{number}.jpg").write_bytes(row["image"])
+    run("index", folder, "--db", db)
+    assert run("duplicates", "--db", db, "--strictness", "thorough").out == ""
+    result = run("duplicates", "--db", db, "--same-scene", "--json")
+    assert sum(len(names) for names, _ in scenes(result)) >= 5
 
 
 def test_neighbours_are_verified(run: Run, db: Path, tmp_path: Path) -> None:

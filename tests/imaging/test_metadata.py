@@ -60,7 +60,9 @@ def test_xmp_and_text_say_it_too() -> None:
     assert said(content[:2] + segment + content[2:]).date == "2021-02-03 04:05:06"
 
 
-@pytest.mark.parametrize("date", ["0000:00:00 00:00:00", "    :  :     :  :  ", "", "soon", "2024:13:01 00:00:00"])
+@pytest.mark.parametrize(
+    "date", ["0000:00:00 00:00:00", "    :  :     :  :  ", "", "soon", "2024:13:01 00:00:00", "2023:02:29 10:00:00"]
+)
 def test_a_clock_that_was_never_set_says_no_date(date: str) -> None:
     found = Image.Exif()
     found[0x0132] = date

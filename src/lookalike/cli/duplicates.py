@@ -61,8 +61,8 @@ def command(
         _print(number, review, radius=report.radius, bits=bits, json=json)
     _sum_up(reviews)
     if report.same_scene:
-        scenes = terminal.count(len(report.same_scene), "burst or series", "bursts and series")
-        terminal.say(f"{scenes} of images that show the same scene, and are no copies: --same-scene lists them")
+        images = terminal.count(sum(map(len, report.same_scene)), "image")
+        terminal.say(f"{images} in bursts and series: other shots of a scene, no copies (--same-scene lists them)")
 
 
 def _sum_up(reviews: Sequence[Review]) -> None:

@@ -1,12 +1,22 @@
-"""Bursts and series: images of one scene, none of which is a copy of another."""
+"""Bursts and series: images of one scene, none of which is a copy of another.
+
+Images are linked where pixels say "same scene". Where their files have capture times, a gap of hours ends a scene: the
+same room on another day is no burst.
+
+Shapes: W bytes a code.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import NamedTuple
 
+import numpy as np
+
+from lookalike.core.codes import Codes
 from lookalike.core.progress import Progress, silent
 from lookalike.duplicates.cleanup import inspection
 from lookalike.duplicates.cleanup.facts import Facts
@@ -16,6 +26,8 @@ from lookalike.store.derived.code_array import Ids
 from lookalike.store.derived.results import Group
 from lookalike.store.protocol import Store
 from lookalike.store.records import Record
+
+PAUSE = timedelta(hours=6)  # between two shots of one scene, at most
 
 
 class Shot(NamedTuple):
@@ -64,9 +76,45 @@ def read(groups: Iterable[Group], records: Mapping[int, Record], *, progress: Pr
     for some in held:
         known = {record.id: facts.get(record.digest or b"") for record in some}
         shots = [Shot(record, one.metadata.date if (one := known[record.id]) else "") for record in some]
-        sharpest = max(some, key=lambda record: (_fine(known[record.id]), record.length or 0, record.name))
-        found.append(Scene(tuple(sorted(shots, key=lambda shot: (shot.taken, shot.record.name))), sharpest))
+        for part in split(shots):
+            those = [shot.record for shot in part]
+            sharpest = max(those, key=lambda record: (_fine(known[record.id]), record.length or 0, record.name))
+            found.append(Scene(tuple(part), sharpest))
     return found
+
+
+def split(shots: Sequence[Shot]) -> list[list[Shot]]:
+    """Shots in the order they were taken, split where hours lie between two; what is left alone is no scene.
+
+    A shot whose time is not known stays with the one that it is most like.
+    """
+    dated = sorted((shot for shot in shots if shot.taken), key=lambda shot: (shot.taken, shot.record.name))
+    parts: list[list[Shot]] = []
+    for shot in dated:
+        if parts and _time(shot) - _time(parts[-1][-1]) <= PAUSE:
+            parts[-1].append(shot)
+        else:
+            parts.append([shot])
+    parts = parts or [[]]
+    earlier = [list(part) for part in parts]
+    for shot in sorted((shot for shot in shots if not shot.taken), key=lambda shot: shot.record.name):
+        distances = [min((_bits(shot, other) for other in part), default=0) for part in earlier]
+        parts[distances.index(min(distances))].append(shot)
+    return [part for part in parts if len(part) > 1]
+
+
+def _time(shot: Shot) -> datetime:
+    return datetime.fromisoformat(shot.taken)
+
+
+def _bits(shot: Shot, other: Shot) -> int:
+    """How many bits of the codes of two images differ."""
+    first_W, second_W = _code(shot), _code(other)
+    return int(np.bitwise_count(first_W ^ second_W).sum())
+
+
+def _code(shot: Shot) -> Codes:
+    return np.frombuffer(shot.record.code or b"", np.uint8)
 
 
 def _fine(facts: Facts | None) -> float:

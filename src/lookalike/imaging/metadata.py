@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from PIL import Image, ImageFile, IptcImagePlugin
@@ -111,9 +112,10 @@ def _date(text: str) -> str:
     if found is None:
         return ""
     year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
-    if not (1800 <= year <= 2200 and 1 <= month <= 12 and 1 <= day <= 31):
+    try:
+        return str(datetime(year, month, day, hour, minute, min(second, 59))) if 1800 <= year <= 2200 else ""
+    except ValueError:
         return ""
-    return f"{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}"
 
 
 def _iptc_date(iptc: Records) -> str:

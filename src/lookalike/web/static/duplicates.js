@@ -196,12 +196,14 @@ export class Duplicates {
   }
 
   /** @param {api.Duplicates} found */
-  notes({ differing, by_code: unverified, pixels, fresh }) {
+  notes({ differing, by_code: unverified, same_scene: scenes, pixels, fresh }) {
     const again = () => { this.asked = null; };
     return present([
       this.write ? null : make("span", {}, "Read-only. To save decisions, restart with ",
         make("code", { text: "lookalike serve --db DB --write" }), ". This page never touches your files."),
       differing ? make("span", { text: ` Skipped ${count(differing, "candidate pair")} whose pictures do not match.` }) : null,
+      scenes ? make("span", {}, ` ${count(scenes, "pair")} of other shots of one scene: `,
+        make("code", { text: "lookalike duplicates --same-scene --db DB" }), " lists bursts and series.") : null,
       unverified ? make("span", { text: ` ${count(unverified, "image")} not verified: neither a thumbnail nor the file can be read.` }) : null,
       pixels ? null : make("span", { text: " Checking which copies have the same pixels …" }),
       fresh ? null : make("span", {}, " Images have changed; comparing them again. ",
