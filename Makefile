@@ -101,7 +101,7 @@ audit: $(TOOLS)/done  ## known weaknesses of what is locked; needs the advisory 
 	  "then nothing is known, and it must be run where that service can be reached." >&2; exit 1; }
 
 licences: $(VENV)/dev.done  ## licences of all that is needed at run time; fails for GPL, AGPL and non-commercial ones
-	@$(BIN)/python .ci/licences.py serve parquet heic train backbones robustness research milvus ray demo
+	@$(BIN)/python .ci/licences.py serve parquet heic jxl train backbones robustness research milvus ray demo
 
 sbom: $(TOOLS)/done  ## sbom.json: what is locked, as CycloneDX
 	$(TOOLS)/bin/cyclonedx-py requirements requirements.lock --of JSON -o sbom.json

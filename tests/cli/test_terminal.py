@@ -12,6 +12,7 @@ from PIL import Image
 
 from lookalike.__main__ import main
 from lookalike.cli import terminal
+from lookalike.core.errors import MissingExtra
 from lookalike.imaging.formats import kinds
 from tests.conftest import encoded
 
@@ -78,6 +79,7 @@ def test_commands_that_print_paths(
 EVERY_STEP = """
 import itertools, sys
 from lookalike.cli import terminal
+from lookalike.core.errors import MissingExtra
 from lookalike.imaging import formats
 
 code = terminal.quiet_decoders.__wrapped__.__code__
@@ -129,14 +131,23 @@ def test_ctrl_c_before_a_command_begins(
 def test_what_is_of_another_kind_is_counted_by_kind(capsys: pytest.CaptureFixture[str]) -> None:
     problems = [(name, f"a video, {kinds.EXACT_ONLY}") for name in ("a.mov", "b.mov")]
     problems += [
-        ("c.psd", f"a Photoshop document, {kinds.EXACT_ONLY}"),
+        ("c.svg", f"an SVG drawing, {kinds.EXACT_ONLY}"),
         ("d.txt", kinds.NO_IMAGE),
         ("e.jpg", "is cut off"),
     ]
     terminal.name_problems(problems, more="info")
     said = capsys.readouterr().err
     assert "e.jpg: is cut off" in said
-    assert "4 files are not images in a supported format: 2 × video, 1 × Photoshop document" in said
+    assert "4 files are not images in a supported format: 2 × video, 1 × SVG drawing" in said
+    assert "to compare pictures among them, save them as JPEG, PNG or TIFF" in said
+
+
+def test_files_that_need_an_extra_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    problems = [(f"{number}.heic", str(MissingExtra(kinds._NEEDS["heic"], "heic"))) for number in range(8)]
+    terminal.name_problems([*problems, ("a.jxl", str(MissingExtra(kinds._NEEDS["jxl"], "jxl")))], more="info")
+    heic, jxl = capsys.readouterr().err.splitlines()
+    assert heic.startswith("  8 HEIC images need pi-heif. Install it with: pip install 'lookalike[heic]'")
+    assert jxl.startswith("  1 JPEG XL image needs imagecodecs. Install it with: pip install 'lookalike[jxl]'")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")

@@ -412,6 +412,23 @@ def test_missing_packages_are_tried_again(db: Database, tmp_path: Path, monkeypa
     assert "pip install" not in problem[1]  # the package is there, and says that the file is broken
 
 
+def test_formats_that_an_earlier_version_refused_are_read(
+    db: Database, tmp_path: Path, pictures: list[Image.Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "more"
+    folder.mkdir()
+    pictures[0].save(folder / "a.tga")
+    (folder / "b.svg").write_text("<svg/>")
+    with monkeypatch.context() as earlier:
+        earlier.setattr(kinds, "NO_IMAGE", "not an image in a format that is read here (JPEG, PNG)")
+        earlier.setitem(kinds._ACCEPT, "TGA", lambda head: False)
+        kinds._openers.cache_clear()
+        assert db.index(folder).failed == 2
+    kinds._openers.cache_clear()
+    report = db.index(folder)
+    assert (report.encoded, report.failed) == (1, 1)
+
+
 def test_a_full_disk_is_one_clear_error(
     indexed: Database, photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check: Check
 ) -> None:

@@ -168,8 +168,12 @@ def say_empty(db: str) -> None:
 
 def name_problems(problems: Sequence[tuple[str, str]], *, more: str) -> None:
     """List what could not be read: the first damaged images, the number of other files, and how to see them all."""
-    from lookalike.imaging.formats.kinds import NO_IMAGE, foreign_kind
+    from lookalike.imaging.formats.kinds import NO_IMAGE, foreign_kind, is_extra_missing
 
+    missing = Counter(reason for _, reason in problems if is_extra_missing(reason))
+    for reason, number in missing.most_common():
+        say(f"  {number} {reason if number > 1 else reason.replace('images need', 'image needs')}")
+    problems = [one for one in problems if one[1] not in missing]
     damaged = [(name, reason) for name, reason in problems if foreign_kind(reason) is None]
     for name, reason in damaged[:SHOWN]:
         say(f"  {display.printable(name)}: {display.printable(reason)}")
@@ -180,6 +184,10 @@ def name_problems(problems: Sequence[tuple[str, str]], *, more: str) -> None:
         kinds = Counter(kind for _, reason in problems if (kind := foreign_kind(reason)) not in (None, NO_IMAGE))
         named = f": {', '.join(f'{number} × {kind}' for kind, number in kinds.most_common())}" if kinds else ""
         say(f"  {count(foreign, 'file is not an image', 'files are not images')} in a supported format{named}")
+        if kinds:
+            say(
+                "  only exact copies of these are found; to compare pictures among them, save them as JPEG, PNG or TIFF"
+            )
     if rest or foreign:
         say(f"  all of them: {more}")
 

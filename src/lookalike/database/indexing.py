@@ -28,6 +28,7 @@ from lookalike.database import absent
 from lookalike.database.reachability import Reachability
 from lookalike.hasher import Hasher
 from lookalike.imaging import decode, files
+from lookalike.imaging.formats import kinds
 from lookalike.imaging.isolation import pool
 from lookalike.imaging.isolation.decoders import Decoders, ImageFile
 from lookalike.imaging.isolation.limits import DecodeLimits
@@ -199,6 +200,8 @@ def _is_unchanged(record: Record, item: Item) -> bool:
     take hours, and nothing says that it has changed.
     """
     if record.missing_since or (record.size, record.mtime_ns) != (item.size, item.mtime_ns):
+        return False
+    if record.error is not None and kinds.is_read_now(record.error):
         return False
     if record.ctime_ns is None:
         return True

@@ -56,5 +56,5 @@ def _media(records: Iterable[Record]) -> list[Record]:
 def _is_media(record: Record) -> bool:
     if companions.is_sidecar(os.path.basename(record.name)):
         return False
-    is_known = record.error is not None and record.error != kinds.NO_IMAGE  # by its first bytes
+    is_known = record.error is not None and kinds.foreign_kind(record.error) != kinds.NO_IMAGE  # by its first bytes
     return is_known or os.path.splitext(record.name)[1].casefold() in MEDIA

@@ -24,8 +24,9 @@ from PIL import Image
 from lookalike.core.errors import ImageError
 from lookalike.core.limits import MAX_PIXELS as MAX_PIXELS
 from lookalike.imaging import borders, files, thumbnails
-from lookalike.imaging.formats import profiles, tones
+from lookalike.imaging.formats import containers, profiles, tones
 from lookalike.imaging.formats.kinds import HEAD as HEAD
+from lookalike.imaging.formats.kinds import STILL
 from lookalike.imaging.formats.kinds import recognise as recognise
 from lookalike.imaging.formats.profiles import flatten
 from lookalike.imaging.opening import Opened, errors_as_one, opened, upright, with_limit
@@ -40,7 +41,6 @@ LARGER = 3  # a JPEG is decoded at no less than this multiple of the model's sid
 FRAMES = 60  # frames or pages of a file that are considered
 FRAME_PIXELS = 32e6  # decoded at most, in all frames after the first
 FRAME_SECONDS = 2.0  # after which no further frame is begun, so that slow ones do not cost the image
-_STILL = ("JPEG", "MPO", "BMP", "PPM")  # MPO: the rest is previews and gain maps
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,7 @@ def _shown(data: bytes, side: int) -> Image.Image:
     with errors_as_one():
         source = opened(data)
         source.image.draft("RGB", (side, side))
+        containers.reduce(source.image, data, side)
         return upright(flatten(source.load(), source.image, "RGB"), source.orientation())
 
 
@@ -145,6 +146,7 @@ def _first(source: Opened, spec: ImageSpec, *, with_colours: bool) -> Image.Imag
     # Decode at three times the side or more: the decoder's own reduction differs from the resize below, and other
     # files of the same picture go through the resize only.
     source.image.draft(mode, (LARGER * spec.side, LARGER * spec.side))
+    containers.reduce(source.image, source.data, LARGER * spec.side)
     pixels = source.load()
     source.turned = source.orientation()  # of the file; a later page may have its own tag
     return pixels
@@ -177,7 +179,7 @@ def _small(pixels: Image.Image, source: Opened, side: int) -> Image.Image:
 def _later(image: Image.Image) -> Iterator[Image.Image]:
     """The frames or pages after the first, within the limits, up to one that cannot be decoded."""
     left, due = FRAME_PIXELS, time.monotonic() + FRAME_SECONDS
-    for number in range(1, FRAMES) if image.format not in _STILL else ():
+    for number in range(1, FRAMES) if image.format not in STILL else ():
         try:
             image.seek(number)
             left -= image.width * image.height

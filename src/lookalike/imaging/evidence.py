@@ -18,7 +18,7 @@ from PIL import Image
 from lookalike.core.limits import MAX_PIXELS
 from lookalike.imaging import decode, detail, metadata
 from lookalike.imaging.formats import damage, raw, tones
-from lookalike.imaging.formats.kinds import is_raw
+from lookalike.imaging.formats.kinds import STILL, is_raw
 from lookalike.imaging.formats.profiles import flatten
 from lookalike.imaging.metadata import Metadata
 from lookalike.imaging.opening import Opened, errors_as_one, opened, with_limit
@@ -28,7 +28,9 @@ Array = npt.NDArray[np.uint8]
 ARRAYS = ("picture", "sample", "plane")
 SIDE = 128  # pixels of the thumbnail's longer side
 JPEG = frozenset({"JPEG", "MPO"})
-LOSSLESS = frozenset({"PNG", "BMP", "TIFF", "PPM", "GIF"})  # unless a TIFF says otherwise
+LOSSLESS = frozenset({  # unless a TIFF says otherwise
+    "PNG", "BMP", "TIFF", "PPM", "GIF", "PSD", "QOI", "ICO", "ICNS", "SGI", "PCX", "TGA",
+})  # fmt: skip
 LOSSY_IN_TIFF = frozenset({"jpeg", "tiff_jpeg", "webp"})
 FEW_COLOURS = 128  # a photograph with more colours than this in its palette was reduced to them
 
@@ -156,6 +158,6 @@ def _depth(image: Image.Image, data: bytes) -> int:
 
 def _frames(image: Image.Image) -> int:
     try:
-        return int(getattr(image, "n_frames", 1)) if image.format not in JPEG else 1
+        return int(getattr(image, "n_frames", 1)) if image.format not in STILL else 1
     except Exception:  # a damaged later frame does not make the first unreadable
         return 1

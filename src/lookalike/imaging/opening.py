@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 from PIL import Image
 
 from lookalike.core.errors import ImageError, RetryableImageError
-from lookalike.imaging.formats import damage, directories, kinds, raw, scientific, tones
+from lookalike.imaging.formats import containers, damage, directories, kinds, raw, scientific, tones
 from lookalike.imaging.formats.kinds import ORIENTATION, UNDO, check_size
 from lookalike.imaging.formats.kinds import upright as upright
 
@@ -77,7 +77,9 @@ class Opened:
         return value if value in UNDO else 1
 
     def is_animated(self) -> bool:
-        """Whether it has more than one frame or page."""
+        """Whether it has more than one frame or page; layers are neither."""
+        if self.image.format in kinds.UPRIGHT:
+            return False
         try:
             return bool(getattr(self.image, "is_animated", False))
         except Exception:  # a damaged later frame does not make the first unreadable
@@ -108,7 +110,8 @@ def opened(data: bytes) -> Opened:
             raise
         return _scientific(data, error)
     check_size(*image.size)
-    return Opened(data, image, image.format or "?", *image.size, present, wrong, repaired is None)
+    turned = 1 if image.format in kinds.UPRIGHT else None
+    return Opened(data, image, image.format or "?", *image.size, present, wrong, repaired is None, turned)
 
 
 def _embedded(data: bytes, found: raw.Raw) -> Opened:
@@ -150,10 +153,15 @@ def header(data: bytes) -> Image.Image:
     if name == "JPEG" and not any(data[-kinds.HEAD :]):  # Pillow scans zeros for a marker byte by byte
         data = data.rstrip(b"\0")
     try:
+        if (picture := containers.icon(data, name)) is not None:
+            image = header(picture)
+            image.format = name
+            return image
         image = cast(Image.Image, factory(io.BytesIO(data), ""))
         tones.correct(image)
+        containers.complete(image, data)
         return image
-    except Image.DecompressionBombError:
+    except (ImageError, Image.DecompressionBombError):
         raise
     except Exception as error:
         raise ImageError(f"begins like {name}, but its header cannot be read: {_one_line(error)}") from error

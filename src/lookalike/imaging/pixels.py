@@ -17,14 +17,13 @@ from collections.abc import Iterator
 from PIL import Image
 
 from lookalike.core.limits import MAX_PIXELS
-from lookalike.imaging.formats import damage, kinds, tones
+from lookalike.imaging.formats import boxes, containers, damage, kinds, tones
 from lookalike.imaging.opening import Opened, errors_as_one, header, opened, upright, with_limit
 
 Frame = list[tuple[str, Image.Image]]  # pixels, in one or two images, each with a label
 
 DIGEST_BYTES = 16
 MAX_FRAMES = 2000  # compared in an animation or a document
-_STILL = ("JPEG", "BMP", "PPM")
 _SRGB_GAMMA, _TOLERANCE = 1 / 2.2, 0.01
 
 SUB_DIRECTORIES, LAYERS, EXTRA_SAMPLES = 330, 37724, 338  # tags of TIFF
@@ -84,7 +83,7 @@ def _frames(source: Opened) -> Iterator[Frame | None]:
         left -= image.width * image.height
         yield None if _page_has_more(image) else _planes(image, again)
         number += 1
-        if image.format in _STILL:
+        if image.format in kinds.STILL:
             return
         try:
             image.seek(number)
@@ -151,7 +150,7 @@ def has_more(data: bytes, image: Image.Image) -> bool:
         return any(data[8 + int.from_bytes(data[4:8], "little") :])
     if image.format in ("AVIF", "HEIF"):
         return _boxes(data)
-    return image.format == "PPM" and _is_scaled(data)
+    return _is_scaled(data) if image.format == "PPM" else containers.has_more(data, image)
 
 
 def _page_has_more(image: Image.Image) -> bool:
@@ -191,10 +190,10 @@ def _png(data: bytes) -> bool:
 
 def _boxes(data: bytes) -> bool:
     """Whether an ISO base media file holds more than one 8-bit picture or sequence with its opacity."""
-    boxes = list(_top_boxes(data))
-    if not boxes or {kind for kind, _ in boxes} - _BOXES:
+    found = list(boxes.top(data))
+    if not found or {kind for kind, _ in found} - _BOXES:
         return True
-    about = b"".join(content for kind, content in boxes if kind in (b"meta", b"moov"))
+    about = b"".join(content for kind, content in found if kind in (b"meta", b"moov"))
     pictures = [kind for kind in re.findall(rb"infe(?:\x02.{7}|\x03.{9})(.{4})", about, re.DOTALL) if kind in _PICTURES]
     has_alpha = any(name in about for name in _ALPHA)
     auxiliary = about.count(b"auxC") - sum(about.count(name) for name in _ALPHA)
@@ -210,23 +209,6 @@ def _is_deep(about: bytes) -> bool:
     is_av1 = any(found[1][0] & 0x40 for found in re.finditer(rb"av1C..(.)", about, re.DOTALL))
     is_hevc = any(found[1][0] & 7 or found[1][1] & 7 for found in re.finditer(rb"hvcC.{17}(..)", about, re.DOTALL))
     return is_av1 or is_hevc
-
-
-def _top_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The kind of each top-level box, with the content of those that describe pictures."""
-    offset = 0
-    while offset + 8 <= len(data):
-        size, kind = int.from_bytes(data[offset : offset + 4], "big"), data[offset + 4 : offset + 8]
-        if size == 1:
-            size = int.from_bytes(data[offset + 8 : offset + 16], "big")
-        size = size or len(data) - offset
-        if size < 8:
-            yield b"?", b""
-            return
-        yield kind, data[offset : offset + size] if kind in (b"meta", b"moov") else b""
-        offset += size
-    if any(data[offset:]):
-        yield b"?", b""
 
 
 def _is_scaled(data: bytes) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from lookalike.core.errors import ImageError
 from lookalike.imaging.formats import kinds
 
 NAMED = {
-    b"8BPS\0\1" + bytes(20): "a Photoshop document",
-    b"\xff\x0a" + bytes(30): "a JPEG XL image",
-    b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(30): "a JPEG XL image",
+    b"8BPS\0\1" + bytes(16) + b"\0\x10\0\3" + bytes(9): "a Photoshop document of 16 bits a channel",
+    b"8BPS\0\2" + bytes(20): r"a large Photoshop document \(PSB\)",
     b"\0\0\0\x18ftypisom\0\0\2\0isomiso2": "a video",
     b"\0\0\0\x14ftypqt  \0\0\2\0qt  ": "a video",
     b"RIFF\x24\0\0\0AVI LIST": "a video",
@@ -34,6 +35,19 @@ def test_what_is_known_but_not_read_is_named(head: bytes) -> None:
 def test_what_is_damaged_is_not_foreign() -> None:
     assert kinds.is_foreign(kinds.NO_IMAGE)
     assert not kinds.is_foreign("is cut off: only 50 % of its rows are there")
+
+
+@pytest.mark.parametrize("cut", range(64))
+def test_any_beginning_is_recognised_or_refused(cut: int) -> None:
+    for start in (b"\n\5\1\x08", b"\x01\xda\0\1\0\3", b"\0\0\1\0\1\0", b"8BPS\0\1", bytes([0, 0, 2])):
+        with contextlib.suppress(ImageError):
+            kinds.recognise((start + bytes(64))[: cut + 1])
+
+
+def test_what_earlier_versions_refused_is_read_again() -> None:
+    assert kinds.is_read_now("not an image in a format that is read here (JPEG, PNG, HEIF)")
+    assert kinds.foreign_kind("not an image in a format that is read here (JPEG, PNG, HEIF)") == kinds.NO_IMAGE
+    assert not kinds.is_read_now("is cut off: only 50 % of its rows are there")
 
 
 def test_raw_formats_are_known_by_name() -> None:

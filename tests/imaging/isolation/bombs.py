@@ -9,8 +9,10 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, PngImagePlugin
 
 Maker = Callable[[Path], object]
@@ -178,6 +180,45 @@ def icon(path: Path) -> None:
     path.write_bytes(struct.pack("<HHHBBBBHHII", 0, 1, 1, 0, 0, 0, 0, 1, 32, len(held), 22) + held)
 
 
+def claim(path: Path, *, side: int) -> None:
+    """A file that claims very many pixels in its header, in the format that its name ends with."""
+    little, big = struct.pack("<HH", side, side), struct.pack(">II", side, side)
+    more = struct.pack("<HH", side - 1, side - 1)
+    psd = b"8BPS\0\1" + bytes(6) + b"\0\3" + big + b"\0\x08\0\3" + bytes(14)
+    dds = b"DDS " + struct.pack("<4I", 124, 0x1007, side, side) + bytes(56)
+    targa = bytes([0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0]) + little + b"\x18\0"
+    icns = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", big + b"\x08\2\0\0\0") + png(8, 8)[33:]
+    one = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(one, "JPEG2000", no_jp2=path.suffix == ".j2k")
+    before = struct.pack(">II", 8, 8)
+    starts = {
+        ".psd": psd + b"\0\1" + bytes(6 * min(side, 20_000)),  # rows of packed bits
+        ".qoi": b"qoif" + big + b"\3\0" + b"\xfd" * 3_100_000,  # runs of 62 pixels
+        ".dds": dds + struct.pack("<II4sIIIII", 32, 4, b"DXT5", 0, 0, 0, 0, 0) + bytes(20),
+        ".rgb.dds": dds + struct.pack("<II4sIIIII", 32, 0x40, b"", 16, 0xF800, 0x7E0, 0x1F, 0) + bytes(10_000_000),
+        ".sgi": b"\x01\xda\1\1\0\3" + struct.pack(">HH", side, side) + b"\0\3" + bytes(500),
+        ".pcx": b"\n\5\1\x08\0\0\0\0" + more + bytes(53) + b"\3" + little[:2] + bytes(60) + b"\xff\0" * 5000,
+        ".tga": targa + b"\xff\0\0\0" * 1_600_000,
+        ".jp2": one.getvalue().replace(before, big),
+        ".j2k": one.getvalue().replace(before, big),
+        ".icns": b"icns" + struct.pack(">I4sI", 16 + len(icns), b"ic10", 8 + len(icns)) + icns,
+        ".jxl": b"\xff\x0a" + (2 << 1 | (side - 1) << 3 | 2 << 24 | (side - 1) << 26 | 1 << 44).to_bytes(6, "little"),
+    }
+    path.write_bytes(starts["".join(path.suffixes[-2:])] + bytes(64))
+
+
+def jpeg_xl(path: Path) -> None:
+    """A JPEG XL image of 193 million pixels of one colour."""
+    import imagecodecs
+
+    path.write_bytes(imagecodecs.jpegxl_encode(np.zeros((SIDE, SIDE, 3), np.uint8), lossless=True, effort=1))
+
+
+def jpeg_2000(path: Path) -> None:
+    """A JPEG 2000 image of 100 million pixels of one colour."""
+    Image.new("RGB", (10_000, 10_000)).save(path, "JPEG2000")
+
+
 def text_chunks(path: Path) -> None:
     """A PNG of very many text chunks."""
     one = PngImagePlugin.PngInfo()
@@ -186,6 +227,7 @@ def text_chunks(path: Path) -> None:
     Image.new("L", (8, 8)).save(path, "PNG", pnginfo=one)
 
 
+CLAIMED = (".psd", ".qoi", ".dds", ".rgb.dds", ".sgi", ".pcx", ".tga", ".jp2", ".j2k", ".icns", ".jxl")
 JPEG_START = b"\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"
 BOMBS: dict[str, Maker] = {
     "tiff-deflate.tif": lambda path: tiff(path, compression="tiff_adobe_deflate"),
@@ -221,4 +263,7 @@ BOMBS: dict[str, Maker] = {
     "avif-claim.avif": avif_claim,
     "avif-large.avif": avif,
     "icon.ico": icon,
+    "large.jxl": jpeg_xl,
+    "large.jp2": jpeg_2000,
+    **{f"claim{ending}": partial(claim, side=SIDE) for ending in CLAIMED},
 }

@@ -17,7 +17,7 @@ from lookalike.imaging.isolation.protocol import Head, Message
 STARVED = {"error": "there is not enough memory to decode it", "again": True, "starved": True}
 QUALITY = 85  # JPEG quality of thumbnails
 PIXELS = ("array", "thumbnail")  # fields of `Decoded` that are sent as bytes, one after the other
-NEEDS = {"1": 4, "L": 4, "RGB": 8}  # bytes a pixel, by Pillow's mode
+NEEDS = {"1": 4, "L": 4, "RGB": 8, "JPEG2000": 32, "JXL": 32}  # bytes a pixel, by Pillow's mode or the format
 NEEDS_OTHERWISE = 20
 SCANS = 100  # in a JPEG; encoders write about ten
 SCANNED = 5e9  # pixels that all scans of a JPEG may cover in total
@@ -129,7 +129,7 @@ def needs(content: bytes) -> int:
         width, height = image.size
         if image.format in ("JPEG", "MPO"):  # reduced during decoding; only progressive ones are kept whole
             return len(content) + (6 * width * height if image.info.get("progressive") else 0)
-        return len(content) + width * height * NEEDS.get(image.mode, NEEDS_OTHERWISE)
+        return len(content) + width * height * NEEDS.get(image.format or "", NEEDS.get(image.mode, NEEDS_OTHERWISE))
     except Exception:  # the decoder will say why
         return 0
 

@@ -12,7 +12,7 @@ export class Start {
   constructor(take) {
     /** @type {Box[] | null} */
     this.items = null;
-    this.file = make("input", { type: "file", id: "file", accept: "image/*,.heic,.heif,.tif,.tiff,.avif", class: "unseen" });
+    this.file = make("input", { type: "file", id: "file", accept: "image/*,.heic,.heif,.tif,.tiff,.avif,.jxl,.jp2,.psd,.qoi,.tga,.dds,.icns,.sgi,.pcx", class: "unseen" });
     this.file.addEventListener("change", () => {
       const file = this.file.files?.[0];
       if (file) take(file);
