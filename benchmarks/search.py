@@ -27,7 +27,7 @@ import record
 
 from lookalike.core.codes import Codes
 from lookalike.core.parallel import cores
-from lookalike.milvus.client import Server, parse
+from lookalike.milvus.client import MilvusServer, parse
 from lookalike.milvus.engine import MilvusEngine
 from lookalike.search import Hits
 from lookalike.search.multi_index import MultiIndex
@@ -208,7 +208,7 @@ def on_milvus(at: str, width: int) -> dict[str, Any]:
     queries_QW, bits = queries["near"][:SINGLE], 8 * width
     flat = faiss.IndexBinaryFlat(bits)
     flat.add(codes_NW)
-    server = Server(parse(f"milvus://{at}/benchmark_{bits}"))
+    server = MilvusServer(parse(f"milvus://{at}/benchmark_{bits}"))
     remote = MilvusEngine(bits, server)
     try:
         began = time.perf_counter()

@@ -26,7 +26,7 @@ from lookalike.database import Database, Filter, Hit, search
 from lookalike.imaging import decode
 from lookalike.imaging.isolation.decoders import Direct
 from lookalike.imaging.isolation.limits import DecodeLimits
-from lookalike.store.records import Outcome
+from lookalike.store.records import IndexOutcome
 from tests.references import bitcount
 
 MakeModel = Callable[..., Path]
@@ -204,7 +204,7 @@ def test_a_moved_database_still_opens(indexed: Database, photo_folder: Path, tmp
 
 def test_rows_that_cannot_be_found_are_left_out(indexed: Database) -> None:
     with indexed.store.local().transaction():
-        indexed.store.local().write(Outcome(item=Item("/x", "broken.jpg", 1, 1), error="broken"))
+        indexed.store.local().write(IndexOutcome(item=Item("/x", "broken.jpg", 1, 1), error="broken"))
         indexed.store.local().touch()
     assert len(indexed.search_codes(np.zeros((1, 8), np.uint8), top=1000)[0]) == 40
     assert len(indexed) == 40

@@ -25,7 +25,7 @@ from lookalike.duplicates import groups as grouping
 from lookalike.duplicates.decisions import DecisionIndex, State
 from lookalike.duplicates.request import DuplicateSearch
 from lookalike.store.decisions import Decided, Decision, Kind
-from lookalike.store.records import Outcome
+from lookalike.store.records import IndexOutcome
 
 MakeModel = Callable[..., Path]
 
@@ -44,7 +44,7 @@ def put(
         for name, value in rows.items():
             item = Item("/r", name, 1, 1)
             db.store.local().write(
-                Outcome(item=item, digest=digest(name), code=value.to_bytes(2, "big"), width=4, height=3)
+                IndexOutcome(item=item, digest=digest(name), code=value.to_bytes(2, "big"), width=4, height=3)
             )
         db.store.local().touch()
 
@@ -216,7 +216,7 @@ def test_what_is_no_decision_is_refused(db16: Database) -> None:
     with pytest.raises(DataError, match="code has a code that was made elsewhere, and was never read; index it"):
         db16.decisions.make("later", ids(db16, "a", "code"))
     with db16.store.local().transaction():
-        db16.store.local().write(Outcome(item=Item("/r", "locked", 1, 1), error="Permission denied"))
+        db16.store.local().write(IndexOutcome(item=Item("/r", "locked", 1, 1), error="Permission denied"))
     with pytest.raises(DataError, match=r"locked could not be read \(Permission denied\); mend that and index it"):
         db16.decisions.make("later", ids(db16, "a", "locked"))
     with pytest.raises(DataError, match="no decision 7"):

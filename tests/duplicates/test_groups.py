@@ -21,7 +21,7 @@ from lookalike.core.codes import Codes
 from lookalike.core.errors import ConfigError, DatabaseError
 from lookalike.data import Item
 from lookalike.database import Database
-from lookalike.store.records import Outcome
+from lookalike.store.records import IndexOutcome
 from tests.duplicates.helpers import star
 from tests.references import stars
 
@@ -44,7 +44,7 @@ def put(db: Database, rows: list[tuple[str, int]]) -> None:
     with db.store.local().transaction():
         for name, value in rows:
             db.store.local().write(
-                Outcome(item=Item("/r", name, 1, 1), code=value.to_bytes(2, "big"), width=4, height=3)
+                IndexOutcome(item=Item("/r", name, 1, 1), code=value.to_bytes(2, "big"), width=4, height=3)
             )
         db.store.local().touch()
 

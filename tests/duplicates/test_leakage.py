@@ -13,7 +13,7 @@ from lookalike.data import Item
 from lookalike.database import Database
 from lookalike.duplicates.cleanup import plan as plans
 from lookalike.duplicates.request import DuplicateReport, DuplicateSearch
-from lookalike.store.records import Outcome
+from lookalike.store.records import IndexOutcome
 
 MakeModel = Callable[..., Path]
 RADIUS = 2
@@ -31,7 +31,9 @@ def put(db: Database, rows: dict[str, int], *, same: tuple[str, ...] = (), label
         for path, value in rows.items():
             item = Item("/r", path, 1, 1, path.split("/")[0] if labels else None)
             digest = b"same" if path in same else path.encode()
-            db.store.local().write(Outcome(item=item, digest=digest, code=value.to_bytes(2, "big"), width=4, height=3))
+            db.store.local().write(
+                IndexOutcome(item=item, digest=digest, code=value.to_bytes(2, "big"), width=4, height=3)
+            )
         db.store.local().touch()
 
 

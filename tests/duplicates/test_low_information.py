@@ -12,7 +12,7 @@ from PIL import Image
 
 from lookalike.database import Database
 from lookalike.duplicates.request import DuplicateSearch
-from lookalike.imaging.quality import PLAIN
+from lookalike.imaging.quality import LOW_INFORMATION
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_plain_images_are_duplicates_of_their_own_bytes_only(db: Database, plain
 def test_what_is_plain_is_known_by_quality(db: Database, plain_folder: Path) -> None:
     db.index(plain_folder)
     quality = {Path(record.name).name: record.quality for record in db.records()}
-    assert {name for name in quality if (quality[name] or 0) < PLAIN} == {
+    assert {name for name in quality if (quality[name] or 0) < LOW_INFORMATION} == {
         "black.png", "black again.png", "nearly black.png", "white.png", "tiny.png"
     }  # fmt: skip
     assert None not in quality.values()

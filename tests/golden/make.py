@@ -85,12 +85,12 @@ def _fill(database: Any) -> None:
     from lookalike.data import Item, content_digest
     from lookalike.store import originals
     from lookalike.store.decisions import Decided, Kind
-    from lookalike.store.records import Outcome
+    from lookalike.store.records import IndexOutcome
 
     catalog, data = database.store.local(), b"the bytes of an image"
     digest = content_digest(data)
     originals.keep(database.folder, digest, data)
-    known = {field.name for field in fields(Outcome)}
+    known = {field.name for field in fields(IndexOutcome)}
     codes_NW = database.hasher.encode_arrays(pictures())
     with catalog.transaction():
         for number, name in enumerate(NAMES):
@@ -103,7 +103,7 @@ def _fill(database: Any) -> None:
                 "thumbnail": bytes([number] * 9), "code": codes_NW[number].tobytes(),
             }  # fmt: skip
             about = {"error": "is no image"} if number == 6 else about
-            catalog.write(Outcome(item=item, **{key: value for key, value in about.items() if key in known}))
+            catalog.write(IndexOutcome(item=item, **{key: value for key, value in about.items() if key in known}))
         catalog.set_missing([8], missing=True)
         catalog.touch()
         decided = [Decided(bytes([number] * 16), f"/photos/{NAMES[number]}", number == 1) for number in (1, 2)]

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from lookalike.imaging import decode
 from lookalike.imaging.decode import ImageSpec
-from lookalike.imaging.quality import PLAIN, quality
+from lookalike.imaging.quality import LOW_INFORMATION, quality
 
 Array = npt.NDArray[np.uint8]
 S = 128
@@ -62,26 +62,26 @@ OTHERS = {"page of text": page(), "noise": noise(100), "gradient from black to w
 
 @pytest.mark.parametrize("name", PLAIN_ONES)
 def test_plain_images_are_told(name: str) -> None:
-    assert quality(PLAIN_ONES[name]) == slow(PLAIN_ONES[name]) < PLAIN
+    assert quality(PLAIN_ONES[name]) == slow(PLAIN_ONES[name]) < LOW_INFORMATION
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_images_with_something_in_them_are_not_plain(name: str) -> None:
-    assert quality(OTHERS[name]) == slow(OTHERS[name]) >= PLAIN
+    assert quality(OTHERS[name]) == slow(OTHERS[name]) >= LOW_INFORMATION
 
 
 def test_no_photograph_is_plain(pictures: list[Image.Image], photo_bytes: list[bytes]) -> None:
-    assert min(quality(np.asarray(picture.resize((S, S)))) for picture in pictures) >= PLAIN
+    assert min(quality(np.asarray(picture.resize((S, S)))) for picture in pictures) >= LOW_INFORMATION
     for colour in (False, True):
         spec = ImageSpec(side=S, colour=colour)
         found = [decode.decode(data, spec) for data in photo_bytes]
-        assert min(quality(one.array, width=one.width, height=one.height) for one in found) >= PLAIN
+        assert min(quality(one.array, width=one.width, height=one.height) for one in found) >= LOW_INFORMATION
 
 
 def test_the_formula_on_photographs(tiny_images: npt.NDArray[np.uint8]) -> None:
     for array in tiny_images[:100]:
         assert quality(array) == slow(array)
-    assert sum(quality(array) < PLAIN for array in tiny_images) == 0
+    assert sum(quality(array) < LOW_INFORMATION for array in tiny_images) == 0
 
 
 @pytest.mark.parametrize(("width", "height", "expected"), [(15, 400, 0), (400, 1, 0), (16, 16, 100), (None, None, 100)])
@@ -92,5 +92,5 @@ def test_tiny_images_are_plain_whatever_is_in_them(width: int | None, height: in
 @pytest.mark.parametrize("side", [8, 50, 64, 96, 224])
 def test_any_side_will_do(side: int) -> None:
     board = np.kron(np.indices((4, 4)).sum(0) % 2, np.ones((side // 2, side // 2), int)).astype(np.uint8)[:side, :side]
-    assert quality(np.ascontiguousarray(board * 255)) > PLAIN
+    assert quality(np.ascontiguousarray(board * 255)) > LOW_INFORMATION
     assert quality(np.zeros((side, side, 3), np.uint8)) == 0

@@ -19,7 +19,7 @@ from lookalike.imaging import decode, opening, thumbnails
 from lookalike.imaging.decode import ImageSpec
 from lookalike.imaging.isolation import pool
 from lookalike.imaging.isolation.limits import DecodeLimits
-from lookalike.imaging.quality import PLAIN, quality
+from lookalike.imaging.quality import LOW_INFORMATION, quality
 from lookalike.imaging.thumbnails import BYTES, LATER_SIDE, SIDE, pack, unpack
 
 SPECS = [ImageSpec(side=64), ImageSpec(side=64, colour=True), ImageSpec(side=64, trim=True)]
@@ -254,7 +254,7 @@ def test_the_first_frame_with_enough_to_see_makes_the_code(spec: ImageSpec) -> N
         assert found.animated
         assert difference(unpack(found.thumbnail or b"")[0], waves()) < 10
     only = decode.decode(clip([black, Image.new("RGB", (320, 214), "red")], "WEBP"), spec, with_thumbnail=True)
-    assert quality(only.array) < PLAIN
+    assert quality(only.array) < LOW_INFORMATION
     assert len(unpack(only.thumbnail or b"")) == 1
 
 

@@ -28,8 +28,8 @@ from lookalike.core.errors import ConfigError, DatabaseError, DataError
 from lookalike.database import Database, Filter
 from lookalike.duplicates.request import DuplicateSearch
 from lookalike.milvus import store as distributed
-from lookalike.milvus.client import MESSAGE, Server, batches, parse
-from lookalike.milvus.rows import FIELDS, candidates
+from lookalike.milvus.client import MESSAGE, MilvusServer, batches, parse
+from lookalike.milvus.rows import FIELDS, candidate_ids
 from lookalike.opening import exists
 from lookalike.opening import open as open_database
 from tests.conftest import MakeModel
@@ -51,7 +51,7 @@ def address(milvus: Running, request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of a database that does not exist yet."""
     name = f"t{abs(hash(request.node.name))}"
     yield milvus.address(name)
-    server = Server(parse(milvus.address(name)))
+    server = MilvusServer(parse(milvus.address(name)))
     for made in server.names():
         if made.startswith(name):
             server.drop(made)
@@ -293,11 +293,11 @@ def test_two_paths_of_one_number_stand_side_by_side(
     both: tuple[Database, Database], photo_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def few(name: str) -> tuple[int, int]:
-        first, second = candidates(name)
+        first, second = candidate_ids(name)
         return first % 7 + 1, second % 10**6 + 100
 
     for module in ("store", "rows"):
-        monkeypatch.setattr(f"lookalike.milvus.{module}.candidates", few)
+        monkeypatch.setattr(f"lookalike.milvus.{module}.candidate_ids", few)
     for database in both:
         assert database.index(photo_folder).indexed == 40
         assert database.index(photo_folder).unchanged == 40
@@ -324,14 +324,14 @@ def test_machines_that_begin_at_once_share_one_database(
 
 KILLED = """
 import os, signal, sys
-from lookalike.milvus.rows import candidates
+from lookalike.milvus.rows import candidate_ids
 from lookalike.opening import open as open_database
 from lookalike.database import indexing
-from lookalike.milvus.client import Server
+from lookalike.milvus.client import MilvusServer
 
 indexing.BATCH = 8
 address, folder, model, writes = sys.argv[1:]
-put, count = Server.put, iter(range(10**6))
+put, count = MilvusServer.put, iter(range(10**6))
 
 def then_die(self, name, rows):
     if "_model" in name or (writes != "making" and name.endswith("_new")):
@@ -342,7 +342,7 @@ def then_die(self, name, rows):
     if last:
         os.kill(os.getpid(), signal.SIGKILL)
 
-Server.put = then_die
+MilvusServer.put = then_die
 open_database(address, create=True, model=model).index(folder)
 """
 
@@ -448,9 +448,9 @@ def test_what_is_not_there_is_said(address: str, milvus: Running, model: Path) -
     with pytest.raises(DatabaseError, match=r"There is no database at milvus.*Make one with: lookalike index"):
         open_database(address)
     assert not exists(address)
-    server = Server(parse(address))
+    server = MilvusServer(parse(address))
     server.make(server.address.name, 64, {})
-    with pytest.raises(DatabaseError, match="is no database of lookalike; name another"):
+    with pytest.raises(DatabaseError, match="is not a lookalike database; use another"):
         open_database(address)
     server.close()
     with pytest.raises(DatabaseError, match=r"is a database in Milvus; open it with lookalike\.open"):
@@ -507,7 +507,7 @@ def test_rows_are_cut_into_messages() -> None:
 def test_more_labels_than_fit_are_refused(both: tuple[Database, Database], tmp_path: Path) -> None:
     table = {"code": [bytes(8)], "path": ["x"], "labels": [[f"tag {number}" for number in range(2000)]]}
     pq.write_table(pa.table(table), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match="an image has 2000 labels, such as tag 0; a database in Milvus takes 1024"):
+    with pytest.raises(DataError, match="an image has 2000 labels, such as tag 0; Milvus stores at most 1024"):
         both[0].import_codes(tmp_path / "a.parquet", root=tmp_path)
     assert len(both[0]) == 0
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from lookalike.core.codes import Codes
 from lookalike.core.errors import CodeError, ConfigError
-from lookalike.milvus.client import Server, parse
+from lookalike.milvus.client import MilvusServer, parse
 from lookalike.milvus.engine import MilvusEngine
 from lookalike.search import Engine, Hits, check_codes, check_limits
 from lookalike.search.multi_index import MultiIndex
@@ -103,7 +103,7 @@ def near_copies(count: int, width: int, *, seed: int = 0, flips: int = 3) -> Cod
 @pytest.fixture(scope="module")
 def remote(milvus: Running) -> Make:
     """Engines on a Milvus server that share one collection in turn, since a new one takes seconds."""
-    server = Server(parse(milvus.address("contract")))
+    server = MilvusServer(parse(milvus.address("contract")))
 
     def make(bits: int) -> Engine:
         name = f"contract_{bits}"

@@ -17,7 +17,7 @@ from lookalike.core.errors import DatabaseError
 from lookalike.data import Item
 from lookalike.store.catalog import Catalog
 from lookalike.store.migrations import APPLICATION_ID, STEPS
-from lookalike.store.records import Filter, ImportedCode, Outcome
+from lookalike.store.records import Filter, ImportedCode, IndexOutcome
 
 CODE = bytes(range(8))
 
@@ -40,7 +40,7 @@ def item(root: str, path: str, **values: Any) -> Item:
 
 def add(catalog: Catalog, *items: Item, code: bytes | None = CODE) -> list[int]:
     with catalog.transaction():
-        return [catalog.write(Outcome(item=item, code=code, digest=b"d" * 16)) for item in items]
+        return [catalog.write(IndexOutcome(item=item, code=code, digest=b"d" * 16)) for item in items]
 
 
 def names(catalog: Catalog, ids: list[int]) -> list[str]:
@@ -52,7 +52,7 @@ def names(catalog: Catalog, ids: list[int]) -> list[str]:
 
 @pytest.mark.parametrize("label", [None, "cat", "Grüße \n", ("a", "b"), ("one",), "b\udcff"])
 def test_a_row_comes_back(label: Any, catalog: Catalog, path: Path) -> None:
-    outcome = Outcome(
+    outcome = IndexOutcome(
         item=item("/a", "b/c.jpg", label=label), digest=b"0123456789abcdef", code=CODE, width=640, height=480,
         format="JPEG", animated=True,
     )  # fmt: skip
@@ -100,7 +100,7 @@ def test_odd_row_numbers_come_back(number: str, catalog: Catalog) -> None:
 
 def test_errors_are_text_whatever_is_in_them(catalog: Catalog) -> None:
     with catalog.transaction():
-        id_ = catalog.write(Outcome(item=item("/p", "a"), error="a\udcff.jpg is broken"))
+        id_ = catalog.write(IndexOutcome(item=item("/p", "a"), error="a\udcff.jpg is broken"))
     assert catalog.records([id_])[id_].error == "a\\udcff.jpg is broken"
 
 
@@ -108,7 +108,7 @@ def test_writing_in_place_of_a_row_keeps_its_id(catalog: Catalog) -> None:
     (id_,) = add(catalog, item("/p", "old.jpg"))
     with catalog.transaction():
         catalog.set_missing([id_], missing=True)
-        assert catalog.write(Outcome(item=item("/p", "new.jpg"), code=CODE), row=id_) == id_
+        assert catalog.write(IndexOutcome(item=item("/p", "new.jpg"), code=CODE), row=id_) == id_
     assert catalog.find("/p/old.jpg") is None
     record = catalog.find("/p/new.jpg")
     assert record is not None
@@ -124,14 +124,14 @@ def test_ids_are_never_used_twice(catalog: Catalog) -> None:
 
 def test_try_again_is_remembered(catalog: Catalog) -> None:
     with catalog.transaction():
-        id_ = catalog.write(Outcome(item=item("/p", "a"), error="busy", try_again=True))
+        id_ = catalog.write(IndexOutcome(item=item("/p", "a"), error="busy", try_again=True))
     assert catalog.records([id_])[id_].mtime_ns == -1
 
 
 def test_counts_codes_and_labels(catalog: Catalog) -> None:
     ids = add(catalog, item("/p", "a", label="x"), item("/p", "b"), item("/p", "c"))
     with catalog.transaction():
-        catalog.write(Outcome(item=item("/p", "d"), error="broken"))
+        catalog.write(IndexOutcome(item=item("/p", "d"), error="broken"))
         catalog.set_missing(ids[1:2], missing=True)
         catalog.set_label(ids[2], ("y", "z"))
     assert catalog.counts() == {"images": 2, "errors": 1, "missing": 1, "labelled": 2, "without_thumbnail": 2}
@@ -177,7 +177,7 @@ def test_nested_roots_hold_each_file_once(catalog: Catalog) -> None:
     found = catalog.find("/photos/2024/a.jpg")
     assert found is not None
     with catalog.transaction():  # the same file, seen from the outer root
-        assert catalog.write(Outcome(item=item("/photos", "2024/a.jpg"), code=CODE), row=found.id) == found.id
+        assert catalog.write(IndexOutcome(item=item("/photos", "2024/a.jpg"), code=CODE), row=found.id) == found.id
     assert sorted(r.name for r in catalog.all_records()) == ["/photos/2024/a.jpg", "/photos/b.jpg"]
 
 
@@ -290,7 +290,7 @@ def test_all_or_nothing(catalog: Catalog, path: Path) -> None:
 
     def fail() -> None:
         with catalog.transaction():
-            catalog.write(Outcome(item=item("/q", "b"), code=CODE))
+            catalog.write(IndexOutcome(item=item("/q", "b"), code=CODE))
             catalog.touch()
             raise ZeroDivisionError
 
@@ -307,7 +307,7 @@ def test_all_or_nothing(catalog: Catalog, path: Path) -> None:
 def test_an_interruption_rolls_back(catalog: Catalog) -> None:
     def stop() -> None:
         with catalog.transaction():
-            catalog.write(Outcome(item=item("/p", "a"), code=CODE))
+            catalog.write(IndexOutcome(item=item("/p", "a"), code=CODE))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -321,7 +321,7 @@ def test_a_reader_sees_what_is_committed_and_nothing_else(catalog: Catalog, path
     reader = Catalog(path)
     try:
         with catalog.transaction():
-            catalog.write(Outcome(item=item("/p", "b"), code=CODE))
+            catalog.write(IndexOutcome(item=item("/p", "b"), code=CODE))
             assert reader.counts()["images"] == 1
         assert reader.counts()["images"] == 2
     finally:
@@ -479,8 +479,8 @@ def test_ids_by_name_and_labels(catalog: Catalog) -> None:
     with catalog.transaction():
         for path, label in (("b.jpg", "x"), ("a.jpg", ("x", "y")), ("c.jpg", None)):
             item = Item("/photos", path, 1, 1, label)
-            catalog.write(Outcome(item=item, digest=path.encode() * 3, length=1, code=CODE))
-        catalog.write(Outcome(item=Item("/photos", "0.jpg", 1, 1, "z"), error="broken"))
+            catalog.write(IndexOutcome(item=item, digest=path.encode() * 3, length=1, code=CODE))
+        catalog.write(IndexOutcome(item=Item("/photos", "0.jpg", 1, 1, "z"), error="broken"))
     records = catalog.records(catalog.ids_by_name().tolist())
     assert [records[int(id_)].path for id_ in catalog.ids_by_name()] == ["a.jpg", "b.jpg", "c.jpg"]
     assert catalog.labels() == {"x": 2, "y": 1}
@@ -488,19 +488,19 @@ def test_ids_by_name_and_labels(catalog: Catalog) -> None:
 
 def test_a_path_has_one_row(catalog: Catalog, path: Path) -> None:
     first, second = add(catalog, item("/photos", "a.jpg"), item("/photos", "b.jpg"))
-    said = f"{path}: /photos/a.jpg has a row already, which was not named"
+    said = f"{path}: /photos/a.jpg already has another row"
     for row in (None, second):
         with pytest.raises(DatabaseError) as raised, catalog.transaction():
-            catalog.write(Outcome(item=item("/photos", "a.jpg"), code=CODE), row=row)
+            catalog.write(IndexOutcome(item=item("/photos", "a.jpg"), code=CODE), row=row)
         assert str(raised.value) == said
     with catalog.transaction():
-        assert catalog.write(Outcome(item=item("/photos", "a.jpg"), code=CODE), row=first) == first
+        assert catalog.write(IndexOutcome(item=item("/photos", "a.jpg"), code=CODE), row=first) == first
 
 
 def test_thumbnails_are_found_by_id_and_by_digest(catalog: Catalog) -> None:
     assert catalog.thumbnail_of(b"d" * 16) is None
     first, second, other = (
-        Outcome(item=item("/photos", f"{number}.jpg"), code=CODE, digest=digest, thumbnail=bytes([number]) * 128)
+        IndexOutcome(item=item("/photos", f"{number}.jpg"), code=CODE, digest=digest, thumbnail=bytes([number]) * 128)
         for number, digest in ((1, b"d" * 16), (2, b"d" * 16), (3, b"e" * 16))
     )
     with catalog.transaction():
@@ -532,12 +532,12 @@ def test_thumbnails_are_found_by_id_and_by_digest_and_counted(catalog: Catalog) 
 
     assert catalog.thumbnail_of(b"d" * 16) is None
     first, second, third = [
-        Outcome(item=item("/photos", f"{number}.jpg"), code=CODE, digest=digest, thumbnail=bytes([number]) * 2000)
+        IndexOutcome(item=item("/photos", f"{number}.jpg"), code=CODE, digest=digest, thumbnail=bytes([number]) * 2000)
         for number, digest in enumerate((b"d" * 16, b"d" * 16, b"e" * 16), 1)
     ]
     with catalog.transaction():
         ids = [catalog.write(outcome) for outcome in (first, second, third)]
-        (bare,) = (catalog.write(Outcome(item=item("/photos", "0.jpg"), code=CODE, digest=b"f" * 16)),)
+        (bare,) = (catalog.write(IndexOutcome(item=item("/photos", "0.jpg"), code=CODE, digest=b"f" * 16)),)
     assert catalog.thumbnails([*ids, bare]) == {id_: bytes([number]) * 2000 for number, id_ in enumerate(ids, 1)}
     assert catalog.thumbnail_of(b"d" * 16) == b"\x02" * 2000  # of the newest
     assert [catalog.lacks_thumbnail(id_) for id_ in (*ids, bare)] == [False, False, False, True]

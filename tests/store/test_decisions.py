@@ -11,7 +11,7 @@ import pytest
 from lookalike.data import Item
 from lookalike.store.catalog import Catalog
 from lookalike.store.decisions import Decided, Kind
-from lookalike.store.records import Outcome
+from lookalike.store.records import IndexOutcome
 
 A, B, C = (bytes([number] * 16) for number in range(3))
 
@@ -37,7 +37,7 @@ def test_a_decision_comes_back_as_it_was(catalog: Catalog) -> None:
 
 def test_decisions_outlive_their_images(catalog: Catalog) -> None:
     with catalog.transaction():
-        id_ = catalog.write(Outcome(item=Item("/p", "a.jpg", 1, 1), digest=A, code=b"12345678"))
+        id_ = catalog.write(IndexOutcome(item=Item("/p", "a.jpg", 1, 1), digest=A, code=b"12345678"))
         made = catalog.decisions.add(Kind.LATER, [Decided(A, "/p/a.jpg", 0)])
     with catalog.transaction():
         catalog.delete([id_])

@@ -15,7 +15,7 @@ from lookalike.data import Item
 from lookalike.store import digests, integrity
 from lookalike.store.catalog import Catalog
 from lookalike.store.migrations import STEPS
-from lookalike.store.records import ImportedCode, Outcome
+from lookalike.store.records import ImportedCode, IndexOutcome
 
 CODE = bytes(range(8))
 
@@ -36,8 +36,8 @@ def fill(catalog: Catalog, count: int = 3000) -> list[int]:
     with catalog.transaction():
         return [
             catalog.write(
-                Outcome(item=Item("/p", f"a/{n}.jpg", 1, 2, "cat"), digest=bytes([n % 256] * 16), code=CODE, kept=n < 3,
-                        thumbnail=bytes(9 + n % 5))
+                IndexOutcome(item=Item("/p", f"a/{n}.jpg", 1, 2, "cat"), digest=bytes([n % 256] * 16), code=CODE,
+                             kept=n < 3, thumbnail=bytes(9 + n % 5))
             )
             for n in range(count)
         ]  # fmt: skip
@@ -56,7 +56,7 @@ def test_every_way_of_writing_is_followed(catalog: Catalog) -> None:
     blocks = {block for table, block in digests.stored(catalog._session.connection) if table == "images"}
     assert blocks == {-1, 0, 1, 2}
     with catalog.transaction():
-        catalog.write(Outcome(item=Item("/p", "b/\udcff'\n.jpg", 7, 8, ("a", "b")), error="x"), row=ids[5])
+        catalog.write(IndexOutcome(item=Item("/p", "b/\udcff'\n.jpg", 7, 8, ("a", "b")), error="x"), row=ids[5])
         catalog.set_label(ids[6], "dog")
         catalog.set_missing(ids[7:2000], missing=True)
         catalog.delete(ids[2000:2500])  # with dependent rows

@@ -13,7 +13,7 @@ import pytest
 from lookalike.data import Item, Label
 from lookalike.store import filters
 from lookalike.store.catalog import Catalog
-from lookalike.store.records import Filter, Outcome
+from lookalike.store.records import Filter, IndexOutcome
 
 CODE = bytes(8)
 ROWS: list[tuple[str, Label, int]] = [  # path, label and time of insertion; ids from 1 on
@@ -30,7 +30,7 @@ def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalog
         monkeypatch.setattr(time, "time", lambda at=at: at + 0.5)
         with catalog.transaction():
             known = catalog.find(f"/photos/{path}")
-            outcome = Outcome(item=Item("/photos", path, 1, 1, label), digest=path.encode() * 3, code=CODE)
+            outcome = IndexOutcome(item=Item("/photos", path, 1, 1, label), digest=path.encode() * 3, code=CODE)
             catalog.write(outcome, row=None if known is None else known.id)
     yield catalog
     catalog.close()

@@ -72,7 +72,7 @@ def test_a_plain_thumbnail_gets_a_close_look() -> None:
         return Picture(np.full((100, 100, 3), 200, np.uint8))
 
     plain = np.full((60, 60, 3), 200, np.uint8)
-    assert Seen([plain]).is_plain
+    assert Seen([plain]).is_low_information
     looks.verdict(Seen([plain], close), Seen([plain], close))
     assert len(read) == 2
 

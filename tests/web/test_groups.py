@@ -16,7 +16,7 @@ from lookalike.database import Database
 from lookalike.duplicates.request import Strictness
 from lookalike.hasher import Hasher
 from lookalike.imaging.thumbnails import pack
-from lookalike.store.records import Outcome
+from lookalike.store.records import IndexOutcome
 from lookalike.web.state import maps, reviews
 from tests.web.conftest import Serve, Served
 
@@ -71,7 +71,7 @@ def other_picture(copies: Path) -> Path:
         item = Item("/elsewhere", "noise.png", 1, 1)
         with database.store.local().transaction():
             database.store.local().write(
-                Outcome(item=item, code=twice.code, digest=b"noise", width=64, height=64, thumbnail=pack([noise]))
+                IndexOutcome(item=item, code=twice.code, digest=b"noise", width=64, height=64, thumbnail=pack([noise]))
             )
             database.store.local().touch()
     return copies

@@ -195,7 +195,7 @@ def _draw(catalog: Catalog, codes: CodeArray, options: CalibrationOptions, decod
     kept: dict[object, tuple[Record, int]] = {}
     for row in rows.tolist():
         record = records.get(int(ids_N[row]))
-        if record is not None and not record.is_plain:
+        if record is not None and not record.is_low_information:
             kept.setdefault(record.digest or record.id, (record, row))
     records_of, rows_of = zip(*kept.values(), strict=True) if kept else ((), ())
     codes_NW = np.ascontiguousarray(codes.codes_NW[list(rows_of)])

@@ -77,7 +77,7 @@ def load(store: Store) -> Calibration | None:
     try:
         calibration = Calibration.from_json(text)
     except (ValueError, KeyError, TypeError) as error:
-        place = store.place
+        place = store.location
         raise DatabaseError(
             f"the calibration in {place} is unreadable; drop it with: lookalike calibrate --db {place} --forget"
         ) from error
@@ -97,7 +97,7 @@ def replace(store: FolderStore, before: Calibration | None, new: Calibration) ->
     """Store a calibration. Raises `DatabaseError` if it is based on less evidence than the one before."""
     if before is not None and before.edited and not new.edited:
         raise DatabaseError(
-            f"no image was readable, but {store.place} was calibrated when images were; calibrate where "
+            f"no image was readable, but {store.location} was calibrated when images were; calibrate where "
             "the files are, or drop that calibration first with: lookalike calibrate --forget. Nothing was changed"
         )
     keep(store, new.to_json())

@@ -71,9 +71,9 @@ NETWORK = (
 def _network(db: str) -> str:
     """The kind of network file system of a database's folder; empty if it is local."""
     from lookalike.core.address import is_address
-    from lookalike.store import surroundings
+    from lookalike.store import scan_state
 
-    return "" if is_address(db) else surroundings.network(db)
+    return "" if is_address(db) else scan_state.network(db)
 
 
 def _print_report(report: IndexReport, total: int, db: str) -> None:

@@ -63,7 +63,7 @@ def _list(record: Record, *, paths: bool, errors: bool, blank: bool, json: bool)
     can_be_found = record.code is not None and record.missing_since is None
     if paths and can_be_found:
         _line(record.name, "label", record.label, json=json)
-    if blank and record.is_plain and can_be_found:
+    if blank and record.is_low_information and can_be_found:
         _line(record.name, "quality", record.quality, json=json)
 
 

@@ -20,7 +20,7 @@ from lookalike.core.errors import DataError, ImageError, LookalikeError
 if TYPE_CHECKING:
     from lookalike.core.progress import Progress
     from lookalike.imaging.isolation.decoders import Source
-    from lookalike.store.surroundings import Unreachable
+    from lookalike.store.scan_state import Unreachable
 
 Read = TypeVar("Read")
 

@@ -17,7 +17,7 @@ from lookalike.store import originals as kept
 from lookalike.store.folder import LOST
 from lookalike.store.protocol import Store
 from lookalike.store.records import Record
-from lookalike.store.surroundings import Unreachable
+from lookalike.store.scan_state import Unreachable
 
 NAMED = 5  # example images listed for each root
 
@@ -48,18 +48,18 @@ def settle(
     records = store.records(sorted(unseen))
     presence = reach.classify(records.values())
     dropped = _left_out(records.values(), presence, survey, scopes)
-    places = _merged([*presence.places(), *unread], survey)
+    places = _merged([*presence.unreachable(), *unread], survey)
     with store.transaction():
         _mark(store, presence, records, but=dropped)
         if dropped:
             store.delete(sorted(dropped))  # their kept originals stay
             store.touch()
-        store.surroundings.set_unreachable(places, within=[] if survey.is_partial else scopes)
+        store.scan_state.set_unreachable(places, within=[] if survey.is_partial else scopes)
         mounts = Mounts()
         for scope, walked in survey.walked.items():
             store.set_root(scope, mounts.of(scope))
             if not survey.is_partial:
-                store.surroundings.set_left_out(scope, walked.left_out)
+                store.scan_state.set_left_out(scope, walked.left_out)
     coded = sum(records[id_].code is not None for id_ in dropped)
     return Settled(len(presence.gone - dropped), coded, places)
 
@@ -159,14 +159,14 @@ def losses(store: Store) -> tuple[Losses, Presence]:
             if len(loss.names) < NAMED:
                 loss.names.append(record.name)
     gone = [loss for _, loss in sorted(by_root.items()) if loss.gone]
-    return Losses(sorted(presence.gone), gone, presence.places()), presence
+    return Losses(sorted(presence.gone), gone, presence.unreachable()), presence
 
 
-def owed(store: Store, items: Sequence[Item]) -> list[Item]:
+def lacking_codes(store: Store, items: Sequence[Item]) -> list[Item]:
     """Readable images, not among the items, that lost their codes to a change of model."""
     named = {item.name for item in items}
     reach = Reachability(store)
-    results = (reach.look(record) for record in store.owed() if record.name not in named)
+    results = (reach.look(record) for record in store.lacking_codes() if record.name not in named)
     return [item for item in results if isinstance(item, Item)]
 
 
@@ -176,7 +176,7 @@ def prune(store: Store, only: Collection[int] | None, *, originals: bool) -> int
     ids = report.ids if only is None else sorted(presence.gone & set(only))
     with store.transaction():
         store.set_missing(sorted(presence.back), missing=False)
-        store.surroundings.set_unreachable(report.unreachable, within=["/"])
+        store.scan_state.set_unreachable(report.unreachable, within=["/"])
         store.delete(ids)
         store.touch()
         if originals:
@@ -191,13 +191,13 @@ def remove(store: Store, paths: Sequence[str], *, originals: bool) -> int:
     for path in paths:
         below = store.below(path)
         if not below:
-            raise DatabaseError(f"{path} is not in {store.place}; list its paths with: lookalike info --paths")
+            raise DatabaseError(f"{path} is not in {store.location}; list its paths with: lookalike info --paths")
         ids.update(below)
     records = store.records(sorted(ids)).values()
     going = [record for record in records if originals or os.path.exists(record.item.file)]
     with store.transaction():
         store.delete(sorted(ids))
-        store.surroundings.set_unreachable([], within=paths)
+        store.scan_state.set_unreachable([], within=paths)
         store.touch()
         _forget_originals(store, {record.digest for record in going if record.digest is not None})
     _drop_originals(store)

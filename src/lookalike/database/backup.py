@@ -91,7 +91,7 @@ def _check_nothing_is_lost(store: FolderStore) -> None:
         return
     if header.is_later(store.stamp):
         raise DatabaseError(
-            f"{store.place} has lost changes, so no backup was made. See: lookalike verify --db {store.place}"
+            f"{store.location} has lost changes, so no backup was made. See: lookalike verify --db {store.location}"
         )
 
 

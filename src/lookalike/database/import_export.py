@@ -19,7 +19,7 @@ from lookalike.core.progress import Progress
 from lookalike.data import codetable
 from lookalike.data.codetable import Rows
 from lookalike.data.codetable import check_name as check_name
-from lookalike.store.places import split
+from lookalike.store.paths import split
 from lookalike.store.protocol import Store
 from lookalike.store.records import ImportedCode
 

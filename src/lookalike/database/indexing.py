@@ -1,9 +1,8 @@
-"""From items to rows of the catalog: workers read and decode, threads encode, the caller's records.
+"""Indexing, from items to rows: worker processes read and decode, threads encode, and the calling thread records.
 
-What is known is not done again: an unchanged file (same size, times and inode) is not read, a file whose bytes are
-known is not encoded, and decoded only if its thumbnail is missing. An unchanged file that an earlier version indexed
-without a thumbnail is read again for it; its code stays. A renamed or moved file keeps its row, which its digest
-finds. What cannot be read any more keeps its row as it is.
+No work is repeated: an unchanged file (same size, times and inode) is not read, and one with a known digest is not
+encoded. Unchanged files that an earlier version indexed without a thumbnail are read again to get one; their codes
+stay. A moved file is recognised by its digest and keeps its row. A file that has become unreadable keeps its row, too.
 """
 
 from __future__ import annotations
@@ -32,10 +31,10 @@ from lookalike.imaging.formats import kinds
 from lookalike.imaging.isolation import pool
 from lookalike.imaging.isolation.decoders import Decoders, ImageFile
 from lookalike.imaging.isolation.limits import DecodeLimits
-from lookalike.imaging.quality import PLAIN, quality
+from lookalike.imaging.quality import LOW_INFORMATION, quality
 from lookalike.store.protocol import Store
-from lookalike.store.records import Outcome, Record
-from lookalike.store.surroundings import Unreachable
+from lookalike.store.records import IndexOutcome, Record
+from lookalike.store.scan_state import Unreachable
 
 BATCH = 64
 COMMIT_SECONDS = 2.0
@@ -43,56 +42,56 @@ COMMIT_SECONDS = 2.0
 
 @dataclass
 class IndexReport:
-    """What became of each item; `found` is the sum of the others but `missing`."""
+    """What became of each item; `found` is the sum of the next five."""
 
     found: int = 0
     encoded: int = 0  # decoded and encoded now
-    copied: int = 0  # same bytes as an image that has a code already
-    moved: int = 0  # known under another path, where it is no more
+    copied: int = 0  # same bytes as an image with a code
+    moved: int = 0  # known under another path, which no longer exists
     unchanged: int = 0
-    failed: int = 0  # could not be read, now or when it was last tried
-    missing: int = 0  # in the database, but no longer where they were
-    refreshed: int = 0  # of those unchanged: read again for their thumbnails, which earlier versions did not keep
-    plain: int = 0  # of those read now: with too little to see for their codes to mean anything
-    out_of_reach: int = 0  # in the database, and neither seen nor known to be gone
-    dropped: int = 0  # that were in the database, and are left out from now on
-    companions: int = 0  # files that belong to photos
+    failed: int = 0  # unreadable, now or when last tried
+    missing: int = 0  # images in the database whose files are gone
+    refreshed: int = 0  # those of `unchanged` read again for a thumbnail, which earlier versions did not store
+    plain: int = 0  # images read now with too little detail for their codes to mean anything
+    out_of_reach: int = 0  # images in the database that were neither seen nor proven gone
+    dropped: int = 0  # images removed from the database because they are now excluded
+    companions: int = 0  # files that accompany photos
     left_out: dict[str, int] = field(default_factory=dict)  # files by kind, see `data.leaving_out`
-    unreachable: list[Unreachable] = field(default_factory=list)  # folders and files that cannot be read
+    unreachable: list[Unreachable] = field(default_factory=list)  # unreadable folders and files
     seconds: float = 0.0
-    problems: list[tuple[str, str]] = field(default_factory=list)  # (name, reason) of all that failed
+    problems: list[tuple[str, str]] = field(default_factory=list)  # (name, reason) of each failure
 
     @property
     def indexed(self) -> int:
-        """Items that can be found now."""
+        """Number of items that can now be found."""
         return self.encoded + self.copied + self.moved + self.unchanged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexOptions:
-    """What is indexed, and how it is read."""
+    """What to index, and how."""
 
     labels_from_folders: bool = False
     keep_originals: bool = False
-    reindex: bool = False  # read again what has not changed, too
-    exclude: Sequence[str] = ()  # globs of what is left out of the folders (see `data.leaving_out`); kept for them
-    include: Sequence[str] = ()  # globs of what is indexed although it would be left out
-    limit: int | None = None  # images at most
+    reindex: bool = False  # also read unchanged files again
+    exclude: Sequence[str] = ()  # globs to exclude from the folders (see `data.leaving_out`); remembered
+    include: Sequence[str] = ()  # globs to index although they would be excluded
+    limit: int | None = None  # maximum number of images
     max_pixels: int = MAX_PIXELS
-    workers: int = 0  # threads, and processes that decode for them; 0: as many as there are cores
-    isolation: bool = True  # worker processes decode, with limits on memory and time; else this one, which trusts files
+    workers: int = 0  # threads, each with a decoding process; 0: one per core
+    isolation: bool = True  # decode in worker processes with limits on memory and time; False trusts the files
 
     @property
     def limits(self) -> DecodeLimits:
-        """What decoding one image may take."""
+        """Limits for decoding one image."""
         return DecodeLimits.of(self.max_pixels)
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """An item after its bytes were read: encoded now, or known by its digest and so with a code, or failed."""
+    """An item that was read: encoded, given the code of a known digest, or failed."""
 
-    outcome: Outcome
+    outcome: IndexOutcome
     encoded: bool = False
 
 
@@ -104,46 +103,43 @@ def run(
     options: IndexOptions,
     progress: Progress = silent,
 ) -> IndexReport:
-    """Bring the store up to date with items: all there are in the folders, tables and files that were named.
-
-    After an interruption what was recorded is whole and stays.
-    """
-    survey.items += absent.owed(store, survey.items)
+    """Update the store from a survey of the sources. After an interruption, everything recorded is complete."""
+    survey.items += absent.lacking_codes(store, survey.items)
     items, scopes = survey.items, data.scopes(sources)
     store.expect([item.name for item in items])
     report = IndexReport(len(items), companions=survey.companions, left_out=dict(survey.left_out))
     started = time.monotonic()
-    met = _Met(store)
+    scan = _Scan(store)
     try:
-        changed = list(_changed(items, store, options, report, met))
+        changed = list(_changed(items, store, options, report, scan))
         done = len(items) - len(changed)
         with closing(_read_all(changed, store, hasher, options)) as reads:
             for batch in _batched(reads):
                 with store.transaction():
-                    met.seen.update(_record(batch, store, report, met))
+                    scan.seen.update(_record(batch, store, report, scan))
                     store.touch()
                 done += len(batch)
                 progress("indexing", done, len(items))
     finally:
         report.seconds = time.monotonic() - started
-    settled = absent.settle(store, survey, scopes, met.seen, met.reach, unread=met.unread)
+    settled = absent.settle(store, survey, scopes, scan.seen, scan.reach, unread=scan.unread)
     report.missing, report.dropped, report.unreachable = settled.gone, settled.dropped, settled.unreachable
     report.out_of_reach = sum(place.images for place in settled.unreachable)
     return report
 
 
-class _Met:
-    """What was met so far."""
+class _Scan:
+    """What has been seen so far."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.seen: set[int] = set()  # ids of rows whose files are there
-        self.unread: list[Unreachable] = []  # files that are there and cannot be read
+        self.seen: set[int] = set()  # ids of rows whose files exist
+        self.unread: list[Unreachable] = []  # existing files that cannot be read
         self.reach = Reachability(store)
-        self._left: dict[bytes, deque[Record]] = {}  # rows whose files are not where they were, by digest
+        self._left: dict[bytes, deque[Record]] = {}  # rows whose files have left their paths, by digest
 
     def moved(self, digest: bytes) -> Record | None:
-        """A row of an image with these bytes whose own file is gone; each once."""
+        """A row with this digest whose own file is gone; returned only once."""
         left = self._left.get(digest)
         if left is None:
             records = self._store.with_digest(digest)
@@ -158,15 +154,15 @@ class _Met:
 
 
 def _changed(
-    items: Iterable[Item], store: Store, options: IndexOptions, report: IndexReport, met: _Met
+    items: Iterable[Item], store: Store, options: IndexOptions, report: IndexReport, scan: _Scan
 ) -> Iterator[Item]:
-    """The items that must be read; the others are counted."""
+    """Items that must be read; counts the others."""
     relabelled: list[tuple[int, Item]] = []
     looked_at: list[tuple[int, Item]] = []
     for item in items:
         record = store.find(item.name)
         if record is not None and item.size >= 0:
-            met.reach.saw(record, item)
+            scan.reach.saw(record, item)
         if (
             record is None
             or not _is_unchanged(record, item)
@@ -176,7 +172,7 @@ def _changed(
         ):
             yield item
             continue
-        met.seen.add(record.id)
+        scan.seen.add(record.id)
         if record.error is None:
             report.unchanged += 1
         else:
@@ -194,10 +190,10 @@ def _changed(
 
 
 def _is_unchanged(record: Record, item: Item) -> bool:
-    """Whether a file is the one that was read, by what the system says of it.
+    """Whether a file's status is the same as when it was read.
 
-    What was read before these things were recorded goes by size and time alone: reading a whole collection again would
-    take hours, and nothing says that it has changed.
+    Old rows without ctime and inode are compared by size and time only, because reading a whole collection again would
+    take hours.
     """
     if record.missing_since or (record.size, record.mtime_ns) != (item.size, item.mtime_ns):
         return False
@@ -209,27 +205,27 @@ def _is_unchanged(record: Record, item: Item) -> bool:
 
 
 def _is_recorded(record: Record, item: Item, store: Store) -> bool:
-    """Whether the row says where and as which file the image was seen."""
-    volume = store.surroundings.known_volume(item.volume)
+    """Whether the row has the file's current ctime, inode and volume."""
+    volume = store.scan_state.known_volume(item.volume)
     return (record.ctime_ns, record.inode, record.volume) == (item.ctime_ns, item.inode, volume) and (
         volume is not None or not item.volume.identity
     )
 
 
 def _lacks_original(record: Record, store: Store, options: IndexOptions) -> bool:
-    """Whether an image that is to be kept is not kept yet."""
+    """Whether an image's original should be kept but is not."""
     if not options.keep_originals or record.digest is None:
         return False
     return not store.has_original(record.digest, record.length)
 
 
 def _lacks_thumbnail(record: Record, store: Store) -> bool:
-    """Whether an image is to be read again for its thumbnail."""
+    """Whether an image must be read again to get a thumbnail."""
     return record.code is not None and record.digest is not None and store.lacks_thumbnail(record.id)
 
 
 def _read_all(items: list[Item], store: Store, hasher: Hasher, options: IndexOptions) -> Generator[_Read]:
-    """Items read by threads, in their order; only a few are held at a time."""
+    """Items read by threads, in order, a few at a time."""
     workers = min(options.workers or os.cpu_count() or 1, len(items))
     if not items:
         return
@@ -242,7 +238,7 @@ def _read_all(items: list[Item], store: Store, hasher: Hasher, options: IndexOpt
 
 
 def _read(item: Item, store: Store, hasher: Hasher, options: IndexOptions, decoders: Decoders) -> _Read:
-    outcome = Outcome(item=item)
+    outcome = IndexOutcome(item=item)
     try:
         with _opened(item, decoders) as image:
             outcome = replace(outcome, digest=image.digest, length=image.length)
@@ -262,7 +258,7 @@ def _read(item: Item, store: Store, hasher: Hasher, options: IndexOptions, decod
 
 @contextmanager
 def _opened(item: Item, decoders: Decoders) -> Iterator[ImageFile]:
-    """The image of an item. Raises `ImageError` if it cannot be read."""
+    """An item's image. Raises `ImageError` if it cannot be read."""
     with ExitStack() as stack:
         try:
             image = stack.enter_context(decoders.opened(source(item)))
@@ -272,19 +268,19 @@ def _opened(item: Item, decoders: Decoders) -> Iterator[ImageFile]:
 
 
 def _content(item: Item, digest: bytes, options: IndexOptions) -> bytes:
-    """The bytes of an item, to be kept. Raises `ImageError` if they are not those that have the digest."""
+    """An item's bytes. Raises `ImageError` if they no longer have the digest."""
     try:
         found = source(item)
         content = found if isinstance(found, bytes) else files.read(found, most=options.limits.file_bytes)
     except OSError as error:
         raise RetryableImageError(error.strerror or str(error)) from error
     if files.content_digest(content) != digest:
-        raise RetryableImageError("was changed while it was read")
+        raise RetryableImageError("changed while it was being read")
     return content
 
 
-def _known(outcome: Outcome, known: Record, image: ImageFile, store: Store, hasher: Hasher) -> Outcome:
-    """An image with the code of another with the same bytes; decoded only if their thumbnail is missing."""
+def _known(outcome: IndexOutcome, known: Record, image: ImageFile, store: Store, hasher: Hasher) -> IndexOutcome:
+    """An image with the code of another one with the same bytes; decoded only if the thumbnail is missing."""
     outcome = replace(outcome, code=known.code, quality=known.quality, **_facts(known))
     if outcome.digest is not None:
         outcome = replace(outcome, thumbnail=store.thumbnail_of(outcome.digest))
@@ -296,8 +292,8 @@ def _known(outcome: Outcome, known: Record, image: ImageFile, store: Store, hash
         return outcome
 
 
-def _encoded(outcome: Outcome, pixels: decode.Decoded, hasher: Hasher) -> _Read:
-    """An image with its code."""
+def _encoded(outcome: IndexOutcome, pixels: decode.Decoded, hasher: Hasher) -> _Read:
+    """An image encoded."""
     seen = quality(pixels.array, width=pixels.width, height=pixels.height)
     code = hasher.encode_arrays(pixels.array[None])[0].tobytes()
     outcome = replace(outcome, code=code, quality=seen, thumbnail=pixels.thumbnail, **_facts(pixels))
@@ -309,16 +305,16 @@ def _facts(of: decode.Decoded | Record) -> dict[str, Any]:
 
 
 def _with_code(store: Store, digest: bytes | None) -> Record | None:
-    """A row with the code of these bytes.
+    """A row with a code for this digest.
 
-    Not of an animation that shows too little: an earlier version made its code of the first frame, which may be black.
+    Low-information animations are excluded: an earlier version encoded their first frame, which may be black.
     """
     known = store.one_with_digest(digest, coded=True) if digest else None
-    return None if known is None or (known.animated and known.is_plain) else known
+    return None if known is None or (known.animated and known.is_low_information) else known
 
 
 def _batched(reads: Iterator[_Read]) -> Iterator[list[_Read]]:
-    """Batches of at most `BATCH`, smaller if reading takes long, so that little is lost if work is cut off."""
+    """Batches of at most `BATCH`, smaller if reading is slow, so that an interruption loses little work."""
     batch: list[_Read] = []
     due = time.monotonic() + COMMIT_SECONDS
     for read in reads:
@@ -330,33 +326,33 @@ def _batched(reads: Iterator[_Read]) -> Iterator[list[_Read]]:
         yield batch
 
 
-def _record(batch: list[_Read], store: Store, report: IndexReport, met: _Met) -> Iterator[int]:
-    """Write all rows; their ids."""
+def _record(batch: list[_Read], store: Store, report: IndexReport, scan: _Scan) -> Iterator[int]:
+    """Write all rows; yields their ids."""
     for read in batch:
         outcome = read.outcome
         here = store.find(outcome.item.name)
         if here and here.digest and _says_nothing(outcome):
             report.failed += 1
-            if os.path.lexists(outcome.item.file):  # else it vanished since it was found
-                met.unread.append(Unreachable(outcome.item.name, outcome.error or "", 1))
+            if os.path.lexists(outcome.item.file):  # otherwise it has vanished since the survey
+                scan.unread.append(Unreachable(outcome.item.name, outcome.error or "", 1))
                 yield here.id
             continue
-        before = here or (met.moved(outcome.digest) if outcome.digest else None)
+        before = here or (scan.moved(outcome.digest) if outcome.digest else None)
         if before and outcome.item.label is None:
             outcome = replace(outcome, item=replace(outcome.item, label=before.label))
         _count(outcome, read, here, before, report, store)
         id_ = store.write(outcome, row=before.id if before else None)
-        met.seen.add(id_)
+        scan.seen.add(id_)
         yield id_
 
 
-def _says_nothing(outcome: Outcome) -> bool:
-    """Whether a file could not be read, which says nothing of the image that is known there."""
+def _says_nothing(outcome: IndexOutcome) -> bool:
+    """Whether a file could not be read at all, which proves nothing about the known image."""
     return outcome.error is not None and outcome.try_again and outcome.digest is None
 
 
 def _count(
-    outcome: Outcome, read: _Read, here: Record | None, before: Record | None, report: IndexReport, store: Store
+    outcome: IndexOutcome, read: _Read, here: Record | None, before: Record | None, report: IndexReport, store: Store
 ) -> None:
     if outcome.error is not None:
         report.failed += 1
@@ -364,10 +360,10 @@ def _count(
     elif read.encoded:
         report.encoded += 1
     elif here and here.digest == outcome.digest:
-        report.unchanged += 1  # only its time has changed, or it is back, or it had no thumbnail
+        report.unchanged += 1  # only its time changed, it reappeared, or it had no thumbnail
         report.refreshed += outcome.thumbnail is not None and store.lacks_thumbnail(here.id)
     elif before and not here:
         report.moved += 1
     else:
         report.copied += 1
-    report.plain += outcome.quality is not None and outcome.quality < PLAIN
+    report.plain += outcome.quality is not None and outcome.quality < LOW_INFORMATION

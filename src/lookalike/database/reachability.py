@@ -17,7 +17,7 @@ from lookalike.core.mounts import Mounts
 from lookalike.data import Item, parquet
 from lookalike.store.protocol import Store
 from lookalike.store.records import Record
-from lookalike.store.surroundings import Unreachable
+from lookalike.store.scan_state import Unreachable
 
 NOT_THERE = "No such file or directory"
 NOTHING_KNOWN = "none of the known images there exists"
@@ -42,7 +42,7 @@ class Presence:
         self.away[record.id] = where
         self.counts[where] += not record.missing_since
 
-    def places(self) -> list[Unreachable]:
+    def unreachable(self) -> list[Unreachable]:
         """Unreachable places, with their numbers of images."""
         return [Unreachable(path, why, count) for (path, why), count in sorted(self.counts.items())]
 
@@ -53,7 +53,7 @@ class Reachability:
     def __init__(self, store: Store, mounts: Mounts | None = None) -> None:
         self._store, self._mounts = store, mounts or Mounts()
         self._folders: dict[str, str | None] = {}  # why each cannot be listed; None if it can
-        self._volumes = {number: one.identity for number, one in store.surroundings.volumes().items()}
+        self._volumes = {number: one.identity for number, one in store.scan_state.volumes().items()}
         self._proven: dict[tuple[str, int | None, str], str] = {}  # root, recorded volume, its identity → a file
         self._refuted: set[tuple[str, int | None, str]] = set()
         self._holding: dict[str, str] = {}  # folders with a known image's file somewhere below
@@ -182,7 +182,7 @@ class Reachability:
         if record.volume is None:
             return None
         if record.volume not in self._volumes:  # the volume was added since
-            self._volumes = {number: one.identity for number, one in self._store.surroundings.volumes().items()}
+            self._volumes = {number: one.identity for number, one in self._store.scan_state.volumes().items()}
         return self._volumes.get(record.volume)
 
     def _nearest(self, record: Record) -> str:

@@ -1,6 +1,6 @@
-"""What an open database answers without changing: what it holds, searches, and what distances mean.
+"""Read-only operations of a database: contents, searches, and the meaning of distances.
 
-Modules that not every question needs are imported when they are needed.
+Modules that only some operations need are imported on demand.
 
 Shapes: N images, W bytes a code.
 """
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from lookalike.store.derived.code_array import Ids
     from lookalike.store.derived.verdicts import Verifier
     from lookalike.store.protocol import Store
-    from lookalike.store.surroundings import Unreachable
+    from lookalike.store.scan_state import Unreachable
 
     Query = Source | Array
 
 
 class Reading:
-    """An open database, to be read. Reading needs no lock."""
+    """The read-only part of an open database. Reading needs no lock."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -65,13 +65,13 @@ class Reading:
         self.close()
 
     def __len__(self) -> int:
-        """Number of images that can be found."""
+        """Number of findable images."""
         return self.store.count()
 
     @property
     def path(self) -> str:
         """The folder or address."""
-        return self.store.place
+        return self.store.location
 
     @property
     def folder(self) -> Path:
@@ -85,7 +85,7 @@ class Reading:
 
     @property
     def hasher(self) -> Hasher:
-        """The model that made the codes. Raises `DatabaseError` if it is absent, damaged or another one."""
+        """The model that made the codes. Raises `DatabaseError` if it is missing, damaged or another one."""
         self.store.check_model()
         if self._hasher is None:
             self._hasher = self.store.load_model()
@@ -93,56 +93,56 @@ class Reading:
 
     @property
     def decisions(self) -> Decisions:
-        """What people decided about images that look alike."""
+        """Users' decisions about duplicates."""
         if self._decisions is None:
             from lookalike.duplicates.decisions import Decisions
 
             self._decisions = Decisions(self.store)
         return self._decisions
 
-    # What is stored: see `Store`
+    # Contents: see `Store`
 
     def records(self) -> Iterator[Record]:
         """All rows, by id."""
         return self.store.all_records()
 
     def codes(self) -> tuple[Ids, Codes]:
-        """Ids (N,), ascending, and codes (N, W) of all images that can be found."""
+        """Ids (N,), ascending, and codes (N, W) of all findable images."""
         found = self.store.code_array()
         return found.ids_N, found.codes_NW
 
     def records_of(self, ids: Sequence[int]) -> dict[int, Record]:
-        """Rows by id; unknown ids are left out."""
+        """Rows by id; unknown ids are omitted."""
         return self.store.records(ids)
 
     def thumbnails(self, ids: Sequence[int]) -> dict[int, bytes]:
-        """Packed thumbnails (`imaging.thumbnails.unpack`) by id; images that have none are left out."""
+        """Packed thumbnails (`imaging.thumbnails.unpack`) by id; images without any are omitted."""
         return self.store.thumbnails(ids)
 
     def passing(self, only: Filter) -> Ids:
-        """Ids of the images that pass a filter and can be found, ascending."""
+        """Ids of findable images that pass a filter, ascending."""
         return self.store.passing_ids(only)
 
     def ids_by_name(self) -> Ids:
-        """Ids of all images that can be found, in the order of their names, root by root."""
+        """Ids of all findable images, ordered by root and name."""
         return self.store.ids_by_name()
 
     def labels(self) -> dict[str, int]:
-        """The labels of images that can be found, and how many images have each."""
+        """Number of findable images by label."""
         return self.store.labels()
 
     @property
     def revision(self) -> int:
-        """A number that grows whenever the codes change, whoever changes them."""
+        """A number that grows with every change of the codes, by any process."""
         return self.store.revision
 
     def is_current(self) -> bool:
-        """Whether this is still what lies there: neither replaced, nor indexed again with another model."""
+        """Whether the database was neither replaced nor indexed with another model since it was opened."""
         return self.store.is_current()
 
     def info(self) -> Info:
-        """What the database holds."""
-        from lookalike.store import originals, surroundings
+        """A summary of the database."""
+        from lookalike.store import originals, scan_state
 
         store, model, distances = self.store, self.hasher.info, self.radii
         return Info(
@@ -157,21 +157,21 @@ class Reading:
             similar=distances.similar,
             same=distances.same,
             calibration=self.calibration,
-            plain=len(store.plain()),
-            places=surroundings.environment(store),
+            plain=len(store.low_information()),
+            places=scan_state.environment(store),
             unreachable=self.unreachable(),
             **store.counts(),
         )
 
     def unreachable(self) -> list[Unreachable]:
-        """Folders and files that were out of reach or unreadable when they were looked at last."""
-        return self.store.surroundings.unreachable()
+        """Folders and files that were unreachable or unreadable at the last scan."""
+        return self.store.scan_state.unreachable()
 
-    # What distances mean
+    # Meaning of distances
 
     @property
     def calibration(self) -> Calibration | None:
-        """What `calibrate` found with this model; none if there is none."""
+        """The result of `calibrate` with this model; None if there is none."""
         if not self.store.get("calibration"):
             return None
         from lookalike.calibration import stored
@@ -180,12 +180,12 @@ class Reading:
 
     @property
     def radii(self) -> Radii:
-        """Up to how many bits images are called what: as calibrated, or by the model."""
+        """Distance thresholds in bits: calibrated ones, or the model's."""
         found = self.calibration
         return self.hasher.info.radii if found is None else found.radii
 
     def duplicate_radius(self) -> int:
-        """The radius up to which images count as copies, in bits: as calibrated, or by the model.
+        """The radius of copies in bits: calibrated, or the model's.
 
         Raises `ConfigError` if there is none.
         """
@@ -196,12 +196,12 @@ class Reading:
     # Searching
 
     def use(self, engine: str) -> None:
-        """Search with a certain engine from now on; `auto` chooses by cost. Raises `ConfigError`."""
+        """Search with this engine from now on; `auto` chooses by cost. Raises `ConfigError`."""
         self.store.use(engine)
 
     @property
     def verifier(self) -> Verifier:
-        """What compares queries and images by their pixels; it remembers what it has seen."""
+        """The verifier, which compares images by their pixels and caches what it has read."""
         if self._verifier is None:
             from lookalike.store.derived.verdicts import Verifier
 
@@ -209,7 +209,7 @@ class Reading:
         return self._verifier
 
     def decode_with(self, decoders: Decoders) -> None:
-        """Decode images in these worker processes from now on, not in this process."""
+        """Decode images in these worker processes from now on."""
         self._decoders, self._verifier = decoders, None
 
     def search(
@@ -221,11 +221,11 @@ class Reading:
         only: Filter | None = None,
         verify: bool = True,
     ) -> list[Hit]:
-        """The images that have most to do with one image (a path, bytes, or an array of the model's shape).
+        """The images most closely related to a query (a path, bytes, or an array of the model's shape).
 
-        Codes propose images, also mirrored, turned, cropped and collaged ones, and their pixels say what they are: hits
-        are sorted by relation, agreement, and distance. With a `radius` (bits) the query's own code alone proposes.
-        Without `verify`, the images with the nearest codes, nearest first.
+        Codes propose candidates, including mirrored, rotated, cropped and collaged ones; pixels verify them. Hits are
+        sorted by relation, agreement and distance. With a `radius` (bits), only the query's own code proposes. Without
+        `verify`, hits are the images with the nearest codes, nearest first.
         """
         return self.search_many([query], top=top, radius=radius, only=only, verify=verify)[0]
 
@@ -238,7 +238,7 @@ class Reading:
         only: Filter | None = None,
         verify: bool = True,
     ) -> list[list[Hit]]:
-        """What `search` finds for each of several images."""
+        """Hits of `search` for each query."""
         from lookalike.database import search
 
         if verify:
@@ -259,7 +259,7 @@ class Reading:
         only: Filter | None = None,
         verify: bool = True,
     ) -> Found:
-        """What `search` finds for one image that has been read, and the rows that the hits stand for."""
+        """Hits of `search` for a query that was already read, with their records."""
         from lookalike.database import search
 
         if verify:
@@ -273,13 +273,13 @@ class Reading:
     def propose(
         self, query: QueryImage, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None
     ) -> tuple[Candidates, list[int]]:
-        """The images that are to be verified, and the ids of all that the query's own code finds."""
+        """Candidates to verify, and the ids of all images that the query's own code finds."""
         from lookalike.database import search
 
         return search.propose(query, self.store, self.hasher, self._limits(top, radius, only))
 
     def judge(self, query: QueryImage, proposed: Candidates, others: Sequence[int], *, top: int | None) -> Found:
-        """Hits, the closest relation first: proposed images by their pixels, others by codes."""
+        """Hits, closest relation first: candidates judged by their pixels, others by codes."""
         from lookalike.database import search
 
         similar = self.radii.similar
@@ -289,16 +289,16 @@ class Reading:
     def search_codes(
         self, codes_NW: Codes, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None
     ) -> list[list[Hit]]:
-        """The images nearest to each code, nearest first; equal distances in the order of indexing. Not verified.
+        """The images nearest to each code, nearest first, equal distances in the order of indexing; not verified.
 
-        With `only`, among images that pass a filter: the `top` nearest of these.
+        With `only`, the `top` nearest images that pass a filter.
         """
         return self.search_records(codes_NW, top=top, radius=radius, only=only)[0]
 
     def search_records(
         self, codes_NW: Codes, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None
     ) -> tuple[list[list[Hit]], Mapping[int, Record]]:
-        """What `search_codes` gives, and the rows that the hits stand for, by id."""
+        """Hits of `search_codes`, and their records by id."""
         from lookalike.database import search
 
         return search.by_codes(codes_NW, self.store, self._limits(top, radius, only), similar=self.radii.similar)
@@ -306,10 +306,10 @@ class Reading:
     def search_asymmetric(
         self, query: Query, *, top: int = 10, only: Filter | None = None, verify: bool = True
     ) -> list[Hit]:
-        """What `search` finds if a bit counts as much as the query is sure of it (`search.asymmetric`).
+        """Hits of `search` with bits weighted by the query's certainty (see `search.asymmetric`).
 
-        `Hit.weighted_distance` is that distance. Every code is looked at. Raises `ConfigError` if the model's file does
-        not say its threshold.
+        `Hit.weighted_distance` is that distance. Every code is scanned. Raises `ConfigError` if the model file has no
+        threshold.
         """
         from lookalike.database import search
 
@@ -319,7 +319,7 @@ class Reading:
     def search_asymmetric_records(
         self, query: QueryImage, *, top: int = 10, only: Filter | None = None, verify: bool = True
     ) -> Found:
-        """What `search_asymmetric` gives for an image that has been read, and the rows that the hits stand for."""
+        """Hits of `search_asymmetric` for a query that was already read, with their records."""
         from lookalike.database import search
 
         store, most = self.store.local("asymmetric search (--asymmetric)"), max(top, search.CANDIDATES)
@@ -351,10 +351,10 @@ class Reading:
     def neighbours(
         self, path: Paths, *, top: int = 10, verify: bool = True, progress: Progress = silent
     ) -> NeighbourReport:
-        """Write the `top` nearest images of each image to a Parquet or `.npy` file (`neighbour_graph`).
+        """Write the `top` nearest images of each image to a Parquet or `.npy` file (see `neighbour_graph`).
 
-        A Parquet file says what they are to the image; a `.npy` file, or one without `verify`, has only distances. What
-        is done so far is kept: after Ctrl-C, which raises `Interrupted`, or a kill, the same call goes on from there.
+        A Parquet file includes verdicts; a `.npy` file, or one without `verify`, has only distances. Intermediate
+        results are kept: after Ctrl-C, which raises `Interrupted`, or a crash, the same call resumes.
         """
         from lookalike.database import neighbour_graph
 
@@ -365,11 +365,11 @@ class Reading:
                     Path(path), store, top=top, verifier=verifier, similar=self.radii.similar, progress=progress
                 )
         except KeyboardInterrupt:
-            raise Interrupted("Stopped. The same command goes on from here") from None
+            raise Interrupted("Stopped. The same command resumes from here") from None
 
     @contextmanager
     def verifying(self, *, max_pixels: int = MAX_PIXELS) -> Iterator[Verifier]:
-        """A verifier that reads files in processes of its own, which end with it."""
+        """A verifier with its own decoding processes, which end with it."""
         from lookalike.core.parallel import cores
         from lookalike.imaging.isolation import pool
         from lookalike.imaging.isolation.limits import DecodeLimits
@@ -382,8 +382,7 @@ class Reading:
             yield verifier
 
     def evaluate(self, queries: data.Paths | None = None, *, seed: int = 0, max_pixels: int = MAX_PIXELS) -> Measured:
-        """How well codes find images of the same label: each image among the others, or `queries` (labelled by their
-        sub-folders) among all.
+        """How well codes find images with the same label: each image among the others, or labelled `queries` among all.
 
         Raises `DatabaseError` if no image has a label, `DataError` if no query can be used.
         """

@@ -23,10 +23,10 @@ def survey(sources: data.Paths, store: Store, options: IndexOptions) -> Survey:
     absent = [scope for scope in known if _is_absent(scope)]
     if len(absent) == len(scopes):
         raise DataError(
-            f"{absent[0]} no longer exists; remove its images with: lookalike remove {absent[0]} --db {store.place}"
+            f"{absent[0]} no longer exists; remove its images with: lookalike remove {absent[0]} --db {store.location}"
         )
     rules = _new_rules(scopes, store, exclude=options.exclude, include=options.include)
-    given = {(rule.folder, rule.glob): rule for rule in [*store.surroundings.rules(), *rules]}
+    given = {(rule.folder, rule.glob): rule for rule in [*store.scan_state.rules(), *rules]}
     found = data.survey(
         sources,
         labels_from_folders=options.labels_from_folders,
@@ -37,13 +37,13 @@ def survey(sources: data.Paths, store: Store, options: IndexOptions) -> Survey:
     )
     if rules:
         with store.transaction():
-            store.surroundings.add_rules(rules)
+            store.scan_state.add_rules(rules)
     return found
 
 
 def _new_rules(scopes: Sequence[str], store: Store, *, exclude: Sequence[str], include: Sequence[str]) -> list[Rule]:
     given = data.rules(scopes, exclude=exclude, include=include)
-    before = LeavingOut([*store.surroundings.rules(), *given])
+    before = LeavingOut([*store.scan_state.rules(), *given])
     return [*given, *_named(scopes, store.roots(), before)]
 
 

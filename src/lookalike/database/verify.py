@@ -68,8 +68,8 @@ def _catalog(store: FolderStore, *, accept: bool) -> list[Finding]:
     faults = store.integrity.check(_sources(store))
     store.forget()
     remedy = (
-        f". Restore a backup of {store.place}; or index the folders again with --reindex, then accept the rest: "
-        f"lookalike verify --accept --db {store.place}"
+        f". Restore a backup of {store.location}; or index the folders again with --reindex, then accept the rest: "
+        f"lookalike verify --accept --db {store.location}"
     )
     remedy = "" if accept else remedy
     findings = [
@@ -120,7 +120,7 @@ def _decoder(store: FolderStore) -> Iterator[Finding]:
     if digest and not model_file.has_digest(path, digest):
         what = "codes do not need it. Copy it again from the original model's folder, or accept the loss with"
         yield Finding(
-            f"decoder: {path} is missing or damaged; {what}: lookalike verify --accept --db {store.place}", False
+            f"decoder: {path} is missing or damaged; {what}: lookalike verify --accept --db {store.location}", False
         )
 
 
@@ -236,7 +236,7 @@ def _bad_original(store: FolderStore, digest: bytes, *, what: str) -> Finding:
     remedy = "delete it and accept the loss" if what == "damaged" else "accept the loss"
     return Finding(
         f"originals: {digest.hex()}{of} is {what}. Restore {originals.path(store.folder, digest)} from a backup, "
-        f"or {remedy} with: lookalike verify --accept --db {store.place}",
+        f"or {remedy} with: lookalike verify --accept --db {store.location}",
         False,
     )
 

@@ -67,7 +67,7 @@ def compare(
     progress: Progress = silent,
 ) -> Comparison:
     """The pairs of images that are copies, and what is compared by its bytes; `hasher` encodes variants."""
-    blank = {} if search.include_blank else store.plain()
+    blank = {} if search.include_blank else store.low_information()
     compared_N = ~np.isin(codes.ids_N, np.fromiter(blank, np.int64, len(blank)))
     equal = {**blank, **equal_bytes.undecodable(store, repeated=parts is None)}
     if parts is not None:

@@ -32,7 +32,7 @@ from lookalike.imaging.formats.profiles import flatten
 from lookalike.imaging.opening import Opened, errors_as_one, opened, upright, with_limit
 from lookalike.imaging.opening import header as header
 from lookalike.imaging.pixels import pixel_digest as pixel_digest
-from lookalike.imaging.quality import PLAIN, quality
+from lookalike.imaging.quality import LOW_INFORMATION, quality
 from lookalike.imaging.spec import Array as Array
 from lookalike.imaging.spec import ImageSpec as ImageSpec
 from lookalike.imaging.spec import Source as Source
@@ -127,10 +127,10 @@ def _chosen(source: Opened, spec: ImageSpec, *, side: int) -> tuple[Array, list[
     frame = _first(source, spec, with_colours=side > 0)
     array, later = _array(frame, source, spec), _later(source.image) if animated else iter(())
     kept = [_small(frame, source, side)] if side else []
-    if animated and quality(array) < PLAIN:
+    if animated and quality(array) < LOW_INFORMATION:
         for frame in later:
             found = _array(frame, source, spec)
-            if quality(found) >= PLAIN:
+            if quality(found) >= LOW_INFORMATION:
                 array, kept = found, [_small(frame, source, side)] if side else []
                 break
     if side:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 SIDE = 64  # pixels a side after reduction
-PLAIN = 5  # images below this are too plain
+LOW_INFORMATION = 5  # images below this are too plain
 LEAST_SIDE = 16  # pixels; anything smaller on either side scores 0, whatever it is enlarged to
 
 

@@ -102,7 +102,7 @@ def listed(ids: Iterable[int]) -> str:
     return f"id in [{', '.join(str(int(id_)) for id_ in ids)}]"
 
 
-class Server:
+class MilvusServer:
     """A connection to an address's server; thread-safe."""
 
     def __init__(self, address: Address) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.core.codes import Codes, check_bits
-from lookalike.milvus.client import LARGEST, LISTED, Server, listed
+from lookalike.milvus.client import LARGEST, LISTED, MilvusServer, listed
 from lookalike.search import check_codes, check_limits, check_mask
 from lookalike.search.hits import NONE, Hits, Mask, merged
 from lookalike.search.scan import scan
@@ -31,7 +31,7 @@ Ids = npt.NDArray[np.int64]
 class MilvusEngine:
     """Codes in a collection of a Milvus server; a row's number is its id there."""
 
-    def __init__(self, bits: int, server: Server, name: str | None = None) -> None:
+    def __init__(self, bits: int, server: MilvusServer, name: str | None = None) -> None:
         """Opens the collection of that name (by default the address's), creating it if needed."""
         self.bits, self.server, self.name = check_bits(bits), server, name or server.address.name
         if server.description(self.name) is None:

@@ -1,4 +1,4 @@
-"""Metadata of a collection in Milvus: the model, roots, revision and surroundings.
+"""Metadata of a collection in Milvus: the model, roots, revision and scan state.
 
 They are in a collection of their own, as texts of at most 64 kB, so that any machine can search by image with only the
 address. Each folder has its own row, so that machines do not conflict. Volumes are not stored, because the file system
@@ -16,11 +16,11 @@ from typing import Any
 from lookalike.core.errors import DatabaseError
 from lookalike.core.mounts import Volume
 from lookalike.data import Rule
-from lookalike.milvus.client import Row, Server
-from lookalike.milvus.rows import candidates, from_text, to_text
+from lookalike.milvus.client import MilvusServer, Row
+from lookalike.milvus.rows import candidate_ids, from_text, to_text
 from lookalike.store.decisions import Decided, Decision, Decisions, Kind
 from lookalike.store.protocol import unsupported
-from lookalike.store.surroundings import Surroundings, Unreachable
+from lookalike.store.scan_state import ScanState, Unreachable
 
 SUFFIX, DIGITS = "_model_", 16  # of the collection's name, and of the model's digest in it
 FIELDS = {"kind": "text", "data": "text"}
@@ -31,10 +31,10 @@ NO_CODE = b"\0"  # every collection needs vectors
 LISTED = 100  # unreachable places stored for a folder
 
 
-class Metadata:
+class CollectionMetadata:
     """Rows that describe a collection with codes of one model."""
 
-    def __init__(self, server: Server, name: str, digest: str) -> None:
+    def __init__(self, server: MilvusServer, name: str, digest: str) -> None:
         self._server, self._name = server, f"{name}{SUFFIX}{digest[:DIGITS]}"
         self._roots: set[str] | None = None
 
@@ -76,16 +76,16 @@ class Metadata:
     def add_root(self, root: str) -> None:
         """Store a root."""
         if root not in self.roots():
-            self._server.put(self._name, [_row(FIRST_ROOT + candidates(root)[0], "root", to_text(root))])
+            self._server.put(self._name, [_row(FIRST_ROOT + candidate_ids(root)[0], "root", to_text(root))])
             self.roots().add(root)
 
     def around(self) -> list[str]:
-        """Stored facts about folders (see `SharedSurroundings`), as JSON."""
+        """Stored facts about folders (see `SharedScanState`), as JSON."""
         return [str(row["data"]) for row in self._server.first(self._name, 'kind == "around"', ["data"])]
 
     def set_around(self, folder: str, text: str) -> None:
         """Store facts about a folder."""
-        self._server.put(self._name, [_row(FIRST_AROUND + candidates(folder)[0], "around", text)])
+        self._server.put(self._name, [_row(FIRST_AROUND + candidate_ids(folder)[0], "around", text)])
 
     def _parts(self, count: int) -> Iterator[bytes]:
         last = FIRST_PART + count
@@ -101,10 +101,10 @@ def _row(id_: int, kind: str, data: str) -> Row:
     return {"id": id_, "code": NO_CODE, "kind": kind, "data": data}
 
 
-class SharedSurroundings(Surroundings):
+class SharedScanState(ScanState):
     """Rules, left-out files and unreachable folders."""
 
-    def __init__(self, metadata: Metadata) -> None:
+    def __init__(self, metadata: CollectionMetadata) -> None:
         self._metadata = metadata
 
     def forget(self) -> None:

@@ -1,6 +1,6 @@
-"""Images as rows of a collection in Milvus: their ids, fields and texts, and the expressions that find them.
+"""Images as rows of a Milvus collection: ids, fields, text encoding, and filter expressions.
 
-Milvus has no value for "nothing", and its texts are UTF-8, which paths need not be.
+Milvus has no NULL, and its strings must be UTF-8, unlike paths.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lookalike.core.errors import DatabaseError, DataError
 from lookalike.data import Label
 from lookalike.milvus import pictures
 from lookalike.milvus.client import TAGS, Row, quoted
-from lookalike.store.records import Filter, Outcome, Record
+from lookalike.store.records import Filter, IndexOutcome, Record
 
 FIELDS = {
     "path": "text", "root": "text", "table": "text", "row": "int", "size": "int", "mtime_ns": "int", "digest": "text",
@@ -25,13 +25,13 @@ FIELDS = {
 }  # fmt: skip
 INDEXED = ("digest",)
 NO_INT = -1
-FOUND = "found == true"
-ID_BITS = 53  # so that ids are also numbers of JavaScript
-RAW = 0xEF00  # bytes that are no UTF-8 stand as characters from U+EF80 to U+EFFF
+FINDABLE = "found == true"
+ID_BITS = 53  # so that JavaScript can represent ids exactly
+RAW = 0xEF00  # invalid UTF-8 bytes are stored as the characters U+EF80 to U+EFFF
 
 
-def row_of(id_: int, outcome: Outcome, *, bits: int) -> Row:
-    """The row of an outcome, which is not missing. Raises `DataError` if it has more labels than fit."""
+def row_of(id_: int, outcome: IndexOutcome, *, bits: int) -> Row:
+    """The row of an existing image. Raises `DataError` if it has too many labels."""
     item, width = outcome.item, bits // 8
     row = {
         "id": id_,
@@ -55,11 +55,11 @@ def row_of(id_: int, outcome: Outcome, *, bits: int) -> Row:
         "quality": _int(outcome.quality),
         **pictures.fields_of(outcome),
     }
-    return {**row, "found": found(row)}
+    return {**row, "found": is_findable(row)}
 
 
 def record_of(row: Row) -> Record:
-    """The record that a row stands for."""
+    """The record of a row."""
     root, path = from_text(row["root"]), from_text(row["path"])
     error = from_text(row["error"]) or None
     return Record(
@@ -83,21 +83,21 @@ def record_of(row: Row) -> Record:
     )
 
 
-def rewritten(row: Row) -> Row:
-    """A row that was read, as it is written."""
+def to_write(row: Row) -> Row:
+    """A row that was read, in the form for writing."""
     return {**row, "code": _code(row), "labels": list(row["labels"])}
 
 
 def labels_of(label: Label) -> Row:
-    """The fields of a label. Raises `DataError` if it has too many names."""
+    """A label's fields. Raises `DataError` if it has too many names."""
     names = [] if label is None else [label] if isinstance(label, str) else list(label)
     if len(names) > TAGS:
-        raise DataError(f"an image has {len(names)} labels, such as {names[0]}; a database in Milvus takes {TAGS}")
+        raise DataError(f"an image has {len(names)} labels, such as {names[0]}; Milvus stores at most {TAGS}")
     return {"labels": [to_text(name) for name in names], "several": isinstance(label, tuple)}
 
 
-def found(row: Row) -> bool:
-    """Whether a search finds the image of a row."""
+def is_findable(row: Row) -> bool:
+    """Whether searches can find a row's image."""
     return not row["error"] and row["missing_since"] < 0
 
 
@@ -120,10 +120,10 @@ def _or_none(value: Any) -> int | None:
     return None if int(value) == NO_INT else int(value)
 
 
-def candidates(name: str) -> tuple[int, int]:
-    """The two ids that an image of a path may have.
+def candidate_ids(name: str) -> tuple[int, int]:
+    """The two ids that a path may have.
 
-    >>> candidates("/photos/a.jpg") == candidates("/photos/a.jpg") != candidates("/photos/b.jpg")
+    >>> candidate_ids("/photos/a.jpg") == candidate_ids("/photos/a.jpg") != candidate_ids("/photos/b.jpg")
     True
     """
     digest = hashlib.blake2b(os.fsencode(name), digest_size=16).digest()
@@ -132,8 +132,8 @@ def candidates(name: str) -> tuple[int, int]:
 
 
 def passing(wanted: Filter | None) -> str:
-    """The expression of Milvus that holds for the images that pass a filter and can be found."""
-    terms = [FOUND]
+    """The Milvus expression for findable images that pass a filter."""
+    terms = [FINDABLE]
     if wanted is not None and wanted.label is not None:
         terms.append(f"array_contains(labels, {quoted(to_text(wanted.label))})")
     if wanted is not None and wanted.since is not None:
@@ -144,14 +144,14 @@ def passing(wanted: Filter | None) -> str:
 
 
 def below(name: str) -> str:
-    """The expression that holds for the images of a path, of a folder, or of a table."""
+    """The Milvus expression for a path: that file, all files below that folder, or all rows of that table."""
     path = to_text(name.rstrip("/"))
-    inside = f"path >= {quoted(path + '/')} and path < {quoted(path + '0')}"  # 0 is the byte behind /
+    inside = f"path >= {quoted(path + '/')} and path < {quoted(path + '0')}"  # 0 is the byte after /
     return f"(path == {quoted(path)} or ({inside}) or (row >= 0 and table == {quoted(path)}))"
 
 
 def to_text(path: str) -> str:
-    r"""A path as text that is UTF-8, whatever its bytes are.
+    r"""A path as valid UTF-8, whatever its bytes.
 
     >>> from_text(to_text("a\udcff/\uef80")) == "a\udcff/\uef80"
     True
@@ -160,7 +160,7 @@ def to_text(path: str) -> str:
 
 
 def from_text(text: str) -> str:
-    """The path that `to_text` was given."""
+    """The inverse of `to_text`."""
     return re.sub(f"[{chr(RAW + 0x80)}-{chr(RAW + 0xFF)}]+", _unescaped, text)
 
 
@@ -172,20 +172,20 @@ def _unescaped(found: re.Match[str]) -> str:
     return bytes(ord(one) - RAW for one in found[0]).decode("utf-8", "surrogateescape")
 
 
-class Seen(NamedTuple):
-    """What is known of a path: its row, if there is one, and the id that it has or gets."""
+class PathEntry(NamedTuple):
+    """A path's row, if any, and its current or future id."""
 
     record: Record | None
     id: int
 
 
-def place_of(name: str, known: dict[int, Record]) -> Seen:
-    """The row of a path among the rows of its candidates, and its id."""
-    ids = candidates(name)
+def entry_of(name: str, known: dict[int, Record]) -> PathEntry:
+    """The entry of a path, given the rows of its candidate ids."""
+    ids = candidate_ids(name)
     for id_ in ids:
         if id_ in known and known[id_].name == name:
-            return Seen(known[id_], id_)
+            return PathEntry(known[id_], id_)
     for id_ in ids:
         if id_ not in known:
-            return Seen(None, id_)
-    raise DatabaseError(f"{name} has the same number as two other images; rename it")
+            return PathEntry(None, id_)
+    raise DatabaseError(f"both possible ids of {name} are taken by other images; rename it")

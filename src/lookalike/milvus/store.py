@@ -1,11 +1,11 @@
-"""A store in Milvus: for collections that one machine does not hold, and that several machines fill and search.
+"""A store in Milvus: for collections too large for one machine, indexed and searched by several.
 
-Any number of machines may write at once, as long as each indexes folders of its own. An image has one of two ids that
-are made from its path: the second only if another path has the first. So whoever writes it again, also after having
-been killed, writes it in the same place.
+Any number of machines may write at once, as long as each indexes its own folders; there are no locks. An image's id is
+derived from its path: the second of two candidates if another path has the first. Writing it again, even after a
+crash, therefore replaces the same row.
 
-What changes in a transaction is written at its end, new rows before old ones go: what is cut off there is done by the
-next run. Milvus keeps no locks; machines that index different folders do not meet.
+A transaction's changes are written at its end, new rows before old ones are deleted. After an interruption, the next
+run finishes that.
 
 Shapes: N images, W bytes a code.
 """
@@ -28,70 +28,70 @@ from lookalike.core.errors import ConfigError, DatabaseError
 from lookalike.core.mounts import Volume
 from lookalike.data import Item, Label
 from lookalike.hasher import Hasher
-from lookalike.imaging.quality import PLAIN
+from lookalike.imaging.quality import LOW_INFORMATION
 from lookalike.milvus import pictures
-from lookalike.milvus.client import Address, Row, Server
+from lookalike.milvus.client import Address, MilvusServer, Row
 from lookalike.milvus.engine import MilvusEngine
-from lookalike.milvus.metadata import SUFFIX, Metadata, NoDecisions, SharedSurroundings
+from lookalike.milvus.metadata import SUFFIX, CollectionMetadata, NoDecisions, SharedScanState
 from lookalike.milvus.rows import (
     FIELDS,
-    FOUND,
+    FINDABLE,
     INDEXED,
-    Seen,
+    PathEntry,
     below,
-    candidates,
-    found,
+    candidate_ids,
+    entry_of,
     from_text,
+    is_findable,
     labels_of,
     passing,
-    place_of,
     record_of,
-    rewritten,
     row_of,
+    to_write,
 )
 from lookalike.search.hits import Hits
 from lookalike.store.derived.code_array import CodeArray, Ids
 from lookalike.store.derived.codefile import RowIds
 from lookalike.store.folder import FolderStore
 from lookalike.store.protocol import unsupported
-from lookalike.store.records import Filter, ImportedCode, Outcome, Record
+from lookalike.store.records import Filter, ImportedCode, IndexOutcome, Record
 
 FORMAT = 3  # 1 and 2: without thumbnails
-WINDOW = 2048  # paths looked up at once
-COPIES = 1000  # rows of equal images at most that are told
+WINDOW = 2048  # paths entries up at once
+MAX_EQUAL = 1000  # maximum rows returned for one digest
 ALL = ["code", *(field for field in FIELDS if field != "thumbnail")]
 
 
 class MilvusStore:
-    """The rows of images, with the model that made their codes. Reading may be done by several threads."""
+    """Rows of images, and the model that made their codes. Several threads may read."""
 
-    def __init__(self, server: Server) -> None:
-        """Raises `DatabaseError` if there is none at the server's address."""
-        self.place = str(server.address)
+    def __init__(self, server: MilvusServer) -> None:
+        """Raises `DatabaseError` if the server has no such database."""
+        self.location = str(server.address)
         self.folder: Path | None = None
         self._server, self._name = server, server.address.name
         self._about = self._read_about()
         self.bits = int(self._about["bits"])
-        self._metadata = Metadata(server, self._name, self._about["model"])
+        self._metadata = CollectionMetadata(server, self._name, self._about["model"])
         self._metadata.open()
         self._engine = MilvusEngine(self.bits, server)
         kept = pictures.FIELDS[self._about["lookalike"]]
         self.keeps_thumbnails = "thumbnail" in kept
         self._written = [*ALL, *kept]
-        self.surroundings = SharedSurroundings(self._metadata)
-        self.decisions = NoDecisions(self.place)
+        self.scan_state = SharedScanState(self._metadata)
+        self.decisions = NoDecisions(self.location)
         self._names: Sequence[str] = ()
-        self._next = 0  # of the names, which are asked for in this order
-        self._window: dict[str, Seen] = {}
-        self._claimed: dict[int, str] = {}  # paths by the ids that they were given since
-        self._rows: dict[int, Row] = {}  # to be written at the end of the transaction
+        self._next = 0  # index into `_names`, which are looked up in order
+        self._window: dict[str, PathEntry] = {}
+        self._claimed: dict[int, str] = {}  # paths by the ids assigned to them since then
+        self._rows: dict[int, Row] = {}  # written at the end of the transaction
         self._changes: dict[int, Row] = {}
         self._gone: set[int] = set()
 
     @classmethod
     def open(cls, address: Address, *, create: bool = False, model: str | os.PathLike[str]) -> MilvusStore:
-        """The store at an address; with `create`, a new one made with `model` where there is none."""
-        server = Server(address)
+        """The store at an address; with `create`, a new one made with `model` if there is none."""
+        server = MilvusServer(address)
         try:
             if create and server.description(address.name) is None:
                 _make(server, Hasher.load(model))
@@ -102,15 +102,15 @@ class MilvusStore:
 
     @classmethod
     def exists(cls, address: Address) -> bool:
-        """Whether there is one at an address. Raises `DatabaseError` if nobody answers there."""
-        server = Server(address)
+        """Whether an address has a store. Raises `DatabaseError` if no server answers."""
+        server = MilvusServer(address)
         try:
             return server.description(address.name) is not None
         finally:
             server.close()
 
     def local(self, feature: str = "this") -> FolderStore:
-        raise unsupported(self.place, feature)
+        raise unsupported(self.location, feature)
 
     def close(self) -> None:
         self._server.close()
@@ -131,18 +131,20 @@ class MilvusStore:
     # The model
 
     def load_model(self) -> Hasher:
-        hasher = Hasher(self._metadata.model(int(self._about["parts"])), path=f"{self.place} ({self._about['name']})")
+        hasher = Hasher(
+            self._metadata.model(int(self._about["parts"])), path=f"{self.location} ({self._about['name']})"
+        )
         if hasher.digest != self._about["model"]:
-            raise DatabaseError(f"the model that {self.place} holds is not the one that made its codes; index again")
+            raise DatabaseError(f"the model stored in {self.location} did not make its codes; index again")
         return hasher
 
     def check_model(self) -> None:
-        """Nothing: a collection keeps its model."""
+        """Does nothing: a collection's model never changes."""
 
     def take_model(self, hasher: Hasher, *, reindex: bool) -> None:
         if hasher.digest != self._about["model"]:
             raise DatabaseError(
-                f"{self.place} holds codes of {self._about['name']}, but {hasher.path} is {hasher.name}. "
+                f"{self.location} holds codes of {self._about['name']}, but {hasher.path} is {hasher.name}. "
                 "Pass the first model, or index into a database of another name"
             )
 
@@ -155,26 +157,26 @@ class MilvusStore:
 
     def use(self, engine: str) -> None:
         if engine != "auto":
-            raise ConfigError(f"engine is {engine!r}; {self.place} is searched by Milvus, so leave --engine out")
+            raise ConfigError(f"engine is {engine!r}; {self.location} is searched by Milvus, so leave --engine out")
 
     def code_array(self) -> CodeArray:
-        blocks = list(self._engine.blocks(FOUND))
+        blocks = list(self._engine.blocks(FINDABLE))
         none = (np.empty(0, np.int64), np.empty((0, self.bits // 8), np.uint8))
         ids, codes = zip(none, *blocks, strict=True)
         return CodeArray(RowIds(np.concatenate(ids)), np.concatenate(codes))
 
     def count(self) -> int:
-        return self._server.count(self._name, FOUND)
+        return self._server.count(self._name, FINDABLE)
 
     def passing_ids(self, only: Filter) -> Ids:
-        return np.array([row["id"] for row in self._found(["id"], passing(only))], np.int64)
+        return np.array([row["id"] for row in self._findable_rows(["id"], passing(only))], np.int64)
 
     def ids_by_name(self) -> Ids:
-        named = sorted((row["path"], int(row["id"])) for row in self._found(["id", "path"]))
+        named = sorted((row["path"], int(row["id"])) for row in self._findable_rows(["id", "path"]))
         return np.array([id_ for _, id_ in named], np.int64)
 
     def labels(self) -> dict[str, int]:
-        rows = self._found(["id", "labels"], f"{FOUND} and array_length(labels) != 0")
+        rows = self._findable_rows(["id", "labels"], f"{FINDABLE} and array_length(labels) != 0")
         return dict(sorted(Counter(from_text(name) for row in rows for name in set(row["labels"])).items()))
 
     # Transactions
@@ -198,19 +200,19 @@ class MilvusStore:
         self._metadata.touch()
 
     def counts(self) -> dict[str, int]:
-        without = f'{FOUND} and thumbnail == ""' if self.keeps_thumbnails else FOUND
+        without = f'{FINDABLE} and thumbnail == ""' if self.keeps_thumbnails else FINDABLE
         return {
-            "images": self._server.count(self._name, FOUND),
+            "images": self._server.count(self._name, FINDABLE),
             "errors": self._server.count(self._name, 'error != "" and missing_since < 0'),
             "missing": self._server.count(self._name, "missing_since >= 0"),
-            "labelled": self._server.count(self._name, f"{FOUND} and array_length(labels) != 0"),
+            "labelled": self._server.count(self._name, f"{FINDABLE} and array_length(labels) != 0"),
             "without_thumbnail": self._server.count(self._name, without),
         }
 
     def undecodable(self) -> dict[int, bytes]:
         return {}
 
-    def owed(self) -> list[Record]:
+    def lacking_codes(self) -> list[Record]:
         return []
 
     def originals(self) -> frozenset[bytes]:
@@ -220,14 +222,14 @@ class MilvusStore:
         return False
 
     def keep_original(self, digest: bytes, content: bytes) -> None:
-        raise unsupported(self.place, "originals")
+        raise unsupported(self.location, "originals")
 
     def forget_originals(self, digests: Iterable[bytes]) -> None:
-        """Nothing: no originals are kept."""
+        """Does nothing: originals are not kept."""
 
-    def plain(self) -> dict[int, bytes]:
-        where = f"{FOUND} and quality >= 0 and quality < {PLAIN}"
-        return {int(row["id"]): bytes.fromhex(row["digest"]) for row in self._found(["id", "digest"], where)}
+    def low_information(self) -> dict[int, bytes]:
+        where = f"{FINDABLE} and quality >= 0 and quality < {LOW_INFORMATION}"
+        return {int(row["id"]): bytes.fromhex(row["digest"]) for row in self._findable_rows(["id", "digest"], where)}
 
     # Single rows
 
@@ -235,7 +237,7 @@ class MilvusStore:
         self._names, self._next, self._window = names, 0, {}
 
     def find(self, name: str) -> Record | None:
-        return self._seen(name).record
+        return self._entry(name).record
 
     def records(self, ids: Sequence[int]) -> dict[int, Record]:
         return {int(row["id"]): record_of(row) for row in self._server.get(self._name, ids, ALL)}
@@ -250,14 +252,14 @@ class MilvusStore:
         return pictures.of_digest(self._server, self._name, digest) if self.keeps_thumbnails else None
 
     def lacks_thumbnail(self, id_: int) -> bool:
-        return False  # whatever was read in this format has one, and there is no room for them in earlier ones
+        return False  # in this format every image that was read has one; earlier formats have no field for it
 
     def all_records(self, where: str = "") -> Iterator[Record]:
         for page in self._server.pages(self._name, where, ALL):
             yield from map(record_of, page)
 
     def with_digest(self, digest: bytes) -> list[Record]:
-        rows = self._server.first(self._name, f'digest == "{digest.hex()}"', ALL, limit=COPIES)
+        rows = self._server.first(self._name, f'digest == "{digest.hex()}"', ALL, limit=MAX_EQUAL)
         return [record_of(row) for row in rows if int(row["id"]) not in self._gone]
 
     def one_with_digest(self, digest: bytes, *, coded: bool = False) -> Record | None:
@@ -279,8 +281,8 @@ class MilvusStore:
 
     # Changes, inside a transaction
 
-    def write(self, outcome: Outcome, *, row: int | None = None) -> int:
-        id_ = self._claim(outcome.item.name, self._seen(outcome.item.name).id)
+    def write(self, outcome: IndexOutcome, *, row: int | None = None) -> int:
+        id_ = self._claim(outcome.item.name, self._entry(outcome.item.name).id)
         self._metadata.add_root(outcome.item.root)
         self._rows[id_] = row_of(id_, outcome, bits=self.bits)
         if row is not None and row != id_:
@@ -291,18 +293,18 @@ class MilvusStore:
         named = {os.path.join(root, one.folder + one.name): one for one in rows}
         self._metadata.add_root(root)
         self._claimed, before = {}, len(self._rows)
-        looked = self._look(list(named))
-        equal = [seen.id for name, seen in looked.items() if seen.record and seen.record.code == named[name].code]
+        entries = self._entries(list(named))
+        equal = [entry.id for name, entry in entries.items() if entry.record and entry.record.code == named[name].code]
         kept = self.thumbnails(equal) if equal else {}
-        for name, seen in looked.items():
-            one, known = named[name], seen.record
+        for name, entry in entries.items():
+            one, known = named[name], entry.record
             if known is None or (known.code, known.label, known.missing_since) != (one.code, one.label, None):
                 row = int(one.name) if one.folder.endswith("#") else None
                 item = Item(root, one.folder + one.name, one.size or 0, -1, one.label, row)
-                outcome = Outcome(
-                    item=item, code=one.code, width=one.width, height=one.height, thumbnail=kept.get(seen.id)
+                outcome = IndexOutcome(
+                    item=item, code=one.code, width=one.width, height=one.height, thumbnail=kept.get(entry.id)
                 )  # fmt: skip
-                id_ = self._claim(name, seen.id)
+                id_ = self._claim(name, entry.id)
                 self._rows[id_] = row_of(id_, outcome, bits=self.bits)
         return len(self._rows) - before
 
@@ -310,10 +312,10 @@ class MilvusStore:
         self._changes.setdefault(id_, {}).update(labels_of(label))
 
     def set_seen(self, items: Iterable[tuple[int, Item]]) -> None:
-        """Nothing: what the system says of files is not kept."""
+        """Does nothing: file status is not stored."""
 
     def set_root(self, root: str, volume: Volume) -> None:
-        """Nothing: no volumes are kept."""
+        """Does nothing: volumes are not stored."""
 
     def set_missing(self, ids: Iterable[int], *, missing: bool) -> None:
         since = int(time.time()) if missing else -1
@@ -324,72 +326,72 @@ class MilvusStore:
         self._gone.update(ids)
 
     def _read_about(self) -> dict[str, Any]:
-        """What the collection says of itself. Raises `DatabaseError` if there is none, or it is another's."""
+        """The collection's description of itself. Raises `DatabaseError` if it is missing or not lookalike's."""
         if (text := self._server.description(self._name)) is None:
             names = self._server.names()
             there = sorted({one.split(SUFFIX)[0] for one in names if SUFFIX in one} & set(names))
             raise DatabaseError(
-                f"There is no database at {self.place}{': there are ' + ', '.join(there) if there else ''}. "
-                f"Make one with: lookalike index FOLDER --db {self.place}"
+                f"There is no database at {self.location}{': there are ' + ', '.join(there) if there else ''}. "
+                f"Make one with: lookalike index FOLDER --db {self.location}"
             )
         try:
             about: dict[str, Any] = json.loads(text)
             if about["lookalike"] > FORMAT:
-                raise DatabaseError(f"{self.place} was made by a later version of lookalike. Upgrade lookalike")
+                raise DatabaseError(f"{self.location} was made by a later version of lookalike. Upgrade lookalike")
         except (ValueError, KeyError, TypeError) as error:
-            raise DatabaseError(f"the collection {self._name} is no database of lookalike; name another") from error
+            raise DatabaseError(f"the collection {self._name} is not a lookalike database; use another") from error
         return about
 
-    def _found(self, fields: list[str], where: str = FOUND) -> Iterator[dict[str, Any]]:
+    def _findable_rows(self, fields: list[str], where: str = FINDABLE) -> Iterator[dict[str, Any]]:
         for page in self._server.pages(self._name, where, fields):
             yield from page
 
     def _write(self) -> None:
         changed = [id_ for id_ in self._changes if id_ not in self._rows]
         for row in self._server.get(self._name, changed, self._written) if changed else ():
-            self._rows[int(row["id"])] = rewritten(row)
+            self._rows[int(row["id"])] = to_write(row)
         for id_, values in self._changes.items():
             if id_ in self._rows:
                 self._rows[id_].update(values)
         for row in self._rows.values():
-            row["found"] = found(row)
+            row["found"] = is_findable(row)
         self._server.put(
             self._name, ({name: row[name] for name in ("id", *self._written)} for row in self._rows.values())
         )
         self._server.remove_ids(self._name, sorted(self._gone))
 
-    def _seen(self, name: str) -> Seen:
+    def _entry(self, name: str) -> PathEntry:
         if name not in self._window:
-            self._window = self._look(self._following(name))
+            self._window = self._entries(self._upcoming(name))
             self._claimed = {id_: from_text(row["path"]) for id_, row in self._rows.items()}
         return self._window[name]
 
-    def _following(self, name: str) -> list[str]:
-        """A path and those that will be asked for next."""
-        for first in (self._next, 0):  # they may be gone through again
+    def _upcoming(self, name: str) -> list[str]:
+        """A path and those that will be looked up next."""
+        for first in (self._next, 0):  # the names may be looked up a second time
             for at in range(first, len(self._names)):
                 if self._names[at] == name:
                     self._next = at + WINDOW
                     return list(self._names[at : at + WINDOW])
         return [name]
 
-    def _look(self, names: Sequence[str]) -> dict[str, Seen]:
-        ids = [id_ for name in names for id_ in candidates(name)]
+    def _entries(self, names: Sequence[str]) -> dict[str, PathEntry]:
+        ids = [id_ for name in names for id_ in candidate_ids(name)]
         known = self.records(ids)
-        return {name: place_of(name, known) for name in names}
+        return {name: entry_of(name, known) for name in names}
 
     def _claim(self, name: str, id_: int) -> int:
-        """The id, or the second of a path if another path was given the first a moment ago."""
-        first, second = candidates(name)
+        """The id, or a path's second one if the first was assigned to another path in this transaction."""
+        first, second = candidate_ids(name)
         if id_ == first and self._claimed.get(first, name) != name:
             id_ = second
         self._claimed[id_] = name
         return id_
 
 
-def _make(server: Server, hasher: Hasher) -> None:
-    """A new, empty database: first its metadata, then the collection itself, which says what made its codes."""
+def _make(server: MilvusServer, hasher: Hasher) -> None:
+    """Create an empty database: first its metadata, then the collection, whose description names the model."""
     name = server.address.name
-    parts = Metadata(server, name, hasher.digest).make(Path(hasher.path).read_bytes())
+    parts = CollectionMetadata(server, name, hasher.digest).make(Path(hasher.path).read_bytes())
     about = {"lookalike": FORMAT, "bits": hasher.bits, "model": hasher.digest, "name": hasher.name, "parts": parts}
     server.make(name, hasher.bits, FIELDS, description=json.dumps(about), indexed=INDEXED)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from lookalike.store.places import Labels, Places, place, split
+from lookalike.store.paths import FolderIds, LabelIds, path_key, split
 from lookalike.store.records import ImportedCode
 from lookalike.store.session import Session
 
@@ -22,13 +22,13 @@ class _Known(NamedTuple):
     missing_since: int | None
 
 
-Place = tuple[int, bytes]  # path key and name
+KeyAndName = tuple[int, bytes]  # path key, and name because keys may collide
 _AS_FILES = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()  # `os.fsencode` looks these up on each call
 
 
-def upsert(session: Session, places: Places, labels: Labels, root: str, rows: Iterable[ImportedCode]) -> int:
+def upsert(session: Session, folder_ids: FolderIds, labels: LabelIds, root: str, rows: Iterable[ImportedCode]) -> int:
     """Insert codes, or replace those of equal paths (the last one wins); returns how many are new or changed."""
-    imported = _by_place(places, root, rows)
+    imported = _by_key(folder_ids, root, rows)
     known = _known(session, imported)
     new = [(at, one) for at, one in imported.items() if at not in known] if known else list(imported.items())
     both = [(was, imported[at]) for at, was in known.items() if at in imported]
@@ -60,42 +60,42 @@ def upsert(session: Session, places: Places, labels: Labels, root: str, rows: It
     return len(new) + len(changed)
 
 
-def _by_place(places: Places, root: str, rows: Iterable[ImportedCode]) -> dict[Place, ImportedCode]:
+def _by_key(folder_ids: FolderIds, root: str, rows: Iterable[ImportedCode]) -> dict[KeyAndName, ImportedCode]:
     """The codes to record, by path key and name; creates missing folders."""
-    result: dict[Place, ImportedCode] = {}
+    result: dict[KeyAndName, ImportedCode] = {}
     numbers: dict[str, int] = {}
     for one in rows:
         folder, name = one.folder, one.name
         if "#" in name:
-            folder, name = _of_table(places, root, folder, name)
+            folder, name = _of_table(folder_ids, root, folder, name)
         number = numbers.get(folder)
         if number is None:
-            number = numbers[folder] = _folder(places, root, folder)
+            number = numbers[folder] = _folder(folder_ids, root, folder)
         encoded = name.encode(*_AS_FILES)
-        result[place(number, encoded), encoded] = one
+        result[path_key(number, encoded), encoded] = one
     return result
 
 
-def _of_table(places: Places, root: str, folder: str, name: str) -> tuple[str, str]:
+def _of_table(folder_ids: FolderIds, root: str, folder: str, name: str) -> tuple[str, str]:
     """Folder and name of a path that looks like a table's row; it is one only if that table is known."""
     table, row = split(folder + name, row=True)
-    number, path = _inside(places, root, table)
-    known = table != folder and places.folder(number, path) is not None
+    number, path = _inside(folder_ids, root, table)
+    known = table != folder and folder_ids.folder(number, path) is not None
     return (table, row) if known else (folder, name)
 
 
-def _folder(places: Places, root: str, folder: str) -> int:
-    number, path = _inside(places, root, folder)
-    return places.make_folder(number, path)
+def _folder(folder_ids: FolderIds, root: str, folder: str) -> int:
+    number, path = _inside(folder_ids, root, folder)
+    return folder_ids.make_folder(number, path)
 
 
-def _inside(places: Places, root: str, folder: str) -> tuple[int, str]:
+def _inside(folder_ids: FolderIds, root: str, folder: str) -> tuple[int, str]:
     """The deepest root above a folder, and the folder's path relative to it."""
-    number, path = places.within(os.path.join(root, folder + "0")) or (places.root(root), folder + "0")
+    number, path = folder_ids.within(os.path.join(root, folder + "0")) or (folder_ids.root(root), folder + "0")
     return number, path[:-1]
 
 
-def _known(session: Session, imported: Iterable[Place]) -> dict[Place, _Known]:
+def _known(session: Session, imported: Iterable[KeyAndName]) -> dict[KeyAndName, _Known]:
     """Existing rows."""
     wanted = [number for number, _ in imported]
     last = session.row("SELECT max(place) FROM images")[0]
@@ -104,7 +104,7 @@ def _known(session: Session, imported: Iterable[Place]) -> dict[Place, _Known]:
     return {(row[0], row[1]): _Known(*row[2:]) for row in rows}
 
 
-def _differs(known: _Known, one: ImportedCode, labels: Labels) -> bool:
+def _differs(known: _Known, one: ImportedCode, labels: LabelIds) -> bool:
     return (known.code, known.label, known.missing_since) != (one.code, labels.number(one.label), None)
 
 

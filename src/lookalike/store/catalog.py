@@ -1,9 +1,9 @@
-"""The catalog: an SQLite file that holds all that is known of a collection.
+"""The catalog: an SQLite file with everything known about a collection.
 
-Paths are stored as the bytes that the file system gave, also where they are not valid UTF-8. How they are laid out is
-told in `places`, the tables in `migrations`.
+Paths are stored as the file system's bytes, even if these are not valid UTF-8. `paths` describes how they are indexed,
+`migrations` the tables.
 
-Shapes: N images that can be found, I ids, all there may be, W bytes a code.
+Shapes: N findable images, I possible ids, W bytes a code.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ import numpy.typing as npt
 from lookalike.core.codes import Codes
 from lookalike.core.errors import DatabaseError
 from lookalike.core.mounts import Volume
-from lookalike.imaging.quality import PLAIN
+from lookalike.imaging.quality import LOW_INFORMATION
 from lookalike.store import pictures
 from lookalike.store.derived.codefile import Stamp
-from lookalike.store.places import Labels, Places, place, split
-from lookalike.store.records import COLUMNS, FINDABLE, FROM, Filter, ImportedCode, Outcome, Record, record
+from lookalike.store.paths import FolderIds, LabelIds, path_key, split
+from lookalike.store.records import COLUMNS, FINDABLE, FROM, Filter, ImportedCode, IndexOutcome, Record, record
+from lookalike.store.scan_state import ScanState
 from lookalike.store.session import Session
-from lookalike.store.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from lookalike.data import Item, Label
@@ -39,19 +39,19 @@ if TYPE_CHECKING:
 
 FILE = "catalog.sqlite"
 FETCHED = 65_536  # rows read at a time
-PAGE = 5_000  # records at a time where all are read
-ALIKE = 20  # rows of the same bytes, among which one with a code is looked for
+PAGE = 5_000  # records read at a time
+ALIKE = 20  # rows with equal digests that are searched for one with a code
 
 
 class Catalog:
-    """An open catalog. It may be used by several threads of the process that opened it."""
+    """An open catalog, which several threads of a process may share."""
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self.path = path
         self._session = Session(path, create=create)
-        self._places, self._labels = Places(self._session), Labels(self._session)
-        self.surroundings = Surroundings(self._session)
-        self._moment = -1  # the last that was recorded in this transaction
+        self._folder_ids, self._labels = FolderIds(self._session), LabelIds(self._session)
+        self.scan_state = ScanState(self._session)
+        self._moment = -1  # last one recorded in this transaction
         self._file = _identity(path)
 
     @cached_property
@@ -81,12 +81,12 @@ class Catalog:
             with self._session.transaction():
                 yield
         except BaseException:
-            self._places.forget()
+            self._folder_ids.forget()
             self._labels.forget()
-            self.surroundings.forget()
+            self.scan_state.forget()
             raise
 
-    # What is known of the collection as a whole
+    # The collection as a whole
 
     def get(self, key: str, default: str = "") -> str:
         row = self._session.row("SELECT value FROM meta WHERE key = ?", (key,))
@@ -106,21 +106,21 @@ class Catalog:
 
     @property
     def state(self) -> tuple[int, int]:
-        """Two numbers of which one changes with any change, by this process or another; they mean nothing else."""
+        """An opaque value that differs after any change, by this process or another."""
         return int(self._session.row("PRAGMA data_version")[0]), int(self._session.row("SELECT total_changes()")[0])
 
     def is_in_place(self) -> bool:
-        """Whether the open file is the one that lies at its path: it may have been replaced, or be gone."""
+        """Whether the open file is still the one at its path, neither replaced nor deleted."""
         return _identity(self.path) == self._file
 
     @property
     def stamp(self) -> Stamp:
-        """What tells whether files that were derived from a catalog are of this one as it is now."""
+        """The catalog's current state, which derived files must match."""
         return Stamp(self.get("model"), self.revision, self.get("database"), self.get("change"))
 
     @property
     def lost_after(self) -> str:
-        """The revision after which changes were lost, if that was found and not accepted."""
+        """The revision after which changes were lost, if a loss was found and not accepted; else empty."""
         return self.get("lost")
 
     def touch(self) -> None:
@@ -133,7 +133,7 @@ class Catalog:
         return {"images": images, **self.problem_counts(), "labelled": labelled, "without_thumbnail": without}
 
     def problem_counts(self) -> dict[str, int]:
-        """Numbers of rows with an error, and of those that are missing; without reading the others."""
+        """Numbers of rows with an error and of missing ones, counted without a full scan."""
         (errors,) = self._session.row(
             "SELECT count(*) FROM files CROSS JOIN images USING (id) WHERE error IS NOT NULL AND missing_since IS NULL"
         )
@@ -141,23 +141,23 @@ class Catalog:
         return {"errors": errors, "missing": missing}
 
     def roots(self) -> list[str]:
-        return sorted(self._places.roots())
+        return sorted(self._folder_ids.roots())
 
     def codes(self, width: int) -> tuple[npt.NDArray[np.int64], Codes]:
-        """Ids (N,), ascending, and codes (N, W) of all images that can be found."""
-        ids, joined = bytearray(), bytearray()  # which grow where they are
+        """Ids (N,), ascending, and codes (N, W) of all findable images."""
+        ids, joined = bytearray(), bytearray()  # grow in place
         sql = f"SELECT id, code FROM images WHERE {FINDABLE} ORDER BY id"
         for rows in self._session.blocks(sql, size=FETCHED):
             numbers, codes = zip(*rows, strict=True)
             if any(len(code) != width for code in codes):
                 wrong = next(id_ for id_, code in rows if len(code) != width)
-                raise DatabaseError(f"{self.path}: the code of image {wrong} has not {width * 8} bits; index it again")
+                raise DatabaseError(f"{self.path}: image {wrong} has a code not of {width * 8} bits; index it again")
             ids += np.array(numbers, np.int64).tobytes()
             joined += b"".join(codes)
         return np.frombuffer(ids, np.int64), np.frombuffer(joined, np.uint8).reshape(-1, width)
 
     def ids_by_name(self) -> npt.NDArray[np.int64]:
-        """Ids of all images that can be found, root by root, folder by folder, within each by name."""
+        """Ids of all findable images, ordered by root, folder and name."""
         from lookalike.store import filters
 
         return filters.ids_by_name(self._session)
@@ -167,10 +167,10 @@ class Catalog:
 
         return filters.labels(self._session)
 
-    def plain(self) -> dict[int, bytes]:
+    def low_information(self) -> dict[int, bytes]:
         rows = self._session.rows(
             "SELECT other.id, other.digest FROM files CROSS JOIN files AS other ON other.digest = files.digest"
-            f" CROSS JOIN images ON images.id = other.id WHERE files.quality < 50 AND files.quality < {PLAIN}"
+            f" CROSS JOIN images ON images.id = other.id WHERE files.quality < 50 AND files.quality < {LOW_INFORMATION}"
             f" AND {FINDABLE}"
         )
         return dict(sorted(rows))
@@ -218,7 +218,7 @@ class Catalog:
 
     def find(self, name: str) -> Record | None:
         sql = f"SELECT {COLUMNS} {FROM} WHERE images.place = ? AND images.name = CAST(? AS TEXT)"
-        found = (self._session.row(sql, where) for where in self._places.places(name))
+        found = (self._session.row(sql, where) for where in self._folder_ids.path_keys(name))
         return next((record(row) for row in found if row is not None), None)
 
     def with_digest(self, digest: bytes) -> list[Record]:
@@ -247,52 +247,52 @@ class Catalog:
     def below(self, name: str) -> list[int]:
         from lookalike.store import filters
 
-        return np.flatnonzero(filters.below(self._session, self._places, name)).tolist()
+        return np.flatnonzero(filters.below(self._session, self._folder_ids, name)).tolist()
 
     def any_below(self, name: str) -> bool:
         from lookalike.store import filters
 
-        return filters.any_below(self._session, self._places, name)
+        return filters.any_below(self._session, self._folder_ids, name)
 
     def passing(self, wanted: Filter) -> Passing:
-        """Of each id whether its image passes a filter, (I,); whether it can be found, is not asked."""
+        """For each id, whether its image passes a filter, findable or not, (I,)."""
         from lookalike.store import filters
 
-        return filters.passing(self._session, self._places, wanted)
+        return filters.passing(self._session, self._folder_ids, wanted)
 
-    # Originals that the database keeps, and what is needed to restore a damaged catalog
+    # Originals and repair
 
     def originals(self) -> frozenset[bytes]:
         return frozenset(digest for (digest,) in self._session.rows("SELECT digest FROM originals"))
 
     def records_original(self, digest: bytes) -> bool:
-        """Whether the original of an image is recorded as kept."""
+        """Whether an image's original is recorded as kept."""
         return self._session.row("SELECT 1 FROM originals WHERE digest = ?", (digest,)) is not None
 
     def forget(self) -> None:
-        """Read roots, folders and labels again: rows were restored."""
-        self._places.forget()
+        """Discard caches, because rows were restored."""
+        self._folder_ids.forget()
         self._labels.forget()
 
     def backup(self, path: Path) -> None:
-        """Copy the catalog, as it is at this moment, to a new file."""
+        """Copy a consistent snapshot of the catalog to a new file."""
         self._session.backup(path)
 
     # Changes, inside a transaction
 
     def record_originals(self, digests: Iterable[bytes]) -> None:
-        """Record that the originals of images are kept."""
+        """Record that images' originals are kept."""
         self._session.run_many("INSERT OR IGNORE INTO originals VALUES (?)", [(digest,) for digest in digests])
 
     def forget_originals(self, digests: Iterable[bytes]) -> None:
         self._session.run_many("DELETE FROM originals WHERE digest = ?", [(digest,) for digest in digests])
 
-    def write(self, outcome: Outcome, *, row: int | None = None) -> int:
+    def write(self, outcome: IndexOutcome, *, row: int | None = None) -> int:
         item = outcome.item
-        root, path = self._places.within(item.name) or (self._places.root(item.root), item.path)
+        root, path = self._folder_ids.within(item.name) or (self._folder_ids.root(item.root), item.path)
         folder, name = split(path, row=item.row is not None)
         encoded, now = os.fsencode(name), int(time.time())
-        number = place(self._places.make_folder(root, folder), encoded)
+        number = path_key(self._folder_ids.make_folder(root, folder), encoded)
         self._check_free(number, encoded, outcome, row)
         values = (number, encoded, self._labels.number(item.label), outcome.code)
         if row is None:
@@ -312,7 +312,7 @@ class Catalog:
                 id_, item.size, -1 if outcome.try_again else item.mtime_ns, outcome.digest, outcome.length,
                 outcome.width, outcome.height, outcome.format, int(outcome.animated),
                 None if outcome.error is None else _clean(outcome.error), None if row is None else now,
-                outcome.quality, item.ctime_ns, item.inode, self.surroundings.volume(item.volume),
+                outcome.quality, item.ctime_ns, item.inode, self.scan_state.volume(item.volume),
             ),
         )  # fmt: skip
         if outcome.kept and outcome.digest is not None:
@@ -321,14 +321,11 @@ class Catalog:
         return id_
 
     def bulk_import(self, root: str, rows: Iterable[ImportedCode]) -> int:
-        """Record codes that were made elsewhere, with paths relative to the root; how many changed.
-
-        A path that is known gets the code and label; what is the same is left alone.
-        """
+        """Record codes computed elsewhere, with paths relative to the root; returns how many are new or changed."""
         from lookalike.store import bulk_import
 
         first = bulk_import.next_id(self._session)
-        changed = bulk_import.upsert(self._session, self._places, self._labels, root, rows)
+        changed = bulk_import.upsert(self._session, self._folder_ids, self._labels, root, rows)
         if bulk_import.next_id(self._session) > first:
             self._came_in(first, int(time.time()))
         return changed
@@ -339,13 +336,13 @@ class Catalog:
     def set_seen(self, items: Iterable[tuple[int, Item]]) -> None:
         self._session.run_many(
             "UPDATE files SET ctime_ns = ?, inode = ?, volume = ? WHERE id = ?",
-            [(item.ctime_ns, item.inode, self.surroundings.volume(item.volume), id_) for id_, item in items],
+            [(item.ctime_ns, item.inode, self.scan_state.volume(item.volume), id_) for id_, item in items],
         )
 
     def set_root(self, root: str, volume: Volume) -> None:
         self._session.run(
             "UPDATE roots SET volume = ? WHERE path = CAST(? AS TEXT)",
-            (self.surroundings.volume(volume), os.fsencode(root)),
+            (self.scan_state.volume(volume), os.fsencode(root)),
         )
 
     def set_missing(self, ids: Iterable[int], *, missing: bool) -> None:
@@ -355,31 +352,31 @@ class Catalog:
     def delete(self, ids: Iterable[int]) -> None:
         self._session.run_many("DELETE FROM images WHERE id = ?", [(id_,) for id_ in ids])
 
-    def owed(self) -> list[Record]:
+    def lacking_codes(self) -> list[Record]:
         rows = self._session.rows(
             f"SELECT {COLUMNS} {FROM} WHERE code IS NULL AND error IS NULL AND missing_since IS NULL ORDER BY images.id"
         )
         return [record(row) for row in rows]
 
     def forget_codes(self) -> None:
-        """Drop every code, so that every image is read and encoded again."""
+        """Drop all codes, so that all images are read and encoded again."""
         self._session.run("UPDATE images SET code = NULL")
         self._session.run("UPDATE files SET mtime_ns = -1")
 
-    def _check_free(self, number: int, name: bytes, outcome: Outcome, row: int | None) -> None:
+    def _check_free(self, number: int, name: bytes, outcome: IndexOutcome, row: int | None) -> None:
         sql = "SELECT id FROM images WHERE place = ? AND name = CAST(? AS TEXT)"
         if any(id_ != row for (id_,) in self._session.rows(sql, (number, name))):
-            raise DatabaseError(f"{self.path}: {outcome.item.name} has a row already, which was not named")
+            raise DatabaseError(f"{self.path}: {outcome.item.name} already has another row")
 
     def _came_in(self, id_: int, now: int) -> None:
-        """Record when an image came in, and with it those that come behind it at the same time."""
+        """Record when an image, and those with higher ids, were added."""
         if now != self._moment:
             self._session.run("INSERT OR REPLACE INTO moments VALUES (?, ?)", (id_, now))
             self._moment = now
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from another that later lies at its path."""
+    """Device and inode of a file; None if it does not exist."""
     try:
         status = path.stat()
     except OSError:
@@ -388,5 +385,5 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _clean(text: str) -> str:
-    """Text without the half characters that stand for undecodable bytes of a path."""
+    """Text without the surrogates that represent undecodable bytes of a path."""
     return text.encode("utf-8", "backslashreplace").decode()

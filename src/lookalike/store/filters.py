@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.store.places import KEY_BITS, LAST_KEY, Places
+from lookalike.store.paths import KEY_BITS, LAST_KEY, FolderIds
 from lookalike.store.records import FINDABLE, Filter, from_json
 from lookalike.store.session import Session
 
@@ -27,7 +27,7 @@ _BELOW = (
 )
 
 
-def passing(session: Session, places: Places, wanted: Filter) -> Passing:
+def passing(session: Session, folder_ids: FolderIds, wanted: Filter) -> Passing:
     """For each id, whether its image passes a filter, (I,)."""
     count = _count(session)
     passes_I = np.ones(count, bool)
@@ -36,39 +36,39 @@ def passing(session: Session, places: Places, wanted: Filter) -> Passing:
     if wanted.since is not None:
         passes_I &= _since(session, int(wanted.since), count)
     name = None if wanted.below is None else os.path.abspath(wanted.below)
-    if name is not None and not _is_all(places, name):
-        passes_I &= below(session, places, name)
+    if name is not None and not _is_all(folder_ids, name):
+        passes_I &= below(session, folder_ids, name)
     return passes_I
 
 
-def below(session: Session, places: Places, name: str) -> Passing:
+def below(session: Session, folder_ids: FolderIds, name: str) -> Passing:
     """For each id, whether its image is at a path, below that folder, or a row of that table, (I,)."""
     passes_I = np.zeros(_count(session), bool)
-    for sql, values in _queries(places, name):
+    for sql, values in _queries(folder_ids, name):
         _mark(session, passes_I, sql, values)
     return passes_I
 
 
-def any_below(session: Session, places: Places, name: str) -> bool:
+def any_below(session: Session, folder_ids: FolderIds, name: str) -> bool:
     """Whether any image is at a path, below it, or a row of it."""
-    return any(session.row(f"{sql} LIMIT 1", values) is not None for sql, values in _queries(places, name))
+    return any(session.row(f"{sql} LIMIT 1", values) is not None for sql, values in _queries(folder_ids, name))
 
 
-def _queries(places: Places, name: str) -> Iterator[tuple[str, tuple[object, ...]]]:
+def _queries(folder_ids: FolderIds, name: str) -> Iterator[tuple[str, tuple[object, ...]]]:
     """Queries for the ids of a path's images, with their values."""
-    for root, first, behind in places.below(name):
+    for root, first, behind in folder_ids.below(name):
         if behind is None:
             yield _BELOW, (root, first)
         else:
             yield f"{_BELOW} AND folders.path < CAST(? AS TEXT)", (root, first, behind)
-    for place, encoded in places.places(name):
+    for place, encoded in folder_ids.path_keys(name):
         yield "SELECT id FROM images WHERE place = ? AND name = CAST(? AS TEXT)", (place, encoded)
 
 
-def _is_all(places: Places, name: str) -> bool:
+def _is_all(folder_ids: FolderIds, name: str) -> bool:
     """Whether everything is below a path."""
-    ranges = list(places.below(name))
-    return len(ranges) == len(places.roots()) and all(behind is None for _, _, behind in ranges)
+    ranges = list(folder_ids.below(name))
+    return len(ranges) == len(folder_ids.roots()) and all(behind is None for _, _, behind in ranges)
 
 
 def _labelled(session: Session, label: str, count: int) -> Passing:

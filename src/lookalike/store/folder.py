@@ -56,7 +56,7 @@ class OpenEngine(NamedTuple):
 
 
 class FolderStore(Catalog):
-    """A catalog with its surrounding files. It may be used by several threads."""
+    """A catalog with its surrounding files, which several threads may share."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / FILE)
@@ -90,7 +90,7 @@ class FolderStore(Catalog):
             raise DatabaseError(f"cannot create a database at {folder}: {error.strerror or error}") from error
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         return os.fspath(self.folder)
 
     @property

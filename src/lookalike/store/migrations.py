@@ -1,6 +1,6 @@
-"""The catalog's schema, and the steps that bring an older one up to it.
+"""The catalog's schema, and the steps that migrate older ones.
 
-`PRAGMA user_version` counts the steps that a catalog has seen. A released step is never changed; a new one is added.
+`PRAGMA user_version` is the number of steps applied to a catalog. Released steps never change; new ones are appended.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lookalike.core.address import APPLICATION_ID as APPLICATION_ID
 from lookalike.core.errors import DatabaseError
-from lookalike.store import digests, originals, places
+from lookalike.store import digests, originals, paths
 
 STEPS = (
     """
@@ -180,13 +180,11 @@ STEPS = (
 
 
 def check(connection: sqlite3.Connection, *, where: str, writable: bool) -> None:
-    """Raise `DatabaseError` for an SQLite file that is no catalog, or one of another version that cannot be brought
-    to this one. Changes nothing.
-    """
+    """Raise `DatabaseError` for a file that is not a catalog, or one that cannot be migrated. Changes nothing."""
     version = _version(connection)
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     if application != APPLICATION_ID:
-        raise DatabaseError(f"{where} is no catalog of lookalike")
+        raise DatabaseError(f"{where} is not a lookalike catalog")
     if version > len(STEPS):
         raise DatabaseError(f"{where} was made by a later version of lookalike (schema {version}). Upgrade lookalike")
     if version < len(STEPS) and not writable:
@@ -197,7 +195,7 @@ def check(connection: sqlite3.Connection, *, where: str, writable: bool) -> None
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a catalog up to this version's schema."""
+    """Migrate a catalog to this version's schema."""
     before = _version(connection)
     if before == len(STEPS):
         return
@@ -215,13 +213,13 @@ def migrate(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
-    if 0 < before < 2:  # the second step leaves half of the file empty
-        with suppress(sqlite3.Error):  # what it gives back is only room
+    if 0 < before < 2:  # the second step leaves half of the file unused
+        with suppress(sqlite3.Error):  # it only saves space
             connection.execute("VACUUM")
 
 
 def statements(script: str) -> Iterator[str]:
-    """The statements of a script, one by one, so that they can be run inside a transaction."""
+    """The statements of a script, to be run inside a transaction."""
     text = ""
     for line in script.splitlines(keepends=True):
         text += line
@@ -235,29 +233,29 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _unproven(connection: sqlite3.Connection) -> dict[digests.Block, int]:
-    """Digests for the blocks whose rows were damaged before, which new ones must not hide."""
+    """Digests of blocks that were already damaged, so that a migration does not hide that."""
     if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (digests.TABLE,)).fetchone():
         return {}
     return digests.unproven(connection)
 
 
 def _originals(path: str) -> str:
-    """The digests of the originals next to a catalog, as JSON; none of one in memory."""
+    """Digests of the originals next to a catalog, as JSON; empty for a catalog in memory."""
     return json.dumps([digest.hex() for digest in originals.digests(Path(path).parent)] if path else [])
 
 
 def _define(connection: sqlite3.Connection) -> None:
-    """The functions that steps call; paths come and go as bytes, since they need not be UTF-8."""
+    """Define the SQL functions that steps call; paths are passed as bytes, because they need not be UTF-8."""
     connection.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
     (path,) = (row[2] for row in connection.execute("PRAGMA database_list") if row[1] == "main")
     connection.create_function("kept_originals", 0, lambda: _originals(path))
     connection.create_function("folder_of", 2, lambda path, row: _split(path, row)[0], deterministic=True)
     connection.create_function("name_of", 2, lambda path, row: _split(path, row)[1], deterministic=True)
     connection.create_function(
-        "place_of", 3, lambda folder, path, row: places.place(folder, _split(path, row)[1]), deterministic=True
+        "place_of", 3, lambda folder, path, row: paths.path_key(folder, _split(path, row)[1]), deterministic=True
     )
 
 
 def _split(path: bytes, row: int | None) -> tuple[bytes, bytes]:
-    folder, name = places.split(os.fsdecode(path), row=row is not None)
+    folder, name = paths.split(os.fsdecode(path), row=row is not None)
     return os.fsencode(folder), os.fsencode(name)

@@ -1,25 +1,25 @@
-"""Thumbnails in the catalog, by which images are verified without their files.
+"""Thumbnails in the catalog, used to verify images without reading their files.
 
-An index holds the ids of thumbnails, since looking for one in the table reads its pages, 2 kB an image.
+Existence checks use an index of ids, because the table itself has pages of 2 kB an image.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lookalike.store.records import Outcome
+from lookalike.store.records import IndexOutcome
 from lookalike.store.session import Session
 
 _THERE = "thumbnails INDEXED BY thumbnails_by_id"
 
 
 def of_ids(session: Session, ids: Sequence[int]) -> dict[int, bytes]:
-    """The thumbnails of images, by id; those that have none are left out."""
+    """Thumbnails by id; images without one are omitted."""
     return dict(session.among("SELECT id, thumbnail FROM thumbnails WHERE id IN", [int(id_) for id_ in ids]))
 
 
 def of_digest(session: Session, digest: bytes) -> bytes | None:
-    """The thumbnail of an image with these bytes, the newest."""
+    """The newest thumbnail of an image with this digest; None if there is none."""
     sql = "SELECT thumbnail FROM files CROSS JOIN thumbnails USING (id) WHERE digest = ? ORDER BY id DESC LIMIT 1"
     row = session.row(sql, (digest,))
     return None if row is None else bytes(row[0])
@@ -31,7 +31,7 @@ def has_thumbnail(session: Session, id_: int) -> bool:
 
 
 def count_thumbnails(session: Session) -> int:
-    """How many of the images that can be found have a thumbnail."""
+    """Number of findable images that have a thumbnail."""
     lost = f"SELECT count(*) FROM images CROSS JOIN {_THERE} ON thumbnails.id = images.id WHERE"
     sql = (
         f"SELECT (SELECT count(*) FROM {_THERE}) - ({lost} code IS NULL)"
@@ -40,8 +40,8 @@ def count_thumbnails(session: Session) -> int:
     return int(session.row(sql)[0])
 
 
-def write(session: Session, id_: int, outcome: Outcome) -> None:
-    """Record what an outcome says, inside a transaction."""
+def write(session: Session, id_: int, outcome: IndexOutcome) -> None:
+    """Store an outcome's thumbnail, inside a transaction."""
     if outcome.thumbnail is None:
         session.run("DELETE FROM thumbnails WHERE id = ?", (id_,))
     else:

@@ -24,8 +24,8 @@ from lookalike.hasher import Hasher
 from lookalike.search.hits import Hits
 from lookalike.store.decisions import Decisions
 from lookalike.store.derived.code_array import CodeArray
-from lookalike.store.records import Filter, ImportedCode, Outcome, Record
-from lookalike.store.surroundings import Surroundings
+from lookalike.store.records import Filter, ImportedCode, IndexOutcome, Record
+from lookalike.store.scan_state import ScanState
 
 if TYPE_CHECKING:
     from lookalike.store.folder import FolderStore
@@ -42,7 +42,7 @@ class Store(Protocol):
     """Storage of a database. Several threads may read."""
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """The folder or address, as a user would write it."""
 
     @property
@@ -58,7 +58,7 @@ class Store(Protocol):
         """A number that grows with every change of the codes, by any process."""
 
     @property
-    def surroundings(self) -> Surroundings:
+    def scan_state(self) -> ScanState:
         """Volumes, rules, and what was left out or out of reach."""
 
     @property
@@ -122,7 +122,7 @@ class Store(Protocol):
     def labels(self) -> dict[str, int]:
         """Number of findable images by label, sorted by label."""
 
-    def plain(self) -> dict[int, bytes]:
+    def low_information(self) -> dict[int, bytes]:
         """Digests, by id, of findable images with too little detail for their codes to mean anything."""
 
     def undecodable(self) -> dict[int, bytes]:
@@ -167,7 +167,7 @@ class Store(Protocol):
     def any_below(self, name: str) -> bool:
         """Whether a path has images."""
 
-    def owed(self) -> list[Record]:
+    def lacking_codes(self) -> list[Record]:
         """Rows that lack a code since the model was changed."""
 
     def originals(self) -> frozenset[bytes]:
@@ -193,7 +193,7 @@ class Store(Protocol):
     def expect(self, names: Sequence[str]) -> None:
         """Announce the paths that `find` will be called with, in order."""
 
-    def write(self, outcome: Outcome, *, row: int | None = None) -> int:
+    def write(self, outcome: IndexOutcome, *, row: int | None = None) -> int:
         """Record an outcome, optionally replacing a row; returns the row's id."""
 
     def bulk_import(self, root: str, rows: Iterable[ImportedCode]) -> int:

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lookalike.imaging.quality import PLAIN
+from lookalike.imaging.quality import LOW_INFORMATION
 
 if TYPE_CHECKING:
     from lookalike.data import Item, Label
@@ -51,9 +51,9 @@ class Record:
     volume: int | None = None  # its id in the catalog
 
     @property
-    def is_plain(self) -> bool:
+    def is_low_information(self) -> bool:
         """Whether it has too little detail for its code to mean anything."""
-        return self.quality is not None and self.quality < PLAIN
+        return self.quality is not None and self.quality < LOW_INFORMATION
 
     @property
     def item(self) -> Item:
@@ -81,7 +81,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class IndexOutcome:
     """The result of reading one item, to be recorded: a code or an error."""
 
     item: Item
@@ -100,7 +100,7 @@ class Outcome:
 
 
 class ImportedCode(NamedTuple):
-    """A code computed elsewhere; folder and name as from `places.split`, relative to a root."""
+    """A code computed elsewhere; folder and name as from `paths.split`, relative to a root."""
 
     folder: str
     name: str

@@ -30,7 +30,7 @@ _text = functools.partial(str, encoding=sys.getfilesystemencoding(), errors=sys.
 
 
 class Session:
-    """A catalog's connection. It may be used by several threads of the process that opened it."""
+    """A catalog's connection, which several threads of a process may share."""
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self.path = path
@@ -186,7 +186,7 @@ def _connect(path: Path, *, create: bool) -> sqlite3.Connection:
 def _check_size(connection: sqlite3.Connection, path: Path) -> None:
     """Raise `DatabaseError` for a file truncated within a page, which SQLite would pad with zeros."""
     page = connection.execute("PRAGMA page_size").fetchone()[0]
-    log = path.with_name(f"{path.name}-wal")  # from which SQLite repeats what a killed process was writing
+    log = path.with_name(f"{path.name}-wal")  # SQLite completes a killed process's writes from it
     if path.stat().st_size % page and not (log.exists() and log.stat().st_size):
         raise DatabaseError(
             f"{path} is damaged: its last page is truncated. Restore a backup, or index again into a new folder"

@@ -29,7 +29,7 @@ class Seen:
         self.close = close  # the image at up to `CLOSE` pixels a side; none if its file is out of reach
 
     @property
-    def is_plain(self) -> bool:
+    def is_low_information(self) -> bool:
         """Whether its thumbnail shows too little to find anything in it."""
         return len(self.frames[0].features.points_P2) < FEW
 
@@ -37,7 +37,7 @@ class Seen:
 def verdict(first: Seen, second: Seen, *, mirrored: bool | None = None) -> Verdict:
     """What the second image is to the first; `mirrored`: whether one may be mirrored (None: either)."""
     found = compare(first.frames[0], second.frames[0], mirrored=mirrored)
-    if found.relation is Relation.DIFFERENT and not (first.is_plain or second.is_plain):
+    if found.relation is Relation.DIFFERENT and not (first.is_low_information or second.is_low_information):
         return found
     one = first.close()
     other = None if one is None else second.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lookalike.store.surroundings import Environment, Unreachable
+from lookalike.store.scan_state import Environment, Unreachable
 
 if TYPE_CHECKING:
     from lookalike.calibration.stored import Calibration
@@ -69,7 +69,7 @@ class Info:
     calibration: Calibration | None = None  # the calibration that these thresholds come from; None: the model's
     plain: int = 0  # images with too little detail for their codes to mean anything
     without_thumbnail: int = 0  # images that cannot be verified without their files
-    places: Environment = field(default_factory=Environment)  # their surroundings
+    places: Environment = field(default_factory=Environment)  # file systems and rules around the images
     unreachable: list[Unreachable] = field(default_factory=list)  # at the last scan
 
     @property

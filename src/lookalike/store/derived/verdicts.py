@@ -1,7 +1,7 @@
-"""Verdicts on images of a store: computed from thumbnails and files, and kept, so that no pair is looked at twice.
+"""Verdicts on pairs of a store's images: computed from thumbnails and files, and cached.
 
-`verdicts.sqlite` is derived: it may be deleted at any time. Verdicts are kept by the digests of the encoded images, so
-they stay true when files move. Without a folder (Milvus), or in one that cannot be written to, they are computed again.
+`verdicts.sqlite` is derived and may be deleted at any time. Its keys are digests of encoded images, so verdicts remain
+valid when files move. Without a writable folder (as in Milvus), they are computed again.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FILE = "verdicts.sqlite"
-VERSION = 1  # of how verdicts are found; those of another version are dropped
-IN_MEMORY = 2000  # images whose thumbnails and features are held, 0.1 MB each
-CLOSE_IN_MEMORY = 100  # images as a close look shows them, 0.7 MB each
+VERSION = 1  # of the verification; verdicts of other versions are dropped
+IN_MEMORY = 2000  # images whose thumbnails and features are cached, 0.1 MB each
+CLOSE_IN_MEMORY = 100  # images cached at the resolution of a close look, 0.7 MB each
 WRITTEN_TOGETHER = 256
 BLOCK = 1000  # pairs whose records and thumbnails are read together
 
@@ -49,7 +49,7 @@ CREATE TABLE IF NOT EXISTS verdicts (
 
 
 class Pair(NamedTuple):
-    """Two images, and whether the second is to be compared mirrored (None: either way)."""
+    """Two images, and whether the second is compared mirrored (None: both ways)."""
 
     first: Record
     second: Record
@@ -57,7 +57,7 @@ class Pair(NamedTuple):
 
 
 class _Recent(Generic[T]):
-    """What was made for images asked for last, by id. May be used by several threads."""
+    """A thread-safe cache of the most recently used values, by image id."""
 
     def __init__(self, most: int) -> None:
         self._most, self._made, self._lock = most, OrderedDict[int, T](), threading.Lock()
@@ -66,7 +66,7 @@ class _Recent(Generic[T]):
         return id_ in self._made
 
     def get(self, id_: int, make: Callable[[], T | None]) -> T | None:
-        """What is kept for an id, or else what is made now; None is not kept: a file may be back in reach next time."""
+        """The cached value, or the result of `make`; None is not cached: the file may be reachable next time."""
         with self._lock:
             if id_ in self._made:
                 self._made.move_to_end(id_)
@@ -81,16 +81,16 @@ class _Recent(Generic[T]):
 
 
 class Verifier:
-    """Says what images of a store are to each other. May be used by several threads."""
+    """Verdicts on pairs of a store's images; thread-safe."""
 
     def __init__(self, store: Store, decoders: Decoders | None = None) -> None:
-        self._store, self._decoders = store, decoders  # without decoders files are not read
+        self._store, self._decoders = store, decoders  # without decoders, files are not read
         self._seen = _Recent[Seen](IN_MEMORY)
         self._close = _Recent[Picture](CLOSE_IN_MEMORY)
         self._kept = Kept(None if store.folder is None else store.folder / FILE)
 
     def close(self) -> None:
-        """Write what is not yet kept."""
+        """Write new verdicts."""
         self._kept.close()
 
     def __enter__(self) -> Verifier:
@@ -100,7 +100,7 @@ class Verifier:
         self.close()
 
     def between(self, pair: Pair) -> Verdict:
-        """What the second image of a pair is to the first."""
+        """The verdict on a pair: what the second image is to the first."""
         first, second = pair.first, pair.second
         if first.digest is not None and first.digest == second.digest:
             return Verdict(relation=Relation.EXACT, inliers=0, agreement=1.0, overlaps=(1.0, 1.0))
@@ -133,14 +133,14 @@ class Verifier:
         return self.between(Pair(records[first], records[second], mirrored))
 
     def of_query(self, query: Seen, record: Record, *, mirrored: bool | None = False) -> Verdict:
-        """What an image of the store is to a query whose bytes it does not have."""
+        """The verdict on a query and an image with different bytes."""
         seen = self.seen(record)
         if seen is None:
             return Verdict(relation=Relation.SIMILAR, verified=False)
         return looks.verdict(query, seen, mirrored=mirrored)
 
     def same_pixels(self, found: Verdict, source: Source, record: Record) -> Verdict:
-        """A verdict on a query and an image, or that all their pixels are the same, if files say so."""
+        """The verdict on a query and an image, replaced by "same pixels" if their files decode to the same content."""
         if (expected := self.pixel_digest(record)) is None or self._decoders is None:
             return found
         with suppress(LookalikeError, OSError), self._decoders.opened(source) as image:
@@ -148,11 +148,11 @@ class Verifier:
         return found
 
     def seen(self, record: Record) -> Seen | None:
-        """An image as verification sees it; none if it has no thumbnail and its file is out of reach."""
+        """An image prepared for verification; None if it has no thumbnail and its file is unreachable."""
         return self._seen.get(record.id, lambda: self._see(record))
 
     def load(self, records: Mapping[int, Record]) -> None:
-        """Read the thumbnails of images in one go; `seen` would read them one by one."""
+        """Read images' thumbnails in one query; `seen` would read them one by one."""
         missing = [id_ for id_ in records if id_ not in self._seen]
         for id_, content in self._store.thumbnails(missing[:IN_MEMORY]).items():
             self._seen.get(id_, partial(self._made, records[id_], content))
@@ -172,7 +172,7 @@ class Verifier:
         return self._close.get(record.id, lambda: next(map(Picture, self._frames(record)), None))
 
     def _frames(self, record: Record) -> list[Array]:
-        """The frames of an image from its file, or its kept original; none if neither can be read."""
+        """The frames of an image from its file or kept original; empty if neither is readable."""
         if self._decoders is None:
             return []
         with originals.opened(record, self._store.folder or Path(), self._decoders) as image:
@@ -182,14 +182,14 @@ class Verifier:
                 return []
 
     def _have_same_pixels(self, first: Record, second: Record) -> bool:
-        """Whether all pixels of two files are the same; False if either is out of reach."""
+        """Whether two files have the same pixels; False if either is unreachable."""
         if (first.width, first.height) != (second.width, second.height):
             return False
         digests = [self.pixel_digest(record) for record in (first, second)]
         return digests[0] is not None and digests[0] == digests[1]
 
     def pixel_digest(self, record: Record) -> bytes | None:
-        """The digest that only images with the same pixels share; None if the image cannot be read."""
+        """A digest that is equal for images with the same pixels; None if the image cannot be read."""
         if self._decoders is None:
             return None
         with originals.opened(record, self._store.folder or Path(), self._decoders) as image:
@@ -207,7 +207,7 @@ def _same_pixels(found: Verdict) -> Verdict:
 
 
 class Kept:
-    """The verdicts that are kept in a file, by the digests of images."""
+    """A file of verdicts, by the digests of images."""
 
     def __init__(self, path: Path | None) -> None:
         self._lock = threading.Lock()
@@ -216,7 +216,7 @@ class Kept:
         self._connection = None if path is None else _opened(path)
 
     def find(self, first: bytes | None, second: bytes | None, *, mirrored: bool | None) -> Verdict | None:
-        """The verdict on two contents, the smaller digest first; none if it is new or fewer orientations were tried."""
+        """The verdict on two digests, the smaller one first; None if unknown, or if fewer orientations were tried."""
         if first is None or second is None:
             return None
         with self._lock:
@@ -227,7 +227,7 @@ class Kept:
         return found if found.relation.is_copy or looked in (mirrored, None) else None
 
     def add(self, first: bytes | None, second: bytes | None, verdict: Verdict, *, mirrored: bool | None) -> None:
-        """Keep a verdict, unless it may be another one once a file is back in reach."""
+        """Store a verdict, unless it could change once a file is reachable again."""
         if first is None or second is None or not verdict.verified:
             return
         with self._lock:
@@ -237,7 +237,7 @@ class Kept:
                     self._write()
 
     def close(self) -> None:
-        """Write what is new."""
+        """Write new verdicts and close the file."""
         with self._lock:
             if self._connection is not None:
                 self._write()
@@ -261,13 +261,13 @@ class Kept:
     def _write(self) -> None:
         assert self._connection is not None
         rows = [(*key, text) for key, text in self._new.items()]
-        with suppress(sqlite3.Error), self._connection:  # it is only kept to be faster next time
+        with suppress(sqlite3.Error), self._connection:  # only a cache
             self._connection.executemany("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?)", rows)
             self._new.clear()
 
 
 def _opened(path: Path) -> sqlite3.Connection | None:
-    """The file, made if it is not there, and emptied if its verdicts are of another version; none if it cannot be."""
+    """The file, created if missing and emptied if of another version; None if that is impossible."""
     for _ in range(2):
         try:
             connection = sqlite3.connect(path, check_same_thread=False, timeout=5)
@@ -281,19 +281,19 @@ def _opened(path: Path) -> sqlite3.Connection | None:
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):  # read-only, or locked
                 return None
-            delete(path)  # it is damaged, and can be computed again
+            delete(path)  # damaged, and can be computed again
     return None
 
 
 def delete(path: Path) -> None:
-    """Delete the file and those that SQLite keeps with it."""
+    """Delete the file and SQLite's files next to it."""
     for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
         with suppress(OSError):
             name.unlink(missing_ok=True)
 
 
 def is_damaged(path: Path) -> bool:
-    """Whether the file cannot be read, or not all of it."""
+    """Whether any part of the file is unreadable."""
     try:
         with closing(sqlite3.connect(path)) as connection:
             return [value for (value,) in connection.execute("PRAGMA quick_check")] != ["ok"]

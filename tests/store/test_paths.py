@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lookalike.store import places
+from lookalike.store import paths
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from lookalike.store import places
     ],
 )
 def test_a_path_is_a_folder_and_a_name(path: str, row: bool, expected: tuple[str, str]) -> None:
-    assert places.split(path, row=row) == expected
+    assert paths.split(path, row=row) == expected
 
 
 @pytest.mark.parametrize(
@@ -37,5 +37,5 @@ def test_a_path_is_a_folder_and_a_name(path: str, row: bool, expected: tuple[str
     ],
 )
 def test_numbers_are_their_own_keys_and_other_names_have_a_checksum(name: bytes, expected: int) -> None:
-    assert places.key(name) == expected
-    assert places.place(5, name) == 5 * 2**24 + expected
+    assert paths.name_key(name) == expected
+    assert paths.path_key(5, name) == 5 * 2**24 + expected

@@ -1,4 +1,4 @@
-"""The images' environment: file systems, files left out of folders, and unreachable folders.
+"""What scans found around the images: file systems, files left out of folders, and unreachable folders.
 
 Paths are stored as the file system's bytes.
 """
@@ -26,7 +26,7 @@ class Unreachable(NamedTuple):
     images: int  # known there
 
 
-class Surroundings:
+class ScanState:
     """Volumes, rules, left-out files and unreachable folders."""
 
     def __init__(self, session: Session) -> None:
@@ -126,7 +126,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The surroundings of a database's images."""
+    """The file systems and rules around a database's images."""
 
     network: str = ""  # network file system of the database; empty: a local disk
     network_roots: dict[str, str] = field(default_factory=dict)  # kind of network file system by root
@@ -136,10 +136,10 @@ class Environment:
 
 
 def environment(store: Store) -> Environment:
-    """The surroundings of a store and its images."""
-    rules = store.surroundings.rules()
+    """The environment of a store and its images."""
+    rules = store.scan_state.rules()
     counts: dict[str, int] = {}
-    for kinds in store.surroundings.left_out().values():
+    for kinds in store.scan_state.left_out().values():
         for kind, files in kinds.items():
             counts[kind] = counts.get(kind, 0) + files
     return Environment(
@@ -159,7 +159,7 @@ def network(path: str | os.PathLike[str]) -> str:
 
 def _network_roots(store: Store) -> dict[str, str]:
     """Roots on network file systems, now or when last seen."""
-    mounts, seen = Mounts(), store.surroundings.root_volumes()
+    mounts, seen = Mounts(), store.scan_state.root_volumes()
     volumes = {root: mounts.of(root) if os.path.isdir(root) else seen.get(root) for root in store.roots()}
     return {root: volume.kind for root, volume in volumes.items() if volume is not None and volume.is_network}
 

@@ -25,7 +25,7 @@ LAST_KEY = 2**KEY_BITS - 1
 REMEMBERED = 1_000_000  # folder ids cached in memory
 
 
-class Labels:
+class LabelIds:
     """Numbers of labels; creates missing ones."""
 
     def __init__(self, session: Session) -> None:
@@ -49,7 +49,7 @@ class Labels:
         return int(row[0])
 
 
-class Places:
+class FolderIds:
     """Ids of roots and folders, cached."""
 
     def __init__(self, session: Session) -> None:
@@ -105,7 +105,7 @@ class Places:
         id_ = self._insert("INSERT INTO folders (root, path) VALUES (?, CAST(? AS TEXT))", root, os.fsencode(path))
         return self._remember(root, path, id_)
 
-    def places(self, name: str) -> Iterator[tuple[int, bytes]]:
+    def path_keys(self, name: str) -> Iterator[tuple[int, bytes]]:
         """Path keys and names that a path can have: as a file, and as a row of a table."""
         relative = self.within(name)
         if relative is None:
@@ -115,7 +115,7 @@ class Places:
             number = self.folder(root, folder)
             if number is not None:
                 encoded = os.fsencode(rest)
-                yield place(number, encoded), encoded
+                yield path_key(number, encoded), encoded
 
     def below(self, name: str) -> Iterator[tuple[int, bytes, bytes | None]]:
         """Ranges of folders below a path or of that table: root, first path, and the path after the last."""
@@ -153,19 +153,19 @@ def split(path: str, *, row: bool) -> tuple[str, str]:
     return folder + mark, name
 
 
-def place(folder: int, name: bytes) -> int:
+def path_key(folder: int, name: bytes) -> int:
     """The path key of a name in a folder.
 
-    >>> place(3, b"12") == 3 * 2**24 + 12
+    >>> path_key(3, b"12") == 3 * 2**24 + 12
     True
     """
-    return folder << KEY_BITS | key(name)
+    return folder << KEY_BITS | name_key(name)
 
 
-def key(name: bytes) -> int:
+def name_key(name: bytes) -> int:
     """24 bits of a name: the number itself, so that rows of a table are consecutive, or a checksum.
 
-    >>> key(b"12"), key(b"a.jpg")
+    >>> name_key(b"12"), name_key(b"a.jpg")
     (12, 3453462)
     """
     return int(name) if len(name) < 8 and name.isdigit() else zlib.crc32(name) & LAST_KEY
