@@ -208,16 +208,16 @@ def test_what_is_no_decision_is_refused(db16: Database) -> None:
         (DataError, "no image 999", "later", [a, 999], []),
         (ConfigError, "at least two", "later", [a, a], []),
         (ConfigError, "choose at least one", "keep", [a, b], []),
-        (ConfigError, "must name images that are decided about", "keep", [a, b], [999]),
+        (ConfigError, "must be among the images of the decision", "keep", [a, b], [999]),
     ):
         with pytest.raises(error, match=match):
             db16.decisions.make(kind, about, chosen=chosen)
     put(db16, {"code": 0}, digest=lambda name: None)
-    with pytest.raises(DataError, match="code has a code that was made elsewhere, and was never read; index it"):
+    with pytest.raises(DataError, match="code has an imported code and was never read; index it"):
         db16.decisions.make("later", ids(db16, "a", "code"))
     with db16.store.local().transaction():
         db16.store.local().write(IndexOutcome(item=Item("/r", "locked", 1, 1), error="Permission denied"))
-    with pytest.raises(DataError, match=r"locked could not be read \(Permission denied\); mend that and index it"):
+    with pytest.raises(DataError, match=r"locked could not be read \(Permission denied\); fix that and index it"):
         db16.decisions.make("later", ids(db16, "a", "locked"))
     with pytest.raises(DataError, match="no decision 7"):
         db16.decisions.undo(7)

@@ -138,7 +138,7 @@ def test_counts_codes_and_labels(catalog: Catalog) -> None:
     ids_N, codes_NW = catalog.codes(8)
     assert ids_N.tolist() == [ids[0], ids[2]]
     assert codes_NW.tolist() == [list(CODE)] * 2
-    with pytest.raises(DatabaseError, match=f"image {ids[0]} has not 128 bits"):
+    with pytest.raises(DatabaseError, match=f"image {ids[0]} has no 128-bit code"):
         catalog.codes(16)
     with catalog.transaction():
         catalog.set_missing(ids, missing=False)

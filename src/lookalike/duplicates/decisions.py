@@ -1,7 +1,7 @@
-"""What people decided about images: made, listed, undone, and what it means for candidate pairs and for groups.
+"""Users' decisions about images: making, listing and undoing them, and their effect on candidate pairs and groups.
 
-Images that were marked as different share no group: their pairs are dropped before groups are made. A group whose
-contents a decision to keep or put off covers is decided; when another image joins it, it must be looked at again.
+Images marked as different never share a group: their pairs are dropped before grouping. A group is decided if a
+decision to keep or skip covers all of its contents; when another image joins it, it must be reviewed again.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from lookalike.store.decisions import Decided, Decision, Kind
 from lookalike.store.protocol import Store
 from lookalike.store.records import Record
 
-Digests = Callable[[Sequence[int]], Sequence[bytes | None]]  # of the contents of rows
+Digests = Callable[[Sequence[int]], Sequence[bytes | None]]  # digests by row
 
 
 class State(StrEnum):
-    """How far a group is decided."""
+    """Review state of a group."""
 
     UNDECIDED = "undecided"
     DECIDED = "decided"
@@ -32,7 +32,7 @@ class State(StrEnum):
 
 
 class DecisionIndex:
-    """All decisions, looked up by contents."""
+    """All decisions, indexed by content digest."""
 
     def __init__(self, decisions: Iterable[Decision] = ()) -> None:
         self._parts: dict[bytes, dict[int, int]] = {}
@@ -48,49 +48,49 @@ class DecisionIndex:
                     self._about.setdefault(digest, {})[decision.id] = decision
 
     def has_different(self, digest: bytes | None = None) -> bool:
-        """Whether anything, or something else than this content, was marked as different."""
+        """Whether any content was marked as different, or as different from this one."""
         return bool(self._parts) if digest is None else digest in self._parts
 
     def are_different(self, first: bytes | None, second: bytes | None) -> bool:
-        """Whether two contents were marked as different; equal contents never are."""
+        """Whether two contents were marked as different; never for equal ones."""
         if first == second or first is None or second is None:
             return False
         here, there = self._parts.get(first, {}), self._parts.get(second, {})
         return any(here[id_] != there[id_] for id_ in here.keys() & there.keys())
 
     def of(self, digests: Collection[bytes | None]) -> Decision | None:
-        """The newest decision to keep or put off that covers all of a group's contents."""
+        """The newest decision to keep or skip that covers all of a group's contents."""
         wanted, first = set(digests), next(iter(digests), None)
         about = {} if first is None else self._about.get(first, {})
         fitting = (id_ for id_ in sorted(about, reverse=True) if wanted <= self._covered[id_])
         return next((about[id_] for id_ in fitting if _keeps_some(about[id_], wanted)), None)
 
     def state(self, digests: Collection[bytes | None]) -> State:
-        """How far a group of these contents is decided."""
+        """The review state of a group with these contents."""
         return state(self.of(digests))
 
 
 def state(decision: Decision | None) -> State:
-    """How far a group is decided if this is the decision about it."""
+    """The review state that a decision gives its group."""
     if decision is None:
         return State.UNDECIDED
     return State.LATER if decision.kind is Kind.LATER else State.DECIDED
 
 
 class Marked(NamedTuple):
-    """The nodes of a graph whose contents were marked as different from some other."""
+    """Nodes of a graph with contents that were marked as different from others."""
 
     contents: Mapping[int, bytes]  # by node
     decisions: DecisionIndex
 
     def differ(self, node: int, others: Iterable[int]) -> bool:
-        """Whether a node was marked as different from one of some others."""
+        """Whether a node was marked as different from any of the others."""
         own = self.contents.get(node)
         return own is not None and any(self.decisions.are_different(own, self.contents.get(one)) for one in others)
 
 
 def without_different(graph: Graph, digests: Digests, index: DecisionIndex) -> tuple[Graph, Marked]:
-    """The graph without pairs of contents that were marked as different; these get nodes of their own."""
+    """The graph without pairs that were marked as different, and the marked contents, now in nodes of their own."""
     if not index.has_different():
         return graph, Marked({}, index)
     nodes = graph.with_neighbours()
@@ -114,8 +114,8 @@ def without_different(graph: Graph, digests: Digests, index: DecisionIndex) -> t
 def kept(decision: Decision, records: Sequence[Record]) -> set[int]:
     """The ids of a group's images that a decision keeps.
 
-    Of copies of the same bytes those are kept whose paths were named, or all if none was to go. If none lies where it
-    did, those are kept that were not named to go: the kept one may be among them under another name.
+    Among images with the same bytes, the decision's paths are kept, or all if it removes none of them. If no kept path
+    exists any more, all images that were not to be removed are kept: the kept one may be among them under a new name.
     """
     ids: set[int] = set()
     names = {(one.digest, one.name) for one in decision.images if one.part}
@@ -130,7 +130,7 @@ def kept(decision: Decision, records: Sequence[Record]) -> set[int]:
 
 
 class Decisions:
-    """The decisions of a database. They can be made while another process indexes."""
+    """The decisions of a database, which can be made while another process indexes."""
 
     def __init__(self, catalog: Store) -> None:
         self._catalog = catalog
@@ -138,29 +138,27 @@ class Decisions:
 
     @property
     def version(self) -> int:
-        """A number that changes whenever decisions do, whichever process makes them."""
+        """A number that changes with every decision, by any process."""
         return self._catalog.decisions.version
 
     def known(self) -> DecisionIndex:
-        """All of them, looked up by contents."""
+        """All decisions, indexed by content digest."""
         return DecisionIndex(self._catalog.decisions.all())
 
     def count(self, kind: Kind | None = None) -> int:
-        """Number of decisions, or of those of a kind."""
+        """Number of decisions, optionally of one kind."""
         return self._catalog.decisions.count(kind)
 
     def find(self, id_: int) -> Decision | None:
-        """The decision with an id."""
+        """The decision with this id."""
         return self._catalog.decisions.find(id_)
 
     def newest(self, *, before: int | None = None, top: int = -1, kind: Kind | None = None) -> list[Decision]:
-        """At most `top` decisions (−1: all), the newest first; those older than one with an id, and of a kind, if
-        these are given.
-        """
+        """At most `top` decisions (−1: all), newest first, optionally only those before an id or of one kind."""
         return self._catalog.decisions.page(before=before, top=top, kind=kind)
 
     def ids(self, images: Sequence[Decided]) -> list[int | None]:
-        """The images of a decision as they are now: by path, or else another of the same content, or None."""
+        """Current ids of a decision's images: by path, else another image with the same content, else None."""
         found = []
         for one in images:
             records = self._catalog.with_digest(one.digest)
@@ -169,10 +167,10 @@ class Decisions:
         return found
 
     def make(self, kind: Kind | str, ids: Sequence[int], *, chosen: Collection[int] = ()) -> Decision:
-        """Decide about images: `keep` the chosen ones, the rest may go; `different`: the chosen are no duplicates of
-        the rest or, with none chosen, none is one of another; `later`: look at them another time.
+        """Decide about images. `keep`: the chosen ones stay, the rest may go; `different`: the chosen ones are not
+        duplicates of the rest or, with none chosen, of each other; `later`: skip them for now.
 
-        Raises `DataError` for unknown images and contents, `ConfigError` for a decision that makes no sense.
+        Raises `DataError` for unknown images and contents, `ConfigError` for a meaningless decision.
         """
         if kind not in list(Kind):
             raise ConfigError(f"kind is {kind!r}; it must be one of {', '.join(Kind)}")
@@ -181,13 +179,13 @@ class Decisions:
         if absent:
             raise DataError(f"there is no image {min(absent)}")
         if len(records) < 2:
-            raise ConfigError("a decision is about at least two images")
+            raise ConfigError("a decision needs at least two images")
         about = _decided(Kind(kind), list(records.values()), set(chosen))
         with self._turn, self._catalog.transaction():
             return self._catalog.decisions.add(Kind(kind), about)
 
     def undo(self, id_: int) -> Decision:
-        """Forget a decision and return it. Raises `DataError` if there is none with that id."""
+        """Delete a decision and return it. Raises `DataError` if there is none with that id."""
         found = self._catalog.decisions.find(id_)
         if found is None:
             raise DataError(f"there is no decision {id_}")
@@ -197,29 +195,29 @@ class Decisions:
 
 
 def _decided(kind: Kind, records: Sequence[Record], chosen: Collection[int]) -> list[Decided]:
-    """The images of a decision: `chosen` are kept, or are no duplicates of the rest (none chosen: of each other).
+    """The images of a decision (see `Decisions.make`).
 
-    Raises `DataError` for images whose contents are unknown, `ConfigError` for a choice that says nothing.
+    Raises `DataError` for images whose contents are unknown, `ConfigError` for a meaningless choice.
     """
     unknown = [record for record in records if record.digest is None]
     if unknown:
         raise DataError(f"{unknown[0].name} {_why_unknown(unknown[0])}, then decide")
     if set(chosen) - {record.id for record in records}:
-        raise ConfigError(f"chosen is {sorted(chosen)}; it must name images that are decided about")
+        raise ConfigError(f"chosen is {sorted(chosen)}; they must be among the images of the decision")
     if kind is Kind.KEEP and not chosen:
-        raise ConfigError("a decision to keep must choose at least one image that is kept")
+        raise ConfigError("a decision to keep must choose at least one image")
     if kind is Kind.DIFFERENT and len({record.digest for record in records}) < 2:
-        raise ConfigError("images with the same bytes are duplicates; to leave all of them where they are, keep them")
+        raise ConfigError("images with the same bytes are duplicates; to keep all of them, choose them all")
     parts = _parts(kind, records, chosen)
     return [Decided(record.digest or b"", record.name, parts[record.id]) for record in records]
 
 
 def _why_unknown(record: Record) -> str:
-    """Why an image's content is unknown, and what helps."""
+    """Why an image's content is unknown, and the remedy."""
     if record.error is not None:
-        return f"could not be read ({record.error}); mend that and index it"
+        return f"could not be read ({record.error}); fix that and index it"
     if record.code is not None:
-        return "has a code that was made elsewhere, and was never read; index it"
+        return "has an imported code and was never read; index it"
     return "was never read; index it"
 
 
@@ -227,7 +225,7 @@ def _parts(kind: Kind, records: Sequence[Record], chosen: Collection[int]) -> di
     if kind is Kind.DIFFERENT and not chosen:
         numbers = {digest: number for number, digest in enumerate(sorted({one.digest or b"" for one in records}))}
         return {record.id: numbers[record.digest or b""] for record in records}
-    if kind is Kind.DIFFERENT:  # copies of a chosen one are as different
+    if kind is Kind.DIFFERENT:  # this includes exact copies of the chosen ones
         contents = {record.digest for record in records if record.id in chosen}
         return {record.id: int(record.digest in contents) for record in records}
     return {record.id: int(kind is Kind.KEEP and record.id in chosen) for record in records}

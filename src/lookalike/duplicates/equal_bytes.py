@@ -1,8 +1,7 @@
-"""Exact copies of what cannot be compared by code: low-information images, and media files that cannot be decoded.
+"""Exact copies of files that codes cannot compare: low-information images, and media that cannot be decoded.
 
-Of the latter (videos, raw files of a kind that is not read, damaged images) only what is known by its name or its first
-bytes as an image, a video or a design counts, and companions of photos never do: that two sidecars say the same means
-nothing.
+The latter (videos, unsupported raw files, damaged images) are recognised by name or first bytes as an image, video or
+design. Companions of photos are excluded: two sidecars with the same content mean nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ MEDIA = companions.PHOTOS | companions.VIDEOS | DESIGNS
 
 
 def undecodable(store: Store, *, repeated: bool = False) -> dict[int, bytes]:
-    """The digests of media files that cannot be decoded, by id; `repeated`: only of those with the same bytes."""
+    """Digests, by id, of media files that cannot be decoded; `repeated`: only those that occur more than once."""
     digests = store.undecodable()
     often = Counter(digests.values())
     ids = sorted(id_ for id_, digest in digests.items() if not repeated or often[digest] > 1)
@@ -36,7 +35,7 @@ def undecodable(store: Store, *, repeated: bool = False) -> dict[int, bytes]:
 
 
 def groups(store: Store, digests: Mapping[int, bytes]) -> list[Group]:
-    """Groups of files with the same digest, each file once."""
+    """Groups of files with the same digest; hard links to one file count once."""
     by_digest: defaultdict[bytes, list[int]] = defaultdict(list)
     for id_, digest in digests.items():
         by_digest[digest].append(id_)
@@ -47,7 +46,7 @@ def groups(store: Store, digests: Mapping[int, bytes]) -> list[Group]:
 
 
 def _media(records: Iterable[Record]) -> list[Record]:
-    """Those that are known to be media, and no companions of a photo next to them."""
+    """Records of media, without companions of a photo next to them."""
     folders = Folders()
     media = [one for one in records if _is_media(one)]
     return [one for one in media if not (companions.is_companion(one.name) and folders.owners(one.name))]

@@ -1,6 +1,6 @@
-"""Candidate copies as a graph: a node holds images with one code, and a pair joins two nodes within the radius.
+"""Candidate copies as a graph: a node holds images with equal codes, a pair joins two nodes within the radius.
 
-Nodes are split where images of one code turn out to differ; `split` and `split_pairs` do that for a whole graph.
+`split` and `split_pairs` split nodes whose images turn out to differ.
 
 Shapes: N images, U nodes before and V nodes after a split, P pairs, W bytes a code.
 """
@@ -37,18 +37,18 @@ class Graph(NamedTuple):
         return len(self.images.starts) - 1
 
     def with_neighbours(self) -> Ints:
-        """The nodes that hold several images or are part of a pair, ascending."""
+        """Nodes with several images or in a pair, ascending."""
         several_U = np.diff(self.images.starts) > 1
         several_U[self.pairs.first] = several_U[self.pairs.second] = True
         return np.flatnonzero(several_U)
 
     def rows_of(self, nodes: Ints) -> list[int]:
-        """The rows of all images of some nodes."""
+        """Rows of all images of some nodes."""
         return [row for node in nodes.tolist() for row in self.images.of(node).tolist()]
 
 
 class Neighbours(NamedTuple):
-    """For each node the nodes within the radius, nearest first and itself included, and their distances in bits."""
+    """For each node, the nodes within the radius, including itself, nearest first, and their distances in bits."""
 
     near: Csr
     distances: npt.NDArray[np.int32]
@@ -60,7 +60,7 @@ class Neighbours(NamedTuple):
 
 
 def candidates(codes_NW: Codes, radius: int, *, find: PairFinder = pairs_within, progress: Progress = silent) -> Graph:
-    """The different codes as nodes, and their pairs within the radius."""
+    """The graph of distinct codes and their pairs within the radius."""
     if not len(codes_NW):
         return Graph(Csr(np.zeros(1, np.int64), np.empty(0, np.int64)), NO_PAIRS)
     unique_UW, inverse_N = np.unique(codes_NW, axis=0, return_inverse=True)
@@ -73,7 +73,7 @@ def candidates(codes_NW: Codes, radius: int, *, find: PairFinder = pairs_within,
 
 
 def neighbours(graph: Graph) -> Neighbours:
-    """What is within the radius of each node."""
+    """The neighbours of each node within the radius."""
     own, pairs = np.arange(graph.size), graph.pairs
     centres = np.concatenate([own, pairs.first, pairs.second])
     rows = np.concatenate([own, pairs.second, pairs.first])
@@ -83,7 +83,7 @@ def neighbours(graph: Graph) -> Neighbours:
 
 
 def split(images: Csr, parts: Mapping[int, Sequence[Sequence[int]]]) -> tuple[Csr, Ints]:
-    """Images by new node, and where the new nodes of each old one begin, (U + 1,); `parts` are the rows of each."""
+    """Images by new node, and the first new node of each old one, (U + 1,); `parts` are the rows of a node's parts."""
     rows, counts_U, inner = images.rows.copy(), np.ones(len(images.starts) - 1, np.int64), []
     for node, members in parts.items():
         start = int(images.starts[node])
@@ -96,7 +96,7 @@ def split(images: Csr, parts: Mapping[int, Sequence[Sequence[int]]]) -> tuple[Cs
 
 
 def split_pairs(pairs: Pairs, starts: Ints) -> Iterator[Pairs]:
-    """Pairs of new nodes, some thousand at a time: for each old pair all combinations, then those of one old node."""
+    """Pairs of new nodes, some thousand at a time: all combinations of each old pair, then those within old nodes."""
     counts_U = np.diff(starts)
     ends_P = (counts_U[pairs.first] * counts_U[pairs.second]).cumsum()
     start = 0
@@ -118,12 +118,12 @@ def split_pairs(pairs: Pairs, starts: Ints) -> Iterator[Pairs]:
 
 
 def chosen(pairs: Pairs, which: slice | Ints | Mask) -> Pairs:
-    """Some of the pairs."""
+    """A selection of the pairs."""
     return Pairs(pairs.first[which], pairs.second[which], pairs.distances[which])
 
 
 def _combinations(pairs: Pairs, starts: Ints) -> Pairs:
-    """Pairs of old nodes as all pairs of their new ones."""
+    """Pairs of old nodes, expanded to all pairs of their new ones."""
     counts_U = np.diff(starts)
     seconds_P = counts_U[pairs.second]
     each_P = counts_U[pairs.first] * seconds_P

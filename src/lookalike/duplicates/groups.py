@@ -1,10 +1,10 @@
-"""Groups of copies, without chains.
+"""Groups of copies, without chaining.
 
-A group is a star: one image in its middle, and images at most the radius away from *it*. So two images of a group
-differ by at most twice the radius, however many images there are; linking whatever is near something near would
-let groups grow without end. Groups depend on images and names only, not on the order of the collection.
+A group is a star: a central image, and images within the radius of *it*. Two images of a group therefore differ by at
+most twice the radius, whereas single linkage would let groups grow without limit. Groups depend only on images and
+names, not on the order of the collection.
 
-Most images are near no other, and a collection is large: names are asked for only of those that are.
+Most images have no neighbours, so names are looked up only for those that do.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import numpy.typing as npt
 from lookalike.duplicates.decisions import Marked
 from lookalike.duplicates.graph import Graph, Neighbours, neighbours
 
-Names = Callable[[Sequence[int]], Sequence[str | None]]  # the names of rows; None: removed a moment ago
+Names = Callable[[Sequence[int]], Sequence[str | None]]  # names of rows; None if just removed
 Flags = npt.NDArray[np.bool_]
-RowGroup = list[tuple[int, int]]  # (row of an image, distance in bits to the first image of the group)
+RowGroup = list[tuple[int, int]]  # (row of an image, distance in bits from the group's first image)
 
 
 def stars(graph: Graph, names: Names, marked: Marked | None = None) -> list[RowGroup]:
-    """Groups of at least two images, each image in at most one; the largest stars are taken first."""
+    """Disjoint groups of at least two images; the largest stars come first."""
     near = neighbours(graph)
     sizes_U = np.diff(graph.images.starts)
     reach_U = np.add.reduceat(sizes_U[near.near.rows], near.near.starts[:-1]) if graph.size else sizes_U
@@ -50,7 +50,7 @@ def stars(graph: Graph, names: Names, marked: Marked | None = None) -> list[RowG
 def _free(
     centre: int, near: Neighbours, taken_U: Flags, first: Mapping[int, str], marked: Marked | None
 ) -> list[tuple[int, int]]:
-    """The neighbours of a centre that are in no group yet, with distances; no two that were marked as different."""
+    """A centre's ungrouped neighbours, with distances; no two of them were marked as different."""
     rows, distances = near.of(centre)
     free = ~taken_U[rows]
     nodes = list(zip(rows[free].tolist(), distances[free].tolist(), strict=True))

@@ -1,8 +1,7 @@
-"""Copies across two parts of a collection: of a reference whose images are never removed, or of one part in another.
+"""Copies across two parts of a collection: a reference whose images are never removed, and the others.
 
-A part is what lies below a folder, or has a label. Each image is matched with the nearest of the reference; of equal
-distances the same bytes come first, then the same size, then the first path, so that nothing depends on the order of
-the collection.
+A part is a folder or a label. Each image is matched with the nearest one of the reference; ties are broken by same
+bytes, then same size, then path, so that the result does not depend on the order of the collection.
 """
 
 from __future__ import annotations
@@ -30,31 +29,31 @@ if TYPE_CHECKING:
 
 
 class Parts(NamedTuple):
-    """The ids of the images of a reference, and of those that are compared with it."""
+    """Ids of a reference's images, and of those compared with it."""
 
     reference: frozenset[int]
     others: frozenset[int]
 
     def marks(self, ids_N: Ids) -> npt.NDArray[np.bool_]:
-        """Which images are of the reference, (N,)."""
+        """Whether each image belongs to the reference, (N,)."""
         return np.isin(ids_N, np.fromiter(self.reference, np.int64, len(self.reference)))
 
 
 def parts_of(database: Database, reference: Sequence[str], others: str | None = None) -> Parts:
     """The images below folders or with labels, and those of another part, or all others.
 
-    What lies in both counts as of the reference. Raises `ConfigError` for what is neither a folder nor a label,
-    `DataError` if nothing is left to be compared.
+    Images in both belong to the reference. Raises `ConfigError` for a name that is neither a folder nor a label,
+    `DataError` if nothing is left to compare.
     """
     first = frozenset(id_ for name in reference for id_ in _ids(database, _filter(database, name)))
     second = _ids(database, None if others is None else _filter(database, others)) - first
     if others is not None and not second:
-        raise DataError(f"all of {others} lies in {reference[0]}, too; name two parts that have nothing in common")
+        raise DataError(f"all images of {others} are also in {reference[0]}; name two disjoint parts")
     return Parts(first, second)
 
 
 def _filter(database: Database, name: str) -> Filter:
-    """The part that a folder or a label names."""
+    """The filter for a folder or label."""
     below = Filter(below=os.path.abspath(name))
     if len(database.passing(below)):
         return below
@@ -64,15 +63,15 @@ def _filter(database: Database, name: str) -> Filter:
 
 
 def _ids(database: Database, only: Filter | None) -> frozenset[int]:
-    """The images that pass a filter, and the media files that cannot be decoded."""
+    """Ids of images that pass a filter, including media files that cannot be decoded."""
     with_codes = database.codes()[0] if only is None else database.passing(only)
     return frozenset([*with_codes.tolist(), *database.undecodable(only)])
 
 
 def matches(store: Store, graph: Graph, ids_N: Ids, equal: Mapping[int, bytes], parts: Parts) -> list[Match]:
-    """The images that have a copy in the reference, each with the nearest, by path."""
+    """Images that have a copy in the reference, each with its nearest one, sorted by path."""
     is_reference_N, near = parts.marks(ids_N), neighbours(graph)
-    copies: dict[int, list[tuple[int, int]]] = {}  # ids of the reference and distances, by the id of the other image
+    copies: dict[int, list[tuple[int, int]]] = {}  # reference ids and distances, by id of the other image
     for node in graph.with_neighbours().tolist():
         rows = graph.images.of(node)
         others = ids_N[rows[~is_reference_N[rows]]].tolist()
@@ -97,12 +96,12 @@ def matches(store: Store, graph: Graph, ids_N: Ids, equal: Mapping[int, bytes], 
 
 
 def judged(matched: Iterable[Match], judge: Judge) -> list[Match]:
-    """The matches, each with what the image is to its copy."""
+    """The matches with verdicts."""
     return [replace(match, verdict=judge(match.copy, match.record)) for match in matched]
 
 
 def groups(matched: Iterable[Match]) -> list[Group]:
-    """Each image of the reference with those that are nearest to it."""
+    """Each matched image of the reference, with its matches."""
     found: dict[int, tuple[Member, Group]] = {}
     for match in matched:
         reference, near = found.setdefault(match.copy.id, (member(match.copy, 0), []))
@@ -112,14 +111,14 @@ def groups(matched: Iterable[Match]) -> list[Group]:
 
 
 def _order(record: Record, pair: tuple[Record, int]) -> tuple[object, ...]:
-    """What puts the copy that is reported first."""
+    """Sort key that puts the reported copy first."""
     other, bits = pair
     other_bytes = record.digest is None or record.digest != other.digest
     return bits, other_bytes, (record.width, record.height) != (other.width, other.height), other.name
 
 
 def _is_same_file(first: str, second: str) -> bool:
-    """Whether two paths are names of one file."""
+    """Whether two paths are links to one file."""
     try:
         return os.path.samefile(first, second)
     except OSError:  # a row of a table, or gone

@@ -1,4 +1,4 @@
-"""Rows of a comparison as images of groups: their names, and each file once."""
+"""Converts rows of a comparison to members of groups."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LookUp = Callable[[list[int]], Mapping[int, Found]]
 
 
 def by_row(ids_N: Ids, look_up: LookUp[Found]) -> Callable[[Sequence[int]], list[Found | None]]:
-    """A function of rows, made of one of ids; None for what was removed a moment ago."""
+    """A lookup by row, made from one by id; None for images that were just removed."""
 
     def found(rows: Sequence[int]) -> list[Found | None]:
         ids = ids_N[np.asarray(rows, np.int64)].tolist()
@@ -30,7 +30,7 @@ def by_row(ids_N: Ids, look_up: LookUp[Found]) -> Callable[[Sequence[int]], list
 
 
 def groups_of(store: Store, ids_N: Ids, found: Sequence[RowGroup]) -> list[Group]:
-    """The images of groups of rows, each file once."""
+    """Groups of rows as groups of members; hard links to one file count once."""
     records = store.records([int(ids_N[row]) for group in found for row, _ in group])
     members = [
         [member(records[int(ids_N[row])], distance) for row, distance in group if int(ids_N[row]) in records]
@@ -40,12 +40,12 @@ def groups_of(store: Store, ids_N: Ids, found: Sequence[RowGroup]) -> list[Group
 
 
 def member(record: Record, distance: int) -> Member:
-    """An image of a group."""
+    """A record as a member of a group."""
     return Member(record.name, distance, record.width, record.height, record.length or 0, record.label, record.id)
 
 
 def once_a_file(group: Group) -> Group:
-    """The group without further names (links) of a file; a name that is no link is preferred."""
+    """The group with one member per file; a path that is not a symbolic link is preferred."""
     kept: dict[object, Member] = {}
     for one in group:
         try:

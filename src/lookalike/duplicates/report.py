@@ -40,30 +40,30 @@ class Row:
 
     id: int
     path: str
-    action: str  # "keep" or "remove"; empty if nothing is proposed
-    verdict: Verdict | None  # what it is to the first image of its group; none for that
-    words: str  # the same in people's words, or why it is kept
+    action: str  # "keep", "remove", or empty without a proposal
+    verdict: Verdict | None  # on the group's first image and this one; None for the first
+    words: str  # the verdict in plain words, or why it is kept
     width: int | None  # pixels
     height: int | None
     bytes: int
-    loses: str = ""  # what would be lost with it
+    loses: str = ""  # what would be lost by removing it
     why: str = ""
 
     @property
     def folder(self) -> str:
-        """The folder of its file."""
+        """The image's folder."""
         return os.path.dirname(self.path)
 
 
 class Files(NamedTuple):
-    """Where a report is written."""
+    """Paths of a report's files."""
 
     html: Path | None
     csv: Path | None
 
 
 def checked(*, html: Path | None, csv: Path | None) -> Files:
-    """Where a report is to be written. Raises `ConfigError` if it cannot be, before any work."""
+    """The paths of a report. Raises `ConfigError`, before any work, if they are not writable."""
     for option, path in (("--report", html), ("--csv", csv)):
         if path is not None and (path.is_dir() or not path.parent.is_dir()):
             raise ConfigError(f"{option} {path} cannot be written; name a file in a folder that exists")
@@ -71,7 +71,7 @@ def checked(*, html: Path | None, csv: Path | None) -> Files:
 
 
 def write(files: Files, groups: Sequence[Sequence[Row]], store: Store, *, title: str) -> None:
-    """Write groups to those files that were asked for."""
+    """Write groups to the requested files."""
     if files.html is not None:
         write_html(files.html, groups, store, title=title)
     if files.csv is not None:
@@ -79,7 +79,7 @@ def write(files: Files, groups: Sequence[Sequence[Row]], store: Store, *, title:
 
 
 def of_reviews(reviews: Sequence[Review]) -> list[list[Row]]:
-    """The rows of groups of copies, the best first, with what a plan of default options would do."""
+    """Rows of groups of copies, best copy first, with the actions of a plan with default options."""
     actions = {entry.path: entry for group in plans.make(reviews).groups for entry in group.entries}
     found = []
     for review in reviews:
@@ -89,7 +89,7 @@ def of_reviews(reviews: Sequence[Review]) -> list[list[Row]]:
 
 
 def of_matches(matches: Iterable[Match]) -> list[list[Row]]:
-    """The rows of images that have a copy, by copy, which comes first."""
+    """Rows of images that have a copy, grouped by that copy, which comes first."""
     groups: dict[int, list[Row]] = {}
     for match in matches:
         copied = groups.setdefault(match.copy.id, [_plain(match.copy, None, "in the first part")])
@@ -98,7 +98,7 @@ def of_matches(matches: Iterable[Match]) -> list[list[Row]]:
 
 
 def write_html(path: Path, groups: Sequence[Sequence[Row]], store: Store, *, title: str) -> None:
-    """Write groups as one HTML file that holds all thumbnails."""
+    """Write groups as one self-contained HTML file."""
     removed = [row for group in groups for row in group if row.action == Action.REMOVE]
     reports.write(
         path, "copies", title=title, groups=groups, pictures=_pictures(groups, store), removed=removed,
@@ -107,7 +107,7 @@ def write_html(path: Path, groups: Sequence[Sequence[Row]], store: Store, *, tit
 
 
 def write_csv(path: Path, groups: Sequence[Sequence[Row]]) -> None:
-    """Write groups as CSV with the columns `COLUMNS`. Control characters of names are written by number."""
+    """Write groups as CSV with the columns `COLUMNS`. Control characters in names are escaped."""
     out = io.StringIO()
     lines = csv.writer(out, lineterminator="\n")
     lines.writerow(COLUMNS)
@@ -145,7 +145,7 @@ def _plain(record: Record, verdict: Verdict | None, said: str) -> Row:
 
 
 def _pictures(groups: Iterable[Sequence[Row]], store: Store) -> dict[int, str]:
-    """Thumbnails as data URIs, by id; those that there are."""
+    """Available thumbnails as data URIs, by id."""
     ids = [row.id for group in groups for row in group]
     return dict(_some(ids, store))
 

@@ -1,4 +1,4 @@
-"""What can be asked of a look for duplicates, and what it reports."""
+"""Requests for a duplicate search, and its reports."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from lookalike.store.derived.results import Group
 from lookalike.store.records import Record
 from lookalike.verification.verdict import UNVERIFIED, Verdict
 
-Judge = Callable[[Record, Record], Verdict]  # what the second image is to the first
+Judge = Callable[[Record, Record], Verdict]  # verdict on two images: what the second is to the first
 
 
 class Strictness(StrEnum):
-    """What counts as a copy."""
+    """Which images count as copies."""
 
     STRICT = "strict"  # the same bytes or pixels
-    NORMAL = "normal"  # and edited copies
-    THOROUGH = "thorough"  # and those that only a wider search for candidates finds
+    NORMAL = "normal"  # also edited copies
+    THOROUGH = "thorough"  # also those that only a wider search for candidates finds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateSearch:
-    """Which images count as copies of each other."""
+    """Options of a duplicate search."""
 
     strictness: Strictness | Literal["strict", "normal", "thorough"] = Strictness.NORMAL
-    radius: int | None = None  # bits between codes that propose copies; None: by strictness
-    verify: bool = True  # False: by codes alone, within the radius, or as calibrated or measured for the model
-    include_blank: bool = False  # compare low-information images by code, too; else only their bytes
-    ignore_decisions: bool = False  # also pairs that were marked as different
-    reference: tuple[str, ...] = ()  # folders or labels: only copies of their images, which are never removed
+    radius: int | None = None  # bits within which codes propose copies; None: by strictness
+    verify: bool = True  # False: by codes alone, within the radius or else the duplicate radius
+    include_blank: bool = False  # compare low-information images by code, too, not only by content
+    ignore_decisions: bool = False  # include pairs that were marked as different
+    reference: tuple[str, ...] = ()  # folders or labels: find only copies of their images, which are never removed
     max_pixels: int = MAX_PIXELS
 
 
@@ -41,11 +41,11 @@ class DuplicateReport:
     """Groups of copies, and what could not be compared. Iterates over the groups."""
 
     groups: list[Group]
-    radius: int  # bits between codes that are copies where nothing can be verified
-    same_scene: list[Group] = field(default_factory=list)  # bursts and series: none is a copy of another
-    rejected_pairs: int = 0  # candidate pairs of images whose pictures do not match
-    unverified: int = 0  # images that were compared by code alone
-    references: frozenset[int] = frozenset()  # ids of all images of the reference
+    radius: int  # bits within which images that cannot be verified count as copies
+    same_scene: list[Group] = field(default_factory=list)  # bursts and series, not copies
+    rejected_pairs: int = 0  # candidate pairs whose pixels do not match
+    unverified: int = 0  # images compared by code alone
+    references: frozenset[int] = frozenset()  # ids of all reference images
 
     def __iter__(self) -> Iterator[Group]:
         return iter(self.groups)
@@ -62,12 +62,12 @@ class Match:
     copy: Record  # the nearest
     distance: int  # bits
     copies: int  # number of its copies in the first part
-    verdict: Verdict = UNVERIFIED  # what the image is to the copy
+    verdict: Verdict = UNVERIFIED  # on the copy and the image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeakageReport:
-    """The images of the second part that have a copy in the first."""
+    """Images of the second part that have a copy in the first."""
 
     first: int  # images
     second: int

@@ -1,4 +1,4 @@
-"""Groups of copies as a person judges them: the best copy, how alike the others are to it, and what was decided."""
+"""Groups of copies for review: the best copy, how the others relate to it, and decisions."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from lookalike.store.records import Record
 from lookalike.verification.edits import words as what_was_done
 from lookalike.verification.verdict import EXACT, UNVERIFIED, Relation, Verdict
 
-TRIED = 8  # images of a group, nearest to its middle, that are asked for what they are to one that the best is not
+TRIED = 8  # images nearest to a group's centre that are tried as references for one that does not match the best copy
 
 
 class Tier(StrEnum):
-    """How alike an image is to the one of its group that is kept."""
+    """How alike an image is to the kept copy of its group."""
 
     KEPT = "kept"
     BYTES = "same bytes"
@@ -36,64 +36,64 @@ class Tier(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewOptions:
-    """What is read of the files, and which copy is better."""
+    """What to read from the files, and which copy is better."""
 
-    compare_pixels: bool = True  # tell same pixels from what only looks alike
-    inspect_files: bool = True  # choose the best copy by what the files hold, not by the catalog alone
+    compare_pixels: bool = True  # distinguish same pixels from similar ones
+    inspect_files: bool = True  # choose the best copy by the files' content, not only by the catalog
     prefer: tuple[Preference, ...] = ()
     max_pixels: int = MAX_PIXELS
 
 
 def _unverified(first: Record, second: Record) -> Verdict:
-    """The verdict where nothing is looked at."""
+    """The verdict without verification."""
     return UNVERIFIED
 
 
 class Context(NamedTuple):
-    """What is known of the images of some groups."""
+    """What is known about the images of some groups."""
 
     records: Mapping[int, Record]  # by id
     decisions: DecisionIndex
     inspection: Inspection = Inspection()
     prefer: Sequence[Preference] = ()
-    references: frozenset[int] = frozenset()  # ids that are better than any other
+    references: frozenset[int] = frozenset()  # ids that are always best
     judge: Judge = _unverified
 
 
 @dataclass(frozen=True, slots=True)
 class GroupImage:
-    """An image of a group, and what speaks for and against it."""
+    """An image of a group, with the evidence for and against keeping it."""
 
     member: Member
     record: Record
-    tier: Tier  # to the kept copy that is most like it
+    tier: Tier  # likeness to the most similar kept copy
     is_reference: bool = False
     facts: Facts | None = None  # if its file was read
-    loses: tuple[str, ...] = ()  # what would be lost with it: of "date", "place" and "camera"
-    verdict: Verdict = UNVERIFIED  # what it is to the best of its group
+    loses: tuple[str, ...] = ()  # what would be lost by removing it: "date", "place", "camera"
+    verdict: Verdict = UNVERIFIED  # on the group's best copy and this image
 
     @property
     def metadata(self) -> frozenset[str]:
-        """What its file tells of how the picture was taken."""
+        """What its file says about how the picture was taken."""
         return frozenset() if self.facts is None else frozenset(self.facts.metadata.says)
 
     @property
     def words(self) -> str:
-        """What it is to the best of its group, in people's words."""
+        """The verdict in plain words."""
         return words(self.verdict)
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A group, and what is known of it."""
+    """A group under review."""
 
     images: tuple[GroupImage, ...]
-    best: int  # id of the image that is proposed to be kept
-    why: str  # what makes it the best
+    best: int  # id of the image proposed to keep
+    why: str  # why it is the best
     state: State
-    decision: Decision | None  # to keep or put off
+    decision: Decision | None  # to keep or skip
     kept: frozenset[int]  # ids that this decision keeps
-    pixels: Mapping[bytes, bytes] = field(default_factory=dict, repr=False, compare=False)  # digests, by content
+    pixels: Mapping[bytes, bytes] = field(default_factory=dict, repr=False, compare=False)  # digests by content
 
 
 def review_report(
@@ -105,7 +105,7 @@ def review_report(
     judge: Judge = _unverified,
     progress: Progress = silent,
 ) -> list[Review]:
-    """What is known of the groups of a report, whose files are read for it."""
+    """Reviews of a report's groups; reads their files."""
     inspected = inspection.read(
         records_of(report.groups, records), pixels=options.compare_pixels, facts=options.inspect_files,
         max_pixels=options.max_pixels, progress=progress,
@@ -115,12 +115,12 @@ def review_report(
 
 
 def records_of(groups: Iterable[Group], records: Mapping[int, Record]) -> list[list[Record]]:
-    """The records of the images of each group that are still there."""
+    """Records of each group's images that still exist."""
     return [[records[one.id] for one in group if one.id in records] for group in groups]
 
 
 def review_groups(groups: Iterable[Group], context: Context) -> list[Review]:
-    """What is known of groups, without those of which fewer than two images are still there."""
+    """Reviews of groups that still have at least two images."""
     found = ([one for one in group if one.id in context.records] for group in groups)
     return [_review(members, context) for members in found if len(members) > 1]
 
@@ -148,7 +148,7 @@ def _review(members: Sequence[Member], context: Context) -> Review:
 
 
 def _verdicts(held: Sequence[Record], best: Record, context: Context) -> dict[int, Verdict]:
-    """What each image is to the best; or, if that shows another part of a picture, to one that shows all of it."""
+    """The verdict on the best copy and each image; or, if the best is another crop, on an image that shows it whole."""
     found = {record.id: verdict_on(best, record, context.inspection.pixels, context.judge) for record in held}
     for record in held:
         if found[record.id].verified and not found[record.id].relation.is_copy:
@@ -159,7 +159,7 @@ def _verdicts(held: Sequence[Record], best: Record, context: Context) -> dict[in
 
 
 def verdict_on(first: Record, second: Record, pixels: Mapping[bytes, bytes], judge: Judge) -> Verdict:
-    """What the second image is to the first; what is known of their bytes and pixels need not be looked at."""
+    """What the second image is to the first; known bytes and pixels are not compared again."""
     tiers = {Tier.KEPT: EXACT, Tier.BYTES: EXACT}
     found = tier(second, [first], pixels)
     if found in tiers:
@@ -169,14 +169,14 @@ def verdict_on(first: Record, second: Record, pixels: Mapping[bytes, bytes], jud
 
 
 def words(verdict: Verdict) -> str:
-    """A verdict in people's words."""
+    """A verdict in plain words."""
     edits = ", ".join(what_was_done(verdict)) if verdict.relation is Relation.EDITED else ""
     unverified = "" if verdict.verified else ", not verified"
     return f"{verdict.relation.words}{': ' * bool(edits)}{edits}{unverified}"
 
 
 def tier(record: Record, kept: Iterable[Record], pixels: Mapping[bytes, bytes]) -> Tier:
-    """How alike an image is to what is kept; `pixels`: digests of pixels, by content."""
+    """How alike an image is to the kept ones; `pixels`: pixel digests, by content digest."""
     kept = list(kept)
     if any(record.id == one.id for one in kept):
         return Tier.KEPT

@@ -2,12 +2,12 @@
 
     candidate pairs   codes near each other, or near a variant's      `proposals.propose`
     verification      keeps pairs whose pictures are copies           `verification.verify`
-    decisions         drops pairs that people marked as different     `decisions.without_different`
-    groups            stars of what is left, or copies of a reference `groups.stars`, `leakage.matches`
-    same scene        what is linked by other shots of one scene      `scenes.linked`
+    decisions         drops pairs that users marked as different      `decisions.without_different`
+    groups            stars, or copies of a reference                 `groups.stars`, `leakage.matches`
+    same scene        bursts and series                               `scenes.linked`
 
-`compare` runs the first two, which take long and do not depend on decisions; `group` the others. `review.review_groups`
-and `cleanup.plan.make` come next.
+`compare` runs the first two stages, which are slow and independent of decisions; `group` runs the others.
+`review.review_groups` and `cleanup.plan.make` come next.
 
 Shapes: N images.
 """
@@ -40,19 +40,19 @@ from lookalike.store.derived.codefile import RowIds
 from lookalike.store.derived.verdicts import Verifier
 from lookalike.store.protocol import Store
 
-BLOCK = 10_000  # records that are read together
+BLOCK = 10_000  # records read at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Pairs of images that are copies, whatever was decided about them."""
+    """Pairs of copies, regardless of decisions."""
 
     search: DuplicateSearch
-    radius: int  # bits between codes that are copies where nothing can be verified
-    codes: CodeArray  # of the images that were compared by code
+    radius: int  # bits within which images that cannot be verified count as copies
+    codes: CodeArray  # of the images compared by code
     verified: Verified
-    equal: dict[int, bytes]  # digests, by id, of what is compared by its bytes alone
-    parts: Parts | None = None  # if images are compared with a reference only
+    equal: dict[int, bytes]  # digests, by id, of images compared only by content
+    parts: Parts | None = None  # if comparing with a reference
 
 
 def compare(
@@ -66,7 +66,7 @@ def compare(
     find: PairFinder = pairs_within,
     progress: Progress = silent,
 ) -> Comparison:
-    """The pairs of images that are copies, and what is compared by its bytes; `hasher` encodes variants."""
+    """Pairs of copies, and what is compared only by content; `hasher` encodes variants."""
     blank = {} if search.include_blank else store.low_information()
     compared_N = ~np.isin(codes.ids_N, np.fromiter(blank, np.int64, len(blank)))
     equal = {**blank, **equal_bytes.undecodable(store, repeated=parts is None)}
@@ -86,7 +86,7 @@ def _verified(
     store: Store, codes: CodeArray, search: DuplicateSearch, radius: int, hasher: Callable[[], Hasher],
     parts: Parts | None, find: PairFinder, progress: Progress,
 ) -> Verified:  # fmt: skip
-    """What pixels say of the pairs that codes propose."""
+    """The verified candidate pairs."""
     digests = _digests(store, codes)
     near = candidates(codes.codes_NW, radius, find=find if None in digests else _nothing, progress=progress)
     contents = proposals.contents_of(near, digests)
@@ -114,7 +114,7 @@ def _verified(
 
 
 def _digests(store: Store, codes: CodeArray) -> list[bytes | None]:
-    """The digest of each image, where its bytes are known."""
+    """The digest of each image, if known."""
     found: list[bytes | None] = []
     for start in range(0, len(codes.ids_N), BLOCK):
         ids = codes.ids_N[start : start + BLOCK].tolist()
@@ -129,7 +129,7 @@ def _nothing(codes_UW: Codes, radius: int) -> Iterator[tuple[int, Pairs]]:
 
 
 def group(store: Store, found: Comparison, index: DecisionIndex) -> DuplicateReport:
-    """Groups of copies, as far as they were not marked as different."""
+    """Groups of copies, without pairs that were marked as different."""
     ids_N = found.codes.ids_N
     graph, marked = _decided(store, found, index)
     if found.parts is not None:
@@ -148,7 +148,7 @@ def group(store: Store, found: Comparison, index: DecisionIndex) -> DuplicateRep
 
 
 def leaked(store: Store, found: Comparison, index: DecisionIndex) -> LeakageReport:
-    """The images of the second part that have a copy in the first."""
+    """Images of the second part that have a copy in the first."""
     assert found.parts is not None
     graph, _ = _decided(store, found, index)
     return LeakageReport(

@@ -1,9 +1,9 @@
-"""The codes of variants of each image: mirrored, turned, and parts of it, by which its copies are found.
+"""Codes of each image's variants (mirrored, rotated, cropped), which find its edited copies.
 
-They are compared with the codes of others as they are. A variant needs one direction only: if the middle of one image
-is like another, the other is a crop of it, whichever comes first. Thumbnails are encoded, so no file is read. The
-codes are kept in the database's folder, in `variants.npz`: the next search encodes only what is new. They hold for the
-model that made them, and for images whose own code is still the same.
+They are compared with the other images' own codes. One direction is enough: if the middle of one image resembles
+another, the other is a crop of it, whichever comes first. Thumbnails are encoded, so no file is read. The codes are
+cached in the database's folder, in `variants.npz`, so the next search encodes only new images. They are valid for the
+model that made them, and for images whose own code has not changed.
 
 Shapes: N images of the collection, M of them with variants, V variants, W bytes a code.
 """
@@ -34,22 +34,22 @@ from lookalike.store.derived.code_array import CodeArray, Ids
 from lookalike.store.protocol import Store
 from lookalike.verification.verdict import Picture
 
-# Of the 22 variants of a query those that pay: with these, each found at least .95 of the copies of its kind among 60
-# photographs within 12 bits. The opposite turn and tilt are found from the other image of a pair.
+# The useful ones of a query's 22 variants: each found at least .95 of its kind of copies of 60 photographs within
+# 12 bits. The opposite rotation and tilt are found from the other image of a pair.
 NAMES = (
     "mirrored", "mirrored, turned 180", "turned 90", "turned 180", "tilted 20", "middle 0.62", "part 0.25 0.25",
     "part 0 0", "part 0.5 0", "part 0 0.5", "part 0.5 0.5",
 )  # fmt: skip
-ON_BLACK = "on black"  # the last one, of images with transparency; else the image's own code
+ON_BLACK = "on black"  # the last variant, of images with transparency; for others, the image's own code
 MIRRORED = frozenset(number for number, name in enumerate(NAMES) if name.startswith("mirrored"))
 FILE = leftovers.VARIANTS
-BLOCK = 1024  # images whose thumbnails are held at once
-SAVE_SECONDS = 60.0  # after which what was encoded is kept
+BLOCK = 1024  # images whose thumbnails are in memory at once
+SAVE_SECONDS = 60.0  # between two saves of the cache
 DAMAGED = (OSError, ValueError, KeyError, IndexError, EOFError, NotImplementedError, zipfile.BadZipFile)  # files
 
 
 class VariantCodes(NamedTuple):
-    """Images, their own codes, and the codes of their variants in the order of `NAMES`."""
+    """Images, their own codes, and codes of their variants in the order of `NAMES`."""
 
     ids_M: Ids  # ascending
     own_MW: Codes
@@ -57,7 +57,7 @@ class VariantCodes(NamedTuple):
 
 
 def read(store: Store, held: CodeArray, hasher: Callable[[], Hasher], *, progress: Progress = silent) -> VariantCodes:
-    """The codes of the variants of all images with a thumbnail; what is finished is kept when this is interrupted."""
+    """Variant codes of all images with a thumbnail; an interruption keeps what is finished."""
     path, model = None if store.folder is None else store.folder / FILE, store.get("model")
     known = _still_true(_load(path, model, held.codes_NW.shape[1]), held)
     parts, missing = [known], np.setdiff1d(held.ids_N, known.ids_M)
@@ -65,7 +65,7 @@ def read(store: Store, held: CodeArray, hasher: Callable[[], Hasher], *, progres
     def save() -> VariantCodes:
         parts[:] = [_joined(parts)]
         if path is not None and len(parts[0].ids_M) > len(known.ids_M):
-            with suppress(OSError):  # it is only kept to be faster next time
+            with suppress(OSError):  # only a cache
                 _save(path, model, parts[0])
         return parts[0]
 
@@ -84,7 +84,7 @@ def read(store: Store, held: CodeArray, hasher: Callable[[], Hasher], *, progres
 
 
 def _encoded(contents: Mapping[int, bytes], held: CodeArray, hasher: Callable[[], Hasher]) -> VariantCodes:
-    """The codes of the variants of images, by their thumbnails; those with a damaged thumbnail are left out."""
+    """Variant codes of images, from their thumbnails; images with a damaged thumbnail are omitted."""
     width = held.codes_NW.shape[1]
     if not contents:
         return _none(width)
@@ -111,7 +111,7 @@ def codes_of(image: tuple[bytes, Codes], *, hasher: Hasher) -> Codes | None:
 
 
 def _still_true(those: VariantCodes, held: CodeArray) -> VariantCodes:
-    """Those of images that are there and have the same code."""
+    """The variant codes of images that still exist with the same code."""
     rows_M = np.searchsorted(held.ids_N, those.ids_M)
     there_M = rows_M < len(held.ids_N)
     there_M[there_M] = held.ids_N[rows_M[there_M]] == those.ids_M[there_M]
@@ -132,7 +132,7 @@ def _none(width: int) -> VariantCodes:
 
 
 def _load(path: Path | None, model: str, width: int) -> VariantCodes:
-    """What the file holds of these variants of this model; nothing if it is absent, damaged or of others."""
+    """The file's variant codes for this model; empty if it is missing, damaged or has other variants."""
     none = _none(width)
     if path is not None:
         with suppress(*DAMAGED), path.open("rb") as file:
@@ -145,12 +145,12 @@ def _load(path: Path | None, model: str, width: int) -> VariantCodes:
 
 
 def _of(model: str) -> str:
-    """What the codes depend on."""
+    """The model and variants that the codes depend on."""
     return " ".join([model, *NAMES, ON_BLACK])
 
 
 def is_damaged(path: Path) -> bool:
-    """Whether the file cannot be read, or not all of it."""
+    """Whether any part of the file is unreadable."""
     try:
         with path.open("rb") as file:
             values = np.load(file)

@@ -151,7 +151,7 @@ class Catalog:
             numbers, codes = zip(*rows, strict=True)
             if any(len(code) != width for code in codes):
                 wrong = next(id_ for id_, code in rows if len(code) != width)
-                raise DatabaseError(f"{self.path}: image {wrong} has a code not of {width * 8} bits; index it again")
+                raise DatabaseError(f"{self.path}: image {wrong} has no {width * 8}-bit code; index it again")
             ids += np.array(numbers, np.int64).tobytes()
             joined += b"".join(codes)
         return np.frombuffer(ids, np.int64), np.frombuffer(joined, np.uint8).reshape(-1, width)
