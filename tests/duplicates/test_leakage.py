@@ -74,7 +74,7 @@ def test_parts_may_be_labels_or_lie_in_each_other(db16: Database) -> None:
     put(db16, {"a/1": 0, "b/x": 0, "b/in/y": 0}, labels=True)
     assert matches(db16, "a", "b") == [("b/in/y", "a/1", 0, 1), ("b/x", "a/1", 0, 1)]
     assert matches(db16, "/r/b/in", "b") == [("b/x", "b/in/y", 0, 1)]
-    with pytest.raises(DataError, match="lies in b, too"):
+    with pytest.raises(DataError, match="are also in b"):
         matches(db16, "b", "/r/b/in")
     with pytest.raises(ConfigError, match="neither a folder nor a label"):
         matches(db16, "a", "absent")

@@ -1,6 +1,6 @@
 """The page and the HTTP API over one open database; needs the extra `serve`.
 
-api    endpoints, requests and answers
-http   application, security, timeouts, and running all of it by uvicorn
-state  what is kept between requests: the open database, background work, thumbnails, decoding processes
+api    endpoints, requests and responses
+http   application, security, timeouts, and running it with uvicorn
+state  shared by requests: the open database, background jobs, thumbnails, decoding processes
 """

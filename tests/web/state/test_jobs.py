@@ -18,7 +18,7 @@ from lookalike.duplicates.cleanup.inspection import Inspection
 from lookalike.duplicates.request import Strictness
 from lookalike.web.state import jobs as jobs_module
 from lookalike.web.state import reviews
-from lookalike.web.state.jobs import Done, Jobs, Report, Running, Task
+from lookalike.web.state.jobs import Done, Job, Jobs, Report, Running
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -28,11 +28,11 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def task(run: Callable[[Any, Report], Any]) -> Task:
-    return Task("task", run, lambda value: str(value).encode(), lambda content: int(content))
+def task(run: Callable[[Any, Report], Any]) -> Job:
+    return Job("task", run, lambda value: str(value).encode(), lambda content: int(content))
 
 
-def made(jobs: Jobs, work: Task, revision: int) -> Done:
+def made(jobs: Jobs, work: Job, revision: int) -> Done:
     """The result, once it is there."""
     found = jobs.ask(work, revision)
     while not (isinstance(found, Done) and found.fresh):

@@ -19,41 +19,41 @@ def clusters(sizes: int, count: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray
 
 def test_clusters_come_apart() -> None:
     codes_NW, label_N = clusters(60, 6)
-    place_N2 = layout.places(codes_NW)
-    apart_NN = np.linalg.norm(place_N2[:, None] - place_N2[None], axis=2)
+    position_N2 = layout.positions(codes_NW)
+    apart_NN = np.linalg.norm(position_N2[:, None] - position_N2[None], axis=2)
     np.fill_diagonal(apart_NN, np.inf)
     nearest_N = apart_NN.argmin(axis=1)
     assert (label_N[nearest_N] == label_N).mean() > 0.97
-    assert place_N2.min() >= 0
-    assert place_N2.max() <= 1
-    assert np.array_equal(place_N2, layout.places(codes_NW))
+    assert position_N2.min() >= 0
+    assert position_N2.max() <= 1
+    assert np.array_equal(position_N2, layout.positions(codes_NW))
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 5])
 def test_few_codes(count: int) -> None:
     codes_NW = np.random.default_rng(count).integers(0, 256, (count, 4), np.uint8)
-    place_N2 = layout.places(codes_NW)
-    assert place_N2.shape == (count, 2)
-    assert np.isfinite(place_N2).all()
+    position_N2 = layout.positions(codes_NW)
+    assert position_N2.shape == (count, 2)
+    assert np.isfinite(position_N2).all()
 
 
 def test_images_of_one_code_do_not_hide_each_other() -> None:
     codes_NW = np.repeat(clusters(20, 3)[0], 5, axis=0)
-    place_N2 = layout.places(codes_NW)
-    assert len(np.unique(place_N2.round(6), axis=0)) == len(codes_NW)
-    same_N = np.linalg.norm(place_N2[1::5] - place_N2[::5], axis=1)
+    position_N2 = layout.positions(codes_NW)
+    assert len(np.unique(position_N2.round(6), axis=0)) == len(codes_NW)
+    same_N = np.linalg.norm(position_N2[1::5] - position_N2[::5], axis=1)
     assert same_N.mean() < 0.2
 
 
 def test_all_codes_equal() -> None:
-    place_N2 = layout.places(np.zeros((50, 8), np.uint8))
-    assert np.isfinite(place_N2).all()
-    assert len(np.unique(place_N2, axis=0)) == 50
+    position_N2 = layout.positions(np.zeros((50, 8), np.uint8))
+    assert np.isfinite(position_N2).all()
+    assert len(np.unique(position_N2, axis=0)) == 50
 
 
 def test_progress_is_told_and_may_stop_it() -> None:
     seen: list[int] = []
-    layout.places(clusters(5, 3)[0], report=lambda done, total: seen.append(done))
+    layout.positions(clusters(5, 3)[0], report=lambda done, total: seen.append(done))
     assert seen == sorted(seen)
     assert len(seen) == layout.STEPS
 
@@ -61,4 +61,4 @@ def test_progress_is_told_and_may_stop_it() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        layout.places(clusters(5, 3)[0], report=stop)
+        layout.positions(clusters(5, 3)[0], report=stop)

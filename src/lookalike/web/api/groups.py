@@ -29,9 +29,7 @@ from lookalike.web.state.jobs import Done
 from lookalike.web.state.server import Server, Shared
 
 router = APIRouter(prefix="/api", tags=["collection"])
-WIDEST = (
-    8  # without a calibration, a radius is at most this part of the bits; beyond it, far more than copies would match
-)
+WIDEST = 8  # without a calibration, the radius is at most 1/8 of the bits; beyond it, far more than copies match
 WORKING: dict[int | str, dict[str, Any]] = {202: {"model": Progress, "description": "Still working; ask again."}}
 PLAN: dict[int | str, dict[str, Any]] = {
     200: {
@@ -77,19 +75,19 @@ async def duplicates(
             return found
         compared: Comparison = found.value
         read = await _pixels(server, compared)
-        standing = await server.collection.run(server.reviews.standing, database, compared)
-        page, following = reviews.page(standing, start=start, top=top, state=state)
-        groups = [part.group for part in page]
+        current = await server.collection.run(server.reviews.current, database, compared)
+        page, following = reviews.page(current, start=start, top=top, state=state)
+        groups = [entry.group for entry in page]
         records = await server.collection.run(database.records_of, [one.id for group in groups for one in group])
     inspected = Inspection(server.reviews.pixels, server.reviews.facts)
-    context = Context(records, standing.known, inspected, _preferences(server, prefer))
+    context = Context(records, current.known, inspected, _preferences(server, prefer))
     shown = await server.collection.run(reviews.judged, database, groups, context)
     return JsonResponse(
         {
             "groups": [rows.group(one) for one in shown],
-            "total": sum(standing.counts.values()),
-            "images": standing.images,
-            "states": standing.counts,
+            "total": sum(current.counts.values()),
+            "images": current.images,
+            "states": current.counts,
             "pixels": isinstance(read, Done) and read.fresh,
             "radius": compared.radius,
             "bits": database.bits,
@@ -135,7 +133,7 @@ async def plan(
 @router.get("/map", responses={200: {"model": Map}, **WORKING, **failures()})
 async def map_(server: Shared) -> JsonResponse:
     """A position in the plane for each image, with similar images close together. Large collections are sampled."""
-    result = await server.done(maps.TASK)
+    result = await server.done(maps.JOB)
     if not isinstance(result, Done):
         return result
     return JsonResponse({**result.value, "revision": result.revision, "fresh": result.fresh})
@@ -159,7 +157,7 @@ async def _pixels(server: Server, groups: Comparison) -> Done | JsonResponse:
     read = server.decoding(decoders.pixels), server.decoding(decoders.evidence)
     inspection = await server.done(server.reviews.inspecting(groups, *read))
     if isinstance(inspection, Done):
-        server.reviews.learn(inspection.value)
+        server.reviews.add(inspection.value)
     return inspection
 
 

@@ -21,7 +21,7 @@ Label = str | list[str] | None
 
 
 def _plain(text: str) -> str:
-    """Valid Unicode text without zero bytes."""
+    """The text, if it is valid Unicode without zero bytes."""
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("must be text without zero bytes or lone surrogates")
     return text

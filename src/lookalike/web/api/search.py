@@ -118,7 +118,7 @@ async def _parsed(server: Server, database: Database, query: FileQuery | IdOrCod
 
 
 async def _from_file(server: Server, database: Database, file: BinaryIO, *, verify: bool) -> ParsedQuery:
-    found, frames, digest = await server.decoders.looks(file, database.hasher.spec, CLOSE if verify else 0)
+    found, frames, digest = await server.decoders.decode(file, database.hasher.spec, CLOSE if verify else 0)
     codes_NW = await server.collection.run(database.hasher.encode_arrays, found.array[None])
     size = (found.width, found.height)
     source = await server.collection.run(_content, file) if verify else None

@@ -1,1 +1,1 @@
-"""What the server keeps between requests: the collection, jobs, reviews, thumbnails."""
+"""State shared by requests: the collection, jobs, reviews, thumbnails."""

@@ -1,8 +1,8 @@
 """The open database of a server.
 
-One thread searches, so that an engine is filled anew by one at a time; what asks while it works is searched for
-together with the next. Reading goes on in other threads. A database that was replaced, or indexed again with another
-model, is opened anew; the old one is closed when nobody reads from it any more.
+A single thread searches, so that only one refills an engine; requests that arrive meanwhile are searched together as
+the next batch. Other threads read. A database that was replaced, or indexed again with another model, is reopened; the
+old one is closed after its last reader.
 
 Shapes: W bytes a code.
 """
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from lookalike.imaging.isolation.decoders import Decoders
 
 T = TypeVar("T")
-EVERY = 1.0  # seconds between two looks at what other processes have done
+EVERY = 1.0  # seconds between checks for changes by other processes
 READERS = 8  # threads
 
 
 class SearchRequest(NamedTuple):
-    """What a search may find; searches for the same are done together."""
+    """Options of a search; queries with equal options are searched as a batch."""
 
     database: Database
     top: int
@@ -44,7 +44,7 @@ class SearchRequest(NamedTuple):
 
 
 class SearchResult(NamedTuple):
-    """The hits of one query, the rows of the catalog that they stand for, and how many were searched."""
+    """Hits of one query, their records, and the number of images searched."""
 
     hits: list[Hit]
     records: Mapping[int, Record]
@@ -62,7 +62,7 @@ class Freshness(NamedTuple):
 
 
 class Collection:
-    """A database that several requests ask at the same time."""
+    """A database shared by concurrent requests."""
 
     def __init__(self, database: Database, *, reopen: Callable[[], Database], decoders: Decoders | None = None) -> None:
         self.reopen, self._decoders = reopen, decoders
@@ -76,7 +76,7 @@ class Collection:
 
     @contextlib.contextmanager
     def use(self) -> Iterator[Database]:
-        """The database as it is now; it stays open as long as it is used."""
+        """The current database, which stays open while it is in use."""
         database = self._database
         self._users[database] += 1
         try:
@@ -89,16 +89,16 @@ class Collection:
                     database.close()
 
     async def read(self, work: Callable[..., T], *values: Any) -> T:
-        """What a function of the database, and more values, gives; in another thread."""
+        """The result of a function of the database and further values, run in another thread."""
         with self.use() as database:
             return await self.run(work, database, *values)
 
     async def run(self, work: Callable[..., T], *values: Any) -> T:
-        """What a function gives, in one of the threads that read."""
+        """The result of a function, run in a reading thread."""
         return await asyncio.get_running_loop().run_in_executor(self._reading, work, *values)
 
     async def search(self, code_W: Codes, request: SearchRequest) -> SearchResult:
-        """What is found by one code."""
+        """The result of searching for one code."""
         future: asyncio.Future[SearchResult] = asyncio.get_running_loop().create_future()
         self._pending.append((request, code_W, future))
         if self._batch is None or self._batch.done():
@@ -106,7 +106,7 @@ class Collection:
         return await future
 
     async def search_verified(self, query: QueryImage, request: SearchRequest) -> SearchResult:
-        """What is found by one image: its codes propose images, and pixels say what these are."""
+        """The result of searching for one image: its codes propose candidates, pixels verify them."""
         database, top = request.database, request.top
 
         def propose() -> Any:
@@ -117,7 +117,7 @@ class Collection:
         return SearchResult(found.hits, found.records, len(database), found.unverified)
 
     async def freshness(self) -> Freshness:
-        """Number of images, and whether searches see the newest; an error, if the database cannot be read."""
+        """The number of images, and whether searches see the newest; or an error if the database cannot be read."""
         try:
             images, revision = await self.read(lambda database: (len(database), database.revision))
         except LookalikeError as error:
@@ -125,13 +125,13 @@ class Collection:
         return Freshness(images, revision, self._searched, self._error)
 
     async def watch(self) -> None:
-        """Follow what other processes do, until this is cancelled."""
+        """Follow changes by other processes, until cancelled."""
         while True:
             await self.refresh()
             await asyncio.sleep(EVERY)
 
     async def refresh(self) -> None:
-        """Open the database anew if it was replaced, and let searches see what is new before somebody asks."""
+        """Reopen the database if it was replaced, and refill the engine before the next search."""
         try:
             with self.use() as database:
                 if not await self.run(database.is_current):
@@ -146,7 +146,7 @@ class Collection:
             self._error = str(error)
 
     async def close(self) -> None:
-        """Wait for what is being done, and give the files back."""
+        """Wait for pending work, and close the database."""
         if self._batch is not None:
             await self._batch
         self._searching.shutdown()
@@ -154,7 +154,7 @@ class Collection:
         self._database.close()
 
     def _replace(self, database: Database) -> None:
-        """Called while the old one is in use, which closes it in the end."""
+        """Replace the database while it is in use; its last user closes the old one."""
         self._database, self._searched = self._decoding(database), -1
 
     def _decoding(self, database: Database) -> Database:
@@ -174,7 +174,7 @@ class Collection:
             except Exception as error:
                 answers = [error] * len(together)
             for (_, _, future), answer in zip(together, answers, strict=True):
-                if not future.done():  # else whoever asked has gone
+                if not future.done():  # otherwise the client has disconnected
                     (future.set_exception if isinstance(answer, Exception) else future.set_result)(answer)
 
 
@@ -186,13 +186,13 @@ def _search(request: SearchRequest, codes_NW: Codes) -> list[SearchResult]:
 
 
 def _warm(database: Database) -> None:
-    """One search, which fills the engine, and one image, which loads the model."""
+    """Search once, which fills the engine, and encode once, which loads the model."""
     database.search_codes(np.zeros((1, database.bits // 8), np.uint8), top=1)
     database.hasher.encode_arrays(np.zeros((1, *database.hasher.spec.shape), np.uint8))
 
 
 class _Kept(NamedTuple):
-    """Something that was read from a database, and how long that took."""
+    """A cached value, and how long reading it took."""
 
     database: Database
     revision: int
@@ -202,10 +202,10 @@ class _Kept(NamedTuple):
 
 
 class RevisionCache:
-    """What is read from the whole catalog, kept while it holds.
+    """A cache of values read from the whole catalog, valid for one revision.
 
-    While another process indexes, the codes change all the time. So what takes long is read anew at most a twentieth
-    of the time; until then it lacks what is new, and holds what is gone.
+    While another process indexes, the revision changes constantly, so slow reads are repeated at most a twentieth of
+    the time; in between, values are slightly out of date.
     """
 
     SHARE = 20
@@ -218,15 +218,15 @@ class RevisionCache:
         self._lock = threading.Lock()
 
     def get(self, database: Database, key: Any, read: Callable[[Database], T]) -> T:
-        """What `read` gives, or has given. Called by threads, of which one reads at a time."""
-        kept = self._held(database, key)
+        """The cached value, or the result of `read`; thread-safe, one thread reads at a time."""
+        kept = self._valid(database, key)
         if kept is None:
             with self._lock:
-                kept = self._held(database, key) or self._read(database, key, read)
+                kept = self._valid(database, key) or self._read(database, key, read)
         value: T = kept.value
         return value
 
-    def _held(self, database: Database, key: Any) -> _Kept | None:
+    def _valid(self, database: Database, key: Any) -> _Kept | None:
         kept = self._kept.get(key)
         if kept is None or kept.database is not database:
             return None
@@ -243,5 +243,5 @@ class RevisionCache:
         while len(kept) > 1 and (len(kept) > self._most or sum(sizes) > self._most_bytes):
             del kept[next(iter(kept))]  # the oldest
             del sizes[0]
-        self._kept = kept  # at once: others read it without the lock
+        self._kept = kept  # atomically, because readers do not lock
         return kept[key]

@@ -1,7 +1,7 @@
-"""The bytes of images that a database knows, and of nothing else.
+"""The bytes of a database's images, and of no other files.
 
-A file is read only if it lies below the folder that was indexed, links followed; else, and if it is gone, the original
-that the database keeps is taken.
+A file is read only if it is below its indexed folder after following links. Otherwise, or if it is gone, the original
+kept by the database is used.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lookalike.store import originals
 from lookalike.store.records import Record
 from lookalike.web.http.problems import Problem
 
-LARGEST = 512 << 20  # bytes of an image that are read
+LARGEST = 512 << 20  # maximum bytes of an image
 TYPES = {
     "JPEG": "image/jpeg",
     "PNG": "image/png",
@@ -46,7 +46,7 @@ TYPES = {
 
 
 def read(folder: Path | str, record: Record) -> bytes:
-    """The encoded image of a row of the catalog of the database in a folder. Raises `Problem` if it cannot be had."""
+    """A record's encoded image; `folder` is the database's. Raises `Problem` if it is unavailable."""
     reason = "is gone"
     if _lies_below(record.item.file, record.root):
         try:
@@ -56,7 +56,7 @@ def read(folder: Path | str, record: Record) -> bytes:
         except (OSError, LookalikeError) as error:
             reason = f"cannot be read ({getattr(error, 'strerror', None) or error})"
     elif os.path.lexists(record.item.file):
-        reason = "leads out of the folder that was indexed"
+        reason = "is outside the indexed folder"
     if record.digest is not None:
         with contextlib.suppress(OSError):
             return originals.path(Path(folder), record.digest).read_bytes()
@@ -64,7 +64,7 @@ def read(folder: Path | str, record: Record) -> bytes:
 
 
 def _lies_below(file: str, root: str) -> bool:
-    """Whether a file that exists lies below a folder, once all links are followed."""
+    """Whether an existing file is below a folder after following links."""
     try:
         real = os.path.realpath(file, strict=True)
         return os.path.commonpath([real, os.path.realpath(root)]) == os.path.realpath(root)
@@ -73,12 +73,12 @@ def _lies_below(file: str, root: str) -> bool:
 
 
 def digest(content: bytes) -> str:
-    """What tells bytes from others, in hexadecimal."""
+    """A digest of bytes, in hexadecimal."""
     return data.content_digest(content).hex()
 
 
 def media_type(content: bytes) -> str:
-    """What an encoded image is, as HTTP names it. Raises `Problem` for what is none."""
+    """The media type of an encoded image. Raises `Problem` if it is not an image."""
     try:
         return TYPES[kinds.recognise(content[: kinds.HEAD])]
     except (ImageError, KeyError):

@@ -1,8 +1,8 @@
-"""Work that takes longer than a request: done in the background, once for each revision of the database.
+"""Background jobs, for work that takes longer than a request; run once for each revision of the database.
 
-Results lie in the database's folder, so that the worker processes of a server share them and the next server finds
-them. They are derived: one that cannot be read, or is of another revision, is made again. A lock lets one process work
-at a time. Where nothing can be written, each process keeps its own results.
+Results are stored in the database's folder, so that a server's worker processes share them and the next server finds
+them. They are derived: an unreadable or stale one is computed again. A lock lets one process work at a time. If the
+folder is read-only, each process keeps its own results.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from lookalike.core.cache_dir import cache_dir
 from lookalike.core.errors import Interrupted
 from lookalike.database import Database
 
-Report = Callable[[int, int], object]  # called with how much is done, of how much
+Report = Callable[[int, int], object]  # called with the units done, and the total
 FOLDER = "background"
 LOCK, PROGRESS = "lock", "progress.json"
-KEPT = 8  # results
-PATIENCE = 2.0  # seconds to wait for work to end
-EVERY = 0.5  # seconds between two writes of the progress, or two looks at the lock
+KEPT = 8  # results in memory
+PATIENCE = 2.0  # seconds to wait for a job to stop
+EVERY = 0.5  # seconds between two writes of the progress, or two attempts to lock
 
 
-class Task(NamedTuple):
-    """A piece of work, and how its result is written; `load` raises `ValueError` or `KeyError` for other bytes."""
+class Job(NamedTuple):
+    """A job, and the format of its result; `load` raises `ValueError` or `KeyError` for invalid bytes."""
 
     name: str  # of its file
     run: Callable[[Database, Report], Any]
@@ -44,7 +44,7 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A result, and whether it is of the current revision."""
+    """A result, and whether it belongs to the current revision."""
 
     value: Any
     revision: int
@@ -61,13 +61,13 @@ class Running:
 
 
 class _Stored(NamedTuple):
-    stamp: tuple[int, int, int] | None  # of its file; None: it has none
+    stamp: tuple[int, int, int] | None  # of its file; None: not in a file
     revision: int
     value: Any
 
 
 class Jobs:
-    """The background work of one process, one piece after the other, each with a database of its own."""
+    """The background jobs of one process, run one after another, each with its own open database."""
 
     def __init__(self, open_database: Callable[[], Database], folder: Path) -> None:
         self._open, self._folder = open_database, folder
@@ -77,54 +77,54 @@ class Jobs:
         self._running: dict[str, Running] = {}
         self._stopped = False
 
-    def ask(self, task: Task, revision: int) -> Done | Running:
-        """The result of a task, which may be stale while it is made again, or its progress. Called by threads.
+    def ask(self, job: Job, revision: int) -> Done | Running:
+        """A job's result, possibly stale while it is recomputed, or its progress; thread-safe.
 
-        An error is raised once; after that the work begins again.
+        An error is raised once; the next call starts the job again.
         """
         with self._lock:
-            running = self._running.get(task.name)
+            running = self._running.get(job.name)
             if running is not None and running.error is not None:
-                del self._running[task.name]
+                del self._running[job.name]
                 raise running.error
-            stored = self._read(task)
+            stored = self._read(job)
             if stored is not None and stored.revision == revision:
                 return Done(stored.value, revision, True)
             if running is None:
-                running = self._running[task.name] = Running()
-                self._start(task, running)
+                running = self._running[job.name] = Running()
+                self._start(job, running)
         return running if stored is None else Done(stored.value, stored.revision, False)
 
     def stop(self) -> None:
-        """End the work in progress at its next report; what does not report soon ends with the process."""
+        """Stop the running job at its next report; one that does not report soon ends with the process."""
         self._stopped = True
         for thread in self._threads:
             thread.join(PATIENCE)
 
-    def _start(self, task: Task, running: Running) -> None:
-        thread = threading.Thread(target=self._do, args=(task, running), name="lookalike-serve-job", daemon=True)
+    def _start(self, job: Job, running: Running) -> None:
+        thread = threading.Thread(target=self._do, args=(job, running), name="lookalike-serve-job", daemon=True)
         self._threads = [*(one for one in self._threads if one.is_alive()), thread]
         thread.start()
 
-    def _do(self, task: Task, running: Running) -> None:
+    def _do(self, job: Job, running: Running) -> None:
         try:
             with self._turn, self._alone(running), self._open() as database:
                 revision = database.revision
                 with self._lock:
-                    stored = self._read(task)
+                    stored = self._read(job)
                 if stored is None or stored.revision != revision:
-                    value = task.run(database, self._reporter(running))
+                    value = job.run(database, self._reporter(running))
                     with self._lock:
-                        self._write(task, revision, value)
+                        self._write(job, revision, value)
         except Exception as error:
             running.error = error
             return
         with self._lock:
-            del self._running[task.name]
+            del self._running[job.name]
 
     @contextmanager
     def _alone(self, running: Running) -> Iterator[None]:
-        """Hold the lock of all processes; until it is free, their progress counts as this one's."""
+        """Hold the lock shared by all processes; while waiting, show the other process's progress."""
         lock = FileLock(self._folder / LOCK)
         with suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -135,7 +135,7 @@ class Jobs:
             except Timeout:
                 with suppress(OSError, ValueError):
                     running.done, running.total = json.loads((self._folder / PROGRESS).read_bytes())
-            except (OSError, NotImplementedError):  # nothing can be locked there: this process works for itself
+            except (OSError, NotImplementedError):  # locking is impossible there: this process works on its own
                 break
         try:
             yield
@@ -161,9 +161,9 @@ class Jobs:
         if self._stopped:
             raise Interrupted("the server is stopping")
 
-    def _read(self, task: Task) -> _Stored | None:
-        """The stored result, if there is one; it is read again if its file has changed."""
-        path, known = self._folder / task.name, self._stored.get(task.name)
+    def _read(self, job: Job) -> _Stored | None:
+        """The stored result, if any; read again if its file has changed."""
+        path, known = self._folder / job.name, self._stored.get(job.name)
         try:
             about = path.stat()
             stamp = (about.st_ino, about.st_mtime_ns, about.st_size)
@@ -172,17 +172,17 @@ class Jobs:
                 version, revision, digest = json.loads(head)
                 if version != __version__ or digest != _digest(content):
                     return None
-                known = self._stored[task.name] = _Stored(stamp, revision, task.load(content))
+                known = self._stored[job.name] = _Stored(stamp, revision, job.load(content))
         except OSError:  # no file
             return known if known is not None and known.stamp is None else None
         except (ValueError, KeyError, TypeError):  # damaged
             return None
         return known
 
-    def _write(self, task: Task, revision: int, value: Any) -> None:
-        path = self._folder / task.name
+    def _write(self, job: Job, revision: int, value: Any) -> None:
+        path = self._folder / job.name
         try:
-            content = task.dump(value)
+            content = job.dump(value)
             head = json.dumps([__version__, revision, _digest(content)]).encode()
             atomic.write(path, head + b"\n" + content, durable=False)
             about = path.stat()
@@ -192,14 +192,14 @@ class Jobs:
                 old.unlink(missing_ok=True)
         except OSError:
             stamp = None
-        self._stored.pop(task.name, None)
-        self._stored[task.name] = _Stored(stamp, revision, value)
+        self._stored.pop(job.name, None)
+        self._stored[job.name] = _Stored(stamp, revision, value)
         for name in list(self._stored)[:-KEPT]:
             del self._stored[name]
 
 
 def folder_of(path: str | Path) -> Path:
-    """Where the results of a database are kept: in its folder, or in the cache folder if it has none."""
+    """The folder for a database's results: its own, or a cache folder if it has none."""
     if Path(path).is_dir():
         return Path(path) / FOLDER
     return cache_dir() / FOLDER / hashlib.sha256(str(path).encode()).hexdigest()[:16]

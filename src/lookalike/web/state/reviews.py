@@ -1,4 +1,4 @@
-"""Groups as they are after what was decided, and what is known of their files; kept between requests."""
+"""Groups with current decisions, and facts about their files, cached between requests."""
 
 from __future__ import annotations
 
@@ -35,59 +35,59 @@ from lookalike.store.derived.codefile import RowIds
 from lookalike.store.records import Record
 from lookalike.web.http.problems import Problem
 from lookalike.web.state import files
-from lookalike.web.state.jobs import Report, Task
+from lookalike.web.state.jobs import Job, Report
 
-ReadPixels = Callable[[bytes], bytes]  # an encoded image → what is the same for the same pixels
+ReadPixels = Callable[[bytes], bytes]  # encoded image → pixel digest
 Inspect = Callable[[bytes], Evidence]
 Found = TypeVar("Found")
 
 
-class Part(NamedTuple):
-    """A group, and how far it is decided."""
+class GroupEntry(NamedTuple):
+    """A group and its review state."""
 
     group: Group
     state: State
 
 
 class ReviewState(NamedTuple):
-    """The groups by what is decided now."""
+    """All groups, according to current decisions."""
 
-    parts: list[Part]
+    entries: list[GroupEntry]
     counts: dict[State, int]  # number of groups
     images: int
     known: DecisionIndex
 
 
 class Reviews:
-    """What was last asked for."""
+    """Cached review state and file inspections."""
 
     def __init__(self) -> None:
-        self.pixels: dict[bytes, bytes] = {}  # by the digest of the content, of all that was read
-        self.facts: dict[bytes, Facts] = {}  # as well
+        self.pixels: dict[bytes, bytes] = {}  # by content digest, of all files read so far
+        self.facts: dict[bytes, Facts] = {}  # likewise
         self._lock = threading.Lock()
-        self._learnt: Inspection | None = None
+        self._added: Inspection | None = None
         self._kept: tuple[Comparison, int, ReviewState] | None = None
 
-    def standing(self, database: Database, found: Comparison) -> ReviewState:
-        """The groups as they are now. Called by threads."""
+    def current(self, database: Database, found: Comparison) -> ReviewState:
+        """The groups according to current decisions; thread-safe."""
         with self._lock:
             version = database.decisions.version
             if self._kept is None or self._kept[0] is not found or self._kept[1] != version:
-                self._kept = found, version, stand(database, found)
+                self._kept = found, version, review_state(database, found)
             return self._kept[2]
 
-    def learn(self, found: Inspection) -> None:
-        """Add what was read of files, here or by another process."""
-        if found is not self._learnt:
+    def add(self, found: Inspection) -> None:
+        """Add an inspection, by this process or another."""
+        if found is not self._added:
             self.pixels |= found.pixels
             self.facts |= found.facts
-            self._learnt = found
+            self._added = found
 
-    def inspecting(self, found: Comparison, read: ReadPixels, inspect: Inspect) -> Task:
-        """Work that reads the images that may have the same pixels, and those of which one is the best copy."""
+    def inspecting(self, found: Comparison, read: ReadPixels, inspect: Inspect) -> Job:
+        """The job that reads images that may share pixels, and candidates for the best copy."""
 
         def run(database: Database, report: Report) -> Inspection:
-            groups = [part.group for part in stand(database, found).parts]
+            groups = [entry.group for entry in review_state(database, found).entries]
             records = database.records_of([one.id for group in groups for one in group])
             of_groups = review.records_of(groups, records)
             alike = inspection.may_share_pixels(of_groups) - self.pixels.keys()
@@ -99,26 +99,26 @@ class Reviews:
 
             def seen(record: Record) -> Seen:
                 content = _content(database, record)
-                return Seen(_told(read, content if record.digest in alike else None), _told(inspect, content))
+                return Seen(_try(read, content if record.digest in alike else None), _try(inspect, content))
 
             pixels, facts = inspection.read_with(unknown, seen, lambda _, done, total: report(done, total or 0))
             pixels, facts = {**self.pixels, **pixels}, {**self.facts, **facts}
-            with database.judging() as judge:  # so that the page finds verdicts that are kept
+            with database.judging() as judge:  # caches the verdicts that the page needs
                 review.review_groups(groups, Context(records, DecisionIndex(), Inspection(pixels, facts), judge=judge))
             there = {one.digest for group in of_groups for one in group if one.digest is not None}
             return Inspection(
                 {key: pixels[key] for key in there & pixels.keys()}, {key: facts[key] for key in there & facts.keys()}
             )
 
-        return Task(f"inspection-{found.radius}.json", run, _dump_inspection, _load_inspection)
+        return Job(f"inspection-{found.radius}.json", run, _dump_inspection, _load_inspection)
 
     def plan(self, database: Database, found: Comparison, options: plans.PlanOptions, *, table: bool) -> bytes:
-        """The plan for all groups, as JSON or as a table. Called by threads."""
-        standing = self.standing(database, found)
-        groups = [part.group for part in standing.parts]
+        """The plan for all groups, as JSON or CSV; thread-safe."""
+        current = self.current(database, found)
+        groups = [entry.group for entry in current.entries]
         records = database.records_of([one.id for group in groups for one in group])
         inspected = Inspection(dict(self.pixels), dict(self.facts))
-        context = Context(records, standing.known, inspected, options.prefer)
+        context = Context(records, current.known, inspected, options.prefer)
         reviews = judged(database, groups, context)
         made = plans.make(reviews, options, database=str(database.path), radius=found.radius, bits=database.bits)
         text = plan_file.to_csv(made) if table else plan_file.to_json(made)
@@ -126,7 +126,7 @@ class Reviews:
 
 
 def _content(database: Database, record: Record) -> bytes | None:
-    """An encoded image as it was indexed; None if it cannot be read."""
+    """An image's bytes, if they are still as indexed; None otherwise."""
     try:
         content = files.read(database.path, record)
     except Problem:
@@ -134,7 +134,7 @@ def _content(database: Database, record: Record) -> bytes | None:
     return content if data.content_digest(content) == record.digest else None
 
 
-def _told(read: Callable[[bytes], Found], content: bytes | None) -> Found | None:
+def _try(read: Callable[[bytes], Found], content: bytes | None) -> Found | None:
     try:
         return None if content is None else read(content)
     except (Problem, LookalikeError):
@@ -142,13 +142,13 @@ def _told(read: Callable[[bytes], Found], content: bytes | None) -> Found | None
 
 
 def judged(database: Database, groups: Sequence[Group], context: Context) -> list[Review]:
-    """What is known of groups; verdicts on pairs that were not yet looked at are made now. Called by threads."""
+    """Reviews of groups; verifies pairs without a cached verdict. Thread-safe."""
     with database.judging() as judge:
         return review.review_groups(groups, context._replace(judge=judge))
 
 
-def comparing(strictness: Strictness, radius: int | None) -> Task:
-    """Work that finds all pairs of copies, whatever was decided about them."""
+def comparing(strictness: Strictness, radius: int | None) -> Job:
+    """The job that finds all pairs of copies, regardless of decisions."""
 
     def run(database: Database, report: Report) -> Comparison:
         def progress(stage: str, done: int, total: int | None) -> None:
@@ -156,7 +156,7 @@ def comparing(strictness: Strictness, radius: int | None) -> Task:
 
         return database.compare(DuplicateSearch(strictness=strictness, radius=radius), progress=progress)
 
-    return Task(f"duplicates-{strictness if radius is None else radius}.npz", run, _dump_comparison, _load_comparison)
+    return Job(f"duplicates-{strictness if radius is None else radius}.npz", run, _dump_comparison, _load_comparison)
 
 
 def _dump_comparison(found: Comparison) -> bytes:
@@ -202,21 +202,23 @@ def _load_inspection(content: bytes) -> Inspection:
     )
 
 
-def stand(database: Database, found: Comparison) -> ReviewState:
-    """The groups by what is decided now."""
+def review_state(database: Database, found: Comparison) -> ReviewState:
+    """All groups, according to current decisions."""
     known = database.decisions.known()
     groups = database.group(found).groups
     records = database.records_of([one.id for group in groups for one in group])
     digests = {id_: record.digest for id_, record in records.items()}
-    parts = [Part(group, known.state([digests.get(one.id) for one in group])) for group in groups]
-    counts = Counter(part.state for part in parts)
-    return ReviewState(parts, {state: counts[state] for state in State}, sum(len(group) for group in groups), known)
+    entries = [GroupEntry(group, known.state([digests.get(one.id) for one in group])) for group in groups]
+    counts = Counter(entry.state for entry in entries)
+    return ReviewState(entries, {state: counts[state] for state in State}, sum(len(group) for group in groups), known)
 
 
-def page(standing: ReviewState, *, start: int | None, top: int, state: State | None) -> tuple[list[Part], int | None]:
-    """At most `top` groups from the one that begins with image `start` on, and the image the next page begins with."""
-    firsts = [part.group[0].id for part in standing.parts]
+def page(
+    current: ReviewState, *, start: int | None, top: int, state: State | None
+) -> tuple[list[GroupEntry], int | None]:
+    """At most `top` groups, from the one whose first image is `start`, and the first image of the next page."""
+    firsts = [entry.group[0].id for entry in current.entries]
     begin = 0 if start is None else firsts.index(start) if start in firsts else len(firsts)
-    fitting = [part for part in standing.parts[begin:] if state in (None, part.state)]
+    fitting = [entry for entry in current.entries[begin:] if state in (None, entry.state)]
     following = fitting[top].group[0].id if len(fitting) > top else None
     return fitting[:top], following

@@ -1,4 +1,4 @@
-"""What the routes of one server share."""
+"""State shared by a server's routes."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from lookalike.web.http.metrics import Metrics
 from lookalike.web.http.problems import JsonResponse, Problem
 from lookalike.web.http.settings import Settings
 from lookalike.web.state.collection import Collection, RevisionCache
-from lookalike.web.state.jobs import Done, Jobs, Task, folder_of
+from lookalike.web.state.jobs import Done, Job, Jobs, folder_of
 from lookalike.web.state.reviews import Reviews
 from lookalike.web.state.thumbnails import Thumbnails
-from lookalike.web.state.uploads import Decoders
+from lookalike.web.state.uploads import UploadDecoders
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Server:
-    """One server's parts."""
+    """A server's components."""
 
     settings: Settings
     collection: Collection
-    decoders: Decoders
+    decoders: UploadDecoders
     thumbnails: Thumbnails
     jobs: Jobs
     memory: RevisionCache
@@ -38,31 +38,31 @@ class Server:
 
     @classmethod
     def of(cls, database: Database, settings: Settings, reopen: Callable[[], Database]) -> Server:
-        """The parts of a server over a database, none of them started."""
+        """The components for a database, not yet started."""
         metrics = Metrics()
-        decoders = Decoders(settings, on_death=lambda why: metrics.deaths.labels(why).inc())
+        decoders = UploadDecoders(settings, on_death=lambda why: metrics.deaths.labels(why).inc())
         collection = Collection(database, reopen=reopen, decoders=decoders)
         thumbnails = Thumbnails(collection, decoders)
         jobs = Jobs(reopen, folder_of(database.path))
         return cls(settings, collection, decoders, thumbnails, jobs, RevisionCache(), Reviews(), metrics)
 
     async def record(self, database: Database, id_: int) -> Record:
-        """The row of an image. Raises `Problem` if there is none."""
+        """An image's record. Raises `Problem` if there is none."""
         found = await self.collection.run(database.records_of, [id_])
         if id_ not in found:
             raise Problem(404, f"there is no image {id_}")
         return found[id_]
 
-    async def done(self, task: Task) -> Done | JsonResponse:
-        """The result of work in the background, or the answer that says how far it is."""
+    async def done(self, job: Job) -> Done | JsonResponse:
+        """The result of a background job, or a response with its progress."""
         revision = await self.collection.read(lambda database: database.revision)
-        found = await self.collection.run(self.jobs.ask, task, revision)
+        found = await self.collection.run(self.jobs.ask, job, revision)
         if isinstance(found, Done):
             return found
         return JsonResponse({"done": found.done, "total": found.total}, 202, headers={"Retry-After": "1"})
 
     def decoding(self, decode: Callable[[bytes], Awaitable[T]]) -> Callable[[bytes], T]:
-        """A function for other threads that lets the worker processes `decode` an image."""
+        """A function for other threads that decodes an image in the worker processes."""
         loop = asyncio.get_running_loop()
 
         async def work(content: bytes) -> T:

@@ -1,4 +1,4 @@
-"""Images from outside, decoded by worker processes (`imaging.isolation`): a bomb or a crash costs one request."""
+"""Uploaded images, decoded in worker processes (`imaging.isolation`): a bomb or crash fails only one request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_WAITING = 256  # requests
 T = TypeVar("T")
 
 
-class Looks(NamedTuple):
+class DecodedUpload(NamedTuple):
     """An uploaded image, decoded."""
 
     decoded: Decoded
@@ -35,7 +35,7 @@ class Looks(NamedTuple):
 _HINT = re.compile(r"[ .]*(Raise|Allow)[^.]* --max-pixels.*", re.DOTALL)  # for the command line
 
 
-class Decoders:
+class UploadDecoders:
     """Worker processes that decode images; each method raises `Problem` with the reason if it fails.
 
     Requests that wait for a worker hold no images in memory.
@@ -65,18 +65,18 @@ class Decoders:
         return self._pool.alive
 
     def opened(self, source: Source) -> AbstractContextManager[ImageFile]:
-        """An image for verification, in whichever thread asks; waits for a free process."""
+        """An image for verification, in the calling thread; waits for a free process."""
         return self._pool.opened(source)
 
-    async def looks(self, file: BinaryIO, spec: ImageSpec, side: int) -> Looks:
-        """An encoded image as a model and as verification see it, the latter at up to `side` pixels a side."""
+    async def decode(self, file: BinaryIO, spec: ImageSpec, side: int) -> DecodedUpload:
+        """An image decoded for a model, and for verification at up to `side` pixels a side."""
 
         def content() -> bytes:
             file.seek(0)
             return file.read()
 
-        def look(image: ImageFile) -> Looks:
-            return Looks(image.array(spec), image.frames(side) if side else [], image.digest)
+        def look(image: ImageFile) -> DecodedUpload:
+            return DecodedUpload(image.array(spec), image.frames(side) if side else [], image.digest)
 
         return await self._ask(content, look, self._settings.max_pixels)
 
@@ -89,7 +89,7 @@ class Decoders:
         return await self._ask(lambda: content, ImageFile.pixel_digest)
 
     async def evidence(self, content: bytes) -> Evidence:
-        """What an encoded image says of its origin."""
+        """Evidence of an image's origin."""
         return await self._ask(lambda: content, ImageFile.evidence)
 
     async def _ask(
