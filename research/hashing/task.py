@@ -86,7 +86,7 @@ class MethodTask(BackboneTask):
         if self.method.target == "view":
             first, second = self.pair(rows, random)
             return module.loss(self.tensor(first), self.tensor(second), step=step)
-        x = self.tensor(self.plain(rows))
+        x = self.tensor(self.unedited(rows))
         return module.loss(x, x if self.labels_NC is None else self.tensor(self.labels_NC[rows]), step=step)
 
     def pair(self, rows: Rows, random: np.random.Generator) -> tuple[Features, Features]:

@@ -159,7 +159,7 @@ def test_a_description_that_is_wrong_is_named(text: str, said: str, tmp_path: Pa
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"side": 64}, r"takes images of shape \[0, 3, 32, 32\] \(0: any\); by its description they are \(3, 64, 64\)"),
+        ({"side": 64}, r"expects images of shape \[0, 3, 32, 32\] \(0: any\), but its description says \(3, 64, 64\)"),
         ({"layout": "NHWC"}, "in the layout NHWC"),
         ({"output": "z"}, "has no output 'z'; its outputs are y"),
         ({"colour": False, "mean": (0.5,), "deviation": (0.5,)}, r"they are \(1, 32, 32\)"),
@@ -174,7 +174,7 @@ def test_what_is_no_backbone_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"resnet is neither efficientnet-lite0, hf:NAME nor an ONNX file"):
         load("resnet")
     (tmp_path / "a.onnx").write_bytes(b"nothing")
-    with pytest.raises(ConfigError, match=r"a\.onnx is not described; write .*a\.toml"):
+    with pytest.raises(ConfigError, match=r"a\.onnx has no description; write .*a\.toml"):
         load(tmp_path / "a.onnx")
     (tmp_path / "a.toml").write_text("")
     with pytest.raises(ModelError, match=r"a\.onnx is not a readable model file"):

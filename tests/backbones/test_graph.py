@@ -61,7 +61,7 @@ def test_without_pooling_all_numbers_of_an_output_are_features() -> None:
 
 
 @pytest.mark.parametrize(
-    ("output", "pooling", "said"), [("positions", "first", r'gives positions, of which none is "first"')]
+    ("output", "pooling", "said"), [("positions", "first", r'returns positions, which have no "first"')]
 )
 def test_what_cannot_be_pooled_is_told(output: str, pooling: str, said: str) -> None:
     with pytest.raises(ModelError, match=said):
@@ -87,7 +87,7 @@ def test_operators_that_an_old_encoder_does_not_know_are_told() -> None:
     backbone = small(version=11)
     _, part = behind(backbone.dimension)
     with pytest.raises(
-        ModelError, match=r"the encoder uses version 11 of ONNX's operators, .*export it with version 17"
+        ModelError, match=r"the encoder's version 11 of the ONNX operators .*export the encoder with version 17"
     ):
         graph.with_network(backbone.model, part, np.zeros(K, np.float32))
 

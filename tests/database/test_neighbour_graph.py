@@ -159,7 +159,7 @@ def test_what_was_stopped_goes_on(kept: int, indexed: Database, tmp_path: Path) 
             raise KeyboardInterrupt
 
     path.unlink()
-    with pytest.raises(Interrupted, match="same command goes on"):
+    with pytest.raises(Interrupted, match="same command resumes"):
         indexed.neighbours(path, top=4, progress=stop)
     (part,) = tmp_path.glob(".g.npy.*.part")
     assert not path.exists()

@@ -66,7 +66,7 @@ def test_features_are_those_of_each_image_alone(encoder: CopyEncoder) -> None:
 def test_the_second_look_is_at_the_middle(encoder: CopyEncoder) -> None:
     rows_S = torch.arange(SIDE, dtype=torch.uint8)
     images = torch.stack([rows_S[:, None].expand(-1, SIDE), rows_S.expand(SIDE, -1)])
-    as_it_is, middle = encoder.looks(images)
+    as_it_is, middle = encoder.views(images)
     assert torch.equal(as_it_is, images.float())
     assert middle.shape == (2, SECOND, SECOND)
     step = (1 - NEARER) * SIDE / SECOND  # rows of the image between two of the second look
@@ -77,7 +77,7 @@ def test_the_second_look_is_at_the_middle(encoder: CopyEncoder) -> None:
 
 def test_the_second_look_is_softer(encoder: CopyEncoder) -> None:
     stripes = (torch.arange(SIDE) % 4 < 2).to(torch.uint8).mul(255).expand(1, SIDE, SIDE)  # of two pixels each
-    as_it_is, middle = encoder.looks(stripes)
+    as_it_is, middle = encoder.views(stripes)
     assert middle.std() < as_it_is.std() / 20
     assert torch.allclose(middle.mean(), as_it_is.mean(), atol=1)
     weight_S = encoder.second_TS[SECOND // 2].double()  # of a row in the middle: a bell of this width

@@ -101,7 +101,7 @@ def test_codes_are_of_two_looks_and_one_is_learned_from() -> None:
     assert isinstance(made.encoder, CopyEncoder)
     with torch.inference_mode():
         found = made(images)
-        alone = [made.head(made.encoder(look)) for look in made.encoder.looks(images)]
-    assert seen[1:3] == [look.shape for look in made.encoder.looks(images)]
+        alone = [made.head(made.encoder(view)) for view in made.encoder.views(images)]
+    assert seen[1:3] == [view.shape for view in made.encoder.views(images)]
     assert torch.allclose(found, (alone[0] + alone[1]) / 2, atol=1e-6)
     assert not torch.allclose(alone[0], alone[1], atol=1e-3)

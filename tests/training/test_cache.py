@@ -71,5 +71,5 @@ def test_reading_can_be_stopped(photo_folder: Path, tmp_path: Path) -> None:
 
 def test_a_collection_without_a_readable_image_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff no picture")
-    with pytest.raises(TrainingError, match=r"none of 1 images can be read; the first: .*a\.jpg"):
+    with pytest.raises(TrainingError, match=r"none of 1 images is readable; the first: .*a\.jpg"):
         cached_images(tmp_path, data.find(tmp_path / "a.jpg"), SPEC)

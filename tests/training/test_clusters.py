@@ -69,5 +69,5 @@ def test_clusters_are_made_at_as_many_scales_as_there_are_images_for() -> None:
     random = np.random.default_rng(0)
     features_ND = random.normal(size=(8, 16)).repeat(10, axis=0) + 0.1 * random.normal(size=(80, 16))
     assert clusters.cluster_labels(features_ND).max(axis=0).tolist() == [9, 19]
-    with pytest.raises(TrainingError, match=r"clusters need 40 images, and 39 can be read\. Take itq"):
+    with pytest.raises(TrainingError, match=r"clusters need 40 images, and 39 are readable; use itq"):
         clusters.cluster_labels(features_ND[:39])

@@ -31,8 +31,8 @@ def test_dead_and_nearly_dead_bits_are_counted(bits: codes.Bits) -> None:
     report = find_collapse(bits)
     assert report.never_change == (3, 9)
     assert report.nearly_constant == (20,)
-    assert report.sentences[0].startswith("2 of 64 bits have the same value on all 200 images")
-    assert report.sentences[1].startswith("1 of 64 bits have the same value on at least 98 of 100 images")
+    assert report.sentences[0].startswith("2 of 64 bits are the same for all 200 images")
+    assert report.sentences[1].startswith("1 of 64 bits are the same for at least 98 % of the images")
 
 
 def test_shared_codes_are_counted(bits: codes.Bits) -> None:
@@ -40,8 +40,8 @@ def test_shared_codes_are_counted(bits: codes.Bits) -> None:
     report = find_collapse(bits)
     assert report.duplicates == 0.25
     assert report.sentences == (
-        "25.0% of 200 images share their code with another image; if these are not copies of one another, take more "
-        "bits, or another model.",
+        "25.0% of 200 images share their code with another image; unless these are copies, use more "
+        "bits or another model.",
     )
 
 

@@ -177,7 +177,7 @@ def test_a_decoder_that_disagrees_is_not_written(
 ) -> None:
     monkeypatch.setattr(Decoder, "draw", lambda _self, latents: np.full((len(latents), 128, 128), 255, np.uint8))
     theta = np.zeros(64, np.float32)
-    with pytest.raises(TrainingError, match=r"draws pixels that are \d+ of 255 off"):
+    with pytest.raises(TrainingError, match=r"pixels are off by up to \d+ of 255"):
         export_autoencoder(
             tmp_path / "m.onnx", model_of("cvae"), theta, info_of("cvae", theta), check_NSS=tiny_images[:4]
         )

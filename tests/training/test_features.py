@@ -79,14 +79,14 @@ def test_stopped_it_leaves_nothing_that_is_taken_for_whole(
 ) -> None:
     stop_requested = threading.Event()
     stop_requested.set()
-    with pytest.raises(Interrupted, match="before features were computed"):
+    with pytest.raises(Interrupted, match="before computing features"):
         features(data.find(photo_folder), backbone, tmp_path, stop_requested=stop_requested)
     assert len(features(data.find(photo_folder), backbone, tmp_path).rows_N) == 40
 
 
 def test_where_nothing_can_be_read_the_first_image_is_named(backbone: Backbone, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"nothing")
-    with pytest.raises(TrainingError, match=r"none of 1 images can be read; the first: .*a\.jpg"):
+    with pytest.raises(TrainingError, match=r"none of 1 images is readable; the first: .*a\.jpg"):
         features(data.find(tmp_path), backbone, tmp_path / "cache")
 
 
@@ -110,5 +110,5 @@ def test_two_who_want_the_same_features_compute_them_once(
 
 def test_a_cache_that_is_a_file_is_told(backbone: Backbone, photo_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(TrainingError, match=r"features cannot be kept in .*file: .*\$LOOKALIKE_CACHE"):
+    with pytest.raises(TrainingError, match=r"features cannot be cached in .*file: .*\$LOOKALIKE_CACHE"):
         features(data.find(photo_folder), backbone, tmp_path / "file")

@@ -216,7 +216,7 @@ def test_copies_start_from_the_first_blocks_of_a_backbone(copies: TrainReport, p
     # Images are read larger, so that parts of them are sharp, and in colour, which edits change.
     task = task_of(copies, place, tmp_path)
     assert task.inputs.shape == (80, SIDE * 3 // 2, SIDE * 3 // 2, 3)
-    images_NSS = task.plain(np.arange(80))
+    images_NSS = task.unedited(np.arange(80))
     network = network_of(copies, task)
     assert_codes_are_those_of_the_network(copies, network, images_NSS, images_NSS, cut_at_mean=True)
     assert {path.name for path in copies.folder.iterdir()} == {"log.jsonl", "lock", "best.safetensors"}
@@ -233,7 +233,7 @@ def copy_task() -> CopyTask:
 
 def test_of_each_pair_one_is_nearly_the_image_and_the_other_an_edited_copy() -> None:
     task, rows = copy_task(), np.arange(40)
-    plain_NSS = np.asarray(task.plain(rows), np.float64)
+    plain_NSS = np.asarray(task.unedited(rows), np.float64)
     assert plain_NSS.shape == (40, SIDE, SIDE)
     pair = [np.asarray(one, np.float64) for one in task.pair(rows, np.random.default_rng(1))]
     near, edited = (np.abs(one_NSS - plain_NSS).mean(axis=(1, 2)) for one_NSS in pair)
@@ -287,7 +287,7 @@ REFUSED: list[tuple[str, dict[str, Any], type[LookalikeError], str]] = [
     ("whitened-itq", {"matryoshka": True}, ConfigError, "whitened-itq rotates all bits together, .*; use pca"),
     ("copies", {"backbone": "hf:vit"}, ConfigError, "copies trains an encoder of its own; leave out --backbone"),
     ("copies", {"backbone": None, "side": 64}, ConfigError, "leave out --backbone and --side"),
-    ("pca", {"bits": 64}, ConfigError, "bits is 64; 72 images with 32 features have fewer axes"),
+    ("pca", {"bits": 64}, ConfigError, "bits is 64; 72 images with 32 features have fewer components"),
     ("dhn", {}, ConfigError, "model is 'dhn'; it must be one of vae, .*, clusters, copies"),
     ("pca", {"bits": 16, "matryoshka": True}, ConfigError, "bits is 16; nested codes need more than 16"),
     ("clusters", {"bits": 32, "matryoshka": (16, 32)}, ConfigError, "bits is 32; nested codes need more than 32"),
@@ -318,7 +318,7 @@ def test_usual_lengths() -> None:
 
 def test_a_closed_form_has_nothing_to_resume(learn: Learn, tmp_path: Path) -> None:
     learn("pca", tmp_path / "model.onnx")
-    with pytest.raises(TrainingError, match="holds no unfinished run to resume"):
+    with pytest.raises(TrainingError, match="has no unfinished run to resume"):
         learn("pca", tmp_path / "model.onnx", resume=True)
 
 
@@ -332,7 +332,7 @@ def test_another_backbone_is_another_run(learn: Learn, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         learn("clusters", tmp_path / "model.onnx", progress=stop)
     other = write_encoder(tmp_path, name="other", mean=0.4)
-    with pytest.raises(TrainingError, match=r"backbone is .*, but the run to be resumed has"):
+    with pytest.raises(TrainingError, match=r"backbone is .*, but the run to resume has"):
         learn("clusters", tmp_path / "model.onnx", backbone=str(other), resume=True)
     assert learn("clusters", tmp_path / "model.onnx", resume=True).path.exists()
 

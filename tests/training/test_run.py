@@ -152,15 +152,15 @@ def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(unbroken: TrainReport, tmp_pat
 
     with pytest.raises(Interrupted, match=r"stopped after step 6 of 12; .* --resume"):
         trained(photos_of(unbroken), out=out, progress=send, **QUICK)
-    with pytest.raises(TrainingError, match="holds an unfinished run; continue it with --resume, or delete it"):
+    with pytest.raises(TrainingError, match="has an unfinished run; continue it with --resume, or delete it"):
         trained(photos_of(unbroken), out=out, **QUICK)
-    with pytest.raises(TrainingError, match="bits is 32, but the run to be resumed has 16"):
+    with pytest.raises(TrainingError, match="bits is 32, but the run to resume has 16"):
         trained(photos_of(unbroken), out=out, resume=True, **QUICK | {"bits": 32})
     assert_same_weights(unbroken, trained(photos_of(unbroken), out=out, resume=True, **QUICK))
 
 
 def test_nothing_to_resume_is_said(photo_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"m\.run holds no unfinished run to resume; start one without --resume"):
+    with pytest.raises(TrainingError, match=r"m\.run has no unfinished run to resume; start one without --resume"):
         trained(photo_folder, out=tmp_path / "m.onnx", resume=True, **QUICK)
     assert not (tmp_path / "m.run").exists()
 
@@ -186,7 +186,7 @@ def test_a_begun_run_that_was_killed_goes_on_to_the_same_weights(unbroken: Train
     out = tmp_path / "model.onnx"
     with pytest.raises(Interrupted):
         trained(photos, out=out, init_from=unbroken.folder, progress=send, **QUICK)
-    with pytest.raises(TrainingError, match="the run to be resumed started from other weights; give the same"):
+    with pytest.raises(TrainingError, match="the run to resume started from other weights; give the same"):
         trained(photos, out=out, resume=True, **QUICK)
     resumed = trained(photos, out=out, init_from=unbroken.folder / "best.safetensors", resume=True, **QUICK)
     assert_same_weights(expected, resumed)
@@ -215,11 +215,11 @@ def test_a_run_that_is_not_there_is_not_begun_with(unbroken: TrainReport, tmp_pa
         TrainingError, match=r"there is no .*nothing\.run to start from; name the folder MODEL\.run of a finished"
     ):
         trained(photos_of(unbroken), out=tmp_path / "model.onnx", init_from=tmp_path / "nothing.run", **QUICK)
-    with pytest.raises(TrainingError, match=r"model\.onnx holds no weights of a training; name the folder MODEL\.run"):
+    with pytest.raises(TrainingError, match=r"model\.onnx has no weights of a training; name the folder MODEL\.run"):
         trained(photos_of(unbroken), out=tmp_path / "model.onnx", init_from=unbroken.path, **QUICK)
-    with pytest.raises(ConfigError, match=r"best\.safetensors is what this training writes to"):
+    with pytest.raises(ConfigError, match=r"best\.safetensors is the output of this training"):
         trained(photos_of(unbroken), out=unbroken.path, init_from=unbroken.folder / "best.safetensors", **QUICK)
-    with pytest.raises(ConfigError, match=r"model\.run is what this training writes to"):
+    with pytest.raises(ConfigError, match=r"model\.run is the output of this training"):
         trained(photos_of(unbroken), out=tmp_path / "model.onnx", init_from=tmp_path / "model.run", **QUICK)
 
 
@@ -286,6 +286,6 @@ def test_an_image_that_went_away_in_between_is_named(
     for index, picture in enumerate(pictures):
         picture.save(photos / f"{index:02}.png")
     monkeypatch.setattr(hashing, "read_all", lambda items, *_, **__: ((item, "gone") for item in items))
-    with pytest.raises(TrainingError, match=r"\d\d\.png can no longer be read: gone; put it back, and train again"):
+    with pytest.raises(TrainingError, match=r"\d\d\.png is no longer readable: gone; restore it, then continue"):
         trained(photos, model="itq", backbone=str(write_encoder(tmp_path)), bits=16, out=tmp_path / "m.onnx")
     assert not (tmp_path / "m.onnx").exists()

@@ -90,10 +90,10 @@ def test_learning_rate_rises_and_falls_within_its_bounds() -> None:
     ("change", "message"),
     [
         ({"images": "def"}, "the images have changed"),
-        ({"seed": 4}, "seed is 4, but the run to be resumed has 3"),
-        ({"epochs": 9}, "epochs is 9, but the run to be resumed has 5"),
-        ({"config": {"bits": 32, "channels": (1, 2, 3, 4)}}, "bits is 32, but the run to be resumed has 64"),
-        ({"model": "vte", "config": {"bits": 64, "patch": 16}}, "model is vte, but the run to be resumed has csvae"),
+        ({"seed": 4}, "seed is 4, but the run to resume has 3"),
+        ({"epochs": 9}, "epochs is 9, but the run to resume has 5"),
+        ({"config": {"bits": 32, "channels": (1, 2, 3, 4)}}, "bits is 32, but the run to resume has 64"),
+        ({"model": "vte", "config": {"bits": 64, "patch": 16}}, "model is vte, but the run to resume has csvae"),
     ],
 )
 def test_a_difference_is_named(change: dict[str, Any], message: str) -> None:

@@ -1,5 +1,5 @@
-"""Backbones: pretrained encoders whose features are hashed; each is one ONNX graph.
+"""Backbones: pretrained encoders whose features are hashed, each as one ONNX graph.
 
-If a backbone has seen labels, so has every method behind it. So its `About` names its training data, and every figure
-is printed with it.
+If a backbone was trained with labels, so was every method behind it. Its `About` therefore names its training data and
+is printed with every figure.
 """

@@ -1,11 +1,11 @@
-"""The description of an encoder, needed to run it and to judge its figures: a few lines of TOML.
+"""The description of an encoder, needed to run it and to judge its results: a few lines of TOML.
 
 name = "dinov2-small"
 side = 224                          # pixels a side that the images are scaled to
-mean = [0.485, 0.456, 0.406]        # of pixels in [0, 1], taken off
-deviation = [0.229, 0.224, 0.225]   # and divided by
+mean = [0.485, 0.456, 0.406]        # of pixels in [0, 1]; subtracted
+deviation = [0.229, 0.224, 0.225]   # standard deviation; divided by
 layout = "NCHW"                     # or "NHWC"
-output = "last_hidden_state"        # which output is taken; the first if absent
+output = "last_hidden_state"        # output to use; the first if absent
 pooling = "first"                   # of tokens (N, T, D) or positions (N, D, H, W): "first", "mean" or "none"
 licence = "Apache-2.0"
 trained_on = "LVD-142M"
@@ -21,14 +21,14 @@ from typing import Any
 
 from lookalike.core.errors import ConfigError
 
-HUB = "hf:"  # how names of models of transformers begin
+HUB = "hf:"  # prefix of Hugging Face model names
 LAYOUTS = ("NCHW", "NHWC")
 POOLINGS = ("mean", "first", "none")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class About:
-    """An encoder: how images are handed to it, and where it comes from."""
+    """An encoder's input format and origin."""
 
     name: str
     side: int = 224
@@ -53,24 +53,24 @@ class About:
 
     @property
     def channels(self) -> int:
-        """Of the images: 3 in colour, 1 in grey."""
+        """Channels of the images: 3 in colour, 1 in grey."""
         return 3 if self.colour else 1
 
     @property
     def sentence(self) -> str:
-        """What must be printed with figures of it."""
+        """The summary that must accompany its results."""
         seen = {True: "with labels", False: "without labels", None: "with or without labels: unknown"}[self.labels]
         return f"{self.name}, {self.side} pixels, trained on {self.trained_on} {seen}, licence {self.licence}"
 
     @property
     def in_full(self) -> str:
-        """The same, and what is done to pixels and to what comes out."""
+        """The summary, with pixel normalisation and pooling."""
         pixels = f"pixels in [0, 1] less {_listed(self.mean)}, divided by {_listed(self.deviation)}, {self.layout}"
         return f"{self.sentence}; {pixels}; pooling {self.pooling}"
 
 
 def read(path: Path) -> About:
-    """An encoder's description in a TOML file. Raises `ConfigError`, naming what is wrong in it."""
+    """An encoder's description from a TOML file. Raises `ConfigError`, naming what is wrong."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -90,7 +90,7 @@ def _listed(numbers: tuple[float, ...]) -> str:
 
 
 def _fits(value: Any, kind: str) -> bool:
-    """Whether a value of TOML is of a field's type."""
+    """Whether a TOML value has a field's type."""
     if kind.startswith("tuple"):
         return isinstance(value, list) and all(isinstance(one, int | float) for one in value)
     if kind.startswith("bool"):

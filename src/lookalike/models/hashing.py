@@ -1,8 +1,8 @@
-"""A hashing network: features of a backbone or images in, outputs u whose signs against θ are the code.
+"""A hashing network: from a backbone's features, or images, to outputs u, which are thresholded at θ.
 
-It may be trained for several lengths at once: then the first bits of its code are the code of a shorter length (after
-Kusupati et al., "Matryoshka representation learning", NeurIPS 2022): the loss is the mean of those of all lengths, each
-of the first outputs alone.
+It can be trained for several lengths at once, so that the first bits of a code are a shorter code (after Kusupati et
+al., "Matryoshka representation learning", NeurIPS 2022): the loss is the mean over all lengths, each computed from the
+first outputs alone.
 
 Shapes: B images of a batch, D features, K bits.
 """
@@ -24,11 +24,11 @@ HIDDEN = 512  # units
 
 
 class Head(nn.Module):
-    """Features (B, D), scaled to length 1, to outputs (B, K): one hidden layer, normalised over the batch, or none."""
+    """Features (B, D), scaled to unit length → outputs (B, K): one hidden layer with batch normalisation, or none."""
 
     def __init__(self, *, features: int, bits: int, hidden: int = HIDDEN, dropout: float = 0.0) -> None:
         super().__init__()
-        self.dropout = dropout  # share of the features that a training step does not see
+        self.dropout = dropout  # share of features dropped in a training step
         width = hidden or features
         self.hidden = nn.Linear(features, width) if hidden else None
         self.norm = nn.BatchNorm1d(width) if hidden else None
@@ -44,12 +44,12 @@ class Head(nn.Module):
 
 
 class HashingNetwork(nn.Module):
-    """An encoder, or none behind a backbone; a head; and what each length of code is trained for."""
+    """An optional encoder (none behind a backbone), a head, and an objective for each code length."""
 
     def __init__(
         self, head: nn.Module, objectives: Mapping[int, Objective] | None = None, *, encoder: nn.Module | None = None
     ) -> None:
-        """`objectives` by length, ascending; targets that are drawn are first bits of those of the whole code."""
+        """`objectives` by length, ascending; random targets of shorter codes are the first bits of the full code's."""
         super().__init__()
         self.encoder, self.head = encoder or nn.Identity(), head
         self.lengths, found = tuple(objectives or ()), list((objectives or {}).values())
@@ -62,17 +62,16 @@ class HashingNetwork(nn.Module):
     def forward(self, x_BD: Tensor) -> Tensor:
         """Outputs u, (B, K).
 
-        In evaluation, of an encoder that looks at an image more than once, the mean over its looks; training
-        uses one look.
+        In evaluation, the mean over the encoder's views, if it has several; training uses one view.
         """
         if self.training or not isinstance(self.encoder, CopyEncoder):
             u_BK: Tensor = self.head(self.encoder(x_BD))
             return u_BK
-        looks = self.encoder.looks(x_BD)
-        return torch.stack([self.head(self.encoder(look)) for look in looks]).mean(dim=0)
+        views = self.encoder.views(x_BD)
+        return torch.stack([self.head(self.encoder(view)) for view in views]).mean(dim=0)
 
     def loss(self, x_BD: Tensor, target: Tensor, *, step: int = 0) -> Losses:
-        """Mean over lengths; the target is what the objective follows, or another view of the same images."""
+        """The mean over lengths; the target is the objective's, or another view of the same images."""
         u_BK = self(x_BD)
         found = self(target) if self.compares_outputs else target
         losses = [
@@ -83,14 +82,14 @@ class HashingNetwork(nn.Module):
 
 
 def seeded(make: Callable[[], HashingNetwork], seed: int) -> HashingNetwork:
-    """A network whose weights are drawn under a seed; PyTorch's own random state is left as it was."""
+    """A network with random weights from a seed; PyTorch's global random state is not changed."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return make()
 
 
 def linear(found: Linear) -> HashingNetwork:
-    """The network of a closed form: z = x·weight + bias, of features x of length 1."""
+    """The network of a closed-form solution: z = x·weight + bias, for features x of unit length."""
     head = Head(features=len(found.weight_DK), bits=len(found.bias_K), hidden=0)
     with torch.no_grad():
         head.outputs.weight.copy_(torch.from_numpy(found.weight_DK.T))

@@ -1,12 +1,12 @@
-"""VAE: fully connected layers each way; the thresholded mean layer is the code.
+"""VAE: fully connected encoder and decoder; the thresholded mean layer is the code.
 
 Paper: Kim et al., section III, "Variational Autoencoder": four fully connected layers in the encoder and four in the
 decoder, the image flattened, the size halving towards the latent. Departures and choices:
 
-* Read literally, halving from the flattened image gives 16384 → 8192 → 4096 → 2048 → 1024: 180 million weights each
-  way, 5.7 GB while training. `layers=(8192, 4096, 2048, 1024)` is that model. By default the first layer has 1024
-  outputs and the halving goes on from there, a tenth of the weights, 70 MB on disk.
-* BatchNorm and ReLU after each layer; the paper names neither normalisation nor activation.
+* * Read literally, halving from the flattened image gives 16384 → 8192 → 4096 → 2048 → 1024: 180 million weights each
+  for encoder and decoder, 5.7 GB while training. `layers=(8192, 4096, 2048, 1024)` is that model. By default, the first
+  layer has 1024 outputs and halving continues from there: a tenth of the weights, 70 MB on disk.
+* * BatchNorm and ReLU follow each layer; the paper mentions neither normalisation nor activation.
 
 Shapes: N images, S = 128 pixels a side, K bits.
 """

@@ -1,12 +1,11 @@
-"""VTE: a vision transformer as variational encoder, the decoder of a CVAE; the thresholded mean layer is the code.
+"""VTE: a vision transformer as encoder, a CVAE's decoder; the thresholded mean layer is the code.
 
-Paper: Kim et al., section III, "Variational Transformer Encoder". Departures and choices, since the paper gives no
+Paper: Kim et al., section III, "Variational Transformer Encoder". Departures and choices, because the paper gives no
 sizes and says only that "the output of ViT can be considered as the latent vector":
 
 * Patches of 16 × 16 pixels and a small transformer (`VTEConfig`), so that two CPU cores can train it.
-* The two heads see all the tokens side by side, as in Dubey et al., "Vision Transformer Hashing" (2022), the ViT
-  hashing the paper cites; there is no class token. A class token or a mean over tokens has too few numbers for long
-  codes.
+* * The two heads get all tokens concatenated, as in Dubey et al., "Vision Transformer Hashing" (2022), which the paper
+  cites; there is no class token. A class token or a mean over tokens has too few dimensions for long codes.
 
 Shapes: N images, S = 128 pixels a side, T tokens, E numbers a token, K bits.
 """
@@ -34,12 +33,12 @@ class VTEConfig(ModelConfig):
 
     @property
     def tokens(self) -> int:
-        """T, patches of an image."""
+        """T, the number of patches of an image."""
         return (SIDE // self.patch) ** 2
 
 
 class TransformerEncoder(nn.Module):
-    """Images (N, 1, S, S) → all tokens side by side, (N, T·E)."""
+    """Images (N, 1, S, S) → all tokens, concatenated, (N, T·E)."""
 
     def __init__(self, config: VTEConfig) -> None:
         super().__init__()

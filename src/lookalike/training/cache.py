@@ -1,8 +1,7 @@
-"""The images of a collection, decoded once into a file that training reads at random; features of them likewise.
+"""Caches of a collection's decoded images, or of their features, for random access during training.
 
-`NAME.bin` holds one entry for each readable image, in the order of the items and without a header. `NAME.json` says
-what it was made of, its shape, and which items could not be read; it is written last, so a cache that has one is
-complete.
+`NAME.bin` has one entry for each readable image, in the order of the items, without a header. `NAME.json` has the
+cache's key, its shape, and the unreadable items; it is written last, so a cache that has it is complete.
 
 Shapes: N images, S pixels a side, D features.
 """
@@ -36,10 +35,10 @@ from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.training.files import write_aside
 
 IMAGES = "images"  # name of the cache of decoded images
-BATCH = 64  # images handed to a backbone at once
-WAIT_SECONDS = 0.5  # for another process, before looking whether to stop
+BATCH = 64  # images per call of a backbone
+WAIT_SECONDS = 0.5  # between checks for a stop request, while waiting for another process
 
-Result = tuple[data.Item, npt.NDArray[Any] | str]  # an item with its entry, or with the reason why there is none
+Result = tuple[data.Item, npt.NDArray[Any] | str]  # an item with its entry, or with the reason for its absence
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +51,22 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Cached:
-    """What is kept of the readable images, mapped from its file."""
+    """The cached entries of readable images, memory-mapped."""
 
     arrays: npt.NDArray[Any]  # (N, …)
-    rows_N: npt.NDArray[np.int64]  # which items they belong to
+    rows_N: npt.NDArray[np.int64]  # their items
     skipped: tuple[Skipped, ...]
 
 
 class Edit(NamedTuple):
-    """A change of images before their features are computed."""
+    """An edit of images before their features are computed."""
 
     name: str  # part of the cache's name
-    of: Callable[[decode.Array, int], decode.Array]  # an image and its row → what the backbone sees
+    of: Callable[[decode.Array, int], decode.Array]  # an image and its row → the edited image
 
 
 def digest(items: Sequence[data.Item], spec: decode.ImageSpec, *, max_pixels: int) -> str:
-    """BLAKE2b, in hexadecimal, of what decides the content: names, sizes, modification times, and the reading."""
+    """BLAKE2b, in hexadecimal, of what determines the content: names, sizes, times, and decoding options."""
     what = hashlib.blake2b(f"{spec}{' trimmed' * spec.trim} {max_pixels}\n".encode(), digest_size=16)
     for item in items:
         what.update(f"{item.name}\0{item.size}\0{item.mtime_ns}\n".encode("utf-8", "surrogateescape"))
@@ -83,7 +82,7 @@ def cached_images(
     stop_requested: Event | None = None,
     progress: Progress = silent,
 ) -> Cached:
-    """The decoded images, uint8 (N, S, S[, C]), from a folder's cache, or decoded by worker processes and put there.
+    """The decoded images, uint8 (N, S, S[, C]), from a folder's cache, or decoded by worker processes and cached.
 
     Raises `Interrupted` once `stop_requested` is set, `TrainingError` if no image can be read.
     """
@@ -96,7 +95,7 @@ def cached_images(
 
 
 def open_cache(folder: Path, *, key: str, name: str = IMAGES) -> Cached | None:
-    """The cache of that name, if it is complete and was made under `key`."""
+    """The cache with this name, if it is complete and has this key."""
     try:
         manifest = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         if manifest["digest"] != key:
@@ -109,7 +108,7 @@ def open_cache(folder: Path, *, key: str, name: str = IMAGES) -> Cached | None:
 
 
 def write_cache(folder: Path, results: Iterable[Result], *, key: str, name: str = IMAGES) -> Cached:
-    """A new cache of these results; images that could not be read are skipped and named."""
+    """A new cache of these results; unreadable images are skipped and listed."""
     remove_cache(folder, name)
     rows, skipped, entry = [], [], np.empty(0)
     with (folder / f"{name}.bin").open("wb") as file:
@@ -122,9 +121,9 @@ def write_cache(folder: Path, results: Iterable[Result], *, key: str, name: str 
             rows.append(row)
     if not rows:
         raise TrainingError(
-            f"none of {len(skipped)} images can be read; the first: {skipped[0].name}: {skipped[0].reason}"
+            f"none of {len(skipped)} images is readable; the first: {skipped[0].name}: {skipped[0].reason}"
         )
-    atomic.flush(folder / f"{name}.bin")  # before the manifest says that it is complete
+    atomic.flush(folder / f"{name}.bin")  # before the manifest that marks it as complete
     manifest = {
         "digest": key, "kind": str(entry.dtype), "shape": (len(rows), *entry.shape), "rows": rows,
         "skipped": [asdict(one) for one in skipped],
@@ -144,7 +143,7 @@ def remove_cache(folder: Path, name: str = IMAGES) -> None:
 def read_all(
     items: Sequence[data.Item], spec: decode.ImageSpec, max_pixels: int, *, stop_requested: Event | None = None
 ) -> Generator[Result]:
-    """Each item with its array, or with the reason why there is none. Raises `Interrupted` once `stop_requested`."""
+    """Each item with its array, or with the reason for its absence. Raises `Interrupted` once `stop_requested`."""
 
     def read(item: data.Item) -> decode.Array | str:
         try:
@@ -155,11 +154,11 @@ def read_all(
     workers = min(cores(), len(items)) or 1
     with (
         pool.make_decoders(DecodeLimits.of(max_pixels), workers=workers) as decoders,
-        closing(in_order(read, items, workers=2 * workers)) as results,  # one reads on while another's is taken
+        closing(in_order(read, items, workers=2 * workers)) as results,  # reading continues while results are consumed
     ):
         for item, result in zip(items, results, strict=True):
             if stop_requested is not None and stop_requested.is_set():
-                raise Interrupted("stopped while the images were being read, before training began; start again")
+                raise Interrupted("stopped while reading images, before training began; start again")
             yield item, result
 
 
@@ -174,10 +173,10 @@ def features(
     stop_requested: Event | None = None,
     progress: Progress = silent,
 ) -> Cached:
-    """The features of the readable images, (N, D), from a folder of such caches or computed and put there.
+    """The features of the readable images, (N, D), from a folder of caches, or computed and cached.
 
-    A backbone takes far longer than what is trained behind it. The name of a cache is the digest of backbone, images
-    and `kind` of numbers, and the name of an `edit` of the images, so all runs of all collections can share a folder.
+    A backbone takes far longer than training the network behind it. A cache's name is a digest of the backbone, the
+    images, the number type `kind` and the `edit`, so all runs can share a folder.
     Raises `Interrupted` once `stop_requested` is set, `TrainingError` if no image can be read.
     """
     what = f"{backbone.digest} {digest(items, backbone.spec, max_pixels=max_pixels)} {np.dtype(kind)}"
@@ -188,20 +187,20 @@ def features(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TrainingError(
-            f"features cannot be kept in {folder}: {error.strerror}. Name a folder in $LOOKALIKE_CACHE"
+            f"features cannot be cached in {folder}: {error.strerror}. Name another folder in $LOOKALIKE_CACHE"
         ) from error
     with (
         _alone(folder / f"{key}.lock", stop_requested),
         closing(read_all(items, backbone.spec, max_pixels, stop_requested=stop_requested)) as read,
     ):
-        if (found := open_cache(folder, key=key, name=key)) is not None:  # computed by another process meanwhile
+        if (found := open_cache(folder, key=key, name=key)) is not None:  # another process has computed it meanwhile
             return found
         results = _reported(_computed(read, backbone, edit, kind), len(items), "computing features", progress)
         return write_cache(folder, results, key=key, name=key)
 
 
 def _computed(read: Iterator[Result], backbone: Backbone, edit: Edit | None, kind: npt.DTypeLike) -> Generator[Result]:
-    """Items with their features, in batches, or with the reasons why there are none."""
+    """Items with their features, computed in batches, or with the reasons for their absence."""
     numbered = enumerate(read)
     while part := list(itertools.islice(numbered, BATCH)):
         seen = [edit.of(array, row) if edit else array for row, (_, array) in part if not isinstance(array, str)]
@@ -212,11 +211,11 @@ def _computed(read: Iterator[Result], backbone: Backbone, edit: Edit | None, kin
 
 @contextmanager
 def _alone(lock: Path, stop_requested: Event | None) -> Iterator[None]:
-    """No other process computes the same features at the same time; waits for one that does."""
+    """Keep other processes from computing the same features; wait for one that does."""
     held = filelock.FileLock(lock)
     while not held.is_locked:
         if stop_requested is not None and stop_requested.is_set():
-            raise Interrupted("stopped before features were computed; start again")
+            raise Interrupted("stopped before computing features; start again")
         with suppress(filelock.Timeout):
             held.acquire(timeout=WAIT_SECONDS)
     try:
@@ -226,7 +225,7 @@ def _alone(lock: Path, stop_requested: Event | None) -> Iterator[None]:
 
 
 def _reported(results: Iterable[Result], total: int, stage: str, progress: Progress) -> Generator[Result]:
-    """The results, reported as they are taken."""
+    """The results, with progress reported as they are consumed."""
     for done, result in enumerate(results, 1):
         progress(stage, done, total)
         yield result

@@ -1,9 +1,9 @@
-"""Checkpoints: all that a run needs to continue as if it had never stopped, in one safetensors file without pickle.
+"""Checkpoints: everything a run needs to resume exactly, in one safetensors file, without pickle.
 
-`checkpoint.safetensors` holds weights, optimiser state and the sums of the running epoch; its metadata hold settings
-and counters as one JSON document under the key `lookalike`. `best.safetensors` holds the weights of the epoch with
-the lowest validation loss. Both are written aside, flushed to the disk and renamed. A checkpoint is deleted when its
-run has finished, so one that exists belongs to a run that has not.
+`checkpoint.safetensors` has the weights, the optimiser state and the sums of the current epoch; its metadata have
+settings and counters as a JSON document under the key `lookalike`. `best.safetensors` has the weights of the epoch with
+the lowest validation loss. Both are written atomically. A finished run deletes its checkpoint, so one that exists
+belongs to an unfinished run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from lookalike.training.files import write_aside
 from lookalike.training.log import EpochRecord
 from lookalike.training.settings import Settings
 
-CHECKPOINT = "checkpoint.safetensors"  # the name of a run's file, which is there until the run has ended
+CHECKPOINT = "checkpoint.safetensors"  # exists until the run has finished
 BEST = "best.safetensors"
 METADATA_KEY = "lookalike"
 
@@ -36,17 +36,17 @@ Module = TypeVar("Module", bound=nn.Module)
 
 @dataclass(slots=True)
 class State(Generic[Module]):
-    """The state of a run."""
+    """A run's state."""
 
     model: Module
     optimiser: torch.optim.Optimizer
     step: int = 0  # batches done
-    sums: dict[str, float] = field(default_factory=dict)  # of the losses of the running epoch's batches
-    history: list[EpochRecord] = field(default_factory=list)  # of the epochs done
+    sums: dict[str, float] = field(default_factory=dict)  # of the losses of the current epoch's batches
+    history: list[EpochRecord] = field(default_factory=list)  # of finished epochs
 
 
 def save_checkpoint(path: Path, state: State[Any], settings: Settings) -> None:
-    """Write the state of a run."""
+    """Write a run's state."""
     tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
     for index, moments in state.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
@@ -55,7 +55,7 @@ def save_checkpoint(path: Path, state: State[Any], settings: Settings) -> None:
 
 
 def load_checkpoint(path: Path, state: State[Any], settings: Settings) -> None:
-    """Restore the state of a checkpoint's run. Raises `TrainingError` if its settings differ."""
+    """Restore a run's state. Raises `TrainingError` if its settings differ."""
     tensors, metadata = _read(path)
     with _naming(path):
         settings.check_same(Settings.of(metadata["settings"]))
@@ -66,12 +66,12 @@ def load_checkpoint(path: Path, state: State[Any], settings: Settings) -> None:
 
 
 def save_weights(path: Path, model: nn.Module, settings: Settings, *, epoch: int, loss: float) -> None:
-    """Write a model's weights with what is needed to build it again."""
+    """Write a model's weights, with the settings to rebuild it."""
     _write(path, model.state_dict(), {"settings": settings.values(), "epoch": epoch, "loss": loss})
 
 
 def load_weights(path: Path, module: Module) -> Module:
-    """A module with the weights of a file, in evaluation mode."""
+    """A module with the weights from a file, in evaluation mode."""
     tensors, _ = _read(path)
     with _naming(path):
         module.load_state_dict(tensors)
@@ -79,28 +79,28 @@ def load_weights(path: Path, module: Module) -> Module:
 
 
 def weights_of(run: str | os.PathLike[str]) -> Path:
-    """The file of the best weights in a run's folder; such a file itself."""
+    """The file of best weights in a run's folder, or the given file itself."""
     return Path(run) / BEST if Path(run).is_dir() else Path(run)
 
 
 def check_init(path: Path, *, model: str, bits: int) -> str:
-    """The digest of the weights of another run. Raises `TrainingError` if there are none, or of another kind."""
+    """The digest of another run's weights. Raises `TrainingError` if they are missing or of another kind."""
     if not path.is_file():
         raise TrainingError(f"there is no {path} to start from; name the folder MODEL.run of a finished training")
     try:
         earlier = Settings.of(_read(path)[1]["settings"])
     except (TrainingError, KeyError, TypeError):
         raise TrainingError(
-            f"{path} holds no weights of a training; name the folder MODEL.run of a finished one"
+            f"{path} has no weights of a training; name the folder MODEL.run of a finished one"
         ) from None
     if earlier.model != model:
-        raise TrainingError(f"{path} holds {earlier.model}, not {model}; name a run of the same model")
+        raise TrainingError(f"{path} has weights of {earlier.model}, not {model}; name a run of the same model")
     _check_alike(path, {"bits": bits}, {"bits": earlier.config.get("bits")})
     return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
 
 
 def start_from(path: Path, module: nn.Module, settings: Settings) -> None:
-    """Give a module the weights of another run. Raises `TrainingError` if they are of another kind of model."""
+    """Initialise a module with another run's weights. Raises `TrainingError` if the models differ."""
     tensors, metadata = _read(path)
     try:
         module.load_state_dict(tensors)
@@ -117,7 +117,7 @@ def _check_alike(path: Path, now: dict[str, Any], then: dict[str, Any]) -> None:
 
 
 def _done(step: int, sums: dict[str, float], history: list[dict[str, Any]]) -> tuple[int, dict[str, float], Any]:
-    """How far a checkpoint's run has come. Raises `TypeError` or `ValueError` for what no run has written."""
+    """A checkpoint's counters. Raises `TypeError` or `ValueError` if they are invalid."""
     if type(step) is not int or step < 0 or not all(type(value) in (int, float) for value in sums.values()):
         raise ValueError("its counters are invalid")
     return step, sums, [EpochRecord(**one) for one in history]
@@ -125,7 +125,7 @@ def _done(step: int, sums: dict[str, float], history: list[dict[str, Any]]) -> t
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Make a `TrainingError` of one line, with the file's name, of what is wrong with what a file holds."""
+    """Convert errors about a file's content to a one-line `TrainingError` that names the file."""
     try:
         yield
     except TrainingError:
@@ -138,7 +138,7 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Fill an optimiser's moments, each in its weight's memory format, so that sums run in the same order."""
+    """Restore an optimiser's moments, each in its weight's memory format, so that sums have the same order."""
     parameters = [weight for group in optimiser.param_groups for weight in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
@@ -159,7 +159,7 @@ def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> 
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and metadata of a file. Raises `TrainingError` if it is absent or damaged."""
+    """Tensors and metadata of a file. Raises `TrainingError` if it is missing or damaged."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = json.loads(file.metadata()[METADATA_KEY])

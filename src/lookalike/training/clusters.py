@@ -1,8 +1,8 @@
-"""Labels that nobody gave: which images hang together in the graph of nearest neighbours, at several scales.
+"""Pseudo-labels: clusters of the nearest-neighbour graph, at several scales.
 
-Nearest neighbours of a good backbone are of the same kind far more often than images that are merely close. A graph of
-them, its main eigenvectors (Laplacian eigenmaps: Belkin & Niyogi 2003; normalised as by Ng, Jordan & Weiss 2001) and
-k-means in their space find such kinds; coarse and fine clusterings together say more than one.
+With a good backbone, nearest neighbours are far more often of the same kind than images that are merely close.
+Spectral clustering finds such kinds: eigenvectors of the graph (Laplacian eigenmaps: Belkin & Niyogi 2003; normalised
+as in Ng, Jordan & Weiss 2001), then k-means. Coarse and fine clusterings together say more than either.
 
 Shapes: N images, D features, E eigenvectors, M scales or neighbours.
 """
@@ -23,23 +23,23 @@ Integers = npt.NDArray[np.int64]
 
 NEIGHBOURS = 15
 SCALES = (10, 20, 40, 80)  # numbers of clusters
-SPARE = 10  # eigenvectors sought beyond those wanted, whose errors do not matter
-BLOCK = 1024  # images whose neighbours are sought at once
+SPARE = 10  # extra eigenvectors, whose errors do not matter
+BLOCK = 1024  # images whose neighbours are searched at once
 
 
 def cluster_labels(
     features_ND: Floats, *, scales: Sequence[int] = SCALES, neighbours: int = NEIGHBOURS, seed: int = 0
 ) -> Integers:
-    """The clusters of images, (N, M), at as many of these scales as there are images for.
+    """The clusters of images, (N, M), at all scales that have enough images.
 
-    Features are centred and scaled to length 1 first. Raises `TrainingError` if there are too few images.
+    Features are first centred and scaled to unit length. Raises `TrainingError` if there are too few images.
     """
     if importlib.util.find_spec("sklearn") is None:  # which brings SciPy
         raise MissingExtra("Clusters need sklearn", "backbones")
     scales = tuple(scale for scale in scales if 4 * scale <= len(features_ND))
     if not scales:
         raise TrainingError(
-            f"clusters need {4 * min(SCALES)} images, and {len(features_ND)} can be read. Take itq, which needs fewer"
+            f"clusters need {4 * min(SCALES)} images, and {len(features_ND)} are readable; use itq, which needs fewer"
         )
     centred_ND = features_ND - features_ND.mean(axis=0)
     unit_ND = centred_ND / np.maximum(np.linalg.norm(centred_ND, axis=1, keepdims=True), 1e-12)
@@ -50,7 +50,7 @@ def cluster_labels(
 
 
 def nearest(unit_ND: Floats, count: int) -> Integers:
-    """The nearest images of each, by cosine, itself left out, (N, count)."""
+    """The nearest other images of each image, by cosine, (N, count)."""
     found = np.empty((len(unit_ND), count), np.int64)
     for start in range(0, len(unit_ND), BLOCK):
         cosines = unit_ND[start : start + BLOCK] @ unit_ND.T
@@ -61,7 +61,7 @@ def nearest(unit_ND: Floats, count: int) -> Integers:
 
 
 def eigenvectors(neighbours_NM: Integers, count: int, *, seed: int = 0) -> npt.NDArray[np.float64]:
-    """The main eigenvectors of the graph, scaled by degree, (N, count): they vary least between neighbours."""
+    """The eigenvectors of the graph that vary least between neighbours, scaled by degree, (N, count)."""
     from scipy import sparse
     from scipy.sparse import linalg
 
@@ -70,10 +70,10 @@ def eigenvectors(neighbours_NM: Integers, count: int, *, seed: int = 0) -> npt.N
     graph = sparse.csr_matrix((np.ones(size * each), (rows, neighbours_NM.ravel())), shape=(size, size))
     graph = (graph + graph.T) / 2
     scale = sparse.diags(1 / np.sqrt(np.asarray(graph.sum(axis=1)).ravel()))
-    # By blocks: a graph in several parts has its first eigenvalue several times, which Lanczos' method may miss.
+    # LOBPCG: a disconnected graph has a multiple first eigenvalue, which Lanczos' method may miss.
     start = np.random.default_rng(seed).normal(size=(size, min(count + SPARE, size // 5)))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that the last ones are not exact: they need not be
+        warnings.simplefilter("ignore", UserWarning)  # the last ones need not be exact
         values, vectors = linalg.lobpcg(scale @ graph @ scale, start, largest=True, tol=1e-4, maxiter=200)
     return np.asarray(vectors[:, np.argsort(-values)[:count]])
 

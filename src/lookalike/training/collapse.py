@@ -1,5 +1,4 @@
-"""What codes look like on images that did not train: bits that say nothing, codes that unlike images share, and how
-far apart different images lie.
+"""Quality of codes on held-out images: uninformative bits, shared codes, and distances between different images.
 
 Shapes: N images, S pixels a side, K bits, W bytes, B images of a block, M pixels of a thumbnail.
 """
@@ -16,41 +15,41 @@ from lookalike.imaging.decode import Array
 from lookalike.imaging.thumbnail_vector import SUSPECTED
 from lookalike.metrics.retrieval_stats import threshold
 
-NEARLY_CONSTANT = 0.02  # a bit whose rarer value has at most this share of the images
-DUPLICATES = 0.01  # share of images that share their code, above which it is said
-NEAR, SIMILAR = 1e-4, 1e-2  # share of pairs of different images at most this near
+NEARLY_CONSTANT = 0.02  # share of images with a bit's rarer value, up to which the bit is nearly constant
+DUPLICATES = 0.01  # share of images with a shared code, above which it is reported
+NEAR, SIMILAR = 1e-4, 1e-2  # shares of pairs of different images within the radii
 _BLOCK = 256
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CollapseReport:
-    """What is wrong with codes, in numbers and in words."""
+    """Problems of codes, in numbers and words."""
 
-    images: int  # different images that were looked at
+    images: int  # distinct images examined
     never_change: tuple[int, ...]  # bits with the same value on all of them
-    nearly_constant: tuple[int, ...]  # bits whose rarer value at most 1 in 50 of them has
-    duplicates: float  # share of the images whose code another, different image has too
-    sentences: tuple[str, ...]  # what is wrong; empty if nothing is
+    nearly_constant: tuple[int, ...]  # bits whose rarer value occurs in at most 1 in 50
+    duplicates: float  # share of images with the same code as a different image
+    sentences: tuple[str, ...]  # problems; empty if there are none
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Radii:
-    """Distances, in bits, up to which pairs of different images are rare."""
+    """Distances in bits within which pairs of different images are rare."""
 
-    near: int  # at most 1 pair in 10,000 is this near or nearer; -1: more have equal codes
-    similar: int  # at most 1 pair in 100; -1: more have equal codes
-    pairs: int  # pairs that were measured, without those that may well show the same picture
+    near: int  # at most 1 in 10,000 pairs is within this distance; -1: more have equal codes
+    similar: int  # at most 1 in 100 pairs; -1: more have equal codes
+    pairs: int  # measured pairs, without likely copies
 
 
 def different(images_NSS: Array) -> npt.NDArray[np.int64]:
-    """Rows of the first of each set of equal images, ascending."""
+    """Rows of distinct images, the first of each, ascending."""
     flat = np.ascontiguousarray(images_NSS).reshape(len(images_NSS), -1)
     first = {row.tobytes(): index for index, row in reversed(list(enumerate(flat)))}
     return np.array(sorted(first.values()), np.int64)
 
 
 def find_collapse(bits_NK: codes.Bits) -> CollapseReport:
-    """What is wrong with the codes of different images."""
+    """Problems of the codes of different images."""
     ones_K = bits_NK.mean(axis=0)
     rarer_K = np.minimum(ones_K, 1 - ones_K)
     never = np.flatnonzero(rarer_K == 0)
@@ -67,10 +66,10 @@ def find_collapse(bits_NK: codes.Bits) -> CollapseReport:
 
 
 def measure_radii(codes_NW: codes.Codes, thumbnails_NM: npt.NDArray[np.float32] | None = None) -> Radii:
-    """How near to each other the codes of different images come.
+    """Radii within which codes of different images are rare.
 
-    Pairs whose thumbnails correlate so much that they may well show the same picture are left out: folders are full of
-    copies, and a few of them would take the radii to nothing.
+    Pairs with strongly correlated thumbnails are excluded as likely copies: folders are full of them, and a few would
+    reduce the radii to zero.
     """
     bits = 8 * codes_NW.shape[1]
     histogram = np.zeros(bits + 1, np.int64)
@@ -89,14 +88,14 @@ def _sentences(shape: tuple[int, ...], never: int, nearly: int, duplicates: floa
     found = []
     if never:
         found.append(
-            f"{never} of {bits} bits have the same value on all {images} images and tell nothing apart; "
-            "train on more, or more varied, images, or take fewer bits."
+            f"{never} of {bits} bits are the same for all {images} images, so they say nothing; "
+            "train on more, or more varied, images, or use fewer bits."
         )
     if nearly:
-        found.append(f"{nearly} of {bits} bits have the same value on at least 98 of 100 images and tell little apart.")
+        found.append(f"{nearly} of {bits} bits are the same for at least 98 % of the images, so they say little.")
     if duplicates > DUPLICATES:
         found.append(
-            f"{duplicates:.1%} of {images} images share their code with another image; if these are not copies of one "
-            "another, take more bits, or another model."
+            f"{duplicates:.1%} of {images} images share their code with another image; unless these are copies, use "
+            "more bits or another model."
         )
     return tuple(found)

@@ -1,11 +1,10 @@
-"""Edits of whole batches, as tensors: what people and programs do to a picture that is then still the same picture.
+"""Augmentations of whole batches, as tensors: edits that people and programs make to pictures.
 
-Parts, turns, borders and letterboxes are one sampling of the image; what lies outside of it is black, white, of one
-colour, or another picture. Then colours, blur, noise, captions, and things pasted on. `imaging.edits` has
-the edits that models are measured by, one by one, at the full size of an image; these here are their mixtures, at the
-speed of training.
+Crops, rotations, borders and letterboxes are a single resampling; outside the image there is black, white, one colour,
+or another picture. Colours, blur, noise, captions and pasted objects follow. `imaging.edits` has the single edits at
+full size that evaluate models; these are random combinations of them, at training speed.
 
-Shapes: B images, R pixels a side as they are read, S pixels a side as an encoder takes them, C = 3 channels.
+Shapes: B images, R pixels a side as read, S pixels a side as an encoder expects, C = 3 channels.
 """
 
 from __future__ import annotations
@@ -19,24 +18,24 @@ from torch.nn import functional
 
 from lookalike.imaging.decode import Array
 
-GREY = (0.299, 0.587, 0.114)  # of red, green and blue in grey (ITU-R BT.601)
+GREY = (0.299, 0.587, 0.114)  # weights of red, green and blue (ITU-R BT.601)
 
 
 def edited(images_NSS: Array, *, seed: int) -> Array:
-    """Edited copies of grey images, uint8 (N, S, S); the same for the same seed. They are made in colour."""
+    """Edited copies of grey images, uint8 (N, S, S), reproducible by seed."""
     x_N3SS = torch.tensor(images_NSS)[:, None].expand(-1, 3, -1, -1).to(torch.float32) / 255
     copies_N3SS = Edits(torch.Generator().manual_seed(seed), side=images_NSS.shape[-1]).edited(x_N3SS)
     return np.asarray((255 * grey(copies_N3SS)[:, 0]).round().to(torch.uint8).numpy())
 
 
 class Edits:
-    """Edits drawn by one generator of random numbers, for images (B, C, R, R) in [0, 1] on the CPU."""
+    """Random edits of images (B, C, R, R) in [0, 1] on the CPU, from one random generator."""
 
     def __init__(self, generator: torch.Generator, *, side: int) -> None:
         self.generator, self.side = generator, side
 
     def edited(self, x_BCRR: Tensor) -> Tensor:
-        """A copy of each, (B, C, S, S), edited in several ways or hardly at all."""
+        """A copy of each image, (B, C, S, S), with several edits or hardly any."""
         x_BCSS = self._placed(x_BCRR)
         x_BCSS = self._pasted(x_BCSS)
         x_BCSS = self._captioned(x_BCSS)
@@ -45,29 +44,29 @@ class Edits:
         return self._noisy(x_BCSS).clamp(0, 1)
 
     def slightly(self, x_BCRR: Tensor) -> Tensor:
-        """Each as it is, (B, C, S, S), or with other brightness and a little noise."""
+        """Each image, (B, C, S, S), unchanged or with another brightness and a little noise."""
         x_BCSS = resized(x_BCRR, self.side)
         changed = self._noisy(self._toned(x_BCSS, 0.2)).clamp(0, 1)
         return torch.where(self._chosen(x_BCSS, 0.5), changed, x_BCSS)
 
     def _placed(self, x_BCRR: Tensor) -> Tensor:
-        """Parts, turned, moved, with borders: each image where it comes to lie, and a ground around it."""
+        """Images cropped, rotated, shifted or with borders, on a background."""
         count = len(x_BCRR)
         grid = functional.affine_grid(
             self._places(x_BCRR), [count, 3, 2 * self.side, 2 * self.side], align_corners=False
         )
         inside = torch.ones(count, 1, *x_BCRR.shape[2:])
         sampled = functional.grid_sample(torch.cat([x_BCRR, inside], dim=1), grid, align_corners=False)
-        sampled = functional.avg_pool2d(sampled, 2)  # sampled twice as finely, so that lines don't break up
+        sampled = functional.avg_pool2d(sampled, 2)  # sampled at twice the resolution, against aliasing
         image, cover = sampled[:, :3], sampled[:, 3:]
         return image + (1 - cover) * self._ground(x_BCRR)
 
     def _places(self, x_BCRR: Tensor) -> Tensor:
-        """From places in the copy to places in the image, (B, 2, 3)."""
+        """Affine transforms from positions in the copy to positions in the image, (B, 2, 3)."""
         count = len(x_BCRR)
-        # Of the share of each side that is seen: a part of it, all of it, or more than there is, which makes a border.
+        # Visible share of each side; above 1, there is a border.
         part = torch.where(self._chance(count, 0.5), self._between(count, 0.45, 0.95), torch.ones(count))
-        border = self._chance(count, 0.15)  # most are cut off before a model sees them (`borders`)
+        border = self._chance(count, 0.15)  # most are removed before encoding (`borders`)
         part = torch.where(border, self._between(count, 1.02, 1.6), part)
         one_way = border & self._chance(count, 0.5)  # a letterbox
         wide = self._chance(count, 0.5)
@@ -77,7 +76,7 @@ class Edits:
         angle = self._between(count, -1, 1)
         angle = angle * torch.where(self._chance(count, 0.25), math.radians(45), math.radians(18))
         angle = torch.where(self._chance(count, 0.4), angle, torch.zeros(count))
-        room_x, room_y = (1 - across).abs(), (1 - down).abs()  # a part lies anywhere, a border is mostly even
+        room_x, room_y = (1 - across).abs(), (1 - down).abs()  # crops are anywhere, borders mostly symmetric
         even = torch.where(border & self._chance(count, 0.7), 0.0, 1.0)
         move_x, move_y = (room * even * self._between(count, -1, 1) for room in (room_x, room_y))
         cos, sin = angle.cos(), angle.sin()
@@ -86,7 +85,7 @@ class Edits:
         return torch.stack(rows, dim=1).view(count, 2, 3)
 
     def _ground(self, x_BCRR: Tensor) -> Tensor:
-        """What lies around a picture: black, white, a colour, or another picture, enlarged."""
+        """Backgrounds: black, white, a colour, or another picture, enlarged."""
         count = len(x_BCRR)
         colour = torch.rand(count, 3, 1, 1, generator=self.generator)
         kind = torch.rand(count, 1, 1, 1, generator=self.generator)
@@ -95,7 +94,7 @@ class Edits:
         return torch.where(kind > 0.93, others, colour)
 
     def _pasted(self, x_BCSS: Tensor) -> Tensor:
-        """Some with a box pasted on them: of one colour, of writing, or of another picture."""
+        """Images, some with a pasted box of one colour, text or another picture."""
         for chance in (0.25, 0.15):
             box = self._box(x_BCSS, least=0.08, most=0.45)
             kind = torch.rand(len(x_BCSS), 1, 1, 1, generator=self.generator)
@@ -103,12 +102,12 @@ class Edits:
             pasted = torch.where(kind < 0.4, colour, self._writing(x_BCSS))
             pasted = torch.where(kind < 0.75, pasted, x_BCSS.roll(2, dims=0))
             x_BCSS = torch.where(box & self._chosen(x_BCSS, chance), pasted, x_BCSS)
-        over = self._box(x_BCSS, least=0.05, most=0.9) & (self._writing(x_BCSS)[:, :1] > 0.5)  # nothing but the letters
+        over = self._box(x_BCSS, least=0.05, most=0.9) & (self._writing(x_BCSS)[:, :1] > 0.5)  # only the letters
         ink = self._chance(len(x_BCSS), 0.5).view(-1, 1, 1, 1).to(x_BCSS.dtype)
         return torch.where(over & self._chosen(x_BCSS, 0.2), ink, x_BCSS)
 
     def _captioned(self, x_BCSS: Tensor) -> Tensor:
-        """Some with a band of writing at the top, the bottom or both, as memes have."""
+        """Images, some with a band of text at the top, bottom or both, as in memes."""
         count, side = len(x_BCSS), x_BCSS.shape[-1]
         place = torch.linspace(0, 1, side).view(1, 1, side, 1)
         top, bottom = (self._between(count, 0.05, 0.25).view(-1, 1, 1, 1) for _ in range(2))
@@ -120,14 +119,14 @@ class Edits:
         return torch.where((above | below) & self._chosen(x_BCSS, 0.18), band.expand_as(x_BCSS), x_BCSS)
 
     def _writing(self, x_BCSS: Tensor) -> Tensor:
-        """Rows of marks, (B, 3, S, S) of 0 and 1: something like text."""
+        """Rows of marks that resemble text, (B, 3, S, S) of 0 and 1."""
         count, side = len(x_BCSS), x_BCSS.shape[-1]
         marks = (torch.rand(count, 1, side // 2, side // 2, generator=self.generator) < 0.4).to(x_BCSS.dtype)
         rows = (torch.arange(side // 2) % 6 < 4).view(1, 1, -1, 1)
         return functional.interpolate(marks * rows, size=(side, side)).expand(-1, 3, -1, -1)
 
     def _coloured(self, x_BCSS: Tensor) -> Tensor:
-        """Some brighter or darker, flatter or harder, more or less colourful, grey, warmer or colder, of few tones."""
+        """Images, some with other brightness, contrast, saturation, white balance, in grey, or posterised."""
         toned = self._toned(x_BCSS, 0.6)
         x_BCSS = torch.where(self._chosen(x_BCSS, 0.75), toned, x_BCSS)
         flat_B1SS = grey(x_BCSS)
@@ -140,7 +139,7 @@ class Edits:
         return torch.where(self._chosen(x_BCSS, 0.05), (x_BCSS * tones).round() / tones, x_BCSS)
 
     def _toned(self, x_BCSS: Tensor, strength: float) -> Tensor:
-        """Other brightness, contrast and gamma, each by a factor or power of up to 2^±2·strength."""
+        """Images with other brightness, contrast and gamma, each changed by up to 2^±2·strength."""
         count = len(x_BCSS)
         brightness, contrast, gamma = (
             (2 ** (2 * self._between(count, -strength, strength))).view(-1, 1, 1, 1) for _ in range(3)
@@ -151,7 +150,7 @@ class Edits:
         return torch.where(self._chosen(x_BCSS, 0.4), hard**gamma, hard)
 
     def _blurred(self, x_BCSS: Tensor) -> Tensor:
-        """Some made small and large again, others sharpened."""
+        """Images, some downscaled and enlarged again, others sharpened."""
         side = x_BCSS.shape[-1]
         for least, most, chance in ((-2.8, -1.4, 0.25), (-1.8, -0.3, 0.25)):  # of the side, as powers of 2
             small = int(2 ** self._between(1, least, most).item() * side)
@@ -160,13 +159,13 @@ class Edits:
         return torch.where(self._chosen(x_BCSS, 0.1), (2 * x_BCSS - soft).clamp(0, 1), x_BCSS)
 
     def _noisy(self, x_BCSS: Tensor) -> Tensor:
-        """Some with Gaussian noise."""
+        """Images, some with Gaussian noise."""
         size = self._between(len(x_BCSS), 0.0, 0.12).view(-1, 1, 1, 1)
         noise = torch.randn(x_BCSS.shape, generator=self.generator)
         return torch.where(self._chosen(x_BCSS, 0.25), x_BCSS + size * noise, x_BCSS)
 
     def _box(self, x_BCSS: Tensor, *, least: float, most: float) -> Tensor:
-        """Booleans (B, 1, S, S): a box anywhere, its sides shares of the image's."""
+        """Masks (B, 1, S, S) of a random box, with sides in shares of the image's."""
         count, side = len(x_BCSS), x_BCSS.shape[-1]
         place = torch.linspace(0, 1, side)
         inside = []
@@ -183,7 +182,7 @@ class Edits:
         return torch.rand(count, generator=self.generator) < share
 
     def _chosen(self, x_BCSS: Tensor, share: float) -> Tensor:
-        """Booleans (B, 1, 1, 1): some of the images."""
+        """Masks (B, 1, 1, 1) of a random share of the images."""
         return self._chance(len(x_BCSS), share).view(-1, 1, 1, 1)
 
 
@@ -193,7 +192,7 @@ def grey(x_BCSS: Tensor) -> Tensor:
 
 
 def resized(x_BCRR: Tensor, side: int) -> Tensor:
-    """Images (B, C, S, S) of another size, smoothed as Pillow does where that is smaller."""
+    """Images scaled to (B, C, S, S), smoothed like Pillow's when reduced."""
     if x_BCRR.shape[-1] == side:
         return x_BCRR
     return functional.interpolate(x_BCRR, size=(side, side), mode="bilinear", antialias=True, align_corners=False)

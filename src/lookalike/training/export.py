@@ -1,8 +1,8 @@
 """The model file: scaling, encoder, threshold and packing in one ONNX graph that takes uint8 images.
 
 Input `images` uint8 (N, S, S); outputs `code` uint8 (N, W), as `numpy.packbits` packs, and `latent` float32 (N, K).
-The decoder of an autoencoder is a second file, needed only to draw an image from its latent.
-The same weights give the same bytes. Behind a backbone the graph is the backbone's with the network's joined to it.
+An autoencoder's decoder is a second file, needed only to reconstruct images from latents. Equal weights give equal
+bytes. For a network behind a backbone, both graphs are joined.
 Shapes: N images, S pixels a side, C channels, D features, K bits, W = K/8 bytes.
 """
 
@@ -35,15 +35,15 @@ from lookalike.models.hashing import HashingNetwork
 from lookalike.training.checkpoint import Module
 from lookalike.training.files import write_aside
 
-LEAST_HALVED = 256  # numbers of a weight below which 16 bits save nothing
-TOLERANCE = 1e-4  # a bit whose latent is this near θ may differ between PyTorch and ONNX Runtime
-SHADES = 2  # by which the drawings of PyTorch and ONNX Runtime may differ, of 255: weights are kept with 16 bits
+LEAST_HALVED = 256  # elements of a weight below which 16 bits save nothing
+TOLERANCE = 1e-4  # bits with latents this close to θ may differ between PyTorch and ONNX Runtime
+SHADES = 2  # of 255, by which reconstructions may differ between PyTorch and ONNX Runtime: weights have 16 bits
 
 Threshold = npt.NDArray[np.float32]
 
 
 class _Latents(nn.Module):
-    """What is exported of an autoencoder: images uint8 (N, S, S) → latents float32 (N, K)."""
+    """The exported encoder of an autoencoder: images uint8 (N, S, S) → latents float32 (N, K)."""
 
     def __init__(self, model: HashModel[Any]) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class _Latents(nn.Module):
 
 
 class _Drawn(nn.Module):
-    """The decoder of an autoencoder: latents float32 (N, K) → images uint8 (N, S, S)."""
+    """The exported decoder: latents float32 (N, K) → images uint8 (N, S, S)."""
 
     def __init__(self, model: HashModel[Any]) -> None:
         super().__init__()
@@ -75,9 +75,9 @@ def theta_digest(theta_K: Threshold) -> str:
 
 
 def export(path: Path, network: nn.Module, theta_K: Threshold, info: ModelInfo, *, check_NSSC: Array) -> None:
-    """Write the model file of a network of uint8 images, (N, S, S[, C]) → latents (N, K).
+    """Write the model file of a network from uint8 images (N, S, S[, C]) to latents (N, K).
 
-    It is written after its codes of the images `check_NSSC` were found to be those of the network.
+    Its codes of the images `check_NSSC` are compared with the network's before it is written.
     """
     network = _plain(network)
     with torch.inference_mode():
@@ -105,7 +105,7 @@ def export_behind(
     check_NSSC: Array,
     features_ND: npt.NDArray[np.floating],
 ) -> None:
-    """Write the model file of a network behind a backbone; `features_ND` are those of the images to be checked."""
+    """Write the model file of a network behind a backbone; `features_ND` belong to the images `check_NSSC`."""
     network = _plain(network)
     version = min(graph.version(backbone.model), tracing.VERSION)
     head = tracing.to_onnx(network.head, torch.zeros(2, features_ND.shape[1]), outputs=["u"], version=version)
@@ -116,16 +116,16 @@ def export_behind(
 
 
 def truncate(model: str | os.PathLike[str], *, bits: int, out: str | os.PathLike[str]) -> ModelInfo:
-    """Write a model whose codes are the first `bits` bits of those of a model that was trained for it.
+    """Write a model whose codes are the first `bits` bits of another's.
 
-    Raises `ConfigError` if it was not trained for that length.
+    Raises `ConfigError` if that model was not trained for this length.
     """
     whole = Hasher.load(model)
     if str(bits) not in whole.info.nested:
         lengths = ", ".join(whole.info.nested) or "none"
         raise ConfigError(
             f"bits is {bits}; the first bits of {model} are codes for these lengths: {lengths}. Train with "
-            "--matryoshka, or use a model of pca, whose first bits always are"
+            "--matryoshka, or use a pca model, which supports every length"
         )
     proto = graph.truncated(onnx.load(whole.path), bits)
     nested = {length: radii for length, radii in whole.info.nested.items() if int(length) < bits}
@@ -144,14 +144,14 @@ def truncate(model: str | os.PathLike[str], *, bits: int, out: str | os.PathLike
 
 
 def rewrite(path: Path, proto: onnx.ModelProto, info: ModelInfo) -> None:
-    """Write a model file of a changed graph or description, unless it does not give codes."""
+    """Write a model file with a changed graph or description, after checking that it works."""
     content = _content(proto, METADATA_KEY, info.to_json())
     Hasher(content, path=os.fspath(path), own=True)
     write_aside(path, content)
 
 
 def halve_weights(proto: onnx.ModelProto) -> None:
-    """Keep a graph's weights with 16 bits, and make them 32 again when the file is opened."""
+    """Store a graph's weights in 16 bits; the graph casts them back to 32."""
     casts = []
     for weight in proto.graph.initializer:
         if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims, dtype=np.int64) < LEAST_HALVED:
@@ -164,7 +164,7 @@ def halve_weights(proto: onnx.ModelProto) -> None:
 
 
 def _plain(module: Module) -> Module:
-    """A copy on the CPU, its numbers in the usual order, in evaluation mode."""
+    """A copy on the CPU, with contiguous weights, in evaluation mode."""
     return copy.deepcopy(module).cpu().to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload, no-any-return]
 
 
@@ -180,7 +180,7 @@ def _export_decoder(path: Path, drawing: _Drawn, info: ModelInfo, images: Array)
     wrong = np.abs(decoder.draw(latents_NK) - expected_NSS.astype(np.int16))
     if (wrong > SHADES).any():
         raise TrainingError(
-            f"the exported decoder draws pixels that are {int(wrong.max())} of 255 off, by an error of the exporter; "
+            f"the exported decoder's pixels are off by up to {int(wrong.max())} of 255, an error of the exporter; "
             "try the versions in constraints.txt"
         )
     write_aside(place, content)
@@ -208,7 +208,7 @@ def _content(proto: onnx.ModelProto, key: str, about: str) -> bytes:
 
 
 def _strip(proto: onnx.ModelProto) -> None:
-    """Leave out what the exporter notes about the code it came from: paths and line numbers of this machine."""
+    """Remove the exporter's source references, which have paths of this machine."""
     graph = proto.graph
     for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
         del part.metadata_props[:]
@@ -222,5 +222,5 @@ def _check(hasher: Hasher, images: Array, latents_NK: npt.NDArray[np.float32], t
     if serious.any():
         raise TrainingError(
             f"the exported model disagrees with the trained one in {int(serious.sum())} bits of "
-            f"{len(images)} images, by an error of the exporter; try the versions in constraints.txt"
+            f"{len(images)} images, an error of the exporter; try the versions in constraints.txt"
         )

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Atomic file writes with training errors."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ from lookalike.core.errors import TrainingError
 
 
 def write_aside(path: Path, content: bytes) -> None:
-    """Replace a file at once: the content is flushed to the disk under another name, and that file renamed.
-
-    Raises `TrainingError` if it cannot be written; the file is then as it was.
-    """
+    """Write a file atomically. Raises `TrainingError` if that fails, leaving the file unchanged."""
     try:
         atomic.write(path, content)
     except OSError as error:

@@ -1,6 +1,6 @@
-"""Tasks of hashing networks: recognising edited copies, and codes of a backbone's features, which are computed once.
+"""Tasks for hashing networks: recognising edited copies, and codes of a backbone's cached features.
 
-Shapes: N images, B images of a batch, R pixels a side as they are read, S as an encoder takes them, D features, K bits.
+Shapes: N images, B images of a batch, R pixels a side as read, S as an encoder expects, D features, K bits.
 """
 
 from __future__ import annotations
@@ -38,25 +38,25 @@ from lookalike.training.settings import Rows, TrainConfig
 from lookalike.training.task import CHECKED, VALIDATION_SEED, Floats, Task, TrainRequest, blocks
 
 USUAL = (16, 32, 64, 128)  # lengths of nested codes
-LARGER = 1.5  # images that are cropped have so many times the pixels a side that the encoder takes
-DROPOUT = 0.2  # of features, where a network learns kinds
+LARGER = 1.5  # side of images before cropping, in units of the encoder's
+DROPOUT = 0.2  # of features, when learning clusters
 
 
 class HashingTask(Task[HashingNetwork]):
-    """A network that learns codes."""
+    """A task that trains a hashing network."""
 
     clip = 5.0
 
     @abstractmethod
-    def plain(self, rows: Rows) -> npt.NDArray[Any]:
-        """What the network sees of unchanged images."""
+    def unedited(self, rows: Rows) -> npt.NDArray[Any]:
+        """The network's inputs for unedited images."""
 
     def network(self) -> HashingNetwork:
-        """The network to train, its weights drawn by PyTorch's own random numbers."""
+        """The network to train, initialised by PyTorch's global random generator."""
         raise NotImplementedError(f"{self.settings.model} is solved, not trained")
 
     def batch_loss(self, module: HashingNetwork, rows: Rows, *, step: int, random: np.random.Generator) -> Losses:
-        """The loss of a batch; `random` draws views and edits."""
+        """The loss of a batch; `random` generates views and edits."""
         raise NotImplementedError(f"{self.settings.model} is solved, not trained")
 
     def create(self) -> HashingNetwork:
@@ -68,7 +68,7 @@ class HashingTask(Task[HashingNetwork]):
             return self.batch_loss(module, rows, step=step, random=np.random.default_rng(seeds[1]))
 
     def validate(self, module: HashingNetwork, rows: Rows) -> dict[str, float]:
-        """The loss, mean over these rows."""
+        """The mean loss of these rows."""
         random, total = np.random.default_rng(VALIDATION_SEED), 0.0
         with torch.inference_mode():
             for block in _blocks(rows):
@@ -77,7 +77,7 @@ class HashingTask(Task[HashingNetwork]):
 
     def latents(self, module: HashingNetwork, rows: Rows) -> Floats:
         with torch.inference_mode():
-            parts = [module(self.tensor(self.plain(block))).cpu() for block in blocks(rows)]
+            parts = [module(self.tensor(self.unedited(block))).cpu() for block in blocks(rows)]
         return torch.cat(parts).double().numpy()
 
     def tensor(self, array: npt.NDArray[Any]) -> Tensor:
@@ -86,9 +86,10 @@ class HashingTask(Task[HashingNetwork]):
 
 
 class CopyTask(HashingTask):
-    """Recognising edited copies, by an encoder that starts from the first blocks of EfficientNet-Lite0.
+    """Recognising edited copies, with an encoder initialised from the first blocks of EfficientNet-Lite0.
 
-    Images are read in colour, which edits change, and larger than the encoder's grey input, so that parts are sharp.
+    Images are read in colour, because edits change colours, and larger than the encoder's grey input, so that crops are
+    sharp.
     """
 
     def __init__(self, *given: Any, weights: dict[str, Tensor], **named: Any) -> None:
@@ -99,7 +100,7 @@ class CopyTask(HashingTask):
 
     @classmethod
     def of(cls, request: TrainRequest) -> Self:
-        """The task that was asked for, its images decoded."""
+        """The requested task, with decoded images."""
         asked = request.config
         if asked.side is not None or (asked.backbone or EFFICIENTNET) != EFFICIENTNET:
             raise ConfigError(f"{asked.model} trains an encoder of its own; leave out --backbone and --side")
@@ -116,11 +117,11 @@ class CopyTask(HashingTask):
         head = Head(features=copy_encoder.FEATURES, bits=bits)
         return HashingNetwork(head, {length: Copies() for length in (*self.lengths, bits)}, encoder=encoder)
 
-    def plain(self, rows: Rows) -> npt.NDArray[Any]:
+    def unedited(self, rows: Rows) -> npt.NDArray[Any]:
         return self._images(resized(self._pixels(rows), SIDE))
 
     def pair(self, rows: Rows, random: np.random.Generator) -> tuple[Array, Array]:
-        """Each image nearly unchanged, and an edited copy of it, uint8 (B, S, S)."""
+        """Each image nearly unchanged, and an edited copy, uint8 (B, S, S)."""
         x_B3RR = self._pixels(rows)
         edits = Edits(torch.Generator().manual_seed(int(random.integers(2**62))), side=SIDE)
         return self._images(edits.slightly(x_B3RR)), self._images(edits.edited(x_B3RR))
@@ -130,7 +131,7 @@ class CopyTask(HashingTask):
         return module.loss(first, second, step=step)
 
     def write(self, path: Path, module: HashingNetwork, theta_K: Threshold, info: ModelInfo, rows: Rows) -> None:
-        export(path, module, theta_K, info, check_NSSC=self.plain(rows[:CHECKED]))
+        export(path, module, theta_K, info, check_NSSC=self.unedited(rows[:CHECKED]))
 
     def _pixels(self, rows: Rows) -> Tensor:
         return torch.from_numpy(self.inputs[rows]).permute(0, 3, 1, 2).to(torch.float32) / 255
@@ -140,19 +141,19 @@ class CopyTask(HashingTask):
 
 
 class Source(NamedTuple):
-    """Where features come from."""
+    """Source of features."""
 
     request: TrainRequest
     backbone: Backbone
 
     @classmethod
     def of(cls, request: TrainRequest) -> Self:
-        """The backbone that was asked for. Raises `ConfigError` or `ModelError`."""
+        """The requested backbone. Raises `ConfigError` or `ModelError`."""
         asked = request.config
         return cls(request, backbones.load(asked.backbone or EFFICIENTNET, side=asked.side))
 
     def features(self) -> Cached:
-        """Features of the readable images, from the cache or computed now."""
+        """Features of the readable images, cached or computed."""
         request, asked = self.request, self.request.config
         folder = cache_dir() if asked.cache is None else Path(asked.cache)
         return features(
@@ -165,7 +166,7 @@ class BackboneTask(HashingTask):
     """Codes of a backbone's features."""
 
     def __init__(self, *given: Any, source: Source | None = None, rows_N: Rows | None = None, **named: Any) -> None:
-        """`rows_N` are the items whose features these are; both are needed to write a model file."""
+        """`rows_N` are the features' items; `source` and `rows_N` are needed to write a model file."""
         super().__init__(*given, **named)
         self.lengths = self.settings.config["nested"]
         if source is not None and rows_N is not None:
@@ -174,7 +175,7 @@ class BackboneTask(HashingTask):
 
     @classmethod
     def of(cls, request: TrainRequest) -> Self:
-        """The task that was asked for, its features computed. Raises `ConfigError` if the backbone cannot be used."""
+        """The requested task, with computed features. Raises `ConfigError` if the backbone is unusable."""
         config = {"bits": request.config.bits, "nested": shorter_lengths(request.config)}
         source = Source.of(request)
         found = source.features()
@@ -184,7 +185,7 @@ class BackboneTask(HashingTask):
             device=request.config.device,
         )  # fmt: skip
 
-    def plain(self, rows: Rows) -> npt.NDArray[Any]:
+    def unedited(self, rows: Rows) -> npt.NDArray[Any]:
         return np.asarray(self.inputs[rows], np.float32)
 
     def pictures(self, rows: Rows) -> Iterator[Array]:
@@ -193,8 +194,8 @@ class BackboneTask(HashingTask):
         for item, array in read_all(items, self.spec, request.config.max_pixels):
             if isinstance(array, str):
                 raise TrainingError(
-                    f"{item.name} can no longer be read: {array}; put it back, and train again: --resume continues "
-                    "from the last epoch"
+                    f"{item.name} is no longer readable: {array}; restore it, then continue after the last epoch with "
+                    "--resume"
                 )
             yield array
 
@@ -202,26 +203,26 @@ class BackboneTask(HashingTask):
         rows = rows[:CHECKED]
         export_behind(
             path, self.source.backbone, module, theta_K, info, check_NSSC=np.asarray(list(self.pictures(rows))),
-            features_ND=self.plain(rows),
+            features_ND=self.unedited(rows),
         )  # fmt: skip
 
 
 class ClosedFormTask(BackboneTask):
-    """Principal axes of the features, as they are or turned towards signs."""
+    """Principal components of the features, optionally rotated towards their signs."""
 
     cut_at_mean = False  # features are centred
 
     def solve(self, rows: Rows) -> HashingNetwork:
         name, bits = self.settings.model, self.settings.config["bits"]
         turned = frozen.TURNED.get(name)
-        x_ND = self.plain(rows)
+        x_ND = self.unedited(rows)
         return hashing.linear(turned(x_ND, bits, seed=self.settings.seed) if turned else frozen.pca(x_ND, bits))
 
 
 class ClusterTask(BackboneTask):
-    """Telling in which clusters of the features' neighbour graph an image is."""
+    """Predicting an image's clusters in the features' neighbour graph."""
 
-    cut_at_mean = False  # outputs are drawn to −1 and 1
+    cut_at_mean = False  # outputs are driven towards −1 and 1
 
     def __init__(self, *given: Any, clusters_NM: npt.NDArray[np.int64] | None = None, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -234,11 +235,11 @@ class ClusterTask(BackboneTask):
         return HashingNetwork(head, {length: Clusters(bits=length, sizes=sizes) for length in (*self.lengths, bits)})
 
     def batch_loss(self, module: HashingNetwork, rows: Rows, *, step: int, random: np.random.Generator) -> Losses:
-        return module.loss(self.tensor(self.plain(rows)), self.tensor(self.clusters_NM[rows]), step=step)
+        return module.loss(self.tensor(self.unedited(rows)), self.tensor(self.clusters_NM[rows]), step=step)
 
 
 def shorter_lengths(asked: TrainConfig) -> tuple[int, ...]:
-    """The shorter lengths that are trained as codes of their own, ascending. Raises `ConfigError`."""
+    """The nested code lengths, ascending. Raises `ConfigError`."""
     if asked.matryoshka is True or asked.model == "pca":
         lengths = tuple(length for length in USUAL if length < asked.bits)
     else:
@@ -248,14 +249,14 @@ def shorter_lengths(asked: TrainConfig) -> tuple[int, ...]:
         raise ConfigError(f"bits is {asked.bits}; nested codes need more than {least}. Leave out --matryoshka")
     if lengths and asked.model in frozen.TURNED:
         raise ConfigError(
-            f"{asked.model} rotates all bits together, so its first bits are no code; use pca for nested codes"
+            f"{asked.model} rotates all bits together, so its first bits are not a code; use pca for nested codes"
         )
     return lengths
 
 
 @contextmanager
 def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """PyTorch's own random numbers under a seed, for dropout, which takes no generator; the state is restored after."""
+    """Seed PyTorch's global generator, for dropout, and restore its state afterwards."""
     others = {} if device.type == "cpu" else {"devices": [device], "device_type": device.type}
     with torch.random.fork_rng(**{"devices": []} | others):
         torch.default_generator.manual_seed(seed)
@@ -265,7 +266,7 @@ def _seeded(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def _blocks(rows: Rows) -> list[Rows]:
-    """The rows in blocks, none of them with a single row: losses of pairs are undefined for one image."""
+    """The rows in blocks of at least two, because pair losses are undefined for one image."""
     parts = list(blocks(rows))
     if len(parts) > 1 and len(parts[-1]) == 1:
         parts[-2:] = [np.concatenate(parts[-2:])]

@@ -1,4 +1,4 @@
-"""A run's log: JSON lines, the settings first, then one line an epoch, last the model's description."""
+"""A run's log, in JSON lines: settings, one line per epoch, then the model's description."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ PACKAGES = ("lookalike", "torch", "onnx", "onnxruntime", "numpy", "pillow")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EpochRecord:
-    """Results of an epoch. Losses are in nats an image, mean over the epoch's images."""
+    """Results of an epoch. Losses are in nats per image, averaged over the epoch's images."""
 
     epoch: int  # from 1
-    step: int  # batches since the beginning of the run
-    train: dict[str, float]  # total and parts, while the weights were changing
+    step: int  # batches since the start of the run
+    train: dict[str, float]  # total and parts, during training
     validation: dict[str, float]  # total and parts, on the held-out images after the epoch
-    bits_alive: int  # bits whose rarer value at least 1 in 100 held-out images has
+    bits_alive: int  # bits whose rarer value occurs in at least 1 in 100 held-out images
     best: bool  # whether no earlier epoch had a lower validation loss
-    seconds: float  # of training, in this call, without the validation
+    seconds: float  # of training in this call, without validation
     images_per_second: float
 
 
 def versions() -> dict[str, str]:
-    """The installed versions of the packages that make a model."""
+    """Installed versions of the packages that affect a model."""
     found = {}
     for package in PACKAGES:
         try:
@@ -40,7 +40,7 @@ def versions() -> dict[str, str]:
 
 
 def write_log(path: Path, settings: dict[str, Any], history: Sequence[EpochRecord], **outcome: dict[str, Any]) -> None:
-    """Write the log of a run, as far as it has come; `outcome` by kind: what was skipped, collapsed bits, the model."""
+    """Write a run's log so far; `outcome` by kind: skipped images, collapsed bits, the model."""
     lines = [("settings", settings | {"versions": versions()}), *(("epoch", asdict(one)) for one in history)]
     text = "".join(
         json.dumps({"kind": kind, **values}, ensure_ascii=False) + "\n" for kind, values in [*lines, *outcome.items()]
@@ -49,7 +49,7 @@ def write_log(path: Path, settings: dict[str, Any], history: Sequence[EpochRecor
 
 
 def read_log(path: Path) -> tuple[dict[str, Any], tuple[EpochRecord, ...]]:
-    """The settings of a run with the versions of packages, and its epochs so far."""
+    """A run's settings with package versions, and its epochs so far."""
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     kinds = [line.pop("kind") for line in lines]
     return lines[0], tuple(EpochRecord(**line) for kind, line in zip(kinds, lines, strict=True) if kind == "epoch")

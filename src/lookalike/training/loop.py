@@ -1,4 +1,4 @@
-"""The training loop: one batch after another, a validation after each epoch, a checkpoint now and then.
+"""The training loop: batches, a validation after each epoch, and periodic checkpoints.
 
 Shapes: N images, K bits.
 """
@@ -23,12 +23,12 @@ from lookalike.training.settings import Rows, Settings, Split, epoch_order, lear
 from lookalike.training.task import Floats, Task, values
 
 CHECKPOINT_SECONDS = 60.0  # between checkpoints within an epoch
-ALIVE = 0.01  # a bit is alive if its rarer value is at least this share of the images
+ALIVE = 0.01  # a bit is alive if its rarer value occurs in at least this share of the images
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run(Generic[Module]):
-    """What a run works on and where it writes."""
+    """A run's task, rows and folder."""
 
     folder: Path
     task: Task[Module]
@@ -37,12 +37,12 @@ class Run(Generic[Module]):
 
     @property
     def settings(self) -> Settings:
-        """What identifies the run."""
+        """The settings that identify the run."""
         return self.task.settings
 
     @property
     def steps_an_epoch(self) -> int:
-        """Full batches in the training images; the rest of a permutation waits for the next epoch."""
+        """Full batches per epoch; an incomplete last batch is dropped."""
         return max(1, len(self.rows.train) // self.settings.batch)
 
     @property
@@ -74,16 +74,16 @@ def fit(
     stop_requested: threading.Event | None = None,
     progress: Progress = silent,
 ) -> tuple[Module, list[EpochRecord]]:
-    """The module of the best epoch by validation metric, on the CPU, in evaluation mode; and all epochs.
+    """The module of the best epoch by validation metric, on the CPU in evaluation mode; and all epochs.
 
-    Stops early, after a step, once `seconds` are over. Once `stop_requested` is set, the current step is finished, a
-    checkpoint written and `Interrupted` raised.
+    Stops early, after a step, once `seconds` have passed. Once `stop_requested` is set, it finishes the step, writes a
+    checkpoint and raises `Interrupted`.
     """
     state = _resume(run) if resume else _begin(run)
     until = float("inf") if seconds is None else time.monotonic() + seconds
     settings, order = run.settings, None
     began = saved = time.monotonic()
-    first = state.step  # of the epoch, or of what is left of it
+    first = state.step  # of the epoch, or of its rest
     while state.step < run.steps:
         epoch, batch = divmod(state.step, run.steps_an_epoch)
         if batch == 0 or order is None:
@@ -102,14 +102,14 @@ def fit(
             break
         if stop_requested is not None and stop_requested.is_set() and state.step < run.steps:
             raise Interrupted(
-                f"stopped after step {state.step} of {run.steps}; everything up to there is kept in {run.folder}. "
+                f"stopped after step {state.step} of {run.steps}; everything so far is saved in {run.folder}. "
                 "Continue with the same command and --resume"
             )
     return checkpoint.load_weights(run.best, run.task.create()), state.history
 
 
 def _begin(run: Run[Module]) -> State[Module]:
-    """A new run: seeded weights or those of another, an empty log, and a checkpoint of step 0."""
+    """A new run: seeded weights or another run's, an empty log, and a checkpoint at step 0."""
     state = _new_state(run)
     if run.init_from:
         checkpoint.start_from(run.init_from, state.model, run.settings)
@@ -126,7 +126,7 @@ def _resume(run: Run[Module]) -> State[Module]:
 
 def _new_state(run: Run[Module]) -> State[Module]:
     model = run.task.create().to(device=run.task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    # Fused: one pass over the weights a step, which matters for those of a VAE.
+    # Fused: a single pass over the weights per step, which matters for a VAE's.
     optimiser = torch.optim.AdamW(model.parameters(), lr=run.settings.learning_rate, fused=True)
     return State(model=model, optimiser=optimiser)
 
@@ -178,11 +178,11 @@ def _end_epoch(run: Run[Module], state: State[Module], *, first: int, seconds: f
 
 
 def bits_alive(z_NK: Floats) -> int:
-    """How many bits take both values, each on at least 1 in 100 of these images, when cut at their own mean."""
+    """Number of bits that, thresholded at their mean, have either value in at least 1 in 100 images."""
     ones_K = (z_NK > z_NK.mean(axis=0)).mean(axis=0)
     return int((np.minimum(ones_K, 1 - ones_K) >= ALIVE).sum())
 
 
 def _due(saved: float, stop_requested: threading.Event | None) -> bool:
-    """Whether a checkpoint must be written before the epoch's end."""
+    """Whether a checkpoint is due before the end of the epoch."""
     return time.monotonic() - saved >= CHECKPOINT_SECONDS or (stop_requested is not None and stop_requested.is_set())

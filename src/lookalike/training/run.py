@@ -1,4 +1,4 @@
-"""A whole run: find and decode the images, train, choose θ, measure the codes, write the model file.
+"""A complete run: find and decode images, train, choose θ, measure codes, write the model file.
 
 Shapes: N images, S pixels a side, K bits.
 """
@@ -46,8 +46,8 @@ TASKS: Tasks = {
     "copies": CopyTask.of,
 }
 DEFAULTS = TrainConfig()
-MEASURED = 2_000  # images on whose codes distances and collapse are measured, at most
-HELD_OUT_ENOUGH = 500  # with fewer held-out images, training images are measured too
+MEASURED = 2_000  # maximum images for measuring distances and collapse
+HELD_OUT_ENOUGH = 500  # with fewer held-out images, training images are measured, too
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,9 +56,9 @@ class TrainReport:
 
     path: Path  # the model file
     folder: Path  # the run's folder: log.jsonl and best.safetensors
-    info: ModelInfo  # what the model file says of itself
+    info: ModelInfo  # the model file's metadata
     history: tuple[EpochRecord, ...]
-    steps: int  # batches that were planned; fewer were done if the time was up
+    steps: int  # planned batches; fewer were done if time ran out
     skipped: tuple[Skipped, ...]  # images that could not be read
     collapse: CollapseReport
 
@@ -74,9 +74,9 @@ def train(
 ) -> TrainReport:
     """Train a hashing model on a collection of images and write it to the file `out`.
 
-    `images` are folders, files or Parquet files, or items of them. The run's folder, `out` with the suffix `.run`,
-    holds log and checkpoints; with `resume` a stopped run continues in it and ends with the weights it would have had.
-    `tasks` are the models there are, by name. Raises `ConfigError`, `TrainingError`, and `Interrupted` after Ctrl-C.
+    `images` are folders, files or Parquet files, or their items. The run's folder, `out` with the suffix `.run`, has
+    the log and checkpoints; with `resume`, a stopped run continues and ends with the weights it would have had anyway.
+    `tasks` are the available models by name. Raises `ConfigError`, `TrainingError`, and `Interrupted` after Ctrl-C.
     """
     _check(config, tasks)
     out = Path(out)
@@ -85,7 +85,7 @@ def train(
     if config.init_from is not None:
         named = Path(config.init_from)
         if out.with_suffix(".run").resolve() in (named.resolve(), named.resolve().parent):
-            raise ConfigError(f"{named} is what this training writes to; choose another name for the model file")
+            raise ConfigError(f"{named} is the output of this training; choose another name for the model file")
         init_from = weights_of(named)
         init_digest = check_init(init_from, model=config.model, bits=config.bits)
     with _run_folder(out, resume=resume) as folder, stop_on_signals() as stop_requested:
@@ -106,7 +106,7 @@ def train(
 
 
 def choose_theta(task: Task[Module], module: Module, rows: Rows) -> Threshold:
-    """θ, (K,): the mean latent of the training images, summed in float64."""
+    """θ, (K,): the mean latent of the training images, accumulated in float64."""
     mean_K: npt.NDArray[np.float64] = task.latents(module, rows).mean(axis=0)  # 1/N Σ M_e(x), section III
     return mean_K.astype(np.float32)
 
@@ -123,7 +123,7 @@ def _items(images: data.Paths | Sequence[data.Item], config: TrainConfig) -> tup
 
 
 def _check(config: TrainConfig, tasks: Tasks) -> None:
-    """Raise `ConfigError` for a model that does not exist or a device that PyTorch cannot use."""
+    """Raise `ConfigError` for an unknown model or an unusable device."""
     check_bits(config.bits)
     if config.model not in tasks:
         raise ConfigError(f"model is {config.model!r}; it must be one of {', '.join(tasks)}")
@@ -139,15 +139,15 @@ def _check(config: TrainConfig, tasks: Tasks) -> None:
 
 @contextmanager
 def _run_folder(out: Path, *, resume: bool) -> Iterator[Path]:
-    """The folder of the run that writes `out`, locked for this process."""
+    """The folder of the run for `out`, locked for this process."""
     folder = out.with_suffix(".run")
     checkpoint = folder / CHECKPOINT
     if out.is_dir() or out == folder:
         raise ConfigError(f"{out} is the name of a folder; name the model file to be written, such as model.onnx")
     if resume and not checkpoint.exists():
-        raise TrainingError(f"{folder} holds no unfinished run to resume; start one without --resume")
+        raise TrainingError(f"{folder} has no unfinished run to resume; start one without --resume")
     if not resume and checkpoint.exists():
-        raise TrainingError(f"{folder} holds an unfinished run; continue it with --resume, or delete it")
+        raise TrainingError(f"{folder} has an unfinished run; continue it with --resume, or delete it")
     new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -156,7 +156,7 @@ def _run_folder(out: Path, *, resume: bool) -> Iterator[Path]:
     try:
         with filelock.FileLock(folder / "lock", timeout=0):
             yield folder
-    except ConfigError:  # nothing was begun
+    except ConfigError:  # before anything was started
         if new:
             shutil.rmtree(folder)
         raise

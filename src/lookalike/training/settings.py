@@ -1,8 +1,8 @@
-"""What is asked of a training, what identifies a run, and its pure functions: which images, which order, which noise.
+"""Training configuration, a run's settings, and pure functions of them: split, order and noise.
 
-Two runs of the same settings give the same weights, interrupted or not: the split depends on the seed, an epoch's order
-on seed and epoch, a step's noise on seed and step. This holds on one machine; with another number of threads, sums are
-computed in another order.
+Runs with equal settings give equal weights, interrupted or not: the split depends on the seed, an epoch's order on seed
+and epoch, a step's noise on seed and step. This holds on one machine; another number of threads changes the order of
+sums.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from lookalike.core.errors import ConfigError, TrainingError
 from lookalike.imaging.decode import MAX_PIXELS
 
 MIN_IMAGES = 16
-MAX_VALIDATION = 2_000  # held-out images; more make no difference to the reported loss
-WARM_UP = 0.05  # share of the steps in which the learning rate rises
-_ORDER, _NOISE, _SPLIT, _SAMPLE = range(4)  # one stream of random numbers each
+MAX_VALIDATION = 2_000  # held-out images; more would not change the reported loss
+WARM_UP = 0.05  # share of steps with a rising learning rate
+_ORDER, _NOISE, _SPLIT, _SAMPLE = range(4)  # one random stream each
 RENAMED = {"edited": "augment", "begun": "init_digest"}
 
 Rows = npt.NDArray[np.int64]
@@ -32,30 +32,30 @@ Rows = npt.NDArray[np.int64]
 class TrainConfig:
     """The model to train, and how. The defaults are good for a first try."""
 
-    model: str = "csvae"  # one of the paper's, copies, or a method that hashes features of a backbone
+    model: str = "csvae"  # one of the paper's models, copies, or a method that hashes a backbone's features
     bits: int = 64
     backbone: str | os.PathLike[str] | None = None  # None: efficientnet-lite0
-    side: int | None = None  # pixels a side that the backbone takes; None: its own
-    matryoshka: bool | Sequence[int] = False  # whether the first 16, 32, … bits, or those listed, are codes, too
+    side: int | None = None  # the backbone's input size in pixels; None: its default
+    matryoshka: bool | Sequence[int] = False  # nested codes: the first 16, 32, … bits, or the listed lengths
     epochs: int = 20
-    minutes: float | None = None  # after which training ends early
+    minutes: float | None = None  # time limit
     batch: int | None = None  # None: 64 for the paper's models, 128 for others
-    learning_rate: float = 1e-3  # the highest one
-    validation: float = 0.1  # share of the images that are held out
-    limit: int | None = None  # train on a random sample of so many images
+    learning_rate: float = 1e-3  # maximum
+    validation: float = 0.1  # share of held-out images
+    limit: int | None = None  # train on a random sample of N images
     seed: int = 0
     init_from: str | os.PathLike[str] | None = None  # start from the weights of a finished training: its MODEL.run
     augment: bool = False  # the paper's models: reconstruct images from edited copies of them (not in the paper)
     device: str = "cpu"
     max_pixels: int = MAX_PIXELS
-    cache: str | os.PathLike[str] | None = None  # folder for decoded images or features, kept for other runs
-    name: str | None = None  # of the collection, recorded in the model file; None: the folder's
-    card: str = ""  # for people, recorded in the model file
+    cache: str | os.PathLike[str] | None = None  # folder for decoded images or features, shared by runs
+    name: str | None = None  # of the collection, stored in the model file; None: the folder's name
+    card: str = ""  # description for people, stored in the model file
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """What two runs must share for one to continue the other."""
+    """Settings that must be equal for a run to be resumed."""
 
     images: str  # digest of the collection
     limit: int | None
@@ -64,10 +64,10 @@ class Settings:
     seed: int
     epochs: int
     batch: int
-    learning_rate: float  # the highest one
-    validation: float  # share of the images that are held out
-    augment: bool = False  # whether the encoder sees edited copies of the images
-    init_digest: str = ""  # of the weights that it starts from, if they are another run's
+    learning_rate: float  # maximum
+    validation: float  # share of held-out images
+    augment: bool = False  # whether the encoder is trained on edited copies
+    init_digest: str = ""  # of the initial weights, if taken from another run
 
     def __post_init__(self) -> None:
         for name, allowed, expected in (
@@ -82,19 +82,19 @@ class Settings:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be {expected}")
 
     def values(self) -> dict[str, Any]:
-        """The settings as a dictionary that survives JSON."""
+        """The settings as a JSON-serialisable dictionary."""
         config = {key: list(value) if isinstance(value, tuple) else value for key, value in self.config.items()}
         return asdict(self) | {"config": config}
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Settings:
-        """The settings in such a dictionary; names of earlier versions are accepted."""
+        """Settings from such a dictionary; accepts names of earlier versions."""
         values = {RENAMED.get(key, key): value for key, value in values.items() if key != "jitter"}
         config = {key: tuple(value) if isinstance(value, list) else value for key, value in values["config"].items()}
         return cls(**{**values, "config": config})
 
     def check_same(self, earlier: Settings) -> None:
-        """Raise `TrainingError`, naming the first setting that differs from those of the run to be resumed."""
+        """Raise `TrainingError` for the first setting that differs from those of the run to resume."""
         for field in fields(self):
             now, then = getattr(self, field.name), getattr(earlier, field.name)
             if now != then:
@@ -102,14 +102,14 @@ class Settings:
 
 
 class Split(NamedTuple):
-    """Rows of the images that train and of those held out, ascending."""
+    """Rows of training and held-out images, ascending."""
 
     train: Rows
     validation: Rows
 
 
 def split(count: int, settings: Settings) -> Split:
-    """Which of `count` images are held out: a share of them, at least two and at most `MAX_VALIDATION`."""
+    """The split of `count` images; at least two and at most `MAX_VALIDATION` are held out."""
     if count < MIN_IMAGES:
         raise TrainingError(f"there are {count} readable images; training needs at least {MIN_IMAGES}")
     held_out = min(max(2, round(count * settings.validation)), MAX_VALIDATION, count - 2)
@@ -125,7 +125,7 @@ def sample(count: int, limit: int | None, seed: int) -> Rows:
 
 
 def epoch_order(train: Rows, settings: Settings, *, epoch: int) -> Rows:
-    """The training rows in the order of an epoch (from 0)."""
+    """Training rows in the order of an epoch (from 0)."""
     return generator(settings.seed, _ORDER, epoch, *_origin(settings)).permutation(train)
 
 
@@ -135,12 +135,12 @@ def noise_seed(settings: Settings, *, step: int) -> int:
 
 
 def _origin(settings: Settings) -> tuple[int, ...]:
-    """Makes order and noise differ from those of the run whose weights are used; the held-out images are the same."""
+    """Seeds that make order and noise differ from the run that provided the weights; the split is the same."""
     return (int(settings.init_digest, 16),) if settings.init_digest else ()
 
 
 def learning_rate(step: int, steps: int, *, highest: float) -> float:
-    """The rate of a step (from 0): a linear rise, then half a cosine down to 1 % of the highest.
+    """The learning rate of a step (from 0): linear warm-up, then cosine decay to 1 % of the highest.
 
     >>> [round(learning_rate(step, 100, highest=1.0), 2) for step in (0, 4, 5, 52, 99)]
     [0.2, 1.0, 1.0, 0.51, 0.01]
@@ -153,7 +153,7 @@ def learning_rate(step: int, steps: int, *, highest: float) -> float:
 
 
 def generator(*key: int) -> np.random.Generator:
-    """Random numbers of their own for a key such as (seed, what, epoch)."""
+    """An independent random generator for a key such as (seed, stream, epoch)."""
     return np.random.default_rng(key)
 
 
@@ -161,8 +161,8 @@ def _difference(name: str, now: Any, then: Any) -> str:
     if name == "images":
         return "the images have changed since the run began, so it cannot be resumed; start again without --resume"
     if name == "init_digest":
-        return "the run to be resumed started from other weights; give the same --init-from, or start again"
+        return "the run to resume started from other weights; give the same --init-from, or start again"
     if name == "config":
         name = next(key for key in now | then if now.get(key) != then.get(key))
         now, then = now.get(name), then.get(name)
-    return f"{name} is {now}, but the run to be resumed has {then}; give the same, or start again without --resume"
+    return f"{name} is {now}, but the run to resume has {then}; give the same value, or start again without --resume"

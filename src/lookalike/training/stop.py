@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a flag, so that work in progress is finished and written before a run ends."""
+"""Ctrl-C and SIGTERM as a flag, so that a run finishes and saves its current work before it ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C or SIGTERM sets; the second one acts as it did before.
+    """An event that the first Ctrl-C or SIGTERM sets; the second one acts as usual.
 
     Signals reach only the main thread; elsewhere the event is never set.
     """

@@ -1,4 +1,4 @@
-"""What a run trains: a module, its images, its loss, and how it becomes a model file. Here: the paper's models.
+"""Training tasks: a module, its data, its loss, and its export. Implemented here for the paper's models.
 
 Shapes: N images, S pixels a side, K bits.
 """
@@ -31,26 +31,26 @@ from lookalike.training.export import Threshold, export_autoencoder
 from lookalike.training.settings import Rows, Settings, TrainConfig
 
 SPEC = ImageSpec(side=SIDE)  # of the paper's models
-CHECKED = 64  # training images on which the exported model is compared with the trained one
+CHECKED = 64  # training images for comparing the exported model with the trained one
 EVALUATION_BATCH = 128
-VALIDATION_SEED = 0  # of the noise; always the same, so that epochs can be compared
+VALIDATION_SEED = 0  # of the noise; fixed, so that epochs are comparable
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainRequest:
-    """A training that was asked for, in its own folder."""
+    """A requested training run."""
 
     config: TrainConfig
     items: list[data.Item]
     folder: Path  # the run's
-    init_digest: str  # of the weights to start from; empty if none
+    init_digest: str  # of the initial weights; empty if there are none
     progress: Progress
     stop_requested: Event
 
     def settings(self, *, spec: ImageSpec, config: dict[str, Any]) -> Settings:
-        """The settings of the run, given how its images are read and the configuration of its model."""
+        """The run's settings, given its image format and model configuration."""
         asked = self.config
         return Settings(
             images=digest(self.items, spec, max_pixels=asked.max_pixels), config=config, init_digest=self.init_digest,
@@ -60,14 +60,14 @@ class TrainRequest:
         )  # fmt: skip
 
     def decoded(self, spec: ImageSpec) -> Cached:
-        """The decoded images, from the run's folder or the cache that was named if they are complete there."""
+        """The decoded images, from the run's folder or the given cache, decoded if missing there."""
         return cached_images(
             self.folder if self.config.cache is None else Path(self.config.cache), self.items, spec,
             max_pixels=self.config.max_pixels, stop_requested=self.stop_requested, progress=self.progress,
         )  # fmt: skip
 
     def clean_up(self) -> None:
-        """Remove decoded images that no other run can use."""
+        """Delete decoded images that no other run can use."""
         if self.config.cache is None:
             remove_cache(self.folder)
 
@@ -75,29 +75,29 @@ class TrainRequest:
 class Task(ABC, Generic[Module]):
     """A module to train, and its data."""
 
-    clip: ClassVar[float]  # highest norm of a step's gradient
-    cut_at_mean: bool = True  # θ is the mean latent of the training images; else 0
-    lengths: tuple[int, ...] = ()  # shorter codes that are the first bits
+    clip: ClassVar[float]  # maximum gradient norm
+    cut_at_mean: bool = True  # θ is the mean latent of the training images, otherwise 0
+    lengths: tuple[int, ...] = ()  # of nested codes
 
     def __init__(
         self, settings: Settings, inputs: npt.NDArray[Any], *, spec: ImageSpec = SPEC,
         skipped: tuple[Skipped, ...] = (), device: str = "cpu",
     ) -> None:  # fmt: skip
-        """`inputs` are what is trained on, images or features, one row each; `spec` is how the model reads images."""
+        """`inputs` are the images or features to train on, one row each; `spec` is the model's image format."""
         self.settings, self.inputs, self.spec, self.skipped, self.device = settings, inputs, spec, skipped, device
-        self.info: dict[str, Any] = {}  # of the model file, beyond what all have
+        self.info: dict[str, Any] = {}  # task-specific metadata of the model file
 
     @abstractmethod
     def create(self) -> Module:
-        """The module with its initial weights, the same each time; PyTorch's own random state is left as it was."""
+        """The module with its initial weights, reproducible; PyTorch's global random state is not changed."""
 
     @abstractmethod
     def loss(self, module: Module, rows: Rows, *, step: int, generator: torch.Generator) -> Losses:
-        """The loss of a batch; `generator`, on the module's device, draws the noise."""
+        """The loss of a batch; `generator`, on the module's device, generates the noise."""
 
     @abstractmethod
     def validate(self, module: Module, rows: Rows) -> dict[str, float]:
-        """`total`, the loss on held-out rows, and further measurements."""
+        """`total`, the loss of held-out rows, and further measurements."""
 
     @abstractmethod
     def latents(self, module: Module, rows: Rows) -> Floats:
@@ -105,14 +105,14 @@ class Task(ABC, Generic[Module]):
 
     @abstractmethod
     def write(self, path: Path, module: Module, theta_K: Threshold, info: ModelInfo, rows: Rows) -> None:
-        """Write the model file, checked on some training images."""
+        """Write the model file, after checking it on some training images."""
 
     def solve(self, rows: Rows) -> Module | None:
-        """The module by its closed form, where there is one; then nothing is trained."""
+        """The closed-form solution, if there is one; otherwise None, and the module is trained."""
         return None
 
     def pictures(self, rows: Rows) -> Iterable[Array]:
-        """The images of some rows, uint8."""
+        """Images of some rows, uint8."""
         return self.inputs[rows]
 
     def validation_metric(self, validation: dict[str, float]) -> float:
@@ -120,18 +120,18 @@ class Task(ABC, Generic[Module]):
         return validation["total"]
 
     def scale(self, module: Module) -> float:
-        """Factor on a loss before its gradient is clipped."""
+        """Factor applied to the loss before gradient clipping."""
         return 1.0
 
 
 class AutoencoderTask(Task[HashModel[Any]]):
-    """One of the paper's models, which learns to reconstruct its images."""
+    """One of the paper's models, trained to reconstruct images."""
 
     clip = 0.2  # usual norms are 0.01 to 0.1
 
     @classmethod
     def of(cls, request: TrainRequest) -> Self:
-        """The task that was asked for, its images decoded."""
+        """The requested task, with decoded images."""
         config = MODELS[request.config.model][0](bits=request.config.bits)
         settings = request.settings(spec=SPEC, config=asdict(config))
         found = request.decoded(SPEC)
@@ -149,7 +149,7 @@ class AutoencoderTask(Task[HashModel[Any]]):
         return module.loss(x_N1SS, seen_N1SS=seen_N1SS, generator=generator)
 
     def validate(self, module: HashModel[Any], rows: Rows) -> dict[str, float]:
-        """Total and parts of the loss, nats an image, mean over the images in these rows."""
+        """Total and parts of the mean loss of these rows, in nats per image."""
         noise = torch.Generator(self.device).manual_seed(VALIDATION_SEED)
         sums: dict[str, float] = {}
         with torch.inference_mode():
@@ -164,7 +164,7 @@ class AutoencoderTask(Task[HashModel[Any]]):
         return torch.cat(parts).double().numpy()
 
     def scale(self, module: HashModel[Any]) -> float:
-        """In units of the squared error of a pixel, so that one bound on the gradient fits every σ."""
+        """Scales the loss to a pixel's squared error, so that one gradient bound fits every σ."""
         return float(2 * module.config.sigma**2 / SIDE**2)
 
     def write(self, path: Path, module: HashModel[Any], theta_K: Threshold, info: ModelInfo, rows: Rows) -> None:
@@ -172,7 +172,7 @@ class AutoencoderTask(Task[HashModel[Any]]):
 
 
 def to_input(images_NSS: Array, device: str) -> Tensor:
-    """What an autoencoder takes, float32 (N, 1, S, S) in [0, 1]."""
+    """Images as an autoencoder's input, float32 (N, 1, S, S) in [0, 1]."""
     x_N1SS: Tensor = MinMax()(torch.tensor(images_NSS, device=device))
     return x_N1SS
 

@@ -198,7 +198,7 @@ def test_other_labels_are_another_run(place: Path, learn: Learn, tmp_path: Path)
     with pytest.raises(KeyboardInterrupt):
         learn("dhn", tmp_path / "model.onnx", progress=stop)
     corrected = labelled(place, lambda number, item: item.label if number else "red")
-    with pytest.raises(TrainingError, match=r"labels is .*, but the run to be resumed has"):
+    with pytest.raises(TrainingError, match=r"labels is .*, but the run to resume has"):
         learn("dhn", tmp_path / "model.onnx", images=corrected, resume=True)
     assert learn("dhn", tmp_path / "model.onnx", resume=True).path.exists()
 
