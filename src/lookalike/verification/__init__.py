@@ -1,1 +1,1 @@
-"""Geometric verification: whether two images that have similar codes show the same picture."""
+"""Geometric verification: whether two images with similar codes show the same picture."""

@@ -1,8 +1,8 @@
-"""How far two aligned pictures are the same: in their detail, in what moved, and in their colours.
+"""Agreement of two aligned pictures, in detail, motion and colours.
 
-Detail is compared block by block by normalised correlation, which brightness and contrast do not change. A block that
-disagrees may be covered (by text, a sticker) in an edited copy. If what it shows is found a few pixels away instead,
-something moved between two shots: the pictures are of one scene, but none is a copy of the other.
+Detail is compared block by block by normalised correlation, which is invariant to brightness and contrast. A block that
+disagrees may be covered (by text or a sticker) in an edited copy. If its content is found a few pixels away instead,
+something moved between two shots: the pictures show one scene, but are not copies.
 
 Shapes: H, W pixels; B blocks of S × S pixels.
 """
@@ -19,33 +19,33 @@ from lookalike.verification.alignment import Matrix, Overlap, overlap
 from lookalike.verification.features import Array, Floats
 
 SIDE = 12  # S
-TEXTURED = 3.0  # shades; the standard deviation from which a block says something
-SAME = 0.7  # correlation of two blocks
-SLACK = 1  # pixels by which a block may lie elsewhere
-REACH, MOVED = 10, 0.85  # pixels around a block, and correlation there, that show that something moved
+TEXTURED = 3.0  # shades; minimum standard deviation of a block with detail
+SAME = 0.7  # minimum correlation of equal blocks
+SLACK = 1  # pixels by which a block may be shifted
+REACH, MOVED = 10, 0.85  # search radius in pixels, and minimum correlation, for blocks that moved
 BLURS = (0.6, 0.9, 1.3, 1.8, 2.5, 3.5, 5.0)  # pixels, tried until both pictures are equally sharp
-QUIET, LOUD = 8.0, 32.0  # shades up to which a pixel hardly differs, and from which it differs clearly …
-CONTRAST = 50.0  # … in a picture whose shades have this standard deviation
-BURNT_OUT = 0.03  # share of pixels by which one picture is burnt out more than the other
-SHADES = 14  # within which pixels have one shade
-SOFT = 3.0  # pixels, by which pictures are blurred before their colours are compared
-GREY = 6.0  # shades; mean distance of a picture's channels from grey below which it has no colours
-COLOURED, OTHER_HUE = 40.0, 0.6  # shades from grey that make a colour, and cosine below which hues differ
+QUIET, LOUD = 8.0, 32.0  # shades up to which a pixel hardly differs, and above which it clearly differs …
+CONTRAST = 50.0  # … in a picture with this standard deviation
+BURNT_OUT = 0.03  # difference of the shares of clipped pixels, above which one picture is burnt out
+SHADES = 14  # within which pixels count as one shade
+SOFT = 3.0  # pixels; blur before comparing colours
+GREY = 6.0  # shades; mean distance from grey below which a picture has no colours
+COLOURED, OTHER_HUE = 40.0, 0.6  # minimum distance of a colour from grey in shades, and cosine below which hues differ
 
 Mask = npt.NDArray[np.bool_]
 
 
 class Agreement(NamedTuple):
-    """What was found where two aligned pictures overlap."""
+    """The agreement of two aligned pictures where they overlap."""
 
     blocks: int  # with detail in both pictures
-    same: float  # share of these that correlate
-    differing: float  # share of the blocks with detail in either picture that do not correlate
-    moved: float  # share of the blocks with detail in both that are found elsewhere in the other picture instead
-    quiet: float  # share of the pixels that hardly differ, once one picture has the tones of the other
-    loud: float  # share of the pixels that differ clearly
-    painted: float  # share of the pixels that differ clearly which have one of two shades: text, stickers, bars
-    overlaps: tuple[float, float]  # share of each picture that the other shows
+    same: float  # share of these blocks that correlate
+    differing: float  # share of blocks with detail in either picture that do not correlate
+    moved: float  # share of blocks with detail in both that are found elsewhere in the other picture instead
+    quiet: float  # share of pixels that hardly differ after matching tones
+    loud: float  # share of pixels that clearly differ
+    painted: float  # share of the clearly different pixels that have one of two shades: text, stickers, bars
+    overlaps: tuple[float, float]  # share of each picture that the other one shows
     agreed: Mask  # where both agree, in the frame of `Overlap.still`
 
 
@@ -53,7 +53,7 @@ NOTHING = Agreement(0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, (0.0, 0.0), np.zeros((0, 0)
 
 
 def agreement(first: Array, second: Array, matrix: Matrix) -> Agreement:
-    """How far two pictures in grey agree once a transform has aligned them."""
+    """The agreement of two grey pictures aligned by a transform."""
     laid = overlap(first, second, matrix)
     moved, still = _equally_sharp(laid)
     rows, columns = grid = (still.shape[0] // SIDE, still.shape[1] // SIDE)
@@ -95,23 +95,23 @@ def _correlations(moved: Floats, still_BX: Floats, deviation_B: Floats, grid: tu
 
 
 def _pixels(moved: Floats, still: Floats, inside: Mask, agreed: Mask) -> tuple[float, float, float]:
-    """Shares of the pixels that hardly differ and that differ clearly, and of the latter those that are painted."""
+    """Shares of pixels that hardly differ and that clearly differ, and the painted share of the latter."""
     inside = cv2.erode(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     agreed = agreed & inside
     if agreed.sum() < 200:
         return 0.0, 1.0, 0.0
-    if _burnt_out(moved, inside) > _burnt_out(still, inside) + BURNT_OUT:  # it cannot be fitted to the other
+    if _burnt_out(moved, inside) > _burnt_out(still, inside) + BURNT_OUT:  # its tones cannot be matched to the other's
         return _differences(still, moved, inside, agreed)
     return _differences(moved, still, inside, agreed)
 
 
 def _burnt_out(picture: Floats, inside: Mask) -> float:
-    """Share of pixels that are black or white."""
+    """Share of black or white pixels."""
     return float((np.abs(picture[inside] - 127.5) > 125).mean())
 
 
 def _differences(picture: Floats, other: Floats, inside: Mask, agreed: Mask) -> tuple[float, float, float]:
-    """The shares of `_pixels` once a picture has the tones of the other."""
+    """The shares of `_pixels`, after giving a picture the tones of the other."""
     fitted = toned(picture, picture[agreed], other[agreed])
     around = np.ones((2 * SLACK + 1, 2 * SLACK + 1), np.uint8)
     apart = np.maximum(other - cv2.dilate(fitted, around), cv2.erode(fitted, around) - other)[inside]
@@ -122,15 +122,15 @@ def _differences(picture: Floats, other: Floats, inside: Mask, agreed: Mask) -> 
 
 
 def toned(picture: Floats, here: Floats, there: Floats) -> Floats:
-    """A picture in the tones of another one: the shades `here` become those `there`, without changing their order."""
+    """A picture with the tones of another: a monotonic map takes the shades `here` to those `there`."""
     steps = np.linspace(0, 1, 17)
     levels, wanted = np.quantile(here, steps), np.quantile(there, steps)
-    levels = levels + np.arange(17) * 1e-4  # ascending, where many pixels have one shade
+    levels = levels + np.arange(17) * 1e-4  # strictly ascending, even if many pixels have one shade
     return np.interp(picture, levels, wanted).astype(np.float32)
 
 
 def _two_shades(pixels: Floats) -> float:
-    """Share of pixels that have one of the two commonest shades, more or less."""
+    """Share of pixels near one of the two most common shades."""
     counts, share = np.bincount(pixels.clip(0, 255).astype(np.int64), minlength=256), 0
     for _ in range(2):
         near = np.convolve(counts, np.ones(2 * SHADES + 1, np.int64), "same")
@@ -141,7 +141,7 @@ def _two_shades(pixels: Floats) -> float:
 
 
 def _elsewhere(source: Floats, target: Floats, inside: Mask, blocks: npt.NDArray[np.int64], columns: int) -> int:
-    """How many blocks of the target, of those that disagree, are found a few pixels away in the source."""
+    """Number of disagreeing blocks of the target that are found a few pixels away in the source."""
     found = 0
     for at in blocks.tolist():
         top, left = at // columns * SIDE, at % columns * SIDE
@@ -155,7 +155,7 @@ def _elsewhere(source: Floats, target: Floats, inside: Mask, blocks: npt.NDArray
 
 
 def _equally_sharp(laid: Overlap) -> tuple[Floats, Floats]:
-    """Both pictures, the sharper one blurred until it has no more detail than the other."""
+    """Both pictures, the sharper one blurred to the sharpness of the other."""
     moved, still = laid.moved.astype(np.float32), laid.still.astype(np.float32)
     inside = cv2.erode(laid.inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     if inside.sum() < 200:
@@ -171,7 +171,7 @@ def _equally_sharp(laid: Overlap) -> tuple[Floats, Floats]:
 
 
 def _sharpness(picture: Floats, inside: Mask) -> float:
-    """Mean step between neighbouring pixels, in deviations of all of them."""
+    """Mean difference of neighbouring pixels, in standard deviations."""
     steps = np.abs(cv2.Sobel(picture, cv2.CV_32F, 1, 0)) + np.abs(cv2.Sobel(picture, cv2.CV_32F, 0, 1))
     return float(steps[inside].mean()) / max(float(picture[inside].std()), 1.0)
 
@@ -188,7 +188,7 @@ def _centred(blocks_BX: Floats) -> tuple[Floats, Floats]:
 
 
 def _overlaps(first: Array, second: Array, matrix: Matrix) -> tuple[float, float]:
-    """Share of each picture's area that lies on the other."""
+    """Share of each picture's area that overlaps the other."""
     shares = []
     for here, there, forth in ((first, second, matrix), (second, first, np.linalg.inv(matrix))):
         corners = _corners(here)
@@ -206,15 +206,15 @@ def _corners(picture: Array) -> npt.NDArray[np.float64]:
 class Colours(NamedTuple):
     """How the colours of two aligned pictures differ, from the first to the second."""
 
-    grey: tuple[bool, bool]  # whether each has none
+    grey: tuple[bool, bool]  # whether each picture is grey
     brightness: float  # change of the mean, shades
     contrast: float  # ratio of the deviations
     saturation: float  # ratio
-    other: float  # share of the overlap that has another hue
+    other: float  # share of the overlap with another hue
 
 
 def colours(first: Array, second: Array, matrix: Matrix, agreed: Mask) -> Colours:
-    """How the colours of two aligned RGB pictures differ where their detail agrees."""
+    """Differences in colour between two aligned RGB pictures where their detail agrees."""
     laid = overlap(first, second, matrix)
     where = (slice(agreed.shape[0]), slice(agreed.shape[1]))
     parts = [cv2.GaussianBlur(part, (0, 0), SOFT)[where][agreed].astype(np.float32) for part in laid[:2]]
@@ -234,7 +234,7 @@ def colours(first: Array, second: Array, matrix: Matrix, agreed: Mask) -> Colour
 
 
 def _of_other_hue(one_P3: Floats, other_P3: Floats) -> float:
-    """Share of pixels whose hue differs, once the white balance of the first is that of the second."""
+    """Share of pixels whose hue differs after matching the white balance."""
     gain_3 = np.clip(np.median((other_P3 + 8) / (one_P3 + 8), axis=0), 0.5, 2.0)
     chroma, other = _chroma(one_P3 * (gain_3 / gain_3.mean())), _chroma(other_P3)
     lengths = np.linalg.norm(chroma, axis=1), np.linalg.norm(other, axis=1)

@@ -1,10 +1,10 @@
-"""The transform that lays one picture on another, if there is one.
+"""The transform that aligns one picture with another.
 
-Matched keypoints vote for it (RANSAC: Fischler & Bolles 1981; for projective ones MAGSAC++: Barath et al. 2020);
-maximising the correlation of the aligned pixels refines it (ECC: Evangelidis & Psarakis 2008). Pictures with few
-keypoints, plain or blurred ones, are aligned by correlation alone, from the assumption that they show the same frame.
+It is estimated from matched keypoints (RANSAC: Fischler & Bolles 1981; for projective transforms MAGSAC++: Barath et
+al. 2020) and refined by maximising the correlation of the aligned pixels (ECC: Evangelidis & Psarakis 2008). Pictures
+with few keypoints, such as blurred ones, are aligned by correlation alone, assuming that they show the same frame.
 
-Shapes: H, W pixels; M matches. A transform is a 3 × 3 matrix that takes points (x, y, 1) of the first picture, in
+Shapes: H, W pixels; M matches. A transform is a 3 × 3 matrix that maps points (x, y, 1) of the first picture, in
 pixels, to points of the second.
 """
 
@@ -20,41 +20,41 @@ import numpy.typing as npt
 from lookalike.imaging import borders
 from lookalike.verification.features import Array, Features, Floats, matches
 
-NEAR = 3.0  # pixels between where a keypoint is and where the transform takes its match
-FEWEST = 5  # matches that a transform is looked for in
-PROJECTIVE = 12  # inliers from which a projective transform is tried, too
-STEPS = 20  # of refining
-SMALLEST, LARGEST, SQUEEZED = 0.12, 8.0, 2.5  # scales, and ratio of the two, beyond which a transform is not believed
-COARSE = 64  # pixels of the longer side at which pictures are aligned by correlation alone
-PROMISING, ALIGNED = 0.5, 0.9  # correlations of two frames before and after they are aligned
+NEAR = 3.0  # maximum distance in pixels between a keypoint and its transformed match
+FEWEST = 5  # minimum matches for estimating a transform
+PROJECTIVE = 12  # minimum inliers for trying a projective transform, too
+STEPS = 20  # of refinement
+SMALLEST, LARGEST, SQUEEZED = 0.12, 8.0, 2.5  # limits of plausible scales, and of the ratio of the two
+COARSE = 64  # longer side in pixels for alignment by correlation alone
+PROMISING, ALIGNED = 0.5, 0.9  # minimum correlations before and after alignment
 
 Matrix = npt.NDArray[np.float64]
 _STOP = cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT
 
 
 class Alignment(NamedTuple):
-    """A transform, and how many keypoints at different places support it."""
+    """A transform, and the number of distinct keypoints that support it."""
 
     matrix: Matrix
     inliers: int
 
 
 class Overlap(NamedTuple):
-    """Two pictures in one frame, that of the one with fewer pixels where they overlap."""
+    """Two pictures in the frame of the one with fewer pixels in the overlap."""
 
     moved: Array  # the finer picture, on …
     still: Array  # … the coarser one
-    inside: npt.NDArray[np.bool_]  # where both are
+    inside: npt.NDArray[np.bool_]  # the overlap
     first_moves: bool
 
 
 def by_features(first: Features, second: Features) -> Alignment | None:
-    """The transform that most matched keypoints agree on; none if there is no sensible one."""
+    """The transform supported by most matched keypoints; None if none is plausible."""
     pairs_M2 = matches(first, second)
     if len(pairs_M2) < FEWEST:
         return None
     from_M2, to_M2 = first.points_P2[pairs_M2[:, 0]], second.points_P2[pairs_M2[:, 1]]
-    cv2.setRNGSeed(1)  # the same pair, the same answer
+    cv2.setRNGSeed(1)  # deterministic
     affine, inside = cv2.estimateAffine2D(from_M2, to_M2, ransacReprojThreshold=NEAR, maxIters=1000, confidence=0.999)
     if affine is None:
         return None
@@ -69,7 +69,7 @@ def by_features(first: Features, second: Features) -> Alignment | None:
 
 
 def support(first: Features, second: Features, matrix: Matrix) -> int:
-    """How many matched keypoints at different places a transform takes to each other."""
+    """Number of distinct matched keypoints that support a transform."""
     pairs_M2 = matches(first, second)
     if not len(pairs_M2):
         return 0
@@ -80,7 +80,7 @@ def support(first: Features, second: Features, matrix: Matrix) -> int:
 
 
 def by_frame(first: Array, second: Array) -> Matrix | None:
-    """The transform near "the same frame" that aligns two pictures in grey, with or without their borders."""
+    """The transform close to "the same frame" that aligns two grey pictures, with or without their borders."""
     for matrix in _same_frames(first, second):
         scale, other_scale = (min(1.0, COARSE / max(one.shape)) for one in (first, second))
         small, other = _reduced(first, scale), _reduced(second, other_scale)
@@ -94,7 +94,7 @@ def by_frame(first: Array, second: Array) -> Matrix | None:
 
 
 def refined(first: Array, second: Array, matrix: Matrix, *, projective: bool = False) -> Matrix:
-    """A transform that aligns pixels better, if one is near."""
+    """The transform, refined to align pixels better if possible."""
     laid = overlap(first, second, matrix)
     if laid.inside.mean() < 0.05:
         return matrix
@@ -104,14 +104,14 @@ def refined(first: Array, second: Array, matrix: Matrix, *, projective: bool = F
     inside = laid.inside.astype(np.uint8) * 255
     try:
         _, step = cv2.findTransformECC(moved, still, step, kind, (_STOP, STEPS, 1e-3), inside, 5)
-    except cv2.error:  # it does not converge
+    except cv2.error:  # no convergence
         return matrix
     whole = np.vstack([step, [[0, 0, 1]]])[:3].astype(np.float64)
     return whole @ matrix if laid.first_moves else matrix @ np.linalg.inv(whole)
 
 
 def overlap(first: Array, second: Array, matrix: Matrix) -> Overlap:
-    """Both pictures, in grey or in colour, in the frame of the one that has fewer pixels where they overlap."""
+    """Both pictures, grey or colour, in the frame of the one with fewer pixels in the overlap."""
     first_moves = scale_of(matrix) <= 1
     source, still = (first, second) if first_moves else (second, first)
     forth = np.asarray(matrix if first_moves else np.linalg.inv(matrix), np.float64)
@@ -126,22 +126,22 @@ def overlap(first: Array, second: Array, matrix: Matrix) -> Overlap:
 
 
 def scale_of(matrix: Matrix) -> float:
-    """By how much a transform enlarges."""
+    """The scale of a transform."""
     return float(np.sqrt(abs(np.linalg.det(matrix[:2, :2] / matrix[2, 2]))))
 
 
 def is_sensible(matrix: Matrix) -> bool:
-    """Whether a transform neither folds a picture nor squeezes or scales it beyond what people do to pictures."""
+    """Whether a transform is plausible as an edit: no folding, no extreme squeezing or scaling."""
     if not np.isfinite(matrix).all() or abs(matrix[2, 2]) < 1e-9:
         return False
-    if np.abs(matrix[2, :2] / matrix[2, 2]).max() > 4e-3:  # it would vanish within 250 pixels
+    if np.abs(matrix[2, :2] / matrix[2, 2]).max() > 4e-3:  # the vanishing line would be within 250 pixels
         return False
     scales = np.linalg.svd(matrix[:2, :2] / matrix[2, 2], compute_uv=False)
     return bool(scales[1] > SMALLEST and scales[0] < LARGEST and scales[0] / scales[1] < SQUEEZED)
 
 
 def _same_frames(first: Array, second: Array) -> Iterator[Matrix]:
-    """Transforms of the whole first picture to the whole second, and of what lies within their borders."""
+    """Transforms from the whole first picture to the whole second, with and without their borders."""
     boxes = []
     for one in (first, second):
         whole = (0, 0, one.shape[1], one.shape[0])
@@ -159,19 +159,19 @@ def _box_to_box(here: tuple[int, ...], there: tuple[int, ...]) -> Matrix:
 
 
 def _scaled(matrix: Matrix, first: float, second: float) -> Matrix:
-    """The transform of pictures that are so many times as large."""
+    """The transform for scaled pictures."""
     return np.diag([second, second, 1]) @ matrix @ np.diag([1 / first, 1 / first, 1])
 
 
 def _reduced(picture: Array, scale: float) -> Array:
     if scale >= 1:
         return picture
-    height, width = (max(1, round(length * scale)) for length in picture.shape)  # of a strip, nothing would be left
+    height, width = (max(1, round(length * scale)) for length in picture.shape)  # keeps at least a pixel of thin strips
     return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _correlation(laid: Overlap) -> float:
-    """Correlation of two pictures where both are, of what is left without the slow changes of brightness."""
+    """Correlation of two pictures in their overlap, without low-frequency changes of brightness."""
     if laid.inside.mean() < 0.2:
         return 0.0
     one, other = (_detail(part)[laid.inside] for part in (laid.moved, laid.still))
@@ -185,5 +185,5 @@ def _detail(picture: Array) -> Floats:
 
 
 def _places(points_M2: Floats) -> int:
-    """At how many places points lie; those within 2 pixels are one."""
+    """Number of distinct points; those within 2 pixels count as one."""
     return len(np.unique(np.floor(points_M2 / 2).astype(np.int64), axis=0))

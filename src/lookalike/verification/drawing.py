@@ -1,4 +1,4 @@
-"""A picture of how two pictures were aligned: the first, the second laid on it, and where they differ.
+"""Visualises an alignment: the first picture, the aligned second one, and their difference.
 
 Shapes: H, W pixels, those of the first picture.
 """
@@ -14,15 +14,15 @@ from lookalike.verification.features import Array, Floats
 from lookalike.verification.verdict import Picture, Verdict
 
 SIDE = 640  # pixels of the longer side of each part
-GAP, GROUND = 8, 24  # pixels between the parts, and the shade there and where the second picture shows nothing
+GAP, GROUND = 8, 24  # pixels between the parts; shade of the gaps, and of areas that the second picture does not cover
 AMBER = (255, 176, 0)
-QUIET, LOUD = 16.0, 60.0  # shades from which a difference is shown, and from which it is shown in full
+QUIET, LOUD = 16.0, 60.0  # differences in shades from which amber appears, and from which it is saturated
 
 Mask = npt.NDArray[np.bool_]
 
 
 def aligned(first: Array, second: Array, verdict: Verdict) -> Array:
-    """Two pictures and their difference side by side; those that cannot be aligned, as they are."""
+    """Two pictures and their difference side by side; unaligned if alignment fails."""
     one, other = Picture(first).pixels, Picture(second).pixels
     if verdict.transform is None:
         return _in_a_row([one, other])
@@ -36,7 +36,7 @@ def aligned(first: Array, second: Array, verdict: Verdict) -> Array:
 
 
 def _difference(one: Array, moved: Array, inside: Mask, *, has_colours: bool) -> Array:
-    """The first picture in dim grey, amber where the second differs by more than its tones."""
+    """The first picture in dim grey, amber where the second differs in more than tones."""
     grey, other = (np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.float32) for picture in (one, moved))
     channels = [(grey, other)]
     if has_colours:
@@ -48,11 +48,11 @@ def _difference(one: Array, moved: Array, inside: Mask, *, has_colours: bool) ->
 
 
 def _apart(one: Floats, other: Floats, inside: Mask) -> Floats:
-    """By how many shades two channels differ, once one has the tones of the other; edges may be a pixel off."""
+    """Difference of two channels in shades after matching tones; tolerates edges that are a pixel off."""
     if not inside.any():
         return np.zeros_like(one)
     here, there = one[inside], other[inside]
-    both = ((one, toned(other, there, here)), (toned(one, here, there), other))  # where one is burnt out, one way fits
+    both = ((one, toned(other, there, here)), (toned(one, here, there), other))  # burnt out: only one fits
     return np.asarray(np.where(inside, np.min([_by(*pair) for pair in both], axis=0), 0), np.float32)
 
 

@@ -1,4 +1,4 @@
-"""What was done to a picture to get its copy, by name and in words.
+"""Edits that lead from a picture to its copy, as names and in words.
 
 Shapes: H, W pixels.
 """
@@ -37,45 +37,45 @@ WORDS = {
     "recompress": "recompressed",
 }  # fmt: skip
 
-WHOLE = 0.97  # share of a picture that is all of it
-TURNED = 1.5  # degrees
-SCALED, STRETCHED = 0.03, 0.04  # relative changes of size and of the ratio of sides
-TILTED = 0.03  # of a side, by how far corners lie from where an affine transform takes them
-OVERLAID, UNTOUCHED = 0.003, 0.98  # shares of the pixels that differ clearly, and of the detail that agrees
+WHOLE = 0.97  # share above which a picture counts as whole
+TURNED = 1.5  # degrees; minimum rotation
+SCALED, STRETCHED = 0.03, 0.04  # minimum relative changes of size and of the aspect ratio
+TILTED = 0.03  # share of a side; minimum deviation of corners from an affine transform
+OVERLAID, UNTOUCHED = 0.003, 0.98  # minimum share of clearly different pixels, and maximum agreement, of an overlay
 BRIGHTER, CONTRAST, SATURATION = 12.0, 1.2, 1.3  # shades; ratios
-MIDDLE = 0.05  # of a side, by which the centre of a crop may be off the centre of the picture
-AMONG_OTHERS = 0.6  # share of a picture up to which the other one is a part of something larger
-SAME_FRAME = 0.05  # difference of the shares of two pictures, one of them rotated within its frame
-QUARTER = 3.0  # degrees by which a quarter turn may be off
+MIDDLE = 0.05  # share of a side by which a central crop may be off-centre
+AMONG_OTHERS = 0.6  # share of a picture below which it counts as part of a larger picture
+SAME_FRAME = 0.05  # maximum difference of the overlap shares, for a picture rotated within its frame
+QUARTER = 3.0  # degrees; tolerance of quarter turns
 
 
 def of(best: Aligned, colours: Colours) -> tuple[str, ...]:
-    """The names of the edits that lead from the first picture to the second, of `WORDS`."""
+    """Names (keys of `WORDS`) of the edits that lead from the first picture to the second."""
     return (*_frame(best), *_content(best, colours)) or ("recompress",)
 
 
 def words(verdict: Verdict, sizes: tuple[Size, Size] | None = None) -> list[str]:
-    """What was done to the first picture to get the second, in words; with the sizes of both, how it was scaled."""
+    """The edits that lead from the first picture to the second, in words; with `sizes`, including the scale."""
     matrix = np.eye(3) if verdict.transform is None else np.array(verdict.transform).reshape(3, 3)
     turned = _rotated(matrix) if "rotate" in verdict.edits else ""
     here, there = verdict.overlaps
     said = {"crop": _cropped(matrix, here), "rotate": turned, "resize": _scaled(verdict, sizes)}
     if there <= AMONG_OTHERS:
         said["extend"] = "part of a larger picture"
-    if turned.startswith("rotated") and abs(here - there) <= SAME_FRAME:  # its corners were lost, and filled
+    if turned.startswith("rotated") and abs(here - there) <= SAME_FRAME:  # its corners were cut off, and filled
         said |= {"crop": "", "extend": ""}
     return [text for name in verdict.edits if (text := said.get(name, WORDS[name]))]
 
 
 def resized(verdict: Verdict, sizes: tuple[Size, Size]) -> tuple[str, ...]:
-    """The edits of a verdict, with "resize" where the sizes of both pictures show it."""
+    """The edits of a verdict, with "resize" if the pictures' sizes show it."""
     if not _scaled(verdict, sizes):
         return verdict.edits
     return (*(name for name in verdict.edits if name != "recompress"), "resize")
 
 
 def _cropped(matrix: Matrix, share: float) -> str:
-    """Which part of the first picture the second shows, by area."""
+    """The part of the first picture that the second shows, by area."""
     unit = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32)
     part = cv2.perspectiveTransform(unit[None].astype(np.float64), np.linalg.inv(matrix))[0].astype(np.float32)
     _, common = cv2.intersectConvexConvex(unit, part)
@@ -85,7 +85,7 @@ def _cropped(matrix: Matrix, share: float) -> str:
 
 
 def _rotated(matrix: Matrix) -> str:
-    """By how much, from a transform of shares of sides: ratios of its parts do not depend on how long the sides are."""
+    """The rotation in words, from a transform of points in shares of the sides."""
     if np.linalg.det(matrix[:2, :2]) < 0:
         matrix = matrix @ np.diag([-1.0, 1, 1])
     (a, b), (c, d) = matrix[:2, :2]
@@ -98,7 +98,7 @@ def _rotated(matrix: Matrix) -> str:
 
 
 def _scaled(verdict: Verdict, sizes: tuple[Size, Size] | None) -> str:
-    """By how much the second picture is larger than what it shows of the first; nothing if it is not."""
+    """The scale of the second picture in words; empty if unchanged."""
     if sizes is None:
         return WORDS["resize"]
     areas = [share * width * height for share, (width, height) in zip(verdict.overlaps, sizes, strict=True)]
@@ -111,7 +111,7 @@ def _scaled(verdict: Verdict, sizes: tuple[Size, Size] | None) -> str:
 
 
 def degrees(matrix: Matrix) -> float:
-    """By how much a transform rotates, clockwise as seen, −180 to 180."""
+    """The clockwise rotation of a transform in degrees, −180 to 180."""
     return math.degrees(math.atan2(matrix[1, 0], matrix[0, 0]))
 
 

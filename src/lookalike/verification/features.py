@@ -1,4 +1,4 @@
-"""Local features of a picture: what can be found again after it was cropped, turned, scaled or written on.
+"""Local features of a picture, which survive cropping, rotation, scaling and overlays.
 
 SIFT (Lowe, "Distinctive image features from scale-invariant keypoints", IJCV 2004) with the square root of its
 descriptors (Arandjelović & Zisserman, "Three things everyone should know to improve object retrieval", CVPR 2012).
@@ -14,26 +14,26 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-MOST = 400  # keypoints of a picture
-CONTRAST = 0.02  # of SIFT, whose default of 0.04 finds too few in small thumbnails
-RATIO = 0.85  # of the distances to the nearest and to the second nearest descriptor
+MOST = 400  # maximum keypoints of a picture
+CONTRAST = 0.02  # SIFT's threshold; its default of 0.04 finds too few keypoints in small thumbnails
+RATIO = 0.85  # maximum ratio of the distances to the nearest and second nearest descriptor
 
 Array = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-cv2.setNumThreads(1)  # callers compare several pairs at once
+cv2.setNumThreads(1)  # callers compare pairs in parallel
 
 
 class Features(NamedTuple):
-    """Keypoints (x, y) in pixels, (P, 2), and their descriptors of length 1, (P, 128)."""
+    """Keypoints (x, y) in pixels, (P, 2), and their unit-length descriptors, (P, 128)."""
 
     points_P2: Floats
     descriptors_PD: Floats
 
 
 def features(grey_HW: Array) -> Features:
-    """The keypoints of a picture in grey, uint8, and their descriptors."""
+    """The keypoints and descriptors of a grey picture, uint8."""
     found, raw = cv2.SIFT_create(nfeatures=MOST, contrastThreshold=CONTRAST).detectAndCompute(grey_HW, None)
     if raw is None:
         return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
@@ -42,14 +42,14 @@ def features(grey_HW: Array) -> Features:
 
 
 def matches(first: Features, second: Features) -> Ints:
-    """Pairs of keypoints whose descriptors are nearer to each other than to any others, (M, 2)."""
+    """Pairs of keypoints whose descriptors are mutual nearest neighbours, (M, 2)."""
     if len(first.points_P2) < 2 or len(second.points_P2) < 2:
         return np.zeros((0, 2), np.int64)
-    # OpenCV multiplies as fast as NumPy on one core; the threads of NumPy's library wait busily for each other
+    # as fast as NumPy on one core, but without the busy waiting of NumPy's threads
     likeness = cv2.gemm(first.descriptors_PD, second.descriptors_PD, 1, None, 0, flags=cv2.GEMM_2_T)
     rows, best = np.arange(len(likeness)), likeness.argmax(axis=1)
     nearest = likeness[rows, best]
     likeness[rows, best] = -1
-    squares = [np.maximum(2 - 2 * found, 0) for found in (nearest, likeness.max(axis=1))]  # of Euclidean distances
+    squares = [np.maximum(2 - 2 * found, 0) for found in (nearest, likeness.max(axis=1))]  # squared Euclidean distances
     kept = np.flatnonzero(squares[0] < RATIO**2 * squares[1])
     return np.stack([kept, best[kept]], axis=1).astype(np.int64)

@@ -1,4 +1,4 @@
-"""What two image files are to each other, without a database."""
+"""Verdicts on two image files, without a database."""
 
 from __future__ import annotations
 
@@ -27,16 +27,17 @@ UNMOVED = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
 class Compared(NamedTuple):
-    """The verdict on two files, and their sizes in pixels unless they are equal."""
+    """The verdict on two files, and their sizes in pixels unless the bytes are equal."""
 
     verdict: Verdict
     sizes: tuple[Size, Size] | None
 
 
 def compare(first: Source, second: Source, *, decoders: Decoders | None = None) -> Verdict:
-    """What the second of two image files (paths or bytes) is to the first; decoded in this process by default.
+    """The verdict on two image files (paths or bytes): what the second is to the first.
 
-    Raises `ImageError`, naming the file, if one cannot be read. Files with the same bytes need not be decodable.
+    Images are decoded in this process by default. Raises `ImageError`, naming the file, if one is unreadable. Files
+    with the same bytes need not be decodable.
     """
     return examine(first, second, decoders or Direct(DecodeLimits())).verdict
 
@@ -55,7 +56,7 @@ def examine(first: Source, second: Source, decoders: Decoders) -> Compared:
 
 
 def shown(source: Source, side: int, decoders: Decoders) -> Array:
-    """An image as it is compared, RGB or RGBA, at most `side` pixels a side. Raises `ImageError`, naming the file."""
+    """An image as compared: RGB or RGBA, at most `side` pixels a side. Raises `ImageError`, naming the file."""
     with ExitStack() as stack:
         return _File(source, decoders, stack).frames(side)[0]
 
@@ -81,7 +82,7 @@ class _File:
             raise type(error)(f"{self._name}: {error}") from error
 
     def seen(self) -> looks.Seen:
-        """The image as verification sees it: thumbnails, and a close look."""
+        """The image prepared for verification."""
         close, *later = self.frames(looks.CLOSE)
         small = np.asarray(thumbnails.within(Image.fromarray(close), thumbnails.SIDE))
         return looks.Seen([small, *later], lambda: Picture(close))
@@ -91,7 +92,7 @@ class _File:
         return decoded.width, decoded.height
 
     def has_pixels_of(self, other: _File) -> bool:
-        """Whether all pixels are the same; False if not all of them can be compared."""
+        """Whether all pixels are the same; False if they cannot be compared completely."""
         with suppress(ImageError):
             return self.image.pixel_digest() == other.image.pixel_digest()
         return False

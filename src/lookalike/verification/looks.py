@@ -1,8 +1,7 @@
-"""Two looks at a pair of images: a quick one at thumbnails, and a close one at files where the first finds something.
+"""Verification in two stages: a quick look at thumbnails, then a close look at files if something aligns.
 
-The first look tells pictures that have nothing to do with each other apart: most candidates. Whether what aligns is a
-copy or another shot of the scene shows in details that thumbnails have lost. Where a file is out of reach, thumbnails
-decide as far as they can.
+The first stage rejects unrelated pictures, which are most candidates. Only details that thumbnails lack distinguish a
+copy from another shot of the same scene. If a file is unreachable, thumbnails decide as far as possible.
 """
 
 from __future__ import annotations
@@ -13,29 +12,29 @@ from collections.abc import Callable, Sequence
 from lookalike.verification.features import Array
 from lookalike.verification.verdict import Picture, Relation, Verdict, align, compare
 
-CLOSE = 384  # pixels of the longer side of a close look
-FEW = 80  # keypoints of a thumbnail, below which it is too plain to say that nothing aligns
-FRAMES_AGREE = 0.5  # share of the detail of two later frames that must be the same
-CERTAIN, CERTAINLY_SEEN = 0.9, 12  # agreement and keypoints from which thumbnails alone prove a copy
+CLOSE = 384  # longer side of a close look, in pixels
+FEW = 80  # keypoints of a thumbnail, below which failed alignment proves nothing
+FRAMES_AGREE = 0.5  # minimum agreement of two later frames
+CERTAIN, CERTAINLY_SEEN = 0.9, 12  # minimum agreement and inliers for thumbnails alone to prove a copy
 DAMPED = {"crop": "extend", "grey": "colour", "brighter": "darker"}
-REVERSED = DAMPED | {there: here for here, there in DAMPED.items()}  # edits that turn into each other
+REVERSED = DAMPED | {there: here for here, there in DAMPED.items()}  # inverse edits
 
 
 class Seen:
-    """An image as verification sees it: thumbnails, and a closer look that is taken when it is needed."""
+    """An image prepared for verification: thumbnails, and a close look that is loaded on demand."""
 
     def __init__(self, thumbnails: Sequence[Array], close: Callable[[], Picture | None] = lambda: None) -> None:
         self.frames = [Picture(pixels) for pixels in thumbnails]
-        self.close = close  # the image at up to `CLOSE` pixels a side; none if its file is out of reach
+        self.close = close  # the image at up to `CLOSE` pixels a side; None if its file is unreachable
 
     @property
     def is_low_information(self) -> bool:
-        """Whether its thumbnail shows too little to find anything in it."""
+        """Whether its thumbnail has too few keypoints for alignment."""
         return len(self.frames[0].features.points_P2) < FEW
 
 
 def verdict(first: Seen, second: Seen, *, mirrored: bool | None = None) -> Verdict:
-    """What the second image is to the first; `mirrored`: whether one may be mirrored (None: either)."""
+    """What the second image is to the first; `mirrored`: whether to compare mirrored (None: both ways)."""
     found = compare(first.frames[0], second.frames[0], mirrored=mirrored)
     if found.relation is Relation.DIFFERENT and not (first.is_low_information or second.is_low_information):
         return found
@@ -51,7 +50,7 @@ def verdict(first: Seen, second: Seen, *, mirrored: bool | None = None) -> Verdi
 
 
 def reversed_(found: Verdict) -> Verdict:
-    """The verdict on the same pair in the other order."""
+    """The verdict on the same pair in reverse order."""
     import numpy as np
 
     transform = None
@@ -64,7 +63,7 @@ def reversed_(found: Verdict) -> Verdict:
 
 
 def _with_frames(first: Seen, second: Seen, found: Verdict) -> Verdict:
-    """The verdict on animations and documents, whose later frames must agree, too."""
+    """The verdict, after comparing later frames of animations and documents, too."""
     if not found.relation.is_copy or len(first.frames) == len(second.frames) == 1:
         return found
     if 1 in (len(first.frames), len(second.frames)):
@@ -76,7 +75,7 @@ def _with_frames(first: Seen, second: Seen, found: Verdict) -> Verdict:
 
 
 def _frames_agree(first: Picture, second: Picture) -> bool:
-    if max(first.grey.std(), second.grey.std()) < 4:  # nothing to see in either
+    if max(first.grey.std(), second.grey.std()) < 4:  # both are blank
         return True
     found = align(first, second)
     return found is not None and found.measured.same >= FRAMES_AGREE
@@ -87,5 +86,5 @@ def _is_certain(found: Verdict) -> bool:
 
 
 def _unproven(found: Verdict) -> Verdict:
-    """What is known of a pair that thumbnails cannot tell from another shot of the same scene."""
+    """The verdict if thumbnails cannot rule out another shot of the same scene."""
     return dataclasses.replace(found, relation=Relation.SIMILAR, edits=(), verified=False)

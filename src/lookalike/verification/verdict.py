@@ -1,12 +1,12 @@
-"""What two pictures are to each other: codes propose, pixels decide.
+"""Verdicts on pairs of pictures: codes propose, pixels decide.
 
-Features and pixels align the pictures (`alignment`); what is left of differences then says which of these they are:
+Pictures are aligned by features and pixels (`alignment`); the remaining differences decide:
 
-    edited copy   nothing differs but what editing changes: frame, size, encoding, tones, something written over it
-    same scene    they can be aligned, but something moved or its colours changed: another shot, another product
-    different     they cannot be aligned
+    edited copy   only edits differ: frame, size, encoding, tones, an overlay
+    same scene    aligned, but something moved or changed its colours: another shot, another product
+    different     not aligned
 
-Whether files have the same bytes or pixels is known before pictures are compared. Thresholds: docs/experiments.md.
+Same bytes and same pixels are recognised beforehand. Thresholds: docs/experiments.md.
 
 Shapes: H, W pixels.
 """
@@ -28,25 +28,25 @@ from lookalike.verification.agreement import Agreement, Colours
 from lookalike.verification.alignment import Matrix
 from lookalike.verification.features import Array, Features, features
 
-INLIERS = 6  # keypoints that must support a transform
-BLOCKS = 6  # of detail that must be compared
-SEEN = 0.5  # share of one of the pictures that the other must show
-RELATED = 0.25  # share of blocks that must be the same for pictures to have anything in common …
-AGREED = 0.55  # … and to be copies
-LOUD, MOVED = 0.004, 0.01  # shares up to which nothing differs and nothing moved …
-TONED, DIFFERING, ENCODED = 0.68, 0.36, 0.25  # … where enough is quiet and little detail lost, or hardly any is lost
+INLIERS = 6  # minimum keypoints that support a transform
+BLOCKS = 6  # minimum blocks with detail
+SEEN = 0.5  # minimum share of one picture that the other shows
+RELATED = 0.25  # minimum share of equal blocks of related pictures …
+AGREED = 0.55  # … and of copies
+LOUD, MOVED = 0.004, 0.01  # shares below which nothing differs and nothing moved …
+TONED, DIFFERING, ENCODED = 0.68, 0.36, 0.25  # … if enough is quiet and little detail is lost, or hardly any is
 SILENT, SILENT_MOVED = 0.95, 0.015  # … or nearly all is quiet
-WRITTEN_QUIET, WRITTEN_LOUD, WRITTEN_MOVED, PAINTED = 0.7, 0.15, 0.02, 0.47  # where something is written …
-MUCH, WRITTEN_DIFFERING = 0.02, 0.62  # … and where that much is, it may cover most of a plain picture's detail
+WRITTEN_QUIET, WRITTEN_LOUD, WRITTEN_MOVED, PAINTED = 0.7, 0.15, 0.02, 0.47  # with an overlay …
+MUCH, WRITTEN_DIFFERING = 0.02, 0.62  # … a large one may cover most of a simple picture's detail
 CLEARLY, CLEARLY_DIFFERING, CLEARLY_MOVED, CLIPPED = 0.95, 0.15, 0.045, 0.9
-PAPER, PAPER_SHADES = 0.7, 8  # share of a document that has the shade of its paper, more or less
-LEGIBLE, LEGIBLE_QUIET, LEGIBLE_MOVED = 0.9, 0.85, 0.045  # of documents: other words are not something written over
+PAPER, PAPER_SHADES = 0.7, 8  # minimum share of a document near the shade of its paper, and tolerance in shades
+LEGIBLE, LEGIBLE_QUIET, LEGIBLE_MOVED = 0.9, 0.85, 0.045  # for documents: other words are not an overlay
 OTHER_COLOURS = 0.08  # share of the overlap
-GOOD = 0.9  # agreement from which no better alignment is looked for
+GOOD = 0.9  # agreement at which the search for a better alignment ends
 
 
 class Relation(StrEnum):
-    """What an image is to another one, the closest first."""
+    """Relations between images, closest first."""
 
     EXACT = "exact"
     SAME_PIXELS = "same-pixels"
@@ -62,7 +62,7 @@ class Relation(StrEnum):
 
     @property
     def words(self) -> str:
-        """What people call it."""
+        """The relation in plain words."""
         return {Relation.EXACT: "exact copy", Relation.EDITED: "edited copy"}.get(self, self.replace("-", " "))
 
     @property
@@ -73,15 +73,15 @@ class Relation(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What the second picture is to the first, and why."""
+    """The relation of the second picture to the first, with the evidence."""
 
     relation: Relation
-    edits: tuple[str, ...] = ()  # what was done to the first to get the second: names of `edits.WORDS`
+    edits: tuple[str, ...] = ()  # from the first to the second: keys of `edits.WORDS`
     transform: tuple[float, ...] | None = None  # 3 × 3, row by row: points in shares of the sides, first to second
     overlaps: tuple[float, float] = (0.0, 0.0)  # share of each picture that the other shows
     inliers: int = 0  # keypoints that support the transform
-    agreement: float = 0.0  # share of the blocks with detail that are the same
-    verified: bool = True  # False: it goes by codes alone
+    agreement: float = 0.0  # share of blocks with detail that are the same
+    verified: bool = True  # False: by codes alone
 
 
 UNVERIFIED = Verdict(relation=Relation.SIMILAR, verified=False)
@@ -89,7 +89,7 @@ EXACT = Verdict(relation=Relation.EXACT, agreement=1.0, overlaps=(1.0, 1.0))
 
 
 class Picture:
-    """One frame of an image, as verification looks at it: uint8 (H, W, 3), or (H, W, 4) with transparency."""
+    """A frame of an image for verification: uint8 (H, W, 3), or (H, W, 4) with transparency."""
 
     def __init__(self, pixels: Array) -> None:
         self.pixels = pixels if pixels.shape[2] == 3 else _on(pixels, 255)
@@ -103,30 +103,30 @@ class Picture:
 
     @computed_once
     def features(self) -> Features:
-        """Its keypoints and their descriptors."""
+        """Its keypoints and descriptors."""
         return features(self.grey)
 
     @computed_once
     def is_document(self) -> bool:
-        """Whether most of it has one shade, as paper: then what is written on it is what matters."""
+        """Whether most of it has one shade, like paper, so that only its text matters."""
         counts = np.bincount(self.grey.ravel(), minlength=256)
         near = np.convolve(counts, np.ones(2 * PAPER_SHADES + 1, np.int64), "same")
         return bool(near.max() >= PAPER * self.grey.size)
 
     @computed_once
     def mirrored(self) -> Picture:
-        """The picture with left and right exchanged."""
+        """The mirrored picture."""
         return Picture(np.ascontiguousarray(self._given[:, ::-1]))
 
     @computed_once
     def on_black(self) -> Picture:
-        """The picture with black where it is transparent, as many converters write it."""
+        """The picture on black instead of transparency, as many converters save it."""
         return Picture(_on(self._given, 0)) if self.has_alpha else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aligned:
-    """Two pictures, the transform from the first to the second, and how far they agree."""
+    """Two pictures, the transform from the first to the second, and their agreement."""
 
     first: Picture
     second: Picture
@@ -138,7 +138,7 @@ class Aligned:
 
 
 def compare(first: Picture, second: Picture, *, mirrored: bool | None = None) -> Verdict:
-    """What the second picture is to the first; `mirrored`: whether one may be mirrored (None: either)."""
+    """What the second picture is to the first; `mirrored`: whether to compare mirrored (None: both ways)."""
     from lookalike.verification import edits
 
     best = align(first, second, mirrored=mirrored)
@@ -157,7 +157,7 @@ def compare(first: Picture, second: Picture, *, mirrored: bool | None = None) ->
 
 
 def align(first: Picture, second: Picture, *, mirrored: bool | None = None) -> Aligned | None:
-    """The best alignment of two pictures; none if they cannot be aligned."""
+    """The best alignment of two pictures; None if there is none."""
     best: Aligned | None = None
     for one, other, is_mirrored, on_black in _looks(first, second, mirrored):
         found = _aligned(one, other)
@@ -174,7 +174,7 @@ def align(first: Picture, second: Picture, *, mirrored: bool | None = None) -> A
 
 
 def _looks(first: Picture, second: Picture, mirrored: bool | None) -> Iterator[tuple[Picture, Picture, bool, bool]]:
-    """The pictures, mirrored or not and on black or not where they are transparent, and which of these they are."""
+    """Pairs of the pictures, mirrored or not, transparency on black or not, with flags for both."""
     grounds = dict.fromkeys(itertools.product((first, first.on_black), (second, second.on_black)))
     for is_mirrored in (False, True) if mirrored is None else (mirrored,):
         for one, other in grounds:
@@ -183,7 +183,7 @@ def _looks(first: Picture, second: Picture, mirrored: bool | None) -> Iterator[t
 
 
 def _aligned(first: Picture, second: Picture) -> tuple[Matrix, Agreement] | None:
-    """The transform under which two pictures agree best, and how far."""
+    """The transform with the best agreement of two pictures, and that agreement."""
     best: tuple[Matrix, Agreement] | None = None
     for found in _alignments(first, second):
         for matrix in _refinements(first, second, found):
@@ -221,7 +221,7 @@ def _relation(found: Agreement, colours: Colours, *, is_document: bool) -> Relat
 
 
 def _is_toned(found: Agreement) -> bool:
-    """Whether no pixel differs clearly: whatever was done to the picture changed its frame, tones or encoding."""
+    """Whether no pixel clearly differs, so that edits changed only frame, tones or encoding."""
     if found.loud > LOUD or found.moved > SILENT_MOVED:
         return False
     is_toned = found.differing <= ENCODED or (found.differing <= DIFFERING and found.quiet >= TONED)
@@ -229,7 +229,7 @@ def _is_toned(found: Agreement) -> bool:
 
 
 def _is_written_on(found: Agreement) -> bool:
-    """Whether what differs clearly was painted over one of the pictures."""
+    """Whether the clear differences are an overlay on one of the pictures."""
     most = WRITTEN_DIFFERING if found.loud >= MUCH else DIFFERING
     is_painted = found.painted >= PAINTED and found.loud <= WRITTEN_LOUD and found.differing <= most
     return is_painted and found.quiet >= WRITTEN_QUIET and found.moved <= WRITTEN_MOVED
@@ -241,13 +241,13 @@ def _is_legible(found: Agreement) -> bool:
 
 
 def _is_clear(found: Agreement) -> bool:
-    """Whether all detail agrees, in whatever tones; where one picture is burnt out it has none."""
+    """Whether all detail agrees, regardless of tones; burnt-out areas have none."""
     all_agrees = found.differing <= CLEARLY_DIFFERING or found.painted >= CLIPPED or found.quiet >= SILENT
     return found.same >= CLEARLY and found.moved <= CLEARLY_MOVED and all_agrees
 
 
 def _in_shares(best: Aligned, first: Picture, second: Picture) -> tuple[float, ...]:
-    """The transform of points in shares of width and height, from the first picture as it is to the second."""
+    """The transform from the first picture (not mirrored) to the second, of points in shares of the sides."""
     sizes = [np.diag([one.grey.shape[1], one.grey.shape[0], 1.0]) for one in (first, second)]
     matrix = np.linalg.inv(sizes[1]) @ best.matrix @ sizes[0]
     if best.mirrored:
@@ -256,6 +256,6 @@ def _in_shares(best: Aligned, first: Picture, second: Picture) -> tuple[float, .
 
 
 def _on(pixels: Array, shade: int) -> Array:
-    """Pixels with transparency on a ground of one shade."""
+    """Pixels with transparency, on a background of one shade."""
     opacity = pixels[..., 3:].astype(np.float32) / 255
     return np.asarray(np.rint(pixels[..., :3] * opacity + shade * (1 - opacity)), np.uint8)
