@@ -259,9 +259,7 @@ def test_features_of_convolutions_are_means_over_positions(flipped: bool, transf
 
 @pytest.mark.usefixtures("no_network")
 def test_a_name_of_the_hub_is_looked_up_in_its_cache(transformers: Any, cached: Path) -> None:
-    with pytest.raises(
-        ConfigError, match=r"is not in the Hugging Face cache, .* hf download some/small; or name"
-    ):
+    with pytest.raises(ConfigError, match=r"is not in the Hugging Face cache, .* hf download some/small; or name"):
         load("hf:some/small")
     folder = put(cached, "some/small")
     expected = hidden(saved(vit(transformers), folder)).last_hidden_state[:, 0].numpy()

@@ -27,7 +27,7 @@ from lookalike.hasher import Hasher
 from lookalike.imaging import thumbnails
 from lookalike.imaging.decode import Array
 from lookalike.imaging.edits.catalogue import Variant
-from lookalike.imaging.quality import PLAIN, quality
+from lookalike.imaging.quality import LOW_INFORMATION, quality
 from lookalike.metrics.intervals import rate_bound
 from lookalike.metrics.retrieval_stats import Share, share
 from lookalike.robustness.originals import Originals, Two, copies_of
@@ -109,7 +109,7 @@ def _hold(pixels_HW3: Array, hasher: Hasher) -> _Held:
     array, (height, width) = as_read(pixels_HW3, hasher.spec), pixels_HW3.shape[:2]
     own_W = hasher.encode_arrays(array[None])[0]
     thumbnail = thumbnails.pack([Image.fromarray(pixels_HW3)])
-    is_plain = quality(array, width=width, height=height) < PLAIN
+    is_plain = quality(array, width=width, height=height) < LOW_INFORMATION
     return _Held(own_W, thumbnail, None if is_plain else variant_codes.codes_of((thumbnail, own_W), hasher=hasher))
 
 
