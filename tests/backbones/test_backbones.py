@@ -162,7 +162,7 @@ def test_a_description_that_is_wrong_is_named(text: str, said: str, tmp_path: Pa
         ({"side": 64}, r"expects images of shape \[0, 3, 32, 32\] \(0: any\), but its description says \(3, 64, 64\)"),
         ({"layout": "NHWC"}, "in the layout NHWC"),
         ({"output": "z"}, "has no output 'z'; its outputs are y"),
-        ({"colour": False, "mean": (0.5,), "deviation": (0.5,)}, r"they are \(1, 32, 32\)"),
+        ({"colour": False, "mean": (0.5,), "deviation": (0.5,)}, r"says \(1, 32, 32\)"),
     ],
 )
 def test_an_encoder_that_does_not_fit_its_description_is_told(change: dict[str, Any], said: str) -> None:

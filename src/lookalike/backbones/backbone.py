@@ -90,7 +90,7 @@ def _find(backbone: str | os.PathLike[str], side: int | None) -> tuple[onnx.Mode
         return efficientnet.encoder(side or efficientnet.SIDE), efficientnet.about(side or efficientnet.SIDE)
     path = Path(backbone)
     if path.suffix != ".onnx" or not path.is_file():
-        raise ConfigError(f"{backbone} is neither {EFFICIENTNET} nor {HUB}NAME nor an ONNX file; name one of these")
+        raise ConfigError(f"{backbone} is neither {EFFICIENTNET}, {HUB}NAME nor an ONNX file; name one of these")
     described = path.with_suffix(".toml")
     if not described.is_file():
         raise ConfigError(f"{path} has no description; write {described} (see docs/backbones.md)")
@@ -107,7 +107,7 @@ def _find(backbone: str | os.PathLike[str], side: int | None) -> tuple[onnx.Mode
 
 def _of_hub(name: str, side: int | None) -> tuple[onnx.ModelProto, About]:
     if not name:
-        raise ConfigError(f"{HUB} does not name a model; expected {HUB}NAME (see docs/backbones.md)")
+        raise ConfigError(f"{HUB} names no model; expected {HUB}NAME (see docs/backbones.md)")
     from lookalike.backbones import huggingface
 
     network, folder = huggingface.network(name)

@@ -28,7 +28,7 @@ def command(
     """Carry out a plan: move removed files to the trash, or link them.
 
     Nothing is deleted. Each file and the copy that is kept are read again first; a file that has changed, or would be
-    the last copy, is left alone. A log next to the plan lets `lookalike undo` take everything back.
+    the last copy, is left alone. A log next to the plan lets `lookalike undo` revert everything.
     """
     from lookalike.database import Database
     from lookalike.duplicates.cleanup import plan_file

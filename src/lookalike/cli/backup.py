@@ -18,7 +18,7 @@ def command(
 ) -> None:
     """Copy a database to a new folder and check the copy.
 
-    It may be in use. The copy is a database: to restore it, name it with --db, or move it to the old place.
+    The database may be in use. The copy is a database, too: to restore it, use it as --db, or move it to the old path.
     """
     from lookalike.database import Database
 

@@ -20,7 +20,7 @@ def command(
     second: Annotated[str, typer.Argument(metavar="B", help="Another image file.")],
     picture: Annotated[
         Path | None,
-        typer.Option("--picture", metavar="FILE.png", help="Draw A, B laid on A, and where they differ (amber)."),
+        typer.Option("--picture", metavar="FILE.png", help="Draw A, B aligned with A, and their differences (amber)."),
     ] = None,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
     no_isolation: options.NoIsolation = False,
@@ -72,7 +72,7 @@ def _print(found: Compared) -> None:
 
 
 def _draw(path: Path, first: str, second: str, found: Compared, decoders: Decoders) -> None:
-    """Write the picture of how both were aligned."""
+    """Write the picture of the alignment."""
     import io
 
     from PIL import Image

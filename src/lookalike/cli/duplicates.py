@@ -37,9 +37,9 @@ def command(
 ) -> None:
     """Find groups of copies of one picture.
 
-    Codes propose copies, also mirrored, turned and cropped ones; their pixels, once aligned, decide. The best copy of
-    each group is named, and why: undamaged, nothing added, in colour, most detail, with date and place, not a
-    conversion (docs/duplicates.md). Nothing is changed; to clean up, go on with `lookalike plan`.
+    Codes propose copies, including mirrored, rotated and cropped ones; their aligned pixels decide. The best copy of
+    each group is listed with the reason: undamaged, nothing added, in colour, most detail, with date and place, not a
+    conversion (docs/duplicates.md). Nothing is changed; to clean up, continue with `lookalike plan`.
     """
     from lookalike import opening
     from lookalike.duplicates import report as written
@@ -75,12 +75,12 @@ def _sum_up(reviews: Sequence[Review]) -> None:
 
 
 def _kind(verdict: Verdict) -> str:
-    """A verdict without what was done."""
+    """A verdict without its edits."""
     return verdict.relation.words + ("" if verdict.verified else ", not verified")
 
 
 def _list_scenes(database: Database, search: DuplicateSearch, *, json: bool) -> None:
-    """List bursts and series, each with the image that is sharpest."""
+    """List bursts and series, each with its sharpest image."""
     with terminal.quiet_decoders(), terminal.stages() as progress:
         found = database.same_scene(database.duplicates(search, progress=progress), progress=progress)
     for number, scene in enumerate(found, start=1):
@@ -101,7 +101,7 @@ def _list_scenes(database: Database, search: DuplicateSearch, *, json: bool) -> 
 def find(
     database: Database, search: DuplicateSearch, review_options: ReviewOptions
 ) -> tuple[DuplicateReport, list[Review]]:
-    """The groups of copies, and what is known of each, with progress on the terminal."""
+    """Groups of copies with their reviews, showing progress on the terminal."""
     with terminal.quiet_decoders(), terminal.stages() as progress:
         report = database.duplicates(search, progress=progress)
         reviews = database.review(report, review_options, progress=progress)
@@ -110,13 +110,13 @@ def find(
 
 
 def say_verification(report: DuplicateReport | LeakageReport) -> None:
-    """Say which pairs were left out, and which could not be verified."""
+    """Report skipped pairs, and images that could not be verified."""
     if report.rejected_pairs:
         pairs = terminal.count(report.rejected_pairs, "candidate pair")
         terminal.say(f"skipped {pairs} whose pictures do not match (--no-verify: report them)")
     if report.unverified:
         terminal.say(
-            f"{terminal.count(report.unverified, 'image')} not verified, but compared by code alone: there is neither "
+            f"{terminal.count(report.unverified, 'image')} compared by code alone, because there is neither "
             "a thumbnail nor a file (lookalike index makes thumbnails)"
         )
 
@@ -150,7 +150,7 @@ def verdict_values(verdict: Verdict) -> dict[str, object]:
 
 
 def _word(one: GroupImage, review: Review) -> str:
-    """What an image is to the best, or what makes it that."""
+    """An image's relation to the best copy, or why it is the best."""
     if one.is_reference:
         return "reference"
     if one.member.id == review.best and not review.kept:

@@ -19,7 +19,7 @@ def command(
     ] = None,
     codes: Annotated[
         Path | None,
-        typer.Option("--codes", metavar="FILE.npz", help="Codes made elsewhere, instead of a database."),
+        typer.Option("--codes", metavar="FILE.npz", help="Codes computed elsewhere, instead of a database."),
     ] = None,
     queries: Annotated[
         list[str] | None,
@@ -36,7 +36,7 @@ def command(
 
     Reports mAP and other metrics, each with its chance level.
 
-    Without --queries each image of the database is searched for among the others. FILE.npz holds query_codes,
+    Without --queries, each image of the database is searched among the others. FILE.npz has query_codes,
     query_labels, database_codes and database_labels: packed codes, uint8 (N, K/8), and labels, integers (N,) or
     booleans (N, C).
     """

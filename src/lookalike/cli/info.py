@@ -46,7 +46,7 @@ def command(
     if info.without_thumbnail:
         images = terminal.count(info.without_thumbnail, "image")
         again = f"read the files with: lookalike index FOLDER --db {terminal.shown(db)}"
-        remedy = again if keeps_thumbnails else "databases of this version have no room for them, new ones do"
+        remedy = again if keeps_thumbnails else "this version of database cannot store them, a new one can"
         typer.echo(f"no thumbnail: {images}, which cannot be verified without their files; {remedy}")
     _say_places(info)
     typer.echo(terminal.radii(duplicate=info.duplicate, similar=info.similar, same=info.same))
@@ -75,7 +75,7 @@ def _as_json(info: Info) -> dict[str, Any]:
 
 
 def _say_places(info: Info) -> None:
-    """Print where the images are, and what is left out or out of reach."""
+    """Print where the images are, and what is excluded or unreachable."""
     places = info.places
     if places.network:
         typer.echo(f"network:     the database is on {places.network}; use it from one machine at a time")

@@ -23,7 +23,7 @@ def command(
 ) -> None:
     """List the images of B that have a copy in A.
 
-    An image that lies in both counts as one of A. Of several copies the nearest is named.
+    Images in both count as part of A. Of several copies, the nearest is listed.
     """
     from lookalike import opening
     from lookalike.duplicates import report as written

@@ -27,7 +27,7 @@ def _check_bits(bits: int) -> int:
 
 
 def _place(text: str) -> str:
-    """A database's place: an address as it is, a folder without what is superfluous in its path."""
+    """A database's location: an address unchanged, or a normalised path."""
     return text if text.startswith("milvus:") else os.fspath(Path(text))
 
 
@@ -52,7 +52,7 @@ FolderDb = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON lines.")]
 Top = Annotated[int, typer.Option("--top", min=1, help="Maximum number of hits.")]
 Radius = Annotated[int | None, typer.Option("--radius", min=0, help="Maximum distance, in bits.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Take at most N images.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Use at most N images.")]
 Model = Annotated[
     str | None, typer.Option("--model", metavar="NAME|FILE", help="A built-in model's name, or a model file.")
 ]
@@ -91,7 +91,7 @@ NoVerify = Annotated[
     bool, typer.Option("--no-verify", help="Report every pair of similar codes, even if the pictures do not match.")
 ]
 SkipPixelCheck = Annotated[
-    bool, typer.Option("--skip-pixel-check", help="Read no files to tell which copies have the same pixels.")
+    bool, typer.Option("--skip-pixel-check", help="Do not read files to find copies with the same pixels.")
 ]
 Reference = Annotated[
     list[str] | None,
@@ -101,7 +101,7 @@ Reference = Annotated[
 ]
 Report = Annotated[
     Path | None,
-    typer.Option("--report", metavar="FILE.html", help="Also write a report with thumbnails, one file."),
+    typer.Option("--report", metavar="FILE.html", help="Also write a report with thumbnails, as a single file."),
 ]
 Csv = Annotated[Path | None, typer.Option("--csv", metavar="FILE.csv", help="Also write a table, one image a row.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")]
@@ -121,7 +121,7 @@ def duplicate_search(
     *, strictness: str, radius: int | None, ignore_decisions: bool, include_blank: bool, no_verify: bool,
     reference: Sequence[str] | None, max_pixels: int,
 ) -> DuplicateSearch:  # fmt: skip
-    """The search for copies that `duplicates` and `plan` were asked for."""
+    """The search options of `duplicates` and `plan`."""
     from lookalike.duplicates.request import DuplicateSearch, Strictness
 
     return DuplicateSearch(
@@ -133,7 +133,7 @@ def duplicate_search(
 def review_options(
     *, skip_pixel_check: bool, prefer: Sequence[str] | None, max_pixels: int, inspect_files: bool = False
 ) -> ReviewOptions:
-    """What is compared in their groups; files are inspected, too, if pixels are compared."""
+    """Their review options; files are also inspected if pixels are compared."""
     from lookalike.duplicates.cleanup import best_copy
     from lookalike.duplicates.review import ReviewOptions
 

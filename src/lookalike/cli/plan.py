@@ -33,8 +33,8 @@ def command(
 ) -> None:
     """Write a plan of which copies to keep and which to remove.
 
-    Decisions made on the page hold; of other groups the best copy is kept, and copies with the same bytes or pixels are
-    removed. Nothing is done yet: look the plan through, change `keep` and `remove` as you like, then run
+    Decisions made on the page are followed. In other groups, the best copy is kept, and copies with the same bytes or
+    pixels are removed. Nothing is changed yet: review the plan, edit `keep` and `remove` as you like, then run
     `lookalike apply`.
     """
     from lookalike import opening
@@ -63,7 +63,7 @@ def command(
 
 
 def _sum_up(file: Path, plan: Plan, *, groups: int, include_edited: bool) -> None:
-    """Print what the plan does, what is lost by it, and what it leaves alone."""
+    """Print what the plan does, what is lost, and what it leaves alone."""
     removals = plan.removals
     typer.echo(
         f"{terminal.shown(file)}: of {terminal.count(groups, 'group')}, {len(plan.groups)} with "
@@ -93,4 +93,4 @@ def _sum_up(file: Path, plan: Plan, *, groups: int, include_edited: bool) -> Non
             "--allow-metadata-loss removes them, too"
         )
     if removals:
-        terminal.say(f"nothing is done yet; look it through, then: lookalike apply {file} --db DB --trash FOLDER")
+        terminal.say(f"nothing is changed yet; review it, then: lookalike apply {file} --db DB --trash FOLDER")

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 Read = TypeVar("Read")
 
 SHOWN = 10  # problems listed one by one
-COUNTED = 10_000  # counting of files left out stops here, as in `data.leaving_out`
-NOT_LISTED = ("hidden", "databases")  # left out, but of no interest
+COUNTED = 10_000  # counting of excluded files stops here, as in `data.leaving_out`
+NOT_LISTED = ("hidden", "databases")  # excluded, but not worth mentioning
 
 
 def echo_json(value: Any) -> None:
@@ -49,7 +49,7 @@ def say(text: str) -> None:
 
 
 def say_error(error: Exception) -> None:
-    """Say what went wrong, in one line."""
+    """Print an error in one line."""
     text = str(error)
     if isinstance(error, OSError):
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
@@ -86,7 +86,7 @@ def escape_stdout() -> None:
 
 @contextmanager
 def stages() -> Iterator[Progress]:
-    """Progress shown as one bar a stage, on a terminal only."""
+    """Progress with one bar per stage, on terminals only."""
     from tqdm import tqdm
 
     silent = not sys.stderr.isatty()
@@ -110,9 +110,9 @@ def stages() -> Iterator[Progress]:
 
 @contextmanager
 def quiet_decoders() -> Iterator[None]:
-    """Hide C libraries' messages about damaged images from the terminal; errors name those files anyway.
+    """Hide C libraries' messages about damaged images; errors name those files anyway.
 
-    At every step `sys.stderr` is a stream that reaches the user, so that Ctrl-C is reported at any time.
+    At every moment `sys.stderr` reaches the user, so that Ctrl-C can always be reported.
     """
     python_stderr = sys.stderr
     python_stderr.flush()
@@ -141,9 +141,9 @@ def _is_fd_2(stream: Any) -> bool:
 def read_images(
     images: Sequence[str], read: Callable[[Source], Read], problems: list[tuple[str, str]]
 ) -> Iterator[tuple[str, Read | None]]:
-    """The images named on the command line: paths as the user would write them, and what `read` makes of each.
+    """Images named on the command line: paths as the user would write them, and the result of `read` for each.
 
-    For an unreadable image that is None, and the image is added to the problems.
+    For an unreadable image, the result is None, and the image is added to the problems.
     """
     for named in images:
         if not os.path.exists(named) and "#" not in named:  # before any work; a table's row is checked below
@@ -162,12 +162,12 @@ def read_images(
 
 
 def say_empty(db: str) -> None:
-    """Report that a database is empty, and how to fill it."""
+    """Tell that a database is empty, and how to fill it."""
     say(f"{db} has no images; add some with: lookalike index IMAGES --db {db}")
 
 
 def name_problems(problems: Sequence[tuple[str, str]], *, more: str) -> None:
-    """List what could not be read: the first damaged images, the number of other files, and how to see them all."""
+    """List unreadable files: the first damaged images, the number of other files, and how to see all."""
     from lookalike.imaging.formats.kinds import NO_IMAGE, foreign_kind, is_extra_missing
 
     missing = Counter(reason for _, reason in problems if is_extra_missing(reason))
@@ -193,7 +193,7 @@ def name_problems(problems: Sequence[tuple[str, str]], *, more: str) -> None:
 
 
 def left_out(counts: Mapping[str, int]) -> str:
-    """A list of what was left out, by kind, without what nobody looks for.
+    """A list of the numbers of excluded files by kind, without `NOT_LISTED` ones.
 
     >>> left_out({"recycle bins": 12, "excluded": 10_000, "hidden": 3})
     '10000 or more excluded, 12 in recycle bins'
@@ -207,7 +207,7 @@ def left_out(counts: Mapping[str, int]) -> str:
 
 
 def name_unreachable(places: Sequence[Unreachable], db: str) -> None:
-    """List what is out of reach, why, and what to do."""
+    """List what is unreachable, why, and the remedy."""
     if not places:
         return
     images = sum(place.images for place in places)
@@ -221,13 +221,13 @@ def name_unreachable(places: Sequence[Unreachable], db: str) -> None:
 
 
 def _or_remove(places: Sequence[Unreachable], db: str) -> str:
-    """How to remove what will not come back."""
+    """The command that removes what is gone for good."""
     known = next((place.path for place in places if place.images and place.reason != "Permission denied"), None)
     return f"; if it is gone for good: lookalike remove {known} --db {db}" if known else ""
 
 
 def fail_if(problems: Sequence[tuple[str, str]], count: int) -> None:
-    """Raise one error that summarises what could not be read, if anything."""
+    """Raise an error that summarises unreadable images, if any."""
     if not problems:
         return
     name, reason = problems[0]
@@ -237,7 +237,7 @@ def fail_if(problems: Sequence[tuple[str, str]], count: int) -> None:
 
 
 def radii(*, duplicate: int, similar: int, same: int = 0) -> str:
-    """The thresholds of near-duplicate and similar, and of the same picture if calibrated, in words.
+    """The distance thresholds in words.
 
     >>> radii(duplicate=4, similar=20)
     'near-duplicate: up to 4 bits; similar: up to 20 bits'

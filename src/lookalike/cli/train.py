@@ -25,7 +25,7 @@ def _check_minutes(minutes: float | None) -> float | None:
 
 
 def _check_options(model: str, of_methods: dict[str, object], of_training: dict[str, object]) -> None:
-    """Raise an error for an option that this model does not use."""
+    """Raise an error for options that the model does not use."""
     if model in PAPER:
         unused, why = of_methods, "it is for models that hash features"
     elif model in SOLVED:
@@ -43,8 +43,8 @@ def command(
         Model,
         typer.Option(
             "--model",
-            help="vae to vte are the paper's, of grey pixels; pca to clusters hash features of a backbone; copies "
-            "learns to recognise edited copies. None needs labels.",
+            help="vae to vte are the paper's models, for grey pixels; pca to clusters hash a backbone's features; "
+            "copies learns to recognise edited copies. None needs labels.",
         ),
     ] = "csvae",
     bits: options.Bits = 64,
@@ -53,35 +53,35 @@ def command(
         typer.Option(
             "--backbone",
             metavar="NAME|FILE",
-            help="Whose features are hashed: efficientnet-lite0 by default; hf:NAME, a model of Hugging Face on this "
-            "machine; FILE.onnx with a description FILE.toml. Only for pca to clusters.",
+            help="Encoder whose features are hashed: efficientnet-lite0 (default), hf:NAME (a Hugging Face model on "
+            "this machine), or FILE.onnx, described in FILE.toml. Only for pca to clusters.",
         ),
     ] = None,
     side: Annotated[
-        int | None, typer.Option("--side", min=8, help="Pixels a side that the backbone sees, if not its usual ones.")
+        int | None, typer.Option("--side", min=8, help="Input size of the backbone in pixels, if not its default.")
     ] = None,
     matryoshka: Annotated[
         bool, typer.Option("--matryoshka", help="Make the first 16, 32, 64, … bits codes, too; see truncate.")
     ] = False,
     epochs: Annotated[
-        int | None, typer.Option("--epochs", min=1, help=f"How often each image is seen; {EPOCHS} by default.")
+        int | None, typer.Option("--epochs", min=1, help=f"Passes over the images; {EPOCHS} by default.")
     ] = None,
     seed: options.Seed = 0,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The model file to write.")] = Path("model.onnx"),
-    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
     init_from: Annotated[
         Path | None,
         typer.Option(
             "--init-from",
             metavar="RUN",
-            help="Start from the weights of a finished training of the same kind: its folder MODEL.run.",
+            help="Start from the weights of a finished run of the same kind: its folder MODEL.run.",
         ),
     ] = None,
     minutes: Annotated[
         float | None, typer.Option("--minutes", callback=_check_minutes, help="Stop training after this time.")
     ] = None,
     augment: Annotated[
-        bool, typer.Option("--augment", help="Teach the paper's models to reconstruct images from edited copies.")
+        bool, typer.Option("--augment", help="Train the paper's models to reconstruct images from edited copies.")
     ] = False,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Train on a random sample of N images.")] = None,
     device: Annotated[str, typer.Option("--device", help="Where to train: cpu, cuda, mps.")] = "cpu",
@@ -89,8 +89,8 @@ def command(
 ) -> None:
     """Train a model on your own images.
 
-    The folder FILE.run next to the file keeps the log and what --resume needs; features of backbones are kept for other
-    runs in $LOOKALIKE_CACHE, or else ~/.cache/lookalike. Needs the extra lookalike[train]; efficientnet-lite0, clusters
+    The folder FILE.run next to the file has the log and the state for --resume; features of backbones are cached in
+    $LOOKALIKE_CACHE, or else ~/.cache/lookalike. Needs the extra lookalike[train]; efficientnet-lite0, clusters
     and copies also need lookalike[backbones].
     """
     from lookalike.training import TrainConfig, train

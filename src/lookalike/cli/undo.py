@@ -17,7 +17,7 @@ def command(
 ) -> None:
     """Undo what `lookalike apply` did: put files back where they were.
 
-    A file whose place is taken stays in the trash and is reported.
+    A file whose old path is occupied stays in the trash and is reported.
     """
     from lookalike.database import Database
 

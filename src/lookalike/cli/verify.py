@@ -14,7 +14,7 @@ def command(
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Check everything in a database's folder, and repair what can be.
+    """Check everything in a database's folder, and repair what is possible.
 
     What cannot be repaired is reported and left alone; the exit code is then 1.
     """
