@@ -293,7 +293,7 @@ REFUSED: list[tuple[str, dict[str, Any], type[LookalikeError], str]] = [
     ("clusters", {"bits": 32, "matryoshka": (16, 32)}, ConfigError, "bits is 32; nested codes need more than 32"),
     ("clusters", {"bits": 32, "matryoshka": (12,)}, ConfigError, "bits is 12"),
     ("itq", {"backbone": "resnet"}, ConfigError, "resnet is neither "),
-    ("clusters", {"limit": 39}, TrainingError, r"clusters need 40 images, and 3\d can be read\. Take itq"),
+    ("clusters", {"limit": 39}, TrainingError, r"clusters need 40 images, and 3\d are readable; use itq"),
     ("pca", {"bits": 12}, ConfigError, "bits is 12"),
 ]
 
