@@ -92,6 +92,23 @@ def test_search_says_that_there_is_no_copy(run: Run, db: Path, photo_folder: Pat
     assert run("search", query, query, "--db", db).err == "No copy of these pictures here.\n"
 
 
+def test_hits_of_a_period_say_what_dates_them(run: Run, tmp_path: Path, pictures: list[Image.Image]) -> None:
+    folder, db = tmp_path / "dated", tmp_path / "db"
+    folder.mkdir()
+    about = Image.Exif()
+    about[0x0132] = "2019:07:01 10:00:00"
+    pictures[0].save(folder / "a.jpg", exif=about)
+    pictures[0].save(folder / "b.png")
+    os.utime(folder / "b.png", (0, 1_000_000_000))  # in September 2001
+    run("index", folder, "--db", db)
+    result = run("search", folder / "b.png", "--db", db, "--taken", "2019-07")
+    assert result.out.endswith("\ttaken 2019-07-01 10:00:00\n")
+    (hit,) = lines(run("search", folder / "a.jpg", "--db", db, "--taken", "..2001", "--json").out)
+    assert (Path(hit["path"]).name, hit["taken"][:7], hit["taken_by"]) == ("b.png", "2001-09", "file time")
+    assert run("search", folder / "a.jpg", "--db", db, "--taken", "1999").err == "No copy of this picture here.\n"
+    assert "expected dates such as 2024" in run("search", folder, "--db", db, "--taken", "now").err
+
+
 def test_search_says_what_could_not_be_verified(run: Run, db: Path, photo_folder: Path, tmp_path: Path) -> None:
     codes = tmp_path / "codes.npy"
     run("export", codes, "--db", db)

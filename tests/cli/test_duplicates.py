@@ -325,6 +325,19 @@ def test_copies_of_references_are_found_and_references_stay(run: Run, db: Path, 
     assert "neither a folder nor a label" in run("duplicates", "--db", db, "--reference", "absent").err
 
 
+def test_groups_within_one_folder_are_left_out(run: Run, db: Path, folder: Path, tmp_path: Path) -> None:
+    result = run("duplicates", "--db", db, "--not-same-folder")
+    assert (result.out, "left out: 1 group within one folder" in result.err) == ("", True)
+    assert "0 with 0 files to remove" in run("plan", tmp_path / "plan.json", "--db", db, "--not-same-folder").out
+    (folder / "below").mkdir()
+    (folder / "below" / "d.png").write_bytes((folder / "z.png").read_bytes())
+    run("index", folder, "--db", db)
+    (group,) = [
+        json.loads(line) for line in run("duplicates", "--db", db, "--not-same-folder", "--json").out.splitlines()
+    ]
+    assert {Path(image["path"]).name for image in group["images"]} == {"d.png", "z.png"}
+
+
 def test_what_leaked_from_one_part_to_another_is_told(run: Run, db: Path, folder: Path, tmp_path: Path) -> None:
     test = tmp_path / "test"
     test.mkdir()

@@ -25,6 +25,7 @@ def command(
     no_verify: options.NoVerify = False,
     skip_pixel_check: options.SkipPixelCheck = False,
     reference: options.Reference = None,
+    not_same_folder: options.NotSameFolder = False,
     prefer: options.Prefer = None,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
     same_scene: Annotated[
@@ -47,7 +48,7 @@ def command(
     files = written.checked(html=report_file, csv=csv_file)
     search = options.duplicate_search(
         strictness=strictness, radius=radius, ignore_decisions=ignore_decisions, include_blank=include_blank,
-        no_verify=no_verify, reference=reference, max_pixels=max_pixels,
+        no_verify=no_verify, reference=reference, not_same_folder=not_same_folder, max_pixels=max_pixels,
     )  # fmt: skip
     what = options.review_options(skip_pixel_check=skip_pixel_check, prefer=prefer, max_pixels=max_pixels)
     with opening.open(db) as database:
@@ -106,6 +107,8 @@ def find(
         report = database.duplicates(search, progress=progress)
         reviews = database.review(report, review_options, progress=progress)
     say_verification(report)
+    if report.within_one_folder:
+        terminal.say(f"left out: {terminal.count(report.within_one_folder, 'group')} within one folder")
     return report, reviews
 
 

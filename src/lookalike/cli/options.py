@@ -99,6 +99,10 @@ Reference = Annotated[
         "--reference", metavar="FOLDER", help="Find only copies of images in FOLDER, which are kept. Repeatable."
     ),
 ]
+NotSameFolder = Annotated[
+    bool,
+    typer.Option("--not-same-folder", help="Leave out groups within one folder; keep those that span several."),
+]
 Report = Annotated[
     Path | None,
     typer.Option("--report", metavar="FILE.html", help="Also write a report with thumbnails, as a single file."),
@@ -119,14 +123,15 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random num
 
 def duplicate_search(
     *, strictness: str, radius: int | None, ignore_decisions: bool, include_blank: bool, no_verify: bool,
-    reference: Sequence[str] | None, max_pixels: int,
+    reference: Sequence[str] | None, not_same_folder: bool, max_pixels: int,
 ) -> DuplicateSearch:  # fmt: skip
     """The search options of `duplicates` and `plan`."""
     from lookalike.duplicates.request import DuplicateSearch, Strictness
 
     return DuplicateSearch(
         strictness=Strictness(strictness), radius=radius, verify=not no_verify, include_blank=include_blank,
-        ignore_decisions=ignore_decisions, reference=tuple(reference or ()), max_pixels=max_pixels,
+        ignore_decisions=ignore_decisions, reference=tuple(reference or ()),
+        not_same_folder=not_same_folder, max_pixels=max_pixels,
     )  # fmt: skip
 
 

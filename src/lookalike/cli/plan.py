@@ -28,6 +28,7 @@ def command(
     no_verify: options.NoVerify = False,
     skip_pixel_check: options.SkipPixelCheck = False,
     reference: options.Reference = None,
+    not_same_folder: options.NotSameFolder = False,
     prefer: options.Prefer = None,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
 ) -> None:
@@ -47,7 +48,7 @@ def command(
         raise ConfigError(f"{file.parent} is not a folder; create it, or choose another one for the plan")
     search = options.duplicate_search(
         strictness=strictness, radius=radius, ignore_decisions=ignore_decisions, include_blank=include_blank,
-        no_verify=no_verify, reference=reference, max_pixels=max_pixels,
+        no_verify=no_verify, reference=reference, not_same_folder=not_same_folder, max_pixels=max_pixels,
     )  # fmt: skip
     review = options.review_options(
         skip_pixel_check=skip_pixel_check, prefer=prefer, max_pixels=max_pixels, inspect_files=include_edited

@@ -9,7 +9,9 @@ import typer
 from lookalike.cli import options, terminal
 
 if TYPE_CHECKING:
-    from lookalike.database import Filter, Hit
+    from lookalike.database import Database, Filter, Hit
+    from lookalike.database.search import Found, QueryImage
+    from lookalike.database.taken import Taken
 
 FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")  # of --since
 FIELDS = ("relation", "edits", "inliers", "agreement", "transform", "verified", "distance", "bits", "label")  # of JSON
@@ -25,6 +27,12 @@ def command(
     under: Annotated[str | None, typer.Option("--under", metavar="PATH", help="Only images below this folder.")] = None,
     since: Annotated[
         datetime | None, typer.Option("--since", formats=list(FORMATS), help="Only images indexed since that time.")
+    ] = None,
+    taken: Annotated[
+        str | None,
+        typer.Option(
+            "--taken", metavar="FROM..TO", help="Only images taken then (EXIF date, else file time): 2024-05..2024-06."
+        ),
     ] = None,
     no_verify: Annotated[
         bool, typer.Option("--no-verify", help="Compare codes alone, and list the nearest images whatever they show.")
@@ -44,12 +52,14 @@ def command(
     from lookalike import opening
     from lookalike.core.errors import ConfigError
     from lookalike.database import search
+    from lookalike.database import taken as dates
     from lookalike.imaging.isolation import pool
     from lookalike.imaging.isolation.limits import DecodeLimits
 
     if asymmetric and radius is not None:
         raise ConfigError("--asymmetric ranks by a distance of its own; leave out --radius")
     only, verify = _filter(label, under, since), not no_verify
+    period = None if taken is None else dates.period(taken)
     problems: list[tuple[str, str]] = []
     count = copies = unverified = 0
     limits = DecodeLimits.of(max_pixels)
@@ -67,15 +77,13 @@ def command(
             count += 1
             if query is None:
                 continue
-            if asymmetric:
-                found = database.search_asymmetric_records(query, top=top, only=only, verify=verify)
-            else:
-                found = database.search_query(query, top=top, radius=radius, only=only, verify=verify)
+            find = partial(_find, database, query, radius=radius, only=only, verify=verify, asymmetric=asymmetric)
+            found, times = dates.within(period, find, decoders, top=top, verify=verify)
             for hit in found.hits:
                 if json:
-                    _print_json(name, hit)
+                    _print_json(name, hit, times.get(hit.id))
                 elif no_verify or hit.relation != "different":
-                    _print(hit, query=name if [name] != images else "", verify=verify)
+                    _print(hit, times.get(hit.id), query=name if [name] != images else "", verify=verify)
             copies += sum(hit.relation.is_copy for hit in found.hits)
             unverified += found.unverified
         if verify and not json and len(database) and count > len(problems):
@@ -91,17 +99,30 @@ def _filter(label: str | None, below: str | None, since: datetime | None) -> Fil
     return Filter(label=label, below=below, since=since.timestamp() if since else None)
 
 
-def _print_json(query: str, hit: Hit) -> None:
+def _find(
+    database: Database, query: QueryImage, top: int, *, radius: int | None, only: Filter | None, verify: bool,
+    asymmetric: bool,
+) -> Found:  # fmt: skip
+    if asymmetric:
+        return database.search_asymmetric_records(query, top=top, only=only, verify=verify)
+    return database.search_query(query, top=top, radius=radius, only=only, verify=verify)
+
+
+def _print_json(query: str, hit: Hit, taken: Taken | None) -> None:
     values = {"query": query, "path": hit.path, **{name: getattr(hit, name) for name in FIELDS}}
     weighted = {} if hit.weighted_distance is None else {"weighted_distance": hit.weighted_distance}
-    terminal.echo_json({**values, **weighted})
+    times = {} if taken is None else {"taken": taken.at, "taken_by": taken.by}
+    terminal.echo_json({**values, **weighted, **times})
 
 
-def _print(hit: Hit, *, query: str, verify: bool) -> None:
-    """One line: the query if there are several, what the hit is to it, its path, and the distance of their codes."""
+def _print(hit: Hit, taken: Taken | None, *, query: str, verify: bool) -> None:
+    """One line: the query if there are several, what the hit is to it, its path, the distance of their codes, and, if
+    that was asked for, when it was taken."""
     more = f": {hit.done}" if hit.done else " (not verified)" if verify and not hit.verified else ""
     weighted = [] if hit.weighted_distance is None else [f"weighted {hit.weighted_distance:.1f}"]
     columns = [hit.relation.words + more, terminal.shown(hit.path), f"{hit.distance}/{hit.bits}", *weighted]
+    if taken is not None:
+        columns.append(f"{'taken' if taken.by == 'metadata' else taken.by} {taken.at}")
     typer.echo("\t".join([terminal.shown(query), *columns] if query else columns))
 
 

@@ -44,6 +44,11 @@ def member(record: Record, distance: int) -> Member:
     return Member(record.name, distance, record.width, record.height, record.length or 0, record.label, record.id)
 
 
+def spans_folders(group: Group) -> bool:
+    """Whether the images of a group lie in two folders at least."""
+    return len({os.path.dirname(one.path) for one in group}) > 1
+
+
 def once_a_file(group: Group) -> Group:
     """The group with one member per file; a path that is not a symbolic link is preferred."""
     kept: dict[object, Member] = {}

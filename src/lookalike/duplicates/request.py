@@ -33,6 +33,7 @@ class DuplicateSearch:
     include_blank: bool = False  # compare low-information images by code, too, not only by content
     ignore_decisions: bool = False  # include pairs that were marked as different
     reference: tuple[str, ...] = ()  # folders or labels: find only copies of their images, which are never removed
+    not_same_folder: bool = False  # leave out groups whose images are all in one folder
     max_pixels: int = MAX_PIXELS
 
 
@@ -45,6 +46,7 @@ class DuplicateReport:
     same_scene: list[Group] = field(default_factory=list)  # bursts and series, not copies
     rejected_pairs: int = 0  # candidate pairs whose pixels do not match
     unverified: int = 0  # images compared by code alone
+    within_one_folder: int = 0  # groups left out for that
     references: frozenset[int] = frozenset()  # ids of all reference images
 
     def __iter__(self) -> Iterator[Group]:

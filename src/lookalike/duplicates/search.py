@@ -27,7 +27,7 @@ from lookalike.duplicates.decisions import DecisionIndex, Marked, without_differ
 from lookalike.duplicates.graph import Graph, PairFinder, candidates
 from lookalike.duplicates.groups import stars
 from lookalike.duplicates.leakage import Parts
-from lookalike.duplicates.members import by_row, groups_of
+from lookalike.duplicates.members import by_row, groups_of, spans_folders
 from lookalike.duplicates.request import DuplicateReport, DuplicateSearch, LeakageReport, Strictness
 from lookalike.duplicates.verification import Verification, Verified, verify
 from lookalike.hasher import Hasher
@@ -137,8 +137,10 @@ def group(store: Store, found: Comparison, index: DecisionIndex) -> DuplicateRep
     else:
         groups = groups_of(store, ids_N, stars(graph, by_row(ids_N, store.names), marked))
         groups += equal_bytes.groups(store, found.equal)
+    kept = [one for one in groups if spans_folders(one)] if found.search.not_same_folder else groups
     return DuplicateReport(
-        groups=sorted(groups, key=lambda group: group[0].path),
+        groups=sorted(kept, key=lambda group: group[0].path),
+        within_one_folder=len(groups) - len(kept),
         radius=found.radius,
         same_scene=scenes.linked(store, found.verified, ids_N),
         rejected_pairs=found.verified.rejected,

@@ -92,6 +92,20 @@ def inspect(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Evidence:
     return with_limit(max_pixels, lambda: _inspect(data, max_pixels))
 
 
+def taken(data: bytes, *, max_pixels: int = MAX_PIXELS) -> str:
+    """The date in an image's metadata, as "2024-05-01 10:00:00"; "" if there is none. Raises `ImageError`."""
+
+    def read() -> str:
+        with errors_as_one():
+            return _metadata(opened(data), data).date
+
+    return with_limit(max_pixels, read)
+
+
+def _metadata(source: Opened, data: bytes) -> Metadata:
+    return metadata.read(raw.described(data, source.image) if is_raw(source.format) else source.image)
+
+
 def _inspect(data: bytes, max_pixels: int) -> Evidence:
     small = np.asarray(decode.thumbnail(data, SIDE, max_pixels=max_pixels))
     with errors_as_one():
@@ -111,7 +125,7 @@ def _of(source: Opened, data: bytes, small: Array, pixels: Image.Image) -> Evide
         width=height if is_turned else width,
         height=width if is_turned else height,
         format=source.format,
-        metadata=metadata.read(raw.described(data, image) if is_raw(source.format) else image),
+        metadata=_metadata(source, data),
         damage=cut_off or "; ".join(damage.find(data)),
         depth=8 if has_blocks else _depth(image, data),
         frames=_frames(image),

@@ -71,6 +71,10 @@ class ImageFile:
 
         return evidence.unpack(*self._answer({"do": "evidence"}))
 
+    def taken(self) -> str:
+        """When the image was taken, by its metadata (`evidence.taken`). Raises `ImageError`."""
+        return str(self._answer({"do": "taken"})[0]["taken"])
+
     def thumbnail(self, side: int) -> bytes:
         """A JPEG of the image for display, at most `side` pixels a side. Raises `ImageError`."""
         return self._answer({"do": "thumbnail", "side": side})[1]

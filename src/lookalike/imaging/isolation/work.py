@@ -39,6 +39,7 @@ class Session:
             "thumbnail": self._thumbnail,
             "pixels": self._pixels,
             "evidence": self._evidence,
+            "taken": self._taken,
             "needs": self._needs,
         }
 
@@ -115,6 +116,11 @@ class Session:
         from lookalike.imaging import evidence  # needed only to choose a best copy
 
         return evidence.pack(evidence.inspect(self._content, max_pixels=head["max_pixels"]))
+
+    def _taken(self, head: Head) -> Message:
+        from lookalike.imaging import evidence
+
+        return {"taken": evidence.taken(self._content, max_pixels=head["max_pixels"])}, b""
 
     def _needs(self, head: Head) -> Message:
         return {"needs": needs(self._content)}, b""
