@@ -42,7 +42,7 @@ def nested_losses(results: Sequence[Result]) -> str:
     found = []
     for dataset, protocol, method, bits, first, alone, difference in nested(results).rows:
         if float(difference) < -LOSS:
-            found.append(f"- {dataset}, {protocol}, {method}, {bits} bits: {first} beside {alone}")
+            found.append(f"- {dataset}, {protocol}, {method}, {bits} bits: {first} compared with {alone}")
     return "\n".join(found) or "Nowhere."
 
 

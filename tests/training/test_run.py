@@ -195,7 +195,7 @@ def test_a_begun_run_that_was_killed_goes_on_to_the_same_weights(unbroken: Train
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model": "vae"}, r"best\.safetensors holds cvae, not vae; name a run of the same model"),
+        ({"model": "vae"}, r"best\.safetensors has weights of cvae, not vae; name a run of the same model"),
         (
             {"bits": 32},
             r"best\.safetensors has other weights \(bits 16, not 32\); name a run of the same settings",
