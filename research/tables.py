@@ -62,7 +62,7 @@ def table_3(results: Sequence[Result]) -> Table:
                     _run(found, dataset, model, bits),
                 ))  # fmt: skip
     header = ("method", "data set", "bits", "mAP: published / measured / chance", "command, time")
-    return Table("Table III: mAP beside supervised methods", header, tuple(rows))
+    return Table("Table III: mAP compared with supervised methods", header, tuple(rows))
 
 
 def reconstruction(results: Sequence[Result]) -> Table:
