@@ -39,10 +39,9 @@ class Area(NamedTuple):
 AREAS = {
     "codes": Area(("core/codes",), ("tests/core/test_codes.py",)),
     "engines": Area(
-        ("search/scan", "search/multi_index", "search/table", "search/hits", "search/rows", "search/kernels"),
+        ("search/scan", "search/multi_index", "search/table", "search/hits", "search/kernels"),
         (
-            "tests/search/test_engines.py", "tests/search/test_kernels.py", "tests/search/test_threads.py",
-            "tests/search/test_all_pairs.py",
+            "tests/search/test_engines.py", "tests/search/test_kernels.py", "tests/search/test_all_pairs.py",
         ),
         left_out="milvus or server or numpy or test_equal_codes_come_in_the_order_of_their_rows",
     ),
@@ -60,7 +59,7 @@ AREAS = {
         (
             "store/catalog", "store/derived/codefile", "store/places", "store/filters",
         ),
-        ("tests/store", "tests/database/test_engine_choice.py"),
+        ("tests/store",),
     ),
     "duplicates": Area(
         (

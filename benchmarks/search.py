@@ -212,7 +212,7 @@ def on_milvus(at: str, width: int) -> dict[str, Any]:
     remote = MilvusEngine(bits, server)
     try:
         began = time.perf_counter()
-        remote.add(codes_NW)
+        server.put(remote.name, ({"id": row, "code": code.tobytes()} for row, code in enumerate(codes_NW)))
         found: dict[str, Any] = {"build_seconds": time.perf_counter() - began}
         engines: dict[str, Search] = {
             "milvus": lambda q, top: remote.search(q, top=top),

@@ -211,7 +211,7 @@ def builtin_models(
     from research import builtin_models
 
     trained = builtin_models.run(builtin_models.default(), data, out, resume=resume)
-    typer.echo(f"{trained.path}: loss {trained.info.validation_loss:.2f}, {trained.collapse.sentences}")
+    typer.echo(f"{trained.path}: loss {trained.info.validation_loss:.2f}")
 
 
 def main() -> None:

@@ -23,21 +23,24 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from PIL import Image
 
 from lookalike import data
 from lookalike.core.atomic import replacing
 from lookalike.core.errors import DataError
-from lookalike.hasher import Decoder, Hasher
+from lookalike.hasher import Hasher
 from lookalike.imaging.decode import MAX_PIXELS, Array
 from lookalike.metrics import labels as labelling
 from lookalike.metrics.measure import CUTOFF, FOUR, measure
+from lookalike.models import create
 from lookalike.models.base import SIDE
 from lookalike.training import TrainConfig, train
 from lookalike.training.cache import cached_images, digest
-from lookalike.training.checkpoint import CHECKPOINT
+from lookalike.training.checkpoint import BEST, CHECKPOINT, load_weights
 from lookalike.training.log import EpochRecord, read_log
-from lookalike.training.task import SPEC
+from lookalike.training.settings import Settings
+from lookalike.training.task import SPEC, to_input
 from research import datasets
 from research.datasets import Dataset, protocols
 from research.datasets.protocols import Split
@@ -98,7 +101,7 @@ def run(experiment: Experiment, prepared: Prepared, places: Places, *, device: s
     if experiment.is_explained:
         codes = hasher.encode_arrays(_decode(prepared.dataset, prepared.split.train, prepared.folder))
         _write_arrays(path.with_name("train.npz"), train_codes=codes, train_labels=_labels(prepared)[2])
-    errors = _reconstruct(hasher, prepared, path.with_name("pictures.png"))
+    errors = _reconstruct(model.with_suffix(".run"), prepared, path.with_name("pictures.png"))
     settings, history = read_log(model.with_suffix(".run") / "log.jsonl")
     cutoff = protocols.PROTOCOLS[experiment.protocol].cutoff or CUTOFF
     result = {
@@ -118,12 +121,14 @@ def run(experiment: Experiment, prepared: Prepared, places: Places, *, device: s
     write_result(path, result)  # last: a result file marks the run as finished
 
 
-def _reconstruct(hasher: Hasher, prepared: Prepared, pictures: Path) -> ReconstructionError:
+def _reconstruct(run: Path, prepared: Prepared, pictures: Path) -> ReconstructionError:
     """Reconstruction error over some of the queries; draws a few of them to `pictures`."""
     shown_NSS = prepared.query_NSS[_evenly(len(prepared.query_NSS), RECONSTRUCTED)]
-    decoder = Decoder.beside(hasher)
-    assert decoder is not None  # training writes it
-    images_NSS, restored_NSS = _scaled(shown_NSS), np.asarray(decoder.reconstruct(shown_NSS) / 255, np.float32)
+    settings = Settings.of(read_log(run / "log.jsonl")[0])
+    network = load_weights(run / BEST, create(settings.model, **settings.config))
+    with torch.inference_mode():
+        parts = [network.reconstruct(to_input(one_SS[None], "cpu")).squeeze(1) for one_SS in shown_NSS]
+    images_NSS, restored_NSS = _scaled(shown_NSS), torch.cat(parts).numpy()
     drawn = _evenly(len(shown_NSS), PICTURES)
     _write_pictures(pictures, images_NSS[drawn], restored_NSS[drawn])
     return reconstruction_error(images_NSS, restored_NSS)

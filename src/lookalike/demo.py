@@ -25,7 +25,6 @@ from PIL import Image
 from lookalike import data, reports
 from lookalike.core.errors import ConfigError, DataError, ImageError, Interrupted, MissingExtra
 from lookalike.database import Database, Hit
-from lookalike.hasher import Decoder, Hasher
 from lookalike.imaging import decode
 from lookalike.imaging.edits.catalogue import Variant, perturb
 
@@ -43,7 +42,7 @@ EDITS = (
 )  # fmt: skip
 MARK = ".lookalike-demo"  # an empty file that marks a folder made by this command
 FOLDERS = ("photos", "parts", "copies", "photos.db", "csvae.db", "csvae.run")
-FILES = ("csvae.onnx", "csvae.decoder.onnx", "report.html")
+FILES = ("csvae.onnx", "report.html")
 NEEDED = ("torch", "skimage")
 
 MOST = 200  # of a user's photographs that are used
@@ -235,10 +234,6 @@ def _train(folder: Path, count: int, seed: int, visits: int) -> TrainReport:
 
 def _write_report(outcome: DemoResult, seed: int) -> None:
     rows = np.unique(np.linspace(0, len(outcome.searches) - 1, SHOWN).round().astype(int))
-    arrays_NSS = np.stack([decode.read(photo.read_bytes(), outcome.trained.info.image) for photo in outcome.photos[:6]])
-    decoder = Decoder.beside(Hasher.load(outcome.trained.path))
-    assert decoder is not None  # training has just written it
-    restored_NSS = decoder.reconstruct(arrays_NSS)
 
     def small(path: str | Path) -> str:
         return reports.picture(decode.thumbnail(Path(path).read_bytes(), 180))
@@ -246,5 +241,4 @@ def _write_report(outcome: DemoResult, seed: int) -> None:
     reports.write(
         outcome.report, "demo", outcome=outcome, edits=EDITS, seed=seed, small=small, models=list(outcome.found),
         searches=[(*outcome.searches[row], outcome.found["default"][row]) for row in rows],
-        pairs=np.stack([arrays_NSS, restored_NSS], 1), grey=lambda pixels: reports.picture(Image.fromarray(pixels)),
     )  # fmt: skip

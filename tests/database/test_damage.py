@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -19,17 +19,13 @@ from PIL import Image
 from lookalike.core.errors import DatabaseError
 from lookalike.database import Database
 from lookalike.duplicates.request import DuplicateSearch
-from lookalike.hasher import decoder_path
-from lookalike.search.multi_index import MultiIndex
 from lookalike.store import originals
 from lookalike.store.decisions import Decided, Kind
-from lookalike.store.derived import code_array, codefile, pairfile
+from lookalike.store.derived import codefile
 from lookalike.store.derived.results import Finding
 
 from ..conftest import MakeModel, encoded
-from ..references.models import tiny_decoder
 
-FEW = 5  # number of codes from which tables and pair files exist
 Plant = Callable[[Path], object]
 
 
@@ -80,19 +76,13 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(
-    tmp_path_factory: pytest.TempPathFactory, make_model: MakeModel, pictures: list[Image.Image]
-) -> Iterator[World]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(code_array, "LEAST", FEW)
-        patch.setattr(pairfile, "LEAST", FEW)
-        path = make_model(seed=0, bits=64, near=6, similar=16)
-        mine = Path(shutil.copy(path, tmp_path_factory.mktemp("model") / "m.onnx"))
-        decoder_path(mine).write_bytes(tiny_decoder(seed=0, bits=64))
-        yield World(
-            tmp_path_factory.mktemp("world"), mine,
-            make_model(seed=1, bits=64, near=6, similar=16), pictures,
-        )  # fmt: skip
+def world(tmp_path_factory: pytest.TempPathFactory, make_model: MakeModel, pictures: list[Image.Image]) -> World:
+    path = make_model(seed=0, bits=64, near=6, similar=16)
+    mine = Path(shutil.copy(path, tmp_path_factory.mktemp("model") / "m.onnx"))
+    return World(
+        tmp_path_factory.mktemp("world"), mine,
+        make_model(seed=1, bits=64, near=6, similar=16), pictures,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -219,7 +209,44 @@ INDEXES = (
 CODES = codefile.HEADER
 
 REPAIRED: dict[str, Plant] = {
-    # the catalog: detected by its digests
+    # the catalog
+    "a note that nobody wrote": sql("INSERT INTO unreachable VALUES ('/', 'x', 3)"),
+    "how often decisions changed": sql("DELETE FROM decision_changes"),
+    "the last ids": sql("UPDATE sqlite_sequence SET seq = 1"),
+    "no last ids": sql("DELETE FROM sqlite_sequence"),
+    "a digest of rows": sql("UPDATE digests SET digest = randomblob(16) WHERE tbl = 'images' AND block = 0"),
+    "a digest of a table": sql("DELETE FROM digests WHERE tbl = 'files' AND block = -1"),
+    "all digests": sql("DELETE FROM digests"),
+    "the table of digests": sql("DROP TABLE digests"),
+    **{f"the index {name}": sql(f"DROP INDEX {name}") for name in INDEXES},
+    "another index": sql("DROP INDEX images_by_place", "CREATE INDEX images_by_place ON images (label)"),
+    # derived files
+    "no codes.bin": delete("codes.bin"),
+    "an empty codes.bin": write("codes.bin", b""),
+    "half of codes.bin": cut("codes.bin", CODES + 40),
+    "another file for codes.bin": write("codes.bin", b"PK\3\4" * 2000),
+    "a bit of the header of codes.bin": flip("codes.bin", 40),
+    "a bit of the end of its header": flip("codes.bin", CODES - 20),
+    "a bit of its ids": flip("codes.bin", CODES + 3),
+    "a bit of its codes": flip("codes.bin", CODES + 60),
+    "a bit of codes of variants": flip("variants.npz", 600),
+    "codes of variants cut": cut("variants.npz", 300),
+    "verdicts cut": cut("verdicts.sqlite", 300),
+    # originals
+    "a lost original": original(Path.unlink, has_file=True),
+    "an empty original": original(lambda place: place.write_bytes(b""), has_file=True),
+    "an original cut": original(lambda place: os.truncate(place, 50), has_file=True),
+    "an original without a row": orphan,
+    # leftovers of a kill
+    "a codes.bin half written": write(".codes.bin.0123abcd.tmp", b"x"),
+    "a model half written": write(".model.onnx.0123abcd.tmp", b"x"),
+    "a model of an earlier version half written": write("model.onnx.part", b"x"),
+    "a model that was not taken": write("model.onnx.tmp", b"x"),
+    "a catalog half made": write("catalog.new", b"x"),
+    "an original half written": write("originals/.00112233.0123abcd.tmp", b"x"),
+}  # fmt: skip
+
+REPORTED: dict[str, Plant] = {
     "a bit of a code": bit("images", "code", "id = 3"),
     "a bit of a name": bit("images", "name", "id = 3"),
     "a bit of a label's number": bit("images", "label", "id = 3"),
@@ -256,52 +283,7 @@ REPAIRED: dict[str, Plant] = {
     "which original is kept": sql("DELETE FROM originals WHERE digest = (SELECT min(digest) FROM originals)"),
     "an image that nobody wrote": sql("INSERT INTO images (place, name) VALUES (16777216 + 7, 'x')"),
     "a rule that nobody wrote": sql("INSERT INTO rules VALUES ('/', '*', 0)"),
-    "a note that nobody wrote": sql("INSERT INTO unreachable VALUES ('/', 'x', 3)"),
     "a label that nobody wrote": sql("INSERT INTO labels (label) VALUES ('\"x\"')"),
-    "how often decisions changed": sql("DELETE FROM decision_changes"),
-    "the last ids": sql("UPDATE sqlite_sequence SET seq = 1"),
-    "no last ids": sql("DELETE FROM sqlite_sequence"),
-    "a digest of rows": sql("UPDATE digests SET digest = randomblob(16) WHERE tbl = 'images' AND block = 0"),
-    "a digest of a table": sql("DELETE FROM digests WHERE tbl = 'files' AND block = -1"),
-    "all digests": sql("DELETE FROM digests"),
-    "the table of digests": sql("DROP TABLE digests"),
-    **{f"the index {name}": sql(f"DROP INDEX {name}") for name in INDEXES},
-    "another index": sql("DROP INDEX images_by_place", "CREATE INDEX images_by_place ON images (label)"),
-    # derived files
-    "no codes.bin": delete("codes.bin"),
-    "an empty codes.bin": write("codes.bin", b""),
-    "half of codes.bin": cut("codes.bin", CODES + 40),
-    "another file for codes.bin": write("codes.bin", b"PK\3\4" * 2000),
-    "a bit of the header of codes.bin": flip("codes.bin", 40),
-    "a bit of the end of its header": flip("codes.bin", CODES - 20),
-    "a bit of its ids": flip("codes.bin", CODES + 3),
-    "a bit of its codes": flip("codes.bin", CODES + 60),
-    "no tables": delete("tables.bin"),
-    "a bit of the header of tables": flip("tables.bin", 50),
-    "a bit of the padding of tables": flip("tables.bin", 4000),
-    "a bit of the tables": flip("tables.bin", CODES + 4 * 100),
-    "tables cut": cut("tables.bin", -8),
-    "a bit of the pairs": flip("pairs.bin", 70),
-    "a bit of the first line of pairs": flip("pairs.bin", 3),
-    "pairs cut": cut("pairs.bin", -3),
-    "a bit of codes of variants": flip("variants.npz", 600),
-    "codes of variants cut": cut("variants.npz", 300),
-    "verdicts cut": cut("verdicts.sqlite", 300),
-    # originals
-    "a lost original": original(Path.unlink, has_file=True),
-    "an empty original": original(lambda place: place.write_bytes(b""), has_file=True),
-    "an original cut": original(lambda place: os.truncate(place, 50), has_file=True),
-    "an original without a row": orphan,
-    # leftovers of a kill
-    "a codes.bin half written": write(".codes.bin.0123abcd.tmp", b"x"),
-    "a model half written": write(".model.onnx.0123abcd.tmp", b"x"),
-    "a model of an earlier version half written": write("model.onnx.part", b"x"),
-    "a model that was not taken": write("model.onnx.tmp", b"x"),
-    "a catalog half made": write("catalog.new", b"x"),
-    "an original half written": write("originals/.00112233.0123abcd.tmp", b"x"),
-}  # fmt: skip
-
-REPORTED: dict[str, Plant] = {
     "another name": sql("UPDATE images SET name = 'other.png' WHERE id = 3"),
     "another digest": sql("UPDATE files SET digest = x'00112233445566778899aabbccddeeff' WHERE id = 3"),
     "another folder": sql("UPDATE folders SET path = 'elsewhere/' WHERE id = 1"),
@@ -332,8 +314,6 @@ REPORTED: dict[str, Plant] = {
     "an empty model": write("model.onnx", b""),
     "a bit of the model": flip("model.onnx", 2000),
     "half of the model": cut("model.onnx", 3000),
-    "no decoder": delete("model.decoder.onnx"),
-    "a bit of the decoder": flip("model.decoder.onnx", 2000),
     "a lost original without a file": original(Path.unlink, has_file=False),
     "a damaged original without a file": original(lambda place: place.write_bytes(b"x"), has_file=False),
     "an empty original without a file": original(lambda place: place.write_bytes(b""), has_file=False),
@@ -358,13 +338,10 @@ def test_there_is_enough_damage() -> None:
 def test_without_damage_nothing_is_found(db: Path, world: World) -> None:
     findings = verify(db)
     assert [finding for finding in findings if finding.repaired or not finding.ok] == []
-    for name in ("codes.bin", "tables.bin", "pairs.bin", "variants.npz"):
+    for name in ("codes.bin", "variants.npz"):
         assert (db / name).exists()
     with Database.open(db) as database:
         assert database.info().originals == 13
-        engine = database.store.local().open_engine().engine
-        assert isinstance(engine, MultiIndex)
-        assert engine.tables  # or damage to them would change no answer
         assert World.answers(database) == world.hits
 
 
@@ -393,7 +370,7 @@ def test_what_cannot_be_proven_is_reported_and_left(damage: str, db: Path) -> No
         bad = [finding.what for finding in verify(db) if not finding.ok]
         assert bad != []
         assert all(str(db) in what for what in bad if what.startswith("catalog"))  # the remedy
-        if not any(what.startswith(("model", "decoder", "originals")) for what in bad):
+        if not any(what.startswith(("model", "originals")) for what in bad):
             assert (db / "codes.bin").read_bytes() == codes
         assert {name: found for name, found in rows(db).items() if name in before} == before
         assert truth(db) == good

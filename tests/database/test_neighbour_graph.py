@@ -24,7 +24,6 @@ from lookalike.core.codes import Codes, hamming
 from lookalike.core.errors import ConfigError, DatabaseError, DataError, Interrupted
 from lookalike.database import Database
 from lookalike.search import all_pairs
-from lookalike.store.derived import code_array
 from lookalike.verification import looks
 from tests.duplicates.test_verification import photograph
 
@@ -47,16 +46,11 @@ def assert_nearest(graph_NT2: np.ndarray[tuple[int, int, int], np.dtype[np.int32
         assert len({*rows_T.tolist(), row}) == top + 1
 
 
-@pytest.mark.parametrize("tables", ["tables", "no tables", "old tables"])
+@pytest.mark.parametrize("least", [20, 2_000])
 def test_neighbours_are_the_nearest_others(
-    tables: str, indexed: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    least: int, indexed: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if tables != "no tables":
-        monkeypatch.setattr(code_array, "LEAST", 20)
-        indexed.compact()
-    if tables == "old tables":
-        first = next(indexed.records())
-        indexed.remove([first.name])
+    monkeypatch.setattr(all_pairs, "FEW", least)
     seen: Progress = []
     count = len(indexed)
     found = indexed.neighbours(tmp_path / "g.npy", top=3, progress=lambda _, done, total: seen.append((done, total)))

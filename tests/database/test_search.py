@@ -250,11 +250,9 @@ def test_a_filter_gives_the_nearest_of_what_passes_it(indexed: Database, photo_f
     ]
     for only, passes in cases:
         expected = [hit for hit in everything if passes(hit)]
-        for engine in ("scan", "multi_index"):
-            indexed.use(engine)
-            (found,) = indexed.search_codes(query, top=3, only=only)
-            assert [hit.distance for hit in found] == [hit.distance for hit in expected[:3]]
-            assert {hit.path for hit in found} <= {hit.path for hit in expected}
+        (found,) = indexed.search_codes(query, top=3, only=only)
+        assert [hit.distance for hit in found] == [hit.distance for hit in expected[:3]]
+        assert {hit.path for hit in found} <= {hit.path for hit in expected}
 
 
 def test_one_of_several_labels_passes_a_filter(indexed: Database) -> None:

@@ -28,11 +28,10 @@ PLAN: Command = ("plan", "{w}/out/plan.json", "--db", "{w}/db")
 TRASH: Command = ("apply", "{w}/out/plan.json", "--db", "{w}/db", "--trash", "{w}/trash")
 HARDLINK: Command = ("apply", "{w}/out/plan.json", "--db", "{w}/db", "--hardlink")
 UNDO: Command = ("undo", "{w}/out/plan.json.undo.jsonl", "--db", "{w}/db")
-# With these limits, few images suffice for several commits, and for tables.
+# With these limits, few images suffice for several commits.
 SETTINGS: dict[str, Any] = {
     "lookalike.database.indexing:BATCH": 4,
     "lookalike.database.indexing:COMMIT_SECONDS": 1e9,
-    "lookalike.store.derived.code_array:LEAST": 8,
 }
 
 
@@ -127,7 +126,6 @@ ALL = (
         arrange=_lose,
         command=("prune", "--db", "{w}/db", "--yes", "--originals"),
     ),
-    Scenario(name="compact", prepare=(INDEX,), command=("compact", "--db", "{w}/db")),
     Scenario(
         name="import",
         prepare=(INDEX, EXPORT, ("remove", "{w}/photos", "--db", "{w}/db")),

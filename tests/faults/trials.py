@@ -17,7 +17,6 @@ from tests.faults.shim import Fault, Mode
 VERIFY = ("verify", "--db", "{w}/db")
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EACCES)
 LEFT_TO_US = "photos", "trash", "db/originals"  # possible locations of people's files
-TABLES = {"tables.bin", "tabled.bin", "changes.npz"}  # optional, as tables are only built now and then
 KILLS = (Mode.KILL_BEFORE, Mode.KILL_HALF)
 
 
@@ -121,7 +120,7 @@ def _check_completes(harness: Harness, scenario: Scenario, reference: Reference,
     _check_sound(harness, scenario, may_repair=was_done)
     names = state.tree(harness.place / "db").keys() ^ reference.trees["db"]
     names = {name for name in names if not name.startswith(".variants.npz.")}  # deleted once nobody can be writing it
-    left = set() if was_done else names - TABLES  # a command with nothing left to do does not clean up
+    left = set() if was_done else names  # a command with nothing left to do does not clean up
     _check(not left, f"left in db: {sorted(left)}")
     beside = [one.name for one in harness.place.iterdir() if one.name.endswith(".tmp")]
     _check(not beside, f"left beside the backup: {beside}")

@@ -47,12 +47,6 @@ def model(data: bytes) -> None:
         trial.check("model", data, run=False)
 
 
-def decoder(data: bytes) -> None:
-    """Checking of a decoder file, which is not run."""
-    with suppress(ModelError):
-        trial.check("decoder", data, run=False)
-
-
 def code_file(data: bytes) -> None:
     """Reading of `codes.bin`: header, ids and codes."""
     path = _written(data, "codes.bin")
@@ -103,7 +97,7 @@ def undo_log(data: bytes) -> None:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     one.__name__: one
-    for one in (image, model, decoder, code_file, npy, npz, parquet, plan_json, plan_csv, undo_log)
+    for one in (image, model, code_file, npy, npz, parquet, plan_json, plan_csv, undo_log)
 }  # fmt: skip
 
 

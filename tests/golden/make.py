@@ -85,6 +85,7 @@ def _fill(database: Any) -> None:
     from lookalike.data import Item, content_digest
     from lookalike.store import originals
     from lookalike.store.decisions import Decided, Kind
+    from lookalike.store.derived import code_array
     from lookalike.store.records import IndexOutcome
 
     catalog, data = database.store.local(), b"the bytes of an image"
@@ -108,7 +109,7 @@ def _fill(database: Any) -> None:
         catalog.touch()
         decided = [Decided(bytes([number] * 16), f"/photos/{NAMES[number]}", number == 1) for number in (1, 2)]
         catalog.decisions.add(Kind.KEEP, decided)
-    database.store.local().compact()
+    code_array.keep(catalog, rebuild=True)
 
 
 def _as_of(path: Path, schema: int) -> None:

@@ -20,7 +20,7 @@ from PIL import Image
 
 from lookalike.core import codes
 from lookalike.core.errors import ImageError, LookalikeError, ModelError
-from lookalike.hasher import METADATA_KEY, Decoder, Hasher, ModelInfo, builtin_models, decoder_path, find_model
+from lookalike.hasher import METADATA_KEY, Hasher, ModelInfo, builtin_models, find_model
 from lookalike.imaging.decode import ImageSpec
 from tests.references import models
 
@@ -283,59 +283,3 @@ def test_built_in_models_load(tiny_images: Images) -> None:
 def test_what_is_no_image_is_an_image_error(wrong: Any, model: Path) -> None:
     with pytest.raises(ImageError, match="give a path, encoded bytes, or a uint8 array"):
         Hasher.load(model).encode(wrong)
-
-
-# A decoder
-
-
-@pytest.fixture
-def drawing(tmp_path: Path) -> Hasher:
-    """A model with its decoder next to it."""
-    path = tmp_path / "tiny.onnx"
-    path.write_bytes(models.tiny_model(seed=4, bits=32))
-    decoder_path(path).write_bytes(models.tiny_decoder(seed=4, bits=32))
-    return Hasher.load(path)
-
-
-def test_a_decoder_draws_what_plain_numpy_draws(drawing: Hasher, tiny_images: Images) -> None:
-    decoder = Decoder.beside(drawing)
-    assert decoder is not None
-    assert Path(decoder.path).name == "tiny.decoder.onnx"
-    again_NSS = decoder.reconstruct(tiny_images[:5])
-    assert (again_NSS.dtype, again_NSS.shape) == (np.dtype(np.uint8), (5, 128, 128))
-    expected_NSS = models.drawn(models.latents(tiny_images[:5], 4, 32), 4, 32)
-    assert np.abs(again_NSS.astype(int) - expected_NSS).max() <= 1
-
-
-def test_a_model_without_a_decoder_or_with_anothers_has_none(drawing: Hasher) -> None:
-    decoder_path(drawing.path).write_bytes(models.tiny_decoder(seed=5, bits=32))
-    assert Decoder.beside(drawing) is None
-    decoder_path(drawing.path).unlink()
-    assert Decoder.beside(drawing) is None
-    assert Decoder.beside(Hasher.load()) is None
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"no decoder", "not a readable model file"),
-        (models.tiny_model(seed=4, bits=32), "is not a decoder"),
-        (models.tiny_decoder(seed=4, bits=32, metadata="{}"), "is not a decoder"),
-        (models.tiny_decoder(seed=4, bits=64, metadata="own"), "does not accept 32 latents"),
-    ],
-)
-def test_a_damaged_decoder_is_refused_by_name(content: bytes, message: str, drawing: Hasher) -> None:
-    if message.startswith("does not accept"):
-        own = json.dumps({"theta_digest": drawing.info.theta_digest})
-        content = models.tiny_decoder(seed=4, bits=64, metadata=own)
-    decoder_path(drawing.path).write_bytes(content)
-    with pytest.raises(ModelError, match=rf"tiny\.decoder\.onnx.*{message}"):
-        Decoder.beside(drawing).draw(np.zeros((1, 32), np.float32))  # type: ignore[union-attr]
-
-
-def test_a_decoder_is_no_model(drawing: Hasher, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ModelError, match="not a lookalike model"):
-        Hasher.load(decoder_path(drawing.path))
-    monkeypatch.setattr("lookalike.hasher.paths.files", lambda _: Path(drawing.path).parent.parent)
-    Path(drawing.path).parent.rename(Path(drawing.path).parent.with_name("builtin"))
-    assert list(builtin_models()) == ["tiny"]

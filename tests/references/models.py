@@ -6,7 +6,6 @@ Shapes: N images, S = 128 pixels a side, P = 256 patches, K bits, W = K/8 bytes.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from lookalike.hasher import DECODER_KEY, METADATA_KEY, ModelInfo
+from lookalike.hasher import METADATA_KEY, ModelInfo
 from lookalike.imaging.decode import ImageSpec
 
 PATCH = 8
@@ -107,47 +106,5 @@ def coded(
     )
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     helper.set_model_props(proto, {METADATA_KEY: metadata})
-    onnx.checker.check_model(proto)
-    return bytes(proto.SerializeToString(deterministic=True))
-
-
-def drawn(latents_NK: npt.NDArray[np.floating], seed: int, bits: int) -> npt.NDArray[np.uint8]:
-    """Output of `tiny_decoder`, computed with NumPy: the smallest deviations from grey that have such latents."""
-    patches_NP = np.clip(128 + latents_NK @ np.linalg.pinv(projection(seed, bits)[0].astype(np.float64)), 0, 255)
-    side = 128 // PATCH
-    return patches_NP.reshape(-1, side, side).repeat(PATCH, 1).repeat(PATCH, 2).astype(np.uint8)
-
-
-def tiny_decoder(*, seed: int = 0, bits: int = 64, metadata: str | None = None) -> bytes:
-    """The bytes of a decoder of that model, optionally with other metadata."""
-    side = 128 // PATCH
-    constants: dict[str, npt.NDArray[Any]] = {
-        "weights": np.linalg.pinv(projection(seed, bits)[0].astype(np.float64)).astype(np.float32),
-        "grey": np.array(128, np.float32),
-        "low": np.array(0, np.float32),
-        "high": np.array(255, np.float32),
-        "square": np.array([-1, side, 1, side, 1], np.int64),
-        "spread": np.array([1, 1, PATCH, 1, PATCH], np.int64),
-        "whole": np.array([-1, 128, 128], np.int64),
-    }
-    nodes = [
-        helper.make_node("MatMul", ["latent", "weights"], ["apart"]),
-        helper.make_node("Add", ["apart", "grey"], ["patches"]),
-        helper.make_node("Clip", ["patches", "low", "high"], ["clipped"]),
-        helper.make_node("Reshape", ["clipped", "square"], ["squares"]),
-        helper.make_node("Tile", ["squares", "spread"], ["tiles"]),
-        helper.make_node("Reshape", ["tiles", "whole"], ["pixels"]),
-        helper.make_node("Cast", ["pixels"], ["images"], to=TensorProto.UINT8),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "tiny decoder",
-        [helper.make_tensor_value_info("latent", TensorProto.FLOAT, ["n", bits])],
-        [helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", 128, 128])],
-        [numpy_helper.from_array(values, name) for name, values in constants.items()],
-    )
-    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    own = {"name": f"tiny-{bits}", "theta_digest": info(seed=seed, bits=bits).theta_digest}
-    helper.set_model_props(proto, {DECODER_KEY: json.dumps(own) if metadata is None else metadata})
     onnx.checker.check_model(proto)
     return bytes(proto.SerializeToString(deterministic=True))

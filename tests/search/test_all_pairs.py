@@ -24,9 +24,9 @@ def all_pairs(codes_NW: Codes, radius: int) -> Triples:
     return set(zip(first.tolist(), second.tolist(), distances_NN[first, second].tolist(), strict=True))
 
 
-def found_pairs(codes_NW: Codes, radius: int, *, begin: int = 0) -> Triples:
+def found_pairs(codes_NW: Codes, radius: int) -> Triples:
     found: list[tuple[int, int, int]] = []
-    for _, pairs in pairs_within(codes_NW, radius=radius, begin=begin):
+    for _, pairs in pairs_within(codes_NW, radius=radius):
         found += zip(pairs.first.tolist(), pairs.second.tolist(), pairs.distances.tolist(), strict=True)
     assert len(set(found)) == len(found)
     return set(found)
@@ -47,19 +47,6 @@ def test_all_pairs(backend: object, width: int, with_tables: bool, monkeypatch: 
 def test_equal_codes_are_pairs_too() -> None:
     codes_NW = np.zeros((300, 8), np.uint8)
     assert len(found_pairs(codes_NW, 0)) == 300 * 299 // 2
-
-
-def test_it_goes_on_where_it_was_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whole, "BLOCK", 50)
-    codes_NW = clustered(400, 8)
-    blocks = pairs_within(codes_NW, radius=9)
-    following, pairs = next(blocks)
-    assert 0 < following < 400
-    begun = set(zip(pairs.first.tolist(), pairs.second.tolist(), pairs.distances.tolist(), strict=True))
-    assert all(first < following for first, _, _ in begun)
-    rest = found_pairs(codes_NW, 9, begin=following)
-    assert begun | rest == all_pairs(codes_NW, 9)
-    assert not begun & rest
 
 
 @pytest.mark.parametrize("count", [0, 1])

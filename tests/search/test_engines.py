@@ -6,38 +6,30 @@ Shapes: N codes, Q queries, W bytes a code.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lookalike.core.codes import Codes
 from lookalike.core.errors import CodeError, ConfigError
 from lookalike.milvus.client import MilvusServer, parse
 from lookalike.milvus.engine import MilvusEngine
-from lookalike.search import Engine, Hits, check_codes, check_limits
+from lookalike.search import Hits, check_limits
 from lookalike.search.multi_index import MultiIndex
 from lookalike.search.scan import Scan
 from tests.milvus_server import Running
 from tests.references import bitcount
 
-
-class Tabled(MultiIndex):
-    """A multi-index with tables of the first codes added."""
-
-    def add(self, codes_NW: Codes) -> npt.NDArray[np.int64]:
-        if len(self._rows):
-            return super().add(codes_NW)
-        super().__init__(self.bits, codes_NW=check_codes(codes_NW, self.bits).copy(), least=0)
-        return np.arange(len(codes_NW))
-
-
-Make = Callable[[int], Engine]
-LOCAL: dict[str, Make] = {"scan": Scan, "multi_index": MultiIndex, "tables": Tabled}
+Engine = Scan | MilvusEngine
+Make = Callable[[Codes], Engine]
+LOCAL: dict[str, Make] = {
+    "scan": lambda codes_NW: Scan(8 * codes_NW.shape[1], codes_NW=codes_NW),
+    "tables": lambda codes_NW: MultiIndex(8 * codes_NW.shape[1], codes_NW=codes_NW, least=0),
+}
 INEXACT_ENDS = (MultiIndex, MilvusEngine)  # may return any of the codes tied for the last places
 WIDTHS = (1, 2, 8, 9, 16, 64)
 LIMITS: list[tuple[int | None, int | None]] = [
@@ -45,32 +37,15 @@ LIMITS: list[tuple[int | None, int | None]] = [
 ]  # fmt: skip
 
 
-@dataclass
-class Oracle:
-    """Reference engine: a dictionary of codes by row."""
-
-    codes: dict[int, list[int]] = field(default_factory=dict)
-    next: int = 0
-
-    def add(self, codes_NW: Codes) -> list[int]:
-        rows = list(range(self.next, self.next + len(codes_NW)))
-        self.codes.update(zip(rows, codes_NW.tolist(), strict=True))
-        self.next += len(rows)
-        return rows
-
-    def remove(self, rows: list[int]) -> None:
-        for row in rows:
-            self.codes.pop(row, None)
-
-
-def assert_same(engine: Engine, oracle: Oracle, queries_QW: Codes, top: int | None, radius: int | None) -> None:
+def assert_same(engine: Engine, codes_NW: Codes, queries_QW: Codes, top: int | None, radius: int | None) -> None:
     found = engine.search(queries_QW, top=top, radius=radius)
     assert len(found) == len(queries_QW)
     for hits, query in zip(found, queries_QW.tolist(), strict=True):
         assert hits.rows.dtype == np.int64
         assert hits.distances.dtype == np.int32
-        expected = bitcount.search(oracle.codes.items(), query, top=top, radius=radius)
-        every = bitcount.search(oracle.codes.items(), query, top=None, radius=8 * len(query))
+        numbered = list(enumerate(codes_NW.tolist()))
+        expected = bitcount.search(numbered, query, top=top, radius=radius)
+        every = bitcount.search(numbered, query, top=None, radius=8 * len(query))
         assert_are_nearest(hits, expected, every, any_of_last=isinstance(engine, INEXACT_ENDS))
 
 
@@ -105,11 +80,14 @@ def remote(milvus: Running) -> Make:
     """Engines on a Milvus server that share one collection in turn, since a new one takes seconds."""
     server = MilvusServer(parse(milvus.address("contract")))
 
-    def make(bits: int) -> Engine:
+    def make(codes_NW: Codes) -> Engine:
+        bits = 8 * codes_NW.shape[1]
         name = f"contract_{bits}"
         if server.description(name) is not None:
             server.remove(name, "id >= 0")
-        return MilvusEngine(bits, server, name)
+        engine = MilvusEngine(bits, server, name)
+        server.put(name, ({"id": row, "code": code.tobytes()} for row, code in enumerate(codes_NW)))
+        return engine
 
     return make
 
@@ -124,34 +102,27 @@ def make(request: pytest.FixtureRequest) -> Make:
 @pytest.mark.parametrize("count", [0, 1, 2, 40])
 def test_every_limit(make: Make, count: int, width: int) -> None:
     codes_NW = near_copies(count, width)
-    engine, oracle = make(8 * width), Oracle()
-    assert engine.add(codes_NW).tolist() == oracle.add(codes_NW)
+    engine = make(codes_NW)
     assert (len(engine), engine.bits) == (count, 8 * width)
     queries_QW = np.concatenate([codes_NW[:2], near_copies(3, width, seed=1), np.zeros((1, width), np.uint8)])
     for top, radius in LIMITS:
-        assert_same(engine, oracle, queries_QW, top, radius)
+        assert_same(engine, codes_NW, queries_QW, top, radius)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("byte", [0, 255, 0x5A])
 def test_equal_codes_come_in_the_order_of_their_rows(make: Make, byte: int, width: int) -> None:
-    engine, oracle = make(8 * width), Oracle()
     codes_NW = np.full((300, width), byte, np.uint8)
-    engine.add(codes_NW)
-    oracle.add(codes_NW)
-    gone = list(range(0, 300, 7))
-    engine.remove(gone)
-    oracle.remove(gone)
+    engine = make(codes_NW)
     for top, radius in [(1, None), (10, None), (299, None), (10_000, None), (None, 0), (None, 8 * width), (4, 0)]:
-        assert_same(engine, oracle, codes_NW[:1], top, radius)
-        assert_same(engine, oracle, ~codes_NW[:1], top, radius)
+        assert_same(engine, codes_NW, codes_NW[:1], top, radius)
+        assert_same(engine, codes_NW, ~codes_NW[:1], top, radius)
 
 
 def test_many_ties_in_a_large_collection(make: Make) -> None:
     random = np.random.default_rng(3)
     codes_NW = random.integers(0, 4, (20_000, 2), np.uint8)
-    engine = make(16)
-    engine.add(codes_NW)
+    engine = make(codes_NW)
     for query in codes_NW[:4]:
         distances = np.bitwise_count(codes_NW ^ query).sum(1)
         order = np.lexsort((np.arange(20_000), distances))
@@ -162,88 +133,39 @@ def test_many_ties_in_a_large_collection(make: Make) -> None:
         assert np.array_equal(all_hits.rows, order[: int((distances <= 1).sum())])
 
 
-def test_additions_after_deletions_get_new_rows(make: Make) -> None:
-    engine, oracle = make(64), Oracle()
-    first_NW, second_NW = near_copies(20, 8), near_copies(10, 8, seed=5)
-    engine.add(first_NW)
-    oracle.add(first_NW)
-    engine.remove([0, 3, 19])
-    oracle.remove([0, 3, 19])
-    assert engine.add(second_NW).tolist() == oracle.add(second_NW) == list(range(20, 30))
-    engine.remove(np.array([20, 5]))
-    oracle.remove([20, 5])
-    assert len(engine) == 25
-    for top, radius in LIMITS:
-        assert_same(engine, oracle, np.concatenate([first_NW[:3], second_NW[:2]]), top, radius)
-
-
-def test_removing_all_and_what_is_not_there(make: Make) -> None:
-    engine, oracle = make(16), Oracle()
-    codes_NW = near_copies(5, 2)
-    engine.add(codes_NW)
-    oracle.add(codes_NW)
-    for rows in ([], [7, 100, -1], [1, 1, 1], [1]):
-        engine.remove(rows)
-        oracle.remove(rows)
-        assert len(engine) == len(oracle.codes)
-    engine.remove(range(5))
-    oracle.remove(list(range(5)))
-    assert len(engine) == 0
-    assert_same(engine, oracle, codes_NW, 3, None)
-    assert_same(engine, oracle, codes_NW, None, 3)
-    assert engine.add(codes_NW).tolist() == oracle.add(codes_NW) == [5, 6, 7, 8, 9]
-    assert_same(engine, oracle, codes_NW, 3, None)
-
-
 def test_no_queries_give_no_hits(make: Make) -> None:
-    engine = make(64)
-    engine.add(near_copies(3, 8))
-    assert engine.search(np.empty((0, 8), np.uint8), top=3) == []
-    assert engine.add(np.empty((0, 8), np.uint8)).tolist() == []
+    assert make(near_copies(3, 8)).search(np.empty((0, 8), np.uint8), top=3) == []
 
 
 def test_codes_that_lie_apart_in_memory(make: Make) -> None:
-    engine, oracle = make(64), Oracle()
     codes_NW = near_copies(30, 16)[::-1, ::2]
     assert not codes_NW.flags.c_contiguous
-    engine.add(codes_NW)
-    oracle.add(codes_NW)
-    assert_same(engine, oracle, codes_NW[::3], 4, None)
+    assert_same(make(codes_NW), codes_NW, codes_NW[::3], 4, None)
 
 
 @pytest.mark.parametrize("kind", [Scan, MultiIndex])
-def test_codes_that_are_given_are_searched_where_they_are(kind: type[Scan | MultiIndex]) -> None:
-    codes_NW, oracle = near_copies(30, 8), Oracle()
-    engine = kind(64, codes_NW=codes_NW)
-    assert len(engine) == len(oracle.add(codes_NW))
-    assert_same(engine, oracle, codes_NW[::7], 5, None)
-    more_NW = near_copies(4, 8, seed=2)
-    assert engine.add(more_NW).tolist() == oracle.add(more_NW) == [30, 31, 32, 33]
-    engine.remove([2])
-    oracle.remove([2])
-    assert_same(engine, oracle, more_NW, None, 9)
+def test_codes_are_searched_where_they_are(kind: type[Scan | MultiIndex]) -> None:
+    codes_NW = near_copies(30, 8)
     wrong: list[Any] = [codes_NW[:, :7], codes_NW.astype(np.int8)]
     for wrong_NW in wrong:
         with pytest.raises(CodeError, match=r"expected uint8 of shape \(N, 8\)"):
             kind(64, codes_NW=wrong_NW)
     engine = kind(64, codes_NW=codes_NW[:1])
-    codes_NW[0] ^= 255  # the caller's array, which no engine shares
+    codes_NW[0] ^= 255
     (hits,) = engine.search(codes_NW[:1], top=1)
     assert hits.distances.tolist() == [0]
 
 
-def test_only_rows_that_are_asked_for_are_found(make: Make) -> None:
-    engine, codes_NW, oracle = make(64), near_copies(30, 8), Oracle()
-    engine.add(codes_NW)
-    engine.remove([6])
-    oracle.add(codes_NW)
-    among = np.arange(30) % 3 == 0
-    oracle.remove([6, *np.flatnonzero(~among).tolist()])
+@pytest.mark.parametrize("kind", [Scan, MultiIndex])
+def test_only_rows_that_are_asked_for_are_found(kind: type[Scan | MultiIndex]) -> None:
+    codes_NW = near_copies(30, 8)
+    engine, among = kind(64, codes_NW=codes_NW), np.arange(30) % 3 == 0
+    numbered = [(row, code) for row, code in enumerate(codes_NW.tolist()) if among[row]]
     for top, radius in ((4, None), (1000, None), (None, 12)):
         found = engine.search(codes_NW[:3], top=top, radius=radius, among=among)
         for hits, query in zip(found, codes_NW[:3].tolist(), strict=True):
-            every = bitcount.search(oracle.codes.items(), query, top=None, radius=64)
-            expected = bitcount.search(oracle.codes.items(), query, top=top, radius=radius)
+            every = bitcount.search(numbered, query, top=None, radius=64)
+            expected = bitcount.search(numbered, query, top=top, radius=radius)
             assert_are_nearest(hits, expected, every, any_of_last=isinstance(engine, INEXACT_ENDS))
 
 
@@ -254,34 +176,21 @@ def test_a_mask_of_another_shape_or_type_is_refused(wrong: npt.NDArray[Any]) -> 
         engine.search(near_copies(1, 8), top=1, among=wrong)
 
 
-def test_codes_are_copied(make: Make) -> None:
-    engine, codes_NW = make(64), near_copies(5, 8)
-    before_NW = codes_NW.copy()
-    engine.add(codes_NW)
-    codes_NW[:] = 0
-    (hits,) = engine.search(before_NW[2:3], top=1)
-    assert hits.distances.tolist() == [0]
-
-
 @pytest.mark.parametrize("radius", [64, 65, 10**6, 2**31 - 1, 2**31, 10**20])
 def test_any_radius_beyond_the_length_finds_all(make: Make, radius: int) -> None:
-    engine, oracle = make(64), Oracle()
     codes_NW = near_copies(9, 8)
-    engine.add(codes_NW)
-    oracle.add(codes_NW)
-    assert_same(engine, oracle, codes_NW[:2], None, radius)
-    assert_same(engine, oracle, codes_NW[:2], 3, radius)
+    engine = make(codes_NW)
+    assert_same(engine, codes_NW, codes_NW[:2], None, radius)
+    assert_same(engine, codes_NW, codes_NW[:2], 3, radius)
 
 
 def test_limits_may_be_numbers_of_numpy(make: Make) -> None:
-    engine, oracle = make(64), Oracle()
     codes_NW = near_copies(9, 8)
-    engine.add(codes_NW)
-    oracle.add(codes_NW)
+    engine = make(codes_NW)
     top: Any = np.int64(4)
     radius: Any = np.int32(5)
     for limits in ((top, None), (None, radius), (top, radius)):
-        assert_same(engine, oracle, codes_NW[:2], *limits)
+        assert_same(engine, codes_NW, codes_NW[:2], *limits)
 
 
 WRONG: list[Any] = [
@@ -292,13 +201,8 @@ WRONG: list[Any] = [
 
 @pytest.mark.parametrize("wrong", WRONG, ids=range(len(WRONG)))
 def test_codes_of_another_shape_or_type_are_refused(make: Make, wrong: Any) -> None:
-    engine = make(64)
-    engine.add(near_copies(3, 8))
     with pytest.raises(CodeError, match=r"expected uint8 of shape \(N, 8\)"):
-        engine.add(wrong)
-    with pytest.raises(CodeError, match=r"expected uint8 of shape \(N, 8\)"):
-        engine.search(wrong, top=1)
-    assert len(engine) == 3
+        make(near_copies(3, 8)).search(wrong, top=1)
 
 
 @pytest.mark.parametrize(
@@ -310,8 +214,7 @@ def test_codes_of_another_shape_or_type_are_refused(make: Make, wrong: Any) -> N
 )  # fmt: skip
 def test_impossible_limits_are_refused(make: Make, top: int | None, radius: int | None, message: str) -> None:
     for count in (0, 3):
-        engine = make(64)
-        engine.add(near_copies(count, 8))
+        engine = make(near_copies(count, 8))
         with pytest.raises(CodeError, match=message):
             engine.search(near_copies(1, 8), top=top, radius=radius)
     with pytest.raises(CodeError, match=message):
@@ -319,53 +222,25 @@ def test_impossible_limits_are_refused(make: Make, top: int | None, radius: int 
 
 
 @pytest.mark.parametrize("bits", [0, 4, 12, 520])
-def test_impossible_lengths_are_refused(make: Make, bits: int) -> None:
+def test_impossible_lengths_are_refused(bits: int) -> None:
     with pytest.raises(ConfigError):
-        make(bits)
-
-
-STEPS = st.one_of(
-    st.tuples(st.just("add"), st.lists(st.integers(0, 2**16 - 1), max_size=6)),
-    st.tuples(st.just("remove"), st.lists(st.integers(0, 25), max_size=4)),
-    st.tuples(
-        st.just("search"),
-        st.tuples(st.lists(st.integers(0, 2**16 - 1), max_size=3), st.integers(1, 30), st.integers(0, 20)),
-    ),
-)
-
-
-Script = list[tuple[str, Any]]
+        Scan(bits, codes_NW=near_copies(1, 8))
 
 
 @pytest.mark.parametrize("name", LOCAL)
-@given(script=st.lists(STEPS, max_size=12), width=st.sampled_from([2, 8, 9]))
-def test_random_scripts(name: str, script: Script, width: int) -> None:
-    run(LOCAL[name](8 * width), script, width)
+@given(
+    values=st.lists(st.integers(0, 2**16 - 1), max_size=20), queries=st.lists(st.integers(0, 2**16 - 1), max_size=3),
+    top=st.integers(1, 30), radius=st.integers(0, 20), width=st.sampled_from([2, 8, 9]),
+)  # fmt: skip
+def test_random_codes(name: str, values: list[int], queries: list[int], top: int, radius: int, width: int) -> None:
+    codes_NW, queries_QW = _codes(values, width), _codes(queries, width)
+    engine = LOCAL[name](codes_NW)
+    for limits in ((top, None), (None, radius), (top, radius)):
+        assert_same(engine, codes_NW, queries_QW, *limits)
 
 
-@settings(max_examples=8)
-@given(script=st.lists(STEPS, min_size=3, max_size=8), width=st.sampled_from([2, 8, 9]))
-def test_random_scripts_on_a_server(remote: Make, script: Script, width: int) -> None:
-    run(remote(8 * width), script, width)
-
-
-def run(engine: Engine, script: Script, width: int) -> None:
-    oracle = Oracle()
-
-    def codes(values: list[int]) -> Codes:
-        codes_NW: npt.NDArray[np.uint8] = np.zeros((len(values), width), np.uint8)
-        codes_NW[:, 0] = [value >> 8 for value in values]
-        codes_NW[:, -1] = [value & 255 for value in values]
-        return codes_NW
-
-    for step, argument in script:
-        if step == "add":
-            assert engine.add(codes(argument)).tolist() == oracle.add(codes(argument))
-        elif step == "remove":
-            engine.remove(argument)
-            oracle.remove(argument)
-        else:
-            queries, top, radius = argument
-            for limits in ((top, None), (None, radius), (top, radius)):
-                assert_same(engine, oracle, codes(queries), *limits)
-        assert len(engine) == len(oracle.codes)
+def _codes(values: list[int], width: int) -> Codes:
+    codes_NW: npt.NDArray[np.uint8] = np.zeros((len(values), width), np.uint8)
+    codes_NW[:, 0] = [value >> 8 for value in values]
+    codes_NW[:, -1] = [value & 255 for value in values]
+    return codes_NW

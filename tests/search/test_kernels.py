@@ -139,23 +139,6 @@ def test_far_queries_are_scanned_and_near_ones_looked_up(monkeypatch: pytest.Mon
     assert [hits.distances[0] for hits in found[1:3]] == [by_counting(codes_NW, q).distances[0] for q in far_QW]
 
 
-def test_later_codes_are_found_and_removed_ones_are_not() -> None:
-    codes_NW = clustered(2050, 8)
-    engine = MultiIndex(64, codes_NW=codes_NW[:2000], least=100)
-    assert engine.add(codes_NW[2000:2050]).tolist() == list(range(2000, 2050))
-    engine.remove([3, 2010])
-    allowed = np.ones(2050, bool)
-    allowed[[3, 2010]] = False
-    for row in (3, 4, 2010, 2049):
-        (hits,) = engine.search(codes_NW[row : row + 1], top=20)
-        assert hits.distances.tolist() == by_counting(codes_NW, codes_NW[row], allowed).distances[:20].tolist()
-    assert len(engine.tables[0].rows) == 2000
-    among = np.zeros(2050, bool)
-    among[[3, 7, 2049]] = True
-    (hits,) = engine.search(codes_NW[3:4], top=10, among=among)
-    assert sorted(hits.rows.tolist()) == [7, 2049]
-
-
 @needs_kernels
 def test_where_most_queries_are_far_the_others_are_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     codes_NW = np.random.default_rng(0).integers(0, 256, (60_000, 8), np.uint8)

@@ -164,7 +164,7 @@ def test_meta_and_revision(catalog: Catalog) -> None:
         catalog.set("key", "Wert 🐈")
         catalog.touch()
     assert (catalog.get("key"), catalog.revision) == ("Wert 🐈", 1)
-    assert catalog.integrity.check({}) == []
+    assert catalog.integrity.check() == []
 
 
 # Roots and what lies below
@@ -427,7 +427,7 @@ def use(path: Path) -> None:
     """Everything that reads; raises `DatabaseError` if anything is wrong, and nothing else."""
     catalog = Catalog(path)
     try:
-        faults = catalog.integrity.check({})
+        faults = catalog.integrity.check()
         records = list(catalog.all_records())
         catalog.codes(8)
         catalog.below("/p")
@@ -514,9 +514,8 @@ def test_thumbnails_are_found_by_id_and_by_digest(catalog: Catalog) -> None:
     assert set(catalog.thumbnails(ids)) == {ids[0], ids[2]}
 
 
-def test_roots_and_their_numbers(catalog: Catalog) -> None:
+def test_roots(catalog: Catalog) -> None:
     add(catalog, item("/photos", "a.jpg"), item("/others", "b.jpg"))
-    assert sorted(catalog.integrity.numbered_roots()) == [("/others", 2), ("/photos", 1)]
     assert catalog.roots() == ["/others", "/photos"]
 
 

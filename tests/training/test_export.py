@@ -13,7 +13,7 @@ import torch
 from lookalike.backbones.backbone import load
 from lookalike.core import codes
 from lookalike.core.errors import TrainingError
-from lookalike.hasher import Decoder, Hasher, ModelInfo, decoder_path
+from lookalike.hasher import Hasher, ModelInfo
 from lookalike.imaging.decode import ImageSpec
 from lookalike.models import HashModel, copy_encoder, create, hashing
 from lookalike.models.copy_encoder import CopyEncoder
@@ -21,7 +21,7 @@ from lookalike.models.hashing import HashingNetwork, Head
 from lookalike.training.export import TOLERANCE, export, export_autoencoder, export_behind, theta_digest
 from lookalike.training.run import choose_theta
 from lookalike.training.settings import Settings
-from lookalike.training.task import SPEC, AutoencoderTask, to_input
+from lookalike.training.task import SPEC, AutoencoderTask
 from tests.references.batch_norms import settle
 from tests.references.encoders import SIDE, write_encoder
 
@@ -87,25 +87,17 @@ def test_codes_are_those_of_the_torch_model(name: str, tiny_images: np.ndarray, 
     differing = codes.unpack(hasher.encode_arrays(images)) != codes.binarize(z, theta)
     assert not (differing & (np.abs(z - theta) >= TOLERANCE)).any()
     assert hasher.info == info
-
-    decoder = Decoder.beside(hasher)
-    assert decoder is not None
-    with torch.inference_mode():
-        drawn = 255 * model.reconstruct(to_input(images[:5], "cpu")).squeeze(1).numpy()
-    assert np.abs(decoder.reconstruct(images[:5]) - drawn).max() < 2
     if name == "csvae":
         assert (tmp_path / "model.onnx").stat().st_size < 3e6
-        assert (tmp_path / "model.decoder.onnx").stat().st_size < 1.5e6
 
 
 def test_the_same_weights_give_the_same_bytes_and_no_paths(tiny_images: np.ndarray, tmp_path: Path) -> None:
     theta = np.zeros(64, np.float32)
     for out in ("a.onnx", "b.onnx"):
         export_autoencoder(tmp_path / out, model_of("cvae"), theta, info_of("cvae", theta), check_NSS=tiny_images[:4])
-    for ending in (".onnx", ".decoder.onnx"):
-        content = (tmp_path / f"a{ending}").read_bytes()
-        assert content == (tmp_path / f"b{ending}").read_bytes()
-        assert b".py" not in content
+    content = (tmp_path / "a.onnx").read_bytes()
+    assert content == (tmp_path / "b.onnx").read_bytes()
+    assert b".py" not in content
     assert not list(tmp_path.glob("*.tmp"))
 
 
@@ -170,15 +162,3 @@ def test_a_graph_that_disagrees_is_not_written(
             tmp_path / "m.onnx", model_of("cvae"), theta, info_of("cvae", theta), check_NSS=tiny_images[:4]
         )
     assert not list(tmp_path.iterdir())
-
-
-def test_a_decoder_that_disagrees_is_not_written(
-    tiny_images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Decoder, "draw", lambda _self, latents: np.full((len(latents), 128, 128), 255, np.uint8))
-    theta = np.zeros(64, np.float32)
-    with pytest.raises(TrainingError, match=r"pixels are off by up to \d+ of 255"):
-        export_autoencoder(
-            tmp_path / "m.onnx", model_of("cvae"), theta, info_of("cvae", theta), check_NSS=tiny_images[:4]
-        )
-    assert not decoder_path(tmp_path / "m.onnx").exists()

@@ -17,14 +17,12 @@ from PIL import Image
 
 from lookalike import data
 from lookalike.core.errors import ConfigError, Interrupted, TrainingError
-from lookalike.database import Database
-from lookalike.hasher import Decoder, Hasher
+from lookalike.hasher import Hasher
 from lookalike.imaging import decode
 from lookalike.models import HashModel, create
 from lookalike.training import TrainReport, hashing, loop
 from lookalike.training.checkpoint import load_weights, weights_of
 from lookalike.training.log import read_log
-from lookalike.training.task import to_input
 from tests.references.encoders import write_encoder
 from tests.references.training import trained
 
@@ -89,12 +87,11 @@ def test_an_image_that_cannot_be_read_is_skipped_and_named(unbroken: TrainReport
 
 def test_log_holds_settings_epochs_and_outcome(unbroken: TrainReport) -> None:
     lines = [json.loads(line) for line in (unbroken.folder / "log.jsonl").read_text().splitlines()]
-    assert [line["kind"] for line in lines] == ["settings", "epoch", "epoch", "epoch", "skipped", "collapse", "model"]
+    assert [line["kind"] for line in lines] == ["settings", "epoch", "epoch", "epoch", "skipped", "model"]
     assert lines[0]["config"]["bits"] == 16
     assert lines[0]["versions"]["torch"] == torch.__version__
     assert [line["step"] for line in lines[1:4]] == [4, 8, 12]
     assert [image["name"] for image in lines[4]["images"]] == [unbroken.skipped[0].name]
-    assert lines[5]["sentences"] == list(unbroken.collapse.sentences)
 
 
 def test_reported_loss_is_that_of_the_best_epoch_on_held_out_images(unbroken: TrainReport) -> None:
@@ -105,23 +102,6 @@ def test_reported_loss_is_that_of_the_best_epoch_on_held_out_images(unbroken: Tr
 
 def test_the_run_folder_keeps_what_is_needed_later_and_no_more(unbroken: TrainReport) -> None:
     assert {path.name for path in unbroken.folder.iterdir()} == {"best.safetensors", "log.jsonl", "lock"}
-
-
-@pytest.mark.parametrize("name", ["cvae", "csvae"])
-def test_a_database_draws_images_as_the_run_does(name: str, unbroken: TrainReport, tmp_path: Path) -> None:
-    report = unbroken if name == "cvae" else trained(
-        photos_of(unbroken), out=tmp_path / "model.onnx", **QUICK | {"model": name, "epochs": 1}
-    )  # fmt: skip
-    array = decode.read(photos_of(unbroken) / "00.jpg", report.info.image)[None]
-    with Database.create(tmp_path / "db", model=report.path) as database:
-        assert (database.folder / "model.decoder.onnx").is_file()
-        decoder = Decoder.beside(database.hasher)
-        assert decoder is not None
-        drawn = decoder.reconstruct(array)
-    with torch.inference_mode():
-        expected = 255 * model_of(report).reconstruct(to_input(array, "cpu")).squeeze(1).numpy()
-    assert np.abs(drawn - expected).max() < 2
-    assert len(np.unique(drawn)) > 1
 
 
 def test_threshold_is_the_mean_latent_of_the_training_images(unbroken: TrainReport) -> None:

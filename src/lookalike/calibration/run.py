@@ -168,7 +168,7 @@ def run(
             Calibration(
                 model=hasher.digest,
                 at=int(time.time()),
-                images=len(codes.ids),
+                images=len(codes.ids_N),
                 compared=count,
                 edited=len(distances["re-encoded"]),
                 rate=options.rate,

@@ -25,7 +25,7 @@ GROUPS = {
     "Clean up": ("plan", "apply", "undo", "remove", "prune"),
     "Learn": ("models", "train", "truncate", "encode", "calibrate", "evaluate", "robustness", "demo"),
     "Serve": ("serve",),
-    "Maintain": ("info", "verify", "backup", "compact", "import", "export"),
+    "Maintain": ("info", "verify", "backup", "import", "export"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 MOVED = {"reproduce": "run", "datasets": "datasets"}  # to `python -m research`

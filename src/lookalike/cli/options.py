@@ -56,12 +56,6 @@ Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="
 Model = Annotated[
     str | None, typer.Option("--model", metavar="NAME|FILE", help="A built-in model's name, or a model file.")
 ]
-Engine = Annotated[
-    str,
-    typer.Option(
-        "--engine", metavar="NAME", help="auto (the cheapest), scan (compare all codes), multi_index (tables)."
-    ),
-]
 LabelsFromFolders = Annotated[
     bool, typer.Option("--labels-from-folders", help="Label images by their first sub-folder below IMAGES.")
 ]

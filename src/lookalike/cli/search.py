@@ -44,7 +44,7 @@ def command(
             "--asymmetric", help="Weight each bit by how certain the query is of it; finds more edited copies."
         ),
     ] = False,
-    engine: options.Engine = "auto",
+    engine: Annotated[str, typer.Option("--engine", hidden=True)] = "",  # all codes are compared
     no_isolation: options.NoIsolation = False,
     json: options.Json = False,
 ) -> None:
@@ -68,7 +68,6 @@ def command(
         opening.open(db) as database,
         terminal.quiet_decoders(),
     ):
-        database.use(engine)
         database.decode_with(decoders)
         if not len(database):
             terminal.say_empty(db)

@@ -135,8 +135,6 @@ def _print(report: TrainReport, config: TrainConfig, *, seconds: float) -> None:
             f"stopped by --minutes {config.minutes:g} in epoch {last.epoch} of {config.epochs}, "
             f"after {terminal.count(last.step, 'step')} of {report.steps}"
         )
-    for sentence in report.collapse.sentences:
-        typer.echo(f"warning: {sentence}")
     if report.skipped:
         typer.echo(f"skipped because they could not be read: {terminal.count(len(report.skipped), 'image')}")
         skipped = [(one.name, one.reason) for one in report.skipped]

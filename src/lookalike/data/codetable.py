@@ -13,6 +13,7 @@ Shapes: N codes, W bytes a code.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,19 @@ BLOCK = 65_536  # rows read at once
 SIZES = ("width", "height", "size")
 RAW_PATH = "path_bytes"
 COLUMNS = ("code", "path", RAW_PATH, *LABEL_COLUMNS, *SIZES)
+
+_BYTES, _INTEGER, _TEXT, _LIST = "(large_)?binary", r"u?int\d+", "(large_)?string", "(large_|fixed_size_)?list<[^:]+: "
+_LABEL = f"{_TEXT}|{_INTEGER}|bool|null"
+KINDS = {  # Arrow's names of the types that a column may have, and what these are
+    "code": (
+        rf"{_BYTES}|fixed_size_binary\[\d+\]|{_LIST}{_INTEGER}( not null)?>(\[\d+\])?",
+        "bytes, or lists of bytes",
+    ),
+    "path": (f"{_TEXT}|null", "strings"),
+    RAW_PATH: (f"{_BYTES}|null", "bytes"),
+    **dict.fromkeys(LABEL_COLUMNS, (rf"{_LABEL}|{_LIST}({_LABEL})( not null)?>(\[\d+\])?", "strings or integers")),
+    **dict.fromkeys(SIZES, (f"{_INTEGER}|null", "integers")),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,22 +205,12 @@ def _table(path: Path) -> Any:
 
 
 def _check_kinds(schema: Any, path: Path) -> None:
-    """Raise `DataError` unless the columns that are read have suitable types."""
-    from lookalike.data import kinds
-
-    wanted = {
-        "code": (kinds.is_code, "bytes, or lists of bytes"),
-        "path": (kinds.is_path, "strings"),
-        RAW_PATH: (kinds.is_bytes, "bytes"),
-        **dict.fromkeys(LABEL_COLUMNS, (kinds.is_label, "strings or integers")),
-        **dict.fromkeys(SIZES, (kinds.is_size, "integers")),
-    }
+    """Raise `DataError` unless the columns that are read have suitable types, however they are encoded."""
     for field in schema:
-        if field.name in wanted:
-            fits, expected = wanted[field.name]
-            if not fits(field.type):
-                kind = kinds.plain(field.type)
-                raise DataError(f"{path}: the column {field.name} has type {kind}; expected {expected}")
+        pattern, expected = KINDS.get(field.name, (".*", ""))
+        kind = re.sub(r"dictionary<values=(.*?), indices=\w+, ordered=\d>", r"\1", str(field.type))
+        if not re.fullmatch(pattern, kind, re.DOTALL):
+            raise DataError(f"{path}: the column {field.name} has type {kind}; expected {expected}")
 
 
 def _check_width(kind: Any, bits: int, path: Path) -> None:

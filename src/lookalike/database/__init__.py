@@ -154,10 +154,6 @@ class Database(Reading):
         """Folders, tables and files out of reach: moved, perhaps, or on a drive that is not connected."""
         return [place.path for place in self.losses().unreachable if place.images]
 
-    def compact(self) -> bool:
-        """Rebuild the search tables, so that changes are no longer searched one by one; False for few codes."""
-        return self.store.local("search tables").compact()
-
     # Duplicates
 
     def duplicates(
@@ -181,8 +177,6 @@ class Database(Reading):
         from lookalike.duplicates import leakage
         from lookalike.duplicates import search as duplicate_search
         from lookalike.duplicates.request import DuplicateSearch
-        from lookalike.search.all_pairs import pairs_within
-        from lookalike.store.derived import pairfile
 
         store, search = self.store, search or DuplicateSearch()
         if search.reference:
@@ -195,7 +189,6 @@ class Database(Reading):
             radius=self.duplicate_radius() if search.radius is None else search.radius,
             hasher=lambda: self.hasher,
             parts=parts,
-            find=pairs_within if store.folder is None else pairfile.keeping(store.folder),
             progress=progress,
         )
 

@@ -18,11 +18,11 @@ from lookalike.core.errors import DatabaseError
 from lookalike.database import verify
 from lookalike.store import catalog as catalogs
 from lookalike.store import leftovers, model_file, originals
-from lookalike.store.derived import code_array, codefile, tablefile
+from lookalike.store.derived import code_array, codefile
 from lookalike.store.folder import FolderStore
 
-DERIVED = (codefile.FILE, tablefile.FILE, tablefile.CODES, tablefile.CHANGES, leftovers.VARIANTS)
-PARTS = (catalogs.FILE, *DERIVED, model_file.FILE, model_file.DECODER, originals.FOLDER)  # of a database
+DERIVED = (codefile.FILE, leftovers.VARIANTS)
+PARTS = (catalogs.FILE, *DERIVED, model_file.FILE, originals.FOLDER)  # of a database
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _copy_files(folder: Path, copied: FolderStore) -> None:
         if model_file.has_digest(place, digest):
             shutil.copyfile(place, made / model_file.FILE)
             break
-    for name in (model_file.DECODER, *DERIVED):
+    for name in DERIVED:
         with suppress(FileNotFoundError):
             shutil.copyfile(folder / name, made / name)
     with suppress(DatabaseError):

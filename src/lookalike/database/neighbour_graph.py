@@ -34,9 +34,7 @@ from lookalike.duplicates.request import Strictness
 from lookalike.search import all_pairs
 from lookalike.search.hits import Hits
 from lookalike.search.multi_index import MultiIndex
-from lookalike.store.derived import code_array
 from lookalike.store.derived.code_array import CodeArray
-from lookalike.store.derived.tablefile import Tables
 from lookalike.store.derived.verdicts import Verifier
 from lookalike.store.folder import FolderStore
 from lookalike.verification.verdict import Relation
@@ -77,7 +75,6 @@ def write(
     """
     _check(path, top)
     codes = store.code_array()
-    tables = code_array.read_tables(store.folder, store.get("model"))
     part = _part(path, codes, top)
     lock = filelock.FileLock(part.with_name(f".{path.name}.lock"))
     try:
@@ -88,7 +85,7 @@ def write(
         for old in part.parent.glob(f".{glob.escape(path.name)}.*.part"):
             if old != part:  # of outdated codes
                 old.unlink()
-        _fill(part, codes, tables, top=top, progress=progress)
+        _fill(part, codes, top=top, progress=progress)
         report = NeighbourReport(len(codes.ids_N))
         if path.suffix == ".parquet":
             relations = None if verifier is None else _verified(part, codes, verifier, progress)
@@ -123,7 +120,7 @@ def _part(path: Path, codes: CodeArray, top: int) -> Path:
     return path.with_name(f".{path.name}.{digest.hexdigest()}.part")
 
 
-def _fill(part: Path, codes: CodeArray, tables: Tables | None, *, top: int, progress: Progress) -> None:
+def _fill(part: Path, codes: CodeArray, *, top: int, progress: Progress) -> None:
     """Write the missing blocks of the array."""
     count = len(codes.ids_N)
     with part.open("r+b" if part.exists() else "x+b") as file:
@@ -131,7 +128,8 @@ def _fill(part: Path, codes: CodeArray, tables: Tables | None, *, top: int, prog
         progress("comparing", begin, count)
         if begin == count:
             return
-        for end, found in all_pairs.neighbours(_engine(codes, tables), codes.codes_NW, top=top, begin=begin):
+        engine = MultiIndex(8 * codes.codes_NW.shape[1], codes_NW=codes.codes_NW, least=all_pairs.FEW)
+        for end, found in all_pairs.neighbours(engine, codes.codes_NW, top=top, begin=begin):
             file.write(_block(found, top).tobytes())
             file.flush()
             os.fsync(file.fileno())
@@ -149,14 +147,6 @@ def _begin(file: BinaryIO, shape: tuple[int, ...]) -> int:
     file.truncate(len(head) + begin * size)
     file.seek(0, os.SEEK_END)
     return begin
-
-
-def _engine(codes: CodeArray, tables: Tables | None) -> MultiIndex:
-    """An engine of exactly these codes."""
-    bits = 8 * codes.codes_NW.shape[1]
-    if tables is None or tables.codes.digest != codes.digest:
-        return MultiIndex(bits, codes_NW=codes.codes_NW, least=code_array.LEAST)
-    return MultiIndex(bits, codes_NW=codes.codes_NW, tables=tables.parts)
 
 
 def _block(found: Sequence[Hits], top: int) -> Graph:
@@ -177,7 +167,7 @@ def _verified(part: Path, codes: CodeArray, verifier: Verifier, progress: Progre
         block_BT2 = graph_NT2[start : start + ROWS]
         near_BT = (block_BT2[:, :, 0] >= 0) & (block_BT2[:, :, 1] <= reach)
         keys_P = np.union1d(keys_P, _keys(block_BT2, start, count)[near_BT])
-    ids = [codes.ids.of(rows_P).tolist() for rows_P in divmod(keys_P, max(count, 1))]
+    ids = [codes.ids_N[rows_P].tolist() for rows_P in divmod(keys_P, max(count, 1))]
     ranks_P, verified_P = np.full(len(keys_P), Relation.DIFFERENT.rank, np.int8), np.zeros(len(keys_P), bool)
     pairs = [(first, second, False) for first, second in zip(*ids, strict=True)]
     for at, verdict in enumerate(verifier.of_pairs(pairs)):

@@ -195,10 +195,6 @@ class Reading:
 
     # Searching
 
-    def use(self, engine: str) -> None:
-        """Search with this engine from now on; `auto` chooses by cost. Raises `ConfigError`."""
-        self.store.use(engine)
-
     @property
     def verifier(self) -> Verifier:
         """The verifier, which compares images by their pixels and caches what it has read."""

@@ -26,6 +26,7 @@ from lookalike.imaging import files, thumbnails
 from lookalike.imaging.decode import Array
 from lookalike.search import asymmetric as weighting
 from lookalike.search.hits import Hits
+from lookalike.store.derived import code_array
 from lookalike.store.derived.results import Hit
 from lookalike.store.derived.verdicts import Pair, Verifier
 from lookalike.store.folder import FolderStore
@@ -212,9 +213,9 @@ def hit_of(
 def asymmetric(hasher: Hasher, array: Array, store: FolderStore, *, top: int, only: Filter | None) -> dict[int, float]:
     """The images nearest by weighted distance, nearest first, and that distance."""
     codes = store.code_array()
-    mask = None if only is None else codes.ids.among(store.passing(only))
+    mask = None if only is None else code_array.passing(codes.ids_N, store.passing(only))
     found = weighting.nearest(codes.codes_NW, above_threshold(hasher, array), top=top, among=mask)
-    return dict(zip(codes.ids.of(found.rows).tolist(), found.distances.tolist(), strict=True))
+    return dict(zip(codes.ids_N[found.rows].tolist(), found.distances.tolist(), strict=True))
 
 
 def above_threshold(hasher: Hasher, array: Array) -> npt.NDArray[np.float32]:

@@ -2,7 +2,6 @@
 
 The catalog comes first: nothing is derived from it unless its rows are proven right by their digests. Then derived
 files are repaired; original data is restored where it can be proven right, and otherwise reported and left alone.
-Candidates for lost rows come from the model, `codes.bin` and the folders; the rows' digest proves them right.
 
 Shapes: N images, W bytes a code.
 """
@@ -10,32 +9,23 @@ Shapes: N images, W bytes a code.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
-from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from lookalike import data
-from lookalike.calibration import stored
-from lookalike.core.errors import DatabaseError, LookalikeError, ModelError
+from lookalike.core.errors import DatabaseError, LookalikeError
 from lookalike.duplicates import variant_codes
-from lookalike.hasher import Hasher
 from lookalike.store import leftovers, model_file, originals
-from lookalike.store.derived import code_array, codefile, pairfile, tablefile, verdicts
+from lookalike.store.derived import code_array, codefile, verdicts
 from lookalike.store.derived.results import Finding
-from lookalike.store.digests import Layout
 from lookalike.store.folder import LOST, FolderStore
-from lookalike.store.integrity import Row, Source
-
-MOST = 200_000  # folders that are searched
-TABLES = (".parquet", ".npy")
 
 
 def verify(store: FolderStore, *, accept: bool = False) -> list[Finding]:
-    """Findings about catalog, model, codes, tables and originals.
+    """Findings about catalog, model, codes and originals.
 
     With `accept`, the catalog is then accepted as it is, and lost originals are dropped from it.
     """
@@ -46,10 +36,8 @@ def verify(store: FolderStore, *, accept: bool = False) -> list[Finding]:
     damaged = store.integrity.damaged
     are_codes_proven = not damaged & {"images", "meta"}
     are_orphans_sure = not damaged and _is_latest(store)
-    findings += [_model(store), *_decoder(store)]
+    findings += [_model(store)]
     findings.append(_codes(store, are_proven=are_codes_proven))
-    if findings[-1].ok:
-        findings += _tables(store)
     findings += _caches(store.folder)
     findings += _originals(store, are_proven=are_orphans_sure)
     return [*findings, *_leftovers(store)]
@@ -65,7 +53,7 @@ def _is_latest(store: FolderStore) -> bool:
 
 
 def _catalog(store: FolderStore, *, accept: bool) -> list[Finding]:
-    faults = store.integrity.check(_sources(store))
+    faults = store.integrity.check()
     store.forget()
     remedy = (
         f". Restore a backup of {store.location}; or index the folders again with --reindex, then accept the rest: "
@@ -93,8 +81,6 @@ def _accept(store: FolderStore) -> Finding:
     with store.transaction():
         if store.get(LOST):
             store.set(LOST, "")
-        if list(_decoder(store)):
-            store.set(model_file.DECODER_KEY, "")
         store.touch()
     code_array.keep(store, rebuild=True)
     forgotten = _forget_lost(store)
@@ -113,15 +99,6 @@ def _model(store: FolderStore) -> Finding:
         model_file.pending(store.folder).unlink(missing_ok=True)
         return Finding(f"model: {hasher.name}, restored", True, repaired=True)
     return Finding(f"model: {hasher.name}", True)
-
-
-def _decoder(store: FolderStore) -> Iterator[Finding]:
-    path, digest = store.folder / model_file.DECODER, store.get(model_file.DECODER_KEY)
-    if digest and not model_file.has_digest(path, digest):
-        what = "codes do not need it. Copy it again from the original model's folder, or accept the loss with"
-        yield Finding(
-            f"decoder: {path} is missing or damaged; {what}: lookalike verify --accept --db {store.location}", False
-        )
 
 
 def _codes(store: FolderStore, *, are_proven: bool) -> Finding:
@@ -150,18 +127,6 @@ def _codes(store: FolderStore, *, are_proven: bool) -> Finding:
     return Finding(f"codes: {why}; rebuilt from the catalog", True, repaired=True)
 
 
-def _tables(store: FolderStore) -> Iterator[Finding]:
-    problem = code_array.table_problem(store)
-    if problem is not None:
-        code_array.keep(store, rebuild=True)
-        yield Finding(f"tables: {problem}; rebuilt", True, repaired=True)
-    elif codefile.read_header(store.folder / codefile.FILE).count >= code_array.LEAST:
-        yield Finding("tables: intact", True)
-    elif any((store.folder / name).exists() for name in (tablefile.FILE, tablefile.CODES, tablefile.CHANGES)):
-        tablefile.drop(store.folder)
-        yield Finding("tables: not needed for so few images; deleted", True, repaired=True)
-
-
 def _leftovers(store: FolderStore) -> Iterator[Finding]:
     leftover = [*leftovers.delete(store.folder), *originals.drop_temporary(store.folder)]
     pending = model_file.pending(store.folder)
@@ -169,13 +134,12 @@ def _leftovers(store: FolderStore) -> Iterator[Finding]:
         pending.unlink()  # of a change of model that was abandoned
         leftover.append(pending)
     for path in leftover:
-        what = f"{path.relative_to(store.folder)} from an interrupted run"
+        what = f"{path.relative_to(store.folder)} of an interrupted run or an earlier version"
         yield Finding(f"leftover: {what}; deleted", True, repaired=True)
 
 
 def _caches(folder: Path) -> Iterator[Finding]:
     for path, is_damaged in (
-        (folder / pairfile.FILE, pairfile.is_damaged),
         (folder / variant_codes.FILE, variant_codes.is_damaged),
         (folder / verdicts.FILE, verdicts.is_damaged),
     ):
@@ -212,12 +176,12 @@ def _forget_lost(store: FolderStore) -> int:
 
 def _unrecorded(store: FolderStore, digest: bytes, *, are_proven: bool) -> Finding:
     name = digest.hex()
+    if not are_proven:
+        return Finding(f"originals: {name} belongs to no image in the catalog, which may be incomplete; kept", True)
     if store.with_digest(digest) and originals.is_intact(store.folder, digest):
         with store.transaction():
             store.record_originals([digest])
         return Finding(f"originals: {name} was not recorded; recorded", True, repaired=True)
-    if not are_proven:
-        return Finding(f"originals: {name} belongs to no image in the catalog, which may be incomplete; kept", True)
     originals.drop(store.folder, digest)
     return Finding(f"originals: {name} belonged to no image in the catalog; deleted", True, repaired=True)
 
@@ -239,67 +203,3 @@ def _bad_original(store: FolderStore, digest: bytes, *, what: str) -> Finding:
         f"or {remedy} with: lookalike verify --accept --db {store.location}",
         False,
     )
-
-
-# Sources of lost rows
-
-
-def _sources(store: FolderStore) -> dict[str, Source]:
-    """For each table, a function that yields candidate rows."""
-    return {
-        "meta": partial(_meta, store.folder),
-        "images": partial(_images, store),
-        "folders": partial(_folders, store),
-        "originals": lambda layout, rows: ((digest,) for digest in originals.digests(store.folder)),
-    }
-
-
-def _meta(folder: Path, layout: Layout, rows: Sequence[Row]) -> Iterator[Row]:
-    values: dict[str, object] = {stored.KEY: ""}
-    with suppress(ModelError):
-        hasher = Hasher.load(folder / model_file.FILE)
-        values |= {"model": hasher.digest, "model_name": hasher.info.name, "bits": hasher.bits}
-        values[model_file.DECODER_KEY] = model_file.decoder_digest(hasher)
-    with suppress(DatabaseError):
-        header = codefile.read_header(folder / codefile.FILE)
-        values |= {"revision": header.revision, "database": header.database, "change": header.change}
-    for key, value in values.items():
-        yield key.encode(), str(value).encode()
-
-
-def _images(store: FolderStore, layout: Layout, rows: Sequence[Row]) -> Iterator[Row]:
-    path = store.folder / codefile.FILE
-    try:
-        header, ids_N, codes_NW = codefile.read(path)
-        if not header.fits(store.stamp) or not codefile.is_intact(path):
-            return
-    except DatabaseError:
-        return
-    id_at, code_at = layout.columns.index("id"), layout.columns.index("code")
-    numbers = {id_: row for row in rows if isinstance(id_ := row[id_at], int)}
-    first, last = min(numbers, default=0), max(numbers, default=0)
-    for at in range(*ids_N.searchsorted([first, last + 1]).tolist()):
-        row = numbers.get(int(ids_N[at]))
-        if row is not None:
-            yield (*row[:code_at], codes_NW[at].tobytes(), *row[code_at + 1 :])
-
-
-def _folders(store: FolderStore, layout: Layout, rows: Sequence[Row]) -> Iterator[Row]:
-    """Every combination of a lost id with a folder or table in a root."""
-    if layout.columns != ("id", "root", "path"):
-        return
-    lost = store.integrity.lost_folders()
-    places = (
-        [(number, path) for root, number in store.integrity.numbered_roots() for path in _below(root)] if lost else []
-    )
-    for id_ in lost[:100]:
-        yield from ((id_, number, path) for number, path in places)
-
-
-def _below(root: str) -> Iterator[bytes]:
-    """Folders and tables of a root, in the catalog's form."""
-    for folder, _, names in islice(os.walk(root), MOST):
-        inside = os.path.relpath(folder, root).replace(os.sep, "/")
-        prefix = "" if inside == "." else f"{inside}/"
-        yield os.fsencode(prefix)
-        yield from (os.fsencode(f"{prefix}{name}#") for name in names if name.endswith(TABLES))

@@ -7,7 +7,7 @@ Shapes: N images, U nodes before and V nodes after a split, P pairs, W bytes a c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +22,6 @@ from lookalike.search.hits import NO_PAIRS, Pairs, joined
 AT_ONCE = 8192  # pairs of nodes in one block
 
 Mask = npt.NDArray[np.bool_]
-PairFinder = Callable[[Codes, int], Iterator[tuple[int, Pairs]]]  # pairs of codes within a radius, in blocks
 
 
 class Graph(NamedTuple):
@@ -59,13 +58,13 @@ class Neighbours(NamedTuple):
         return self.near.rows[here], self.distances[here]
 
 
-def candidates(codes_NW: Codes, radius: int, *, find: PairFinder = pairs_within, progress: Progress = silent) -> Graph:
-    """The graph of distinct codes and their pairs within the radius."""
+def candidates(codes_NW: Codes, radius: int | None, *, progress: Progress = silent) -> Graph:
+    """The graph of distinct codes and their pairs within the radius; None: no pairs."""
     if not len(codes_NW):
         return Graph(Csr(np.zeros(1, np.int64), np.empty(0, np.int64)), NO_PAIRS)
     unique_UW, inverse_N = np.unique(codes_NW, axis=0, return_inverse=True)
     inverse_N, parts = inverse_N.reshape(-1), [NO_PAIRS]
-    for end, pairs in find(unique_UW, radius):
+    for end, pairs in () if radius is None else pairs_within(unique_UW, radius):
         parts.append(pairs)
         progress("comparing codes", end, len(unique_UW))
     images = Csr(starts_of(inverse_N, len(unique_UW)), np.argsort(inverse_N, kind="stable"))

@@ -14,17 +14,16 @@ Shapes: N images.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from lookalike.core.codes import Codes
 from lookalike.core.parallel import cores
 from lookalike.core.progress import Progress, silent
 from lookalike.duplicates import equal_bytes, leakage, proposals, scenes, variant_codes
 from lookalike.duplicates.decisions import DecisionIndex, Marked, without_different
-from lookalike.duplicates.graph import Graph, PairFinder, candidates
+from lookalike.duplicates.graph import Graph, candidates
 from lookalike.duplicates.groups import stars
 from lookalike.duplicates.leakage import Parts
 from lookalike.duplicates.members import by_row, groups_of, spans_folders
@@ -33,10 +32,7 @@ from lookalike.duplicates.verification import Verification, Verified, verify
 from lookalike.hasher import Hasher
 from lookalike.imaging.isolation import pool
 from lookalike.imaging.isolation.limits import DecodeLimits
-from lookalike.search.all_pairs import pairs_within
-from lookalike.search.hits import NO_PAIRS, Pairs
 from lookalike.store.derived.code_array import CodeArray
-from lookalike.store.derived.codefile import RowIds
 from lookalike.store.derived.verdicts import Verifier
 from lookalike.store.protocol import Store
 
@@ -63,7 +59,6 @@ def compare(
     radius: int,
     hasher: Callable[[], Hasher],
     parts: Parts | None = None,
-    find: PairFinder = pairs_within,
     progress: Progress = silent,
 ) -> Comparison:
     """Pairs of copies, and what is compared only by content; `hasher` encodes variants."""
@@ -74,21 +69,21 @@ def compare(
         compared_N &= np.isin(codes.ids_N, list(parts.reference | parts.others))
         equal = {id_: digest for id_, digest in equal.items() if id_ in parts.reference or id_ in parts.others}
     if not compared_N.all():
-        codes = CodeArray(RowIds(codes.ids_N[compared_N]), codes.codes_NW[compared_N])
+        codes = CodeArray(codes.ids_N[compared_N], codes.codes_NW[compared_N])
     if not search.verify:
-        verified = Verified(candidates(codes.codes_NW, radius, find=find, progress=progress))
+        verified = Verified(candidates(codes.codes_NW, radius, progress=progress))
     else:
-        verified = _verified(store, codes, search, radius, hasher, parts, find, progress)
+        verified = _verified(store, codes, search, radius, hasher, parts, progress)
     return Comparison(search=search, radius=radius, codes=codes, verified=verified, equal=equal, parts=parts)
 
 
 def _verified(
     store: Store, codes: CodeArray, search: DuplicateSearch, radius: int, hasher: Callable[[], Hasher],
-    parts: Parts | None, find: PairFinder, progress: Progress,
+    parts: Parts | None, progress: Progress,
 ) -> Verified:  # fmt: skip
     """The verified candidate pairs."""
     digests = _digests(store, codes)
-    near = candidates(codes.codes_NW, radius, find=find if None in digests else _nothing, progress=progress)
+    near = candidates(codes.codes_NW, radius if None in digests else None, progress=progress)
     contents = proposals.contents_of(near, digests)
     first_C = contents.images.rows[contents.images.starts[:-1]]
     unique_UW = codes.codes_NW[near.images.rows[near.images.starts[:-1]]]
@@ -121,11 +116,6 @@ def _digests(store: Store, codes: CodeArray) -> list[bytes | None]:
         records = store.records(ids)
         found += [records[id_].digest if id_ in records else None for id_ in ids]
     return found
-
-
-def _nothing(codes_UW: Codes, radius: int) -> Iterator[tuple[int, Pairs]]:
-    """No pairs: all images can be verified."""
-    yield len(codes_UW), NO_PAIRS
 
 
 def group(store: Store, found: Comparison, index: DecisionIndex) -> DuplicateReport:

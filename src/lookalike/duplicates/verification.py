@@ -131,7 +131,7 @@ class Verification:
         return Pairs(first, second, np.array([self._distance(two) for two in some], np.int32))
 
     def _ids(self, contents_P: Ints) -> list[int]:
-        ids: list[int] = self._held.ids.of(self._row_C[contents_P]).tolist()
+        ids: list[int] = self._held.ids_N[self._row_C[contents_P]].tolist()
         return ids
 
     def _distance(self, two: _Two) -> int:

@@ -15,7 +15,7 @@ from typing import Literal
 from lookalike.hasher.paths import builtin_models
 from lookalike.hasher.session import named, naming
 
-Kind = Literal["model", "decoder", "encoder", "backbone"]
+Kind = Literal["model", "encoder", "backbone"]
 
 RULES = 1  # increased when the rules get stricter, so that all models are tried again
 MEMORY = 1 << 30  # bytes allowed in a trial, plus four times the file's size

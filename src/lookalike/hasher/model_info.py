@@ -14,7 +14,6 @@ from lookalike.core.errors import ConfigError, ModelError
 from lookalike.imaging.spec import ImageSpec
 
 METADATA_KEY = "lookalike"
-DECODER_KEY = "lookalike-decoder"
 FORMAT = 1
 MAX_DOCUMENT = 1 << 20  # characters
 MAX_LINE = 1000  # characters of a value that is shown on one line
@@ -161,11 +160,3 @@ def _check_text(name: str, text: str) -> None:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not a number")
-
-
-def decoder_theta(text: str) -> str:
-    """The digest of θ in a decoder's metadata, which identifies its model. Raises `ModelError`."""
-    try:
-        return str(checked("theta_digest", parse(text)["theta_digest"], str))
-    except (ModelError, ValueError, KeyError) as error:
-        raise ModelError("is not a decoder; lookalike train writes one next to each of the paper's models") from error

@@ -9,22 +9,16 @@ from pathlib import Path
 
 from lookalike.core.errors import ModelError
 
-DECODER_SUFFIX = ".decoder.onnx"  # instead of .onnx
 DEFAULT = "default"
 MAX_BYTES = 1 << 30  # of a model file
-
-
-def decoder_path(model: str | os.PathLike[str]) -> Path:
-    """The path of a model's decoder: `m.decoder.onnx` for `m.onnx`."""
-    path = Path(model)
-    return path.with_name(path.name.removesuffix(".onnx") + DECODER_SUFFIX)
 
 
 def builtin_models() -> dict[str, Path]:
     """Built-in model files by name, the default first."""
     folder = Path(str(files("lookalike") / "builtin"))
-    models = (path for path in folder.glob("*.onnx") if not path.name.endswith(DECODER_SUFFIX))
-    return {path.stem: path for path in sorted(models, key=lambda path: (path.stem != DEFAULT, path.stem))}
+    return {
+        path.stem: path for path in sorted(folder.glob("*.onnx"), key=lambda path: (path.stem != DEFAULT, path.stem))
+    }
 
 
 def find_model(model: str | os.PathLike[str]) -> Path:

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.core.codes import MAX_BITS
 from lookalike.core.confinement import confine
 from lookalike.core.errors import ModelError
 from lookalike.hasher import graph_check, model_info, onnx_file
@@ -68,17 +67,6 @@ def _model_ports(model: Any) -> tuple[Ports, Ports]:
     return {"images": Port(UINT8, info.image.shape)}, outputs
 
 
-def _decoder_ports(model: Any) -> tuple[Ports, Ports]:
-    model_info.decoder_theta(graph_check.properties(model).get(model_info.DECODER_KEY, ""))
-    shapes = {value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in
-              (*model.graph.input, *model.graph.output)}  # fmt: skip
-    latents, sides = shapes.get("latent", [])[1:], shapes.get("images", [])[1:]
-    bits = latents[0] if len(latents) == 1 else 0
-    if not 0 < bits <= MAX_BITS or len(sides) != 2 or not all(0 < side <= MAX_SIDE for side in sides):
-        raise ModelError(f"is not a decoder: it turns {latents} latents into images of {sides}")
-    return {"latent": Port(FLOAT, (bits,))}, {"images": Port(UINT8, tuple(sides))}
-
-
 def _backbone_ports(model: Any) -> tuple[Ports, Ports]:
     """Ports of a user's encoder joined to its pre- and post-processing; its number of features is free."""
     if len(model.graph.input) != 1:
@@ -88,7 +76,7 @@ def _backbone_ports(model: Any) -> tuple[Ports, Ports]:
 
 
 KINDS: dict[str, Callable[[Any], tuple[Ports, Ports]]] = {
-    "model": _model_ports, "decoder": _decoder_ports, "backbone": _backbone_ports,
+    "model": _model_ports, "backbone": _backbone_ports,
     "encoder": lambda model: ({}, {}),  # compared with its description when it is joined
 }  # fmt: skip
 

@@ -26,9 +26,6 @@ from lookalike.core.errors import ConfigError, DatabaseError, MissingExtra
 
 FORM = "milvus://HOST:PORT/NAME"
 TOKEN = "LOOKALIKE_MILVUS_TOKEN"  # environment variable: USER:PASSWORD, or a token, for a server with authentication
-LEVELS = ("Session", "Strong")
-INDEXES = ("BIN_FLAT", "BIN_IVF_FLAT")
-LISTS = 1024  # nlist of BIN_IVF_FLAT: number of partitions of the codes
 MESSAGE = 4 << 20  # bytes a call; a server accepts 64 MiB, and the queue behind it 5
 LARGEST = 16_384  # maximum hits, and rows, of a Milvus call
 ROWS = 4096  # rows a page
@@ -38,7 +35,7 @@ TAGS = 1024  # maximum texts of a list
 PAUSES = (0.1, 5.0)  # seconds between two tries: first, maximum
 FINAL = {9, 100, 1100, 1101}  # codes of permanent errors: denied, no such collection, wrong parameters
 FINAL_TEXTS = ("cannot parse expression", "duplicated new collection name", "auth")
-STRONG = "Strong"
+SESSION, STRONG = "Session", "Strong"  # levels of consistency
 
 Row = dict[str, Any]
 
@@ -50,9 +47,6 @@ class Address:
     host: str
     port: int
     name: str
-    index: str = "BIN_FLAT"  # of a new collection: exact, compares all; BIN_IVF_FLAT compares a part
-    probes: int = 16  # nprobe of BIN_IVF_FLAT: number of partitions to search
-    consistency: str = "Session"
     timeout: float = 60.0  # seconds that a server may be unavailable
 
     def __str__(self) -> str:
@@ -219,7 +213,7 @@ class MilvusServer:
         """Ids and distances of the nearest codes, for each query."""
         found = self._read(
             "search", name, data=list(queries), anns_field="code", limit=limit, filter=where,
-            search_params={"metric_type": "HAMMING", "params": {"nprobe": self.address.probes}},
+            search_params={"metric_type": "HAMMING"},
         )  # fmt: skip
         return [[(int(hit["id"]), int(hit["distance"])) for hit in hits] for hits in found]
 
@@ -246,18 +240,15 @@ class MilvusServer:
         for field, kind in fields.items():
             schema.add_field(field, **_kind(kinds, kind))
         index = self._client.prepare_index_params()
-        more = {"params": {"nlist": LISTS}} if self.address.index == "BIN_IVF_FLAT" else {}
-        index.add_index("code", index_name="code", index_type=self.address.index, metric_type="HAMMING", **more)
+        index.add_index("code", index_name="code", index_type="BIN_FLAT", metric_type="HAMMING")
         for field in indexed:
             index.add_index(field, index_name=field, index_type="Trie")
-        self.call(
-            "create_collection", name, schema=schema, index_params=index, consistency_level=self.address.consistency
-        )
+        self.call("create_collection", name, schema=schema, index_params=index, consistency_level=SESSION)
 
     def _read(self, method: str, name: str, **named: Any) -> Any:
         """Read from a collection, including at least this process's writes."""
         behind = name in self._behind  # the client does not learn when deletions took place
-        level = STRONG if behind else self.address.consistency
+        level = STRONG if behind else SESSION
         found = self.call(method, name, consistency_level=level, **named)
         if behind:
             self._behind.discard(name)
@@ -299,19 +290,12 @@ def _size(value: Any) -> int:
 
 def _with_options(address: Address, values: Mapping[str, str]) -> Address:
     named = dict(values)
-    index, level = named.pop("index", INDEXES[0]), named.pop("consistency", LEVELS[0])
-    probes, timeout = named.pop("nprobe", "16"), named.pop("timeout", "60")
+    timeout = named.pop("timeout", "60")
     if named:
-        raise ConfigError(
-            f"{next(iter(named))} is not an option of an address; there are index, nprobe, consistency, timeout"
-        )
-    if index not in INDEXES:
-        raise ConfigError(f"index is {index}; it must be one of {', '.join(INDEXES)}")
-    if level not in LEVELS:
-        raise ConfigError(f"consistency is {level}; it must be one of {', '.join(LEVELS)}")
-    if not probes.isdecimal() or not timeout.isdecimal() or not int(probes) or not int(timeout):
-        raise ConfigError(f"nprobe is {probes} and timeout is {timeout}; both are whole numbers of at least 1")
-    return Address(address.host, address.port, address.name, index, int(probes), level, float(timeout))
+        raise ConfigError(f"{next(iter(named))} is not an option of an address; there is only timeout")
+    if not timeout.isdecimal() or not int(timeout):
+        raise ConfigError(f"timeout is {timeout}; it is a whole number of seconds, at least 1")
+    return Address(address.host, address.port, address.name, float(timeout))
 
 
 def _kind(kinds: Any, kind: str) -> dict[str, Any]:

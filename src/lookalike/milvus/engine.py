@@ -1,8 +1,7 @@
 """Exact search on a Milvus server, for collections too large for one machine.
 
 The index is BIN_FLAT: Milvus compares a query with every code, on as many machines as the collection is spread over.
-That is exact, as an engine promises. An address may ask for BIN_IVF_FLAT, which compares only some of the codes and may
-miss hits.
+That is exact, as an engine promises.
 
 Milvus returns at most 16,384 hits. Searches for more are done here, on a stream of the codes.
 
@@ -17,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.core.codes import Codes, check_bits
-from lookalike.milvus.client import LARGEST, LISTED, MilvusServer, listed
-from lookalike.search import check_codes, check_limits, check_mask
-from lookalike.search.hits import NONE, Hits, Mask, merged
+from lookalike.milvus.client import LARGEST, MilvusServer
+from lookalike.search import check_codes, check_limits
+from lookalike.search.hits import NONE, Hits, merged
 from lookalike.search.scan import scan
 
 FIRST = 1024  # hits requested at first by a search for everything within a radius
@@ -37,47 +36,16 @@ class MilvusEngine:
         if server.description(self.name) is None:
             server.make(self.name, bits, {})
         server.load(self.name)
-        self._next: int | None = None
 
     def __len__(self) -> int:
         return self.server.count(self.name)
 
-    def add(self, codes_NW: Codes) -> Ids:
-        """Add codes; returns their rows."""
-        codes_NW = check_codes(codes_NW, self.bits)
-        rows = np.arange(self._count(), self._count() + len(codes_NW), dtype=np.int64)
-        self.server.put(
-            self.name, ({"id": int(row), "code": code.tobytes()} for row, code in zip(rows, codes_NW, strict=True))
-        )
-        self._next = self._count() + len(rows)
-        return rows
-
-    def remove(self, rows: npt.ArrayLike) -> None:
-        """Remove rows; unknown ones are ignored."""
-        known = np.asarray(rows, np.int64).reshape(-1)
-        self.server.remove_ids(self.name, known.tolist())
-
-    def search(
-        self, queries_QW: Codes, *, top: int | None, radius: int | None = None, among: Mask = None
-    ) -> list[Hits]:
+    def search(self, queries_QW: Codes, *, top: int | None, radius: int | None = None, where: str = "") -> list[Hits]:
         """The `top` nearest codes for each query, or all (`top=None`), within `radius` bits.
 
-        Among equally distant codes at the end of `top` hits, any may be returned.
+        `where` is a Milvus expression for those that may be found. Among equally distant codes at the end of `top`
+        hits, any may be returned.
         """
-        if among is None:
-            return self.search_where(queries_QW, top=top, radius=radius)
-        check_mask(among, self._count())
-        allowed, barred = np.flatnonzero(among), np.flatnonzero(~among)
-        if min(len(allowed), len(barred)) <= LISTED:
-            where = listed(allowed) if len(allowed) <= len(barred) else f"not ({listed(barred)})"
-            return self.search_where(queries_QW, top=top, radius=radius, where=where)
-        check_limits(top, radius)
-        return self._streamed(check_codes(queries_QW, self.bits), top, self._limit(radius), "", among)
-
-    def search_where(
-        self, queries_QW: Codes, *, top: int | None, radius: int | None = None, where: str = ""
-    ) -> list[Hits]:
-        """The same among the codes for which a Milvus expression holds."""
         check_limits(top, radius)
         queries_QW, limit = check_codes(queries_QW, self.bits), self._limit(radius)
         most = None if top is None else int(top)
@@ -96,14 +64,6 @@ class MilvusEngine:
             joined = b"".join(row["code"][0] for row in page)
             ids = np.fromiter((int(row["id"]) for row in page), np.int64, len(page))
             yield ids, np.frombuffer(joined, np.uint8).reshape(len(page), self.bits // 8)
-
-    def _count(self) -> int:
-        """Number of rows ever added."""
-        if self._next is None:
-            self._next = 0
-            for page in self.server.pages(self.name, "", ["id"]):
-                self._next = int(page[-1]["id"]) + 1
-        return self._next
 
     def _limit(self, radius: int | None) -> int:
         return self.bits if radius is None else min(int(radius), self.bits)
@@ -127,12 +87,11 @@ class MilvusEngine:
         for row, hits in zip(rows, self._asked(queries_QW[rows], ask, top, limit, where), strict=True):
             found[row] = hits
 
-    def _streamed(self, queries_QW: Codes, top: int | None, limit: int, where: str, among: Mask = None) -> list[Hits]:
+    def _streamed(self, queries_QW: Codes, top: int | None, limit: int, where: str) -> list[Hits]:
         """Results of scanning the codes as a stream."""
         found = [NONE] * len(queries_QW)
         for ids, codes_NW in self.blocks(where):
-            allowed = None if among is None else among[ids]
-            here = scan(codes_NW, queries_QW, top=top, radius=limit, allowed_N=allowed)
+            here = scan(codes_NW, queries_QW, top=top, radius=limit)
             found = [
                 merged([before, Hits(ids[hits.rows], hits.distances)], top=top)
                 for before, hits in zip(found, here, strict=True)

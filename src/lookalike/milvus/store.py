@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from lookalike.core.codes import Codes
-from lookalike.core.errors import ConfigError, DatabaseError
+from lookalike.core.errors import DatabaseError
 from lookalike.core.mounts import Volume
 from lookalike.data import Item, Label
 from lookalike.hasher import Hasher
@@ -51,7 +51,6 @@ from lookalike.milvus.rows import (
 )
 from lookalike.search.hits import Hits
 from lookalike.store.derived.code_array import CodeArray, Ids
-from lookalike.store.derived.codefile import RowIds
 from lookalike.store.folder import FolderStore
 from lookalike.store.protocol import unsupported
 from lookalike.store.records import Filter, ImportedCode, IndexOutcome, Record
@@ -153,17 +152,13 @@ class MilvusStore:
     def search(
         self, codes_NW: Codes, *, top: int | None, radius: int | None = None, only: Filter | None = None
     ) -> list[Hits]:
-        return self._engine.search_where(codes_NW, top=top, radius=radius, where=passing(only))
-
-    def use(self, engine: str) -> None:
-        if engine != "auto":
-            raise ConfigError(f"engine is {engine!r}; {self.location} is searched by Milvus, so leave --engine out")
+        return self._engine.search(codes_NW, top=top, radius=radius, where=passing(only))
 
     def code_array(self) -> CodeArray:
         blocks = list(self._engine.blocks(FINDABLE))
         none = (np.empty(0, np.int64), np.empty((0, self.bits // 8), np.uint8))
         ids, codes = zip(none, *blocks, strict=True)
-        return CodeArray(RowIds(np.concatenate(ids)), np.concatenate(codes))
+        return CodeArray(np.concatenate(ids), np.concatenate(codes))
 
     def count(self) -> int:
         return self._server.count(self._name, FINDABLE)

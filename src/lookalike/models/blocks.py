@@ -54,13 +54,6 @@ class UpsampledConv(nn.Conv2d):
     def forward(self, x_NIHW: Tensor) -> Tensor:
         return functional.conv_transpose2d(x_NIHW, self._kernel(), self.bias, stride=2, padding=1)
 
-    def as_transposed(self) -> nn.ConvTranspose2d:
-        """The same layer with its kernel spread once instead of on each call, for export."""
-        layer = nn.ConvTranspose2d(self.in_channels, self.out_channels, 4, 2, 1, device="meta")  # no random weights
-        layer.weight = nn.Parameter(self._kernel().detach())
-        layer.bias = self.bias
-        return layer
-
     def _kernel(self) -> Tensor:
         flipped_IO33 = self.weight.transpose(0, 1).flip(2, 3)
         spread_IO44 = sum(functional.pad(flipped_IO33, (i, 1 - i, j, 1 - j)) for i in (0, 1) for j in (0, 1))

@@ -119,7 +119,7 @@ def _proposed(held: Sequence[_Held], bits: int) -> list[_Proposed]:
     if len(rows) < 2:
         return []
     own_NW = np.stack([held[row].own_W for row in rows])
-    near = graph.candidates(own_NW, 0, find=lambda *_: iter(()))
+    near = graph.candidates(own_NW, None)
     contents = proposals.contents_of(near, [row.to_bytes(8) for row in rows])
     unique_UW = own_NW[near.images.rows[near.images.starts[:-1]]]
     row_C = np.array(rows)[contents.images.rows]

@@ -1,52 +1,21 @@
 """Search engines: exact search over packed codes by Hamming distance.
 
 Every engine guarantees: hits are sorted by distance, then row, and never padded; `top` beyond the number of codes
-returns all of them; a row keeps its number until the engine is rebuilt. Where `top` cuts through codes of equal
-distance, an engine may return any of them; a scan returns the lowest rows. Threads may search while another adds or
-removes codes: a search in progress may or may not see the change.
+returns all of them. Where `top` cuts through codes of equal distance, an engine may return any of them; a scan returns
+the lowest rows. Several threads may search.
 
 Shapes: N codes in the engine, Q queries, W bytes a code.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
-import numpy.typing as npt
 
 from lookalike.core.codes import Codes
 from lookalike.core.errors import CodeError
 from lookalike.search.hits import Hits, Mask
 
-__all__ = ["Engine", "Hits", "Mask", "check_codes", "check_limits", "check_mask"]
-
-
-class Engine(Protocol):
-    """The interface of an engine."""
-
-    bits: int
-
-    def __len__(self) -> int:
-        """Number of findable codes."""
-        ...
-
-    def add(self, codes_NW: Codes) -> npt.NDArray[np.int64]:
-        """Add codes; returns their rows."""
-        ...
-
-    def remove(self, rows: npt.ArrayLike) -> None:
-        """Remove rows; the others keep their numbers."""
-        ...
-
-    def search(
-        self, queries_QW: Codes, *, top: int | None, radius: int | None = None, among: Mask = None
-    ) -> list[Hits]:
-        """The `top` nearest codes for each query, or all (`top=None`), within `radius` bits.
-
-        `among` has a flag for every row, including removed ones: whether it may be found.
-        """
-        ...
+__all__ = ["Hits", "Mask", "check_codes", "check_limits", "check_mask"]
 
 
 def check_codes(codes_NW: Codes, bits: int) -> Codes:

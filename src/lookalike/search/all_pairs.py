@@ -1,14 +1,13 @@
 """All-pairs search: all pairs within a radius, and the k nearest neighbours of every code.
 
-Both yield blocks of rows, so that memory is bounded by one block's results, and a caller who saves blocks can resume
-with `begin`. No full distance matrix is built.
+Both yield blocks of rows, so that memory is bounded by one block's results. No full distance matrix is built.
 
 Shapes: N codes, W bytes a code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from lookalike.core.codes import Codes
 from lookalike.core.parallel import cores, on_all_cores
@@ -16,24 +15,20 @@ from lookalike.search import check_codes, check_limits
 from lookalike.search.hits import Hits, Pairs, joined
 from lookalike.search.multi_index import BUDGET, LEAST_BUDGET, MultiIndex
 from lookalike.search.scan import KERNELS
-from lookalike.search.table import Table
 
 BLOCK = 4096  # rows at a time
 FEW = 2_000  # codes that are compared one by one
 
 
-def pairs_within(
-    codes_NW: Codes, radius: int, *, tables: Sequence[Table] | None = None, begin: int = 0
-) -> Iterator[tuple[int, Pairs]]:
-    """All pairs of codes at most `radius` bits apart, in blocks of their lower row, starting at `begin`.
+def pairs_within(codes_NW: Codes, radius: int) -> Iterator[tuple[int, Pairs]]:
+    """All pairs of codes at most `radius` bits apart, in blocks of their lower row.
 
-    Each block comes with the row at which the next one begins. `tables` are a `MultiIndex`'s for these codes.
+    Each block comes with the row at which the next one begins.
     """
     check_limits(None, radius)
     bits, count = 8 * codes_NW.shape[1], len(codes_NW)
     codes_NW = check_codes(codes_NW, bits)
-    if tables is None:
-        tables = MultiIndex(bits, codes_NW=codes_NW, least=FEW).tables
+    tables = MultiIndex(bits, codes_NW=codes_NW, least=FEW).tables
     budget = max(LEAST_BUDGET, int(BUDGET * codes_NW.size / 8))
 
     def block(start: int) -> Pairs:
@@ -42,7 +37,7 @@ def pairs_within(
         return pairs
 
     step = BLOCK * cores()
-    for first in range(begin, count, step):
+    for first in range(0, count, step):
         starts = list(range(first, min(first + step, count), BLOCK))
         parts = list(on_all_cores(block, starts))
         yield min(first + step, count), joined(parts)

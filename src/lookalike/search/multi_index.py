@@ -3,7 +3,7 @@
 The tables (see `table`) find all codes within a growing radius; the search ends when no unseen code can be nearer than
 the hits. Near copies are found after a few look-ups, whatever the number of codes. Queries far from everything would
 need too many, so each search has a budget, and falls back to a scan if it would exceed it: the worst case costs little
-more than a scan. Codes added later are in no table and are scanned.
+more than a scan.
 
 Shapes: N codes in tables, Q queries, W bytes a code.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from lookalike.core.codes import Codes
 from lookalike.core.parallel import cores, on_all_cores
@@ -28,30 +28,19 @@ MOST_FAILED = 0.75  # share of those that may exceed the budget; otherwise all o
 
 
 class MultiIndex(Scan):
-    """Codes in tables, plus a scanned tail. Among equally distant codes at the end of `top` hits, any may be found."""
+    """Codes in tables. Among equally distant codes at the end of `top` hits, any may be found."""
 
-    def __init__(
-        self, bits: int, *, codes_NW: Codes | None = None, tables: Sequence[Table] | None = None, least: int = LEAST
-    ) -> None:
-        """`tables` reuses those of another engine with the same codes; below `least` codes none are made."""
+    def __init__(self, bits: int, *, codes_NW: Codes, least: int = LEAST) -> None:
+        """Below `least` codes no tables are made, and all are scanned."""
         super().__init__(bits, codes_NW=codes_NW)
-        count = len(self._codes_NW)
-        if tables is None:
-            wanted = [] if count < max(1, least) else parts(bits, count)
-            tables = [self.table(self._codes_NW, begin, length) for begin, length in wanted]
-        self.tables = tables
+        wanted = [] if len(self) < max(1, least) else parts(bits, len(self))
+        self.tables: list[Table] = [KERNELS.build(self._codes_NW, begin, length) for begin, length in wanted]
 
-    @staticmethod
-    def table(codes_NW: Codes, begin: int, bits: int) -> Table:
-        """The table over some bits of all codes."""
-        table: Table = KERNELS.build(codes_NW, begin, bits)
-        return table
-
-    def _search_first(self, queries_QW: Codes, top: int | None, radius: int, mask: Mask) -> list[Hits]:
+    def _found(self, queries_QW: Codes, top: int | None, radius: int, mask: Mask) -> list[Hits]:
         """Hits by tables within the budget; the other queries are scanned together."""
         codes_NW = self._codes_NW
         if not self.tables:
-            return super()._search_first(queries_QW, top, radius, mask)
+            return super()._found(queries_QW, top, radius, mask)
         share = min(1.0, len(queries_QW) / cores())  # a look-up uses one core, a scan uses all
         budget = max(LEAST_BUDGET, int(share * BUDGET * codes_NW.size / 8))
         look = functools.partial(

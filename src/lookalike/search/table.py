@@ -17,7 +17,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-LARGEST_TAIL = 0.05  # share of codes that may be in no table; more are worth new tables
 LEAST = 200_000  # codes; with fewer, a scan is as fast
 LONGEST = 24  # most bits of a table: 64 MiB of starts
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 TABLE = "digests"
@@ -25,7 +25,6 @@ WHOLE = -1  # the block of all rows
 FETCHED = 1_024
 UNKNOWN = 1  # changes the digest of a block that was damaged before a schema change, so that it stays damaged
 
-Value = int | bytes | None
 Block = tuple[str, int]  # table and number
 
 
@@ -114,22 +113,6 @@ def row_digest(content: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(content, digest_size=16).digest())
 
 
-def content_of(table: str, values: Sequence[Value]) -> bytes:
-    """The content that a row's digest covers.
-
-    >>> content_of("labels", [1, b'"cat"', None])
-    b"labels:1,X'2263617422',NULL"
-    """
-    return table.encode() + b":" + b",".join(map(literal, values))
-
-
-def literal(value: Value) -> bytes:
-    """A value as an SQL literal."""
-    if value is None:
-        return b"NULL"
-    return b"%d" % value if isinstance(value, int) else b"X'%s'" % value.hex().upper().encode()
-
-
 def layouts(connection: sqlite3.Connection) -> list[Layout]:
     """Tables whose rows have digests: all except the digests themselves and SQLite's own (but including ids)."""
     names = connection.execute(
@@ -170,13 +153,6 @@ def unproven(connection: sqlite3.Connection) -> dict[Block, int]:
     """Deliberately wrong digests for damaged blocks, for `rewrite` when the columns change."""
     current = computed(connection)
     return {block: current.get(block, 0) ^ UNKNOWN for block in differing(stored(connection), current)}
-
-
-def rows_of(connection: sqlite3.Connection, layout: Layout, block: int) -> list[tuple[Value, ...]]:
-    """The values of a block's rows; text as bytes."""
-    here = "? = 0" if layout.key is None else f'"{layout.key}" BETWEEN ?1 << {BITS} AND (?1 << {BITS}) + {2**BITS - 1}'
-    sql = f'SELECT {", ".join(layout.values())} FROM "{layout.table}" NOT INDEXED WHERE {here}'
-    return connection.execute(sql, (block,)).fetchall()
 
 
 def _layout(connection: sqlite3.Connection, table: str) -> Layout:

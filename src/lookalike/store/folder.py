@@ -2,9 +2,8 @@
 
     catalog.sqlite   the truth: paths, digests, labels, codes, errors
     codes.bin        derived: the codes, for memory-mapping; rebuilt whenever it does not match the catalog
-    tables.bin       derived: search tables for many codes, rebuilt after many changes
     variants.npz     derived: codes of mirrored, rotated and cropped variants of images, once duplicates were searched
-    model.onnx       the model; codes of other models are refused; model.decoder.onnx: its decoder, if it has one
+    model.onnx       the model; codes of other models are refused
     originals/       the images themselves, if they are kept
     lock             held by the one writing process
 
@@ -16,7 +15,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,34 +22,25 @@ import filelock
 
 from lookalike.core.atomic import is_temporary, put_in_place
 from lookalike.core.codes import Codes
-from lookalike.core.errors import ConfigError, DatabaseError
+from lookalike.core.errors import DatabaseError
 from lookalike.hasher import Hasher
-from lookalike.search import Engine
 from lookalike.search.hits import Hits, Mask
+from lookalike.search.scan import Scan
 from lookalike.store import model_file, originals
 from lookalike.store.catalog import FILE, Catalog
 from lookalike.store.derived import code_array, codefile
 from lookalike.store.derived.code_array import CodeArray, Ids
-from lookalike.store.derived.codefile import RowIds
 from lookalike.store.records import Filter
 
 LOCK = "lock"
 LOST = "lost"  # key in the catalog's `meta`: the revision that it fell back to
 
 
-class EngineName(StrEnum):
-    """Engines that users may choose."""
-
-    AUTO = "auto"
-    SCAN = "scan"
-    MULTI_INDEX = "multi_index"
-
-
 class OpenEngine(NamedTuple):
     """An engine and the image ids of its rows."""
 
-    engine: Engine
-    ids: RowIds  # of each row
+    engine: Scan
+    ids_N: Ids  # of its rows
     revision: int  # of the catalog that the codes come from
 
 
@@ -64,7 +53,6 @@ class FolderStore(Catalog):
         self._bits: int | None = None  # cached as long as the model stays: a server needs it for each search
         self._engine: OpenEngine | None = None  # replaced as a whole, so that threads never mix two of them
         self._mask: tuple[object, Mask] | None = None  # codes that pass the last search's filter
-        self._engine_name = EngineName.AUTO
 
     @classmethod
     def create(cls, folder: Path, hasher: Hasher) -> None:
@@ -204,35 +192,23 @@ class FolderStore(Catalog):
         return self.counts()["images"] if count is None else count
 
     def passing_ids(self, only: Filter) -> Ids:
-        ids = code_array.read(self).ids
-        return ids.all[ids.among(self.passing(only))]
-
-    def use(self, engine: EngineName | str) -> None:
-        if engine not in list(EngineName):
-            raise ConfigError(f"engine is {engine!r}; it must be one of {', '.join(EngineName)}")
-        self._engine_name, self._engine = EngineName(engine), None
+        ids_N = code_array.read(self).ids_N
+        return ids_N[code_array.passing(ids_N, self.passing(only))]
 
     def search(
         self, codes_NW: Codes, *, top: int | None, radius: int | None = None, only: Filter | None = None
     ) -> list[Hits]:
         current = self.open_engine()
         results = current.engine.search(codes_NW, top=top, radius=radius, among=self._passing(only, current))
-        return [Hits(current.ids.of(hits.rows), hits.distances) for hits in results]
-
-    def compact(self) -> bool:
-        """Rebuild the search tables, so that changes are no longer searched one by one; False for few codes."""
-        with self.changing():
-            code_array.keep(self, rebuild=True)
-            self._engine = None
-            return self.count() >= code_array.LEAST
+        return [Hits(current.ids_N[hits.rows], hits.distances) for hits in results]
 
     def open_engine(self) -> OpenEngine:
         """The engine, refilled if the catalog has changed."""
         self.check_model()
         revision, current = self.revision, self._engine
         if current is None or revision != current.revision:
-            filled = make_engine(self.folder, code_array.read(self), model=self._model_digest, name=self._engine_name)
-            self._engine = current = OpenEngine(*filled, revision)
+            ids_N, codes_NW = code_array.read(self)
+            self._engine = current = OpenEngine(Scan(8 * codes_NW.shape[1], codes_NW=codes_NW), ids_N, revision)
         return current
 
     def _passing(self, only: Filter | None, opened: OpenEngine) -> Mask:
@@ -241,47 +217,22 @@ class FolderStore(Catalog):
             return None
         key, passing = (only, self.state, opened.revision), self._mask
         if passing is None or passing[0] != key:
-            passing = key, opened.ids.among(self.passing(only))
+            passing = key, code_array.passing(opened.ids_N, self.passing(only))
             self._mask = passing
         return passing[1]
-
-
-def make_engine(
-    folder: Path, codes: CodeArray, *, model: str, name: EngineName = EngineName.AUTO
-) -> tuple[Engine, RowIds]:
-    """An engine with these codes, and its rows' ids: few codes are scanned, many use tables."""
-    from lookalike.search.multi_index import MultiIndex
-    from lookalike.search.scan import Scan
-
-    bits = 8 * codes.codes_NW.shape[1]
-    few = len(codes.codes_NW) < code_array.LEAST and name is not EngineName.MULTI_INDEX
-    tables = None if few or name is EngineName.SCAN else code_array.read_tables(folder, model)
-    if tables is None:
-        if name is EngineName.MULTI_INDEX:
-            return MultiIndex(bits, codes_NW=codes.codes_NW, least=0), codes.ids
-        return Scan(bits, codes_NW=codes.codes_NW), codes.ids
-    engine = MultiIndex(bits, codes_NW=tables.codes_NW, tables=tables.parts)
-    if tables.codes.digest == codes.digest:
-        return engine, tables.ids
-    changes = code_array.kept_changes(folder, tables, codes)
-    engine.remove(changes.gone)
-    engine.add(codes.codes_NW[changes.new])
-    return engine, tables.ids.followed_by(codes.ids.of(changes.new))
 
 
 def _is_leftover(path: Path) -> bool:
     """Whether a file was left by an interrupted creation of a database."""
     from lookalike.store import leftovers
 
-    files = (model_file.FILE, model_file.DECODER)
-    is_unfinished = path.name in (LOCK, *files) or path.name.startswith(leftovers.UNFINISHED)
-    return is_unfinished or any(is_temporary(path, name) for name in files)
+    is_unfinished = path.name in (LOCK, model_file.FILE) or path.name.startswith(leftovers.UNFINISHED)
+    return is_unfinished or is_temporary(path, model_file.FILE)
 
 
 def _set_model(catalog: Catalog, hasher: Hasher) -> None:
     catalog.set("model", hasher.digest)
     catalog.set("model_name", hasher.info.name)
     catalog.set("bits", str(hasher.bits))
-    catalog.set(model_file.DECODER_KEY, model_file.decoder_digest(hasher))
     catalog.set("calibration", "")  # it belongs to the previous model
     catalog.touch()

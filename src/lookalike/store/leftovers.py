@@ -9,17 +9,18 @@ from pathlib import Path
 
 from lookalike.core import atomic
 from lookalike.store import catalog, model_file, originals
-from lookalike.store.derived import codefile, pairfile, tablefile
+from lookalike.store.derived import codefile
 
 VARIANTS = "variants.npz"  # codes of variants of images
 UNFINISHED = "catalog.new"  # a catalog under construction
 OURS = (
-    catalog.FILE, codefile.FILE, tablefile.FILE, tablefile.CODES, tablefile.CHANGES, VARIANTS,
-    pairfile.FILE, model_file.FILE, model_file.DECODER, model_file.pending(Path()).name,
+    catalog.FILE, codefile.FILE, VARIANTS, model_file.FILE, model_file.pending(Path()).name,
 )  # fmt: skip
 WITHOUT_LOCK = (VARIANTS,)  # also written by processes without the writer's lock
 IN_USE = 3600.0  # seconds; younger temporary files of these may be in use
-OLD = {f"{name}.part" for name in (model_file.FILE, model_file.DECODER)} | {f".{name}.tmp" for name in OURS}
+# Derived files of earlier versions
+FORMER = {"pairs.bin", "pairs.lock", "turned.npz", "tables.bin", "tabled.bin", "changes.npz"}
+OLD = {f"{model_file.FILE}.part", *(f".{name}.tmp" for name in OURS), *FORMER}
 
 
 def find(folder: Path) -> Iterator[Path]:

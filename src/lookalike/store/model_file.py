@@ -8,12 +8,10 @@ from pathlib import Path
 
 from lookalike.core import atomic
 from lookalike.core.errors import DatabaseError, ModelError
-from lookalike.hasher import Hasher, builtin_models, decoder_path
+from lookalike.hasher import Hasher, builtin_models
 from lookalike.store.catalog import Catalog
 
 FILE = "model.onnx"
-DECODER = decoder_path(FILE).name  # only for models that have a decoder
-DECODER_KEY = "decoder"  # key of its digest in the catalog's `meta`
 
 
 def load(catalog: Catalog) -> Hasher:
@@ -38,27 +36,10 @@ def pending(folder: Path) -> Path:
 
 
 def copy(hasher: Hasher, path: Path) -> None:
-    """Write a model's file atomically, and next to it its decoder, if it has one."""
-    _put(Path(hasher.path), path)
-    decoder, target = decoder_path(hasher.path), path.with_name(DECODER)
-    if decoder.is_file() and decoder != target:
-        _put(decoder, target)
-
-
-def _put(source: Path, path: Path) -> None:
-    atomic.write(path, source.read_bytes())
-
-
-def decoder_digest(hasher: Hasher) -> str:
-    """Digest of the decoder next to a model; empty if there is none."""
-    path = decoder_path(hasher.path)
-    return _digest(path) if path.is_file() else ""
+    """Write a model's file atomically."""
+    atomic.write(path, Path(hasher.path).read_bytes())
 
 
 def has_digest(path: Path, digest: str) -> bool:
     """Whether a file exists and is the model with that digest."""
-    return path.exists() and _digest(path) == digest
-
-
-def _digest(path: Path) -> str:
-    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    return path.exists() and hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest() == digest

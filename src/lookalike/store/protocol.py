@@ -96,9 +96,6 @@ class Store(Protocol):
     ) -> list[Hits]:
         """The nearest images for each code among those that pass a filter; the rows of hits are ids."""
 
-    def use(self, engine: str) -> None:
-        """Search with this engine from now on. Raises `ConfigError`."""
-
     def code_array(self) -> CodeArray:
         """Codes of all findable images, with their ids in ascending order."""
 

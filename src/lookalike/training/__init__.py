@@ -10,7 +10,6 @@ from lookalike.core.errors import MissingExtra
 
 try:
     from lookalike.training.cache import Skipped as Skipped
-    from lookalike.training.collapse import CollapseReport as CollapseReport
     from lookalike.training.export import truncate as truncate
     from lookalike.training.log import EpochRecord as EpochRecord
     from lookalike.training.run import TrainReport as TrainReport

@@ -1,8 +1,7 @@
 """The model file: scaling, encoder, threshold and packing in one ONNX graph that takes uint8 images.
 
 Input `images` uint8 (N, S, S); outputs `code` uint8 (N, W), as `numpy.packbits` packs, and `latent` float32 (N, K).
-An autoencoder's decoder is a second file, needed only to reconstruct images from latents. Equal weights give equal
-bytes. For a network behind a backbone, both graphs are joined.
+Equal weights give equal bytes. For a network behind a backbone, both graphs are joined.
 Shapes: N images, S pixels a side, C channels, D features, K bits, W = K/8 bytes.
 """
 
@@ -11,7 +10,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import hashlib
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -20,24 +18,21 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from lookalike.backbones import graph, tracing
 from lookalike.backbones.backbone import Backbone
 from lookalike.core import codes
 from lookalike.core.errors import ConfigError, TrainingError
-from lookalike.hasher import DECODER_KEY, METADATA_KEY, Decoder, Hasher, ModelInfo, decoder_path
+from lookalike.hasher import METADATA_KEY, Hasher, ModelInfo
 from lookalike.imaging.decode import Array
 from lookalike.models import HashModel
-from lookalike.models.blocks import MinMax, UpsampledConv
+from lookalike.models.blocks import MinMax
 from lookalike.models.hashing import HashingNetwork
 from lookalike.training.checkpoint import Module
 from lookalike.training.files import write_aside
 
-LEAST_HALVED = 256  # elements of a weight below which 16 bits save nothing
 TOLERANCE = 1e-4  # bits with latents this close to θ may differ between PyTorch and ONNX Runtime
-SHADES = 2  # of 255, by which reconstructions may differ between PyTorch and ONNX Runtime: weights have 16 bits
 
 Threshold = npt.NDArray[np.float32]
 
@@ -52,21 +47,6 @@ class _Latents(nn.Module):
     def forward(self, images_NSS: Tensor) -> Tensor:
         latent_NK: Tensor = self.to_mean(self.encoder(self.scale(images_NSS)))
         return latent_NK
-
-
-class _Drawn(nn.Module):
-    """The exported decoder: latents float32 (N, K) → images uint8 (N, S, S)."""
-
-    def __init__(self, model: HashModel[Any]) -> None:
-        super().__init__()
-        self.decoder = model.decoder
-        for name, layer in list(self.decoder.named_modules()):
-            if isinstance(layer, UpsampledConv):
-                self.decoder.set_submodule(name, layer.as_transposed())
-
-    def forward(self, latents_NK: Tensor) -> Tensor:
-        drawn_N1SS: Tensor = self.decoder(latents_NK)
-        return (drawn_N1SS.squeeze(1) * 255).round().to(torch.uint8)
 
 
 def theta_digest(theta_K: Threshold) -> str:
@@ -90,9 +70,8 @@ def export(path: Path, network: nn.Module, theta_K: Threshold, info: ModelInfo, 
 def export_autoencoder(
     path: Path, model: HashModel[Any], theta_K: Threshold, info: ModelInfo, *, check_NSS: Array
 ) -> None:
-    """Write the model file of one of the paper's models, and its decoder next to it."""
+    """Write the model file of one of the paper's models."""
     export(path, _Latents(model), theta_K, info, check_NSSC=check_NSS)
-    _export_decoder(path, _plain(_Drawn(copy.deepcopy(model))), info, check_NSS)
 
 
 def export_behind(
@@ -145,45 +124,14 @@ def truncate(model: str | os.PathLike[str], *, bits: int, out: str | os.PathLike
 
 def rewrite(path: Path, proto: onnx.ModelProto, info: ModelInfo) -> None:
     """Write a model file with a changed graph or description, after checking that it works."""
-    content = _content(proto, METADATA_KEY, info.to_json())
+    content = _content(proto, info)
     Hasher(content, path=os.fspath(path), own=True)
     write_aside(path, content)
-
-
-def halve_weights(proto: onnx.ModelProto) -> None:
-    """Store a graph's weights in 16 bits; the graph casts them back to 32."""
-    casts = []
-    for weight in proto.graph.initializer:
-        if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims, dtype=np.int64) < LEAST_HALVED:
-            continue
-        name = weight.name
-        weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), f"{name}_half"))
-        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
-    for place, node in enumerate(casts):
-        proto.graph.node.insert(place, node)
 
 
 def _plain(module: Module) -> Module:
     """A copy on the CPU, with contiguous weights, in evaluation mode."""
     return copy.deepcopy(module).cpu().to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload, no-any-return]
-
-
-def _export_decoder(path: Path, drawing: _Drawn, info: ModelInfo, images: Array) -> None:
-    proto = tracing.to_onnx(drawing, torch.zeros(2, info.bits), inputs=["latent"], outputs=["images"])
-    halve_weights(proto)
-    content = _content(proto, DECODER_KEY, json.dumps({"name": info.name, "theta_digest": info.theta_digest}))
-    hasher, place = Hasher.load(path), decoder_path(path)
-    latents_NK = hasher.latents(images)
-    with torch.inference_mode():
-        expected_NSS = drawing(torch.from_numpy(latents_NK)).numpy()
-    decoder = Decoder(content, hasher, path=os.fspath(place), own=True)
-    wrong = np.abs(decoder.draw(latents_NK) - expected_NSS.astype(np.int16))
-    if (wrong > SHADES).any():
-        raise TrainingError(
-            f"the exported decoder's pixels are off by up to {int(wrong.max())} of 255, an error of the exporter; "
-            "try the versions in constraints.txt"
-        )
-    write_aside(place, content)
 
 
 def _write(
@@ -194,14 +142,14 @@ def _write(
     images: Array,
     latents_NK: npt.NDArray[np.float32],
 ) -> None:
-    content = _content(proto, METADATA_KEY, info.to_json())
+    content = _content(proto, info)
     _check(Hasher(content, path=os.fspath(path), own=True), images, latents_NK, theta_K)
     write_aside(path, content)
 
 
-def _content(proto: onnx.ModelProto, key: str, about: str) -> bytes:
+def _content(proto: onnx.ModelProto, info: ModelInfo) -> bytes:
     _strip(proto)
-    onnx.helper.set_model_props(proto, {key: about})
+    onnx.helper.set_model_props(proto, {METADATA_KEY: info.to_json()})
     onnx.checker.check_model(proto)
     content: bytes = proto.SerializeToString(deterministic=True)
     return content

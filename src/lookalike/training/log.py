@@ -40,7 +40,7 @@ def versions() -> dict[str, str]:
 
 
 def write_log(path: Path, settings: dict[str, Any], history: Sequence[EpochRecord], **outcome: dict[str, Any]) -> None:
-    """Write a run's log so far; `outcome` by kind: skipped images, collapsed bits, the model."""
+    """Write a run's log so far; `outcome` by kind: skipped images, the model."""
     lines = [("settings", settings | {"versions": versions()}), *(("epoch", asdict(one)) for one in history)]
     text = "".join(
         json.dumps({"kind": kind, **values}, ensure_ascii=False) + "\n" for kind, values in [*lines, *outcome.items()]

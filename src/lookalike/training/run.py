@@ -28,11 +28,11 @@ from lookalike.imaging.thumbnail_vector import thumbnail_vector
 from lookalike.models import MODELS
 from lookalike.training.cache import Skipped
 from lookalike.training.checkpoint import CHECKPOINT, Module, check_init, weights_of
-from lookalike.training.collapse import CollapseReport, different, find_collapse, measure_radii
 from lookalike.training.export import Threshold, theta_digest
 from lookalike.training.hashing import ClosedFormTask, ClusterTask, CopyTask
 from lookalike.training.log import EpochRecord, versions, write_log
 from lookalike.training.loop import Run, fit
+from lookalike.training.radii import different, measure_radii
 from lookalike.training.settings import Rows, TrainConfig, sample, split
 from lookalike.training.stop import stop_on_signals
 from lookalike.training.task import AutoencoderTask, Task, TrainRequest
@@ -46,7 +46,7 @@ TASKS: Tasks = {
     "copies": CopyTask.of,
 }
 DEFAULTS = TrainConfig()
-MEASURED = 2_000  # maximum images for measuring distances and collapse
+MEASURED = 2_000  # maximum images for measuring distances
 HELD_OUT_ENOUGH = 500  # with fewer held-out images, training images are measured, too
 
 
@@ -60,7 +60,6 @@ class TrainReport:
     history: tuple[EpochRecord, ...]
     steps: int  # planned batches; fewer were done if time ran out
     skipped: tuple[Skipped, ...]  # images that could not be read
-    collapse: CollapseReport
 
 
 def train(
@@ -178,7 +177,7 @@ def _finish(
     measured = measured[different(task.inputs[measured])]
     bits_NK = codes.binarize(task.latents(module, measured), theta_K)
     thumbnails_NM = np.stack([thumbnail_vector(pixels) for pixels in task.pictures(measured)])
-    collapse, radii = find_collapse(bits_NK), measure_radii(codes.pack(bits_NK), thumbnails_NM)
+    radii = measure_radii(codes.pack(bits_NK), thumbnails_NM)
     shorter = {str(length): measure_radii(codes.pack(bits_NK[:, :length]), thumbnails_NM) for length in task.lengths}
     info = ModelInfo(
         name=f"{settings.model}-{bits}",
@@ -202,8 +201,7 @@ def _finish(
     )
     task.write(out, module, theta_K, info, run.rows.train)
     skipped = {"images": [asdict(image) for image in task.skipped]}
-    write_log(run.log, settings.values(), history, skipped=skipped, collapse=asdict(collapse), model=asdict(info))
+    write_log(run.log, settings.values(), history, skipped=skipped, model=asdict(info))
     return TrainReport(
-        path=out, folder=run.folder, info=info, history=tuple(history), steps=run.steps, skipped=task.skipped,
-        collapse=collapse,
-    )  # fmt: skip
+        path=out, folder=run.folder, info=info, history=tuple(history), steps=run.steps, skipped=task.skipped
+    )

@@ -1,18 +1,18 @@
 """`codes.bin`: ids and codes of a database, for memory-mapping. It can be rebuilt from the catalog at any time.
 
-Layout: a header of 4,096 bytes, then the ids, then N codes of W bytes. Ids ascend and are mostly consecutive, so they
-are stored as R runs of a first id and a length (int64, little-endian, each); where that does not pay, as N ids (int64),
-and the header has no runs. The header is the line `lookalike codes 2` and a line of JSON, padded with spaces; its last
-33 bytes are the BLAKE2b digest of those before (16 bytes in hexadecimal) and a line feed. Bits are packed most
-significant first.
+Layout: a header of 4,096 bytes, then N ids (int64, little-endian), ascending, then N codes of W bytes. The header is
+the line `lookalike codes 2` and a line of JSON, padded with spaces; its last 33 bytes are the BLAKE2b digest of those
+before (16 bytes in hexadecimal) and a line feed. Bits are packed most significant first.
 
 Header and ids are checked whenever a file is opened, codes only by `is_intact`. Files of the first version,
-`lookalike codes 1`, lack the digests of header and ids, and the identity of the catalog's state.
+`lookalike codes 1`, lack the digests of header and ids, and the identity of the catalog's state. Earlier versions
+stored consecutive ids as R runs of a first id and a length, which the header counts.
+
+Shapes: N codes, W bytes a code, R runs.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import os
@@ -54,7 +54,7 @@ class Header:
     model: str  # digest of the model that made the codes
     revision: int  # of the catalog
     digest: str  # BLAKE2b (16 bytes, hexadecimal) of codes and stored ids
-    runs: int = 0  # of ids
+    runs: int = 0  # of ids, in files of earlier versions
     bit_order: str = "most significant first"
     database: str = ""  # as in `Stamp`
     change: str = ""
@@ -75,17 +75,14 @@ def write(
     path: Path, ids_N: Ids, codes_NW: Codes, *, model: str, revision: int, database: str = "", change: str = ""
 ) -> Header:
     """Write ids and codes atomically; returns the header."""
-    runs_R2 = runs(ids_N)
-    are_few = runs_R2.nbytes < ids_N.nbytes / 2
-    ids = (runs_R2 if are_few else ids_N).astype("<i8", copy=False)
-    codes_NW = np.ascontiguousarray(codes_NW)
+    ids_N, codes_NW = np.ascontiguousarray(ids_N, "<i8"), np.ascontiguousarray(codes_NW)
     header = Header(
-        codes_NW.shape[1] * 8, len(ids_N), model, revision, _digest(ids, codes_NW), len(runs_R2) if are_few else 0,
-        database=database, change=change, ids=_hash(np.ascontiguousarray(ids).data),
+        codes_NW.shape[1] * 8, len(ids_N), model, revision, _digest(ids_N, codes_NW), database=database, change=change,
+        ids=_hash(ids_N.data),
     )  # fmt: skip
     with replacing(path) as aside, aside.open("wb") as file:
         file.write(sealed(MAGIC + json.dumps(asdict(header)).encode() + b"\n"))
-        file.write(np.ascontiguousarray(ids).data)  # unlike `tofile`, this reports a full disk
+        file.write(ids_N.data)  # unlike `tofile`, this reports a full disk
         file.write(codes_NW.data)
     return header
 
@@ -98,19 +95,13 @@ def sealed(text: bytes) -> bytes:
 
 def read(path: Path) -> tuple[Header, Ids, Codes]:
     """Header, ids (N,) and codes (N, W), memory-mapped. Raises `DatabaseError` if missing or damaged."""
-    header, ids, codes_NW = read_lazily(path)
-    return header, ids.all, codes_NW
-
-
-def read_lazily(path: Path) -> tuple[Header, RowIds, Codes]:
-    """Like `read`, with ids that are not expanded."""
     header, ids, codes_NW = _parts(path)
-    if not header.runs:
-        return header, RowIds(ids), codes_NW
-    runs_R2 = ids.reshape(-1, 2)
-    if int(runs_R2[:, 1].sum()) != header.count or runs_R2[:, 1].min() < 1:
-        raise DatabaseError(f"{path} has runs of ids that do not match its header")
-    return header, RowIds(runs_R2=runs_R2), codes_NW
+    if header.runs:
+        first_R, lengths_R = ids.reshape(-1, 2).T
+        if int(lengths_R.sum()) != header.count or lengths_R.min() < 1:
+            raise DatabaseError(f"{path} has runs of ids that do not match its header")
+        ids = np.repeat(first_R - lengths_R.cumsum() + lengths_R, lengths_R) + np.arange(header.count)
+    return header, ids, codes_NW
 
 
 def is_intact(path: Path) -> bool:
@@ -165,67 +156,3 @@ def _digest(ids: Ids, codes_NW: Codes) -> str:
 
 def _hash(content: bytes | memoryview) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
-
-
-class RowIds:
-    """Maps rows to image ids. Ids ascend and are mostly consecutive, so runs are stored instead of one id a row.
-
-    Shapes: N rows, R runs, I ids.
-    """
-
-    def __init__(self, ids_N: Ids | None = None, *, runs_R2: Ids | None = None) -> None:
-        self._listed = ids_N
-        self._first, self._lengths = np.empty((0, 2), np.int64).T if runs_R2 is None else runs_R2.T
-        self._ends = self._lengths.cumsum()
-
-    def __len__(self) -> int:
-        if self._listed is not None:
-            return len(self._listed)
-        return int(self._ends[-1]) if len(self._ends) else 0
-
-    def __getitem__(self, row: int) -> int:
-        if self._listed is not None:
-            return int(self._listed[row])
-        run = int(np.searchsorted(self._ends, row, side="right"))
-        return int(self._first[run] + row - (self._ends[run] - self._lengths[run]))
-
-    def of(self, rows_I: Ids) -> Ids:
-        """The ids of some rows, (I,)."""
-        if self._listed is not None:
-            return np.asarray(self._listed[rows_I], np.int64)
-        run_I = np.searchsorted(self._ends, rows_I, side="right")
-        return np.asarray(self._first[run_I] + rows_I - (self._ends[run_I] - self._lengths[run_I]))
-
-    def followed_by(self, ids_I: Ids) -> RowIds:
-        """The ids of these rows, followed by further ones in any order."""
-        if self._listed is not None:
-            return RowIds(np.concatenate([self._listed, ids_I]))
-        own_R2 = np.stack([self._first, self._lengths], axis=1)
-        return RowIds(runs_R2=np.concatenate([own_R2, runs(ids_I)]))
-
-    @functools.cached_property
-    def all(self) -> Ids:
-        """All ids, (N,)."""
-        if self._listed is not None:
-            return self._listed
-        starts_R = self._ends - self._lengths
-        if len(starts_R) == 1:
-            return np.arange(self._first[0], self._first[0] + len(self))
-        return np.repeat(self._first - starts_R, self._lengths) + np.arange(len(self))
-
-    def among(self, passes_I: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """For each row, whether its id passes, (N,); ids beyond the mask do not."""
-        if self._listed is None:
-            parts = [passes_I[first : first + length] for first, length in zip(self._first, self._lengths, strict=True)]
-            padded = [
-                np.pad(part, (0, int(length) - len(part))) for part, length in zip(parts, self._lengths, strict=True)
-            ]
-            return np.concatenate([np.empty(0, bool), *padded])
-        known_N = self._listed < len(passes_I)
-        return np.where(known_N, passes_I[np.where(known_N, self._listed, 0)], False)
-
-
-def runs(ids_N: Ids) -> Ids:
-    """First id and length of each run of consecutive ids, (R, 2)."""
-    starts_R = np.flatnonzero(np.diff(ids_N, prepend=ids_N[:1] - 2) != 1)
-    return np.stack([ids_N[starts_R], np.diff(starts_R, append=len(ids_N))], axis=1)

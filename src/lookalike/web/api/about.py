@@ -12,9 +12,7 @@ from starlette.responses import Response
 from lookalike import __version__
 from lookalike.calibration.stored import Calibration
 from lookalike.core.display import clean
-from lookalike.core.errors import ModelError
 from lookalike.database import Database
-from lookalike.hasher import Decoder, Hasher
 from lookalike.metrics.bits import bit_use
 from lookalike.web.api.failures import failures
 from lookalike.web.api.schemas import Info, Live, Model, Status
@@ -103,7 +101,6 @@ def _model(database: Database) -> dict[str, Any]:
         "about": asdict(hasher.info),
         "theta": None if theta_K is None else [round(float(value), 6) for value in theta_K],
         "use": _use(database),
-        "decoder": _has_decoder(hasher),
     }
 
 
@@ -120,11 +117,3 @@ def _use(database: Database) -> dict[str, Any] | None:
         "effective": use.effective,
         "images": len(codes_NW),
     }
-
-
-def _has_decoder(hasher: Hasher) -> bool:
-    """Whether there is a usable decoder next to the model file."""
-    try:
-        return Decoder.beside(hasher) is not None
-    except ModelError:
-        return False

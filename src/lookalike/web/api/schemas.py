@@ -366,7 +366,6 @@ class Model(BaseModel):
     about: dict[str, Any] = Field(description="The metadata of the model file.")
     theta: list[float] | None = Field(description="The threshold of each bit, if known.")
     use: Balance | None = Field(description="Null if there are no images.")
-    decoder: bool = Field(description="Whether the model has a decoder.")
 
 
 class Status(BaseModel):

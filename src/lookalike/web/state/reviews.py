@@ -31,7 +31,6 @@ from lookalike.imaging.evidence import Evidence
 from lookalike.search.csr import Csr
 from lookalike.search.hits import Pairs
 from lookalike.store.derived.code_array import CodeArray
-from lookalike.store.derived.codefile import RowIds
 from lookalike.store.records import Record
 from lookalike.web.http.problems import Problem
 from lookalike.web.state import files
@@ -181,7 +180,7 @@ def _load_comparison(content: bytes) -> Comparison:
         return Comparison(
             search=DuplicateSearch(radius=radius),
             radius=radius,
-            codes=CodeArray(RowIds(held["ids"]), held["codes"]),
+            codes=CodeArray(held["ids"], held["codes"]),
             verified=Verified(graph, Pairs(*scenes), rejected, unverified),
             equal={int(id_): bytes.fromhex(digest) for id_, digest in equal.items()},
         )

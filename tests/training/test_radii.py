@@ -1,4 +1,4 @@
-"""Bits that say nothing and codes that are shared are found and said."""
+"""Distances of different images, as a model file states them."""
 
 from __future__ import annotations
 
@@ -9,40 +9,12 @@ import pytest
 
 from lookalike.core import codes
 from lookalike.imaging.thumbnail_vector import thumbnail_vector
-from lookalike.training.collapse import different, find_collapse, measure_radii
+from lookalike.training.radii import different, measure_radii
 
 
 @pytest.fixture
 def bits() -> codes.Bits:
     return np.random.default_rng(0).random((200, 64)) < 0.5
-
-
-def test_healthy_codes_give_no_words(bits: codes.Bits) -> None:
-    report = find_collapse(bits)
-    assert report.sentences == ()
-    assert report.images == 200
-    assert report.duplicates == 0
-
-
-def test_dead_and_nearly_dead_bits_are_counted(bits: codes.Bits) -> None:
-    bits[:, [3, 9]] = True
-    bits[:, 20] = False
-    bits[:2, 20] = True
-    report = find_collapse(bits)
-    assert report.never_change == (3, 9)
-    assert report.nearly_constant == (20,)
-    assert report.sentences[0].startswith("2 of 64 bits are the same for all 200 images")
-    assert report.sentences[1].startswith("1 of 64 bits are the same for at least 98 % of the images")
-
-
-def test_shared_codes_are_counted(bits: codes.Bits) -> None:
-    bits[:50] = bits[0]
-    report = find_collapse(bits)
-    assert report.duplicates == 0.25
-    assert report.sentences == (
-        "25.0% of 200 images share their code with another image; unless these are copies, use more "
-        "bits or another model.",
-    )
 
 
 def test_equal_images_count_once() -> None:
