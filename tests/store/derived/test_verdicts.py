@@ -219,27 +219,27 @@ def test_a_file_that_cannot_be_opened_or_written_costs_time_only(
 
 def test_what_has_no_digest_or_no_file_is_not_kept(tmp_path: Path) -> None:
     found = Verdict(relation=Relation.EDITED, edits=("crop",), overlaps=(0.5, 1.0), inliers=20, agreement=0.9)
-    for kept in (verdicts.Kept(None), verdicts.Kept(tmp_path / "absent" / verdicts.FILE)):
+    for kept in (verdicts.VerdictCache(None), verdicts.VerdictCache(tmp_path / "absent" / verdicts.FILE)):
         kept.add(b"a", b"b", found, mirrored=False)
         assert kept.find(b"a", b"b", mirrored=False) is None
-    kept = verdicts.Kept(tmp_path / verdicts.FILE)
+    kept = verdicts.VerdictCache(tmp_path / verdicts.FILE)
     kept.add(None, b"b", found, mirrored=False)
     kept.add(b"a", b"b", found, mirrored=False)
     assert kept.find(None, b"b", mirrored=False) is None
     assert kept.find(b"a", b"b", mirrored=True) == found
     for _ in range(2):
         kept.close()
-    assert verdicts.Kept(tmp_path / verdicts.FILE).find(b"a", b"b", mirrored=None) == found
+    assert verdicts.VerdictCache(tmp_path / verdicts.FILE).find(b"a", b"b", mirrored=None) == found
 
 
 def test_while_another_process_writes_verdicts_are_not_found(tmp_path: Path) -> None:
     found = Verdict(relation=Relation.DIFFERENT)
-    kept = verdicts.Kept(tmp_path / verdicts.FILE)
+    kept = verdicts.VerdictCache(tmp_path / verdicts.FILE)
     kept.add(b"a", b"b", found, mirrored=None)
     kept.close()
     with sqlite3.connect(tmp_path / verdicts.FILE) as other:
         other.execute("BEGIN IMMEDIATE")
-        kept = verdicts.Kept(tmp_path / verdicts.FILE)
+        kept = verdicts.VerdictCache(tmp_path / verdicts.FILE)
         assert kept.find(b"a", b"b", mirrored=None) in (found, None)
     other.close()
 

@@ -35,7 +35,7 @@ class Inspection(NamedTuple):
     facts: Mapping[bytes, Facts] = MappingProxyType({})
 
 
-class Seen(NamedTuple):
+class InspectedFile(NamedTuple):
     """Results for one file; None: not requested, or unreadable."""
 
     pixels: bytes | None = None
@@ -86,7 +86,7 @@ def read(
 
 
 def read_with(
-    groups: Sequence[Sequence[Record]], read: Callable[[Record], Seen], progress: Progress = silent
+    groups: Sequence[Sequence[Record]], read: Callable[[Record], InspectedFile], progress: Progress = silent
 ) -> Inspection:
     """Inspect groups with a given function, for one record of each content."""
     pixels: dict[bytes, bytes] = {}
@@ -108,8 +108,8 @@ def read_with(
     return Inspection(pixels, facts)
 
 
-def _seen(record: Record, decoders: Decoders, *, pixels: bool, facts: bool) -> Seen:
-    result = Seen()
+def _seen(record: Record, decoders: Decoders, *, pixels: bool, facts: bool) -> InspectedFile:
+    result = InspectedFile()
     try:
         with decoders.opened(data.source(record.item)) as image:
             if image.digest != record.digest:

@@ -110,7 +110,7 @@ class Direct:
     @contextmanager
     def opened(self, source: Source) -> Iterator[ImageFile]:
         """The image of a source. Raises `OSError` if it is unreadable."""
-        session = work.Session()
+        session = work.ImageTasks()
         head, content = opening(source, self._limits)
         about, _ = session.answer(head, content)
         yield ImageFile(checked(about), self._limits, session.answer)

@@ -26,8 +26,8 @@ _SCAN = b"\xff\xda"
 _FRAMES = (b"\xff\xc2", b"\xff\xc6", b"\xff\xca", b"\xff\xce")  # of progressive JPEG files
 
 
-class Session:
-    """The open image and the tasks on it."""
+class ImageTasks:
+    """Tasks on an open image."""
 
     def __init__(self) -> None:
         self._content = b""

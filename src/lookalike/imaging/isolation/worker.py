@@ -89,7 +89,7 @@ def _serve(requests: IO[bytes], answers: IO[bytes], memory: int) -> None:
     """Answer requests until the stream ends."""
     from lookalike.imaging.isolation import work
 
-    limiter, session = _Limiter(memory), work.Session()
+    limiter, session = _Limiter(memory), work.ImageTasks()
     while (message := protocol.read(requests)) is not None:
         head, content = message
         limiter.set(head.get("memory", memory), head.get("seconds"))

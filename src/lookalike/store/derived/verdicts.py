@@ -87,7 +87,7 @@ class Verifier:
         self._store, self._decoders = store, decoders  # without decoders, files are not read
         self._seen = _Recent[Seen](IN_MEMORY)
         self._close = _Recent[Picture](CLOSE_IN_MEMORY)
-        self._kept = Kept(None if store.folder is None else store.folder / FILE)
+        self._kept = VerdictCache(None if store.folder is None else store.folder / FILE)
 
     def close(self) -> None:
         """Write new verdicts."""
@@ -206,7 +206,7 @@ def _same_pixels(found: Verdict) -> Verdict:
     )  # fmt: skip
 
 
-class Kept:
+class VerdictCache:
     """A file of verdicts, by the digests of images."""
 
     def __init__(self, path: Path | None) -> None:

@@ -20,7 +20,7 @@ from lookalike.duplicates import review
 from lookalike.duplicates.cleanup import inspection, plan_file
 from lookalike.duplicates.cleanup import plan as plans
 from lookalike.duplicates.cleanup.facts import Facts
-from lookalike.duplicates.cleanup.inspection import Inspection, Seen
+from lookalike.duplicates.cleanup.inspection import InspectedFile, Inspection
 from lookalike.duplicates.decisions import DecisionIndex, State
 from lookalike.duplicates.graph import Graph
 from lookalike.duplicates.request import DuplicateSearch, Strictness
@@ -96,9 +96,9 @@ class Reviews:
                 if any(one.digest not in self.facts or one.digest in alike for one in group)
             ]
 
-            def seen(record: Record) -> Seen:
+            def seen(record: Record) -> InspectedFile:
                 content = _content(database, record)
-                return Seen(_try(read, content if record.digest in alike else None), _try(inspect, content))
+                return InspectedFile(_try(read, content if record.digest in alike else None), _try(inspect, content))
 
             pixels, facts = inspection.read_with(unknown, seen, lambda _, done, total: report(done, total or 0))
             pixels, facts = {**self.pixels, **pixels}, {**self.facts, **facts}
