@@ -37,6 +37,10 @@ def command(
     no_verify: Annotated[
         bool, typer.Option("--no-verify", help="Compare codes alone, and list the nearest images whatever they show.")
     ] = False,
+    thorough: Annotated[
+        bool,
+        typer.Option("--thorough", help="Also find pictures that IMAGES are a small part of. Slow the first time."),
+    ] = False,
     orientations: Annotated[bool, typer.Option("--orientations", hidden=True)] = False,  # found by default
     asymmetric: Annotated[
         bool,
@@ -50,14 +54,12 @@ def command(
 ) -> None:
     """Find copies of IMAGES, also edited ones, and similar images."""
     from lookalike import opening
-    from lookalike.core.errors import ConfigError
     from lookalike.database import search
     from lookalike.database import taken as dates
     from lookalike.imaging.isolation import pool
     from lookalike.imaging.isolation.limits import DecodeLimits
 
-    if asymmetric and radius is not None:
-        raise ConfigError("--asymmetric ranks by a distance of its own; leave out --radius")
+    _check(radius, asymmetric=asymmetric, thorough=thorough, no_verify=no_verify)
     only, verify = _filter(label, under, since), not no_verify
     period = None if taken is None else dates.period(taken)
     problems: list[tuple[str, str]] = []
@@ -71,12 +73,23 @@ def command(
         database.decode_with(decoders)
         if not len(database):
             terminal.say_empty(db)
+        if thorough:
+            _prepare(database)
         read = partial(search.query_of, hasher=database.hasher, decoders=decoders, verify=verify)
         for name, query in terminal.read_images(images, read, problems):
             count += 1
             if query is None:
                 continue
-            find = partial(_find, database, query, radius=radius, only=only, verify=verify, asymmetric=asymmetric)
+            find = partial(
+                _find,
+                database,
+                query,
+                radius=radius,
+                only=only,
+                verify=verify,
+                asymmetric=asymmetric,
+                thorough=thorough,
+            )
             found, times = dates.within(period, find, decoders, top=top, verify=verify)
             for hit in found.hits:
                 if json:
@@ -90,6 +103,21 @@ def command(
     terminal.fail_if(problems, count)
 
 
+def _check(radius: int | None, *, asymmetric: bool, thorough: bool, no_verify: bool) -> None:
+    from lookalike.core.errors import ConfigError
+
+    if asymmetric and radius is not None:
+        raise ConfigError("--asymmetric ranks by a distance of its own; leave out --radius")
+    if thorough and (asymmetric or no_verify or radius is not None):
+        raise ConfigError("--thorough chooses what is verified; leave out --radius, --asymmetric and --no-verify")
+
+
+def _prepare(database: Database) -> None:
+    """Encode the parts of images that are new."""
+    with terminal.stages() as progress:
+        database.variant_search(progress=progress)
+
+
 def _filter(label: str | None, below: str | None, since: datetime | None) -> Filter | None:
     from lookalike.database import Filter
 
@@ -100,11 +128,11 @@ def _filter(label: str | None, below: str | None, since: datetime | None) -> Fil
 
 def _find(
     database: Database, query: QueryImage, top: int, *, radius: int | None, only: Filter | None, verify: bool,
-    asymmetric: bool,
+    asymmetric: bool, thorough: bool,
 ) -> Found:  # fmt: skip
     if asymmetric:
         return database.search_asymmetric_records(query, top=top, only=only, verify=verify)
-    return database.search_query(query, top=top, radius=radius, only=only, verify=verify)
+    return database.search_query(query, top=top, radius=radius, only=only, verify=verify, thorough=thorough)
 
 
 def _print_json(query: str, hit: Hit, taken: Taken | None) -> None:

@@ -219,9 +219,9 @@ class Database(Reading):
     @contextmanager
     def judging(self, *, max_pixels: int = MAX_PIXELS) -> Iterator[Judge]:
         """What two images of the database are to each other, by what is known already, thumbnails and files."""
-        from lookalike.store.derived.verdicts import Pair
+        from lookalike.store.derived.verdicts import Pair, verifying
 
-        with self.verifying(max_pixels=max_pixels) as verifier:
+        with verifying(self.store, max_pixels=max_pixels) as verifier:
             yield lambda first, second: verifier.between(Pair(first, second, mirrored=None))
 
     def leakage(

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from lookalike.core.errors import Interrupted
 from lookalike.core.limits import MAX_PIXELS
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lookalike.database.neighbour_graph import NeighbourReport
     from lookalike.database.search import Candidates, Found, Limits, QueryImage
     from lookalike.duplicates.decisions import Decisions
+    from lookalike.duplicates.variant_codes import VariantSearch
     from lookalike.hasher import Hasher, Radii
     from lookalike.imaging.decode import Array, Source
     from lookalike.imaging.isolation.decoders import Decoders
@@ -49,6 +50,7 @@ class Reading:
         self._decisions: Decisions | None = None
         self._verifier: Verifier | None = None
         self._decoders: Decoders | None = None
+        self._variants: tuple[int, VariantSearch] | None = None  # of a revision
 
     def close(self) -> None:
         """Release files and connections."""
@@ -209,37 +211,29 @@ class Reading:
         self._decoders, self._verifier = decoders, None
 
     def search(
-        self,
-        query: Query,
-        *,
-        top: int | None = 10,
-        radius: int | None = None,
-        only: Filter | None = None,
-        verify: bool = True,
-    ) -> list[Hit]:
+        self, query: Query, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None,
+        verify: bool = True, thorough: bool = False,
+    ) -> list[Hit]:  # fmt: skip
         """The images most closely related to a query (a path, bytes, or an array of the model's shape).
 
         Codes propose candidates, including mirrored, rotated, cropped and collaged ones; pixels verify them. Hits are
         sorted by relation, agreement and distance. With a `radius` (bits), only the query's own code proposes. Without
-        `verify`, hits are the images with the nearest codes, nearest first.
+        `verify`, hits are the images with the nearest codes, nearest first. A `thorough` search also finds images of
+        which the query is a part (`variant_search`).
         """
-        return self.search_many([query], top=top, radius=radius, only=only, verify=verify)[0]
+        return self.search_many([query], top=top, radius=radius, only=only, verify=verify, thorough=thorough)[0]
 
     def search_many(
-        self,
-        queries: Iterable[Query],
-        *,
-        top: int | None = 10,
-        radius: int | None = None,
-        only: Filter | None = None,
-        verify: bool = True,
-    ) -> list[list[Hit]]:
+        self, queries: Iterable[Query], *, top: int | None = 10, radius: int | None = None, only: Filter | None = None,
+        verify: bool = True, thorough: bool = False,
+    ) -> list[list[Hit]]:  # fmt: skip
         """Hits of `search` for each query."""
         from lookalike.database import search
 
         if verify:
             read = (search.query_of_any(query, self.hasher, self._decode_with()) for query in queries)
-            return [self.search_query(query, top=top, radius=radius, only=only).hits for query in read]
+            limits: dict[str, Any] = {"top": top, "radius": radius, "only": only, "thorough": thorough}
+            return [self.search_query(query, **limits).hits for query in read]
         given = list(queries)
         codes_NW, digests = self.hasher.encode(given), [search.digest_of(query) for query in given]
         return search.by_codes(
@@ -247,19 +241,15 @@ class Reading:
         )[0]
 
     def search_query(
-        self,
-        query: QueryImage,
-        *,
-        top: int | None = 10,
-        radius: int | None = None,
-        only: Filter | None = None,
-        verify: bool = True,
-    ) -> Found:
+        self, query: QueryImage, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None,
+        verify: bool = True, thorough: bool = False,
+    ) -> Found:  # fmt: skip
         """Hits of `search` for a query that was already read, with their records."""
         from lookalike.database import search
 
         if verify:
-            return self.judge(query, *self.propose(query, top=top, radius=radius, only=only), top=top)
+            proposed = self.propose(query, top=top, radius=radius, only=only, thorough=thorough)
+            return self.judge(query, *proposed, top=top)
         limits, similar = self._limits(top, radius, only), self.radii.similar
         named, records = search.by_codes(
             query.code_W[None], self.store, limits, similar=similar, digests=[query.digest]
@@ -267,12 +257,24 @@ class Reading:
         return search.Found(named[0], records)
 
     def propose(
-        self, query: QueryImage, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None
-    ) -> tuple[Candidates, list[int]]:
+        self, query: QueryImage, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None,
+        thorough: bool = False,
+    ) -> tuple[Candidates, list[int]]:  # fmt: skip
         """Candidates to verify, and the ids of all images that the query's own code finds."""
         from lookalike.database import search
 
-        return search.propose(query, self.store, self.hasher, self._limits(top, radius, only))
+        variants = self.variant_search() if thorough else None
+        return search.propose(query, self.store, self.hasher, self._limits(top, radius, only), variants)
+
+    def variant_search(self, *, progress: Progress = silent) -> VariantSearch:
+        """Finds images by the codes of their variants, which are encoded for new images (see `variant_codes`)."""
+        store, revision = self.store.local("thorough searches (--thorough)"), self.revision
+        if self._variants is None or self._variants[0] != revision:
+            from lookalike.duplicates import variant_codes
+
+            those = variant_codes.read(store, store.code_array(), lambda: self.hasher, progress=progress)
+            self._variants = revision, variant_codes.VariantSearch(those)
+        return self._variants[1]
 
     def judge(self, query: QueryImage, proposed: Candidates, others: Sequence[int], *, top: int | None) -> Found:
         """Hits, closest relation first: candidates judged by their pixels, others by codes."""
@@ -353,29 +355,16 @@ class Reading:
         results are kept: after Ctrl-C, which raises `Interrupted`, or a crash, the same call resumes.
         """
         from lookalike.database import neighbour_graph
+        from lookalike.store.derived.verdicts import verifying
 
         store = self.store.local("neighbour graphs")
         try:
-            with self.verifying() if verify and Path(path).suffix == ".parquet" else nullcontext() as verifier:
+            with verifying(store) if verify and Path(path).suffix == ".parquet" else nullcontext() as verifier:
                 return neighbour_graph.write(
                     Path(path), store, top=top, verifier=verifier, similar=self.radii.similar, progress=progress
                 )
         except KeyboardInterrupt:
             raise Interrupted("Stopped. The same command resumes from here") from None
-
-    @contextmanager
-    def verifying(self, *, max_pixels: int = MAX_PIXELS) -> Iterator[Verifier]:
-        """A verifier with its own decoding processes, which end with it."""
-        from lookalike.core.parallel import cores
-        from lookalike.imaging.isolation import pool
-        from lookalike.imaging.isolation.limits import DecodeLimits
-        from lookalike.store.derived.verdicts import Verifier
-
-        with (
-            pool.make_decoders(DecodeLimits.of(max_pixels), workers=cores()) as decoders,
-            Verifier(self.store, decoders) as verifier,
-        ):
-            yield verifier
 
     def evaluate(self, queries: data.Paths | None = None, *, seed: int = 0, max_pixels: int = MAX_PIXELS) -> Measured:
         """How well codes find images with the same label: each image among the others, or labelled `queries` among all.

@@ -36,6 +36,7 @@ from lookalike.verification import edits, looks
 from lookalike.verification.verdict import Picture, Relation, Verdict
 
 if TYPE_CHECKING:
+    from lookalike.duplicates.variant_codes import VariantSearch
     from lookalike.imaging.isolation.decoders import Decoders, Source
     from lookalike.verification.edits import Size
 
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 CANDIDATES = 40
 CLEAR = 10 / 64  # share of the bits within which codes of parts propose: they are near to many images beyond that
 NARROW = ("part", "middle 0.62")  # the variants that this holds for
+THEIRS, THEIR_REACH = "theirs", 12 / 64  # variants of images, and share of the bits within which these propose
+PARTS_EACH = 4  # variants of one image that may be near a query
 EITHER = 2  # bits: a candidate that is as near to the mirrored query, but for these, is compared both ways
 LEAST_SIDE = 96  # pixels of an array from which it can be verified
 SAME_AGREEMENT = 0.99  # from which pixels may all be the same
@@ -119,24 +122,38 @@ def digest_of(image: Source | Array) -> bytes | None:
     return files.content_digest(image) if isinstance(image, bytes) else None
 
 
-def propose(query: QueryImage, store: Store, hasher: Hasher, limits: Limits) -> tuple[Candidates, list[int]]:
-    """The images to be verified, and the ids of all that the query's own code finds."""
+def propose(
+    query: QueryImage, store: Store, hasher: Hasher, limits: Limits, variant_search: VariantSearch | None = None
+) -> tuple[Candidates, list[int]]:
+    """The images to be verified, and the ids of all that the query's own code finds.
+
+    With a `variant_search`, images whose variants are like the query are proposed, too, unless there is a radius.
+    """
     most = None if limits.top is None else max(limits.top, CANDIDATES)
     (own,) = store.search(query.code_W[None], top=most, radius=limits.radius, only=limits.only)
     ids = own.rows.tolist()
     if limits.radius is not None:
         return dict.fromkeys(ids[:CANDIDATES], False), ids
-    return _candidates(query, store, hasher, limits.only), ids
+    return _candidates(query, store, hasher, limits.only, variant_search), ids
 
 
-def _candidates(query: QueryImage, store: Store, hasher: Hasher, only: Filter | None) -> Candidates:
+def _candidates(
+    query: QueryImage, store: Store, hasher: Hasher, only: Filter | None, variant_search: VariantSearch | None
+) -> Candidates:
     """What the codes of a query and of its variants propose: copies of its bytes, then the nearest."""
     codes_VW = query.code_W[None]
     if query.frames:
         picture = np.ascontiguousarray(query.frames[0][..., :3])
         codes_VW = np.concatenate([codes_VW, hasher.encode_arrays(variants.variants(picture, hasher.spec))])
     found: Candidates = dict.fromkeys(_with_digest(store, query.digest, only), False)
-    nearest = _merged(store.search(codes_VW, top=CANDIDATES, only=only), bits=store.bits)
+    names, hits = ["", *variants.VARIANTS][: len(codes_VW)], store.search(codes_VW, top=CANDIDATES, only=only)
+    if variant_search is not None:
+        among = None if only is None else store.passing_ids(only)
+        names += [THEIRS, f"mirrored {THEIRS}"]
+        hits += variant_search.nearest(
+            query.code_W, top=PARTS_EACH * CANDIDATES, radius=int(THEIR_REACH * store.bits), among=among
+        )
+    nearest = _merged(dict(zip(names, hits, strict=True)), bits=store.bits)
     return dict(itertools.islice((found | nearest).items(), CANDIDATES))
 
 
@@ -259,10 +276,10 @@ def _with_digest(store: Store, digest: bytes | None, only: Filter | None) -> lis
     return ids if only is None or not ids else np.intersect1d(ids, store.passing_ids(only)).tolist()
 
 
-def _merged(found: Sequence[Hits], *, bits: int) -> Candidates:
-    """What the codes of a query and its variants found, each image once, the nearest first."""
-    names, nearest, mirrored = ["", *variants.VARIANTS], dict[int, int](), dict[int, int]()
-    for name, hits in zip(names, found, strict=False):
+def _merged(found: Mapping[str, Hits], *, bits: int) -> Candidates:
+    """What the codes of a query and its variants found, by their names: each image once, the nearest first."""
+    nearest, mirrored = dict[int, int](), dict[int, int]()
+    for name, hits in found.items():
         most = int(CLEAR * bits) if name.startswith(NARROW) else bits
         best = mirrored if name.startswith("mirrored") else nearest
         for id_, distance in zip(hits.rows.tolist(), hits.distances.tolist(), strict=True):

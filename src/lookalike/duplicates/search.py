@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lookalike.core.parallel import cores
 from lookalike.core.progress import Progress, silent
 from lookalike.duplicates import equal_bytes, leakage, proposals, scenes, variant_codes
 from lookalike.duplicates.decisions import DecisionIndex, Marked, without_different
@@ -30,10 +29,8 @@ from lookalike.duplicates.members import by_row, groups_of, spans_folders
 from lookalike.duplicates.request import DuplicateReport, DuplicateSearch, LeakageReport, Strictness
 from lookalike.duplicates.verification import Verification, Verified, verify
 from lookalike.hasher import Hasher
-from lookalike.imaging.isolation import pool
-from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.store.derived.code_array import CodeArray
-from lookalike.store.derived.verdicts import Verifier
+from lookalike.store.derived.verdicts import verifying
 from lookalike.store.protocol import Store
 
 BLOCK = 10_000  # records read at a time
@@ -100,10 +97,7 @@ def _verified(
         variants = {content: rows[id_] for content, id_ in enumerate(ids) if id_ in rows}
     found = proposals.propose(contents, unique_UW, reach, variants=variants, sides_C2=sides_C2)
     is_strict = search.strictness is Strictness.STRICT
-    with (
-        pool.make_decoders(DecodeLimits.of(search.max_pixels), workers=cores()) as decoders,
-        Verifier(store, decoders) as verifier,
-    ):
+    with verifying(store, max_pixels=search.max_pixels) as verifier:
         work = Verification(verifier, contents, codes, radius=radius, is_strict=is_strict)
         return verify(work, found, unknown=near, sides_C2=sides_C2, progress=progress)
 

@@ -5,7 +5,7 @@ another, the other is a crop of it, whichever comes first. Thumbnails are encode
 cached in the database's folder, in `variants.npz`, so the next search encodes only new images. They are valid for the
 model that made them, and for images whose own code has not changed.
 
-Shapes: N images of the collection, M of them with variants, V variants, W bytes a code.
+Shapes: N images of the collection or codes of an engine, M images with variants, V variants, W bytes a code.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from lookalike.core.progress import Progress, silent
 from lookalike.hasher import Hasher
 from lookalike.hasher.variants import fitted, variants
 from lookalike.imaging import thumbnails
+from lookalike.search.hits import Hits
+from lookalike.search.scan import Scan
 from lookalike.store import leftovers
 from lookalike.store.derived.code_array import CodeArray, Ids
 from lookalike.store.protocol import Store
@@ -54,6 +56,26 @@ class VariantCodes(NamedTuple):
     ids_M: Ids  # ascending
     own_MW: Codes
     codes_MVW: npt.NDArray[np.uint8]
+
+
+class VariantSearch:
+    """Finds images by the codes of their variants: a query that is a part of an image is near one of these."""
+
+    def __init__(self, those: VariantCodes) -> None:
+        count, self._each, width = those.codes_MVW.shape
+        self._ids_M = those.ids_M
+        self._engine = Scan(8 * width, codes_NW=those.codes_MVW.reshape(count * self._each, width))
+
+    def nearest(self, code_W: Codes, *, top: int, radius: int, among: Ids | None) -> tuple[Hits, Hits]:
+        """The images with the `top` nearest variants, by id and maybe repeated: upright ones, and mirrored ones."""
+        mask = None if among is None else np.repeat(np.isin(self._ids_M, among), self._each)
+        (hits,) = self._engine.search(code_W[None], top=top, radius=radius, among=mask)
+        images, variants = np.divmod(hits.rows, self._each)
+        are_mirrored = np.isin(variants, list(MIRRORED))
+        upright, mirrored = (
+            Hits(self._ids_M[images[some]], hits.distances[some]) for some in (~are_mirrored, are_mirrored)
+        )
+        return upright, mirrored
 
 
 def read(store: Store, held: CodeArray, hasher: Callable[[], Hasher], *, progress: Progress = silent) -> VariantCodes:

@@ -11,12 +11,13 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from lookalike.core.errors import ImageError, LookalikeError
+from lookalike.core.limits import MAX_PIXELS
 from lookalike.core.parallel import cores, in_order
 from lookalike.imaging import thumbnails
 from lookalike.imaging.spec import Array
@@ -197,6 +198,19 @@ class Verifier:
                 return None if image is None else image.pixel_digest()
             except LookalikeError:
                 return None
+
+
+@contextmanager
+def verifying(store: Store, *, max_pixels: int = MAX_PIXELS) -> Iterator[Verifier]:
+    """A verifier that reads files in worker processes, which end with it."""
+    from lookalike.imaging.isolation import pool
+    from lookalike.imaging.isolation.limits import DecodeLimits
+
+    with (
+        pool.make_decoders(DecodeLimits.of(max_pixels), workers=cores()) as decoders,
+        Verifier(store, decoders) as verifier,
+    ):
+        yield verifier
 
 
 def _same_pixels(found: Verdict) -> Verdict:
