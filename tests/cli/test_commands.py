@@ -50,6 +50,16 @@ def test_index_counts_every_file(run: Run, photo_folder: Path, tmp_path: Path) -
     assert (again["encoded"], again["unchanged"], again["failed"]) == (0, first["indexed"], 2)
 
 
+def test_a_thorough_search_prepares_itself(run: Run, db: Path, photo_folder: Path) -> None:
+    result = run("search", files(photo_folder)[0], "--db", db, "--thorough")
+    assert (result.code, result.out.partition("\t")[0]) == (0, "exact copy")
+    assert (db / "variants.npz").exists()
+    for option in ("--radius=3", "--no-verify", "--asymmetric"):
+        result = run("search", files(photo_folder)[0], "--db", db, "--thorough", option)
+        assert (result.code, result.out) == (1, "")
+        assert "leave out --radius, --asymmetric and --no-verify" in result.err
+
+
 def test_index_talks_on_stderr_and_reports_on_stdout(run: Run, photo_folder: Path, tmp_path: Path) -> None:
     (photo_folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 broken")
     result = run("index", photo_folder, "--db", tmp_path / "db")
@@ -428,6 +438,7 @@ def test_search_finds_turned_copies_without_the_option_that_was_needed_once(
     for option in ([], ["--orientations"], ["--turned"]):
         result = run("search", tmp_path / "turned.png", "--db", db, "--top", 1, *option)
         assert result.out.startswith(f"edited copy: turned 90°\t{query}\t")
+        assert ("--orientations does nothing any more" in result.err) == bool(option)
 
 
 def test_backup_and_restore(run: Run, db: Path, photo_folder: Path, tmp_path: Path) -> None:

@@ -6,10 +6,16 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from lookalike.core import mounts
+from lookalike.imaging.edits.catalogue import perturb
 from tests.cli.conftest import Run
+from tests.duplicates.test_verification import photograph
+
+PLANTED = (("resize", 0.5), ("crop", 0.25), ("mirror", 1), ("grey", 1), ("text", 0.1))
 
 
 @pytest.fixture
@@ -38,6 +44,56 @@ def test_what_is_left_out_is_counted_and_can_be_taken(run: Run, photo_folder: Pa
     assert info["left_out"] == {"excluded": 17, "recycle bins": 1}
     result = run("index", photo_folder, "--db", "db", "--exclude", "cats", "--include", "dogs")
     assert "no longer in the database, because they are left out now: 23 images" in result.out
+
+
+@pytest.fixture
+def away(run: Run, tmp_path: Path) -> Path:
+    """A database of 60 photographs, some of which have a copy, whose folder is out of reach."""
+    folder = tmp_path / "drive"
+    folder.mkdir()
+    for number in range(54):
+        photograph(number).save(folder / f"{number:02}.jpg", quality=92)
+    shutil.copy(folder / "00.jpg", folder / "00-exact.jpg")
+    for number, (edit, strength) in enumerate(PLANTED, start=1):
+        copy = perturb(np.asarray(photograph(number)), edit, strength, seed=number)
+        Image.fromarray(copy).save(folder / f"{number:02}-{edit}.jpg", quality=85)
+    assert run("index", folder, "--db", tmp_path / "db").code == 0
+    folder.rename(tmp_path / "unplugged")
+    return tmp_path / "db"
+
+
+def test_copies_are_told_while_their_files_are_out_of_reach(run: Run, away: Path, tmp_path: Path) -> None:
+    planted = {("00-exact.jpg", "00.jpg")}
+    planted |= {(f"{number:02}-{edit}.jpg", f"{number:02}.jpg") for number, (edit, _) in enumerate(PLANTED, start=1)}
+    result = run("duplicates", "--db", away, "--json")
+    assert result.code == 0
+    groups = [json.loads(line)["images"] for line in result.out.splitlines()]
+    assert {tuple(sorted(Path(one["path"]).name for one in images)) for images in groups} == planted
+    assert "2 images compared by code alone: the thumbnail is missing or not enough, and the file is out of" in result.err
+    unverified = [one["path"] for images in groups for one in images if not one["verified"]]
+    assert [Path(path).name for path in unverified] == ["05-text.jpg"]
+    result = run("search", tmp_path / "unplugged/04-grey.jpg", "--db", away)
+    assert result.code == 0
+    assert [line.split("\t")[0] for line in result.out.splitlines()[:2]] == ["exact copy", "edited copy: in colour"]
+    assert "2 copies found" in result.err
+    result = run("search", tmp_path / "unplugged/05-text.jpg", "--db", away)
+    assert result.out.splitlines()[1].split("\t")[0] == "similar (not verified)"
+    assert "could not be verified: the thumbnail is missing or not enough, and the file is out of reach. " in result.err
+
+
+def test_images_of_a_database_are_compared_by_path_or_id(run: Run, away: Path, tmp_path: Path) -> None:
+    drive = tmp_path / "drive"
+    result = run("compare", drive / "03.jpg", drive / "03-mirror.jpg", "--db", away)
+    assert (result.code, result.out.splitlines()[0]) == (0, "edited copy: mirrored")
+    result = run("compare", drive / "05.jpg", drive / "05-text.jpg", "--db", away)
+    assert (result.code, result.out.splitlines()[0]) == (1, "similar: not verified")
+    found = json.loads(run("compare", "20", "21", "--db", away, "--json").out)
+    assert (found["first"], found["relation"], found["verified"]) == ("20", "different", True)
+    result = run("compare", drive / "03.jpg", drive / "none.jpg", "--db", away)
+    assert (result.code, result.out) == (2, "")
+    assert "none.jpg; name one by its path or id" in result.err
+    assert run("compare", "1", "2", "--db", away, "--picture", "x.png").code == 2
+    assert run("compare", drive / "03.jpg", drive / "03-mirror.jpg").code == 2  # only the database has them
 
 
 def test_globs_are_refused_before_a_database_is_made(run: Run, photo_folder: Path, tmp_path: Path) -> None:

@@ -403,6 +403,36 @@ def test_nothing_is_called_a_copy_of_a_picture_that_is_not_there(
         assert [hit.relation.rank for hit in hits] == sorted(hit.relation.rank for hit in hits)
 
 
+def test_what_was_done_describes_the_hit_compared_with_the_query(
+    collection: Database, photographs: list[Image.Image]
+) -> None:
+    corner = photographs[3].crop((34, 34, 164, 164))
+    assert collection.search(as_file(corner))[0].done.startswith("within a larger picture")
+    sheet = Image.new("RGB", (336, 336), "white")
+    sheet.paste(photographs[3], (56, 56))
+    assert collection.search(as_file(sheet))[0].done.startswith("cropped to the middle")
+
+
+def test_a_thorough_search_proposes_what_the_query_is_a_part_of(
+    collection: Database, photographs: list[Image.Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "CANDIDATES", 3)
+    ids = [record.id for record in collection.records()]
+    found = {True: 0, False: 0}
+    for number, picture in enumerate(photographs[:12]):
+        part = as_file(picture.crop((112, 112, 224, 224)))
+        query = search.query_of(part, collection.hasher, Direct(DecodeLimits()))
+        for thorough in found:
+            proposed, _ = collection.propose(query, thorough=thorough)
+            found[thorough] += ids[number] in proposed
+        proposed, _ = collection.propose(query, thorough=True, only=Filter(label="none"))
+        assert not proposed
+    assert found[True] == 12
+    assert found[False] < 10
+    first = collection.search(as_file(photographs[3].crop((112, 112, 224, 224))), thorough=True)[0]
+    assert (Path(first.path).name, first.relation) == ("03.png", "edited")
+
+
 def test_copies_are_verified_by_their_thumbnails_while_files_are_out_of_reach(
     collection: Database, photographs: list[Image.Image]
 ) -> None:

@@ -56,10 +56,10 @@ def broken(folder: Path, name: str, content: bytes = b"\xff\xd8\xff\xe0 no pictu
         ("turn", 90, "turned 90°"),
         ("mirror", 1, "mirrored"),
         ("grey", 1, "in grey"),
-        ("border", 0.1, "border or caption added"),
+        ("border", 0.1, "border, caption or more picture added"),
         ("text", 0.1, "text or a sticker over it"),
         ("brighter", 1.6, "brighter, other contrast"),
-        ("collage", 0.5, "part of a larger picture, reduced to half"),
+        ("collage", 0.5, "within a larger picture, reduced to half"),
         ("jpeg", 20, "recompressed"),
     ],
 )

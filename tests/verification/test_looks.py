@@ -77,6 +77,19 @@ def test_a_plain_thumbnail_gets_a_close_look() -> None:
     assert len(read) == 2
 
 
+def test_plain_pictures_that_do_not_align_are_not_called_different_unseen() -> None:
+    shade = np.linspace(120, 200, 320)[None, :, None] + np.linspace(0, 30, 240)[:, None, None]
+    sky = np.broadcast_to(shade, (240, 320, 3)).astype(np.uint8).copy()
+    sky[100:112, 150:170] = 40
+    crop = sky[60:160, 100:230]
+    assert Seen(kept(sky)).is_plain
+    for first, second in ((sky, crop), (crop, sky)):
+        found = looks.verdict(out_of_reach(first), out_of_reach(second))
+        assert not found.verified
+        assert not found.relation.is_copy
+        assert looks.verdict(in_reach(first), in_reach(second)).verified
+
+
 def test_animations_are_copies_if_their_later_frames_agree(photographs: list[Array]) -> None:
     first, other, third = photographs[0], photographs[1], photographs[2]
     one = in_reach(first, other, third)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,9 @@ import typer
 from lookalike.cli import options, terminal
 
 if TYPE_CHECKING:
+    from lookalike.database import Database
     from lookalike.imaging.isolation.decoders import Decoders
+    from lookalike.store.records import Record
     from lookalike.verification.files import Compared
 
 NOT_THE_SAME, FAILED = 1, 2  # exit codes
@@ -22,6 +25,14 @@ def command(
         Path | None,
         typer.Option("--picture", metavar="FILE.png", help="Draw A, B aligned with A, and their differences (amber)."),
     ] = None,
+    db: Annotated[
+        str | None,
+        typer.Option(
+            "--db",
+            metavar="DB",
+            help="Compare images of this database, by path or id, even while files are out of reach.",
+        ),
+    ] = None,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
     no_isolation: options.NoIsolation = False,
     json: options.Json = False,
@@ -31,18 +42,12 @@ def command(
     Exit code 0: the same picture (exact copy, same pixels or edited copy); 1: another one; 2: a file cannot be read.
     """
     from lookalike.core.errors import Interrupted, LookalikeError
-    from lookalike.imaging.isolation import pool
-    from lookalike.imaging.isolation.limits import DecodeLimits
-    from lookalike.verification import files
 
     try:
-        with (
-            pool.make_decoders(DecodeLimits.of(max_pixels), workers=2, isolation=not no_isolation) as decoders,
-            terminal.quiet_decoders(),
-        ):
-            found = files.examine(first, second, decoders)
-            if picture is not None:
-                _draw(picture, first, second, found, decoders)
+        if db is not None:
+            found = _stored(first, second, db, picture, max_pixels=max_pixels)
+        else:
+            found = _examined(first, second, picture, max_pixels=max_pixels, isolation=not no_isolation)
     except Interrupted:
         raise
     except (LookalikeError, OSError) as error:  # 1 would say that they are not the same
@@ -55,6 +60,52 @@ def command(
     else:
         _print(found)
     raise typer.Exit(0 if verdict.relation.is_copy else NOT_THE_SAME)
+
+
+def _examined(first: str, second: str, picture: Path | None, *, max_pixels: int, isolation: bool) -> Compared:
+    """The verdict on two files, which is drawn if it is asked for."""
+    from lookalike.imaging.isolation import pool
+    from lookalike.imaging.isolation.limits import DecodeLimits
+    from lookalike.verification import files
+
+    with (
+        pool.make_decoders(DecodeLimits.of(max_pixels), workers=2, isolation=isolation) as decoders,
+        terminal.quiet_decoders(),
+    ):
+        found = files.examine(first, second, decoders)
+        if picture is not None:
+            _draw(picture, first, second, found, decoders)
+    return found
+
+
+def _stored(first: str, second: str, db: str, picture: Path | None, *, max_pixels: int) -> Compared:
+    """The verdict on two images of a database: by thumbnails, and by files if these are in reach."""
+    from lookalike import opening
+    from lookalike.core.errors import ConfigError
+    from lookalike.verification import edits
+    from lookalike.verification.files import Compared
+    from lookalike.verification.verdict import Relation
+
+    if picture is not None:
+        raise ConfigError("--picture draws files; leave out --db, or --picture")
+    with opening.open(db) as database, terminal.quiet_decoders(), database.judging(max_pixels=max_pixels) as judge:
+        one, other = (_record(database, name) for name in (first, second))
+        found = judge(one, other)
+    if not (one.width and one.height and other.width and other.height):
+        return Compared(found, None)
+    sizes = (one.width, one.height), (other.width, other.height)
+    is_edited = found.relation is Relation.EDITED
+    return Compared(replace(found, edits=edits.resized(found, sizes)) if is_edited else found, sizes)
+
+
+def _record(database: Database, name: str) -> Record:
+    from lookalike.core.errors import DataError
+
+    record = database.records_of([int(name)]).get(int(name)) if name.isdecimal() else None
+    record = record or database.store.find(os.path.abspath(name))
+    if record is None:
+        raise DataError(f"{database.path} has no image {name}; name one by its path or id, or leave out --db")
+    return record
 
 
 def _print(found: Compared) -> None:

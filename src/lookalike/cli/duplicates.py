@@ -70,7 +70,8 @@ def _sum_up(reviews: Sequence[Review]) -> None:
     """Say how many groups and copies of each kind there are."""
     images = [one for review in reviews for one in review.images]
     kinds = Counter(_kind(one.verdict) for review in reviews for one in review.images if one.record.id != review.best)
-    said = f": {', '.join(f'{count} {kind}' for kind, count in kinds.most_common())}" if kinds else ""
+    counted = [terminal.count(count, kind, kind.replace("copy", "copies")) for kind, count in kinds.most_common()]
+    said = f": {', '.join(counted)}" if kinds else ""
     groups = terminal.count(len(reviews), "group")
     terminal.say(f"{groups} of {terminal.count(len(images), 'image')}{said}" if reviews else "No duplicates found.")
 
@@ -118,10 +119,11 @@ def say_verification(report: DuplicateReport | LeakageReport) -> None:
         pairs = terminal.count(report.rejected_pairs, "candidate pair")
         terminal.say(f"skipped {pairs} whose pictures do not match (--no-verify: report them)")
     if report.unverified:
-        terminal.say(
-            f"{terminal.count(report.unverified, 'image')} compared by code alone, because there is neither "
-            "a thumbnail nor a file (lookalike index makes thumbnails)"
-        )
+        images = terminal.count(report.unverified, "image")
+        terminal.say(f"{images} compared by code alone: {terminal.UNSEEN}")
+    if report.unverified_pairs:
+        pairs = terminal.count(report.unverified_pairs, "candidate pair")
+        terminal.say(f"{pairs} could not be verified and were left out: {terminal.UNSEEN}")
 
 
 def _print(number: int, review: Review, *, radius: int, bits: int, json: bool) -> None:

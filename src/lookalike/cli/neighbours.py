@@ -28,7 +28,4 @@ def command(
     if not no_verify and file.suffix == ".npy":
         terminal.say("A .npy file holds distances of codes only; a .parquet file also says what the images are.")
     if found.unverified:
-        terminal.say(
-            f"{terminal.count(found.unverified, 'pair')} could not be verified: no thumbnail tells, and the file is out"
-            " of reach"
-        )
+        terminal.say(f"{terminal.count(found.unverified, 'pair')} could not be verified: {terminal.UNSEEN}")

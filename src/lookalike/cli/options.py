@@ -26,6 +26,14 @@ def _check_bits(bits: int) -> int:
         raise typer.BadParameter(str(error)) from None
 
 
+def _not_needed(orientations: bool) -> bool:
+    from lookalike.cli import terminal
+
+    if orientations:
+        terminal.say("--orientations does nothing any more: mirrored and turned copies are always found")
+    return orientations
+
+
 def _place(text: str) -> str:
     """A database's location: an address unchanged, or a normalised path."""
     return text if text.startswith("milvus:") else os.fspath(Path(text))
@@ -73,7 +81,7 @@ IgnoreDecisions = Annotated[
 IncludeBlank = Annotated[
     bool, typer.Option("--include-blank", help="Compare images with hardly any content by code, too.")
 ]
-Turned = Annotated[bool, typer.Option("--orientations", hidden=True)]  # mirrored and turned copies are always found
+Turned = Annotated[bool, typer.Option("--orientations", hidden=True, callback=_not_needed)]
 ByRadius = Annotated[int | None, typer.Option("--radius", min=0, hidden=True, metavar="R")]  # for experts
 StrictnessName = Annotated[
     Literal["strict", "normal", "thorough"],

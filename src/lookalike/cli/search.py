@@ -41,7 +41,7 @@ def command(
         bool,
         typer.Option("--thorough", help="Also find pictures that IMAGES are a small part of. Slow the first time."),
     ] = False,
-    orientations: Annotated[bool, typer.Option("--orientations", hidden=True)] = False,  # found by default
+    orientations: options.Turned = False,
     asymmetric: Annotated[
         bool,
         typer.Option(
@@ -52,7 +52,11 @@ def command(
     no_isolation: options.NoIsolation = False,
     json: options.Json = False,
 ) -> None:
-    """Find copies of IMAGES, also edited ones, and similar images."""
+    """Find copies of IMAGES, also edited ones, and similar images.
+
+    Each is described as compared with yours: "cropped" shows a part of it. "Not verified" means that only codes were
+    compared, because the picture cannot be seen; it may still be a copy.
+    """
     from lookalike import opening
     from lookalike.database import search
     from lookalike.database import taken as dates
@@ -161,7 +165,6 @@ def _sum_up(copies: int, queries: int, unverified: int, db: str) -> None:
         f"{terminal.count(copies, 'copy', 'copies')} found{several}" if copies else f"No copy of {pictures} here."
     )
     if unverified:
-        terminal.say(
-            f"{terminal.count(unverified, 'candidate')} could not be verified: no thumbnail tells, and the file is out"
-            f" of reach. Mount what is missing, and index again: lookalike index IMAGES --db {db}"
-        )
+        candidates = terminal.count(unverified, "candidate")
+        remedy = f"Mount what is missing, and index again: lookalike index IMAGES --db {db}"
+        terminal.say(f"{candidates} could not be verified: {terminal.UNSEEN}. {remedy}")

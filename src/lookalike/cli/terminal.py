@@ -26,6 +26,7 @@ Read = TypeVar("Read")
 
 SHOWN = 10  # problems listed one by one
 COUNTED = 10_000  # counting of excluded files stops here, as in `data.leaving_out`
+UNSEEN = "the thumbnail is missing or not enough, and the file is out of reach"  # why images cannot be verified
 NOT_LISTED = ("hidden", "databases")  # excluded, but not worth mentioning
 
 

@@ -46,6 +46,7 @@ class DuplicateReport:
     same_scene: list[Group] = field(default_factory=list)  # bursts and series, not copies
     rejected_pairs: int = 0  # candidate pairs whose pixels do not match
     unverified: int = 0  # images compared by code alone
+    unverified_pairs: int = 0  # candidate pairs that could not be compared, and whose codes are not near enough
     within_one_folder: int = 0  # groups left out for that
     references: frozenset[int] = frozenset()  # ids of all reference images
 
@@ -77,6 +78,7 @@ class LeakageReport:
     radius: int  # bits
     rejected_pairs: int = 0
     unverified: int = 0
+    unverified_pairs: int = 0
 
     @property
     def share(self) -> float:

@@ -129,6 +129,7 @@ def group(store: Store, found: Comparison, index: DecisionIndex) -> DuplicateRep
         same_scene=scenes.linked(store, found.verified, ids_N),
         rejected_pairs=found.verified.rejected,
         unverified=found.verified.unverified,
+        unverified_pairs=found.verified.unverified_pairs,
         references=frozenset() if found.parts is None else found.parts.reference,
     )
 
@@ -144,6 +145,7 @@ def leaked(store: Store, found: Comparison, index: DecisionIndex) -> LeakageRepo
         radius=found.radius,
         rejected_pairs=found.verified.rejected,
         unverified=found.verified.unverified,
+        unverified_pairs=found.verified.unverified_pairs,
     )
 
 

@@ -37,6 +37,7 @@ class Verified(NamedTuple):
     scenes: Pairs = NO_PAIRS  # nodes that show the same scene
     rejected: int = 0  # pairs of images whose pictures do not match
     unverified: int = 0  # images next to another by code alone
+    unverified_pairs: int = 0  # pairs of images that could not be compared, and whose codes are not near enough
 
 
 class Verification:
@@ -50,7 +51,7 @@ class Verification:
         self._radius = radius  # bits, within which pairs that cannot be verified are copies
         self._is_strict = is_strict
         self._copies = defaultdict[int, set[int]](set)
-        self._scenes, self._rejected = list[_Two](), list[_Two]()
+        self._scenes, self._rejected, self._undecided = list[_Two](), list[_Two](), list[_Two]()
         self._seen, self._unverified = set[_Two](), set[int]()
 
     def look(self, pairs: Sequence[tuple[int, int, bool | None]]) -> Iterator[int]:
@@ -91,10 +92,13 @@ class Verification:
         sizes_C = np.diff(images.starts)
         sides_CS = sizes_C[:, None] if sides_C2 is None else sizes_C[:, None] * sides_C2
         copies = sorted({_two(one, other) for one, others in self._copies.items() for other in others})
-        rejected = sum(int((sides_CS[one] * sides_CS[other][::-1]).sum()) for one, other in self._rejected)
+        rejected, undecided = (
+            sum(int((sides_CS[one] * sides_CS[other][::-1]).sum()) for one, other in pairs)
+            for pairs in (self._rejected, self._undecided)
+        )
         return Verified(
             Graph(images, self._pairs(copies)), self._pairs(sorted(self._scenes)), rejected,
-            int(sizes_C[sorted(self._unverified)].sum()),
+            int(sizes_C[sorted(self._unverified)].sum()), undecided,
         )  # fmt: skip
 
     def _note(self, first: int, second: int, verdict: Verdict) -> None:
@@ -104,9 +108,12 @@ class Verification:
             self._take(first, second)
         elif verdict.relation is Relation.SAME_SCENE:
             self._scenes.append(two)
-        elif not verdict.verified and self._distance(two) <= self._radius:
-            self._take(first, second)
-            self._unverified.update(two)
+        elif not verdict.verified and verdict.relation is Relation.SIMILAR:
+            if self._distance(two) <= self._radius:
+                self._take(first, second)
+                self._unverified.update(two)
+            else:
+                self._undecided.append(two)
         else:
             self._rejected.append(two)
 

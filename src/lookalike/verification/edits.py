@@ -1,5 +1,8 @@
 """Edits that lead from a picture to its copy, as names and in words.
 
+They lead from the first picture to the second, and so they describe the second compared with the first: in a search a
+hit compared with the query, among duplicates a copy compared with the best one.
+
 Shapes: H, W pixels.
 """
 
@@ -20,7 +23,7 @@ WORDS = {
     "mirror": "mirrored",
     "rotate": "rotated",
     "crop": "cropped",
-    "extend": "border or caption added",
+    "extend": "border, caption or more picture added",
     "perspective": "in perspective",
     "resize": "resized",
     "stretch": "stretched",
@@ -61,7 +64,7 @@ def words(verdict: Verdict, sizes: tuple[Size, Size] | None = None) -> list[str]
     here, there = verdict.overlaps
     said = {"crop": _cropped(matrix, here), "rotate": turned, "resize": _scaled(verdict, sizes)}
     if there <= AMONG_OTHERS:
-        said["extend"] = "part of a larger picture"
+        said["extend"] = "within a larger picture"
     if turned.startswith("rotated") and abs(here - there) <= SAME_FRAME:  # its corners were cut off, and filled
         said |= {"crop": "", "extend": ""}
     return [text for name in verdict.edits if (text := said.get(name, WORDS[name]))]

@@ -44,6 +44,8 @@ def verdict(first: Seen, second: Seen, *, mirrored: bool | None = None) -> Verdi
     if closer is not None:
         is_lost = closer.relation is Relation.DIFFERENT and found.relation is not Relation.DIFFERENT
         found = dataclasses.replace(found, relation=Relation.SIMILAR, edits=()) if is_lost else closer
+    elif found.relation is Relation.DIFFERENT:  # plain: nothing aligns, but there is hardly anything to align
+        found = dataclasses.replace(found, verified=False)
     elif found.relation is Relation.EDITED and not _is_certain(found):
         found = _unproven(found)
     return _with_frames(first, second, found)
