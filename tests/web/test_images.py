@@ -220,3 +220,24 @@ def test_names_of_all_kinds(pictures: list[Image.Image], model: Path, serve: Ser
             assert served.client.get(f"/api/images/{one['id']}/original").status_code == 200
             assert served.client.post("/api/search", json={"id": one["id"]}).json()["hits"][0]["name"] == one["name"]
         assert served.client.get("/api/map").status_code in (200, 202)
+
+
+def test_files_that_browsers_do_not_show_have_thumbnails_and_are_queries(
+    pictures: list[Image.Image], model: Path, serve: Serve, tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    types = {"tga": "image/x-tga", "jp2": "image/jp2", "dds": "image/vnd.ms-dds", "pcx": "image/vnd.zbrush.pcx"}
+    for ending in types:
+        pictures[0].save(photos / f"a.{ending}")
+    with Database.create(tmp_path / "db", model=model) as database:
+        assert database.index(photos).encoded == len(types)
+    with serve(tmp_path / "db") as served:
+        for one in pages(served):
+            path = f"/api/images/{one['id']}"
+            assert served.client.get(f"{path}/original").headers["content-type"] == types[one["name"].split(".")[-1]]
+            assert Image.open(io.BytesIO(served.client.get(f"{path}/thumbnail").content)).format == "JPEG"
+            answer = served.client.post("/api/search", files={"file": (photos / one["name"]).read_bytes()}).json()
+            relations = {hit["name"]: hit["relation"] for hit in answer["hits"]}
+            assert relations.pop(one["name"]) == "exact"
+            assert set(relations.values()) == {"same-pixels"}
