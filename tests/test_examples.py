@@ -55,7 +55,7 @@ def test_a_table_is_encoded_too(photo_bytes: list[bytes], model: Path, tmp_path:
         assert [codes[path] for path in paths] == [bytes(code) for code in expected_NW]
 
 
-def test_wrong_arguments_are_said_in_a_line(photo_folder: Path, tmp_path: Path) -> None:
+def test_wrong_arguments_are_reported_in_a_line(photo_folder: Path, tmp_path: Path) -> None:
     assert "does not exist; name a folder" in encode("nowhere", tmp_path / "codes").stderr
     (tmp_path / "full").mkdir()
     (tmp_path / "full/x").touch()

@@ -1,4 +1,4 @@
-"""A backbone is one graph from pixels to features, whatever exporter its encoder came from, and a head goes behind it.
+"""A backbone is one graph from pixels to features, from any exporter, and is followed by a head.
 
 Shapes: N images, S = 32 pixels a side, D features, K bits.
 """
@@ -165,12 +165,12 @@ def test_a_description_that_is_wrong_is_named(text: str, said: str, tmp_path: Pa
         ({"colour": False, "mean": (0.5,), "deviation": (0.5,)}, r"says \(1, 32, 32\)"),
     ],
 )
-def test_an_encoder_that_does_not_fit_its_description_is_told(change: dict[str, Any], said: str) -> None:
+def test_an_encoder_that_does_not_fit_its_description_is_reported(change: dict[str, Any], said: str) -> None:
     with pytest.raises(ModelError, match=said):
         Backbone(exported(network()), About(**{"name": "small", "side": SIDE, **change}))
 
 
-def test_what_is_no_backbone_is_told(tmp_path: Path) -> None:
+def test_an_unknown_backbone_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"resnet is neither efficientnet-lite0, hf:NAME nor an ONNX file"):
         load("resnet")
     (tmp_path / "a.onnx").write_bytes(b"nothing")

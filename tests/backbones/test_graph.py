@@ -1,4 +1,4 @@
-"""A network goes behind an encoder, and a model may be cut to its first bits.
+"""A network follows an encoder, and a model may be truncated to its first bits.
 
 Shapes: N images, T tokens, D features, K bits.
 """
@@ -63,7 +63,7 @@ def test_without_pooling_all_numbers_of_an_output_are_features() -> None:
 @pytest.mark.parametrize(
     ("output", "pooling", "said"), [("positions", "first", r'returns positions, which have no "first"')]
 )
-def test_what_cannot_be_pooled_is_told(output: str, pooling: str, said: str) -> None:
+def test_what_cannot_be_pooled_is_reported(output: str, pooling: str, said: str) -> None:
     with pytest.raises(ModelError, match=said):
         small(output, pooling=pooling)
 
@@ -83,7 +83,7 @@ def test_a_network_behind_a_backbone_gives_codes(version: int) -> None:
     assert part.SerializeToString() == before
 
 
-def test_operators_that_an_old_encoder_does_not_know_are_told() -> None:
+def test_operators_that_an_old_encoder_does_not_know_are_reported() -> None:
     backbone = small(version=11)
     _, part = behind(backbone.dimension)
     with pytest.raises(

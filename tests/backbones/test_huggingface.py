@@ -1,4 +1,4 @@
-"""Models of transformers give what they give in PyTorch, and nothing is downloaded for them. Weights are random.
+"""Models of transformers give the same results as in PyTorch, and nothing is downloaded for them. Weights are random.
 
 Shapes: N images, S pixels a side, D features.
 """
@@ -82,7 +82,7 @@ def test_a_prefix_alone_names_no_model() -> None:
         load("hf:")
 
 
-def test_what_is_no_backbone_is_told_which_there_are() -> None:
+def test_an_unknown_backbone_is_reported_with_the_known_ones() -> None:
     with pytest.raises(ConfigError, match=r"resnet is neither .*, hf:NAME nor an ONNX file"):
         load("resnet")
 
@@ -270,7 +270,7 @@ def test_a_name_of_the_hub_is_looked_up_in_its_cache(transformers: Any, cached: 
 
 
 @pytest.mark.usefixtures("no_network")
-def test_a_folder_without_a_model_is_told(transformers: Any, tmp_path: Path) -> None:
+def test_a_folder_without_a_model_is_reported(transformers: Any, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot be loaded .*\. Name a folder written by save_pretrained"):
         load(f"hf:{tmp_path}")
     text = transformers.BertModel(transformers.BertConfig(vocab_size=50, intermediate_size=64, **SMALL))

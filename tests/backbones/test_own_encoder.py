@@ -1,4 +1,4 @@
-"""An encoder of one's own, as docs/backbones.md has it: exported by torch, described by TOML, trained behind.
+"""A user's encoder as in docs/backbones.md: exported by torch, described in TOML, used for training.
 
 Shapes: N images, S = 32 pixels a side, D = 48 features.
 """
@@ -40,7 +40,9 @@ def trained(encoder: Path, photos: Path) -> TrainReport:
 
 
 @pytest.mark.parametrize("pooling", ["mean", "none"])
-def test_what_is_written_beside_an_encoder_stands_in_the_model(pooling: str, encoder: Path, photo_folder: Path) -> None:
+def test_what_is_written_next_to_an_encoder_stands_in_the_model(
+    pooling: str, encoder: Path, photo_folder: Path
+) -> None:
     encoder.with_suffix(".toml").write_text(f'side = {SIDE}\npooling = "{pooling}"\nlicence = "MIT"\nlabels = false\n')
     made = trained(encoder, photo_folder)
     told = "encoder, 32 pixels, trained on unknown without labels, licence MIT; pixels in [0, 1] less 0.485/0.456/0.406"

@@ -123,7 +123,7 @@ def test_the_best_copy_is_outlined_and_said_in_words(page: Page) -> None:
     counts(page, undecided=GROUPS)
 
 
-def test_how_many_pairs_of_other_pictures_were_left_out_is_said(page: Page) -> None:
+def test_the_number_of_rejected_pairs_is_reported(page: Page) -> None:
     answer = page.evaluate("fetch('/api/duplicates?top=1').then((found) => found.json())")
     note = page.locator(".note")
     assert (answer["differing"], answer["by_code"]) == (0, 0)
@@ -162,7 +162,7 @@ def test_groups_are_decided_by_keys(page: Page, writing: Served) -> None:
         assert database.decisions.newest() == []
 
 
-def test_what_is_no_duplicate_is_gone_for_good(page: Page, writing: Served) -> None:
+def test_what_is_not_a_duplicate_is_gone_for_good(page: Page, writing: Served) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("n")
     expect(lines(page).first).to_contain_text("Not duplicates")
@@ -292,7 +292,7 @@ def test_the_plan_is_a_file_that_can_be_applied(form: str, page: Page, tmp_path:
     assert len(list(folder.iterdir())) == 4 * GROUPS  # the page changes no file
 
 
-def test_what_the_server_refuses_is_said_on_the_card(writing: Served, visits: Visits) -> None:
+def test_what_the_server_refuses_is_reported_on_the_card(writing: Served, visits: Visits) -> None:
     visit = visits(url=writing.url)
     visit.expected = ("503",)
     page = opened(visit)

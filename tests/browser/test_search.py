@@ -98,7 +98,7 @@ def test_files_are_dropped_and_pasted_on_any_tab(visit: Visit, some_file: Path, 
     expect(page.get_by_role("link", name="Search", exact=True)).to_have_attribute("aria-current", "page")
 
 
-def test_a_file_that_is_no_image_is_refused_in_words(visit: Visit, some_file: Path) -> None:
+def test_a_file_that_is_not_an_image_is_refused_in_words(visit: Visit, some_file: Path) -> None:
     visit.expected = ("status of 422",)
     page = visit.open()
     for name, content in (("notes.jpg", b"no image at all"), ("half.jpg", some_file.read_bytes()[:200])):
@@ -154,7 +154,7 @@ def test_a_code_finds_its_image_and_a_wrong_one_is_refused(visit: Visit, site: S
         ("?id=1&since=soon", "“soon” is not a date. Write it like 2026-05-01."),
     ],
 )
-def test_an_address_that_asks_for_nothing_is_told_so_in_words(visit: Visit, address: str, words: str) -> None:
+def test_an_empty_address_is_reported_in_words(visit: Visit, address: str, words: str) -> None:
     visit.expected = ("status of 404",)
     page = visit.open(f"/{address}")
     problem = page.locator(".tab.search > .problem")
@@ -184,7 +184,7 @@ def test_copies_come_first_and_similar_images_are_folded_away(visit: Visit, site
     assert not re.search(r"\bbits?\b|distance", page.locator(".found").inner_text())
 
 
-def test_that_there_is_no_copy_is_said(visit: Visit, tmp_path: Path) -> None:
+def test_the_absence_of_copies_is_reported(visit: Visit, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     Image.fromarray(noise).resize((512, 512), Image.Resampling.BICUBIC).save(tmp_path / "noise.png")
     page = visit.open()

@@ -131,7 +131,7 @@ def test_who_opens_the_bare_address_can_type_the_token(visits: Visits, serve: Se
 
 # A server stopped under a browser leaves an open connection.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_absent_server_is_told_in_words(visits: Visits, serve: Serve, database: Path) -> None:
+def test_an_absent_server_is_reported_in_words(visits: Visits, serve: Serve, database: Path) -> None:
     with serve(database) as gone:
         visit = visits(url=gone.url)
         visit.expected = ("ERR_CONNECTION",)

@@ -72,7 +72,7 @@ def test_near_pairs_are_all_up_to_a_distance(values: list[int], most: int) -> No
     assert again == got
 
 
-def test_pairs_that_are_left_out_do_not_count() -> None:
+def test_pairs_that_are_excluded_do_not_count() -> None:
     codes_NW = codes_of([0, 0, 1, 0xFFFF])
     counts_ND = rates.histograms(codes_NW)
     left_ND = rates.without(counts_ND, [(0, 1)], [0])

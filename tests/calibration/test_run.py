@@ -104,7 +104,7 @@ def test_who_asks_meanwhile_sees_it(photos: Database) -> None:
         assert reader.revision > revision
 
 
-def test_what_is_said_of_pairs_counts(photos: Database) -> None:
+def test_labels_of_pairs_count(photos: Database) -> None:
     before = photos.calibrate(options=FEW)
     different = [pair._replace(is_same=False) for pair in before.suspected]
     after = photos.calibrate(different, options=FEW)
@@ -138,7 +138,7 @@ def test_too_few_images_at_all_are_refused(db: Database, photo_folder: Path) -> 
         db.calibrate()
 
 
-def test_files_that_cannot_be_read_are_said(indexed: Database, photo_folder: Path) -> None:
+def test_files_that_cannot_be_read_are_reported(indexed: Database, photo_folder: Path) -> None:
     for path in sorted(photo_folder.rglob("*.*")):
         path.unlink()
     found = indexed.calibrate(options=CalibrationOptions(rate=0.01, edited=2)).calibration

@@ -49,7 +49,7 @@ def test_all_commands_say_it_in_words(run: Run, db: Path, photo_folder: Path) ->
     assert "calibrated" not in run("info", "--db", db).out
 
 
-def test_a_place_that_cannot_be_written_is_said_before_any_work(run: Run, db: Path, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_reported_before_any_work(run: Run, db: Path, tmp_path: Path) -> None:
     for place, why in ((tmp_path / "no/x.tsv", "is in a folder that does not exist"), (tmp_path, "is a folder")):
         result = run("calibrate", "--db", db, "--suspected", place)
         assert result.code == 1
@@ -95,7 +95,7 @@ def test_a_database_in_milvus_is_refused(run: Run) -> None:
     assert "keeps no calibration; calibrate one in a folder" in result.err
 
 
-def test_plain_images_are_told(run: Run, db: Path, photo_folder: Path) -> None:
+def test_plain_images_are_reported(run: Run, db: Path, photo_folder: Path) -> None:
     for grey in range(3):
         Image.new("L", (64, 64), grey).save(photo_folder / f"plain {grey}.png")
     result = run("index", photo_folder, "--db", db)

@@ -93,7 +93,7 @@ def test_search_says_what_a_hit_is_in_words(run: Run, db: Path, photo_folder: Pa
     assert result.err == "1 copy found\n"
 
 
-def test_search_says_that_there_is_no_copy(run: Run, db: Path, photo_folder: Path) -> None:
+def test_search_reports_that_there_is_no_copy(run: Run, db: Path, photo_folder: Path) -> None:
     query = files(photo_folder)[0]
     run("remove", query, "--db", db)
     result = run("search", query, "--db", db, "--top", 40)
@@ -177,7 +177,7 @@ def test_labels_from_folders(run: Run, photo_folder: Path, tmp_path: Path) -> No
     assert hit["label"] == "dog"
 
 
-def test_what_is_read_again_for_verification_is_said(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+def test_what_is_read_again_for_verification_is_reported(run: Run, photo_folder: Path, tmp_path: Path) -> None:
     db = tmp_path / "db"
     assert "verif" not in run("index", photo_folder, "--db", db).out
     assert "thumbnail" not in run("info", "--db", db).out
@@ -202,7 +202,7 @@ def test_info_says_what_the_words_stand_for_as_models_does(run: Run, db: Path) -
     assert said in run("models", "default").out
 
 
-def test_a_model_that_calls_nothing_near_duplicate_says_so(
+def test_a_model_that_calls_nothing_near_duplicate_reports_it(
     run: Run, photo_folder: Path, make_model: Callable[..., Path], tmp_path: Path
 ) -> None:
     path = make_model(near=0, similar=1)
@@ -215,7 +215,7 @@ def test_a_model_that_calls_nothing_near_duplicate_says_so(
 
 
 @pytest.mark.parametrize(("similar", "word", "rate"), [(-1, "none", "1 in 100"), (2, "up to 2 bits", "1 in 10,000")])
-def test_a_model_that_cannot_tell_copies_says_so(
+def test_a_model_that_cannot_recognise_copies_reports_it(
     run: Run, photo_folder: Path, make_model: Callable[..., Path], tmp_path: Path, similar: int, word: str, rate: str
 ) -> None:
     path = make_model(near=-1, similar=similar, pairs=780)
@@ -248,7 +248,7 @@ def test_a_folder_that_was_emptied(run: Run, photo_folder: Path, tmp_path: Path)
     assert f"lookalike remove {photo_folder} --db {db}" in result.err
 
 
-def test_one_of_each_is_said_in_the_singular(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+def test_one_of_each_is_reported_in_the_singular(run: Run, photo_folder: Path, tmp_path: Path) -> None:
     folder, db = tmp_path / "few", tmp_path / "db"
     folder.mkdir()
     shutil.copy(files(photo_folder)[0], folder / "a")
@@ -429,7 +429,7 @@ def test_search_lets_bits_count_as_the_query_is_sure_of_them(run: Run, db: Path,
     assert "leave out --radius" in result.err
 
 
-def test_search_finds_turned_copies_without_the_option_that_was_needed_once(
+def test_search_finds_rotated_copies_without_the_option_that_was_needed_once(
     run: Run, db: Path, photo_folder: Path, tmp_path: Path
 ) -> None:
     query = photo_folder / "cats/01.png"

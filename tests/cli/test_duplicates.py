@@ -40,7 +40,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_the_best_copy_is_told_and_how_alike_others_are(run: Run, db: Path) -> None:
+def test_the_best_copy_and_the_likeness_of_others_are_reported(run: Run, db: Path) -> None:
     result = run("duplicates", "--db", db)
     rows = [line.split("\t") for line in result.out.splitlines() if line]
     assert [(Path(row[-1]).name, row[0].partition(" (")[0]) for row in rows] == [
@@ -110,7 +110,7 @@ def test_what_only_looks_alike_goes_on_request(run: Run, db: Path, folder: Path,
     }
 
 
-def test_mirrored_copies_are_found_and_told(run: Run, db: Path, folder: Path, tmp_path: Path) -> None:
+def test_mirrored_copies_are_found_and_described(run: Run, db: Path, folder: Path, tmp_path: Path) -> None:
     for name in ("b.png", "c.bmp"):
         (folder / name).unlink()
     with Image.open(folder / "a.png") as picture:
@@ -195,7 +195,7 @@ def test_one_product_in_four_colours_is_one_scene_without_copies(run: Run, tmp_p
     assert [json.loads(line)["relation"] for line in found] == ["exact", *["same-scene"] * 3]
 
 
-def test_portraits_of_one_person_are_no_copies(run: Run, shared_data: Path, tmp_path: Path) -> None:
+def test_portraits_of_one_person_are_not_copies(run: Run, shared_data: Path, tmp_path: Path) -> None:
     if not (shared_data / "same_scene.parquet").exists():
         pytest.skip(f"{shared_data} has no same_scene.parquet")
     folder, db = tmp_path / "portraits", tmp_path / "db"
@@ -225,7 +225,7 @@ def test_neighbours_are_verified(run: Run, db: Path, tmp_path: Path) -> None:
     assert "relations" not in pq.read_table(tmp_path / "codes.parquet").column_names
 
 
-def test_pictures_that_differ_are_left_out_and_counted(run: Run, db: Path, tmp_path: Path) -> None:
+def test_pictures_that_differ_are_excluded_and_counted(run: Run, db: Path, tmp_path: Path) -> None:
     def shown(*options: str, of: Path = db) -> tuple[list[str], str]:
         result = run("duplicates", "--db", of, "--radius", 64, *options)
         return [Path(line.split("\t")[-1]).name for line in result.out.splitlines() if line], result.err
@@ -283,7 +283,7 @@ def test_options_that_say_nothing_together_are_wrong_usage(arguments: list[str],
         (["plan", "p.csv", "--prefer", "prettiest"], "must be one of folder=PATH"),
     ],
 )
-def test_mistakes_are_said_in_a_line(arguments: list[str], said: str, run: Run, db: Path) -> None:
+def test_mistakes_are_reported_in_a_line(arguments: list[str], said: str, run: Run, db: Path) -> None:
     result = run(*arguments, "--db", db)
     assert result.code == 1
     assert said in result.err
@@ -325,7 +325,7 @@ def test_copies_of_references_are_found_and_references_stay(run: Run, db: Path, 
     assert "neither a folder nor a label" in run("duplicates", "--db", db, "--reference", "absent").err
 
 
-def test_groups_within_one_folder_are_left_out(run: Run, db: Path, folder: Path, tmp_path: Path) -> None:
+def test_groups_within_one_folder_are_excluded(run: Run, db: Path, folder: Path, tmp_path: Path) -> None:
     result = run("duplicates", "--db", db, "--not-same-folder")
     assert (result.out, "left out: 1 group within one folder" in result.err) == ("", True)
     assert "0 with 0 files to remove" in run("plan", tmp_path / "plan.json", "--db", db, "--not-same-folder").out
@@ -338,7 +338,7 @@ def test_groups_within_one_folder_are_left_out(run: Run, db: Path, folder: Path,
     assert {Path(image["path"]).name for image in group["images"]} == {"d.png", "z.png"}
 
 
-def test_what_leaked_from_one_part_to_another_is_told(run: Run, db: Path, folder: Path, tmp_path: Path) -> None:
+def test_what_leaked_from_one_part_to_another_is_reported(run: Run, db: Path, folder: Path, tmp_path: Path) -> None:
     test = tmp_path / "test"
     test.mkdir()
     (test / "leaked.png").write_bytes((folder / "b.png").read_bytes())

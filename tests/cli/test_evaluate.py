@@ -25,7 +25,7 @@ def codes(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_database_is_measured_beside_chance(run: Run, labelled: Path) -> None:
+def test_a_database_is_measured_next_to_chance(run: Run, labelled: Path) -> None:
     result = run("evaluate", "--db", labelled)
     assert result.code == 0, result.err
     assert result.out.startswith("40 queries among 39 images, 64 bits\nmAP ")
@@ -59,14 +59,14 @@ def test_the_page_holds_figures_and_plots(run: Run, codes: Path, tmp_path: Path)
         (["--codes", "none.npz", "--report", "none/page.html"], 1, "none/page.html is not writable"),
     ],
 )
-def test_wrong_usage_is_told(run: Run, arguments: list[str], code: int, said: str) -> None:
+def test_wrong_usage_is_reported(run: Run, arguments: list[str], code: int, said: str) -> None:
     result = run("evaluate", *arguments)
     assert result.code == code
     assert said in " ".join(result.err.split())
 
 
 @pytest.mark.parametrize(("command", "there"), [("reproduce", "run"), ("datasets", "datasets")])
-def test_what_moved_to_research_is_told(run: Run, command: str, there: str) -> None:
+def test_what_moved_to_research_is_reported(run: Run, command: str, there: str) -> None:
     result = run(command, "--anything")
     assert (result.code, result.out) == (1, "")
     assert result.err == f"lookalike: {command} is not part of this package; in a clone: python -m research {there}\n"

@@ -25,7 +25,7 @@ def index(run: Run, photo_folder: Path, tmp_path: Path) -> Path:
     return tmp_path / "db"
 
 
-def test_what_is_left_out_is_counted_and_can_be_taken(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+def test_what_is_excluded_is_counted_and_can_be_taken(run: Run, photo_folder: Path, tmp_path: Path) -> None:
     (photo_folder / "#recycle").mkdir()
     shutil.copy(photo_folder / "dogs/00.jpg", photo_folder / "#recycle")
     (photo_folder / "cats/01.xmp").write_text("<x/>")
@@ -105,7 +105,7 @@ def test_globs_are_refused_before_a_database_is_made(run: Run, photo_folder: Pat
     assert "--exclude and --include need a folder" in result.err
 
 
-def test_what_is_out_of_reach_is_said_by_index_and_info(
+def test_what_is_out_of_reach_is_reported_by_index_and_info(
     run: Run, index: Path, photo_folder: Path, tmp_path: Path
 ) -> None:
     (photo_folder / "cats").rename(tmp_path / "cats")
@@ -140,7 +140,7 @@ def test_prune_shows_what_it_forgets_and_asks_where_it_is_much(run: Run, index: 
     assert "7 images forgotten" in run("prune", "--db", index, "--yes").out
 
 
-def test_network_file_systems_are_said(
+def test_network_file_systems_are_reported(
     run: Run, index: Path, photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "mounts").write_text(

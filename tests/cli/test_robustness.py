@@ -54,7 +54,7 @@ def test_the_answer_of_duplicates_comes_first(run: Run, photo_folder: Path, tmp_
     assert "default, verified: copies of 2 images; 0 of 190 pairs of different images called copies" in result.err
 
 
-def test_pairs_named_with_same_are_left_out(run: Run, photo_folder: Path, tmp_path: Path) -> None:
+def test_pairs_named_with_same_are_excluded(run: Run, photo_folder: Path, tmp_path: Path) -> None:
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("cats/01.png\tcats/02.webp\n\n")
     options = ("--against", "none", *FEW, "--out", tmp_path / "out")
@@ -66,7 +66,7 @@ def test_pairs_named_with_same_are_left_out(run: Run, photo_folder: Path, tmp_pa
     assert run("robustness", "--images", photo_folder, "--same", tmp_path / "absent", *options).code == 1
 
 
-def test_suspected_pairs_are_told_and_not_overwritten_when_given(
+def test_suspected_pairs_are_reported_and_not_overwritten_when_given(
     run: Run, photo_folder: Path, pictures: list[Image.Image], tmp_path: Path
 ) -> None:
     pictures[1].resize((60, 60)).save(photo_folder / "cats/small.png")
@@ -132,7 +132,7 @@ def test_wrong_words_get_one_line(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are others there")
-def test_ctrl_c_leaves_nothing_and_says_so(photo_folder: Path, tmp_path: Path) -> None:
+def test_ctrl_c_leaves_nothing_and_reports_it(photo_folder: Path, tmp_path: Path) -> None:
     child = subprocess.Popen(
         [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
          "from lookalike.cli import main; from lookalike.robustness import originals\n"

@@ -30,7 +30,7 @@ def db(tmp_path: Path, model: Path) -> Path:
         (["--token", ""], "token is empty"),
     ],
 )
-def test_what_is_wrong_is_said(run: Run, db: Path, arguments: list[str], part: str) -> None:
+def test_what_is_wrong_is_reported(run: Run, db: Path, arguments: list[str], part: str) -> None:
     result = run("serve", "--db", db, "--port", 0, *arguments)
     assert (result.code, result.out) == (1, "")
     assert part in result.err

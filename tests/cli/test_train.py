@@ -68,7 +68,7 @@ def test_a_model_behind_a_backbone_from_training_to_search(run: Run, photo_folde
     assert (hit["distance"], hit["bits"]) == (0, 16)
 
 
-def test_nested_codes_are_announced_and_a_loss_of_codes_is_no_number_of_nats(
+def test_nested_codes_are_announced_and_a_loss_of_codes_is_not_a_number_of_nats(
     run: Run, photo_folder: Path, tmp_path: Path
 ) -> None:
     settings = ["--model", "clusters", "--backbone", write_encoder(tmp_path), "--bits", 32, "--epochs", 1]
@@ -99,7 +99,7 @@ def test_nested_codes_are_announced_and_a_loss_of_codes_is_no_number_of_nats(
         (("--model", "dhn"), 2, "Invalid value for '--model'"),
     ],
 )
-def test_what_cannot_be_trained_is_told(
+def test_what_cannot_be_trained_is_reported(
     arguments: tuple[str, ...], code: int, said: str, run: Run, photo_folder: Path, tmp_path: Path
 ) -> None:
     backbone = () if "--backbone" in arguments else ("--backbone", write_encoder(tmp_path))

@@ -27,7 +27,7 @@ def test_a_truncated_model_gives_the_first_bits(run: Run, photo_folder: Path, tm
         assert (first["path"], first["code"]) == (long["path"], long["code"][:4])
 
 
-def test_a_model_whose_first_bits_are_no_codes_is_refused(run: Run, tmp_path: Path) -> None:
+def test_a_model_whose_first_bits_are_not_codes_is_refused(run: Run, tmp_path: Path) -> None:
     refused = run("shorten", "default", "--bits", 16, "--out", tmp_path / "short.onnx")
     assert (refused.code, refused.out, len(refused.err.splitlines())) == (1, "", 1)
     assert "are codes for these lengths: none. Train with --matryoshka" in refused.err

@@ -82,7 +82,7 @@ def test_what_can_be_relied_on(kind: str, network: bool, numbered: bool) -> None
     assert (volume.is_network, volume.keeps_inodes) == (network, numbered)
 
 
-def test_a_catalog_is_told_from_other_sqlite_files(tmp_path: Path) -> None:
+def test_a_catalog_is_distinguished_from_other_sqlite_files(tmp_path: Path) -> None:
     ours, other = tmp_path / "ours", tmp_path / "other"
     ours.write_bytes(b"SQLite format 3\0".ljust(68, b"\0") + b"look" + bytes(28))
     other.write_bytes(b"SQLite format 3\0".ljust(100, b"\0"))

@@ -56,7 +56,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_is_no_array_is_one_line_that_names_the_file(name: str, tmp_path: Path) -> None:
+def test_what_is_not_an_array_is_one_line_that_names_the_file(name: str, tmp_path: Path) -> None:
     path = tmp_path / "the.npy"
     path.write_bytes(BAD[name])
     with pytest.raises(DataError) as caught:
@@ -85,7 +85,7 @@ def zipped(**members: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_is_no_array_in_an_archive(name: str, tmp_path: Path) -> None:
+def test_what_is_not_an_array_in_an_archive(name: str, tmp_path: Path) -> None:
     path = tmp_path / "the.npz"
     path.write_bytes(zipped(codes=BAD[name]))
     with pytest.raises(DataError, match=r"the\.npz (is not a readable \.npz file|does not fit into memory)"):

@@ -62,7 +62,7 @@ def test_the_catalog_of_another_program_hides_nothing(tmp_path: Path) -> None:
     assert paths(data.find(tmp_path)) == ["a.jpg", "catalog.sqlite"]
 
 
-def test_companions_are_no_items_but_counted(tmp_path: Path) -> None:
+def test_companions_are_not_items_but_counted(tmp_path: Path) -> None:
     for name in (
         "IMG_1.JPG", "IMG_1.MOV", "IMG_1.aae", "IMG_1.JPG.xmp", "film.mov", "b/IMG_1.xmp", "b/c.jpg",
         "b/c.jpg.supplemental-metadata.json", "b/data.json",
@@ -73,7 +73,7 @@ def test_companions_are_no_items_but_counted(tmp_path: Path) -> None:
     assert survey.companions == 5
 
 
-def test_a_film_is_no_companion_of_its_poster(tmp_path: Path) -> None:
+def test_a_film_is_not_a_companion_of_its_poster(tmp_path: Path) -> None:
     touch(tmp_path / "film.jpg")
     with open(tmp_path / "film.mp4", "wb") as film:
         film.truncate(60_000_000)
@@ -188,7 +188,7 @@ def test_labels_are_the_names_of_first_sub_folders(tmp_path: Path) -> None:
     assert found == {"top.jpg": None, "cats/1.jpg": "cats", "cats/kittens/2.jpg": "cats", "dogs/3.jpg": "dogs"}
 
 
-def test_only_the_first_bytes_are_read_of_what_is_no_image(tmp_path: Path) -> None:
+def test_only_the_first_bytes_are_read_of_what_is_not_an_image(tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     with path.open("wb") as file:
         file.write(b"\0\0\0\x18ftypisom")
@@ -373,7 +373,7 @@ def test_labels_of_tables(columns: dict[str, Any], expected: list[data.Label], t
 
 
 @pytest.mark.parametrize("value", [0.5, [[1, 0]], {"a": "b"}])
-def test_what_is_no_label_is_told(value: Any, tmp_path: Path) -> None:
+def test_what_is_not_a_label_is_reported(value: Any, tmp_path: Path) -> None:
     path = table(tmp_path / "t.parquet", {"image": [b"x", b"y"], "label": [value, value]})
     with pytest.raises(DataError, match=r"the column `label` holds .*; expected a label, as text or an integer"):
         data.find(path)
@@ -408,7 +408,7 @@ def test_a_table_without_images_names_its_columns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" + bytes(100) + b"PAR1", b"hello\n" * 50])
-def test_what_is_no_table_is_said(content: bytes, tmp_path: Path) -> None:
+def test_what_is_not_a_table_is_reported(content: bytes, tmp_path: Path) -> None:
     path = touch(tmp_path / "t.parquet", content)
     with pytest.raises(DataError, match=r"t\.parquet is not a readable Parquet file"):
         data.find(path)

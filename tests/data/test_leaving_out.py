@@ -92,7 +92,7 @@ def test_globs(exclude: tuple[str, ...], left: set[str], tmp_path: Path) -> None
     assert set(NAMES) - set(taken(tmp_path, exclude=exclude)) == left
 
 
-def test_what_is_included_is_taken_from_what_is_left_out(tmp_path: Path) -> None:
+def test_what_is_included_is_taken_from_what_is_excluded(tmp_path: Path) -> None:
     touch(tmp_path, *NAMES, "#recycle/2024/x.jpg", "#recycle/2024/y.png", "#recycle/z.jpg", ".hidden/h.jpg")
     assert "2020/g.jpg" in taken(tmp_path, exclude=("20*",), include=("2020",))
     assert "2019/raw/e.cr2" not in taken(tmp_path, exclude=("20*",), include=("*.cr2",))  # the folder is excluded
@@ -124,7 +124,7 @@ def test_counting_ends_somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert dict(data.survey(tmp_path).left_out) == {BINS: 7}
 
 
-def test_nothing_but_what_is_left_out_is_said(tmp_path: Path) -> None:
+def test_nothing_but_what_is_excluded_is_reported(tmp_path: Path) -> None:
     touch(tmp_path, "#recycle/a.jpg")
     with pytest.raises(DataError, match=r"no images here except files that are left out .1 in recycle bins.; add them"):
         data.find(tmp_path)

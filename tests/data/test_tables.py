@@ -49,7 +49,7 @@ def rows_of(path: Path) -> list[codetable.Rows]:
         ({"code": CODES, "path": PATHS, "labels": [["x" * 5000]] * 20}, "the column labels has a value of 5,000 bytes"),
     ],
 )
-def test_what_are_no_codes(table: dict[str, Any], says: str, tmp_path: Path) -> None:
+def test_invalid_codes(table: dict[str, Any], says: str, tmp_path: Path) -> None:
     path = tmp_path / "the.parquet"
     pq.write_table(pa.table(table), path)
     with pytest.raises(DataError, match=rf"the\.parquet.*({says})") as caught:
@@ -96,7 +96,7 @@ def test_some_images_may_be_there_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("label", [[0.5] * 2, [{"a": 1}] * 2, [[["a"]]] * 2, NO_UTF8])
-def test_a_label_that_is_none_is_told_with_its_table(label: Any, tmp_path: Path) -> None:
+def test_an_invalid_label_is_reported_with_its_table(label: Any, tmp_path: Path) -> None:
     path = tmp_path / "the.parquet"
     pq.write_table(pa.table({"image": [b"x", b"y"], "label": label}), path)
     with pytest.raises(DataError, match=r"the\.parquet"):
@@ -151,7 +151,7 @@ def test_a_file_that_ends_its_reader_is_one_line(tmp_path: Path, monkeypatch: py
     assert len(rows_of(path)[0].paths) == 20
 
 
-def test_a_reader_that_crashes_or_takes_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_that_crashes_or_takes_too_long_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     from lookalike.core.confinement import run_confined
 
     assert "crashed while it was tried" in run_confined("this", [], data=b"", memory=1 << 20, seconds=60)

@@ -377,7 +377,7 @@ def test_what_cannot_be_proven_is_reported_and_left(damage: str, db: Path) -> No
 
 
 @pytest.mark.parametrize("damage", REFUSED)
-def test_what_is_no_catalog_is_refused(damage: str, db: Path) -> None:
+def test_what_is_not_a_catalog_is_refused(damage: str, db: Path) -> None:
     good, codes = truth(db), (db / "codes.bin").read_bytes()
     REFUSED[damage](db)
     for _ in range(2):
@@ -387,7 +387,7 @@ def test_what_is_no_catalog_is_refused(damage: str, db: Path) -> None:
     assert (db / "codes.bin").read_bytes() == codes
 
 
-def test_a_catalog_that_lost_its_last_changes_is_told_until_it_is_accepted(db: Path, world: World) -> None:
+def test_a_catalog_that_lost_its_last_changes_is_reported_until_it_is_accepted(db: Path, world: World) -> None:
     codes = (db / "codes.bin").read_bytes()
     shutil.copy(world.older / "catalog.sqlite", db)
     good = truth(db)

@@ -28,7 +28,7 @@ def test_among_itself_is_each_image_among_the_others(indexed: Database) -> None:
     assert found.evaluation.map["expected"] == pytest.approx(np.mean(apart))
 
 
-def test_copies_and_what_has_no_label_are_left_out_and_counted(indexed: Database, photo_folder: Path) -> None:
+def test_copies_and_what_has_no_label_are_excluded_and_counted(indexed: Database, photo_folder: Path) -> None:
     before = indexed.evaluate().evaluation
     first = sorted(path for path in photo_folder.rglob("*") if path.is_file())[0]
     shutil.copy(first, first.with_name("copy.png"))

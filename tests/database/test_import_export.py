@@ -127,7 +127,7 @@ def test_names_that_are_not_utf8_come_back_as_they_were(db: Database, tmp_path: 
         (["b.jpg", "b.jpg"], "is repeated"),
     ],
 )
-def test_a_bad_path_is_told_with_the_table_that_has_it(
+def test_a_bad_path_is_reported_with_the_table_that_has_it(
     db: Database, tmp_path: Path, paths: list[str], says: str
 ) -> None:
     file = write(tmp_path / "bad.parquet", codes_of(2), paths)
@@ -188,7 +188,7 @@ def test_new_codes_and_labels_take_the_place_of_old_ones(db: Database, tmp_path:
         ("a.npy", np.zeros((3, 8), np.int16), r"int16 of shape \(3, 8\)"),
     ],
 )
-def test_what_are_no_codes_is_refused(db: Database, tmp_path: Path, name: str, table: object, says: str) -> None:
+def test_invalid_codes_are_refused(db: Database, tmp_path: Path, name: str, table: object, says: str) -> None:
     path = tmp_path / name
     if isinstance(table, dict | pa.Table):
         pq.write_table(pa.table(table) if isinstance(table, dict) else table, path)

@@ -1,4 +1,4 @@
-"""What is indexed is what lies in the folders, each image once, and nothing is done twice."""
+"""Indexing covers everything in the folders, each image once, without repeating work."""
 
 from __future__ import annotations
 
@@ -713,7 +713,7 @@ def test_a_folder_that_was_emptied_is_no_mistake(indexed: Database, photo_folder
     assert (report.found, report.missing, report.out_of_reach, len(indexed)) == (0, 0, 40, 40)
 
 
-def test_only_what_was_named_is_looked_at(indexed: Database, photo_folder: Path) -> None:
+def test_only_what_was_named_is_examined(indexed: Database, photo_folder: Path) -> None:
     (photo_folder / "cats/01.png").unlink()
     assert indexed.index(photo_folder / "dogs").missing == 0
     assert indexed.index([photo_folder / "dogs", photo_folder / "cats"]).missing == 1

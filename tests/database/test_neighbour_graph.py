@@ -166,7 +166,7 @@ def test_what_was_stopped_goes_on(kept: int, indexed: Database, tmp_path: Path) 
     assert not list(tmp_path.glob(".g*"))
 
 
-def test_other_codes_begin_anew(indexed: Database, tmp_path: Path) -> None:
+def test_other_codes_start_over(indexed: Database, tmp_path: Path) -> None:
     def stop(stage: str, done: int, total: int | None) -> None:
         if done:
             raise KeyboardInterrupt

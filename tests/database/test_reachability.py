@@ -441,7 +441,7 @@ def test_an_exclusion_is_taken_back_by_the_same_glob(db: Database, photo_folder:
     assert db.info().places.exclude == {}
 
 
-def test_what_earlier_versions_took_is_said_to_leave(indexed: Database, photo_folder: Path) -> None:
+def test_images_that_earlier_versions_included_are_reported_as_excluded(indexed: Database, photo_folder: Path) -> None:
     (photo_folder / "dogs").rename(photo_folder / "#recycle")
     shutil.copytree(photo_folder / "#recycle", photo_folder / "dogs")
     report = indexed.index(photo_folder)

@@ -57,7 +57,7 @@ def test_the_same_model_may_be_given(indexed: Database, photo_folder: Path, mode
 
 
 @pytest.mark.parametrize("bits", [8, 64, 128])
-def test_reindexing_makes_all_codes_anew(
+def test_reindexing_recomputes_all_codes(
     bits: int, indexed: Database, two: tuple[Path, Path], make_model: MakeModel, check: Check
 ) -> None:
     model = make_model(seed=9, bits=bits)
@@ -234,7 +234,7 @@ def test_an_open_database_does_not_index_with_the_former_model(
 
 
 @pytest.mark.parametrize("damage", ["absent", "truncated", "empty", "another", "not a model"])
-def test_a_damaged_model_is_said_and_can_be_mended(
+def test_a_damaged_model_is_reported_and_can_be_repaired(
     damage: str, indexed: Database, photo_folder: Path, model: Path, other_model: Path, check: Check
 ) -> None:
     spoil(indexed.folder / "model.onnx", damage, other_model)

@@ -295,7 +295,7 @@ def test_what_others_leave_in_the_database_does_no_harm(indexed: Database, photo
     check(indexed.path, photo_folder)
 
 
-def test_a_closed_database_says_so(indexed: Database, photo_folder: Path) -> None:
+def test_a_closed_database_reports_it(indexed: Database, photo_folder: Path) -> None:
     uses: list[Callable[[], object]] = [
         lambda: indexed.search(photo_folder / "cats/01.png"),
         lambda: indexed.index(photo_folder),

@@ -202,7 +202,7 @@ def test_a_moved_database_still_opens(indexed: Database, photo_folder: Path, tmp
             assert all(finding.ok for finding in moved.verify())
 
 
-def test_rows_that_cannot_be_found_are_left_out(indexed: Database) -> None:
+def test_rows_that_cannot_be_found_are_excluded(indexed: Database) -> None:
     with indexed.store.local().transaction():
         indexed.store.local().write(IndexOutcome(item=Item("/x", "broken.jpg", 1, 1), error="broken"))
         indexed.store.local().touch()
@@ -271,7 +271,7 @@ def test_one_of_several_labels_passes_a_filter(indexed: Database) -> None:
 
 
 def test_threads_that_share_a_database_never_mix_two_states_of_it(indexed: Database) -> None:
-    """Whatever comes and goes meanwhile, what lies at distance 0 has the code that was searched for."""
+    """Despite concurrent changes, an image at distance 0 has the query's code."""
     codes = {record.name: record.code or b"" for record in indexed.records() if record.code is not None}
     queries_QW = np.stack([np.frombuffer(code, np.uint8) for code in codes.values()])
     first = [record.id for record in indexed.records()][: len(codes) // 2]
@@ -447,7 +447,7 @@ def test_copies_are_verified_by_their_thumbnails_while_files_are_out_of_reach(
             away.rename(folder)
 
 
-def test_without_thumbnail_and_file_nothing_is_verified_and_that_is_said(
+def test_without_thumbnail_and_file_nothing_is_verified_and_that_is_reported(
     tmp_path: Path, photographs: list[Image.Image]
 ) -> None:
     picture = tmp_path / "photo.png"

@@ -44,7 +44,7 @@ def test_both_ends_of_a_period_are_in_it(text: str, inside: str, outside: str) -
 @pytest.mark.parametrize(
     "text", ["", "..", "yesterday", "2024-13", "05.2024", "2024-06..2024-05", "2024..2023-12", "2024-5"]
 )
-def test_what_is_no_period_is_refused(text: str) -> None:
+def test_what_is_not_a_period_is_refused(text: str) -> None:
     with pytest.raises(
         ConfigError, match=r"--taken is '.*', *(which ends before|expected)|; expected dates such as 2024"
     ):
@@ -79,7 +79,7 @@ def test_a_file_out_of_reach_has_the_time_that_was_recorded(dated: Database, tmp
     assert found["a.jpg"].by == "file time"
 
 
-def test_hits_beyond_the_first_are_looked_at_until_enough_fit(dated: Database, tmp_path: Path) -> None:
+def test_hits_beyond_the_first_are_examined_until_enough_fit(dated: Database, tmp_path: Path) -> None:
     query = tmp_path / "dated" / "a.jpg"
     asked: list[int] = []
 

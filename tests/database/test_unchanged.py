@@ -1,4 +1,4 @@
-"""What is read again and what is not, and how much work many equal files are."""
+"""Which files are read again, and the cost of many equal files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def padded(content: bytes, size: int) -> bytes:
 
 
 def on(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let all files lie on a file system of a kind."""
+    """Pretend that all files are on one kind of file system."""
     monkeypatch.setattr("lookalike.core.mounts.Mounts.of", lambda self, path: Volume("a disk", kind))
 
 
@@ -119,7 +119,7 @@ def test_a_table_replaced_with_its_size_and_time_is_noticed(
 
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How many rows were listed by their digest, and how many files and folders were looked at."""
+    """Numbers of rows listed by digest, and of files and folders examined."""
     counts: Counter[str] = Counter()
     listed, look = Catalog.with_digest, os.stat
 

@@ -1,4 +1,4 @@
-"""What people decided holds: groups fall apart by it, the same way each time, also after files moved or came anew.
+"""Decisions hold: they split groups reproducibly, even after files are moved or added.
 
 The codes of most tests are made up, so that it is known who is near whom.
 """
@@ -39,7 +39,7 @@ def db16(tmp_path: Path, make_model: MakeModel) -> Iterator[Database]:
 def put(
     db: Database, rows: dict[str, int], *, digest: Callable[[str], bytes | None] = lambda name: name.encode()
 ) -> None:
-    """Images of these names and codes, each with bytes of its own."""
+    """Images with these names and codes, each with unique bytes."""
     with db.store.local().transaction():
         for name, value in rows.items():
             item = Item("/r", name, 1, 1)
@@ -60,7 +60,7 @@ def groups(db: Database, radius: int = 1, *, with_different: bool = False) -> li
     return [" ".join(f"{one.path.removeprefix('/r/')}{one.distance}" for one in group) for group in found]
 
 
-def test_what_is_no_duplicate_is_left_out(db16: Database) -> None:
+def test_what_is_not_a_duplicate_is_excluded(db16: Database) -> None:
     put(db16, {"a": 0, "b": 1, "c": 2, "x": 0xFF00, "y": 0xFF00})
     assert groups(db16) == ["a0 b1 c1", "x0 y0"]
     db16.decisions.make("different", ids(db16, "a", "b"))
@@ -130,7 +130,7 @@ def test_no_two_that_are_different_are_together_and_order_means_nothing(
         assert found, "eight images with four codes"
 
 
-def test_a_decision_outlives_moving_pruning_and_indexing_anew(
+def test_a_decision_outlives_moving_pruning_and_indexing_again(
     db: Database, photo_folder: Path, other_model: Path, tmp_path: Path
 ) -> None:
     copies = [photo_folder / "one.png", photo_folder / "two.png"]
@@ -200,7 +200,7 @@ def test_of_the_same_bytes_the_path_says_which_is_kept(db16: Database) -> None:
     assert deciding.kept(every, records) == set(ids(db16, "a", "b", "c"))
 
 
-def test_what_is_no_decision_is_refused(db16: Database) -> None:
+def test_what_is_not_a_decision_is_refused(db16: Database) -> None:
     put(db16, {"a": 0, "b": 0})
     a, b = ids(db16, "a", "b")
     for error, match, kind, about, chosen in (

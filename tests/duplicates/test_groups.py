@@ -194,7 +194,7 @@ def test_open_makes_a_database_only_when_asked(tmp_path: Path, make_model: MakeM
 
 
 @pytest.mark.parametrize("link", ["symbolic", "hard"])
-def test_a_file_under_two_names_is_no_duplicate_of_itself(link: str, indexed: Database, photo_folder: Path) -> None:
+def test_a_file_under_two_names_is_not_a_duplicate_of_itself(link: str, indexed: Database, photo_folder: Path) -> None:
     original = sorted(path for path in photo_folder.rglob("*") if path.is_file())[0]
     name = photo_folder / "a link.png"
     name.symlink_to(original) if link == "symbolic" else name.hardlink_to(original)

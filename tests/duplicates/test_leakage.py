@@ -80,7 +80,7 @@ def test_parts_may_be_labels_or_lie_in_each_other(db16: Database) -> None:
         matches(db16, "a", "absent")
 
 
-def test_what_was_decided_to_be_different_is_no_copy(db16: Database) -> None:
+def test_what_was_decided_to_be_different_is_not_a_copy(db16: Database) -> None:
     put(db16, {"a/1": 0, "a/2": 1, "b/x": 0})
     ids = {record.path: record.id for record in db16.records()}
     db16.decisions.make("different", [ids["a/1"], ids["b/x"]])
@@ -109,7 +109,7 @@ def test_an_empty_rest_has_no_groups(db16: Database) -> None:
     assert against(db16, "/r/a").groups == []
 
 
-def test_other_names_of_a_reference_are_no_copies(indexed: Database, photo_folder: Path) -> None:
+def test_other_names_of_a_reference_are_not_copies(indexed: Database, photo_folder: Path) -> None:
     reference = photo_folder / "cats/01.png"
     (photo_folder / "dogs/hard.png").hardlink_to(reference)
     (photo_folder / "dogs/soft.png").symlink_to(reference)

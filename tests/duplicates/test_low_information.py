@@ -1,4 +1,4 @@
-"""Images that are too plain to be compared are told, and are duplicates of their own bytes only."""
+"""Low-information images are reported, and are duplicates only of identical files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which copy is the best, how alike the others are to it, and what a plan makes of that; on real files."""
+"""The best copy, the likeness of the others, and the resulting plan; on real files."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def id_of(database: Database, name: str) -> int:
     return next(record.id for record in database.records() if record.path == name)
 
 
-def test_three_tiers_are_told_apart(copied: Database) -> None:
+def test_three_tiers_are_distinguished(copied: Database) -> None:
     (review,) = reviews(copied)
     assert review.best == id_of(copied, "c.bmp")
     assert review.why == "oldest file (1970-01-01)"
@@ -220,7 +220,7 @@ def one_entry(**values: object) -> str:
         ("p.csv", "group,action,path,digest\n1,keep,/a,\n1,remove,/b,\n2,keep,/c,\n2,remove,/b,\n", "twice"),
     ],
 )
-def test_what_is_no_plan_is_refused(name: str, text: str, match: str, tmp_path: Path) -> None:
+def test_what_is_not_a_plan_is_refused(name: str, text: str, match: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_text(text)
     with pytest.raises(DataError, match=match) as refused:
@@ -251,7 +251,7 @@ def test_a_bad_plan_file_is_one_line_that_names_it(content: bytes, ending: str, 
     assert len(str(refused.value)) < 600 + len(str(path))
 
 
-def test_what_is_no_file_is_no_plan(tmp_path: Path) -> None:
+def test_what_is_not_a_file_is_not_a_plan(tmp_path: Path) -> None:
     (tmp_path / "folder.json").mkdir()
     os.mkfifo(tmp_path / "pipe.csv")  # reading it would wait for ever
     for name in ("folder.json", "pipe.csv"):

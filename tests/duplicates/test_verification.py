@@ -1,4 +1,4 @@
-"""Codes propose, pixels decide: which images are grouped, and what the others of a search are."""
+"""Codes propose, pixels decide: which images are grouped, and the relations of the others."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def names(groups: Iterable[Sequence[Member]]) -> list[set[str]]:
     return [{Path(one.path).name for one in group} for group in groups]
 
 
-def test_edited_copies_are_found_and_told(base: Database, folder: Path) -> None:
+def test_edited_copies_are_found_and_described(base: Database, folder: Path) -> None:
     for number, (edit, strength) in enumerate(EDITS):
         picture = photograph(number)
         picture.save(folder / f"{number}-a.png")
@@ -83,7 +83,7 @@ def test_edited_copies_are_found_and_told(base: Database, folder: Path) -> None:
     assert names(base.duplicates(DuplicateSearch(strictness=Strictness.STRICT))) == []
 
 
-def test_pages_of_one_layout_are_no_copies_and_scanned_again_they_are(base: Database, folder: Path) -> None:
+def test_pages_of_one_layout_are_not_copies_and_scanned_again_they_are(base: Database, folder: Path) -> None:
     for number in range(8):
         page(number).save(folder / f"{number}.png")
     base.index(folder)
@@ -141,7 +141,7 @@ def test_thumbnails_are_enough_while_files_are_out_of_reach(base: Database, fold
     assert names(base.duplicates()) == [{"a.png", "b.jpg"}]
 
 
-def test_what_can_not_be_looked_at_goes_by_code_and_is_counted(base: Database, folder: Path) -> None:
+def test_what_cannot_be_verified_is_compared_by_code_and_counted(base: Database, folder: Path) -> None:
     photograph(1).save(folder / "a.png")
     photograph(1).save(folder / "b.jpg", quality=90)
     base.index(folder)

@@ -85,7 +85,7 @@ def test_a_file_is_tried_once(trials: list[str], cache: Path, tmp_path: Path) ->
     assert [one.name for one in cache.iterdir()] == [f"{first.digest}.model-{admission.RULES}"]
 
 
-def test_a_model_that_was_tried_is_no_encoder(trials: list[str]) -> None:
+def test_a_model_that_was_tried_is_not_an_encoder(trials: list[str]) -> None:
     data = models.tiny_model()
     admission.admit("model", data, "m")
     admission.admit("encoder", data, "m")
@@ -129,7 +129,7 @@ def test_code_widths_are_checked_for_each_image(tmp_path: Path) -> None:
         hasher.encode_arrays(images_NSS)
 
 
-def test_files_that_are_no_files(tmp_path: Path) -> None:
+def test_irregular_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.onnx")
     for name in ("pipe.onnx", "zero\0byte.onnx"):
         with pytest.raises(ModelError, match="neither a model file nor"):
@@ -157,7 +157,7 @@ def test_the_command_line_says_it_in_one_line(tmp_path: Path, photo_folder: Path
     assert not (tmp_path / "db/catalog.sqlite").exists()
 
 
-def test_fields_that_are_not_looked_at_do_not_matter() -> None:
+def test_fields_that_are_not_examined_do_not_matter() -> None:
     proto = onnx.load_from_string(models.tiny_model())
     proto.producer_name, proto.doc_string = "some program", "words"
     trial.check("model", proto.SerializeToString(), run=False)

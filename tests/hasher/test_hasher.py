@@ -224,7 +224,7 @@ def test_other_files_are_refused(content: bytes, tmp_path: Path) -> None:
         Hasher.load(path)
 
 
-def test_a_foreign_onnx_file_is_told_from_a_model(tmp_path: Path) -> None:
+def test_a_foreign_onnx_file_is_distinguished_from_a_model(tmp_path: Path) -> None:
     proto = onnx.load_from_string(models.tiny_model())
     del proto.metadata_props[:]
     path = tmp_path / "foreign.onnx"
@@ -280,6 +280,6 @@ def test_built_in_models_load(tiny_images: Images) -> None:
 
 
 @pytest.mark.parametrize("wrong", [Image.new("L", (8, 8)), [Image.new("L", (8, 8))], 5, [None]])
-def test_what_is_no_image_is_an_image_error(wrong: Any, model: Path) -> None:
+def test_what_is_not_an_image_is_an_image_error(wrong: Any, model: Path) -> None:
     with pytest.raises(ImageError, match="give a path, encoded bytes, or a uint8 array"):
         Hasher.load(model).encode(wrong)

@@ -32,7 +32,7 @@ def test_they_have_the_shape_that_a_model_takes(picture: Array) -> None:
     assert variants(picture, GREY).dtype == np.uint8
 
 
-def test_they_are_mirrored_turned_and_parts(picture: Array) -> None:
+def test_they_are_mirrored_rotated_and_parts(picture: Array) -> None:
     found = dict(zip(VARIANTS, variants(picture, COLOUR), strict=True))
     assert np.array_equal(found["mirrored"], fitted(picture[:, ::-1], COLOUR))
     assert np.array_equal(found["mirrored, turned 180"], fitted(picture[::-1], COLOUR))

@@ -85,7 +85,7 @@ def test_what_stands_free_on_a_ground_has_no_border() -> None:
     assert inside(grey(picture)) == whole(picture)
 
 
-def test_what_a_sky_fades_into_is_no_border(picture: Image.Image) -> None:
+def test_what_a_sky_fades_into_is_not_a_border(picture: Image.Image) -> None:
     below = grey(framed(picture, 0, 60, 0, 0, (250, 250, 250)))
     share = np.clip((np.arange(150) - 60) / 60, 0, 1)[:, None]  # the image fades in gradually
     assert inside((share * below + (1 - share) * 250).astype(np.uint8)) == (0, 0, 120, 150)
@@ -96,7 +96,7 @@ def test_a_plain_image_is_left_whole(shape: tuple[int, ...]) -> None:
     assert inside(np.full(shape, 7, np.uint8)) == (0, 0, shape[1], shape[0])
 
 
-def test_so_little_within_so_much_is_no_picture_in_a_border(picture: Image.Image) -> None:
+def test_so_little_within_so_much_is_not_a_picture_in_a_border(picture: Image.Image) -> None:
     small = framed(picture.resize((8, 6)), 60, 50, 60, 50)
     assert inside(grey(small)) == whole(small)
 

@@ -77,6 +77,6 @@ def test_a_version_of_darktable_belongs_to_a_photo_of_that_very_name_if_there_is
     assert "IMG_1.CR2" not in by_owner(["IMG_1.CR2", "IMG_1_01.CR2", "IMG_1_01.CR2.xmp"])
 
 
-def test_sidecars_are_no_images_even_alone() -> None:
+def test_sidecars_are_not_images_even_alone() -> None:
     assert all(map(is_sidecar, ["a.xmp", "a.AAE", "a.jpg.json", "a.jpg.supplemental-metadata.json"]))
     assert not any(map(is_sidecar, ["a.mov", "a.json", "a.jpg", "a"]))

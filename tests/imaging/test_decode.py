@@ -178,7 +178,7 @@ def test_negative_whole_numbers_are_stretched() -> None:
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
-def test_a_pixel_that_is_no_number_does_not_change_the_others(odd: float) -> None:
+def test_a_pixel_that_is_not_a_number_does_not_change_the_others(odd: float) -> None:
     values = RAMP.astype(np.float32) + 1000
     expected = grey(save(Image.fromarray(values), "TIFF"))
     values[0, 63] = odd
@@ -254,7 +254,7 @@ def turned(picture: Image.Image, orientation: int, format_: str, **options: Any)
 @pytest.mark.parametrize("orientation", UNDONE_BY)
 @pytest.mark.parametrize("format_", ["PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("spec", [SPEC, COLOUR, ImageSpec(side=128)], ids=["grey", "colour", "128"])
-def test_a_turned_lossless_file_gives_the_same_array(format_: str, orientation: int, spec: ImageSpec) -> None:
+def test_a_rotated_lossless_file_gives_the_same_array(format_: str, orientation: int, spec: ImageSpec) -> None:
     options = FORMATS[format_]
     upright = decode.decode(save(photo(), format_, **options), spec)
     found = decode.decode(turned(photo(), orientation, format_, **options), spec)
@@ -264,7 +264,7 @@ def test_a_turned_lossless_file_gives_the_same_array(format_: str, orientation: 
 
 @pytest.mark.parametrize("orientation", UNDONE_BY)
 @pytest.mark.parametrize("format_", ["JPEG", "AVIF"])
-def test_a_turned_lossy_file_gives_nearly_the_same_array(format_: str, orientation: int) -> None:
+def test_a_rotated_lossy_file_gives_nearly_the_same_array(format_: str, orientation: int) -> None:
     upright = decode.decode(save(photo(), format_, **FORMATS[format_]), SPEC)
     found = decode.decode(turned(photo(), orientation, format_, **FORMATS[format_]), SPEC)
     assert np.abs(found.array.astype(int) - upright.array).mean() < 1
@@ -272,7 +272,7 @@ def test_a_turned_lossy_file_gives_nearly_the_same_array(format_: str, orientati
 
 
 @pytest.mark.parametrize("orientation", UNDONE_BY)
-def test_a_turned_file_that_is_transparent(orientation: int) -> None:
+def test_a_rotated_file_that_is_transparent(orientation: int) -> None:
     picture = photo().convert("RGBA")
     picture.paste((0, 0, 0, 0), (10, 5, 40, 30))
     expected = decode.read(save(picture, "PNG"), SPEC)

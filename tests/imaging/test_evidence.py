@@ -68,7 +68,7 @@ def test_the_blocks_of_a_jpeg_are_seen_in_a_lossless_copy() -> None:
     assert not of(stored, "jpg").has_blocks  # it is one
 
 
-def test_codec_and_depth_are_told() -> None:
+def test_codec_and_depth_are_reported() -> None:
     picture = textured(2)
     assert of(picture, "webp", lossless=True).lossless
     assert not of(picture, "webp", quality=80).lossless
@@ -84,7 +84,7 @@ def test_codec_and_depth_are_told() -> None:
 
 @pytest.mark.parametrize("quality", [75, 90, 96])
 @pytest.mark.parametrize("again", [60, 85, 98])
-def test_which_of_two_was_encoded_from_the_other_is_told(quality: int, again: int) -> None:
+def test_which_of_two_was_encoded_from_the_other_is_reported(quality: int, again: int) -> None:
     original = encoded(textured(3), "jpg", quality=quality)
     decoded = Image.open(io.BytesIO(original))
     first, second = evidence.inspect(original), of(decoded, "jpg", quality=again)
@@ -92,7 +92,7 @@ def test_which_of_two_was_encoded_from_the_other_is_told(quality: int, again: in
     assert not comparison.is_encoded_from(first, second)
 
 
-def test_conversions_are_told_from_their_sources() -> None:
+def test_conversions_are_distinguished_from_their_sources() -> None:
     picture = textured(4)
     drawn, stored = of(picture), of(picture, "jpg", quality=92)
     assert comparison.is_encoded_from(stored, drawn)
@@ -106,7 +106,7 @@ def test_conversions_are_told_from_their_sources() -> None:
 
 @pytest.mark.parametrize("quality", [80, 90, 98])
 @pytest.mark.parametrize("ending", ["png", "bmp", "tif", "webp"])
-def test_a_drawing_is_no_conversion_of_a_fine_jpeg_made_of_it(ending: str, quality: int) -> None:
+def test_a_drawing_is_not_a_conversion_of_a_fine_jpeg_made_of_it(ending: str, quality: int) -> None:
     picture = Image.new("RGB", (400, 300), (250, 250, 250))
     pen, rng = ImageDraw.Draw(picture), np.random.default_rng(1)
     for left, top, wide, high, *colour in rng.integers(0, 250, (40, 7)).tolist():

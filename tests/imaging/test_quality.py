@@ -61,7 +61,7 @@ OTHERS = {"page of text": page(), "noise": noise(100), "gradient from black to w
 
 
 @pytest.mark.parametrize("name", PLAIN_ONES)
-def test_plain_images_are_told(name: str) -> None:
+def test_plain_images_are_reported(name: str) -> None:
     assert quality(PLAIN_ONES[name]) == slow(PLAIN_ONES[name]) < LOW_INFORMATION
 
 

@@ -258,7 +258,7 @@ def test_the_first_frame_with_enough_to_see_makes_the_code(spec: ImageSpec) -> N
     assert len(unpack(only.thumbnail or b"")) == 1
 
 
-def test_a_preview_behind_a_photo_is_no_frame() -> None:
+def test_a_preview_behind_a_photo_is_not_a_frame() -> None:
     data = clip([waves(), waves(turn=1)], "MPO")
     assert len(thumbnails_of(data)) == 1
     black = Image.new("RGB", (320, 214))

@@ -442,7 +442,7 @@ def test_a_server_that_does_not_answer_is_given_up() -> None:
 # Addresses
 
 
-def test_what_is_not_there_is_said(address: str, milvus: Running, model: Path) -> None:
+def test_what_is_not_there_is_reported(address: str, milvus: Running, model: Path) -> None:
     with pytest.raises(DatabaseError, match=r"There is no database at milvus.*Make one with: lookalike index"):
         open_database(address)
     assert not exists(address)

@@ -1,4 +1,4 @@
-"""An encoder that begins with EfficientNet-Lite0's blocks computes what they do, and the first stay as they are."""
+"""An encoder with EfficientNet-Lite0's blocks computes the same, and the first blocks are frozen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Principal components and ITQ: what they promise, on features of which the answer is known.
+"""Principal components and ITQ: their guarantees, on features with known results.
 
 Shapes: N images, D features, K bits.
 """

@@ -1,4 +1,4 @@
-"""What holds for every model, and what each is by the paper."""
+"""Properties of every model, and of each according to the paper."""
 
 from __future__ import annotations
 

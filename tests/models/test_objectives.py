@@ -1,4 +1,4 @@
-"""What networks are trained for without labels is what plain Python makes of the formula.
+"""Training objectives without labels equal their formulas in plain Python.
 
 Shapes: B images of a batch, K bits.
 """
@@ -28,7 +28,7 @@ def test_two_views_are_contrasted() -> None:
     assert loss.item() == pytest.approx(oracle.contrast(u_BK.tolist(), v_BK.tolist(), temperature=0.3))
 
 
-def test_clusters_are_told_from_the_outputs_by_several_clusterings_at_once() -> None:
+def test_clusters_are_predicted_from_the_outputs_by_several_clusterings_at_once() -> None:
     u_BK = outputs(17)
     numbers_BM = torch.tensor([[0, 4], [1, 3], [2, 2], [0, 1], [1, 0], [2, 4]])
     objective = Clusters(bits=K, sizes=(3, 5)).double()

@@ -152,7 +152,7 @@ def test_ctrl_c_stops_in_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.
         (["--dataset", "cifar10"], 1, "holds neither cifar-10-batches-bin nor cifar10.parquet"),
     ],
 )
-def test_a_reproduction_that_cannot_be_is_told(
+def test_an_impossible_reproduction_is_reported(
     run: Run, arguments: list[str], code: int, said: str, tmp_path: Path
 ) -> None:
     result = run("run", *arguments, "--data", tmp_path, "--results", tmp_path / "results")

@@ -38,7 +38,7 @@ def gathered(folder: Path, *sources: Source, seed: int = 0) -> list[tuple[int, t
     return [(int(np.asarray(image)[0, 0, 0]), image.size) for image in images]
 
 
-def test_rows_kept_for_measuring_are_left_out(folder: Path) -> None:
+def test_rows_kept_for_measuring_are_excluded(folder: Path) -> None:
     split, whole, thirds = (
         Source(file="split.parquet"), Source(file="whole.parquet"), Source(file="whole.parquet", thirds=True),
     )  # fmt: skip

@@ -54,7 +54,7 @@ def test_the_whole_list_names_each_run_once() -> None:
         (Experiment(dataset="cifar10", model="dhn", bits=12, epochs=1), "bits is 12"),
     ],
 )
-def test_what_cannot_be_is_said_before_anything_runs(wrong: Experiment, says: str) -> None:
+def test_impossible_runs_are_reported_before_anything_runs(wrong: Experiment, says: str) -> None:
     with pytest.raises((ConfigError, DataError), match=says):
         runner.check([wrong])
 

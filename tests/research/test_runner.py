@@ -129,7 +129,7 @@ def test_a_model_of_other_images_is_not_taken(smoke: tuple[Path, str], tmp_path:
         ({"seed": -1}, "seed is -1"),
     ],
 )
-def test_what_cannot_be_run_is_told_before_anything_is(wrong: dict[str, Any], said: str, tmp_path: Path) -> None:
+def test_impossible_runs_are_reported_before_anything_runs(wrong: dict[str, Any], said: str, tmp_path: Path) -> None:
     values: dict[str, Any] = {"dataset": "cifar10", "model": "cvae", "bits": 16, "epochs": 1, "protocol": "smoke"}
     places = Places(data=SHARED, results=tmp_path / "results", work=tmp_path / "work")
     with pytest.raises(LookalikeError, match=said):

@@ -54,7 +54,7 @@ def test_each_picture_is_read_once(folder: Path, pictures: list[Image.Image]) ->
     assert "cats/02.png" in found.names
 
 
-def test_equal_names_in_several_folders_are_told_apart(pictures: list[Image.Image], tmp_path: Path) -> None:
+def test_equal_names_in_several_folders_are_distinguished(pictures: list[Image.Image], tmp_path: Path) -> None:
     for number, place in enumerate(("one/a.png", "two/a.png", "two/b.png")):
         (tmp_path / place).parent.mkdir(exist_ok=True)
         pictures[number].save(tmp_path / place)

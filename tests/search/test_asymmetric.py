@@ -37,7 +37,7 @@ def test_the_nearest_of_the_definition(seed: int, top: int, bits: int) -> None:
     assert sorted(everything.rows.tolist()) == list(range(40))
 
 
-def test_many_codes_are_looked_at_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_codes_are_examined_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(0)
     codes_NW, above_K = random.integers(0, 256, (1000, 2), np.uint8), random.normal(size=16)
     among = random.random(1000) < 0.5

@@ -1,4 +1,4 @@
-"""The catalog keeps what it is given, under any name, and refuses what is not its own."""
+"""The catalog stores everything it is given, under any name, and refuses foreign files."""
 
 from __future__ import annotations
 
@@ -276,7 +276,7 @@ def test_of_equal_paths_the_last_is_taken_and_sizes_are_kept(catalog: Catalog) -
     assert catalog.counts() == {"images": 1, "errors": 0, "missing": 0, "labelled": 1, "without_thumbnail": 1}
 
 
-def test_names_that_share_a_number_are_told_apart(catalog: Catalog) -> None:
+def test_names_that_share_a_number_are_distinguished(catalog: Catalog) -> None:
     ids = add(catalog, *(item("/p", name) for name in ("1", "01", "001", "plumless", "buckeroo")))  # equal CRC-32
     assert [catalog.find(f"/p/{name}").id for name in ("1", "01", "001", "plumless", "buckeroo")] == ids  # type: ignore[union-attr]
     assert take(catalog, "/p", taken("", "1"), taken("", "0001"), taken("", "buckeroo")) == 1
@@ -376,7 +376,7 @@ def test_other_files_are_refused(content: bytes, path: Path) -> None:
     assert path.read_bytes() == content
 
 
-def test_an_empty_file_is_no_catalog(path: Path) -> None:
+def test_an_empty_file_is_not_a_catalog(path: Path) -> None:
     path.touch()
     with pytest.raises(DatabaseError, match=r"catalog\.sqlite"):
         Catalog(path)

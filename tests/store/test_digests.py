@@ -123,7 +123,7 @@ def test_other_programs_may_read_and_write(catalog: Catalog) -> None:
     assert not are_right(catalog)
 
 
-def test_a_lost_table_is_said_with_what_to_do(catalog: Catalog) -> None:
+def test_a_lost_table_is_reported_with_what_to_do(catalog: Catalog) -> None:
     with closing(sqlite3.connect(catalog.path, isolation_level=None)) as other:
         other.execute("DROP TABLE roots")
     with pytest.raises(DatabaseError, match=r"no such table: roots\. .*restore a backup"):

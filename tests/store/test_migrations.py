@@ -1,4 +1,4 @@
-"""Catalogs of earlier versions hold the same after they were brought up to date."""
+"""Catalogs of earlier versions have the same content after migration."""
 
 from __future__ import annotations
 
@@ -99,14 +99,14 @@ def test_an_interrupted_step_leaves_the_old_catalog(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_an_old_catalog_that_cannot_be_written_to_says_so(tmp_path: Path) -> None:
+def test_an_old_catalog_that_cannot_be_written_to_reports_it(tmp_path: Path) -> None:
     path = old(tmp_path / "catalog.sqlite", ROWS)
     path.chmod(0o444)
     with pytest.raises(DatabaseError, match=r"earlier version of lookalike .schema 1. .* Copy its folder"):
         Catalog(path)
 
 
-def test_statements_are_told_apart() -> None:
+def test_statements_are_distinguished() -> None:
     script = "CREATE TABLE a (b TEXT); -- c; d\n  INSERT INTO a VALUES (';');\n"
     assert len(list(statements(script))) == 2
     for step in STEPS:

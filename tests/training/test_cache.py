@@ -1,4 +1,4 @@
-"""Images are decoded once, and what cannot be read is named."""
+"""Images are decoded once, and unreadable ones are reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints bring everything back, and damaged ones are refused."""
+"""Checkpoints restore everything, and damaged ones are refused."""
 
 from __future__ import annotations
 

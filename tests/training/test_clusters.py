@@ -1,4 +1,4 @@
-"""Clusters of the neighbour graph: kinds that are apart are found, and the same seed finds the same.
+"""Clusters of the neighbour graph: separate kinds are found, reproducibly by seed.
 
 Shapes: N images, D features.
 """
@@ -14,7 +14,7 @@ from lookalike.training import clusters
 
 
 def kinds(count: int = 6, each: int = 40, dimension: int = 32) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Features of kinds that lie apart, each stretched out in a direction of its own."""
+    """Features of separate kinds, each elongated in its own direction."""
     rng = np.random.default_rng(0)
     centres, ways = rng.normal(size=(2, count, dimension))
     labels = np.repeat(np.arange(count), each)

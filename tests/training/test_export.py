@@ -1,4 +1,4 @@
-"""The model file gives the model's codes, and says what it is."""
+"""The model file gives the model's codes, and describes itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features of a collection are computed once, whatever is trained behind them, and name what cannot be read."""
+"""Features of a collection are computed once for all trainings, and unreadable images are reported."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_rows_are_features_of_the_readable_images_in_order(
         assert np.allclose(found.arrays[number], alone, atol=1e-6)
 
 
-def test_they_are_computed_once_and_anew_for_other_images_or_backbones(
+def test_they_are_recomputed_only_for_other_images_or_backbones(
     backbone: Backbone, photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     items = data.find(photo_folder)
@@ -52,7 +52,7 @@ def test_they_are_computed_once_and_anew_for_other_images_or_backbones(
     assert np.array_equal(features(items, backbone, tmp_path).arrays, first)
 
 
-def test_features_of_edited_images_are_kept_beside_those_of_the_images(
+def test_features_of_edited_images_are_kept_next_to_those_of_the_images(
     backbone: Backbone, photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     items = data.find(photo_folder)
@@ -108,7 +108,7 @@ def test_two_who_want_the_same_features_compute_them_once(
     assert np.isfinite(found[0].arrays).all()
 
 
-def test_a_cache_that_is_a_file_is_told(backbone: Backbone, photo_folder: Path, tmp_path: Path) -> None:
+def test_a_cache_that_is_a_file_is_reported(backbone: Backbone, photo_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(TrainingError, match=r"features cannot be cached in .*file: .*\$LOOKALIKE_CACHE"):
         features(data.find(photo_folder), backbone, tmp_path / "file")

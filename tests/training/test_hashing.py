@@ -1,4 +1,4 @@
-"""Whole runs of hashing networks: a model file whose codes are those of the network that was trained.
+"""Complete runs of hashing networks: the model file gives the trained network's codes.
 
 Shapes: N images, S pixels a side, D features, K bits.
 """
@@ -253,7 +253,7 @@ def test_features_are_computed_once_for_all_methods(computed: list[int], learn: 
     assert sum(computed) == 80
 
 
-def test_and_anew_for_another_backbone_or_other_images(
+def test_they_are_recomputed_for_another_backbone_or_other_images(
     computed: list[int], learn: Learn, place: Path, tmp_path: Path
 ) -> None:
     photos = shutil.copytree(place / "photos", tmp_path / "photos")
@@ -299,7 +299,7 @@ REFUSED: list[tuple[str, dict[str, Any], type[LookalikeError], str]] = [
 
 
 @pytest.mark.parametrize(("name", "changes", "error", "said"), REFUSED)
-def test_what_cannot_be_done_is_said_before_anything_is_trained(
+def test_what_cannot_be_done_is_reported_before_anything_is_trained(
     name: str, changes: dict[str, Any], error: type[LookalikeError], said: str, learn: Learn, tmp_path: Path
 ) -> None:
     with pytest.raises(error, match=said):

@@ -45,7 +45,7 @@ def test_equal_codes_that_are_rare_leave_a_radius(bits: codes.Bits) -> None:
     assert radii.similar > 10
 
 
-def test_pairs_that_may_well_show_the_same_picture_are_no_pairs_of_different_images(bits: codes.Bits) -> None:
+def test_pairs_that_may_well_show_the_same_picture_are_not_pairs_of_different_images(bits: codes.Bits) -> None:
     pictures = np.random.default_rng(1).integers(0, 200, (200, 32, 32), np.uint8)
     bits[100:110], pictures[100:110] = bits[:10], pictures[:10] + 5  # ten copies, a little brighter, with equal codes
     minis = np.stack([thumbnail_vector(picture) for picture in pictures])

@@ -139,7 +139,7 @@ def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(unbroken: TrainReport, tmp_pat
     assert_same_weights(unbroken, trained(photos_of(unbroken), out=out, resume=True, **QUICK))
 
 
-def test_nothing_to_resume_is_said(photo_folder: Path, tmp_path: Path) -> None:
+def test_nothing_to_resume_is_reported(photo_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"m\.run has no unfinished run to resume; start one without --resume"):
         trained(photo_folder, out=tmp_path / "m.onnx", resume=True, **QUICK)
     assert not (tmp_path / "m.run").exists()
@@ -234,7 +234,7 @@ def test_a_folder_cannot_be_the_model_file(photo_folder: Path, tmp_path: Path) -
         trained(photo_folder, out=tmp_path, **QUICK)
 
 
-def test_a_loss_that_is_no_number_ends_the_run(
+def test_a_loss_that_is_not_a_number_ends_the_run(
     photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "values", lambda _losses: {"total": float("nan")})
@@ -243,7 +243,7 @@ def test_a_loss_that_is_no_number_ends_the_run(
 
 
 @pytest.mark.parametrize("model", ["cvae", "itq"])
-def test_copies_in_the_folder_are_no_pairs_of_different_images(
+def test_copies_in_the_folder_are_not_pairs_of_different_images(
     model: str, pictures: list[Image.Image], tmp_path: Path
 ) -> None:
     photos = tmp_path / "photos"

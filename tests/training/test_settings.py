@@ -1,4 +1,4 @@
-"""What depends on the seed depends on nothing else."""
+"""Values that depend on the seed depend on nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first signal asks, the second one acts."""
+"""The first signal requests a stop, the second one forces it."""
 
 from __future__ import annotations
 

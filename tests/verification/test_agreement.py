@@ -1,4 +1,4 @@
-"""How far two aligned pictures agree: in detail, in what moved, and in colours."""
+"""Agreement of two aligned pictures in detail, motion and colours."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_brightness_has_a_sign(picture: Picture) -> None:
     assert colours_of(darker, picture.pixels).brightness > 20
 
 
-def test_white_balance_is_no_other_colour_but_another_hue_of_a_thing_is(picture: Picture) -> None:
+def test_white_balance_is_not_another_colour_but_another_hue_is(picture: Picture) -> None:
     warm = (picture.pixels * np.array([1, 0.9, 0.75])).astype(np.uint8)
     assert colours_of(picture.pixels, warm).other < 0.03
     thing = picture.pixels.copy()

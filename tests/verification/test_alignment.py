@@ -1,4 +1,4 @@
-"""Keypoints, and the transforms that they and pixels vote for."""
+"""Keypoints, and transforms estimated from keypoints and pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two image files without a database: what they are to each other, in Python and on the command line."""
+"""Verdicts on two image files without a database, in Python and on the command line."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_an_unreadable_file_is_an_error_not_another_picture(run: Run, photo: Pat
 
 
 @pytest.mark.parametrize("name", ["absent.jpg", ".", "/dev/null"])
-def test_what_is_no_file_is_named(run: Run, photo: Path, name: str) -> None:
+def test_what_is_not_a_file_is_named(run: Run, photo: Path, name: str) -> None:
     done = run("compare", photo, name)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
     assert done.err.startswith(f"lookalike: {name}: ")

@@ -1,4 +1,4 @@
-"""A quick look at thumbnails, a close one at files, and what is said where a file is out of reach."""
+"""A quick look at thumbnails, a close one at files, and verdicts if a file is unreachable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verdicts on photographs: other shots of a scene are no copies, and edited copies are."""
+"""Verdicts on photographs: edited copies are copies, other shots of a scene are not."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def pictures(path: Path, rows: set[int]) -> dict[int, Array]:
 
 
 @pytest.mark.slow
-def test_other_shots_of_a_scene_are_no_copies(shared_data: Path) -> None:
+def test_other_shots_of_a_scene_are_not_copies(shared_data: Path) -> None:
     rows = {row for pair in HARDEST for row in pair}
     seen = {row: Picture(one) for row, one in pictures(shared_data / "same_scene.parquet", rows).items()}
     found = {(first, second): compare(seen[first], seen[second]).relation for first, second in HARDEST}

@@ -1,4 +1,4 @@
-"""What two pictures are to each other, on photographs that scikit-image packages."""
+"""Verdicts on pairs of scikit-image's photographs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_what_moved_between_two_shots_makes_them_one_scene(photographs: list[Arr
     assert verdict(first, second).relation is Relation.SAME_SCENE
 
 
-def test_a_thing_in_another_colour_is_no_copy(photographs: list[Array]) -> None:
+def test_a_thing_in_another_colour_is_not_a_copy(photographs: list[Array]) -> None:
     first, second = photographs[1].copy(), photographs[1].copy()
     part = (slice(40, 160), slice(80, 220))
     first[part] = first[part] // 2 + np.array([120, 10, 10], np.uint8)
@@ -112,7 +112,7 @@ def invoice(seed: int) -> Image.Image:
     return page
 
 
-def test_invoices_of_one_layout_are_no_copies_and_a_scan_of_one_is() -> None:
+def test_invoices_of_one_layout_are_not_copies_and_a_scan_of_one_is() -> None:
     pages = [invoice(seed) for seed in range(3)]
     for number, page in enumerate(pages):
         for other in pages[:number]:

@@ -160,7 +160,7 @@ def test_a_server_that_may_not_write_stores_nothing(db: Path, serve: Serve) -> N
         [],
     ],
 )
-def test_what_is_no_decision_is_refused(body: Any, writing: Served) -> None:
+def test_what_is_not_a_decision_is_refused(body: Any, writing: Served) -> None:
     answer = writing.client.post("/api/decisions", json=body)
     assert answer.status_code == 422, answer.text
     assert answer.json()["error"]["message"]

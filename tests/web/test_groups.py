@@ -77,7 +77,7 @@ def other_picture(copies: Path) -> Path:
     return copies
 
 
-def test_how_many_pairs_were_left_out_is_told(other_picture: Path, serve: Serve) -> None:
+def test_the_number_of_rejected_pairs_is_reported(other_picture: Path, serve: Serve) -> None:
     with serve(other_picture) as served:
         answer = made(served, "/api/duplicates", radius=0)
         assert (answer["differing"], answer["by_code"]) == (2, 0)
@@ -142,7 +142,7 @@ def test_an_empty_database(model: Path, tmp_path: Path, serve: Serve) -> None:
         assert served.client.get("/status").json()["ready"]
 
 
-def test_work_that_fails_is_said_once_and_tried_again(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_that_fails_is_reported_once_and_tried_again(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*given: Any, **named: Any) -> Any:
         raise RuntimeError("no")
 

@@ -91,7 +91,7 @@ def test_details_of_an_image(served: Served, photo_files: dict[str, bytes]) -> N
     assert served.client.get("/api/images/one").status_code == 422
 
 
-def test_thumbnails_are_made_anew_and_kept(served: Served) -> None:
+def test_thumbnails_are_reencoded_and_cached(served: Served) -> None:
     for id_ in served.ids():
         answer = served.client.get(f"/api/images/{id_}/thumbnail", params={"size": 50})
         assert answer.status_code == 200

@@ -54,7 +54,7 @@ def test_what_another_process_indexes_is_found(db: Path, photo_folder: Path, ser
         assert nearest() > 0
 
 
-def test_a_database_that_is_replaced_is_opened_anew(
+def test_a_replaced_database_is_reopened(
     db: Path, photo_folder: Path, other_model: Path, serve: Serve, tmp_path: Path
 ) -> None:
     with Database.create(tmp_path / "new", model=other_model) as database:

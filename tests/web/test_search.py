@@ -103,7 +103,7 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
 
 
 @pytest.mark.parametrize(("sent", "status", "part"), REFUSED, ids=lambda value: str(value)[:40])
-def test_what_is_refused_is_said(served: Served, sent: dict[str, Any], status: int, part: str) -> None:
+def test_what_is_refused_is_reported(served: Served, sent: dict[str, Any], status: int, part: str) -> None:
     answer = served.client.post("/api/search", **sent)
     assert answer.status_code == status, answer.text
     error = answer.json()["error"]

@@ -449,7 +449,7 @@ def test_an_emptied_trash_is_no_obstacle(plan: Plan, folder: Path, options: Appl
 
 
 @pytest.mark.parametrize("left", [b"", b"{", undo_log.HEAD[:-1], b"\0\0\0\0", undo_log.HEAD[:9] + b"\0\0"])
-def test_what_a_kill_leaves_of_a_first_line_is_no_log_and_no_obstacle(
+def test_a_partial_first_line_after_a_kill_is_not_a_log_and_no_obstacle(
     left: bytes, plan: Plan, folder: Path, options: ApplyOptions
 ) -> None:
     before = state(folder)

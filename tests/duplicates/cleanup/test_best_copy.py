@@ -99,7 +99,7 @@ def test_it_is_found_among_all_of_them() -> None:
     assert chosen(files) == ("original", "has date and camera")
 
 
-def test_reasons_are_told() -> None:
+def test_reasons_are_reported() -> None:
     picture = textured(21)
     png, jpeg = encoded(picture, "png"), encoded(picture, "jpg", quality=92)
     deep = Image.fromarray(np.asarray(picture.convert("L"), np.uint16) * 257)

@@ -91,7 +91,7 @@ def test_files_that_were_not_read_lose_nothing_that_is_known() -> None:
     assert found[2].loses == ""
 
 
-def test_spared_files_are_counted_in_groups_that_are_left_out_too() -> None:
+def test_spared_files_are_counted_in_groups_that_are_excluded_too() -> None:
     groups = [review(image(1, ""), image(2, "date")), review(image(3), image(4, content=3), best=3)]
     plan = plans.make(groups, PlanOptions(include_edited=True))
     assert (plan.spared, len(plan.groups)) == (1, 1)
@@ -134,7 +134,7 @@ def test_preferences_choose_among_equals_that_only_look_like_the_best() -> None:
     assert removed(made(image(1), old, new, prefer=(preference("oldest"),))) == {3}
 
 
-def test_files_of_unknown_bytes_are_no_copies_of_each_other() -> None:
+def test_files_of_unknown_bytes_are_not_copies_of_each_other() -> None:
     assert made(image(1), image(2, digest=False), image(3, digest=False)) == {}
     found = made(image(1), image(2, digest=False), include_edited=True)
     assert (found[2].digest, found[2].tier) == ("", "near")

@@ -88,7 +88,7 @@ def test_a_folder_that_cannot_be_flushed_is_no_obstacle(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("content", [b"notes\n", b"", b"[]\n", b'{"lookalike_undo": 2}\n', b"[" * 100_000, b"\xff\n"])
-def test_another_file_is_no_log(content: bytes, tmp_path: Path) -> None:
+def test_another_file_is_not_a_log(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(content)
     with pytest.raises(DataError) as raised:

@@ -1,4 +1,4 @@
-"""Truncated files are read if nearly all of them is there; damage is reported."""
+"""Truncated files are read if nearly complete; damage is reported."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_jpeg_of_which_rows_are_missing_is_refused_in_words(way: str, share: f
             call()
 
 
-def test_how_many_rows_are_there_is_told() -> None:
+def test_the_number_of_readable_rows_is_reported() -> None:
     data = jpeg(textured())
     assert decode.decode(data[: int(len(data) * 0.95)], SPEC).damage in {
         f"its end is missing: {percent} % of its rows are there" for percent in (94, 95, 96)
@@ -85,7 +85,7 @@ def test_what_follows_a_jpeg_is_no_damage() -> None:
         assert damage.find(data + extra) == ()
 
 
-def test_damage_within_a_jpeg_is_told() -> None:
+def test_damage_within_a_jpeg_is_reported() -> None:
     data = jpeg(textured())
     for damaged in (data[:20000] + bytes(4096) + data[24096:], data[:20000] + data[20500:]):
         (words,) = damage.find(damaged)
@@ -110,13 +110,13 @@ def test_a_png_that_is_cut_off(mode: str) -> None:
         decode.decode(data[: len(data) // 2], SPEC)
 
 
-def test_a_wrong_checksum_of_a_png_is_told() -> None:
+def test_a_wrong_checksum_of_a_png_is_reported() -> None:
     data = bytearray(png(textured()))
     data[data.index(b"IDAT") - 4 + 8 + int.from_bytes(data[data.index(b"IDAT") - 4 : data.index(b"IDAT")], "big")] ^= 1
     assert damage.find(bytes(data)) == ("its data are damaged (the checksum of IDAT does not fit)",)
 
 
-def test_a_webp_that_is_cut_off_is_told() -> None:
+def test_a_webp_that_is_cut_off_is_reported() -> None:
     out = io.BytesIO()
     textured().save(out, "WEBP", quality=80)
     data = out.getvalue()

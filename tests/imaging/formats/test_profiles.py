@@ -1,4 +1,4 @@
-"""An image looks the same whatever colour profile it is stored in."""
+"""An image looks the same in any colour profile."""
 
 from __future__ import annotations
 

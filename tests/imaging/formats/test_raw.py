@@ -144,7 +144,7 @@ def test_the_largest_picture_is_taken() -> None:
     assert first.pixels == 180 * 120
 
 
-def test_parts_of_the_sensors_data_are_no_preview() -> None:
+def test_parts_of_the_sensors_data_are_not_a_preview() -> None:
     """Lossy DNG: the data are JPEG streams, each a part of the image."""
     part = jpeg(90, 60)
     data = bytearray(tiff_raw(tags=(DNG_VERSION,)))
@@ -185,7 +185,7 @@ def test_a_raw_file_without_a_preview_is_refused_in_words() -> None:
         assert kinds.is_foreign(str(caught.value))
 
 
-def test_tiff_files_of_scanners_are_no_raw_files() -> None:
+def test_tiff_files_of_scanners_are_not_raw_files() -> None:
     grey = np.asarray(photo().convert("L")).astype(np.uint16) * 257
     out = io.BytesIO()
     tifffile.imwrite(out, grey, metadata=None, extratags=[(271, 2, 0, "Scanner", True)])

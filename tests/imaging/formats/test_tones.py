@@ -134,7 +134,7 @@ def test_colour_of_many_bits(kind: str, planar: bool, compression: str | None) -
     assert np.abs(found.array.astype(int) - decode.read(save(Image.fromarray(expected), "PNG"), COLOUR)).max() <= 1
 
 
-def test_a_turned_tiff_of_many_bits_is_upright() -> None:
+def test_a_rotated_tiff_of_many_bits_is_upright() -> None:
     data = tiff(np.rot90(GREY).astype(np.float64), extratags=[(274, 3, 1, 6, True)])
     found = decode.decode(data, SPEC)
     assert (found.width, found.height) == (96, 64)
@@ -155,7 +155,7 @@ def test_a_tiff_of_no_known_kind_is_refused_in_words() -> None:
         decode.read(tiff(GREY.astype(np.float64)), SPEC, max_pixels=100)
 
 
-def test_bits_are_told_by_the_greatest_value() -> None:
+def test_bits_are_derived_from_the_greatest_value() -> None:
     assert tones.to_8_bits(np.array([[0, 4080]], np.uint16)).tolist() == [[0, 255]]
     assert tones.to_8_bits(np.array([[0, 4096]], np.uint16)).tolist() == [[0, 64]]
     assert tones.to_8_bits(np.array([[0, 4080]], np.uint16), bits=16).tolist() == [[0, 15]]

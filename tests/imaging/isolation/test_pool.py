@@ -95,7 +95,7 @@ def test_what_cannot_be_decoded_has_a_reason_and_most_often_a_digest(
             pass
 
 
-def test_a_large_file_that_is_no_image_is_digested_in_pieces(workers: Pool, tmp_path: Path) -> None:
+def test_a_large_file_that_is_not_an_image_is_digested_in_pieces(workers: Pool, tmp_path: Path) -> None:
     content = os.urandom(1 << 20) * 40
     (tmp_path / "film").write_bytes(content)
     with workers.opened(tmp_path / "film") as image:

@@ -258,7 +258,7 @@ def test_a_folder_that_cannot_be_made(archive: bytes, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"no archive at all", b"\x1f\x8b\x08 no archive either"])
-def test_what_is_no_archive(content: bytes, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_an_archive(content: bytes, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expect(content, monkeypatch)
     with pytest.raises(DataError, match="is not a readable archive"):
         fetch.get_cifar10(folder, opener=lambda url, timeout: io.BytesIO(content))

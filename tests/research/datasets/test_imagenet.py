@@ -73,7 +73,7 @@ def test_some_classes_are_taken_from_both_parts(kind: str, tmp_path: Path) -> No
     assert [(imagenet.part(item), item.label) for item in items] == [("train", SNAKE)] * 2 + [("test", SNAKE)] * 2
 
 
-def test_what_else_lies_there_is_no_class(tmp_path: Path) -> None:
+def test_other_entries_are_not_classes(tmp_path: Path) -> None:
     folder = make(tmp_path)
     touch(folder, ["train/n01514668.tar", "train/lists/a.txt", "train/n015146688/a.JPEG", f"train/{FOX}/.hidden"])
     assert len(list(imagenet.rows(folder))) == 10
@@ -85,7 +85,7 @@ def test_a_class_that_is_absent_is_named(tmp_path: Path) -> None:
         list(imagenet.rows(folder, classes=[SNAKE, "n99999999"]))
 
 
-def test_what_is_missing_is_said(tmp_path: Path) -> None:
+def test_what_is_missing_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"train has no class folders such as n01440764"):
         list(imagenet.rows(tmp_path))
     touch(tmp_path, TRAIN)
@@ -196,7 +196,7 @@ def test_an_image_that_is_absent_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"a.JPEG \xff\xfe 1\n"])
-def test_a_list_that_is_no_text(content: bytes | None, tmp_path: Path) -> None:
+def test_a_list_that_is_not_text(content: bytes | None, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "list.txt").write_bytes(content)
     with pytest.raises(DataError, match=r"list\.txt cannot be read as text"):

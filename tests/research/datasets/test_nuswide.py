@@ -78,14 +78,14 @@ def test_the_most_frequent_are_counted_and_ties_go_by_name(folder: Path) -> None
     assert nuswide.most_frequent(folder, 2) == ("concept78", "concept79")
 
 
-def test_images_without_a_chosen_concept_are_left_out(folder: Path) -> None:
+def test_images_without_a_chosen_concept_are_excluded(folder: Path) -> None:
     items = list(nuswide.rows(folder, ["concept02", "concept05"]))
     assert {item.path: item.label for item in items} == {
         NAMES[1]: ("concept02", "concept05"), NAMES[2]: ("concept05",),
     }  # fmt: skip
 
 
-def test_images_that_are_gone_are_left_out_and_counted(folder: Path) -> None:
+def test_images_that_are_gone_are_excluded_and_counted(folder: Path) -> None:
     for number in (0, 2, 3):
         (folder / "Flickr" / NAMES[number]).unlink()
     assert nuswide.absent(folder) == 3

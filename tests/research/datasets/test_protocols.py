@@ -129,7 +129,7 @@ def test_the_seed_decides_and_nothing_else(protocol: str) -> None:
         assert first != other
 
 
-def test_too_small_a_data_set_is_said(protocol: str) -> None:
+def test_too_small_a_data_set_is_reported(protocol: str) -> None:
     dataset, message = TOO_SMALL[protocol]
     with pytest.raises(DataError, match=message):
         protocols.split(dataset, protocol, seed=0, read=read)
@@ -172,7 +172,7 @@ def test_images_without_a_label_are_searched_but_not_drawn() -> None:
 # Copies
 
 
-def test_copies_across_parts_are_left_out_and_the_test_image_stays() -> None:
+def test_copies_across_parts_are_excluded_and_the_test_image_stays() -> None:
     dataset = cifar10(510, 20)  # rows 0 to 1019 train, the others test
 
     def content(item: Item) -> bytes:

@@ -40,7 +40,7 @@ def test_methods_with_labels_cut_where_their_objectives_do() -> None:
     assert {name for name, one in METHODS.items() if one.cut_at_mean} == {"bihalf"}
 
 
-def test_a_method_that_is_not_there_is_told() -> None:
+def test_a_method_that_is_not_there_is_reported() -> None:
     with pytest.raises(ConfigError, match=r"model is 'dhm'; it must be one of dhn, hashnet, .*, clusters"):
         method("dhm")
 

@@ -203,7 +203,7 @@ def test_other_labels_are_another_run(place: Path, learn: Learn, tmp_path: Path)
     assert learn("dhn", tmp_path / "model.onnx", resume=True).path.exists()
 
 
-def test_a_method_that_makes_no_model_file_is_told(learn: Learn, tmp_path: Path) -> None:
+def test_a_method_that_makes_no_model_file_is_reported(learn: Learn, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"model is 'transhash'; it must be one of pca, .*, cibhash"):
         learn("transhash", tmp_path / "model.onnx")
 

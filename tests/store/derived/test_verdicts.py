@@ -1,4 +1,4 @@
-"""Verdicts on images of a database: found once, kept by digest, and never in the way."""
+"""Verdicts on a database's images: computed once, cached by digest, and never an obstacle."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_verdicts_are_found_again_after_reopening(
     assert swapped.overlaps == found[1].overlaps[::-1]
 
 
-def test_a_pair_that_was_only_looked_at_upright_is_looked_at_mirrored(
+def test_a_pair_that_was_only_examined_upright_is_examined_mirrored(
     database: Database, record: Callable[[str], Record], computed: list[bool | None]
 ) -> None:
     first, second = record("photo.png"), record("cat.png")
@@ -113,7 +113,7 @@ def test_a_pair_that_was_only_looked_at_upright_is_looked_at_mirrored(
     assert computed == [False, True, None]
 
 
-def test_a_copy_is_not_looked_at_in_other_orientations(
+def test_a_copy_is_not_examined_in_other_orientations(
     database: Database, record: Callable[[str], Record], computed: list[bool | None]
 ) -> None:
     with Verifier(database.store, DECODERS) as verifier:

@@ -1,4 +1,4 @@
-"""One database under many askers: what is kept, what is closed when, and work in the background."""
+"""One database with concurrent requests: caching, closing, and background work."""
 
 from __future__ import annotations
 

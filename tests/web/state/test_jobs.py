@@ -1,4 +1,4 @@
-"""Work in the background is done once, by one process, and its result is kept in a file."""
+"""A background job runs once, in one process, and its result is stored in a file."""
 
 from __future__ import annotations
 

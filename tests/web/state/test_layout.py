@@ -1,4 +1,4 @@
-"""Places in the plane keep together what is near."""
+"""Positions in the plane keep similar codes together."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_all_codes_equal() -> None:
     assert len(np.unique(position_N2, axis=0)) == 50
 
 
-def test_progress_is_told_and_may_stop_it() -> None:
+def test_progress_is_reported_and_may_stop_it() -> None:
     seen: list[int] = []
     layout.positions(clusters(5, 3)[0], report=lambda done, total: seen.append(done))
     assert seen == sorted(seen)

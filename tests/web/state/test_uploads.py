@@ -1,4 +1,4 @@
-"""Whatever is sent as an image: an answer with a reason, a server that goes on, and memory that stays bounded."""
+"""Any upload gets an answer with a reason, while the server keeps running with bounded memory."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_malformed_archives(archive: str, least: int, shared_data: Path, serve: 
 
 
 def png(width: int, height: int, rows: bytes) -> bytes:
-    """A grey PNG whose header promises so many pixels."""
+    """A grey PNG whose header claims this many pixels."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
