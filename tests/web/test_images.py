@@ -170,7 +170,7 @@ def test_a_file_is_read_only_below_its_folder(folder: Path, model: Path, serve: 
     (folder / "2.img").unlink()
     os.mkfifo(folder / "2.img")
     with serve(tmp_path / "db") as served:
-        for id_, part in ((1, "leads out"), (2, "cannot be read"), (3, "cannot be read"), (4, "leads out")):
+        for id_, part in ((1, "is outside"), (2, "cannot be read"), (3, "cannot be read"), (4, "is outside")):
             for what in ("original", "thumbnail"):
                 answer = served.client.get(f"/api/images/{id_}/{what}")
                 assert answer.status_code == 404
