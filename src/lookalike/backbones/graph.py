@@ -25,7 +25,7 @@ from lookalike.core.errors import ModelError
 OLDEST = 9  # minimum version of an encoder's ONNX operators
 
 
-class Scaled(nn.Module):
+class _Scaled(nn.Module):
     """uint8 images (N, S, S, C), or (N, S, S) if grey → an encoder's input."""
 
     off_C: Tensor
@@ -43,7 +43,7 @@ class Scaled(nn.Module):
         return x_NSSC.permute(0, 3, 1, 2) if self.about.layout == "NCHW" else x_NSSC
 
 
-class Pooled(nn.Module):
+class _Pooled(nn.Module):
     """Tokens (N, T, D), positions (N, D, H, W) or features → features (N, D)."""
 
     def __init__(self, pooling: str) -> None:
@@ -60,7 +60,7 @@ class Pooled(nn.Module):
         return y.flatten(1)
 
 
-class Coded(nn.Module):
+class _Coded(nn.Module):
     """Outputs z (N, K) → codes uint8 (N, W), the packed bits z > θ, and z."""
 
     theta_K: Tensor
@@ -102,9 +102,9 @@ def to_features(encoder: onnx.ModelProto, about: About) -> onnx.ModelProto:
         raise ModelError(f"{about.name} has an output with {rank} dimensions; set `output` to one with 2 to 4")
     encoder = compose.add_prefix(encoder, "encoder/")
     blank = torch.zeros(2, about.side, about.side, *([3] if about.colour else []), dtype=torch.uint8)
-    before = _part(Scaled(about), (blank,), "pixels", encoder, inputs=["images"], outputs=["scaled"])
+    before = _part(_Scaled(about), (blank,), "pixels", encoder, inputs=["images"], outputs=["scaled"])
     sizes = [dim.dim_value or 2 for dim in output.type.tensor_type.shape.dim]
-    behind = _part(Pooled(about.pooling), (torch.zeros(sizes),), "pooled", encoder, inputs=["y"], outputs=["features"])
+    behind = _part(_Pooled(about.pooling), (torch.zeros(sizes),), "pooled", encoder, inputs=["y"], outputs=["features"])
     joined = _join(before, encoder, {"scaled": f"encoder/{entry.name}"})
     return _join(joined, behind, {f"encoder/{output.name}": "y"})
 
@@ -124,7 +124,7 @@ def with_network(
 def coded(network: onnx.ModelProto, theta_K: npt.NDArray[np.float32]) -> onnx.ModelProto:
     """A graph with outputs `code` uint8 (N, W), the packed bits z > θ, and `latent`, from a graph with output z."""
     z_NK = torch.zeros(2, len(theta_K))
-    packing = _part(Coded(theta_K), (z_NK,), "packing", network, inputs=["packed"], outputs=["code", "latent"])
+    packing = _part(_Coded(theta_K), (z_NK,), "packing", network, inputs=["packed"], outputs=["code", "latent"])
     return _join(network, packing, {network.graph.output[0].name: "packed"})
 
 

@@ -108,7 +108,7 @@ def naming(path: Path) -> Iterator[None]:
         raise DataError(f"{path} is not a readable Parquet file ({reason}); it is damaged, or not Parquet") from error
 
 
-def each_leaf(table: Any) -> Iterator[tuple[int, str]]:
+def _each_leaf(table: Any) -> Iterator[tuple[int, str]]:
     """Number and path of each leaf column, such as `labels.list.element`."""
     schema = table.metadata.schema
     for number in range(len(schema)):
@@ -124,8 +124,8 @@ def _repeating(table: Any) -> list[str]:
 
     repeating = []
     groups = [table.metadata.row_group(at) for at in range(table.num_row_groups)]
-    named = Counter(leaf for _, leaf in each_leaf(table))
-    for number, leaf in each_leaf(table):
+    named = Counter(leaf for _, leaf in _each_leaf(table))
+    for number, leaf in _each_leaf(table):
         of_bytes = table.metadata.schema.column(number).physical_type == "BYTE_ARRAY"
         if not of_bytes or named[leaf] > 1:
             continue
@@ -141,7 +141,7 @@ def check_claims(table: Any, columns: Sequence[str]) -> None:
     """Raise `ValueError` for a column that claims implausibly many values or bytes."""
     for at in range(table.num_row_groups):
         group = table.metadata.row_group(at)
-        for number, leaf in each_leaf(table):
+        for number, leaf in _each_leaf(table):
             if leaf.split(".")[0] not in columns:
                 continue
             part = group.column(number)

@@ -41,7 +41,7 @@ POWER = 3.0  # initial value, of the generalised mean
 SOFTER = 2.5  # standard deviation of the second view's blur, in pixels of S
 
 
-class Stage(NamedTuple):
+class _Stage(NamedTuple):
     """Equal blocks, the first of which may halve the side."""
 
     blocks: int
@@ -52,11 +52,11 @@ class Stage(NamedTuple):
 
 
 STAGES = (
-    Stage(1, 16, 3, 1, 1),
-    Stage(2, 24, 3, 2, 6),
-    Stage(2, 40, 5, 2, 6),
-    Stage(3, 80, 3, 2, 6),
-    Stage(3, 112, 5, 1, 6),
+    _Stage(1, 16, 3, 1, 1),
+    _Stage(2, 24, 3, 2, 6),
+    _Stage(2, 40, 5, 2, 6),
+    _Stage(3, 80, 3, 2, 6),
+    _Stage(3, 112, 5, 1, 6),
 )
 
 

@@ -37,7 +37,7 @@ class VTEConfig(ModelConfig):
         return (SIDE // self.patch) ** 2
 
 
-class TransformerEncoder(nn.Module):
+class _TransformerEncoder(nn.Module):
     """Images (N, 1, S, S) → all tokens, concatenated, (N, T·E)."""
 
     def __init__(self, config: VTEConfig) -> None:
@@ -59,7 +59,7 @@ class VTE(HashModel[VTEConfig]):
     def __init__(self, config: VTEConfig) -> None:
         super().__init__(
             config,
-            encoder=TransformerEncoder(config),
+            encoder=_TransformerEncoder(config),
             width=config.tokens * config.embedding,
             decoder=ConvDecoder(config.bits, config.channels),
         )

@@ -37,7 +37,7 @@ def lines(
     `highest` is the value at the top, by default the maximum; `names` label the positions 0, 1, 2 … across.
     """
     points = [point for line in series.values() for point in line]
-    highest = highest or nice_ceiling(max(y for _, y in points))
+    highest = highest or _nice_ceiling(max(y for _, y in points))
     least, most = min(x for x, _ in points), max(x for x, _ in points)
     scale = _Scale(least, most, highest)
     drawn = [_line(line, scale, style(number)) for number, line in enumerate(series.values())]
@@ -63,7 +63,7 @@ def histogram(
     """A histogram of two kinds of pairs: percentage at each distance."""
     greatest = len(same_D) - 1
     shares: list[Floats] = [counts * (100 / max(1, counts.sum())) for counts in (same_D, different_D)]
-    scale = _Scale(-0.5, greatest + 0.5, nice_ceiling(max(float(share.max()) for share in shares)))
+    scale = _Scale(-0.5, greatest + 0.5, _nice_ceiling(max(float(share.max()) for share in shares)))
     drawn = [_steps(share.tolist(), scale, style(number)) for number, share in enumerate(shares)]
     ticks: dict[float, str] = {tick: f"{tick}" for tick in range(0, greatest + 1, max(1, greatest // 8))}
     axes = _axes(scale, ticks, across, "% of pairs")
@@ -75,10 +75,10 @@ def style(number: int) -> str:
     return SERIES[number % len(SERIES)]
 
 
-def nice_ceiling(value: float) -> float:
+def _nice_ceiling(value: float) -> float:
     """The smallest 1, 2, 2.5, 4, 5 or 8 times a power of ten that is at least `value`.
 
-    >>> [nice_ceiling(value) for value in (0.03, 7, 23, 3087)]
+    >>> [_nice_ceiling(value) for value in (0.03, 7, 23, 3087)]
     [0.04, 8.0, 25.0, 4000.0]
     """
     if not 0 < value < math.inf:

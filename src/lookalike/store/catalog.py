@@ -130,9 +130,9 @@ class Catalog:
     def counts(self) -> dict[str, int]:
         images, labelled = self._session.row(f"SELECT count(*), count(label) FROM images WHERE {FINDABLE}")
         without = images - pictures.count_thumbnails(self._session)
-        return {"images": images, **self.problem_counts(), "labelled": labelled, "without_thumbnail": without}
+        return {"images": images, **self._problem_counts(), "labelled": labelled, "without_thumbnail": without}
 
-    def problem_counts(self) -> dict[str, int]:
+    def _problem_counts(self) -> dict[str, int]:
         """Numbers of rows with an error and of missing ones, counted without a full scan."""
         (errors,) = self._session.row(
             "SELECT count(*) FROM files CROSS JOIN images USING (id) WHERE error IS NOT NULL AND missing_since IS NULL"

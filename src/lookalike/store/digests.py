@@ -91,7 +91,7 @@ class Digests:
         """Update the digests of changed blocks, inside the transaction that changed them."""
         changes: defaultdict[Block, int] = defaultdict(int)
         for table, block, content in self._connection.execute(f"SELECT tbl, block, content FROM {CHANGED}"):
-            changes[table, block] ^= row_digest(content)
+            changes[table, block] ^= _row_digest(content)
         if not changes:
             return
         self.forget()
@@ -108,7 +108,7 @@ class Digests:
         return {block: _number(row[0]) for block, row in rows.items() if row is not None}
 
 
-def row_digest(content: bytes) -> int:
+def _row_digest(content: bytes) -> int:
     """The digest of a row as a 128-bit number."""
     return int.from_bytes(hashlib.blake2b(content, digest_size=16).digest())
 
@@ -167,7 +167,7 @@ def _of_table(connection: sqlite3.Connection, layout: Layout) -> dict[Block, int
     result: defaultdict[Block, int] = defaultdict(int)
     sql = f'SELECT {layout.block()}, {layout.content()} FROM "{layout.table}" NOT INDEXED'
     for block, content in connection.execute(sql):
-        result[layout.table, block] ^= row_digest(content)
+        result[layout.table, block] ^= _row_digest(content)
     return result
 
 

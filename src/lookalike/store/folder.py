@@ -36,7 +36,7 @@ LOCK = "lock"
 LOST = "lost"  # key in the catalog's `meta`: the revision that it fell back to
 
 
-class OpenEngine(NamedTuple):
+class _OpenEngine(NamedTuple):
     """An engine and the image ids of its rows."""
 
     engine: Scan
@@ -51,7 +51,7 @@ class FolderStore(Catalog):
         super().__init__(folder / FILE)
         self._model_digest = self.get("model")
         self._bits: int | None = None  # cached as long as the model stays: a server needs it for each search
-        self._engine: OpenEngine | None = None  # replaced as a whole, so that threads never mix two of them
+        self._engine: _OpenEngine | None = None  # replaced as a whole, so that threads never mix two of them
         self._mask: tuple[object, Mask] | None = None  # codes that pass the last search's filter
 
     @classmethod
@@ -198,20 +198,20 @@ class FolderStore(Catalog):
     def search(
         self, codes_NW: Codes, *, top: int | None, radius: int | None = None, only: Filter | None = None
     ) -> list[Hits]:
-        current = self.open_engine()
+        current = self._open_engine()
         results = current.engine.search(codes_NW, top=top, radius=radius, among=self._passing(only, current))
         return [Hits(current.ids_N[hits.rows], hits.distances) for hits in results]
 
-    def open_engine(self) -> OpenEngine:
+    def _open_engine(self) -> _OpenEngine:
         """The engine, refilled if the catalog has changed."""
         self.check_model()
         revision, current = self.revision, self._engine
         if current is None or revision != current.revision:
             ids_N, codes_NW = code_array.read(self)
-            self._engine = current = OpenEngine(Scan(8 * codes_NW.shape[1], codes_NW=codes_NW), ids_N, revision)
+            self._engine = current = _OpenEngine(Scan(8 * codes_NW.shape[1], codes_NW=codes_NW), ids_N, revision)
         return current
 
-    def _passing(self, only: Filter | None, opened: OpenEngine) -> Mask:
+    def _passing(self, only: Filter | None, opened: _OpenEngine) -> Mask:
         """Codes that pass a filter; the last filter's result is cached, because people repeat searches with one."""
         if only is None:
             return None

@@ -91,7 +91,7 @@ def cached_images(
         return found
     folder.mkdir(parents=True, exist_ok=True)
     with closing(read_all(items, spec, max_pixels, stop_requested=stop_requested)) as results:
-        return write_cache(folder, _reported(results, len(items), "reading images", progress), key=key)
+        return _write_cache(folder, _reported(results, len(items), "reading images", progress), key=key)
 
 
 def open_cache(folder: Path, *, key: str, name: str = IMAGES) -> Cached | None:
@@ -107,7 +107,7 @@ def open_cache(folder: Path, *, key: str, name: str = IMAGES) -> Cached | None:
         return None
 
 
-def write_cache(folder: Path, results: Iterable[Result], *, key: str, name: str = IMAGES) -> Cached:
+def _write_cache(folder: Path, results: Iterable[Result], *, key: str, name: str = IMAGES) -> Cached:
     """A new cache of these results; unreadable images are skipped and listed."""
     remove_cache(folder, name)
     rows, skipped, entry = [], [], np.empty(0)
@@ -196,7 +196,7 @@ def features(
         if (found := open_cache(folder, key=key, name=key)) is not None:  # another process has computed it meanwhile
             return found
         results = _reported(_computed(read, backbone, edit, kind), len(items), "computing features", progress)
-        return write_cache(folder, results, key=key, name=key)
+        return _write_cache(folder, results, key=key, name=key)
 
 
 def _computed(read: Iterator[Result], backbone: Backbone, edit: Edit | None, kind: npt.DTypeLike) -> Generator[Result]:

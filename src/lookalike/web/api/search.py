@@ -29,7 +29,7 @@ from lookalike.web.state.server import Server, Shared
 router = APIRouter(prefix="/api", tags=["search"])
 
 
-class ParsedQuery(NamedTuple):
+class _ParsedQuery(NamedTuple):
     """A query, and its source."""
 
     query: QueryImage
@@ -109,20 +109,20 @@ def _asymmetric(query: QueryImage, request: SearchRequest, verify: bool) -> Sear
     return SearchResult(found.hits, found.records, len(database), found.unverified)
 
 
-async def _parsed(server: Server, database: Database, query: FileQuery | IdOrCode) -> ParsedQuery:
+async def _parsed(server: Server, database: Database, query: FileQuery | IdOrCode) -> _ParsedQuery:
     if isinstance(query, FileQuery):
         return await _from_file(server, database, query.file.file, verify=query.verify)
     if query.id is not None:
-        return ParsedQuery(await _from_id(server, database, query.id, verify=query.verify))
-    return ParsedQuery(QueryImage(_from_hex(query.code or "", database.bits)))
+        return _ParsedQuery(await _from_id(server, database, query.id, verify=query.verify))
+    return _ParsedQuery(QueryImage(_from_hex(query.code or "", database.bits)))
 
 
-async def _from_file(server: Server, database: Database, file: BinaryIO, *, verify: bool) -> ParsedQuery:
+async def _from_file(server: Server, database: Database, file: BinaryIO, *, verify: bool) -> _ParsedQuery:
     found, frames, digest = await server.decoders.decode(file, database.hasher.spec, CLOSE if verify else 0)
     codes_NW = await server.collection.run(database.hasher.encode_arrays, found.array[None])
     size = (found.width, found.height)
     source = await server.collection.run(_content, file) if verify else None
-    return ParsedQuery(QueryImage(codes_NW[0], found.array, frames, digest, size, source), found)
+    return _ParsedQuery(QueryImage(codes_NW[0], found.array, frames, digest, size, source), found)
 
 
 def _content(file: BinaryIO) -> bytes:

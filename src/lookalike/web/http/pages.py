@@ -20,7 +20,7 @@ TABS = ("/", "/browse", "/duplicates", "/map", "/model")  # tabs of one single-p
 router = APIRouter(include_in_schema=False)
 
 
-class Static(StaticFiles):
+class _Static(StaticFiles):
     """Static files: cached but revalidated, or cached for good if requested by version."""
 
     def file_response(self, *given: Any, **named: Any) -> Response:
@@ -42,7 +42,7 @@ def render(page: str, /, *, status: int = 200, **values: str) -> HTMLResponse:
 def install(app: FastAPI) -> None:
     """Add the pages to an application."""
     app.include_router(router)
-    app.mount("/static", Static(directory=FOLDER / "static"), name="static")
+    app.mount("/static", _Static(directory=FOLDER / "static"), name="static")
 
 
 def index() -> HTMLResponse:
