@@ -48,7 +48,7 @@ class Found(Picture):
     """An image found by a search."""
 
     relation: str  # "exact", "same-pixels", "edited", "same-scene", "similar" or "different"
-    edits: tuple[str, ...]  # what was done to the query to get it
+    edits: tuple[str, ...]  # from the query to this image
     done: str  # the same in words
     inliers: int  # keypoints of both that support the transform
     agreement: float  # share of the detail of both that is the same

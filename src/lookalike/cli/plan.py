@@ -16,9 +16,7 @@ def command(
     db: options.Db,
     strictness: options.StrictnessName = "normal",
     radius: options.ByRadius = None,
-    include_edited: Annotated[
-        bool, typer.Option("--include-edited", help="Remove copies that only look alike, too.")
-    ] = False,
+    include_edited: Annotated[bool, typer.Option("--include-edited", help="Remove edited copies, too.")] = False,
     allow_metadata_loss: Annotated[
         bool, typer.Option("--allow-metadata-loss", help="Remove even the only copy with a date, place or camera.")
     ] = False,
@@ -80,7 +78,7 @@ def _sum_up(file: Path, plan: Plan, *, groups: int, include_edited: bool) -> Non
     if left and not include_edited:
         terminal.say(
             f"left out: {terminal.count(left, 'group')} without exact copies, skipped, or all kept; decide on the page "
-            "of `lookalike serve --write`, or add --include-edited to remove copies that only look alike"
+            "of `lookalike serve --write`, or add --include-edited to remove edited copies"
         )
     losing = [entry for entry in removals if entry.loses]
     if losing:

@@ -9,9 +9,7 @@ from lookalike.cli import options, terminal
 
 def command(
     db: options.FolderDb,
-    accept: Annotated[
-        bool, typer.Option("--accept", help="Accept the catalog as it is, without what was lost.")
-    ] = False,
+    accept: Annotated[bool, typer.Option("--accept", help="Accept the catalog as it is, without lost data.")] = False,
     json: options.Json = False,
 ) -> None:
     """Check everything in a database's folder, and repair what is possible.

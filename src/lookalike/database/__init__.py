@@ -201,7 +201,7 @@ class Database(Reading):
     def review(
         self, report: DuplicateReport, options: ReviewOptions | None = None, *, progress: Progress = silent
     ) -> list[Review]:
-        """The best copy of each group, what the others are to it, and what was decided; reads their files."""
+        """Reviews of a report's groups: best copy, relations of the others, decisions; reads their files."""
         from lookalike.duplicates import review
 
         records = self.records_of([one.id for group in report for one in group])
@@ -218,7 +218,7 @@ class Database(Reading):
 
     @contextmanager
     def judging(self, *, max_pixels: int = MAX_PIXELS) -> Iterator[Judge]:
-        """What two images of the database are to each other, by what is known already, thumbnails and files."""
+        """A function that gives the verdict on two images of the database, cached or from thumbnails and files."""
         from lookalike.store.derived.verdicts import Pair, verifying
 
         with verifying(self.store, max_pixels=max_pixels) as verifier:

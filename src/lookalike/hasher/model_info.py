@@ -51,7 +51,7 @@ class ModelInfo:
     backbone: str = ""  # the encoder in front of it, its training data and licence
     supervised: bool = False  # trained with labels
     nested: dict[str, dict[str, int]] = field(default_factory=dict)  # near and similar for truncated codes
-    card: str = ""  # a model card: what it is good for, and what not
+    card: str = ""  # a model card: intended uses and limitations
     format: int = FORMAT
 
     def to_json(self) -> str:

@@ -4,7 +4,7 @@ In this order: the format must be on an allow-list; the pixel count is read from
 is decoded; a JPEG is decoded at reduced size, and in grey, if no more is needed; of an animation or document the first
 frame with enough detail is taken (`quality`); 16-bit and floating-point pixels become 8 bits (`tones`); transparent
 pixels are composed on white; colours of other profiles are converted to sRGB (`profiles`); EXIF orientation is applied;
-borders are cut off if the model wants that (`borders`); last, the image is resized to the model's square, ignoring its
+borders are removed if the model requires it (`borders`); last, the image is resized to the model's square, ignoring its
 aspect ratio. Every step before the resize works pixel by pixel, so a rotated file with a matching orientation tag gives
 the same array. Thumbnails for verification come from the same decoding, and keep their borders.
 

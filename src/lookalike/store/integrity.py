@@ -29,7 +29,7 @@ UNPROVEN = "the digests of its rows were lost; recreated, so earlier damage cann
 
 
 class Fault(NamedTuple):
-    """Something that differs from what was written."""
+    """A deviation from what was written."""
 
     what: str
     repaired: bool = False

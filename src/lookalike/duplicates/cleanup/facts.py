@@ -181,7 +181,7 @@ class _Relations:
             self.sharpness[larger] = min(self.sharpness.get(larger, 1.0), one.sharpness, other.sharpness / scale)
 
     def _note_frame(self, larger: bytes, smaller: bytes, box: Box, own: FactsOf, one: Evidence) -> None:
-        """Record what it means that an image contains another one: a border, or a crop."""
+        """Record whether an image that contains another one has a border, or the other is a crop."""
         if comparison.is_whole(box, one.picture):
             return
         more = own[larger].claim - own[smaller].claim  # a camera's own file has no border, and no export shows more

@@ -33,9 +33,9 @@ class Entry:
     path: str
     digest: str  # hexadecimal; empty if the file was never read
     size: int = 0  # bytes
-    tier: str = ""  # relation to what is kept
+    tier: str = ""  # likeness to the kept copy
     distance: int = 0  # bits, from the first of its group
-    why: str = ""  # why it is kept; for a removal, what it is to the best of its group
+    why: str = ""  # why it is kept; for a removal, its relation to the best copy
     loses: str = ""  # metadata that only it has, such as "date, place"
     companions: tuple[str, ...] = ()  # names of companion files that move with it
 
@@ -44,7 +44,7 @@ class Entry:
 class PlanOptions:
     """What a plan may remove, and what is preferred."""
 
-    include_edited: bool = False  # also remove copies that only look alike
+    include_edited: bool = False  # also remove edited copies
     allow_metadata_loss: bool = False  # also remove the only copy with a date, place or camera
     prefer: tuple[Preference, ...] = ()
 

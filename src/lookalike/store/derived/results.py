@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """An image found by a search, and what it is to the query."""
+    """An image found by a search, with its relation to the query."""
 
     path: str
     distance: int  # bits that differ between its code and the query's
@@ -23,12 +23,12 @@ class Hit:
     relation: Relation
     label: Label
     id: int
-    edits: tuple[str, ...] = ()  # what was done to the query to get this image: names of `verification.edits.WORDS`
+    edits: tuple[str, ...] = ()  # from the query to this image: keys of `verification.edits.WORDS`
     done: str = ""  # the same in words
     inliers: int = 0  # keypoints that support the transform
     agreement: float = 0.0  # share of the detail of both that is the same
     transform: tuple[float, ...] | None = None  # 3 × 3, row by row: points in shares of the sides, query to image
-    verified: bool = False  # by its pixels; otherwise the relation is by codes alone, or by thumbnails that do not tell
+    verified: bool = False  # by pixels; otherwise the relation is by codes alone, or by inconclusive thumbnails
     weighted_distance: float | None = None  # weighted by the query's certainty of each bit; for asymmetric searches
 
 

@@ -120,7 +120,7 @@ class Verifier:
         return found
 
     def of_pairs(self, pairs: Sequence[tuple[int, int, bool | None]]) -> Iterator[Verdict | None]:
-        """The verdicts on pairs of images, given by id and mirrored as in `Pair`; none if one of the two is gone."""
+        """Verdicts on pairs of images, given by id and mirrored as in `Pair`; None if either image is gone."""
         for start in range(0, len(pairs), BLOCK):
             some = pairs[start : start + BLOCK]
             records = self._store.records(sorted({id_ for pair in some for id_ in pair[:2]}))

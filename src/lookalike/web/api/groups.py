@@ -106,7 +106,7 @@ async def plan(
     server: Shared,
     strictness: Kinds = Strictness.NORMAL,
     radius: Radius = None,
-    near: Annotated[bool, Query(description="Also remove copies that only look alike.")] = False,
+    near: Annotated[bool, Query(description="Also remove edited copies.")] = False,
     prefer: Prefer = None,
     allow_metadata_loss: Annotated[
         bool, Query(description="Also remove the only copy with a date, place or camera.")

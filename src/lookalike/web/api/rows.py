@@ -31,7 +31,7 @@ def image(record: Record, path: str = "") -> dict[str, Any]:
 
 
 def hit(found: Hit, record: Record) -> dict[str, Any]:
-    """An image that a search found, and what it is to the query."""
+    """A search hit, with its relation to the query."""
     values = {**image(record, found.path), **{name: getattr(found, name) for name in FOUND}}
     weighted = found.weighted_distance
     return values if weighted is None else {**values, "weighted_distance": round(weighted, 3)}

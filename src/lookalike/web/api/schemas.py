@@ -127,7 +127,7 @@ class Hit(Image):
     """An image that a search found."""
 
     relation: Relation = Field(description="What it is to the query.", examples=["edited"])
-    edits: list[str] = Field(description="What was done to the query to get it.", examples=[["crop", "brighter"]])
+    edits: list[str] = Field(description="Edits that lead from the query to it.", examples=[["crop", "brighter"]])
     done: str = Field(description="The same in words; empty if nothing.", examples=["cropped, brighter"])
     inliers: int = Field(description="Keypoints of both that support the transform.", examples=[212])
     agreement: float = Field(description="Share of the detail of both that is the same.", examples=[0.98])
@@ -156,7 +156,7 @@ class Answer(BaseModel):
     query: Asked
     hits: list[Hit]
     images: int = Field(description="Number of images that were searched.", examples=[10000])
-    unverified: int = Field(description="Candidates without a thumbnail or file by which they could be verified.")
+    unverified: int = Field(description="Candidates that cannot be verified, without a thumbnail or file.")
     bits: int = Field(examples=[64])
     seconds: float = Field(description="Time to answer.", examples=[0.004])
 
@@ -196,13 +196,13 @@ class Member(Image):
     tier: str = Field(
         description="Compared with the kept copy: kept, same bytes, same pixels, or near.", examples=["same pixels"]
     )
-    loses: list[str] = Field(description="What only this copy knows: date, place, camera.", examples=[["date"]])
+    loses: list[str] = Field(description="Metadata that only this copy has: date, place, camera.", examples=[["date"]])
     relation: str = Field(
         description="To the best copy: exact, same-pixels, edited, same-scene, similar or different.",
         examples=["edited"],
     )
     words: str = Field(description="The relation and the edits in words.", examples=["edited copy: cropped"])
-    edits: list[str] = Field(description="What was done to the best copy.", examples=[["crop"]])
+    edits: list[str] = Field(description="Edits that lead from the best copy to it.", examples=[["crop"]])
     agreement: float = Field(description="Share of the detail that is the same, 0 to 1.", examples=[0.98])
     inliers: int = Field(description="Keypoints that support the alignment.", examples=[120])
     verified: bool = Field(description="False if codes alone decided.")
@@ -229,7 +229,7 @@ class Duplicates(BaseModel):
     pixels: bool = Field(description="Whether copies with the same pixels are known yet.")
     radius: int
     bits: int
-    same_scene: int = Field(description="Pairs of images that show the same scene, and are no copies.")
+    same_scene: int = Field(description="Pairs of images that show the same scene, but are not copies.")
     differing: int = Field(description="Candidate pairs whose pixels do not match.")
     by_code: int = Field(description="Images that were compared by code alone.")
     revision: int = Field(description="The revision of the compared codes.")
