@@ -13,7 +13,7 @@ copy differs less.
 
 A code is the mean over two views of an image: the whole, and its centre, blurred and at a lower resolution, for 50 %
 more work. Copies that are blurred, rotated, or cropped to at least three quarters of both sides then differ less,
-without extra training (docs/experiments.md, "More than one look").
+without extra training (docs/experiments.md, "More than one view").
 
 Shapes: N images, S = 112 pixels a side, T = 80 of the second view, C channels, D features.
 """
