@@ -138,7 +138,7 @@ def blank(**config: Any) -> Any:
 
 
 class Drawing(torch.nn.Module):
-    """A network that draws by chance."""
+    """A random network."""
 
     def forward(self, x_NCSS: Any) -> Any:
         return x_NCSS.mean(dim=(2, 3)) + torch.rand(1)

@@ -183,7 +183,7 @@ def orphan(path: Path) -> None:
 
 
 def bit(table: str, column: str, where: str = "1") -> Plant:
-    """Flip one bit of a value in a row, whatever its type."""
+    """Flip one bit of a value in a row, of any type."""
 
     def plant(path: Path) -> None:
         with closing(sqlite3.connect(path / "catalog.sqlite", isolation_level=None)) as connection:

@@ -729,7 +729,7 @@ def kept(database: Database) -> dict[str, bytes]:
 
 
 def forget_thumbnails(database: Database) -> None:
-    """Leave a database as one of an earlier version is once it is opened."""
+    """Make a database look like one of an earlier version after opening."""
     with database.store.local().transaction():
         database.store.local()._session.run("DELETE FROM thumbnails")
 

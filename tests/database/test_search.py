@@ -1,4 +1,4 @@
-"""A search finds the nearest images, nearest first, and says how far they are.
+"""A search finds the nearest images, nearest first, with their distances.
 
 Shapes: N images, W bytes a code.
 """

@@ -1,4 +1,4 @@
-"""Files that cannot be decoded are exact copies of those with the same bytes, as far as they are media."""
+"""Media files that cannot be decoded are exact copies of those with the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Groups are stars, the same for the same images in any order, and no chain makes them grow.
+"""Groups are stars, independent of the order of images, and never grow by chaining.
 
 Shapes: N images, W bytes a code.
 """

@@ -26,7 +26,7 @@ def db16(tmp_path: Path, make_model: MakeModel) -> Iterator[Database]:
 
 
 def put(db: Database, rows: dict[str, int], *, same: tuple[str, ...] = (), labels: bool = False) -> None:
-    """Images of these paths and codes; those named in `same` have the same bytes, the others their own."""
+    """Images with these paths and codes; those in `same` have the same bytes, the others unique ones."""
     with db.store.local().transaction():
         for path, value in rows.items():
             item = Item("/r", path, 1, 1, path.split("/")[0] if labels else None)

@@ -1,4 +1,4 @@
-"""Borders of all kinds are found to the pixel, and nothing else is taken for a border."""
+"""Borders of all kinds are found to the pixel, and nothing else is mistaken for a border."""
 
 from __future__ import annotations
 

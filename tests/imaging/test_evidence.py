@@ -1,4 +1,4 @@
-"""Pixel measurements of one image and comparisons of two, on photographs if available, else on drawings."""
+"""Pixel measurements of one image and comparisons of two, on photographs if available, otherwise on drawings."""
 
 from __future__ import annotations
 

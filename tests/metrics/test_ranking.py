@@ -1,4 +1,4 @@
-"""Rankings with ties: closed forms against every order, tests that catch wrong metrics, an independent library.
+"""Rankings with ties: closed forms against all orders, tests that catch wrong metrics, an independent library.
 
 Shapes: Q queries, N database images, W bytes a code, C classes.
 """

@@ -1,4 +1,4 @@
-"""Decisions are permanent, whatever happens to their images."""
+"""Decisions are permanent, regardless of changes to their images."""
 
 from __future__ import annotations
 

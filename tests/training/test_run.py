@@ -42,7 +42,7 @@ train(sys.argv[1], TrainConfig(model="cvae", bits=16, epochs=3, batch=8, seed=7)
 
 @pytest.fixture(scope="module")
 def unbroken(tiny_bytes: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> TrainReport:
-    """A run that was never stopped, of images with one that cannot be read."""
+    """An uninterrupted run, on images of which one is unreadable."""
     folder = tmp_path_factory.mktemp("unbroken")
     photos = folder / "photos"
     photos.mkdir()

@@ -64,7 +64,7 @@ def test_groups_are_those_of_the_database(copies: Path, serve: Serve) -> None:
 
 @pytest.fixture
 def other_picture(copies: Path) -> Path:
-    """The same database, and another picture that has the code of a photograph that is there twice."""
+    """The same database, with another picture that has the code of a repeated photograph."""
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
     with Database.open(copies) as database:
         (twice,) = (record for record in database.records() if record.name.endswith("copy-01.png"))

@@ -33,7 +33,7 @@ def task(run: Callable[[Any, Report], Any]) -> Job:
 
 
 def made(jobs: Jobs, work: Job, revision: int) -> Done:
-    """The result, once it is there."""
+    """The result, as soon as it is available."""
     found = jobs.ask(work, revision)
     while not (isinstance(found, Done) and found.fresh):
         time.sleep(0.01)
