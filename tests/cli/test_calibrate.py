@@ -1,4 +1,4 @@
-"""`lookalike calibrate` and `--plain`, as users see them."""
+"""`lookalike calibrate`, as users see it."""
 
 from __future__ import annotations
 
@@ -13,38 +13,55 @@ from tests.cli.conftest import Run
 
 @pytest.fixture
 def db(run: Run, photo_folder: Path, model: Path, tmp_path: Path) -> Path:
-    Image.open(photo_folder / "cats/01.png").convert("RGB").save(photo_folder / "again.jpg", quality=60)
     assert run("index", photo_folder, "--db", tmp_path / "db", "--model", model).code == 0
     return tmp_path / "db"
 
 
-def test_calibrating_says_distances_and_how_sure_they_are(run: Run, db: Path, photo_folder: Path) -> None:
-    result = run("calibrate", "--db", db, "--images", 3)
-    assert result.code == 0
-    lines = result.out.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == ["same", "near-duplicate", "similar"]
-    assert "with 95 % confidence (none of 819)" in lines[2]
-    assert "too few images to measure 1e-06: 1,415 are needed" in result.err
-    assert "left out because they may show the same picture: 1 pair, 1 of them near-duplicates" in result.err
-    assert f"  {photo_folder}/cats/01.png\t{photo_folder}/again.jpg" in result.err.splitlines() or (
-        f"  {photo_folder}/again.jpg\t{photo_folder}/cats/01.png" in result.err.splitlines()
-    )
+@pytest.fixture
+def uploads(photo_folder: Path, tiny_bytes: list[bytes], tmp_path: Path) -> Path:
+    folder, known = tmp_path / "uploads", photo_folder / "cats/01.png"
+    folder.mkdir()
+    (folder / "stranger.jpg").write_bytes(tiny_bytes[500])
+    (folder / "damaged.jpg").write_bytes(tiny_bytes[0][:200])
+    (folder / "known.png").write_bytes(known.read_bytes())
+    Image.open(known).convert("RGB").save(folder / "edited.jpg", quality=60)
+    return folder
 
 
-def test_all_commands_say_it_in_words(run: Run, db: Path, photo_folder: Path) -> None:
+def test_rates_are_said_stored_and_settled_by_labels(run: Run, db: Path, uploads: Path, photo_folder: Path) -> None:
     assert "calibrated" not in run("info", "--db", db).out
-    result = run("calibrate", "--db", db, "--images", 3, "--json")
-    values = json.loads(result.out)
-    assert (values["compared"], values["edited"], len(values["suspected_pairs"])) == (41, 3, 1)
-    assert values["expected"]["near-duplicate"][0] == 0
-    near = values["rates"]["near-duplicate"]["distance"]
-    info = run("info", "--db", db).out
-    assert f"near-duplicate: up to {near} bits" in info
-    assert "on 41 images and copies of 3; false near-duplicates among pairs of different images: at most" in info
-    assert json.loads(run("info", "--db", db, "--json").out)["calibration"]["images"] == 41
-    assert run("search", photo_folder / "cats/01.png", "--db", db, "--json").err == ""
-    assert run("duplicates", "--db", db).err.endswith("1 group of 2 images: 1 edited copy\n")
-    assert run("calibrate", "--db", db, "--forget").err == "the distances of the model are used again\n"
+    few = ("calibrate", "--db", db, "--images", 1, "--background", uploads)
+    result = run(*few, "--suspected", "pairs.tsv")
+    assert result.code == 0
+    searches, *lines = result.out.splitlines()
+    assert searches == (
+        "about 1 wrong match in 2 searches (1 in 1 to 1 in 79); 40 images in the collection, none of them in the "
+        "background"
+    )
+    assert lines == [
+        "wrong searches    1 of 2: 50 % (1.26 to 98.7)",
+        "wrong pairs       1 of 80: 1.25 % (0.0316 to 6.77)",
+        "found re-encoded  1 of 1: 100 % (2.5 to 100)",
+        "found edited      1 of 1: 100 % (2.5 to 100)",
+        "found reshaped    1 of 1: 100 % (2.5 to 100)",
+    ]
+    for text in (
+        f"left out, in the collection: 1 image\n  {uploads}/known.png\n",
+        f"unreadable: 1 image\n  {uploads}/damaged.jpg: ",
+        "called copies, and counted as wrong, unless they are labelled same: 1 pair, in pairs.tsv; correct the labels",
+    ):
+        assert text in result.err
+    info = run("info", "--db", db)
+    assert ": about 1 wrong match in 2 searches (1 in 1 to 1 in 79) among 40 images; copies found: re-enc" in info.out
+    pairs = Path("pairs.tsv").read_text()
+    assert pairs == f"{uploads}/edited.jpg\t{photo_folder}/cats/01.png\tdifferent\n"
+    Path("pairs.tsv").write_text(pairs.replace("different", "same"))
+    values = json.loads(run(*few, "--pairs", "pairs.tsv", "--json").out)
+    assert (values["per_query"]["count"], values["per_query"]["total"], values["per_pair"]["total"]) == (0, 2, 80)
+    assert (values["suspected_pairs"], values["present"]) == ([], [f"{uploads}/known.png"])
+    stored = json.loads(run("info", "--db", db, "--json").out)["calibration"]
+    assert stored == {name: values[name] for name in stored}
+    assert run("calibrate", "--db", db, "--forget").err == "the calibration was dropped\n"
     assert run("calibrate", "--db", db, "--forget").err == f"{db} was not calibrated\n"
     assert "calibrated" not in run("info", "--db", db).out
 
@@ -61,29 +78,21 @@ def test_a_place_that_cannot_be_written_is_reported_before_any_work(run: Run, db
     assert "calibrated" not in run("info", "--db", db).out
 
 
-def test_suspected_pairs_go_out_and_come_back(run: Run, db: Path) -> None:
-    assert run("calibrate", "--db", db, "--images", 1, "--suspected", "pairs.tsv").code == 0
-    text = Path("pairs.tsv").read_text()
-    assert text.endswith("\tsame\n")
-    result = run("calibrate", "--db", db, "--images", 1, "--pairs", "pairs.tsv")
-    assert "near-duplicate: 1 of 1 labelled same, 0 of 0 labelled different" in result.out
-    assert "left out as same pixels, or labelled same: 1 pair" in result.err
-    Path("pairs.tsv").write_text(text.replace("\tsame\n", "\tdifferent\n"))
-    result = run("calibrate", "--db", db, "--images", 1, "--pairs", "pairs.tsv", "--fpr", "0.002")
-    assert "1.2e-03" in result.out
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "error"),
     [
-        (["--fpr", "2"], 1, "the rate of false pairs is 2; it must be above 0 and at most 0.01"),
-        (["--fpr", "few"], 2, "Invalid value for '--fpr'"),
         (["--images", "0"], 2, "Invalid value for '--images'"),
         (["--pairs", "absent.tsv"], 1, "absent.tsv: No such file or directory; --pairs needs a file of labelled pairs"),
+        (["--background", "absent"], 1, "absent does not exist; name a folder"),
+        (["--background", "."], 1, "there are no images here"),
         (["--forget", "--pairs", "absent.tsv"], 2, "--forget measures nothing"),
     ],
 )
-def test_wrong_arguments(run: Run, db: Path, arguments: list[str], code: int, error: str) -> None:
+def test_wrong_arguments(
+    run: Run, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, error: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
     result = run("calibrate", "--db", db, *arguments)
     assert (result.code, result.out) == (code, "")
     assert error in result.err

@@ -149,7 +149,10 @@ ALL = (
     Scenario(name="undo, of hard links", prepare=(INDEX, PLAN, HARDLINK), command=UNDO, moves=True),
     Scenario(name="decide", prepare=(INDEX,), command=("tests.faults.scenarios:decide", "{w}/db", "keep")),
     Scenario(
-        name="calibrate", different=24, prepare=(INDEX,), command=("calibrate", "--db", "{w}/db", "--images", "4")
+        name="calibrate",
+        different=24,
+        prepare=(INDEX,),
+        command=("calibrate", "--db", "{w}/db", "--images", "1", "--no-isolation"),
     ),
     Scenario(
         name="neighbours",

@@ -1,1 +1,1 @@
-"""Calibration: distance thresholds at stated rates of false matches."""
+"""Calibration: how often the answers of one collection are right, measured."""

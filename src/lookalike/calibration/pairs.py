@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from lookalike import data
 from lookalike.core import atomic
-from lookalike.core.errors import DataError
-from lookalike.store.catalog import Catalog
+from lookalike.core.errors import DataError, LookalikeError
+from lookalike.imaging.files import content_digest
+from lookalike.store.folder import FolderStore
+from lookalike.store.records import Record
 
+Content = bytes | int  # the digest of an image's bytes; the id of an imported code
+Says = Mapping[frozenset[Content], bool]  # whether pairs show the same picture
 SAYS = {"same": True, "different": False}
 
 
@@ -52,16 +57,21 @@ def check_writable(path: Path) -> None:
         raise DataError(f"{path}: {os.strerror(errno.EACCES)}; choose a writable file")
 
 
-def ids(catalog: Catalog, pairs: Sequence[Labelled]) -> dict[tuple[int, int], bool]:
-    """Pairs of ids (the lower first), and whether they are the same. Raises `DataError` for an unknown path."""
-    by_ids: dict[tuple[int, int], bool] = {}
+def by_content(store: FolderStore, pairs: Sequence[Labelled]) -> Says:
+    """Whether two contents show the same picture, by both. Raises `DataError` for a path that cannot be read."""
+    says: dict[frozenset[Content], bool] = {}
     for pair in pairs:
-        first, second = sorted(_id(catalog, name) for name in (pair.first, pair.second))
-        if first == second:
-            raise DataError(f"{pair.first} is paired with itself; name two images")
-        if by_ids.setdefault((first, second), pair.is_same) != pair.is_same:
+        contents = frozenset(_content(store, name) for name in (pair.first, pair.second))
+        if len(contents) < 2:
+            raise DataError(f"{pair.first} and {pair.second} have the same bytes; only label different files")
+        if says.setdefault(contents, pair.is_same) != pair.is_same:
             raise DataError(f"{pair.first} and {pair.second} are labelled both same and different")
-    return by_ids
+    return says
+
+
+def content_of(record: Record) -> Content:
+    """What identifies an image, whatever it is called."""
+    return record.digest or record.id
 
 
 def _pair(line: str, where: str) -> Labelled:
@@ -73,8 +83,14 @@ def _pair(line: str, where: str) -> Labelled:
     return Labelled(first, rest[0], SAYS[rest[1].strip()])
 
 
-def _id(catalog: Catalog, name: str) -> int:
-    record = catalog.find(os.path.abspath(name))
-    if record is None or record.code is None or record.missing_since is not None:
-        raise DataError(f"{name} is not a findable image of the database; see: lookalike info --paths")
-    return record.id
+def _content(store: FolderStore, name: str) -> Content:
+    record = store.find(os.path.abspath(name))
+    if record is not None and record.code is not None and record.missing_since is None:
+        return content_of(record)
+    try:
+        (item,) = data.find(name)
+        return content_digest(data.read_bytes(item))
+    except (LookalikeError, OSError, ValueError) as error:
+        raise DataError(
+            f"{name} is neither an image of the database nor a readable file; see: lookalike info --paths"
+        ) from error

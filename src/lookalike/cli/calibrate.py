@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,175 +13,169 @@ from lookalike.cli import options, terminal
 GROWN = 1.2  # growth since the calibration, as a factor, beyond which a new one is recommended
 
 if TYPE_CHECKING:
-    from lookalike.calibration.rates import Rate, Share
+    from lookalike.calibration.rates import Rate
     from lookalike.calibration.run import CalibrationReport
     from lookalike.calibration.stored import Calibration
 
 
 def command(
     db: options.FolderDb,
+    background: Annotated[
+        Path | None,
+        typer.Option(
+            "--background",
+            metavar="FOLDER",
+            help="Search for these images, which have no copy in the database; without it, for some of its own.",
+        ),
+    ] = None,
     pairs: Annotated[
         Path | None,
         typer.Option(
             "--pairs", metavar="FILE", help="Labelled pairs: two paths and `same` or `different`, separated by tabs."
         ),
     ] = None,
-    fpr: Annotated[float, typer.Option("--fpr", metavar="RATE", help="Accepted rate of false near-duplicates.")] = 1e-6,
-    images: Annotated[int, typer.Option("--images", min=1, metavar="N", help="Make copies of at most N images.")] = 200,
+    images: Annotated[
+        int, typer.Option("--images", min=1, metavar="N", help="Use at most N images of the database.")
+    ] = 100,
     suspected: Annotated[
         Path | None,
         typer.Option(
-            "--suspected",
-            metavar="FILE",
-            help="Write near pairs that may show the same picture, to be labelled for --pairs.",
+            "--suspected", metavar="FILE", help="Write the pairs that were called copies, to be labelled for --pairs."
         ),
     ] = None,
-    forget: Annotated[bool, typer.Option("--forget", help="Use the distances of the model again.")] = False,
+    forget: Annotated[bool, typer.Option("--forget", help="Drop the calibration.")] = False,
     seed: options.Seed = 0,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    no_isolation: options.NoIsolation = False,
     json: options.Json = False,
 ) -> None:
-    """Measure which distances mean copy or similar in a database.
+    """Measure how often searches in a database are right.
 
-    It compares all pairs of the images (at most 20,000 images), and edited copies of some of them. `search`,
-    `duplicates`, `info` and the page then use the measured distances for "same", "near-duplicate" and "similar".
+    It searches for images that have no copy there, to count wrong matches, and for edited copies of some of its images.
+    The rates, with their intervals, are stored: `info` and the page show them.
     """
     from lookalike.calibration import pairs as labelled
     from lookalike.calibration.run import CalibrationOptions
     from lookalike.core.address import is_address
     from lookalike.core.errors import ConfigError
     from lookalike.database import Database
+    from lookalike.imaging.isolation import pool
+    from lookalike.imaging.isolation.limits import DecodeLimits
 
     if is_address(db):
         raise ConfigError(f"{db} is a database in Milvus, which keeps no calibration; calibrate one in a folder")
-    if forget and (pairs or suspected):
-        raise typer.BadParameter("--forget measures nothing; omit --pairs and --suspected")
+    if forget and (background or pairs or suspected):
+        raise typer.BadParameter("--forget measures nothing; omit --background, --pairs and --suspected")
     if suspected is not None:
         if pairs is not None and suspected.resolve() == pairs.resolve():
             raise typer.BadParameter(
                 "it is the file of --pairs, which would be overwritten; choose another", param_hint="--suspected"
             )
         labelled.check_writable(suspected)
-    calibration_options = CalibrationOptions(rate=fpr, edited=images, seed=seed, max_pixels=max_pixels)
     with Database.open(db) as database:
         if forget:
             was = database.forget_calibration()
-            terminal.say("the distances of the model are used again" if was else f"{db} was not calibrated")
+            terminal.say("the calibration was dropped" if was else f"{db} was not calibrated")
             return
         known = labelled.read(pairs) if pairs else ()
-        with terminal.quiet_decoders(), terminal.stages() as progress:
+        calibration_options = CalibrationOptions(background=background, images=images, seed=seed)
+        limits = DecodeLimits.of(max_pixels)
+        with (
+            pool.make_decoders(limits, workers=2, isolation=not no_isolation) as decoders,
+            terminal.quiet_decoders(),
+            terminal.stages() as progress,
+        ):
+            database.decode_with(decoders)
             report = database.calibrate(known, options=calibration_options, progress=progress)
-        bits = database.bits
     if suspected is not None:
         labelled.write(suspected, report.suspected)
     if json:
-        terminal.echo_json(_values(report))
+        pairs_found = [(pair.first, pair.second) for pair in report.suspected]
+        more = {"suspected_pairs": pairs_found, "present": report.present, "unreadable": report.unreadable}
+        terminal.echo_json({**dataclasses.asdict(report.calibration), **more})
         return
-    for line in _table(report.calibration, bits):
+    for line in _lines(report.calibration):
         typer.echo(line)
     for line in _notes(report, suspected):
         terminal.say(line)
 
 
-def said(found: Calibration) -> str:
-    """When and on what a database was calibrated."""
+def said(found: Calibration, images: int) -> str:
+    """When and on what a database was calibrated, and how often its searches are right."""
     day = datetime.fromtimestamp(found.at).strftime("%Y-%m-%d")
-    more = "" if found.images == found.compared else f" of {found.images:,}"
-    return f"calibrated {day} on {found.compared:,}{more} images and copies of {found.edited}"
-
-
-def rate_said(found: Calibration, images: int) -> str:
-    """The rate of false near-duplicates, and their expected number in the collection today."""
-    rate = found.rates["near-duplicate"]
+    if found.per_query is None:
+        return f"calibrated {day} by an earlier version, which measured distances only; calibrate again"
     grown = "" if images <= GROWN * found.images else "; it has grown since, so calibrate again"
-    here = f"{_expected(found, 'near-duplicate', images)}, among {terminal.count(images, 'image')}"
-    return f"false near-duplicates among pairs of different images: {_rate(rate)}, {here}{grown}"
+    copies = ", ".join(f"{kind} {rate.value:.0%}" for kind, rate in found.copies.items())
+    return (
+        f"calibrated {day}: {in_searches(found.per_query)} among {found.images:,} images; copies found: {copies}{grown}"
+    )
 
 
-def _values(found: CalibrationReport) -> dict[str, object]:
-    expected = {word: found.calibration.expected(word) for word in found.calibration.rates}
-    suspected = [(pair.first, pair.second) for pair in found.suspected]
-    return {**dataclasses.asdict(found.calibration), "expected": expected, "suspected_pairs": suspected}
+def in_searches(rate: Rate) -> str:
+    """A rate of wrong matches as one in N searches, with its interval.
+
+    >>> from lookalike.calibration.rates import of_trials
+    >>> in_searches(of_trials(0, 1000))
+    'at most 1 wrong match in 272 searches'
+    >>> in_searches(of_trials(2, 1000))
+    'about 1 wrong match in 500 searches (1 in 139 to 1 in 4,127)'
+    """
+    if not rate.count:
+        return f"at most 1 wrong match in {1 / rate.high:,.0f} searches"
+    low, high = (f"1 in {1 / bound:,.0f}" for bound in (rate.low, rate.high))
+    return f"about 1 wrong match in {1 / rate.value:,.0f} searches ({high} to {low})"
 
 
-def _table(found: Calibration, bits: int) -> Iterator[str]:
-    """One line a tier: its distance, recall on copies, and rate of false pairs."""
-    kinds = list(next(iter(found.recall.values())))
-    yield f"{'':15}{'up to':>8}  {''.join(f'{kind:>20}' for kind in kinds)}   false pairs"
-    for word, rate in found.rates.items():
-        distance = "none" if rate.distance < 0 else f"{rate.distance}/{bits}"
-        recalls = "".join(f"{_share(found.recall[word][kind]):>20}" for kind in kinds)
-        yield f"{word:15}{distance:>8}  {recalls}   {_rate(rate)}, {_expected(found, word, found.images)}"
-    for word, kinds_of in found.labelled.items():
-        counts = ", ".join(f"{one.found} of {one.copies} labelled {kind}" for kind, one in kinds_of.items())
-        yield f"{word}: {counts}"
-
-
-def _share(share: Share) -> str:
-    if not share.copies:
-        return "no copies"
-    return f"{share.value:.1%} ({100 * share.low:.0f}–{100 * share.high:.0f})"
+def _lines(found: Calibration) -> Iterator[str]:
+    """The rates, one a line: of searches, of pairs, and of copies of each kind."""
+    assert found.per_query is not None
+    assert found.per_pair is not None
+    whose = "none of them in the background" if found.has_background else "some of them searched for among the others"
+    yield f"{in_searches(found.per_query)}; {terminal.count(found.images, 'image')} in the collection, {whose}"
+    yield f"wrong searches    {_rate(found.per_query)}"
+    yield f"wrong pairs       {_rate(found.per_pair)}"
+    for kind, rate in found.copies.items():
+        yield f"found {kind:12}{_rate(rate)}"
 
 
 def _rate(rate: Rate) -> str:
-    if not rate.false:
-        return f"at most {rate.high:.1e} with 95 % confidence (none of {rate.pairs:,})"
-    return f"{rate.value:.1e} ({rate.low:.1e} to {rate.high:.1e})"
+    """A rate with its counts and interval, in percent unless it is tiny.
+
+    >>> from lookalike.calibration.rates import Rate
+    >>> _rate(Rate(39, 40, 0.8684, 0.9994)), _rate(Rate(0, 300_000, 0, 1.23e-5, suspected=1))
+    ('39 of 40: 97.5 % (86.8 to 99.9)', '0 of 300,000, 1 more suspected: 0 (0 to 1.2e-05)')
+    """
+    counts = f"{rate.count:,} of {rate.total:,}" + (f", {rate.suspected:,} more suspected" if rate.suspected else "")
+    if rate.high < 1e-3:
+        return f"{counts}: {rate.value:.2g} ({rate.low:.2g} to {rate.high:.2g})"
+    value, low, high = (f"{100 * share:.3g}" for share in (rate.value, rate.low, rate.high))
+    return f"{counts}: {value} % ({low} to {high})"
 
 
-def _expected(found: Calibration, word: str, images: int) -> str:
-    """Expected number of false pairs in a collection of that size."""
-    value, low, high = found.expected(word, images=images)
-    if not found.rates[word].false:
-        return f"at most {_number(high)} here"
-    return f"{_number(value)} here ({_number(low)} to {_number(high)})"
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
-
-
-def _notes(found: CalibrationReport, suspected: Path | None) -> Iterator[str]:
+def _notes(found: CalibrationReport, written: Path | None) -> Iterator[str]:
     calibration = found.calibration
-    near = calibration.rates["near-duplicate"]
-    more = "" if calibration.images == calibration.compared else f" (of {calibration.images:,})"
-    yield (
-        f"false: share of {near.pairs:,} pairs of {calibration.compared:,} different images{more}, and how many pairs "
-        "of the whole collection; copies: share that lies within, of each kind; 95 % intervals"
-    )
-    if not calibration.is_measured:
-        yield (
-            f"too few images to measure {calibration.rate:g}: {_images(calibration.rate):,} are needed; no false pair "
-            "is accepted, and the model's own distance is the maximum"
-        )
-    if not calibration.edited:
-        yield "no image could be read, so copies were not measured; calibrate where the files are"
-    if calibration.merged:
-        yield f"left out as copies of others: {terminal.count(calibration.merged, 'image')}"
-    if calibration.equal:
-        yield f"left out as same pixels, or labelled same: {terminal.count(calibration.equal, 'pair')}"
-    if calibration.suspected:
-        yield from _suspected(found, suspected)
-    if calibration.unread:
-        yield f"near but unreadable, counted as different: {terminal.count(calibration.unread, 'pair')}"
-    if calibration.unfinished:
-        yield "too many near pairs to check; those that were not checked count as different"
+    yield "wrong: called a copy without being one; found: edited copies called copies of their images; 95 % intervals"
+    if found.present:
+        yield from _some(f"left out, in the collection: {terminal.count(len(found.present), 'image')}", found.present)
+    if found.unreadable:
+        yield from _some(f"unreadable: {terminal.count(len(found.unreadable), 'image')}", found.unreadable)
+    if calibration.unverified:
+        searches = terminal.count(calibration.unverified, "search", "searches")
+        yield f"not all candidates of {searches} could be verified; index again where the files are"
+    if found.suspected:
+        how = "wrong, unless they are labelled same" if calibration.has_background else "suspected, until labelled"
+        what = f"called copies, and counted as {how}: {terminal.count(len(found.suspected), 'pair')}"
+        if written:
+            yield f"{what}, in {written}; correct the labels there, and pass it with --pairs"
+            return
+        yield from _some(what, [f"{pair.first}\t{pair.second}" for pair in found.suspected])
+        yield "write all with --suspected FILE, correct the labels there, and pass it with --pairs FILE"
 
 
-def _suspected(found: CalibrationReport, written: Path | None) -> Iterator[str]:
-    near = found.calibration.rates["near-duplicate"]
-    yield (
-        f"left out because they may show the same picture: {terminal.count(len(found.suspected), 'pair')}, "
-        f"{near.suspected} of them near-duplicates; if all of those are different, the rate is {near.worst:.1e}"
-    )
-    if written:
-        yield f"they are in {written}: change same to different where needed, and pass it with --pairs"
-        return
-    for pair in found.suspected[: terminal.SHOWN]:
-        yield f"  {pair.first}\t{pair.second}"
-    yield "write all with --suspected FILE, label the different ones there, and pass it with --pairs FILE"
-
-
-def _images(rate: float) -> int:
-    """The number of images that have one false pair at this rate."""
-    return int((1 + (1 + 8 / rate) ** 0.5) / 2) + 1
+def _some(what: str, names: Sequence[str]) -> Iterator[str]:
+    """How many there are, and the first ones, one a line."""
+    yield what
+    yield from (f"  {name}" for name in names[: terminal.SHOWN])
+    if len(names) > terminal.SHOWN:
+        yield f"  and {len(names) - terminal.SHOWN} more"

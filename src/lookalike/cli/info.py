@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lookalike.store.records import Record
 
 IN_WORDS = (  # printed in words at the end
-    "near", "duplicate", "similar", "same", "calibration", "places", "unreachable", "without_thumbnail",
+    "near", "duplicate", "similar", "calibration", "places", "unreachable", "without_thumbnail",
 )  # fmt: skip
 
 
@@ -49,11 +49,11 @@ def command(
         remedy = again if keeps_thumbnails else "this version of database cannot store them, a new one can"
         typer.echo(f"no thumbnail: {images}, which cannot be verified without their files; {remedy}")
     _say_places(info)
-    typer.echo(terminal.radii(duplicate=info.duplicate, similar=info.similar, same=info.same))
+    typer.echo(terminal.radii(duplicate=info.duplicate, similar=info.similar))
     if info.calibration is not None:
         from lookalike.cli import calibrate
 
-        typer.echo(f"{calibrate.said(info.calibration)}; {calibrate.rate_said(info.calibration, info.images)}")
+        typer.echo(calibrate.said(info.calibration, info.images))
 
 
 def _list(record: Record, *, paths: bool, errors: bool, blank: bool, json: bool) -> None:

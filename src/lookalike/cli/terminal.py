@@ -237,13 +237,11 @@ def fail_if(problems: Sequence[tuple[str, str]], count: int) -> None:
     raise LookalikeError(f"{len(problems)} of {count} images could not be read; the first: {name}: {reason}")
 
 
-def radii(*, duplicate: int, similar: int, same: int = 0) -> str:
+def radii(*, duplicate: int, similar: int) -> str:
     """The distance thresholds in words.
 
     >>> radii(duplicate=4, similar=20)
     'near-duplicate: up to 4 bits; similar: up to 20 bits'
-    >>> radii(duplicate=7, similar=21, same=1)
-    'same: up to 1 bit; near-duplicate: up to 7 bits; similar: up to 21 bits'
     >>> radii(duplicate=0, similar=1)
     'near-duplicate: none: different images can be 1 bit apart here; similar: up to 1 bit'
     >>> radii(duplicate=-1, similar=-1)
@@ -252,8 +250,7 @@ def radii(*, duplicate: int, similar: int, same: int = 0) -> str:
     near = f"up to {count(duplicate, 'bit')}" if duplicate else "none: different images can be 1 bit apart here"
     near = near if duplicate >= 0 else "none: different images often have equal codes here"
     alike = f"up to {count(similar, 'bit')}" if similar > 0 else "none"
-    first = f"same: up to {count(same, 'bit')}; " if same > 0 else ""
-    return f"{first}near-duplicate: {near}; similar: {alike}"
+    return f"near-duplicate: {near}; similar: {alike}"
 
 
 def size(count: int) -> str:

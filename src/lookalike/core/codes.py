@@ -28,6 +28,12 @@ def check_bits(bits: int) -> int:
     return bits
 
 
+def check_radius(radius: int | None, bits: int) -> None:
+    """Raise `CodeError` for a radius above the length of the codes."""
+    if radius is not None and radius > bits:
+        raise CodeError(f"radius is {radius}; codes of {bits} bits differ in at most {bits}")
+
+
 def binarize(z_NK: Floats, theta_K: Floats) -> Bits:
     """Bits (N, K): one where the latent exceeds its threshold (Kim et al., section III: h = 1 if z > θ).
 

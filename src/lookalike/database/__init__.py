@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lookalike.duplicates.review import Review, ReviewOptions
     from lookalike.duplicates.scenes import Scene
     from lookalike.duplicates.search import Comparison
+    from lookalike.store.records import Record
 
 __all__ = ["Database", "Filter", "Finding", "Group", "Hit", "Info", "Member"]
 
@@ -173,7 +174,7 @@ class Database(Reading):
         self, search: DuplicateSearch | None = None, *, parts: Parts | None = None, progress: Progress = silent
     ) -> Comparison:
         """The pairs of images that `duplicates` groups, before decisions are applied."""
-        from lookalike.calibration import radii
+        from lookalike.core.codes import check_radius
         from lookalike.duplicates import leakage
         from lookalike.duplicates import search as duplicate_search
         from lookalike.duplicates.request import DuplicateSearch
@@ -181,7 +182,7 @@ class Database(Reading):
         store, search = self.store, search or DuplicateSearch()
         if search.reference:
             parts = leakage.parts_of(self, search.reference)
-        radii.check_radius(search.radius, self.bits)
+        check_radius(search.radius, self.bits)
         return duplicate_search.compare(
             store,
             store.code_array(),
@@ -282,32 +283,33 @@ class Database(Reading):
         options: CalibrationOptions | None = None,
         progress: Progress = silent,
     ) -> CalibrationReport:
-        """Measure and store this collection's distance thresholds, which then classify its images.
+        """Measure and store how often this collection's searches are right.
 
         `pairs` are labelled as showing the same picture or not. Raises `DatabaseError` for too few images or unreadable
-        files, `DataError` for pairs that are not in the database.
+        files, `DataError` for a background that is of no use, or pairs that cannot be found.
         """
         from lookalike.calibration import pairs as labelled
         from lookalike.calibration import run, stored
+        from lookalike.database import search
 
-        store = self.store.local("calibration")
-        says = labelled.ids(store, pairs)
+        def answer(image: bytes | Record) -> search.Found:
+            if isinstance(image, bytes):
+                query = search.query_of_any(image, self.hasher, decoders)
+            else:
+                query = search.query_of_record(image, self.verifier)
+            return self.search_query(query, top=search.CANDIDATES)
+
+        store, decoders = self.store.local("calibration"), self._decode_with()
+        says, options = labelled.by_content(store, pairs), options or run.CalibrationOptions()
         try:
-            report = run.run(
-                store,
-                store.code_array(),
-                self.hasher,
-                options or run.CalibrationOptions(),
-                says=says,
-                progress=progress,
-            )
+            report = run.run(store, self.hasher, answer, decoders, options, says=says, progress=progress)
         except KeyboardInterrupt:
             raise Interrupted("Stopped; nothing was changed") from None
-        stored.replace(store, self.calibration, report.calibration)
+        stored.keep(store, report.calibration.to_json())
         return report
 
     def forget_calibration(self) -> bool:
-        """Return to the model's thresholds; returns whether there was a calibration."""
+        """Drop the calibration; returns whether there was one."""
         from lookalike.calibration import stored
 
         store = self.store.local("calibration")

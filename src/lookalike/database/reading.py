@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from lookalike.core.errors import Interrupted
+from lookalike.core.errors import ConfigError, Interrupted
 from lookalike.core.limits import MAX_PIXELS
 from lookalike.core.progress import Progress, silent
 from lookalike.store.derived.results import Hit, Info
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lookalike.database.search import Candidates, Found, Limits, QueryImage
     from lookalike.duplicates.decisions import Decisions
     from lookalike.duplicates.variant_codes import VariantSearch
-    from lookalike.hasher import Hasher, Radii
+    from lookalike.hasher import Hasher
     from lookalike.imaging.decode import Array, Source
     from lookalike.imaging.isolation.decoders import Decoders
     from lookalike.store.derived.code_array import Ids
@@ -146,7 +146,7 @@ class Reading:
         """A summary of the database."""
         from lookalike.store import originals, scan_state
 
-        store, model, distances = self.store, self.hasher.info, self.radii
+        store, model = self.store, self.hasher.info
         return Info(
             path=self.path,
             model=self.hasher.name,
@@ -155,9 +155,8 @@ class Reading:
             roots=store.roots(),
             trained_on=model.origin,
             near=model.near,
-            duplicate=distances.duplicate,
-            similar=distances.similar,
-            same=distances.same,
+            duplicate=model.duplicate,
+            similar=self.similar,
             calibration=self.calibration,
             plain=len(store.low_information()),
             places=scan_state.environment(store),
@@ -181,19 +180,23 @@ class Reading:
         return stored.load(self.store)
 
     @property
-    def radii(self) -> Radii:
-        """Distance thresholds in bits: calibrated ones, or the model's."""
+    def similar(self) -> int:
+        """The distance, in bits, up to which hits that are no copies are called similar: calibrated, or the model's."""
         found = self.calibration
-        return self.hasher.info.radii if found is None else found.radii
+        return self.hasher.info.similar if found is None else found.similar
 
     def duplicate_radius(self) -> int:
-        """The radius of copies in bits: calibrated, or the model's.
+        """The distance, in bits, up to which images that cannot be verified count as copies.
 
         Raises `ConfigError` if there is none.
         """
-        from lookalike.calibration import radii
-
-        return radii.duplicate_radius(self.hasher, self.calibration)
+        model = self.hasher
+        if model.info.duplicate < 0:
+            raise ConfigError(
+                f"{model.name} gives different images equal codes, so it cannot identify copies; give --radius 0 "
+                "to search anyway, or index with another model, such as the built-in one"
+            )
+        return model.info.duplicate
 
     # Searching
 
@@ -237,7 +240,7 @@ class Reading:
         given = list(queries)
         codes_NW, digests = self.hasher.encode(given), [search.digest_of(query) for query in given]
         return search.by_codes(
-            codes_NW, self.store, self._limits(top, radius, only), similar=self.radii.similar, digests=digests
+            codes_NW, self.store, self._limits(top, radius, only), similar=self.similar, digests=digests
         )[0]
 
     def search_query(
@@ -250,7 +253,7 @@ class Reading:
         if verify:
             proposed = self.propose(query, top=top, radius=radius, only=only, thorough=thorough)
             return self.judge(query, *proposed, top=top)
-        limits, similar = self._limits(top, radius, only), self.radii.similar
+        limits, similar = self._limits(top, radius, only), self.similar
         named, records = search.by_codes(
             query.code_W[None], self.store, limits, similar=similar, digests=[query.digest]
         )
@@ -280,7 +283,7 @@ class Reading:
         """Hits, closest relation first: candidates judged by their pixels, others by codes."""
         from lookalike.database import search
 
-        similar = self.radii.similar
+        similar = self.similar
         found = search.verified(query, proposed, others, self.store, self.verifier, similar=similar)
         return found._replace(hits=found.hits[:top])
 
@@ -299,7 +302,7 @@ class Reading:
         """Hits of `search_codes`, and their records by id."""
         from lookalike.database import search
 
-        return search.by_codes(codes_NW, self.store, self._limits(top, radius, only), similar=self.radii.similar)
+        return search.by_codes(codes_NW, self.store, self._limits(top, radius, only), similar=self.similar)
 
     def search_asymmetric(
         self, query: Query, *, top: int = 10, only: Filter | None = None, verify: bool = True
@@ -330,11 +333,11 @@ class Reading:
         return found._replace(hits=hits[:top])
 
     def _limits(self, top: int | None, radius: int | None, only: Filter | None) -> Limits:
-        from lookalike.calibration import radii
+        from lookalike.core.codes import check_radius
         from lookalike.database.search import Limits
         from lookalike.search import check_limits
 
-        radii.check_radius(radius, self.bits)
+        check_radius(radius, self.bits)
         check_limits(top, radius)
         return Limits(top, radius, only)
 
@@ -361,7 +364,7 @@ class Reading:
         try:
             with verifying(store) if verify and Path(path).suffix == ".parquet" else nullcontext() as verifier:
                 return neighbour_graph.write(
-                    Path(path), store, top=top, verifier=verifier, similar=self.radii.similar, progress=progress
+                    Path(path), store, top=top, verifier=verifier, similar=self.similar, progress=progress
                 )
         except KeyboardInterrupt:
             raise Interrupted("Stopped. The same command resumes from here") from None

@@ -15,7 +15,6 @@ from lookalike.hasher.hasher import Image as Image
 from lookalike.hasher.model_info import FORMAT as FORMAT
 from lookalike.hasher.model_info import METADATA_KEY as METADATA_KEY
 from lookalike.hasher.model_info import ModelInfo as ModelInfo
-from lookalike.hasher.model_info import Radii as Radii
 from lookalike.hasher.paths import DEFAULT as DEFAULT
 from lookalike.hasher.paths import builtin_models as builtin_models
 from lookalike.hasher.paths import find_model as find_model

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from lookalike.core import display
 from lookalike.core.codes import MAX_BITS, check_bits
@@ -18,14 +18,6 @@ FORMAT = 1
 MAX_DOCUMENT = 1 << 20  # characters
 MAX_LINE = 1000  # characters of a value that is shown on one line
 LARGEST = 2**53  # the largest integer that every JSON parser preserves
-
-
-class Radii(NamedTuple):
-    """Distance thresholds of the tiers, in bits."""
-
-    same: int  # 0: none; equal codes have a tier of their own
-    duplicate: int  # -1: different images often have equal codes
-    similar: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +89,6 @@ class ModelInfo:
         learn classes: those cannot identify copies.
         """
         return min(self.near, self.bits // 16 if self.copies is None else self.copies)
-
-    @property
-    def radii(self) -> Radii:
-        """Distance thresholds of the tiers for a collection without a calibration."""
-        return Radii(same=0, duplicate=self.duplicate, similar=self.similar)
 
 
 TYPES: dict[str, Any] = {

@@ -1,29 +1,25 @@
 """Confidence intervals (95 %) of the rate behind a count.
 
-    Wilson           a proportion (1927)
-    Poisson          few successes in many trials (Garwood 1936); with none, the one-sided 95 % bound
-    Clopper-Pearson  exact binomial interval (1934)
-    pairs            pairs of images are not independent trials, because each image is in many pairs. The variance of
-                     their number is that of independent pairs plus the covariance of those that share an image, as far
-                     as there are more of these than by chance; the interval is for a correspondingly smaller number
-
-Shapes: N images.
+Wilson           a proportion (1927)
+Poisson          few successes in many trials (Garwood 1936): the one-sided upper bound
+Clopper-Pearson  exact binomial interval (1934)
+matches          pairs of a query and an image are not independent trials, because each is in many pairs. The
+                 variance of the number of matches is that of independent pairs plus the covariance of those that
+                 share a query or an image, as far as there are more of these than by chance; the interval is for
+                 a correspondingly smaller number
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 Z = 1.959964  # quantile of the normal distribution for 95 %
 DOUBT = 0.05  # probability that an upper bound is too low
 TAIL = 0.025  # probability on each side
-MANY = 1_000  # counts from which the normal distribution is accurate enough
 
-Ints = npt.NDArray[np.int64]
 Interval = tuple[float, float]
 
 
@@ -55,21 +51,6 @@ def rate_bound(found: int, total: int) -> float:
     return min(1.0, bisect(lambda mean: at_most(found, mean) <= DOUBT, float(found), highest) / total)
 
 
-def poisson(found: float) -> Interval:
-    """Bounds of the mean of a count; fractional counts are rounded to the wider interval.
-
-    >>> [round(bound, 3) for bound in (*poisson(0), *poisson(4))]
-    [0.0, 2.996, 1.09, 10.242]
-    """
-    if not found:
-        return 0.0, rate_bound(0, 1_000_000) * 1_000_000
-    if found > MANY:
-        return found - Z * math.sqrt(found), found + Z * math.sqrt(found)
-    fewest, most = math.floor(found), math.ceil(found)
-    low = bisect(lambda mean: 1 - at_most(fewest - 1, mean) > TAIL, 0.0, float(most)) if fewest else 0.0
-    return low, bisect(lambda mean: at_most(most, mean) < TAIL, found, most + 10 * math.sqrt(most + 1) + 10)
-
-
 def clopper_pearson(found: int, total: int) -> Interval:
     """Bounds of a proportion.
 
@@ -83,28 +64,31 @@ def clopper_pearson(found: int, total: int) -> Interval:
     return low, high
 
 
-def of_pairs(counts_N: Ints) -> Interval:
-    """Bounds of the number of pairs, given the number of found pairs that each image is in.
+def of_matches(of_query: Sequence[int], of_image: Sequence[int], *, queries: int, images: int) -> Interval:
+    """Bounds of the share of pairs of a query and an image that match, from the numbers of matches of each.
 
-    Poisson's bounds for the equivalent number of independent pairs.
+    Clopper and Pearson's for the equivalent numbers of independent pairs. Queries and images without a match may be
+    omitted.
+
+    >>> [round(bound * 300_000, 2) for bound in of_matches([1, 1], [1, 1], queries=1000, images=300)]
+    [0.24, 7.22]
     """
-    found = int(counts_N.sum()) // 2
-    effect = design_effect(counts_N)
-    low, high = poisson(found / effect)
-    return low * effect, high * effect
+    effect = design_effect(of_query, of_image, queries=queries, images=images)
+    found, total = sum(of_query) / effect, round(queries * images / effect)
+    return clopper_pearson(math.floor(found), total)[0], clopper_pearson(math.ceil(found), total)[1]
 
 
-def design_effect(counts_N: Ints) -> float:
-    """Variance of the number of pairs, relative to independent pairs; at least 1.
+def design_effect(of_query: Sequence[int], of_image: Sequence[int], *, queries: int, images: int) -> float:
+    """Variance of the number of matches, relative to independent pairs; at least 1.
 
-    >>> design_effect(np.array([1, 1, 1, 1, 0, 0, 0, 0])), design_effect(np.array([4, 1, 1, 1, 1, 0, 0, 0]))
-    (1.0, 2.285...)
+    >>> design_effect([1, 1], [1, 1], queries=9, images=9), design_effect([5], [1] * 5, queries=1000, images=300)
+    (1.0, 4.98...)
     """
-    images, found = len(counts_N), float(counts_N.sum()) / 2
-    if not found or images < 3:
+    found = sum(of_query)
+    if not found:
         return 1.0
-    shared = float((counts_N * (counts_N - 1.0)).sum())
-    expected = 4 * found**2 * (images - 2) / (images * (images - 1))
+    shared = sum(count * (count - 1) for count in (*of_query, *of_image))
+    expected = found * (found - 1) * (1 / queries + 1 / images)
     return 1.0 + max(0.0, shared - expected) / found
 
 

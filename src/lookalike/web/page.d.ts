@@ -106,13 +106,17 @@ declare namespace api {
     total: number;
   }
 
+  interface Rate {
+    count: number;
+    total: number;
+    high: number;
+  }
+
   interface Calibrated {
     at: number;
     images: number;
-    rate: number;
-    rate_high: number;
-    expected: number;
-    expected_high: number;
+    per_query: Rate | null;
+    copies: Record<string, Rate>;
   }
 
   interface Info {
@@ -123,7 +127,6 @@ declare namespace api {
     near: number;
     duplicate: number;
     similar: number;
-    same: number;
     calibration: Calibrated | null;
     write: boolean;
     max_body: number;

@@ -63,10 +63,9 @@ class Info:
     roots: list[str]
     trained_on: str
     near: int  # bits: at most 1 in 10,000 pairs of different images are within this distance
-    duplicate: int  # bits, up to which a hit is a near-duplicate
-    similar: int  # bits
-    same: int = 0  # bits, up to which a hit is the same picture; 0 unless calibrated
-    calibration: Calibration | None = None  # the calibration that these thresholds come from; None: the model's
+    duplicate: int  # bits, up to which images that cannot be verified count as copies
+    similar: int  # bits, up to which hits that are no copies are called similar
+    calibration: Calibration | None = None  # how often its answers were right; `similar` is that of the model without
     plain: int = 0  # images with too little detail for their codes to mean anything
     without_thumbnail: int = 0  # images that cannot be verified without their files
     places: Environment = field(default_factory=Environment)  # file systems and rules around the images

@@ -10,7 +10,6 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from lookalike import __version__
-from lookalike.calibration.stored import Calibration
 from lookalike.core.display import clean
 from lookalike.database import Database
 from lookalike.metrics.bits import bit_use
@@ -67,26 +66,13 @@ async def metrics(server: Shared) -> Response:
     return server.metrics.response()
 
 
-def _calibration(calibration: Calibration | None, images: int) -> dict[str, Any] | None:
-    if calibration is None:
-        return None
-    near = calibration.rates["near-duplicate"]
-    expected, low, high = calibration.expected("near-duplicate", images=images)
-    return {
-        "at": calibration.at, "images": calibration.compared, "edited": calibration.edited,
-        "rate": near.value, "rate_low": near.low, "rate_high": near.high,
-        "expected": expected, "expected_low": low, "expected_high": high,
-    }  # fmt: skip
-
-
 def _info(database: Database) -> dict[str, Any]:
     info = database.info()
-    private = ("originals", "calibration", "places", "unreachable")  # clients must not see these paths
+    private = ("originals", "places", "unreachable")  # clients must not see these paths
     values = {name: value for name, value in asdict(info).items() if name not in private}
     return {
         **values,
         "out_of_reach": info.out_of_reach,
-        "calibration": _calibration(info.calibration, info.images),
         "path": clean(values["path"]),
         "roots": [clean(root) for root in values["roots"]],
     }

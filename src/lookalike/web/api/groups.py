@@ -29,7 +29,7 @@ from lookalike.web.state.jobs import Done
 from lookalike.web.state.server import Server, Shared
 
 router = APIRouter(prefix="/api", tags=["collection"])
-WIDEST = 8  # without a calibration, the radius is at most 1/8 of the bits; beyond it, far more than copies match
+WIDEST = 8  # the radius is at most 1/8 of the bits; beyond it, far more than copies match
 WORKING: dict[int | str, dict[str, Any]] = {202: {"model": Progress, "description": "Still working; ask again."}}
 PLAN: dict[int | str, dict[str, Any]] = {
     200: {
@@ -144,10 +144,8 @@ async def _compared(
 ) -> Done | JsonResponse:
     """The groups, or the progress towards them. Raises `Problem` for too large a radius."""
     bits, wanted = database.bits, radius or 0
-    measured = database.calibration
-    most = max(bits // WIDEST, measured.radii.duplicate if measured else 0)
-    if wanted > most:
-        raise Problem(422, f"radius is {wanted}; groups are made for up to {most} of {bits} bits")
+    if wanted > bits // WIDEST:
+        raise Problem(422, f"radius is {wanted}; groups are made for up to {bits // WIDEST} of {bits} bits")
     return await server.done(reviews.comparing(strictness, radius))
 
 

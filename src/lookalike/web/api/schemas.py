@@ -296,18 +296,29 @@ class Code(BaseModel):
     format: str = Field(examples=["JPEG"])
 
 
-class Calibrated(BaseModel):
-    """A calibration, and how often different images are near-duplicates."""
+class Rate(BaseModel):
+    """A share with its 95 % confidence interval."""
 
+    count: int
+    total: int
+    low: float = Field(description="Lower bound of count / total.")
+    high: float = Field(description="Upper bound, if all that is suspected belonged to it.")
+    suspected: int = Field(description="How many more may belong to it.")
+
+
+class Calibrated(BaseModel):
+    """How often searches are right, as `lookalike calibrate` measured it."""
+
+    model: str = Field(description="Digest of the model.")
     at: int = Field(description="Seconds since 1970.")
-    images: int = Field(description="Number of images compared, in all pairs.")
-    edited: int = Field(description="Number of images that were edited.")
-    rate: float = Field(description="Share of pairs of different images that are near-duplicates.")
-    rate_low: float = Field(description="Lower bound, 95 % confidence.")
-    rate_high: float
-    expected: float = Field(description="Expected number of such pairs among all images.")
-    expected_low: float
-    expected_high: float
+    images: int = Field(description="Images of the collection at that time.")
+    similar: int = Field(description="Maximum distance of a similar image: 1 in 100 pairs are within it.")
+    has_background: bool = Field(description="Whether images from outside were searched for.")
+    per_query: Rate | None = Field(description="Searches that call a different image a copy; null: not measured.")
+    per_pair: Rate | None = Field(description="The same of pairs of a query and an image.")
+    copies: dict[str, Rate] = Field(description="Edited copies that are called copies, by kind of edit.")
+    unverified: int = Field(description="Searches with candidates that could not be verified.")
+    format: int
 
 
 class Info(BaseModel):
@@ -324,9 +335,8 @@ class Info(BaseModel):
     roots: list[str]
     trained_on: str
     near: int = Field(description="Distance within which 1 in 10,000 pairs of different images are.")
-    duplicate: int = Field(description="Maximum distance of a near-duplicate; −1: none.")
-    similar: int = Field(description="Maximum distance of a similar image.")
-    same: int = Field(description="Maximum distance of the same image; 0 unless calibrated.")
+    duplicate: int = Field(description="Maximum distance of a copy if it cannot be verified; −1: none.")
+    similar: int = Field(description="Maximum distance of a similar image that is no copy.")
     calibration: Calibrated | None = Field(description="The calibration, if there is one.")
     plain: int = Field(description="Images with too little content, grouped by their bytes only.")
     write: bool = Field(description="Whether decisions can be stored.")

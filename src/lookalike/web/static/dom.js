@@ -203,12 +203,3 @@ export function later(run, wait = 150) {
 
 // Whether this person prefers that nothing moves.
 export const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
-
-/**
- * How many pairs of different images to expect among the duplicates, by a calibration (/api/info).
- * @param {api.Calibrated} calibration
- */
-export function falsePairs({ expected, expected_high: high }) {
-  const about = (/** @type {number} */ value) => (value >= 10 ? number(Math.round(value)) : String(Number(value.toPrecision(2))));
-  return `expect ${expected ? `about ${about(expected)}` : `at most ${about(high)}`} false pairs in this collection`;
-}

@@ -1,7 +1,7 @@
 // Model: what made the codes, and how its bits are used here.
 
 import { ask, info } from "./api.js";
-import { count, draw, falsePairs, make, number } from "./dom.js";
+import { count, draw, make, number } from "./dom.js";
 
 const HIGH = 120; // of the charts, in their own units
 const USUAL = [0.35, 0.65]; // shares of ones that count as balanced
@@ -80,9 +80,11 @@ function card({ card: text, name }) {
 
 /** @param {api.Calibrated | null} found */
 function calibrated(found) {
-  if (!found) return null;
-  const rate = found.rate ? `${found.rate.toExponential(1)} of pairs` : `at most ${found.rate_high.toExponential(1)} of pairs`;
-  return `on ${number(found.images)} images, ${new Date(1000 * found.at).toLocaleDateString()}: ${rate} of different images count as near-duplicates; ${falsePairs(found)}`;
+  if (!found?.per_query) return null;
+  const { count: wrong, total, high } = found.per_query;
+  const searches = number(Math.round(wrong ? total / wrong : 1 / high));
+  const copies = Object.entries(found.copies).map(([kind, one]) => `${kind} ${Math.round((100 * one.count) / one.total)} %`).join(", ");
+  return `${wrong ? "about" : "at most"} 1 wrong match in ${searches} searches among ${number(found.images)} images; copies found: ${copies} (${new Date(1000 * found.at).toLocaleDateString()})`;
 }
 
 /** @param {api.Model} model @param {api.Info} known */
@@ -94,10 +96,9 @@ function facts({ about }, known) {
     ["Labels", about.supervised ? "used in training" : "not used"], ["Trained on", known.trained_on],
     ["Input", image.side ? `${image.side} × ${image.side} pixels, ${image.colour ? "colour" : "grey"}` : null],
     ["Epochs", about.epochs ? number(about.epochs) : null], ["Seed", about.seed === undefined ? null : String(about.seed)],
-    ["Same", known.same ? `up to ${count(known.same, "bit")}` : null],
     ["Near-duplicate", known.duplicate < 0 ? "not used" : `up to ${count(known.duplicate, "bit")}`],
     ["Similar", `up to ${count(known.similar, "bit")}`],
-    ["Calibrated", calibrated(known.calibration)],
+    ["Searches", calibrated(known.calibration)],
     ["Different images", `at most 1 in 10,000 pairs within ${count(known.near, "bit")}`],
     ["Made with", Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", ")],
   ];
