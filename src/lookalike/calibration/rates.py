@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Hashable
-from dataclasses import dataclass
 
 import numpy as np
 
+from lookalike.calibration.stored import Rate
 from lookalike.core.codes import Codes, hamming
 from lookalike.imaging.edits.catalogue import EDITS, Variant
 from lookalike.metrics import intervals
@@ -32,22 +32,6 @@ MIX: dict[str, tuple[Variant, ...]] = {
         Variant("letterbox", 0.125), Variant("text", 0.1), Variant("screenshot", 0.06), Variant("caption", 0.2),
     ),
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A share, with its 95 % confidence interval."""
-
-    count: int
-    total: int
-    low: float
-    high: float  # if all that is suspected belonged to it
-    suspected: int = 0  # besides `count`: may or may not belong to it
-
-    @property
-    def value(self) -> float:
-        """count / total."""
-        return self.count / self.total if self.total else 0.0
 
 
 def edits(turn: int) -> dict[str, Variant]:

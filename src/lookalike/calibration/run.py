@@ -23,7 +23,7 @@ from PIL import Image
 from lookalike import data
 from lookalike.calibration import rates
 from lookalike.calibration.pairs import Content, Labelled, Says, content_of
-from lookalike.calibration.stored import Calibration
+from lookalike.calibration.stored import Calibration, Rate
 from lookalike.core.errors import DatabaseError, DataError, ImageError, LookalikeError
 from lookalike.core.progress import Progress, silent
 from lookalike.hasher import Hasher
@@ -106,7 +106,7 @@ class _Tally:
             elif is_same is None:
                 self.suspected.add((query, id_))
 
-    def per_query(self) -> rates.Rate:
+    def per_query(self) -> Rate:
         """The rate of queries that were called a copy of any image."""
         wrong, suspected = ({query for query, _ in pairs} for pairs in (self.wrong, self.suspected))
         return rates.of_trials(len(wrong), self.queries, suspected=len(suspected - wrong))
@@ -164,7 +164,7 @@ def _draw(store: FolderStore, options: CalibrationOptions) -> list[Record]:
 
 def _copies(
     records: Sequence[Record], store: FolderStore, search: Search, decoders: Decoders, seed: int, progress: Progress
-) -> dict[str, rates.Rate]:
+) -> dict[str, Rate]:
     """Of edited copies of images, the rate that is called a copy of the right one, by kind of edit."""
     found, tried = dict.fromkeys(rates.MIX, 0), 0
     for record in _counted(records, "copies", progress):

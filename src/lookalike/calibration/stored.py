@@ -9,13 +9,28 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 
-from lookalike.calibration.rates import Rate
 from lookalike.core.errors import DatabaseError
 from lookalike.store.folder import FolderStore
 from lookalike.store.protocol import Store
 
 KEY = "calibration"
 FORMAT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A share, with its 95 % confidence interval."""
+
+    count: int
+    total: int
+    low: float
+    high: float  # if all that is suspected belonged to it
+    suspected: int = 0  # besides `count`: may or may not belong to it
+
+    @property
+    def value(self) -> float:
+        """count / total."""
+        return self.count / self.total if self.total else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

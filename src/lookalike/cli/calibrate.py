@@ -13,9 +13,8 @@ from lookalike.cli import options, terminal
 GROWN = 1.2  # growth since the calibration, as a factor, beyond which a new one is recommended
 
 if TYPE_CHECKING:
-    from lookalike.calibration.rates import Rate
     from lookalike.calibration.run import CalibrationReport
-    from lookalike.calibration.stored import Calibration
+    from lookalike.calibration.stored import Calibration, Rate
 
 
 def command(
@@ -142,7 +141,7 @@ def _lines(found: Calibration) -> Iterator[str]:
 def _rate(rate: Rate) -> str:
     """A rate with its counts and interval, in percent unless it is tiny.
 
-    >>> from lookalike.calibration.rates import Rate
+    >>> from lookalike.calibration.stored import Rate
     >>> _rate(Rate(39, 40, 0.8684, 0.9994)), _rate(Rate(0, 300_000, 0, 1.23e-5, suspected=1))
     ('39 of 40: 97.5 % (86.8 to 99.9)', '0 of 300,000, 1 more suspected: 0 (0 to 1.2e-05)')
     """
