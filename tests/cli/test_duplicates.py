@@ -303,7 +303,7 @@ def test_old_names_still_work(run: Run, db: Path, folder: Path, tmp_path: Path) 
     assert "2 files moved" in run(*old, "--apply", plan, "--trash", tmp_path / "trash").err
     assert "2 files put back" in run(*old, "--undo", f"{plan}.undo.jsonl").err
     assert names(folder) == before
-    assert "lies in" in run(*old, "--between", folder, folder).err
+    assert "are also in" in run(*old, "--between", folder, folder).err
     assert run("duplicates", "--help").out.count("--all") == 0
 
 
