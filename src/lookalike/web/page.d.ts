@@ -156,7 +156,6 @@ declare namespace api {
     about: About;
     theta: number[] | null;
     use: Balance | null;
-    decoder: boolean;
   }
 
   // Parts of them
