@@ -78,6 +78,7 @@ declare namespace api {
     bits: number;
     differing: number;
     by_code: number;
+    same_scene: number;
     fresh: boolean;
     next: string | null;
   }
