@@ -23,6 +23,7 @@ def encode(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env={**os.environ, **QUIET}, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 def test_codes_of_a_cluster_are_those_of_this_machine(
     photo_folder: Path, photo_bytes: list[bytes], model: Path, tmp_path: Path
 ) -> None:
@@ -42,6 +43,7 @@ def test_codes_of_a_cluster_are_those_of_this_machine(
         assert {one.name: (one.code, one.width, one.height) for one in db.records()} == expected
 
 
+@pytest.mark.slow
 def test_a_table_is_encoded_too(photo_bytes: list[bytes], model: Path, tmp_path: Path) -> None:
     paths = [f"{row:02}.jpg" for row in range(40)]
     pq.write_table(pa.table({"image": photo_bytes, "path": paths}), tmp_path / "images.parquet")

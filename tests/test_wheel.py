@@ -36,6 +36,7 @@ def test_the_wheel_holds_the_package_and_its_model(wheel: Path) -> None:
     assert wheel.stat().st_size < MOST_BYTES
 
 
+@pytest.mark.slow
 def test_the_wheel_alone_indexes_and_searches(wheel: Path, photo_folder: Path, tmp_path: Path) -> None:
     environment = tmp_path / "environment"
     call(sys.executable, "-m", "venv", environment)

@@ -371,6 +371,7 @@ def test_a_killed_making_leaves_no_half_database(address: str, photo_folder: Pat
         assert remote.index(photo_folder).encoded == 40
 
 
+@pytest.mark.slow
 def test_a_killed_import_is_completed_by_the_next(address: str, tmp_path: Path, model: Path) -> None:
     count = 40_000
     codes_NW = np.random.default_rng(1).integers(0, 256, (count, 8), np.uint8)
@@ -395,6 +396,7 @@ def test_a_killed_import_is_completed_by_the_next(address: str, tmp_path: Path, 
         assert found == {str(tmp_path / path): bytes(code) for path, code in zip(paths, codes_NW, strict=True)}
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_and_comes_back(
     milvus: Running, tmp_path: Path, model: Path, photo_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

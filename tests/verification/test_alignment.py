@@ -39,7 +39,7 @@ def test_degenerate_pictures_have_few_features_and_no_alignment(size: tuple[int,
         alignment.by_features(*pair)
     assert alignment.by_features(found, other) is None
     for one, two in ((picture, grey), (grey, picture), (picture, picture)):
-        matrix = alignment.by_frame(one, two)
+        matrix = alignment.by_frame(alignment.frames(one), alignment.frames(two))
         assert matrix is None or alignment.is_sensible(matrix)
 
 
@@ -87,14 +87,15 @@ def test_features_find_no_transform_between_different_pictures(photographs: list
 
 def test_a_blurred_copy_is_aligned_by_its_frame(grey: Array) -> None:
     blurred = np.asarray(cv2.GaussianBlur(grey, (0, 0), 8), np.uint8)
-    found = alignment.by_frame(grey, blurred)
+    found = alignment.by_frame(alignment.frames(grey), alignment.frames(blurred))
     assert found is not None
     assert found == pytest.approx(np.eye(3), abs=2)
     bordered = perturb(np.repeat(grey[..., None], 3, 2), "border", 0.1)[..., 0]
-    inside = alignment.by_frame(grey, np.ascontiguousarray(bordered))
+    inside = alignment.by_frame(alignment.frames(grey), alignment.frames(np.ascontiguousarray(bordered)))
     assert inside is not None
     assert alignment.scale_of(inside) == pytest.approx(1, abs=0.05)
-    assert alignment.by_frame(grey, np.ascontiguousarray(grey[::-1])) is None
+    flipped = np.ascontiguousarray(grey[::-1])
+    assert alignment.by_frame(alignment.frames(grey), alignment.frames(flipped)) is None
 
 
 def test_pixels_refine_a_transform(grey: Array) -> None:

@@ -10,7 +10,7 @@ pixels, to points of the second.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.imaging import borders
+from lookalike.imaging.borders import Box
 from lookalike.verification.features import Array, Features, Floats, matches
 
 NEAR = 3.0  # maximum distance in pixels between a keypoint and its transformed match
@@ -26,6 +27,7 @@ PROJECTIVE = 12  # minimum inliers for trying a projective transform, too
 STEPS = 20  # of refinement
 SMALLEST, LARGEST, SQUEEZED = 0.12, 8.0, 2.5  # limits of plausible scales, and of the ratio of the two
 COARSE = 64  # longer side in pixels for alignment by correlation alone
+SMALL, HINTED = 48, 0.35  # side of a frame's vector in pixels, and minimum similarity of two vectors for alignment
 PROMISING, ALIGNED = 0.5, 0.9  # minimum correlations before and after alignment
 
 Matrix = npt.NDArray[np.float64]
@@ -37,6 +39,14 @@ class Alignment(NamedTuple):
 
     matrix: Matrix
     inliers: int
+
+
+class Frames(NamedTuple):
+    """A grey picture: the whole, and what lies within its borders if it has any."""
+
+    grey: Array
+    boxes: Sequence[Box]
+    vectors: Sequence[Floats]  # of length 1; frames whose vectors differ are not aligned
 
 
 class Overlap(NamedTuple):
@@ -79,12 +89,20 @@ def support(first: Features, second: Features, matrix: Matrix) -> int:
     return min(_places(from_M2[near_M]), _places(to_M2[near_M]))
 
 
-def by_frame(first: Array, second: Array) -> Matrix | None:
-    """The transform close to "the same frame" that aligns two grey pictures, with or without their borders."""
-    for matrix in _same_frames(first, second):
-        scale, other_scale = (min(1.0, COARSE / max(one.shape)) for one in (first, second))
-        small, other = _reduced(first, scale), _reduced(second, other_scale)
-        coarse = _scaled(matrix, scale, other_scale)
+def frames(grey: Array) -> Frames:
+    """The frames of a grey picture, (H, W)."""
+    boxes = list(dict.fromkeys((Box(0, 0, grey.shape[1], grey.shape[0]), borders.inside(grey))))
+    return Frames(grey, boxes, [_vector(grey, box) for box in boxes])
+
+
+def by_frame(first: Frames, second: Frames) -> Matrix | None:
+    """The transform close to "the same frame" that aligns two pictures, with or without their borders."""
+    scale, other_scale = (min(1.0, COARSE / max(one.grey.shape)) for one in (first, second))
+    for here, there in dict.fromkeys(((0, 0), (len(first.boxes) - 1, len(second.boxes) - 1))):
+        if float(first.vectors[here] @ second.vectors[there]) < HINTED:
+            continue
+        small, other = _reduced(first.grey, scale), _reduced(second.grey, other_scale)
+        coarse = _scaled(_box_to_box(first.boxes[here], second.boxes[there]), scale, other_scale)
         if _correlation(overlap(small, other, coarse)) < PROMISING:
             continue
         coarse = refined(small, other, coarse)
@@ -140,20 +158,16 @@ def is_sensible(matrix: Matrix) -> bool:
     return bool(scales[1] > SMALLEST and scales[0] < LARGEST and scales[0] / scales[1] < SQUEEZED)
 
 
-def _same_frames(first: Array, second: Array) -> Iterator[Matrix]:
-    """Transforms from the whole first picture to the whole second, with and without their borders."""
-    boxes = []
-    for one in (first, second):
-        whole = (0, 0, one.shape[1], one.shape[0])
-        boxes.append((whole, tuple(borders.inside(one))))
-    seen = set()
-    for pair in ((boxes[0][0], boxes[1][0]), (boxes[0][1], boxes[1][1])):
-        if pair not in seen:
-            seen.add(pair)
-            yield _box_to_box(*pair)
+def _vector(picture: Array, box: Box) -> Floats:
+    """The detail of a part of a picture, as if it were square."""
+    part = np.ascontiguousarray(picture[box.top : box.bottom, box.left : box.right])
+    values = cv2.resize(part, (SMALL, SMALL), interpolation=cv2.INTER_AREA).astype(np.float32)
+    detail = cv2.GaussianBlur(values, (0, 0), 0.75) - cv2.GaussianBlur(values, (0, 0), 9)
+    detail -= detail.mean()
+    return np.asarray(detail / max(float(np.linalg.norm(detail)), 1e-3), np.float32).ravel()
 
 
-def _box_to_box(here: tuple[int, ...], there: tuple[int, ...]) -> Matrix:
+def _box_to_box(here: Box, there: Box) -> Matrix:
     across, down = ((there[at + 2] - there[at]) / (here[at + 2] - here[at]) for at in (0, 1))
     return np.array([[across, 0, there[0] - across * here[0]], [0, down, there[1] - down * here[1]], [0, 0, 1.0]])
 

@@ -107,6 +107,11 @@ class Picture:
         return features(self.grey)
 
     @computed_once
+    def frames(self) -> alignment.Frames:
+        """The whole of it, and what lies within its borders."""
+        return alignment.frames(self.grey)
+
+    @computed_once
     def is_document(self) -> bool:
         """Whether most of it has one shade, like paper, so that only its text matters."""
         counts = np.bincount(self.grey.ravel(), minlength=256)
@@ -199,7 +204,7 @@ def _alignments(first: Picture, second: Picture) -> Iterator[Matrix]:
     found = alignment.by_features(first.features, second.features)
     if found is not None and found.inliers >= INLIERS:
         yield found.matrix
-    by_frame = alignment.by_frame(first.grey, second.grey)
+    by_frame = alignment.by_frame(first.frames, second.frames)
     if by_frame is not None:
         yield by_frame
 

@@ -67,6 +67,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
     raise AssertionError("it did not happen within 10 seconds")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("archive", "least"), [("malformed_pngsuite.tar.gz", 160), ("malformed_pillow.tar.gz", 400)])
 def test_malformed_archives(archive: str, least: int, shared_data: Path, serve: Serve, photo_db: Path) -> None:
     if not (shared_data / archive).exists():
@@ -197,6 +198,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(serve: Serve, photo_db: Pat
                 assert b"did not arrive" in answer.read()
 
 
+@pytest.mark.slow
 def test_many_at_once_and_some_that_leave(served: Served, photo_bytes: list[bytes]) -> None:
     def ask(number: int) -> int:
         with httpx.Client(base_url=served.url, timeout=60, trust_env=False) as client:
