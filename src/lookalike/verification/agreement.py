@@ -26,7 +26,11 @@ REACH, MOVED = 10, 0.85  # search radius in pixels, and minimum correlation, for
 BLURS = (0.6, 0.9, 1.3, 1.8, 2.5, 3.5, 5.0)  # pixels, tried until both pictures are equally sharp
 QUIET, LOUD = 8.0, 32.0  # shades up to which a pixel hardly differs, and above which it clearly differs …
 CONTRAST = 50.0  # … in a picture with this standard deviation
-BURNT_OUT = 0.03  # difference of the shares of clipped pixels, above which one picture is burnt out
+FAINT = 24.0  # … and up to which encoding may change pixels of a block whose detail it lost
+BURNT_OUT, WHITE = (
+    0.03,
+    250.0,
+)  # difference of the shares of clipped pixels, above which one is burnt out, and its shade
 SHADES = 14  # within which pixels count as one shade
 SOFT = 3.0  # pixels; blur before comparing colours
 GREY = 6.0  # shades; mean distance from grey below which a picture has no colours
@@ -40,7 +44,8 @@ class Agreement(NamedTuple):
 
     blocks: int  # with detail in both pictures
     same: float  # share of these blocks that correlate
-    differing: float  # share of blocks with detail in either picture that do not correlate
+    legible: float  # share of these blocks that correlate, or lost no more than faint detail
+    differing: float  # share of blocks with detail in either picture that neither correlate nor are burnt out
     moved: float  # share of blocks with detail in both that are found elsewhere in the other picture instead
     quiet: float  # share of pixels that hardly differ after matching tones
     loud: float  # share of pixels that clearly differ
@@ -49,7 +54,7 @@ class Agreement(NamedTuple):
     agreed: Mask  # where both agree, in the frame of `Overlap.still`
 
 
-NOTHING = Agreement(0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, (0.0, 0.0), np.zeros((0, 0), bool))
+NOTHING = Agreement(0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, (0.0, 0.0), np.zeros((0, 0), bool))
 
 
 def agreement(first: Array, second: Array, matrix: Matrix) -> Agreement:
@@ -78,12 +83,15 @@ def agreement(first: Array, second: Array, matrix: Matrix) -> Agreement:
         _elsewhere(moved, still, inside, differ, columns), _elsewhere(still, moved, inside, differ, columns)
     )
     agreed = np.kron((inside_B & same_B).reshape(grid), np.ones((SIDE, SIDE), bool))
+    pixels, faint, lost = _pixels(moved, still, inside, agreed)
+    legible_B, kept_B = (same_B | (_blocks(where, grid).min(axis=1) > 0) for where in (faint, lost))
     return Agreement(
         blocks,
         float(same_B[both_B].mean()),
-        float((~same_B[either_B]).mean()),
+        float(legible_B[both_B].mean()),
+        float((~kept_B[either_B]).mean()),
         elsewhere / blocks,
-        *_pixels(moved, still, inside, agreed),
+        *pixels,
         _overlaps(first, second, matrix),
         agreed,
     )
@@ -94,15 +102,26 @@ def _correlations(moved: Floats, still_BX: Floats, deviation_B: Floats, grid: tu
     return np.asarray((block_BX * still_BX).mean(axis=1) / np.maximum(other_B * deviation_B, 1e-3), np.float32)
 
 
-def _pixels(moved: Floats, still: Floats, inside: Mask, agreed: Mask) -> tuple[float, float, float]:
-    """Shares of pixels that hardly differ and that clearly differ, and the painted share of the latter."""
+def _pixels(moved: Floats, still: Floats, inside: Mask, agreed: Mask) -> tuple[tuple[float, float, float], Mask, Mask]:
+    """Shares of pixels that hardly differ and that clearly differ, and the painted share of the latter; a mask of
+    pixels that differ faintly at most; and of those among them that are white in the burnt-out picture.
+    """
     inside = cv2.erode(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     agreed = agreed & inside
     if agreed.sum() < 200:
-        return 0.0, 1.0, 0.0
-    if _burnt_out(moved, inside) > _burnt_out(still, inside) + BURNT_OUT:  # its tones cannot be matched to the other's
-        return _differences(still, moved, inside, agreed)
-    return _differences(moved, still, inside, agreed)
+        return (0.0, 1.0, 0.0), np.zeros(inside.shape, bool), np.zeros(inside.shape, bool)
+    shares = _burnt_out(moved, inside), _burnt_out(still, inside)
+    if shares[0] > shares[1] + BURNT_OUT:  # its tones cannot be matched to the other's
+        moved, still = still, moved
+    fitted = toned(moved, moved[agreed], still[agreed])
+    around = np.ones((2 * SLACK + 1, 2 * SLACK + 1), np.uint8)
+    apart = np.maximum(still - cv2.dilate(fitted, around), cv2.erode(fitted, around) - still)
+    apart *= CONTRAST / max(float(still[inside].std()), CONTRAST / 5)
+    loud = inside & (apart > LOUD)
+    painted = max(_two_shades(part[loud]) for part in (fitted, still))
+    quiet, faint = float((apart[inside] <= QUIET).mean()), apart <= FAINT
+    is_burnt_out = abs(shares[0] - shares[1]) > BURNT_OUT
+    return (quiet, float(loud[inside].mean()), painted), faint, faint & is_burnt_out & (still > WHITE)
 
 
 def _burnt_out(picture: Floats, inside: Mask) -> float:
@@ -110,23 +129,12 @@ def _burnt_out(picture: Floats, inside: Mask) -> float:
     return float((np.abs(picture[inside] - 127.5) > 125).mean())
 
 
-def _differences(picture: Floats, other: Floats, inside: Mask, agreed: Mask) -> tuple[float, float, float]:
-    """The shares of `_pixels`, after giving a picture the tones of the other."""
-    fitted = toned(picture, picture[agreed], other[agreed])
-    around = np.ones((2 * SLACK + 1, 2 * SLACK + 1), np.uint8)
-    apart = np.maximum(other - cv2.dilate(fitted, around), cv2.erode(fitted, around) - other)[inside]
-    apart *= CONTRAST / max(float(other[inside].std()), CONTRAST / 5)
-    loud = apart > LOUD
-    painted = max(_two_shades(part[inside][loud]) for part in (fitted, other))
-    return float((apart <= QUIET).mean()), float(loud.mean()), painted
-
-
 def toned(picture: Floats, here: Floats, there: Floats) -> Floats:
     """A picture with the tones of another: a monotonic map takes the shades `here` to those `there`."""
     steps = np.linspace(0, 1, 17)
-    levels, wanted = np.quantile(here, steps), np.quantile(there, steps)
-    levels = levels + np.arange(17) * 1e-4  # strictly ascending, even if many pixels have one shade
-    return np.interp(picture, levels, wanted).astype(np.float32)
+    levels, wanted = np.rint(np.quantile(here, steps)), np.quantile(there, steps)
+    shades = np.unique(levels)  # paper takes up many levels; the first may lie between ink and paper
+    return np.interp(picture, shades, [np.median(wanted[levels == shade]) for shade in shades]).astype(np.float32)
 
 
 def _two_shades(pixels: Floats) -> float:

@@ -14,6 +14,7 @@ from lookalike.verification.verdict import Picture, Relation, Verdict, align, co
 
 CLOSE = 384  # longer side of a close look, in pixels
 FEW = 80  # keypoints of a thumbnail, below which failed alignment proves nothing
+MANY = 12  # inliers from which files are compared although thumbnails disagree
 FRAMES_AGREE = 0.5  # minimum agreement of two later frames
 CERTAIN, CERTAINLY_SEEN = 0.9, 12  # minimum agreement and inliers for thumbnails alone to prove a copy
 DAMPED = {"crop": "extend", "grey": "colour", "brighter": "darker"}
@@ -36,11 +37,14 @@ class Seen:
 def verdict(first: Seen, second: Seen, *, mirrored: bool | None = None) -> Verdict:
     """What the second image is to the first; `mirrored`: whether to compare mirrored (None: both ways)."""
     found = compare(first.frames[0], second.frames[0], mirrored=mirrored)
-    if found.relation is Relation.DIFFERENT and not (first.is_low_information or second.is_low_information):
+    is_hopeless = found.relation is Relation.DIFFERENT and found.inliers < MANY
+    if is_hopeless and not (first.is_low_information or second.is_low_information):
         return found
     one = first.close()
     other = None if one is None else second.close()
-    closer = None if one is None or other is None else compare(one, other, mirrored=mirrored)
+    closer = None
+    if one is not None and other is not None:
+        closer = compare(one, other, mirrored=mirrored, start=found.transform)
     if closer is not None:
         is_lost = closer.relation is Relation.DIFFERENT and found.relation is not Relation.DIFFERENT
         found = dataclasses.replace(found, relation=Relation.SIMILAR, edits=()) if is_lost else closer

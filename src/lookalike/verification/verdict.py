@@ -43,6 +43,7 @@ PAPER, PAPER_SHADES = 0.7, 8  # minimum share of a document near the shade of it
 LEGIBLE, LEGIBLE_QUIET, LEGIBLE_MOVED = 0.9, 0.85, 0.045  # for documents: other words are not an overlay
 OTHER_COLOURS = 0.08  # share of the overlap
 GOOD = 0.9  # agreement at which the search for a better alignment ends
+MIRRORED = np.array([[-1, 0, 1], [0, 1, 0], [0, 0, 1.0]])  # of points in shares of the sides
 
 
 class Relation(StrEnum):
@@ -142,11 +143,16 @@ class Aligned:
     on_black: bool = False
 
 
-def compare(first: Picture, second: Picture, *, mirrored: bool | None = None) -> Verdict:
-    """What the second picture is to the first; `mirrored`: whether to compare mirrored (None: both ways)."""
+def compare(
+    first: Picture, second: Picture, *, mirrored: bool | None = None, start: tuple[float, ...] | None = None
+) -> Verdict:
+    """What the second picture is to the first.
+
+    `mirrored`: whether to compare mirrored (None: both ways); `start`: a `Verdict.transform` to try, too.
+    """
     from lookalike.verification import edits
 
-    best = align(first, second, mirrored=mirrored)
+    best = align(first, second, mirrored=mirrored, start=start)
     if best is None:
         return Verdict(relation=Relation.DIFFERENT)
     colours = measures.colours(best.first.pixels, best.second.pixels, best.matrix, best.measured.agreed)
@@ -161,11 +167,13 @@ def compare(first: Picture, second: Picture, *, mirrored: bool | None = None) ->
     )
 
 
-def align(first: Picture, second: Picture, *, mirrored: bool | None = None) -> Aligned | None:
+def align(
+    first: Picture, second: Picture, *, mirrored: bool | None = None, start: tuple[float, ...] | None = None
+) -> Aligned | None:
     """The best alignment of two pictures; None if there is none."""
     best: Aligned | None = None
     for one, other, is_mirrored, on_black in _looks(first, second, mirrored):
-        found = _aligned(one, other)
+        found = _aligned(one, other, None if start is None else _in_pixels(start, one, other, mirrored=is_mirrored))
         if found is not None and (best is None or found[1].same > best.measured.same):
             matrix, measured = found
             inliers = alignment.support(one.features, other.features, matrix)
@@ -187,10 +195,10 @@ def _looks(first: Picture, second: Picture, mirrored: bool | None) -> Iterator[t
             yield one.mirrored if is_mirrored else one, other, is_mirrored, on_black
 
 
-def _aligned(first: Picture, second: Picture) -> tuple[Matrix, Agreement] | None:
+def _aligned(first: Picture, second: Picture, start: Matrix | None) -> tuple[Matrix, Agreement] | None:
     """The transform with the best agreement of two pictures, and that agreement."""
     best: tuple[Matrix, Agreement] | None = None
-    for found in _alignments(first, second):
+    for found in _alignments(first, second, start):
         for matrix in _refinements(first, second, found):
             measured = measures.agreement(first.grey, second.grey, matrix)
             if best is None or measured.same > best[1].same:
@@ -200,10 +208,12 @@ def _aligned(first: Picture, second: Picture) -> tuple[Matrix, Agreement] | None
     return best
 
 
-def _alignments(first: Picture, second: Picture) -> Iterator[Matrix]:
+def _alignments(first: Picture, second: Picture, start: Matrix | None) -> Iterator[Matrix]:
     found = alignment.by_features(first.features, second.features)
     if found is not None and found.inliers >= INLIERS:
         yield found.matrix
+    if start is not None and alignment.is_sensible(start):
+        yield start
     by_frame = alignment.by_frame(first.frames, second.frames)
     if by_frame is not None:
         yield by_frame
@@ -242,7 +252,7 @@ def _is_written_on(found: Agreement) -> bool:
 
 def _is_legible(found: Agreement) -> bool:
     """Whether two documents have the same words and drawings."""
-    return found.same >= LEGIBLE and found.quiet >= LEGIBLE_QUIET and found.moved <= LEGIBLE_MOVED
+    return found.legible >= LEGIBLE and found.quiet >= LEGIBLE_QUIET and found.moved <= LEGIBLE_MOVED
 
 
 def _is_clear(found: Agreement) -> bool:
@@ -253,11 +263,21 @@ def _is_clear(found: Agreement) -> bool:
 
 def _in_shares(best: Aligned, first: Picture, second: Picture) -> tuple[float, ...]:
     """The transform from the first picture (not mirrored) to the second, of points in shares of the sides."""
-    sizes = [np.diag([one.grey.shape[1], one.grey.shape[0], 1.0]) for one in (first, second)]
-    matrix = np.linalg.inv(sizes[1]) @ best.matrix @ sizes[0]
+    matrix = np.linalg.inv(_size(second)) @ best.matrix @ _size(first)
     if best.mirrored:
-        matrix = matrix @ np.array([[-1, 0, 1], [0, 1, 0], [0, 0, 1.0]])
+        matrix = matrix @ MIRRORED
     return tuple(round(float(value), 5) for value in (matrix / matrix[2, 2]).ravel())
+
+
+def _in_pixels(transform: tuple[float, ...], first: Picture, second: Picture, *, mirrored: bool) -> Matrix | None:
+    """The transform in pixels from the first picture, mirrored or not; None if `transform` is of the other kind."""
+    matrix = np.array(transform).reshape(3, 3) @ (MIRRORED if mirrored else np.eye(3))
+    return _size(second) @ matrix @ np.linalg.inv(_size(first)) if np.linalg.det(matrix[:2, :2]) > 0 else None
+
+
+def _size(picture: Picture) -> Matrix:
+    """The transform from shares of width and height to pixels."""
+    return np.diag([picture.grey.shape[1], picture.grey.shape[0], 1.0])
 
 
 def _on(pixels: Array, shade: int) -> Array:
