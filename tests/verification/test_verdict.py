@@ -112,6 +112,48 @@ def invoice(seed: int) -> Image.Image:
     return page
 
 
+def test_a_form_and_filled_ones_are_not_copies_of_each_other() -> None:
+    blank = invoice(0)
+    filled = [blank.copy() for _ in range(2)]
+    for seed, page in enumerate(filled):
+        random, draw = np.random.default_rng(seed), ImageDraw.Draw(page)
+        for row in range(5):
+            words = "".join(random.choice(list("abcdefghijk "), 18))
+            draw.text((60, 340 + 36 * row), words, (20, 20, 120), font_size=16)
+    pages = [np.asarray(page) for page in (blank, *filled)]
+    for first, second in ((0, 1), (1, 0), (1, 2)):
+        assert verdict(pages[first], pages[second]).relation is Relation.SAME_SCENE
+
+
+def test_large_letters_over_a_document_are_an_overlay() -> None:
+    page = np.asarray(invoice(0))
+    found = verdict(page, perturb(page, "text", 0.06))
+    assert found.relation is Relation.EDITED
+    assert "overlay" in found.edits
+
+
+def test_compression_takes_a_documents_faint_detail_but_its_paper_stays_white() -> None:
+    page = np.full((300, 384, 3), 248.0)
+    page[40:260, 40:340] += np.random.default_rng(0).normal(0, 3, (220, 300, 1))
+    for row in range(6):
+        page[50 + 30 * row : 62 + 30 * row, 60 + 40 * row : 110 + 40 * row] = 60
+    picture = page.clip(0, 255).astype(np.uint8)
+    assert verdict(picture, perturb(picture, "jpeg", 30)).relation is Relation.EDITED
+
+
+def test_an_alignment_may_start_from_a_known_transform(photographs: list[Array]) -> None:
+    picture = perturb(photographs[0], "blur", 0.06)
+    height, width = picture.shape[:2]
+    part = np.ascontiguousarray(picture[: height * 3 // 4, : width * 3 // 4, :])
+    for other, transform in (
+        (part, (4 / 3, 0, 0, 0, 4 / 3, 0, 0, 0, 1)),
+        (part[:, ::-1], (-4 / 3, 0, 1, 0, 4 / 3, 0, 0, 0, 1)),
+    ):
+        pictures = Picture(picture), Picture(np.ascontiguousarray(other))
+        assert compare(*pictures).relation is not Relation.EDITED
+        assert compare(*pictures, start=transform).relation is Relation.EDITED
+
+
 def test_invoices_of_one_layout_are_not_copies_and_a_scan_of_one_is() -> None:
     pages = [invoice(seed) for seed in range(3)]
     for number, page in enumerate(pages):

@@ -28,9 +28,7 @@ from lookalike.core.display import clean
 from lookalike.core.errors import ConfigError, DatabaseError, DataError, MissingExtra
 from lookalike.core.progress import Progress
 from lookalike.data import codetable
-from lookalike.duplicates import proposals
 from lookalike.duplicates.members import by_row
-from lookalike.duplicates.request import Strictness
 from lookalike.search import all_pairs
 from lookalike.search.hits import Hits
 from lookalike.search.multi_index import MultiIndex
@@ -43,6 +41,7 @@ Names = Callable[[Sequence[int]], Sequence[str | None]]
 Graph = npt.NDArray[np.int32]  # (N, T, 2): rows and distances
 Ints = npt.NDArray[np.int64]
 
+VERIFIED = 14 / 64  # share of the bits that may differ in pairs to be verified
 KIND = np.dtype("<i4")
 LARGEST = 10_000  # neighbours of an image
 ROWS = 65_536  # of a Parquet file, written at once
@@ -161,7 +160,7 @@ def _block(found: Sequence[Hits], top: int) -> Graph:
 def _verified(part: Path, codes: CodeArray, verifier: Verifier, progress: Progress) -> Relations:
     """What the pairs with near codes are."""
     graph_NT2 = np.load(part, mmap_mode="r")
-    count, reach = len(graph_NT2), proposals.reach_of(Strictness.NORMAL, 8 * codes.codes_NW.shape[1], None).own
+    count, reach = len(graph_NT2), int(VERIFIED * 8 * codes.codes_NW.shape[1])
     keys_P = np.empty(0, np.int64)
     for start in range(0, count, ROWS):
         block_BT2 = graph_NT2[start : start + ROWS]

@@ -26,17 +26,18 @@ REACH, MOVED = 10, 0.85  # search radius in pixels, and minimum correlation, for
 BLURS = (0.6, 0.9, 1.3, 1.8, 2.5, 3.5, 5.0)  # pixels, tried until both pictures are equally sharp
 QUIET, LOUD = 8.0, 32.0  # shades up to which a pixel hardly differs, and above which it clearly differs …
 CONTRAST = 50.0  # … in a picture with this standard deviation
-FAINT = 24.0  # … and up to which encoding may change pixels of a block whose detail it lost
 BURNT_OUT, WHITE = (
     0.03,
     250.0,
 )  # difference of the shares of clipped pixels, above which one is burnt out, and its shade
+THICK = 3  # pixels; strokes of an overlay, where a document's own writing is thinner
 SHADES = 14  # within which pixels count as one shade
 SOFT = 3.0  # pixels; blur before comparing colours
 GREY = 6.0  # shades; mean distance from grey below which a picture has no colours
 COLOURED, OTHER_HUE = 40.0, 0.6  # minimum distance of a colour from grey in shades, and cosine below which hues differ
 
 Mask = npt.NDArray[np.bool_]
+Shares = tuple[float, float, float, float]
 
 
 class Agreement(NamedTuple):
@@ -44,17 +45,18 @@ class Agreement(NamedTuple):
 
     blocks: int  # with detail in both pictures
     same: float  # share of these blocks that correlate
-    legible: float  # share of these blocks that correlate, or lost no more than faint detail
+    legible: float  # share of blocks with detail in either picture that correlate, or where no pixel clearly differs
     differing: float  # share of blocks with detail in either picture that neither correlate nor are burnt out
     moved: float  # share of blocks with detail in both that are found elsewhere in the other picture instead
     quiet: float  # share of pixels that hardly differ after matching tones
     loud: float  # share of pixels that clearly differ
     painted: float  # share of the clearly different pixels that have one of two shades: text, stickers, bars
+    added: float  # share of the clearly different pixels in thick strokes that only one of the pictures has: an overlay
     overlaps: tuple[float, float]  # share of each picture that the other one shows
     agreed: Mask  # where both agree, in the frame of `Overlap.still`
 
 
-NOTHING = Agreement(0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, (0.0, 0.0), np.zeros((0, 0), bool))
+NOTHING = Agreement(0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, (0.0, 0.0), np.zeros((0, 0), bool))
 
 
 def agreement(first: Array, second: Array, matrix: Matrix) -> Agreement:
@@ -88,7 +90,7 @@ def agreement(first: Array, second: Array, matrix: Matrix) -> Agreement:
     return Agreement(
         blocks,
         float(same_B[both_B].mean()),
-        float(legible_B[both_B].mean()),
+        float(legible_B[either_B].mean()),
         float((~kept_B[either_B]).mean()),
         elsewhere / blocks,
         *pixels,
@@ -102,14 +104,14 @@ def _correlations(moved: Floats, still_BX: Floats, deviation_B: Floats, grid: tu
     return np.asarray((block_BX * still_BX).mean(axis=1) / np.maximum(other_B * deviation_B, 1e-3), np.float32)
 
 
-def _pixels(moved: Floats, still: Floats, inside: Mask, agreed: Mask) -> tuple[tuple[float, float, float], Mask, Mask]:
-    """Shares of pixels that hardly differ and that clearly differ, and the painted share of the latter; a mask of
-    pixels that differ faintly at most; and of those among them that are white in the burnt-out picture.
+def _pixels(moved: Floats, still: Floats, inside: Mask, agreed: Mask) -> tuple[Shares, Mask, Mask]:
+    """Shares of pixels that hardly differ and that clearly differ, and the painted and added shares of the latter; a
+    mask of pixels that do not clearly differ; and of those among them that are white in the burnt-out picture.
     """
     inside = cv2.erode(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     agreed = agreed & inside
     if agreed.sum() < 200:
-        return (0.0, 1.0, 0.0), np.zeros(inside.shape, bool), np.zeros(inside.shape, bool)
+        return (0.0, 1.0, 0.0, 0.0), np.zeros(inside.shape, bool), np.zeros(inside.shape, bool)
     shares = _burnt_out(moved, inside), _burnt_out(still, inside)
     if shares[0] > shares[1] + BURNT_OUT:  # its tones cannot be matched to the other's
         moved, still = still, moved
@@ -119,9 +121,13 @@ def _pixels(moved: Floats, still: Floats, inside: Mask, agreed: Mask) -> tuple[t
     apart *= CONTRAST / max(float(still[inside].std()), CONTRAST / 5)
     loud = inside & (apart > LOUD)
     painted = max(_two_shades(part[loud]) for part in (fitted, still))
-    quiet, faint = float((apart[inside] <= QUIET).mean()), apart <= FAINT
+    paper = float(np.bincount(still[inside].clip(0, 255).astype(np.int64), minlength=256).argmax())
+    thick = cv2.morphologyEx(loud.astype(np.uint8), cv2.MORPH_OPEN, np.ones((THICK, THICK), np.uint8)) > 0
+    ink, other_ink = (np.abs(part - paper)[thick] > LOUD for part in (fitted, still))
+    added = max(int((ink & ~other_ink).sum()), int((other_ink & ~ink).sum())) / max(int(loud.sum()), 1)
+    quiet, faint = float((apart[inside] <= QUIET).mean()), apart <= LOUD
     is_burnt_out = abs(shares[0] - shares[1]) > BURNT_OUT
-    return (quiet, float(loud[inside].mean()), painted), faint, faint & is_burnt_out & (still > WHITE)
+    return (quiet, float(loud[inside].mean()), painted, added), faint, faint & is_burnt_out & (still > WHITE)
 
 
 def _burnt_out(picture: Floats, inside: Mask) -> float:

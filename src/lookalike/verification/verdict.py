@@ -36,11 +36,12 @@ AGREED = 0.55  # … and of copies
 LOUD, MOVED = 0.004, 0.01  # shares below which nothing differs and nothing moved …
 TONED, DIFFERING, ENCODED = 0.68, 0.36, 0.25  # … if enough is quiet and little detail is lost, or hardly any is
 SILENT, SILENT_MOVED = 0.95, 0.015  # … or nearly all is quiet
-WRITTEN_QUIET, WRITTEN_LOUD, WRITTEN_MOVED, PAINTED = 0.7, 0.15, 0.02, 0.47  # with an overlay …
-MUCH, WRITTEN_DIFFERING = 0.02, 0.62  # … a large one may cover most of a simple picture's detail
+WRITTEN_QUIET, WRITTEN_LOUD, WRITTEN_MOVED, PAINTED = 0.7, 0.15, 0.02, 0.43  # with an overlay …
+MUCH, MUCH_MOVED, WRITTEN_DIFFERING = 0.02, 0.038, 0.62  # … a large one may cover most of a simple picture's detail
 CLEARLY, CLEARLY_DIFFERING, CLEARLY_MOVED, CLIPPED = 0.95, 0.15, 0.045, 0.9
 PAPER, PAPER_SHADES = 0.7, 8  # minimum share of a document near the shade of its paper, and tolerance in shades
-LEGIBLE, LEGIBLE_QUIET, LEGIBLE_MOVED = 0.9, 0.85, 0.045  # for documents: other words are not an overlay
+LIGHT, EVEN = 128, 1.5  # shades: paper is light, or of one shade (mean deviation), unlike the dark of a photograph
+LEGIBLE, LEGIBLE_QUIET, LEGIBLE_MOVED, ADDED = 0.86, 0.85, 0.045, 0.45  # for documents: other words are no overlay
 OTHER_COLOURS = 0.08  # share of the overlap
 GOOD = 0.9  # agreement at which the search for a better alignment ends
 MIRRORED = np.array([[-1, 0, 1], [0, 1, 0], [0, 0, 1.0]])  # of points in shares of the sides
@@ -117,7 +118,11 @@ class Picture:
         """Whether most of it has one shade, like paper, so that only its text matters."""
         counts = np.bincount(self.grey.ravel(), minlength=256)
         near = np.convolve(counts, np.ones(2 * PAPER_SHADES + 1, np.int64), "same")
-        return bool(near.max() >= PAPER * self.grey.size)
+        paper = int(near.argmax())
+        if near[paper] < PAPER * self.grey.size:
+            return False
+        apart = np.abs(self.grey.astype(np.int16) - paper)
+        return paper >= LIGHT or float(apart[apart <= PAPER_SHADES].mean()) <= EVEN
 
     @computed_once
     def mirrored(self) -> Picture:
@@ -230,7 +235,8 @@ def _refinements(first: Picture, second: Picture, matrix: Matrix) -> Iterator[Ma
 def _relation(found: Agreement, colours: Colours, *, is_document: bool) -> Relation:
     if found.blocks < BLOCKS or found.same < RELATED:
         return Relation.DIFFERENT
-    is_same = _is_legible(found) if is_document else _is_toned(found) or _is_written_on(found) or _is_clear(found)
+    is_overlaid = _is_written_on(found) and (found.added >= ADDED or not is_document)
+    is_same = is_overlaid or (_is_legible(found) if is_document else _is_toned(found) or _is_clear(found))
     is_copy = max(found.overlaps) >= SEEN and found.same >= AGREED and is_same
     return Relation.EDITED if is_copy and colours.other <= OTHER_COLOURS else Relation.SAME_SCENE
 
@@ -247,7 +253,8 @@ def _is_written_on(found: Agreement) -> bool:
     """Whether the clear differences are an overlay on one of the pictures."""
     most = WRITTEN_DIFFERING if found.loud >= MUCH else DIFFERING
     is_painted = found.painted >= PAINTED and found.loud <= WRITTEN_LOUD and found.differing <= most
-    return is_painted and found.quiet >= WRITTEN_QUIET and found.moved <= WRITTEN_MOVED
+    most_moved = MUCH_MOVED if found.loud >= MUCH else WRITTEN_MOVED  # edges of letters resemble others close by
+    return is_painted and found.quiet >= WRITTEN_QUIET and found.moved <= most_moved
 
 
 def _is_legible(found: Agreement) -> bool:
