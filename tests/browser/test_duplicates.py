@@ -80,7 +80,7 @@ def test_other_shots_of_a_scene_are_counted_and_shown_apart(serve: Serve, visits
     picture.save(folder / "first.jpg", quality=95)
     picture.save(folder / "copy.png")
     moved = picture.copy()
-    moved.paste(picture.crop((40, 60, 150, 170)), (64, 70))
+    moved.paste(picture.crop((40, 40, 200, 180)), (47, 44))
     moved.save(folder / "next.jpg", quality=95)
     with Database.create(tmp_path / "db") as database:
         database.index(folder)

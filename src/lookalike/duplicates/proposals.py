@@ -24,9 +24,8 @@ from lookalike.search.csr import Csr, Ints
 from lookalike.search.hits import Hits
 from lookalike.search.multi_index import MultiIndex
 
-# The pairs that are verified are chosen by their number, nearest first, so the radius that counts depends on the size of
-# the collection; these are limits. Of 500 photographs and copies of 18 kinds, normal proposes all but single ones.
-# Strict: the same pixels by two decoders.
+# Limits: the number of pairs to be verified is limited, too, and the nearest come first, so that the effective radius
+# depends on the size of the collection. Strict: the same pixels by two decoders.
 REACH = {
     Strictness.STRICT: (2 / 64, None), Strictness.NORMAL: (22 / 64, 16 / 64), Strictness.THOROUGH: (26 / 64, 20 / 64),
 }  # fmt: skip

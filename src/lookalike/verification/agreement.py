@@ -86,7 +86,7 @@ def agreement(first: Array, second: Array, matrix: Matrix) -> Agreement:
     )
     agreed = np.kron((inside_B & same_B).reshape(grid), np.ones((SIDE, SIDE), bool))
     pixels, faint, lost = _pixels(moved, still, inside, agreed)
-    legible_B, kept_B = (same_B | (_blocks(where, grid).min(axis=1) > 0) for where in (faint, lost))
+    legible_B, kept_B = (same_B | (_blocks(where.astype(np.float32), grid).min(axis=1) > 0) for where in (faint, lost))
     return Agreement(
         blocks,
         float(same_B[both_B].mean()),
@@ -140,7 +140,8 @@ def toned(picture: Floats, here: Floats, there: Floats) -> Floats:
     steps = np.linspace(0, 1, 17)
     levels, wanted = np.rint(np.quantile(here, steps)), np.quantile(there, steps)
     shades = np.unique(levels)  # paper takes up many levels; the first may lie between ink and paper
-    return np.interp(picture, shades, [np.median(wanted[levels == shade]) for shade in shades]).astype(np.float32)
+    tones = [np.median(wanted[levels == shade]) for shade in shades]
+    return np.asarray(np.interp(picture, shades, tones), np.float32)
 
 
 def _two_shades(pixels: Floats) -> float:
