@@ -30,8 +30,9 @@ REACH = {
     Strictness.STRICT: (2 / 64, None), Strictness.NORMAL: (22 / 64, 16 / 64), Strictness.THOROUGH: (26 / 64, 20 / 64),
 }  # fmt: skip
 AHEAD = 2  # bits by which a variant must be nearer than an own code: there are eleven of them
-MOST = 12  # contents that one image proposes by its own code, and as many by its variants
+MOST = 20  # contents that one image proposes by its own code, and as many by its variants
 AN_IMAGE, THOROUGHLY = 8, 24  # pairs that are verified, on average: 10,000 photographs take minutes, not hours
+FEWEST = 20_000  # pairs that are verified in any collection: half a minute
 BLOCK = 1024  # queries
 EITHER = 2  # proposed upright and mirrored
 
@@ -109,7 +110,7 @@ def propose(
         least, most = np.minimum.reduceat(mirrored, starts), np.maximum.reduceat(mirrored, starts)
         mirrored = np.where(least == most, least, EITHER).astype(np.int8)
     first, second, scores = first[new], second[new], scores[new]
-    nearest = np.argsort(scores, kind="stable")[: reach.an_image * len(contents.digests)]
+    nearest = np.argsort(scores, kind="stable")[: max(reach.an_image * len(contents.digests), FEWEST)]
     first, second, mirrored = first[nearest], second[nearest], mirrored[nearest]
     code_C = contents.codes()
     distances = np.bitwise_count(codes_UW[code_C[first]] ^ codes_UW[code_C[second]]).sum(axis=1).astype(np.int32)

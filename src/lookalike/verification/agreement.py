@@ -45,7 +45,7 @@ class Agreement(NamedTuple):
 
     blocks: int  # with detail in both pictures
     same: float  # share of these blocks that correlate
-    legible: float  # share of blocks with detail in either picture that correlate, or where no pixel clearly differs
+    legible: float  # share of blocks with writing in either document that correlate, or where no pixel clearly differs
     differing: float  # share of blocks with detail in either picture that neither correlate nor are burnt out
     moved: float  # share of blocks with detail in both that are found elsewhere in the other picture instead
     quiet: float  # share of pixels that hardly differ after matching tones
@@ -86,17 +86,23 @@ def agreement(first: Array, second: Array, matrix: Matrix) -> Agreement:
     )
     agreed = np.kron((inside_B & same_B).reshape(grid), np.ones((SIDE, SIDE), bool))
     pixels, faint, lost = _pixels(moved, still, inside, agreed)
+    written_B = inside_B & (_written(deviation_B) | _written(moved_deviation_B))
     legible_B, kept_B = (same_B | (_blocks(where.astype(np.float32), grid).min(axis=1) > 0) for where in (faint, lost))
     return Agreement(
         blocks,
         float(same_B[both_B].mean()),
-        float(legible_B[either_B].mean()),
+        float(legible_B[written_B].mean()) if written_B.any() else 1.0,
         float((~kept_B[either_B]).mean()),
         elsewhere / blocks,
         *pixels,
         _overlaps(first, second, matrix),
         agreed,
     )
+
+
+def _written(deviation_B: Floats) -> Mask:
+    """Which blocks of a document are written on: they have more detail than the noise of its paper."""
+    return np.asarray(deviation_B > max(TEXTURED, 2 * float(np.median(deviation_B))))
 
 
 def _correlations(moved: Floats, still_BX: Floats, deviation_B: Floats, grid: tuple[int, int]) -> Floats:

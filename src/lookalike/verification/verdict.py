@@ -30,6 +30,7 @@ from lookalike.verification.features import Array, Features, features
 
 INLIERS = 6  # minimum keypoints that support a transform
 BLOCKS = 6  # minimum blocks with detail
+FRAMED = 0.55  # minimum share of either picture that the other shows, with fewer inliers
 SEEN = 0.5  # minimum share of one picture that the other shows
 RELATED = 0.25  # minimum share of equal blocks of related pictures …
 AGREED = 0.55  # … and of copies
@@ -162,6 +163,8 @@ def compare(
         return Verdict(relation=Relation.DIFFERENT)
     colours = measures.colours(best.first.pixels, best.second.pixels, best.matrix, best.measured.agreed)
     relation = _relation(best.measured, colours, is_document=best.first.is_document and best.second.is_document)
+    if best.inliers < INLIERS and min(best.measured.overlaps) < FRAMED and relation.is_copy:
+        relation = Relation.SAME_SCENE  # correlation alone aligns whole pictures, but drifts to parts of plain ones
     return Verdict(
         relation=relation,
         edits=edits.of(best, colours) if relation is not Relation.DIFFERENT else (),
