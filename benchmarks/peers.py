@@ -4,13 +4,14 @@
 
 The photographs are those of `benchmarks/unseen.py`, which no training of the built-in models has seen; DATA is the
 folder of data sets named there. Besides the extras `robustness` and `backbones` this needs two packages that no extra
-installs: `pip install photo-dna-rs iscc-core`. Prints the table of docs/robustness.md.
+installs: `pip install photo-dna-rs iscc-core`. Prints the tables of docs/robustness.md, docs/benchmarks.md and README.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,19 @@ EDITS = (
     "rotate 15", "rotate 30", "turn 90", "mirror 1", "perspective 0.2", "border 0.1", "letterbox 0.125", "caption 0.2",
     "text 0.1", "screenshot 0.06", "occlusion 0.2", "collage 0.5",
 )  # fmt: skip
+BYTES = {
+    "default": 8, "default-128": 16, "phash-64": 8, "pdq": 32, "photodna": 144, "iscc-64": 8,
+    "efficientnet-lite0": 5120,
+}  # fmt: skip
+README_EDITS = {
+    "JPEG quality 20": "jpeg 20", "cropped to the middle 75 % of width and height": "crop 0.25", "to 60 %": "crop 0.4",
+    "rotated 15°": "rotate 15", "mirrored": "mirror 1", "black border": "border 0.1", "caption": "caption 0.2",
+    "text": "text 0.1", "in a collage": "collage 0.5",
+}  # fmt: skip
+README_ROWS = {
+    "`lookalike duplicates`": "default, verified", "… its codes alone, 8 bytes": "default",
+    "pHash, 8 bytes": "phash-64", "PDQ, 32 bytes": "pdq", "PhotoDNA, 144 bytes": "photodna", "ISCC, 8 bytes": "iscc-64",
+}  # fmt: skip
 
 
 def measure(folder: Path, queries: int) -> RobustnessResult:
@@ -71,13 +85,31 @@ def values(outcome: RobustnessResult) -> dict[str, Any]:
     }
 
 
-def table(found: dict[str, Any]) -> str:
-    """Recall in Markdown, of each method (columns) by edits and strengths (rows)."""
-    names = list(next(iter(found["recall"].values())))
-    lines = [f"| copy | {' | '.join(f'`{name}`' for name in names)} |", "|---" * (1 + len(names)) + "|"]
-    for edit, shares in found["recall"].items():
-        lines.append(f"| {edit} | {' | '.join(f'{shares[name]:.3f}' for name in names)} |")
-    return "\n".join(lines)
+def tables(found: dict[str, Any]) -> str:
+    """Tables in Markdown: recall of all methods, thresholds of codes alone, and README's."""
+    recall, methods, names = found["recall"], found["peers"], [found["verified"]["name"], *found["peers"]]
+    thresholds = {
+        "bytes": [BYTES[name] for name in methods],
+        "threshold": [one["threshold"] for one in methods.values()],
+        "false pairs": [one["false_pairs"] for one in methods.values()],
+        "ms of CPU time an image": [one["milliseconds_an_image"] for one in methods.values()],
+    }
+    in_full = {edit: [f"{shares[name]:.3f}" for name in names] for edit, shares in recall.items()}
+    in_short = {
+        words: [f"{recall[edit][name]:.2f}".removeprefix("0") for edit in README_EDITS.values()]
+        for words, name in README_ROWS.items()
+    }
+    heads = ["copy", *_code(names)], ["", *_code(methods)], ["", *README_EDITS]
+    return "\n\n".join(map(_table, heads, (in_full, thresholds, in_short)))
+
+
+def _code(names: Iterable[str]) -> list[str]:
+    return [f"`{name}`" for name in names]
+
+
+def _table(head: Sequence[str], rows: Mapping[str, Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *([name, *map(str, cells)] for name, cells in rows.items())]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def main() -> None:
@@ -87,7 +119,7 @@ def main() -> None:
     given = parser.parse_args()
     found = values(measure(given.data, given.queries))
     print(f"record: {record.write('peers', found)}")
-    print(table(found))
+    print(tables(found))
 
 
 if __name__ == "__main__":
