@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import filelock
 
@@ -25,12 +25,14 @@ from lookalike.core.codes import Codes
 from lookalike.core.errors import DatabaseError
 from lookalike.hasher import Hasher
 from lookalike.search.hits import Hits, Mask
-from lookalike.search.scan import Scan
 from lookalike.store import model_file, originals
 from lookalike.store.catalog import FILE, Catalog
 from lookalike.store.derived import code_array, codefile
 from lookalike.store.derived.code_array import CodeArray, Ids
 from lookalike.store.records import Filter
+
+if TYPE_CHECKING:
+    from lookalike.search.scan import Scan
 
 LOCK = "lock"
 LOST = "lost"  # key in the catalog's `meta`: the revision that it fell back to
@@ -204,6 +206,8 @@ class FolderStore(Catalog):
 
     def _open_engine(self) -> _OpenEngine:
         """The engine, refilled if the catalog has changed."""
+        from lookalike.search.scan import Scan
+
         self.check_model()
         revision, current = self.revision, self._engine
         if current is None or revision != current.revision:
