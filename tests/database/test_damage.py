@@ -209,44 +209,7 @@ INDEXES = (
 CODES = codefile.HEADER
 
 REPAIRED: dict[str, Plant] = {
-    # the catalog
-    "a note that nobody wrote": sql("INSERT INTO unreachable VALUES ('/', 'x', 3)"),
-    "how often decisions changed": sql("DELETE FROM decision_changes"),
-    "the last ids": sql("UPDATE sqlite_sequence SET seq = 1"),
-    "no last ids": sql("DELETE FROM sqlite_sequence"),
-    "a digest of rows": sql("UPDATE digests SET digest = randomblob(16) WHERE tbl = 'images' AND block = 0"),
-    "a digest of a table": sql("DELETE FROM digests WHERE tbl = 'files' AND block = -1"),
-    "all digests": sql("DELETE FROM digests"),
-    "the table of digests": sql("DROP TABLE digests"),
-    **{f"the index {name}": sql(f"DROP INDEX {name}") for name in INDEXES},
-    "another index": sql("DROP INDEX images_by_place", "CREATE INDEX images_by_place ON images (label)"),
-    # derived files
-    "no codes.bin": delete("codes.bin"),
-    "an empty codes.bin": write("codes.bin", b""),
-    "half of codes.bin": cut("codes.bin", CODES + 40),
-    "another file for codes.bin": write("codes.bin", b"PK\3\4" * 2000),
-    "a bit of the header of codes.bin": flip("codes.bin", 40),
-    "a bit of the end of its header": flip("codes.bin", CODES - 20),
-    "a bit of its ids": flip("codes.bin", CODES + 3),
-    "a bit of its codes": flip("codes.bin", CODES + 60),
-    "a bit of codes of variants": flip("variants.npz", 600),
-    "codes of variants cut": cut("variants.npz", 300),
-    "verdicts cut": cut("verdicts.sqlite", 300),
-    # originals
-    "a lost original": original(Path.unlink, has_file=True),
-    "an empty original": original(lambda place: place.write_bytes(b""), has_file=True),
-    "an original cut": original(lambda place: os.truncate(place, 50), has_file=True),
-    "an original without a row": orphan,
-    # leftovers of a kill
-    "a codes.bin half written": write(".codes.bin.0123abcd.tmp", b"x"),
-    "a model half written": write(".model.onnx.0123abcd.tmp", b"x"),
-    "a model of an earlier version half written": write("model.onnx.part", b"x"),
-    "a model that was not taken": write("model.onnx.tmp", b"x"),
-    "a catalog half made": write("catalog.new", b"x"),
-    "an original half written": write("originals/.00112233.0123abcd.tmp", b"x"),
-}  # fmt: skip
-
-REPORTED: dict[str, Plant] = {
+    # the catalog: detected by its digests
     "a bit of a code": bit("images", "code", "id = 3"),
     "a bit of a name": bit("images", "name", "id = 3"),
     "a bit of a label's number": bit("images", "label", "id = 3"),
@@ -283,7 +246,44 @@ REPORTED: dict[str, Plant] = {
     "which original is kept": sql("DELETE FROM originals WHERE digest = (SELECT min(digest) FROM originals)"),
     "an image that nobody wrote": sql("INSERT INTO images (place, name) VALUES (16777216 + 7, 'x')"),
     "a rule that nobody wrote": sql("INSERT INTO rules VALUES ('/', '*', 0)"),
+    "a note that nobody wrote": sql("INSERT INTO unreachable VALUES ('/', 'x', 3)"),
     "a label that nobody wrote": sql("INSERT INTO labels (label) VALUES ('\"x\"')"),
+    "how often decisions changed": sql("DELETE FROM decision_changes"),
+    "the last ids": sql("UPDATE sqlite_sequence SET seq = 1"),
+    "no last ids": sql("DELETE FROM sqlite_sequence"),
+    "a digest of rows": sql("UPDATE digests SET digest = randomblob(16) WHERE tbl = 'images' AND block = 0"),
+    "a digest of a table": sql("DELETE FROM digests WHERE tbl = 'files' AND block = -1"),
+    "all digests": sql("DELETE FROM digests"),
+    "the table of digests": sql("DROP TABLE digests"),
+    **{f"the index {name}": sql(f"DROP INDEX {name}") for name in INDEXES},
+    "another index": sql("DROP INDEX images_by_place", "CREATE INDEX images_by_place ON images (label)"),
+    # derived files
+    "no codes.bin": delete("codes.bin"),
+    "an empty codes.bin": write("codes.bin", b""),
+    "half of codes.bin": cut("codes.bin", CODES + 40),
+    "another file for codes.bin": write("codes.bin", b"PK\3\4" * 2000),
+    "a bit of the header of codes.bin": flip("codes.bin", 40),
+    "a bit of the end of its header": flip("codes.bin", CODES - 20),
+    "a bit of its ids": flip("codes.bin", CODES + 3),
+    "a bit of its codes": flip("codes.bin", CODES + 60),
+    "a bit of codes of variants": flip("variants.npz", 600),
+    "codes of variants cut": cut("variants.npz", 300),
+    "verdicts cut": cut("verdicts.sqlite", 300),
+    # originals
+    "a lost original": original(Path.unlink, has_file=True),
+    "an empty original": original(lambda place: place.write_bytes(b""), has_file=True),
+    "an original cut": original(lambda place: os.truncate(place, 50), has_file=True),
+    "an original without a row": orphan,
+    # leftovers of a kill
+    "a codes.bin half written": write(".codes.bin.0123abcd.tmp", b"x"),
+    "a model half written": write(".model.onnx.0123abcd.tmp", b"x"),
+    "a model of an earlier version half written": write("model.onnx.part", b"x"),
+    "a model that was not taken": write("model.onnx.tmp", b"x"),
+    "a catalog half made": write("catalog.new", b"x"),
+    "an original half written": write("originals/.00112233.0123abcd.tmp", b"x"),
+}  # fmt: skip
+
+REPORTED: dict[str, Plant] = {
     "another name": sql("UPDATE images SET name = 'other.png' WHERE id = 3"),
     "another digest": sql("UPDATE files SET digest = x'00112233445566778899aabbccddeeff' WHERE id = 3"),
     "another folder": sql("UPDATE folders SET path = 'elsewhere/' WHERE id = 1"),

@@ -12,7 +12,7 @@ import pytest
 
 from lookalike.core.errors import DatabaseError
 from lookalike.data import Item
-from lookalike.store import digests
+from lookalike.store import digests, integrity
 from lookalike.store.catalog import Catalog
 from lookalike.store.migrations import STEPS
 from lookalike.store.records import ImportedCode, IndexOutcome
@@ -71,7 +71,7 @@ def test_every_way_of_writing_is_followed(catalog: Catalog) -> None:
         catalog.forget_codes()
         catalog.delete(range(1, 10_000))
     assert are_right(catalog)
-    assert catalog.integrity.check() == []
+    assert catalog.integrity.check({}) == []
 
 
 def test_what_is_rolled_back_does_not_count(catalog: Catalog) -> None:
@@ -99,7 +99,7 @@ def test_writing_does_not_hide_damage(catalog: Catalog) -> None:
             catalog.set_label(id_, "dog")
         catalog.touch()
     assert not are_right(catalog)
-    assert [fault.repaired for fault in catalog.integrity.check()] == [False]
+    assert [fault.repaired for fault in catalog.integrity.check({})] == [False]
 
 
 def test_a_new_version_of_the_schema_does_not_hide_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,6 +113,23 @@ def test_a_new_version_of_the_schema_does_not_hide_damage(tmp_path: Path, monkey
         connection = catalog._session.connection
         differ = digests.differing(digests.stored(connection), digests.computed(connection))
         assert differ == {("files", 0), ("files", -1)}
+
+
+@pytest.mark.parametrize("value", [0, 1, -1, 127, 128, -128, 2**40, -(2**63), 2**63 - 1])
+@pytest.mark.parametrize("bit", [0, 5, 7, 15, 31, 62])
+def test_a_flipped_bit_of_an_integer_is_found(value: int, bit: int) -> None:
+    layout = digests.Layout("t", ("id", "value"), frozenset(), "id")
+    right, wrong = (1, value), (1, value ^ (1 << bit))
+    difference = digests.row_digest(digests.content_of("t", right)) ^ digests.row_digest(digests.content_of("t", wrong))
+    assert integrity._flipped_bit(layout, [(7, 7), wrong], difference) == [(wrong, right)]
+
+
+def test_a_flipped_sign_of_a_short_integer_is_found() -> None:
+    layout = digests.Layout("t", ("id", "value"), frozenset(), "id")
+    right, wrong = (1, 3), (1, 3 - 256)  # the first bit of one byte
+    difference = digests.row_digest(digests.content_of("t", right)) ^ digests.row_digest(digests.content_of("t", wrong))
+    assert integrity._flipped_bit(layout, [wrong], difference) == [(wrong, (1, 3 - 256 + 2**8))]
+    assert integrity._flipped_bit(layout, [(1, 9)], difference) == []
 
 
 def test_other_programs_may_read_and_write(catalog: Catalog) -> None:

@@ -2,6 +2,7 @@
 
 The catalog comes first: nothing is derived from it unless its rows are proven right by their digests. Then derived
 files are repaired; original data is restored where it can be proven right, and otherwise reported and left alone.
+Candidates for lost rows come from the model, `codes.bin` and the folders; the rows' digest proves them right.
 
 Shapes: N images, W bytes a code.
 """
@@ -9,19 +10,28 @@ Shapes: N images, W bytes a code.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from lookalike import data
-from lookalike.core.errors import DatabaseError, LookalikeError
+from lookalike.calibration import stored
+from lookalike.core.errors import DatabaseError, LookalikeError, ModelError
 from lookalike.duplicates import variant_codes
+from lookalike.hasher import Hasher
 from lookalike.store import leftovers, model_file, originals
 from lookalike.store.derived import code_array, codefile, verdicts
 from lookalike.store.derived.results import Finding
+from lookalike.store.digests import Layout
 from lookalike.store.folder import LOST, FolderStore
+from lookalike.store.integrity import Row, Source
+
+MOST = 200_000  # folders that are searched
+TABLES = (".parquet", ".npy")
 
 
 def verify(store: FolderStore, *, accept: bool = False) -> list[Finding]:
@@ -53,7 +63,7 @@ def _is_latest(store: FolderStore) -> bool:
 
 
 def _catalog(store: FolderStore, *, accept: bool) -> list[Finding]:
-    faults = store.integrity.check()
+    faults = store.integrity.check(_sources(store))
     store.forget()
     remedy = (
         f". Restore a backup of {store.location}; or index the folders again with --reindex, then accept the rest: "
@@ -176,12 +186,12 @@ def _forget_lost(store: FolderStore) -> int:
 
 def _unrecorded(store: FolderStore, digest: bytes, *, are_proven: bool) -> Finding:
     name = digest.hex()
-    if not are_proven:
-        return Finding(f"originals: {name} belongs to no image in the catalog, which may be incomplete; kept", True)
     if store.with_digest(digest) and originals.is_intact(store.folder, digest):
         with store.transaction():
             store.record_originals([digest])
         return Finding(f"originals: {name} was not recorded; recorded", True, repaired=True)
+    if not are_proven:
+        return Finding(f"originals: {name} belongs to no image in the catalog, which may be incomplete; kept", True)
     originals.drop(store.folder, digest)
     return Finding(f"originals: {name} belonged to no image in the catalog; deleted", True, repaired=True)
 
@@ -203,3 +213,66 @@ def _bad_original(store: FolderStore, digest: bytes, *, what: str) -> Finding:
         f"or {remedy} with: lookalike verify --accept --db {store.location}",
         False,
     )
+
+
+# Sources of lost rows
+
+
+def _sources(store: FolderStore) -> dict[str, Source]:
+    """For each table, a function that yields candidate rows."""
+    return {
+        "meta": partial(_meta, store.folder),
+        "images": partial(_images, store),
+        "folders": partial(_folders, store),
+        "originals": lambda layout, rows: ((digest,) for digest in originals.digests(store.folder)),
+    }
+
+
+def _meta(folder: Path, layout: Layout, rows: Sequence[Row]) -> Iterator[Row]:
+    values: dict[str, object] = {stored.KEY: ""}
+    with suppress(ModelError):
+        hasher = Hasher.load(folder / model_file.FILE)
+        values |= {"model": hasher.digest, "model_name": hasher.info.name, "bits": hasher.bits}
+    with suppress(DatabaseError):
+        header = codefile.read_header(folder / codefile.FILE)
+        values |= {"revision": header.revision, "database": header.database, "change": header.change}
+    for key, value in values.items():
+        yield key.encode(), str(value).encode()
+
+
+def _images(store: FolderStore, layout: Layout, rows: Sequence[Row]) -> Iterator[Row]:
+    path = store.folder / codefile.FILE
+    try:
+        header, ids_N, codes_NW = codefile.read(path)
+        if not header.fits(store.stamp) or not codefile.is_intact(path):
+            return
+    except DatabaseError:
+        return
+    id_at, code_at = layout.columns.index("id"), layout.columns.index("code")
+    numbers = {id_: row for row in rows if isinstance(id_ := row[id_at], int)}
+    first, last = min(numbers, default=0), max(numbers, default=0)
+    for at in range(*ids_N.searchsorted([first, last + 1]).tolist()):
+        row = numbers.get(int(ids_N[at]))
+        if row is not None:
+            yield (*row[:code_at], codes_NW[at].tobytes(), *row[code_at + 1 :])
+
+
+def _folders(store: FolderStore, layout: Layout, rows: Sequence[Row]) -> Iterator[Row]:
+    """Every combination of a lost id with a folder or table in a root."""
+    if layout.columns != ("id", "root", "path"):
+        return
+    lost = store.integrity.lost_folders()
+    places = (
+        [(number, path) for root, number in store.integrity.numbered_roots() for path in _below(root)] if lost else []
+    )
+    for id_ in lost[:100]:
+        yield from ((id_, number, path) for number, path in places)
+
+
+def _below(root: str) -> Iterator[bytes]:
+    """Folders and tables of a root, in the catalog's form."""
+    for folder, _, names in islice(os.walk(root), MOST):
+        inside = os.path.relpath(folder, root).replace(os.sep, "/")
+        prefix = "" if inside == "." else f"{inside}/"
+        yield os.fsencode(prefix)
+        yield from (os.fsencode(f"{prefix}{name}#") for name in names if name.endswith(TABLES))

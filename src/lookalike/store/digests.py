@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 TABLE = "digests"
@@ -25,6 +25,7 @@ WHOLE = -1  # the block of all rows
 FETCHED = 1_024
 UNKNOWN = 1  # changes the digest of a block that was damaged before a schema change, so that it stays damaged
 
+Value = int | bytes | None
 Block = tuple[str, int]  # table and number
 
 
@@ -91,7 +92,7 @@ class Digests:
         """Update the digests of changed blocks, inside the transaction that changed them."""
         changes: defaultdict[Block, int] = defaultdict(int)
         for table, block, content in self._connection.execute(f"SELECT tbl, block, content FROM {CHANGED}"):
-            changes[table, block] ^= _row_digest(content)
+            changes[table, block] ^= row_digest(content)
         if not changes:
             return
         self.forget()
@@ -108,9 +109,25 @@ class Digests:
         return {block: _number(row[0]) for block, row in rows.items() if row is not None}
 
 
-def _row_digest(content: bytes) -> int:
+def row_digest(content: bytes) -> int:
     """The digest of a row as a 128-bit number."""
     return int.from_bytes(hashlib.blake2b(content, digest_size=16).digest())
+
+
+def content_of(table: str, values: Sequence[Value]) -> bytes:
+    """The content that a row's digest covers.
+
+    >>> content_of("labels", [1, b'"cat"', None])
+    b"labels:1,X'2263617422',NULL"
+    """
+    return table.encode() + b":" + b",".join(map(literal, values))
+
+
+def literal(value: Value) -> bytes:
+    """A value as an SQL literal."""
+    if value is None:
+        return b"NULL"
+    return b"%d" % value if isinstance(value, int) else b"X'%s'" % value.hex().upper().encode()
 
 
 def layouts(connection: sqlite3.Connection) -> list[Layout]:
@@ -155,6 +172,13 @@ def unproven(connection: sqlite3.Connection) -> dict[Block, int]:
     return {block: current.get(block, 0) ^ UNKNOWN for block in differing(stored(connection), current)}
 
 
+def rows_of(connection: sqlite3.Connection, layout: Layout, block: int) -> list[tuple[Value, ...]]:
+    """The values of a block's rows; text as bytes."""
+    here = "? = 0" if layout.key is None else f'"{layout.key}" BETWEEN ?1 << {BITS} AND (?1 << {BITS}) + {2**BITS - 1}'
+    sql = f'SELECT {", ".join(layout.values())} FROM "{layout.table}" NOT INDEXED WHERE {here}'
+    return connection.execute(sql, (block,)).fetchall()
+
+
 def _layout(connection: sqlite3.Connection, table: str) -> Layout:
     columns = connection.execute(f"PRAGMA main.table_info({table})").fetchall()
     keys = sorted((rank, name, kind) for _, name, kind, _, _, rank in columns if rank)
@@ -167,7 +191,7 @@ def _of_table(connection: sqlite3.Connection, layout: Layout) -> dict[Block, int
     result: defaultdict[Block, int] = defaultdict(int)
     sql = f'SELECT {layout.block()}, {layout.content()} FROM "{layout.table}" NOT INDEXED'
     for block, content in connection.execute(sql):
-        result[layout.table, block] ^= _row_digest(content)
+        result[layout.table, block] ^= row_digest(content)
     return result
 
 

@@ -20,7 +20,7 @@ from lookalike import __version__, opening
 from lookalike.core.errors import LookalikeError
 from lookalike.database import Database
 from lookalike.web.api import about, decisions, groups, images, search
-from lookalike.web.http import pages, problems, security
+from lookalike.web.http import pages, problems, redaction, security
 from lookalike.web.http.metrics import MetricsMiddleware
 from lookalike.web.http.security import SecurityMiddleware
 from lookalike.web.http.settings import Settings
@@ -35,6 +35,8 @@ _log = logging.getLogger(__name__)
 
 def load(db: str, settings: Settings) -> FastAPI:
     """The application for the database at an address; called in the process that serves it."""
+    if settings.token:
+        redaction.redact(redaction.forms(settings.token, security.cookie_value(settings.token)))
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns about each malformed form
     supervisor = multiprocessing.parent_process()
     if supervisor is not None:

@@ -122,7 +122,7 @@ def cookie_name(token: str) -> str:
     return f"lookalike-{hashlib.sha256(f'lookalike name {token}'.encode()).hexdigest()[:12]}"
 
 
-def _cookie_value(token: str) -> str:
+def cookie_value(token: str) -> str:
     """The cookie's value, which replaces the token."""
     return hashlib.sha256(f"lookalike {token}".encode()).hexdigest()
 
@@ -136,7 +136,7 @@ def _knows_token(headers: Mapping[str, str], token: str) -> bool:
         cookie = SimpleCookie(headers.get("cookie", "")).get(cookie_name(token))
     except CookieError:
         return False
-    return cookie is not None and hmac.compare_digest(cookie.value.encode(), _cookie_value(token).encode())
+    return cookie is not None and hmac.compare_digest(cookie.value.encode(), cookie_value(token).encode())
 
 
 def _tries_token(scope: Scope, headers: Mapping[str, str], token: str) -> bool:
@@ -222,7 +222,7 @@ class SecurityMiddleware:
         path = "/" + scope["path"].lstrip("/")  # two slashes would begin another server's name
         answer = RedirectResponse(path + (f"?{rest}" if rest else ""), 303)
         answer.set_cookie(
-            cookie_name(token), _cookie_value(token), max_age=COOKIE_SECONDS, httponly=True, samesite="lax",
+            cookie_name(token), cookie_value(token), max_age=COOKIE_SECONDS, httponly=True, samesite="lax",
             secure=scope.get("scheme") == "https",
         )  # fmt: skip
         return answer
