@@ -23,7 +23,6 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import Image
 
 from lookalike import data
@@ -33,14 +32,12 @@ from lookalike.hasher import Hasher
 from lookalike.imaging.decode import MAX_PIXELS, Array
 from lookalike.metrics import labels as labelling
 from lookalike.metrics.measure import CUTOFF, FOUR, measure
-from lookalike.models import create
 from lookalike.models.base import SIDE
-from lookalike.training import TrainConfig, train
+from lookalike.training import TrainConfig, reconstruct, train
 from lookalike.training.cache import cached_images, digest
-from lookalike.training.checkpoint import BEST, CHECKPOINT, load_weights
+from lookalike.training.checkpoint import CHECKPOINT
 from lookalike.training.log import EpochRecord, read_log
-from lookalike.training.settings import Settings
-from lookalike.training.task import SPEC, to_input
+from lookalike.training.task import SPEC
 from research import datasets
 from research.datasets import Dataset, protocols
 from research.datasets.protocols import Split
@@ -124,11 +121,7 @@ def run(experiment: Experiment, prepared: Prepared, places: Places, *, device: s
 def _reconstruct(run: Path, prepared: Prepared, pictures: Path) -> ReconstructionError:
     """Reconstruction error over some of the queries; draws a few of them to `pictures`."""
     shown_NSS = prepared.query_NSS[_evenly(len(prepared.query_NSS), RECONSTRUCTED)]
-    settings = Settings.of(read_log(run / "log.jsonl")[0])
-    network = load_weights(run / BEST, create(settings.model, **settings.config))
-    with torch.inference_mode():
-        parts = [network.reconstruct(to_input(one_SS[None], "cpu")).squeeze(1) for one_SS in shown_NSS]
-    images_NSS, restored_NSS = _scaled(shown_NSS), torch.cat(parts).numpy()
+    images_NSS, restored_NSS = _scaled(shown_NSS), reconstruct(run, shown_NSS)
     drawn = _evenly(len(shown_NSS), PICTURES)
     _write_pictures(pictures, images_NSS[drawn], restored_NSS[drawn])
     return reconstruction_error(images_NSS, restored_NSS)

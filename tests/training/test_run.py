@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lookalike import data
+from lookalike import data, training
 from lookalike.core.errors import ConfigError, Interrupted, TrainingError
 from lookalike.hasher import Hasher
 from lookalike.imaging import decode
@@ -83,6 +83,16 @@ def test_the_model_file_encodes_and_says_what_it_is(unbroken: TrainReport) -> No
 
 def test_an_image_that_cannot_be_read_is_skipped_and_named(unbroken: TrainReport) -> None:
     assert [entry.name for entry in unbroken.skipped] == [str(photos_of(unbroken) / "broken.png")]
+
+
+def test_what_an_autoencoder_makes_of_images(unbroken: TrainReport) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 128, 128), np.uint8)
+    drawn = training.reconstruct(unbroken.folder, pixels)
+    assert drawn.shape == pixels.shape
+    assert drawn.dtype == np.float32
+    assert drawn.min() >= 0
+    assert drawn.max() <= 1
+    assert np.ptp(drawn - drawn[:1]) > 0
 
 
 def test_log_holds_settings_epochs_and_outcome(unbroken: TrainReport) -> None:

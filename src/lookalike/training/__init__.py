@@ -13,6 +13,7 @@ try:
     from lookalike.training.export import truncate as truncate
     from lookalike.training.log import EpochRecord as EpochRecord
     from lookalike.training.run import TrainReport as TrainReport
+    from lookalike.training.run import reconstruct as reconstruct
     from lookalike.training.run import train as train
     from lookalike.training.settings import TrainConfig as TrainConfig
 except ModuleNotFoundError as error:

@@ -24,18 +24,19 @@ from lookalike.core.codes import check_bits
 from lookalike.core.errors import ConfigError, TrainingError
 from lookalike.core.progress import Progress, silent
 from lookalike.hasher import ModelInfo
+from lookalike.imaging.spec import Array
 from lookalike.imaging.thumbnail_vector import thumbnail_vector
-from lookalike.models import MODELS
+from lookalike.models import MODELS, create
 from lookalike.training.cache import Skipped
-from lookalike.training.checkpoint import CHECKPOINT, Module, check_init, weights_of
+from lookalike.training.checkpoint import BEST, CHECKPOINT, Module, check_init, load_weights, weights_of
 from lookalike.training.export import Threshold, theta_digest
 from lookalike.training.hashing import ClosedFormTask, ClusterTask, CopyTask
-from lookalike.training.log import EpochRecord, versions, write_log
+from lookalike.training.log import EpochRecord, read_log, versions, write_log
 from lookalike.training.loop import Run, fit
 from lookalike.training.radii import different, measure_radii
-from lookalike.training.settings import Rows, TrainConfig, sample, split
+from lookalike.training.settings import Rows, Settings, TrainConfig, sample, split
 from lookalike.training.stop import stop_on_signals
-from lookalike.training.task import AutoencoderTask, Task, TrainRequest
+from lookalike.training.task import AutoencoderTask, Task, TrainRequest, to_input
 
 Tasks = Mapping[str, Callable[[TrainRequest], Task[Any]]]
 
@@ -205,3 +206,18 @@ def _finish(
     return TrainReport(
         path=out, folder=run.folder, info=info, history=tuple(history), steps=run.steps, skipped=task.skipped
     )
+
+
+def reconstruct(run: str | os.PathLike[str], arrays_NSS: Array) -> npt.NDArray[np.float32]:
+    """What an autoencoder makes of grey uint8 images (N, S, S): float32 (N, S, S), 0 to 1; `run` is its run's folder.
+
+    Compare each with its image scaled to span 0 to 1, because that is what the model sees. Raises `TrainingError`.
+    """
+    values, _ = read_log(Path(run) / "log.jsonl")
+    settings = Settings.of({name: value for name, value in values.items() if name != "versions"})
+    if settings.model not in MODELS:
+        raise TrainingError(f"{settings.model} draws no images; only {', '.join(MODELS)} do")
+    network = load_weights(Path(run) / BEST, create(settings.model, **settings.config))
+    with torch.inference_mode():
+        parts = [network.reconstruct(to_input(one_SS[None], "cpu")).squeeze(1) for one_SS in arrays_NSS]
+    return np.asarray(torch.cat(parts).numpy(), np.float32)
