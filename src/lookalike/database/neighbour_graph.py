@@ -33,7 +33,7 @@ from lookalike.search import all_pairs
 from lookalike.search.hits import Hits
 from lookalike.search.multi_index import MultiIndex
 from lookalike.store.derived.code_array import CodeArray
-from lookalike.store.derived.verdicts import Verifier
+from lookalike.store.derived.verdicts import Asked, Verifier
 from lookalike.store.folder import FolderStore
 from lookalike.verification.verdict import Relation
 
@@ -168,7 +168,7 @@ def _verified(part: Path, codes: CodeArray, verifier: Verifier, progress: Progre
         keys_P = np.union1d(keys_P, _keys(block_BT2, start, count)[near_BT])
     ids = [codes.ids_N[rows_P].tolist() for rows_P in divmod(keys_P, max(count, 1))]
     ranks_P, verified_P = np.full(len(keys_P), Relation.DIFFERENT.rank, np.int8), np.zeros(len(keys_P), bool)
-    pairs = [(first, second, False) for first, second in zip(*ids, strict=True)]
+    pairs = [Asked(first, second, False, True) for first, second in zip(*ids, strict=True)]
     for at, verdict in enumerate(verifier.of_pairs(pairs)):
         if verdict is not None:  # else an image was removed in the meantime
             ranks_P[at], verified_P[at] = verdict.relation.rank, verdict.verified

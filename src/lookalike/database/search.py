@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 # A pair takes about 10 ms of a core, the 20 codes of a query 80 ms, and decoding it 10: on two cores, 40 candidates are
 # answered in 0.3 s. Smaller collections are verified as a whole.
 CANDIDATES = 40
+LIKELY = 12  # candidates, the nearest, for which low-information images are worth a close look
 CLEAR = 10 / 64  # share of the bits within which codes of parts propose: they are near to many images beyond that
 NARROW = ("part", "middle 0.62")  # the variants that this holds for
 THEIRS, THEIR_REACH = "theirs", 12 / 64  # variants of images, and share of the bits within which these propose
@@ -169,8 +170,8 @@ def verified(
     verdicts: dict[int, Verdict] = {}
     if asked:
         verifier.load({id_: records[id_] for id_ in asked})
-        judge = _judge(query, verifier)
-        found = in_order(lambda id_: judge(records[id_], proposed[id_]), asked, workers=cores())
+        judge, likely = _judge(query, verifier), frozenset(asked[:LIKELY])
+        found = in_order(lambda id_: judge(records[id_], proposed[id_], id_ in likely), asked, workers=cores())
         verdicts = dict(zip(asked, found, strict=True))
     codes = {id_: np.frombuffer(record.code, np.uint8) for id_, record in records.items() if record.code is not None}
     distances_T = hamming(query.code_W[None], np.stack(list(codes.values())))[0] if codes else np.empty(0, np.int32)
@@ -249,18 +250,21 @@ def _shared(verdict: Verdict) -> float:
     return round(verdict.agreement * min(verdict.overlaps), 2)
 
 
-def _judge(query: QueryImage, verifier: Verifier) -> Callable[[Record, bool | None], Verdict]:
-    """A function that says what an image is to the query, which may have to be mirrored (None: either way)."""
+def _judge(query: QueryImage, verifier: Verifier) -> Callable[[Record, bool | None, bool], Verdict]:
+    """A function that says what an image is to the query, which may have to be mirrored (None: either way).
+
+    Its last argument: whether low-information images are worth a close look (`looks.verdict`).
+    """
     if (own := query.record) is not None:
-        return lambda record, mirrored: verifier.between(Pair(own, record, mirrored))
+        return lambda record, mirrored, insist: verifier.between(Pair(own, record, mirrored, insist))
     small = [np.asarray(thumbnails.within(Image.fromarray(frame), thumbnails.SIDE)) for frame in query.frames]
     close = Picture(query.frames[0])
     seen = looks.Seen(small, lambda: close)
 
-    def judge(record: Record, mirrored: bool | None) -> Verdict:
+    def judge(record: Record, mirrored: bool | None, insist: bool) -> Verdict:
         if query.digest is not None and query.digest == record.digest:
             return EXACT
-        found = verifier.of_query(seen, record, mirrored=mirrored)
+        found = verifier.of_query(seen, record, mirrored=mirrored, insist=insist)
         may_be_same = found.relation is Relation.EDITED and found.agreement >= SAME_AGREEMENT
         if may_be_same and query.source is not None and query.size == (record.width, record.height):
             return verifier.same_pixels(found, query.source, record)

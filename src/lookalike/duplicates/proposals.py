@@ -29,9 +29,10 @@ from lookalike.search.multi_index import MultiIndex
 REACH = {
     Strictness.STRICT: (2 / 64, None), Strictness.NORMAL: (22 / 64, 16 / 64), Strictness.THOROUGH: (26 / 64, 20 / 64),
 }  # fmt: skip
+LIKELY = 14 / 64  # share of the bits
 AHEAD = 2  # bits by which a variant must be nearer than an own code: there are eleven of them
 MOST = 20  # contents that one image proposes by its own code, and as many by its variants
-AN_IMAGE, THOROUGHLY = 8, 24  # pairs that are verified, on average: 10,000 photographs take minutes, not hours
+AN_IMAGE, THOROUGHLY = 5, 24  # pairs that are verified, on average: 10,000 photographs take minutes, not hours
 FEWEST = 20_000  # pairs that are verified in any collection: half a minute
 BLOCK = 1024  # queries
 EITHER = 2  # proposed upright and mirrored
@@ -73,6 +74,7 @@ class Proposed(NamedTuple):
     second: Ints
     distances: npt.NDArray[np.int32]  # bits between their own codes
     mirrored: npt.NDArray[np.int8]  # 0: upright; 1: mirrored; or `EITHER`
+    likely: Mask  # pairs with such near codes that low-information images are worth a close look
 
 
 def contents_of(graph: Graph, digests: Sequence[bytes | None]) -> Contents:
@@ -111,10 +113,10 @@ def propose(
         mirrored = np.where(least == most, least, EITHER).astype(np.int8)
     first, second, scores = first[new], second[new], scores[new]
     nearest = np.argsort(scores, kind="stable")[: max(reach.an_image * len(contents.digests), FEWEST)]
-    first, second, mirrored = first[nearest], second[nearest], mirrored[nearest]
+    first, second, mirrored, scores = first[nearest], second[nearest], mirrored[nearest], scores[nearest]
     code_C = contents.codes()
     distances = np.bitwise_count(codes_UW[code_C[first]] ^ codes_UW[code_C[second]]).sum(axis=1).astype(np.int32)
-    return Proposed(first, second, distances, mirrored)
+    return Proposed(first, second, distances, mirrored, scores <= LIKELY * 8 * codes_UW.shape[1])
 
 
 class _Finder:

@@ -22,7 +22,7 @@ from lookalike.duplicates.proposals import EITHER, Contents, Proposed
 from lookalike.search.csr import Ints
 from lookalike.search.hits import NO_PAIRS, Pairs
 from lookalike.store.derived.code_array import CodeArray
-from lookalike.store.derived.verdicts import Verifier
+from lookalike.store.derived.verdicts import Asked, Verifier
 from lookalike.verification.verdict import Relation, Verdict
 
 LOOKED_AGAIN = 4  # pairs for each image of a group, at most, that are verified to complete it
@@ -54,10 +54,10 @@ class Verification:
         self._scenes, self._rejected, self._undecided = list[_Two](), list[_Two](), list[_Two]()
         self._seen, self._unverified = set[_Two](), set[int]()
 
-    def look(self, pairs: Sequence[tuple[int, int, bool | None]]) -> Iterator[int]:
-        """Verify pairs of contents, the lower one first, mirrored or not; yields how many are done."""
+    def look(self, pairs: Sequence[tuple[int, int, bool | None, bool]]) -> Iterator[int]:
+        """Verify pairs of contents, the lower one first, mirrored or not, likely or not; yields how many are done."""
         first, second = (self._ids(np.array([pair[side] for pair in pairs], np.int64)) for side in (0, 1))
-        asked = list(zip(first, second, [pair[2] for pair in pairs], strict=True))
+        asked = [Asked(one, other, *pair[2:]) for one, other, pair in zip(first, second, pairs, strict=True)]
         for done, (pair, verdict) in enumerate(zip(pairs, self._verifier.of_pairs(asked), strict=True), start=1):
             if verdict is not None:  # else one of them was removed in the meantime
                 self._note(pair[0], pair[1], verdict)
@@ -82,7 +82,7 @@ class Verification:
             while len(left) > 2 and looks > 0:
                 hub = min(left, key=lambda one: (-len(self._copies[one] & left), self._contents.digests[one] or b""))
                 unknown = [two for one in sorted(left - {hub}) if (two := _two(hub, one)) not in self._seen][:looks]
-                deque(self.look([(*two, None) for two in unknown]), maxlen=0)
+                deque(self.look([(*two, None, True) for two in unknown]), maxlen=0)
                 looks -= len(unknown) + 1
                 left -= {hub, *self._copies[hub]}
 
@@ -152,7 +152,8 @@ def verify(
     """The graph of contents whose pairs are copies; `unknown`: near codes, some of images whose bytes are not known."""
     order = np.lexsort((found.second, found.first))  # so that thumbnails and features are used while they are in memory
     mirrored = [None if turned == EITHER else bool(turned) for turned in found.mirrored[order].tolist()]
-    pairs = list(zip(found.first[order].tolist(), found.second[order].tolist(), mirrored, strict=True))
+    first, second, likely = (column[order].tolist() for column in (found.first, found.second, found.likely))
+    pairs = list(zip(first, second, mirrored, likely, strict=True))
     for done in work.look(pairs):
         progress("verifying", done, len(pairs))
     work.take_unknown(unknown)

@@ -72,10 +72,11 @@ class _Held(NamedTuple):
 
 
 class _Proposed(NamedTuple):
-    """Two images that may be copies, and whether mirrored (None: either way)."""
+    """Two images that may be copies, whether mirrored (None: either way), and whether likely."""
 
     pair: Two
     mirrored: bool | None
+    likely: bool
 
 
 def answers(
@@ -128,15 +129,15 @@ def _proposed(held: Sequence[_Held], bits: int) -> list[_Proposed]:
     found = proposals.propose(contents, unique_UW, reach, variants=variants, sides_C2=None)
     pairs = np.sort(row_C[np.stack([found.first, found.second], axis=1)], axis=1).tolist()
     return sorted(
-        _Proposed((first, second), None if mirrored == proposals.EITHER else bool(mirrored))
-        for (first, second), mirrored in zip(pairs, found.mirrored.tolist(), strict=True)
+        _Proposed((first, second), None if mirrored == proposals.EITHER else bool(mirrored), likely)
+        for (first, second), mirrored, likely in zip(pairs, found.mirrored.tolist(), found.likely.tolist(), strict=True)
     )
 
 
 def _of_pair(one: _Proposed, *, held: Sequence[_Held], found: Originals, settings: RobustnessOptions) -> str:
     """What two different images are to each other."""
     first, second = (_seen(copies_of(found, row, [UNCHANGED], settings)[0], held[row]) for row in one.pair)
-    return looks.verdict(first, second, mirrored=one.mirrored).relation.value
+    return looks.verdict(first, second, mirrored=one.mirrored, insist=one.likely).relation.value
 
 
 def _of_copies(
@@ -153,7 +154,7 @@ def _of_copy(copy_HW3: Array, copy: _Held, original: looks.Seen, of_original: _H
     if copy.codes_VW is None or of_original.codes_VW is None:
         return BLANK
     for one in _proposed([of_original, copy], bits):
-        return looks.verdict(original, _seen(copy_HW3, copy), mirrored=one.mirrored).relation.value
+        return looks.verdict(original, _seen(copy_HW3, copy), mirrored=one.mirrored, insist=one.likely).relation.value
     return NOT_PROPOSED
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 MOST = 400  # maximum keypoints of a picture
 CONTRAST = 0.02  # SIFT's threshold; its default of 0.04 finds too few keypoints in small thumbnails
+STEPS = 400  # of a descriptor's values, which hardly exceed 0.6: a byte each, so that many are held in memory
 RATIO = 0.85  # maximum ratio of the distances to the nearest and second nearest descriptor
 
 Array = npt.NDArray[np.uint8]
@@ -26,19 +27,20 @@ cv2.setNumThreads(1)  # callers compare pairs in parallel
 
 
 class Features(NamedTuple):
-    """Keypoints (x, y) in pixels, (P, 2), and their unit-length descriptors, (P, 128)."""
+    """Keypoints (x, y) in pixels, (P, 2), and their unit-length descriptors, (P, 128), in steps of 1 / `STEPS`."""
 
     points_P2: Floats
-    descriptors_PD: Floats
+    descriptors_PD: Array
 
 
 def features(grey_HW: Array) -> Features:
     """The keypoints and descriptors of a grey picture, uint8."""
     found, raw = cv2.SIFT_create(nfeatures=MOST, contrastThreshold=CONTRAST).detectAndCompute(grey_HW, None)
     if raw is None:
-        return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
+        return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.uint8))
     roots = np.sqrt(raw / np.maximum(raw.sum(axis=1, keepdims=True), 1e-6))
-    return Features(np.array([point.pt for point in found], np.float32), np.asarray(roots, np.float32))
+    steps_PD = np.rint(roots * STEPS).clip(0, 255).astype(np.uint8)
+    return Features(np.array([point.pt for point in found], np.float32), steps_PD)
 
 
 def matches(first: Features, second: Features) -> Ints:
@@ -46,7 +48,8 @@ def matches(first: Features, second: Features) -> Ints:
     if len(first.points_P2) < 2 or len(second.points_P2) < 2:
         return np.zeros((0, 2), np.int64)
     # as fast as NumPy on one core, but without the busy waiting of NumPy's threads
-    likeness = cv2.gemm(first.descriptors_PD, second.descriptors_PD, 1, None, 0, flags=cv2.GEMM_2_T)
+    one_PD, other_PD = (part.descriptors_PD.astype(np.float32) / STEPS for part in (first, second))
+    likeness = cv2.gemm(one_PD, other_PD, 1, None, 0, flags=cv2.GEMM_2_T)
     rows, best = np.arange(len(likeness)), likeness.argmax(axis=1)
     nearest = likeness[rows, best]
     likeness[rows, best] = -1

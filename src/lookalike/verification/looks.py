@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from lookalike.verification.features import Array
-from lookalike.verification.verdict import Picture, Relation, Verdict, align, compare
+from lookalike.verification.verdict import Outline, Picture, Relation, Verdict, align, compare
 
 CLOSE = 384  # longer side of a close look, in pixels
 FEW = 80  # keypoints of a thumbnail, below which failed alignment proves nothing
@@ -24,9 +24,20 @@ REVERSED = DAMPED | {there: here for here, there in DAMPED.items()}  # inverse e
 class Seen:
     """An image prepared for verification: thumbnails, and a close look that is loaded on demand."""
 
-    def __init__(self, thumbnails: Sequence[Array], close: Callable[[], Picture | None] = lambda: None) -> None:
-        self.frames = [Picture(pixels) for pixels in thumbnails]
+    def __init__(
+        self, thumbnails: Sequence[Array], close: Callable[[], Picture | None] = lambda: None, *,
+        outline: Outline | None = None,
+    ) -> None:  # fmt: skip
+        self.frames = [Picture(thumbnails[0], outline), *map(Picture, thumbnails[1:])]
         self.close = close  # the image at up to `CLOSE` pixels a side; None if its file is unreachable
+        self.is_whole = False  # whether the thumbnail has the size of the image, so that a close look shows no more
+
+    @classmethod
+    def whole(cls, thumbnails: Sequence[Array], *, outline: Outline | None = None) -> Seen:
+        """An image that is no larger than its thumbnail; `outline`: of the first one, if it is known."""
+        seen = cls(thumbnails, outline=outline)
+        seen.close, seen.is_whole = lambda: seen.frames[0], True
+        return seen
 
     @property
     def is_low_information(self) -> bool:
@@ -34,11 +45,15 @@ class Seen:
         return len(self.frames[0].features.points_P2) < FEW
 
 
-def verdict(first: Seen, second: Seen, *, mirrored: bool | None = None) -> Verdict:
-    """What the second image is to the first; `mirrored`: whether to compare mirrored (None: both ways)."""
+def verdict(first: Seen, second: Seen, *, mirrored: bool | None = None, insist: bool = True) -> Verdict:
+    """What the second image is to the first; `mirrored`: whether to compare mirrored (None: both ways).
+
+    `insist`: whether low-information images are compared closely, too, if their thumbnails cannot be aligned.
+    """
     found = compare(first.frames[0], second.frames[0], mirrored=mirrored)
     is_hopeless = found.relation is Relation.DIFFERENT and found.inliers < MANY
-    if is_hopeless and not (first.is_low_information or second.is_low_information):
+    may_gain = insist and not (first.is_whole and second.is_whole)
+    if is_hopeless and not (may_gain and (first.is_low_information or second.is_low_information)):
         return found
     one = first.close()
     other = None if one is None else second.close()

@@ -14,19 +14,21 @@ Shapes: H, W pixels.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from lookalike.core.parallel import computed_once
+from lookalike.imaging.borders import Box
 from lookalike.verification import agreement as measures
 from lookalike.verification import alignment
 from lookalike.verification.agreement import Agreement, Colours
-from lookalike.verification.alignment import Matrix
-from lookalike.verification.features import Array, Features, features
+from lookalike.verification.alignment import Frames, Matrix
+from lookalike.verification.features import Array, Features, Floats, features
 
 INLIERS = 6  # minimum keypoints that support a transform
 BLOCKS = 6  # minimum blocks with detail
@@ -38,7 +40,8 @@ LOUD, MOVED = 0.004, 0.01  # shares below which nothing differs and nothing move
 TONED, DIFFERING, ENCODED = 0.68, 0.36, 0.25  # … if enough is quiet and little detail is lost, or hardly any is
 SILENT, SILENT_MOVED = 0.95, 0.015  # … or nearly all is quiet
 WRITTEN_QUIET, WRITTEN_LOUD, WRITTEN_MOVED, PAINTED = 0.7, 0.15, 0.02, 0.43  # with an overlay …
-MUCH, MUCH_MOVED, WRITTEN_DIFFERING = 0.02, 0.038, 0.62  # … a large one may cover most of a simple picture's detail
+LITTLE_QUIET, LITTLE_DIFFERING, LETTERS_MOVED = 0.78, 0.4, 0.038
+MUCH, WRITTEN_DIFFERING = 0.02, 0.62  # … a large one may cover most of a simple picture's detail
 CLEARLY, CLEARLY_DIFFERING, CLEARLY_MOVED, CLIPPED = 0.95, 0.15, 0.045, 0.9
 PAPER, PAPER_SHADES = 0.7, 8  # minimum share of a document near the shade of its paper, and tolerance in shades
 LIGHT, EVEN = 128, 1.5  # shades: paper is light, or of one shade (mean deviation), unlike the dark of a photograph
@@ -91,10 +94,19 @@ UNVERIFIED = Verdict(relation=Relation.SIMILAR, verified=False)
 EXACT = Verdict(relation=Relation.EXACT, agreement=1.0, overlaps=(1.0, 1.0))
 
 
+class Outline(NamedTuple):
+    """What tells most pictures apart, and takes a while to compute: 50 kB."""
+
+    features: Features
+    boxes: Sequence[Box]
+    vectors: Sequence[Floats]
+
+
 class Picture:
     """A frame of an image for verification: uint8 (H, W, 3), or (H, W, 4) with transparency."""
 
-    def __init__(self, pixels: Array) -> None:
+    def __init__(self, pixels: Array, outline: Outline | None = None) -> None:
+        self._outline = outline  # if it is known
         self.pixels = pixels if pixels.shape[2] == 3 else _on(pixels, 255)
         self.has_alpha = pixels.shape[2] == 4
         self._given = pixels
@@ -107,12 +119,18 @@ class Picture:
     @computed_once
     def features(self) -> Features:
         """Its keypoints and descriptors."""
-        return features(self.grey)
+        return features(self.grey) if self._outline is None else self._outline.features
 
     @computed_once
-    def frames(self) -> alignment.Frames:
+    def frames(self) -> Frames:
         """The whole of it, and what lies within its borders."""
-        return alignment.frames(self.grey)
+        known = self._outline
+        return alignment.frames(self.grey) if known is None else Frames(self.grey, known.boxes, known.vectors)
+
+    @property
+    def outline(self) -> Outline:
+        """What another `Picture` of the same pixels can be given."""
+        return self._outline or Outline(self.features, self.frames.boxes, self.frames.vectors)
 
     @computed_once
     def is_document(self) -> bool:
@@ -256,7 +274,9 @@ def _is_written_on(found: Agreement) -> bool:
     """Whether the clear differences are an overlay on one of the pictures."""
     most = WRITTEN_DIFFERING if found.loud >= MUCH else DIFFERING
     is_painted = found.painted >= PAINTED and found.loud <= WRITTEN_LOUD and found.differing <= most
-    most_moved = MUCH_MOVED if found.loud >= MUCH else WRITTEN_MOVED  # edges of letters resemble others close by
+    is_little = found.quiet >= LITTLE_QUIET and found.differing <= LITTLE_DIFFERING
+    # edges of letters resemble others close by, and so seem to have moved
+    most_moved = LETTERS_MOVED if found.loud >= MUCH and is_little else WRITTEN_MOVED
     return is_painted and found.quiet >= WRITTEN_QUIET and found.moved <= most_moved
 
 

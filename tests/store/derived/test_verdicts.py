@@ -60,9 +60,9 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[bool | None]:
     seen: list[bool | None] = []
     plain = looks.verdict
 
-    def spy(first: looks.Seen, second: looks.Seen, *, mirrored: bool | None = None) -> Verdict:
+    def spy(first: looks.Seen, second: looks.Seen, *, mirrored: bool | None = None, insist: bool = True) -> Verdict:
         seen.append(mirrored)
-        return plain(first, second, mirrored=mirrored)
+        return plain(first, second, mirrored=mirrored, insist=insist)
 
     monkeypatch.setattr(looks, "verdict", spy)
     return seen

@@ -26,7 +26,7 @@ from lookalike.store.protocol import Store
 from lookalike.store.records import Record
 from lookalike.verification import looks
 from lookalike.verification.looks import Seen
-from lookalike.verification.verdict import Picture, Relation, Verdict
+from lookalike.verification.verdict import Outline, Picture, Relation, Verdict
 
 if TYPE_CHECKING:
     from lookalike.imaging.isolation.decoders import Decoders, Source
@@ -35,8 +35,10 @@ T = TypeVar("T")
 
 FILE = "verdicts.sqlite"
 VERSION = 1  # of the verification; verdicts of other versions are dropped
+OUTLINES_IN_MEMORY = 20_000  # images whose features are held, 0.05 MB each
 IN_MEMORY = 2000  # images whose thumbnails and features are cached, 0.1 MB each
 CLOSE_IN_MEMORY = 100  # images cached at the resolution of a close look, 0.7 MB each
+WHOLE = 128  # longer side in pixels up to which a thumbnail shows all that a file does
 WRITTEN_TOGETHER = 256
 BLOCK = 1000  # pairs whose records and thumbnails are read together
 
@@ -55,6 +57,16 @@ class Pair(NamedTuple):
     first: Record
     second: Record
     mirrored: bool | None = False
+    insist: bool = True  # as in `looks.verdict`
+
+
+class Asked(NamedTuple):
+    """A pair by the ids of its images."""
+
+    first: int
+    second: int
+    mirrored: bool | None
+    insist: bool
 
 
 class _Recent(Generic[T]):
@@ -62,6 +74,10 @@ class _Recent(Generic[T]):
 
     def __init__(self, most: int) -> None:
         self._most, self._made, self._lock = most, OrderedDict[int, T](), threading.Lock()
+
+    def peek(self, id_: int) -> T | None:
+        """The cached value, if there is one."""
+        return self._made.get(id_)
 
     def __contains__(self, id_: int) -> bool:
         return id_ in self._made
@@ -88,6 +104,7 @@ class Verifier:
         self._store, self._decoders = store, decoders  # without decoders, files are not read
         self._seen = _Recent[Seen](IN_MEMORY)
         self._close = _Recent[Picture](CLOSE_IN_MEMORY)
+        self._outlines = _Recent[Outline](OUTLINES_IN_MEMORY)
         self._kept = VerdictCache(None if store.folder is None else store.folder / FILE)
 
     def close(self) -> None:
@@ -106,39 +123,43 @@ class Verifier:
         if first.digest is not None and first.digest == second.digest:
             return Verdict(relation=Relation.EXACT, inliers=0, agreement=1.0, overlaps=(1.0, 1.0))
         if first.digest is not None and second.digest is not None and second.digest < first.digest:
-            return looks.reversed_(self.between(Pair(second, first, pair.mirrored)))  # one verdict for both orders
+            return looks.reversed_(
+                self.between(Pair(second, first, pair.mirrored, pair.insist))
+            )  # one verdict for both orders
         known = self._kept.find(first.digest, second.digest, mirrored=pair.mirrored)
         if known is not None:
             return known
         one, other = self.seen(first), self.seen(second)
         if one is None or other is None:
             return Verdict(relation=Relation.SIMILAR, verified=False)
-        found = looks.verdict(one, other, mirrored=pair.mirrored)
+        found = looks.verdict(one, other, mirrored=pair.mirrored, insist=pair.insist)
+        for record, seen in ((first, one), (second, other)):
+            self._outlines.get(record.id, partial(getattr, seen.frames[0], "outline"))
         if found.relation.is_copy and self._have_same_pixels(first, second):
             found = _same_pixels(found)
         self._kept.add(first.digest, second.digest, found, mirrored=pair.mirrored)
         return found
 
-    def of_pairs(self, pairs: Sequence[tuple[int, int, bool | None]]) -> Iterator[Verdict | None]:
-        """Verdicts on pairs of images, given by id and mirrored as in `Pair`; None if either image is gone."""
+    def of_pairs(self, pairs: Sequence[Asked]) -> Iterator[Verdict | None]:
+        """Verdicts on pairs of images; None if either image is gone."""
         for start in range(0, len(pairs), BLOCK):
             some = pairs[start : start + BLOCK]
             records = self._store.records(sorted({id_ for pair in some for id_ in pair[:2]}))
             self.load(records)
             yield from in_order(partial(self._of_ids, records), some, workers=cores())
 
-    def _of_ids(self, records: Mapping[int, Record], pair: tuple[int, int, bool | None]) -> Verdict | None:
-        first, second, mirrored = pair
+    def _of_ids(self, records: Mapping[int, Record], pair: Asked) -> Verdict | None:
+        first, second, mirrored, insist = pair
         if first not in records or second not in records:
             return None
-        return self.between(Pair(records[first], records[second], mirrored))
+        return self.between(Pair(records[first], records[second], mirrored, insist))
 
-    def of_query(self, query: Seen, record: Record, *, mirrored: bool | None = False) -> Verdict:
+    def of_query(self, query: Seen, record: Record, *, mirrored: bool | None = False, insist: bool = True) -> Verdict:
         """The verdict on a query and an image with different bytes."""
         seen = self.seen(record)
         if seen is None:
             return Verdict(relation=Relation.SIMILAR, verified=False)
-        return looks.verdict(query, seen, mirrored=mirrored)
+        return looks.verdict(query, seen, mirrored=mirrored, insist=insist)
 
     def same_pixels(self, found: Verdict, source: Source, record: Record) -> Verdict:
         """The verdict on a query and an image, replaced by "same pixels" if their files decode to the same content."""
@@ -165,7 +186,10 @@ class Verifier:
     def _made(self, record: Record, content: bytes | None) -> Seen | None:
         if content is not None:
             with suppress(ImageError):
-                return Seen(thumbnails.unpack(content), lambda: self._close_look(record))
+                small, known = thumbnails.unpack(content), self._outlines.peek(record.id)
+                is_whole = 0 < max(record.width or 0, record.height or 0) <= WHOLE
+                close = partial(self._close_look, record)
+                return Seen.whole(small, outline=known) if is_whole else Seen(small, close, outline=known)
         frames = self._frames(record)
         return Seen(frames, lambda: Picture(frames[0])) if frames else None
 
