@@ -16,9 +16,9 @@ def command(
         bool, typer.Option("--no-verify", help="Write distances of codes only; compare no pictures.")
     ] = False,
 ) -> None:
-    """Write the nearest images of every image to a file, and what they are to it.
+    """Write the nearest images of every image to a file.
 
-    That is a graph of the whole collection. To finish an interrupted run, run the same command again.
+    With what they are to it, that is a graph of the whole collection. To finish an interrupted run, run the same command again.
     """
     from lookalike.database import Database
 
