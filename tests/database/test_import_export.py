@@ -158,7 +158,7 @@ def test_new_codes_and_labels_take_the_place_of_old_ones(db: Database, tmp_path:
         ("no.parquet", None, "not a readable Parquet file"),
         ("a.parquet", {"code": [bytes(8)]}, "no column path; its columns are: code"),
         ("a.parquet", {"code": [bytes(4)], "path": ["x"]}, "a code of 32 bits; the database has codes of 64"),
-        ("a.parquet", {"code": [None], "path": ["x"]}, "a row has no code"),
+        ("a.parquet", {"code": [None], "path": ["x"]}, "the column code has type null"),
         ("a.parquet", {"code": [bytes(8)], "path": [None]}, "a row has no path"),
         ("a.parquet", {"code": [bytes(8)], "path": ["/elsewhere/x"]}, "is not below .*--root"),
         ("a.parquet", {"code": [7], "path": ["x"]}, "the column code has type int64; expected bytes"),

@@ -164,7 +164,7 @@ def test_meta_and_revision(catalog: Catalog) -> None:
         catalog.set("key", "Wert 🐈")
         catalog.touch()
     assert (catalog.get("key"), catalog.revision) == ("Wert 🐈", 1)
-    assert catalog.integrity.check() == []
+    assert catalog.integrity.check({}) == []
 
 
 # Roots and what lies below
@@ -427,7 +427,7 @@ def use(path: Path) -> None:
     """Everything that reads; raises `DatabaseError` if anything is wrong, and nothing else."""
     catalog = Catalog(path)
     try:
-        faults = catalog.integrity.check()
+        faults = catalog.integrity.check({})
         records = list(catalog.all_records())
         catalog.codes(8)
         catalog.below("/p")

@@ -67,7 +67,7 @@ def test_all_is_there_as_it_was(tmp_path: Path) -> None:
         "images": 4, "errors": 1, "missing": 1, "labelled": 4, "without_thumbnail": 4,
     }  # fmt: skip
     assert catalog.below("/photos/2021") == [2, 3, 4, 5, 6]
-    assert catalog.integrity.check() == []
+    assert catalog.integrity.check({}) == []
     catalog.close()
 
 

@@ -18,7 +18,8 @@ def command(
 ) -> None:
     """Write the nearest images of every image to a file.
 
-    With what they are to it, that is a graph of the whole collection. To finish an interrupted run, run the same command again.
+    With what they are to it, that is a graph of the whole collection. To finish an interrupted run, run the same
+    command again.
     """
     from lookalike.database import Database
 
