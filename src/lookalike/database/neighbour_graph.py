@@ -3,7 +3,7 @@
 A `.npy` file has int32 (N, top, 2): for each image the numbers of its nearest images, counted from 0 in the order of
 indexing, and their distances in bits; -1 where there are fewer. A Parquet file has one row an image, in that order,
 with `path` and lists: `neighbours`, `distances`, `relations` (what each is to the image) and `verified` (by pixels).
-Pairs are verified if their codes are as near as those that `duplicates` verifies, each once for both directions.
+Pairs are verified if their codes are near (`VERIFIED`), each once for both directions.
 Unfinished work is stored next to the file, in an array whose name has a digest of the codes: a repeated call resumes
 it, unless the codes have changed. Verdicts are kept in the database.
 Shapes: N images, T neighbours at most of each, B images of a block, P pairs.

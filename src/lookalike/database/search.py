@@ -33,7 +33,7 @@ from lookalike.store.folder import FolderStore
 from lookalike.store.protocol import Store
 from lookalike.store.records import Filter, Record
 from lookalike.verification import edits, looks
-from lookalike.verification.verdict import Picture, Relation, Verdict
+from lookalike.verification.verdict import EXACT, Picture, Relation, Verdict
 
 if TYPE_CHECKING:
     from lookalike.duplicates.variant_codes import VariantSearch
@@ -51,7 +51,6 @@ PARTS_EACH = 4  # variants of one image that may be near a query
 EITHER = 2  # bits: a candidate that is as near to the mirrored query, but for these, is compared both ways
 LEAST_SIDE = 96  # pixels of an array from which it can be verified
 SAME_AGREEMENT = 0.99  # from which pixels may all be the same
-EXACT = Verdict(relation=Relation.EXACT, agreement=1.0, overlaps=(1.0, 1.0))
 UNSEEN = Verdict(relation=Relation.DIFFERENT, verified=False)
 
 

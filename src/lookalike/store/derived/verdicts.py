@@ -26,7 +26,7 @@ from lookalike.store.protocol import Store
 from lookalike.store.records import Record
 from lookalike.verification import looks
 from lookalike.verification.looks import Seen
-from lookalike.verification.verdict import Outline, Picture, Relation, Verdict
+from lookalike.verification.verdict import EXACT, Outline, Picture, Relation, Verdict
 
 if TYPE_CHECKING:
     from lookalike.imaging.isolation.decoders import Decoders, Source
@@ -121,7 +121,7 @@ class Verifier:
         """The verdict on a pair: what the second image is to the first."""
         first, second = pair.first, pair.second
         if first.digest is not None and first.digest == second.digest:
-            return Verdict(relation=Relation.EXACT, inliers=0, agreement=1.0, overlaps=(1.0, 1.0))
+            return EXACT
         if first.digest is not None and second.digest is not None and second.digest < first.digest:
             return looks.reversed_(
                 self.between(Pair(second, first, pair.mirrored, pair.insist))
