@@ -12,7 +12,7 @@ def command(
     accept: Annotated[bool, typer.Option("--accept", help="Accept the catalog as it is, without lost data.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Check everything in a database's folder, and repair what is possible.
+    """Check the files of a database, and repair what can be repaired.
 
     What cannot be repaired is reported and left alone; the exit code is then 1.
     """
