@@ -54,7 +54,7 @@ def page(writing: Served, visits: Visits) -> Page:
     return opened(visits(url=writing.url))
 
 
-def opened(visit: Visit, path: str = "/duplicates") -> Page:
+def opened(visit: Visit, path: str = "/clean-up") -> Page:
     page = visit.open(path)
     expect(page.locator(".group").first).to_be_visible()
     expect(page.locator(".note", has_text="Reading")).to_be_hidden()
@@ -260,7 +260,7 @@ def test_decisions_hold_for_files_that_were_renamed(writing: Served, visits: Vis
         file.rename(file.with_name(f"renamed {file.name}"))
     with Database.open(writing.path) as database:
         database.index(folder)
-    page.goto(f"{writing.url}/duplicates?state=decided")
+    page.goto(f"{writing.url}/clean-up?state=decided")
     expect(groups(page).locator(".best .whole")).to_have_text("renamed 0 one.jpg", timeout=60_000)
     # the kept file and its exact copy were both renamed, and nothing tells them apart
     expect(groups(page).locator(".kept .whole")).to_have_text(["renamed 0 one.jpg", "renamed 0 two.jpg"])
@@ -322,7 +322,7 @@ def test_a_server_that_stores_nothing_says_how_to_decide(visits: Visits, site: S
 def test_an_empty_collection_has_no_groups(visits: Visits, serve: Serve, tmp_path: Path) -> None:
     Database.create(tmp_path / "empty").close()
     with serve(tmp_path / "empty", write=True) as running:
-        page = visits(url=running.url).open("/duplicates")
+        page = visits(url=running.url).open("/clean-up")
         expect(page.locator(".nothing")).to_have_text("No duplicates found.")
         page.close()  # before the server, which it polls
 

@@ -16,7 +16,7 @@ from tests.web.conftest import Served
 
 def test_card_balance_and_thresholds(visit: Visit, site: Served) -> None:
     model = site.client.get("/api/model").json()
-    page = visit.open("/model")
+    page = visit.open("/settings")
     expect(page.get_by_role("heading", name=model["name"])).to_be_visible()
     expect(page.locator(".about")).to_contain_text("knows edited copies of a picture")
     for name, fifth in (

@@ -58,8 +58,8 @@ def browse(visit: Visit, file: Path) -> Page:
 
 
 def duplicates(visit: Visit, file: Path) -> Page:
-    page = visit.open("/duplicates")
-    expect(page.locator(".duplicates img").first).to_be_visible(timeout=90_000)
+    page = visit.open("/clean-up")
+    expect(page.locator(".cleanup img").first).to_be_visible(timeout=90_000)
     return page
 
 
@@ -70,7 +70,7 @@ def map_(visit: Visit, file: Path) -> Page:
 
 
 def model(visit: Visit, file: Path) -> Page:
-    page = visit.open("/model")
+    page = visit.open("/settings")
     expect(page.locator(".bars").first).to_be_visible()
     return page
 

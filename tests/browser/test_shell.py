@@ -17,7 +17,7 @@ from tests.web.conftest import Serve
 
 READY = {
     "/": ".tried .tile", "/?id=1": ".hits .tile", "/browse": ".grid .tile img", "/map": ".plane canvas",
-    "/model": ".about", "/duplicates": ".tab.duplicates .inner > *",
+    "/settings": ".about", "/clean-up": ".tab.cleanup .inner > *",
 }  # fmt: skip
 TOKEN = "a token of this test"
 
@@ -30,7 +30,7 @@ def opened(visit: Visit, path: str) -> Page:
 
 def test_tabs_have_addresses_titles_and_a_way_back(visit: Visit) -> None:
     page = visit.open()
-    for name, path in (("Browse", "/browse"), ("Map", "/map"), ("Model", "/model"), ("Search", "/")):
+    for name, path in (("Browse", "/browse"), ("Map", "/map"), ("Settings", "/settings"), ("Search", "/")):
         link = page.get_by_role("link", name=name, exact=True)
         link.click()
         expect(link).to_have_attribute("aria-current", "page")
@@ -39,7 +39,7 @@ def test_tabs_have_addresses_titles_and_a_way_back(visit: Visit) -> None:
         expect(page.get_by_role("heading", level=1)).to_have_text(name)
         expect(page.get_by_role("heading", level=1)).to_be_focused()
     page.go_back()
-    expect(page).to_have_title("Model – lookalike")
+    expect(page).to_have_title("Settings – lookalike")
     expect(page.locator("#collection")).to_have_text("336 images")
 
 
@@ -47,14 +47,14 @@ def test_a_tab_comes_back_as_it_was_left(visit: Visit) -> None:
     page = opened(visit, "/browse")
     page.evaluate("scrollTo(0, 900)")
     page.wait_for_timeout(300)
-    page.get_by_role("link", name="Model", exact=True).click()
+    page.get_by_role("link", name="Settings", exact=True).click()
     expect(page.locator(".about")).to_be_visible()
     page.go_back()
     until(page, "scrollY === 900")
 
 
 def test_light_and_dark(visits: Visits) -> None:
-    page = opened(visits(scheme="dark"), "/model")
+    page = opened(visits(scheme="dark"), "/settings")
     colour = "getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(colour)
     page.locator("#theme").click()
@@ -74,13 +74,13 @@ def test_keys_and_their_help(visit: Visit) -> None:
     expect(dialog.get_by_text("shuffle again")).to_be_visible()
     dialog.get_by_label("Use keyboard shortcuts on this page").uncheck()
     page.keyboard.press("Escape")
-    page.keyboard.press("5")
+    page.keyboard.press("7")
     assert page.url.endswith("/browse")
     page.get_by_role("button", name="Keyboard shortcuts").click()
     page.get_by_role("dialog").get_by_label("Use keyboard shortcuts on this page").check()
     page.keyboard.press("Escape")
-    page.keyboard.press("5")
-    expect(page).to_have_url(re.compile("/model"))
+    page.keyboard.press("7")
+    expect(page).to_have_url(re.compile("/settings"))
 
 
 def test_the_first_tab_stop_skips_the_header(visit: Visit) -> None:
@@ -105,12 +105,12 @@ def test_a_token_is_asked_for(visits: Visits, serve: Serve, database: Path) -> N
         page.wait_for_load_state("networkidle")
         page.context.clear_cookies()
         page.get_by_role("link", name="Browse", exact=True).click()
-        dialog = page.get_by_role("dialog", name="Access token required")
+        dialog = page.get_by_role("dialog", name="Sign in")
         dialog.get_by_label(re.compile("^Access token")).fill("not this one")
-        dialog.get_by_role("button", name="Continue").click()
+        dialog.get_by_role("button", name="Sign in").click()
         expect(dialog.get_by_role("alert")).to_have_text("Wrong token. Try again.")
         dialog.get_by_label(re.compile("^Access token")).fill(TOKEN)
-        dialog.get_by_role("button", name="Continue").click()
+        dialog.get_by_role("button", name="Sign in").click()
         expect(dialog).to_have_count(0)
         expect(page.locator(".grid .tile img").first).to_be_visible()
         page.close()
@@ -123,7 +123,7 @@ def test_who_opens_the_bare_address_can_type_the_token(visits: Visits, serve: Se
         page = visit.open("/browse?sort=newest")
         for given in ("not this one", TOKEN):
             page.get_by_label(re.compile("^Access token")).fill(given)
-            page.get_by_role("button", name="Continue").click()
+            page.get_by_role("button", name="Sign in").click()
         expect(page.locator(".grid .tile img").first).to_be_visible()
         assert page.url == f"{visit.url}/browse"
         page.close()
@@ -139,6 +139,7 @@ def test_an_absent_server_is_reported_in_words(visits: Visits, serve: Serve, dat
     page.get_by_label("Label").fill("x")
     page.get_by_label("Label").press("Enter")
     expect(page.locator(".tab.search > .problem")).to_contain_text("The server does not answer.")
+    expect(page.locator("#lost")).to_contain_text("Trying again")
 
 
 @pytest.mark.parametrize("path", READY)
@@ -199,7 +200,7 @@ def test_names_are_text_never_markup(visits: Visits, serve: Serve, some_file: Pa
         made.index(tmp_path / "photographs", labels_from_folders=True)
     with serve(tmp_path / "db") as running:
         visit = visits(url=running.url)
-        for path in ("/", "/?id=1", "/browse", "/map", "/model"):
+        for path in ("/", "/?id=1", "/browse", "/map", "/settings"):
             page = opened(visit, path)
             assert page.locator("main b:text('label'), img[src='x']").count() == 0
         page = opened(visit, "/?id=1")
@@ -213,7 +214,7 @@ def test_an_empty_collection_says_how_to_fill_it(visits: Visits, serve: Serve, t
     Database.create(tmp_path / "db").close()
     with serve(tmp_path / "db") as running:
         visit = visits(url=running.url)
-        for path, where in (("/browse", ".nothing"), ("/map", ".working"), ("/model", ".nothing")):
+        for path, where in (("/browse", ".nothing"), ("/map", ".working"), ("/settings", ".nothing")):
             expect(visit.open(path).locator(where)).to_contain_text("The collection is empty")
         page = visit.open("/")
         expect(page.locator(".tried")).to_have_attribute("data-empty", re.compile("lookalike index IMAGES --db DB"))

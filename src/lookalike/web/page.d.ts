@@ -212,6 +212,6 @@ interface Given {
 }
 
 type Child = Node | string | null | undefined;
-type Tab = "search" | "browse" | "duplicates" | "map" | "model";
+type Tab = "search" | "cleanup" | "scenes" | "browse" | "map" | "care" | "settings";
 type Values = Record<string, string | number | boolean | null | undefined>;
 type Point = [number, number];

@@ -101,6 +101,6 @@ def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     is_page = not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
     if error.status_code == 404 and is_page:
-        return pages.render("missing.html", status=404)
+        return pages.render("missing.html", status=404, languages=request.headers.get("accept-language", ""))
     message = f"there is nothing at {request.url.path}" if error.status_code == 404 else error.detail
     return response(error.status_code, message, headers=error.headers)

@@ -29,7 +29,7 @@ from lookalike.web.http.problems import Problem
 from lookalike.web.http.settings import LEAST_TOKEN, Settings
 from lookalike.web.http.throttle import Throttle
 
-OPEN = "/status/live"  # reveals nothing, and is open to anyone
+OPEN = ("/status/live", "/static/")  # reveal nothing, and are open to anyone: the page to sign in needs its style
 COOKIE_SECONDS = 30 * 24 * 3600
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -152,7 +152,7 @@ def _check_request(method: str, path: str, headers: Mapping[str, str], settings:
         raise Problem(403, f"the host name {host!r} is not allowed; allow it with: --allow-host {host or 'NAME'}")
     if method not in SAFE and _is_foreign(headers, settings):
         raise Problem(403, "pages of other servers may not send this; allow one with: --cors ORIGIN")
-    if settings.token and path != OPEN and not _knows_token(headers, settings.token):
+    if settings.token and not path.startswith(OPEN) and not _knows_token(headers, settings.token):
         raise Problem(
             401,
             "a token is needed: the link with ?token=… that the server printed, or the header Authorization: Bearer …",
@@ -234,7 +234,8 @@ def _refusal(error: Exception, scope: Scope, headers: Headers) -> Response:
         _log.error("%s %s failed", scope["method"], printable(scope["path"]), exc_info=error)
         return problems.response(500, problems.UNKNOWN)
     if error.status == 401 and scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
-        return pages.render("token.html", status=401)  # for a person, who can type the token
+        languages = headers.get("accept-language", "")
+        return pages.render("token.html", status=401, languages=languages)  # for a person, who can type the token
     return problems.response(error.status, str(error), headers=error.headers)
 
 

@@ -1,7 +1,9 @@
 // The address of the page says which tab is shown, and its state: a link can be shared, reloaded and gone back to.
 
 /** @type {Record<Tab, string>} */
-export const PATHS = { search: "/", browse: "/browse", duplicates: "/duplicates", map: "/map", model: "/model" };
+export const PATHS = {
+  search: "/", cleanup: "/clean-up", scenes: "/same-scene", browse: "/browse", map: "/map", care: "/care", settings: "/settings",
+};
 export const TABS = /** @type {Tab[]} */ (Object.keys(PATHS));
 
 /**

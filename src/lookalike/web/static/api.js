@@ -2,6 +2,7 @@
 
 import { withValues } from "./address.js";
 import { askToken } from "./dialogs.js";
+import { t } from "./text.js";
 
 /** @typedef {{ values?: Values, json?: unknown, form?: FormData, method?: string, signal?: AbortSignal, file?: boolean }} Request */
 
@@ -44,10 +45,11 @@ export async function wait(path, { onProgress = () => {}, ...request } = {}) {
 let known = null;
 
 /**
- * What the database holds and the server allows (/api/info); requested once.
+ * What the database holds and the server allows (/api/info); requested once, unless it must be `fresh`.
  * @returns {Promise<api.Info>}
  */
-export function info() {
+export function info({ fresh = false } = {}) {
+  if (fresh) known = null;
   known ||= ask("/api/info").catch((error) => { known = null; throw error; });
   return /** @type {Promise<api.Info>} */ (known);
 }
@@ -72,7 +74,8 @@ async function response(path, request, again = true) {
     found = await fetch(withValues(path, values), { method: method || (body ? "POST" : "GET"), body, headers, signal });
   } catch (error) {
     if (isAbort(error)) throw error;
-    throw new Failure("The server does not answer. Is it still running? Start it with: lookalike serve");
+    dispatchEvent(new Event("serverlost"));
+    throw new Failure(t("shell.lostShort"));
   }
   if (found.status === 401 && again) {
     await askToken();
@@ -90,7 +93,7 @@ async function read(found, file) {
     answer = await found.json();
   } catch (error) {
     if (isAbort(error)) throw error;
-    throw new Failure(`The server's answer is not JSON (${found.status} ${found.statusText})`, found.status);
+    throw new Failure(t("shell.notJson", { status: found.status }), found.status);
   }
   if (!found.ok) throw new Failure(sentence(answer.error ? answer.error.message : found.statusText), found.status);
   return answer;

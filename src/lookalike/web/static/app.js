@@ -1,31 +1,40 @@
-// The shell: tabs, the address, light and dark, keys, and files that are dropped or pasted anywhere.
+// The frame: pages, the address, light and dark, keys, files that are dropped or pasted anywhere, and a server that is lost.
 //
-// A tab is a module of its name, `/static/search.js` and so on, that exports
+// A page is a module of its name, `/static/search.js` and so on, that exports
 //
 //   export async function show(container, state)
 //
-// It is called whenever the address comes to this tab, or changes while the tab is shown (a link, or the back button).
-//   container  an element of this tab alone. Empty at first; what is put there stays for the next time. While the
-//              tab is not shown the container is hidden. It is as wide as the page; the heading (h1) is there
-//              already, so a tab begins at h2.
+// It is called whenever the address comes to this page, or changes while it is shown (a link, or the back button).
+//   container  an element of this page alone. Empty at first; what is put there stays for the next time. While the
+//              page is not shown the container is hidden. It is as wide as the window; the heading (h1) is there
+//              already, so a page begins at h2.
 //   state      see address.js: state.get(name), state.number(name), state.set({name: value}, {push}), state.signal.
 //              Pass state.signal to ask(), keys() and addEventListener(): it aborts when something else is shown.
-// An error that `show` throws, or that nobody catches, is shown in the tab's place for problems.
+// An error that `show` throws, or that nobody catches, is shown in the page's place for problems.
 //
-// For tabs: dom.js (make, button, icon, say, count …), api.js (ask, wait, info, Failure), address.js (href, go),
-// dialogs.js (openDialog, keys), tiles.js (tile, justify, relation), viewer.js (one image large), compare.js (two images),
-// grid.js (thousands of tiles).
-// Links to tabs are plain <a href="…">; no listener is needed. Text never becomes markup, and no element has a style attribute.
+// For pages: text.js (t: all words are in strings.en.js), dom.js (make, button, icon, say …), api.js (ask, wait, info,
+// Failure), address.js (href, go), dialogs.js (openDialog, keys), tiles.js (tile, relation), viewer.js (one image
+// large), compare.js (two images), grid.js (thousands of tiles). CSS: style.css has the tokens, --t1 to --t5 for type.
+// Links to pages are plain <a href="…">; no listener is needed. Text never becomes markup, and no element has a style attribute.
+// Events of the window: `collectionchange` after the collection was changed from the page (the header counts again), or
+// when its count was seen to change (detail: {before, images}); `themechange`.
 
 import { go, href, State, TABS, tabOf } from "./address.js";
 import { Failure, info, isAbort } from "./api.js";
 import { keys, showKeys } from "./dialogs.js";
-import { byId, button, count, icon, later, make, messageOf, say, targetOf } from "./dom.js";
+import { byId, button, icon, later, make, messageOf, say, targetOf } from "./dom.js";
+import { t } from "./text.js";
 
 /** @typedef {{ outer: HTMLElement, inner: HTMLElement, problem: HTMLElement, heading: HTMLElement }} Container */
 
 /** @type {Record<Tab, string>} */
-const TITLES = { search: "Search", browse: "Browse", duplicates: "Duplicates", map: "Map", model: "Model" };
+const TITLES = {
+  search: t("page.search"), cleanup: t("page.cleanup"), scenes: t("page.scenes"), browse: t("page.browse"), map: t("page.map"),
+  care: t("page.care"), settings: t("page.settings"),
+};
+const FIRST = TABS.slice(0, 4); // on a narrow screen the others are behind “More”
+const COUNTED = 30_000; // milliseconds between two counts of the collection
+const ASKED = 2_000; // milliseconds between two questions whether a lost server is back
 const THEMES = /** @type {const} */ (["auto", "light", "dark"]);
 const main = byId("main");
 /** @type {Partial<Record<Tab, Container>>} */
@@ -57,11 +66,13 @@ async function route() {
   const stop = new AbortController();
   current = { tab, stop };
   const shown = container(tab);
+  closeMore();
   for (const [name, one] of Object.entries(containers)) one.outer.hidden = name !== tab;
   for (const link of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("#tabs a"))) {
     if (link.dataset.tab === tab) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  byId("tabs").classList.toggle("has-current", !FIRST.includes(tab));
   document.title = `${TITLES[tab]} – lookalike`;
   document.body.dataset.tab = tab;
   if (changed) shown.heading.focus({ preventScroll: true });
@@ -86,7 +97,7 @@ async function part(tab) {
     return await import(`./${tab}.js`);
   } catch (error) {
     if (error instanceof SyntaxError) throw error;
-    throw new Failure("This part of the page could not be loaded. Is the server still running? Then reload the page.");
+    throw new Failure(t("shell.partLost"));
   }
 }
 
@@ -111,16 +122,27 @@ function follow(event) {
 }
 
 function header() {
-  const links = TABS.map((tab) => make("a", { href: href(tab), text: TITLES[tab], data: { tab } }));
-  byId("tabs").append(...links);
+  const link = (/** @type {Tab} */ tab) => make("a", { href: href(tab), data: { tab } }, icon(tab), make("span", { text: TITLES[tab] }));
+  const nav = byId("tabs");
+  const more = button(t("shell.more"), { sign: "more", "aria-expanded": "false", "aria-controls": "others" });
+  more.addEventListener("click", () => more.setAttribute("aria-expanded", String(nav.classList.toggle("open"))));
+  nav.setAttribute("aria-label", t("shell.pages"));
+  nav.append(...FIRST.map(link), more, make("div", { class: "others", id: "others" }, ...TABS.slice(FIRST.length).map(link)));
   byId("tools").append(
-    make("a", { class: "plain", href: "/docs", text: "API", title: "The HTTP API" }),
-    button("Keyboard shortcuts", { sign: "keys", quiet: true, class: "plain", on: { click: showKeys } }),
+    make("a", { class: "plain", href: "/docs", text: t("shell.api"), title: t("shell.apiTitle") }),
+    button(t("shell.keys"), { sign: "keys", quiet: true, class: "plain", on: { click: showKeys } }),
     themeButton(),
   );
-  const skip = make("a", { class: "skip", href: "#main", text: "Skip to content" });
+  const skip = make("a", { class: "skip", href: "#main", text: t("shell.skip") });
   skip.addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
   document.body.prepend(skip);
+  document.body.dataset.drop = t("shell.drop");
+}
+
+// Fold away the pages that have no room on a narrow screen.
+function closeMore() {
+  byId("tabs").classList.remove("open");
+  document.querySelector("#tabs button")?.setAttribute("aria-expanded", "false");
 }
 
 function themeButton() {
@@ -128,7 +150,7 @@ function themeButton() {
   const told = () => {
     const now = THEMES.find((theme) => theme === document.documentElement.dataset.theme) || "auto";
     one.replaceChildren(icon(now));
-    one.title = `Theme: ${now === "auto" ? "same as the system" : now}`;
+    one.title = t(`theme.${now}`);
     one.setAttribute("aria-label", one.title);
     return now;
   };
@@ -137,7 +159,8 @@ function themeButton() {
     if (next === "auto") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = next;
     localStorage.setItem("theme", next);
-    say(`Theme ${told()}`);
+    told();
+    say(one.title);
     dispatchEvent(new Event("themechange"));
   });
   told();
@@ -168,16 +191,42 @@ function files() {
   });
 }
 
+let counted = -1; // images of the collection, when it was last asked
+
+// Count the collection again, and tell whoever wants to know if it has changed.
 async function collection() {
-  const { images } = await info();
-  byId("collection").textContent = count(images, "image");
+  const { images } = await info({ fresh: counted >= 0 });
+  byId("collection").textContent = t("shell.images", { count: images });
+  const before = counted;
+  counted = images;
+  if (before >= 0 && before !== images) dispatchEvent(new CustomEvent("collectionchange", { detail: { before, images } }));
+}
+
+let lost = false;
+
+// Say that the server is lost until it answers again; then show what is shown anew.
+async function wait() {
+  if (lost) return;
+  lost = true;
+  const banner = byId("lost");
+  const asking = { now: () => {} };
+  banner.replaceChildren(make("span", { text: t("shell.lost") }), button(t("shell.retry"), { on: { click: () => asking.now() } }));
+  banner.hidden = false;
+  while (!(await fetch("/status/live").then((answer) => answer.ok, () => false))) {
+    await new Promise((done) => { asking.now = () => done(null); setTimeout(done, ASKED); });
+  }
+  lost = false;
+  banner.hidden = true;
+  say(t("shell.back"));
+  collection().catch(() => {});
+  route();
 }
 
 header();
 files();
-keys("All pages", {
+keys(t("shell.allPages"), {
   ...Object.fromEntries(TABS.map((tab, at) => [String(at + 1), [TITLES[tab], () => go(tab)]])),
-  "?": ["this help", showKeys],
+  "?": [t("shell.thisHelp"), showKeys],
 });
 document.addEventListener("click", follow);
 addEventListener("unhandledrejection", (event) => {
@@ -187,6 +236,10 @@ addEventListener("unhandledrejection", (event) => {
 addEventListener("addresschange", () => { if (current) container(current.tab).problem.textContent = ""; });
 addEventListener("popstate", route);
 addEventListener("scroll", later(() => places.set(location.href, scrollY), 100), { passive: true });
+addEventListener("serverlost", wait);
+addEventListener("collectionchange", (event) => { if (!(event instanceof CustomEvent) || !event.detail) collection().catch(() => {}); });
+document.addEventListener("click", (event) => { if (!targetOf(event).closest("#tabs")) closeMore(); });
+setInterval(() => { if (!document.hidden && !lost) collection().catch(() => {}); }, COUNTED);
 history.scrollRestoration = "manual";
 route();
 collection().catch(() => {});

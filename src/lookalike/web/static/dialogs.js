@@ -1,6 +1,7 @@
 // Dialogs, the request for the token, and keyboard shortcuts with their help.
 
 import { alertLine, button, focused, make } from "./dom.js";
+import { t } from "./text.js";
 
 /**
  * Show a dialog, which Escape closes. `content`: nodes; `buttons`: for its foot. Returns the <dialog>.
@@ -10,7 +11,7 @@ import { alertLine, button, focused, make } from "./dom.js";
  */
 export function openDialog(title, content, { buttons = [], kind = "", onClose = () => {} } = {}) {
   const heading = make("h2", { id: "dialog-title", tabindex: "-1", autofocus: true, text: title });
-  const close = button("Close", { sign: "close", quiet: true, class: "plain", on: { click: () => dialog.close() } });
+  const close = button(t("shell.close"), { sign: "close", quiet: true, class: "plain", on: { click: () => dialog.close() } });
   const foot = buttons.length ? make("footer", {}, ...buttons) : null;
   const dialog = make(
     "dialog", { class: kind, "aria-labelledby": "dialog-title" },
@@ -38,18 +39,18 @@ export function askToken() {
     const wrong = alertLine("");
     const form = make(
       "form", { method: "dialog", class: "stack" },
-      make("label", { for: "token", text: "Access token: the one that lookalike serve was started with (--token)" }), field, wrong,
-      make("button", { class: "main", text: "Continue" }),
+      make("label", { for: "token", text: t("token.label") }), field, wrong,
+      make("button", { class: "main", text: t("token.go") }),
     );
     let known = false;
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       known = await isToken(field.value);
       if (known) dialog.close();
-      else wrong.textContent = "Wrong token. Try again.";
+      else wrong.textContent = t("token.wrong");
     });
-    const dialog = openDialog("Access token required", [form], {
-      onClose: () => (known ? resolve() : reject(new Error("This server answers only with its access token."))),
+    const dialog = openDialog(t("token.title"), [form], {
+      onClose: () => (known ? resolve() : reject(new Error(t("token.closed")))),
     });
     field.focus();
   })).finally(() => { asking = null; });
@@ -114,6 +115,6 @@ export function showKeys() {
   ));
   const box = make("input", { type: "checkbox", id: "single-keys", on: { change: () => { singleKeys.on = box.checked; } } });
   box.checked = singleKeys.on;
-  const label = make("label", { for: "single-keys", class: "check" }, box, "Use keyboard shortcuts on this page");
-  openDialog("Keyboard shortcuts", [...lists, label]);
+  const label = make("label", { for: "single-keys", class: "check" }, box, t("shell.useKeys"));
+  openDialog(t("shell.keys"), [...lists, label]);
 }

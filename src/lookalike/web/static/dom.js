@@ -102,6 +102,16 @@ const PATHS = {
   minus: "M3 8h10",
   fit: "M2.5 6V2.5H6M10 2.5h3.5V6M13.5 10v3.5H10M6 13.5H2.5V10",
   lasso: "M8 3C4.5 3 2 4.7 2 7s2.5 4 6 4 6-1.7 6-4-2.5-4-6-4zM5.5 10.6c-1 .6-1.2 1.6-.5 2.2s1.5.9 1 2",
+  more: "M3 8h.1M8 8h.1M13 8h.1",
+  cleanup: "M6.5 2.5h7v7h-7zM2.5 6.5v7h7M8.3 6l1.3 1.3 2.3-2.6",
+  scenes: "M5 3.5h9v6.5H5zM2 6v7h9M7 8.5l1.8-2 1.5 1.3 1-1 2.2 2",
+  browse: "M2.5 2.5h4.5v4.5H2.5zM9 2.5h4.5v4.5H9zM2.5 9h4.5v4.5H2.5zM9 9h4.5v4.5H9z",
+  map: "M2 4l4-1.5L10 4l4-1.5v9.5L10 13.5 6 12l-4 1.5zM6 2.5V12M10 4v9.5",
+  care: "M8 13.5S2 10 2 6a3 3 0 0 1 6-1 3 3 0 0 1 6 1c0 4-6 7.5-6 7.5z",
+  settings: "M2 4.5h7M12 4.5h2M9 3v3h3V3zM2 11.5h2M7 11.5h7M4 10v3h3v-3z",
+  filter: "M2 4h12M4.5 8h7M6.5 12h3",
+  folder: "M2 4.5h4l1.5 1.5H14v7H2z",
+  check: "M3 8.5l3.2 3.2L13 5",
   code: "M5.5 4.5L2 8l3.5 3.5M10.5 4.5L14 8l-3.5 3.5",
 };
 /** @typedef {keyof typeof PATHS} Sign */

@@ -207,7 +207,7 @@ export class Duplicates {
       unverified ? make("span", { text: ` ${count(unverified, "image")} not verified: neither a thumbnail nor the file can be read.` }) : null,
       pixels ? null : make("span", { text: " Checking which copies have the same pixels …" }),
       fresh ? null : make("span", {}, " Images have changed; comparing them again. ",
-        make("a", { href: href("duplicates", this.state.all()), text: "Reload", on: { click: again } })),
+        make("a", { href: href("cleanup", this.state.all()), text: "Reload", on: { click: again } })),
     ]);
   }
 

@@ -1,0 +1,9 @@
+// Care: indexing, and images with problems.
+
+import { make } from "./dom.js";
+import { t } from "./text.js";
+
+/** @param {HTMLElement} container */
+export async function show(container) {
+  container.replaceChildren(make("p", { class: "nothing", text: t("care.soon") }));
+}

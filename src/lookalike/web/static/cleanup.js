@@ -1,0 +1,3 @@
+// Clean up: groups of duplicates.
+
+export { show } from "./duplicates.js";
