@@ -1,10 +1,9 @@
 """Golden files: a model, and a database for each version of the schema, which every later version must open.
 
     python -m tests.golden.make model                  the model, with its codes of fixed images (needs torch)
-    python -m tests.golden.make database [SCHEMA]      a database of the newest schema, or of an earlier one
+    python -m tests.golden.make database               a database of the newest schema
 
 Run it only to add the database of a new schema. Existing files are never replaced: they represent users' databases.
-Schemas 1 to 5 were written by the code that had just these five steps (commit 7a4ac5e), from a database of the fifth.
 """
 
 from __future__ import annotations
@@ -12,11 +11,9 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import sqlite3
 import sys
 import tarfile
 import tempfile
-from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -62,20 +59,17 @@ def make_model() -> None:
     EXPECTED.write_text(json.dumps({"codes": [code_W.tobytes().hex() for code_W in codes_NW]}, indent=1) + "\n")
 
 
-def make_database(schema: int | None) -> None:
+def make_database() -> None:
     """Write a database as an archive."""
     from lookalike.database import Database
-    from lookalike.store.migrations import STEPS
+    from lookalike.store import migrations
 
-    schema = schema or len(STEPS)
-    archive = FOLDER / f"schema-{schema}.tar.gz"
+    archive = FOLDER / f"schema-{migrations.newest()}.tar.gz"
     assert not archive.exists(), "golden files are never made again"
     with tempfile.TemporaryDirectory() as work:
         db = Path(work, "db")
         with Database.create(db, model=MODEL) as database:
             _fill(database)
-        if schema < len(STEPS):
-            _as_of(db / "catalog.sqlite", schema)
         (db / "lock").unlink(missing_ok=True)
         _pack(db, archive)
 
@@ -112,43 +106,6 @@ def _fill(database: Any) -> None:
     code_array.keep(catalog, rebuild=True)
 
 
-def _as_of(path: Path, schema: int) -> None:
-    """Rewrite a catalog in an earlier version of the schema."""
-    from lookalike.store.migrations import APPLICATION_ID, STEPS
-
-    old = path.with_name("old.sqlite")
-    with closing(sqlite3.connect(old)) as connection:
-        connection.text_factory = bytes
-        script = "".join(STEPS[:1] if schema == 1 else (step for step in STEPS[:schema]))
-        for name, count in (("folder_of", 2), ("name_of", 2), ("place_of", 3)):
-            connection.create_function(name, count, lambda *_: None)
-        connection.executescript(script)
-        connection.execute(f"PRAGMA user_version = {schema}")
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute("ATTACH ? AS new", (str(path),))
-        if schema == 1:
-            connection.execute("INSERT INTO meta SELECT * FROM new.meta")
-            connection.execute("INSERT INTO roots SELECT id, path FROM new.roots")
-            connection.execute(
-                "INSERT INTO images SELECT images.id, root, CAST(CAST(folders.path AS BLOB) || CAST(name AS BLOB) AS"
-                " TEXT), CASE WHEN folders.path LIKE '%#' THEN CAST(name AS INTEGER) END, size, mtime_ns, digest,"
-                " length, labels.label, code, width, height, format, animated, error, 1700000000, missing_since"
-                " FROM new.images AS images JOIN new.folders AS folders ON folders.id = place >> 24"
-                " JOIN new.files AS files USING (id) LEFT JOIN new.labels AS labels ON labels.id = images.label"
-            )
-        else:
-            tables = connection.execute(
-                "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
-            ).fetchall()
-            for table in (name.decode() for (name,) in tables):
-                columns = ", ".join(row[1].decode() for row in connection.execute(f"PRAGMA main.table_info({table})"))
-                connection.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}")
-        connection.commit()
-        connection.execute("DETACH new")
-        connection.execute("VACUUM")
-    old.replace(path)
-
-
 def _pack(db: Path, archive: Path) -> None:
     """An archive without times, owners, and the model, which is stored once."""
     out = io.BytesIO()
@@ -162,5 +119,4 @@ def _pack(db: Path, archive: Path) -> None:
 
 
 if __name__ == "__main__":
-    what, *rest = sys.argv[1:]
-    make_model() if what == "model" else make_database(int(rest[0]) if rest else None)
+    make_model() if sys.argv[1] == "model" else make_database()

@@ -16,7 +16,7 @@ import pytest
 from lookalike.core.errors import DatabaseError
 from lookalike.data import Item
 from lookalike.store.catalog import Catalog
-from lookalike.store.migrations import APPLICATION_ID, STEPS
+from lookalike.store.migrations import APPLICATION_ID, newest
 from lookalike.store.records import Filter, ImportedCode, IndexOutcome
 
 CODE = bytes(range(8))
@@ -345,7 +345,7 @@ def test_a_root_made_by_another_process_is_known(catalog: Catalog, path: Path) -
 
 def test_a_fresh_catalog_says_whose_it_is(catalog: Catalog, path: Path) -> None:
     connection = sqlite3.connect(path)
-    assert connection.execute("PRAGMA user_version").fetchone() == (len(STEPS),)
+    assert connection.execute("PRAGMA user_version").fetchone() == (newest(),)
     assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
     assert APPLICATION_ID.to_bytes(4, "big") == b"look"
     connection.close()
@@ -354,10 +354,10 @@ def test_a_fresh_catalog_says_whose_it_is(catalog: Catalog, path: Path) -> None:
 def test_a_later_version_asks_for_an_upgrade(catalog: Catalog, path: Path) -> None:
     catalog.close()
     connection = sqlite3.connect(path)
-    connection.execute(f"PRAGMA user_version = {len(STEPS) + 1}")
+    connection.execute(f"PRAGMA user_version = {newest() + 1}")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(DatabaseError, match=f"later version of lookalike .schema {len(STEPS) + 1}.. Upgrade"):
+    with pytest.raises(DatabaseError, match=f"later version of lookalike .schema {newest() + 1}.. Upgrade"):
         Catalog(path)
     assert path.read_bytes() == before
 

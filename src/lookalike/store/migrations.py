@@ -1,47 +1,32 @@
 """The catalog's schema, and the steps that migrate older ones.
 
-`PRAGMA user_version` is the number of steps applied to a catalog. Released steps never change; new ones are appended.
+`PRAGMA user_version` is the schema of a catalog: `FIRST` after the first step. Released steps never change; new ones
+are appended.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 
 from lookalike.core.address import APPLICATION_ID as APPLICATION_ID
 from lookalike.core.errors import DatabaseError
-from lookalike.store import digests, originals, paths
+from lookalike.store import digests
 
+FIRST = 7  # the schema of version 0.1.0; earlier ones were never released
 STEPS = (
     """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-    CREATE TABLE roots (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE) STRICT;
-    CREATE TABLE images (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,   -- never used twice
-        root INTEGER NOT NULL REFERENCES roots,
-        path TEXT NOT NULL,                     -- relative to the root, with /; a row of a table is table.parquet#12
-        row INTEGER,                            -- that row, if the image lies in a table
-        size INTEGER NOT NULL,                  -- bytes of the file
-        mtime_ns INTEGER NOT NULL,              -- its time of change; -1: to be read again in any case
-        digest BLOB,                            -- BLAKE2b, 16 bytes, of the encoded image
-        length INTEGER,                         -- bytes of the encoded image
-        label TEXT,                             -- JSON: a name, a list of tags, or NULL
-        code BLOB,                              -- packed bits, most significant first; NULL if there is none
-        width INTEGER, height INTEGER,          -- pixels, as shown
-        format TEXT, animated INTEGER,
-        error TEXT,                             -- why there is no code
-        indexed_at INTEGER NOT NULL,            -- seconds since 1970
-        missing_since INTEGER,                  -- seconds since 1970, if the file was found gone
-        UNIQUE (root, path)
+    CREATE TABLE volumes (                      -- file systems that images were seen on
+        id INTEGER PRIMARY KEY,
+        identity TEXT NOT NULL UNIQUE,          -- the same after a restart
+        kind TEXT NOT NULL                      -- such as ext4, nfs4
     ) STRICT;
-    CREATE INDEX images_by_digest ON images (digest);
-    """,
-    """
-    ALTER TABLE images RENAME TO images_1;
+    CREATE TABLE roots (
+        id INTEGER PRIMARY KEY,
+        path TEXT NOT NULL UNIQUE,
+        volume INTEGER REFERENCES volumes
+    ) STRICT;
     CREATE TABLE folders (
         id INTEGER PRIMARY KEY,
         root INTEGER NOT NULL REFERENCES roots,
@@ -69,40 +54,23 @@ STEPS = (
         width INTEGER, height INTEGER,          -- pixels, as shown
         format TEXT, animated INTEGER,
         error TEXT,                             -- why there is no code
-        indexed_at INTEGER                      -- seconds since 1970, if it was read again after it came in
+        indexed_at INTEGER,                     -- seconds since 1970, if it was read again after it came in
+        quality INTEGER,                        -- 0 to 100, how much there is to see; NULL if not yet looked at
+        ctime_ns INTEGER,                       -- when the file or what is said of it changed; NULL: not known
+        inode INTEGER,                          -- its number on its volume, in 63 bits
+        volume INTEGER REFERENCES volumes       -- where it was seen last
     ) STRICT;
     CREATE TABLE moments (
         id INTEGER PRIMARY KEY,                 -- images from this id up to that of the next moment …
         at INTEGER NOT NULL                     -- … came in then, in seconds since 1970
     ) STRICT;
-    INSERT INTO folders (root, path)
-        SELECT DISTINCT root, CAST(folder_of(CAST(path AS BLOB), row) AS TEXT) FROM images_1 ORDER BY 1, 2;
-    INSERT INTO labels (label) SELECT DISTINCT label FROM images_1 WHERE label IS NOT NULL ORDER BY label;
-    INSERT INTO images (id, place, name, label, code, missing_since)
-        SELECT id, place_of((SELECT folders.id FROM folders WHERE folders.root = images_1.root
-                AND folders.path = CAST(folder_of(CAST(images_1.path AS BLOB), images_1.row) AS TEXT)),
-                CAST(path AS BLOB), row),
-            CAST(name_of(CAST(path AS BLOB), row) AS TEXT),
-            (SELECT labels.id FROM labels WHERE labels.label = images_1.label), code, missing_since
-        FROM images_1 ORDER BY id;
-    INSERT INTO files (id, size, mtime_ns, digest, length, width, height, format, animated, error)
-        SELECT id, size, mtime_ns, digest, length, width, height, format, animated, error
-        FROM images_1 ORDER BY id;
-    INSERT INTO moments (id, at)
-        SELECT id, indexed_at FROM
-            (SELECT id, indexed_at, lag(indexed_at) OVER (ORDER BY id) AS before FROM images_1)
-        WHERE before IS NOT indexed_at;
-    DELETE FROM sqlite_sequence WHERE name = 'images';
-    INSERT INTO sqlite_sequence (name, seq) SELECT 'images', seq FROM sqlite_sequence WHERE name = 'images_1';
-    DROP TABLE images_1;
     CREATE INDEX images_by_place ON images (place);
     CREATE INDEX images_without_code ON images (id) WHERE code IS NULL;
     CREATE INDEX images_missing ON images (id) WHERE missing_since IS NOT NULL;
     CREATE INDEX files_by_digest ON files (digest) WHERE digest IS NOT NULL;
     CREATE INDEX files_with_error ON files (id) WHERE error IS NOT NULL;
     CREATE INDEX files_by_time ON files (indexed_at) WHERE indexed_at IS NOT NULL;
-    """,
-    """
+    CREATE INDEX files_of_little ON files (quality) WHERE quality < 50;
     CREATE TABLE decisions (                    -- what people decided about images that look alike
         id INTEGER PRIMARY KEY AUTOINCREMENT,   -- never used twice
         kind TEXT NOT NULL,                     -- keep, different, later
@@ -116,18 +84,10 @@ STEPS = (
         PRIMARY KEY (decision, digest, name)
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE decision_changes (id INTEGER PRIMARY KEY AUTOINCREMENT) STRICT;  -- one row: how often they changed
-    """,
-    """
-    ALTER TABLE files ADD COLUMN quality INTEGER;  -- 0 to 100, how much there is to see; NULL if not yet looked at
-    CREATE INDEX files_of_little ON files (quality) WHERE quality < 50;
-    """,
-    """
-    CREATE TABLE reliefs (                      -- of images that were read; until the eighth step
+    CREATE TABLE reliefs (                      -- of images that were read; until schema 8
         id INTEGER PRIMARY KEY REFERENCES images ON DELETE CASCADE,
         relief BLOB NOT NULL CHECK (length(relief) = 128)
     ) STRICT;
-    """,
-    """
     CREATE TABLE digests (                      -- of the rows of all other tables; see the module `digests`
         tbl TEXT NOT NULL,
         block INTEGER NOT NULL,                 -- -1: the whole table
@@ -137,19 +97,6 @@ STEPS = (
     CREATE TABLE originals (                    -- the images that are kept in the database's folder
         digest BLOB PRIMARY KEY                 -- as in files
     ) STRICT, WITHOUT ROWID;
-    INSERT INTO originals SELECT from_hex(value) FROM json_each(kept_originals());
-    INSERT INTO meta VALUES ('database', lower(hex(randomblob(16))));  -- tells this one's files from another's
-    """,
-    """
-    CREATE TABLE volumes (                      -- file systems that images were seen on
-        id INTEGER PRIMARY KEY,
-        identity TEXT NOT NULL UNIQUE,          -- the same after a restart
-        kind TEXT NOT NULL                      -- such as ext4, nfs4
-    ) STRICT;
-    ALTER TABLE roots ADD COLUMN volume INTEGER REFERENCES volumes;
-    ALTER TABLE files ADD COLUMN ctime_ns INTEGER;  -- when the file or what is said of it changed; NULL: not known
-    ALTER TABLE files ADD COLUMN inode INTEGER;     -- its number on its volume, in 63 bits
-    ALTER TABLE files ADD COLUMN volume INTEGER REFERENCES volumes;  -- where it was seen last
     CREATE TABLE rules (                        -- what a person leaves out of a folder, or takes all the same
         folder TEXT NOT NULL,
         glob TEXT NOT NULL,
@@ -167,6 +114,7 @@ STEPS = (
         reason TEXT NOT NULL,
         images INTEGER NOT NULL                 -- that are known there
     ) STRICT, WITHOUT ROWID;
+    INSERT INTO meta VALUES ('database', lower(hex(randomblob(16))));  -- tells this one's files from another's
     """,
     """
     DROP TABLE reliefs;                         -- thumbnails take their place
@@ -179,15 +127,25 @@ STEPS = (
 )
 
 
+def newest() -> int:
+    """This version's schema."""
+    return FIRST + len(STEPS) - 1
+
+
 def check(connection: sqlite3.Connection, *, where: str, writable: bool) -> None:
     """Raise `DatabaseError` for a file that is not a catalog, or one that cannot be migrated. Changes nothing."""
     version = _version(connection)
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     if application != APPLICATION_ID:
         raise DatabaseError(f"{where} is not a lookalike catalog")
-    if version > len(STEPS):
+    if version < FIRST:
+        raise DatabaseError(
+            f"{where} was made by a version before 0.1.0 (schema {version}). Index your images into a new folder; "
+            "decisions and originals remain in this one"
+        )
+    if version > newest():
         raise DatabaseError(f"{where} was made by a later version of lookalike (schema {version}). Upgrade lookalike")
-    if version < len(STEPS) and not writable:
+    if version < newest() and not writable:
         raise DatabaseError(
             f"{where} was made by an earlier version of lookalike (schema {version}) and cannot be written to here. "
             "Copy its folder to where you may write, and open that"
@@ -196,26 +154,21 @@ def check(connection: sqlite3.Connection, *, where: str, writable: bool) -> None
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Migrate a catalog to this version's schema."""
-    before = _version(connection)
-    if before == len(STEPS):
+    if _version(connection) == newest():
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
         unproven = _unproven(connection)
-        for number in range(_version(connection), len(STEPS)):  # another process may have been first
-            _define(connection)
-            for statement in statements(STEPS[number]):
+        for schema in range(max(_version(connection) + 1, FIRST), newest() + 1):  # another process may have been first
+            for statement in statements(STEPS[schema - FIRST]):
                 connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {number + 1}")
+            connection.execute(f"PRAGMA user_version = {schema}")
         digests.rewrite(connection, kept=unproven)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
-    if 0 < before < 2:  # the second step leaves half of the file unused
-        with suppress(sqlite3.Error):  # it only saves space
-            connection.execute("VACUUM")
 
 
 def statements(script: str) -> Iterator[str]:
@@ -237,25 +190,3 @@ def _unproven(connection: sqlite3.Connection) -> dict[digests.Block, int]:
     if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (digests.TABLE,)).fetchone():
         return {}
     return digests.unproven(connection)
-
-
-def _originals(path: str) -> str:
-    """Digests of the originals next to a catalog, as JSON; empty for a catalog in memory."""
-    return json.dumps([digest.hex() for digest in originals.digests(Path(path).parent)] if path else [])
-
-
-def _define(connection: sqlite3.Connection) -> None:
-    """Define the SQL functions that steps call; paths are passed as bytes, because they need not be UTF-8."""
-    connection.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
-    (path,) = (row[2] for row in connection.execute("PRAGMA database_list") if row[1] == "main")
-    connection.create_function("kept_originals", 0, lambda: _originals(path))
-    connection.create_function("folder_of", 2, lambda path, row: _split(path, row)[0], deterministic=True)
-    connection.create_function("name_of", 2, lambda path, row: _split(path, row)[1], deterministic=True)
-    connection.create_function(
-        "place_of", 3, lambda folder, path, row: paths.path_key(folder, _split(path, row)[1]), deterministic=True
-    )
-
-
-def _split(path: bytes, row: int | None) -> tuple[bytes, bytes]:
-    folder, name = paths.split(os.fsdecode(path), row=row is not None)
-    return os.fsencode(folder), os.fsencode(name)

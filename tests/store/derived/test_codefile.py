@@ -144,18 +144,6 @@ def test_no_flipped_bit_goes_unnoticed(path: Path) -> None:
                 assert not codefile.is_intact(path), (place, bit)
 
 
-def test_a_file_of_the_first_version_is_read(path: Path) -> None:
-    header, _, _ = codefile.read(path)
-    names = ("bits", "count", "model", "revision", "digest", "runs", "bit_order")
-    first = json.dumps({name: getattr(header, name) for name in names}).encode()
-    path.write_bytes((codefile.MAGIC_1 + first).ljust(4095) + b"\n" + path.read_bytes()[4096:])
-    found, ids_N, codes_NW = codefile.read(path)
-    assert (found.revision, found.database, found.change, found.ids) == (7, "", "", "")
-    assert np.array_equal(ids_N, IDS)
-    assert np.array_equal(codes_NW, CODES)
-    assert codefile.is_intact(path)
-
-
 @pytest.mark.parametrize(
     "header",
     [
@@ -173,9 +161,6 @@ def test_a_file_of_the_first_version_is_read(path: Path) -> None:
 )  # fmt: skip
 def test_foreign_headers_are_refused(header: str, path: Path) -> None:
     body = path.read_bytes()[4096:]
-    path.write_bytes((codefile.MAGIC_1 + header.encode()).ljust(4095) + b"\n" + body)
-    with pytest.raises(DatabaseError):
-        codefile.read(path)
     path.write_bytes(codefile.sealed(codefile.MAGIC + header.encode()) + body)
     with pytest.raises(DatabaseError):
         codefile.read(path)

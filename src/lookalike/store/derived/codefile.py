@@ -4,9 +4,8 @@ Layout: a header of 4,096 bytes, then N ids (int64, little-endian), ascending, t
 the line `lookalike codes 2` and a line of JSON, padded with spaces; its last 33 bytes are the BLAKE2b digest of those
 before (16 bytes in hexadecimal) and a line feed. Bits are packed most significant first.
 
-Header and ids are checked whenever a file is opened, codes only by `is_intact`. Files of the first version,
-`lookalike codes 1`, lack the digests of header and ids, and the identity of the catalog's state. Earlier versions
-stored consecutive ids as R runs of a first id and a length, which the header counts.
+Header and ids are checked whenever a file is opened, codes only by `is_intact`. Earlier versions stored consecutive ids
+as R runs of a first id and a length, which the header counts.
 
 Shapes: N codes, W bytes a code, R runs.
 """
@@ -29,7 +28,6 @@ from lookalike.core.errors import ConfigError, DatabaseError
 
 FILE = "codes.bin"
 MAGIC = b"lookalike codes 2\n"
-MAGIC_1 = b"lookalike codes 1\n"
 HEADER = 4096
 SEAL = 33  # bytes at the header's end
 
@@ -61,9 +59,8 @@ class Header:
     ids: str = ""  # digest of the ids alone
 
     def fits(self, stamp: Stamp) -> bool:
-        """Whether the codes are of exactly this state of a catalog; first-version files do not name the catalog."""
-        own = (self.model, self.revision, self.change)
-        return own == (stamp.model, stamp.revision, stamp.change) and self.database in ("", stamp.database)
+        """Whether the codes are of exactly this state of a catalog."""
+        return (self.model, self.revision, self.database, self.change) == stamp
 
     def is_later(self, stamp: Stamp) -> bool:
         """Whether the codes are of a state that the same catalog had and has lost."""
@@ -121,9 +118,9 @@ def read_header(path: Path) -> Header:
 
 def _header(file: BinaryIO, path: Path) -> Header:
     head = file.read(HEADER)
-    if not head.startswith((MAGIC, MAGIC_1)):
+    if not head.startswith(MAGIC):
         raise DatabaseError(f"{path} is not a file of codes")
-    if head.startswith(MAGIC) and head != sealed(head[:-SEAL]):
+    if head != sealed(head[:-SEAL]):
         raise DatabaseError(f"{path} is damaged: its header has changed")
     header = Header(**json.loads(head[len(MAGIC) : -SEAL]))
     check_bits(header.bits)
@@ -142,7 +139,7 @@ def _parts(path: Path) -> tuple[Header, Ids, Codes]:
                 return header, np.empty(0, np.int64), np.empty((0, width), np.uint8)
             ids = np.memmap(file, "<i8", "r", HEADER, (numbers,))
             codes = np.memmap(file, np.uint8, "r", HEADER + 8 * numbers, (header.count, width))
-            if header.ids and header.ids != _hash(ids.data):
+            if header.ids != _hash(ids.data):
                 raise DatabaseError(f"{path} is damaged: its ids have changed")
     except (OSError, ValueError, TypeError, OverflowError, ConfigError) as error:
         raise DatabaseError(f"{path} is unreadable ({error})") from error
