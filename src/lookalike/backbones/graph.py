@@ -76,7 +76,7 @@ class _Coded(nn.Module):
         return (ones_NW8 @ self.places_81).flatten(1).to(torch.uint8), z_NK
 
 
-class First(nn.Module):
+class _First(nn.Module):
     """The first bits of codes (N, W) and latents (N, K)."""
 
     def __init__(self, bits: int) -> None:
@@ -134,7 +134,7 @@ def truncated(model: onnx.ModelProto, bits: int) -> onnx.ModelProto:
     whole = compose.add_prefix(model, f"before_{bits}/", rename_inputs=False)  # a model may be truncated again
     example = torch.zeros(2, length // 8, dtype=torch.uint8), torch.zeros(2, length)
     names = [value.name for value in whole.graph.output]
-    first = _part(First(bits), example, "first", whole, inputs=["bytes", "values"], outputs=["code", "latent"])
+    first = _part(_First(bits), example, "first", whole, inputs=["bytes", "values"], outputs=["code", "latent"])
     return _join(whole, first, dict(zip(names, ("bytes", "values"), strict=True)))
 
 

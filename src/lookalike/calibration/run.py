@@ -63,7 +63,7 @@ class CalibrationReport(NamedTuple):
     unreadable: list[str]  # errors of images of the background
 
 
-class Answer(Protocol):
+class _Answer(Protocol):
     """What a search found."""
 
     @property
@@ -75,7 +75,7 @@ class Answer(Protocol):
         """Number of candidates that could not be verified."""
 
 
-Search = Callable[[bytes | Record], Answer]  # for an encoded image, or one of the database
+Search = Callable[[bytes | Record], _Answer]  # for an encoded image, or one of the database
 
 
 @dataclass(slots=True)
@@ -91,7 +91,7 @@ class _Tally:
     suspected: set[tuple[Content, int]] = field(default_factory=set)
     unlabelled: dict[frozenset[Content], Labelled] = field(default_factory=dict)
 
-    def add(self, query: Content, name: str, answer: Answer) -> None:
+    def add(self, query: Content, name: str, answer: _Answer) -> None:
         """Count the answer to one query."""
         self.queries += 1
         self.unverified += answer.unverified > 0 or not any(hit.verified for hit in answer.hits)

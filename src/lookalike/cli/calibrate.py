@@ -106,12 +106,11 @@ def said(found: Calibration, images: int) -> str:
         return f"calibrated {day} by an earlier version, which measured distances only; calibrate again"
     grown = "" if images <= GROWN * found.images else "; it has grown since, so calibrate again"
     copies = ", ".join(f"{kind} {rate.value:.0%}" for kind, rate in found.copies.items())
-    return (
-        f"calibrated {day}: {in_searches(found.per_query)} among {found.images:,} images; copies found: {copies}{grown}"
-    )
+    wrong = f"{_in_searches(found.per_query)} among {found.images:,} images"
+    return f"calibrated {day}: {wrong}; copies found: {copies}{grown}"
 
 
-def in_searches(rate: Rate) -> str:
+def _in_searches(rate: Rate) -> str:
     """A rate of wrong matches as one in N searches, with its interval.
 
     >>> from lookalike.calibration.rates import of_trials
@@ -131,7 +130,7 @@ def _lines(found: Calibration) -> Iterator[str]:
     assert found.per_query is not None
     assert found.per_pair is not None
     whose = "none of them in the background" if found.has_background else "some of them searched for among the others"
-    yield f"{in_searches(found.per_query)}; {terminal.count(found.images, 'image')} in the collection, {whose}"
+    yield f"{_in_searches(found.per_query)}; {terminal.count(found.images, 'image')} in the collection, {whose}"
     yield f"wrong searches    {_rate(found.per_query)}"
     yield f"wrong pairs       {_rate(found.per_pair)}"
     for kind, rate in found.copies.items():

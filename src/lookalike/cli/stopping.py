@@ -12,7 +12,7 @@ STOPPED = 130  # the exit code that shells report for a program ended by Ctrl-C
 TERMINATED = 143  # ... and by SIGTERM
 
 
-class Signals:
+class _Signals:
     """The signal that stopped a command."""
 
     def __init__(self) -> None:
@@ -25,9 +25,9 @@ class Signals:
 
 
 @contextmanager
-def sigterm_as_ctrl_c() -> Iterator[Signals]:
+def sigterm_as_ctrl_c() -> Iterator[_Signals]:
     """Make SIGTERM raise `KeyboardInterrupt`; signals reach only the main thread."""
-    signals = Signals()
+    signals = _Signals()
     if threading.current_thread() is not threading.main_thread():
         yield signals
         return

@@ -91,7 +91,7 @@ class LeavingOut:
 
     def may_hold_included(self, folder: str) -> bool:
         """Whether a rule includes something below a folder that is left out."""
-        return any(one.reaches(folder) for one in self._of(os.path.dirname(folder)))
+        return any(one._reaches(folder) for one in self._of(os.path.dirname(folder)))
 
     def of_path(self, scope: str, path: str) -> str | None:
         """Why a file below a scope is left out; None if it is not."""
@@ -139,7 +139,7 @@ class _Compiled:
             return False
         return self._pattern.fullmatch(path[len(self._base) :] if self._by_path else name) is not None
 
-    def reaches(self, folder: str) -> bool:
+    def _reaches(self, folder: str) -> bool:
         """Whether it may include something below a folder."""
         if not (self.include and self._by_path and self.applies(folder)):
             return False

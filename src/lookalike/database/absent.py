@@ -23,7 +23,7 @@ NAMED = 5  # example images listed for each root
 
 
 @dataclass
-class Settled:
+class _Settled:
     """The outcome for absent images."""
 
     gone: int = 0  # marked as missing
@@ -39,7 +39,7 @@ def settle(
     reach: Reachability,
     *,
     unread: Iterable[Unreachable],
-) -> Settled:
+) -> _Settled:
     """Mark missing images, delete excluded ones and record unreachable ones, among all unseen images in the scopes.
 
     `unread` are existing files that could not be read.
@@ -61,7 +61,7 @@ def settle(
             if not survey.is_partial:
                 store.scan_state.set_left_out(scope, walked.left_out)
     coded = sum(records[id_].code is not None for id_ in dropped)
-    return Settled(len(presence.gone - dropped), coded, places)
+    return _Settled(len(presence.gone - dropped), coded, places)
 
 
 def mark_changed(store: Store, steps: Iterable[Step]) -> None:
@@ -124,7 +124,7 @@ def _merged(places: Iterable[Unreachable], survey: Survey) -> list[Unreachable]:
 
 
 @dataclass
-class RootLoss:
+class _RootLoss:
     """Images gone from one root."""
 
     root: str
@@ -143,16 +143,16 @@ class Losses:
     """Images that are gone, and places that are only out of reach."""
 
     ids: list[int]  # of the gone images
-    roots: list[RootLoss]  # with gone images
+    roots: list[_RootLoss]  # with gone images
     unreachable: list[Unreachable]
 
 
 def losses(store: Store) -> tuple[Losses, Presence]:
     """Everything that is gone or out of reach. Changes nothing."""
     presence = Reachability(store).classify(store.all_records())
-    by_root: dict[str, RootLoss] = {}
+    by_root: dict[str, _RootLoss] = {}
     for record in store.all_records():
-        loss = by_root.setdefault(record.root, RootLoss(record.root))
+        loss = by_root.setdefault(record.root, _RootLoss(record.root))
         loss.known += 1
         if record.id in presence.gone:
             loss.gone += 1

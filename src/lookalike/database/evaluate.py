@@ -34,7 +34,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class _Labelled:
     """Images of a database that can be evaluated."""
 
     records: Sequence[Record]
@@ -49,7 +49,7 @@ class Labelled:
         )
 
 
-def labelled(records: Iterable[Record]) -> Labelled:
+def labelled(records: Iterable[Record]) -> _Labelled:
     """The records with labels. Raises `DatabaseError` if there are none."""
     coded = [record for record in records if record.code is not None and record.missing_since is None]
     with_label = [record for record in coded if record.label]
@@ -62,7 +62,7 @@ def labelled(records: Iterable[Record]) -> Labelled:
             "file with a column `label`"
         )
     unlabelled, copies = len(coded) - len(with_label), len(with_label) - len(first)
-    return Labelled(list(first.values()), unlabelled, copies)
+    return _Labelled(list(first.values()), unlabelled, copies)
 
 
 def content(record: Record) -> bytes:
@@ -70,13 +70,13 @@ def content(record: Record) -> bytes:
     return record.digest or record.id.to_bytes(8, "big")
 
 
-def among(images: Labelled, *, seed: int) -> Measured:
+def among(images: _Labelled, *, seed: int) -> Measured:
     """Metrics of searching each image among the others."""
     (labels,), _ = labelling.encode([record.label for record in images.records])
     return Measured(measure_among(images.codes, labels, seed=seed), images.unlabelled, images.copies)
 
 
-def from_outside(images: Labelled, queries: Sequence[data.Item], hasher: Hasher, *, max_pixels: int) -> Measured:
+def from_outside(images: _Labelled, queries: Sequence[data.Item], hasher: Hasher, *, max_pixels: int) -> Measured:
     """Metrics of searching the database for labelled images that it does not contain."""
     known = {record.digest for record in images.records}
     codes, names, unreadable, copies = [], [], 0, 0

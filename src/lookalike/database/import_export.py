@@ -35,7 +35,7 @@ class ImportReport:
 def import_file(store: Store, path: Path, root: str, progress: Progress) -> ImportReport:
     """Record a file's codes, one transaction a block, so that an interruption leaves complete blocks."""
     total, done, changed = codetable.count(path), 0, 0
-    folders = Folders(_root_of(path, root))
+    folders = _Folders(_root_of(path, root))
     for block in codetable.read(path, bits=store.bits):
         with store.transaction():
             changed_here = store.bulk_import(folders.root, _imported(block, folders, path))
@@ -81,7 +81,7 @@ def _bare(codes_NW: Codes) -> Iterator[Rows]:
         yield Rows(codes_NW[start : start + codetable.BLOCK], (), (), (), None)
 
 
-def _imported(block: Rows, folders: Folders, file: Path) -> Iterator[ImportedCode]:
+def _imported(block: Rows, folders: _Folders, file: Path) -> Iterator[ImportedCode]:
     codes = block.codes_NW.tobytes()
     width = block.codes_NW.shape[1]
     is_row = block.row is not None
@@ -93,7 +93,7 @@ def _imported(block: Rows, folders: Folders, file: Path) -> Iterator[ImportedCod
         yield ImportedCode(folder, name, label, codes[at * width : (at + 1) * width], size, *sides)
 
 
-class Folders:
+class _Folders:
     """Folders of a file's paths relative to a root, cached because there are few."""
 
     def __init__(self, root: str) -> None:

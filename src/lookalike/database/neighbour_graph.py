@@ -55,7 +55,7 @@ class NeighbourReport(NamedTuple):
     unverified: int = 0  # pairs of near codes with neither a thumbnail nor a file
 
 
-class Relations(NamedTuple):
+class _Relations(NamedTuple):
     """What pairs of rows are to each other, by their pixels."""
 
     keys_P: Ints  # lower row × N + higher row, ascending
@@ -157,7 +157,7 @@ def _block(found: Sequence[Hits], top: int) -> Graph:
     return block_BT2
 
 
-def _verified(part: Path, codes: CodeArray, verifier: Verifier, progress: Progress) -> Relations:
+def _verified(part: Path, codes: CodeArray, verifier: Verifier, progress: Progress) -> _Relations:
     """What the pairs with near codes are."""
     graph_NT2 = np.load(part, mmap_mode="r")
     count, reach = len(graph_NT2), int(VERIFIED * 8 * codes.codes_NW.shape[1])
@@ -173,7 +173,7 @@ def _verified(part: Path, codes: CodeArray, verifier: Verifier, progress: Progre
         if verdict is not None:  # else an image was removed in the meantime
             ranks_P[at], verified_P[at] = verdict.relation.rank, verdict.verified
         progress("verifying", at + 1, len(pairs))
-    return Relations(keys_P, ranks_P, verified_P)
+    return _Relations(keys_P, ranks_P, verified_P)
 
 
 def _keys(block_BT2: Graph, start: int, count: int) -> Ints:
@@ -182,7 +182,7 @@ def _keys(block_BT2: Graph, start: int, count: int) -> Ints:
     return np.minimum(rows_B1, others_BT) * count + np.maximum(rows_B1, others_BT)
 
 
-def _write_table(path: Path, part: Path, names: Names, relations: Relations | None, similar: int) -> None:
+def _write_table(path: Path, part: Path, names: Names, relations: _Relations | None, similar: int) -> None:
     """Write an array as a Parquet file, atomically."""
     pa, pq = _pyarrow()
     graph_NT2 = np.load(part, mmap_mode="r")
@@ -205,7 +205,7 @@ def _write_table(path: Path, part: Path, names: Names, relations: Relations | No
             writer.write_table(pa.table([shown, *lists, raws], schema=schema))
 
 
-def _relations(known: Relations, keys_Q: Ints, are_similar_Q: npt.NDArray[np.bool_]) -> list[npt.NDArray[Any]]:
+def _relations(known: _Relations, keys_Q: Ints, are_similar_Q: npt.NDArray[np.bool_]) -> list[npt.NDArray[Any]]:
     """What pairs are to each other, in words, and whether pixels say so."""
     ranks_Q, verified_Q = np.full(len(keys_Q), Relation.DIFFERENT.rank, np.int8), np.zeros(len(keys_Q), bool)
     at_Q = np.searchsorted(known.keys_P, keys_Q)

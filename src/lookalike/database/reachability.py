@@ -37,7 +37,7 @@ class Presence:
     away: dict[int, tuple[str, str]] = field(default_factory=dict)  # out of reach: from where, and why
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)  # of `away`, unless already missing
 
-    def keep_away(self, record: Record, where: tuple[str, str]) -> None:
+    def _keep_away(self, record: Record, where: tuple[str, str]) -> None:
         """Record that an image is out of reach."""
         self.away[record.id] = where
         self.counts[where] += not record.missing_since
@@ -87,7 +87,7 @@ class Reachability:
             elif isinstance(result, str):
                 presence.gone.add(record.id)
             else:
-                presence.keep_away(record, result)
+                presence._keep_away(record, result)
         self._classify_absent(absent, presence)
         return presence
 
@@ -100,14 +100,14 @@ class Reachability:
             if isinstance(proof, str):
                 gone.setdefault(proof, []).append(record)
             else:
-                presence.keep_away(record, proof)
+                presence._keep_away(record, proof)
         mounted = Mounts()
         for evidence, records in gone.items():
             if self._still_holds(evidence, mounted):
                 presence.gone.update(record.id for record in records)
             else:
                 for record in records:
-                    presence.keep_away(record, (record.root, WENT_AWAY))
+                    presence._keep_away(record, (record.root, WENT_AWAY))
 
     def _still_holds(self, evidence: str, mounted: Mounts) -> bool:
         """Whether a file or folder is still where it was before the search for absent images."""

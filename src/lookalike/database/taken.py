@@ -30,7 +30,7 @@ class Taken(NamedTuple):
     by: str  # "metadata" or "file time"
 
 
-class Period(NamedTuple):
+class _Period(NamedTuple):
     """A period of time; its ends are dates, or beginnings of dates, and included. "" is open."""
 
     first: str
@@ -45,7 +45,7 @@ class Period(NamedTuple):
         return bool(at) and at[: len(self.first)] >= self.first and at[: len(self.last)] <= self.last
 
 
-def period(text: str) -> Period:
+def period(text: str) -> _Period:
     """The period that a text such as `2024-05-01..2024-06` names. Raises `ConfigError`.
 
     >>> period("2024-05"), period("2024-05-01T10..")
@@ -57,7 +57,7 @@ def period(text: str) -> Period:
         raise ConfigError(
             f"--taken is {text!r}; expected dates such as 2024, 2024-05..2024-06, 2024-05-01..2024-05-14 or 2023.."
         )
-    found = Period(first.replace("T", " "), last.replace("T", " "))
+    found = _Period(first.replace("T", " "), last.replace("T", " "))
     if first and last and found.first[: len(found.last)] > found.last:
         raise ConfigError(f"--taken is {text!r}, which ends before it begins; write the earlier date first")
     return found
@@ -77,7 +77,7 @@ def of(record: Record, decoders: Decoders) -> Taken:
 
 
 def within(
-    wanted: Period | None, find: Callable[[int], Found], decoders: Decoders, *, top: int, verify: bool = True
+    wanted: _Period | None, find: Callable[[int], Found], decoders: Decoders, *, top: int, verify: bool = True
 ) -> tuple[Found, dict[int, Taken]]:
     """The first `top` hits of a search that were taken in a period, and when each was, by id; of any time if None.
 

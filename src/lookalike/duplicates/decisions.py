@@ -47,11 +47,11 @@ class DecisionIndex:
                 for digest in self._covered[decision.id]:
                     self._about.setdefault(digest, {})[decision.id] = decision
 
-    def has_different(self, digest: bytes | None = None) -> bool:
+    def _has_different(self, digest: bytes | None = None) -> bool:
         """Whether any content was marked as different, or as different from this one."""
         return bool(self._parts) if digest is None else digest in self._parts
 
-    def are_different(self, first: bytes | None, second: bytes | None) -> bool:
+    def _are_different(self, first: bytes | None, second: bytes | None) -> bool:
         """Whether two contents were marked as different; never for equal ones."""
         if first == second or first is None or second is None:
             return False
@@ -86,16 +86,16 @@ class Marked(NamedTuple):
     def differ(self, node: int, others: Iterable[int]) -> bool:
         """Whether a node was marked as different from any of the others."""
         own = self.contents.get(node)
-        return own is not None and any(self.decisions.are_different(own, self.contents.get(one)) for one in others)
+        return own is not None and any(self.decisions._are_different(own, self.contents.get(one)) for one in others)
 
 
 def without_different(graph: Graph, digests: Digests, index: DecisionIndex) -> tuple[Graph, Marked]:
     """The graph without pairs that were marked as different, and the marked contents, now in nodes of their own."""
-    if not index.has_different():
+    if not index._has_different():
         return graph, Marked({}, index)
     nodes = graph.with_neighbours()
     rows = graph.rows_of(nodes)
-    known = {row: one for row, one in zip(rows, digests(rows), strict=True) if one and index.has_different(one)}
+    known = {row: one for row, one in zip(rows, digests(rows), strict=True) if one and index._has_different(one)}
     parts: dict[int, dict[bytes | None, list[int]]] = {}
     for node in nodes.tolist():
         for row in graph.images.of(node).tolist():

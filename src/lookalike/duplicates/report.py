@@ -35,7 +35,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class _Row:
     """An image of a group."""
 
     id: int
@@ -55,30 +55,30 @@ class Row:
         return os.path.dirname(self.path)
 
 
-class Files(NamedTuple):
+class _Files(NamedTuple):
     """Paths of a report's files."""
 
     html: Path | None
     csv: Path | None
 
 
-def checked(*, html: Path | None, csv: Path | None) -> Files:
+def checked(*, html: Path | None, csv: Path | None) -> _Files:
     """The paths of a report. Raises `ConfigError`, before any work, if they are not writable."""
     for option, path in (("--report", html), ("--csv", csv)):
         if path is not None and (path.is_dir() or not path.parent.is_dir()):
             raise ConfigError(f"{option} {path} cannot be written; name a file in a folder that exists")
-    return Files(html, csv)
+    return _Files(html, csv)
 
 
-def write(files: Files, groups: Sequence[Sequence[Row]], store: Store, *, title: str) -> None:
+def write(files: _Files, groups: Sequence[Sequence[_Row]], store: Store, *, title: str) -> None:
     """Write groups to the requested files."""
     if files.html is not None:
-        write_html(files.html, groups, store, title=title)
+        _write_html(files.html, groups, store, title=title)
     if files.csv is not None:
-        write_csv(files.csv, groups)
+        _write_csv(files.csv, groups)
 
 
-def of_reviews(reviews: Sequence[Review]) -> list[list[Row]]:
+def of_reviews(reviews: Sequence[Review]) -> list[list[_Row]]:
     """Rows of groups of copies, best copy first, with the actions of a plan with default options."""
     actions = {entry.path: entry for group in plans.make(reviews).groups for entry in group.entries}
     found = []
@@ -88,16 +88,16 @@ def of_reviews(reviews: Sequence[Review]) -> list[list[Row]]:
     return found
 
 
-def of_matches(matches: Iterable[Match]) -> list[list[Row]]:
+def of_matches(matches: Iterable[Match]) -> list[list[_Row]]:
     """Rows of images that have a copy, grouped by that copy, which comes first."""
-    groups: dict[int, list[Row]] = {}
+    groups: dict[int, list[_Row]] = {}
     for match in matches:
         copied = groups.setdefault(match.copy.id, [_plain(match.copy, None, "in the first part")])
         copied.append(_plain(match.record, match.verdict, words(match.verdict)))
     return list(groups.values())
 
 
-def write_html(path: Path, groups: Sequence[Sequence[Row]], store: Store, *, title: str) -> None:
+def _write_html(path: Path, groups: Sequence[Sequence[_Row]], store: Store, *, title: str) -> None:
     """Write groups as one self-contained HTML file."""
     removed = [row for group in groups for row in group if row.action == Action.REMOVE]
     reports.write(
@@ -106,7 +106,7 @@ def write_html(path: Path, groups: Sequence[Sequence[Row]], store: Store, *, tit
     )  # fmt: skip
 
 
-def write_csv(path: Path, groups: Sequence[Sequence[Row]]) -> None:
+def _write_csv(path: Path, groups: Sequence[Sequence[_Row]]) -> None:
     """Write groups as CSV with the columns `COLUMNS`. Control characters in names are escaped."""
     out = io.StringIO()
     lines = csv.writer(out, lineterminator="\n")
@@ -126,10 +126,10 @@ def write_csv(path: Path, groups: Sequence[Sequence[Row]]) -> None:
     atomic.write(path, out.getvalue().encode())
 
 
-def _row(one: GroupImage, review: Review, actions: Mapping[str, plans.Entry]) -> Row:
+def _row(one: GroupImage, review: Review, actions: Mapping[str, plans.Entry]) -> _Row:
     is_best = one.record.id == review.best
     entry = actions.get(one.record.name)
-    return Row(
+    return _Row(
         id=one.record.id, path=one.record.name, action="keep" if entry is None else str(entry.action),
         verdict=None if is_best else one.verdict, words=f"best: {review.why}" if is_best else one.words,
         width=one.member.width, height=one.member.height, bytes=one.member.size, loses=", ".join(one.loses),
@@ -137,14 +137,14 @@ def _row(one: GroupImage, review: Review, actions: Mapping[str, plans.Entry]) ->
     )  # fmt: skip
 
 
-def _plain(record: Record, verdict: Verdict | None, said: str) -> Row:
-    return Row(
+def _plain(record: Record, verdict: Verdict | None, said: str) -> _Row:
+    return _Row(
         id=record.id, path=record.name, action="", verdict=verdict, words=said, width=record.width,
         height=record.height, bytes=record.size,
     )  # fmt: skip
 
 
-def _pictures(groups: Iterable[Sequence[Row]], store: Store) -> dict[int, str]:
+def _pictures(groups: Iterable[Sequence[_Row]], store: Store) -> dict[int, str]:
     """Available thumbnails as data URIs, by id."""
     ids = [row.id for group in groups for row in group]
     return dict(_some(ids, store))

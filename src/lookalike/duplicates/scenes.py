@@ -30,7 +30,7 @@ from lookalike.store.records import Record
 PAUSE = timedelta(hours=6)  # between two shots of one scene, at most
 
 
-class Shot(NamedTuple):
+class _Shot(NamedTuple):
     """An image of a scene, and when it was taken, as "2024-05-01 10:00:00"; "" if its file does not say."""
 
     record: Record
@@ -40,7 +40,7 @@ class Shot(NamedTuple):
 class Scene(NamedTuple):
     """Images of one scene by the time they were taken, and the one that is proposed as the keeper."""
 
-    images: tuple[Shot, ...]
+    images: tuple[_Shot, ...]
     sharpest: Record
 
 
@@ -75,21 +75,21 @@ def read(groups: Iterable[Group], records: Mapping[int, Record], *, progress: Pr
     found = []
     for some in held:
         known = {record.id: facts.get(record.digest or b"") for record in some}
-        shots = [Shot(record, one.metadata.date if (one := known[record.id]) else "") for record in some]
-        for part in split(shots):
+        shots = [_Shot(record, one.metadata.date if (one := known[record.id]) else "") for record in some]
+        for part in _split(shots):
             those = [shot.record for shot in part]
             sharpest = max(those, key=lambda record: (_fine(known[record.id]), record.length or 0, record.name))
             found.append(Scene(tuple(part), sharpest))
     return found
 
 
-def split(shots: Sequence[Shot]) -> list[list[Shot]]:
+def _split(shots: Sequence[_Shot]) -> list[list[_Shot]]:
     """Shots in the order they were taken, split where hours lie between two; what is left alone is no scene.
 
     A shot whose time is not known stays with the one that it is most like.
     """
     dated = sorted((shot for shot in shots if shot.taken), key=lambda shot: (shot.taken, shot.record.name))
-    parts: list[list[Shot]] = []
+    parts: list[list[_Shot]] = []
     for shot in dated:
         if parts and _time(shot) - _time(parts[-1][-1]) <= PAUSE:
             parts[-1].append(shot)
@@ -103,17 +103,17 @@ def split(shots: Sequence[Shot]) -> list[list[Shot]]:
     return [part for part in parts if len(part) > 1]
 
 
-def _time(shot: Shot) -> datetime:
+def _time(shot: _Shot) -> datetime:
     return datetime.fromisoformat(shot.taken)
 
 
-def _bits(shot: Shot, other: Shot) -> int:
+def _bits(shot: _Shot, other: _Shot) -> int:
     """How many bits of the codes of two images differ."""
     first_W, second_W = _code(shot), _code(other)
     return int(np.bitwise_count(first_W ^ second_W).sum())
 
 
-def _code(shot: Shot) -> Codes:
+def _code(shot: _Shot) -> Codes:
     return np.frombuffer(shot.record.code or b"", np.uint8)
 
 

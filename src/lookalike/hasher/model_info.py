@@ -60,12 +60,12 @@ class ModelInfo:
     @classmethod
     def from_json(cls, text: str) -> ModelInfo:
         """The description in a JSON document. Raises `ModelError` if it is damaged or of a later format."""
-        values = parse(text)
+        values = _parse(text)
         try:
-            if checked("format", values["format"], int) > FORMAT:
+            if _checked("format", values["format"], int) > FORMAT:
                 raise ModelError(f"has format {values['format']}; this version reads up to {FORMAT}. Upgrade lookalike")
-            spec = {name: checked(f"image.{name}", value, SPEC[name]) for name, value in values["image"].items()}
-            fields = {name: checked(name, value, TYPES[name]) for name, value in values.items() if name != "image"}
+            spec = {name: _checked(f"image.{name}", value, SPEC[name]) for name, value in values["image"].items()}
+            fields = {name: _checked(name, value, TYPES[name]) for name, value in values.items() if name != "image"}
             info = cls(**fields, image=ImageSpec(**spec))
             check_bits(info.bits)
         except (ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
@@ -101,7 +101,7 @@ SPEC: dict[str, Any] = {"side": int, "colour": bool, "resampling": str, "trim": 
 SEVERAL_LINES = ("card",)
 
 
-def parse(text: str) -> dict[str, Any]:
+def _parse(text: str) -> dict[str, Any]:
     """The object in a JSON document. Raises `ModelError` for anything else, and for non-finite numbers."""
     if len(text) > MAX_DOCUMENT:
         raise ModelError(f"its metadata has {len(text):,} characters; at most {MAX_DOCUMENT:,} are supported")
@@ -114,15 +114,15 @@ def parse(text: str) -> dict[str, Any]:
     return values
 
 
-def checked(name: str, value: Any, kind: Any) -> Any:
+def _checked(name: str, value: Any, kind: Any) -> Any:
     """The value, if it has a field's type. Raises `ValueError`, naming the field."""
     if isinstance(kind, tuple):
-        return None if value is None else checked(name, value, kind[0])
+        return None if value is None else _checked(name, value, kind[0])
     if isinstance(kind, dict):
         [(_, inner)] = kind.items()
         if not isinstance(value, dict):
             raise ValueError(f"{name} is not a JSON object")
-        return {checked(name, key, str): checked(f"{name}.{key}", one, inner) for key, one in value.items()}
+        return {_checked(name, key, str): _checked(f"{name}.{key}", one, inner) for key, one in value.items()}
     expected = (int, float) if kind is float else (kind,)
     if type(value) not in expected:
         raise ValueError(f"{name} is of type {type(value).__name__}; expected {kind.__name__}")

@@ -38,11 +38,11 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 def read_whole(file: BinaryIO, *, most: int = MAX_BYTES) -> bytes:
     """The rest of a file. Raises `RetryableImageError` if that is more than `most` bytes."""
     size = os.fstat(file.fileno()).st_size
-    check_size(size, most=most)
+    _check_size(size, most=most)
     content = file.read(size + 1)  # in one read, so that only one copy is in memory
     while more := file.read(PIECE):  # short read, or a file longer than its size says
         content += more
-        check_size(len(content), most=most)
+        _check_size(len(content), most=most)
     return content
 
 
@@ -69,7 +69,7 @@ def is_sparse(file: BinaryIO) -> bool:
     return blocks is not None and blocks * 512 < status.st_size // 8
 
 
-def check_size(length: int, *, most: int) -> None:
+def _check_size(length: int, *, most: int) -> None:
     """Raise `RetryableImageError` if a file is larger than `most` bytes."""
     if length > most:
         raise RetryableImageError(

@@ -56,7 +56,7 @@ def _of_pixels(data: bytes) -> bytes | None:
         if not source.is_whole:
             source.load()  # raises if too many rows are missing
             return None
-        if has_more(data, source.image):
+        if _has_more(data, source.image):
             return None
         parts = [repr(_colours(data, source.image)).encode()]
         for frame in _frames(source):
@@ -140,7 +140,7 @@ def _colours(data: bytes, image: Image.Image) -> tuple[object, ...]:
     return profile, b"" if gamma is None else repr((gamma, image.info.get("chromaticity"))).encode()
 
 
-def has_more(data: bytes, image: Image.Image) -> bool:
+def _has_more(data: bytes, image: Image.Image) -> bool:
     """Whether a file holds more than pixels and the usual metadata; the image is at its first frame."""
     if image.format in ("JPEG", "MPO"):
         return image.format == "MPO" or _jpeg(data)

@@ -20,7 +20,7 @@ from lookalike.core.codes import unpack
 from lookalike.metrics.counts import Floats, check_codes
 
 
-class BitUse(NamedTuple):
+class _BitUse(NamedTuple):
     """Statistics of the K bits of codes."""
 
     balance_K: Floats  # share of ones
@@ -30,7 +30,7 @@ class BitUse(NamedTuple):
     effective: float  # number of independent bits that would spread distances as much
 
 
-def bit_use(codes: npt.ArrayLike) -> BitUse:
+def bit_use(codes: npt.ArrayLike) -> _BitUse:
     """Bit statistics of packed codes, uint8 (N, W).
 
     >>> use = bit_use(np.array([[0b11110000], [0b00001111]], np.uint8))
@@ -43,7 +43,7 @@ def bit_use(codes: npt.ArrayLike) -> BitUse:
     covariance_KK = centred_NK.T @ centred_NK / len(bits_NK)
     variance_K = np.diag(covariance_KK)
     varying = variance_K > 0
-    return BitUse(
+    return _BitUse(
         balance_K=balance_K,
         constant=int((~varying).sum()),
         worst_balance=float(balance_K[np.argmax(np.abs(balance_K - 0.5))]),

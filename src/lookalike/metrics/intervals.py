@@ -48,7 +48,7 @@ def rate_bound(found: int, total: int) -> float:
     if not total:
         return 1.0
     highest = found + 10 * math.sqrt(found + 1) + 10
-    return min(1.0, bisect(lambda mean: at_most(found, mean) <= DOUBT, float(found), highest) / total)
+    return min(1.0, _bisect(lambda mean: _at_most(found, mean) <= DOUBT, float(found), highest) / total)
 
 
 def clopper_pearson(found: int, total: int) -> Interval:
@@ -59,8 +59,8 @@ def clopper_pearson(found: int, total: int) -> Interval:
     """
     if not total:
         return 0.0, 1.0
-    low = bisect(lambda share: 1 - _binomial(found - 1, total, share) > TAIL, 0.0, 1.0) if found else 0.0
-    high = bisect(lambda share: _binomial(found, total, share) < TAIL, 0.0, 1.0) if found < total else 1.0
+    low = _bisect(lambda share: 1 - _binomial(found - 1, total, share) > TAIL, 0.0, 1.0) if found else 0.0
+    high = _bisect(lambda share: _binomial(found, total, share) < TAIL, 0.0, 1.0) if found < total else 1.0
     return low, high
 
 
@@ -92,7 +92,7 @@ def design_effect(of_query: Sequence[int], of_image: Sequence[int], *, queries: 
     return 1.0 + max(0.0, shared - expected) / found
 
 
-def bisect(is_beyond: Callable[[float], bool], low: float, high: float) -> float:
+def _bisect(is_beyond: Callable[[float], bool], low: float, high: float) -> float:
     """The point between two values at which a condition begins to hold.
 
     >>> round(bisect(lambda x: x * x > 2, 0.0, 2.0), 6)
@@ -104,7 +104,7 @@ def bisect(is_beyond: Callable[[float], bool], low: float, high: float) -> float
     return high
 
 
-def at_most(found: int, mean: float) -> float:
+def _at_most(found: int, mean: float) -> float:
     """Probability that a Poisson count with this mean is at most `found`."""
     logs = -mean + np.concatenate([[0.0], np.cumsum(math.log(mean) - np.log(np.arange(1, found + 1)))])
     return float(np.exp(logs).sum())

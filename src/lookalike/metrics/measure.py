@@ -73,14 +73,14 @@ def measure(
 
     `cutoff` is that of the mAP@R in hashing papers.
     """
-    return of_problem(check(query_codes, query_labels, database_codes, database_labels), cutoff=cutoff)
+    return _of_problem(check(query_codes, query_labels, database_codes, database_labels), cutoff=cutoff)
 
 
 def measure_among(codes: npt.ArrayLike, labels: npt.ArrayLike, *, seed: int = 0) -> Evaluation:
     """All metrics of one collection, each image searched among the others; samples at most `QUERIES` queries."""
     count = len(check_codes(codes, "the"))
     queries = np.random.default_rng(seed).permutation(count)[:QUERIES] if count > QUERIES else np.arange(count)
-    return of_problem(check_among(codes, labels, queries=np.sort(queries)))
+    return _of_problem(check_among(codes, labels, queries=np.sort(queries)))
 
 
 def measure_file(path: Path, *, seed: int = 0) -> Evaluation:
@@ -103,7 +103,7 @@ def measure_file(path: Path, *, seed: int = 0) -> Evaluation:
     )
 
 
-def of_problem(problem: Problem, *, cutoff: int = CUTOFF) -> Evaluation:
+def _of_problem(problem: Problem, *, cutoff: int = CUTOFF) -> Evaluation:
     """All metrics of validated codes and labels."""
     counts = count(problem)
     parts = [problem.database_codes] if problem.own_Q is not None else [problem.query_codes, problem.database_codes]

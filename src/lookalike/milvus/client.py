@@ -87,7 +87,7 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def listed(ids: Iterable[int]) -> str:
+def _listed(ids: Iterable[int]) -> str:
     """The expression for rows with these ids.
 
     >>> listed([3, 5])
@@ -178,7 +178,7 @@ class MilvusServer:
     def remove_ids(self, name: str, ids: Sequence[int]) -> None:
         """Delete rows by id, ignoring unknown ids."""
         for start in range(0, len(ids), LISTED):
-            self.remove(name, listed(ids[start : start + LISTED]))
+            self.remove(name, _listed(ids[start : start + LISTED]))
 
     def count(self, name: str, where: str = "") -> int:
         """Number of rows."""
@@ -188,7 +188,7 @@ class MilvusServer:
     def get(self, name: str, ids: Sequence[int], fields: Sequence[str]) -> Iterator[Row]:
         """The existing rows among these ids, unordered."""
         for start in range(0, len(ids), ROWS):
-            where = listed(ids[start : start + ROWS])
+            where = _listed(ids[start : start + ROWS])
             yield from self._read("query", name, filter=where, output_fields=list(fields))
 
     def first(self, name: str, where: str, fields: Sequence[str], *, limit: int = LARGEST) -> list[Row]:

@@ -111,7 +111,7 @@ class TransformerBlock(nn.Module):
             nn.LayerNorm(embedding), nn.Linear(embedding, 4 * embedding), nn.GELU(), nn.Linear(4 * embedding, embedding)
         )
 
-    def attend(self, x_NTE: Tensor) -> Tensor:
+    def _attend(self, x_NTE: Tensor) -> Tensor:
         """Multi-head self-attention, (N, T, E)."""
         qkv_NT3HD = self.to_qkv(x_NTE).unflatten(2, (3, self.heads, -1))
         q_NHTD, k_NHTD, v_NHTD = qkv_NT3HD.permute(2, 0, 3, 1, 4).unbind(0)
@@ -120,6 +120,6 @@ class TransformerBlock(nn.Module):
         return out_NTE
 
     def forward(self, x_NTE: Tensor) -> Tensor:
-        x_NTE = x_NTE + self.attend(self.attention_norm(x_NTE))  # equation 2
+        x_NTE = x_NTE + self._attend(self.attention_norm(x_NTE))  # equation 2
         out_NTE: Tensor = x_NTE + self.mlp(x_NTE)  # equation 3
         return out_NTE

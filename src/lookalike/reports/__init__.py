@@ -23,7 +23,7 @@ from lookalike.core.display import printable
 
 def render(template: str, **values: Any) -> str:
     """A report as HTML. Control characters, and bytes that are not UTF-8, are escaped."""
-    return _environment().get_template(f"{template}.html").render(style=Markup(css()), **values)
+    return _environment().get_template(f"{template}.html").render(style=Markup(_css()), **values)
 
 
 def write(path: Path, template: str, **values: Any) -> None:
@@ -38,7 +38,7 @@ def picture(image: Image.Image) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
 
-def css() -> str:
+def _css() -> str:
     """The stylesheet of all reports, light or dark like the reader's system."""
     source, _name, _is_current = _loader().get_source(_environment(), "report.css")
     return source
@@ -49,7 +49,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=_loader(), autoescape=True, undefined=StrictUndefined, trim_blocks=True, finalize=_printable
     )
-    environment.filters |= {"breakable": breakable, "name": os.path.basename}
+    environment.filters |= {"breakable": _breakable, "name": os.path.basename}
     return environment
 
 
@@ -63,7 +63,7 @@ def _loader() -> PackageLoader:
     return PackageLoader("lookalike.reports")
 
 
-def breakable(name: str) -> Markup:
+def _breakable(name: str) -> Markup:
     """A file's name that may wrap between its parts.
 
     >>> breakable("a_<b>.jpg")

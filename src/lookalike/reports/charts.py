@@ -40,7 +40,7 @@ def lines(
     highest = highest or _nice_ceiling(max(y for _, y in points))
     least, most = min(x for x, _ in points), max(x for x, _ in points)
     scale = _Scale(least, most, highest)
-    drawn = [_line(line, scale, style(number)) for number, line in enumerate(series.values())]
+    drawn = [_line(line, scale, _style(number)) for number, line in enumerate(series.values())]
     labels: dict[float, str] = dict(enumerate(names)) if names is not None else _ticks(least, most)
     return _svg([*_axes(scale, labels, across, up), *drawn, *_legend(list(series))], words, beside=len(series) > 2)
 
@@ -64,13 +64,13 @@ def histogram(
     greatest = len(same_D) - 1
     shares: list[Floats] = [counts * (100 / max(1, counts.sum())) for counts in (same_D, different_D)]
     scale = _Scale(-0.5, greatest + 0.5, _nice_ceiling(max(float(share.max()) for share in shares)))
-    drawn = [_steps(share.tolist(), scale, style(number)) for number, share in enumerate(shares)]
+    drawn = [_steps(share.tolist(), scale, _style(number)) for number, share in enumerate(shares)]
     ticks: dict[float, str] = {tick: f"{tick}" for tick in range(0, greatest + 1, max(1, greatest // 8))}
     axes = _axes(scale, ticks, across, "% of pairs")
     return _svg([*axes, *drawn, *_legend(names)], words)
 
 
-def style(number: int) -> str:
+def _style(number: int) -> str:
     """The stylesheet class of a line."""
     return SERIES[number % len(SERIES)]
 
@@ -139,7 +139,7 @@ def _legend(names: Sequence[str]) -> list[str]:
     parts = []
     for number, name in enumerate(names):
         y = TOP + 10 + 18 * number
-        parts.append(f'<rect class="{style(number)} key" x="{x}" y="{y - 9}" width="11" height="11"/>')
+        parts.append(f'<rect class="{_style(number)} key" x="{x}" y="{y - 9}" width="11" height="11"/>')
         parts.append(f'<text x="{x + side}" y="{y + 1}" text-anchor="{anchor}">{_text(name)}</text>')
     return parts
 

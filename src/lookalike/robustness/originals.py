@@ -70,7 +70,7 @@ class Originals:
         return [item.path if count[item.path] == 1 else item.name for item in self.items]
 
 
-class Look(NamedTuple):
+class _Look(NamedTuple):
     """What tells an image's pixels from others, and whether it may show the same picture as another."""
 
     digest: bytes
@@ -78,7 +78,7 @@ class Look(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairCounts:
+class _PairCounts:
     """How many pairs of different images lie at each distance, and the closest of them."""
 
     counts_D: Integers
@@ -108,7 +108,7 @@ def read(
     items: Sequence[Item], peers: Sequence[Peer], *, workers: int, max_pixels: int, progress: Progress
 ) -> Originals:
     """Read and encode all images. Raises `DataError` if fewer than two different ones can be read."""
-    kept: dict[bytes, tuple[Item, Look, list[Row]]] = {}
+    kept: dict[bytes, tuple[Item, _Look, list[Row]]] = {}
     skipped: list[tuple[str, str]] = []
     repeated: list[tuple[str, str]] = []
     with pool.make_decoders(DecodeLimits.of(max_pixels), workers=min(workers, len(items))) as decoders:
@@ -134,20 +134,20 @@ def read(
     )
 
 
-def _read(item: Item, *, peers: Sequence[Peer], decoders: Decoders) -> tuple[Look, list[Row]] | str:
+def _read(item: Item, *, peers: Sequence[Peer], decoders: Decoders) -> tuple[_Look, list[Row]] | str:
     """What there is to know of an image, or the reason why there is nothing."""
     try:
         pixels_HW3 = pixels(item, decoders=decoders)
     except (ImageError, OSError) as error:
         return getattr(error, "strerror", None) or str(error)
-    return look(pixels_HW3), [peer.encode(pixels_HW3) for peer in peers]
+    return _look(pixels_HW3), [peer.encode(pixels_HW3) for peer in peers]
 
 
-def look(pixels_HW3: Array) -> Look:
+def _look(pixels_HW3: Array) -> _Look:
     """What is compared of an image, whichever file it came from."""
     size = repr(pixels_HW3.shape).encode()
     digest = hashlib.blake2b(size + pixels_HW3.tobytes(), digest_size=16).digest()
-    return Look(digest, thumbnail_vector(pixels_HW3))
+    return _Look(digest, thumbnail_vector(pixels_HW3))
 
 
 def suspected(originals: Originals) -> list[Two]:
@@ -161,10 +161,10 @@ def suspected(originals: Originals) -> list[Two]:
     return [(first, second) for _, first, second in sorted(found)]
 
 
-def pair_counts(originals: Originals, peers: Sequence[Peer], same: set[Two]) -> list[PairCounts]:
+def pair_counts(originals: Originals, peers: Sequence[Peer], same: set[Two]) -> list[_PairCounts]:
     """For each peer the distances of all pairs of images, but for those that are the `same`."""
     count = len(originals.items)
-    counts = [PairCounts(counts_D=np.zeros(peer.measure.greatest + 1, np.int64), closest=[]) for peer in peers]
+    counts = [_PairCounts(counts_D=np.zeros(peer.measure.greatest + 1, np.int64), closest=[]) for peer in peers]
     for start in range(0, count, BLOCK):
         rows_B = np.arange(start, min(start + BLOCK, count))
         valid_BN = rows_B[:, None] < np.arange(count)

@@ -60,7 +60,7 @@ class Column(NamedTuple):
         return float(np.mean([share.value for share, one in zip(self.shares_V, kinds, strict=True) if one in wanted]))
 
 
-class Grid(NamedTuple):
+class _Grid(NamedTuple):
     """A table of recall for all variants (rows, by kind of edit) and methods."""
 
     title: str
@@ -68,7 +68,7 @@ class Grid(NamedTuple):
     rows: list[tuple[str, list[tuple[Variant, list[Share]]]]]
 
 
-class Shown(NamedTuple):
+class _Shown(NamedTuple):
     """Two pictures as data URIs, each with its alternative text, and what is said beneath."""
 
     pictures: list[tuple[str, str]]
@@ -101,13 +101,13 @@ def values(outcome: RobustnessResult) -> Values:
         "same": [[names[first], names[second]] for first, second in outcome.same],
         "suspected": [[names[first], names[second]] for first, second in outcome.suspected],
         "left_out": [list(one) for one in outcome.left_out],
-        "versions": versions(outcome),
+        "versions": _versions(outcome),
         "verified": outcome.answers and _verified(outcome, outcome.answers),
         "methods": [_method(outcome, method) for method in outcome.methods],
     }
 
 
-def versions(outcome: RobustnessResult) -> dict[str, str]:
+def _versions(outcome: RobustnessResult) -> dict[str, str]:
     """Of the packages that had a part in it."""
     found = {name: version(name) for name in PACKAGES}
     for method in outcome.methods:
@@ -128,7 +128,7 @@ def kinds_of(outcome: RobustnessResult) -> list[str]:
     return [kind for kind in KINDS if kind in made and kind != "control"]
 
 
-def headline(outcome: RobustnessResult) -> str:
+def _headline(outcome: RobustnessResult) -> str:
     """What the first method found, in a sentence."""
     first = columns(outcome)[0]
     recall = f"{first.name}: {first.mean(outcome.variants):.1%} of edited copies found"
@@ -137,15 +137,15 @@ def headline(outcome: RobustnessResult) -> str:
     return f"{recall}; {len(found.false)} of {found.pairs:,} pairs of different images called copies"
 
 
-def page(outcome: RobustnessResult) -> str:
+def _page(outcome: RobustnessResult) -> str:
     """The report as HTML."""
     kinds = kinds_of(outcome)
     return reports.render(
         "robustness",
-        outcome=outcome, title=headline(outcome), rates=[one_in(rate) for rate in RATES], side=originals.SIDE,
+        outcome=outcome, title=_headline(outcome), rates=[one_in(rate) for rate in RATES], side=originals.SIDE,
         kinds=kinds, kind_names=[KIND_WORDS[kind] for kind in kinds], columns=columns(outcome),
-        versions=versions(outcome), few=few(outcome), grids=list(_grids(outcome)), edit_charts=_by_edit(outcome),
-        missed=missed(outcome), closest=closest(outcome),
+        versions=_versions(outcome), few=few(outcome), grids=list(_grids(outcome)), edit_charts=_by_edit(outcome),
+        missed=missed(outcome), closest=_closest(outcome),
     )  # fmt: skip
 
 
@@ -171,7 +171,7 @@ def write(outcome: RobustnessResult, folder: Path) -> Path:
     atomic.write(folder / SUSPECTED, pairs.encode("utf-8", "surrogateescape"))
     atomic.write(folder / "result.json", (json.dumps(values(outcome), separators=(",", ":")) + "\n").encode())
     report = folder / "report.html"
-    atomic.write(report, page(outcome).encode())
+    atomic.write(report, _page(outcome).encode())
     return report
 
 
@@ -197,7 +197,7 @@ def _missed(outcome: RobustnessResult, at: int) -> int | None:
     return outcome.edited[int(own_Q.argmax())] if own_Q.max() > method.thresholds[0].distance else None
 
 
-def missed(outcome: RobustnessResult) -> list[Shown]:
+def missed(outcome: RobustnessResult) -> list[_Shown]:
     """Copies that are missed, with what each method says of them."""
     shown = []
     for row, at in worst(outcome):
@@ -205,11 +205,11 @@ def missed(outcome: RobustnessResult) -> list[Shown]:
         words = f"{variant.edit}: {variant.words}"
         lines = [f"{outcome.answers.name}: {outcome.answers.said[row][at]}"] if outcome.answers else []
         lines += [_distance(method, int(method.own_QV[query, at])) for method in outcome.methods]
-        shown.append(Shown([_original(outcome, row), (_copy(outcome, row, variant), words)], words, lines))
+        shown.append(_Shown([_original(outcome, row), (_copy(outcome, row, variant), words)], words, lines))
     return shown
 
 
-def closest(outcome: RobustnessResult) -> list[Shown]:
+def _closest(outcome: RobustnessResult) -> list[_Shown]:
     """The closest pairs of different images: real duplicates, or the price of a threshold."""
     found: dict[tuple[int, int], list[str]] = {pair: ["suspected to be the same picture"] for pair in outcome.suspected}
     for pair in outcome.answers.false if outcome.answers else ():
@@ -219,7 +219,7 @@ def closest(outcome: RobustnessResult) -> list[Shown]:
             found.setdefault((near.first, near.second), []).append(_distance(method, near.distance))
     names = outcome.originals.names
     return [
-        Shown(
+        _Shown(
             [_original(outcome, first), _original(outcome, second)], "", [f"{names[first]} and {names[second]}", *said]
         )
         for (first, second), said in list(found.items())[:60]
@@ -298,7 +298,7 @@ def _rounded(value: float) -> float:
     return round(float(value), DIGITS)
 
 
-def _grids(outcome: RobustnessResult) -> Iterator[Grid]:
+def _grids(outcome: RobustnessResult) -> Iterator[_Grid]:
     """Recall at each rate, of each edit at each strength."""
     for at, rate in enumerate(RATES):
         shown, rows = columns(outcome, at), []
@@ -309,7 +309,7 @@ def _grids(outcome: RobustnessResult) -> Iterator[Grid]:
                 if EDITS[variant.edit].kind == kind
             ]
             rows += [(KIND_WORDS[kind], of_kind)] if of_kind else []
-        yield Grid(f"Recall at {one_in(rate)} false pairs", [column.name for column in shown], rows)
+        yield _Grid(f"Recall at {one_in(rate)} false pairs", [column.name for column in shown], rows)
 
 
 def _recall_chart(outcome: RobustnessResult, edit: str, places: Sequence[int]) -> str:

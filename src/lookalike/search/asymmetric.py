@@ -22,14 +22,14 @@ BLOCK = 1 << 16  # codes compared at once
 Floats = npt.NDArray[np.float32]
 
 
-class WeightedHits(NamedTuple):
+class _WeightedHits(NamedTuple):
     """Results of one query, nearest first; equal distances by ascending row."""
 
     rows: npt.NDArray[np.int64]
     distances: Floats  # bits, weighted
 
 
-def nearest(codes_NW: Codes, above_K: npt.NDArray[np.floating], *, top: int, among: Mask = None) -> WeightedHits:
+def nearest(codes_NW: Codes, above_K: npt.NDArray[np.floating], *, top: int, among: Mask = None) -> _WeightedHits:
     """The `top` nearest codes to a query; `above_K` is its latent minus the threshold."""
     check_limits(top, None)
     codes_NW = check_codes(codes_NW, len(above_K))
@@ -46,7 +46,7 @@ def nearest(codes_NW: Codes, above_K: npt.NDArray[np.floating], *, top: int, amo
         rows, distances = np.concatenate([rows, start + chosen]), np.concatenate([distances, distance_B[chosen]])
         order = np.argsort(distances, kind="stable")[:top]  # rows are ascending, and stay so where distances are equal
         rows, distances = rows[order], distances[order]
-    return WeightedHits(rows, distances)
+    return _WeightedHits(rows, distances)
 
 
 def _bound(known: Floats, new_B: Floats, top: int) -> float:

@@ -36,7 +36,7 @@ NO_VOLUME = "volume IS NOT NULL AND volume NOT IN (SELECT id FROM volumes)"
 UNPROVEN = "the digests of its rows were lost; recreated, so earlier damage cannot be detected"
 
 
-class Fault(NamedTuple):
+class _Fault(NamedTuple):
     """A deviation from what was written."""
 
     what: str
@@ -50,7 +50,7 @@ class Integrity:
         self._session = session
         self.damaged: set[str] = set()  # tables with unproven rows, as found by `check`
 
-    def check(self, sources: Mapping[str, Source]) -> list[Fault]:
+    def check(self, sources: Mapping[str, Source]) -> list[_Fault]:
         """All faults, after repairing what can be repaired. `sources` are by table."""
         self.damaged = set()
         try:
@@ -59,7 +59,7 @@ class Integrity:
                 faults += self._rows(sources)
                 faults += self._references()
         except (sqlite3.Error, DatabaseError) as error:
-            faults = [Fault(f"it is unreadable ({error})")]
+            faults = [_Fault(f"it is unreadable ({error})")]
         if not self.damaged and not all(fault.repaired for fault in faults):
             self.damaged = {"images"}  # nothing is certain
         return faults
@@ -92,7 +92,7 @@ class Integrity:
 
     # Schema
 
-    def _schema(self) -> Iterator[Fault]:
+    def _schema(self) -> Iterator[_Fault]:
         wanted, found = _wanted(), _objects(self._connection)
         had_rows = set()
         if ("table", digests.TABLE) in found:
@@ -103,7 +103,7 @@ class Integrity:
                 continue
             if is_there and kind == "table":
                 self.damaged.add(name)
-                yield Fault(f"the table {name} does not have the columns that this version expects")
+                yield _Fault(f"the table {name} does not have the columns that this version expects")
                 continue
             with self._session.repair():
                 if is_there:
@@ -112,34 +112,34 @@ class Integrity:
             what = f"the {kind} {name} was {'different' if is_there else 'lost'}"
             if kind == "table" and name in had_rows:
                 self.damaged.add(name)
-                yield Fault(f"{what}, with all of its rows")
+                yield _Fault(f"{what}, with all of its rows")
             else:
-                yield Fault(f"{what}; recreated", repaired=True)
+                yield _Fault(f"{what}; recreated", repaired=True)
         for kind, name in sorted(found.keys() - wanted.keys()):
-            yield Fault(f"the {kind} {name} does not belong to lookalike; drop it with another tool if unneeded")
+            yield _Fault(f"the {kind} {name} does not belong to lookalike; drop it with another tool if unneeded")
 
     # Rows
 
-    def _rows(self, sources: Mapping[str, Source]) -> Iterator[Fault]:
+    def _rows(self, sources: Mapping[str, Source]) -> Iterator[_Fault]:
         problems = self._problems()
         if problems:
             self._reindex()
         bad, lost = self._damaged_blocks()
         if lost:
-            yield Fault(lost, repaired=True)
+            yield _Fault(lost, repaired=True)
         layouts = {layout.table: layout for layout in digests.layouts(self._connection)}
         unrestored: list[Block] = []
         for number, (block, difference) in enumerate(bad.items()):
             layout = layouts[block[0]]
             changes = self._proven(layout, block[1], difference, sources, flips=number < MOST)
             if changes and self._apply(layout, changes):
-                yield Fault(f"{_named(layout, [block[1]])} were damaged; restored", repaired=True)
+                yield _Fault(f"{_named(layout, [block[1]])} were damaged; restored", repaired=True)
             else:
                 unrestored.append(block)
         yield from self._unrestored(layouts, unrestored)
         if problems:
             again = self._problems()
-            yield Fault(again or "its indexes did not match its rows; rebuilt", repaired=not again)
+            yield _Fault(again or "its indexes did not match its rows; rebuilt", repaired=not again)
 
     def _problems(self) -> str:
         """Problems that SQLite finds in the file."""
@@ -203,25 +203,25 @@ class Integrity:
             return False
         return True
 
-    def _unrestored(self, layouts: Mapping[str, Layout], blocks: Sequence[Block]) -> Iterator[Fault]:
+    def _unrestored(self, layouts: Mapping[str, Layout], blocks: Sequence[Block]) -> Iterator[_Fault]:
         for table in dict.fromkeys(table for table, _ in blocks):
             layout = layouts[table]
             if table == SEQUENCE:
                 self._skip_ids()
-                yield Fault("the record of the last ids was damaged; new ids continue after them", repaired=True)
+                yield _Fault("the record of the last ids was damaged; new ids continue after them", repaired=True)
             elif table in COUNTERS:
                 with self._session.repair():
                     self._session.run(f"INSERT INTO {table} DEFAULT VALUES")
                     self._session.run(f"DELETE FROM {table} WHERE id < (SELECT max(id) FROM {table})")
-                yield Fault(f"{table} was damaged; its counter continues", repaired=True)
+                yield _Fault(f"{table} was damaged; its counter continues", repaired=True)
             elif table in NOTES:
                 with self._session.repair():
                     self._session.run(f"DELETE FROM {table}")
-                yield Fault(f"{table} was damaged; emptied until the folders are indexed again", repaired=True)
+                yield _Fault(f"{table} was damaged; emptied until the folders are indexed again", repaired=True)
             else:
                 self.damaged.add(table)
                 numbers = [block for one, block in blocks if one == table]
-                yield Fault(f"{_named(layout, numbers)} were changed, lost or added")
+                yield _Fault(f"{_named(layout, numbers)} were changed, lost or added")
         if repaired := {SEQUENCE, *COUNTERS, *NOTES} & {table for table, _ in blocks}:
             repaired.add(SEQUENCE)  # continuing a counter assigns ids
             stored = digests.stored(self._connection)
@@ -241,13 +241,13 @@ class Integrity:
 
     # References
 
-    def _references(self) -> Iterator[Fault]:
+    def _references(self) -> Iterator[_Fault]:
         volumes = (("roots", "volumes", NO_VOLUME), ("files", "volumes", NO_VOLUME))
         for table, parent, rows in (*volumes, *self._orphans()):
             count = self._session.row(f'SELECT count(*) FROM "{table}" WHERE {rows}')[0]
             if count:
                 self.damaged |= {table, parent}
-                yield Fault(f"{count} rows of {table} refer to lost rows of {parent}")
+                yield _Fault(f"{count} rows of {table} refer to lost rows of {parent}")
 
     def _orphans(self) -> Iterator[tuple[str, str, str]]:
         """Tables, what they refer to, and their rows with dangling references; referenced tables come last."""

@@ -23,7 +23,7 @@ FORMER = {"pairs.bin", "pairs.lock", "turned.npz", "tables.bin", "tabled.bin", "
 OLD = {f"{model_file.FILE}.part", *(f".{name}.tmp" for name in OURS), *FORMER}
 
 
-def find(folder: Path) -> Iterator[Path]:
+def _find(folder: Path) -> Iterator[Path]:
     """Temporary files of a database without a writer, including those of earlier versions."""
     for path in chain(folder.iterdir(), originals.temporary(folder)):
         if (path.parent != folder or _is_ours(path)) and path.is_file():
@@ -32,7 +32,7 @@ def find(folder: Path) -> Iterator[Path]:
 
 def delete(folder: Path) -> list[Path]:
     """Delete leftover temporary files; returns them."""
-    leftovers = sorted(find(folder))
+    leftovers = sorted(_find(folder))
     for path in leftovers:
         path.unlink(missing_ok=True)
     return leftovers

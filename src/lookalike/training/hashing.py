@@ -42,7 +42,7 @@ LARGER = 1.5  # side of images before cropping, in units of the encoder's
 DROPOUT = 0.2  # of features, when learning clusters
 
 
-class HashingTask(Task[HashingNetwork]):
+class _HashingTask(Task[HashingNetwork]):
     """A task that trains a hashing network."""
 
     clip = 5.0
@@ -85,7 +85,7 @@ class HashingTask(Task[HashingNetwork]):
         return torch.tensor(array, device=self.device)
 
 
-class CopyTask(HashingTask):
+class CopyTask(_HashingTask):
     """Recognising edited copies, with an encoder initialised from the first blocks of EfficientNet-Lite0.
 
     Images are read in colour, because edits change colours, and larger than the encoder's grey input, so that crops are
@@ -162,7 +162,7 @@ class Source(NamedTuple):
         )  # fmt: skip
 
 
-class BackboneTask(HashingTask):
+class BackboneTask(_HashingTask):
     """Codes of a backbone's features."""
 
     def __init__(self, *given: Any, source: Source | None = None, rows_N: Rows | None = None, **named: Any) -> None:

@@ -20,7 +20,7 @@ _BLOCK = 256
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Radii:
+class _Radii:
     """Distances, in bits, up to which pairs of different images are rare."""
 
     near: int  # at most 1 pair in 10,000 is this near or nearer; -1: more have equal codes
@@ -35,7 +35,7 @@ def different(images_NSS: Array) -> npt.NDArray[np.int64]:
     return np.array(sorted(first.values()), np.int64)
 
 
-def measure_radii(codes_NW: codes.Codes, thumbnails_NM: npt.NDArray[np.float32] | None = None) -> Radii:
+def measure_radii(codes_NW: codes.Codes, thumbnails_NM: npt.NDArray[np.float32] | None = None) -> _Radii:
     """How near to each other the codes of different images come.
 
     Pairs whose thumbnails correlate so much that they may well show the same picture are left out: folders are full of
@@ -50,4 +50,4 @@ def measure_radii(codes_NW: codes.Codes, thumbnails_NM: npt.NDArray[np.float32] 
             counted_BN &= thumbnails_NM[start : start + _BLOCK] @ thumbnails_NM.T < SUSPECTED
         histogram += np.bincount(distances[counted_BN], minlength=bits + 1)
     near, similar = (threshold(histogram, rate).distance for rate in (NEAR, SIMILAR))
-    return Radii(near=near, similar=similar, pairs=int(histogram.sum()))
+    return _Radii(near=near, similar=similar, pairs=int(histogram.sum()))

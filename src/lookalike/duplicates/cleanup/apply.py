@@ -64,14 +64,14 @@ def steps(plan: Plan, roots: Sequence[str], options: ApplyOptions) -> Iterator[S
     yield from _Applying(plan, roots, options).steps()
 
 
-class Copy(NamedTuple):
+class _Copy(NamedTuple):
     """A file to keep."""
 
     path: str
     seen: FileSnapshot
 
 
-class Move(NamedTuple):
+class _Move(NamedTuple):
     """A file to move to the trash."""
 
     path: str
@@ -137,7 +137,7 @@ class _Applying:
             raise DataError("has changed since the plan was made")
         return seen
 
-    def _copy(self, entry: Entry, seen: FileSnapshot, group: PlanGroup) -> Copy:
+    def _copy(self, entry: Entry, seen: FileSnapshot, group: PlanGroup) -> _Copy:
         """A kept copy, with the same content if there is one; all kept copies are read again.
 
         Raises `DataError` if one of them has changed since the plan was made.
@@ -145,7 +145,7 @@ class _Applying:
         copies = []
         for one in sorted(group.of(plans.Action.KEEP), key=lambda one: one.digest != entry.digest):
             try:
-                copies.append(Copy(one.path, self._still(one, seen)))
+                copies.append(_Copy(one.path, self._still(one, seen)))
             except DataError as error:
                 raise DataError(f"would leave a copy that may not be safe: {one.path} {error}") from None
         if self._options.trash is None and copies[0].seen.digest != seen.digest:
@@ -177,7 +177,7 @@ class _Applying:
         elif seen.identity.device != trash.nearest(self._options.trash).stat().st_dev:
             raise DataError(f"is on another file system than {self._options.trash}; choose a --trash on the file's own")
 
-    def _do(self, entry: Entry, seen: FileSnapshot, copy: Copy, belongings: Belongings) -> None:
+    def _do(self, entry: Entry, seen: FileSnapshot, copy: _Copy, belongings: Belongings) -> None:
         if self._log is None:
             self._log = Log(self._options.log)
         if self._options.trash is None:
@@ -189,7 +189,7 @@ class _Applying:
             _exchange(about, seen, copy)
         else:
             # move the photo last: as long as it exists, the same command can resume with its companions
-            moves = [Move(path, one, self._target(path)) for path, one in [*belongings.going, (entry.path, seen)]]
+            moves = [_Move(path, one, self._target(path)) for path, one in [*belongings.going, (entry.path, seen)]]
             moves[-1].to.parent.mkdir(parents=True, exist_ok=True)
             for one in moves:
                 of = entry.path if one.path != entry.path else ""
@@ -208,9 +208,9 @@ class _Applying:
         return trash.path_in(self._folder, path)
 
 
-def _move(moves: Sequence[Move], copy: Copy) -> None:
+def _move(moves: Sequence[_Move], copy: _Copy) -> None:
     """Move all files or none."""
-    done: list[Move] = []
+    done: list[_Move] = []
     try:
         for one in moves:
             _check_unchanged(one.path, one.seen, copy)
@@ -226,7 +226,7 @@ def _move(moves: Sequence[Move], copy: Copy) -> None:
         raise
 
 
-def _exchange(action: Action, seen: FileSnapshot, copy: Copy) -> None:
+def _exchange(action: Action, seen: FileSnapshot, copy: _Copy) -> None:
     """Replace a file by a link to the kept file, via a temporary name."""
     os.link(copy.path, action.aside, follow_symlinks=False)
     try:
@@ -238,7 +238,7 @@ def _exchange(action: Action, seen: FileSnapshot, copy: Copy) -> None:
         raise
 
 
-def _check_unchanged(path: str, seen: FileSnapshot, copy: Copy) -> None:
+def _check_unchanged(path: str, seen: FileSnapshot, copy: _Copy) -> None:
     if not (file_identity.is_unchanged(path, seen) and file_identity.is_unchanged(*copy)):
         raise DataError("is being changed, or its copy is")
 

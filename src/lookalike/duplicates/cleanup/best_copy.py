@@ -36,21 +36,21 @@ class BestCopy(NamedTuple):
     why: str
 
 
-class Copy(NamedTuple):
+class _Copy(NamedTuple):
     """An image, with the facts read from its file."""
 
     record: Record
     facts: Facts | None
 
 
-Copies = Sequence[Copy]
+Copies = Sequence[_Copy]
 
 
-class Rule(NamedTuple):
+class _Rule(NamedTuple):
     """Selects the best copies by one criterion, and describes the winner."""
 
     choose: Callable[[Copies], Copies]
-    words: Callable[[Copy], str]
+    words: Callable[[_Copy], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def preference(text: str) -> Preference:
 
 def best(records: Sequence[Record], facts: FactsOf, prefer: Sequence[Preference] = ()) -> BestCopy:
     """The best copy by the preferences, in order, then by the built-in rules."""
-    left: Copies = [Copy(one, facts.get(one.digest) if one.digest is not None else None) for one in records]
+    left: Copies = [_Copy(one, facts.get(one.digest) if one.digest is not None else None) for one in records]
     for rule in (*map(_preferring, prefer), *(RULES if any(one.facts for one in left) else ()), *LAST):
         remaining = rule.choose(left)
         if len(remaining) == 1 < len(left):
@@ -99,20 +99,20 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def _preferring(preference: Preference) -> Rule:
+def _preferring(preference: Preference) -> _Rule:
     """A user's preference as a rule."""
     value = _VALUES[preference.name] if not preference.folder else _in_folder(preference)
     labels = {"largest": "largest file", "oldest": "oldest file", "newest": "newest file"}
     word = labels.get(preference.name, str(preference).replace("-", " " if not preference.folder else "-"))
-    return Rule(_most(value), lambda one: f"preferred: {word}")
+    return _Rule(_most(value), lambda one: f"preferred: {word}")
 
 
-def _in_folder(preference: Preference) -> Callable[[Copy], Any]:
+def _in_folder(preference: Preference) -> Callable[[_Copy], Any]:
     below = preference.folder.rstrip(os.sep) + os.sep
     return lambda one: one.record.name.startswith(below) == (preference.name == "folder")
 
 
-def _most(value: Callable[[Copy], Any]) -> Callable[[Copies], Copies]:
+def _most(value: Callable[[_Copy], Any]) -> Callable[[Copies], Copies]:
     """Selects the copies with the highest value."""
 
     def choose(copies: Copies) -> Copies:
@@ -122,7 +122,7 @@ def _most(value: Callable[[Copy], Any]) -> Callable[[Copies], Copies]:
     return choose
 
 
-def _by_facts(rule: Callable[[Sequence[tuple[Copy, Facts]]], Copies]) -> Callable[[Copies], Copies]:
+def _by_facts(rule: Callable[[Sequence[tuple[_Copy, Facts]]], Copies]) -> Callable[[Copies], Copies]:
     """Selects by facts from the files; keeps all copies if any of them has none."""
 
     def choose(copies: Copies) -> Copies:
@@ -136,7 +136,7 @@ def _that(holds: Callable[[Facts], bool], *, at_least: float) -> Callable[[Copie
     """Selects the copies that satisfy a condition, unless all of them lack too much of the others' detail."""
 
     @_by_facts
-    def choose(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
+    def choose(copies: Sequence[tuple[_Copy, Facts]]) -> Copies:
         fitting = [(one, facts) for one, facts in copies if holds(facts)]
         enough = at_least * max(facts.true_pixels for _, facts in copies)
         if not any(facts.true_pixels >= enough for _, facts in fitting):
@@ -151,25 +151,25 @@ def _readable(copies: Copies) -> Copies:
 
 
 @_by_facts
-def _in_colour(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
+def _in_colour(copies: Sequence[tuple[_Copy, Facts]]) -> Copies:
     most = max(facts.colourfulness for _, facts in copies)
     return _that(lambda facts: facts.is_in_colour(most), at_least=TINY)([one for one, _ in copies])
 
 
 @_by_facts
-def _deepest(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
+def _deepest(copies: Sequence[tuple[_Copy, Facts]]) -> Copies:
     most = max(facts.depth for _, facts in copies)
     return _that(lambda facts: facts.depth == most, at_least=SMALL)([one for one, _ in copies])
 
 
 @_by_facts
-def _detailed(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
+def _detailed(copies: Sequence[tuple[_Copy, Facts]]) -> Copies:
     enough = DETAIL * max(facts.true_pixels for _, facts in copies)
     return [one for one, facts in copies if facts.true_pixels >= enough]
 
 
 @_by_facts
-def _not_enlarged(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
+def _not_enlarged(copies: Sequence[tuple[_Copy, Facts]]) -> Copies:
     """Selects copies that are not larger than a sharper copy with as much detail."""
     return [one for one, facts in copies if not any(_is_enlarged(facts, other) for _, other in copies)]
 
@@ -180,14 +180,14 @@ def _is_enlarged(one: Facts, other: Facts) -> bool:
 
 
 @_by_facts
-def _finest(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
+def _finest(copies: Sequence[tuple[_Copy, Facts]]) -> Copies:
     """Selects the most finely quantised JPEGs."""
     finest = min(facts.coarseness for _, facts in copies)
     return [one for one, facts in copies if not finest or facts.coarseness * FINER <= finest]
 
 
 @_by_facts
-def _original(copies: Sequence[tuple[Copy, Facts]]) -> Copies:
+def _original(copies: Sequence[tuple[_Copy, Facts]]) -> Copies:
     most = max(_origin(facts) for _, facts in copies)
     return [one for one, facts in copies if _origin(facts) == most]
 
@@ -207,32 +207,32 @@ def _origin(facts: Facts) -> float:
     return rank - 0.5 * facts.is_edited
 
 
-def _pixels(copy: Copy) -> int:
+def _pixels(copy: _Copy) -> int:
     return (copy.record.width or 0) * (copy.record.height or 0)
 
 
-def _size(copy: Copy) -> str:
+def _size(copy: _Copy) -> str:
     return f"{copy.record.width}×{copy.record.height}"
 
 
-def _time(copy: Copy) -> int:
+def _time(copy: _Copy) -> int:
     return copy.record.mtime_ns if copy.record.mtime_ns >= 0 else NEVER
 
 
-def _day(copy: Copy) -> str:
+def _day(copy: _Copy) -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(copy.record.mtime_ns / 1e9))
 
 
-def _facts(copy: Copy) -> Facts:
+def _facts(copy: _Copy) -> Facts:
     assert copy.facts is not None
     return copy.facts
 
 
-def _metadata_words(copy: Copy) -> str:
+def _metadata_words(copy: _Copy) -> str:
     return f"has {listed(_facts(copy).metadata.says)}"
 
 
-_VALUES: dict[str, Callable[[Copy], Any]] = {
+_VALUES: dict[str, Callable[[_Copy], Any]] = {
     "oldest": lambda one: -_time(one),
     "newest": lambda one: one.record.mtime_ns,
     "largest": lambda one: one.record.length or 0,
@@ -241,21 +241,21 @@ _VALUES: dict[str, Callable[[Copy], Any]] = {
 }
 
 RULES = (  # by facts from the files
-    Rule(_readable, lambda one: "can be read"),
-    Rule(_that(lambda facts: not facts.damage, at_least=TINY), lambda one: "undamaged"),
-    Rule(_most(lambda one: is_raw(one.record.format)), lambda one: f"raw file of a camera ({one.record.format})"),
-    Rule(_that(lambda facts: not facts.added, at_least=TINY), lambda one: "nothing added, as borders or writing"),
-    Rule(_in_colour, lambda one: "in colour"),
-    Rule(_deepest, lambda one: f"{_facts(one).depth} bits a channel"),
-    Rule(_that(lambda facts: not facts.shows_less, at_least=SMALL), lambda one: "shows more of the picture"),
-    Rule(_detailed, lambda one: f"most detail ({_size(one)})"),
-    Rule(_most(lambda one: one.facts.frames if one.facts else 1), lambda one: f"{_facts(one).frames} frames"),
-    Rule(_most(lambda one: len(one.facts.metadata.says) if one.facts else 0), _metadata_words),
-    Rule(_not_enlarged, lambda one: "not enlarged"),
-    Rule(_original, lambda one: _ORIGIN_WORDS),
+    _Rule(_readable, lambda one: "can be read"),
+    _Rule(_that(lambda facts: not facts.damage, at_least=TINY), lambda one: "undamaged"),
+    _Rule(_most(lambda one: is_raw(one.record.format)), lambda one: f"raw file of a camera ({one.record.format})"),
+    _Rule(_that(lambda facts: not facts.added, at_least=TINY), lambda one: "nothing added, as borders or writing"),
+    _Rule(_in_colour, lambda one: "in colour"),
+    _Rule(_deepest, lambda one: f"{_facts(one).depth} bits a channel"),
+    _Rule(_that(lambda facts: not facts.shows_less, at_least=SMALL), lambda one: "shows more of the picture"),
+    _Rule(_detailed, lambda one: f"most detail ({_size(one)})"),
+    _Rule(_most(lambda one: one.facts.frames if one.facts else 1), lambda one: f"{_facts(one).frames} frames"),
+    _Rule(_most(lambda one: len(one.facts.metadata.says) if one.facts else 0), _metadata_words),
+    _Rule(_not_enlarged, lambda one: "not enlarged"),
+    _Rule(_original, lambda one: _ORIGIN_WORDS),
 )
 LAST = (  # by facts from the catalog
-    Rule(_most(_pixels), lambda one: f"most pixels ({_size(one)})"),
-    Rule(_finest, lambda one: "least compressed"),
-    Rule(_most(_VALUES["oldest"]), lambda one: f"oldest file ({_day(one)})"),
+    _Rule(_most(_pixels), lambda one: f"most pixels ({_size(one)})"),
+    _Rule(_finest, lambda one: "least compressed"),
+    _Rule(_most(_VALUES["oldest"]), lambda one: f"oldest file ({_day(one)})"),
 )

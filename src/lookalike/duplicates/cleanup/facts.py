@@ -80,7 +80,7 @@ class Facts:
         return 1 if self.is_edited else 2 + (self.format == "HEIF" or (self.coarseness > 0 and not self.standard_table))
 
     @property
-    def camera_codec(self) -> int:
+    def _camera_codec(self) -> int:
         """Evidence that its codec is a camera's, 0 to 2."""
         return 0 if not self.coarseness else 1 + (not self.standard_table)
 
@@ -220,7 +220,7 @@ class _Relations:
         ]
         if 2 * max(votes) > sum(votes):
             return clusters[votes.index(max(votes))]
-        sources = [max(own[digest].camera_codec for digest in cluster) for cluster in clusters]
+        sources = [max(own[digest]._camera_codec for digest in cluster) for cluster in clusters]
         return clusters[sources.index(max(sources))] if sources.count(max(sources)) == 1 else set()
 
 

@@ -19,7 +19,7 @@ PIECE = 1 << 20  # bytes
 LARGEST = 1 << 30  # of a plan or a log
 
 
-class Identity(NamedTuple):
+class _Identity(NamedTuple):
     """Identifies a file and its unchanged content."""
 
     device: int
@@ -31,15 +31,15 @@ class Identity(NamedTuple):
 class FileSnapshot(NamedTuple):
     """A file that was read."""
 
-    identity: Identity
+    identity: _Identity
     digest: str  # hexadecimal, as in catalogs
     mode: int
     owner: int
 
 
-def identity(status: os.stat_result) -> Identity:
+def _identity(status: os.stat_result) -> _Identity:
     """The identity in a file's status."""
-    return Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    return _Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def snapshot(path: str) -> FileSnapshot:
@@ -55,9 +55,9 @@ def snapshot(path: str) -> FileSnapshot:
             after = os.fstat(descriptor)
     except OSError as error:
         raise DataError(f"is unreadable ({error.strerror})") from error
-    if identity(before) != identity(after):
+    if _identity(before) != _identity(after):
         raise DataError("is being written to")
-    return FileSnapshot(identity(after), digest.hexdigest(), stat.S_IMODE(after.st_mode), after.st_uid)
+    return FileSnapshot(_identity(after), digest.hexdigest(), stat.S_IMODE(after.st_mode), after.st_uid)
 
 
 def _check_regular(status: os.stat_result) -> None:
@@ -87,7 +87,7 @@ def check_below(path: str, folders: Sequence[str]) -> None:
 def is_unchanged(path: str, seen: FileSnapshot) -> bool:
     """Whether the file in the snapshot is still at its path, unchanged."""
     try:
-        return identity(os.lstat(path)) == seen.identity
+        return _identity(os.lstat(path)) == seen.identity
     except OSError:
         return False
 

@@ -27,7 +27,7 @@ KINDS = ("control", "codec", "tone", "frame", "overlay", "chain")
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class _Edit:
     """An image edit and its strengths."""
 
     kind: str  # of `KINDS`
@@ -67,74 +67,74 @@ class Variant(NamedTuple):
 
 
 # fmt: off
-EDITS: dict[str, Edit] = {
-    "none": Edit("control", "unchanged", (0,), Image.Image.copy),
-    "jpeg": Edit("codec", "quality {:g}", (95, 80, 60, 40, 20, 10, 5), tones.saved, "quality"),
-    "webp": Edit("codec", "quality {:g}", (80, 40, 10), partial(tones.saved, codec="WEBP"), "quality", codec="webp"),
-    "avif": Edit("codec", "quality {:g}", (70, 40, 10),
+EDITS: dict[str, _Edit] = {
+    "none": _Edit("control", "unchanged", (0,), Image.Image.copy),
+    "jpeg": _Edit("codec", "quality {:g}", (95, 80, 60, 40, 20, 10, 5), tones.saved, "quality"),
+    "webp": _Edit("codec", "quality {:g}", (80, 40, 10), partial(tones.saved, codec="WEBP"), "quality", codec="webp"),
+    "avif": _Edit("codec", "quality {:g}", (70, 40, 10),
         partial(tones.saved, codec="AVIF", speed=8, max_threads=1), "quality", codec="avif"),
-    "resize": Edit("codec", "reduced to {percent:g} % of width and height, and back", (.75, .5, .25, .125),
+    "resize": _Edit("codec", "reduced to {percent:g} % of width and height, and back", (.75, .5, .25, .125),
         tones.reduce, "factor"),
-    "blur": Edit("tone", "deviation {percent:g} % of the shorter side", (.005, .01, .02, .04),
+    "blur": _Edit("tone", "deviation {percent:g} % of the shorter side", (.005, .01, .02, .04),
         tones.blur, "share"),
-    "noise": Edit("tone", "deviation {:g} of 255", (5, 10, 20, 40, 80), tones.noise, "deviation", seeded=True),
-    "sharpen": Edit("tone", "{:g} times", (2, 4, 8), tones.sharpen, "factor"),
-    "brighter": Edit("tone", "values × {:g}", (1.15, 1.3, 1.6, 2), tones.brighten, "factor"),
-    "darker": Edit("tone", "values × {:g}", (.85, .7, .5, .3), tones.brighten, "factor"),
-    "contrast-up": Edit("tone", "× {:g}", (1.25, 1.5, 2, 3), tones.contrast, "factor"),
-    "contrast-down": Edit("tone", "× {:g}", (.8, .6, .4, .2), tones.contrast, "factor"),
-    "gamma-light": Edit("tone", "power {:g}", (.8, .6, .4), tones.gamma, "power"),
-    "gamma-dark": Edit("tone", "power {:g}", (1.25, 1.7, 2.5), tones.gamma, "power"),
-    "saturation-up": Edit("tone", "× {:g}", (1.5, 2, 4), tones.saturate, "factor"),
-    "saturation-down": Edit("tone", "× {:g}", (.6, .3), tones.saturate, "factor"),
-    "grey": Edit("tone", "without colours", (1,), tones.grey),
-    "posterise": Edit("tone", "{:g} bits a value", (4, 3, 2, 1), tones.posterise, "bits"),
-    "warm": Edit("tone", "red + {percent:.0f} %, blue − {percent:.0f} %", (.1, .2, .4), tones.warm, "share"),
-    "cold": Edit("tone", "red − {percent:.0f} %, blue + {percent:.0f} %", (.1, .2, .4), tones.cool, "share"),
-    "crop": Edit("frame", "middle {rest:.0f} % of width and height kept", (.02, .05, .1, .15, .25, .4, .6),
+    "noise": _Edit("tone", "deviation {:g} of 255", (5, 10, 20, 40, 80), tones.noise, "deviation", seeded=True),
+    "sharpen": _Edit("tone", "{:g} times", (2, 4, 8), tones.sharpen, "factor"),
+    "brighter": _Edit("tone", "values × {:g}", (1.15, 1.3, 1.6, 2), tones.brighten, "factor"),
+    "darker": _Edit("tone", "values × {:g}", (.85, .7, .5, .3), tones.brighten, "factor"),
+    "contrast-up": _Edit("tone", "× {:g}", (1.25, 1.5, 2, 3), tones.contrast, "factor"),
+    "contrast-down": _Edit("tone", "× {:g}", (.8, .6, .4, .2), tones.contrast, "factor"),
+    "gamma-light": _Edit("tone", "power {:g}", (.8, .6, .4), tones.gamma, "power"),
+    "gamma-dark": _Edit("tone", "power {:g}", (1.25, 1.7, 2.5), tones.gamma, "power"),
+    "saturation-up": _Edit("tone", "× {:g}", (1.5, 2, 4), tones.saturate, "factor"),
+    "saturation-down": _Edit("tone", "× {:g}", (.6, .3), tones.saturate, "factor"),
+    "grey": _Edit("tone", "without colours", (1,), tones.grey),
+    "posterise": _Edit("tone", "{:g} bits a value", (4, 3, 2, 1), tones.posterise, "bits"),
+    "warm": _Edit("tone", "red + {percent:.0f} %, blue − {percent:.0f} %", (.1, .2, .4), tones.warm, "share"),
+    "cold": _Edit("tone", "red − {percent:.0f} %, blue + {percent:.0f} %", (.1, .2, .4), tones.cool, "share"),
+    "crop": _Edit("frame", "middle {rest:.0f} % of width and height kept", (.02, .05, .1, .15, .25, .4, .6),
         geometry.crop, "share"),
-    "crop-aside": Edit("frame", "{rest:.0f} % of width and height kept, anywhere", (.05, .1, .25, .4, .6),
+    "crop-aside": _Edit("frame", "{rest:.0f} % of width and height kept, anywhere", (.05, .1, .25, .4, .6),
         geometry.crop_aside, "share", seeded=True),
-    "border": Edit("frame", "{percent:.0f} % of width or height at each edge, black", (.02, .05, .1, .2),
+    "border": _Edit("frame", "{percent:.0f} % of width or height at each edge, black", (.02, .05, .1, .2),
         geometry.border, "share"),
-    "border-white": Edit("frame", "{percent:.0f} % of width or height at each edge, white", (.05, .1, .2),
+    "border-white": _Edit("frame", "{percent:.0f} % of width or height at each edge, white", (.05, .1, .2),
         partial(geometry.border, colour=overlays.WHITE), "share"),
-    "letterbox": Edit("frame", "black bars of {percent:g} % of the height, twice", (.05, .125, .25, .5),
+    "letterbox": _Edit("frame", "black bars of {percent:g} % of the height, twice", (.05, .125, .25, .5),
         geometry.letterbox, "share"),
-    "shift": Edit("frame", "moved by {percent:.0f} % of width and height, the rest black", (.05, .1, .2),
+    "shift": _Edit("frame", "moved by {percent:.0f} % of width and height, the rest black", (.05, .1, .2),
         geometry.shift, "share"),
-    "rotate": Edit("frame", "turned by {:g}°, corners black", (1, 2, 5, 10, 15, 30, 45),
+    "rotate": _Edit("frame", "turned by {:g}°, corners black", (1, 2, 5, 10, 15, 30, 45),
         geometry.rotate_either, "degrees", seeded=True),
-    "straighten": Edit("frame", "turned by {:g}°, corners cut off", (2, 5, 10, 15),
+    "straighten": _Edit("frame", "turned by {:g}°, corners cut off", (2, 5, 10, 15),
         geometry.straighten, "degrees", seeded=True),
-    "turn": Edit("frame", "turned by {:g}°", (90, 180, 270), geometry.turn, "degrees"),
-    "mirror": Edit("frame", "left and right changed", (1,), ImageOps.mirror),
-    "flip": Edit("frame", "top and bottom changed", (1,), ImageOps.flip),
-    "perspective": Edit("frame", "corners moved in by up to {percent:.0f} %", (.05, .1, .2),
+    "turn": _Edit("frame", "turned by {:g}°", (90, 180, 270), geometry.turn, "degrees"),
+    "mirror": _Edit("frame", "left and right changed", (1,), ImageOps.mirror),
+    "flip": _Edit("frame", "top and bottom changed", (1,), ImageOps.flip),
+    "perspective": _Edit("frame", "corners moved in by up to {percent:.0f} %", (.05, .1, .2),
         geometry.tilt, "share", seeded=True),
-    "aspect": Edit("frame", "width × {:g}", (1.15, 1.33, 1.78), geometry.widen, "factor"),
-    "watermark": Edit("overlay", "one line, opacity {:g}", (.3, .6, 1), overlays.watermark, "opacity", seeded=True),
-    "text": Edit("overlay", "above and below, letters {percent:.0f} % of the height", (.06, .1, .15),
+    "aspect": _Edit("frame", "width × {:g}", (1.15, 1.33, 1.78), geometry.widen, "factor"),
+    "watermark": _Edit("overlay", "one line, opacity {:g}", (.3, .6, 1), overlays.watermark, "opacity", seeded=True),
+    "text": _Edit("overlay", "above and below, letters {percent:.0f} % of the height", (.06, .1, .15),
         overlays.text, "share", seeded=True),
-    "logo": Edit("overlay", "{percent:.0f} % of the shorter side, in a corner", (.1, .2, .35),
+    "logo": _Edit("overlay", "{percent:.0f} % of the shorter side, in a corner", (.1, .2, .35),
         overlays.logo, "share", seeded=True),
-    "occlusion": Edit("overlay", "{percent:.0f} % of the area covered", (.05, .1, .2, .4),
+    "occlusion": _Edit("overlay", "{percent:.0f} % of the area covered", (.05, .1, .2, .4),
         overlays.occlude, "share", seeded=True),
-    "screenshot": Edit("overlay", "on a screen, margins of {percent:g} %", (.03, .06, .12),
+    "screenshot": _Edit("overlay", "on a screen, margins of {percent:g} %", (.03, .06, .12),
         overlays.screenshot, "share", seeded=True),
-    "caption": Edit("overlay", "white band with text above, {percent:.0f} % of the height", (.1, .2, .35),
+    "caption": _Edit("overlay", "white band with text above, {percent:.0f} % of the height", (.1, .2, .35),
         overlays.caption, "share", seeded=True),
-    "collage": Edit("overlay", "{percent:.0f} % of width and height, among others", (.8, .65, .5),
+    "collage": _Edit("overlay", "{percent:.0f} % of width and height, among others", (.8, .65, .5),
         overlays.collage, "share", seeded=True),
-    "messenger": Edit("chain", "sent on {:g} times: reduced, JPEG 50", (1, 2, 4), chains.messenger, "times"),
-    "social": Edit("chain", "passed on {:g} times: cut, reduced, JPEG, sharpened", (1, 2, 3), chains.social, "times"),
-    "screen-repost": Edit("chain", "on a screen, margins of {percent:g} %, cut, JPEG 50", (.03, .06, .12),
+    "messenger": _Edit("chain", "sent on {:g} times: reduced, JPEG 50", (1, 2, 4), chains.messenger, "times"),
+    "social": _Edit("chain", "passed on {:g} times: cut, reduced, JPEG, sharpened", (1, 2, 3), chains.social, "times"),
+    "screen-repost": _Edit("chain", "on a screen, margins of {percent:g} %, cut, JPEG 50", (.03, .06, .12),
         chains.screen_repost, "share", seeded=True),
-    "meme": Edit("chain", "loud colours, caption of {percent:.0f} %, JPEG 30", (.1, .2, .35),
+    "meme": _Edit("chain", "loud colours, caption of {percent:.0f} %, JPEG 30", (.1, .2, .35),
         chains.meme, "share", seeded=True),
-    "story": Edit("chain", "filter, text, {rest:.0f} % of width and height kept, JPEG 40", (.05, .1, .2),
+    "story": _Edit("chain", "filter, text, {rest:.0f} % of width and height kept, JPEG 40", (.05, .1, .2),
         chains.story, "share", seeded=True),
-    "film": Edit("chain", "bars of {percent:g} %, watermark, blur, JPEG 30", (.05, .125),
+    "film": _Edit("chain", "bars of {percent:g} %, watermark, blur, JPEG 30", (.05, .125),
         chains.film, "share", seeded=True),
 }
 # fmt: on
@@ -149,7 +149,7 @@ def perturb(pixels_HW3: Array, edit: str, strength: float, *, seed: int = 0) -> 
     Raises `ConfigError` for an unknown or unsupported edit or an impossible strength, and `ImageError` for an array of
     another shape or type.
     """
-    spec = find(edit)
+    spec = _find(edit)
     if pixels_HW3.dtype != np.uint8 or pixels_HW3.ndim != 3 or pixels_HW3.shape[2] != 3 or not pixels_HW3.size:
         raise ImageError(
             f"cannot edit an array of shape {pixels_HW3.shape} and type {pixels_HW3.dtype}; expected uint8 (H, W, 3)"
@@ -162,7 +162,7 @@ def perturb(pixels_HW3: Array, edit: str, strength: float, *, seed: int = 0) -> 
         raise ConfigError(f"{edit} does not work at strength {strength:g}; usual strengths: {usual}") from error
 
 
-def find(edit: str) -> Edit:
+def _find(edit: str) -> _Edit:
     """The edit with this name. Raises `ConfigError` if it is unknown, or unsupported by this Pillow."""
     if edit not in EDITS:
         raise ConfigError(f"unknown edit {edit!r}; it must be one of {', '.join(EDITS)}")
@@ -179,7 +179,7 @@ def variants(edits: Sequence[str] = ()) -> Iterator[Variant]:
     """
     for text in edits or [name for name, edit in EDITS.items() if edit.is_here]:
         name, *strength = text.split(maxsplit=1)
-        strengths = find(name).strengths
+        strengths = _find(name).strengths
         try:
             yield from (Variant(name, float(one)) for one in strength or strengths)
         except ValueError as error:

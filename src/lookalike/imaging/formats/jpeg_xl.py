@@ -21,7 +21,7 @@ _KNOWN = frozenset({b"JXL ", b"ftyp", b"jxll", b"jxlc", b"jxlp", b"jxli", b"jbrd
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class _Header:
     """What the header of a JPEG XL image says."""
 
     width: int  # pixels, upright
@@ -43,14 +43,14 @@ class _Bits:
         self._value, self._left = self._value >> count, self._left - count
         return value
 
-    def one_of(self, *choices: tuple[int, int]) -> int:
+    def _one_of(self, *choices: tuple[int, int]) -> int:
         """A number in one of four forms: an offset, plus that many bits."""
         offset, bits = choices[self.take(2)]
         return offset + self.take(bits)
 
     def side(self, *, is_small: int) -> int:
         """A width or height in pixels."""
-        return 8 * (1 + self.take(5)) if is_small else self.one_of((1, 9), (1, 13), (1, 18), (1, 30))
+        return 8 * (1 + self.take(5)) if is_small else self._one_of((1, 9), (1, 13), (1, 18), (1, 30))
 
     def size(self) -> tuple[int, int]:
         """A width and a height in pixels."""
@@ -62,14 +62,14 @@ class _Bits:
         return self.side(is_small=is_small), height
 
 
-def header(codestream: bytes) -> Header:
+def header(codestream: bytes) -> _Header:
     """The header of a codestream, of which the first bytes are given. Raises `ImageError`."""
     if not codestream.startswith(BEGINNING):
         raise ImageError("begins like JXL, but holds no picture")
     bits = _Bits(codestream[len(BEGINNING) :])
     width, height = bits.size()
     if bits.take(1):  # all default
-        return Header(width, height, is_plain=True)
+        return _Header(width, height, is_plain=True)
     is_plain = True
     if bits.take(1):  # extra fields
         if bits.take(3) >= 4:
@@ -77,15 +77,15 @@ def header(codestream: bytes) -> Header:
         if bits.take(1):
             bits.size()
         is_plain = not bits.take(2)  # neither preview nor animation
-    return Header(width, height, is_plain=is_plain and _is_usual(bits))
+    return _Header(width, height, is_plain=is_plain and _is_usual(bits))
 
 
 def _is_usual(bits: _Bits) -> bool:
     """Whether samples are 8-bit integers in sRGB, with opacity at most; the stream is at their depth."""
-    if bits.take(1) or bits.one_of((8, 0), (10, 0), (12, 0), (1, 6)) != 8:
+    if bits.take(1) or bits._one_of((8, 0), (10, 0), (12, 0), (1, 6)) != 8:
         return False
     bits.take(1)  # whether 16-bit buffers are enough
-    more = bits.one_of((0, 0), (1, 0), (2, 4), (1, 12))
+    more = bits._one_of((0, 0), (1, 0), (2, 4), (1, 12))
     if more > 1 or (more and not bits.take(1)):  # more than an ordinary opacity
         return False
     bits.take(1)  # whether colours are in XYB
@@ -98,7 +98,7 @@ def has_more(data: bytes, image: Image.Image) -> bool:
     return bool(kinds - _KNOWN) or not getattr(image, "is_plain", False)
 
 
-class JpegXlImage(ImageFile.ImageFile):
+class _JpegXlImage(ImageFile.ImageFile):
     """A JPEG XL image; it has 8 bits a channel once it is loaded."""
 
     format = "JXL"
@@ -141,8 +141,8 @@ class JpegXlImage(ImageFile.ImageFile):
         return Image.Image.load(self)
 
 
-def opener() -> type[JpegXlImage]:
+def opener() -> type[_JpegXlImage]:
     """The class that opens JPEG XL images. Raises `ImportError` without imagecodecs."""
     import imagecodecs  # noqa: F401 only whether it is there
 
-    return JpegXlImage
+    return _JpegXlImage

@@ -34,7 +34,7 @@ _START = b"\xff\xd8\xff"
 _FRAMES = (0xC0, 0xC1, 0xC2)  # lossy JPEG frames
 
 
-class Picture(NamedTuple):
+class _Picture(NamedTuple):
     """A preview embedded in a raw file."""
 
     pixels: int
@@ -51,7 +51,7 @@ class Raw:
     width: int  # pixels of the sensor's image, as stored
     height: int
     orientation: int | None  # from the file; None: from the preview
-    pictures: tuple[Picture, ...]  # largest first
+    pictures: tuple[_Picture, ...]  # largest first
 
 
 def recognise(data: bytes) -> Raw | None:
@@ -130,20 +130,20 @@ def _parts(sensor: Iterable[Directory]) -> frozenset[int]:
     return frozenset(offset for one in sensor for tag in (STRIPS, TILES) for offset in one.numbers(tag))
 
 
-def _viewable(found: list[Directory]) -> Iterator[Picture]:
+def _viewable(found: list[Directory]) -> Iterator[_Picture]:
     for one in found:
         if one.number(PHOTOMETRIC) in VIEWABLE and one.number(BITS, 8) == 8 and _area(one) and not _is_of_sensor(one):
-            yield Picture(_area(one), directories.alone(one), 0, one.number(ORIENTATION) or None)
+            yield _Picture(_area(one), directories.alone(one), 0, one.number(ORIENTATION) or None)
 
 
-def _jpegs(data: bytes, left_out: frozenset[int]) -> Iterator[Picture]:
+def _jpegs(data: bytes, left_out: frozenset[int]) -> Iterator[_Picture]:
     """JPEG streams in a file that are not part of the sensor data."""
     offset, tries, count = data.find(_START), 0, 0
     while offset >= 0 and tries < MAX_TRIES and count < MAX_PICTURES:
         pixels = 0 if offset in left_out else _pixels_of_jpeg(data, offset)
         if pixels:
             count += 1
-            yield Picture(pixels, None, offset, None)
+            yield _Picture(pixels, None, offset, None)
         offset, tries = data.find(_START, offset + 3), tries + 1
 
 
@@ -164,7 +164,7 @@ def _pixels_of_jpeg(data: bytes, offset: int) -> int:
     return 0
 
 
-def _sorted(pictures: Iterable[Picture]) -> tuple[Picture, ...]:
+def _sorted(pictures: Iterable[_Picture]) -> tuple[_Picture, ...]:
     return tuple(sorted(pictures, key=lambda one: -one.pixels))
 
 
@@ -192,7 +192,7 @@ def _raf(data: bytes) -> Raw:
     """Fujifilm: the header has a JPEG's offset and that of a table with the sensor's size."""
     offset, table = int.from_bytes(data[84:88], "big"), int.from_bytes(data[92:96], "big")
     pixels = _pixels_of_jpeg(data, offset) if data[offset : offset + 3] == _START else 0
-    pictures = (Picture(pixels, None, offset, None),) if pixels else ()
+    pictures = (_Picture(pixels, None, offset, None),) if pixels else ()
     width = height = 0
     count, at = int.from_bytes(data[table : table + 4], "big"), table + 4
     for _ in range(min(count, MAX_SEGMENTS)):

@@ -71,12 +71,12 @@ def colour(high: Image.Image, read_low: Callable[[], Image.Image | None]) -> Ima
         return high
     values = (np.asarray(high).astype(np.uint16) << 8) | np.asarray(low)
     colours, alpha = values[..., :3], values[..., 3:]
-    bits = bits_of(int(colours.max()))
-    opacity = alpha >> (max(bits, bits_of(int(alpha.max()))) - 8) if alpha.size else alpha
+    bits = _bits_of(int(colours.max()))
+    opacity = alpha >> (max(bits, _bits_of(int(alpha.max()))) - 8) if alpha.size else alpha
     return Image.fromarray(np.concatenate([colours >> (bits - 8), opacity], axis=-1).astype(np.uint8), high.mode)
 
 
-def bits_of(greatest: int) -> int:
+def _bits_of(greatest: int) -> int:
     """The smallest depth in `DEPTHS` that fits a value; 32 if none does.
 
     >>> [bits_of(value) for value in (0, 255, 256, 4080, 4096, 65535, 65536)]
@@ -95,7 +95,7 @@ def to_8_bits(values: Values, *, bits: int | None = None, white_is_zero: bool = 
         values = values.astype(np.uint8) * np.uint8(255)
     if values.dtype.kind in "iu" and values.min() >= 0:
         greatest = int(values.max())
-        bits = bits if bits and greatest < 1 << bits else bits_of(greatest)
+        bits = bits if bits and greatest < 1 << bits else _bits_of(greatest)
         bits = min(bits, 15) if values.dtype == np.int16 else bits
         if values.dtype == np.uint32 and greatest >= 1 << 31:
             return _inverted(np.asarray(values >> 24, np.uint8), white_is_zero)

@@ -39,7 +39,7 @@ class ForkServer:
         try:
             with theirs:
                 self._process = subprocess.Popen(
-                    command(memory, "fork"), stdin=theirs.fileno(), stdout=subprocess.DEVNULL, **_options()
+                    _command(memory, "fork"), stdin=theirs.fileno(), stdout=subprocess.DEVNULL, **_options()
                 )
         except BaseException:
             self._control.close()
@@ -56,7 +56,7 @@ class ForkServer:
         except BaseException:
             ours.close()
             raise
-        return Forked(self, pid, ours)
+        return _Forked(self, pid, ours)
 
     def end(self, pid: int) -> int:
         """Kill a worker; returns its exit status."""
@@ -85,7 +85,7 @@ class ForkServer:
         return int(protocol.NUMBER.unpack(answer)[0])
 
 
-class Forked:
+class _Forked:
     """A worker forked from a server."""
 
     def __init__(self, server: ForkServer, pid: int, connection: socket.socket) -> None:
@@ -118,7 +118,7 @@ class Spawned:
 
     def __init__(self, memory: int) -> None:
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command(memory, "single"), stdin=pipe, stdout=pipe, bufsize=-1, **_options())
+        self._process = subprocess.Popen(_command(memory, "single"), stdin=pipe, stdout=pipe, bufsize=-1, **_options())
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self.pid, self.requests, self.answers = self._process.pid, self._process.stdin, self._process.stdout
@@ -137,7 +137,7 @@ class Spawned:
         return status
 
 
-Process = Forked | Spawned
+Process = _Forked | Spawned
 
 
 def _ended(status: int) -> str:
@@ -150,7 +150,7 @@ def _close(*streams: IO[bytes] | socket.socket) -> None:
             stream.close()
 
 
-def command(memory: int, mode: str) -> list[str]:
+def _command(memory: int, mode: str) -> list[str]:
     """The command line of a worker that may use `memory` bytes, or of the server that forks such workers."""
     return [sys.executable, "-P", "-m", PROGRAM, str(memory), str(os.getpid()), mode]
 

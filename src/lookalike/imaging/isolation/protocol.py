@@ -32,14 +32,14 @@ def read(stream: IO[bytes]) -> Message | None:
 
 def write(stream: IO[bytes], head: Head, content: bytes = b"") -> None:
     """Send a message."""
-    start = packed(head, len(content))
+    start = _packed(head, len(content))
     stream.write(start + content if len(content) < 1 << 16 else start)
     if len(content) >= 1 << 16:
         stream.write(content)
     stream.flush()
 
 
-def packed(head: Head, length: int) -> bytes:
+def _packed(head: Head, length: int) -> bytes:
     """The start of a message with `length` bytes of content."""
     text = json.dumps({**head, "length": length}).encode()
     return LENGTH.pack(len(text)) + text

@@ -54,7 +54,7 @@ class ImageTasks:
         except ImageError as error:
             if isinstance(error.__cause__, MemoryError):
                 return dict(STARVED), b""
-            return {**_reason(error), "needs": needs(self._content)}, b""
+            return {**_reason(error), "needs": _needs(self._content)}, b""
         except MemoryError:
             return dict(STARVED), b""
 
@@ -123,10 +123,10 @@ class ImageTasks:
         return {"taken": evidence.taken(self._content, max_pixels=head["max_pixels"])}, b""
 
     def _needs(self, head: Head) -> Message:
-        return {"needs": needs(self._content)}, b""
+        return {"needs": _needs(self._content)}, b""
 
 
-def needs(content: bytes) -> int:
+def _needs(content: bytes) -> int:
     """Rough estimate of the memory that decoding needs, in bytes, from the header; 0 if that is unreadable."""
     if (size := _canvas(content)) is not None:
         return len(content) + size[0] * size[1] * NEEDS_OTHERWISE

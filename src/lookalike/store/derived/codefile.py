@@ -44,7 +44,7 @@ class Stamp(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class _Header:
     """The file's header."""
 
     bits: int
@@ -70,10 +70,10 @@ class Header:
 
 def write(
     path: Path, ids_N: Ids, codes_NW: Codes, *, model: str, revision: int, database: str = "", change: str = ""
-) -> Header:
+) -> _Header:
     """Write ids and codes atomically; returns the header."""
     ids_N, codes_NW = np.ascontiguousarray(ids_N, "<i8"), np.ascontiguousarray(codes_NW)
-    header = Header(
+    header = _Header(
         codes_NW.shape[1] * 8, len(ids_N), model, revision, _digest(ids_N, codes_NW), database=database, change=change,
         ids=_hash(ids_N.data),
     )  # fmt: skip
@@ -90,7 +90,7 @@ def sealed(text: bytes) -> bytes:
     return head + _hash(head).encode() + b"\n"
 
 
-def read(path: Path) -> tuple[Header, Ids, Codes]:
+def read(path: Path) -> tuple[_Header, Ids, Codes]:
     """Header, ids (N,) and codes (N, W), memory-mapped. Raises `DatabaseError` if missing or damaged."""
     header, ids, codes_NW = _parts(path)
     if header.runs:
@@ -107,7 +107,7 @@ def is_intact(path: Path) -> bool:
     return header.digest == _digest(ids, codes_NW)
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path) -> _Header:
     """The file's header. Raises `DatabaseError` if the file is missing or not a file of codes."""
     try:
         with path.open("rb") as file:
@@ -116,18 +116,18 @@ def read_header(path: Path) -> Header:
         raise DatabaseError(f"{path} is unreadable ({error})") from error
 
 
-def _header(file: BinaryIO, path: Path) -> Header:
+def _header(file: BinaryIO, path: Path) -> _Header:
     head = file.read(HEADER)
     if not head.startswith(MAGIC):
         raise DatabaseError(f"{path} is not a file of codes")
     if head != sealed(head[:-SEAL]):
         raise DatabaseError(f"{path} is damaged: its header has changed")
-    header = Header(**json.loads(head[len(MAGIC) : -SEAL]))
+    header = _Header(**json.loads(head[len(MAGIC) : -SEAL]))
     check_bits(header.bits)
     return header
 
 
-def _parts(path: Path) -> tuple[Header, Ids, Codes]:
+def _parts(path: Path) -> tuple[_Header, Ids, Codes]:
     """Header, ids or their runs as a flat array, and codes; all from one file, even if it is replaced meanwhile."""
     try:
         with path.open("rb") as file:
