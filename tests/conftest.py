@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import io
 import os
+import sqlite3
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,18 @@ hypothesis.settings.load_profile(os.environ.get("LOOKALIKE_HYPOTHESIS", "lookali
 
 MakeModel = Callable[..., Path]
 Check = Callable[..., None]
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Delete coverage data of processes that tests killed before they wrote any: combining would warn of each."""
+    result = yield
+    if not hasattr(session.config, "workerinput"):  # the one process that combines
+        for path in (ROOT / "build/coverage").glob("data.*"):
+            with suppress(OSError, sqlite3.Error), closing(sqlite3.connect(path)) as connection:
+                if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'coverage_schema'").fetchone():
+                    path.unlink()
+    return result
 
 
 @pytest.fixture(scope="session")

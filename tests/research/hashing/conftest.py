@@ -11,22 +11,10 @@ import pytest
 from lookalike import data
 from lookalike.training import TrainConfig, TrainReport, train
 from research.hashing.task import METHOD_TASKS
-from tests.references.encoders import write_encoder, write_kinds
-
-# 80 images can be read, 72 train: 4 steps an epoch.
-QUICK: dict[str, Any] = {"bits": 32, "epochs": 2, "batch": 16, "seed": 3}
+from tests.references.training import QUICK
+from tests.references.training import place as place
 
 Learn = Callable[..., TrainReport]
-
-
-@pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`photos` of four classes, with one that cannot be read, and `small.onnx`; read-only."""
-    folder = tmp_path_factory.mktemp("kinds")
-    photos = write_kinds(folder / "photos")
-    (photos / "green/05a.png").write_bytes(b"\x89PNG\r\n\x1a\nnot a picture")
-    write_encoder(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")
