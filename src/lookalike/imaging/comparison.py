@@ -10,6 +10,7 @@ import io
 import math
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -240,24 +241,10 @@ def _best_place(whole: Array, part: Array, side: int, scales: list[float]) -> tu
 
 def _match(ground_HW: Floats, part_hw: Floats) -> tuple[float, int, int]:
     """The best correlation of a part over all positions, and that position (row, column)."""
-    height, width = part_hw.shape
-    pattern = part_hw - part_hw.mean()
-    size = ground_HW.shape
-    products = np.fft.irfft2(np.fft.rfft2(ground_HW) * np.conj(np.fft.rfft2(pattern, size)), size)
-    rows, columns = size[0] - height + 1, size[1] - width + 1
-    count = height * width
-    sums, squares = (_sums(values, height, width) for values in (ground_HW, ground_HW * ground_HW))
-    deviation = np.sqrt(np.maximum(squares - sums * sums / count, 1.0) * max(float((pattern**2).sum()), 1.0))
-    scores = products[:rows, :columns] / deviation
-    at = int(np.argmax(scores))
-    return float(scores.flat[at]), at // columns, at % columns
-
-
-def _sums(values_HW: Floats, height: int, width: int) -> npt.NDArray[np.float64]:
-    """Sums over all windows of this size."""
-    total = np.zeros((values_HW.shape[0] + 1, values_HW.shape[1] + 1))
-    total[1:, 1:] = values_HW.astype(np.float64).cumsum(axis=0).cumsum(axis=1)
-    return total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]
+    if np.ptp(part_hw) == 0:  # which OpenCV finds everywhere
+        return 0.0, 0, 0
+    _, score, _, (left, top) = cv2.minMaxLoc(cv2.matchTemplate(ground_HW, part_hw, cv2.TM_CCOEFF_NORMED))
+    return score, top, left
 
 
 def _have_one_aspect(first: Array, second: Array) -> bool:

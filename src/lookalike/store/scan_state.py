@@ -62,7 +62,7 @@ class ScanState:
         """All volumes by number."""
         return {row[0]: Volume(row[1], row[2]) for row in self._session.rows("SELECT id, identity, kind FROM volumes")}
 
-    def _root_volumes(self) -> dict[str, Volume]:
+    def root_volumes(self) -> dict[str, Volume]:
         """The volume that each root was last seen on."""
         rows = self._session.rows("SELECT path, identity, kind FROM roots JOIN volumes ON volumes.id = roots.volume")
         return {path: Volume(identity, kind) for path, identity, kind in rows}
@@ -159,7 +159,7 @@ def network(path: str | os.PathLike[str]) -> str:
 
 def _network_roots(store: Store) -> dict[str, str]:
     """Roots on network file systems, now or when last seen."""
-    mounts, seen = Mounts(), store.scan_state._root_volumes()
+    mounts, seen = Mounts(), store.scan_state.root_volumes()
     volumes = {root: mounts.of(root) if os.path.isdir(root) else seen.get(root) for root in store.roots()}
     return {root: volume.kind for root, volume in volumes.items() if volume is not None and volume.is_network}
 
