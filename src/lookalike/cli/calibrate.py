@@ -114,9 +114,9 @@ def _in_searches(rate: Rate) -> str:
     """A rate of wrong matches as one in N searches, with its interval.
 
     >>> from lookalike.calibration.rates import of_trials
-    >>> in_searches(of_trials(0, 1000))
+    >>> _in_searches(of_trials(0, 1000))
     'at most 1 wrong match in 272 searches'
-    >>> in_searches(of_trials(2, 1000))
+    >>> _in_searches(of_trials(2, 1000))
     'about 1 wrong match in 500 searches (1 in 139 to 1 in 4,127)'
     """
     if not rate.count:

@@ -95,7 +95,7 @@ def design_effect(of_query: Sequence[int], of_image: Sequence[int], *, queries: 
 def _bisect(is_beyond: Callable[[float], bool], low: float, high: float) -> float:
     """The point between two values at which a condition begins to hold.
 
-    >>> round(bisect(lambda x: x * x > 2, 0.0, 2.0), 6)
+    >>> round(_bisect(lambda x: x * x > 2, 0.0, 2.0), 6)
     1.414214
     """
     for _ in range(60):

@@ -90,7 +90,7 @@ def quoted(text: str) -> str:
 def _listed(ids: Iterable[int]) -> str:
     """The expression for rows with these ids.
 
-    >>> listed([3, 5])
+    >>> _listed([3, 5])
     'id in [3, 5]'
     """
     return f"id in [{', '.join(str(int(id_)) for id_ in ids)}]"

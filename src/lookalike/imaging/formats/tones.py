@@ -79,7 +79,7 @@ def colour(high: Image.Image, read_low: Callable[[], Image.Image | None]) -> Ima
 def _bits_of(greatest: int) -> int:
     """The smallest depth in `DEPTHS` that fits a value; 32 if none does.
 
-    >>> [bits_of(value) for value in (0, 255, 256, 4080, 4096, 65535, 65536)]
+    >>> [_bits_of(value) for value in (0, 255, 256, 4080, 4096, 65535, 65536)]
     [8, 8, 10, 12, 14, 16, 32]
     """
     return next((bits for bits in DEPTHS if greatest < 1 << bits), 32)
