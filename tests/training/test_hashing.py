@@ -40,9 +40,10 @@ from lookalike.training.run import TASKS
 from lookalike.training.settings import Settings, split
 from lookalike.training.task import TrainRequest
 from tests.references.encoders import SENTENCE, write_encoder, write_kinds
+from tests.references.training import QUICK
 from tests.references.training import trained as train
 
-from .conftest import QUICK, Learn
+from .conftest import Learn
 
 SOLVED = ("pca", "itq", "whitened-itq")
 BEHIND = (*SOLVED, "clusters")  # a backbone

@@ -32,8 +32,9 @@ from lookalike.training.task import TrainRequest
 from research.hashing.methods import METHODS
 from research.hashing.task import METHOD_TASKS, VIEWS, MethodTask, label_matrix
 from tests.references.encoders import COLOURS, SENTENCE, write_encoder
+from tests.references.training import QUICK
 
-from .conftest import QUICK, Learn
+from .conftest import Learn
 
 OWN = [name for name, one in METHODS.items() if one.objective is not None and not one.tokens]
 
