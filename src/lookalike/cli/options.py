@@ -116,8 +116,8 @@ Prefer = Annotated[
     typer.Option(
         "--prefer",
         metavar="RULE",
-        help="Which copy to keep, before the built-in rules: folder=PATH, not-folder=PATH, oldest, newest, largest, "
-        "most-pixels, shortest-path. Repeatable, in order.",
+        help="Which copy to keep, before the built-in rules: folder=PATH, not-folder=PATH, original, oldest, newest, "
+        "largest, most-pixels, shortest-path. Repeatable, in order.",
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random numbers.")]

@@ -118,6 +118,15 @@ def test_reasons_are_reported() -> None:
         assert chosen(files) == (next(iter(files)), why)
 
 
+def test_the_file_of_a_camera_can_be_preferred_to_a_larger_copy() -> None:
+    files = {
+        "own": encoded(scaled(PHOTO, 0.4), "jpg", qtables=CAMERA, subsampling=0, exif=exif()),
+        "large": encoded(PHOTO, "jpg", quality=92),
+    }  # fmt: skip
+    assert chosen(files)[0] == "large"
+    assert chosen(files, "original") == ("own", "preferred: original encoding, not a conversion")
+
+
 def test_colours_of_most_copies_are_the_original_ones() -> None:
     other = scaled(scaled(PHOTO, 0.9), 1 / 0.9)
     files = {

@@ -19,7 +19,7 @@ from lookalike.store.records import Record
 
 NEVER = 1 << 63
 PREFERENCES = (
-    "folder=PATH", "not-folder=PATH", "oldest", "newest", "largest", "most-pixels", "shortest-path",
+    "folder=PATH", "not-folder=PATH", "original", "oldest", "newest", "largest", "most-pixels", "shortest-path",
 )  # fmt: skip
 
 TINY, SMALL = 1 / 16, 1 / 4  # of another copy's true pixels: a copy with fewer is not better merely for being intact
@@ -101,6 +101,8 @@ def listed(words: Sequence[str]) -> str:
 
 def _preferring(preference: Preference) -> _Rule:
     """A user's preference as a rule."""
+    if preference.name == "original":
+        return Rule(_original, lambda one: f"preferred: {_ORIGIN_WORDS}")
     value = _VALUES[preference.name] if not preference.folder else _in_folder(preference)
     labels = {"largest": "largest file", "oldest": "oldest file", "newest": "newest file"}
     word = labels.get(preference.name, str(preference).replace("-", " " if not preference.folder else "-"))
