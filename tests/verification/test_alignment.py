@@ -36,8 +36,8 @@ def test_degenerate_pictures_have_few_features_and_no_alignment(size: tuple[int,
     assert found.descriptors_PD.shape == (len(found.points_P2), 128)
     for pair in ((found, other), (other, found), (found, found)):
         assert features.matches(*pair).shape[1] == 2
-        alignment.by_features(*pair)
-    assert alignment.by_features(found, other) is None
+        alignment.by_features(*pair, features.matches(*pair))
+    assert alignment.by_features(found, other, features.matches(found, other)) is None
     for one, two in ((picture, grey), (grey, picture), (picture, picture)):
         matrix = alignment.by_frame(alignment.frames(one), alignment.frames(two))
         assert matrix is None or alignment.is_sensible(matrix)
@@ -65,14 +65,14 @@ def test_features_find_the_transform(grey: Array, degrees: float, scale: float, 
     expected[:2, 2] = shift
     copy = moved(grey, expected, grey.shape)
     first, second = features.features(grey), features.features(copy)
-    found = alignment.by_features(first, second)
+    found = alignment.by_features(first, second, features.matches(first, second))
     assert found is not None
     assert found.inliers >= 12
     assert found.matrix[:2, :2] == pytest.approx(expected[:2, :2], abs=0.02)
     assert found.matrix[:2, 2] == pytest.approx(expected[:2, 2], abs=3)
-    assert alignment.support(first, second, found.matrix) >= found.inliers - 3
-    assert alignment.support(first, second, np.diag([7.0, 7, 1])) == 0
-    again = alignment.by_features(first, second)
+    assert alignment.support(first, second, features.matches(first, second), found.matrix) >= found.inliers - 3
+    assert alignment.support(first, second, features.matches(first, second), np.diag([7.0, 7, 1])) == 0
+    again = alignment.by_features(first, second, features.matches(first, second))
     assert again is not None
     assert np.array_equal(again.matrix, found.matrix)
 
@@ -81,7 +81,7 @@ def test_features_find_no_transform_between_different_pictures(photographs: list
     all_of_them = [features.features(np.asarray(Image.fromarray(one).convert("L"))) for one in photographs]
     for number, first in enumerate(all_of_them):
         for second in all_of_them[:number]:
-            found = alignment.by_features(first, second)
+            found = alignment.by_features(first, second, features.matches(first, second))
             assert found is None or found.inliers < 8
 
 

@@ -128,8 +128,8 @@ def codes_of(image: tuple[bytes, Codes], *, hasher: Hasher) -> Codes | None:
         return None
     arrays = variants(picture.pixels, hasher.spec, names=NAMES)
     if picture.has_alpha:
-        return hasher.encode_arrays(np.concatenate([arrays, fitted(picture.on_black.pixels, hasher.spec)[None]]))
-    return np.concatenate([hasher.encode_arrays(arrays), own_W[None]])
+        return hasher.encode_together(np.concatenate([arrays, fitted(picture.on_black.pixels, hasher.spec)[None]]))
+    return np.concatenate([hasher.encode_together(arrays), own_W[None]])
 
 
 def _still_true(those: VariantCodes, held: CodeArray) -> VariantCodes:

@@ -59,8 +59,8 @@ class Agreement(NamedTuple):
 NOTHING = Agreement(0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, (0.0, 0.0), np.zeros((0, 0), bool))
 
 
-def agreement(first: Array, second: Array, matrix: Matrix) -> Agreement:
-    """The agreement of two grey pictures aligned by a transform."""
+def agreement(first: Array, second: Array, matrix: Matrix, *, least: float = 0.0) -> Agreement:
+    """The agreement of two grey pictures aligned by a transform; in full if the share of the same blocks is `least`."""
     laid = overlap(first, second, matrix)
     moved, still = _equally_sharp(laid)
     rows, columns = grid = (still.shape[0] // SIDE, still.shape[1] // SIDE)
@@ -80,6 +80,9 @@ def agreement(first: Array, second: Array, matrix: Matrix) -> Agreement:
     blocks, same_B = int(both_B.sum()), best_B > SAME
     if not blocks:
         return NOTHING
+    same = float(same_B[both_B].mean())
+    if same < least:
+        return NOTHING._replace(blocks=blocks, same=same, overlaps=_overlaps(first, second, matrix))
     differ = np.flatnonzero(both_B & ~same_B)
     elsewhere = min(
         _elsewhere(moved, still, inside, differ, columns), _elsewhere(still, moved, inside, differ, columns)
@@ -90,7 +93,7 @@ def agreement(first: Array, second: Array, matrix: Matrix) -> Agreement:
     legible_B, kept_B = (same_B | (_blocks(where.astype(np.float32), grid).min(axis=1) > 0) for where in (faint, lost))
     return Agreement(
         blocks,
-        float(same_B[both_B].mean()),
+        same,
         float(legible_B[written_B].mean()) if written_B.any() else 1.0,
         float((~kept_B[either_B]).mean()),
         elsewhere / blocks,

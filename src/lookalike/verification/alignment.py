@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from lookalike.imaging import borders
 from lookalike.imaging.borders import Box
-from lookalike.verification.features import Array, Features, Floats, matches
+from lookalike.verification.features import Array, Features, Floats, Ints
 
 NEAR = 3.0  # maximum distance in pixels between a keypoint and its transformed match
 FEWEST = 5  # minimum matches for estimating a transform
@@ -58,9 +58,8 @@ class Overlap(NamedTuple):
     first_moves: bool
 
 
-def by_features(first: Features, second: Features) -> Alignment | None:
-    """The transform supported by most matched keypoints; None if none is plausible."""
-    pairs_M2 = matches(first, second)
+def by_features(first: Features, second: Features, pairs_M2: Ints) -> Alignment | None:
+    """The transform supported by most matched keypoints (`features.matches`); None if none is plausible."""
     if len(pairs_M2) < FEWEST:
         return None
     from_M2, to_M2 = first.points_P2[pairs_M2[:, 0]], second.points_P2[pairs_M2[:, 1]]
@@ -78,9 +77,8 @@ def by_features(first: Features, second: Features) -> Alignment | None:
     return Alignment(matrix, min(_places(from_M2[inlier_M]), _places(to_M2[inlier_M])))
 
 
-def support(first: Features, second: Features, matrix: Matrix) -> int:
+def support(first: Features, second: Features, pairs_M2: Ints, matrix: Matrix) -> int:
     """Number of distinct matched keypoints that support a transform."""
-    pairs_M2 = matches(first, second)
     if not len(pairs_M2):
         return 0
     from_M2, to_M2 = first.points_P2[pairs_M2[:, 0]], second.points_P2[pairs_M2[:, 1]]

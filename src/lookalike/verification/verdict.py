@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ from lookalike.verification import agreement as measures
 from lookalike.verification import alignment
 from lookalike.verification.agreement import Agreement, Colours
 from lookalike.verification.alignment import Frames, Matrix
-from lookalike.verification.features import Array, Features, Floats, features
+from lookalike.verification.features import Array, Features, Floats, Ints, features, matches
 
 INLIERS = 6  # minimum keypoints that support a transform
 BLOCKS = 6  # minimum blocks with detail
@@ -179,17 +179,18 @@ def compare(
     best = align(first, second, mirrored=mirrored, start=start)
     if best is None:
         return Verdict(relation=Relation.DIFFERENT)
+    overlaps = (round(best.measured.overlaps[0], 3), round(best.measured.overlaps[1], 3))
+    evidence = Verdict(
+        relation=Relation.DIFFERENT, overlaps=overlaps, inliers=best.inliers, agreement=round(best.measured.same, 4)
+    )
+    if best.measured.blocks < BLOCKS or best.measured.same < RELATED:
+        return evidence
     colours = measures.colours(best.first.pixels, best.second.pixels, best.matrix, best.measured.agreed)
     relation = _relation(best.measured, colours, is_document=best.first.is_document and best.second.is_document)
     if best.inliers < INLIERS and min(best.measured.overlaps) < FRAMED and relation.is_copy:
         relation = Relation.SAME_SCENE  # correlation alone aligns whole pictures, but drifts to parts of plain ones
-    return Verdict(
-        relation=relation,
-        edits=edits.of(best, colours) if relation is not Relation.DIFFERENT else (),
-        transform=None if relation is Relation.DIFFERENT else _in_shares(best, first, second),
-        overlaps=(round(best.measured.overlaps[0], 3), round(best.measured.overlaps[1], 3)),
-        inliers=best.inliers,
-        agreement=round(best.measured.same, 4),
+    return replace(
+        evidence, relation=relation, edits=edits.of(best, colours), transform=_in_shares(best, first, second)
     )
 
 
@@ -199,10 +200,12 @@ def align(
     """The best alignment of two pictures; None if there is none."""
     best: Aligned | None = None
     for one, other, is_mirrored, on_black in _looks(first, second, mirrored):
-        found = _aligned(one, other, None if start is None else _in_pixels(start, one, other, mirrored=is_mirrored))
+        pairs_M2 = matches(one.features, other.features)
+        hint = None if start is None else _in_pixels(start, one, other, mirrored=is_mirrored)
+        found = _aligned(one, other, pairs_M2, hint)
         if found is not None and (best is None or found[1].same > best.measured.same):
             matrix, measured = found
-            inliers = alignment.support(one.features, other.features, matrix)
+            inliers = alignment.support(one.features, other.features, pairs_M2, matrix)
             best = Aligned(
                 first=one, second=other, matrix=matrix, inliers=inliers, measured=measured, mirrored=is_mirrored,
                 on_black=on_black,
@@ -221,12 +224,12 @@ def _looks(first: Picture, second: Picture, mirrored: bool | None) -> Iterator[t
             yield one.mirrored if is_mirrored else one, other, is_mirrored, on_black
 
 
-def _aligned(first: Picture, second: Picture, start: Matrix | None) -> tuple[Matrix, Agreement] | None:
+def _aligned(first: Picture, second: Picture, pairs_M2: Ints, start: Matrix | None) -> tuple[Matrix, Agreement] | None:
     """The transform with the best agreement of two pictures, and that agreement."""
     best: tuple[Matrix, Agreement] | None = None
-    for found in _alignments(first, second, start):
+    for found in _alignments(first, second, pairs_M2, start):
         for matrix in _refinements(first, second, found):
-            measured = measures.agreement(first.grey, second.grey, matrix)
+            measured = measures.agreement(first.grey, second.grey, matrix, least=RELATED)
             if best is None or measured.same > best[1].same:
                 best = matrix, measured
             if best[1].same >= CLEARLY:
@@ -234,8 +237,8 @@ def _aligned(first: Picture, second: Picture, start: Matrix | None) -> tuple[Mat
     return best
 
 
-def _alignments(first: Picture, second: Picture, start: Matrix | None) -> Iterator[Matrix]:
-    found = alignment.by_features(first.features, second.features)
+def _alignments(first: Picture, second: Picture, pairs_M2: Ints, start: Matrix | None) -> Iterator[Matrix]:
+    found = alignment.by_features(first.features, second.features, pairs_M2)
     if found is not None and found.inliers >= INLIERS:
         yield found.matrix
     if start is not None and alignment.is_sensible(start):
@@ -254,8 +257,7 @@ def _refinements(first: Picture, second: Picture, matrix: Matrix) -> Iterator[Ma
 
 
 def _relation(found: Agreement, colours: Colours, *, is_document: bool) -> Relation:
-    if found.blocks < BLOCKS or found.same < RELATED:
-        return Relation.DIFFERENT
+    """What aligned pictures are to each other: an edited copy or the same scene."""
     is_overlaid = _is_written_on(found) and (found.added >= ADDED or not is_document)
     is_same = is_overlaid or (_is_legible(found) if is_document else _is_toned(found) or _is_clear(found))
     is_copy = max(found.overlaps) >= SEEN and found.same >= AGREED and is_same

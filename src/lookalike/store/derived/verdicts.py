@@ -36,11 +36,11 @@ T = TypeVar("T")
 FILE = "verdicts.sqlite"
 VERSION = 1  # of the verification; verdicts of other versions are dropped
 OUTLINES_IN_MEMORY = 20_000  # images whose features are held, 0.05 MB each
-IN_MEMORY = 2000  # images whose thumbnails and features are cached, 0.1 MB each
+IN_MEMORY = 1000  # images whose thumbnails and features are cached, 0.1 MB each
 CLOSE_IN_MEMORY = 100  # images cached at the resolution of a close look, 0.7 MB each
 WHOLE = 128  # longer side in pixels up to which a thumbnail shows all that a file does
 WRITTEN_TOGETHER = 256
-BLOCK = 1000  # pairs whose records and thumbnails are read together
+BLOCK = 500  # pairs whose records and thumbnails are read together
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS verdicts (
