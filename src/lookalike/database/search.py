@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from lookalike.imaging.isolation.decoders import Decoders, Source
     from lookalike.verification.edits import Size
 
-# A pair takes about 10 ms of a core, the 20 codes of a query 80 ms, and decoding it 10: on two cores, 40 candidates are
+# A pair takes about 13 ms of a core, the 22 codes of a query 60 ms, and decoding it 10: on two cores, 32 candidates are
 # answered in 0.3 s. Smaller collections are verified as a whole.
-CANDIDATES = 40
+CANDIDATES = 32
 LIKELY = 12  # candidates, the nearest, for which low-information images are worth a close look
 CLEAR = 10 / 64  # share of the bits within which codes of parts propose: they are near to many images beyond that
 NARROW = ("part", "middle 0.62")  # the variants that this holds for

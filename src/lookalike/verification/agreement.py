@@ -59,15 +59,33 @@ class Agreement(NamedTuple):
 NOTHING = Agreement(0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, (0.0, 0.0), np.zeros((0, 0), bool))
 
 
-def agreement(first: Array, second: Array, matrix: Matrix, *, least: float = 0.0) -> Agreement:
-    """The agreement of two grey pictures aligned by a transform; in full if the share of the same blocks is `least`."""
+class Correlated(NamedTuple):
+    """Two aligned pictures, equally sharp, and the correlation of their blocks."""
+
+    blocks: int  # with detail in both pictures
+    same: float  # share of these that correlate
+    moved: Floats
+    still: Floats
+    inside: Mask  # the overlap
+    grid: tuple[int, int]  # rows and columns of blocks
+    inside_B: Mask
+    best_B: Floats  # correlation
+    deviations_2B: Floats  # of `moved` and `still`
+
+
+_NONE = np.zeros((0, 0), np.float32)
+NO_BLOCKS = Correlated(0, 0.0, _NONE, _NONE, np.zeros((0, 0), bool), (0, 0), np.zeros(0, bool), _NONE, _NONE)
+
+
+def correlated(first: Array, second: Array, matrix: Matrix) -> Correlated:
+    """How blocks of two grey pictures correlate that are aligned by a transform."""
     laid = overlap(first, second, matrix)
     moved, still = _equally_sharp(laid)
     rows, columns = grid = (still.shape[0] // SIDE, still.shape[1] // SIDE)
-    if min(grid) == 0:
-        return NOTHING
     whole = (slice(rows * SIDE), slice(columns * SIDE))
     moved, still, inside = moved[whole], still[whole], laid.inside[whole]
+    if min(grid) == 0:
+        return NO_BLOCKS
     inside_B = _blocks(inside.astype(np.float32), grid).mean(axis=1) > 0.98
     still_BX, deviation_B = _centred(_blocks(still, grid))
     _, moved_deviation_B = _centred(_blocks(moved, grid))
@@ -76,29 +94,38 @@ def agreement(first: Array, second: Array, matrix: Matrix, *, least: float = 0.0
         for down in range(-SLACK, SLACK + 1) for right in range(-SLACK, SLACK + 1)
     ], axis=0)  # fmt: skip
     both_B = inside_B & (np.minimum(deviation_B, moved_deviation_B) > TEXTURED)
-    either_B = inside_B & (np.maximum(deviation_B, moved_deviation_B) > TEXTURED)
-    blocks, same_B = int(both_B.sum()), best_B > SAME
-    if not blocks:
+    same = float((best_B > SAME)[both_B].mean()) if both_B.any() else 0.0
+    deviations_2B = np.stack([moved_deviation_B, deviation_B])
+    return Correlated(int(both_B.sum()), same, moved, still, inside, grid, inside_B, best_B, deviations_2B)
+
+
+def agreement(first: Array, second: Array, matrix: Matrix, found: Correlated | None = None) -> Agreement:
+    """The agreement of two grey pictures aligned by a transform; `found`: how they correlate, if it is known."""
+    found = found or correlated(first, second, matrix)
+    if not found.blocks:
         return NOTHING
-    same = float(same_B[both_B].mean())
-    if same < least:
-        return NOTHING._replace(blocks=blocks, same=same, overlaps=_overlaps(first, second, matrix))
+    moved, still, inside, inside_B = found.moved, found.still, found.inside, found.inside_B
+    both_B, either_B = (inside_B & (of(found.deviations_2B, axis=0) > TEXTURED) for of in (np.min, np.max))
+    same_B = found.best_B > SAME
     differ = np.flatnonzero(both_B & ~same_B)
+    columns = found.grid[1]
     elsewhere = min(
         _elsewhere(moved, still, inside, differ, columns), _elsewhere(still, moved, inside, differ, columns)
     )
-    agreed = np.kron((inside_B & same_B).reshape(grid), np.ones((SIDE, SIDE), bool))
+    agreed = np.kron((inside_B & same_B).reshape(found.grid), np.ones((SIDE, SIDE), bool))
     pixels, faint, lost = _pixels(moved, still, inside, agreed)
-    written_B = inside_B & (_written(deviation_B) | _written(moved_deviation_B))
-    legible_B, kept_B = (same_B | (_blocks(where.astype(np.float32), grid).min(axis=1) > 0) for where in (faint, lost))
+    written_B = inside_B & (_written(found.deviations_2B[0]) | _written(found.deviations_2B[1]))
+    legible_B, kept_B = (
+        same_B | (_blocks(where.astype(np.float32), found.grid).min(axis=1) > 0) for where in (faint, lost)
+    )
     return Agreement(
-        blocks,
-        same,
+        found.blocks,
+        found.same,
         float(legible_B[written_B].mean()) if written_B.any() else 1.0,
         float((~kept_B[either_B]).mean()),
-        elsewhere / blocks,
+        elsewhere / found.blocks,
         *pixels,
-        _overlaps(first, second, matrix),
+        overlaps(first, second, matrix),
         agreed,
     )
 
@@ -211,7 +238,7 @@ def _centred(blocks_BX: Floats) -> tuple[Floats, Floats]:
     return centred_BX, centred_BX.std(axis=1)
 
 
-def _overlaps(first: Array, second: Array, matrix: Matrix) -> tuple[float, float]:
+def overlaps(first: Array, second: Array, matrix: Matrix) -> tuple[float, float]:
     """Share of each picture's area that overlaps the other."""
     shares = []
     for here, there, forth in ((first, second, matrix), (second, first, np.linalg.inv(matrix))):

@@ -99,7 +99,7 @@ def _frames_agree(first: Picture, second: Picture) -> bool:
     if max(first.grey.std(), second.grey.std()) < 4:  # both are blank
         return True
     found = align(first, second)
-    return found is not None and found.measured.same >= FRAMES_AGREE
+    return found is not None and found.correlated.same >= FRAMES_AGREE
 
 
 def _is_certain(found: Verdict) -> bool:

@@ -26,7 +26,7 @@ from lookalike.core.parallel import computed_once
 from lookalike.imaging.borders import Box
 from lookalike.verification import agreement as measures
 from lookalike.verification import alignment
-from lookalike.verification.agreement import Agreement, Colours
+from lookalike.verification.agreement import Agreement, Colours, Correlated
 from lookalike.verification.alignment import Frames, Matrix
 from lookalike.verification.features import Array, Features, Floats, Ints, features, matches
 
@@ -154,17 +154,22 @@ class Picture:
         return Picture(_on(self._given, 0)) if self.has_alpha else self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Aligned:
-    """Two pictures, the transform from the first to the second, and their agreement."""
+    """Two pictures, the transform from the first to the second, and how they agree."""
 
     first: Picture
     second: Picture
     matrix: Matrix
     inliers: int
-    measured: Agreement
+    correlated: Correlated
     mirrored: bool = False
     on_black: bool = False
+
+    @computed_once
+    def measured(self) -> Agreement:
+        """The agreement in full."""
+        return measures.agreement(self.first.grey, self.second.grey, self.matrix, self.correlated)
 
 
 def compare(
@@ -179,11 +184,14 @@ def compare(
     best = align(first, second, mirrored=mirrored, start=start)
     if best is None:
         return Verdict(relation=Relation.DIFFERENT)
-    overlaps = (round(best.measured.overlaps[0], 3), round(best.measured.overlaps[1], 3))
+    seen, shown = measures.overlaps(best.first.grey, best.second.grey, best.matrix)
     evidence = Verdict(
-        relation=Relation.DIFFERENT, overlaps=overlaps, inliers=best.inliers, agreement=round(best.measured.same, 4)
+        relation=Relation.DIFFERENT,
+        overlaps=(round(seen, 3), round(shown, 3)),
+        inliers=best.inliers,
+        agreement=round(best.correlated.same, 4),
     )
-    if best.measured.blocks < BLOCKS or best.measured.same < RELATED:
+    if best.correlated.blocks < BLOCKS or best.correlated.same < RELATED:
         return evidence
     colours = measures.colours(best.first.pixels, best.second.pixels, best.matrix, best.measured.agreed)
     relation = _relation(best.measured, colours, is_document=best.first.is_document and best.second.is_document)
@@ -203,14 +211,14 @@ def align(
         pairs_M2 = matches(one.features, other.features)
         hint = None if start is None else _in_pixels(start, one, other, mirrored=is_mirrored)
         found = _aligned(one, other, pairs_M2, hint)
-        if found is not None and (best is None or found[1].same > best.measured.same):
-            matrix, measured = found
+        if found is not None and (best is None or found[1].same > best.correlated.same):
+            matrix, correlated = found
             inliers = alignment.support(one.features, other.features, pairs_M2, matrix)
             best = Aligned(
-                first=one, second=other, matrix=matrix, inliers=inliers, measured=measured, mirrored=is_mirrored,
-                on_black=on_black,
+                first=one, second=other, matrix=matrix, inliers=inliers, correlated=correlated,
+                mirrored=is_mirrored, on_black=on_black,
             )  # fmt: skip
-            if measured.same >= GOOD:
+            if correlated.same >= GOOD:
                 break
     return best
 
@@ -224,14 +232,14 @@ def _looks(first: Picture, second: Picture, mirrored: bool | None) -> Iterator[t
             yield one.mirrored if is_mirrored else one, other, is_mirrored, on_black
 
 
-def _aligned(first: Picture, second: Picture, pairs_M2: Ints, start: Matrix | None) -> tuple[Matrix, Agreement] | None:
-    """The transform with the best agreement of two pictures, and that agreement."""
-    best: tuple[Matrix, Agreement] | None = None
+def _aligned(first: Picture, second: Picture, pairs_M2: Ints, start: Matrix | None) -> tuple[Matrix, Correlated] | None:
+    """The transform with the best correlation of two pictures, and that correlation."""
+    best: tuple[Matrix, Correlated] | None = None
     for found in _alignments(first, second, pairs_M2, start):
         for matrix in _refinements(first, second, found):
-            measured = measures.agreement(first.grey, second.grey, matrix, least=RELATED)
-            if best is None or measured.same > best[1].same:
-                best = matrix, measured
+            correlated = measures.correlated(first.grey, second.grey, matrix)
+            if best is None or correlated.same > best[1].same:
+                best = matrix, correlated
             if best[1].same >= CLEARLY:
                 return best
     return best
