@@ -416,7 +416,7 @@ def test_what_was_done_describes_the_hit_compared_with_the_query(
 def test_a_thorough_search_proposes_what_the_query_is_a_part_of(
     collection: Database, photographs: list[Image.Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "CANDIDATES", 3)
+    monkeypatch.setattr(search, "MOST", 3)
     ids = [record.id for record in collection.records()]
     found = {True: 0, False: 0}
     for number, picture in enumerate(photographs[:12]):
@@ -431,6 +431,24 @@ def test_a_thorough_search_proposes_what_the_query_is_a_part_of(
     assert found[False] < 10
     first = collection.search(as_file(photographs[3].crop((112, 112, 224, 224))), thorough=True)[0]
     assert (Path(first.path).name, first.relation) == ("03.png", "edited")
+
+
+def test_more_candidates_are_verified_as_long_as_the_last_ones_are_copies(
+    tmp_path: Path, photographs: list[Image.Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "CANDIDATES", 4)
+    monkeypatch.setattr(search, "MORE", 3)
+    (tmp_path / "photos").mkdir()
+    for quality in range(60, 90, 2):
+        photographs[0].save(tmp_path / f"photos/copy-{quality}.jpg", quality=quality)
+    for number, other in enumerate(photographs[1:]):
+        other.save(tmp_path / f"photos/{number:02}.png")
+    with Database.create(tmp_path / "db") as database:
+        database.index(tmp_path / "photos")
+        hits = database.search(as_file(photographs[0]), top=100)
+    copies = [hit for hit in hits if hit.relation.is_copy]
+    assert sorted(Path(hit.path).stem for hit in copies) == [f"copy-{quality}" for quality in range(60, 90, 2)]
+    assert sum(hit.verified for hit in hits) < len(hits)
 
 
 def test_copies_are_verified_by_their_thumbnails_while_files_are_out_of_reach(

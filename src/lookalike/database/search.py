@@ -43,6 +43,10 @@ if TYPE_CHECKING:
 # A pair takes about 13 ms of a core, the 22 codes of a query 60 ms, and decoding it 10: on two cores, 32 candidates are
 # answered in 0.3 s. Smaller collections are verified as a whole.
 CANDIDATES = 32
+MORE, MOST = (
+    16,
+    128,
+)  # where the farthest candidates are copies, too, as many more are verified at a time, up to a limit
 LIKELY = 12  # candidates, the nearest, for which low-information images are worth a close look
 CLEAR = 10 / 64  # share of the bits within which codes of parts propose: they are near to many images beyond that
 NARROW = ("part", "middle 0.62")  # the variants that this holds for
@@ -146,7 +150,7 @@ def _candidates(
         picture = np.ascontiguousarray(query.frames[0][..., :3])
         codes_VW = np.concatenate([codes_VW, hasher.encode_arrays(variants.variants(picture, hasher.spec))])
     found: Candidates = dict.fromkeys(_with_digest(store, query.digest, only), False)
-    names, hits = ["", *variants.VARIANTS][: len(codes_VW)], store.search(codes_VW, top=CANDIDATES, only=only)
+    names, hits = ["", *variants.VARIANTS][: len(codes_VW)], store.search(codes_VW, top=MOST, only=only)
     if variant_search is not None:
         among = None if only is None else store.passing_ids(only)
         names += [THEIRS, f"mirrored {THEIRS}"]
@@ -154,7 +158,7 @@ def _candidates(
             query.code_W, top=PARTS_EACH * CANDIDATES, radius=int(THEIR_REACH * store.bits), among=among
         )
     nearest = _merged(dict(zip(names, hits, strict=True)), bits=store.bits)
-    return dict(itertools.islice((found | nearest).items(), CANDIDATES))
+    return dict(itertools.islice((found | nearest).items(), MOST))
 
 
 def verified(
@@ -164,14 +168,9 @@ def verified(
 
     `similar`: bits up to which images are called similar if they are nothing more.
     """
-    records = store.records(list(dict.fromkeys([*proposed, *others])))
-    asked = [id_ for id_ in proposed if id_ in records and query.frames]
-    verdicts: dict[int, Verdict] = {}
-    if asked:
-        verifier.load({id_: records[id_] for id_ in asked})
-        judge, likely = _judge(query, verifier), frozenset(asked[:LIKELY])
-        found = in_order(lambda id_: judge(records[id_], proposed[id_], id_ in likely), asked, workers=cores())
-        verdicts = dict(zip(asked, found, strict=True))
+    verdicts = _verdicts(query, proposed, store, verifier) if query.frames else {}
+    seen = verdicts or list(proposed)[:CANDIDATES]
+    records = store.records(list(dict.fromkeys([*seen, *others])))
     codes = {id_: np.frombuffer(record.code, np.uint8) for id_, record in records.items() if record.code is not None}
     distances_T = hamming(query.code_W[None], np.stack(list(codes.values())))[0] if codes else np.empty(0, np.int32)
     hits = [
@@ -180,6 +179,22 @@ def verified(
     ]
     hits.sort(key=lambda hit: (hit.relation.rank, -_shared(verdicts.get(hit.id, UNSEEN)), hit.distance, hit.id))
     return Found(hits, records, sum(not verdict.verified for verdict in verdicts.values()))
+
+
+def _verdicts(query: QueryImage, proposed: Candidates, store: Store, verifier: Verifier) -> dict[int, Verdict]:
+    """Verdicts on the nearest candidates by id, and on more of them as long as the last ones are copies."""
+    judge, likely = _judge(query, verifier), frozenset(itertools.islice(proposed, LIKELY))
+    verdicts = dict[int, Verdict]()
+    for start in (0, *range(CANDIDATES, MOST, MORE)):
+        ids = list(proposed)[start : start + (MORE if start else CANDIDATES)]
+        records = store.records(ids)
+        verifier.load(records)
+        there = [records[id_] for id_ in ids if id_ in records]
+        found = list(in_order(lambda one: judge(one, proposed[one.id], one.id in likely), there, workers=cores()))
+        verdicts |= {record.id: verdict for record, verdict in zip(there, found, strict=True)}
+        if not any(verdict.relation.is_copy for verdict in found[-MORE:]):
+            break
+    return verdicts
 
 
 def by_codes(

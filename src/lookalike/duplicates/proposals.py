@@ -33,7 +33,7 @@ LIKELY = 10 / 64  # share of the bits
 AHEAD = 2  # bits by which a variant must be nearer than an own code: there are eleven of them
 MOST = 20  # contents that one image proposes by its own code, and as many by its variants
 AN_IMAGE, THOROUGHLY = 2, 24  # pairs that are verified, on average: 10,000 photographs take minutes, not hours
-FEWEST = 20_000  # pairs that are verified in any collection: half a minute
+FEWEST = 10_000  # pairs that are verified in any collection: a quarter of a minute
 BLOCK = 1024  # queries
 EITHER = 2  # proposed upright and mirrored
 
