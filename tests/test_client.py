@@ -57,7 +57,7 @@ def test_images_and_what_belongs_to_them(client: Client, photo_files: dict[str, 
     assert len({one.id for one in client.images(sort="random", seed=1)}) == 40
     assert len(list(client.images(label="dogs"))) == client.labels()["dogs"] == 14
     first = images[0]
-    assert client.image(first.id)["path"] == first.path
+    assert client.image(first.id).path == first.path
     assert client.original(first.id) == photo_files[first.name]
     assert client.thumbnail(first.id, size=64)[:2] == b"\xff\xd8"
     assert client.info()["images"] == 40

@@ -15,63 +15,22 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, TypeVar, Unpack
 from urllib.parse import urlencode, urlsplit
 
+from lookalike.answers import Details, GroupImage, Hit, Image
 from lookalike.core.errors import ImageError, ServerError
 
-Label = str | tuple[str, ...] | None
+T = TypeVar("T")
 Content = str | os.PathLike[str] | bytes  # a path, or an encoded image
+API = "/api/v1"
+OLD_WORDS = {"different": "not-duplicates", "later": "skip", "name": "path"}  # words of earlier versions
 BATCH = 500  # ids per request
 PAUSE = 0.2  # seconds between polls of background work
 PATIENCE = 600.0  # seconds to wait for background work
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """An image of the server's database."""
-
-    id: int
-    name: str
-    path: str
-    label: Label
-    width: int | None  # pixels
-    height: int | None
-    thumbnail: str  # address
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found(Picture):
-    """An image found by a search."""
-
-    relation: str  # "exact", "same-pixels", "edited", "same-scene", "similar" or "different"
-    edits: tuple[str, ...]  # from the query to this image
-    done: str  # the same in words
-    inliers: int  # keypoints of both that support the transform
-    agreement: float  # share of the detail of both that is the same
-    transform: tuple[float, ...] | None  # 3 × 3, row by row: points in shares of the sides, from the query to it
-    verified: bool  # by pixels; if not, by codes alone
-    distance: int  # bits that differ
-    bits: int
-    weighted_distance: float | None = None  # bits, weighted by the query's certainty; for asymmetric searches
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alike(Picture):
-    """An image of a group of duplicates."""
-
-    distance: int  # bits, from the group's first image
-    size: int  # bytes of the encoded image
-    tier: str  # "kept" (the best or decided copy), or "same bytes", "same pixels" or "near" relative to it
-    relation: str  # to the best: "exact", "same-pixels", "edited", "same-scene", "similar" or "different"
-    words: str  # the same with the edits, such as "edited copy: cropped"
-    edits: list[str]
-    agreement: float  # share of the detail that is the same
-    inliers: int  # keypoints that support the alignment
-    verified: bool
 
 
 class _Only(TypedDict, total=False):
@@ -105,7 +64,7 @@ class Client:
         asymmetric: bool = False,
         verify: bool = True,
         **only: Unpack[_Only],
-    ) -> list[Found]:
+    ) -> list[Hit]:
         """Copies of an image (a path, or encoded bytes) or of one of the database, and images that are like it.
 
         Filters: `label`, `below` a folder, indexed `since` a time. With `asymmetric`, for an image that is sent, bits
@@ -117,24 +76,24 @@ class Client:
             "top": top, "radius": radius, "id": id, "code": code, **only, "asymmetric": asymmetric or None,
             "verify": None if verify else False, "since": None if since is None else since.isoformat(),
         }  # fmt: skip
-        answer = self._send("/api/search", _without_none(values), image)
-        return [_record(Found, hit) for hit in answer["hits"]]
+        (answer,) = self._send("/search", _without_none(values), image)["answers"]
+        return [_record(Hit, hit) for hit in answer["hits"]]
 
     def encode(self, image: Content) -> str:
         """An image's code as hexadecimal digits; nothing is stored."""
-        return str(self._send("/api/encode", {}, image)["code"])
+        return str(self._send("/encode", {}, image, name="file")["code"])
 
-    def image(self, id: int) -> dict[str, Any]:  # noqa: A002
+    def image(self, id: int) -> Details:  # noqa: A002
         """Everything known about an image of the database."""
-        return dict(self._get(f"/api/images/{int(id)}"))
+        return _record(Details, self._get(f"/images/{int(id)}"))
 
     def original(self, id: int) -> bytes:  # noqa: A002
         """The encoded original image."""
-        return self._ask(f"/api/images/{int(id)}/original")[1]
+        return self._ask(f"/images/{int(id)}/file")[1]
 
     def thumbnail(self, id: int, *, size: int = 256) -> bytes:  # noqa: A002
         """A JPEG of an image, about `size` pixels a side."""
-        return self._ask(f"/api/images/{int(id)}/thumbnail?size={int(size)}")[1]
+        return self._ask(f"/images/{int(id)}/thumbnail?size={int(size)}")[1]
 
     def images(
         self,
@@ -144,60 +103,59 @@ class Client:
         below: str | None = None,
         ids: Sequence[int] | None = None,
         seed: int = 0,
-    ) -> Iterator[Picture]:
-        """All findable images, sorted by `id`, `name` or `newest`, or `random`; or those in `ids`."""
+    ) -> Iterator[Image]:
+        """All findable images, sorted by `id`, `path` or `newest`, or `random`; or those in `ids`."""
         if ids is not None:
             for start in range(0, len(ids), BATCH):
                 batch = ",".join(str(int(one)) for one in ids[start : start + BATCH])
-                page = self._get("/api/images", {"ids": batch, "top": BATCH})
-                yield from (_record(Picture, one) for one in page["images"])
+                page = self._get("/images", {"ids": batch, "limit": BATCH})
+                yield from (_record(Image, one) for one in page["items"])
             return
-        values = {"sort": sort, "seed": seed, "label": label, "below": below}
-        for page in self._pages("/api/images", values):
-            yield from (_record(Picture, one) for one in page["images"])
+        values = {"sort": OLD_WORDS.get(sort, sort), "seed": seed, "label": label, "folder": below}
+        yield from (_record(Image, one) for one in self._pages("/images", values))
 
     def labels(self) -> dict[str, int]:
         """The labels, with the number of images of each."""
-        return dict(self._get("/api/labels")["labels"])
+        return {one["label"]: one["images"] for one in self._pages("/labels", {})}
 
-    def duplicates(self, *, radius: int | None = None) -> Iterator[list[Alike]]:
+    def duplicates(self, *, radius: int | None = None) -> Iterator[list[GroupImage]]:
         """Groups of duplicates; waits until the server has compared all images."""
-        for page in self._pages("/api/duplicates", {"radius": radius}):
-            yield from ([_record(Alike, one) for one in group["images"]] for group in page["groups"])
+        for group in self._pages("/groups", {"radius": radius}):
+            yield [_record(GroupImage, one) for one in group["images"]]
 
     def decide(self, kind: str, images: Sequence[int], *, chosen: Sequence[int] = ()) -> int:
         """Decide about images of a group, by id; returns the decision's id. Needs a server with `--write`.
 
-        `keep`: the chosen are kept, the others may be removed. `different`: the chosen are not duplicates of the others
-        or, if none are chosen, all differ. `later`: skip.
+        `keep`: the chosen stay, the others may go; `remove`: the opposite. `not-duplicates`: the chosen are not
+        duplicates of the others or, if none are chosen, all differ. `skip`: not now.
         """
-        values = {"kind": kind, "images": list(images), "chosen": list(chosen)}
-        return int(self._send("/api/decisions", values, None)["id"])
+        decision = {"kind": OLD_WORDS.get(kind, kind), "images": list(images), "chosen": list(chosen)}
+        return int(self._send("/decisions", {"decisions": [decision]}, None)["items"][0]["id"])
 
     def decisions(self) -> Iterator[dict[str, Any]]:
         """All decisions, newest first."""
-        for page in self._pages("/api/decisions", {}):
-            yield from page["decisions"]
+        return self._pages("/decisions", {})
 
     def undo(self, decision: int) -> None:
         """Undo a decision, by its id."""
-        self._ask(f"/api/decisions/{int(decision)}", method="DELETE")
+        self._ask(f"/decisions/{int(decision)}", method="DELETE")
 
     def plan(self, *, radius: int | None = None, near: bool = False) -> dict[str, Any]:
         """A cleanup plan, as read from a file by `lookalike apply`."""
-        return dict(self._get("/api/duplicates/plan", {"near": str(near).lower(), "radius": radius}))
+        return dict(self._get("/plan", {"include_edited": str(near).lower(), "radius": radius}))
 
     def info(self) -> dict[str, Any]:
         """What the database contains, and what the server allows."""
-        return dict(self._get("/api/info"))
+        return dict(self._get("/info"))
 
     # The wire
 
     def _pages(self, path: str, values: Mapping[str, Any]) -> Iterator[Any]:
+        """The items of a list, page by page."""
         cursor: str | None = None
         while True:
             page = self._get(path, {**values, "cursor": cursor})
-            yield page
+            yield from page["items"]
             if (cursor := page["next"]) is None:
                 return
 
@@ -212,11 +170,11 @@ class Client:
                 raise ServerError(f"{path} is not ready after {PATIENCE:g} seconds; try again later")
             time.sleep(PAUSE)
 
-    def _send(self, path: str, values: Mapping[str, Any], image: Content | None) -> Any:
+    def _send(self, path: str, values: Mapping[str, Any], image: Content | None, *, name: str = "image") -> Any:
         if image is None:
             body, kind = json.dumps(values).encode(), "application/json"
         else:
-            body, kind = _multipart(values, _content(image))
+            body, kind = _multipart(values, name, _content(image))
         return _parsed(self._ask(path, body, {"Content-Type": kind})[1])
 
     def _ask(
@@ -224,7 +182,7 @@ class Client:
     ) -> tuple[int, bytes]:
         """Status and body of a response. Raises `ServerError` for a refusal or no response."""
         token = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        request = urllib.request.Request(self.url + path, body, {**headers, **token}, method=method)
+        request = urllib.request.Request(self.url + API + path, body, {**headers, **token}, method=method)
         try:
             with self._opener.open(request, timeout=self._timeout) as answer:
                 return answer.status, answer.read()
@@ -272,14 +230,14 @@ def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _multipart(values: Mapping[str, Any], content: bytes) -> tuple[bytes, str]:
+def _multipart(values: Mapping[str, Any], name: str, content: bytes) -> tuple[bytes, str]:
     """A multipart form with values and one file, and its content type."""
     border = secrets.token_hex(16)
     parts = [
-        f'--{border}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-        for name, value in values.items()
+        f'--{border}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
+        for key, value in values.items()
     ]
-    head = f'--{border}\r\nContent-Disposition: form-data; name="file"; filename="image"\r\n'
+    head = f'--{border}\r\nContent-Disposition: form-data; name="{name}"; filename="image"\r\n'
     head += "Content-Type: application/octet-stream\r\n\r\n"
     parts += [head.encode(), content, f"\r\n--{border}--\r\n".encode()]
     return b"".join(parts), f"multipart/form-data; boundary={border}"
@@ -309,8 +267,7 @@ def _refusal(error: urllib.error.HTTPError) -> ServerError:
         return ServerError(f"the response is {error.code} {error.reason}", status=error.code)
 
 
-def _record(kind: type[Any], values: Mapping[str, Any]) -> Any:
-    needed = [one.name for one in fields(kind) if one.name in values or one.default is MISSING]
-    known = {name: values[name] for name in needed}
-    lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
-    return kind(**{**known, **lists})
+def _record(kind: type[T], values: Mapping[str, Any]) -> T:
+    """An answer; lists are tuples, and fields of later servers are left out."""
+    known = {one.name: values[one.name] for one in fields(kind) if one.name in values}  # type: ignore[arg-type]
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})

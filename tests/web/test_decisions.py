@@ -105,7 +105,7 @@ def test_decisions_are_heeded_at_once_and_undone(writing: Served) -> None:
 
 def test_decisions_come_page_by_page(writing: Served) -> None:
     group = duplicates(writing)["groups"][0]
-    made_ids = [decide(writing, "later", ids(group))["id"] for _ in range(5)]
+    made_ids = [decide(writing, "keep", ids(group), [kept])["id"] for kept in (*ids(group), *ids(group)[:2])]
     seen, cursor = [], None
     while True:
         values = {"top": 2, **({} if cursor is None else {"cursor": cursor})}
@@ -129,6 +129,32 @@ def test_pages_of_undecided_groups_skip_none_while_they_are_decided(writing: Ser
             break
     assert len(set(seen)) == 3
     assert duplicates(writing)["states"] == {"undecided": 0, "decided": 3, "later": 0}
+
+
+def test_decisions_are_made_in_batches_and_none_twice(writing: Served) -> None:
+    first, second, third = duplicates(writing)["groups"]
+    wanted = [
+        {"kind": "remove", "images": ids(first), "chosen": ids(first)[1:]},
+        {"kind": "skip", "images": ids(second)},
+        {"kind": "not-duplicates", "images": ids(third)},
+    ]
+    made_, again = (writing.client.post("/api/v1/decisions", json={"decisions": wanted}) for _ in range(2))
+    assert (made_.status_code, made_.json()) == (201, again.json())  # a lost answer may be asked for again
+    assert [one["kind"] for one in made_.json()["items"]] == ["keep", "skip", "not-duplicates"]
+    groups = made(writing, "/api/v1/groups", radius=0)
+    assert groups["states"] == {"undecided": 1, "decided": 1, "skipped": 1}
+    assert groups["items"][0]["kept"] == ids(first)[:1]
+    some_wrong = [
+        {"kind": "keep", "images": ids(third), "chosen": ids(third)[:1]},
+        {"kind": "skip", "images": [1, 999]},
+    ]
+    assert writing.client.post("/api/v1/decisions", json={"decisions": some_wrong}).status_code == 422
+    assert writing.client.get("/api/v1/decisions").json()["total"] == 3  # all or none
+    made_ids = [one["id"] for one in made_.json()["items"]]
+    assert writing.client.post("/api/v1/decisions/undo", json={"ids": [*made_ids, 99]}).status_code == 404
+    undone = writing.client.post("/api/v1/decisions/undo", json={"ids": made_ids}).json()
+    assert undone == made_.json()
+    assert writing.client.get("/api/v1/decisions").json()["total"] == 0
 
 
 def test_a_server_that_may_not_write_stores_nothing(db: Path, serve: Serve) -> None:

@@ -62,6 +62,24 @@ def test_groups_are_those_of_the_database(copies: Path, serve: Serve) -> None:
         assert served.client.get("/api/duplicates", params={"cursor": "x"}).status_code == 422
 
 
+def test_groups_say_what_can_go(copies: Path, serve: Serve) -> None:
+    with serve(copies) as served:
+        while not (answer := made(served, "/api/v1/groups", radius=2))["pixels"]:
+            pass
+        going = [one for group in answer["items"] for one in group["images"] if one["action"] == "remove"]
+        assert answer["removable"] == len(going) == answer["images"] - answer["total"]
+        assert answer["freed"] == sum(one["size"] for one in going) == sum(one["freed"] for one in answer["items"])
+        assert {one["action"] for one in going} == {"remove"}
+        for relation, count in answer["relations"].items():
+            of_it = made(served, "/api/v1/groups", radius=2, relation=relation)
+            assert of_it["total"] == count == len(of_it["items"])
+        exact = made(served, "/api/v1/groups", radius=2, relation="exact")["items"]
+        assert {one["relation"] for group in exact for one in group["images"]} == {"exact"}
+        first = made(served, "/api/v1/groups", radius=2, limit=2)
+        assert first["items"] == answer["items"][:2]
+        assert made(served, "/api/v1/groups", radius=2, cursor=first["next"])["items"] == answer["items"][2:]
+
+
 @pytest.fixture
 def other_picture(copies: Path) -> Path:
     """The same database, with another picture that has the code of a repeated photograph."""
@@ -161,7 +179,7 @@ def test_work_that_fails_is_reported_once_and_tried_again(served: Served, monkey
 def test_metrics_count(served: Served) -> None:
     served.client.post("/api/search", json={"id": 1})
     text = httpx.get(f"{served.url}/metrics", trust_env=False).text
-    assert 'lookalike_requests_total{method="POST",route="/api/search",status="200"}' in text
+    assert 'lookalike_requests_total{method="POST",route="/api/v1/search",status="200"}' in text
     assert "lookalike_images 40.0" in text
     assert "lookalike_index_fresh 1.0" in text
     assert "lookalike_search_seconds_count" in text

@@ -45,10 +45,12 @@ def test_the_example_is_an_answer(served: Served, photo_bytes: list[bytes]) -> N
     import json
 
     example = json.loads(re.findall(r"^```json\n(.*?)^```$", TEXT, re.M | re.S)[0])
-    answer = served.client.post("/api/search", files={"file": photo_bytes[0]}).json()
+    answer = served.client.post("/api/v1/search", files={"image": photo_bytes[0]}).json()
     assert set(example) == set(answer)
-    assert set(example["query"]) == set(answer["query"])
-    assert set(example["hits"][0]) == set(answer["hits"][0])
+    (shown,), (given,) = example["answers"], answer["answers"]
+    assert set(shown) == set(given)
+    assert set(shown["query"]) == set(given["query"])
+    assert set(shown["hits"][0]) == set(given["hits"][0])
 
 
 def test_methods_of_the_client_are_named() -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from lookalike.database import Database
 from tests.conftest import encoded
-from tests.web.conftest import Served
+from tests.web.conftest import Serve, Served
 
 
 def found(served: Served, **sent: Any) -> dict[str, Any]:
@@ -95,8 +95,8 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({"content": b"x", "headers": {"content-type": "multipart/form-data"}}, 400, ""),
     ({"files": {"file": b"no image"}}, 422, "not an image"),
     ({"files": {"file": b""}}, 422, "empty"),
-    ({"files": {"photo": b"x"}}, 422, "file: Field required"),
-    ({"files": [("file", b"x"), ("file", b"y")]}, 400, "Too many files"),
+    ({"files": {"photo": b"x"}}, 422, "image: Field required"),
+    ({"files": [("file", b"x")] * 17}, 400, "Too many files"),
     ({"files": {"file": b"x"}, "data": {"id": "1"}}, 422, "id: Extra inputs"),
     ({"files": {"file": b"x"}, "data": {"top": "many"}}, 422, "top"),
 ]
@@ -164,3 +164,52 @@ def test_a_server_answers_while_files_are_out_of_reach(served: Served, photo_fil
         assert (first["id"], first["relation"]) == (id_, "exact")
     finally:
         path.write_bytes(content)
+
+
+def test_several_images_are_searched_in_one_request(served: Served, photo_files: dict[str, bytes]) -> None:
+    names = ["cats/01.png", "dogs/00.jpg"]
+    sent = [("image", (name, photo_files[name])) for name in names] + [("image", ("none.png", b"no image"))]
+    answer = served.client.post("/api/v1/search", files=sent, data={"top": "40", "histogram": "true"}).json()
+    assert [one["name"] for one in answer["answers"]] == [*names, "none.png"]
+    for name, one in zip(names, answer["answers"], strict=False):
+        alone = served.client.post("/api/v1/search", files={"image": (name, photo_files[name])}, data={"top": "40"})
+        assert one["hits"] == alone.json()["answers"][0]["hits"]
+        assert one["counts"]["exact"] == sum(hit["relation"] == "exact" for hit in one["hits"]) > 0
+        assert (sum(one["histogram"]), len(one["histogram"])) == (40, 65)
+        assert one["histogram"][0] == sum(hit["distance"] == 0 for hit in one["hits"])
+    wrong = answer["answers"][2]
+    assert (wrong["hits"], wrong["query"]) == ([], None)
+    assert "not an image" in wrong["error"]
+    by_ids = served.client.post("/api/v1/search", json={"ids": [1, 2], "top": 1}).json()["answers"]
+    assert [one["hits"][0]["id"] for one in by_ids] == [1, 2]
+
+
+def test_hits_with_the_same_bytes_are_folded_on_request(
+    photo_folder: Path, model: Path, tmp_path: Path, serve: Serve
+) -> None:
+    content = (photo_folder / "cats/01.png").read_bytes()
+    (photo_folder / "copy.png").write_bytes(content)
+    with Database.create(tmp_path / "db", model=model) as database:
+        database.index(photo_folder)
+    with serve(tmp_path / "db") as served:
+        (answer,) = served.client.post(
+            "/api/v1/search", files={"image": content}, data={"top": "2", "fold": "true"}
+        ).json()["answers"]
+        first, second = answer["hits"][0], answer["hits"][1:]
+        assert [first["relation"], len(first["copies"]), answer["counts"]["exact"]] == ["exact", 1, 2]
+        assert second == []
+
+
+def test_a_search_for_images_taken_in_a_period(served: Served, photo_files: dict[str, bytes]) -> None:
+    content = photo_files["cats/01.png"]
+    for period, found_any in (("1990", False), ("2000..", True)):  # by the times of the files
+        sent = {"files": {"image": content}, "data": {"taken": period, "top": "3"}}
+        assert bool(served.client.post("/api/v1/search", **sent).json()["answers"][0]["hits"]) == found_any  # type: ignore[arg-type]
+    assert served.client.post("/api/v1/search", json={"id": 1, "taken": "x"}).status_code == 422
+
+
+def test_a_preview_is_a_jpeg(served: Served, photo_files: dict[str, bytes]) -> None:
+    answer = served.client.post("/api/v1/preview", files={"image": photo_files["dogs/03.gif"]})
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.content[:2] == b"\xff\xd8"
+    assert served.client.post("/api/v1/preview", files={"image": b"no image"}).status_code == 422

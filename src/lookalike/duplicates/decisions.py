@@ -16,7 +16,7 @@ import numpy as np
 from lookalike.core.errors import ConfigError, DataError
 from lookalike.duplicates.graph import Graph, chosen, split, split_pairs
 from lookalike.search.hits import NO_PAIRS, joined
-from lookalike.store.decisions import Decided, Decision, Kind
+from lookalike.store.decisions import Decided, Decision, Kind, in_order
 from lookalike.store.protocol import Store
 from lookalike.store.records import Record
 
@@ -38,14 +38,28 @@ class DecisionIndex:
         self._parts: dict[bytes, dict[int, int]] = {}
         self._about: dict[bytes, dict[int, Decision]] = {}
         self._covered: dict[int, frozenset[bytes]] = {}
+        self._different: dict[tuple[Decided, ...], Decision] = {}
         for decision in decisions:
-            if decision.kind is Kind.DIFFERENT:
-                for one in decision.images:
-                    self._parts.setdefault(one.digest, {})[decision.id] = one.part
-            else:
-                self._covered[decision.id] = frozenset(one.digest for one in decision.images)
-                for digest in self._covered[decision.id]:
-                    self._about.setdefault(digest, {})[decision.id] = decision
+            self.add(decision)
+
+    def add(self, decision: Decision) -> None:
+        """Add a decision."""
+        if decision.kind is Kind.DIFFERENT:
+            self._different[decision.images] = decision
+            for one in decision.images:
+                self._parts.setdefault(one.digest, {})[decision.id] = one.part
+        else:
+            self._covered[decision.id] = frozenset(one.digest for one in decision.images)
+            for digest in self._covered[decision.id]:
+                self._about.setdefault(digest, {})[decision.id] = decision
+
+    def in_force(self, kind: Kind, images: Sequence[Decided]) -> Decision | None:
+        """A decision in force that says just this."""
+        wanted = in_order(images)
+        if kind is Kind.DIFFERENT:
+            return self._different.get(wanted)
+        found = self.of([one.digest for one in wanted])
+        return found if found is not None and (found.kind, found.images) == (kind, wanted) else None
 
     def _has_different(self, digest: bytes | None = None) -> bool:
         """Whether any content was marked as different, or as different from this one."""
@@ -172,6 +186,34 @@ class Decisions:
 
         Raises `DataError` for unknown images and contents, `ConfigError` for a meaningless decision.
         """
+        return self.make_all([(kind, ids, chosen)])[0]
+
+    def make_all(self, wanted: Iterable[tuple[Kind | str, Sequence[int], Collection[int]]]) -> list[Decision]:
+        """Make decisions (kind, ids, chosen), all or none, as `make` does; one that is in force is not stored again."""
+        made = []
+        with self._turn, self._catalog.transaction():
+            known = self.known()
+            for kind, ids, chosen in wanted:
+                about = self._checked(kind, ids, chosen)
+                decision = known.in_force(Kind(kind), about)
+                if decision is None:
+                    decision = self._catalog.decisions.add(Kind(kind), about)
+                    known.add(decision)
+                made.append(decision)
+        return made
+
+    def undo(self, *ids: int) -> list[Decision]:
+        """Delete decisions, all or none, and return them. Raises `DataError` if there is none with an id."""
+        with self._turn, self._catalog.transaction():
+            found = [(id_, self._catalog.decisions.find(id_)) for id_ in dict.fromkeys(ids)]
+            absent = next((id_ for id_, one in found if one is None), None)
+            if absent is not None:
+                raise DataError(f"there is no decision {absent}")
+            self._catalog.decisions.drop([id_ for id_, _ in found])
+        return [one for _, one in found if one is not None]
+
+    def _checked(self, kind: Kind | str, ids: Sequence[int], chosen: Collection[int]) -> list[Decided]:
+        """The images of a decision, if it makes sense."""
         if kind not in list(Kind):
             raise ConfigError(f"kind is {kind!r}; it must be one of {', '.join(Kind)}")
         records = self._catalog.records(sorted(set(ids)))
@@ -180,18 +222,7 @@ class Decisions:
             raise DataError(f"there is no image {min(absent)}")
         if len(records) < 2:
             raise ConfigError("a decision needs at least two images")
-        about = _decided(Kind(kind), list(records.values()), set(chosen))
-        with self._turn, self._catalog.transaction():
-            return self._catalog.decisions.add(Kind(kind), about)
-
-    def undo(self, id_: int) -> Decision:
-        """Delete a decision and return it. Raises `DataError` if there is none with that id."""
-        found = self._catalog.decisions.find(id_)
-        if found is None:
-            raise DataError(f"there is no decision {id_}")
-        with self._turn, self._catalog.transaction():
-            self._catalog.decisions.drop([id_])
-        return found
+        return _decided(Kind(kind), list(records.values()), set(chosen))
 
 
 def _decided(kind: Kind, records: Sequence[Record], chosen: Collection[int]) -> list[Decided]:

@@ -108,4 +108,9 @@ class Decisions:
 
 def _decision(row: Any, images: Iterable[Decided]) -> Decision:
     id_, kind, at = row
-    return Decision(id_, Kind(kind), at, tuple(sorted(images, key=lambda one: (one.name, one.digest))))
+    return Decision(id_, Kind(kind), at, in_order(images))
+
+
+def in_order(images: Iterable[Decided]) -> tuple[Decided, ...]:
+    """The images of a decision by name."""
+    return tuple(sorted(images, key=lambda one: (one.name, one.digest)))

@@ -107,7 +107,7 @@ def test_every_answer_is_marked(served: Served, path: str) -> None:
 
 def test_a_token_is_asked_for(serve: Serve, served: Served) -> None:
     with serve(served.path, token=TOKEN) as guarded:
-        for path in ("/", "/api/info", "/status", "/metrics", "/openapi.json", "/static/style.css", "/nothing"):
+        for path in ("/", "/api/info", "/status", "/metrics", "/openapi.json", "/nothing"):
             answer = guarded.client.get(path)
             assert (answer.status_code, answer.json()["error"]["type"]) == (401, "unauthorized")
         assert guarded.client.get("/status/live").status_code == 200

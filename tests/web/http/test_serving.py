@@ -58,7 +58,7 @@ def search(url: str) -> dict[str, object]:
 def counted(url: str) -> int:
     """The total number of searches of all processes, as reported by any of them."""
     found = re.search(
-        r'requests_total\{method="POST",route="/api/search",status="200"\} (\d+)', get(f"{url}metrics").text
+        r'requests_total\{method="POST",route="/api/v1/search",status="200"\} (\d+)', get(f"{url}metrics").text
     )
     return int(found[1]) if found else 0
 

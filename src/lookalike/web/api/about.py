@@ -2,44 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from lookalike import __version__
-from lookalike.core.display import clean
-from lookalike.database import Database
+from lookalike import __version__, answers
+from lookalike.database import Database, Info
 from lookalike.metrics.bits import bit_use
+from lookalike.web.api import paging
 from lookalike.web.api.failures import failures
-from lookalike.web.api.schemas import Info, Live, Model, Status
+from lookalike.web.api.rows import Rows
+from lookalike.web.api.schemas import Cursor, Limit
 from lookalike.web.http.problems import JsonResponse
-from lookalike.web.state.server import Shared
+from lookalike.web.state.server import Server, Shared
 
 router = APIRouter(tags=["about"])
 MOST_CODES = 200_000  # sampled for the balance and correlation of bits
 
 
-@router.get("/api/info", responses={200: {"model": Info}, **failures()})
-async def info(server: Shared) -> JsonResponse:
+@router.get("/api/v1/info", responses={200: {"model": answers.Info}, **failures()})
+async def get_info(server: Shared) -> JsonResponse:
     """What the database contains, what distances mean, and what the server allows."""
-    settings = server.settings
-    allowed = {"write": settings.write, "max_body": settings.max_body, "max_pixels": settings.max_pixels}
-    return JsonResponse(
-        {**await server.collection.read(server.memory.get, "info", _info), **allowed, "version": __version__}
-    )
+    return JsonResponse(await server.collection.read(_info, server))
 
 
-@router.get("/api/model", responses={200: {"model": Model}, **failures()})
-async def model(server: Shared) -> JsonResponse:
+@router.get("/api/v1/labels", responses={200: {"model": answers.Page[answers.LabelCount]}, **failures(422)})
+async def list_labels(server: Shared, limit: Limit = 1000, cursor: Cursor = None) -> JsonResponse:
+    """The labels, with the number of images of each."""
+    counts = await server.collection.read(server.memory.get, "labels", Database.labels)
+    found = [answers.LabelCount(label=label, images=images) for label, images in counts.items()]
+    return JsonResponse(paging.page(found, cursor, limit))
+
+
+@router.get("/api/v1/model", responses={200: {"model": answers.Model}, **failures()})
+async def get_model(server: Shared) -> JsonResponse:
     """The model that made the codes: its card, θ, and statistics of its bits in this database."""
     return JsonResponse(await server.collection.read(server.memory.get, "model", _model))
 
 
-@router.get("/status", responses={200: {"model": Status}, **failures()})
-async def status(server: Shared) -> JsonResponse:
+@router.get("/status", responses={200: {"model": answers.Status}, **failures()})
+async def get_status(server: Shared) -> JsonResponse:
     """Whether the server is ready: its model, the number of images, and whether searches see the newest codes."""
     state = await server.collection.freshness()
     with server.collection.use() as database:
@@ -51,8 +56,8 @@ async def status(server: Shared) -> JsonResponse:
     return JsonResponse({**values, "decoders": alive, "error": state.error}, 200 if ready else 503)
 
 
-@router.get("/status/live", responses={200: {"model": Live}})
-async def live() -> JsonResponse:
+@router.get("/status/live", responses={200: {"model": answers.Live}})
+async def get_life() -> JsonResponse:
     """Whether the server is running. Needs no token."""
     return JsonResponse({"live": True})
 
@@ -66,16 +71,17 @@ async def metrics(server: Shared) -> Response:
     return server.metrics.response()
 
 
-def _info(database: Database) -> dict[str, Any]:
-    info = database.info()
-    private = ("originals", "places", "unreachable")  # clients must not see these paths
-    values = {name: value for name, value in asdict(info).items() if name not in private}
-    return {
-        **values,
-        "out_of_reach": info.out_of_reach,
-        "path": clean(values["path"]),
-        "roots": [clean(root) for root in values["roots"]],
-    }
+def _info(database: Database, server: Server) -> answers.Info:
+    info: Info = server.memory.get(database, "info", Database.info)
+    rows, settings = Rows.of(server.settings, database), server.settings
+    private = ("originals", "places", "unreachable", "path", "roots", "calibration")
+    values = {one.name: getattr(info, one.name) for one in fields(info) if one.name not in private}
+    return answers.Info(
+        **values, out_of_reach=info.out_of_reach, path=rows.path(info.path),
+        roots=[rows.path(root) for root in info.roots],
+        calibration=None if info.calibration is None else answers.Calibration(**asdict(info.calibration)),
+        write=settings.write, max_body=settings.max_body, max_pixels=settings.max_pixels, version=__version__,
+    )  # fmt: skip
 
 
 def _model(database: Database) -> dict[str, Any]:

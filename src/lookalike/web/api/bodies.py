@@ -1,4 +1,4 @@
-"""The body of a search: an image file with options as multipart/form-data, or JSON."""
+"""The body of a search: image files with options as multipart/form-data, or JSON."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any
 
 from fastapi import Request
 from pydantic import ValidationError
+from starlette.datastructures import FormData
 
-from lookalike.web.api.schemas import FileQuery, IdOrCode
+from lookalike.web.api.schemas import MOST_QUERIES, FileQuery, IdOrCode
 from lookalike.web.http.problems import Problem, invalid
 
 JSON, MULTIPART = "application/json", "multipart/form-data"
+IMAGES = ("image", "file")  # names of a file
 MAX_FIELDS = 20
 MAX_FIELD_BYTES = 1 << 16  # also the limit for a JSON body
 
@@ -21,7 +23,10 @@ DESCRIPTION: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            MULTIPART: {"schema": FileQuery.model_json_schema(), "example": {"file": "bytes of photo.jpg", "top": 5}},
+            MULTIPART: {
+                "schema": FileQuery.model_json_schema(),
+                "example": {"image": ["bytes of photo.jpg"], "top": 5},
+            },
             JSON: {"schema": IdOrCode.model_json_schema(), "example": {"id": 1, "top": 5}},
         },
     }
@@ -30,20 +35,27 @@ DESCRIPTION: dict[str, Any] = {
 
 @asynccontextmanager
 async def parse(request: Request) -> AsyncIterator[FileQuery | IdOrCode]:
-    """The query of a request; its file is open until the end. Raises `Problem` for an invalid one."""
+    """The query of a request; its files are open until the end. Raises `Problem` for an invalid one."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         if kind == JSON:
             yield IdOrCode.model_validate(await _json(request))
         elif kind == MULTIPART:
-            limits = {"max_files": 1, "max_fields": MAX_FIELDS, "max_part_size": MAX_FIELD_BYTES}
+            limits = {"max_files": MOST_QUERIES, "max_fields": MAX_FIELDS, "max_part_size": MAX_FIELD_BYTES}
             async with request.form(**limits) as form:
-                yield FileQuery.model_validate({name: value for name, value in form.multi_items() if value != ""})
+                yield FileQuery.model_validate(_values(form))
         else:
             type_ = f"the content type {kind}" if kind else "no content type"
-            raise Problem(415, f"the body has {type_}; send {MULTIPART} with a `file`, or {JSON}")
+            raise Problem(415, f"the body has {type_}; send {MULTIPART} with an `image`, or {JSON}")
     except ValidationError as error:
         raise Problem(422, invalid(error)) from None
+
+
+def _values(form: FormData) -> dict[str, Any]:
+    """The fields of a form; `image`, or `file`, may be repeated."""
+    given = [(name, value) for name, value in form.multi_items() if value != ""]
+    images = [value for name, value in given if name in IMAGES]
+    return {name: value for name, value in given if name not in IMAGES} | ({"image": images} if images else {})
 
 
 async def _json(request: Request) -> Any:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from lookalike.web.api.schemas import Failure
+from lookalike.answers import Failure
 
 FAILURES: dict[int, str] = {
     400: "The request is malformed.",
     401: "A token is needed.",
     403: "The host name or origin is not allowed, or the server is read-only.",
     404: "Not found.",
+    409: "The world is no longer as the request says.",
     413: "The request is too large.",
     415: "The type of the body is not supported.",
     422: "A value or the image is invalid.",

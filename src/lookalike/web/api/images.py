@@ -5,36 +5,37 @@ Shapes: N images.
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
 from fastapi import APIRouter, Header, Path, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from starlette.responses import Response
 
+from lookalike import answers
 from lookalike.core.display import clean
 from lookalike.database import Database, Filter
-from lookalike.web.api import rows
+from lookalike.web.api import paging
 from lookalike.web.api.failures import failures
-from lookalike.web.api.schemas import LARGEST_ID, Details, Labels, Page, Plain, Sort
-from lookalike.web.http.problems import JsonResponse, Problem
+from lookalike.web.api.rows import Rows
+from lookalike.web.api.schemas import LARGEST_ID, Cursor, Plain, Sort, described
+from lookalike.web.http.problems import JsonResponse
 from lookalike.web.state import files, thumbnails
-from lookalike.web.state.collection import RevisionCache
-from lookalike.web.state.server import Shared
+from lookalike.web.state.server import Server, Shared
 
-router = APIRouter(prefix="/api", tags=["images"])
+router = APIRouter(prefix="/api/v1/images", tags=["images"])
 Ids = npt.NDArray[np.int64]
-CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,19})")
 Id = Annotated[int, Path(alias="id", ge=1, le=LARGEST_ID, description="The image's id in the database.", examples=[1])]
-Matches = Annotated[str | None, Header(alias="If-None-Match", description="The ETag of the cached copy.")]
+Matches = Annotated[
+    str | None, Header(alias="If-None-Match", description="The ETag of the cached copy.", examples=['"1.3f2a1b9c-256"'])
+]
 YEAR = "private, max-age=31536000, immutable"
 ASK = "private, no-cache"  # may be cached, but must be revalidated
 
 
-def _binary(*kinds: str) -> dict[int | str, dict[str, Any]]:
+def binary(*kinds: str) -> dict[int | str, dict[str, Any]]:
     """A binary response, for the OpenAPI document."""
     content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in kinds}
     unchanged = {"description": "The cached copy is current."}
@@ -44,58 +45,51 @@ def _binary(*kinds: str) -> dict[int | str, dict[str, Any]]:
 class Listing(BaseModel):
     """Which images to list, and in which order."""
 
-    sort: Annotated[Sort, Field(description="newest: most recently indexed first.")] = Sort.ID
-    label: Annotated[Plain | None, Field(description="Only images with this label.")] = None
-    below: Annotated[Plain | None, Field(description="Only images in this folder of the server.")] = None
+    sort: Annotated[Sort, described("newest: most recently indexed first.", "newest")] = Sort.ID
+    label: Annotated[Plain | None, described("Only images with this label.", "cats")] = None
+    folder: Annotated[Plain | None, described("Only images below this folder of the server.", "/home/ada/2024")] = None
     ids: Annotated[
         str | None,
-        Field(
-            pattern=r"^[0-9]{1,19}(,[0-9]{1,19})*$", max_length=20_000, description="Only these images, in this order.",
-            examples=["3,1,2"],
+        described(
+            "Only these images, in this order.", "3,1,2", pattern=r"^[0-9]{1,19}(,[0-9]{1,19})*$", max_length=20_000
         ),
-    ] = None  # fmt: skip
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1, description="Seed of the order `random`.")] = 0
+    ] = None
+    seed: Annotated[int, described("Seed of the order `random`.", 7, ge=0, le=2**32 - 1)] = 0
     start: Annotated[
-        int, Field(ge=0, le=LARGEST_ID, description="Number of images to skip; an alternative to a cursor.")
+        int, described("Number of images to skip; an alternative to a cursor.", 0, ge=0, le=LARGEST_ID)
     ] = 0
-    top: Annotated[int, Field(ge=1, le=1000, description="Maximum number of images.")] = 100
-    cursor: Annotated[str | None, Field(max_length=60, description="`next` of the previous page.")] = None
+    limit: Annotated[int, described("Maximum number of images.", 50, ge=1, le=1000)] = 100
+    cursor: Cursor = None
 
 
-@router.get("/images", responses={200: {"model": Page}, **failures(422)})
-async def images(server: Shared, listing: Annotated[Listing, Query()]) -> JsonResponse:
+@router.get("", responses={200: {"model": answers.Page[answers.Image]}, **failures(422)})
+async def list_images(server: Shared, listing: Annotated[Listing, Query()]) -> JsonResponse:
     """All findable images in pages: sorted, or in a random order that is reproducible by its seed."""
-    work = _page if listing.ids is None else _named
-    return JsonResponse(await server.collection.read(work, server.memory, listing))
+    return JsonResponse(await server.collection.read(_page, server, listing))
 
 
-def _page(database: Database, memory: RevisionCache, listing: Listing) -> dict[str, Any]:
-    """A page of images in the requested order. Raises `Problem` for an invalid cursor.
-
-    A cursor has the position and the last image of its page, so added or removed images neither repeat nor hide others.
-    """
+def _page(database: Database, server: Server, listing: Listing) -> answers.Page[answers.Image]:
+    """A page of images in the requested order. Raises `Problem` for an invalid cursor."""
+    rows = Rows.of(server.settings, database)
+    if listing.ids is not None:
+        chosen = [number for number in map(int, listing.ids.split(",")) if number <= LARGEST_ID]
+        shown = chosen[listing.start : listing.start + listing.limit]
+        return answers.Page(items=rows.images(database, shown), total=len(chosen), next=None)
     seed = listing.seed if listing.sort is Sort.RANDOM else 0
-    key = ("order", listing.sort, seed, listing.label, listing.below)
-    ids_N = memory.get(database, key, lambda current: _sorted_ids(current, listing))
-    at = min(listing.start, len(ids_N)) if listing.cursor is None else _position(ids_N, listing.cursor)
-    chosen = ids_N[at : at + listing.top].tolist()
-    end = at + len(chosen)
-    following = f"{end}-{chosen[-1]}" if chosen and end < len(ids_N) else None
-    return {"images": _rows(database, chosen), "total": len(ids_N), "next": following}
-
-
-def _named(database: Database, memory: RevisionCache, listing: Listing) -> dict[str, Any]:
-    """The images in `ids`; unknown ids are omitted."""
-    chosen = [number for number in map(int, (listing.ids or "").split(",")) if number <= LARGEST_ID]
-    shown = _rows(database, chosen[listing.start : listing.start + listing.top])
-    return {"images": shown, "total": len(chosen), "next": None}
+    key = ("order", listing.sort, seed, listing.label, listing.folder)
+    ids_N = server.memory.get(database, key, lambda current: _sorted_ids(current, listing))
+    start = min(listing.start, len(ids_N)) if listing.cursor is None else paging.position(listing.cursor, ids_N)
+    chosen = ids_N[start : start + listing.limit].tolist()
+    return answers.Page(
+        items=rows.images(database, chosen), total=len(ids_N), next=paging.after(start + len(chosen), ids_N)
+    )
 
 
 def _sorted_ids(database: Database, listing: Listing) -> Ids:
     """Ids (N,) of all images that pass the filters, in order."""
-    label, below = listing.label, listing.below
+    label, below = listing.label, listing.folder
     passing_N = None if label is None and below is None else database.passing(Filter(label=label, below=below))
-    if listing.sort is Sort.NAME:
+    if listing.sort is Sort.PATH:
         ids_N = database.ids_by_name()
         return ids_N if passing_N is None else ids_N[np.isin(ids_N, passing_N)]
     ids_N = np.asarray(database.codes()[0]) if passing_N is None else passing_N
@@ -104,40 +98,25 @@ def _sorted_ids(database: Database, listing: Listing) -> Ids:
     return ids_N if listing.sort is Sort.ID else np.random.default_rng(listing.seed).permutation(ids_N)
 
 
-def _rows(database: Database, ids: list[int]) -> list[dict[str, Any]]:
-    records = database.records_of(ids)
-    return [rows.image(records[id_]) for id_ in ids if id_ in records]  # the others have just been removed
-
-
-def _position(ids_N: Ids, cursor: str) -> int:
-    """Start of the page after a cursor: after the image it names, or, if that is gone, at the same position."""
-    match = CURSOR.fullmatch(cursor)
-    if match is None or int(match[2]) > LARGEST_ID:
-        raise Problem(422, f"cursor is {cursor[:40]!r}; pass the `next` of the previous page, or none")
-    at, last = int(match[1]), int(match[2])
-    if 0 < at <= len(ids_N) and ids_N[at - 1] == last:
-        return at
-    positions = np.flatnonzero(ids_N == last)
-    return int(positions[0]) + 1 if len(positions) else min(at, len(ids_N))
-
-
-@router.get("/images/{id}", responses={200: {"model": Details}, **failures(404, 422)})
-async def image(id_: Id, server: Shared) -> JsonResponse:
+@router.get("/{id}", responses={200: {"model": answers.Details}, **failures(404, 422)})
+async def get_image(id_: Id, server: Shared) -> JsonResponse:
     """Everything known about an image."""
     with server.collection.use() as database:
-        return JsonResponse(rows.details(await server.record(database, id_)))
+        record = await server.record(database, id_)
+        return JsonResponse(Rows.of(server.settings, database).details(record))
 
 
-@router.get(
-    "/images/{id}/thumbnail", response_class=Response, responses={**_binary("image/jpeg"), **failures(404, 422)}
-)
-async def thumbnail(
+@router.get("/{id}/thumbnail", response_class=Response, responses={**binary("image/jpeg"), **failures(404, 422)})
+async def get_thumbnail(
     id_: Id,
     server: Shared,
     size: Annotated[
-        int, Query(ge=16, le=1024, description="Pixels; rounded up to 64, 128, 256, 512 or 1024.")
+        int, Query(ge=16, le=1024, description="Pixels; rounded up to 64, 128, 256, 512 or 1024.", examples=[256])
     ] = thumbnails.USUAL,
-    v: Annotated[str | None, Query(max_length=64, description="The version, as in the URLs of other answers.")] = None,
+    v: Annotated[
+        str | None,
+        Query(max_length=64, description="The version, as in the URLs of other answers.", examples=["1.3f2a1b9c"]),
+    ] = None,
     matches: Matches = None,
 ) -> Response:
     """A JPEG of an image, upright, re-encoded from its pixels."""
@@ -153,10 +132,10 @@ async def thumbnail(
 
 
 @router.get(
-    "/images/{id}/original", response_class=Response,
-    responses={**_binary(*files.TYPES.values()), **failures(404, 422)},
+    "/{id}/file", response_class=Response,
+    responses={**binary(*files.TYPES.values()), **failures(404, 422)},
 )  # fmt: skip
-async def original(id_: Id, server: Shared, matches: Matches = None) -> Response:
+async def get_file(id_: Id, server: Shared, matches: Matches = None) -> Response:
     """The image's file, or its row of a table, unchanged; or the original kept by the database."""
     with server.collection.use() as database:
         record = await server.record(database, id_)
@@ -168,12 +147,6 @@ async def original(id_: Id, server: Shared, matches: Matches = None) -> Response
     headers["Content-Disposition"] = f"inline; filename*=UTF-8''{quote(name, safe='')}"
     headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return Response(content, media_type=files.media_type(content), headers=headers)
-
-
-@router.get("/labels", responses={200: {"model": Labels}, **failures()})
-async def labels(server: Shared) -> JsonResponse:
-    """The labels, with the number of images of each."""
-    return JsonResponse({"labels": await server.collection.read(server.memory.get, "labels", Database.labels)})
 
 
 def _holds(etags: str | None, tag: str) -> bool:

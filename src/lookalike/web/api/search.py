@@ -1,62 +1,73 @@
-"""Search by image, id or code, and encoding of an image.
+"""Search by images, ids or a code, and encoding of an image.
 
-Shapes: W bytes a code.
+Shapes: W bytes a code, K bits.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from typing import Annotated, Any, BinaryIO, NamedTuple
+from typing import Annotated, Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 from fastapi import APIRouter, File, Request, UploadFile
+from starlette.responses import Response
 from starlette.routing import Route
 
-from lookalike.core.codes import Codes, to_hex
+from lookalike import answers
+from lookalike.core.codes import Codes, hamming, to_hex
 from lookalike.core.display import clean
 from lookalike.core.errors import DatabaseError
-from lookalike.database import Database
-from lookalike.database.search import QueryImage, query_of_record
+from lookalike.database import Database, taken
+from lookalike.database.search import Found, QueryImage, query_of_record
 from lookalike.imaging.decode import Decoded
 from lookalike.verification.looks import CLOSE
-from lookalike.web.api import bodies, rows
+from lookalike.web.api import bodies, images
 from lookalike.web.api.failures import failures
-from lookalike.web.api.schemas import Answer, Code, FileQuery, IdOrCode
+from lookalike.web.api.rows import Rows, counts
+from lookalike.web.api.schemas import FileQuery, IdOrCode, Options
 from lookalike.web.http.problems import JsonResponse, Problem
 from lookalike.web.state.collection import SearchRequest, SearchResult
 from lookalike.web.state.server import Server, Shared
 
-router = APIRouter(prefix="/api", tags=["search"])
+router = APIRouter(prefix="/api/v1", tags=["search"])
+PREVIEW = 1024  # pixels a side
+BLOCK = 1 << 20  # codes whose distances are counted at once
+NAMED = 200  # characters of a file's name that are returned
 
 
 class _ParsedQuery(NamedTuple):
     """A query, and its source."""
 
     query: QueryImage
+    name: str = ""
     image: Decoded | None = None
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> answers.Query:
         about = {name: getattr(self.image, name, None) for name in ("width", "height", "format")}
         record = self.query.record
-        return {"code": to_hex(self.query.code_W), "id": None if record is None else record.id, **about}
+        return answers.Query(code=to_hex(self.query.code_W), id=None if record is None else record.id, **about)
 
 
 @router.post(
-    "/search", responses={200: {"model": Answer}, **failures(404, 413, 415, 422)}, openapi_extra=bodies.DESCRIPTION
+    "/search",
+    responses={200: {"model": answers.Answers}, **failures(404, 413, 415, 422)},
+    openapi_extra=bodies.DESCRIPTION,
 )
 async def search(request: Request, server: Shared) -> JsonResponse:
-    """Copies of an image file or an image of the database, other shots of its scene, and similar images.
+    """Copies of image files or images of the database, other shots of their scenes, and similar images.
 
-    An image of the database is among its own hits. A code finds the nearest images, which cannot be verified.
+    There is one answer for each image. An image of the database is among its own hits. A code finds the nearest images,
+    which cannot be verified.
     """
     began = time.perf_counter()
     async with bodies.parse(request) as query:
         try:
-            answer = await _answer(server, query, began)
+            found = await _answers(server, query, began)
         except DatabaseError:
             await server.collection.refresh()  # it may just have been replaced, or indexed with another model
-            answer = await _answer(server, query, began)
-    return JsonResponse(answer)
+            found = await _answers(server, query, began)
+    return JsonResponse(found)
 
 
 def fast_route(server: Server) -> Route:
@@ -66,41 +77,97 @@ def fast_route(server: Server) -> Route:
         request.scope["route"] = route  # the metrics count requests by route
         return await search(request, server)
 
-    route = Route("/api/search", endpoint, methods=["POST"])
+    route = Route("/api/v1/search", endpoint, methods=["POST"])
     return route
 
 
-@router.post("/encode", responses={200: {"model": Code}, **failures(413, 415, 422)})
+@router.post("/encode", responses={200: {"model": answers.Code}, **failures(413, 415, 422)})
 async def encode(file: Annotated[UploadFile, File(description="An image file.")], server: Shared) -> JsonResponse:
     """The code of an image file, which is not stored."""
     with server.collection.use() as database:
-        parsed = await _from_file(server, database, file.file, verify=False)
+        parsed = await _from_file(server, database, file, verify=False)
         name, bits = database.hasher.name, database.bits
-    about = parsed.describe()
-    del about["id"]
-    return JsonResponse({**about, "bits": bits, "model": name})
+    about, image = parsed.describe(), cast("Decoded", parsed.image)
+    return JsonResponse(
+        answers.Code(
+            code=about.code, bits=bits, model=name, width=image.width, height=image.height, format=image.format
+        )
+    )
 
 
-async def _answer(server: Server, query: FileQuery | IdOrCode, began: float) -> dict[str, Any]:
+@router.post("/preview", response_class=Response, responses={**images.binary("image/jpeg"), **failures(413, 415, 422)})
+async def preview(image: Annotated[UploadFile, File(description="An image file.")], server: Shared) -> Response:
+    """A JPEG of an image file as the server decodes it, at most 1,024 pixels a side, for formats no browser shows."""
+    content = await server.collection.run(_content, image.file)
+    jpeg = await server.decoders.thumbnail(content, PREVIEW, server.settings.max_pixels)
+    return Response(jpeg, media_type="image/jpeg")
+
+
+async def _answers(server: Server, query: FileQuery | IdOrCode, began: float) -> answers.Answers:
     with server.collection.use() as database:
-        parsed = await _parsed(server, database, query)
-        request = SearchRequest(database, query.top, query.radius, query.filter)
-        start = time.perf_counter()
-        if isinstance(query, FileQuery) and query.asymmetric:
-            found = await server.collection.run(_asymmetric, parsed.query, request, query.verify)
-        elif query.verify and (parsed.query.frames or parsed.query.record):
-            found = await server.collection.search_verified(parsed.query, request)
-        else:
-            found = await server.collection.search(parsed.query.code_W, request)
-        server.metrics.search_seconds.observe(time.perf_counter() - start)
-    return {
-        "query": parsed.describe(),
-        "hits": [rows.hit(hit, found.records[hit.id]) for hit in found.hits],
-        "images": found.images,
-        "unverified": found.unverified,
-        "bits": 8 * len(parsed.query.code_W),
-        "seconds": round(time.perf_counter() - began, 6),
-    }
+        sources: list[Any] = query.image if isinstance(query, FileQuery) else query.ids or [query.id]
+        is_alone = len(sources) == 1
+        found = await asyncio.gather(
+            *(_answer(server, database, query, source, is_alone=is_alone) for source in sources)
+        )
+        return answers.Answers(
+            answers=[answer for answer, _ in found], images=max(images for _, images in found), bits=database.bits,
+            seconds=round(time.perf_counter() - began, 6),
+        )  # fmt: skip
+
+
+async def _answer(
+    server: Server, database: Database, query: FileQuery | IdOrCode, source: Any, *, is_alone: bool
+) -> tuple[answers.Answer, int]:
+    """The answer for one image, and the number of images searched. Raises `Problem` if it was the only one."""
+    try:
+        parsed = await _parsed(server, database, query, source)
+    except Problem as problem:
+        if is_alone or not isinstance(query, FileQuery):
+            raise
+        nothing = answers.Answer(
+            name=_name(source), query=None, counts=counts([]), hits=[], histogram=None, unverified=0, error=str(problem)
+        )
+        return nothing, 0
+    request = SearchRequest(database, query.top, query.radius, query.filter)
+    start = time.perf_counter()
+    found = await _found(server, query, parsed.query, request)
+    server.metrics.search_seconds.observe(time.perf_counter() - start)
+    code_W = parsed.query.code_W
+    histogram = await server.collection.run(_histogram, database, code_W) if query.histogram else None
+    answer = answers.Answer(
+        name=parsed.name, query=parsed.describe(), counts=counts(found.hits),
+        hits=Rows.of(server.settings, database).hits(found.hits, found.records, fold=query.fold),
+        histogram=histogram, unverified=found.unverified,
+    )  # fmt: skip
+    return answer, found.images
+
+
+async def _found(server: Server, query: Options, image: QueryImage, request: SearchRequest) -> SearchResult:
+    collection = server.collection
+    verify = query.verify and bool(image.frames or image.record)
+    if isinstance(query, FileQuery) and query.asymmetric:
+        return await collection.run(_asymmetric, image, request, query.verify)
+    if query.taken is None:
+        if verify:
+            return await collection.search_verified(image, request)
+        return await collection.search(image.code_W, request)
+    loop = asyncio.get_running_loop()
+
+    images = 0
+
+    def find(top: int) -> Found:
+        nonlocal images
+        more = request._replace(top=top)
+        work = collection.search_verified(image, more) if verify else collection.search(image.code_W, more)
+        hits, records, images, unverified = asyncio.run_coroutine_threadsafe(work, loop).result()
+        return Found(hits, records, unverified)
+
+    period = taken.period(query.taken)
+    (hits, records, unverified), _ = await collection.run(
+        lambda: taken.within(period, find, server.decoders, top=query.top, verify=verify)
+    )
+    return SearchResult(hits, records, images, unverified)
 
 
 def _asymmetric(query: QueryImage, request: SearchRequest, verify: bool) -> SearchResult:
@@ -109,20 +176,33 @@ def _asymmetric(query: QueryImage, request: SearchRequest, verify: bool) -> Sear
     return SearchResult(found.hits, found.records, len(database), found.unverified)
 
 
-async def _parsed(server: Server, database: Database, query: FileQuery | IdOrCode) -> _ParsedQuery:
+def _histogram(database: Database, code_W: Codes) -> list[int]:
+    """The number of images at each distance from a code, (K + 1,)."""
+    codes_NW, counts_K = database.codes()[1], np.zeros(database.bits + 1, np.int64)
+    for start in range(0, len(codes_NW), BLOCK):
+        counts_K += np.bincount(hamming(code_W[None], codes_NW[start : start + BLOCK])[0], minlength=len(counts_K))
+    return [int(count) for count in counts_K]
+
+
+async def _parsed(server: Server, database: Database, query: FileQuery | IdOrCode, source: Any) -> _ParsedQuery:
     if isinstance(query, FileQuery):
-        return await _from_file(server, database, query.file.file, verify=query.verify)
-    if query.id is not None:
-        return _ParsedQuery(await _from_id(server, database, query.id, verify=query.verify))
-    return _ParsedQuery(QueryImage(_from_hex(query.code or "", database.bits)))
+        return await _from_file(server, database, source, verify=query.verify)
+    if query.code is not None:
+        return _ParsedQuery(QueryImage(_from_hex(query.code, database.bits)))
+    found = await _from_id(server, database, source, verify=query.verify)
+    return _ParsedQuery(found, clean(found.record.path) if found.record is not None else "")
 
 
-async def _from_file(server: Server, database: Database, file: BinaryIO, *, verify: bool) -> _ParsedQuery:
-    found, frames, digest = await server.decoders.decode(file, database.hasher.spec, CLOSE if verify else 0)
+async def _from_file(server: Server, database: Database, upload: UploadFile, *, verify: bool) -> _ParsedQuery:
+    found, frames, digest = await server.decoders.decode(upload.file, database.hasher.spec, CLOSE if verify else 0)
     codes_NW = await server.collection.run(database.hasher.encode_arrays, found.array[None])
     size = (found.width, found.height)
-    source = await server.collection.run(_content, file) if verify else None
-    return _ParsedQuery(QueryImage(codes_NW[0], found.array, frames, digest, size, source), found)
+    source = await server.collection.run(_content, upload.file) if verify else None
+    return _ParsedQuery(QueryImage(codes_NW[0], found.array, frames, digest, size, source), _name(upload), found)
+
+
+def _name(upload: UploadFile) -> str:
+    return clean(upload.filename or "")[:NAMED]
 
 
 def _content(file: BinaryIO) -> bytes:

@@ -14,12 +14,13 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from uvicorn.config import STARTUP_FAILURE
 
 from lookalike import __version__, opening
 from lookalike.core.errors import LookalikeError
 from lookalike.database import Database
-from lookalike.web.api import about, decisions, groups, images, search
+from lookalike.web.api import about, aliases, decisions, groups, images, search
 from lookalike.web.http import pages, problems, redaction, security
 from lookalike.web.http.metrics import MetricsMiddleware
 from lookalike.web.http.security import SecurityMiddleware
@@ -70,6 +71,8 @@ def create_app(
         app.include_router(part.router)
     app.router.routes.insert(0, search.fast_route(server))
     pages.install(app)
+    app.add_middleware(aliases.AliasMiddleware)
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(SecurityMiddleware, settings=settings)
     app.add_middleware(MetricsMiddleware, metrics=server.metrics)
     if settings.cors:

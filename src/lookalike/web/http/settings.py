@@ -29,6 +29,7 @@ class Settings:
     names: tuple[str, ...] = ()  # other host names
     cors: tuple[str, ...] = ()  # origins whose pages may use the API
     write: bool = False  # whether decisions may be stored
+    hide_paths: bool = False  # whether answers have paths from the indexed folders on only
     prefer: tuple[str, ...] = ()  # rules for the best copy, before the built-in ones
     max_body: int = 64 << 20  # bytes of a request
     max_pixels: int = 100_000_000  # of an uploaded image

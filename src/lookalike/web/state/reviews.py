@@ -17,8 +17,8 @@ from lookalike import data
 from lookalike.core.errors import LookalikeError
 from lookalike.database import Database, Group
 from lookalike.duplicates import review
-from lookalike.duplicates.cleanup import inspection, plan_file
-from lookalike.duplicates.cleanup import plan as plans
+from lookalike.duplicates.cleanup import inspection
+from lookalike.duplicates.cleanup.best_copy import Preference
 from lookalike.duplicates.cleanup.facts import Facts
 from lookalike.duplicates.cleanup.inspection import InspectedFile, Inspection
 from lookalike.duplicates.decisions import DecisionIndex, State
@@ -66,6 +66,8 @@ class Reviews:
         self._lock = threading.Lock()
         self._added: Inspection | None = None
         self._kept: tuple[Comparison, int, ReviewState] | None = None
+        self._reviewed: dict[tuple[int, ...], Review] = {}  # by a group's ids
+        self._reviewed_with: tuple[Comparison, Inspection | None, Sequence[Preference]] | None = None
 
     def current(self, database: Database, found: Comparison) -> ReviewState:
         """The groups according to current decisions; thread-safe."""
@@ -74,6 +76,39 @@ class Reviews:
             if self._kept is None or self._kept[0] is not found or self._kept[1] != version:
                 self._kept = found, version, review_state(database, found)
             return self._kept[2]
+
+    def all(self, database: Database, found: Comparison, prefer: Sequence[Preference]) -> list[Review]:
+        """Reviews of all groups, once their files have been inspected; thread-safe.
+
+        After a decision, only the groups that it concerns are reviewed again.
+        """
+        current = self.current(database, found)
+        with self._lock:
+            made_with = (found, self._added, prefer)
+            before = self._reviewed_with
+            if before is None or (before[0] is not found or before[1] is not self._added or before[2] != prefer):
+                self._reviewed, self._reviewed_with = {}, made_with
+            known = self._reviewed
+            groups = [entry.group for entry in current.entries if not self._holds(entry, current.known)]
+            records = database.records_of([one.id for group in groups for one in group])
+            context = Context(records, current.known, Inspection(dict(self.pixels), dict(self.facts)), prefer)
+            for review in judged(database, groups, context) if groups else ():
+                known[tuple(one.record.id for one in review.images)] = review
+            keys = [tuple(one.id for one in entry.group) for entry in current.entries]
+            self._reviewed = {key: known[key] for key in keys if key in known}
+            return list(self._reviewed.values())
+
+    def preliminary(
+        self, database: Database, current: ReviewState, groups: Sequence[Group], prefer: Sequence[Preference]
+    ) -> list[Review]:
+        """Reviews of some groups before all files were read; verifies pairs without a cached verdict. Thread-safe."""
+        records = database.records_of([one.id for group in groups for one in group])
+        return judged(database, groups, Context(records, current.known, Inspection(self.pixels, self.facts), prefer))
+
+    def _holds(self, entry: GroupEntry, known: DecisionIndex) -> bool:
+        """Whether a group's review is still that of current decisions."""
+        review = self._reviewed.get(tuple(one.id for one in entry.group))
+        return review is not None and review.decision == known.of([one.record.digest for one in review.images])
 
     def add(self, found: Inspection) -> None:
         """Add an inspection, by this process or another."""
@@ -109,19 +144,8 @@ class Reviews:
                 {key: pixels[key] for key in there & pixels.keys()}, {key: facts[key] for key in there & facts.keys()}
             )
 
-        return Job(f"inspection-{found.radius}.json", run, _dump_inspection, _load_inspection)
-
-    def plan(self, database: Database, found: Comparison, options: plans.PlanOptions, *, table: bool) -> bytes:
-        """The plan for all groups, as JSON or CSV; thread-safe."""
-        current = self.current(database, found)
-        groups = [entry.group for entry in current.entries]
-        records = database.records_of([one.id for group in groups for one in group])
-        inspected = Inspection(dict(self.pixels), dict(self.facts))
-        context = Context(records, current.known, inspected, options.prefer)
-        reviews = judged(database, groups, context)
-        made = plans.make(reviews, options, database=str(database.path), radius=found.radius, bits=database.bits)
-        text = plan_file.to_csv(made) if table else plan_file.to_json(made)
-        return text.encode("utf-8", "surrogateescape")
+        kind = found.search.strictness if found.search.radius is None else found.radius
+        return Job(f"inspection-{kind}.json", run, _dump_inspection, _load_inspection)
 
 
 def _content(database: Database, record: Record) -> bytes | None:
@@ -161,7 +185,10 @@ def comparing(strictness: Strictness, radius: int | None) -> Job:
 def _dump_comparison(found: Comparison) -> bytes:
     images, pairs = found.verified.graph
     equal = {id_: digest.hex() for id_, digest in found.equal.items()}
-    about = [found.radius, found.verified.rejected, found.verified.unverified, equal]
+    about = [
+        found.search.strictness, found.search.radius, found.radius, found.verified.rejected, found.verified.unverified,
+        equal,
+    ]  # fmt: skip
     scenes = found.verified.scenes
     file = io.BytesIO()
     np.savez(
@@ -174,11 +201,11 @@ def _dump_comparison(found: Comparison) -> bytes:
 
 def _load_comparison(content: bytes) -> Comparison:
     with np.load(io.BytesIO(content), allow_pickle=False) as held:
-        radius, rejected, unverified, equal = json.loads(held["about"].tobytes())
+        strictness, asked, radius, rejected, unverified, equal = json.loads(held["about"].tobytes())
         scenes = (held["scenes"][0], held["scenes"][1], held["scenes"][2].astype(np.int32))
         graph = Graph(Csr(held["starts"], held["rows"]), Pairs(held["first"], held["second"], held["distances"]))
         return Comparison(
-            search=DuplicateSearch(radius=radius),
+            search=DuplicateSearch(strictness=Strictness(strictness), radius=asked),
             radius=radius,
             codes=CodeArray(held["ids"], held["codes"]),
             verified=Verified(graph, Pairs(*scenes), rejected, unverified),
@@ -210,14 +237,3 @@ def review_state(database: Database, found: Comparison) -> ReviewState:
     entries = [GroupEntry(group, known.state([digests.get(one.id) for one in group])) for group in groups]
     counts = Counter(entry.state for entry in entries)
     return ReviewState(entries, {state: counts[state] for state in State}, sum(len(group) for group in groups), known)
-
-
-def page(
-    current: ReviewState, *, start: int | None, top: int, state: State | None
-) -> tuple[list[GroupEntry], int | None]:
-    """At most `top` groups, from the one whose first image is `start`, and the first image of the next page."""
-    firsts = [entry.group[0].id for entry in current.entries]
-    begin = 0 if start is None else firsts.index(start) if start in firsts else len(firsts)
-    fitting = [entry for entry in current.entries[begin:] if state in (None, entry.state)]
-    following = fitting[top].group[0].id if len(fitting) > top else None
-    return fitting[:top], following

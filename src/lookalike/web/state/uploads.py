@@ -80,9 +80,9 @@ class UploadDecoders:
 
         return await self._ask(content, look, self._settings.max_pixels)
 
-    async def thumbnail(self, content: bytes, side: int) -> bytes:
+    async def thumbnail(self, content: bytes, side: int, max_pixels: int | None = None) -> bytes:
         """A JPEG of an encoded image, at most `side` pixels a side."""
-        return await self._ask(lambda: content, lambda image: image.thumbnail(side))
+        return await self._ask(lambda: content, lambda image: image.thumbnail(side), max_pixels)
 
     async def pixels(self, content: bytes) -> bytes:
         """A digest that is equal for images with the same pixels (`decode.pixel_digest`)."""
