@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lookalike.hasher import Hasher as Hasher
     from lookalike.imaging.decode import ImageSpec as ImageSpec
     from lookalike.imaging.decode import read as read
+    from lookalike.opening import find_duplicates as find_duplicates
     from lookalike.opening import open as open  # noqa: A004
     from lookalike.training import train as train
     from lookalike.verification.files import compare as compare
@@ -40,6 +41,7 @@ _HOMES = {
     "Relation": "lookalike.verification.verdict",
     "Verdict": "lookalike.verification.verdict",
     "compare": "lookalike.verification.files",
+    "find_duplicates": "lookalike.opening",
     "open": "lookalike.opening",
     "read": "lookalike.imaging.decode",
     "train": "lookalike.training",

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from lookalike.core.address import is_address
 from lookalike.database import Database
 from lookalike.hasher import DEFAULT
 from lookalike.store.catalog import FILE
+
+if TYPE_CHECKING:
+    from lookalike.duplicates.request import DuplicateReport
 
 
 def open(  # noqa: A001 as `lookalike.open`
@@ -32,3 +37,19 @@ def exists(address: str | os.PathLike[str]) -> bool:
     from lookalike.milvus import client, store
 
     return store.MilvusStore.exists(client.parse(os.fspath(address)))
+
+
+def find_duplicates(
+    folder: str | os.PathLike[str], *, db: str | os.PathLike[str] | None = None,
+    strictness: Literal["strict", "normal", "thorough"] = "normal",
+) -> DuplicateReport:  # fmt: skip
+    """Groups of copies in a folder, in one call. With a `db`, its database is kept there, and the next call is quick.
+
+    Raises `DataError` if the folder does not exist.
+    """
+    from lookalike.duplicates.request import DuplicateSearch
+
+    with tempfile.TemporaryDirectory() as temporary, open(db or Path(temporary) / "db", create=True) as database:
+        database.index(folder)
+        search = DuplicateSearch(strictness=strictness)
+        return database.duplicates(search)

@@ -492,3 +492,19 @@ def test_many_images_with_the_code_of_a_query_do_not_hide_its_copy(
             hits = database.search(tmp_path / "photo.png", top=3, only=only)
             assert [hit.relation for hit in hits] == ["exact", "similar", "similar"]
         assert database.search(tmp_path / "photo.png", only=Filter(label="cats")) == []
+
+
+def test_a_query_may_be_a_picture_an_array_or_an_open_file(
+    collection: Database, photographs: list[Image.Image], tmp_path: Path
+) -> None:
+    photographs[3].save(tmp_path / "photo.png")
+    with (tmp_path / "photo.png").open("rb") as file:
+        for query in (photographs[3], np.asarray(photographs[3]), file, {"image": photographs[3]}):
+            hit = collection.search(query)[0]
+            assert (Path(hit.path).name, hit.relation.is_copy, hit.verified) == ("03.png", True, True)
+    codes = collection.hasher.encode([photographs[3], np.asarray(photographs[3]), tmp_path / "photo.png"])
+    assert (codes == codes[0]).all()
+    assert (collection.hasher.encode(photographs[3]) == codes[0]).all()
+    hits = collection.search(photographs[3], top=2)
+    assert [row["path"] for row in hits.to_dicts()] == [hit.path for hit in hits]
+    assert hits._repr_html_().count("<img") == 2

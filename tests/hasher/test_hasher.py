@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import pytest
-from PIL import Image
 
 from lookalike.core import codes
 from lookalike.core.errors import ImageError, LookalikeError, ModelError
@@ -104,15 +103,16 @@ def test_nothing_gives_no_codes(hasher: Hasher) -> None:
     ids=lambda array: f"{array.dtype} {array.shape}",
 )
 def test_arrays_of_another_shape_or_type_are_refused(hasher: Hasher, array: Any) -> None:
-    for call in (hasher.encode, hasher.encode_arrays, hasher.latents):
+    for call in (hasher.encode_arrays, hasher.latents):
         with pytest.raises(ImageError, match=r"tiny-64@.* expects"):
             call(array)
+    with pytest.raises(ImageError, match="is not an image; one is uint8"):
+        hasher.encode(array)
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (np.zeros((5, 5), np.uint8), r"shape \(5, 5\) and type uint8"),
         (np.zeros((128, 128), np.float64), r"shape \(128, 128\) and type float64"),
         (np.zeros((3, 128, 128), np.float64), r"shape \(3, 128, 128\) and type float64"),
         (np.zeros((2, 2, 128, 128), np.uint8), r"shape \(2, 2, 128, 128\) and type uint8"),
@@ -123,7 +123,7 @@ def test_arrays_of_another_shape_or_type_are_refused(hasher: Hasher, array: Any)
     ids=repr,
 )
 def test_an_array_is_refused_as_it_was_given(hasher: Hasher, given: Any, said: str) -> None:
-    with pytest.raises(ImageError, match=f"^an array of {said}; tiny-64@.* expects uint8 of .*128, 128.*one or many"):
+    with pytest.raises(ImageError, match=f"^an array of {said} is not an image; one is uint8, of shape"):
         hasher.encode(given)
 
 
@@ -279,7 +279,7 @@ def test_built_in_models_load(tiny_images: Images) -> None:
     assert METADATA_KEY == "lookalike"
 
 
-@pytest.mark.parametrize("wrong", [Image.new("L", (8, 8)), [Image.new("L", (8, 8))], 5, [None]])
+@pytest.mark.parametrize("wrong", [5, [None]])
 def test_what_is_not_an_image_is_an_image_error(wrong: Any, model: Path) -> None:
-    with pytest.raises(ImageError, match="give a path, encoded bytes, or a uint8 array"):
+    with pytest.raises(ImageError, match="give a path, encoded bytes, a file object"):
         Hasher.load(model).encode(wrong)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from lookalike.database.import_export import ImportReport
     from lookalike.database.indexing import IndexOptions, IndexReport
     from lookalike.duplicates.cleanup.apply import ApplyOptions, Step
-    from lookalike.duplicates.cleanup.plan import Plan
+    from lookalike.duplicates.cleanup.plan import Plan, PlanOptions
     from lookalike.duplicates.leakage import Parts
     from lookalike.duplicates.request import DuplicateReport, DuplicateSearch, Judge, LeakageReport
     from lookalike.duplicates.review import Review, ReviewOptions
@@ -241,6 +241,22 @@ class Database(Reading):
             return report
         with self.judging(max_pixels=comparison.search.max_pixels) as judge:
             return dataclasses.replace(report, matches=leakage.judged(report.matches, judge))
+
+    def plan(
+        self, search: DuplicateSearch | None = None, options: PlanOptions | None = None, *, progress: Progress = silent
+    ) -> Plan:
+        """What to keep and what to remove of each group of copies, for `apply`; changes nothing.
+
+        Decisions are followed. In other groups the best copy is kept, and copies with the same bytes or pixels go.
+        """
+        from lookalike.duplicates.cleanup import plan
+        from lookalike.duplicates.review import ReviewOptions
+
+        options = options or plan.PlanOptions()
+        report = self.duplicates(search, progress=progress)
+        review = ReviewOptions(prefer=options.prefer, inspect_files=options.include_edited)
+        reviews = self.review(report, review, progress=progress)
+        return plan.make(reviews, options, database=str(self.path), radius=report.radius, bits=self.bits)
 
     def apply(self, plan: Plan, options: ApplyOptions, *, progress: Progress = silent) -> list[Step]:
         """Carry out a plan; returns what became of each file to remove. Moved files are marked as missing.

@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from lookalike.duplicates.decisions import Decisions
     from lookalike.duplicates.variant_codes import VariantSearch
     from lookalike.hasher import Hasher
-    from lookalike.imaging.decode import Array, Source
     from lookalike.imaging.isolation.decoders import Decoders
+    from lookalike.imaging.listing import Listing
     from lookalike.store.derived.code_array import Ids
     from lookalike.store.derived.verdicts import Verifier
     from lookalike.store.protocol import Store
     from lookalike.store.scan_state import Unreachable
 
-    Query = Source | Array
+    Query = Any  # an array of the model's shape, or what `imaging.given.source_of` takes
 
 
 class Reading:
@@ -216,8 +216,8 @@ class Reading:
     def search(
         self, query: Query, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None,
         verify: bool = True, thorough: bool = False,
-    ) -> list[Hit]:  # fmt: skip
-        """The images most closely related to a query (a path, bytes, or an array of the model's shape).
+    ) -> Listing[Hit]:  # fmt: skip
+        """The images most closely related to a query: a path, bytes, a picture, an array (`imaging.given.source_of`).
 
         Codes propose candidates, including mirrored, rotated, cropped and collaged ones; pixels verify them. Hits are
         sorted by relation, agreement and distance. With a `radius` (bits), only the query's own code proposes. Without
@@ -229,19 +229,21 @@ class Reading:
     def search_many(
         self, queries: Iterable[Query], *, top: int | None = 10, radius: int | None = None, only: Filter | None = None,
         verify: bool = True, thorough: bool = False,
-    ) -> list[list[Hit]]:  # fmt: skip
+    ) -> list[Listing[Hit]]:  # fmt: skip
         """Hits of `search` for each query."""
         from lookalike.database import search
+        from lookalike.imaging.listing import Listing
 
         if verify:
             read = (search.query_of_any(query, self.hasher, self._decode_with()) for query in queries)
             limits: dict[str, Any] = {"top": top, "radius": radius, "only": only, "thorough": thorough}
-            return [self.search_query(query, **limits).hits for query in read]
+            return [Listing(self.search_query(query, **limits).hits) for query in read]
         given = list(queries)
         codes_NW, digests = self.hasher.encode(given), [search.digest_of(query) for query in given]
-        return search.by_codes(
+        found, _ = search.by_codes(
             codes_NW, self.store, self._limits(top, radius, only), similar=self.similar, digests=digests
-        )[0]
+        )
+        return list(map(Listing, found))
 
     def search_query(
         self, query: QueryImage, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None,

@@ -12,7 +12,7 @@ import dataclasses
 import itertools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from lookalike.core.codes import Codes, hamming
 from lookalike.core.errors import ConfigError, ImageError
 from lookalike.core.parallel import cores, in_order
 from lookalike.hasher import Hasher, variants
-from lookalike.imaging import files, thumbnails
+from lookalike.imaging import files, given, thumbnails
 from lookalike.imaging.decode import Array
 from lookalike.search import asymmetric as weighting
 from lookalike.search.hits import Hits
@@ -97,16 +97,17 @@ def query_of(source: Source, hasher: Hasher, decoders: Decoders, *, verify: bool
     return QueryImage(code_W, found.array, frames, image.digest, (found.width, found.height), source)
 
 
-def query_of_any(image: Source | Array, hasher: Hasher, decoders: Decoders) -> QueryImage:
-    """A query that is a path, encoded bytes, or an array of the model's shape. Raises `ImageError`, naming the file."""
-    if not isinstance(image, str | bytes | os.PathLike):
+def query_of_any(image: Any, hasher: Hasher, decoders: Decoders) -> QueryImage:
+    """A query that is an array of the model's shape, or what `given.source_of` takes. Raises `ImageError`."""
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.shape == hasher.spec.shape:
         code_W = hasher.encode([image])[0]
         shown = image if image.ndim == 3 else np.stack([image] * 3, axis=2)
         return QueryImage(code_W, image, [shown] if min(shown.shape[:2]) >= LEAST_SIDE else [])
+    source = given.source_of(image)
     try:
-        return query_of(image, hasher, decoders)
+        return query_of(source, hasher, decoders)
     except (OSError, ValueError, ImageError) as error:  # ValueError: a name that no file can have
-        name = "" if isinstance(image, bytes) else f"{os.fspath(image)}: "
+        name = "" if isinstance(source, bytes) else f"{os.fspath(source)}: "
         raise ImageError(f"{name}{getattr(error, 'strerror', None) or error}") from error
 
 
@@ -119,8 +120,8 @@ def query_of_record(record: Record, verifier: Verifier) -> QueryImage:
     return QueryImage(code_W, None, frames, record.digest, size, record=record)
 
 
-def digest_of(image: Source | Array) -> bytes | None:
-    """The digest of an image's bytes; None for an array. Raises `OSError`."""
+def digest_of(image: Any) -> bytes | None:
+    """The digest of an image's bytes; None for what is not encoded. Raises `OSError`."""
     if isinstance(image, str | os.PathLike):
         return files.content_digest(files.read(image))
     return files.content_digest(image) if isinstance(image, bytes) else None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from lookalike.core.limits import MAX_PIXELS
+from lookalike.imaging.listing import Listing
 from lookalike.store.derived.results import Group
 from lookalike.store.records import Record
 from lookalike.verification.verdict import UNVERIFIED, Verdict
@@ -55,6 +56,15 @@ class DuplicateReport:
 
     def __len__(self) -> int:
         return len(self.groups)
+
+    def rows(self) -> Listing[dict[str, Any]]:
+        """The images of all groups with the number of their `group`, from 1: a table, and pictures in a notebook."""
+        return Listing(
+            {"group": number, **asdict(member)} for number, group in enumerate(self.groups, start=1) for member in group
+        )
+
+    def _repr_html_(self) -> str:
+        return self.rows()._repr_html_()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +24,12 @@ from lookalike.hasher import admission
 from lookalike.hasher.model_info import ModelInfo
 from lookalike.hasher.paths import DEFAULT, find_model, read_model
 from lookalike.hasher.session import naming, open_session
-from lookalike.imaging.spec import Array, ImageSpec, Source
+from lookalike.imaging.given import is_one, source_of
+from lookalike.imaging.spec import Array, ImageSpec
 
 BATCH = 32
 
-Image = Source | Array  # a path, encoded bytes, or an array of the model's shape
+Image = Any  # an array of the model's shape, or what `imaging.given.source_of` takes
 
 
 class Hasher:
@@ -93,14 +94,15 @@ class Hasher:
         return f"{self.info.name}@{self.digest[:8]}"
 
     def encode(self, sources: Image | Iterable[Image], *, max_pixels: int = MAX_PIXELS) -> Codes:
-        """Codes (N, W) of images: paths, encoded bytes, or uint8 arrays of the model's shape.
+        """Codes (N, W) of images, one or many: paths, bytes, and all else that `imaging.given.source_of` takes.
 
-        Images are decoded by several threads. Raises `ImageError`, naming the first image that cannot be read.
+        Arrays of the model's shape, one or (N, ...), are encoded as they are. Images are decoded by several threads.
+        Raises `ImageError`, naming the first image that cannot be read.
         """
         if isinstance(sources, np.ndarray) and sources.size and sources.dtype.kind not in "OSU":  # else paths
             sources = self._one_or_many(sources)
-        elif isinstance(sources, str | bytes | os.PathLike) or not isinstance(sources, Iterable):
-            sources = [cast(Image, sources)]
+        elif is_one(sources) and not isinstance(sources, np.ndarray):
+            sources = [sources]
         read = functools.partial(self._to_array, max_pixels=max_pixels)
         with ThreadPoolExecutor() as pool:
             codes = [self.encode_arrays(np.stack(list(pool.map(read, batch)))) for batch in _batches(sources, BATCH)]
@@ -160,31 +162,17 @@ class Hasher:
         """The width and type of an output's row."""
         return (self.bits // 8, np.uint8) if output == "code" else (self.bits, np.float32)
 
-    def _one_or_many(self, array: npt.NDArray[Any]) -> Array:
-        """Images (N, S, S) from an array of one or several."""
-        if array.dtype != np.uint8 or array.shape not in (self.spec.shape, (*array.shape[:1], *self.spec.shape)):
-            raise self._refusal(array)
-        return array.reshape(-1, *self.spec.shape)
+    def _one_or_many(self, array: npt.NDArray[Any]) -> Sequence[Image]:
+        """The images of an array: several of the model's shape, or one of any shape."""
+        is_many = array.dtype == np.uint8 and array.shape == (*array.shape[:1], *self.spec.shape)
+        return list(array) if is_many else [array]
 
     def _to_array(self, image: Image, *, max_pixels: int) -> Array:
-        if isinstance(image, np.ndarray):
-            if image.shape != self.spec.shape or image.dtype != np.uint8:
-                raise self._refusal(image)
+        if isinstance(image, np.ndarray) and image.shape == self.spec.shape and image.dtype == np.uint8:
             return image
-        if not isinstance(image, str | bytes | os.PathLike):
-            raise ImageError(
-                f"a value of type {type(image).__name__} is not an image; give a path, encoded bytes, or a uint8 "
-                f"array of shape {self.spec.shape}"
-            )
         from lookalike.imaging import decode
 
-        return decode.read(image, self.spec, max_pixels=max_pixels)
-
-    def _refusal(self, array: npt.NDArray[Any]) -> ImageError:
-        return ImageError(
-            f"an array of shape {array.shape} and type {array.dtype}; {self.name} expects uint8 of {self.spec.shape}, "
-            "one or many"
-        )
+        return decode.read(source_of(image), self.spec, max_pixels=max_pixels)
 
 
 def _batches(items: Iterable[Image], size: int) -> Iterator[Sequence[Image]]:

@@ -6,13 +6,14 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from lookalike.core.errors import ImageError
 from lookalike.imaging import thumbnails
+from lookalike.imaging.given import source_of
 from lookalike.imaging.isolation.decoders import Decoders, Direct, ImageFile, Source
 from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.imaging.spec import ImageSpec
@@ -33,13 +34,13 @@ class Compared(NamedTuple):
     sizes: tuple[Size, Size] | None
 
 
-def compare(first: Source, second: Source, *, decoders: Decoders | None = None) -> Verdict:
-    """The verdict on two image files (paths or bytes): what the second is to the first.
+def compare(first: Any, second: Any, *, decoders: Decoders | None = None) -> Verdict:
+    """The verdict on two images (paths, bytes, and all that `given.source_of` takes): what the second is to the first.
 
     Images are decoded in this process by default. Raises `ImageError`, naming the file, if one is unreadable. Files
     with the same bytes need not be decodable.
     """
-    return examine(first, second, decoders or Direct(DecodeLimits())).verdict
+    return examine(source_of(first), source_of(second), decoders or Direct(DecodeLimits())).verdict
 
 
 def examine(first: Source, second: Source, decoders: Decoders) -> Compared:

@@ -102,7 +102,7 @@ def listed(words: Sequence[str]) -> str:
 def _preferring(preference: Preference) -> _Rule:
     """A user's preference as a rule."""
     if preference.name == "original":
-        return Rule(_original, lambda one: f"preferred: {_ORIGIN_WORDS}")
+        return _Rule(_original, lambda one: f"preferred: {_ORIGIN_WORDS}")
     value = _VALUES[preference.name] if not preference.folder else _in_folder(preference)
     labels = {"largest": "largest file", "oldest": "oldest file", "newest": "newest file"}
     word = labels.get(preference.name, str(preference).replace("-", " " if not preference.folder else "-"))
