@@ -57,7 +57,7 @@ def browse(visit: Visit, file: Path) -> Page:
     return page
 
 
-def duplicates(visit: Visit, file: Path) -> Page:
+def cleanup(visit: Visit, file: Path) -> Page:
     page = visit.open("/clean-up")
     expect(page.locator(".cleanup img").first).to_be_visible(timeout=90_000)
     return page
@@ -69,15 +69,15 @@ def map_(visit: Visit, file: Path) -> Page:
     return page
 
 
-def model(visit: Visit, file: Path) -> Page:
+def settings(visit: Visit, file: Path) -> Page:
     page = visit.open("/settings")
-    expect(page.locator(".bars").first).to_be_visible()
+    expect(page.locator(".panel").first).to_be_visible()
     return page
 
 
 TABS: dict[str, Callable[[Visit, Path], Page]] = {
-    "start": start, "search": search, "compare": compared, "browse": browse, "duplicates": duplicates, "map": map_,
-    "model": model,
+    "start": start, "search": search, "compare": compared, "browse": browse, "cleanup": cleanup, "map": map_,
+    "settings": settings,
 }  # fmt: skip
 SHAPES: dict[str, tuple[Literal["light", "dark"], int]] = {
     "light": ("light", 1200),

@@ -17,7 +17,7 @@ from tests.web.conftest import Serve
 
 READY = {
     "/": ".tried .tile", "/?id=1": ".hits .tile", "/browse": ".grid .tile img", "/map": ".plane canvas",
-    "/settings": ".about", "/clean-up": ".tab.cleanup .inner > *",
+    "/settings": ".panel", "/clean-up": ".tab.cleanup .inner > *",
 }  # fmt: skip
 TOKEN = "a token of this test"
 
@@ -48,7 +48,7 @@ def test_a_tab_comes_back_as_it_was_left(visit: Visit) -> None:
     page.evaluate("scrollTo(0, 900)")
     page.wait_for_timeout(300)
     page.get_by_role("link", name="Settings", exact=True).click()
-    expect(page.locator(".about")).to_be_visible()
+    expect(page.locator(".panel").first).to_be_visible()
     page.go_back()
     until(page, "scrollY === 900")
 

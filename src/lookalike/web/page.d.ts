@@ -52,56 +52,6 @@ declare namespace api {
     labels: Record<string, number>;
   }
 
-  interface Member extends Image {
-    distance: number;
-    size: number;
-    tier: string;
-    loses: string[];
-    relation: string;
-    words: string;
-  }
-
-  interface Group {
-    images: Member[];
-    best: number;
-    why: string;
-    state: GroupState;
-    kept: number[];
-  }
-
-  interface Duplicates {
-    groups: Group[];
-    images: number;
-    states: Record<GroupState, number>;
-    pixels: boolean;
-    radius: number;
-    bits: number;
-    differing: number;
-    by_code: number;
-    same_scene: number;
-    fresh: boolean;
-    next: string | null;
-  }
-
-  interface DecidedImage {
-    id: number | null;
-    path: string;
-    part: number;
-  }
-
-  interface Decision {
-    id: number;
-    kind: DecisionKind;
-    at: string;
-    images: DecidedImage[];
-  }
-
-  interface Decisions {
-    decisions: Decision[];
-    total: number;
-    next: string | null;
-  }
-
   interface Progress {
     done: number;
     total: number;
@@ -160,9 +110,6 @@ declare namespace api {
   }
 
   // Parts of them
-
-  type GroupState = "undecided" | "decided" | "later";
-  type DecisionKind = "keep" | "different" | "later";
 
   // What a model file says of itself; older files say less.
   interface About {

@@ -1,27 +1,38 @@
 // Going from group to group by keys, and deciding.
 
 import { keys } from "./dialogs.js";
-import { focused, make, messageOf, still } from "./dom.js";
+import { focused, make, still } from "./dom.js";
+import { t } from "./text.js";
 
 /** @typedef {import("./groupcard.js").Card} Card */
-/** @typedef {import("./duplicates.js").Duplicates} Duplicates */
+/** @typedef {import("./cleanup.js").CleanUp} CleanUp */
 
+/** @type {[key: string, does: import("./text.js").Key][]} */
 const HELP = [
-  ["↓ ↑", "group"], ["← →", "image"], ["Space", "mark"], ["A", "mark all"], ["K", "keep the marked"], ["N", "not duplicates"],
-  ["L", "skip"], ["C", "compare"], ["U", "undo"],
+  ["↓ ↑", "keys.group"], ["← →", "keys.image"], ["Space", "keys.mark"], ["A", "keys.markAll"], ["K", "keys.keep"], ["N", "keys.not"],
+  ["S", "keys.skip"], ["C", "keys.compare"], ["U", "keys.undo"],
 ];
 
 export class Walk {
-  /** @param {Duplicates} list */
+  /** @param {CleanUp} list */
   constructor(list) {
     this.list = list;
     /** @type {Card | null} */
     this.current = null; // the card that had the focus last
+    /** @type {((card: Card) => unknown)[]} */
+    this.held = []; // keys pressed before the groups had come that they are about
+    this.waiting = false; // for the next group
+  }
+
+  reset() {
+    this.current = null;
+    this.held = [];
+    this.waiting = false;
   }
 
   // The line that lists the keys.
   help() {
-    return make("p", { class: "keyline" }, ...HELP.flatMap(([key, does]) => [make("kbd", { text: key }), make("span", { text: does })]));
+    return make("p", { class: "keyline" }, ...HELP.flatMap(([key, does]) => [make("kbd", { text: key }), make("span", { text: t(does) })]));
   }
 
   /**
@@ -30,14 +41,14 @@ export class Walk {
    */
   bind(signal) {
     const decide = (/** @type {api.DecisionKind} */ kind) => () => this.act((card) => card.decide(kind));
-    keys("Duplicates", {
-      ArrowDown: ["next group", () => this.go(1)], ArrowUp: ["previous group", () => this.go(-1)],
-      ArrowRight: ["next image of the group", () => this.turn(1)], ArrowLeft: ["previous image of the group", () => this.turn(-1)],
-      a: ["mark all images of the group, or only the best", () => this.act((card) => card.toggleAll())],
-      k: ["keep the marked images, remove the others", decide("keep")],
-      n: ["not duplicates", decide("different")], l: ["skip this group", decide("later")],
-      c: ["compare the copies with the best", () => this.act((card) => card.decision || card.compare(), { looks: true })],
-      u: ["undo the last decision", () => this.undo()],
+    keys(t("page.cleanup"), {
+      ArrowDown: [t("keys.nextGroup"), () => this.go(1)], ArrowUp: [t("keys.previousGroup"), () => this.go(-1)],
+      ArrowRight: [t("keys.nextImage"), () => this.turn(1)], ArrowLeft: [t("keys.previousImage"), () => this.turn(-1)],
+      a: [t("keys.markAllLong"), () => this.act((card) => card.toggleAll())],
+      k: [t("keys.keepLong"), decide("keep")],
+      n: [t("cleanup.notDuplicates"), decide("not-duplicates")], s: [t("keys.skipLong"), decide("skip")],
+      c: [t("keys.compareLong"), () => this.act((card) => card.compare(), { looks: true })],
+      u: [t("keys.undoLong"), () => this.list.undoLast()],
     }, signal);
   }
 
@@ -48,20 +59,30 @@ export class Walk {
     return found || (this.current && cards.includes(this.current) ? this.current : null);
   }
 
-  undo() {
-    const last = this.list.last.at(-1);
-    last?.undo().catch((error) => { this.list.note.textContent = messageOf(error); });
-    return Boolean(last);
-  }
-
   /** @param {(card: Card) => unknown} run @param {{ looks?: boolean }} options `looks`: it changes nothing */
   act(run, { looks = false } = {}) {
     const card = this.now();
     if (!card) return Boolean(this.go(1)); // so that people see first what they decide about
     if (!this.list.write && !looks) return false;
     this.current = card;
+    if (!looks && card.decision) {
+      if (!this.go(1) && this.list.next) this.held.push(run);
+      return true;
+    }
     run(card);
     return true;
+  }
+
+  // The current card is decided: go on, now or as soon as there is another.
+  advance() {
+    this.waiting = !this.go(1);
+  }
+
+  // Groups have come: do what was asked for meanwhile.
+  resume() {
+    if (!this.waiting || !this.go(1)) return;
+    this.waiting = false;
+    while (this.held.length && this.current && !this.current.decision) this.held.shift()?.(this.current);
   }
 
   /**

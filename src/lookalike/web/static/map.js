@@ -5,7 +5,7 @@ import { keys } from "./dialogs.js";
 import { button, count, later, make, messageOf, number, say } from "./dom.js";
 import { Grid } from "./grid.js";
 import { COLOURS, MapView } from "./mapview.js";
-import { saveAs } from "./planlink.js";
+import { saveAs } from "./download.js";
 import { Points } from "./points.js";
 import { EMPTY, fileName, labels, nameLine, thumbnail, tile } from "./tiles.js";
 import { showImage } from "./viewer.js";
