@@ -338,7 +338,11 @@ class Info:
     similar: int = said("Maximum distance of a similar image that is no copy.")
     calibration: Calibration | None = said("The calibration, if there is one.")
     plain: int = said("Images with too little content, grouped by their bytes only.")
-    write: bool = said("Whether decisions can be stored.")
+    database: str = said("The database's name.", "photos.db")
+    write: bool = said("Whether anything can be changed.")
+    trash: str | None = said("Where plans move files; null if they cannot be carried out.")
+    roots_to_index: list[str] = said("Folders below which may be indexed.")
+    hide_paths: bool = said("Whether paths are shown from the indexed folders on only.")
     max_body: int = said("Maximum bytes of a request.")
     max_pixels: int = said("Maximum pixels of an image.")
     version: str = said("The version of lookalike.", "0.1.0")
@@ -362,3 +366,94 @@ class Live:
     """The server runs."""
 
     live: bool = True
+
+
+# Jobs, plans, runs
+
+
+@answer
+class Job:
+    """Work that somebody started."""
+
+    id: str = said("The job's id.", "20260501-100000-3f2a1b")
+    kind: Literal["index", "calibration", "check", "apply", "undo"] = said("What it does.", "apply")
+    state: Literal["waiting", "running", "paused", "done", "failed", "stopped", "interrupted"] = said(
+        "interrupted: its server ended.", "running"
+    )
+    stage: str = said("What it is doing.", "applying")
+    done: int = said("Items of the stage that are done.", 120)
+    total: int | None = said("Number of items of the stage, if known.", 213)
+    error: str | None = said("Why it failed.")
+    result: dict[str, Any] | None = said("What came of it.")
+    at: str = said("When it was started.", "2026-05-01T10:00:00Z")
+    about: str = said("The folder that it indexes, or its plan's id.", "20260501-100000-3f2a1b")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self.state in ("done", "failed", "stopped", "interrupted")
+
+
+@answer
+class Refused:
+    """A file that is left alone."""
+
+    path: str
+    why: str = said("The reason.", "has changed since the plan was made")
+
+
+@answer
+class PlanFile:
+    """A file of a plan."""
+
+    group: int = said("Number of its group.", 1)
+    path: str
+    action: Literal["keep", "remove"] = said("What is done with it.", "remove")
+    size: int = said("Bytes.")
+    tier: str = said("Likeness to the kept copy.", "same bytes")
+    why: str = said("Why it is kept; for a removal, its relation to the best copy.", "exact copy")
+    loses: str = said("Metadata that only it has.", "date, place")
+    companions: tuple[str, ...] = said("Names of files that move with it.", ["IMG_1.xmp"])
+
+
+@answer
+class Plan:
+    """A plan for the trash, and its dry run."""
+
+    id: str = said("The plan's id.", "20260501-100000-3f2a1b")
+    groups: int = said("Number of groups with files to remove.")
+    count: int = said("Files to move; after the dry run, those that can be moved.", 213)
+    bytes: int = said("Bytes of these files.")
+    companions: int = said("Number of companion files that move with them.")
+    spared: int = said("Files that stay as the only copy with a date, place or camera.")
+    trash: str = said("The folder into which they are moved.")
+    checked: bool = said("Whether the dry run is over.")
+    job: str = said("The id of the dry run's job.")
+    refused: list[Refused] = said("Files that stay, with the reasons.")
+    sample: list[PlanFile] = said("The first files to move.")
+
+
+@answer
+class Run:
+    """A plan that was carried out."""
+
+    id: str = said("The plan's id.", "20260501-100000-3f2a1b")
+    at: str = said("When it was begun.", "2026-05-01T10:00:00Z")
+    trash: str = said("The trash folder.")
+    state: Literal["running", "interrupted", "applied", "partly-undone", "undone"] = said(
+        "As the files themselves are.", "applied"
+    )
+    count: int = said("Files that were moved, companions included.", 213)
+    files: int = said("Files of it that are in the trash now.", 213)
+    bytes: int = said("Bytes of the files in the trash.")
+    job: str | None = said("The id of its last job.")
+
+
+@answer
+class RunFile:
+    """A file that was moved."""
+
+    path: str = said("Where it was.")
+    to: str = said("Where it is in the trash.")
+    size: int = said("Bytes.")
+    in_trash: bool = said("Whether it is there now.")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,7 +25,15 @@ def command(
         str | None,
         typer.Option("--token", envvar="LOOKALIKE_TOKEN", help="Access token that clients must send."),
     ] = None,
-    write: Annotated[bool, typer.Option("--write", help="Let the page store decisions.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Let clients change the database.")] = False,
+    trash: Annotated[
+        Path | None, typer.Option("--trash", metavar="FOLDER", help="With --write: let plans move files here.")
+    ] = None,
+    root: Annotated[
+        list[Path] | None,
+        typer.Option("--root", metavar="FOLDER", help="With --write: let folders below be indexed; repeatable."),
+    ] = None,
+    hide_paths: Annotated[bool, typer.Option("--hide-paths", help="Show no folders above the indexed ones.")] = False,
     prefer: options.Prefer = None,
     cors: Annotated[
         list[str] | None,
@@ -47,6 +56,7 @@ def command(
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)  # inherited from the parent, it would mix both programs' metrics
     try:
         from lookalike.duplicates.cleanup import best_copy
+        from lookalike.duplicates.cleanup import trash as trashes
         from lookalike.web.http import security, serving
         from lookalike.web.http.settings import Settings
     except ImportError as error:
@@ -54,6 +64,11 @@ def command(
 
         raise MissingExtra(f"Serving needs FastAPI and uvicorn ({error})", "serve") from error
 
+    if (trash is not None or root) and not write:
+        raise typer.BadParameter("--trash and --root need --write")
+    for one in root or ():
+        if not one.is_dir():
+            raise typer.BadParameter(f"--root {one} is not a folder")
     for rule in prefer or ():
         best_copy.preference(rule)  # fail early for an unknown rule
     if token is not None:
@@ -61,13 +76,15 @@ def command(
     names = tuple(name.lower() for name in allow_host or ())
     settings = Settings(
         host=host, token=token or "", names=names, cors=tuple(cors or ()), write=write, prefer=tuple(prefer or ()),
-        max_pixels=max_pixels,
+        trash=None if trash is None else trash.absolute(), roots=tuple(str(one.absolute()) for one in root or ()),
+        hide_paths=hide_paths, max_pixels=max_pixels,
         max_body=max_upload * MEBIBYTE,
     )  # fmt: skip
     security.check(settings)
     with serving.bind(host, port) as listening:
         with opening.open(db) as database:
             count = _count(database, db)
+            trashes.check(trash, database.store.roots())
         typer.echo(serving.url(listening, host, token=token or ""))
         terminal.say(f"{terminal.count(count, 'image')}; open the address above in a browser; Ctrl-C stops")
         serving.run(db, settings, listening, processes=processes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -19,17 +20,19 @@ from lookalike.web.api.schemas import Cursor, Limit
 from lookalike.web.http.problems import JsonResponse
 from lookalike.web.state.server import Server, Shared
 
-router = APIRouter(tags=["about"])
+router = APIRouter()
 MOST_CODES = 200_000  # sampled for the balance and correlation of bits
 
 
-@router.get("/api/v1/info", responses={200: {"model": answers.Info}, **failures()})
+@router.get("/api/v1/info", tags=["about"], responses={200: {"model": answers.Info}, **failures()})
 async def get_info(server: Shared) -> JsonResponse:
     """What the database contains, what distances mean, and what the server allows."""
     return JsonResponse(await server.collection.read(_info, server))
 
 
-@router.get("/api/v1/labels", responses={200: {"model": answers.Page[answers.LabelCount]}, **failures(422)})
+@router.get(
+    "/api/v1/labels", tags=["images"], responses={200: {"model": answers.Page[answers.LabelCount]}, **failures(422)}
+)
 async def list_labels(server: Shared, limit: Limit = 1000, cursor: Cursor = None) -> JsonResponse:
     """The labels, with the number of images of each."""
     counts = await server.collection.read(server.memory.get, "labels", Database.labels)
@@ -37,13 +40,13 @@ async def list_labels(server: Shared, limit: Limit = 1000, cursor: Cursor = None
     return JsonResponse(paging.page(found, cursor, limit))
 
 
-@router.get("/api/v1/model", responses={200: {"model": answers.Model}, **failures()})
+@router.get("/api/v1/model", tags=["about"], responses={200: {"model": answers.Model}, **failures()})
 async def get_model(server: Shared) -> JsonResponse:
     """The model that made the codes: its card, θ, and statistics of its bits in this database."""
     return JsonResponse(await server.collection.read(server.memory.get, "model", _model))
 
 
-@router.get("/status", responses={200: {"model": answers.Status}, **failures()})
+@router.get("/status", tags=["about"], responses={200: {"model": answers.Status}, **failures()})
 async def get_status(server: Shared) -> JsonResponse:
     """Whether the server is ready: its model, the number of images, and whether searches see the newest codes."""
     state = await server.collection.freshness()
@@ -56,7 +59,7 @@ async def get_status(server: Shared) -> JsonResponse:
     return JsonResponse({**values, "decoders": alive, "error": state.error}, 200 if ready else 503)
 
 
-@router.get("/status/live", responses={200: {"model": answers.Live}})
+@router.get("/status/live", tags=["about"], responses={200: {"model": answers.Live}})
 async def get_life() -> JsonResponse:
     """Whether the server is running. Needs no token."""
     return JsonResponse({"live": True})
@@ -80,7 +83,10 @@ def _info(database: Database, server: Server) -> answers.Info:
         **values, out_of_reach=info.out_of_reach, path=rows.path(info.path),
         roots=[rows.path(root) for root in info.roots],
         calibration=None if info.calibration is None else answers.Calibration(**asdict(info.calibration)),
-        write=settings.write, max_body=settings.max_body, max_pixels=settings.max_pixels, version=__version__,
+        database=os.path.basename(str(info.path).rstrip("/")), write=settings.write,
+        trash=None if settings.trash is None else rows.path(str(settings.trash)),
+        roots_to_index=[rows.path(root) for root in settings.roots] if settings.write else [],
+        hide_paths=settings.hide_paths, max_body=settings.max_body, max_pixels=settings.max_pixels, version=__version__,
     )  # fmt: skip
 
 

@@ -19,7 +19,18 @@ QUERY = {"top": "limit", "near": "include_edited", "below": "folder"}
 VALUES = {("sort", "name"): "path", ("kind", "different"): "not-duplicates", ("kind", "later"): "skip"}
 VALUES |= {("state", "later"): "skipped"}
 WORDS = {"not-duplicates": "different", "skip": "later", "skipped": "later"}  # in answers
-SINCE = {"folder", "copies", "action", "freed", "removable", "relations"}  # fields that old answers lack
+SINCE = {
+    "folder",
+    "copies",
+    "action",
+    "freed",
+    "removable",
+    "relations",
+    "trash",
+    "roots_to_index",
+    "hide_paths",
+    "database",
+}  # fields that old answers lack
 
 
 class AliasMiddleware:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 
 from lookalike import answers
 from lookalike.database import Database
@@ -13,21 +13,10 @@ from lookalike.web.api.failures import failures
 from lookalike.web.api.rows import KINDS, Rows
 from lookalike.web.api.schemas import LARGEST_ID, Cursor, Limit, NewDecision, NewDecisions, Undone
 from lookalike.web.http.problems import JsonResponse, Problem, cursor_number
-from lookalike.web.state.server import Server, Shared
+from lookalike.web.state.server import Server, Shared, Writable
 
-router = APIRouter(prefix="/api/v1/decisions", tags=["decisions"])
-READ_ONLY = "this server is read-only; to change something, restart it with --write"
+router = APIRouter(prefix="/api/v1/decisions", tags=["clean up"])
 Stored = {kind: name for name, kind in KINDS.items()} | {"remove": Kind.KEEP}
-
-
-async def _writable(server: Shared) -> Server:
-    """The server, if it may store decisions. Raises `Problem`."""
-    if not server.settings.write:
-        raise Problem(403, READ_ONLY)
-    return server
-
-
-Writable = Annotated[Server, Depends(_writable)]
 
 
 @router.post("", status_code=201, responses={201: {"model": answers.Decisions}, **failures(422)})

@@ -49,6 +49,12 @@ class Rows:
             full = os.path.relpath(full, os.path.dirname(max(above, key=len))) if above else os.path.basename(full)
         return clean(full)
 
+    def text(self, message: str) -> str:
+        """A message, with the paths in it as they are shown."""
+        for root in self.roots or ():
+            message = message.replace(f"{os.path.dirname(root)}{os.sep}", "")
+        return clean(message)
+
     def image(self, record: Record) -> answers.Image:
         """An image."""
         return answers.Image(**self._image(record))

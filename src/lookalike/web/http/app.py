@@ -20,7 +20,7 @@ from uvicorn.config import STARTUP_FAILURE
 from lookalike import __version__, opening
 from lookalike.core.errors import LookalikeError
 from lookalike.database import Database
-from lookalike.web.api import about, aliases, decisions, groups, images, search
+from lookalike.web.api import about, aliases, cleanup, decisions, groups, images, jobs, search
 from lookalike.web.http import pages, problems, redaction, security
 from lookalike.web.http.metrics import MetricsMiddleware
 from lookalike.web.http.security import SecurityMiddleware
@@ -31,6 +31,21 @@ ABOUT = (
     "Find similar images by the Hamming distance of binary codes. Errors are "
     '`{"error": {"type": …, "message": …}}`. If a token is required, send `Authorization: Bearer TOKEN`.'
 )
+TAGS = [
+    {"name": "search", "description": "Which images of the collection show this picture."},
+    {"name": "images", "description": "The collection."},
+    {"name": "clean up", "description": "Groups of copies, decisions, plans, and what became of them."},
+    {"name": "care", "description": "Indexing and calibration."},
+    {"name": "jobs", "description": "Work that takes longer than a request."},
+    {"name": "about", "description": "The database, the model and the server."},
+]
+SECURITY = {
+    "token": {"type": "http", "scheme": "bearer", "description": "The token that the server was started with."},
+    "cookie": {
+        "type": "apiKey", "in": "cookie", "name": "lookalike-…",
+        "description": "Set by signing in; its name depends on the token.",
+    },
+}  # fmt: skip
 _log = logging.getLogger(__name__)
 
 
@@ -63,14 +78,15 @@ def create_app(
     server = Server.of(database, settings, reopen or (lambda: opening.open(path)))
     app = FastAPI(
         title="lookalike", version=__version__, description=ABOUT, docs_url=None, redoc_url=None,
-        lifespan=lambda app: _life(server),
+        lifespan=lambda app: _life(server), generate_unique_id_function=lambda route: route.name, openapi_tags=TAGS,
     )  # fmt: skip
     app.state.server = server
     problems.install(app)
-    for part in (search, images, groups, decisions, about):
+    for part in (search, images, groups, decisions, cleanup, jobs, about):
         app.include_router(part.router)
     app.router.routes.insert(0, search.fast_route(server))
     pages.install(app)
+    _describe_security(app, needs_token=bool(settings.token))
     app.add_middleware(aliases.AliasMiddleware)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(SecurityMiddleware, settings=settings)
@@ -81,6 +97,20 @@ def create_app(
             allow_headers=["Authorization", "Content-Type"],
         )  # fmt: skip
     return app
+
+
+def _describe_security(app: FastAPI, *, needs_token: bool) -> None:
+    """Add how clients identify themselves to the OpenAPI document."""
+    made = app.openapi
+
+    def document() -> dict[str, Any]:
+        found = made()
+        found["components"]["securitySchemes"] = SECURITY
+        if needs_token:
+            found["security"] = [{name: []} for name in SECURITY]
+        return found
+
+    app.openapi = document  # type: ignore[method-assign]
 
 
 @contextlib.asynccontextmanager
@@ -95,6 +125,7 @@ async def _life(server: Server) -> AsyncIterator[None]:
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
         await asyncio.get_running_loop().run_in_executor(None, server.jobs.stop)
+        await asyncio.get_running_loop().run_in_executor(None, server.tasks.stop)
         await server.decoders.stop()
         await server.collection.close()
 

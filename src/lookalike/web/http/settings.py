@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lookalike.core.parallel import cores
 
@@ -28,7 +29,9 @@ class Settings:
     token: str = ""  # that clients must send; empty: none
     names: tuple[str, ...] = ()  # other host names
     cors: tuple[str, ...] = ()  # origins whose pages may use the API
-    write: bool = False  # whether decisions may be stored
+    write: bool = False  # whether anything may be changed
+    trash: Path | None = None  # where plans may move files
+    roots: tuple[str, ...] = ()  # folders below which may be indexed
     hide_paths: bool = False  # whether answers have paths from the indexed folders on only
     prefer: tuple[str, ...] = ()  # rules for the best copy, before the built-in ones
     max_body: int = 64 << 20  # bytes of a request

@@ -17,10 +17,12 @@ from lookalike.web.http.settings import Settings
 from lookalike.web.state.collection import Collection, RevisionCache
 from lookalike.web.state.jobs import Done, Job, Jobs, folder_of
 from lookalike.web.state.reviews import Reviews
+from lookalike.web.state.tasks import Tasks
 from lookalike.web.state.thumbnails import Thumbnails
 from lookalike.web.state.uploads import UploadDecoders
 
 T = TypeVar("T")
+READ_ONLY = "this server is read-only; to change something, restart it with --write"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Server:
     memory: RevisionCache
     reviews: Reviews
     metrics: Metrics
+    tasks: Tasks
 
     @classmethod
     def of(cls, database: Database, settings: Settings, reopen: Callable[[], Database]) -> Server:
@@ -43,8 +46,9 @@ class Server:
         decoders = UploadDecoders(settings, on_death=lambda why: metrics.deaths.labels(why).inc())
         collection = Collection(database, reopen=reopen, decoders=decoders)
         thumbnails = Thumbnails(collection, decoders)
-        jobs = Jobs(reopen, folder_of(database.path))
-        return cls(settings, collection, decoders, thumbnails, jobs, RevisionCache(), Reviews(), metrics)
+        folder = folder_of(database.path)
+        jobs, tasks = Jobs(reopen, folder), Tasks(reopen, folder)
+        return cls(settings, collection, decoders, thumbnails, jobs, RevisionCache(), Reviews(), metrics, tasks)
 
     async def record(self, database: Database, id_: int) -> Record:
         """An image's record. Raises `Problem` if there is none."""
@@ -77,3 +81,13 @@ async def _server(request: Request) -> Server:  # not async, it would be called 
 
 
 Shared = Annotated[Server, Depends(_server)]
+
+
+async def _writable(server: Shared) -> Server:
+    """The server, if it may write. Raises `Problem`."""
+    if not server.settings.write:
+        raise Problem(403, READ_ONLY)
+    return server
+
+
+Writable = Annotated[Server, Depends(_writable)]
