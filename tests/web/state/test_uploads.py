@@ -28,8 +28,8 @@ from tests.web.conftest import Serve, Served
 GROWTH = 300 << 10  # KiB that this process, which holds the server, may come to need
 
 
-def post(served: Served, content: bytes) -> httpx.Response:
-    return served.client.post("/api/search", files={"file": ("query", content)})
+def post(served: Served, content: bytes, **asked: str) -> httpx.Response:
+    return served.client.post("/api/search", data=asked, files={"file": ("query", content)})
 
 
 def reason(answer: httpx.Response) -> str:
@@ -74,8 +74,8 @@ def test_malformed_archives(archive: str, least: int, shared_data: Path, serve: 
         pytest.skip(f"{archive} is absent")
     with serve(photo_db) as served:
         before, statuses = peak(), Counter[int]()
-        for name, content in members(shared_data / archive):
-            answer = post(served, content)
+        for number, (name, content) in enumerate(members(shared_data / archive)):
+            answer = post(served, content, verify="false" if number % 8 else "true")  # which takes most of the time
             statuses[answer.status_code] += 1
             assert answer.status_code in (200, 422), (name, answer.text)
             assert answer.status_code == 200 or reason(answer), name
