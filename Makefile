@@ -25,7 +25,8 @@ reproduce: $(VENV)/dev.done  ## the paper's tables and figures, run where they h
 	$(BIN)/python -m research report
 
 # Two processes with a thread each: with more, threads of PyTorch wait for one another, and it takes a third longer.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --durations=15 --numprocesses=2 --dist=loadfile
+# Files in their own order: by number of tests, those with a few long ones would be last, and one process would wait.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --durations=15 --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 test: $(VENV)/dev.done | milvus  ## the quick tests: all but those marked slow or research
 	$(PYTEST) -m 'not slow and not research'

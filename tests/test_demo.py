@@ -36,6 +36,7 @@ def outcome(own: Path, tmp_path_factory: pytest.TempPathFactory) -> demo.DemoRes
         return demo.run(own, out=tmp_path_factory.mktemp("out") / "demo", visits=33)
 
 
+@pytest.mark.slow
 def test_everything_is_there(outcome: demo.DemoResult) -> None:
     assert len(outcome.photos) == 3
     assert [name for name, _ in outcome.skipped] == ["broken <i>.jpg"]
@@ -46,6 +47,7 @@ def test_everything_is_there(outcome: demo.DemoResult) -> None:
     assert not {path.name for path in outcome.folder.iterdir()} - {demo.MARK, *demo.FOLDERS, *demo.FILES}
 
 
+@pytest.mark.slow
 def test_the_share_is_of_photographs_that_come_first(outcome: demo.DemoResult) -> None:
     firsts = [
         Path(hits[0].path).name == photo.name
@@ -59,6 +61,7 @@ def test_the_share_is_of_photographs_that_come_first(outcome: demo.DemoResult) -
     assert third == f"report: {outcome.report}"
 
 
+@pytest.mark.slow
 def test_the_report_leads_with_the_built_in_model_and_needs_nothing_else(outcome: demo.DemoResult) -> None:
     page = outcome.report.read_text(encoding="utf-8")
     assert f"<h1>{outcome.share('default'):.1%} of {len(outcome.searches)} edited copies found</h1>" in page

@@ -33,6 +33,7 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_answers_are_those_that_are_stored(collection: Path) -> None:
     with answers.inside(collection):
         given = expectation.given(collection, expectation.stored(expectation.CODES))
