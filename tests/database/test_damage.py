@@ -172,7 +172,7 @@ def original(how: Callable[[Path], object], *, has_file: bool) -> Plant:
 
 
 def swap_two(path: Path) -> None:
-    one, two, *_ = [place for place in originals.files(path) if place.is_file()]
+    one, two, *_ = [place for place in originals._files(path) if place.is_file()]
     first, second = one.read_bytes(), two.read_bytes()
     one.write_bytes(second)
     two.write_bytes(first)

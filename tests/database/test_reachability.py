@@ -176,7 +176,7 @@ def test_what_a_plan_moved_is_gone_even_if_nothing_is_left(indexed: Database, ph
         os.unlink(record.name)
     from lookalike.database import absent
 
-    absent.mark_moved(indexed.store.local(), records)
+    absent._mark_moved(indexed.store.local(), records)
     assert indexed.info().missing == 40
     assert indexed.prune() == 40  # marked as missing while that was certain, and the folder exists
 

@@ -49,7 +49,7 @@ def test_clopper_pearson_bounds_leave_a_fortieth_on_either_side(found: int, tota
 @given(PAIRS)
 def test_the_design_effect_by_its_definition(pairs: list[tuple[int, int]]) -> None:
     of_query, of_image = (np.bincount(ends).tolist() for ends in zip(*pairs, strict=True))
-    found = intervals.design_effect(of_query, of_image, queries=12, images=9)
+    found = intervals._design_effect(of_query, of_image, queries=12, images=9)
     assert found == pytest.approx(slow.design_effect(pairs, queries=12, images=9))
 
 

@@ -28,7 +28,7 @@ from lookalike.core.errors import ConfigError, DatabaseError, DataError
 from lookalike.database import Database, Filter
 from lookalike.duplicates.request import DuplicateSearch
 from lookalike.milvus import store as distributed
-from lookalike.milvus.client import MESSAGE, MilvusServer, batches, parse
+from lookalike.milvus.client import MESSAGE, MilvusServer, _batches, parse
 from lookalike.milvus.rows import FIELDS, candidate_ids
 from lookalike.opening import exists
 from lookalike.opening import open as open_database
@@ -485,12 +485,12 @@ def test_a_folder_is_opened_as_ever(tmp_path: Path, model: Path) -> None:
 
 def test_rows_are_cut_into_messages() -> None:
     made = [{"id": row, "code": b"12345678", "path": "x" * 30_000, "labels": ["ä"] * 10} for row in range(1000)]
-    parts = list(batches(iter(made)))
+    parts = list(_batches(iter(made)))
     assert [row for part in parts for row in part] == made
     assert all(sum(len(row["path"]) for row in part) <= MESSAGE for part in parts)
     assert len(parts) < 12
-    assert list(batches([])) == []
-    assert Counter(len(part) for part in batches([{"id": 1, "path": "x" * (2 * MESSAGE)}] * 3)) == {1: 3}
+    assert list(_batches([])) == []
+    assert Counter(len(part) for part in _batches([{"id": 1, "path": "x" * (2 * MESSAGE)}] * 3)) == {1: 3}
 
 
 def test_more_labels_than_fit_are_refused(both: tuple[Database, Database], tmp_path: Path) -> None:

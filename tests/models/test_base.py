@@ -11,7 +11,7 @@ from torch.distributions import Normal, kl_divergence
 
 from lookalike.core.errors import ConfigError
 from lookalike.models import MODELS, create
-from lookalike.models.base import ModelConfig, gaussian_nats, kl_nats
+from lookalike.models.base import ModelConfig, _gaussian_nats, _kl_nats
 
 
 @pytest.fixture
@@ -23,8 +23,8 @@ def posterior() -> tuple[torch.Tensor, torch.Tensor]:
 def test_kl_is_the_closed_form(posterior: tuple[torch.Tensor, torch.Tensor]) -> None:
     mean, logvar = posterior
     expected = kl_divergence(Normal(mean, (logvar / 2).exp()), Normal(0.0, 1.0)).sum(1)
-    torch.testing.assert_close(kl_nats(mean, logvar), expected)
-    assert kl_nats(torch.zeros(2, 8), torch.zeros(2, 8)).tolist() == [0, 0]
+    torch.testing.assert_close(_kl_nats(mean, logvar), expected)
+    assert _kl_nats(torch.zeros(2, 8), torch.zeros(2, 8)).tolist() == [0, 0]
 
 
 def test_kl_is_what_sampling_gives(posterior: tuple[torch.Tensor, torch.Tensor]) -> None:
@@ -32,7 +32,7 @@ def test_kl_is_what_sampling_gives(posterior: tuple[torch.Tensor, torch.Tensor])
     noise = torch.randn(20_000, *mean.shape, generator=torch.Generator().manual_seed(2))
     z = mean + (logvar / 2).exp() * noise
     sampled = log_prob(Normal(mean, (logvar / 2).exp()), z) - log_prob(Normal(0.0, 1.0), z)
-    torch.testing.assert_close(sampled.sum(2).mean(0), kl_nats(mean, logvar), rtol=0.02, atol=0.1)
+    torch.testing.assert_close(sampled.sum(2).mean(0), _kl_nats(mean, logvar), rtol=0.02, atol=0.1)
 
 
 def test_reconstruction_is_the_likelihood_without_its_constant() -> None:
@@ -40,7 +40,7 @@ def test_reconstruction_is_the_likelihood_without_its_constant() -> None:
     sigma = 0.3
     constant = 16 * math.log(sigma * math.sqrt(2 * math.pi))
     expected = -log_prob(Normal(other, sigma), x).flatten(1).sum(1) - constant
-    torch.testing.assert_close(gaussian_nats(x, other, sigma=sigma), expected)
+    torch.testing.assert_close(_gaussian_nats(x, other, sigma=sigma), expected)
 
 
 def test_total_is_the_weighted_sum_of_its_parts() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lookalike.models.blocks import MinMax, SimAM, TransformerBlock, UpsampledConv
+from lookalike.models.blocks import MinMax, SimAM, TransformerBlock, _UpsampledConv
 
 
 def simam_reference(channel: list[list[float]], lambda_: float = 1e-4) -> list[list[float]]:
@@ -36,7 +36,7 @@ def test_simam_of_a_flat_channel_is_finite() -> None:
 
 
 def test_upsampled_convolution_is_upsampling_and_convolution() -> None:
-    layer = UpsampledConv(3, 5)
+    layer = _UpsampledConv(3, 5)
     x = torch.randn(2, 3, 6, 7, generator=torch.Generator().manual_seed(0))
     upsampled = functional.interpolate(x, scale_factor=2.0, mode="nearest")
     expected = functional.conv2d(upsampled, layer.weight, layer.bias, padding=1)

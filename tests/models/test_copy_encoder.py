@@ -20,7 +20,7 @@ from lookalike.models.copy_encoder import (
     SOFTER,
     SPREAD,
     CopyEncoder,
-    GeneralisedMean,
+    _GeneralisedMean,
     first_weights,
 )
 
@@ -150,7 +150,7 @@ def test_training_changes_only_what_may_change(encoder: CopyEncoder) -> None:
 @pytest.mark.parametrize("power", [1.0, 3.0])
 def test_pooling_is_a_generalised_mean(power: float) -> None:
     x_NCHW = torch.rand(2, 3, 4, 5, generator=torch.Generator().manual_seed(0)) + 0.1
-    pool = GeneralisedMean()
+    pool = _GeneralisedMean()
     pool.power.data.fill_(power)
     expected_NC = np.mean(x_NCHW.numpy() ** power, axis=(2, 3)) ** (1 / power)
     assert np.allclose(pool(x_NCHW).detach().numpy(), expected_NC, rtol=1e-4)

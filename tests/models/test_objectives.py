@@ -52,7 +52,7 @@ def test_copies_are_alike_and_other_pictures_far() -> None:
 
 def test_codes_spread_and_bits_say_different_things() -> None:
     u_BK = outputs(22)
-    assert objectives.spread(u_BK) > objectives.spread(
+    assert objectives._spread(u_BK) > objectives._spread(
         torch.cat([u_BK, u_BK])
     )  # whose nearest neighbour is at distance 0
     same = u_BK[:, :1].expand(-1, K)

@@ -73,7 +73,7 @@ def test_distances_of_codes_are_bits(width: int) -> None:
 
 def test_distances_of_vectors_are_steps_of_1_minus_cosine() -> None:
     rng = np.random.default_rng(0)
-    one, other = (np.stack([peers.unit(row) for row in rng.normal(size=(n, 16))]) for n in (5, 7))
+    one, other = (np.stack([peers._unit(row) for row in rng.normal(size=(n, 16))]) for n in (5, 7))
     found = COSINE.distances(one, other)
     for row, vector in enumerate(one):
         for at, another in enumerate(other):
@@ -82,7 +82,7 @@ def test_distances_of_vectors_are_steps_of_1_minus_cosine() -> None:
             )
     assert COSINE.distances(one, -one)[0, 0] == COSINE.greatest == 2 * STEPS
     assert COSINE.in_words(250) == "cosine 0.750"
-    assert np.array_equal(peers.unit(np.zeros(3)), np.zeros(3))
+    assert np.array_equal(peers._unit(np.zeros(3)), np.zeros(3))
 
 
 def test_distances_of_photodna_are_absolute_differences() -> None:
@@ -119,8 +119,8 @@ def test_iscc_is_theirs(pictures: list[Image.Image]) -> None:
 def test_iscc_sees_no_border(pictures: list[Image.Image]) -> None:
     inside = pixels(pictures[0])
     framed = np.pad(inside, ((5, 9), (3, 0), (0, 0)), constant_values=int(inside[0, 0, 0]) ^ 128)
-    assert peers.iscc_pixels(framed) == peers.iscc_pixels(inside)
-    assert peers.iscc_pixels(np.full((9, 5, 3), 7, np.uint8)) == [7] * 1024
+    assert peers._iscc_pixels(framed) == peers._iscc_pixels(inside)
+    assert peers._iscc_pixels(np.full((9, 5, 3), 7, np.uint8)) == [7] * 1024
 
 
 @pytest.mark.parametrize(("name", "package"), [("photodna", "photo-dna-rs"), ("iscc", "iscc-core")])

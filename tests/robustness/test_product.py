@@ -86,7 +86,7 @@ def test_the_product_comes_first_in_the_report_and_the_result(
     assert [column.name for column in report.columns(outcome)] == ["default, verified", "default"]
     page = report.write(outcome, tmp_path / "out").read_text()
     assert "1 of 189 pairs of different images called copies" in page
-    for row, at in report.worst(outcome):
+    for row, at in report._worst(outcome):
         assert f"default, verified: {answers.said[row][at]}" in page
     found = json.loads((tmp_path / "out/result.json").read_text())["verified"]
     assert (found["edited"], found["pairs"], found["proposed"]) == (5, 189, answers.proposed)

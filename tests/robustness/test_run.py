@@ -40,7 +40,7 @@ def meaningless(pixels_HW3: Array) -> Array:
 
 def thumb(pixels_HW3: Array) -> Row:
     small = np.asarray(Image.fromarray(pixels_HW3).resize((4, 4), Image.Resampling.BOX), float)
-    return peers.unit((small - small.mean()).ravel())
+    return peers._unit((small - small.mean()).ravel())
 
 
 MEANINGLESS = Peer(name="meaningless", measure=peers.hamming(64), note="", encode=meaningless)
@@ -107,7 +107,7 @@ def test_unchanged_copies_are_always_found(outcome: RobustnessResult) -> None:
 def test_codes_without_meaning_have_chance(album: Path) -> None:
     found = measured(album, queries=40, edits=("jpeg", "crop", "mirror"))
     meaningless_ = found.methods[2]
-    assert results.Column("", meaningless_.recall(0)).mean(found.variants) < 0.01
+    assert results._Column("", meaningless_.recall(0)).mean(found.variants) < 0.01
     assert meaningless_.own_QV.mean() == pytest.approx(32, abs=1.5)
 
 
@@ -174,7 +174,7 @@ def test_ctrl_c_ends_it_at_once(album: Path) -> None:
 
 def test_the_worst_misses_are_the_furthest_at_the_mildest_strength_that_misses(outcome: RobustnessResult) -> None:
     first = replace(outcome, methods=outcome.methods[2:])
-    found = results.worst(first)
+    found = results._worst(first)
     assert [outcome.variants[at] for _, at in found] == [("jpeg", 95), ("crop", 0.02), ("mirror", 1)]
     for row, at in found:
         own_Q = first.methods[0].own_QV[:, at]
@@ -194,7 +194,7 @@ def test_the_page_holds_all_and_fetches_nothing(outcome: RobustnessResult, tmp_p
     for text in ("vectors", "meaningless", "780 pairs of different images are too few", "16 means of colour"):
         assert text in page
     assert "could not be read: 1: broken.jpg: " in page
-    assert page.count("data:image/jpeg;base64,") >= 2 * len(results.worst(outcome))
+    assert page.count("data:image/jpeg;base64,") >= 2 * len(results._worst(outcome))
     for variant, share in zip(outcome.variants, first.shares_V, strict=True):
         assert f"{share.value:.3f}</td>" in page
         assert f"<b>{variant.edit}</b> {variant.words}" in page

@@ -37,5 +37,5 @@ def test_a_path_is_a_folder_and_a_name(path: str, row: bool, expected: tuple[str
     ],
 )
 def test_numbers_are_their_own_keys_and_other_names_have_a_checksum(name: bytes, expected: int) -> None:
-    assert paths.name_key(name) == expected
+    assert paths._name_key(name) == expected
     assert paths.path_key(5, name) == 5 * 2**24 + expected

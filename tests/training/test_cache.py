@@ -12,7 +12,7 @@ import pytest
 from lookalike import data
 from lookalike.core.errors import Interrupted, TrainingError
 from lookalike.imaging import decode
-from lookalike.training.cache import cached_images, digest, open_cache, remove_cache
+from lookalike.training.cache import _open_cache, cached_images, digest, remove_cache
 
 SPEC = decode.ImageSpec()
 
@@ -37,18 +37,18 @@ def test_readable_images_are_kept_in_order_and_the_others_named(photo_folder: Pa
 def test_a_cache_is_found_again_under_its_key_alone(photo_folder: Path, tmp_path: Path) -> None:
     items = data.find(photo_folder)
     made = cached_images(tmp_path, items, SPEC)
-    found = open_cache(tmp_path, key=key_of(items))
+    found = _open_cache(tmp_path, key=key_of(items))
     assert found is not None
     assert np.array_equal(found.arrays, made.arrays)
-    assert open_cache(tmp_path, key="other") is None
+    assert _open_cache(tmp_path, key="other") is None
     remove_cache(tmp_path)
-    assert open_cache(tmp_path, key=key_of(items)) is None
+    assert _open_cache(tmp_path, key=key_of(items)) is None
 
 
 def test_a_cache_cut_short_is_not_used(photo_folder: Path, tmp_path: Path) -> None:
     cached_images(tmp_path, data.find(photo_folder), SPEC)
     (tmp_path / "images.bin").write_bytes(b"cut short")
-    assert open_cache(tmp_path, key=key_of(data.find(photo_folder))) is None
+    assert _open_cache(tmp_path, key=key_of(data.find(photo_folder))) is None
 
 
 def test_key_depends_on_names_times_and_reading(photo_folder: Path) -> None:
@@ -66,7 +66,7 @@ def test_reading_can_be_stopped(photo_folder: Path, tmp_path: Path) -> None:
     stop_requested.set()
     with pytest.raises(Interrupted, match="before training began"):
         cached_images(tmp_path, data.find(photo_folder), SPEC, stop_requested=stop_requested)
-    assert open_cache(tmp_path, key=key_of(data.find(photo_folder))) is None
+    assert _open_cache(tmp_path, key=key_of(data.find(photo_folder))) is None
 
 
 def test_a_collection_without_a_readable_image_is_refused(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_neighbours_are_the_nearest_and_never_the_image_itself(monkeypatch: pyte
     x_ND = rng.normal(size=(50, 8))
     unit_ND = x_ND / np.linalg.norm(x_ND, axis=1, keepdims=True)
     monkeypatch.setattr(clusters, "BLOCK", 7)
-    found = clusters.nearest(unit_ND, 5)
+    found = clusters._nearest(unit_ND, 5)
     cosines = unit_ND @ unit_ND.T
     for row in range(50):
         others = sorted((other for other in range(50) if other != row), key=lambda other: -cosines[row, other])
@@ -48,8 +48,8 @@ def test_neighbours_are_the_nearest_and_never_the_image_itself(monkeypatch: pyte
 def test_the_first_eigenvector_is_that_of_the_whole_graph() -> None:
     features_ND, _ = kinds()
     unit_ND = features_ND / np.linalg.norm(features_ND, axis=1, keepdims=True)
-    neighbours = clusters.nearest(unit_ND, 30)
-    vectors = clusters.eigenvectors(neighbours, 3)
+    neighbours = clusters._nearest(unit_ND, 30)
+    vectors = clusters._eigenvectors(neighbours, 3)
     assert np.allclose(vectors.T @ vectors, np.eye(3), atol=1e-6)
     graph = np.zeros((240, 240))
     graph[np.repeat(np.arange(240), 30), neighbours.ravel()] = 1

@@ -19,7 +19,7 @@ from lookalike.models import HashModel, copy_encoder, create, hashing
 from lookalike.models.copy_encoder import CopyEncoder
 from lookalike.models.hashing import HashingNetwork, Head
 from lookalike.training.export import TOLERANCE, export, export_autoencoder, export_behind, theta_digest
-from lookalike.training.run import choose_theta
+from lookalike.training.run import _choose_theta
 from lookalike.training.settings import Settings
 from lookalike.training.task import SPEC, AutoencoderTask
 from tests.references.batch_norms import settle
@@ -77,7 +77,7 @@ def test_codes_are_those_of_the_torch_model(name: str, tiny_images: np.ndarray, 
     images = tiny_images[: NUMBER_OF_IMAGES[name]]
     model, rows = model_of(name), np.arange(len(images))
     task = AutoencoderTask(SETTINGS, images)
-    theta = choose_theta(task, model, rows)
+    theta = _choose_theta(task, model, rows)
     info = info_of(name, theta)
     export_autoencoder(tmp_path / "model.onnx", model, theta, info, check_NSS=images[:4])
 

@@ -67,10 +67,10 @@ def settle(
 def mark_changed(store: Store, steps: Iterable[Step]) -> None:
     """Mark images whose files were moved by a plan, or by undoing it."""
     records = (store.find(step.path) for step in steps if step.outcome is not Outcome.LEFT)
-    mark_moved(store, [record for record in records if record is not None])
+    _mark_moved(store, [record for record in records if record is not None])
 
 
-def mark_moved(store: Store, records: Iterable[Record]) -> None:
+def _mark_moved(store: Store, records: Iterable[Record]) -> None:
     """Mark images whose files have just been moved away, and unmark those whose files are back."""
     known = {record.id: record for record in records}
     there = {id_: os.path.lexists(record.item.file) for id_, record in known.items()}

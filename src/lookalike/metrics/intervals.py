@@ -73,15 +73,15 @@ def of_matches(of_query: Sequence[int], of_image: Sequence[int], *, queries: int
     >>> [round(bound * 300_000, 2) for bound in of_matches([1, 1], [1, 1], queries=1000, images=300)]
     [0.24, 7.22]
     """
-    effect = design_effect(of_query, of_image, queries=queries, images=images)
+    effect = _design_effect(of_query, of_image, queries=queries, images=images)
     found, total = sum(of_query) / effect, round(queries * images / effect)
     return clopper_pearson(math.floor(found), total)[0], clopper_pearson(math.ceil(found), total)[1]
 
 
-def design_effect(of_query: Sequence[int], of_image: Sequence[int], *, queries: int, images: int) -> float:
+def _design_effect(of_query: Sequence[int], of_image: Sequence[int], *, queries: int, images: int) -> float:
     """Variance of the number of matches, relative to independent pairs; at least 1.
 
-    >>> design_effect([1, 1], [1, 1], queries=9, images=9), design_effect([5], [1] * 5, queries=1000, images=300)
+    >>> _design_effect([1, 1], [1, 1], queries=9, images=9), _design_effect([5], [1] * 5, queries=1000, images=300)
     (1.0, 4.98...)
     """
     found = sum(of_query)

@@ -73,10 +73,10 @@ def chance(total: int, relevant: npt.ArrayLike, *, cutoff: int | None, denominat
     return average_precision(counts, cutoff=cutoff, denominator=denominator)
 
 
-def harmonic(n: npt.ArrayLike) -> Floats:
+def _harmonic(n: npt.ArrayLike) -> Floats:
     """Harmonic numbers H(n) = 1 + 1/2 + … + 1/n.
 
-    >>> harmonic([0, 1, 2, 1000]).round(6).tolist()
+    >>> _harmonic([0, 1, 2, 1000]).round(6).tolist()
     [0.0, 1.0, 1.5, 7.485471]
     """
     whole = np.asarray(n, np.int64)
@@ -99,14 +99,14 @@ def _block(counts: Counts, cutoff: int | None, ties: Ties, denominator: Denomina
         ahead = before_n if ties == "optimistic" else before_n + n - p
         counted = np.clip(end - ahead, 0, p)
         # Σ_{t=1..counted} (P + t)/(A + t), for A images ahead of the tie's relevant ones
-        sums = (counted - (ahead - before_p) * (harmonic(ahead + counted) - harmonic(ahead))).sum(axis=1)
+        sums = (counted - (ahead - before_p) * (_harmonic(ahead + counted) - _harmonic(ahead))).sum(axis=1)
         hits = np.minimum(p.sum(axis=1), end) if denominator == "relevant" else counted.sum(axis=1)
     return divide(sums, hits)
 
 
 def _expected_sum(n: Integers, p: Integers, before_n: Integers, before_p: Integers, slots: Integers) -> Floats:
     """Σ_{t=1..slots} p/n · [P + 1 + (t − 1)(p − 1)/(n − 1)] / (N + t)   (He et al. 2018, eq. 7)."""
-    first = harmonic(before_n + slots) - harmonic(before_n)  # Σ 1/(N + t)
+    first = _harmonic(before_n + slots) - _harmonic(before_n)  # Σ 1/(N + t)
     second = slots - (before_n + 1) * first  # Σ (t − 1)/(N + t)
     share = divide(p, n)
     among = divide(np.maximum(p - 1, 0), n - 1)

@@ -167,7 +167,7 @@ class MilvusServer:
 
     def put(self, name: str, rows: Iterable[Row]) -> None:
         """Write rows, replacing those with the same ids."""
-        for batch in batches(rows):
+        for batch in _batches(rows):
             self.call("upsert", name, batch)
 
     def remove(self, name: str, where: str) -> None:
@@ -264,7 +264,7 @@ class MilvusServer:
         return f"{where} did not answer within {self.address.timeout:g} s ({text}); see whether it runs, then try again"
 
 
-def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
     """Split rows into batches of at most a message each."""
     batch: list[Row] = []
     size = 0

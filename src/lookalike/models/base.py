@@ -53,12 +53,12 @@ class Losses(NamedTuple):
     parts: dict[str, Tensor]
 
 
-def gaussian_nats(x_N1SS: Tensor, reconstruction_N1SS: Tensor, *, sigma: float) -> Tensor:
+def _gaussian_nats(x_N1SS: Tensor, reconstruction_N1SS: Tensor, *, sigma: float) -> Tensor:
     """−log p(x | z) without its constant, in nats per image, (N,)."""
     return (x_N1SS - reconstruction_N1SS).square().flatten(1).sum(1) / (2 * sigma**2)
 
 
-def kl_nats(mean_NK: Tensor, logvar_NK: Tensor) -> Tensor:
+def _kl_nats(mean_NK: Tensor, logvar_NK: Tensor) -> Tensor:
     """KL(q(z | x) ‖ N(0, I)) of a diagonal Gaussian, in nats per image, (N,)."""
     return 0.5 * (mean_NK.square() + logvar_NK.exp() - 1 - logvar_NK).sum(1)  # appendix B
 
@@ -98,8 +98,8 @@ class HashModel(nn.Module, Generic[Config]):
         mean_NK, logvar_NK = self.to_mean(h_ND), functional.logsigmoid(self.to_variance(h_ND))
         noise_NK = torch.randn(mean_NK.shape, generator=generator, device=mean_NK.device)
         z_NK = mean_NK + torch.exp(0.5 * logvar_NK) * noise_NK  # z = μ + σ ⊙ ε, equation 10
-        reconstruction = gaussian_nats(x_N1SS, self.decoder(z_NK), sigma=self.config.sigma).mean()
-        kl = kl_nats(mean_NK, logvar_NK).mean()
+        reconstruction = _gaussian_nats(x_N1SS, self.decoder(z_NK), sigma=self.config.sigma).mean()
+        kl = _kl_nats(mean_NK, logvar_NK).mean()
         return Losses(
             total=reconstruction + self.config.beta * kl,  # equation 3, one sample of z
             parts={"reconstruction": reconstruction, "kl": kl},

@@ -41,7 +41,7 @@ class SimAM(nn.Module):
         return x_NCHW * torch.sigmoid(y_NCHW)
 
 
-class UpsampledConv(nn.Conv2d):
+class _UpsampledConv(nn.Conv2d):
     """Nearest-neighbour upsampling by two, then a 3 × 3 convolution: (N, I, H, W) → (N, O, 2H, 2W).
 
     Both are computed at once, as a transposed convolution with a 4 × 4 kernel: the 3 × 3 one spread over 2 × 2 equal
@@ -69,7 +69,7 @@ def conv_layer(inputs: int, outputs: int, *, size: int = 3, stride: int = 2) -> 
 
 def _up_layer(inputs: int, outputs: int) -> nn.Sequential:
     """The reverse of `conv_layer`: (N, I, H, W) → (N, O, 2H, 2W)."""
-    convolution = UpsampledConv(inputs, outputs, bias=False)
+    convolution = _UpsampledConv(inputs, outputs, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
@@ -85,7 +85,7 @@ class ConvDecoder(nn.Module):
             _up_layer(last, third),
             _up_layer(third, second),
             _up_layer(second, first),
-            UpsampledConv(first, 1),
+            _UpsampledConv(first, 1),
             nn.Sigmoid(),
         )
 

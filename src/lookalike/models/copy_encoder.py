@@ -79,7 +79,7 @@ class CopyEncoder(nn.Module):
                 inputs = stage.channels
         self.fixed, self.blocks = nn.Sequential(*blocks[:FIXED]), nn.Sequential(*blocks[FIXED:])
         self.last = nn.Sequential(nn.Conv2d(inputs, FEATURES, 1, bias=False), nn.BatchNorm2d(FEATURES), nn.ReLU())
-        self.pool = GeneralisedMean()
+        self.pool = _GeneralisedMean()
         self.norm = nn.BatchNorm1d(FEATURES)
 
     def train(self, mode: bool = True) -> CopyEncoder:
@@ -172,7 +172,7 @@ class _Bottleneck(nn.Module):
         return found + x_NCHW if self.residual else found
 
 
-class GeneralisedMean(nn.Module):
+class _GeneralisedMean(nn.Module):
     """(mean over positions of x^p)^(1/p) of each channel, with one learned p: (N, C, H, W) → (N, C)."""
 
     def __init__(self) -> None:

@@ -35,10 +35,10 @@ class Linear(NamedTuple):
 
     def latents(self, features_ND: Floats) -> npt.NDArray[np.float32]:
         """z, (N, K)."""
-        return np.asarray(unit(features_ND) @ self.weight_DK + self.bias_K)
+        return np.asarray(_unit(features_ND) @ self.weight_DK + self.bias_K)
 
 
-def unit(features_ND: Floats) -> npt.NDArray[np.float32]:
+def _unit(features_ND: Floats) -> npt.NDArray[np.float32]:
     """Features scaled to unit length; zero vectors stay zero."""
     length_N1 = np.linalg.norm(features_ND, axis=1, keepdims=True)
     return np.asarray(features_ND / np.maximum(length_N1, 1e-12), np.float32)
@@ -51,7 +51,7 @@ def pca(features_ND: Floats, bits: int) -> Linear:
         raise ConfigError(
             f"bits is {bits}; {features_ND.shape[0]} images with {features_ND.shape[1]} features have fewer components"
         )
-    x_ND = unit(features_ND).astype(np.float64)
+    x_ND = _unit(features_ND).astype(np.float64)
     mean_D = x_ND.mean(axis=0)
     centred_ND = x_ND - mean_D
     variance_D, axes_DD = np.linalg.eigh(centred_ND.T @ centred_ND / len(x_ND))
@@ -62,12 +62,12 @@ def pca(features_ND: Floats, bits: int) -> Linear:
     return Linear(axes_DK.astype(np.float32), (-mean_D @ axes_DK).astype(np.float32))
 
 
-def itq(features_ND: Floats, bits: int, *, seed: int = 0, rounds: int = ROUNDS) -> Linear:
+def _itq(features_ND: Floats, bits: int, *, seed: int = 0, rounds: int = ROUNDS) -> Linear:
     """Principal components, rotated to be close to their signs."""
     return _turned(pca(features_ND, bits), features_ND, seed, rounds)
 
 
-def whitened_itq(features_ND: Floats, bits: int, *, seed: int = 0, rounds: int = ROUNDS) -> Linear:
+def _whitened_itq(features_ND: Floats, bits: int, *, seed: int = 0, rounds: int = ROUNDS) -> Linear:
     """Principal components with unit variance, rotated to be close to their signs.
 
     Components without variance are dropped, because the scale of other features along them is unknown.
@@ -91,4 +91,4 @@ def _turned(projected: Linear, features_ND: Floats, seed: int, rounds: int) -> L
     return Linear(weight_DK.astype(np.float32), (projected.bias_K.astype(np.float64) @ rotation_KK).astype(np.float32))
 
 
-TURNED = {"itq": itq, "whitened-itq": whitened_itq}  # methods whose first bits are not codes
+TURNED = {"itq": _itq, "whitened-itq": _whitened_itq}  # methods whose first bits are not codes

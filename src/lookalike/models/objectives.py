@@ -38,7 +38,7 @@ class Copies(Objective):
     def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
         """The loss of pictures; the target is the output for their edited copies."""
         a, b = torch.tanh(u_BK), torch.tanh(target)
-        return contrast(a, b, temperature=0.05) - 0.5 * spread(a) + 0.1 * correlated(torch.cat([a, b]))
+        return contrast(a, b, temperature=0.05) - 0.5 * _spread(a) + 0.1 * correlated(torch.cat([a, b]))
 
 
 class Clusters(Objective):
@@ -77,7 +77,7 @@ def contrast(a_BK: Tensor, b_BK: Tensor, *, temperature: float) -> Tensor:
     return functional.cross_entropy(logits, other)
 
 
-def spread(a_BK: Tensor) -> Tensor:
+def _spread(a_BK: Tensor) -> Tensor:
     """An estimate of differential entropy: the mean log distance (by cosine) of each code to its nearest neighbour."""
     unit = functional.normalize(a_BK, dim=1)
     cosines = (unit @ unit.T).masked_fill(~pairs(len(a_BK), a_BK.device), -1.0)

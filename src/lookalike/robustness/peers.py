@@ -174,13 +174,13 @@ def _iscc(name: str, bits: int) -> Peer:
         raise _not_installed(name, "iscc-core", "Apache-2.0") from error
 
     def encode(pixels_HW3: Array) -> Row:
-        return np.frombuffer(iscc_core.soft_hash_image_v0(iscc_pixels(pixels_HW3), bits=bits), np.uint8)
+        return np.frombuffer(iscc_core.soft_hash_image_v0(_iscc_pixels(pixels_HW3), bits=bits), np.uint8)
 
     versions = {"iscc-core": version("iscc-core")}
     return Peer(name=name, measure=hamming(bits), note="iscc_core image code", encode=encode, versions=versions)
 
 
-def iscc_pixels(pixels_HW3: Array) -> list[int]:
+def _iscc_pixels(pixels_HW3: Array) -> list[int]:
     """The 32 × 32 grey values that ISCC's image code is made of; a border of the first pixel's colour is cut off."""
     inside_HW = (pixels_HW3 != pixels_HW3[0, 0]).any(axis=2)
     if inside_HW.any():
@@ -242,7 +242,7 @@ def _backbone(name: str) -> Peer:
     loaded = backbone.load(name)
 
     def encode(pixels_HW3: Array) -> Row:
-        return unit(loaded.features(as_read(pixels_HW3, loaded.spec)[None])[0])
+        return _unit(loaded.features(as_read(pixels_HW3, loaded.spec)[None])[0])
 
     about = loaded.about
     note = f"trained on {about.trained_on}{', with labels' if about.labels else ''}; {about.licence}"
@@ -250,7 +250,7 @@ def _backbone(name: str) -> Peer:
     return Peer(name=name, measure=COSINE, note=note, encode=encode, versions=versions)
 
 
-def unit(vector_X: npt.ArrayLike) -> npt.NDArray[np.float32]:
+def _unit(vector_X: npt.ArrayLike) -> npt.NDArray[np.float32]:
     """A vector scaled to length 1; one of length 0 stays."""
     floats_X: Floats = np.asarray(vector_X, np.float64)
     return np.asarray(floats_X / max(float(np.linalg.norm(floats_X)), 1e-12), np.float32)

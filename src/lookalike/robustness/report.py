@@ -47,7 +47,7 @@ KIND_WORDS = {
 }
 
 
-class Column(NamedTuple):
+class _Column(NamedTuple):
     """The share of the copies of each variant that a method finds."""
 
     name: str
@@ -115,11 +115,11 @@ def _versions(outcome: RobustnessResult) -> dict[str, str]:
     return found
 
 
-def columns(outcome: RobustnessResult, rate: int = 0) -> list[Column]:
+def columns(outcome: RobustnessResult, rate: int = 0) -> list[_Column]:
     """Each method at the threshold of a rate (its place in the list); before the first threshold the product."""
     found, places = outcome.answers, range(len(outcome.variants))
-    first = [Column(found.name, [found.recall(at) for at in places])] if found and not rate else []
-    return first + [Column(method.peer.name, method.recall(rate)) for method in outcome.methods]
+    first = [_Column(found.name, [found.recall(at) for at in places])] if found and not rate else []
+    return first + [_Column(method.peer.name, method.recall(rate)) for method in outcome.methods]
 
 
 def kinds_of(outcome: RobustnessResult) -> list[str]:
@@ -175,7 +175,7 @@ def write(outcome: RobustnessResult, folder: Path) -> Path:
     return report
 
 
-def worst(outcome: RobustnessResult) -> list[tuple[int, int]]:
+def _worst(outcome: RobustnessResult) -> list[tuple[int, int]]:
     """Of each edit, at the mildest strength that misses any copy: an edited image and the variant, by place.
 
     It is the first copy that the product misses, or else the one that is furthest by the first method.
@@ -200,7 +200,7 @@ def _missed(outcome: RobustnessResult, at: int) -> int | None:
 def missed(outcome: RobustnessResult) -> list[_Shown]:
     """Copies that are missed, with what each method says of them."""
     shown = []
-    for row, at in worst(outcome):
+    for row, at in _worst(outcome):
         variant, query = outcome.variants[at], outcome.edited.index(row)
         words = f"{variant.edit}: {variant.words}"
         lines = [f"{outcome.answers.name}: {outcome.answers.said[row][at]}"] if outcome.answers else []
@@ -265,7 +265,7 @@ def _verified(outcome: RobustnessResult, found: Answers) -> Values:
 
 def _method(outcome: RobustnessResult, method: Method) -> Values:
     peer = method.peer
-    by_rate = [Column(peer.name, method.recall(rate)) for rate in range(len(RATES))]
+    by_rate = [_Column(peer.name, method.recall(rate)) for rate in range(len(RATES))]
     return {
         "name": peer.name,
         "bits": peer.measure.bits,

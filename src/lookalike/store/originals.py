@@ -49,13 +49,13 @@ def has(database: Path, digest: bytes, length: int | None) -> bool:
 
 def digests(database: Path) -> Iterator[bytes]:
     """Digests of all originals."""
-    for target in files(database):
+    for target in _files(database):
         name = target.parent.name + target.name
         if re.fullmatch(r"[0-9a-f]{32}", name):
             yield bytes.fromhex(name)
 
 
-def files(database: Path) -> list[Path]:
+def _files(database: Path) -> list[Path]:
     """All files in the folder of originals, including foreign ones."""
     return sorted((database / FOLDER).glob("??/*"))
 
@@ -67,7 +67,7 @@ def temporary(database: Path) -> list[Path]:
 
 def drop_temporary(database: Path) -> list[Path]:
     """Delete temporary files that earlier versions left next to the originals; returns them."""
-    leftovers = [path for path in files(database) if path.name.startswith("tmp") and path.name.endswith(".tmp")]
+    leftovers = [path for path in _files(database) if path.name.startswith("tmp") and path.name.endswith(".tmp")]
     for path in leftovers:
         path.unlink(missing_ok=True)
     return leftovers

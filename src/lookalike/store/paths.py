@@ -159,13 +159,13 @@ def path_key(folder: int, name: bytes) -> int:
     >>> path_key(3, b"12") == 3 * 2**24 + 12
     True
     """
-    return folder << KEY_BITS | name_key(name)
+    return folder << KEY_BITS | _name_key(name)
 
 
-def name_key(name: bytes) -> int:
+def _name_key(name: bytes) -> int:
     """24 bits of a name: the number itself, so that rows of a table are consecutive, or a checksum.
 
-    >>> name_key(b"12"), name_key(b"a.jpg")
+    >>> _name_key(b"12"), _name_key(b"a.jpg")
     (12, 3453462)
     """
     return int(name) if len(name) < 8 and name.isdigit() else zlib.crc32(name) & LAST_KEY

@@ -87,14 +87,14 @@ def cached_images(
     Raises `Interrupted` once `stop_requested` is set, `TrainingError` if no image can be read.
     """
     key = digest(items, spec, max_pixels=max_pixels)
-    if (found := open_cache(folder, key=key)) is not None:
+    if (found := _open_cache(folder, key=key)) is not None:
         return found
     folder.mkdir(parents=True, exist_ok=True)
     with closing(read_all(items, spec, max_pixels, stop_requested=stop_requested)) as results:
         return _write_cache(folder, _reported(results, len(items), "reading images", progress), key=key)
 
 
-def open_cache(folder: Path, *, key: str, name: str = IMAGES) -> Cached | None:
+def _open_cache(folder: Path, *, key: str, name: str = IMAGES) -> Cached | None:
     """The cache with this name, if it is complete and has this key."""
     try:
         manifest = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
@@ -129,7 +129,7 @@ def _write_cache(folder: Path, results: Iterable[Result], *, key: str, name: str
         "skipped": [asdict(one) for one in skipped],
     }  # fmt: skip
     write_aside(folder / f"{name}.json", json.dumps(manifest).encode())
-    made = open_cache(folder, key=key, name=name)
+    made = _open_cache(folder, key=key, name=name)
     assert made is not None
     return made
 
@@ -181,7 +181,7 @@ def features(
     """
     what = f"{backbone.digest} {digest(items, backbone.spec, max_pixels=max_pixels)} {np.dtype(kind)}"
     key = hashlib.blake2b(what.encode(), digest_size=16).hexdigest() + (f"-{edit.name}" if edit else "")
-    if (found := open_cache(folder, key=key, name=key)) is not None:
+    if (found := _open_cache(folder, key=key, name=key)) is not None:
         return found
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -193,7 +193,7 @@ def features(
         _alone(folder / f"{key}.lock", stop_requested),
         closing(read_all(items, backbone.spec, max_pixels, stop_requested=stop_requested)) as read,
     ):
-        if (found := open_cache(folder, key=key, name=key)) is not None:  # another process has computed it meanwhile
+        if (found := _open_cache(folder, key=key, name=key)) is not None:  # another process has computed it meanwhile
             return found
         results = _reported(_computed(read, backbone, edit, kind), len(items), "computing features", progress)
         return _write_cache(folder, results, key=key, name=key)

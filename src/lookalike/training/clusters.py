@@ -43,13 +43,13 @@ def cluster_labels(
         )
     centred_ND = features_ND - features_ND.mean(axis=0)
     unit_ND = centred_ND / np.maximum(np.linalg.norm(centred_ND, axis=1, keepdims=True), 1e-12)
-    near_NM = nearest(unit_ND, min(neighbours, len(features_ND) // 4))
-    vectors_NE = eigenvectors(near_NM, max(scales), seed=seed)
+    near_NM = _nearest(unit_ND, min(neighbours, len(features_ND) // 4))
+    vectors_NE = _eigenvectors(near_NM, max(scales), seed=seed)
     found = [_clusters(vectors_NE[:, :scale], scale, seed=seed + number) for number, scale in enumerate(scales)]
     return np.stack(found, axis=1)
 
 
-def nearest(unit_ND: Floats, count: int) -> Integers:
+def _nearest(unit_ND: Floats, count: int) -> Integers:
     """The nearest other images of each image, by cosine, (N, count)."""
     found = np.empty((len(unit_ND), count), np.int64)
     for start in range(0, len(unit_ND), BLOCK):
@@ -60,7 +60,7 @@ def nearest(unit_ND: Floats, count: int) -> Integers:
     return found
 
 
-def eigenvectors(neighbours_NM: Integers, count: int, *, seed: int = 0) -> npt.NDArray[np.float64]:
+def _eigenvectors(neighbours_NM: Integers, count: int, *, seed: int = 0) -> npt.NDArray[np.float64]:
     """The eigenvectors of the graph that vary least between neighbours, scaled by degree, (N, count)."""
     from scipy import sparse
     from scipy.sparse import linalg

@@ -105,7 +105,7 @@ def train(
     return report
 
 
-def choose_theta(task: Task[Module], module: Module, rows: Rows) -> Threshold:
+def _choose_theta(task: Task[Module], module: Module, rows: Rows) -> Threshold:
     """θ, (K,): the mean latent of the training images, accumulated in float64."""
     mean_K: npt.NDArray[np.float64] = task.latents(module, rows).mean(axis=0)  # 1/N Σ M_e(x), section III
     return mean_K.astype(np.float32)
@@ -170,7 +170,7 @@ def _finish(
     """Choose θ, measure the codes and write the model file."""
     task, settings = run.task, run.task.settings
     bits = int(settings.config["bits"])
-    theta_K = choose_theta(task, module, run.rows.train) if task.cut_at_mean else np.zeros(bits, np.float32)
+    theta_K = _choose_theta(task, module, run.rows.train) if task.cut_at_mean else np.zeros(bits, np.float32)
     measured = run.rows.validation
     if len(measured) < HELD_OUT_ENOUGH:
         measured = np.concatenate([measured, run.rows.train])

@@ -189,7 +189,7 @@ def test_a_persons_rules_come_first_in_their_order() -> None:
     assert best("folder=/photos/best", "oldest") == (2, "preferred: oldest file")
     assert best("folder=/photos/best/deep/") == (1, "preferred: folder=/photos/best/deep")
     assert best("not-folder=/photos/best") == (3, "preferred: not-folder=/photos/best")
-    assert best("folder=/elsewhere").__class__ is best_copy.BestCopy
+    assert best("folder=/elsewhere").__class__ is best_copy._BestCopy
     for wrong in ("best", "folder", "folder=", "oldest=1", ""):
         with pytest.raises(ConfigError, match="it must be one of folder=PATH"):
             preference(wrong)

@@ -147,7 +147,7 @@ def test_a_document_without_a_merged_picture_is_named() -> None:
     data = psd(photo(), resources={1057: b"\0\0\0\1\0" + bytes(20)})
     with pytest.raises(ImageError, match="without a merged picture") as caught:
         decode.decode(data, SPEC)
-    assert kinds.is_foreign(str(caught.value))
+    assert kinds.foreign_kind(str(caught.value))
 
 
 def test_16_bits_a_channel_are_not_compared_in_8() -> None:

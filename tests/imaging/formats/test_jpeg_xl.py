@@ -31,7 +31,7 @@ def jxl(picture: Image.Image, **options: object) -> bytes:
 @pytest.mark.parametrize("size", [(96, 64), (8, 8), (1, 1), (300, 7), (256, 256), (1600, 900), (513, 2049)])
 def test_the_header_says_the_size(size: tuple[int, int]) -> None:
     data = jxl(Image.new("RGB", size), lossless=True, effort=1)
-    found = jpeg_xl.header(data[:100])
+    found = jpeg_xl._header(data[:100])
     assert (found.width, found.height) == size
     assert opened(data).load().size == size
 

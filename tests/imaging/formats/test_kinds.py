@@ -29,12 +29,12 @@ NAMED = {
 def test_what_is_known_but_not_read_is_named(head: bytes) -> None:
     with pytest.raises(ImageError, match=f"^{NAMED[head]}, which cannot be read here") as caught:
         kinds.recognise(head)
-    assert kinds.is_foreign(str(caught.value))
+    assert kinds.foreign_kind(str(caught.value))
 
 
 def test_what_is_damaged_is_not_foreign() -> None:
-    assert kinds.is_foreign(kinds.NO_IMAGE)
-    assert not kinds.is_foreign("is cut off: only 50 % of its rows are there")
+    assert kinds.foreign_kind(kinds.NO_IMAGE)
+    assert not kinds.foreign_kind("is cut off: only 50 % of its rows are there")
 
 
 @pytest.mark.parametrize("cut", range(64))

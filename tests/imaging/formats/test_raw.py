@@ -182,7 +182,7 @@ def test_a_raw_file_without_a_preview_is_refused_in_words() -> None:
             ImageError, match=r"^an? \w+ raw file without a preview, which cannot be read here"
         ) as caught:
             decode.decode(data, SPEC)
-        assert kinds.is_foreign(str(caught.value))
+        assert kinds.foreign_kind(str(caught.value))
 
 
 def test_tiff_files_of_scanners_are_not_raw_files() -> None:

@@ -22,7 +22,7 @@ from lookalike.imaging.files import content_digest
 from lookalike.imaging.isolation import pool, process
 from lookalike.imaging.isolation.decoders import Direct
 from lookalike.imaging.isolation.limits import MEMORY, DecodeLimits
-from lookalike.imaging.isolation.pool import Budget, Pool
+from lookalike.imaging.isolation.pool import Pool, _Budget
 from tests.conftest import encoded
 from tests.imaging.isolation.bombs import png, sparse
 
@@ -265,7 +265,7 @@ def _wait(end: int) -> None:
 
 
 def test_memory_is_shared_in_the_order_of_asking() -> None:
-    budget, order = Budget(10), list[str]()
+    budget, order = _Budget(10), list[str]()
     has_asked = threading.Event()
 
     def take(name: str, amount: int, then: Callable[[], object]) -> None:

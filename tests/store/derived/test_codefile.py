@@ -105,7 +105,7 @@ def _with_runs(path: Path, runs: list[tuple[int, int]]) -> None:
     header = codefile.write(path, np.arange(1000, dtype=np.int64), codes_NW, model="m", revision=1)
     ids = np.array(runs, "<i8").tobytes()
     forged = replace(header, runs=len(runs), ids=hashlib.blake2b(ids, digest_size=16).hexdigest())
-    head = codefile.sealed(codefile.MAGIC + json.dumps(asdict(forged)).encode() + b"\n")
+    head = codefile._sealed(codefile.MAGIC + json.dumps(asdict(forged)).encode() + b"\n")
     path.write_bytes(head + ids + codes_NW.tobytes())
 
 
@@ -161,7 +161,7 @@ def test_no_flipped_bit_goes_unnoticed(path: Path) -> None:
 )  # fmt: skip
 def test_foreign_headers_are_refused(header: str, path: Path) -> None:
     body = path.read_bytes()[4096:]
-    path.write_bytes(codefile.sealed(codefile.MAGIC + header.encode()) + body)
+    path.write_bytes(codefile._sealed(codefile.MAGIC + header.encode()) + body)
     with pytest.raises(DatabaseError):
         codefile.read(path)
 

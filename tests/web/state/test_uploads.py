@@ -21,7 +21,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from lookalike.imaging.isolation.pool import Worker
+from lookalike.imaging.isolation.pool import _Worker
 from tests.conftest import encoded
 from tests.web.conftest import Serve, Served
 
@@ -54,8 +54,8 @@ def deaths(served: Served) -> float:
     return sum(float(one.value) for one in samples if one.name.endswith("_total"))
 
 
-def only_worker(served: Served) -> Worker:
-    worker: Worker = next(iter(served.parts.decoders._pool._all))
+def only_worker(served: Served) -> _Worker:
+    worker: _Worker = next(iter(served.parts.decoders._pool._all))
     return worker
 
 

@@ -29,7 +29,7 @@ FINER = 0.85  # of another's quantisation steps: clearly finer
 _ORIGIN_WORDS = "original encoding, not a conversion"
 
 
-class BestCopy(NamedTuple):
+class _BestCopy(NamedTuple):
     """The best of several images, and why."""
 
     id: int
@@ -78,16 +78,16 @@ def preference(text: str) -> Preference:
     return Preference(name)
 
 
-def best(records: Sequence[Record], facts: FactsOf, prefer: Sequence[Preference] = ()) -> BestCopy:
+def best(records: Sequence[Record], facts: FactsOf, prefer: Sequence[Preference] = ()) -> _BestCopy:
     """The best copy by the preferences, in order, then by the built-in rules."""
     left: Copies = [_Copy(one, facts.get(one.digest) if one.digest is not None else None) for one in records]
     for rule in (*map(_preferring, prefer), *(RULES if any(one.facts for one in left) else ()), *LAST):
         remaining = rule.choose(left)
         if len(remaining) == 1 < len(left):
-            return BestCopy(remaining[0].record.id, rule.words(remaining[0]))
+            return _BestCopy(remaining[0].record.id, rule.words(remaining[0]))
         left = remaining or left
     first = min(left, key=lambda one: one.record.name)
-    return BestCopy(first.record.id, "first by path")
+    return _BestCopy(first.record.id, "first by path")
 
 
 def listed(words: Sequence[str]) -> str:

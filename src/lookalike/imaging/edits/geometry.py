@@ -50,14 +50,14 @@ def letterbox(picture: Picture, *, share: float) -> Picture:
     return ImageOps.expand(picture, (0, bar, 0, bar), BLACK)
 
 
-def rotate(picture: Picture, *, degrees: float) -> Picture:
+def _rotate(picture: Picture, *, degrees: float) -> Picture:
     """The picture rotated about its centre, with black corners."""
     return picture.rotate(degrees, Image.Resampling.BICUBIC, fillcolor=BLACK)
 
 
 def rotate_either(picture: Picture, random: Random, *, degrees: float) -> Picture:
     """The picture rotated to the left or right at random."""
-    return rotate(picture, degrees=degrees if random.integers(2) else -degrees)
+    return _rotate(picture, degrees=degrees if random.integers(2) else -degrees)
 
 
 def straighten(picture: Picture, random: Random, *, degrees: float) -> Picture:

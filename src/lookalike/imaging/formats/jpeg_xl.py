@@ -62,7 +62,7 @@ class _Bits:
         return self.side(is_small=is_small), height
 
 
-def header(codestream: bytes) -> _Header:
+def _header(codestream: bytes) -> _Header:
     """The header of a codestream, of which the first bytes are given. Raises `ImageError`."""
     if not codestream.startswith(BEGINNING):
         raise ImageError("begins like JXL, but holds no picture")
@@ -108,7 +108,7 @@ class _JpegXlImage(ImageFile.ImageFile):
     def _open(self) -> None:
         assert self.fp is not None
         self._data = self.fp.read()
-        found = header(self._codestream())
+        found = _header(self._codestream())
         self._size, self._mode, self.is_plain = (found.width, found.height), "RGB", found.is_plain
 
     def _codestream(self) -> bytes:

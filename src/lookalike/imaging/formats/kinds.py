@@ -99,11 +99,6 @@ def foreign_kind(reason: str) -> str | None:
     return None if kind == reason else kind.split(" ", 1)[1]
 
 
-def is_foreign(reason: str) -> bool:
-    """Whether a file was unreadable only because it is not an image, or has an unsupported format."""
-    return foreign_kind(reason) is not None
-
-
 def is_read_now(reason: str) -> bool:
     """Whether a file was refused by an earlier version that read fewer formats.
 

@@ -34,7 +34,7 @@ class _GoneError(Exception):
     """A worker died before it decoded anything."""
 
 
-class Worker:
+class _Worker:
     """One process; used by one thread at a time."""
 
     def __init__(self, started: process.Process) -> None:
@@ -62,7 +62,7 @@ class Worker:
 class _IsolatedSession:
     """A worker's current image, decoded within the limits."""
 
-    def __init__(self, worker: Worker, limits: DecodeLimits, budget: Budget) -> None:
+    def __init__(self, worker: _Worker, limits: DecodeLimits, budget: _Budget) -> None:
         self._worker, self._limits, self._budget = worker, limits, budget
         self._size = 0  # bytes of the file
         self._left = limits.seconds  # for decoding
@@ -132,7 +132,7 @@ class _IsolatedSession:
         }
 
 
-class Budget:
+class _Budget:
     """Bytes of memory shared by threads, first come, first served, so that large requests are not starved."""
 
     def __init__(self, total: int) -> None:
@@ -175,10 +175,10 @@ class Pool(AbstractContextManager["Pool", None]):
 
     def __init__(self, limits: DecodeLimits, *, workers: int = 0, on_death: OnDeath = lambda why: None) -> None:
         self._limits, self._count, self._on_death = limits, workers or cores(), on_death
-        self._budget = Budget(max(limits.memory, self._count * limits.usual_memory))
+        self._budget = _Budget(max(limits.memory, self._count * limits.usual_memory))
         self._changed = threading.Condition()
-        self._idle: list[Worker] = []
-        self._all: set[Worker] = set()
+        self._idle: list[_Worker] = []
+        self._all: set[_Worker] = set()
         self._wanted = self._count  # workers still to be started
         self._server: process.ForkServer | None = None
         self._failures = 0  # consecutive failures to start a worker
@@ -232,7 +232,7 @@ class Pool(AbstractContextManager["Pool", None]):
         raise RetryableImageError("the processes that decode images were ended again and again while it was read")
 
     @contextmanager
-    def _worker(self) -> Iterator[Worker]:
+    def _worker(self) -> Iterator[_Worker]:
         """An idle worker; it is replaced afterwards if it has ended."""
         worker = self._take()
         try:
@@ -240,7 +240,7 @@ class Pool(AbstractContextManager["Pool", None]):
         finally:
             self._give_back(worker)
 
-    def _take(self) -> Worker:
+    def _take(self) -> _Worker:
         with self._changed:
             while True:
                 self._changed.wait_for(lambda: self._idle or self._is_closed or self._failed)
@@ -257,7 +257,7 @@ class Pool(AbstractContextManager["Pool", None]):
         if self._failed:
             raise ConfigError(f"the processes that decode images do not start ({self._failed})")
 
-    def _give_back(self, worker: Worker) -> None:
+    def _give_back(self, worker: _Worker) -> None:
         with self._changed:
             # a late answer would be taken for the answer to the next request
             if self._is_closed or worker.is_asked or not worker.process.is_alive():
@@ -266,7 +266,7 @@ class Pool(AbstractContextManager["Pool", None]):
                 self._idle.append(worker)
             self._changed.notify_all()
 
-    def _replace(self, worker: Worker) -> None:
+    def _replace(self, worker: _Worker) -> None:
         worker.process.end()
         self._all.discard(worker)
         self._wanted += 1
@@ -294,7 +294,7 @@ class Pool(AbstractContextManager["Pool", None]):
     def _start(self) -> None:
         """Start one worker, in this thread."""
         try:
-            worker = Worker(self._started())
+            worker = _Worker(self._started())
         except (OSError, EOFError) as error:
             if self._server is not None and isinstance(error, EOFError):
                 self._server.close()

@@ -63,7 +63,7 @@ class ImageTasks:
         self._content, self._refusal = content, None
         about = self._read(head["path"], head["most"]) if "path" in head else _identity(content)
         try:
-            check_work(self._content)
+            _check_work(self._content)
         except ImageError as error:
             self._refusal = str(error)
         return about
@@ -140,7 +140,7 @@ def _needs(content: bytes) -> int:
         return 0
 
 
-def check_work(content: bytes) -> None:
+def _check_work(content: bytes) -> None:
     """Raise `ImageError` for a JPEG with an absurd number of scans, or a large one without any."""
     if not content.startswith(b"\xff\xd8"):
         return

@@ -78,13 +78,13 @@ def write(
         ids=_hash(ids_N.data),
     )  # fmt: skip
     with replacing(path) as aside, aside.open("wb") as file:
-        file.write(sealed(MAGIC + json.dumps(asdict(header)).encode() + b"\n"))
+        file.write(_sealed(MAGIC + json.dumps(asdict(header)).encode() + b"\n"))
         file.write(ids_N.data)  # unlike `tofile`, this reports a full disk
         file.write(codes_NW.data)
     return header
 
 
-def sealed(text: bytes) -> bytes:
+def _sealed(text: bytes) -> bytes:
     """A header with this text, and its digest at the end."""
     head = text.ljust(HEADER - SEAL)
     return head + _hash(head).encode() + b"\n"
@@ -120,7 +120,7 @@ def _header(file: BinaryIO, path: Path) -> _Header:
     head = file.read(HEADER)
     if not head.startswith(MAGIC):
         raise DatabaseError(f"{path} is not a file of codes")
-    if head != sealed(head[:-SEAL]):
+    if head != _sealed(head[:-SEAL]):
         raise DatabaseError(f"{path} is damaged: its header has changed")
     header = _Header(**json.loads(head[len(MAGIC) : -SEAL]))
     check_bits(header.bits)
