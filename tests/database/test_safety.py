@@ -307,7 +307,7 @@ def test_a_closed_database_reports_it(indexed: Database, photo_folder: Path) -> 
         indexed.info,
         indexed.verify,
         indexed.prune,
-        indexed.lost,
+        indexed.losses,
         indexed.codes,
     ]
     indexed.close()

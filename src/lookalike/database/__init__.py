@@ -151,10 +151,6 @@ class Database(Reading):
         with self.store.changing():
             return absent.prune(self.store, only, originals=originals)
 
-    def lost(self) -> list[str]:
-        """Folders, tables and files out of reach: moved, perhaps, or on a drive that is not connected."""
-        return [place.path for place in self.losses().unreachable if place.images]
-
     # Duplicates
 
     def duplicates(
@@ -293,11 +289,7 @@ class Database(Reading):
     # Calibration and safety
 
     def calibrate(
-        self,
-        pairs: Sequence[Labelled] = (),
-        *,
-        options: CalibrationOptions | None = None,
-        progress: Progress = silent,
+        self, pairs: Sequence[Labelled] = (), *, options: CalibrationOptions | None = None, progress: Progress = silent
     ) -> CalibrationReport:
         """Measure and store how often this collection's searches are right.
 
