@@ -28,7 +28,7 @@ reproduce: $(VENV)/dev.done  ## the paper's tables and figures, run where they h
 # Files in their own order: by number of tests, those with a few long ones would be last, and one process would wait.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --durations=15 --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-test: $(VENV)/dev.done | milvus  ## the quick tests: all but those marked slow or research
+test: $(VENV)/dev.done  ## the quick tests: all but those marked slow (also: with a browser, with Milvus) or research
 	$(PYTEST) -m 'not slow and not research'
 
 test-all: $(VENV)/dev.done | milvus  ## all tests

@@ -53,6 +53,14 @@ MakeModel = Callable[..., Path]
 Check = Callable[..., None]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests with a real Milvus server or browser as slow: `make test` leaves them to `make check`."""
+    for item in items:
+        if {"milvus", "browser"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Delete coverage data of processes that tests killed before they wrote any: combining would warn of each."""

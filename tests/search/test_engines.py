@@ -92,7 +92,7 @@ def remote(milvus: Running) -> Make:
     return make
 
 
-@pytest.fixture(params=[*LOCAL, "milvus"])
+@pytest.fixture(params=[*LOCAL, pytest.param("milvus", marks=pytest.mark.slow)])
 def make(request: pytest.FixtureRequest) -> Make:
     made: Make = request.getfixturevalue("remote") if request.param == "milvus" else LOCAL[request.param]
     return made
