@@ -41,9 +41,9 @@ def test_everything_is_there(outcome: demo.DemoResult) -> None:
     assert len(outcome.photos) == 3
     assert [name for name, _ in outcome.skipped] == ["broken <i>.jpg"]
     assert len(outcome.searches) == 3 * len(demo.EDITS)
-    with Database.open(outcome.folder / "csvae.db") as database:
+    with Database.open(outcome.folder / "photos.db") as database:
         assert len(database) == 33
-        assert database.hasher.info.name == outcome.trained.info.name
+    assert list(outcome.first) == ["lookalike search", "its codes alone", "pHash", "PDQ", "CSVAE's codes"]
     assert not {path.name for path in outcome.folder.iterdir()} - {demo.MARK, *demo.FOLDERS, *demo.FILES}
 
 
@@ -51,20 +51,21 @@ def test_everything_is_there(outcome: demo.DemoResult) -> None:
 def test_the_share_is_of_photographs_that_come_first(outcome: demo.DemoResult) -> None:
     firsts = [
         Path(hits[0].path).name == photo.name
-        for (_, photo, _), hits in zip(outcome.searches, outcome.found["default"], strict=True)
+        for (_, photo, _), hits in zip(outcome.searches, outcome.hits, strict=True)
     ]
-    assert outcome.share("default") == pytest.approx(sum(firsts) / len(firsts))
-    assert outcome.share("default", "jpeg") == 1
+    assert outcome.share(demo.OURS) == pytest.approx(sum(firsts) / len(firsts))
+    assert outcome.share(demo.OURS, "jpeg") == outcome.share("pHash", "jpeg") == 1
+    assert outcome.share(demo.OURS) > outcome.share("pHash")
     first, second, third = demo.summary(outcome)
     assert first == f"3 photographs (1 unreadable), {3 * len(demo.EDITS)} edited copies"
-    assert f"{outcome.share('default'):.1%} by the built-in model" in second
+    assert second.startswith(f"photograph found first: {outcome.share(demo.OURS):.1%} lookalike search, ")
     assert third == f"report: {outcome.report}"
 
 
 @pytest.mark.slow
 def test_the_report_leads_with_the_built_in_model_and_needs_nothing_else(outcome: demo.DemoResult) -> None:
     page = outcome.report.read_text(encoding="utf-8")
-    assert f"<h1>{outcome.share('default'):.1%} of {len(outcome.searches)} edited copies found</h1>" in page
+    assert f"<h1>{outcome.share(demo.OURS):.1%} of {len(outcome.searches)} edited copies found</h1>" in page
     assert "broken &lt;i&gt;.jpg" in page
     assert "<script" not in page
     assert not re.search(r"(src|href)=.(?!data:image/jpeg;base64,)", page)

@@ -1,8 +1,9 @@
-"""The demo: index photographs, search with edited copies, train one of the paper's models, write a report.
+"""The demo: search photographs with edited copies, and compare with pHash, PDQ and a model of the paper.
 
 photos/, parts/   the photographs, reduced, and random parts of them
 copies/           edited copies of the photographs, used as queries
-photos.db/        a database with the built-in model; csvae.db/ one with csvae.onnx, trained on photos and parts
+photos.db/        a database of both, with the built-in model
+csvae.onnx        a model of the paper, trained on photos and parts
 report.html       the results
 """
 
@@ -27,6 +28,7 @@ from lookalike.core.errors import ConfigError, DataError, ImageError, Interrupte
 from lookalike.database import Database, Hit
 from lookalike.imaging import decode
 from lookalike.imaging.edits.catalogue import Variant, perturb
+from lookalike.robustness.peers import find
 
 if TYPE_CHECKING:
     from lookalike.training import TrainReport
@@ -37,13 +39,15 @@ PHOTOGRAPHS = (  # of scikit-image: real photographs, no drawings, texts or mask
     "motorcycle_left.png", "motorcycle_right.png", "retina.jpg", "rocket.jpg",
 )  # fmt: skip
 EDITS = (
-    Variant("jpeg", 20), Variant("resize", 0.25), Variant("grey", 1), Variant("brighter", 1.3), Variant("blur", 0.01),
-    Variant("crop", 0.1), Variant("rotate", 5), Variant("border", 0.1), Variant("text", 0.1), Variant("caption", 0.2),
+    Variant("jpeg", 20), Variant("resize", 0.25), Variant("grey", 1), Variant("blur", 0.01), Variant("crop", 0.25),
+    Variant("rotate", 15), Variant("mirror", 1), Variant("border", 0.1), Variant("caption", 0.2),
 )  # fmt: skip
 MARK = ".lookalike-demo"  # an empty file that marks a folder made by this command
-FOLDERS = ("photos", "parts", "copies", "photos.db", "csvae.db", "csvae.run")
+FOLDERS = ("photos", "parts", "copies", "photos.db", "csvae.run")
 FILES = ("csvae.onnx", "report.html")
-NEEDED = ("torch", "skimage")
+NEEDED = ("torch", "skimage", "imagehash", "pdqhash")
+OURS, OWN = "lookalike search", "CSVAE's codes"  # methods, besides these by hashes and codes alone:
+PEERS = {"its codes alone": "default", "pHash": "phash-64", "PDQ": "pdq"}
 
 MOST = 200  # of a user's photographs that are used
 SIDE = 640  # pixels of a photograph's longer side, at most
@@ -64,7 +68,8 @@ class DemoResult:
     photos: list[Path]
     skipped: list[tuple[str, str]]  # unreadable files, and why
     searches: list[Search]
-    found: dict[str, list[list[Hit]]]  # hits of each search by model, the built-in one first
+    hits: list[list[Hit]]  # of each search with the built-in model
+    first: dict[str, list[bool]]  # by method: whether each search had its photograph first
     trained: TrainReport
     seconds: dict[str, float]
 
@@ -73,14 +78,10 @@ class DemoResult:
         """The report's path."""
         return self.folder / "report.html"
 
-    def share(self, model: str, edit: str = "") -> float:
+    def share(self, method: str, edit: str = "") -> float:
         """Share of copies, of one edit or all, whose photograph came first."""
-        firsts = [
-            hits[0].path == os.path.abspath(photo)
-            for (variant, photo, _), hits in zip(self.searches, self.found[model], strict=True)
-            if edit in ("", variant.edit)
-        ]
-        return float(np.mean(firsts))
+        pairs = zip(self.searches, self.first[method], strict=True)
+        return float(np.mean([is_first for (variant, _, _), is_first in pairs if edit in ("", variant.edit)]))
 
 
 def run(
@@ -111,12 +112,11 @@ def run(
 
 def summary(outcome: DemoResult) -> list[str]:
     """A summary in three lines."""
-    builtin, own = outcome.found
+    shares = ", ".join(f"{outcome.share(name):.1%} {name}" for name in outcome.first)
     skipped = f" ({len(outcome.skipped)} unreadable)" if outcome.skipped else ""
     return [
         f"{len(outcome.photos)} photographs{skipped}, {len(outcome.searches)} edited copies",
-        f"photograph found first: {outcome.share(builtin):.1%} by the built-in model, {outcome.share(own):.1%} by "
-        f"CSVAE, trained in {outcome.seconds['train']:.0f} s",
+        f"photograph found first: {shares} (trained in {outcome.seconds['train']:.0f} s)",
         f"report: {outcome.report}",
     ]
 
@@ -133,11 +133,13 @@ def _run(sources: list[Source], folder: Path, seed: int, visits: int, on_step: O
 
     photos, skipped = step("read", lambda: _save_photos(sources, folder / "photos"))
     searches = step("edit", lambda: list(_edited(photos, folder, seed)))
-    found = {"default": step("index and search", lambda: _search_copies(folder / "photos.db", None, searches))}
+    hits = step("index and search", lambda: _search_copies(folder / "photos.db", searches))
     trained = step("train", lambda: _train(folder, len(photos), seed, visits))
-    found["csvae"] = step("index and search again", lambda: _search_copies(folder / "csvae.db", trained.path, searches))
-    return DemoResult(folder=folder, photos=photos, skipped=skipped, searches=searches, found=found, trained=trained,
-                   seconds=seconds)  # fmt: skip
+    first = {OURS: [some[0].path == os.path.abspath(photo) for some, (_, photo, _) in zip(hits, searches, strict=True)]}
+    others = PEERS | {OWN: str(trained.path)}
+    first |= step("compare", lambda: {name: _are_nearest(peer, folder, searches) for name, peer in others.items()})
+    return DemoResult(folder=folder, photos=photos, skipped=skipped, searches=searches, hits=hits, first=first,
+                      trained=trained, seconds=seconds)  # fmt: skip
 
 
 def _packaged() -> list[Source]:
@@ -214,11 +216,23 @@ def _edited(photos: list[Path], folder: Path, seed: int) -> Iterator[Search]:
             part.save(folder / "parts" / f"{photo.stem}-{row:03}.jpg", "JPEG", quality=90)
 
 
-def _search_copies(db: Path, model: Path | None, searches: list[Search]) -> list[list[Hit]]:
+def _search_copies(db: Path, searches: list[Search]) -> list[list[Hit]]:
     """Index photographs and parts, and search with each copy."""
-    with Database.create(db, **({"model": model} if model else {})) as database:
+    with Database.create(db) as database:
         database.index([db.parent / "photos", db.parent / "parts"])
-        return [database.search(copy, top=5) for _, _, copy in searches]
+        return list(database.search_many([copy for _, _, copy in searches], top=5))
+
+
+def _are_nearest(name: str, folder: Path, searches: list[Search]) -> list[bool]:
+    """Whether each copy's photograph is nearest by a hash or a model's code, and nothing else is as near."""
+    peer = find(name)
+    collection = sorted([*(folder / "photos").iterdir(), *(folder / "parts").iterdir()])
+    rows_NX = np.stack([peer.encode(np.asarray(Image.open(path).convert("RGB"))) for path in collection])
+    copies_QX = np.stack([peer.encode(np.asarray(Image.open(copy).convert("RGB"))) for _, _, copy in searches])
+    distances_QN = peer.measure.distances(copies_QX, rows_NX)
+    own_Q = [collection.index(photo) for _, photo, _ in searches]
+    least_Q1 = distances_QN[np.arange(len(searches)), own_Q][:, None]
+    return [bool(count == 1) for count in (distances_QN <= least_Q1).sum(axis=1)]
 
 
 def _train(folder: Path, count: int, seed: int, visits: int) -> TrainReport:
@@ -239,6 +253,6 @@ def _write_report(outcome: DemoResult, seed: int) -> None:
         return reports.picture(decode.thumbnail(Path(path).read_bytes(), 180))
 
     reports.write(
-        outcome.report, "demo", outcome=outcome, edits=EDITS, seed=seed, small=small, models=list(outcome.found),
-        searches=[(*outcome.searches[row], outcome.found["default"][row]) for row in rows],
+        outcome.report, "demo", outcome=outcome, edits=EDITS, seed=seed, small=small, ours=OURS,
+        searches=[(*outcome.searches[row], outcome.hits[row]) for row in rows],
     )  # fmt: skip
