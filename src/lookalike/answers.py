@@ -92,6 +92,12 @@ class Details(Image):
     error: str | None = said("The reason why it has no code.")
     missing: bool = said("Whether its file is gone.")
     original: str = said("The address of its file.", "/api/v1/images/1/file")
+    taken: str | None = said("When it was taken, by its metadata.", "2024-05-01 10:00:00", default=None)
+    camera: str | None = said("The camera.", "NIKON D90", default=None)
+    place: Point | None = said("Where it was taken: degrees north and east.", [47.37, 8.54], default=None)
+    software: str | None = said("The program that wrote it.", "Adobe Lightroom", default=None)
+    depth: int | None = said("Bits a channel.", 8, default=None)
+    frames: int | None = said("Number of frames.", 1, default=None)
 
 
 @answer
@@ -457,3 +463,64 @@ class RunFile:
     to: str = said("Where it is in the trash.")
     size: int = said("Bytes.")
     in_trash: bool = said("Whether it is there now.")
+
+
+# The collection's folders and problems, comparisons
+
+
+@answer
+class Folder:
+    """A folder with images."""
+
+    path: str = said("The folder, as `folder` filters by it.", "/home/ada/PHOTOS/2024")
+    name: str = said("Its name.", "2024")
+    depth: int = said("0 for an indexed folder, 1 for those in it.", 1)
+    images: int = said("Number of findable images in it and below.", 120)
+
+
+@answer
+class Trouble:
+    """What is wrong with an image, or a folder of images."""
+
+    id: int | None = said("The image; null for a folder or a new file.", 7)
+    path: str
+    kind: Literal["unreadable", "missing", "out-of-reach", "plain"] = said("What is wrong.", "unreadable")
+    images: int = said("Number of images concerned.", 1)
+    reason: str = said("Why.", "the file ends too early")
+    remedy: str = said("What helps.", "restore the file, and index its folder again")
+
+
+@answer
+class Troubles(Page[Trouble]):
+    """A page of problems."""
+
+    items: list[Trouble]
+    counts: dict[str, int] = said("Number of items by kind.")
+
+
+@answer
+class Scene:
+    """Shots of one scene: a burst, or a series."""
+
+    images: list[Image]
+    best: int = said("The id of the sharpest image.", 1)
+    why: str = said("Why it is proposed.", "sharpest")
+
+
+@answer
+class Comparison:
+    """What the second image is to the first."""
+
+    a: Image
+    b: Image
+    relation: Relation = said("What b is to a.", "edited")
+    words: str = said("The relation and the edits in words.", "edited copy: cropped")
+    edits: tuple[str, ...] = said("Edits that lead from a to b.", ["crop"])
+    agreement: float = said("Share of the detail that is the same.", 0.98)
+    inliers: int = said("Keypoints that support the alignment.", 120)
+    verified: bool = said("False if the images could not be compared.")
+    transform: tuple[float, ...] | None = said("3 × 3, row by row: points in shares of the sides, from a to b.")
+    outline_a: list[Point] | None = said("The part of a that b shows too: corners in shares of the sides.")
+    outline_b: list[Point] | None = said("The part of b that a shows too.")
+    loses_a: list[str] = said("What is lost if a is removed: date, place, camera.", ["date"])
+    loses_b: list[str] = said("What is lost if b is removed.", [])

@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.web.conftest import Served
+from lookalike.database import Database
+from tests.web.conftest import Serve, Served
 
 schemathesis = pytest.importorskip("schemathesis")
 
@@ -21,15 +24,28 @@ NO_HTTP = b"Invalid HTTP request received."  # from the server's parser: such a 
 CASES = int(os.environ.get("LOOKALIKE_CASES", "10"))
 
 
+@pytest.fixture
+def writing(photo_folder: Path, model: Path, tmp_path: Path, serve: Serve) -> Iterator[Served]:
+    """A server that may change everything."""
+    for name in ("cats/01.png", "dogs/00.jpg"):
+        (photo_folder / f"copy-{name[5:]}").write_bytes((photo_folder / name).read_bytes())
+    with Database.create(tmp_path / "db", model=model) as database:
+        database.index(photo_folder, labels_from_folders=True)
+    with serve(tmp_path / "db", write=True, trash=tmp_path / "trash", roots=(str(photo_folder),)) as running:
+        yield running
+
+
 @pytest.mark.parametrize("mode", ["POSITIVE", "NEGATIVE"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_answers_are_as_described(mode: str, served: Served) -> None:
+def test_answers_are_as_described(mode: str, writing: Served, photo_folder: Path) -> None:
+    before = {path: path.read_bytes() for path in photo_folder.rglob("*") if path.is_file()}
+    served = writing
     document = schemathesis.openapi.from_url(f"{served.url}/openapi.json")
     checks = schemathesis.specs.openapi.checks
     anything = [checks.positive_data_acceptance]  # bytes of the right type may still be no image
     form = [*anything, checks.negative_data_rejection]  # a form has text only, also for booleans
     operations = [found.ok() for found in document.get_all_operations()]
-    assert len(operations) >= 14
+    assert len(operations) >= 44
     statuses: Counter[int] = Counter()
     for operation in operations:
         strategy = operation.as_strategy(generation_mode=schemathesis.GenerationMode[mode])
@@ -52,3 +68,4 @@ def test_answers_are_as_described(mode: str, served: Served) -> None:
     sys.stdout.write(said)  # shown with -rA
     assert max(statuses) < 500
     assert served.client.get("/status").json()["ready"]
+    assert {path: path.read_bytes() for path in photo_folder.rglob("*") if path.is_file()} == before

@@ -76,7 +76,13 @@ def test_the_description_has_examples(served: Served) -> None:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             assert operation["description"], (method, path)
-            assert {"200", "201"} & set(operation["responses"])
+            assert {"200", "201", "202"} & set(operation["responses"])
+            assert operation["operationId"].isidentifier()
+            assert len(operation["operationId"]) < 30
+            assert operation["tags"]
+            for parameter in operation.get("parameters", []):
+                assert parameter.get("examples") or parameter["schema"].get("examples"), (path, parameter["name"])
+    assert set(document["components"]["securitySchemes"]) == {"token", "cookie"}
     content = document["paths"]["/api/v1/search"]["post"]["requestBody"]["content"]
     assert set(content) == {"application/json", "multipart/form-data"}
     assert content["application/json"]["example"] == {"id": 1, "top": 5}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -169,3 +170,21 @@ def test_methods_that_are_not_there(served: Served) -> None:
     for method in ("PUT", "DELETE", "PATCH", "TRACE", "CONNECT"):
         answer = httpx.request(method, f"{served.url}/api/images/1", trust_env=False)
         assert answer.status_code in (400, 404, 405)
+
+
+def test_a_person_signs_in_by_a_form(serve: Serve, photo_db: Path) -> None:
+    with serve(photo_db, token=TOKEN) as guarded:
+        client, page = guarded.client, {"accept": "text/html"}
+        first = client.get("/browse?label=cats", headers=page)
+        assert (first.status_code, security.WRONG in first.text) == (401, False)
+        assert 'name="next" value="/browse?label=cats"' in first.text
+        assert first.headers["referrer-policy"] == "same-origin"
+        wrong = client.post("/sign-in", data={"token": "wrong", "next": "/browse"})
+        assert (wrong.status_code, security.WRONG in wrong.text) == (401, True)
+        foreign = client.post("/sign-in", data={"token": TOKEN}, headers={"Origin": "https://example.org"})
+        assert foreign.status_code == 403
+        assert client.post("/sign-in", content=b"x" * 10_000).status_code == 413
+        assert client.get("/api/v1/info").status_code == 401
+        right = client.post("/sign-in", data={"token": TOKEN, "next": "//evil.example/browse?label=cats"})
+        assert (right.status_code, right.headers["location"]) == (303, "/evil.example/browse?label=cats")
+        assert client.get("/api/v1/info").status_code == 200

@@ -19,8 +19,8 @@ from lookalike.duplicates.cleanup import plan_file
 from lookalike.duplicates.cleanup.plan import Action, Plan, PlanOptions
 from lookalike.duplicates.request import Strictness
 from lookalike.web.api import paging
-from lookalike.web.api.failures import failures
-from lookalike.web.api.groups import WORKING, Known, plan_response, preferences, reviewed
+from lookalike.web.api.failures import WORKING, failures
+from lookalike.web.api.groups import Known, plan_response, preferences, reviewed
 from lookalike.web.api.rows import Rows, moment
 from lookalike.web.api.schemas import Cursor, Id, Limit, described
 from lookalike.web.http.problems import JsonResponse, Problem

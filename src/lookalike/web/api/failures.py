@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lookalike.answers import Failure
+from lookalike.answers import Failure, Progress
 
 FAILURES: dict[int, str] = {
     400: "The request is malformed.",
@@ -17,6 +17,8 @@ FAILURES: dict[int, str] = {
     422: "A value or the image is invalid.",
     503: "Unavailable; try again.",
 }
+
+WORKING: dict[int | str, dict[str, Any]] = {202: {"model": Progress, "description": "Still working; ask again."}}
 
 
 def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -21,7 +21,7 @@ from lookalike.duplicates.request import Strictness
 from lookalike.duplicates.review import Review
 from lookalike.duplicates.search import Comparison
 from lookalike.web.api import paging
-from lookalike.web.api.failures import failures
+from lookalike.web.api.failures import WORKING, failures
 from lookalike.web.api.rows import RELATIONS, STATES, Rows, loosest, to_go
 from lookalike.web.api.schemas import Cursor, Limit
 from lookalike.web.http.problems import JsonResponse, Problem
@@ -32,9 +32,6 @@ from lookalike.web.state.server import Server, Shared
 
 router = APIRouter(prefix="/api/v1")
 WIDEST = 8  # the radius is at most 1/8 of the bits; beyond it, far more than copies match
-WORKING: dict[int | str, dict[str, Any]] = {
-    202: {"model": answers.Progress, "description": "Still working; ask again."}
-}
 PLAN: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The plan.",

@@ -5,6 +5,7 @@ Shapes: N images.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -16,13 +17,15 @@ from starlette.responses import Response
 
 from lookalike import answers
 from lookalike.core.display import clean
-from lookalike.database import Database, Filter
+from lookalike.database import Database, Filter, taken
+from lookalike.store.records import Record
 from lookalike.web.api import paging
-from lookalike.web.api.failures import failures
+from lookalike.web.api.failures import WORKING, failures
 from lookalike.web.api.rows import Rows
-from lookalike.web.api.schemas import LARGEST_ID, Cursor, Plain, Sort, described
-from lookalike.web.http.problems import JsonResponse
+from lookalike.web.api.schemas import LARGEST_ID, Cursor, Plain, Sort, Taken, described
+from lookalike.web.http.problems import JsonResponse, Problem
 from lookalike.web.state import files, thumbnails
+from lookalike.web.state.jobs import Done
 from lookalike.web.state.server import Server, Shared
 
 router = APIRouter(prefix="/api/v1/images", tags=["images"])
@@ -48,6 +51,8 @@ class Listing(BaseModel):
     sort: Annotated[Sort, described("newest: most recently indexed first.", "newest")] = Sort.ID
     label: Annotated[Plain | None, described("Only images with this label.", "cats")] = None
     folder: Annotated[Plain | None, described("Only images below this folder of the server.", "/home/ada/2024")] = None
+    name: Annotated[Plain | None, described("Only images with this in their path, in any case.", "coffee")] = None
+    taken: Annotated[Taken | None, described("Only images taken in this period.", "2024-05..2024-06")] = None
     ids: Annotated[
         str | None,
         described(
@@ -62,13 +67,21 @@ class Listing(BaseModel):
     cursor: Cursor = None
 
 
-@router.get("", responses={200: {"model": answers.Page[answers.Image]}, **failures(422)})
+@router.get("", responses={200: {"model": answers.Page[answers.Image]}, **WORKING, **failures(422)})
 async def list_images(server: Shared, listing: Annotated[Listing, Query()]) -> JsonResponse:
     """All findable images in pages: sorted, or in a random order that is reproducible by its seed."""
-    return JsonResponse(await server.collection.read(_page, server, listing))
+    dates: dict[int, str] = {}
+    if listing.ids is None and (listing.taken is not None or listing.sort is Sort.TAKEN):
+        found = await server.done(server.dates.job)
+        if not isinstance(found, Done):
+            return found
+        dates = found.value["dates"]
+    return JsonResponse(await server.collection.read(_page, server, listing, dates))
 
 
-def _page(database: Database, server: Server, listing: Listing) -> answers.Page[answers.Image]:
+def _page(
+    database: Database, server: Server, listing: Listing, dates: Mapping[int, str]
+) -> answers.Page[answers.Image]:
     """A page of images in the requested order. Raises `Problem` for an invalid cursor."""
     rows = Rows.of(server.settings, database)
     if listing.ids is not None:
@@ -76,8 +89,9 @@ def _page(database: Database, server: Server, listing: Listing) -> answers.Page[
         shown = chosen[listing.start : listing.start + listing.limit]
         return answers.Page(items=rows.images(database, shown), total=len(chosen), next=None)
     seed = listing.seed if listing.sort is Sort.RANDOM else 0
-    key = ("order", listing.sort, seed, listing.label, listing.folder)
-    ids_N = server.memory.get(database, key, lambda current: _sorted_ids(current, listing))
+    folder = None if listing.folder is None else rows.real(listing.folder)
+    key = ("order", listing.sort, seed, listing.label, folder, listing.name, listing.taken, len(dates))
+    ids_N = server.memory.get(database, key, lambda current: _sorted_ids(current, listing, folder, dates))
     start = min(listing.start, len(ids_N)) if listing.cursor is None else paging.position(listing.cursor, ids_N)
     chosen = ids_N[start : start + listing.limit].tolist()
     return answers.Page(
@@ -85,17 +99,30 @@ def _page(database: Database, server: Server, listing: Listing) -> answers.Page[
     )
 
 
-def _sorted_ids(database: Database, listing: Listing) -> Ids:
+def _sorted_ids(database: Database, listing: Listing, folder: str | None, dates: Mapping[int, str]) -> Ids:
     """Ids (N,) of all images that pass the filters, in order."""
-    label, below = listing.label, listing.folder
-    passing_N = None if label is None and below is None else database.passing(Filter(label=label, below=below))
+    ids_N = _in_order(database, listing, folder)
+    if listing.name is not None:
+        names, part = database.store.names(ids_N.tolist()), listing.name.lower()
+        ids_N = ids_N[[part in names.get(id_, "").lower() for id_ in ids_N.tolist()]]
+    if listing.taken is not None:
+        period = taken.period(listing.taken)
+        ids_N = ids_N[[period.holds(dates.get(id_, "")) for id_ in ids_N.tolist()]]
+    if listing.sort is Sort.TAKEN:  # newest first
+        ids_N = np.array(sorted(ids_N.tolist(), key=lambda id_: (dates.get(id_, ""), id_), reverse=True), np.int64)
+    return ids_N
+
+
+def _in_order(database: Database, listing: Listing, folder: str | None) -> Ids:
+    is_filtered = listing.label is not None or folder is not None
+    passing_N = database.passing(Filter(label=listing.label, below=folder)) if is_filtered else None
     if listing.sort is Sort.PATH:
         ids_N = database.ids_by_name()
         return ids_N if passing_N is None else ids_N[np.isin(ids_N, passing_N)]
     ids_N = np.asarray(database.codes()[0]) if passing_N is None else passing_N
     if listing.sort is Sort.NEWEST:
         return ids_N[::-1]
-    return ids_N if listing.sort is Sort.ID else np.random.default_rng(listing.seed).permutation(ids_N)
+    return np.random.default_rng(listing.seed).permutation(ids_N) if listing.sort is Sort.RANDOM else ids_N
 
 
 @router.get("/{id}", responses={200: {"model": answers.Details}, **failures(404, 422)})
@@ -103,7 +130,25 @@ async def get_image(id_: Id, server: Shared) -> JsonResponse:
     """Everything known about an image."""
     with server.collection.use() as database:
         record = await server.record(database, id_)
-        return JsonResponse(Rows.of(server.settings, database).details(record))
+        about = await _evidence(server, database, record)
+        return JsonResponse(Rows.of(server.settings, database).details(record, **about))
+
+
+async def _evidence(server: Server, database: Database, record: Record) -> dict[str, Any]:
+    """What an image's file says of itself; nothing if it cannot be read."""
+    try:
+        found = await server.decoders.evidence(await server.collection.run(files.read, database.path, record))
+    except Problem:
+        return {}
+    said = found.metadata
+    return {
+        "taken": said.date or None,
+        "camera": said.camera or None,
+        "place": said.place,
+        "software": said.software or None,
+        "depth": found.depth,
+        "frames": found.frames,
+    }
 
 
 @router.get("/{id}/thumbnail", response_class=Response, responses={**binary("image/jpeg"), **failures(404, 422)})

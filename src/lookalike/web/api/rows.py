@@ -20,6 +20,7 @@ from lookalike.store.records import Record
 from lookalike.verification.verdict import Relation as Related
 from lookalike.web.http.settings import Settings
 from lookalike.web.state import thumbnails
+from lookalike.web.state.surveys import in_words
 
 RELATIONS: tuple[Relation, ...] = cast("tuple[Relation, ...]", tuple(map(str, Related)))
 FOUND = ("relation", "edits", "done", "inliers", "agreement", "transform", "verified", "distance", "bits")  # of a hit
@@ -48,6 +49,14 @@ class Rows:
             )
             full = os.path.relpath(full, os.path.dirname(max(above, key=len))) if above else os.path.basename(full)
         return clean(full)
+
+    def real(self, shown: str) -> str:
+        """The path of a folder that may be given as it is shown."""
+        for root in self.roots or ():
+            name = os.path.basename(root)
+            if shown == name or shown.startswith(f"{name}/"):
+                return os.path.join(os.path.dirname(root), shown)
+        return shown
 
     def text(self, message: str) -> str:
         """A message, with the paths in it as they are shown."""
@@ -112,7 +121,7 @@ class Rows:
             size=length(record),
             format=record.format,
             animated=record.animated,
-            error=record.error,
+            error=None if record.error is None else in_words(record.error),
             missing=record.missing_since is not None,
             original=f"/api/v1/images/{record.id}/file",
             **more,

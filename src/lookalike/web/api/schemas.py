@@ -137,6 +137,7 @@ class Sort(StrEnum):
     ID = "id"
     NEWEST = "newest"
     PATH = "path"
+    TAKEN = "taken"
     RANDOM = "random"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Annotated, Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
@@ -129,7 +130,10 @@ async def _answer(
             name=_name(source), query=None, counts=counts([]), hits=[], histogram=None, unverified=0, error=str(problem)
         )
         return nothing, 0
-    request = SearchRequest(database, query.top, query.radius, query.filter)
+    rows, only = Rows.of(server.settings, database), query.filter
+    if only is not None and only.below is not None:
+        only = replace(only, below=rows.real(only.below))
+    request = SearchRequest(database, query.top, query.radius, only)
     start = time.perf_counter()
     found = await _found(server, query, parsed.query, request)
     server.metrics.search_seconds.observe(time.perf_counter() - start)
@@ -137,7 +141,7 @@ async def _answer(
     histogram = await server.collection.run(_histogram, database, code_W) if query.histogram else None
     answer = answers.Answer(
         name=parsed.name, query=parsed.describe(), counts=counts(found.hits),
-        hits=Rows.of(server.settings, database).hits(found.hits, found.records, fold=query.fold),
+        hits=rows.hits(found.hits, found.records, fold=query.fold),
         histogram=histogram, unverified=found.unverified,
     )  # fmt: skip
     return answer, found.images

@@ -20,7 +20,18 @@ from uvicorn.config import STARTUP_FAILURE
 from lookalike import __version__, opening
 from lookalike.core.errors import LookalikeError
 from lookalike.database import Database
-from lookalike.web.api import about, aliases, cleanup, decisions, groups, images, jobs, search
+from lookalike.web.api import (
+    about,
+    aliases,
+    care,
+    cleanup,
+    comparison,
+    decisions,
+    groups,
+    images,
+    jobs,
+    search,
+)
 from lookalike.web.http import pages, problems, redaction, security
 from lookalike.web.http.metrics import MetricsMiddleware
 from lookalike.web.http.security import SecurityMiddleware
@@ -82,7 +93,7 @@ def create_app(
     )  # fmt: skip
     app.state.server = server
     problems.install(app)
-    for part in (search, images, groups, decisions, cleanup, jobs, about):
+    for part in (search, images, comparison, groups, decisions, cleanup, care, jobs, about):
         app.include_router(part.router)
     app.router.routes.insert(0, search.fast_route(server))
     pages.install(app)

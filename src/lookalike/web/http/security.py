@@ -30,6 +30,8 @@ from lookalike.web.http.settings import LEAST_TOKEN, Settings
 from lookalike.web.http.throttle import Throttle
 
 OPEN = ("/status/live", "/static/")  # reveal nothing, and are open to anyone: the page to sign in needs its style
+SIGN_IN, LONGEST_FORM = "/sign-in", 8192  # bytes
+WRONG = "This token is wrong."
 COOKIE_SECONDS = 30 * 24 * 3600
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -190,7 +192,8 @@ class SecurityMiddleware:
 
         body = _Body(receive, self._settings, headers)
         try:
-            if (answer := self._with_cookie(scope, headers)) is None:
+            answer = await self._signed_in(scope, headers, body) or self._with_cookie(scope, headers)
+            if answer is None:
                 _check_request(scope["method"], scope["path"], headers, self._settings)
                 body.check_length(headers)
                 await self._app(handled, body.receive, marked)
@@ -219,8 +222,32 @@ class SecurityMiddleware:
         if not right or not may_be_called(_host_of(headers), self._settings):
             return None
         rest = urlencode([(name, value) for name, value in values if name != "token"])
-        path = "/" + scope["path"].lstrip("/")  # two slashes would begin another server's name
-        answer = RedirectResponse(path + (f"?{rest}" if rest else ""), 303)
+        return self._to(scope["path"] + (f"?{rest}" if rest else ""), scope)
+
+    async def _signed_in(self, scope: Scope, headers: Headers, body: _Body) -> Response | None:
+        """For the form of the page to sign in: a redirect that sets the cookie, or the form again."""
+        token = self._settings.token
+        if not token or (scope["method"], scope["path"]) != ("POST", SIGN_IN):
+            return None
+        _check_request("POST", OPEN[0], headers, self._settings)
+        content, more = b"", True
+        while more:
+            message = await body.receive()
+            content, more = content + message.get("body", b""), message.get("more_body", False)
+            if len(content) > LONGEST_FORM:
+                raise Problem(413, "the form is too long; it has a token and the page to open next", headers=CLOSE)
+        values = dict(parse_qsl(content.decode("ascii", "replace")))
+        after = values.get("next", "/")
+        if hmac.compare_digest(values.get("token", "").encode(), token.encode()):
+            return self._to(after, scope)
+        await asyncio.sleep(self._throttle.wrong((scope.get("client") or ("",))[0]))
+        return _sign_in_page(headers, after, wrong=WRONG)
+
+    def _to(self, path: str, scope: Scope) -> Response:
+        """A redirect to a page of this server, which sets the cookie."""
+        token = self._settings.token
+        local = "/" + path.lstrip("/\\")  # two slashes would begin another server's name
+        answer = RedirectResponse(local, 303)
         answer.set_cookie(
             cookie_name(token), cookie_value(token), max_age=COOKIE_SECONDS, httponly=True, samesite="lax",
             secure=scope.get("scheme") == "https",
@@ -234,9 +261,19 @@ def _refusal(error: Exception, scope: Scope, headers: Headers) -> Response:
         _log.error("%s %s failed", scope["method"], printable(scope["path"]), exc_info=error)
         return problems.response(500, problems.UNKNOWN)
     if error.status == 401 and scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
-        languages = headers.get("accept-language", "")
-        return pages.render("token.html", status=401, languages=languages)  # for a person, who can type the token
+        query = scope["query_string"].decode("latin-1")
+        rest = urlencode([(name, value) for name, value in parse_qsl(query) if name != "token"])
+        wrong = WRONG if "token=" in query else ""
+        return _sign_in_page(headers, scope["path"] + (f"?{rest}" if rest else ""), wrong=wrong)
     return problems.response(error.status, str(error), headers=error.headers)
+
+
+def _sign_in_page(headers: Headers, after: str, *, wrong: str) -> Response:
+    """The page for a person, who can type the token."""
+    languages = headers.get("accept-language", "")
+    page = pages.render("token.html", status=401, languages=languages, wrong=wrong, next=after)
+    page.headers["Referrer-Policy"] = "same-origin"  # without it, browsers hide the origin of the form
+    return page
 
 
 def _mark(headers: MutableHeaders) -> None:

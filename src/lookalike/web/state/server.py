@@ -17,6 +17,7 @@ from lookalike.web.http.settings import Settings
 from lookalike.web.state.collection import Collection, RevisionCache
 from lookalike.web.state.jobs import Done, Job, Jobs, folder_of
 from lookalike.web.state.reviews import Reviews
+from lookalike.web.state.surveys import Dates
 from lookalike.web.state.tasks import Tasks
 from lookalike.web.state.thumbnails import Thumbnails
 from lookalike.web.state.uploads import UploadDecoders
@@ -38,6 +39,7 @@ class Server:
     reviews: Reviews
     metrics: Metrics
     tasks: Tasks
+    dates: Dates
 
     @classmethod
     def of(cls, database: Database, settings: Settings, reopen: Callable[[], Database]) -> Server:
@@ -48,7 +50,18 @@ class Server:
         thumbnails = Thumbnails(collection, decoders)
         folder = folder_of(database.path)
         jobs, tasks = Jobs(reopen, folder), Tasks(reopen, folder)
-        return cls(settings, collection, decoders, thumbnails, jobs, RevisionCache(), Reviews(), metrics, tasks)
+        return cls(
+            settings,
+            collection,
+            decoders,
+            thumbnails,
+            jobs,
+            RevisionCache(),
+            Reviews(),
+            metrics,
+            tasks,
+            Dates(lambda: decoders),
+        )
 
     async def record(self, database: Database, id_: int) -> Record:
         """An image's record. Raises `Problem` if there is none."""

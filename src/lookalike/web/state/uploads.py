@@ -17,6 +17,7 @@ from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.imaging.isolation.pool import Pool
 from lookalike.web.http.problems import Problem
 from lookalike.web.http.settings import Settings
+from lookalike.web.state.surveys import in_words
 
 PATIENCE = 20.0  # seconds that a request waits for a worker
 MAX_WAITING = 256  # requests
@@ -84,6 +85,10 @@ class UploadDecoders:
         """A JPEG of an encoded image, at most `side` pixels a side."""
         return await self._ask(lambda: content, lambda image: image.thumbnail(side), max_pixels)
 
+    async def picture(self, content: bytes, side: int) -> Array:
+        """An encoded image for display, (H, W, 3), at most `side` pixels a side."""
+        return await self._ask(lambda: content, lambda image: image.picture(side))
+
     async def pixels(self, content: bytes) -> bytes:
         """A digest that is equal for images with the same pixels (`decode.pixel_digest`)."""
         return await self._ask(lambda: content, ImageFile.pixel_digest)
@@ -105,7 +110,7 @@ class UploadDecoders:
         try:
             return await asyncio.wrap_future(future)
         except ImageError as error:
-            raise Problem(422, _HINT.sub("", str(error))) from None
+            raise Problem(422, in_words(_HINT.sub("", str(error)))) from None
         except Interrupted:
             raise Problem(503, "the server is stopping", headers={"Retry-After": "2"}) from None
 
