@@ -95,7 +95,7 @@ declare namespace api {
     spared: number;
     trash: string;
     checked: boolean;
-    job: Job | null;
+    job: string;
     refused: { path: string; why: string }[];
     sample: PlanFile[];
   }
@@ -107,9 +107,8 @@ declare namespace api {
     files: number; // in the trash now
     bytes: number;
     count: number;
-    restored: number;
     state: "running" | "interrupted" | "applied" | "partly-undone" | "undone";
-    job: Job | null;
+    job: string | null;
   }
 
   interface RunFile {
@@ -129,7 +128,7 @@ declare namespace api {
     error: string | null;
     result: Record<string, unknown> | null;
     at: string;
-    about: string | null;
+    about: string;
   }
 
   interface ImageProblem {
@@ -149,8 +148,7 @@ declare namespace api {
 
   interface Info {
     path: string;
-    database?: string;
-    trash?: string | null;
-    roots_to_index?: string[];
+    trash: string | null;
+    roots_to_index: string[];
   }
 }

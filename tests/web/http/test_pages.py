@@ -91,7 +91,7 @@ def test_the_description_has_examples(served: Served) -> None:
 
 # answers of aliases that the page uses
 OLD = {"Answer", "Asked", "Page", "Labels", "Decisions", "Calibrated"}
-NEW = {"Shot", "Scene", "Scenes", "Folder", "Plan", "PlanFile", "Run", "RunFile", "Job", "ImageProblem", "Problems"}
+NEW = {"Shot", "Scene", "Scenes", "Folder", "ImageProblem", "Problems"}
 
 
 def test_types_of_answers_are_those_of_the_api(served: Served) -> None:

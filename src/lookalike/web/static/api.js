@@ -45,12 +45,12 @@ export async function wait(path, { onProgress = () => {}, ...request } = {}) {
 let known = null;
 
 /**
- * What the database holds and the server allows (/api/info); requested once, unless it must be `fresh`.
+ * What the database holds and the server allows (/api/v1/info); requested once, unless it must be `fresh`.
  * @returns {Promise<api.Info>}
  */
 export function info({ fresh = false } = {}) {
   if (fresh) known = null;
-  known ||= ask("/api/info").catch((error) => { known = null; throw error; });
+  known ||= ask("/api/v1/info").catch((error) => { known = null; throw error; });
   return /** @type {Promise<api.Info>} */ (known);
 }
 

@@ -87,10 +87,11 @@ export class ApplyDialog {
       /** @type {api.Plan} */
       let plan = await wait("/api/v1/plans", { json: { strictness, relations, prefer, groups: null, allow_metadata_loss: this.loss.checked } });
       if (turn !== this.turn) return;
-      if (plan.job) {
-        const line = new JobLine(plan.job, { title: t("apply.checking"), canStop: false });
+      if (!plan.checked) {
+        const check = await ask(`/api/v1/jobs/${plan.job}`);
+        const line = new JobLine(check, { title: t("apply.checking"), canStop: false });
         this.body.replaceChildren(line.node);
-        const job = await follow(plan.job, (now) => line.update(now), this.stop.signal);
+        const job = await follow(check, (now) => line.update(now), this.stop.signal);
         if (job.state !== "done") throw new Failure(job.error || t("jobs.interrupted"));
         plan = await ask(`/api/v1/plans/${plan.id}`);
       }
@@ -129,13 +130,13 @@ export class ApplyDialog {
       companions ? make("p", { text: t("apply.companions", { count: companions }) }) : null,
       spared && !this.loss.checked ? make("p", { text: t("apply.spared", { count: spared }) }) : null,
       refused.length ? make("details", { open: true }, make("summary", { text: t("apply.refused", { count: refused.length }) }),
-        make("ul", { class: "files" }, ...refused.map((one) => make("li", {}, make("b", { text: baseName(one.path) }), ` ${one.why}`)))) : null,
+        make("ul", { class: "files", tabindex: "0", "aria-label": t("runs.files") }, ...refused.map((one) => make("li", {}, make("b", { text: baseName(one.path) }), ` ${one.why}`)))) : null,
     ]);
   }
 
   /** @param {api.Plan} plan */
   files(plan) {
-    const lines = make("ul", { class: "files" }, ...plan.sample.map((one) => fileLine(one)));
+    const lines = make("ul", { class: "files", tabindex: "0", "aria-label": t("runs.files") }, ...plan.sample.map((one) => fileLine(one)));
     if (plan.count > plan.sample.length) lines.append(make("li", { class: "soft", text: t("apply.moreFiles", { count: plan.count - plan.sample.length }) }));
     return make("details", {}, make("summary", { text: t("apply.which") }), lines);
   }

@@ -45,8 +45,8 @@ export class CleanUp {
     this.state = state;
     this.known = known;
     this.write = known.write;
-    this.queue = new Queue(known.database || known.path);
-    this.rules = new Rules(known.database || known.path);
+    this.queue = new Queue(known.path);
+    this.rules = new Rules(known.path);
     /** @type {string | null} */
     this.asked = null; // what is shown
     this.turn = 0; // counts questions
@@ -164,10 +164,11 @@ export class CleanUp {
     this.empty.textContent = t(`cleanup.none.${what}`);
   }
 
-  // Files were moved: what is shown may be of the past.
+  // Files were moved: what is shown is of the past.
   changed() {
     this.asked = null;
-    this.recount();
+    dispatchEvent(new Event("collectionchange"));
+    this.count().then(() => this.follow());
   }
 
   /** @param {number} done @param {number} total */
@@ -191,7 +192,7 @@ export class CleanUp {
       "button", { type: "button", class: "chip", title: t("rules.remove"), on: { click: () => this.useRules(this.rules.list.filter((one) => one !== rule)) } },
       make("span", { text: ruleText(rule) }), make("span", { "aria-hidden": "true", text: " ×" }),
     )));
-    if (!found.pixels) this.follow();
+    if (!found.pixels || !found.fresh) this.follow();
   }
 
   /** @param {api.Groups} found @param {string | null} cursor */
@@ -266,13 +267,13 @@ export class CleanUp {
     }
   }
 
-  // Once pixels were compared, say so on the cards that are there.
+  // Once all is compared, say so on the cards that are there.
   async follow() {
     const { asked } = this;
     for (let pause = 400; asked === this.asked; pause = Math.min(4000, pause * 1.5)) {
       await new Promise((resolve) => { setTimeout(resolve, pause); });
       const found = await groupsOf({ strictness: this.values().strictness, limit: 1 }, this.rules.list).catch(() => null);
-      if (found?.pixels && asked === this.asked) return this.refresh(found);
+      if (found?.pixels && found.fresh && asked === this.asked) return this.refresh(found);
     }
     return undefined;
   }

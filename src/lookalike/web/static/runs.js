@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { openDialog } from "./dialogs.js";
 import { alertLine, button, bytes, make, messageOf, present, say } from "./dom.js";
-import { follow, isEnded, JobLine } from "./jobs.js";
+import { follow, JobLine } from "./jobs.js";
 import { dateText, t } from "./text.js";
 import { baseName } from "./tiles.js";
 
@@ -41,13 +41,13 @@ export class Runs {
       ])),
       this.files(run),
     );
-    if (run.job && !isEnded(run.job)) this.watch(node, run.job);
+    if (run.state === "running" && run.job) ask(`/api/v1/jobs/${run.job}`).then((job) => this.watch(node, job), () => {});
     return node;
   }
 
   /** @param {api.Run} run */
   files(run) {
-    const list = make("ul", { class: "files" });
+    const list = make("ul", { class: "files", tabindex: "0", "aria-label": t("runs.files") });
     /** @type {string | null} */
     let cursor = null;
     const more = button(t("cleanup.moreLines"), { on: { click: () => load() } });
@@ -76,12 +76,21 @@ export class Runs {
   /** @param {HTMLElement} node @param {api.Run} run @param {"apply" | "undo"} what */
   async start(node, run, what) {
     try {
-      const job = what === "undo" ? await ask(`/api/v1/runs/${run.id}/undo`, { method: "POST" })
-        : await ask(`/api/v1/plans/${run.id}/apply`, { json: { count: run.count, bytes: run.bytes } });
-      await this.watch(node, job);
+      await this.watch(node, what === "undo" ? await ask(`/api/v1/runs/${run.id}/undo`, { method: "POST" }) : await this.resume(run));
     } catch (error) {
       node.append(alertLine(messageOf(error)));
     }
+  }
+
+  /**
+   * Go on with what was confirmed before the interruption.
+   * @param {api.Run} run
+   * @returns {Promise<api.Job>}
+   */
+  async resume(run) {
+    /** @type {api.Plan} */
+    const { count, bytes: size } = await ask(`/api/v1/plans/${run.id}`);
+    return ask(`/api/v1/plans/${run.id}/apply`, { json: { count, bytes: size } });
   }
 
   /** @param {HTMLElement} node @param {api.Job} job */

@@ -1,7 +1,8 @@
 // Settings: which model makes the codes, how strict the answers are here, and how sure that is.
 
 import { ask, info } from "./api.js";
-import { bytes, make, number } from "./dom.js";
+import { alertLine, bytes, button, make, messageOf, number } from "./dom.js";
+import { follow, JobLine } from "./jobs.js";
 import { dateText, t } from "./text.js";
 
 /** @typedef {import("./address.js").State} State */
@@ -12,20 +13,23 @@ const LEVELS = /** @type {const} */ (["strict", "normal", "thorough"]);
 /** @param {HTMLElement} container @param {State} state */
 export async function show(container, state) {
   if (container.querySelector(".panel")) return;
-  /** @type {[api.Model, api.Info]} */
-  const [model, known] = await Promise.all([ask("/api/v1/model", { signal: state.signal }), info()]);
-  container.append(strictness(known.calibration), modelPanel(model, known), collection(known));
+  /** @type {[api.Model, api.Info, api.Calibrated | null]} */
+  const [model, known, calibration] = await Promise.all([
+    ask("/api/v1/model", { signal: state.signal }), info(), ask("/api/v1/calibration", { signal: state.signal }),
+  ]);
+  container.append(strictness(known, calibration), modelPanel(model, known), collection(known));
 }
 
-/** @param {api.Calibrated | null} calibration */
-function strictness(calibration) {
+/** @param {api.Info} known @param {api.Calibrated | null} calibration */
+function strictness(known, calibration) {
   const meaning = make("div", { class: "stack" });
   const panel = make(
     "section", { class: "panel" }, make("h2", { text: t("settings.strictness") }), meaning,
     make("dl", { class: "figures" }, ...LEVELS.flatMap((one) => [make("dt", { text: t(`cleanup.level.${one}`) }), make("dd", { text: t(`settings.level.${one}`) })])),
   );
   draw(meaning, calibration);
-  panel.append(make("p", { class: "soft" }, `${t("settings.how")} `, make("code", { text: "lookalike calibrate --db DB" })));
+  if (known.write) panel.append(...measure(meaning, known));
+  else panel.append(make("p", { class: "soft" }, `${t("settings.readOnly")} `, make("code", { text: "lookalike calibrate --db DB" })));
   return panel;
 }
 
@@ -46,6 +50,32 @@ function rateText(found) {
   const { count: wrong, total, high } = found.per_query;
   const searches = Math.round(wrong ? total / wrong : 1 / high);
   return t(wrong ? "settings.about" : "settings.below", { searches: number(searches) });
+}
+
+/**
+ * A button that measures how often searches are wrong here.
+ * @param {HTMLElement} meaning
+ * @param {api.Info} known
+ */
+function measure(meaning, known) {
+  const place = make("div", {});
+  const run = async () => {
+    go.disabled = true;
+    try {
+      /** @type {api.Job} */
+      const job = await ask("/api/v1/calibration", { method: "POST" });
+      const line = new JobLine(job, { title: t("care.calibrating") });
+      place.replaceChildren(line.node);
+      const ended = await follow(job, (now) => line.update(now));
+      if (ended.state === "done") draw(meaning, await ask("/api/v1/calibration"));
+    } catch (error) {
+      place.replaceChildren(alertLine(messageOf(error)));
+    } finally {
+      go.disabled = false;
+    }
+  };
+  const go = button(t("settings.measure"), { disabled: known.images === 0, on: { click: run } });
+  return [make("div", { class: "buttons" }, go), place];
 }
 
 /** @param {api.Model} model @param {api.Info} known */

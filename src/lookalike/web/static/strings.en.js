@@ -245,7 +245,6 @@ export const STRINGS = {
   "scenes.other": "Other shot",
 
   // Care
-  "care.soon": "The state of the collection.",
   "care.index": "Index a folder",
   "care.indexLead": "Adds new images and notices changed, moved and missing ones. Unchanged files take no time.",
   "care.noIndex": "This server indexes no folders. To do it from this page, restart it with:",
@@ -283,7 +282,8 @@ export const STRINGS = {
   "settings.level.strict": "Only copies with the same bytes or the same pixels.",
   "settings.level.normal": "Also edited copies, verified pixel by pixel.",
   "settings.level.thorough": "Compares more candidates, so it finds hard crops and turns, and takes longer.",
-  "settings.how": "To measure it, run",
+  "settings.measure": "Measure again",
+  "settings.readOnly": "This server is read-only. Measure in a terminal:",
   "settings.model": "Model",
   "settings.card": "Model card",
   "settings.noCard": "This model file has no description.",
