@@ -39,6 +39,7 @@ AGREED = 0.55  # … and of copies
 LOUD, MOVED = 0.004, 0.01  # shares below which nothing differs and nothing moved …
 TONED, DIFFERING, ENCODED = 0.68, 0.36, 0.25  # … if enough is quiet and little detail is lost, or hardly any is
 SILENT, SILENT_MOVED = 0.95, 0.015  # … or nearly all is quiet
+UNTOUCHED = 0.002  # share of pixels that may differ at all where nothing was done to the content
 WRITTEN_QUIET, WRITTEN_LOUD, WRITTEN_MOVED, PAINTED = 0.7, 0.15, 0.02, 0.43  # with an overlay …
 LITTLE_QUIET, LITTLE_DIFFERING, LETTERS_MOVED = 0.78, 0.355, 0.038  # … whose letters seem to have moved …
 MUCH, WRITTEN_DIFFERING = 0.02, 0.62  # … a large one may cover most of a simple picture's detail
@@ -274,6 +275,8 @@ def _relation(found: Agreement, colours: Colours, *, is_document: bool) -> Relat
 
 def _is_toned(found: Agreement) -> bool:
     """Whether no pixel clearly differs, so that edits changed only frame, tones or encoding."""
+    if found.loud <= UNTOUCHED and found.quiet >= 1 - UNTOUCHED and found.same >= GOOD:
+        return found.moved <= CLEARLY_MOVED  # burnt-out areas have so little detail that it seems to have moved
     if found.loud > LOUD or found.moved > SILENT_MOVED:
         return False
     is_toned = found.differing <= ENCODED or (found.differing <= DIFFERING and found.quiet >= TONED)
