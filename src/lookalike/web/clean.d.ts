@@ -38,13 +38,8 @@ declare namespace api {
     fresh: boolean;
   }
 
-  interface Shot extends Image {
-    folder: string;
-    taken: string | null;
-  }
-
   interface Scene {
-    images: Shot[];
+    images: Image[];
     best: number;
     why: string;
   }
@@ -72,13 +67,6 @@ declare namespace api {
     items: Decision[];
     total: number;
     next: string | null;
-  }
-
-  interface Folder {
-    path: string;
-    name: string;
-    depth: number;
-    images: number;
   }
 
   interface PlanFile {
@@ -131,17 +119,17 @@ declare namespace api {
     about: string;
   }
 
-  interface ImageProblem {
-    id: number;
+  interface Trouble {
+    id: number | null;
     path: string;
-    name: string;
     kind: "unreadable" | "missing" | "out-of-reach" | "plain";
+    images: number;
     reason: string;
     remedy: string;
   }
 
-  interface Problems {
-    items: ImageProblem[];
+  interface Troubles {
+    items: Trouble[];
     counts: Record<string, number>;
     next: string | null;
   }

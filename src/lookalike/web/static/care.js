@@ -5,7 +5,7 @@ import { ask, info } from "./api.js";
 import { alertLine, button, make, messageOf, number } from "./dom.js";
 import { follow, isEnded, JobLine } from "./jobs.js";
 import { dateText, t } from "./text.js";
-import { thumbnail } from "./tiles.js";
+import { baseName, thumbnail } from "./tiles.js";
 
 /** @typedef {import("./address.js").State} State */
 
@@ -105,10 +105,8 @@ class Care {
   }
 
   async showProblems() {
-    /** @type {api.Problems} */
-    const found = await ask("/api/v1/problems", { values: { kind: this.kind, limit: PAGE }, signal: this.state?.signal }).catch(() => null);
-    this.problems.hidden = !found;
-    if (!found) return;
+    /** @type {api.Troubles} */
+    const found = await ask("/api/v1/problems", { values: { kind: this.kind, limit: PAGE }, signal: this.state?.signal });
     const all = Object.values(found.counts).reduce((sum, one) => sum + one, 0);
     const list = make("ul", { class: "problems" }, ...found.items.map((one) => this.line(one)));
     this.problems.replaceChildren(
@@ -136,7 +134,7 @@ class Care {
   /** @param {HTMLElement} list @param {string} cursor */
   more(list, cursor) {
     const node = button(t("cleanup.moreLines"), { class: "more", on: { click: async () => {
-      /** @type {api.Problems} */
+      /** @type {api.Troubles} */
       const found = await ask("/api/v1/problems", { values: { kind: this.kind, limit: PAGE, cursor } });
       list.append(...found.items.map((one) => this.line(one)));
       if (found.next === null) node.remove();
@@ -145,20 +143,20 @@ class Care {
     return node;
   }
 
-  /** @param {api.ImageProblem} problem */
-  line({ id, name, path, kind, reason, remedy }) {
-    const picture = kind === "plain" ? make("img", { src: thumbnail(id, 64), alt: "", width: 56, height: 56, loading: "lazy" })
+  /** @param {api.Trouble} problem */
+  line({ id, path, kind, images, reason, remedy }) {
+    const picture = kind === "plain" && id !== null ? make("img", { src: thumbnail(id, 64), alt: "", width: 56, height: 56, loading: "lazy" })
       : make("span", { class: "no-picture", "aria-hidden": "true", text: "?" });
-    return make("li", {}, picture, make("div", {}, make("b", { text: name, title: path }), make("span", { class: "soft", text: ` ${t(`care.kind.${kind}`)}` }),
+    return make("li", {}, picture, make("div", {}, make("b", { text: baseName(path), title: path }), make("span", { class: "soft", text: ` ${t(`care.kind.${kind}`)}${images > 1 ? `, ${t("shell.images", { count: images })}` : ""}` }),
       make("p", { text: reason }), make("p", { class: "soft", text: remedy })));
   }
 }
 
 /**
- * What a job has done, in words: "12 new · 3 failed".
+ * What a job has done, in words: "12 new or changed · 3 could not be read".
  * @param {Record<string, unknown> | null} result
  */
 function resultText(result) {
-  const names = /** @type {const} */ (["new", "changed", "moved", "unchanged", "failed"]);
+  const names = /** @type {const} */ (["encoded", "copied", "moved", "unchanged", "missing", "failed"]);
   return names.filter((name) => result?.[name]).map((name) => t(`care.result.${name}`, { count: Number(result?.[name]) })).join(" · ");
 }

@@ -236,7 +236,6 @@ export const STRINGS = {
   "jobs.interrupted": "Interrupted",
 
   // Same scene
-  "scenes.soon": "Bursts and series of one scene.",
   "scenes.lead": "Bursts and series: other shots of one scene, not copies. The sharpest comes first.",
   "scenes.found": { one: "{count} scene", other: "{count} scenes" },
   "scenes.none": "No bursts or series found.",
@@ -266,8 +265,9 @@ export const STRINGS = {
   "care.kind.missing": "Missing",
   "care.kind.out-of-reach": "Out of reach",
   "care.kind.plain": "Too plain",
-  "care.result.new": { one: "{count} new", other: "{count} new" },
-  "care.result.changed": { one: "{count} changed", other: "{count} changed" },
+  "care.result.encoded": { one: "{count} new or changed", other: "{count} new or changed" },
+  "care.result.copied": { one: "{count} copy of a known image", other: "{count} copies of known images" },
+  "care.result.missing": { one: "{count} missing", other: "{count} missing" },
   "care.result.moved": { one: "{count} moved", other: "{count} moved" },
   "care.result.unchanged": { one: "{count} unchanged", other: "{count} unchanged" },
   "care.result.failed": { one: "{count} could not be read", other: "{count} could not be read" },
