@@ -93,7 +93,7 @@ def test_two_images_are_compared_and_aligned(served_: Served) -> None:
     assert found["relation"] == "edited"
     assert "crop" in found["words"]
     corners = np.array(found["outline_a"])
-    np.testing.assert_allclose(np.array([corners.min(0), corners.max(0)]), [[0, 0], [0.75, 0.75]], atol=0.03)
+    np.testing.assert_allclose(np.array([corners.min(0), corners.max(0)]), np.array([[0, 0], [0.75, 0.75]]), atol=0.03)
     np.testing.assert_allclose(np.ptp(found["outline_b"], axis=0), [1, 1], atol=0.03)
     picture = served_.client.get("/api/v1/comparison/aligned", params={"a": whole, "b": crop, "side": 256})
     assert picture.headers["content-type"] == "image/webp"

@@ -135,13 +135,6 @@ class Database(Reading):
         with self.store.changing():
             return absent.remove(self.store, [os.path.abspath(path) for path in paths], originals=originals)
 
-    def set_label(self, ids: Iterable[int], label: str | None) -> None:
-        """Label images, or remove their label."""
-        with self.store.changing(), self.store.transaction():
-            for id_ in ids:
-                self.store.set_label(id_, label)
-            self.store.touch()
-
     def losses(self) -> Losses:
         """What `prune` would remove, and what is only out of reach. Changes nothing."""
         from lookalike.database import absent

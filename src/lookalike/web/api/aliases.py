@@ -19,18 +19,10 @@ QUERY = {"top": "limit", "near": "include_edited", "below": "folder"}
 VALUES = {("sort", "name"): "path", ("kind", "different"): "not-duplicates", ("kind", "later"): "skip"}
 VALUES |= {("state", "later"): "skipped"}
 WORDS = {"not-duplicates": "different", "skip": "later", "skipped": "later"}  # in answers
-SINCE = {
-    "folder",
-    "copies",
-    "action",
-    "freed",
-    "removable",
-    "relations",
-    "trash",
-    "roots_to_index",
-    "hide_paths",
-    "database",
-}  # fields that old answers lack
+SINCE = {  # fields that old answers lack
+    "folder", "copies", "action", "freed", "removable", "relations", "trash", "roots_to_index", "hide_paths",
+    "database", "taken", "camera", "place", "software", "depth", "frames",
+}  # fmt: skip
 
 
 class AliasMiddleware:
@@ -126,7 +118,7 @@ def _old(path: str, today: Any) -> Any:
                 del group["id"]
                 for image in group["images"]:
                     del image["format"]
-    return _reworded(today)
+    return today if path == "/api/model" else _reworded(today)
 
 
 def _reworded(value: Any) -> Any:

@@ -138,7 +138,10 @@ async def label_images(server: Writable, new: NewLabel) -> JsonResponse:
         absent = set(new.ids) - database.records_of(new.ids).keys()
         if absent:
             raise Problem(404, f"there is no image {min(absent)}")
-        database.set_label(new.ids, new.label)
+        with database.store.changing(), database.store.transaction():
+            for id_ in new.ids:
+                database.store.set_label(id_, new.label)
+            database.store.touch()
         found = [answers.LabelCount(label=label, images=images) for label, images in database.labels().items()]
         return paging.page(found, None, 1000)
 
