@@ -112,8 +112,10 @@ def test_copies_go_to_the_trash_and_come_back_by_clicks_alone(
 @contextlib.contextmanager
 def process(db: Path, trash: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """A server in a process of its own, once it answers."""
-    command = [sys.executable, "-m", "lookalike", "serve", "--db", db, "--port", str(port), "--write", "--trash", trash]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(SOURCE)})
+    command = [sys.executable, "-m", "lookalike", "serve", "--db", str(db), "--port", str(port), "--write"]
+    server = subprocess.Popen(
+        [*command, "--trash", str(trash)], stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(SOURCE)}
+    )
     assert server.stdout is not None
     try:
         url = server.stdout.readline().decode().strip()
