@@ -38,13 +38,12 @@ BYTES = {
     "efficientnet-lite0": 5120,
 }  # fmt: skip
 README_EDITS = {
-    "JPEG quality 20": "jpeg 20", "cropped to the middle 75 % of width and height": "crop 0.25", "to 60 %": "crop 0.4",
-    "rotated 15°": "rotate 15", "mirrored": "mirror 1", "black border": "border 0.1", "caption": "caption 0.2",
-    "text": "text 0.1", "in a collage": "collage 0.5",
+    "JPEG quality 20": "jpeg 20", "cropped to 75 %": "crop 0.25", "rotated 15°": "rotate 15", "mirrored": "mirror 1",
+    "caption": "caption 0.2", "text": "text 0.1", "in a collage": "collage 0.5",
 }  # fmt: skip
 README_ROWS = {
-    "`lookalike duplicates`": "default, verified", "… its codes alone, 8 bytes": "default",
-    "pHash, 8 bytes": "phash-64", "PDQ, 32 bytes": "pdq", "PhotoDNA, 144 bytes": "photodna", "ISCC, 8 bytes": "iscc-64",
+    "`lookalike duplicates`": "default, verified", "its codes alone, 8 bytes": "default",
+    "pHash, 8 bytes": "phash-64", "PDQ, 32 bytes": "pdq", "PhotoDNA, 144 bytes": "photodna",
 }  # fmt: skip
 
 

@@ -13,6 +13,6 @@ def test_every_route_is_shown(visit: Visit, site: Served) -> None:
     routes = [f"{method.upper()} {path}" for path, operations in paths.items() for method in operations]
     page = visit.open("/docs")
     expect(page.locator("section h2")).to_have_text(routes)
-    search = page.locator("section", has_text="POST /api/search").first
+    search = page.locator("section", has_text="POST /api/v1/search").first
     expect(search).to_contain_text("curl -F file=@photo.jpg")
-    expect(search).to_contain_text('"relation": "exact"')
+    expect(search).to_contain_text('"relation": "edited"')

@@ -49,7 +49,7 @@ def period(text: str) -> _Period:
     """The period that a text such as `2024-05-01..2024-06` names. Raises `ConfigError`.
 
     >>> period("2024-05"), period("2024-05-01T10..")
-    (Period(first='2024-05', last='2024-05'), Period(first='2024-05-01 10', last=''))
+    (_Period(first='2024-05', last='2024-05'), _Period(first='2024-05-01 10', last=''))
     """
     first, mark, last = text.partition("..")
     last = last if mark else first

@@ -66,7 +66,7 @@ def _loader() -> PackageLoader:
 def _breakable(name: str) -> Markup:
     """A file's name that may wrap between its parts.
 
-    >>> breakable("a_<b>.jpg")
+    >>> _breakable("a_<b>.jpg")
     Markup('a_<wbr>&lt;b&gt;<wbr>.jpg')
     """
     escaped = str(Markup.escape(printable(name)))

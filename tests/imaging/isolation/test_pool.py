@@ -196,7 +196,7 @@ def test_the_end_of_what_forks_workers_costs_nothing(photo_bytes: list[bytes]) -
 
 def test_workers_that_do_not_start_are_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
     for command in ([sys.executable, "-c", "raise SystemExit(3)"], ["/nowhere"]):
-        monkeypatch.setattr(process, "command", lambda memory, mode, command=command: command)
+        monkeypatch.setattr(process, "_command", lambda memory, mode, command=command: command)
         monkeypatch.setattr(process, "PAUSE", 0.01)
         with (
             Pool(LIMITS, workers=1) as made,
@@ -229,7 +229,7 @@ def test_closing_ends_what_is_being_decoded(photo_bytes: list[bytes]) -> None:
 PARENT = """
 import sys
 from lookalike.imaging.isolation.limits import DecodeLimits
-from lookalike.imaging.isolation.pool import Budget, Pool
+from lookalike.imaging.isolation.pool import Pool
 made = Pool(DecodeLimits(), workers=1)
 with made.opened(sys.argv[1]) as image:
     print(*(one.process.pid for one in made._all), flush=True)

@@ -125,7 +125,7 @@ def _reworded(value: Any) -> Any:
     if isinstance(value, dict):
         is_weighted = value.get("weighted_distance") is not None
         return {
-            WORDS.get(key, key): _reworded(item)
+            WORDS.get(key, key): item if key == "calibration" else _reworded(item)
             for key, item in value.items()
             if key not in SINCE and (key != "weighted_distance" or is_weighted)
         }

@@ -179,8 +179,9 @@ class _Running:
 
 
 def new_id() -> str:
-    """A new id, later than those before: the time, and something random."""
-    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+    """A new id, later than those before: the time (UTC) to microseconds, and a random digit."""
+    now = datetime.now(UTC)
+    return f"{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}{secrets.choice('0123456789abcdef')}"
 
 
 def is_id(text: str) -> bool:
