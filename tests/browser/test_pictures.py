@@ -32,7 +32,7 @@ HIDE_FOLDER = """(folder) => {
 def search(visit: Visit, file: Path) -> Page:
     page = visit.open()
     page.set_input_files("#file", file)
-    expect(page.locator(".asked .thumb")).to_be_visible()
+    expect(page.locator(".block-copies .tile").first).to_be_visible()
     return page
 
 
@@ -44,10 +44,8 @@ def start(visit: Visit, file: Path) -> Page:
 
 def compared(visit: Visit, file: Path) -> Page:
     page = search(visit, file)
-    page.locator(".hits .tile").nth(1).hover()
-    page.locator(".hits .tile").nth(1).get_by_role("button", name="Compare").click()
+    page.locator(".answer .tile a").nth(1).click()
     expect(page.get_by_role("dialog").get_by_text("Format")).to_be_visible()
-    expect(page.get_by_role("dialog").locator(".bar button").first).to_be_in_viewport()
     return page
 
 

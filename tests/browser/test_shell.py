@@ -16,7 +16,7 @@ from tests.browser.conftest import Visit, Visits, until
 from tests.web.conftest import Serve
 
 READY = {
-    "/": ".tried .tile", "/?id=1": ".hits .tile", "/browse": ".grid .tile img", "/map": ".plane canvas",
+    "/": ".tried .tile", "/?id=1": ".asked .query-name", "/browse": ".grid .tile img", "/map": ".plane canvas",
     "/settings": ".panel", "/clean-up": ".tab.cleanup .inner > *",
 }  # fmt: skip
 TOKEN = "a token of this test"
@@ -92,7 +92,7 @@ def test_the_first_tab_stop_skips_the_header(visit: Visit) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#main")).to_be_focused()
     page.keyboard.press("Tab")
-    expect(page.get_by_label("Order")).to_be_focused()
+    expect(page.get_by_role("button", name="Filters")).to_be_focused()
 
 
 def test_a_token_is_asked_for(visits: Visits, serve: Serve, database: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_token_is_asked_for(visits: Visits, serve: Serve, database: Path) -> N
         dialog.get_by_label(re.compile("^Access token")).fill(TOKEN)
         dialog.get_by_role("button", name="Sign in").click()
         expect(dialog).to_have_count(0)
-        expect(page.locator(".grid .tile img").first).to_be_visible()
+        expect(page.locator(".tab.browse .tile img").first).to_be_visible()
         page.close()
 
 
@@ -125,7 +125,7 @@ def test_who_opens_the_bare_address_can_type_the_token(visits: Visits, serve: Se
             page.get_by_label(re.compile("^Access token")).fill(given)
             page.get_by_role("button", name="Sign in").click()
         expect(page.locator(".grid .tile img").first).to_be_visible()
-        assert page.url == f"{visit.url}/browse"
+        assert page.url == f"{visit.url}/browse?sort=newest"
         page.close()
 
 
@@ -136,9 +136,8 @@ def test_an_absent_server_is_reported_in_words(visits: Visits, serve: Serve, dat
         visit = visits(url=gone.url)
         visit.expected = ("ERR_CONNECTION",)
         page = opened(visit, "/?id=1")
-    page.get_by_label("Label").fill("x")
-    page.get_by_label("Label").press("Enter")
-    expect(page.locator(".tab.search > .problem")).to_contain_text("The server does not answer.")
+    page.get_by_role("link", name="Browse", exact=True).click()
+    expect(page.locator(".tab.browse > .problem")).to_contain_text("The server does not answer.")
     expect(page.locator("#lost")).to_contain_text("Trying again")
 
 
@@ -165,12 +164,16 @@ def test_axe_finds_nothing_serious_in_light_and_dark(visit: Visit, path: str) ->
 
 def test_axe_finds_nothing_serious_in_dialogs(visit: Visit) -> None:
     page = opened(visit, "/?id=1")
-    page.locator(".hits .tile").first.hover()
-    page.locator(".hits .tile").first.get_by_role("button", name="Compare").click()
+    page.get_by_role("button", name="All", exact=True).click()
+    page.locator(".answer .tile a").first.click()
     expect(page.get_by_role("dialog").get_by_role("row", name=re.compile("^Format"))).to_be_visible()
     assert serious(page) == []
     page.keyboard.press("4")
-    expect(page.locator("dialog canvas")).to_be_visible()
+    expect(page.get_by_label("Brightness")).to_be_visible()
+    assert serious(page) == []
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Filters", exact=True).click()
+    expect(page.get_by_role("dialog", name="Filters")).to_be_visible()
     assert serious(page) == []
     page.keyboard.press("Escape")
     page.keyboard.press("?")
@@ -204,7 +207,7 @@ def test_names_are_text_never_markup(visits: Visits, serve: Serve, some_file: Pa
             page = opened(visit, path)
             assert page.locator("main b:text('label'), img[src='x']").count() == 0
         page = opened(visit, "/?id=1")
-        expect(page.locator(".asked h2")).to_have_text(f"<b>label</b>/{name}.jpg")
+        expect(page.locator(".query-name")).to_have_text(f"<b>label</b>/{name}.jpg")
         page.close()
 
 
@@ -214,8 +217,29 @@ def test_an_empty_collection_says_how_to_fill_it(visits: Visits, serve: Serve, t
     Database.create(tmp_path / "db").close()
     with serve(tmp_path / "db") as running:
         visit = visits(url=running.url)
-        for path, where in (("/browse", ".nothing"), ("/map", ".working"), ("/settings", ".nothing")):
+        for path, where in (("/browse", ".nothing"), ("/map", ".working")):
             expect(visit.open(path).locator(where)).to_contain_text("The collection is empty")
         page = visit.open("/")
-        expect(page.locator(".tried")).to_have_attribute("data-empty", re.compile("lookalike index IMAGES --db DB"))
+        expect(page.locator(".steps li")).to_have_count(3)
+        expect(page.locator(".steps")).to_contain_text("lookalike index FOLDER --db DB")
         page.close()
+
+
+def test_an_unknown_address_and_the_sign_in_have_the_style_of_the_page(visit: Visit) -> None:
+    visit.expected = ("status of 404",)
+    page = visit.open("/no/such/page")
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
+    assert page.locator(".panel").evaluate("(one) => getComputedStyle(one).display") == "grid"
+    assert serious(page) == []
+    page.get_by_role("link", name="Go to the search").click()
+    expect(page.locator(".drop")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [640, 2560])
+def test_a_zoom_of_200_percent_and_wide_screens(visits: Visits, width: int) -> None:
+    page = opened(visits(width=width, height=450 if width < 1000 else 1400), "/?id=1")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if width < 1000:
+        page.locator("#tabs").get_by_role("button", name="More").click()
+    page.get_by_role("link", name="Settings", exact=True).click()
+    expect(page).to_have_title("Settings – lookalike")

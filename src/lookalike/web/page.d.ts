@@ -14,6 +14,7 @@ declare namespace api {
 
   interface Hit extends Image {
     relation: string;
+    distance: number;
     done: string;
     transform: number[] | null;
     verified: boolean;
@@ -40,16 +41,9 @@ declare namespace api {
     code: string | null;
     size: number;
     format: string | null;
-  }
-
-  interface Page {
-    images: Image[];
-    total: number;
-    next: string | null;
-  }
-
-  interface Labels {
-    labels: Record<string, number>;
+    taken?: string | null;
+    camera?: string | null;
+    place?: string | null;
   }
 
   interface Progress {
@@ -132,14 +126,17 @@ interface Shown {
   height?: number | null;
   format?: string | null;
   size?: number;
-  code?: string | null;
-  turn?: string; // how it was turned to look like a hit
+  taken?: string | null;
+  camera?: string | null;
+  place?: string | null;
+  loses?: string[]; // what only this copy has
 }
 
 // A member of a group or a hit, as it is compared.
 interface Compared extends api.Image {
   relation?: string;
   done?: string;
+  verified?: boolean;
   transform?: number[] | null;
   tier?: string; // of a member of a group
 }

@@ -167,27 +167,29 @@ function themeButton() {
   return one;
 }
 
-// A file that is dropped or pasted, on whichever tab, is searched for.
+// Files that are dropped or pasted, on whichever page, are searched for; an address is not fetched.
 function files() {
-  const take = async (/** @type {File} */ file, /** @type {Event} */ event) => {
+  const take = async (/** @type {DataTransfer | null} */ data, /** @type {Event} */ event) => {
+    const given = [...(data?.files || [])];
+    const address = /^https?:\/\/\S+$/.test((data?.getData("text/uri-list") || data?.getData("text/plain") || "").trim());
+    if (!given.length && !address) return;
     event.preventDefault();
-    const { searchFile } = await import("./search.js");
-    searchFile(file);
+    const { searchFiles, tellProblem } = await import("./search.js");
+    if (given.length) searchFiles(given);
+    else tellProblem(t("search.noAddress"));
   };
   addEventListener("dragover", (event) => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
+    if (!event.dataTransfer?.types.some((type) => type === "Files" || type === "text/uri-list")) return;
     event.preventDefault();
     document.body.classList.add("dropping");
   });
   addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dropping"); });
   addEventListener("drop", (event) => {
     document.body.classList.remove("dropping");
-    const file = event.dataTransfer?.files[0];
-    if (file) take(file, event);
+    take(event.dataTransfer, event);
   });
   addEventListener("paste", (event) => {
-    const file = event.clipboardData?.files[0];
-    if (file) take(file, event);
+    if (!targetOf(event).closest?.("input, textarea")) take(event.clipboardData, event);
   });
 }
 

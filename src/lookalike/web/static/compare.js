@@ -1,244 +1,184 @@
-// Two images compared: side by side, one over the other with a slider, blinking, and their difference.
+// Why two images match: side by side with what both show outlined, or one laid over the other: swipe, blink, difference.
 
+import { cssPolygon, cssTransform, outlines } from "./alignment.js";
+import { href } from "./address.js";
+import { details, losses } from "./collection.js";
 import { openDialog } from "./dialogs.js";
-import { alertLine, button, make, messageOf, say, still, within } from "./dom.js";
-import { relation, said, thumbnail, turnOf } from "./tiles.js";
-import { contextOf, loaded, turned } from "./turns.js";
-import { details, originalLink, rows, turner } from "./viewer.js";
+import { button, draw, icon, make, say, still } from "./dom.js";
+import { Stage } from "./stage.js";
+import { t } from "./text.js";
+import { said, thumbnail } from "./tiles.js";
+import { compareTable, original, turner } from "./viewer.js";
+
+const MODES = /** @type {const} */ (["beside", "swipe", "blink", "difference"]);
+/** @typedef {typeof MODES[number]} Mode */
+const BLINK = 700; // milliseconds
 
 /**
- * What a way of comparing gets; what it returns, if anything, ends it.
- * @typedef {{ stage: HTMLElement, urls: string[], images: (Shown | Compared)[], note: HTMLElement, names: string[] }} Pair
- * @typedef {(pair: Pair) => void | (() => void) | Promise<void>} Mode
- */
-
-/** @type {Record<string, [text: string, run: Mode]>} */
-const MODES = {
-  beside: ["Side by side", beside], swipe: ["Swipe", swipe], blink: ["Blink", blink], difference: ["Difference", difference],
-};
-const LARGEST = 640; // pixels a side that are compared
-const APART = 16; // of 255: the least difference of two colour values that counts
-
-/**
- * Compare a query, rotated as a hit says, with one of its hits; arrow keys lead to the others.
+ * Compare a query with one of its hits; arrow keys lead to the others.
  * @param {Shown} query
  * @param {Compared[]} hits
  */
-export function compare(query, hits, at = 0, { names = ["Your image", "Found"] } = {}) {
-  const stage = make("div", { class: "stage" });
-  const controls = make("div", { class: "bar" });
-  const facts = make("div", { class: "facts" });
-  const note = make("p", { class: "told", role: "status" });
-  const original = originalLink();
+export function compare(query, hits, at = 0, { names = [t("compare.yours"), t("compare.found")] } = {}) {
+  const view = make("div", { class: "stage" });
+  const stage = new Stage(view);
+  const facts = make("aside", { class: "facts", "aria-label": t("compare.facts") });
+  const verdict = make("p", { class: "verdict", role: "status" });
+  const tools = make("div", { class: "mode-tools" });
   const stop = new AbortController();
+  /** @type {Mode} */
   let mode = "beside";
   let hit = hits[at];
+  let outlined = true;
   let leave = () => {};
-  let arranged = 0;
-  /** @type {Map<string, ReturnType<typeof turned>>} */
-  const inTurn = new Map(); // the query, by how it is rotated
-  const choices = Object.entries(MODES).map(([name, [text]]) => make(
-    "button", { type: "button", text, "aria-pressed": "false", data: { mode: name }, on: { click: () => pick(name) } },
+  const choices = MODES.map((name) => make(
+    "button", { type: "button", text: t(`compare.${name}`), "aria-pressed": "false", data: { mode: name }, on: { click: () => pick(name) } },
   ));
-  const choice = make("div", { class: "choice", role: "group", "aria-label": "How to compare" }, ...choices);
+  const outline = button(t("compare.outline"), { sign: "lasso", "aria-pressed": "true", on: { click: () => {
+    outlined = !outlined;
+    outline.setAttribute("aria-pressed", String(outlined));
+    view.classList.toggle("outlined", outlined);
+  } } });
+  const zooms = make(
+    "span", { class: "zoom-tools" }, button(t("zoom.out"), { sign: "minus", quiet: true, class: "plain", on: { click: () => stage.closer(1 / 1.5) } }),
+    button(t("zoom.whole"), { sign: "fit", quiet: true, class: "plain", on: { click: () => stage.whole() } }),
+    button(t("zoom.in"), { sign: "plus", quiet: true, class: "plain", on: { click: () => stage.closer(1.5) } }),
+    button(t("zoom.full"), { sign: "full", quiet: true, class: "plain", on: { click: () => (document.fullscreenElement ? document.exitFullscreen() : dialog.requestFullscreen()) } }),
+  );
+  const bar = make(
+    "div", { class: "bar" }, make("div", { class: "choice", role: "group", "aria-label": t("compare.how") }, ...choices), outline, tools,
+    make("span", { class: "grow" }), zooms,
+  );
+  const search = make("a", { class: "button" }, icon("search"), make("span", { text: t("compare.search") }));
+  const open = make("a", { class: "button", target: "_blank", rel: "noopener" }, icon("open"), make("span", { text: t("compare.original") }));
   const turn = turner(hits.length, at, show);
-  const dialog = openDialog("Compare", [controls, stage, note, facts], {
-    kind: "viewer compare", buttons: [original, ...turn.buttons], onClose: () => { leave(); stop.abort(); forget(); },
+  const dialog = openDialog(t("compare.title"), [verdict, bar, make("div", { class: "stage-and-facts" }, view, facts)], {
+    kind: "viewer compare", buttons: [search, open, ...turn.buttons], onClose: () => { leave(); stop.abort(); },
   });
-  controls.append(choice, make("span", { class: "grow" }), make("span", { class: "now" }));
+  search.addEventListener("click", () => dialog.close());
+  view.classList.add("outlined");
   dialog.addEventListener("keydown", (event) => {
-    const name = Object.keys(MODES)[Number(event.key) - 1];
+    const name = MODES[Number(event.key) - 1];
     if (name) pick(name);
+    else if (event.key === "+") stage.closer(1.5);
+    else if (event.key === "-") stage.closer(1 / 1.5);
+    else if (event.key === "0") stage.whole();
+    else if (event.key === "o") outline.click();
     else turn.onKey(event);
   });
   turn.to(at);
 
-  /** @param {string} name */
+  /** @param {Mode} name */
   function pick(name) {
     mode = name;
     for (const one of choices) one.setAttribute("aria-pressed", String(one.dataset.mode === mode));
-    arrange();
+    leave();
+    tools.replaceChildren();
+    stage.clear();
+    view.dataset.mode = mode;
+    outline.hidden = mode !== "beside" || !hit.transform;
+    leave = (mode === "beside" ? beside() : over(mode)) || (() => {});
   }
 
   /** @param {number} number */
   async function show(number) {
     const shown = hits[number];
     hit = shown;
-    within(controls, ".now").replaceChildren(...relation(hit));
-    original.href = `/api/images/${hit.id}/original`;
+    verdict.textContent = sentence(said(hit));
+    search.href = href("search", { id: hit.id });
+    open.href = original(hit);
+    stage.whole();
     pick(mode);
     say(`${hit.name}, ${said(hit)}`);
+    facts.replaceChildren(compareTable(query, hit, names));
     const known = await details(hit.id, stop.signal).catch(() => shown);
-    if (hit === shown && !stop.signal.aborted) facts.replaceChildren(sideBySide(query, known, names));
+    const own = "id" in query ? Number(query.id) : 0;
+    const lost = own ? await losses(own, hit.id, stop.signal).catch(() => null) : null;
+    if (hit === shown && !stop.signal.aborted) facts.replaceChildren(compareTable({ ...query, loses: lost?.loses_a }, { ...known, loses: lost?.loses_b }, names));
   }
 
-  // The query, rotated if the hit says so.
-  async function first() {
-    const how = turnOf(hit);
-    if (!how) return query;
-    const picture = inTurn.get(how) || turned(query, how, LARGEST);
-    inTurn.set(how, picture);
-    return picture;
+  function beside() {
+    const both = hit.transform ? outlines(hit.transform) : null;
+    const pictures = [{ one: query, line: both?.query }, { one: hit, line: both?.found }];
+    pictures.forEach(({ one, line }, number) => {
+      const image = picture(one);
+      stage.add(one.width || 1, one.height || 1, [image, line ? outlineOf(line) : null], {
+        below: make("figcaption", { class: "name", text: names[number] }),
+      });
+    });
   }
 
-  async function arrange() {
-    const number = ++arranged;
-    const isNow = () => arranged === number && !stop.signal.aborted;
-    leave();
-    leave = () => {};
-    note.textContent = "";
-    stage.replaceChildren(); // nothing of the pair before goes on while the query is rotated
-    try {
-      const own = await first();
-      if (!isNow()) return;
-      const turn = turnOf(hit);
-      const labels = turn ? [`${names[0]}, ${turn}`, names[1]] : names;
-      const urls = [String(own.url), thumbnail(hit, LARGEST)];
-      const end = (await MODES[mode][1]({ stage, urls, images: [own, hit], note, names: labels })) || (() => {});
-      if (isNow()) leave = end;
-      else end();
-    } catch (error) {
-      if (arranged === number) stage.replaceChildren(alertLine(messageOf(error)));
-    }
+  /** @param {Mode} kind */
+  function over(kind) {
+    const { transform } = hit;
+    const layer = make("div", { class: "layer" }, picture(query));
+    const both = transform ? outlines(transform) : null;
+    const image = picture(hit);
+    const common = make("div", { class: "common" }, image, layer);
+    if (both && kind === "difference") common.style.clipPath = cssPolygon(both.found);
+    stage.add(hit.width || 1, hit.height || 1, [common], {
+      fit: (width, height) => { if (transform) layer.style.transform = cssTransform(transform, width, height); },
+    });
+    if (!transform) tools.append(make("span", { class: "told", text: t("compare.notAligned") }));
+    return kind === "swipe" ? swipe(common) : kind === "blink" ? blink(layer) : difference(common);
   }
 
-  function forget() {
-    for (const picture of inTurn.values()) picture.then(({ url }) => URL.revokeObjectURL(url), () => {});
+  /** @param {HTMLElement} common */
+  function swipe(common) {
+    const slider = make("input", { type: "range", min: 0, max: 100, value: 50, step: 0.5, "aria-label": t("compare.border"), class: "swiper" });
+    const line = make("span", { class: "swipe-line" });
+    common.append(line);
+    const put = () => common.style.setProperty("--at", `${slider.value}%`);
+    slider.addEventListener("input", put);
+    tools.append(make("span", { class: "told", text: names[0] }), slider, make("span", { class: "told", text: names[1] }));
+    put();
   }
-}
 
-/** @type {Mode} */
-function beside({ stage, urls, images, names }) {
-  stage.className = "stage beside";
-  stage.replaceChildren(...urls.map((src, at) => make(
-    "figure", {}, make("img", { src, alt: images[at].name }),
-    make("figcaption", { class: "name", text: names[at] }),
-  )));
-}
+  /** @param {HTMLElement} layer */
+  function blink(layer) {
+    const now = make("span", { class: "told" });
+    let shown = true;
+    const put = () => {
+      layer.hidden = !shown;
+      now.textContent = t("compare.now", { name: names[shown ? 0 : 1] });
+    };
+    const flip = () => { shown = !shown; put(); };
+    tools.append(button(t("compare.flip"), { on: { click: flip } }), now);
+    put();
+    if (still()) return undefined;
+    const timer = setInterval(flip, BLINK);
+    return () => clearInterval(timer);
+  }
 
-/** @param {Pair} pair @param {string} kind */
-function over({ stage, urls, images }, kind) {
-  const both = urls.map((src, at) => make("img", { src, alt: images[at].name }));
-  const frame = make("div", { class: "over" }, ...both);
-  stage.className = `stage ${kind}`;
-  stage.replaceChildren(frame);
-  return { both, frame };
-}
-
-/** @type {Mode} */
-function swipe(pair) {
-  const { stage, note, names, images } = pair;
-  const { both, frame } = over(pair, "swipe");
-  const slider = make("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": "Where one image ends" });
-  const put = () => {
-    both[1].style.clipPath = `inset(0 0 0 ${slider.value}%)`;
-    frame.style.setProperty("--at", `${slider.value}%`);
-  };
-  slider.addEventListener("input", put);
-  stage.append(slider);
-  put();
-  note.textContent = `Left: ${names[0].toLowerCase()}; right: ${names[1].toLowerCase()}.${stretched(images)}`;
-}
-
-/** @type {Mode} */
-function blink(pair) {
-  const { stage, note, names, images } = pair;
-  const { both } = over(pair, "blink");
-  let second = false;
-  const put = () => {
-    both[1].style.visibility = second ? "visible" : "hidden";
-    note.textContent = `Now: ${names[Number(second)].toLowerCase()}.${stretched(images)}`;
-  };
-  const flip = () => { second = !second; put(); };
-  stage.append(button("Flip", { on: { click: flip } }));
-  put();
-  if (still()) return () => {};
-  const timer = setInterval(flip, 700);
-  return () => clearInterval(timer);
-}
-
-/** @type {Mode} */
-async function difference({ stage, urls, images, note }) {
-  stage.className = "stage difference";
-  const canvas = make("canvas", { role: "img", "aria-label": "Differences are bright" });
-  const gain = make("input", { type: "range", min: 1, max: 16, value: 4, id: "gain" });
-  const label = make("label", { for: "gain", text: "Brightness" });
-  stage.replaceChildren(canvas, make("div", { class: "field" }, label, gain));
-  const [first, second] = await Promise.all(urls.map(loaded));
-  const scale = Math.min(1, LARGEST / Math.max(first.naturalWidth, first.naturalHeight));
-  const width = Math.max(1, Math.round(first.naturalWidth * scale));
-  const height = Math.max(1, Math.round(first.naturalHeight * scale));
-  const apart = differences(pixelsOf(first, width, height), pixelsOf(second, width, height));
-  [canvas.width, canvas.height] = [width, height];
-  const put = () => paint(canvas, apart, Number(gain.value));
-  gain.addEventListener("input", put);
-  put();
-  const mean = apart.reduce((sum, value) => sum + value, 0) / apart.length;
-  if (!canvas.isConnected) return; // others are compared by now
-  const share = apart.filter((value) => value >= APART).length / apart.length;
-  note.textContent = `Mean difference ${mean.toFixed(1)} of 255; ${(100 * share).toFixed(1)} % of the colour values `
-    + `differ by ${APART} or more.${inWhichTurn(images)}${stretched(images)}`;
+  /** @param {HTMLElement} common */
+  function difference(common) {
+    const gain = make("input", { type: "range", min: 1, max: 16, value: 4, id: "gain" });
+    const put = () => { common.style.filter = `brightness(${gain.value})`; };
+    gain.addEventListener("input", put);
+    tools.append(make("span", { class: "field" }, make("label", { for: "gain", text: t("compare.brightness") }), gain));
+    put();
+  }
 }
 
 /**
- * |first − second| of red, green and blue, of two arrays of RGBA.
- * @param {Uint8ClampedArray} first
- * @param {Uint8ClampedArray} second
+ * A picture: at first its thumbnail, then its file, if the browser can show it.
+ * @param {Shown | Compared} one
  */
-export function differences(first, second) {
-  const apart = new Uint8Array((first.length / 4) * 3);
-  for (let from = 0, to = 0; from < first.length; from += 4, to += 3) {
-    apart[to] = Math.abs(first[from] - second[from]);
-    apart[to + 1] = Math.abs(first[from + 1] - second[from + 1]);
-    apart[to + 2] = Math.abs(first[from + 2] - second[from + 2]);
-  }
-  return apart;
+function picture(one) {
+  const stored = "thumbnail" in one ? one : null;
+  const image = make("img", { src: stored ? thumbnail(stored, 1024) : String("url" in one ? one.url : ""), alt: one.name, draggable: "false" });
+  if (!stored) return image;
+  const whole = make("img", { src: original(stored), alt: one.name, draggable: "false" });
+  whole.decode().then(() => image.replaceWith(whole), () => {});
+  return image;
 }
 
-/** @param {HTMLCanvasElement} canvas @param {Uint8Array} apart @param {number} gain */
-function paint(canvas, apart, gain) {
-  const out = new ImageData(canvas.width, canvas.height);
-  for (let from = 0, to = 0; from < apart.length; from += 3, to += 4) {
-    out.data[to] = gain * apart[from];
-    out.data[to + 1] = gain * apart[from + 1];
-    out.data[to + 2] = gain * apart[from + 2];
-    out.data[to + 3] = 255;
-  }
-  contextOf(canvas).putImageData(out, 0, 0);
+/** @param {import("./alignment.js").Outline} line */
+function outlineOf(line) {
+  const points = line.map(([x, y]) => `${100 * x},${100 * y}`).join(" ");
+  return draw("svg", { class: "outline", viewBox: "0 0 100 100", preserveAspectRatio: "none", "aria-hidden": "true" },
+    draw("polygon", { class: "under", points }), draw("polygon", { points }));
 }
 
-/** @param {HTMLImageElement} image @param {number} width @param {number} height */
-function pixelsOf(image, width, height) {
-  const context = contextOf(make("canvas", { width, height }), { willReadFrequently: true });
-  context.fillStyle = "#fff";
-  context.fillRect(0, 0, width, height);
-  context.drawImage(image, 0, 0, width, height);
-  return context.getImageData(0, 0, width, height).data;
-}
-
-/**
- * A sentence if the first image is rotated.
- * @param {Pair["images"]} images
- */
-function inWhichTurn([first]) {
-  return "turn" in first && first.turn ? ` Your image is shown ${first.turn}.` : "";
-}
-
-/**
- * A sentence if two images have different proportions.
- * @param {Pair["images"]} images
- */
-function stretched(images) {
-  const [one, other] = images.map((image) => Number(image.width) / Number(image.height));
-  return Math.abs(one / other - 1) > 0.02 ? " Their proportions differ, so one is stretched." : "";
-}
-
-/** @param {Shown} left @param {Partial<Shown>} right @param {string[]} names */
-function sideBySide(left, right, names) {
-  const others = rows(right);
-  const body = rows(left).map(([name, value], at) => [name, value, others[at][1]]).filter(([, one, other]) => one || other);
-  const head = make("tr", {}, make("td"), ...names.map((text) => make("th", { scope: "col", text })));
-  return make("table", {}, make("thead", {}, head), make("tbody", {}, ...body.map(([name, one, other]) => make(
-    "tr", {}, make("th", { scope: "row", text: name }), make("td", { text: one || "–" }), make("td", { text: other || "–" }),
-  ))));
-}
+/** @param {string} text */
+const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;

@@ -112,6 +112,7 @@ const PATHS = {
   filter: "M2 4h12M4.5 8h7M6.5 12h3",
   folder: "M2 4.5h4l1.5 1.5H14v7H2z",
   check: "M3 8.5l3.2 3.2L13 5",
+  full: "M2.5 6V2.5H6M10 2.5h3.5V6M13.5 10v3.5H10M6 13.5H2.5V10M5.5 5.5h5v5h-5z",
   code: "M5.5 4.5L2 8l3.5 3.5M10.5 4.5L14 8l-3.5 3.5",
 };
 /** @typedef {keyof typeof PATHS} Sign */
@@ -213,3 +214,12 @@ export function later(run, wait = 150) {
 
 // Whether this person prefers that nothing moves.
 export const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/**
+ * The drawing context of a canvas.
+ * @param {HTMLCanvasElement} canvas
+ * @param {CanvasRenderingContext2DSettings} [settings]
+ */
+export function contextOf(canvas, settings) {
+  return /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", settings));
+}

@@ -1,35 +1,34 @@
 // Thousands of tiles, of which only those in sight are in the document.
 //
-// Cells have one size, so a tile's place follows from its number, and pages can be requested from any place on. Pages of a
-// list that grows or shrinks meanwhile may repeat or lack an image; the next visit mends that.
+// A layout (layouts.js) says where each is. Pages can be requested from any place on; those of a list that grows or shrinks
+// meanwhile may repeat or lack an image, which the next visit mends.
 
 import { focused, make, targetOf, within } from "./dom.js";
+import { Squares } from "./layouts.js";
 
 const PAGE = 100; // images per request
 const KEPT = 60; // pages
 const SETTLED = 70; // milliseconds without scrolling before pages are requested
-const GAP = 10;
-const BELOW = 22; // pixels of a tile's words
-const HIGHEST = 15_000_000; // pixels: browsers draw no higher element
 
+/** @template {api.Image} I */
 export class Grid {
   /**
    * @param {object} options
-   * @param {(start: number, count: number) => Promise<api.Image[]>} options.load
-   * @param {(image: api.Image, number: number) => HTMLElement} options.tile makes an <li>
+   * @param {(start: number, count: number) => Promise<I[]>} [options.load] not needed if `reset` gets all images
+   * @param {(image: I, number: number) => HTMLElement} options.tile makes an <li>
    * @param {string} options.says the list's name for screen readers
    * @param {HTMLElement | null} [options.scroller] what scrolls; the page, if it is not given
-   * @param {number} [options.cell] the least width of a tile, in CSS pixels
+   * @param {Squares | import("./layouts.js").Rows} [options.layout] where the tiles are
    * @param {(error: unknown) => unknown} [options.onProblem]
    */
-  constructor({ load, tile, says, scroller = null, cell = 168, onProblem = () => {} }) {
+  constructor({ load = async () => [], tile, says, scroller = null, layout = new Squares(168), onProblem = () => {} }) {
     this.load = load;
     this.makeTile = tile;
     this.scroller = scroller;
-    this.cell = cell;
+    this.layout = layout;
     this.onProblem = onProblem;
     this.node = make("ul", { class: "grid", "aria-label": says });
-    /** @type {Map<number, api.Image[] | null>} */
+    /** @type {Map<number, I[] | null>} */
     this.pages = new Map(); // by number; null while a page is requested
     /** @type {Map<number, HTMLElement>} */
     this.shown = new Map(); // tiles by number
@@ -38,10 +37,7 @@ export class Grid {
     /** @type {number | null} */
     this.wanted = null; // the tile that gets the focus when it has come
     this.version = 0;
-    this.columns = 2;
-    this.side = cell;
-    this.row = 0; // pixels; 0 until it was measured
-    this.most = 0; // tiles that a browser can draw
+    this.measured = 0; // the width for which the layout is
     this.frame = 0;
     this.timer = 0;
     this.node.addEventListener("keydown", (event) => this.move(event));
@@ -53,10 +49,11 @@ export class Grid {
   /**
    * Show another list of `total` images; `images` are the first of them, if they are known.
    * @param {number} total
-   * @param {api.Image[]} images
+   * @param {I[]} images
    */
-  reset(total, images = []) {
+  reset(total, images = [], layout = this.layout) {
     this.version += 1;
+    this.layout = layout;
     this.pages.clear();
     for (let at = 0; at * PAGE < images.length; at += 1) {
       const page = images.slice(at * PAGE, (at + 1) * PAGE);
@@ -69,10 +66,20 @@ export class Grid {
     this.measure();
   }
 
-  /** @param {number} cell */
+  // The size of squares.
+  get side() {
+    return this.layout instanceof Squares ? this.layout.side : 256;
+  }
+
+  // How many tiles a browser can draw.
+  get most() {
+    return this.layout.most;
+  }
+
+  /** @param {number} cell the least width of a square */
   resize(cell) {
     const first = this.inSight()[0];
-    this.cell = cell;
+    this.layout = new Squares(cell);
     this.measure();
     if (first) this.scrollTo(first);
   }
@@ -80,12 +87,9 @@ export class Grid {
   measure() {
     const width = this.node.clientWidth;
     if (!width) return;
-    this.columns = Math.max(2, Math.floor((width + GAP) / (this.cell + GAP)));
-    this.side = Math.floor((width - GAP * (this.columns - 1)) / this.columns);
-    this.row = this.side + BELOW + GAP;
-    this.most = Math.floor(HIGHEST / this.row) * this.columns;
-    const rows = Math.ceil(Math.min(this.total, this.most) / this.columns);
-    this.node.style.height = `${rows * this.row}px`;
+    this.measured = width;
+    this.layout.fit(width, this.total);
+    this.node.style.height = `${this.layout.height}px`;
     for (const [number, item] of this.shown) this.put(item, number);
     this.draw();
   }
@@ -96,13 +100,11 @@ export class Grid {
 
   // Numbers of the first tile in sight, and of the first behind, with a screen more on either side.
   inSight(more = 0) {
-    if (!this.row) return [0, 0];
+    if (!this.measured) return [0, 0];
     const box = this.node.getBoundingClientRect();
     const view = this.scroller ? this.scroller.getBoundingClientRect() : { top: 0, height: innerHeight };
     const top = view.top - box.top - more * view.height;
-    const first = Math.max(0, Math.floor(top / this.row)) * this.columns;
-    const end = Math.ceil((top + (1 + 2 * more) * view.height) / this.row) * this.columns;
-    return [Math.min(first, this.total), Math.max(0, Math.min(end, this.total, this.most))];
+    return this.total ? this.layout.range(top, top + (1 + 2 * more) * view.height) : [0, 0];
   }
 
   draw() {
@@ -142,11 +144,10 @@ export class Grid {
 
   /** @param {HTMLElement} item @param {number} number */
   put(item, number) {
-    const x = (number % this.columns) * (this.side + GAP);
-    const y = Math.floor(number / this.columns) * this.row;
-    item.style.width = `${this.side}px`;
+    const { x, y, width, height, below } = this.layout.place(number);
+    item.style.width = `${width}px`;
     item.style.transform = `translate(${x}px, ${y}px)`;
-    within(item, ".frame").style.height = `${this.side}px`;
+    within(item, ".frame").style.height = `${height - below}px`;
   }
 
   /** @param {number} first @param {number} end */
@@ -200,10 +201,11 @@ export class Grid {
   /** @param {KeyboardEvent} event */
   move(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const page = Math.max(1, Math.floor((this.scroller?.clientHeight || innerHeight) / this.row)) * this.columns;
+    const rows = Math.max(1, Math.floor((this.scroller?.clientHeight || innerHeight) / this.layout.place(this.current).height));
+    const under = (/** @type {number} */ many) => this.layout.under(this.current, many) - this.current;
     /** @type {Record<string, number>} */
     const steps = {
-      ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.columns, ArrowDown: this.columns, PageUp: -page, PageDown: page,
+      ArrowLeft: -1, ArrowRight: 1, ArrowUp: under(-1), ArrowDown: under(1), PageUp: under(-rows), PageDown: under(rows),
       Home: -this.total, End: this.total,
     };
     const step = steps[event.key];
@@ -229,14 +231,14 @@ export class Grid {
 
   /** @param {number} number */
   scrollTo(number) {
-    const y = Math.floor(number / this.columns) * this.row;
+    const { y, height } = this.layout.place(number);
     const box = this.node.getBoundingClientRect();
     const view = this.scroller ? this.scroller.getBoundingClientRect() : { top: 0, bottom: innerHeight };
     const covered = this.scroller ? 0 : 110; // by what sticks to the top
     const top = box.top + y - view.top;
     const scrolls = this.scroller || document.documentElement;
     if (top < covered) scrolls.scrollTop += top - covered;
-    else if (box.top + y + this.row > view.bottom) scrolls.scrollTop += box.top + y + this.row - view.bottom;
+    else if (box.top + y + height > view.bottom) scrolls.scrollTop += box.top + y + height - view.bottom;
   }
 }
 

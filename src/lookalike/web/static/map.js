@@ -1,13 +1,16 @@
 // Map: each image is a point, and similar images are close together. The address holds the middle (x, y) and zoom (z).
 
-import { ask, wait } from "./api.js";
+import { wait } from "./api.js";
+import { details, imagesOf } from "./collection.js";
 import { keys } from "./dialogs.js";
 import { button, count, later, make, messageOf, number, say } from "./dom.js";
+import { saveCsv } from "./download.js";
 import { Grid } from "./grid.js";
+import { Squares } from "./layouts.js";
 import { COLOURS, MapView } from "./mapview.js";
-import { saveAs } from "./download.js";
 import { Points } from "./points.js";
-import { EMPTY, fileName, labels, nameLine, thumbnail, tile } from "./tiles.js";
+import { t } from "./text.js";
+import { fileName, labels, thumbnail, tile } from "./tiles.js";
 import { showImage } from "./viewer.js";
 
 /** @typedef {import("./address.js").State} State */
@@ -81,6 +84,7 @@ class MapPage {
     this.keys(state.signal);
     const [x, y, zoom] = ["x", "y", "z"].map((name) => Number(state.get(name) ?? "NaN"));
     if ([x, y, zoom].every(Number.isFinite)) this.view.look({ x, y, zoom });
+    this.highlight(this.points.labels.indexOf(state.get("label") || ""));
     this.view.measure();
     const recolour = () => this.view.recolour();
     addEventListener("themechange", recolour, { signal: state.signal });
@@ -94,13 +98,13 @@ class MapPage {
     const words = make("p", { text: "Placing similar images close together. This happens once per collection." });
     this.working.replaceChildren(words, bar);
     /** @type {api.Map} */
-    const answer = await wait("/api/map", {
+    const answer = await wait("/api/v1/map", {
       signal: state.signal,
       onProgress: (done, total) => { if (total) [bar.max, bar.value] = [total, done]; },
     });
     this.working.replaceChildren();
     if (!answer.ids.length) {
-      this.working.replaceChildren(make("p", { text: EMPTY }));
+      this.working.replaceChildren(make("p", { text: t("browse.empty") }));
       return;
     }
     this.stage.hidden = false;
@@ -147,6 +151,7 @@ class MapPage {
   highlight(label) {
     this.view.only = label;
     this.label.value = String(label);
+    this.state.set({ label: this.points.labels[label] ?? null });
     for (const one of this.legend.querySelectorAll("button")) one.setAttribute("aria-pressed", String(Number(one.dataset.label) === label));
     this.view.soon();
   }
@@ -218,7 +223,7 @@ class MapPage {
     clearTimeout(this.naming);
     this.naming = setTimeout(async () => {
       /** @type {api.Details | null} */
-      const image = await ask(`/api/images/${id}`).catch(() => null);
+      const image = await details(id).catch(() => null);
       if (!image || this.view.hover !== at) return;
       line.textContent = fileName(image) + (labels(image) ? ` · ${labels(image)}` : "");
     }, 80);
@@ -226,7 +231,7 @@ class MapPage {
 
   /** @param {number} at */
   async pick(at) {
-    const image = await ask(`/api/images/${this.points.ids[at]}`, { signal: this.state.signal });
+    const image = await details(this.points.ids[at], this.state.signal);
     showImage([image]);
   }
 
@@ -254,8 +259,8 @@ class List {
       make("div", { class: "bar" }, this.heading, make("span", { class: "grow" }), this.save, this.wide, close), this.scroller,
     );
     this.grid = new Grid({
-      says: "Listed images", cell: 110, scroller: this.scroller, load: (start, top) => this.load(this.ids.slice(start, start + top)),
-      tile: (image) => tile(image, { lines: [nameLine(image)], pixels: this.grid.side }),
+      says: "Listed images", layout: new Squares(110), scroller: this.scroller, load: (start, top) => this.load(this.ids.slice(start, start + top)),
+      tile: (image) => tile(image, { pixels: 160, open: () => showImage([image]) }),
     });
     this.scroller.append(this.grid.node);
   }
@@ -277,16 +282,17 @@ class List {
 
   /** @param {number[]} ids @returns {Promise<api.Image[]>} */
   async load(ids) {
-    return (await ask("/api/images", { values: { ids: ids.join(","), top: ids.length } })).images;
+    return imagesOf(ids);
   }
 
   async export() {
-    const lines = ["id,path"];
+    /** @type {(string | number)[][]} */
+    const lines = [["id", "path"]];
     this.save.disabled = true;
     try {
       for (let at = 0; at < this.ids.length; at += AT_ONCE) {
         const images = await this.load(this.ids.slice(at, at + AT_ONCE));
-        for (const { id, path } of images) lines.push(`${id},"${path.replaceAll('"', '""')}"`);
+        for (const { id, path } of images) lines.push([id, path]);
       }
     } catch (error) {
       this.heading.textContent = messageOf(error);
@@ -294,7 +300,7 @@ class List {
     } finally {
       this.save.disabled = false;
     }
-    saveAs(new Blob([`${lines.join("\r\n")}\r\n`], { type: "text/csv" }), "lookalike-list.csv");
+    saveCsv(lines, "lookalike-list.csv");
     say(`${count(this.ids.length, "path")} saved`);
   }
 }

@@ -1,8 +1,8 @@
 // The map on a canvas: points, thumbnails where there is room, pan, zoom and lasso. Places are those of the plane, 0 to
 // 9999; `scale` is how many pixels one unit is.
 
+import { contextOf } from "./dom.js";
 import { Pictures } from "./pictures.js";
-import { contextOf } from "./turns.js";
 
 /** @typedef {import("./points.js").Points} Points */
 /** @typedef {{ label: number, name: string, count: number }} Common */
@@ -28,7 +28,7 @@ export class MapView extends EventTarget {
     this.canvas = canvas;
     this.points = points;
     this.context = contextOf(canvas, { alpha: false });
-    this.pictures = new Pictures((id) => `/api/images/${id}/thumbnail?size=128`, () => this.soon());
+    this.pictures = new Pictures((id) => `/api/v1/images/${id}/thumbnail?size=128`, () => this.soon());
     /** @type {Map<number, Set<number>>} */
     this.levels = new Map(); // points with thumbnails, by level
     this.selected = new Uint8Array(points.length);
@@ -74,7 +74,7 @@ export class MapView extends EventTarget {
 
   /** @param {number} at */
   colourOf(at) {
-    return COLOURS[this.colour[this.points.label[at]]] || this.colours.grey;
+    return COLOURS[this.colour[this.points.label[at]]] || (this.only >= 0 ? this.colours.mark : this.colours.grey);
   }
 
   // Take the page's colours, which differ between light and dark.
@@ -151,6 +151,7 @@ export class MapView extends EventTarget {
   }
 
   changed() {
+    this.point(-1); // the card that belongs to a point would be beside it
     this.soon();
     this.dispatchEvent(new Event("view"));
   }
@@ -185,7 +186,7 @@ export class MapView extends EventTarget {
     context.globalAlpha = 1;
     context.fillStyle = this.colours.paper;
     context.fillRect(0, 0, this.width, this.height);
-    this.paintPoints(this.groups[COLOURS.length], this.colours.dot);
+    this.paintPoints(this.groups[COLOURS.length], this.only >= 0 ? this.colours.mark : this.colours.dot);
     COLOURS.forEach((colour, at) => { this.paintPoints(this.groups[at], colour); });
     this.paintThumbnails();
     this.paintHover();

@@ -5,7 +5,7 @@ const WORLD = 10000; // the plane, a side
 const BUDGET = 8; // milliseconds of work before the page may do something else
 
 export class Points {
-  /** @param {api.Map} answer of /api/map */
+  /** @param {api.Map} answer of /api/v1/map */
   constructor({ ids, x, y, labels, label }) {
     this.ids = Float64Array.from(ids); // numbers of images may need more than 32 bits
     this.x = Float32Array.from(x);

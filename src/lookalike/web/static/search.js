@@ -1,24 +1,26 @@
-// Search: by a file, an image of the collection, or a code. The address holds the id or code, and filters; of a file it
-// holds the code, so that the link finds what is similar elsewhere, too, though without the file no copies.
+// Search: whether a picture is here, and what is like it. The address holds an image's id, or the code of a file, filters, and how
+// much is shown; of a file the code, so that the link finds what is similar elsewhere, too, though without the file no copies.
 
 import { go, href } from "./address.js";
-import { ask, Failure, info, isAbort } from "./api.js";
+import { Failure, info, isAbort } from "./api.js";
+import { Batch } from "./batch.js";
+import { details, folded, search, searchFile as sendFile } from "./collection.js";
 import { compare } from "./compare.js";
 import { keys } from "./dialogs.js";
-import { button, bytes, count, focused, icon, later, make, messageOf, number, present, say, seconds, within } from "./dom.js";
-import { Filters } from "./filters.js";
-import { formOf, given, gone, keyOf, wrongIn } from "./query.js";
-import { recall, remember } from "./sent.js";
+import { button, bytes, focused, icon, make, messageOf, present, say, seconds, within } from "./dom.js";
+import { Filters, NAMES } from "./filters.js";
+import { Grid } from "./grid.js";
+import { Rows } from "./layouts.js";
+import { wrongIn } from "./query.js";
+import { previewOf, recall, remember } from "./sent.js";
 import { Start } from "./start.js";
-import { action, focusedTile, isCopy, justify, nameLine, relation, rove, shape, sizeOf, thumbnail, tile } from "./tiles.js";
-import { showImage } from "./viewer.js";
+import { Strictness, STOPS, stopOf } from "./strictness.js";
+import { listText, t } from "./text.js";
+import { folderOf, isCopy, relationName, said, shape, sizeOf, thumbnail, tile } from "./tiles.js";
+import { original, showImage } from "./viewer.js";
 
 /** @typedef {import("./address.js").State} State */
 
-const MOST = 100; // hits that are requested
-const KEPT = 20; // answers
-/** @type {Map<string, api.Answer>} */
-const answers = new Map(); // by the question
 /** @type {Search | null} */
 let page = null;
 let problem = "";
@@ -29,58 +31,75 @@ export async function show(container, state) {
   page ||= new Search(container, state, await info());
   const shown = page;
   shown.state = state;
-  keys("Search", {
-    c: ["compare the focused image with yours", () => shown.withFocus((at) => shown.compare(at))],
-    i: ["enlarge the focused image", () => shown.withFocus((at) => showImage(shown.hits, at))],
-    o: ["choose a file", () => shown.file.click()],
-    n: ["new search", () => go("search")],
+  keys(t("page.search"), {
+    c: [t("search.keyCompare"), () => shown.withFocus((at) => shown.compare(at))],
+    i: [t("search.keyEnlarge"), () => shown.withFocus((at) => showImage(shown.hits, at))],
+    o: [t("search.keyFile"), () => shown.start.file.click()],
+    n: [t("search.keyNew"), () => go("search")],
   }, state.signal);
-  addEventListener("resize", later(() => shown.place(), 60), { signal: state.signal });
   await shown.show(state);
 }
 
 /**
- * Search for a file, from whichever tab.
- * @param {File} file
+ * Search for files, from whichever page: for one, or for several at once.
+ * @param {File[]} given
  */
-export async function searchFile(file) {
+export async function searchFiles(given) {
+  if (given.length === 1) return searchFile(given[0]);
+  go("search", { several: 1 });
+  page ||= await ready();
+  return page.batch.run(given);
+}
+
+/**
+ * Say in the search's place what cannot be done.
+ * @param {string} text
+ */
+export function tellProblem(text) {
+  problem = text;
+  go("search");
+}
+
+// The page, once the address has led to it.
+async function ready() {
+  while (!page) await new Promise((done) => setTimeout(done, 20));
+  return page;
+}
+
+/** @param {File} file */
+async function searchFile(file) {
   files += 1;
   const turn = files;
+  const name = file.name || t("search.pasted");
   if (!page || location.pathname !== "/") go("search");
-  page?.busy(`Searching for ${file.name} …`);
+  page ||= await ready();
+  page.pending(name);
+  const preview = previewOf(file);
+  preview.then((url) => { if (turn === files) page?.preview({ name, url, size: file.size }); });
   try {
     const { max_body: most } = await info();
-    if (file.size > most) throw new Failure(`it has ${bytes(file.size)}; this server accepts up to ${bytes(most)}`);
-    /** @type {api.Answer} */
-    const answer = await ask("/api/search", { form: formOf({ top: MOST }, file) });
+    if (file.size > most) throw new Failure(t("search.tooLarge", { size: bytes(file.size), most: bytes(most) }));
+    const answer = await sendFile(file);
+    const url = await preview;
     if (turn !== files) return;
-    keep(keyOf({ code: answer.query.code, top: MOST }), answer);
-    remember(file, answer.query);
+    remember(file, answer.query, url);
     problem = "";
     go("search", { code: answer.query.code });
   } catch (error) {
-    if (turn !== files) return;
-    problem = `Cannot search for ${file.name || "the pasted image"}: ${lower(messageOf(error))}`;
-    go("search");
+    if (turn === files) tellProblem(t("search.cannot", { name, why: lower(messageOf(error)) }));
   }
 }
 
 const lower = (/** @type {string} */ text) => text.charAt(0).toLowerCase() + text.slice(1);
 
-/** @param {string} key @param {api.Answer} answer */
-function keep(key, answer) {
-  answers.delete(key);
-  answers.set(key, answer);
-  if (answers.size > KEPT) answers.delete(String(answers.keys().next().value));
-}
-
-/** @typedef {{ name: string, title: string, has: (hit: api.Hit) => boolean }} Group */
-/** @type {Group[]} */
-const GROUPS = [ // as they are shown; what is different is not
-  { name: "copies", title: "Copies", has: isCopy },
-  { name: "scene", title: "Same scene, another shot", has: (hit) => hit.relation === "same-scene" },
-  { name: "similar", title: "Similar, but not the same picture", has: (hit) => hit.relation === "similar" },
+/** @typedef {{ name: "copies" | "scene" | "similar", has: (stop: number) => boolean, height: number, below: number }} Block */
+/** @type {Block[]} */
+const BLOCKS = [
+  { name: "copies", has: (stop) => stop === 0, height: 230, below: 44 },
+  { name: "scene", has: (stop) => stop === 1, height: 190, below: 0 },
+  { name: "similar", has: (stop) => stop > 1, height: 150, below: 0 },
 ];
+/** @typedef {import("./collection.js").Hit} Hit */
 
 class Search {
   /** @param {HTMLElement} container @param {State} state @param {api.Info} known */
@@ -89,27 +108,42 @@ class Search {
     this.known = known;
     /** @type {api.Answer | null} */
     this.answer = null;
-    /** @type {api.Hit[]} */
-    this.hits = []; // that are shown or folded away, as they are grouped
-    /** @type {Box[]} */
-    this.items = [];
-    this.folded = Infinity; // from which hit on they are hidden
+    /** @type {Hit[]} */
+    this.hits = []; // all that are shown, in order
     this.visit = 0; // counts questions
     /** @type {Shown} */
     this.query = { name: "" };
-    this.start = new Start((file) => searchFile(file));
-    this.file = this.start.file;
-    this.asked = make("section", { class: "asked", "aria-label": "Your image" });
-    this.filters = new Filters(["label", "below", "since"], (changes) => {
+    this.start = new Start((chosen) => searchFiles(chosen));
+    this.batch = new Batch(searchFile);
+    this.asked = make("section", { class: "asked", "aria-label": t("search.yours") });
+    this.sentence = make("h2", { class: "sentence", tabindex: "-1", role: "status" });
+    this.told = make("p", { class: "told" });
+    this.filters = new Filters(NAMES, (changes) => {
       this.state.set(changes, { push: true });
       this.search();
     });
-    this.told = make("p", { class: "told", role: "status" });
-    this.list = make("ol", { class: "tiles hits", "aria-label": "Results" });
-    this.bar = make("div", { class: "bar stuck" }, this.filters.node, this.told);
-    this.unfold = button("", { on: { click: () => this.showAll() } });
-    this.found = make("div", { class: "found" }, this.asked, this.bar, this.list);
-    container.append(this.start.node, this.found);
+    this.strictness = new Strictness((stop) => {
+      this.state.set({ show: STOPS[stop] === this.usual ? null : STOPS[stop] });
+      this.fill();
+    });
+    this.blocks = BLOCKS.map((block) => this.block(block));
+    this.unfold = button("", { class: "unfold", on: { click: () => this.showSimilar() } });
+    this.empty = make("p", { class: "nothing" });
+    this.bar = make("div", { class: "bar" }, this.filters.node, make("span", { class: "grow" }), this.strictness.node);
+    this.found = make(
+      "div", { class: "found" }, this.asked,
+      make("div", { class: "answer" }, this.sentence, this.told, this.bar, ...this.blocks.map(({ node }) => node), this.unfold, this.empty),
+    );
+    container.append(this.start.node, this.batch.node, this.found);
+  }
+
+  /** @param {Block} block */
+  block(block) {
+    /** @type {Grid<Hit>} */
+    const grid = new Grid({ says: t(`block.${block.name}`), tile: (hit) => this.tile(hit, block) });
+    const title = make("h3");
+    const node = make("section", { class: `block block-${block.name}`, hidden: true }, title, grid.node);
+    return { ...block, grid, title, node };
   }
 
   /** @param {State} state */
@@ -117,11 +151,24 @@ class Search {
     this.start.tell(problem);
     problem = "";
     const some = state.get("id") || state.get("code");
-    this.start.node.hidden = Boolean(some);
+    const several = Boolean(state.get("several") && this.batch.rows.length);
+    this.start.node.hidden = Boolean(some) || several;
+    this.batch.node.hidden = Boolean(some) || !several;
     this.found.hidden = !some;
+    if (several && !some) return undefined;
     if (!some) return this.start.show(state.signal);
     this.filters.show(state.all());
     return this.search();
+  }
+
+  // What is shown until somebody chooses more or less.
+  get usual() {
+    return this.canVerify ? "scene" : "similar";
+  }
+
+  get stop() {
+    const at = STOPS.findIndex((one) => one === (this.state.get("show") || this.usual));
+    return at < 0 ? 1 : at;
   }
 
   // The file that is searched for, if it is at hand; of an image of the collection the server has it.
@@ -129,10 +176,31 @@ class Search {
     return this.state.get("id") ? undefined : recall(String(this.state.get("code"))).file;
   }
 
-  /** @param {string} text */
-  busy(text) {
-    this.told.textContent = text;
-    this.start.tell("", text);
+  // Whether the server has seen the picture that is searched for.
+  get canVerify() {
+    return Boolean(this.state.get("id") || this.sent);
+  }
+
+  /**
+   * Show that a file is searched for.
+   * @param {string} name
+   */
+  pending(name) {
+    this.start.node.hidden = true;
+    this.batch.node.hidden = true;
+    this.found.hidden = false;
+    this.none();
+    this.bar.hidden = true;
+    this.sentence.textContent = t("search.searching");
+    this.empty.replaceChildren(make("span", { class: "skeletons" }, ...Array.from({ length: 6 }, () => make("span", { class: "skeleton" }))));
+    this.asked.replaceChildren(make("span", { class: "query skeleton" }), make("p", { class: "query-name", text: name }));
+  }
+
+  /** @param {Shown} shown */
+  preview(shown) {
+    this.query = shown;
+    const place = this.asked.querySelector(".query.skeleton");
+    if (place && shown.url) place.replaceWith(this.picture());
   }
 
   async search() {
@@ -142,130 +210,124 @@ class Search {
       throw new Failure(wrong);
     }
     await this.ask();
-    const id = this.state.number("id");
-    if (!this.state.signal.aborted) await this.tellAsked(id);
+    if (!this.state.signal.aborted) await this.tellAsked(this.state.number("id"));
   }
 
   // Request hits, and show them.
   async ask() {
     const { state, sent } = this;
     const visit = ++this.visit;
-    const asked = {
-      id: state.number("id"), code: state.get("id") ? null : state.get("code"), top: MOST,
-      label: state.get("label"), below: state.get("below"), since: state.get("since"),
-    };
-    const key = keyOf(asked);
-    if (!answers.has(key)) {
-      this.list.setAttribute("aria-busy", "true");
-      try {
-        const body = sent ? { form: formOf({ ...asked, code: null }, sent) } : { json: given(asked) };
-        keep(key, await ask("/api/search", { ...body, signal: state.signal }));
-      } catch (error) {
-        if (!isAbort(error)) this.none();
-        throw error instanceof Failure && error.status === 404 && asked.id !== null ? new Failure(gone(asked.id), 404) : error;
-      } finally {
-        this.list.removeAttribute("aria-busy");
-      }
+    const id = state.number("id");
+    const asked = { ...this.filters.values(state), id, code: id === null ? state.get("code") : null };
+    this.found.setAttribute("aria-busy", "true");
+    try {
+      const answer = await search(asked, { file: sent, signal: state.signal });
+      if (!state.signal.aborted && visit === this.visit) this.take(answer);
+    } catch (error) {
+      if (!isAbort(error)) this.none();
+      throw error instanceof Failure && error.status === 404 && id !== null ? new Failure(t("search.gone", { id: String(id) }), 404) : error;
+    } finally {
+      if (visit === this.visit) this.found.removeAttribute("aria-busy");
     }
-    const answer = answers.get(key);
-    if (answer && !state.signal.aborted && visit === this.visit) this.take(answer);
   }
 
   none() {
     this.hits = [];
-    this.items = [];
-    this.list.replaceChildren();
+    this.answer = null;
+    for (const { node, grid } of this.blocks) {
+      node.hidden = true;
+      grid.reset(0);
+    }
     this.asked.replaceChildren();
+    this.sentence.textContent = "";
     this.told.textContent = "";
+    this.empty.textContent = "";
+    this.unfold.hidden = true;
   }
 
   /** @param {api.Answer} answer */
   take(answer) {
     this.answer = answer;
-    this.hits = GROUPS.flatMap((group) => answer.hits.filter(group.has));
-    this.filters.suggest(this.hits);
-    this.items = this.hits.map((hit, at) => ({ node: this.tile(hit, at), shape: shape(hit) }));
-    this.list.replaceChildren(...GROUPS.flatMap((group) => this.section(group)));
-    const similar = this.hits.findIndex((hit) => hit.relation === "similar");
-    this.folded = similar < 0 || !this.canVerify ? Infinity : similar;
-    this.unfold.textContent = `Show ${count(this.hits.length - this.folded, "similar image")}`;
-    this.fold();
+    this.bar.hidden = false;
+    this.strictness.show(this.others, this.known, this.stop);
     this.tell();
-    rove(this.list);
-    say(this.told.textContent);
+    this.fill();
+    say(this.sentence.textContent);
   }
 
-  // Whether the server has seen the picture that is searched for, and not only its code.
-  get canVerify() {
-    return Boolean(this.state.get("id") || this.sent);
+  // All hits but the image that is searched for.
+  get others() {
+    const id = this.state.number("id");
+    return (this.answer?.hits || []).filter((hit) => hit.id !== id);
   }
 
-  /**
-   * The tiles of a group, below a line that names it.
-   * @param {Group} group
-   */
-  section({ name, title, has }) {
-    const tiles = this.items.filter((_, at) => has(this.hits[at])).map(({ node }) => node);
-    const words = this.canVerify || name !== "similar" ? title : "Similar codes";
-    const line = make("li", { class: `edge ${name}` }, make("p", { text: words }), name === "similar" ? this.unfold : null);
-    return tiles.length ? [line, ...tiles] : [];
+  // Show the hits of each block, as far as the strictness allows.
+  fill() {
+    const { others, known, stop } = this;
+    this.hits = [];
+    for (const { name, has, height, below, grid, title, node } of this.blocks) {
+      const own = others.filter((hit) => stopOf(hit, known) <= stop && has(stopOf(hit, known)));
+      const hits = name === "copies" ? own : folded(own);
+      title.replaceChildren(make("span", { text: t(this.canVerify || name !== "similar" ? `block.${name}` : "block.codes") }), " ", make("span", { class: "soft", text: t("block.count", { count: own.length }) }));
+      node.hidden = !own.length;
+      this.hits.push(...hits);
+      const narrow = this.found.clientWidth < 640;
+      grid.reset(hits.length, hits, new Rows(hits.map(shape), { height: narrow ? Math.round(height * 0.75) : height, below }));
+    }
+    const more = others.filter((hit) => stopOf(hit, known) <= 3).length - others.filter((hit) => stopOf(hit, known) <= stop).length;
+    this.unfold.hidden = more <= 0;
+    this.unfold.textContent = t("search.unfold", { count: more });
+    const filtered = NAMES.some((name) => this.state.get(name));
+    this.empty.textContent = this.answer?.hits.length || !filtered ? "" : t("search.noneFiltered");
   }
 
-  fold() {
-    this.items.forEach(({ node }, at) => { node.hidden = at >= this.folded; });
-    this.unfold.hidden = this.folded === Infinity;
-    this.place();
+  showSimilar() {
+    this.state.set({ show: "similar" });
+    this.strictness.show(this.others, this.known, this.stop);
+    this.fill();
+    this.blocks[2].grid.focus(0);
   }
 
-  showAll() {
-    const first = this.items[this.folded];
-    this.folded = Infinity;
-    this.fold();
-    within(first.node, "a").focus();
-  }
-
-  /** @param {api.Hit} hit @param {number} at */
-  tile(hit, at) {
+  /** @param {Hit} hit @param {Block} block */
+  tile(hit, { name }) {
+    const copies = name === "copies";
+    const lines = copies ? [
+      make("span", { class: "done", text: hit.done || t("relation.unchanged"), title: hit.done }), make("span", { class: "where soft small", text: folderOf(hit), title: hit.path }),
+    ] : [];
     return tile(hit, {
-      lines: [...relation(hit), nameLine(hit)],
-      actions: [
-        action("Compare", "compare", () => this.compare(at)), action("Enlarge", "info", () => showImage(this.hits, at)),
-      ],
+      badge: copies ? relationName(hit.relation) : undefined, accent: true, mark: hit.also ? t("tile.also", { count: hit.also }) : undefined,
+      lines, pixels: copies ? 320 : 220, says: said(hit), open: () => this.compare(this.hits.indexOf(hit)),
     });
   }
 
   tell() {
     const { images, unverified, seconds: took } = this.answer || { images: 0, unverified: 0, seconds: 0 };
-    const others = this.hits.filter((hit) => hit.id !== this.state.number("id"));
-    const copies = others.filter(isCopy).length;
-    const found = copies ? `${number(copies)} ${copies === 1 ? "copy" : "copies"} found` : "No copy of this picture here";
-    const words = this.canVerify ? found : `${others.length ? number(others.length) : "No"} similar ${others.length === 1 ? "image" : "images"}`;
+    this.sentence.textContent = this.verdict();
+    this.sentence.classList.toggle("no", this.canVerify && !this.others.some(isCopy));
     const notes = [
-      this.canVerify ? null : "Choose the image file to find its copies.",
-      unverified ? `${count(unverified, "image")} could not be verified; index the collection again.` : null,
+      t("search.took", { count: images, time: seconds(took) }), this.canVerify ? null : t("search.needsFile"),
+      unverified ? t("search.unverified", { count: unverified }) : null,
     ];
-    this.told.replaceChildren(
-      make("b", { text: words }), ` · ${count(images, "image")} searched in ${seconds(took)}`,
-      ...present(notes).map((text) => make("span", { class: "note", text: ` · ${text}` })),
-    );
-    this.list.dataset.empty = this.hits.length ? "" : "No similar image either.";
-    const filtered = ["label", "below", "since"].some((name) => this.state.get(name));
-    if (filtered && !this.answer?.hits.length) this.list.dataset.empty = "No image matches these filters.";
+    this.told.textContent = present(notes).join(" · ");
   }
 
-  place() {
-    if (this.found.hidden) return;
-    const width = this.list.clientWidth;
-    const height = width < 500 ? 130 : 165;
-    for (const { has } of GROUPS) {
-      justify(this.items.filter(({ node }, at) => !node.hidden && has(this.hits[at])), width, { height });
-    }
+  // The answer in one sentence.
+  verdict() {
+    const { others } = this;
+    const many = (/** @type {string} */ relation) => others.filter((hit) => hit.relation === relation).length;
+    if (!this.canVerify) return t("search.similarOnly", { count: many("similar") });
+    const own = this.state.number("id") !== null;
+    const parts = /** @type {const} */ (["exact", "same-pixels", "edited"]).filter(many).map((one) => t(`copies.${one}`, { count: many(one) }));
+    if (parts.length) return t(own ? "search.hasCopies" : "search.here", { copies: listText(parts) });
+    const scenes = many("same-scene");
+    const not = t(own ? "search.noCopies" : "search.notHere");
+    return scenes ? `${not} ${t("search.scenes", { count: scenes })}` : not;
   }
 
   /** @param {(at: number) => unknown} run gets the hit whose tile has the focus */
   withFocus(run) {
-    const item = focusedTile(".hits");
-    const at = this.items.findIndex(({ node }) => node === item);
+    const id = Number(focused()?.closest("li")?.dataset.id);
+    const at = this.hits.findIndex((hit) => hit.id === id);
     if (at < 0) return false;
     run(at);
     return true;
@@ -273,51 +335,48 @@ class Search {
 
   /** @param {number} at */
   compare(at) {
-    if (this.query.url) compare(this.query, this.hits.slice(0, this.folded), at);
-    else say("Your image is not available, so nothing can be compared with it.");
+    if (this.query.url) compare(this.query, this.hits, at);
+    else showImage(this.hits, at);
   }
 
   /**
-   * Show what is searched for, with its thumbnail.
+   * Show what is searched for, large.
    * @param {number | null} id
    */
   async tellAsked(id) {
     const { state } = this;
     const code = this.answer?.query.code || "";
     /** @type {api.Details | null} */
-    const image = id === null ? null : await ask(`/api/images/${id}`, { signal: state.signal });
+    const image = id === null ? null : await details(id, state.signal);
     if (state.signal.aborted) return;
-    this.query = image ? { ...image, url: thumbnail(image, 640) } : { name: "Search by code", code, ...recall(code) };
-    this.list.classList.toggle("no-compare", !this.query.url);
+    this.query = image ? { ...image, url: thumbnail(image, 1024) } : { name: t("search.fromLink"), ...recall(code) };
     const facts = [sizeOf(this.query), this.query.format, this.query.size ? bytes(this.query.size) : null].filter(Boolean);
     this.asked.replaceChildren(
-      this.picture(), make(
-        "div", { class: "words" }, make("h2", { text: this.query.name, title: this.query.path || `Code ${code}`, tabindex: "-1" }),
-        make("p", { class: "small soft", text: facts.join(" · ") }),
-      ), make("div", { class: "buttons" }, ...this.buttons(image)),
+      this.picture(), make("p", { class: "query-name", text: this.query.name, title: this.query.path }),
+      make("p", { class: "small soft", text: facts.join(" · ") }), make("div", { class: "buttons" }, ...this.buttons(image)),
     );
-    if (focused() === document.body) within(this.asked, "h2").focus({ preventScroll: true });
+    if (focused() === document.body) this.sentence.focus({ preventScroll: true });
   }
 
   /** @param {api.Image | null} image */
   buttons(image) {
-    const link = button("Copy link", { sign: "link", on: { click: () => copy(location.href, within(link, "span")) } });
+    const link = button(t("search.link"), { sign: "link", on: { click: () => copy(location.href, within(link, "span")) } });
     return [
-      image ? make("a", { class: "button", href: `/api/images/${image.id}/original`, target: "_blank", rel: "noopener" },
-        icon("open"), make("span", { text: "Original" })) : null,
-      link, button("Other image", { sign: "upload", on: { click: () => this.file.click() } }),
-      make("a", { class: "button", href: href("search") }, icon("close"), make("span", { text: "Clear" })),
+      this.batch.rows.length ? make("a", { class: "button", href: href("search", { several: 1 }) }, icon("left"), make("span", { text: t("search.back") })) : null,
+      button(t("search.other"), { sign: "upload", on: { click: () => this.start.file.click() } }), link,
+      image ? make("a", { class: "button", href: original(image), target: "_blank", rel: "noopener" }, icon("open"), make("span", { text: t("compare.original") })) : null,
+      make("a", { class: "button", href: href("search") }, icon("close"), make("span", { text: t("search.clear") })),
     ];
   }
 
   picture() {
     const { url, name } = this.query;
-    if (!url) return make("span", { class: "thumb" }, icon("code"));
-    const image = make("img", { class: "thumb", src: url, alt: `Your image: ${name}` });
+    const none = () => make("span", { class: "query none" }, icon("search"));
+    if (!url) return none();
+    const image = make("img", { class: "query", src: url, alt: t("search.yoursNamed", { name }) });
     image.addEventListener("error", () => {
       this.query.url = null;
-      this.list.classList.add("no-compare");
-      image.replaceWith(make("span", { class: "thumb" }, icon("code")));
+      image.replaceWith(none());
     });
     return image;
   }
@@ -327,10 +386,10 @@ class Search {
 async function copy(text, from) {
   try {
     await navigator.clipboard.writeText(text);
-    from.textContent = "Copied";
+    from.textContent = t("search.copied");
   } catch {
-    from.textContent = "Copy it from the address bar";
+    from.textContent = t("search.copyYourself");
   }
   say(from.textContent);
-  setTimeout(() => { from.textContent = "Copy link"; }, 2500);
+  setTimeout(() => { from.textContent = t("search.link"); }, 2500);
 }

@@ -1,83 +1,80 @@
-// What the search shows before anything is searched for: a place for a file, a field for a code, and images to try.
+// What the search shows before anything is searched for: a place for files, images to try, and three steps for a first visit.
 
-import { go } from "./address.js";
-import { ask, info } from "./api.js";
+import { href } from "./address.js";
+import { info } from "./api.js";
+import { images } from "./collection.js";
 import { alertLine, button, icon, later, make } from "./dom.js";
-import { EMPTY, justify, rove, shape, tile } from "./tiles.js";
+import { Grid } from "./grid.js";
+import { Rows } from "./layouts.js";
+import { t } from "./text.js";
+import { shape, tile } from "./tiles.js";
 
-const TRIED = 14; // images to try
+const TRIED = 18; // images to try
+const SMALL = 20; // images; a collection with fewer is explained
 
 export class Start {
-  /** @param {(file: File) => unknown} take called with a file that was chosen */
+  /** @param {(files: File[]) => unknown} take called with the files that were chosen */
   constructor(take) {
-    /** @type {Box[] | null} */
-    this.items = null;
-    this.file = make("input", { type: "file", id: "file", accept: "image/*,.heic,.heif,.tif,.tiff,.avif,.jxl,.jp2,.psd,.qoi,.tga,.dds,.icns,.sgi,.pcx", class: "unseen" });
+    this.file = make("input", { type: "file", id: "file", multiple: true, accept: "image/*,.heic,.heif,.tif,.tiff,.avif,.jxl,.jp2,.psd,.qoi,.tga,.dds,.icns,.sgi,.pcx", class: "unseen" });
     this.file.addEventListener("change", () => {
-      const file = this.file.files?.[0];
-      if (file) take(file);
+      const files = [...(this.file.files || [])];
       this.file.value = "";
+      if (files.length) take(files);
     });
     const drop = make(
-      "label", { class: "drop", for: "file" }, icon("upload"), make("strong", { text: "Choose an image, or drop it here" }),
-      make("span", { text: "or paste one with Ctrl+V. It is sent only to this server, which does not store it." }),
+      "label", { class: "drop", for: "file" }, icon("upload"), make("strong", { text: t("start.choose") }), make("span", { text: t("start.paste") }),
     );
     this.problem = alertLine("");
-    this.busy = make("p", { class: "told", role: "status" });
-    this.images = make("ul", { class: "tiles tried", "aria-label": "Images to try" });
-    const other = button("Show others", { sign: "shuffle", class: "plain", on: { click: () => this.draw() } });
-    this.node = make(
-      "div", { class: "start" }, this.problem, this.file, drop, this.busy, this.code(),
-      make("div", { class: "bar" }, make("h2", { text: "Or try one of these" }), other), this.images,
-    );
-  }
-
-  code() {
-    const field = make("input", { id: "code", name: "code", required: true, spellcheck: "false", autocomplete: "off",
-      autocapitalize: "off" });
-    info().then(({ bits }) => {
-      field.placeholder = "0".repeat(Math.min(16, bits / 4));
-      field.pattern = `\\s*[0-9a-fA-F]{${bits / 4}}\\s*`;
-      field.title = `${bits / 4} digits, each 0 to 9 or a to f`;
-    }).catch(() => {});
-    const form = make(
-      "form", { class: "field code" }, make("label", { for: "code", text: "or enter an image's code" }), field,
-      make("button", { text: "Search" }),
-    );
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      go("search", { code: field.value.trim().toLowerCase() });
-    });
-    return form;
+    this.title = make("h2", { class: "sentence", text: t("start.title") });
+    this.steps = make("ol", { class: "steps", hidden: true });
+    this.grid = new Grid({ says: t("start.images"), tile: (image) => tile(image, { pixels: 180 }) });
+    this.grid.node.classList.add("tried");
+    const other = button(t("start.others"), { sign: "shuffle", class: "plain", on: { click: () => this.draw() } });
+    this.tried = make("section", {}, make("div", { class: "bar" }, make("h3", { text: t("start.try") }), other), this.grid.node);
+    this.node = make("div", { class: "start" }, this.title, this.problem, this.file, drop, this.steps, this.tried);
+    this.drawn = false;
   }
 
   /** @param {string} wrong */
-  tell(wrong, busy = "") {
+  tell(wrong) {
     this.problem.textContent = wrong;
-    this.busy.textContent = busy;
   }
 
   /** @param {AbortSignal} signal */
   async show(signal) {
-    if (this.items) this.place();
+    const redraw = later(() => this.draw(), 300);
+    addEventListener("collectionchange", redraw, { signal });
+    if (this.drawn) this.grid.measure();
     else await this.draw(signal);
-    addEventListener("resize", later(() => this.place(), 60), { signal });
   }
 
   /** @param {AbortSignal} [signal] */
   async draw(signal) {
     const seed = Math.floor(Math.random() * 2 ** 32);
-    /** @type {api.Page} */
-    const { images } = await ask("/api/images", { values: { sort: "random", seed, top: TRIED }, signal });
-    this.items = images.map((image) => ({ node: tile(image), shape: shape(image) }));
-    this.images.replaceChildren(...this.items.map((item) => item.node));
-    this.images.dataset.empty = images.length ? "" : EMPTY;
-    this.place();
-    rove(this.images);
+    const { items: some, total } = await images({ sort: "random", seed, limit: TRIED }, signal);
+    const height = this.node.clientWidth < 500 ? 96 : 150;
+    this.grid.reset(some.length, some, new Rows(some.map(shape), { height }));
+    this.drawn = true;
+    this.tried.hidden = !total;
+    await this.explain(total);
   }
 
-  place() {
-    const width = this.images.clientWidth;
-    if (width && this.items) justify(this.items, width, { height: width < 500 ? 90 : 130 });
+  /**
+   * Three steps, where there is nothing or little to search in.
+   * @param {number} total
+   */
+  async explain(total) {
+    this.steps.hidden = total >= SMALL;
+    if (this.steps.hidden) return;
+    const { write } = await info();
+    const index = write
+      ? make("a", { href: href("care"), text: t("start.indexHere") })
+      : make("code", { text: "lookalike index FOLDER --db DB" });
+    const step = (/** @type {string} */ title, /** @type {Child[]} */ ...words) => make("li", {}, make("strong", { text: title }), make("span", {}, ...words));
+    this.steps.replaceChildren(
+      step(t("start.step1"), `${t(total ? "start.step1Few" : "start.step1Text", { count: total })} `, index),
+      step(t("start.step2"), t("start.step2Text")),
+      step(t("start.step3"), `${t("start.step3Text")} `, make("a", { href: href("cleanup"), text: t("page.cleanup") })),
+    );
   }
 }

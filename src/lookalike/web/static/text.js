@@ -29,3 +29,15 @@ export function t(key, values = {}) {
  * @param {Intl.DateTimeFormatOptions} how
  */
 export const dateText = (date, how = { dateStyle: "medium" }) => new Intl.DateTimeFormat(LANGUAGE, how).format(date);
+
+/**
+ * 1234567 → 1,234,567, as people of this language write numbers.
+ * @param {number} value
+ */
+export const number = (value) => value.toLocaleString(LANGUAGE);
+
+/**
+ * Several things in one line: "1 exact copy, 2 edited copies".
+ * @param {string[]} parts
+ */
+export const listText = (parts) => new Intl.ListFormat(LANGUAGE, { type: "unit", style: "short" }).format(parts);

@@ -1,24 +1,15 @@
-// Tiles: a thumbnail that leads to a search for similar images, with words below.
+// Tiles: pictures with a badge on them, and their name when they are pointed at; and what an image is called.
 
 import { href } from "./address.js";
-import { button, focused, make, targetOf, within } from "./dom.js";
-
-export const EMPTY = "The collection is empty. Add images with: lookalike index IMAGES --db DB";
-/** @type {Record<string, string>} */
-const LABELS = { "same bytes": "exact copy", near: "near-duplicate", kept: "keep" };
-
-/**
- * What the page calls a tier of the API.
- * @param {string} tier
- */
-export const tierLabel = (tier) => LABELS[tier] || tier;
+import { make } from "./dom.js";
+import { t } from "./text.js";
 
 /**
  * The URL of an image's thumbnail for a number of CSS pixels a side.
  * @param {api.Image | number} image as answers hold it, or an id
  */
 export function thumbnail(image, pixels = 256) {
-  const url = typeof image === "number" ? `/api/images/${image}/thumbnail` : image.thumbnail;
+  const url = typeof image === "number" ? `/api/v1/images/${image}/thumbnail` : image.thumbnail;
   const wanted = Math.min(1024, pixels * Math.min(2, devicePixelRatio || 1));
   const size = [64, 128, 256, 512, 1024].find((one) => one >= wanted * 0.8) || 1024;
   return size === 256 ? url : `${url}${url.includes("?") ? "&" : "?"}size=${size}`;
@@ -46,12 +37,10 @@ export const baseName = (path) => path.slice(Math.max(path.lastIndexOf("/"), pat
 export const fileName = (image) => image.name.slice(image.name.lastIndexOf("/") + 1) || image.name;
 
 /**
- * The line below a tile that names the image.
+ * The folder of an image within the indexed one.
  * @param {api.Image} image
  */
-export function nameLine(image) {
-  return make("span", { class: "name", text: fileName(image), title: image.path });
-}
+export const folderOf = ({ name }) => name.slice(0, Math.max(0, name.lastIndexOf("/")));
 
 /**
  * The label, or labels, as text; null if there is none.
@@ -67,198 +56,57 @@ export function labels(image) {
  */
 export const sizeOf = (image) => (image.width ? `${image.width} × ${image.height}` : null);
 
-/** @type {Record<string, string>} */
-const RELATIONS = { exact: "exact copy", "same-pixels": "same pixels", edited: "edited copy", "same-scene": "same scene" };
-const QUARTERS = ["", "turned right", "upside down", "turned left"];
+const NAMED = /** @type {const} */ (["exact", "same-pixels", "edited", "same-scene", "similar", "different"]);
 
 /**
  * Whether a hit shows the picture that was searched for.
- * @param {api.Hit} hit
+ * @param {{ relation?: string }} hit
  */
-export const isCopy = (hit) => ["exact", "same-pixels", "edited"].includes(hit.relation);
+export const isCopy = (hit) => ["exact", "same-pixels", "edited"].includes(hit.relation || "");
 
 /**
- * How the query must be mirrored and turned, in quarters, to lie like a hit: "mirrored, turned left", or "".
- * @param {{ transform?: number[] | null }} hit
+ * What one image is to another, in words: "edited copy".
+ * @param {string} [relation]
  */
-export function turnOf({ transform }) {
-  if (!transform) return "";
-  const mirrored = transform[0] * transform[4] < transform[1] * transform[3];
-  const sign = mirrored ? -1 : 1;
-  const quarters = Math.round((2 * Math.atan2(sign * transform[3], sign * transform[0])) / Math.PI);
-  return [mirrored ? "mirrored" : "", QUARTERS[(quarters + 4) % 4]].filter(Boolean).join(", ");
+export function relationName(relation) {
+  const known = NAMED.find((one) => one === relation);
+  return known ? t(`relation.${known}`) : relation || "";
 }
 
 /**
- * What a hit is to the query, or an image of a group to the one that is kept, in words.
- * @param {Compared | api.Hit} image
+ * The same, with what was done: "edited copy: cropped".
+ * @param {{ relation?: string, done?: string, verified?: boolean }} image
  */
 export function said(image) {
-  if (!image.relation) return tierLabel(image.tier || "");
-  const words = RELATIONS[image.relation] || image.relation;
-  return image.done ? `${words}: ${image.done}` : words;
+  const done = image.done || (image.verified === false && isCopy(image) ? t("relation.unverified") : "");
+  return done ? `${relationName(image.relation)}: ${done}` : relationName(image.relation);
 }
 
 /**
- * The lines that say what a hit is: ● edited copy, and what was done.
- * @param {Compared | api.Hit} image
+ * An <li> for an image: its picture leads to a search for it, unless `open` is given.
+ * @template {api.Image} I
+ * @param {I} image
+ * @param {{ badge?: string, accent?: boolean, mark?: string, lines?: Child[], pixels?: number, open?: () => unknown, says?: string }} options
+ *   `badge`: words at the left on the picture; `mark`: at the right; `lines`: nodes below it; `pixels`: its size on the
+ *   screen; `open`: called when it is clicked; `says`: for screen readers, besides its name
  */
-export function relation(image) {
-  const kind = image.relation || (image.tier || "").replace(" ", "-");
-  const [words, done] = said(image).split(": ");
-  const not = "verified" in image && !image.verified ? "not verified" : "";
-  return [
-    make("span", { class: "caption" }, make("span", { class: `tier ${kind}`, text: words })),
-    ...[done || not].filter(Boolean).map((text) => make("span", { class: "soft done", text, title: text })),
-  ];
-}
-
-/**
- * An <li> for an image.
- * @param {api.Image | api.Hit} image
- * @param {{ lines?: Child[], actions?: Child[], pixels?: number }} options
- *   `lines`: nodes below it, instead of its name; `actions`: buttons over it; `pixels`: its size on the screen.
- */
-export function tile(image, { lines = [nameLine(image)], actions = [], pixels = 256 } = {}) {
+export function tile(image, { badge, accent = false, mark, lines = [], pixels = 256, open, says } = {}) {
   const picture = make("img", {
     src: thumbnail(image, pixels), alt: "", loading: "lazy", decoding: "async", draggable: "false",
-    on: { error: () => { picture.classList.add("broken"); frame.classList.add("unread"); } },
+    on: { error: () => { picture.classList.add("broken"); frame.classList.add("unread"); frame.dataset.unread = t("tile.unread"); } },
   });
-  const frame = make("span", { class: "frame" }, picture);
-  const link = make(
-    "a", { href: href("search", { id: image.id }), "aria-label": saidOf(image), title: image.path }, frame, ...lines,
+  const frame = make(
+    "span", { class: "frame" }, picture, badge ? make("span", { class: `badge${accent ? " accent" : ""}`, text: badge }) : null,
+    mark ? make("span", { class: "badge right", text: mark }) : null, make("span", { class: "name", text: fileName(image) }),
   );
-  const item = make("li", { class: "tile", data: { id: image.id } }, link);
-  if (actions.length) item.append(make("span", { class: "actions" }, ...actions));
-  return item;
-}
-
-/**
- * A tile's name for screen readers.
- * @param {api.Image | api.Hit} image
- */
-function saidOf(image) {
-  const known = [image.name];
-  if ("relation" in image) known.push(said(image));
-  const words = labels(image);
-  if (words) known.push(words);
-  return known.join(", ");
-}
-
-/**
- * A small round button over a tile.
- * @param {string} name
- * @param {import("./dom.js").Sign} sign
- * @param {() => unknown} run
- */
-export function action(name, sign, run) {
-  return button(name, { sign, quiet: true, on: { click: run } });
-}
-
-/**
- * Lay tiles out in rows of one height that fill the width: sets each frame's width and height. The last row is not
- * stretched.
- * @param {Box[]} items
- * @param {number} width
- */
-export function justify(items, width, { height = 170, gap = 10 } = {}) {
-  /** @type {Box[]} */
-  let row = [];
-  let sum = 0;
-  const place = (/** @type {number} */ high) => {
-    for (const { node, shape: wide } of row) {
-      node.style.width = `${Math.floor(100 * high * wide) / 100}px`;
-      within(node, ".frame").style.height = `${high}px`;
-    }
-    [row, sum] = [[], 0];
-  };
-  for (const item of items) {
-    row.push(item);
-    sum += item.shape;
-    const high = (width - gap * (row.length - 1)) / sum;
-    if (high <= height) place(Math.floor(100 * high) / 100);
+  const name = [image.name, says, labels(image)].filter(Boolean).join(", ");
+  const link = make("a", { href: href("search", { id: image.id }), "aria-label": name, title: image.path }, frame, ...lines);
+  if (open) {
+    link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+      event.preventDefault();
+      open();
+    });
   }
-  if (row.length) place(height);
-}
-
-/** @param {ParentNode} node @param {string} selector */
-const allOf = (node, selector) => /** @type {NodeListOf<HTMLElement>} */ (node.querySelectorAll(selector));
-
-/**
- * Let arrow keys go from tile to tile of a list, which is one stop for Tab. Call it again when tiles have come.
- * @param {HTMLElement} list
- */
-export function rove(list) {
-  if (!list.dataset.roving) {
-    list.dataset.roving = "yes";
-    list.addEventListener("keydown", (event) => move(list, event));
-    list.addEventListener("focusin", (event) => choose(list, tileOf(targetOf(event))));
-  }
-  for (const item of allOf(list, ":scope > .tile:not([data-roved])")) {
-    item.dataset.roved = "yes";
-    reach(item, -1);
-  }
-  if (!chosen.get(list)?.isConnected) choose(list, list.querySelector(".tile"));
-}
-
-/** @type {WeakMap<HTMLElement, HTMLElement>} */
-const chosen = new WeakMap(); // the tile of a list that Tab leads to
-
-/** @param {HTMLElement} node @returns {HTMLElement | null} */
-const tileOf = (node) => node.closest(".tile");
-
-/** @param {HTMLElement} list @param {HTMLElement | null} item */
-function choose(list, item) {
-  const before = chosen.get(list);
-  if (before) reach(before, -1);
-  if (!item) {
-    chosen.delete(list);
-    return;
-  }
-  reach(item, 0);
-  chosen.set(list, item);
-}
-
-/** @param {HTMLElement} item @param {number} index */
-function reach(item, index) {
-  for (const one of allOf(item, "a, button")) one.tabIndex = index;
-}
-
-/** @type {Record<string, number>} */
-const STEPS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity, ArrowUp: 0, ArrowDown: 0 };
-
-/** @param {HTMLElement} list @param {KeyboardEvent} event */
-function move(list, event) {
-  const item = tileOf(targetOf(event));
-  const step = STEPS[event.key];
-  if (!item || step === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
-  const items = [...allOf(list, ":scope > .tile")].filter((one) => !one.hidden);
-  const at = items.indexOf(item);
-  const next = step ? Math.max(0, Math.min(items.length - 1, at + step)) : above(items, at, event.key === "ArrowDown");
-  event.preventDefault();
-  within(items[next], "a").focus();
-}
-
-/**
- * The tile above one, or below: in the next row, the one whose middle is nearest.
- * @param {HTMLElement[]} items
- * @param {number} at
- * @param {boolean} down
- */
-function above(items, at, down) {
-  const middle = (/** @type {HTMLElement} */ item) => item.offsetLeft + item.offsetWidth / 2;
-  const own = items[at];
-  const others = items.filter((one) => (down ? one.offsetTop > own.offsetTop : one.offsetTop < own.offsetTop));
-  if (!others.length) return at;
-  const row = others[down ? 0 : others.length - 1].offsetTop;
-  const far = (/** @type {HTMLElement} */ one) => Math.abs(middle(one) - middle(own));
-  return items.indexOf(others.filter((one) => one.offsetTop === row).sort((a, b) => far(a) - far(b))[0]);
-}
-
-/**
- * The tile of a list that has the focus, or null.
- * @param {string} list a selector
- */
-export function focusedTile(list) {
-  return /** @type {HTMLElement | null} */ (focused()?.closest(`${list} .tile`) ?? null);
+  return make("li", { class: "tile", data: { id: image.id } }, link);
 }

@@ -1,10 +1,12 @@
 // One image large with all that is known of it, and what it shares with the comparison of two.
 
 import { href } from "./address.js";
-import { ask } from "./api.js";
+import { details } from "./collection.js";
 import { openDialog } from "./dialogs.js";
 import { alertLine, button, bytes, icon, make, messageOf, targetOf, within } from "./dom.js";
-import { labels, sizeOf, thumbnail } from "./tiles.js";
+import { Stage } from "./stage.js";
+import { dateText, t } from "./text.js";
+import { fileName, labels, sizeOf, thumbnail } from "./tiles.js";
 
 /** @typedef {[name: string, value: string | null | undefined]} Row */
 
@@ -13,14 +15,15 @@ import { labels, sizeOf, thumbnail } from "./tiles.js";
  * @param {api.Image[]} images
  */
 export function showImage(images, at = 0) {
-  const picture = make("img", { class: "large", alt: "" });
-  const facts = make("div", { class: "facts" });
-  const search = make("a", { class: "button main" }, icon("search"), make("span", { text: "Find similar images" }));
-  const original = originalLink();
+  const view = make("div", { class: "stage" });
+  const stage = new Stage(view);
+  const facts = make("aside", { class: "facts", "aria-label": t("compare.facts") });
+  const search = make("a", { class: "button main" }, icon("search"), make("span", { text: t("viewer.search") }));
+  const open = make("a", { class: "button", target: "_blank", rel: "noopener" }, icon("open"), make("span", { text: t("compare.original") }));
   const stop = new AbortController();
   const turn = turner(images.length, at, show);
-  const dialog = openDialog("", [picture, facts], {
-    kind: "viewer", buttons: [search, original, ...turn.buttons], onClose: () => stop.abort(),
+  const dialog = openDialog("", [make("div", { class: "stage-and-facts" }, view, facts)], {
+    kind: "viewer", buttons: [search, open, ...turn.buttons], onClose: () => stop.abort(),
   });
   dialog.addEventListener("keydown", turn.onKey);
   search.addEventListener("click", () => dialog.close());
@@ -29,24 +32,26 @@ export function showImage(images, at = 0) {
   /** @param {number} number */
   async function show(number) {
     const image = images[number];
-    within(dialog, "h2").textContent = image.name;
-    picture.src = thumbnail(image, 1024);
-    picture.alt = image.name;
+    within(dialog, "h2").textContent = fileName(image);
+    stage.clear();
+    stage.whole();
+    stage.add(image.width || 1, image.height || 1, [make("img", { src: thumbnail(image, 1024), alt: image.name, draggable: "false" })]);
     search.href = href("search", { id: image.id });
-    original.href = `/api/images/${image.id}/original`;
-    facts.replaceChildren(table([["Pixels", sizeOf(image)], ["Label", labels(image)]]));
+    open.href = original(image);
+    facts.replaceChildren(table(rows(image)));
     /** @type {api.Details | Error} */
     const known = await details(image.id, stop.signal).catch((error) => new Error(messageOf(error)));
-    if (images[number] !== image || stop.signal.aborted || picture.alt !== image.name) return;
+    if (stop.signal.aborted || within(dialog, "h2").textContent !== fileName(image)) return;
     if (known instanceof Error) facts.append(alertLine(known.message));
     else facts.replaceChildren(table(rows(known)));
   }
 }
 
-// A link to an image's file; its address is set when the image is shown.
-export function originalLink() {
-  return make("a", { class: "button", target: "_blank", rel: "noopener" }, icon("open"), make("span", { text: "Open original" }));
-}
+/**
+ * The address of an image's file.
+ * @param {{ id: number }} image
+ */
+export const original = ({ id }) => `/api/v1/images/${id}/file`;
 
 /**
  * Buttons and keys for the previous and the next of several images.
@@ -60,13 +65,13 @@ export function turner(total, start, show) {
   const to = (/** @type {number} */ number) => {
     if (number < 0 || number >= total) return;
     at = number;
-    place.textContent = `${at + 1} of ${total}`;
+    place.textContent = t("viewer.place", { at: at + 1, total });
     back.disabled = at === 0;
     on.disabled = at === total - 1;
     show(at);
   };
-  const back = button("Previous", { sign: "left", quiet: true, on: { click: () => to(at - 1) } });
-  const on = button("Next", { sign: "right", quiet: true, on: { click: () => to(at + 1) } });
+  const back = button(t("viewer.previous"), { sign: "left", quiet: true, on: { click: () => to(at - 1) } });
+  const on = button(t("viewer.next"), { sign: "right", quiet: true, on: { click: () => to(at + 1) } });
   const onKey = (/** @type {KeyboardEvent} */ event) => {
     const step = event.key === "ArrowLeft" ? -1 : event.key === "ArrowRight" ? 1 : 0;
     if (!step || targetOf(event).matches("input")) return;
@@ -76,20 +81,20 @@ export function turner(total, start, show) {
   return { to, onKey, buttons: total > 1 ? [make("span", { class: "grow" }), back, place, on] : [] };
 }
 
-/** @param {number} id @param {AbortSignal} signal @returns {Promise<api.Details>} */
-export function details(id, signal) {
-  return ask(`/api/images/${id}`, { signal });
-}
-
 /**
  * What is known of an image, by name.
  * @param {Partial<Shown>} image
  * @returns {Row[]}
  */
-export function rows(image) {
+function rows(image) {
+  const { name = "", path = "" } = image;
+  const folder = path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")));
   return [
-    ["Name", image.name], ["Pixels", sizeOf(image)], ["Size", image.size ? bytes(image.size) : null],
-    ["Format", image.format], ["Label", labels(image)], ["Code", image.code], ["Path", image.path],
+    [t("fact.name"), name.slice(name.lastIndexOf("/") + 1)], [t("fact.folder"), folder],
+    [t("fact.taken"), image.taken ? dateText(new Date(image.taken.replace(" ", "T")), { dateStyle: "medium", timeStyle: "short" }) : null],
+    [t("fact.camera"), image.camera], [t("fact.place"), image.place], [t("fact.pixels"), sizeOf(image)],
+    [t("fact.size"), image.size ? bytes(image.size) : null], [t("fact.format"), image.format], [t("fact.label"), labels(image)],
+    [t("fact.loses"), image.loses?.join(", ")],
   ];
 }
 
@@ -99,4 +104,19 @@ function table(pairs) {
     "tr", {}, make("th", { scope: "row", text: name }), make("td", { text: value }),
   ));
   return make("table", {}, make("tbody", {}, ...body));
+}
+
+/**
+ * What is known of two images; what differs is bold.
+ * @param {Shown} left
+ * @param {Partial<Shown>} right
+ * @param {string[]} names
+ */
+export function compareTable(left, right, names) {
+  const others = rows(right);
+  const body = rows(left).map(([name, value], at) => ({ name, value, other: others[at][1] })).filter(({ value, other }) => value || other);
+  const head = make("tr", {}, make("td"), ...names.map((text) => make("th", { scope: "col", text })));
+  return make("table", {}, make("thead", {}, head), make("tbody", {}, ...body.map(({ name, value, other }) => make(
+    "tr", { class: value === other ? "" : "differs" }, make("th", { scope: "row", text: name }), make("td", { text: value || "–" }), make("td", { text: other || "–" }),
+  ))));
 }
