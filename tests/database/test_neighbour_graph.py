@@ -213,7 +213,7 @@ def test_a_killed_command_goes_on(how: signal.Signals, db: Database, tmp_path: P
     db.neighbours(tmp_path / "expected.npy", top=5)
     out = tmp_path / "g.npy"
     command = [sys.executable, "-m", "lookalike", "neighbours", str(out), "--db", str(db.path), "--top", "5"]
-    for _ in range(5):  # on a busy machine a command may end before it is killed; then try another
+    for _ in range(15):  # on a busy machine a command may end before it is killed; then try another
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while process.poll() is None and not any(part.stat().st_size > 1000 for part in tmp_path.glob(".g.npy.*.part")):
             time.sleep(0.01)
