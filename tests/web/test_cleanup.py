@@ -17,20 +17,14 @@ import pytest
 from PIL import Image
 
 from lookalike.database import Database
+from lookalike.web.state import plans
 from tests.conftest import encoded
 from tests.web.conftest import Serve, Served
-from tests.web.test_decisions import folder
+from tests.web.test_decisions import db, folder
 from tests.web.test_groups import made
 
-__all__ = ["folder"]  # a fixture
+__all__ = ["db", "folder"]  # fixtures
 SOURCE = Path(__file__).resolve().parents[2] / "src"
-
-
-@pytest.fixture
-def db(folder: Path, model: Path, tmp_path: Path) -> Path:
-    with Database.create(tmp_path / "db", model=model) as database:
-        database.index(folder)
-    return tmp_path / "db"
 
 
 @pytest.fixture
@@ -189,6 +183,9 @@ def test_a_server_killed_while_it_moves_files_leaves_history_true(model: Path, t
     with process(tmp_path / "db", tmp_path / "trash") as (_, client):
         (run,) = client.get("/api/v1/runs").json()["items"]
         assert (run["state"], run["files"]) == ("interrupted", moved)
+        with Database.open(tmp_path / "db") as database:
+            (known,) = plans.runs(database, jobs=[])  # also when its job is forgotten
+        assert known.state == "interrupted"
         assert client.get(f"/api/v1/jobs/{run['job']}").json()["state"] == "interrupted"
         resumed = over(client, client.post(path, json=confirmed(plan)).json()["id"])
         assert (resumed["state"], resumed["result"]["files"]) == ("done", 399 - moved)

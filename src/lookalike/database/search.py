@@ -42,11 +42,8 @@ if TYPE_CHECKING:
 
 # A pair takes about 13 ms of a core, the 22 codes of a query 60 ms, and decoding it 10: on two cores, 32 candidates are
 # answered in 0.3 s. Smaller collections are verified as a whole.
-CANDIDATES = 32
-MORE, MOST = (
-    16,
-    128,
-)  # where the farthest candidates are copies, too, as many more are verified at a time, up to a limit
+# Where the last of them are copies, too, MORE are verified at a time, up to MOST.
+CANDIDATES, MORE, MOST = 32, 16, 128
 LIKELY = 12  # candidates, the nearest, for which low-information images are worth a close look
 CLEAR = 10 / 64  # share of the bits within which codes of parts propose: they are near to many images beyond that
 NARROW = ("part", "middle 0.62")  # the variants that this holds for

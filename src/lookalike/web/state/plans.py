@@ -98,11 +98,15 @@ def check(database: Database, files: Files, trash: Path, progress: Progress) -> 
 def carry_out(database: Database, files: Files, trash: Path, progress: Progress) -> dict[str, Any]:
     """Move a plan's files into the trash; returns a summary."""
     options = ApplyOptions(log=files.log, trash=trash)
-    return _summary(database.apply(plan_file.read(files.plan), options, progress=progress))
+    files.note(is_whole=False)  # until nothing is left to do, also if the server is killed and its jobs are forgotten
+    steps = database.apply(plan_file.read(files.plan), options, progress=progress)
+    files.note(is_whole=True)
+    return _summary(steps)
 
 
 def undo(database: Database, files: Files, progress: Progress) -> dict[str, Any]:
     """Move a plan's files back; returns a summary."""
+    files.note(is_whole=True)  # nobody waits for the rest
     return _summary(database.undo(files.log, progress=progress))
 
 
@@ -132,8 +136,9 @@ def run(files: Files, job: answers.Job | None) -> answers.Run | None:
         return None
     there = [action for action, in_trash in actions if in_trash]
     noted = files.noted()
+    state = _state(job, actions, is_whole=noted.get("is_whole", True))
     return answers.Run(
-        id=files.plan.stem, at=noted.get("at", ""), trash=noted.get("trash", ""), state=_state(job, actions),
+        id=files.plan.stem, at=noted.get("at", ""), trash=noted.get("trash", ""), state=state,
         count=len(actions), files=len(there), bytes=sum(one.size for one in there), job=None if job is None else job.id,
     )  # fmt: skip
 
@@ -148,11 +153,11 @@ def runs(database: Database, jobs: Sequence[answers.Job]) -> list[answers.Run]:
     return [found for id_ in ids if (found := run(Files.of(database, id_), last.get(id_))) is not None]
 
 
-def _state(job: answers.Job | None, actions: Sequence[tuple[undo_log.Action, bool]]) -> Any:
+def _state(job: answers.Job | None, actions: Sequence[tuple[undo_log.Action, bool]], *, is_whole: bool) -> Any:
     there = sum(in_trash for _, in_trash in actions)
     if job is not None and not job.is_over:
         return "running"
-    if job is not None and job.kind == "apply" and job.state != "done":
+    if not is_whole:
         return "interrupted"
     return "applied" if there == len(actions) else "partly-undone" if there else "undone"
 
