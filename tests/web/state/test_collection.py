@@ -98,6 +98,8 @@ def test_what_takes_long_is_not_read_at_every_change(database: Any, monkeypatch:
     assert memory.get(database, "a", slow) == 1  # a moment ago is soon enough
     now += RevisionCache.SHARE
     assert memory.get(database, "a", slow) == 2
+    memory.expire()  # after a change by this server
+    assert memory.get(database, "a", slow) == 3
     for key in "bcd":
         memory.get(database, key, slow)
     assert len(memory._kept) == 2

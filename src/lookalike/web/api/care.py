@@ -145,4 +145,4 @@ async def label_images(server: Writable, new: NewLabel) -> JsonResponse:
         found = [answers.LabelCount(label=label, images=images) for label, images in database.labels().items()]
         return paging.page(found, None, 1000)
 
-    return JsonResponse(await server.collection.read(work))
+    return JsonResponse(await server.change(work))

@@ -30,7 +30,7 @@ async def decide(server: Writable, new: NewDecisions) -> JsonResponse:
         made = database.decisions.make_all([_stored(one) for one in new.decisions])
         return _answers(server, database, made)
 
-    return JsonResponse(await server.collection.read(work), 201)
+    return JsonResponse(await server.change(work), 201)
 
 
 @router.get("", responses={200: {"model": answers.Page[answers.Decision]}, **failures(422)})
@@ -60,7 +60,7 @@ async def list_decisions(
 @router.post("/undo", responses={200: {"model": answers.Decisions}, **failures(404, 422)})
 async def undo_decisions(server: Writable, undone: Undone) -> JsonResponse:
     """Undo decisions, all or none, and return them."""
-    return JsonResponse(await server.collection.read(_undo, server, undone.ids))
+    return JsonResponse(await server.change(_undo, server, undone.ids))
 
 
 @router.delete("/{id}", responses={200: {"model": answers.Decision}, **failures(404, 422)})
@@ -69,7 +69,7 @@ async def undo_decision(
     id_: Annotated[int, Path(alias="id", ge=1, le=LARGEST_ID, description="The decision's id.", examples=[1])],
 ) -> JsonResponse:
     """Undo a decision, and return it."""
-    found = await server.collection.read(_undo, server, [id_])
+    found = await server.change(_undo, server, [id_])
     return JsonResponse(found.items[0])
 
 

@@ -205,7 +205,7 @@ class RevisionCache:
     """A cache of values read from the whole catalog, valid for one revision.
 
     While another process indexes, the revision changes constantly, so slow reads are repeated at most a twentieth of
-    the time; in between, values are slightly out of date.
+    the time; in between, values are slightly out of date. What this server changed itself is seen at once (`expire`).
     """
 
     SHARE = 20
@@ -225,6 +225,11 @@ class RevisionCache:
                 kept = self._valid(database, key) or self._read(database, key, read)
         value: T = kept.value
         return value
+
+    def expire(self) -> None:
+        """Make every value valid for its own revision only."""
+        with self._lock:  # a read that began before the change has ended
+            self._kept = {key: kept._replace(took=0.0) for key, kept in self._kept.items()}
 
     def _valid(self, database: Database, key: Any) -> _Kept | None:
         kept = self._kept.get(key)

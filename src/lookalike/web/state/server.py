@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 
@@ -69,6 +69,13 @@ class Server:
         if id_ not in found:
             raise Problem(404, f"there is no image {id_}")
         return found[id_]
+
+    async def change(self, work: Callable[..., T], *values: Any) -> T:
+        """The result of a function that changes the database; later requests see the change."""
+        try:
+            return await self.collection.read(work, *values)
+        finally:
+            await self.collection.run(self.memory.expire)
 
     async def done(self, job: Job) -> Done | JsonResponse:
         """The result of a background job, or a response with its progress."""
