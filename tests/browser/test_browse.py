@@ -172,7 +172,7 @@ def test_file_names_are_searched(visit: Visit, site: Served) -> None:
     page = opened(visit, "/browse")
     name = site.client.get("/api/v1/images/3").json()["name"].rpartition("/")[2]
     page.get_by_label("File name").fill(name[:-4].upper())
-    page.locator(".told", has_text="1 image").wait_for()
+    expect(page.locator(".told")).to_have_text("1 image")
     assert ids(page) == listed(site, name=name[:-4])
     expect(page).to_have_url(re.compile("name="))
 

@@ -25,6 +25,7 @@ import { keys, showKeys } from "./dialogs.js";
 import { byId, button, icon, later, make, messageOf, say, targetOf } from "./dom.js";
 import { t } from "./text.js";
 
+/** @typedef {{ show: (container: HTMLElement, state: State) => Promise<unknown> }} Page */
 /** @typedef {{ outer: HTMLElement, inner: HTMLElement, problem: HTMLElement, heading: HTMLElement }} Container */
 
 /** @type {Record<Tab, string>} */
@@ -39,6 +40,8 @@ const THEMES = /** @type {const} */ (["auto", "light", "dark"]);
 const main = byId("main");
 /** @type {Partial<Record<Tab, Container>>} */
 const containers = {};
+/** @type {Record<string, Page>} */
+const parts = {}; // that have come
 /** @type {{ tab: Tab, stop: AbortController } | null} */
 let current = null;
 /** @type {Map<string, number>} */
@@ -84,17 +87,19 @@ async function route() {
 async function run(tab, shown, state) {
   shown.problem.textContent = "";
   try {
-    const module = await part(tab);
+    // What is there already is shown at once: between the old keys and the new ones, none is lost.
+    const module = parts[tab] || await part(tab);
     if (!state.signal.aborted) await module.show(shown.inner, state);
   } catch (error) {
     if (!state.signal.aborted) tell(error);
   }
 }
 
-/** @param {Tab} tab */
+/** @param {Tab} tab @returns {Promise<Page>} */
 async function part(tab) {
   try {
-    return await import(`./${tab}.js`);
+    parts[tab] = await import(`./${tab}.js`);
+    return parts[tab];
   } catch (error) {
     if (error instanceof SyntaxError) throw error;
     throw new Failure(t("shell.partLost"));
@@ -221,6 +226,7 @@ async function wait() {
   banner.hidden = true;
   say(t("shell.back"));
   collection().catch(() => {});
+  places.set(location.href, scrollY); // nothing moves under whoever works on
   route();
 }
 
