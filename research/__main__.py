@@ -62,7 +62,7 @@ def run(
     from research import experiments as lists
     from research.datasets import DATASETS
     from research.results import Places
-    from research.runner import MODELS, run_all
+    from research.runner import MODELS, PIXELS, run_all
 
     if table and figure:
         raise typer.BadParameter("give a table or a figure, not both", param_hint="--table, --figure")
@@ -71,7 +71,7 @@ def run(
     _check(sets, tuple(DATASETS), "--dataset")
     _check(_names(protocol), sorted({one[1] for one in lists.SETUPS}), "--protocol")
     chosen_seeds = _numbers(seeds, "seeds") or (0,)
-    autoencoders = tuple(name for name in named if name in lists.AUTOENCODERS) or _models(table, figure)
+    autoencoders = tuple(name for name in named if name in PIXELS) or _models(table, figure)
     methods = tuple(name for name in named if name in lists.METHOD_NAMES)
     runs = []
     if autoencoders or not named:
@@ -101,7 +101,10 @@ def run(
 @app.command("train")
 def train(
     images: options.Images,
-    model: Annotated[str, typer.Option("--model", metavar="NAME", help="dhn, hashnet, dpn, csq, bihalf, …")],
+    model: Annotated[
+        str,
+        typer.Option("--model", metavar="NAME", help="dhn, hashnet, vts-dsh, bihalf, vit, … (see research/README.md)"),
+    ],
     bits: options.Bits = 64,
     backbone: Annotated[str | None, typer.Option("--backbone", metavar="NAME|FILE", help="As lookalike train.")] = None,
     matryoshka: Annotated[bool, typer.Option("--matryoshka", help="Make the first 16, 32, … bits codes, too.")] = False,
@@ -114,6 +117,7 @@ def train(
 ) -> None:
     """Train a compared method on your own images; writes a model file for `lookalike index`."""
     from lookalike import data, training
+    from research.hashing.pixels import PIXEL_TASKS
     from research.hashing.task import METHOD_TASKS
 
     config = training.TrainConfig(
@@ -122,7 +126,9 @@ def train(
     )  # fmt: skip
     items = data.find(images, labels_from_folders=labels_from_folders)
     with terminal.quiet_decoders(), terminal.stages() as progress:
-        report = training.train(items, config, out=out, resume=resume, progress=progress, tasks=METHOD_TASKS)
+        report = training.train(
+            items, config, out=out, resume=resume, progress=progress, tasks={**METHOD_TASKS, **PIXEL_TASKS}
+        )
     best = next((one for one in reversed(report.history) if one.best), None)
     typer.echo(f"{terminal.shown(report.path)}: {report.info.name}{'' if best is None else f', {best.validation}'}")
 

@@ -1,4 +1,4 @@
-"""One run of one of the paper's models, from the split to `result.json`.
+"""One run of one of the paper's models, or of another autoencoder, from the split to `result.json`.
 
     RESULTS/cifar10/csvae-64-e5-s0/
         result.json     settings, environment, times, learning curve, metrics: the source of tables and figures
@@ -42,6 +42,7 @@ from research import datasets
 from research.datasets import Dataset, protocols
 from research.datasets.protocols import Split
 from research.experiments import Experiment
+from research.hashing.pixels import PIXEL_TASKS, PixelTask
 from research.reconstruction import ReconstructionError, reconstruction_error
 from research.results import Places, environment, write_result
 
@@ -121,7 +122,7 @@ def run(experiment: Experiment, prepared: Prepared, places: Places, *, device: s
 def _reconstruct(run: Path, prepared: Prepared, pictures: Path) -> ReconstructionError:
     """Reconstruction error over some of the queries; draws a few of them to `pictures`."""
     shown_NSS = prepared.query_NSS[_evenly(len(prepared.query_NSS), RECONSTRUCTED)]
-    images_NSS, restored_NSS = _scaled(shown_NSS), reconstruct(run, shown_NSS)
+    images_NSS, restored_NSS = _scaled(shown_NSS), reconstruct(run, shown_NSS, models=PixelTask.models)
     drawn = _evenly(len(shown_NSS), PICTURES)
     _write_pictures(pictures, images_NSS[drawn], restored_NSS[drawn])
     return reconstruction_error(images_NSS, restored_NSS)
@@ -151,7 +152,7 @@ def _train(experiment: Experiment, prepared: Prepared, model: Path, *, device: s
         cache=prepared.folder,
     )
     resume = (model.with_suffix(".run") / CHECKPOINT).exists()
-    train(prepared.train, config, out=model, resume=resume)
+    train(prepared.train, config, out=model, resume=resume, tasks=PIXEL_TASKS)
 
 
 def _decode(dataset: Dataset, rows: protocols.Rows, folder: Path) -> Array:

@@ -71,11 +71,14 @@ def title(model: str) -> str:
 def _table(results: Sequence[Result], dataset: str, protocol: str) -> Table:
     here = [one for one in results if (one.dataset, one.protocol) == (dataset, protocol)]
     groups = (("learns from labels", SUPERVISED), ("learns without labels", LABEL_FREE))
+    run = {one.model for one in here} or {*SUPERVISED, *LABEL_FREE}
     rows = [
         (group, title(model), *(_cell(here, model, bits) for bits in BITS), _seconds(here, model))
         for group, models in groups
         for model in models
+        if model in run
     ]
+    left = [title(model) for _, models in groups for model in models if model not in run]
     rows.append(("reference", "a random code for each class of a linear classifier",
                  *(_cell(here, REFERENCE, bits) for bits in BITS), _seconds(here, REFERENCE)))  # fmt: skip
     cosines = [one for one in here if one.model == "cosine"]
@@ -91,8 +94,10 @@ def _table(results: Sequence[Result], dataset: str, protocol: str) -> Table:
     command = (
         f"`python -m research run --dataset {dataset} --protocol {protocol} --models NAMES --epochs {METHOD_EPOCHS}`"
     )
-    notes = (f"Features: {about}. mAP over the whole database, expected ties. {command}",)
-    return Table(f"{where}, {PROTOCOLS[protocol]}", head, tuple(rows), notes)
+    notes = [f"Features: {about}. mAP over the whole database, expected ties. {command}"]
+    if left:
+        notes.append(f"Not run here: {', '.join(left)}.")
+    return Table(f"{where}, {PROTOCOLS[protocol]}", head, tuple(rows), tuple(notes))
 
 
 def _cell(results: Sequence[Result], model: str, bits: int) -> str:

@@ -145,7 +145,7 @@ def _task(config: settings.Settings, given: Material, train: protocols.Rows, dev
         return ClusterTask(config, given.features_ND, clusters_NM=given.clusters_NM, device=device)
     return MethodTask(
         config, given.tokens_ND if method.tokens else given.features_ND, train=train, labels_NC=given.labels_NC,
-        views_ND=given.views_ND, positions=given.positions if method.tokens else 0, device=device,
+        views_ND=given.views_ND, positions=given.positions if method.tokens else 1, device=device,
     )  # fmt: skip
 
 

@@ -11,10 +11,11 @@ from types import ModuleType
 from lookalike.core.codes import check_bits
 from lookalike.core.errors import ConfigError, Interrupted
 from research import autoencoders, datasets, methods
-from research.experiments import AUTOENCODERS, LENGTHS, METHOD_NAMES, NESTED, Experiment
+from research.experiments import AUTOENCODERS, LENGTHS, METHOD_NAMES, NESTED, OTHER_AUTOENCODERS, Experiment
 from research.results import Places
 
-MODELS = (*AUTOENCODERS, *METHOD_NAMES)
+PIXELS = (*AUTOENCODERS, *OTHER_AUTOENCODERS)
+MODELS = (*PIXELS, *METHOD_NAMES)
 
 
 def run_all(
@@ -53,4 +54,4 @@ def check(experiments: Sequence[Experiment]) -> None:
 
 def _kind(experiment: Experiment) -> ModuleType:
     """The module that runs an experiment."""
-    return autoencoders if experiment.model in AUTOENCODERS else methods
+    return autoencoders if experiment.model in PIXELS else methods

@@ -6,12 +6,19 @@ To add one, write its objective, its line in `METHODS` and its test.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from torch import nn
+
 from lookalike.core.errors import ConfigError
+from lookalike.models.hashing import Head
 from lookalike.models.objectives import Objective
-from research.hashing.supervised import CSQ, DHN, DPN, GreedyHash, HashNet, OrthoHash, TransHash
+from research.hashing import pairs
+from research.hashing.dual_stream import DualStream
+from research.hashing.heads import flat_tokens
+from research.hashing.pairs import Stateless
+from research.hashing.supervised import CSQ, DPN, GreedyHash, OrthoHash
 from research.hashing.unsupervised import BiHalf, CIBHash, GreedyHashUnsupervised
 
 Target = Literal["labels", "features", "view", "clusters", "none"]
@@ -19,16 +26,31 @@ Target = Literal["labels", "features", "view", "clusters", "none"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Size:
-    """Sizes that an objective may depend on."""
+    """Sizes that a head or an objective may depend on."""
 
     classes: int
     seed: int
     lengths: tuple[int, ...]  # of the trained codes, ascending
+    inputs: int = 0  # numbers of an image: features, of all positions if the method needs them
+    positions: int = 1
 
     @property
     def nested(self) -> bool:
         """Whether shorter codes are trained too."""
         return len(self.lengths) > 1
+
+
+def _one_hidden_layer(size: Size, dropout: float) -> nn.Module:
+    return Head(features=size.inputs, bits=size.lengths[-1], dropout=dropout)
+
+
+def _dual_stream(size: Size, dropout: float) -> nn.Module:
+    width = size.inputs // size.positions
+    return DualStream(tokens=size.positions, width=width, bits=size.lengths[-1], dropout=dropout)
+
+
+def _flat_tokens(size: Size, dropout: float) -> nn.Module:
+    return flat_tokens(inputs=size.inputs, bits=size.lengths[-1], dropout=dropout)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +60,7 @@ class Method:
     title: str
     target: Target
     objective: Callable[[Size, int], Objective] | None = None  # for a number of bits
-    tokens: bool = False  # whether it needs all positions of a backbone
+    head: Callable[[Size, float], nn.Module] = _one_hidden_layer  # for a share of dropped inputs
     dropout: float = 0.2
     cut_at_mean: bool = (
         False  # θ is the mean latent of the training images; else 0, if the objective fixes the threshold
@@ -49,14 +71,23 @@ class Method:
         """Whether images must have labels."""
         return self.target == "labels"
 
+    @property
+    def tokens(self) -> bool:
+        """Whether it needs all positions of a backbone."""
+        return self.head in (_dual_stream, _flat_tokens)
+
 
 METHODS: dict[str, Method] = {
-    "dhn": Method(title="DHN", target="labels", objective=lambda c, bits: DHN()),
-    "hashnet": Method(title="HashNet", target="labels", objective=lambda c, bits: HashNet(bits=bits)),
+    "dhn": Method(title="DHN", target="labels", objective=lambda c, bits: Stateless(pairs.dhn)),
+    "hashnet": Method(title="HashNet", target="labels", objective=lambda c, bits: Stateless(pairs.hashnet)),
     "dpn": Method(
         title="DPN", target="labels", objective=lambda c, bits: DPN(bits=bits, classes=c.classes, seed=c.seed)
     ),
-    "transhash": Method(title="TransHash", target="labels", objective=lambda c, bits: TransHash(), tokens=True),
+    "transhash": Method(
+        title="TransHash", target="labels", objective=lambda c, bits: Stateless(pairs.transhash), head=_dual_stream
+    ),
+    "dsh": Method(title="DSH", target="labels", objective=lambda c, bits: Stateless(pairs.dsh)),
+    "idhn": Method(title="IDHN", target="labels", objective=lambda c, bits: Stateless(pairs.idhn)),
     "csq": Method(
         title="CSQ",
         target="labels",
@@ -84,6 +115,12 @@ METHODS: dict[str, Method] = {
         dropout=0,
     ),
     "clusters": Method(title="Clusters (ours)", target="clusters"),
+}
+
+VTS = ("dsh", "hashnet", "greedyhash", "idhn", "csq", "dpn")  # objectives behind which its authors measured it
+METHODS |= {
+    f"vts-{name}": replace(METHODS[name], title=f"VTS, {METHODS[name].title}", head=_flat_tokens, dropout=0.5)
+    for name in VTS
 }
 
 

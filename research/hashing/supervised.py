@@ -1,6 +1,6 @@
-"""Supervised objectives; labels are booleans (B, C), also for single-label images.
+"""Supervised objectives with a target, a code word or a classifier for each class; labels are booleans (B, C).
 
-Two images are similar if they share a label. "In use elsewhere" lists how other implementations differ.
+"In use elsewhere" lists how other implementations differ. Objectives of pairs of images are in `pairs`.
 
 Shapes: B images of a batch, K bits, C classes.
 """
@@ -14,69 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lookalike.models.objectives import Objective, pairs
-
-EVERY, GROWTH = 200, 0.005  # HashNet: steps between updates of β; growth of β² per step
-
-
-class DHN(Objective):
-    """Pairwise likelihood of similarity, with outputs close to −1 or 1.
-
-    Source: Zhu, Long, Wang, Cao, "Deep hashing network for efficient similarity retrieval", AAAI 2016, with
-    θ = ½⟨u, u'⟩ as in DPSH and most code since. In use elsewhere: a memory of the outputs of all training images
-    instead of the batch (swuxyj), and α·cos(u, u') with α = 10, weighted similar pairs and (|u| − 1)² instead of log
-    cosh (thulab's own script, where its weight is 0).
-    """
-
-    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
-        """Mean over pairs of log(1 + e^θ) − sθ, and λ = 0.1 times the mean of log cosh(|u| − 1)."""
-        theta_BB = 0.5 * u_BK @ u_BK.T
-        likelihood_BB = functional.softplus(theta_BB) - shared(target) * theta_BB  # eq. 4
-        quantisation = log_cosh(u_BK.abs() - 1).mean()  # eq. 5
-        return likelihood_BB[pairs(len(u_BK), u_BK.device)].mean() + 0.1 * quantisation  # eq. 6
-
-
-class HashNet(Objective):
-    """Weighted pairwise likelihood of similarity for tanh(βu) with increasing β: learning by continuation.
-
-    Source: Cao, Long, Wang, Yu, "HashNet: Deep learning to hash by continuation", ICCV 2017. With several labels per
-    image, similar pairs are weighted by their share of common labels. α = 10/K and β = √(1 + n/200), updated every 200
-    steps n, as in the authors' PyTorch code. In use elsewhere: β updated every 20 epochs, α = 0.1 (swuxyj) or 1 (FIRe);
-    a single weight, the number of classes, for similar pairs (the authors' PyTorch code).
-    """
-
-    def __init__(self, *, bits: int) -> None:
-        super().__init__()
-        self.alpha = 10 / bits
-
-    def beta(self, step: int) -> float:
-        """β at a step."""
-        return float((1 + GROWTH * (step // EVERY * EVERY)) ** 0.5)
-
-    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
-        """Weighted mean over pairs of log(1 + e^α⟨h, h'⟩) − αs⟨h, h'⟩ with h = tanh(βu)."""
-        return _likelihood(
-            torch.tanh(self.beta(step) * u_BK), shared(target), alpha=self.alpha, common_BB=_common(target)
-        )
-
-
-class TransHash(Objective):
-    """Weighted pairwise likelihoods of a global code and of several local codes, with outputs close to −1 or 1.
-
-    Implemented from the paper, since its code was not published: Chen et al., "TransHash: Transformer-based hamming
-    hashing for efficient image retrieval", ICMR 2022. The likelihood is HashNet's, weighted, without continuation and
-    with θ = ½⟨h, h'⟩; local streams are averaged. The quantisation term, the mean of (|h| − 1)², and its weight 0.1 are
-    our choice.
-    """
-
-    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
-        """The loss of the global stream alone, or L_global + 1/M Σ L_local of all streams (M + 1, B, K)."""
-        s_BB = shared(target)
-        losses: list[Tensor] = [
-            _likelihood(stream_BK, s_BB, alpha=0.5) + 0.1 * ((stream_BK.abs() - 1) ** 2).mean()
-            for stream_BK in (u_BK if u_BK.ndim == 3 else u_BK[None])
-        ]
-        return losses[0] + torch.stack(losses[1:]).mean() if len(losses) > 1 else losses[0]
+from lookalike.models.objectives import Objective
 
 
 class DPN(Objective):
@@ -209,37 +147,6 @@ def _hadamard(size: int) -> Tensor:
 def _even(labels_BC: Tensor) -> Tensor:
     """Target distribution (B, C), uniform over an image's labels."""
     return labels_BC / labels_BC.sum(dim=1, keepdim=True).clamp(min=1)
-
-
-def _common(labels_BC: Tensor) -> Tensor:
-    """c = |y ∩ y'| / |y ∪ y'|, (B, B): Jaccard similarity of two images' labels (below eq. 2)."""
-    labels = labels_BC.to(torch.float32)
-    both = labels @ labels.T
-    counts = labels.sum(dim=1)
-    return both / (counts[:, None] + counts[None, :] - both).clamp(min=1)
-
-
-def _likelihood(h_BK: Tensor, s_BB: Tensor, *, alpha: float, common_BB: Tensor | None = None) -> Tensor:
-    """1/|S| Σ w (log(1 + e^θ) − sθ), θ = α⟨h, h'⟩, w = c|S|/|S₁| of similar, |S|/|S₀| of other pairs (eqs. 2 to 4)."""
-    chosen = pairs(len(h_BK), h_BK.device)
-    theta, s = alpha * (h_BK @ h_BK.T)[chosen], s_BB[chosen]
-    similar = s.sum()
-    weight = torch.where(s > 0, len(s) / similar.clamp(min=1), len(s) / (len(s) - similar).clamp(min=1))
-    if common_BB is not None:
-        weight = torch.where(s > 0, weight * common_BB[chosen], weight)
-    return (weight * (functional.softplus(theta) - s * theta)).mean()
-
-
-def shared(labels_BC: Tensor) -> Tensor:
-    """s, (B, B): 1 if two images share a label, else 0."""
-    labels = labels_BC.to(torch.float32)
-    return (labels @ labels.T > 0).to(torch.float32)
-
-
-def log_cosh(x: Tensor) -> Tensor:
-    """log cosh x, without overflow."""
-    size = x.abs()
-    return size + functional.softplus(-2 * size) - math.log(2)
 
 
 def sign(u: Tensor) -> Tensor:

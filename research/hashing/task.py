@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike import data
+from lookalike.backbones import backbone as backbones
+from lookalike.backbones.backbone import EFFICIENTNET
 from lookalike.core import codes
 from lookalike.core.cache_dir import cache_dir
 from lookalike.core.errors import DataError
@@ -22,13 +24,13 @@ from lookalike.imaging.decode import Array
 from lookalike.metrics import labels as labelling
 from lookalike.metrics.ranking import mean_average_precision
 from lookalike.models.base import Losses
-from lookalike.models.hashing import HashingNetwork, Head
+from lookalike.models.hashing import HashingNetwork
 from lookalike.training.cache import Edit, features
 from lookalike.training.hashing import BackboneTask, Source, shorter_lengths
 from lookalike.training.run import TASKS
 from lookalike.training.settings import Rows, split
 from lookalike.training.task import TrainRequest
-from research.hashing.dual_stream import DualStream
+from research.experiments import SIDE
 from research.hashing.methods import METHODS, Size, method
 from research.hashing.views import view
 
@@ -44,7 +46,7 @@ class MethodTask(BackboneTask):
 
     def __init__(
         self, *given: Any, train: Rows, labels_NC: Labels | None = None, views_ND: Sequence[Features] = (),
-        positions: int = 0, **named: Any,
+        positions: int = 1, **named: Any,
     ) -> None:  # fmt: skip
         """`train`: rows searched in validation; `positions`: number of positions concatenated in an input."""
         super().__init__(*given, **named)
@@ -60,7 +62,7 @@ class MethodTask(BackboneTask):
         asked, chosen = request.config, method(request.config.model)
         labels_NC = label_matrix(request.items, asked.model) if chosen.needs_labels else None
         config = {"bits": asked.bits, "nested": shorter_lengths(asked)}
-        source = Source.of(request)
+        source, positions = source_of(request)
         found = source.features()
         views = view_features(request, source) if chosen.target == "view" else ()
         labels_NC = None if labels_NC is None else labels_NC[found.rows_N]
@@ -68,19 +70,21 @@ class MethodTask(BackboneTask):
         settings = request.settings(spec=source.backbone.spec, config=config | made_of)
         return cls(
             settings, found.arrays, source=source, rows_N=found.rows_N, skipped=found.skipped, device=asked.device,
-            train=split(len(found.arrays), settings).train, labels_NC=labels_NC, views_ND=views,
+            train=split(len(found.arrays), settings).train, labels_NC=labels_NC, views_ND=views, positions=positions,
         )  # fmt: skip
 
     def network(self) -> HashingNetwork:
-        bits, width, chosen = self.settings.config["bits"], self.inputs.shape[1], self.method
-        lengths = (*self.lengths, bits)
-        head: Head | DualStream = Head(features=width, bits=bits, dropout=chosen.dropout)
-        if chosen.tokens:
-            head = DualStream(tokens=self.positions, width=width // self.positions, bits=bits, dropout=chosen.dropout)
-        classes = 0 if self.labels_NC is None else self.labels_NC.shape[1]
-        size = Size(classes=classes, seed=self.settings.seed, lengths=lengths)
+        chosen = self.method
+        size = Size(
+            classes=0 if self.labels_NC is None else self.labels_NC.shape[1],
+            seed=self.settings.seed,
+            lengths=(*self.lengths, self.settings.config["bits"]),
+            inputs=self.inputs.shape[1],
+            positions=self.positions,
+        )
         assert chosen.objective is not None
-        return HashingNetwork(head, {length: chosen.objective(size, length) for length in lengths})
+        objectives = {length: chosen.objective(size, length) for length in size.lengths}
+        return HashingNetwork(chosen.head(size, chosen.dropout), objectives)
 
     def batch_loss(self, module: HashingNetwork, rows: Rows, *, step: int, random: np.random.Generator) -> Losses:
         if self.method.target == "view":
@@ -112,6 +116,20 @@ class MethodTask(BackboneTask):
 
     def _picked(self, rows: Rows, chosen: npt.NDArray[np.int64]) -> Features:
         return np.asarray([self.views_ND[one][row] for one, row in zip(chosen, rows, strict=True)], np.float32)
+
+
+def source_of(request: TrainRequest) -> tuple[Source, int]:
+    """The source of the features that a method needs, pooled or of all positions, and the number of positions.
+
+    All positions of EfficientNet-Lite0 are those of `SIDE` pixels, as in the comparison: at its default of 224 the
+    first layer behind them would have twice as many weights.
+    """
+    if not method(request.config.model).tokens:
+        return Source.of(request), 1
+    name = request.config.backbone or EFFICIENTNET
+    side = request.config.side or (SIDE if name == EFFICIENTNET else None)
+    pooled, whole = (backbones.load(name, side=side, pooling=pooling) for pooling in (None, "none"))
+    return Source(request, whole), whole.dimension // pooled.dimension
 
 
 def view_features(request: TrainRequest, source: Source) -> tuple[Features, ...]:
@@ -171,7 +189,7 @@ def label_matrix(items: Sequence[data.Item], name: str) -> Labels:
     return np.asarray(found, bool)
 
 
-METHOD_TASKS = {  # without TransHash, which needs positions that a model file does not export
+METHOD_TASKS = {  # without TransHash, whose positions are those of EfficientNet-Lite0
     **{name: TASKS[name] for name in METHODS if name in TASKS},
-    **{name: MethodTask.of for name, one in METHODS.items() if one.objective is not None and not one.tokens},
+    **{name: MethodTask.of for name, one in METHODS.items() if one.objective is not None and name != "transhash"},
 }

@@ -72,6 +72,26 @@ def transhash(streams: Sequence[Rows], labels: Flags, *, quantisation: float) ->
     return one(streams[0]) + (mean(local) if local else 0.0)
 
 
+def dsh(u: Rows, labels: Flags, *, quantisation: float) -> float:
+    terms = []
+    for i, j in other_pairs(len(u)):
+        distance = sum((x - y) ** 2 for x, y in zip(u[i], u[j], strict=True))
+        terms.append(distance / 2 if similar(labels[i], labels[j]) else max(0.0, 2 * len(u[i]) - distance) / 2)
+    return mean(terms) + quantisation * mean([abs(abs(x) - 1) for x in flat(u)])
+
+
+def idhn(u: Rows, labels: Flags, *, alpha: float, gamma: float) -> float:
+    d, bits = [[x / (1 + abs(x)) for x in row] for row in u], len(u[0])
+    terms = []
+    for i, j in other_pairs(len(u)):
+        s, theta = cosine(labels[i], labels[j]), 5 * dot(d[i], d[j]) / bits
+        if s < 0.01 or s > 0.99:
+            terms.append(math.log(1 + math.exp(theta)) - s * theta)
+        else:
+            terms.append(gamma * bits * ((dot(d[i], d[j]) + bits) / (2 * bits) - s) ** 2)
+    return mean(terms) + alpha * mean([abs(abs(x) - 1) for x in flat(d)])
+
+
 def dpn(u: Rows, labels: Flags, targets: Rows) -> float:
     total = 0.0
     for row, flags in zip(u, labels, strict=True):

@@ -33,7 +33,9 @@ NUMBER_OF_IMAGES = {"csvae": 1000, "cvae": 100, "vae": 50, "vte": 100}
 
 def model_of(name: str) -> HashModel[Any]:
     """An untrained model whose BatchNorm has seen something."""
-    sizes = {"layers": (128, 64, 32, 16)} if name == "vae" else {}  # the usual ones have 70 MB of weights
+    sizes: dict[str, Any] = (
+        {"layers": (128, 64, 32, 16)} if name == "vae" else {}
+    )  # the usual ones have 70 MB of weights
     model = create(name, bits=64, seed=2, **sizes)
     for _ in range(2):
         model.latent(torch.rand(8, 1, 128, 128, generator=torch.Generator().manual_seed(0)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -13,21 +13,23 @@ from lookalike.models.cvae import CSVAE, CVAE, CVAEConfig
 from lookalike.models.vae import VAE, VAEConfig
 from lookalike.models.vte import VTE, VTEConfig
 
-MODELS: dict[str, tuple[type[ModelConfig], Callable[[Any], HashModel[Any]]]] = {
+Models = Mapping[str, tuple[type[ModelConfig], Callable[[Any], HashModel[Any]]]]
+
+MODELS: Models = {
     "vae": (VAEConfig, VAE),
     "cvae": (CVAEConfig, CVAE),
     "csvae": (CVAEConfig, CSVAE),
     "vte": (VTEConfig, VTE),
 }
 
-__all__ = ["MODELS", "HashModel", "Losses", "ModelConfig", "create"]
+__all__ = ["MODELS", "HashModel", "Losses", "ModelConfig", "Models", "create"]
 
 
-def create(name: str, *, seed: int = 0, **settings: Any) -> HashModel[Any]:
+def create(name: str, *, seed: int = 0, models: Models = MODELS, **settings: Any) -> HashModel[Any]:
     """A model with random weights from `seed`; PyTorch's global random state is not changed."""
-    if name not in MODELS:
-        raise ConfigError(f"model is {name!r}; it must be one of {', '.join(MODELS)}")
-    config_class, build = MODELS[name]
+    if name not in models:
+        raise ConfigError(f"model is {name!r}; it must be one of {', '.join(models)}")
+    config_class, build = models[name]
     config = config_class(**settings)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)

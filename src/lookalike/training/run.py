@@ -26,7 +26,7 @@ from lookalike.core.progress import Progress, silent
 from lookalike.hasher import ModelInfo
 from lookalike.imaging.spec import Array
 from lookalike.imaging.thumbnail_vector import thumbnail_vector
-from lookalike.models import MODELS, create
+from lookalike.models import MODELS, Models, create
 from lookalike.training.cache import Skipped
 from lookalike.training.checkpoint import BEST, CHECKPOINT, Module, check_init, load_weights, weights_of
 from lookalike.training.export import Threshold, theta_digest
@@ -208,16 +208,16 @@ def _finish(
     )
 
 
-def reconstruct(run: str | os.PathLike[str], arrays_NSS: Array) -> npt.NDArray[np.float32]:
+def reconstruct(run: str | os.PathLike[str], arrays_NSS: Array, *, models: Models = MODELS) -> npt.NDArray[np.float32]:
     """What an autoencoder makes of grey uint8 images (N, S, S): float32 (N, S, S), 0 to 1; `run` is its run's folder.
 
     Compare each with its image scaled to span 0 to 1, because that is what the model sees. Raises `TrainingError`.
     """
     values, _ = read_log(Path(run) / "log.jsonl")
     settings = Settings.of({name: value for name, value in values.items() if name != "versions"})
-    if settings.model not in MODELS:
-        raise TrainingError(f"{settings.model} draws no images; only {', '.join(MODELS)} do")
-    network = load_weights(Path(run) / BEST, create(settings.model, **settings.config))
+    if settings.model not in models:
+        raise TrainingError(f"{settings.model} draws no images; only {', '.join(models)} do")
+    network = load_weights(Path(run) / BEST, create(settings.model, models=models, **settings.config))
     with torch.inference_mode():
         parts = [network.reconstruct(to_input(one_SS[None], "cpu")).squeeze(1) for one_SS in arrays_NSS]
     return np.asarray(torch.cat(parts).numpy(), np.float32)

@@ -21,7 +21,7 @@ from lookalike import data
 from lookalike.core.progress import Progress
 from lookalike.hasher import ModelInfo
 from lookalike.imaging.decode import Array, ImageSpec
-from lookalike.models import MODELS, HashModel, create
+from lookalike.models import MODELS, HashModel, Models, create
 from lookalike.models.base import SIDE, Losses
 from lookalike.models.blocks import MinMax
 from lookalike.training.cache import Cached, Skipped, cached_images, digest, remove_cache
@@ -128,17 +128,18 @@ class AutoencoderTask(Task[HashModel[Any]]):
     """One of the paper's models, trained to reconstruct images."""
 
     clip = 0.2  # usual norms are 0.01 to 0.1
+    models: ClassVar[Models] = MODELS
 
     @classmethod
     def of(cls, request: TrainRequest) -> Self:
         """The requested task, with decoded images."""
-        config = MODELS[request.config.model][0](bits=request.config.bits)
+        config = cls.models[request.config.model][0](bits=request.config.bits)
         settings = request.settings(spec=SPEC, config=asdict(config))
         found = request.decoded(SPEC)
         return cls(settings, found.arrays, skipped=found.skipped, device=request.config.device)
 
     def create(self) -> HashModel[Any]:
-        return create(self.settings.model, seed=self.settings.seed, **self.settings.config)
+        return create(self.settings.model, seed=self.settings.seed, models=self.models, **self.settings.config)
 
     def loss(self, module: HashModel[Any], rows: Rows, *, step: int, generator: torch.Generator) -> Losses:
         images_NSS = self.inputs[rows]

@@ -9,7 +9,8 @@ from lookalike.core.errors import ConfigError
 from research.hashing.methods import METHODS, Size, method
 from research.hashing.task import METHOD_TASKS
 
-LABELLED = {"dhn", "hashnet", "dpn", "transhash", "csq", "orthohash", "greedyhash"}
+LABELLED = {"dhn", "hashnet", "dpn", "transhash", "dsh", "idhn", "csq", "orthohash", "greedyhash"}
+LABELLED |= {f"vts-{name}" for name in ("dsh", "hashnet", "greedyhash", "idhn", "csq", "dpn")}
 
 
 @pytest.mark.parametrize("name", METHODS)

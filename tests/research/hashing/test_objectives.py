@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from lookalike.models.objectives import Objective
-from research.hashing import supervised, unsupervised
-from research.hashing.supervised import CSQ, DHN, DPN, GreedyHash, HashNet, OrthoHash, TransHash
+from research.hashing import pairs, supervised, unsupervised
+from research.hashing.pairs import Stateless
+from research.hashing.supervised import CSQ, DPN, GreedyHash, OrthoHash
 from research.hashing.unsupervised import BiHalf, CIBHash, GreedyHashUnsupervised
 from tests.references import objectives as oracle
 
@@ -39,13 +40,15 @@ def backward(loss: Tensor) -> None:
 
 def make(name: str) -> Objective:
     makers: dict[str, Callable[[], Objective]] = {
-        "dhn": lambda: DHN(),
-        "hashnet": lambda: HashNet(bits=K),
+        "dhn": lambda: Stateless(pairs.dhn),
+        "hashnet": lambda: Stateless(pairs.hashnet),
+        "dsh": lambda: Stateless(pairs.dsh),
+        "idhn": lambda: Stateless(pairs.idhn),
         "dpn": lambda: DPN(bits=K, classes=C),
         "csq": lambda: CSQ(bits=K, classes=C),
         "orthohash": lambda: OrthoHash(bits=K, classes=C),
         "greedyhash": lambda: GreedyHash(bits=K, classes=C).double(),
-        "transhash": lambda: TransHash(),
+        "transhash": lambda: Stateless(pairs.transhash),
     }
     return makers[name]()
 
@@ -53,6 +56,8 @@ def make(name: str) -> Objective:
 REFERENCES: dict[str, Reference] = {
     "dhn": lambda o, u, y: oracle.dhn(u, y, quantisation=0.1),
     "hashnet": lambda o, u, y: oracle.hashnet(u, y, step=0),
+    "dsh": lambda o, u, y: oracle.dsh(u, y, quantisation=0.1),
+    "idhn": lambda o, u, y: oracle.idhn(u, y, alpha=0.1, gamma=0.1),
     "dpn": lambda o, u, y: oracle.dpn(u, y, o.targets_CK.tolist()),  # type: ignore[operator]
     "csq": lambda o, u, y: oracle.csq(u, y, o.centres_CK.tolist(), o.ties_K.tolist(), quantisation=0.05),  # type: ignore[operator]
     "orthohash": lambda o, u, y: oracle.orthohash(u, y, o.words_CK.tolist(), scale=8, margin=0.2),  # type: ignore[operator]
@@ -97,18 +102,17 @@ def test_greedyhash_trains_its_classifier_too() -> None:
 
 
 def test_hashnet_grows_beta_every_200_steps() -> None:
-    objective = HashNet(bits=K)
-    assert [round(objective.beta(step), 3) for step in (0, 199, 200, 10_000)] == [1.0, 1.0, 1.414, 7.141]
+    assert [round(pairs.beta(step), 3) for step in (0, 199, 200, 10_000)] == [1.0, 1.0, 1.414, 7.141]
     u_BK, labels_BC = batch(4)
     expected = oracle.hashnet(u_BK.tolist(), labels_BC.tolist(), step=450)
-    assert objective(u_BK, labels_BC, step=450).item() == pytest.approx(expected)
+    assert pairs.hashnet(u_BK, labels_BC, step=450).item() == pytest.approx(expected)
 
 
 def test_transhash_adds_the_mean_of_local_streams() -> None:
     streams = torch.stack([batch(seed)[0] for seed in (5, 6, 7)])
     labels_BC = batch(5)[1]
     expected = oracle.transhash(streams.tolist(), labels_BC.tolist(), quantisation=0.1)
-    assert TransHash()(streams, labels_BC).item() == pytest.approx(expected)
+    assert pairs.transhash(streams, labels_BC).item() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -116,8 +120,18 @@ def test_a_batch_of_one_kind_of_pairs_is_no_accident(same: bool) -> None:
     u_BK, _ = batch(8)
     labels_BC = torch.zeros(B, B, dtype=torch.bool)
     labels_BC[range(B), 0 if same else range(B)] = True
-    for objective in (DHN(), HashNet(bits=K), TransHash()):
-        assert torch.isfinite(objective(u_BK, labels_BC))
+    for loss in (pairs.dhn, pairs.hashnet, pairs.transhash, pairs.dsh, pairs.idhn):
+        assert torch.isfinite(loss(u_BK, labels_BC))
+
+
+def test_images_without_a_label_are_similar_to_none() -> None:
+    u_BK, _ = batch(9)
+    nothing_BC = torch.zeros(B, C, dtype=torch.bool)
+    for loss in (pairs.dsh, pairs.idhn):
+        u = u_BK.clone().requires_grad_()
+        backward(loss(u, nothing_BC))
+        assert u.grad is not None
+        assert torch.isfinite(u.grad).all()
 
 
 @pytest.mark.parametrize(("bits", "classes"), [(8, 16), (64, 10), (24, 5), (16, 33)])
@@ -167,5 +181,5 @@ def test_two_views_are_contrasted() -> None:
 
 def test_log_cosh_neither_overflows_nor_loses() -> None:
     x = torch.tensor([0.0, 1e-4, -3.0, 1000.0], dtype=torch.float64)
-    assert torch.allclose(supervised.log_cosh(x)[:3], torch.log(torch.cosh(x[:3])), atol=1e-12)
-    assert supervised.log_cosh(x)[3] == pytest.approx(1000 - 0.6931471805599453)
+    assert torch.allclose(pairs.log_cosh(x)[:3], torch.log(torch.cosh(x[:3])), atol=1e-12)
+    assert pairs.log_cosh(x)[3] == pytest.approx(1000 - 0.6931471805599453)

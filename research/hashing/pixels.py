@@ -1,0 +1,84 @@
+"""Further autoencoders of grey images, trained like the paper's four: a plain vision transformer, without noise.
+
+Shapes: N images, S = 128 pixels a side, T tokens, E numbers a token, K bits.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from lookalike.models import MODELS, Models
+from lookalike.models.base import Config, HashModel, Losses
+from lookalike.models.blocks import ConvDecoder, TransformerBlock
+from lookalike.models.vte import VTEConfig
+from lookalike.training.task import AutoencoderTask
+
+
+class Deterministic(HashModel[Config]):
+    """An autoencoder without noise: the latent itself, thresholded at θ, is the code."""
+
+    def __init__(self, config: Config, *, encoder: nn.Module, width: int, decoder: nn.Module) -> None:
+        super().__init__(config, encoder=encoder, width=width, decoder=decoder)
+        del self.to_variance
+
+    def loss(
+        self, x_N1SS: Tensor, *, seen_N1SS: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Losses:
+        """The squared error of an image's reconstruction, divided by 2σ² as in the other models, and `penalties`."""
+        z_NK = self.latent(x_N1SS if seen_N1SS is None else seen_N1SS)
+        error = (x_N1SS - self.decoder(z_NK)).square().flatten(1).sum(1).mean() / (2 * self.config.sigma**2)
+        parts = {"reconstruction": error, **self.penalties(z_NK)}
+        return Losses(total=torch.stack(list(parts.values())).sum(), parts=parts)
+
+    def penalties(self, z_NK: Tensor) -> dict[str, Tensor]:
+        """Further parts of the loss."""
+        return {}
+
+
+class _ClassToken(nn.Module):
+    """Images (N, 1, S, S) → the class token of a vision transformer, (N, E)."""
+
+    def __init__(self, config: VTEConfig) -> None:
+        super().__init__()
+        self.embed = nn.Conv2d(1, config.embedding, config.patch, stride=config.patch)
+        self.first_E = nn.Parameter(0.02 * torch.randn(config.embedding))
+        self.position_TE = nn.Parameter(0.02 * torch.randn(config.tokens + 1, config.embedding))
+        blocks = [TransformerBlock(config.embedding, heads=config.heads) for _ in range(config.depth)]
+        self.blocks, self.norm = nn.Sequential(*blocks), nn.LayerNorm(config.embedding)
+
+    def forward(self, x_N1SS: Tensor) -> Tensor:
+        x_NTE = self.embed(x_N1SS).flatten(2).transpose(1, 2)
+        first_N1E = self.first_E + 0 * x_NTE[:, :1]  # batch size from the input, also when traced
+        h_NTE = self.blocks(torch.cat([first_N1E, x_NTE], dim=1) + self.position_TE)
+        first_NE: Tensor = self.norm(h_NTE[:, 0])
+        return first_NE
+
+
+class ViT(Deterministic[VTEConfig]):
+    """A plain vision transformer, the third model that the paper's contributions name beside VAE and VTE.
+
+    Paper: Kim et al., section III: "the output of ViT can be considered as the latent vector", trained by
+    self-supervision; no figures are printed for it, and it says neither how it is trained nor which output is meant.
+    Here: the class token (Dosovitskiy et al. 2021, equation 4) and a linear layer to K numbers, trained to reconstruct
+    the image by VTE's decoder, with VTE's sizes. So VTE is this model with noise, a prior and all tokens.
+    """
+
+    def __init__(self, config: VTEConfig) -> None:
+        decoder = ConvDecoder(config.bits, config.channels)
+        super().__init__(config, encoder=_ClassToken(config), width=config.embedding, decoder=decoder)
+
+
+PIXEL_MODELS: Models = {"vit": (VTEConfig, ViT)}
+TITLES = {"vit": "ViT"}
+
+
+class PixelTask(AutoencoderTask):
+    """One of the paper's models, or of those above."""
+
+    models: ClassVar[Models] = {**MODELS, **PIXEL_MODELS}
+
+
+PIXEL_TASKS = dict.fromkeys(PixelTask.models, PixelTask.of)
