@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -109,6 +110,9 @@ def train(
     backbone: Annotated[str | None, typer.Option("--backbone", metavar="NAME|FILE", help="As lookalike train.")] = None,
     matryoshka: Annotated[bool, typer.Option("--matryoshka", help="Make the first 16, 32, … bits codes, too.")] = False,
     labels_from_folders: options.LabelsFromFolders = False,
+    target: Annotated[
+        list[str] | None, typer.Option("--target", metavar="IMAGES", help="dah: images of the other kind, unlabelled.")
+    ] = None,
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="Number of passes over the images.")] = 20,
     seed: options.Seed = 0,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The model file to write.")] = Path("model.onnx"),
@@ -125,6 +129,7 @@ def train(
         name=data.default_name(images),
     )  # fmt: skip
     items = data.find(images, labels_from_folders=labels_from_folders)
+    items += [replace(one, label=None) for one in data.find(target)] if target else []
     with terminal.quiet_decoders(), terminal.stages() as progress:
         report = training.train(
             items, config, out=out, resume=resume, progress=progress, tasks={**METHOD_TASKS, **PIXEL_TASKS}

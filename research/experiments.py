@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from research.hashing.methods import METHODS
 
 AUTOENCODERS = ("vae", "cvae", "csvae", "vte")  # of the paper's tables
-OTHER_AUTOENCODERS = ("vit",)
+OTHER_AUTOENCODERS = ("vit", "scae")
 EXPLAINED = AUTOENCODERS  # models on whose codes explanations of the published figures are tried
 BITS = (16, 32, 64, 128)
 DATASETS = ("cifar10", "tiny_imagenet", "tagged_food")  # the last two stand in for ImageNet and NUS-WIDE

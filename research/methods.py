@@ -143,9 +143,14 @@ def _task(config: settings.Settings, given: Material, train: protocols.Rows, dev
         return ClosedFormTask(config, given.features_ND, device=device)
     if method.target == "clusters":
         return ClusterTask(config, given.features_ND, clusters_NM=given.clusters_NM, device=device)
+    labels_NC, single = given.labels_NC, (given.labels_NC.sum(axis=1) == 1).all()
+    if config.model == "dah":  # every second training image has no label: the target domain
+        labels_NC = labels_NC.copy()
+        labels_NC[train[::2]] = False
     return MethodTask(
-        config, given.tokens_ND if method.tokens else given.features_ND, train=train, labels_NC=given.labels_NC,
+        config, given.tokens_ND if method.tokens else given.features_ND, train=train, labels_NC=labels_NC,
         views_ND=given.views_ND, positions=given.positions if method.tokens else 1, device=device,
+        categories=labels_NC.shape[1] if single else 0,
     )  # fmt: skip
 
 

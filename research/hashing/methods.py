@@ -16,12 +16,14 @@ from lookalike.models.hashing import Head
 from lookalike.models.objectives import Objective
 from research.hashing import pairs
 from research.hashing.dual_stream import DualStream
-from research.hashing.heads import flat_tokens
+from research.hashing.heads import TagHead, flat_tokens, hash_coder
 from research.hashing.pairs import Stateless
+from research.hashing.partial import DPH, WDHT, dah
 from research.hashing.supervised import CSQ, DPN, GreedyHash, OrthoHash
-from research.hashing.unsupervised import BiHalf, CIBHash, GreedyHashUnsupervised
+from research.hashing.unsupervised import BiHalf, CIBHash, CroVCA, GreedyHashUnsupervised
 
-Target = Literal["labels", "features", "view", "clusters", "none"]
+Target = Literal["labels", "tags", "partial", "features", "view", "clusters", "none"]
+LABELLED = ("labels", "tags", "partial")  # partial: some images may lack labels
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +35,8 @@ class Size:
     lengths: tuple[int, ...]  # of the trained codes, ascending
     inputs: int = 0  # numbers of an image: features, of all positions if the method needs them
     positions: int = 1
+    categories: int = 0  # of the classes, the first; the others are attributes
+    tags: int = 0  # numbers of a tag vector
 
     @property
     def nested(self) -> bool:
@@ -53,6 +57,14 @@ def _flat_tokens(size: Size, dropout: float) -> nn.Module:
     return flat_tokens(inputs=size.inputs, bits=size.lengths[-1], dropout=dropout)
 
 
+def _tag_head(size: Size, dropout: float) -> nn.Module:
+    return TagHead(inputs=size.inputs, bits=size.lengths[-1], tags=size.tags)
+
+
+def _hash_coder(size: Size, dropout: float) -> nn.Module:
+    return hash_coder(inputs=size.inputs, bits=size.lengths[-1])
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Method:
     """How features become codes. `target` is what training follows; methods of the package have no objective here."""
@@ -68,8 +80,8 @@ class Method:
 
     @property
     def needs_labels(self) -> bool:
-        """Whether images must have labels."""
-        return self.target == "labels"
+        """Whether it learns from labels."""
+        return self.target in LABELLED
 
     @property
     def tokens(self) -> bool:
@@ -101,6 +113,13 @@ METHODS: dict[str, Method] = {
     "greedyhash": Method(
         title="GreedyHash", target="labels", objective=lambda c, bits: GreedyHash(bits=bits, classes=c.classes)
     ),
+    "wdht": Method(title="WDHT", target="tags", objective=lambda c, bits: WDHT(bits=bits), head=_tag_head),
+    "dph": Method(
+        title="DPH",
+        target="partial",
+        objective=lambda c, bits: DPH(bits=bits, categories=c.categories, attributes=c.classes - c.categories),
+    ),
+    "dah": Method(title="DAH", target="partial", objective=lambda c, bits: Stateless(dah)),
     "pca": Method(title="PCA", target="none"),
     "itq": Method(title="ITQ", target="none"),
     "whitened-itq": Method(title="ITQ, whitened", target="none"),
@@ -108,6 +127,7 @@ METHODS: dict[str, Method] = {
         title="Bi-half", target="features", objective=lambda c, bits: BiHalf(), dropout=0, cut_at_mean=True
     ),
     "cibhash": Method(title="CIBHash", target="view", objective=lambda c, bits: CIBHash(), dropout=0),
+    "crovca": Method(title="CroVCA", target="view", objective=lambda c, bits: CroVCA(), head=_hash_coder),
     "greedyhash-unsupervised": Method(
         title="GreedyHash, unsupervised",
         target="features",

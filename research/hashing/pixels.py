@@ -1,18 +1,21 @@
-"""Further autoencoders of grey images, trained like the paper's four: a plain vision transformer, without noise.
+"""Further autoencoders of grey images, trained like the paper's four, but without noise: ViT and SCAE.
 
 Shapes: N images, S = 128 pixels a side, T tokens, E numbers a token, K bits.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from lookalike.models import MODELS, Models
-from lookalike.models.base import Config, HashModel, Losses
+from lookalike.models.base import SIDE, Config, HashModel, Losses
 from lookalike.models.blocks import ConvDecoder, TransformerBlock
+from lookalike.models.cvae import CVAE, CVAEConfig
 from lookalike.models.vte import VTEConfig
 from lookalike.training.task import AutoencoderTask
 
@@ -71,14 +74,56 @@ class ViT(Deterministic[VTEConfig]):
         super().__init__(config, encoder=_ClassToken(config), width=config.embedding, decoder=decoder)
 
 
-PIXEL_MODELS: Models = {"vit": (VTEConfig, ViT)}
-TITLES = {"vit": "ViT"}
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SCAEConfig(CVAEConfig):
+    """Settings of an SCAE."""
+
+    binary: float = 1.0  # weight of Σ h(1 − h), relative to a squared error
+    balance: float = 1.0  # weight of the divergence of a bit's mean from `share`
+    share: float = 0.5  # of images in which a bit is 1; less makes codes sparse
+
+
+class SCAE(Deterministic[SCAEConfig]):
+    """A convolutional autoencoder with a nearly binary middle layer h = σ(z), of CVAE's sizes.
+
+    Source: En, Crémilleux, Jurie, "Unsupervised deep hashing with stacked convolutional autoencoders", ICIP 2017. After
+    the description: only the abstract could be read ("a binary relaxation constraint applied to the middle layer makes
+    the codes sparse and binary"; measured on MNIST). The form of the penalties, their weights, and training all layers
+    together instead of one after the other are our choice. The code is h > ½.
+    """
+
+    def __init__(self, config: SCAEConfig) -> None:
+        super().__init__(
+            config,
+            encoder=nn.Sequential(*CVAE.encoder_layers(config.channels), nn.Flatten()),
+            width=config.channels[-1] * (SIDE // 16) ** 2,
+            decoder=nn.Sequential(nn.Sigmoid(), ConvDecoder(config.bits, config.channels)),
+        )
+
+    def penalties(self, z_NK: Tensor) -> dict[str, Tensor]:
+        """Σ h(1 − h) of an image, and Σ KL(ρ ‖ mean h) over bits, both divided by 2σ² like the squared error."""
+        h_NK, rho = torch.sigmoid(z_NK), self.config.share
+        mean_K, scale = h_NK.mean(dim=0), 1 / (2 * self.config.sigma**2)
+        entropy = functional.binary_cross_entropy(torch.full_like(mean_K, rho), torch.full_like(mean_K, rho))
+        divergence_K = functional.binary_cross_entropy(mean_K, torch.full_like(mean_K, rho), reduction="none") - entropy
+        return {
+            "binary": self.config.binary * scale * (h_NK * (1 - h_NK)).sum(dim=1).mean(),
+            "balance": self.config.balance * scale * divergence_K.sum(),
+        }
+
+
+PIXEL_MODELS: Models = {"vit": (VTEConfig, ViT), "scae": (SCAEConfig, SCAE)}
+TITLES = {"vit": "ViT", "scae": "SCAE"}
 
 
 class PixelTask(AutoencoderTask):
     """One of the paper's models, or of those above."""
 
     models: ClassVar[Models] = {**MODELS, **PIXEL_MODELS}
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.cut_at_mean = self.settings.model != "scae"  # its bits are those of h > ½
 
 
 PIXEL_TASKS = dict.fromkeys(PixelTask.models, PixelTask.of)

@@ -31,9 +31,11 @@ from lookalike.training.run import TASKS
 from lookalike.training.settings import Rows, split
 from lookalike.training.task import TrainRequest
 from research.experiments import SIDE
+from research.hashing import tags
 from research.hashing.methods import METHODS, Size, method
 from research.hashing.views import view
 
+CATEGORY = "category="  # of which a label of a list begins that is no attribute
 SEARCHED = 4_000  # maximum number of training images to search in validation
 VIEWS = 2  # of each image, whose features are stored
 
@@ -46,21 +48,31 @@ class MethodTask(BackboneTask):
 
     def __init__(
         self, *given: Any, train: Rows, labels_NC: Labels | None = None, views_ND: Sequence[Features] = (),
-        positions: int = 1, **named: Any,
+        positions: int = 1, categories: int = 0, **named: Any,
     ) -> None:  # fmt: skip
-        """`train`: rows searched in validation; `positions`: number of positions concatenated in an input."""
+        """`train`: rows searched in validation; `positions`: number of positions concatenated in an input.
+
+        The first `categories` columns of the labels are categories, for methods that tell them from attributes.
+        """
         super().__init__(*given, **named)
         self.method = method(self.settings.model)
         self.cut_at_mean = self.method.cut_at_mean
-        self.train, self.views_ND, self.positions = train, views_ND, positions
+        self.train, self.views_ND, self.positions, self.categories = train, views_ND, positions, categories
         self.labels_NC = labels_NC if self.method.needs_labels else None
+        self.target_NT: Features | Labels | None = self.labels_NC
+        if self.labels_NC is not None and self.method.target == "tags":
+            self.target_NT = tags.image_vectors(self.labels_NC, tags.tag_vectors(self.labels_NC[train]))
         self.info["supervised"] = self.method.needs_labels
 
     @classmethod
     def of(cls, request: TrainRequest) -> Self:
         """The task of a request, with labels checked and features computed."""
         asked, chosen = request.config, method(request.config.model)
-        labels_NC = label_matrix(request.items, asked.model) if chosen.needs_labels else None
+        labels_NC, categories = None, 0
+        if chosen.target == "partial":
+            labels_NC, categories = partial_labels(request.items, asked.model)
+        elif chosen.needs_labels:
+            labels_NC = label_matrix(request.items, asked.model)
         config = {"bits": asked.bits, "nested": shorter_lengths(asked)}
         source, positions = source_of(request)
         found = source.features()
@@ -71,6 +83,7 @@ class MethodTask(BackboneTask):
         return cls(
             settings, found.arrays, source=source, rows_N=found.rows_N, skipped=found.skipped, device=asked.device,
             train=split(len(found.arrays), settings).train, labels_NC=labels_NC, views_ND=views, positions=positions,
+            categories=categories,
         )  # fmt: skip
 
     def network(self) -> HashingNetwork:
@@ -81,6 +94,8 @@ class MethodTask(BackboneTask):
             lengths=(*self.lengths, self.settings.config["bits"]),
             inputs=self.inputs.shape[1],
             positions=self.positions,
+            categories=self.categories,
+            tags=0 if self.target_NT is None else self.target_NT.shape[1],
         )
         assert chosen.objective is not None
         objectives = {length: chosen.objective(size, length) for length in size.lengths}
@@ -91,7 +106,7 @@ class MethodTask(BackboneTask):
             first, second = self.pair(rows, random)
             return module.loss(self.tensor(first), self.tensor(second), step=step)
         x = self.tensor(self.unedited(rows))
-        return module.loss(x, x if self.labels_NC is None else self.tensor(self.labels_NC[rows]), step=step)
+        return module.loss(x, x if self.target_NT is None else self.tensor(self.target_NT[rows]), step=step)
 
     def pair(self, rows: Rows, random: np.random.Generator) -> tuple[Features, Features]:
         """Two different views of each image; equal views would teach nothing."""
@@ -103,8 +118,13 @@ class MethodTask(BackboneTask):
     def validate(self, module: HashingNetwork, rows: Rows) -> dict[str, float]:
         """Mean loss of these rows; for labelled images also `map`, searching among some of the training images."""
         found = super().validate(module, rows)
-        if self.labels_NC is not None:
-            searched = self.train[np.linspace(0, len(self.train) - 1, min(SEARCHED, len(self.train))).astype(np.int64)]
+        if self.labels_NC is None:
+            return found
+        searched = self.train
+        if self.method.target == "partial":
+            searched, rows = (part[self.labels_NC[part].any(axis=1)] for part in (searched, rows))
+        searched = searched[np.linspace(0, len(searched) - 1, min(SEARCHED, len(searched))).astype(np.int64)]
+        if len(rows) and len(searched):
             query, database = (codes.pack(self.latents(module, part) > 0) for part in (rows, searched))
             mean = mean_average_precision(query, self.labels_NC[rows], database, self.labels_NC[searched])
             found["map"] = float(mean)
@@ -158,6 +178,23 @@ def label_digest(labels_NC: Labels | None) -> str:
     """BLAKE2b digest of labels, to recognise a run."""
     content = b"" if labels_NC is None else np.packbits(labels_NC).tobytes()
     return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def partial_labels(items: Sequence[data.Item], name: str) -> tuple[Labels, int]:
+    """Labels as booleans (N, C), and how many of the classes, the first, are categories; an image may lack any.
+
+    A single label is a category. In a list, those are categories that begin with `CATEGORY`; the others are attributes.
+    Raises `DataError` if no two labels differ, or none of the images lacks labels where the method is taught by such.
+    """
+    lists = [(CATEGORY + one.label,) if isinstance(one.label, str) else one.label or () for one in items]
+    (found_NC,), names = labelling.encode(lists)
+    if len(names) < 2:
+        raise DataError(f"{name} needs at least two different labels; {len(items)} images have {len(names)}")
+    if name == "dah" and all(lists):
+        raise DataError(f"all {len(items)} images have labels; dah also needs unlabelled ones: name them with --target")
+    is_category_C = np.array([one.startswith(CATEGORY) for one in names])
+    order_C = np.argsort(~is_category_C, kind="stable")
+    return np.asarray(found_NC, bool)[:, order_C], int(is_category_C.sum())
 
 
 def label_matrix(items: Sequence[data.Item], name: str) -> Labels:

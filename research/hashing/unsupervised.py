@@ -53,6 +53,32 @@ class CIBHash(Objective):
         return contrast(sign(p - 0.5), sign(q - 0.5), temperature=0.3) + 1e-3 * divergence  # eq. 10
 
 
+class CroVCA(Objective):
+    """Bits of a view are predicted from another view, and outputs fill the space.
+
+    Source: Moummad, Zaher, Goëau, Joly, "Image hashing via cross-view code alignment in the age of foundation models",
+    arXiv 2510.27584, and the authors' code: their smaller network, ε = 0.05, a weight of 0.1. Views are those of
+    CIBHash instead of theirs, stored once; theirs are drawn again in each epoch, and cropped to 40 % or more.
+    """
+
+    compares_outputs = True
+
+    def forward(self, u_BK: Tensor, target: Tensor, *, step: int = 0) -> Tensor:
+        """The mean over both views of a cross-entropy and 0.1 times the negative coding rate."""
+        return torch.stack([
+            functional.binary_cross_entropy_with_logits(one, (other > 0).to(one.dtype)) - 0.1 * coding_rate(one)
+            for one, other in ((u_BK, target), (target, u_BK))
+        ]).mean()  # fmt: skip
+
+
+def coding_rate(u_BK: Tensor, *, epsilon: float = 0.05) -> Tensor:
+    """(K + B)/2KB · log det(I + K/(Bε) ZᵀZ) of outputs scaled to unit length, Z: large if all directions are used."""
+    count, bits = u_BK.shape
+    z_BK = functional.normalize(u_BK, dim=1)
+    spread_KK = torch.eye(bits, device=u_BK.device, dtype=u_BK.dtype) + bits / (count * epsilon) * z_BK.T @ z_BK
+    return (bits + count) / (2 * bits * count) * torch.logdet(spread_KK)
+
+
 class _Halves(torch.autograd.Function):
     """Outputs to −1 and 1, half of each."""
 

@@ -92,6 +92,106 @@ def idhn(u: Rows, labels: Flags, *, alpha: float, gamma: float) -> float:
     return mean(terms) + alpha * mean([abs(abs(x) - 1) for x in flat(d)])
 
 
+def sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+def wdht(u: Rows, words: Rows, *, bits: int, hinge: float, margin: float) -> float:
+    """Outputs are bits and, behind them, a tag vector; `words` are of unit length, or zeros without tags."""
+    h, f = [[sigmoid(x) for x in row[:bits]] for row in u], [row[bits:] for row in u]
+    chosen = [(i, j) for i, j in other_pairs(len(u)) if any(words[i]) and any(words[j])]
+    pairwise = [
+        (sum((x - y) ** 2 for x, y in zip(h[i], h[j], strict=True)) / bits - (1 - dot(words[i], words[j]))) ** 2
+        for i, j in chosen
+    ]
+    others = [
+        max(0.0, margin - dot(f[i], [x - y for x, y in zip(words[i], words[j], strict=True)]))
+        for i, j in chosen if f[i]
+    ]  # fmt: skip
+    return mean(pairwise) + (hinge * mean(others) if others else 0) - mean([(x - 0.5) ** 2 for x in flat(h)])
+
+
+def dph(
+    u: Rows, labels: Flags, categories: int, to_category: tuple[Rows, Sequence[float]],
+    to_attributes: tuple[Rows, Sequence[float]], *, quantisation: float,
+) -> float:  # fmt: skip
+    def logits(layer: tuple[Rows, Sequence[float]], h: Sequence[float]) -> list[float]:
+        return [dot(weight, h) + offset for weight, offset in zip(*layer, strict=True)]
+
+    kinds, attributes = [], []
+    h = [[sigmoid(x) for x in row] for row in u]
+    for row, flags in zip(h, labels, strict=True):
+        if any(flags[:categories]):
+            kinds.append(cross_entropy(logits(to_category, row), evenly(flags[:categories])))
+        if any(flags[categories:]):
+            odds = logits(to_attributes, row)
+            terms = [-math.log(sigmoid(x if flag else -x)) for x, flag in zip(odds, flags[categories:], strict=True)]
+            attributes.append(mean(terms))
+    far = mean([0.5 - abs(x - 0.5) for x in flat(h)])
+    return (mean(kinds) if kinds else 0) + (mean(attributes) if attributes else 0) + quantisation * far
+
+
+def dah(outputs: Rows, labels: Flags, *, similar_weight: float, gamma: float) -> float:
+    u = [[math.tanh(x) for x in row] for row in outputs]
+    source = [i for i, flags in enumerate(labels) if any(flags)]
+    target = [i for i, flags in enumerate(labels) if not any(flags)]
+    total = sum((abs(x) - 1) ** 2 for x in flat(u))
+    for i in source:
+        for j in source:
+            if i != j:
+                theta, s = dot(u[i], u[j]) / 2, similar(labels[i], labels[j])
+                total += (similar_weight if s else 1) * (math.log(1 + math.exp(theta)) - s * theta)
+    classes = [[i for i in source if labels[i][c]] for c in range(len(labels[0]))]
+    for t in target:
+        near = [mean([math.exp(dot(u[t], u[i])) for i in members]) for members in classes if members]
+        total -= sum(x / sum(near) * math.log(x / sum(near)) for x in near)
+    half = min(len(source), len(target)) // 2
+    quads = [(source[k], source[half + k], target[k], target[half + k]) for k in range(half)]
+
+    def apart(i: int, j: int) -> float:
+        return sum((x - y) ** 2 for x, y in zip(u[i], u[j], strict=True))
+
+    distances = [d for s, r, t, q in quads for d in (apart(s, r), apart(t, q), apart(s, q), apart(r, t))]
+    if quads:
+        width = sorted(distances)[(len(distances) - 1) // 2]  # the lower one of two in the middle
+        for power in range(-8, 9):
+            kernel = [math.exp(-(2.0**power) * d / width) for d in distances]
+            total += gamma / 17 * sum((1, 1, -1, -1)[n % 4] * value for n, value in enumerate(kernel))
+    return total / len(source) ** 2
+
+
+def crovca(u: Rows, v: Rows, *, epsilon: float, weight: float) -> float:
+    def rate(rows: Rows) -> float:
+        count, bits = len(rows), len(rows[0])
+        z = [[x / math.sqrt(dot(row, row)) for x in row] for row in rows]
+        spread = [
+            [(a == b) + bits / (count * epsilon) * sum(row[a] * row[b] for row in z) for b in range(bits)]
+            for a in range(bits)
+        ]
+        return (bits + count) / (2 * bits * count) * log_determinant(spread)
+
+    def one(rows: Rows, others: Rows) -> float:
+        terms = [
+            -math.log(sigmoid(x if y > 0 else -x))
+            for row, other in zip(rows, others, strict=True) for x, y in zip(row, other, strict=True)
+        ]  # fmt: skip
+        return mean(terms) - weight * rate(rows)
+
+    return (one(u, v) + one(v, u)) / 2
+
+
+def log_determinant(matrix: Sequence[Sequence[float]]) -> float:
+    """Of a positive definite matrix, by elimination."""
+    rows, total = [list(row) for row in matrix], 0.0
+    for k, pivot in enumerate(rows):
+        total += math.log(pivot[k])
+        for row in rows[k + 1 :]:
+            factor = row[k] / pivot[k]
+            for column in range(k, len(row)):
+                row[column] -= factor * pivot[column]
+    return total
+
+
 def dpn(u: Rows, labels: Flags, targets: Rows) -> float:
     total = 0.0
     for row, flags in zip(u, labels, strict=True):

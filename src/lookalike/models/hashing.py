@@ -71,12 +71,16 @@ class HashingNetwork(nn.Module):
         return torch.stack([self.head(self.encoder(view)) for view in views]).mean(dim=0)
 
     def loss(self, x_BD: Tensor, target: Tensor, *, step: int = 0) -> Losses:
-        """The mean over lengths; the target is the objective's, or another view of the same images."""
+        """The mean over lengths; the target is the objective's, or another view of the same images.
+
+        The objective of the whole length is also given outputs behind the bits, if the head has some for training.
+        """
         u_BK = self(x_BD)
         found = self(target) if self.compares_outputs else target
+        ends = [*self.lengths[:-1], u_BK.shape[-1]]
         losses = [
-            objective(u_BK[..., :length], found[..., :length] if self.compares_outputs else found, step=step)
-            for length, objective in zip(self.lengths, self.objectives, strict=True)
+            objective(u_BK[..., :end], found[..., :end] if self.compares_outputs else found, step=step)
+            for end, objective in zip(ends, self.objectives, strict=True)
         ]
         return Losses(torch.stack(losses).mean(), {})
 

@@ -10,6 +10,7 @@ from research.hashing.methods import METHODS, Size, method
 from research.hashing.task import METHOD_TASKS
 
 LABELLED = {"dhn", "hashnet", "dpn", "transhash", "dsh", "idhn", "csq", "orthohash", "greedyhash"}
+LABELLED |= {"wdht", "dph", "dah"}
 LABELLED |= {f"vts-{name}" for name in ("dsh", "hashnet", "greedyhash", "idhn", "csq", "dpn")}
 
 
@@ -22,10 +23,12 @@ def test_an_objective_gives_one_number_for_what_it_follows(name: str) -> None:
     torch.manual_seed(0)
     targets = {
         "labels": torch.eye(3, dtype=torch.bool)[[0, 1, 2, 0]],
+        "partial": torch.eye(3, dtype=torch.bool)[[0, 1, 0, 0]] & torch.tensor([[1], [1], [0], [1]]).bool(),
+        "tags": torch.nn.functional.normalize(torch.randn(4, 5), dim=1),
         "features": torch.randn(4, 5),
         "view": torch.randn(4, 16),
     }
-    objective = chosen.objective(Size(classes=3, seed=0, lengths=(16,)), 16)
+    objective = chosen.objective(Size(classes=3, seed=0, lengths=(16,), categories=2, tags=5), 16)
     loss = objective(torch.randn(4, 16), targets[chosen.target])
     assert loss.shape == ()
     assert torch.isfinite(loss)

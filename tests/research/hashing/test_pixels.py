@@ -5,6 +5,7 @@ Shapes: N images, S pixels a side, K bits.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from lookalike.hasher import Hasher
 from lookalike.models import create
 from lookalike.models.base import SIDE
 from lookalike.training import TrainConfig, reconstruct, train
-from research.hashing.pixels import PIXEL_MODELS, PIXEL_TASKS, PixelTask
+from research.hashing.pixels import PIXEL_MODELS, PIXEL_TASKS, SCAE, PixelTask, SCAEConfig
 from tests.references.encoders import write_kinds
 
 N, K = 3, 16
@@ -75,3 +76,22 @@ def test_the_file_gives_the_codes_of_the_network(name: str, tmp_path: Path) -> N
     drawn = reconstruct(made.folder, pictures_NSS, models=PixelTask.models)
     assert drawn.shape == (N, SIDE, SIDE)
     assert np.isfinite(drawn).all()
+
+
+def test_the_loss_of_scae_is_error_binarisation_and_balance() -> None:
+    model = create("scae", models=PIXEL_MODELS, bits=K, sigma=0.5, binary=2.0, balance=3.0, share=0.1).eval()
+    with torch.inference_mode():
+        losses, drawn, z = model.loss(images()), model.reconstruct(images()), model.latent(images())
+    h = [[1 / (1 + math.exp(-x)) for x in row] for row in z.tolist()]
+    means = [sum(column) / N for column in zip(*h, strict=True)]
+    divergence = sum(0.1 * math.log(0.1 / q) + 0.9 * math.log(0.9 / (1 - q)) for q in means)
+    squares = ((images() - drawn) ** 2).sum().item() / N
+    binary = sum(x * (1 - x) for row in h for x in row) / N
+    assert losses.total.item() == pytest.approx((squares + 2 * binary + 3 * divergence) / (2 * 0.5**2), rel=1e-4)
+
+
+def test_gradients_of_scae_are_those_of_its_penalties() -> None:
+    model = SCAE(SCAEConfig(bits=8)).double()
+    z_NK = torch.randn(N, 8, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda z: torch.stack(list(model.penalties(z).values())).sum(), z_NK)
+    assert PixelTask.models["scae"][0] is SCAEConfig

@@ -30,7 +30,7 @@ from lookalike.training.export import TOLERANCE
 from lookalike.training.settings import Settings, split
 from lookalike.training.task import TrainRequest
 from research.hashing.methods import METHODS
-from research.hashing.task import METHOD_TASKS, VIEWS, MethodTask, label_matrix
+from research.hashing.task import METHOD_TASKS, VIEWS, MethodTask, label_matrix, partial_labels
 from tests.references.encoders import COLOURS, SENTENCE, write_encoder
 from tests.references.training import QUICK
 
@@ -42,8 +42,11 @@ OWN = [name for name, one in METHODS.items() if one.objective is not None and (n
 
 
 @pytest.fixture(scope="module", params=OWN)
-def trained(request: pytest.FixtureRequest, learn: Learn, tmp_path_factory: pytest.TempPathFactory) -> TrainReport:
-    return learn(request.param, tmp_path_factory.mktemp(request.param) / "model.onnx", matryoshka=True)
+def trained(
+    request: pytest.FixtureRequest, learn: Learn, place: Path, tmp_path_factory: pytest.TempPathFactory
+) -> TrainReport:
+    out = tmp_path_factory.mktemp(request.param) / "model.onnx"
+    return learn(request.param, out, images=labelled_for(request.param, place), matryoshka=True)
 
 
 def labelled(place: Path, label: Any = None) -> list[data.Item]:
@@ -53,12 +56,17 @@ def labelled(place: Path, label: Any = None) -> list[data.Item]:
     return [dataclasses.replace(item, label=changed(number, item)) for number, item in enumerate(items)]
 
 
+def labelled_for(model: str, place: Path) -> list[data.Item]:
+    """The same; every second image has no label for a method that needs unlabelled ones."""
+    return labelled(place, lambda number, item: None if model == "dah" and number % 2 else item.label)
+
+
 def task_of(place: Path, folder: Path, model: str, **changes: Any) -> MethodTask:
     """The task of a method on the collection."""
     own = {"backbone": str(place / "small.onnx"), "cache": place / "cache", "matryoshka": True}
     request = TrainRequest(
-        config=TrainConfig(model=model, **QUICK | own | changes), items=labelled(place), folder=folder, init_digest="",
-        progress=silent, stop_requested=threading.Event(),
+        config=TrainConfig(model=model, **QUICK | own | changes), items=labelled_for(model, place), folder=folder,
+        init_digest="", progress=silent, stop_requested=threading.Event(),
     )  # fmt: skip
     task = METHOD_TASKS[model](request)
     assert isinstance(task, MethodTask)
@@ -189,6 +197,28 @@ def test_labels_that_teach_nothing_are_refused(
     with pytest.raises(DataError, match=said):
         learn("dhn", tmp_path / "model.onnx", images=labelled(place, label))
     assert not (tmp_path / "model.onnx").exists()
+
+
+def test_a_single_label_is_a_category_and_a_list_may_name_one(place: Path) -> None:
+    items = labelled(place, lambda number, item: [item.label, ("odd", "category=blue"), ("odd",), None][number % 4])
+    labels_NC, categories = partial_labels(items, "dph")
+    assert (labels_NC.shape, categories) == ((81, 5), 4)  # four colours, of which blue is also in a list; odd
+    assert labels_NC.sum(axis=1).tolist() == [(1, 2, 1, 0)[number % 4] for number in range(81)]
+    assert labels_NC[1].tolist() == [True, False, False, False, True]
+    assert labels_NC[2].tolist() == [False, False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("model", "label", "said"),
+    [
+        ("dah", lambda item: item.label, "all 81 images have labels; dah also needs unlabelled ones"),
+        ("dah", lambda item: None, "dah needs at least two different labels; 81 images have 0"),
+        ("dph", lambda item: "cat", "dph needs at least two different labels; 81 images have 1"),
+    ],
+)
+def test_labels_that_are_not_partial_are_refused(model: str, label: Any, said: str, place: Path) -> None:
+    with pytest.raises(DataError, match=said):
+        partial_labels(labelled(place, lambda number, item: label(item)), model)
 
 
 def test_other_labels_are_another_run(place: Path, learn: Learn, tmp_path: Path) -> None:
