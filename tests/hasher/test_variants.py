@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from lookalike.hasher import variants as module
-from lookalike.hasher.variants import VARIANTS, Array, variants
+from lookalike.hasher.variants import PARTIAL, VARIANTS, Array, variants
 from lookalike.imaging.spec import ImageSpec
 
 GREY, COLOUR = ImageSpec(side=32), ImageSpec(side=48, colour=True)
@@ -25,6 +25,12 @@ def fitted(picture: Array, spec: ImageSpec) -> Array:
     return np.asarray(image.resize((spec.side, spec.side), Image.Resampling[spec.resampling.upper()]))
 
 
+def assert_alike(found: Array, expected: Array) -> None:
+    """They may differ by the rounding of two resizings."""
+    assert found.shape == expected.shape
+    assert np.abs(found.astype(int) - expected).max() <= 1
+
+
 def test_they_have_the_shape_that_a_model_takes(picture: Array) -> None:
     assert len(VARIANTS) == 22
     assert variants(picture, GREY).shape == (22, 32, 32)
@@ -34,11 +40,11 @@ def test_they_have_the_shape_that_a_model_takes(picture: Array) -> None:
 
 def test_they_are_mirrored_rotated_and_parts(picture: Array) -> None:
     found = dict(zip(VARIANTS, variants(picture, COLOUR), strict=True))
-    assert np.array_equal(found["mirrored"], fitted(picture[:, ::-1], COLOUR))
-    assert np.array_equal(found["mirrored, turned 180"], fitted(picture[::-1], COLOUR))
-    assert np.array_equal(found["turned 90"], fitted(np.rot90(picture, -1), COLOUR))
-    assert np.array_equal(found["turned 180"], fitted(picture[::-1, ::-1], COLOUR))
-    assert np.array_equal(found["turned 270"], fitted(np.rot90(picture), COLOUR))
+    assert_alike(found["mirrored"], fitted(picture[:, ::-1], COLOUR))
+    assert_alike(found["mirrored, turned 180"], fitted(picture[::-1], COLOUR))
+    assert_alike(found["turned 90"], fitted(np.rot90(picture, -1), COLOUR))
+    assert_alike(found["turned 180"], fitted(picture[::-1, ::-1], COLOUR))
+    assert_alike(found["turned 270"], fitted(np.rot90(picture), COLOUR))
     assert np.array_equal(found["part 0 0"], fitted(picture[:60, :80], COLOUR))
     assert np.array_equal(found["part 0.25 0.5"], fitted(picture[60:, 40:120], COLOUR))
     assert np.array_equal(found["part 0.5 0.5"], fitted(picture[60:, 80:], COLOUR))
@@ -47,7 +53,7 @@ def test_they_are_mirrored_rotated_and_parts(picture: Array) -> None:
 
 def test_one_seen_from_farther_away_has_the_picture_in_its_middle(picture: Array) -> None:
     for share in module.FARTHER:
-        wide = VARIANTS[f"farther {share:g}"](picture)
+        wide = PARTIAL[f"farther {share:g}"](picture)
         assert wide.shape[0] == pytest.approx(120 / share, abs=2)
         top, left = (wide.shape[0] - 120) // 2, (wide.shape[1] - 160) // 2
         assert np.array_equal(wide[top : top + 120, left : left + 160], picture)
@@ -55,7 +61,7 @@ def test_one_seen_from_farther_away_has_the_picture_in_its_middle(picture: Array
 
 
 def test_tilted_ones_keep_the_middle_in_place(picture: Array) -> None:
-    right, left = (VARIANTS[f"tilted {degrees}"](picture) for degrees in module.TILTS)
+    right, left = (PARTIAL[f"tilted {degrees}"](picture) for degrees in module.TILTS)
     for tilted in (right, left):
         assert tilted.shape == pytest.approx(picture.shape, abs=2)
         middle = tilted[tilted.shape[0] // 2, tilted.shape[1] // 2].astype(int)

@@ -25,6 +25,29 @@ def moved(picture: Array, matrix: Matrix, size: tuple[int, int]) -> Array:
     return np.asarray(cv2.warpPerspective(picture, matrix, size[::-1], flags=cv2.INTER_LINEAR), np.uint8)
 
 
+def test_mirrored_features_are_those_of_the_mirrored_picture(grey: Array) -> None:
+    expected = features.features(np.ascontiguousarray(grey[:, ::-1]))
+    found = features.mirrored(features.features(grey), grey.shape[1])
+    apart = np.linalg.norm(found.points_P2[:, None] - expected.points_P2[None], axis=2)
+    assert (apart.min(axis=1) < 0.1).mean() > 0.7  # the weakest of each are others
+    pairs_M2 = features.matches(found, expected)
+    assert np.median(apart[pairs_M2[:, 0], pairs_M2[:, 1]]) < 0.1
+    same = (found.descriptors_PD[pairs_M2[:, 0]] == expected.descriptors_PD[pairs_M2[:, 1]]).all(axis=1)
+    assert same.mean() > 0.5
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 101])
+def test_matches_are_nearest_by_far(count: int, grey: Array) -> None:
+    whole = features.features(grey)
+    some = features.Features(whole.points_P2[:count], whole.descriptors_PD[:count])
+    pairs_M2 = features.matches(some, whole)
+    assert (pairs_M2[:, 0] == pairs_M2[:, 1]).all()
+    one_PD, other_PD = (part.descriptors_PD / features.STEPS for part in (some, whole))
+    likeness = np.sort(one_PD @ other_PD.T, axis=1)
+    squares = 2 - 2 * likeness[:, -2:]
+    np.testing.assert_array_equal(pairs_M2[:, 0], np.flatnonzero(squares[:, 1] < features.RATIO**2 * squares[:, 0]))
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("kind", ["plain", "noise"])
 def test_degenerate_pictures_have_few_features_and_no_alignment(size: tuple[int, int], kind: str, grey: Array) -> None:

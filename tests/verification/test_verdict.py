@@ -183,3 +183,13 @@ def test_relations_have_an_order_and_words() -> None:
         "exact copy", "same pixels", "edited copy", "same scene", "similar", "different",
     ]  # fmt: skip
     assert [one for one in Relation if one.is_copy] == [Relation.EXACT, Relation.SAME_PIXELS, Relation.EDITED]
+
+
+@pytest.mark.parametrize("gains", [(2, 0.5, 1), (2, 0.6, 2)])
+def test_a_copy_with_another_tone_curve_for_each_colour_is_a_copy(gains: tuple[float, ...]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)  # its channels have nothing in common
+    original = np.asarray(Image.fromarray(noise).resize((320, 240), Image.Resampling.BICUBIC))
+    filtered = np.clip(original * np.array(gains), 0, 255).astype(np.uint8)
+    found = compare(Picture(original), Picture(filtered))
+    assert (found.relation, "saturation" in found.edits) == (Relation.EDITED, True)
+    assert found.agreement >= 0.95

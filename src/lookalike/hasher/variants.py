@@ -32,7 +32,11 @@ def variants(picture: Array, spec: ImageSpec, *, names: Iterable[str] | None = N
     """Variants of a picture, uint8 (H, W, 3), as a model takes them, (V, S, S[, 3]): all, or those named."""
     if spec.mode == "L":
         picture = np.asarray(Image.fromarray(picture).convert("L"))  # now, so that a third is moved about
-    return np.stack([fitted(VARIANTS[name](picture), spec) for name in (VARIANTS if names is None else names)])
+    whole = fitted(picture, spec)
+    return np.stack([
+        TURNED[name](whole) if name in TURNED else fitted(PARTIAL[name](picture), spec)
+        for name in (VARIANTS if names is None else names)
+    ])  # fmt: skip
 
 
 def fitted(picture: Array, spec: ImageSpec) -> Array:
@@ -75,12 +79,15 @@ def _tilted(picture: Array, degrees: float) -> Array:
     return _middle(np.asarray(wide), 0.62)
 
 
-VARIANTS: dict[str, Callable[[Array], Array]] = {
+TURNED: dict[str, Callable[[Array], Array]] = {  # of the square that a model takes
     "mirrored": np.fliplr,
     **{f"mirrored, turned {90 * turns}": partial(_mirrored_and_turned, turns=turns) for turns in (1, 2, 3)},
     **{f"turned {90 * turns}": partial(np.rot90, k=-turns) for turns in (1, 2, 3)},
+}
+PARTIAL: dict[str, Callable[[Array], Array]] = {
     **{f"farther {share:g}": partial(_farther, share=share) for share in FARTHER},
     **{f"middle {share:g}": partial(_middle, share=share) for share in MIDDLES},
     **{f"tilted {degrees}": partial(_tilted, degrees=degrees) for degrees in TILTS},
     **{f"part {x:g} {y:g}": partial(_part, across=x, down=y) for y in PARTS for x in PARTS},
 }
+VARIANTS = (*TURNED, *PARTIAL)

@@ -31,6 +31,7 @@ BURNT_OUT, WHITE = (
     250.0,
 )  # difference of the shares of clipped pixels, above which one is burnt out, and its shade
 THICK = 3  # pixels; strokes of an overlay, where a document's own writing is thinner
+FEWEST = 200  # pixels to measure tones or sharpness by
 SHADES = 14  # within which pixels count as one shade
 SOFT = 3.0  # pixels; blur before comparing colours
 GREY = 6.0  # shades; mean distance from grey below which a picture has no colours
@@ -146,7 +147,7 @@ def _pixels(moved: Floats, still: Floats, inside: Mask, agreed: Mask) -> tuple[S
     """
     inside = cv2.erode(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     agreed = agreed & inside
-    if agreed.sum() < 200:
+    if agreed.sum() < FEWEST:
         return (0.0, 1.0, 0.0, 0.0), np.zeros(inside.shape, bool), np.zeros(inside.shape, bool)
     shares = _burnt_out(moved, inside), _burnt_out(still, inside)
     if shares[0] > shares[1] + BURNT_OUT:  # its tones cannot be matched to the other's
@@ -180,6 +181,36 @@ def toned(picture: Floats, here: Floats, there: Floats) -> Floats:
     return np.asarray(np.interp(picture, shades, tones), np.float32)
 
 
+def in_tones(first: Array, second: Array, matrix: Matrix, agreed: Mask) -> tuple[Array, Array] | None:
+    """Both aligned RGB pictures, the less clipped one with the tones of the other, channel by channel.
+
+    A tone curve of each channel is an edit (exposure, white balance, filters) that no map of grey shades undoes. The
+    curves are estimated where the pictures agree; None if they hardly do.
+    """
+    laid = overlap(first, second, matrix)
+    where = (slice(agreed.shape[0]), slice(agreed.shape[1]))
+    parts = [part[where][agreed].astype(np.float32) for part in laid[:2]]
+    if len(parts[0]) < FEWEST:
+        return None
+    here, there = parts if laid.first_moves else parts[::-1]
+    if _clipped(here) <= _clipped(there):
+        return _recoloured(first, here, there), second
+    return first, _recoloured(second, there, here)
+
+
+def _clipped(pixels_P3: Floats) -> float:
+    """Share of pixels with a black or white channel."""
+    return float((np.abs(pixels_P3 - 127.5) > 125).any(axis=1).mean())
+
+
+def _recoloured(picture: Array, here_P3: Floats, there_P3: Floats) -> Array:
+    """A picture with the tones of another, whose pixels `there_P3` lie where it has `here_P3`."""
+    channels = [
+        toned(picture[..., at].astype(np.float32), here_P3[:, at], there_P3[:, at]) for at in range(here_P3.shape[1])
+    ]
+    return np.rint(np.stack(channels, axis=-1)).clip(0, 255).astype(np.uint8)
+
+
 def _two_shades(pixels: Floats) -> float:
     """Share of pixels near one of the two most common shades."""
     counts, share = np.bincount(pixels.clip(0, 255).astype(np.int64), minlength=256), 0
@@ -209,7 +240,7 @@ def _equally_sharp(laid: Overlap) -> tuple[Floats, Floats]:
     """Both pictures, the sharper one blurred to the sharpness of the other."""
     moved, still = laid.moved.astype(np.float32), laid.still.astype(np.float32)
     inside = cv2.erode(laid.inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    if inside.sum() < 200:
+    if inside.sum() < FEWEST:
         return moved, still
     sharp, soft = sorted((moved, still), key=lambda one: -_sharpness(one, inside))
     wanted, blurred = _sharpness(soft, inside), sharp

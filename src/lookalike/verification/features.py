@@ -17,6 +17,8 @@ import numpy.typing as npt
 MOST = 400  # maximum keypoints of a picture
 CONTRAST = 0.02  # SIFT's threshold; its default of 0.04 finds too few keypoints in small thumbnails
 STEPS = 400  # of a descriptor's values, which hardly exceed 0.6: a byte each, so that many are held in memory
+ROWS = 4  # of descriptors in one product: OpenBLAS takes one thread up to 2^18 multiplications
+HALF = 0.5  # pixel: OpenCV's keypoints lie a quarter of a pixel to the right, because it doubles the picture first
 RATIO = 0.85  # maximum ratio of the distances to the nearest and second nearest descriptor
 
 Array = npt.NDArray[np.uint8]
@@ -43,16 +45,29 @@ def features(grey_HW: Array) -> Features:
     return Features(np.array([point.pt for point in found], np.float32), steps_PD)
 
 
+def mirrored(found: Features, width: int) -> Features:
+    """The features of the mirrored picture, `width` pixels wide: SIFT's cells and directions in reverse order."""
+    points_P2 = found.points_P2 * np.array((-1, 1), np.float32) + np.array((width - HALF, 0), np.float32)
+    cells_P448 = found.descriptors_PD.reshape(-1, 4, 4, 8)[:, ::-1, :, -np.arange(8) % 8]
+    return Features(points_P2, np.ascontiguousarray(cells_P448.reshape(-1, 128)))
+
+
 def matches(first: Features, second: Features) -> Ints:
-    """Pairs of keypoints whose descriptors are mutual nearest neighbours, (M, 2)."""
+    """Pairs of keypoints, (M, 2): the nearest descriptor of the second picture is much nearer than the next (Lowe)."""
     if len(first.points_P2) < 2 or len(second.points_P2) < 2:
         return np.zeros((0, 2), np.int64)
-    # as fast as NumPy on one core, but without the busy waiting of NumPy's threads
-    one_PD, other_PD = (part.descriptors_PD.astype(np.float32) / STEPS for part in (first, second))
-    likeness = cv2.gemm(one_PD, other_PD, 1, None, 0, flags=cv2.GEMM_2_T)
+    likeness = _products(first.descriptors_PD, second.descriptors_PD)
     rows, best = np.arange(len(likeness)), likeness.argmax(axis=1)
     nearest = likeness[rows, best]
     likeness[rows, best] = -1
     squares = [np.maximum(2 - 2 * found, 0) for found in (nearest, likeness.max(axis=1))]  # squared Euclidean distances
     kept = np.flatnonzero(squares[0] < RATIO**2 * squares[1])
     return np.stack([kept, best[kept]], axis=1).astype(np.int64)
+
+
+def _products(one_PD: Array, other_QD: Array) -> Floats:
+    """Scalar products of descriptors, (P, Q), a few rows at a time: for larger ones, BLAS wakes threads that spin."""
+    blocks = np.zeros((-(-len(one_PD) // ROWS), ROWS, one_PD.shape[1]), np.float32)
+    blocks.reshape(-1, one_PD.shape[1])[: len(one_PD)] = one_PD / np.float32(STEPS)
+    products = blocks @ (other_QD.T / np.float32(STEPS))
+    return np.asarray(products.reshape(-1, len(other_QD))[: len(one_PD)], np.float32)

@@ -28,7 +28,7 @@ from lookalike.verification import agreement as measures
 from lookalike.verification import alignment
 from lookalike.verification.agreement import Agreement, Colours, Correlated
 from lookalike.verification.alignment import Frames, Matrix
-from lookalike.verification.features import Array, Features, Floats, Ints, features, matches
+from lookalike.verification.features import Array, Features, Floats, Ints, features, matches, mirrored
 
 INLIERS = 6  # minimum keypoints that support a transform
 BLOCKS = 6  # minimum blocks with detail
@@ -106,8 +106,9 @@ class Outline(NamedTuple):
 class Picture:
     """A frame of an image for verification: uint8 (H, W, 3), or (H, W, 4) with transparency."""
 
-    def __init__(self, pixels: Array, outline: Outline | None = None) -> None:
+    def __init__(self, pixels: Array, outline: Outline | None = None, *, mirrors: Picture | None = None) -> None:
         self._outline = outline  # if it is known
+        self._mirrors = mirrors  # the picture that this one mirrors
         self.pixels = pixels if pixels.shape[2] == 3 else _on(pixels, 255)
         self.has_alpha = pixels.shape[2] == 4
         self._given = pixels
@@ -120,6 +121,8 @@ class Picture:
     @computed_once
     def features(self) -> Features:
         """Its keypoints and descriptors."""
+        if self._mirrors is not None:
+            return mirrored(self._mirrors.features, self.pixels.shape[1])
         return features(self.grey) if self._outline is None else self._outline.features
 
     @computed_once
@@ -147,7 +150,7 @@ class Picture:
     @computed_once
     def mirrored(self) -> Picture:
         """The mirrored picture."""
-        return Picture(np.ascontiguousarray(self._given[:, ::-1]))
+        return Picture(np.ascontiguousarray(self._given[:, ::-1]), mirrors=self)
 
     @computed_once
     def on_black(self) -> Picture:
@@ -195,7 +198,11 @@ def compare(
     if best.correlated.blocks < BLOCKS or best.correlated.same < RELATED:
         return evidence
     colours = measures.colours(best.first.pixels, best.second.pixels, best.matrix, best.measured.agreed)
-    relation = _relation(best.measured, colours, is_document=best.first.is_document and best.second.is_document)
+    relation = _relation(best, colours)
+    if relation is Relation.SAME_SCENE and (toned := _in_tones(best)) is not None:
+        relation = _relation(toned, colours, overlays=False)  # what a tone curve hides, an overlay must not excuse
+        if relation.is_copy:
+            best, evidence = toned, replace(evidence, agreement=round(toned.correlated.same, 4))
     if best.inliers < INLIERS and min(best.measured.overlaps) < FRAMED and relation.is_copy:
         relation = Relation.SAME_SCENE  # correlation alone aligns whole pictures, but drifts to parts of plain ones
     return replace(
@@ -265,9 +272,21 @@ def _refinements(first: Picture, second: Picture, matrix: Matrix) -> Iterator[Ma
             yield finer
 
 
-def _relation(found: Agreement, colours: Colours, *, is_document: bool) -> Relation:
-    """What aligned pictures are to each other: an edited copy or the same scene."""
-    is_overlaid = _is_written_on(found) and (found.added >= ADDED or not is_document)
+def _in_tones(best: Aligned) -> Aligned | None:
+    """The aligned pictures in the same tones; None if they agree too little to tell."""
+    pixels = measures.in_tones(best.first.pixels, best.second.pixels, best.matrix, best.measured.agreed)
+    if pixels is None:
+        return None
+    first, second = map(Picture, pixels)
+    return replace(
+        best, first=first, second=second, correlated=measures.correlated(first.grey, second.grey, best.matrix)
+    )
+
+
+def _relation(aligned: Aligned, colours: Colours, *, overlays: bool = True) -> Relation:
+    """What aligned pictures are to each other: an edited copy, maybe with an overlay, or the same scene."""
+    found, is_document = aligned.measured, aligned.first.is_document and aligned.second.is_document
+    is_overlaid = overlays and _is_written_on(found) and (found.added >= ADDED or not is_document)
     is_same = is_overlaid or (_is_legible(found) if is_document else _is_toned(found) or _is_clear(found))
     is_copy = max(found.overlaps) >= SEEN and found.same >= AGREED and is_same
     return Relation.EDITED if is_copy and colours.other <= OTHER_COLOURS else Relation.SAME_SCENE

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FILE = "verdicts.sqlite"
-VERSION = 1  # of the verification; verdicts of other versions are dropped
+VERSION = 2  # of the verification; verdicts of other versions are dropped
 OUTLINES_IN_MEMORY = 20_000  # images whose features are held, 0.05 MB each
 IN_MEMORY = 1000  # images whose thumbnails and features are cached, 0.1 MB each
 CLOSE_IN_MEMORY = 100  # images cached at the resolution of a close look, 0.7 MB each
