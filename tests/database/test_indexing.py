@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -841,3 +842,36 @@ def test_an_animation_that_begins_in_black_gets_its_code_when_it_is_read_again(
     report = db.index(folder)
     assert (report.encoded, report.refreshed) == (2, 1)
     assert [int.from_bytes(record.code or b"") for record in db.records()] == codes
+
+
+class DataSet(list[dict[str, object]]):
+    """Rows with the names of their classes, like a Hugging Face data set."""
+
+    class Label:
+        names = ("cat", "dog")
+
+    features = {"label": Label}  # noqa: RUF012
+
+
+def test_images_that_are_not_files_are_kept_in_a_table(photo_folder: Path, model: Path, tmp_path: Path) -> None:
+    paths, table = sorted(photo_folder.rglob("*.png"))[:4], tmp_path / "kept.parquet"
+    pictures = [Image.open(path).convert("RGB") for path in paths]
+    array, row = np.asarray(pictures[0]), {"image": pictures[2], "label": 1}
+    with Database.create(tmp_path / "db", model=model) as database:
+        report = database.index(iter([array, (pictures[1], "tagged"), paths[3]]), table=table)
+        assert (report.found, report.failed) == (3, 0)
+        assert labels(database) == {None: 2, "tagged": 1}
+        assert [record.name for record in database.records()] == [f"{table}#{number}" for number in range(3)]
+        found = database.search([array, pictures[1]])
+        assert [hits[0].path for hits in found] == [f"{table}#0", f"{table}#1"]
+        assert all(hits[0].relation.is_copy for hits in found)
+        database.index(DataSet([row, {"image": array}]), table=tmp_path / "rows.parquet")
+        assert labels(database) == {None: 3, "tagged": 1, "dog": 1}
+        before = table.read_bytes()
+        with pytest.raises(DataError, match="name a Parquet file that they are kept in"):
+            database.index([array])
+        for wrong, message in (("gone.png", "'gone.png' is unreadable"), ("a\0", "null byte"), (3, "type int is not")):
+            with pytest.raises(LookalikeError, match=message):
+                database.index([array, wrong], table=table)
+        assert table.read_bytes() == before
+        assert len(database) == 5

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lookalike.core.errors import DataError
 from lookalike.core.mounts import Mounts
@@ -20,8 +21,8 @@ from lookalike.data.item import Item, Label, content_digest
 from lookalike.data.leaving_out import LeavingOut, Rule, rules
 
 __all__ = [
-    "Item", "Label", "LeavingOut", "Rule", "Survey", "companion_names", "content_digest", "default_name", "exists",
-    "find", "read_bytes", "rules", "scopes", "source", "survey",
+    "Item", "Label", "LeavingOut", "Rule", "Survey", "are_paths", "companion_names", "content_digest", "default_name",
+    "exists", "find", "read_bytes", "rules", "scopes", "source", "survey",
 ]  # fmt: skip
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -137,6 +138,13 @@ def source(item: Item) -> str | bytes:
 def exists(item: Item) -> bool:
     """Whether an item is still where it was."""
     return os.path.exists(item.file) and (item.row is None or parquet.holds(item))
+
+
+def are_paths(images: Any) -> bool:
+    """Whether a value is a path or a sequence of paths, and not images as a program has them."""
+    return isinstance(images, str | os.PathLike) or (
+        isinstance(images, Sequence) and all(isinstance(one, str | os.PathLike) for one in images)
+    )
 
 
 def default_name(images: Paths) -> str:

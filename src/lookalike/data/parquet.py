@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import re
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from lookalike.core.errors import DataError, ImageError
+from lookalike.core.atomic import replacing
+from lookalike.core.errors import DataError, ImageError, MissingExtra
 from lookalike.core.mounts import Volume
 from lookalike.data import tables
 from lookalike.data.item import UNKNOWN, Item, Label
+from lookalike.imaging.given import source_of
 
 LABEL_COLUMNS = ("label_name", "labels", "label")  # the first one present is used
 BLOCK = 65_536  # rows read at once
+WRITTEN_TOGETHER = 256  # rows of a table that is written
 MOST_REPEATED = 1 << 30  # bytes that a row group's images may expand to by repetition
 TIMES_REPEATED = 100  # the same, as a multiple of the file's size
 _ROW = re.compile(r"(.+\.parquet)#(\d+)", re.IGNORECASE | re.DOTALL)
@@ -65,6 +69,45 @@ def count(item: Item) -> int | None:
         return int(_open(item.file, _stamp(os.stat(item.file))).metadata.num_rows)
     except (OSError, DataError):
         return None
+
+
+def write(path: Path, images: Iterable[Any]) -> None:
+    """Write images that are not in files to a table, row by row: what `given.source_of` takes, or pairs with labels.
+
+    Rows of Hugging Face data sets keep their label, by name if the data set names its classes. Raises `ImageError`
+    for what is no image, and then leaves the path as it was.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtra("Writing Parquet files needs pyarrow", "parquet") from error
+    schema = pyarrow.schema([("image", pyarrow.binary()), ("label", pyarrow.string())])
+    rows = map(functools.partial(_given, name_of=_namer(images)), images)
+    with replacing(path) as aside, pq.ParquetWriter(aside, schema) as writer:
+        while some := list(itertools.islice(rows, WRITTEN_TOGETHER)):
+            writer.write_table(pyarrow.Table.from_pylist(some, schema))
+
+
+def _given(one: Any, name_of: Callable[[Any], Any]) -> dict[str, bytes | str | None]:
+    """The row of an image as a program has it."""
+    label = None
+    if isinstance(one, tuple) and len(one) == 2:
+        one, label = one
+    elif isinstance(one, Mapping):
+        label = next((one[column] for column in LABEL_COLUMNS if one.get(column) is not None), None)
+    try:
+        source = source_of(one)
+        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise ImageError(f"{str(one)[:200]!r} is unreadable: {error}") from error
+    return {"image": content, "label": None if label is None else str(name_of(label))}
+
+
+def _namer(images: Any) -> Callable[[Any], Any]:
+    """A function that names a data set's labels: by its classes, if it has any (`datasets.ClassLabel`)."""
+    classes = getattr((getattr(images, "features", None) or {}).get("label"), "names", None)
+    return lambda label: classes[label] if classes and isinstance(label, int) else label
 
 
 def holds(item: Item) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from lookalike.core.errors import ConfigError, Interrupted
 from lookalike.core.limits import MAX_PIXELS
@@ -213,18 +213,33 @@ class Reading:
         """Decode images in these worker processes from now on."""
         self._decoders, self._verifier = decoders, None
 
+    @overload
+    def search(
+        self, query: list[Any], *, top: int | None = 10, radius: int | None = None, only: Filter | None = None,
+        verify: bool = True, thorough: bool = False,
+    ) -> list[Listing[Hit]]: ...  # fmt: skip
+
+    @overload
     def search(
         self, query: Query, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None,
         verify: bool = True, thorough: bool = False,
-    ) -> Listing[Hit]:  # fmt: skip
+    ) -> Listing[Hit]: ...  # fmt: skip
+
+    def search(
+        self, query: Any, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None,
+        verify: bool = True, thorough: bool = False,
+    ) -> Listing[Hit] | list[Listing[Hit]]:  # fmt: skip
         """The images most closely related to a query: a path, bytes, a picture, an array (`imaging.given.source_of`).
 
+        For a list of queries, a list with the hits of each; `search_many` also takes other iterables.
         Codes propose candidates, including mirrored, rotated, cropped and collaged ones; pixels verify them. Hits are
         sorted by relation, agreement and distance. With a `radius` (bits), only the query's own code proposes. Without
         `verify`, hits are the images with the nearest codes, nearest first. A `thorough` search also finds images of
         which the query is a part (`variant_search`).
         """
-        return self.search_many([query], top=top, radius=radius, only=only, verify=verify, thorough=thorough)[0]
+        queries = query if isinstance(query, list) else [query]
+        found = self.search_many(queries, top=top, radius=radius, only=only, verify=verify, thorough=thorough)
+        return found if isinstance(query, list) else found[0]
 
     def search_many(
         self, queries: Iterable[Query], *, top: int | None = 10, radius: int | None = None, only: Filter | None = None,
