@@ -213,6 +213,12 @@ def test_copies_are_compared_with_the_best(page: Page) -> None:
     page.keyboard.press("c")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("0 exact.png")
+    expect(dialog.locator(".outline")).to_have_count(2)  # what both show
+    dialog.get_by_role("button", name="Next").click()
+    expect(dialog.locator(".verdict")).to_contain_text("reduced to half")
+    expect(dialog.locator(".outline")).to_have_count(2)
+    expect(dialog.get_by_role("row", name=re.compile("^Lost if removed"))).to_contain_text("resolution")
+    expect(dialog.get_by_role("row", name=re.compile("^Compression"))).to_contain_text("lossless")
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
 

@@ -125,20 +125,26 @@ def test_a_format_that_browsers_do_not_show_has_a_preview(visit: Visit, some_fil
 
 def test_several_files_at_once(visit: Visit, some_file: Path, tmp_path: Path) -> None:
     Image.effect_noise((256, 256), 90).save(tmp_path / "noise.png")
+    (tmp_path / "broken.jpg").write_bytes(b"no image")
+    visit.expected = ("status of 422",)  # there is no preview of what is no image
     page = visit.open()
-    page.set_input_files("#file", [some_file, tmp_path / "noise.png"])
-    expect(page.locator(".batch .sentence")).to_have_text("1 of 2 pictures is here.")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/search") else None)
+    page.set_input_files("#file", [some_file, tmp_path / "broken.jpg", tmp_path / "noise.png"])
+    expect(page.locator(".batch .sentence")).to_have_text("1 of 3 pictures is here.")
     expect(page.locator(".strip li").first).to_contain_text("copies here")
     expect(page.locator(".strip li").last).to_contain_text("Not in this collection.")
+    expect(page.locator(".strip li").nth(1)).to_contain_text("not an image")
+    assert len(asked) == 1
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save as CSV").click()
     lines = list(csv.DictReader(saved.value.path().read_text(encoding="utf-8").splitlines()))
-    assert [one["file"] for one in lines] == [some_file.name, "noise.png"]
+    assert [one["file"] for one in lines] == [some_file.name, "broken.jpg", "noise.png"]
     assert lines[0]["best_relation"] == "exact"
     page.locator(".strip button").first.click()
     searched(page)
     page.get_by_role("link", name="All files").click()
-    expect(page.locator(".strip li")).to_have_count(2)
+    expect(page.locator(".strip li")).to_have_count(3)
 
 
 def test_one_of_the_collection_is_searched_for_and_the_way_back_leads_back(visit: Visit) -> None:

@@ -121,9 +121,13 @@ def test_who_opens_the_bare_address_can_type_the_token(visits: Visits, serve: Se
         visit = visits(url=guarded.url)
         visit.expected = ("status of 401",)
         page = visit.open("/browse?sort=newest")
+        assert serious(page) == []
         for given in ("not this one", TOKEN):
             page.get_by_label(re.compile("^Access token")).fill(given)
             page.get_by_role("button", name="Sign in").click()
+            if given != TOKEN:
+                expect(page.get_by_role("alert")).to_have_text("Wrong token. Try again.")
+                assert serious(page) == []
         expect(page.locator(".grid .tile img").first).to_be_visible()
         assert page.url == f"{visit.url}/browse?sort=newest"
         page.close()

@@ -68,6 +68,13 @@ def test_the_blocks_of_a_jpeg_are_seen_in_a_lossless_copy() -> None:
     assert not of(stored, "jpg").has_blocks  # it is one
 
 
+def test_transparency_counts_where_something_is_transparent() -> None:
+    picture = textured(0).convert("RGBA")
+    assert of(picture).extras == ()
+    picture.putalpha(128)
+    assert of(picture).extras == ("transparency",)
+
+
 def test_codec_and_depth_are_reported() -> None:
     picture = textured(2)
     assert of(picture, "webp", lossless=True).lossless

@@ -28,6 +28,15 @@ def said(content: bytes) -> Metadata:
         return metadata.read(image)
 
 
+def test_notes_that_people_made_are_named() -> None:
+    described = exif()
+    described[0x010E], described[0x4746] = "The harbour at dawn", 4
+    xmp = b'<x:xmpmeta><dc:title><rdf:Alt><rdf:li>Dawn</rdf:li></rdf:Alt></dc:title xmp:Rating="0"></x:xmpmeta>'
+    for options, names in (({"exif": described}, ("caption", "rating")), ({"xmp": xmp}, ("title",)), ({}, ())):
+        with Image.open(io.BytesIO(encoded(PICTURE, "jpg", **options))) as image:
+            assert metadata.added(image) == names
+
+
 @pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tif", "avif"])
 def test_exif_is_read_wherever_it_is(ending: str) -> None:
     found = said(encoded(PICTURE, ending, exif=exif().tobytes()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ def folder(photo_folder: Path) -> Path:
     exif = Image.Exif()
     exif[0x9003], exif[0x0110] = "2024:05:01 10:00:00", "NIKON D90"
     photo.save(photo_folder / "dated.jpg", exif=exif, quality=95)
+    (photo_folder / "dated.xmp").write_text("<x:xmpmeta/>")
     whole = encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)), "jpeg")
     (photo_folder / "short.jpg").write_bytes(whole[:200])
     Image.new("RGB", (64, 64)).save(photo_folder / "black.png")
@@ -88,21 +88,25 @@ def test_labels_are_given_and_removed(served_: Served, monkeypatch: pytest.Monke
     assert served_.client.post("/api/v1/labels", json={"ids": [4000], "label": "x"}).status_code == 404
 
 
-def test_two_images_are_compared_and_aligned(served_: Served) -> None:
+def test_a_database_keeps_its_id_where_it_is_moved(served_: Served, folder: Path, model: Path, tmp_path: Path) -> None:
+    with Database.open(tmp_path / "db") as database:
+        assert get(served_, "/info")["database_id"] == database.store.get("database")
+    with Database.create(tmp_path / "other", model=model) as other:
+        assert get(served_, "/info")["database_id"] != other.store.get("database") != ""
+
+
+def test_two_images_are_compared(served_: Served) -> None:
     ids = {one["name"]: one["id"] for one in get(served_, "/images", limit=1000)["items"]}
     whole, crop, dated = ids["dogs/00.jpg"], ids["crop.png"], ids["dated.jpg"]
     found = get(served_, "/comparison", a=whole, b=crop)
     assert found["relation"] == "edited"
     assert "crop" in found["words"]
-    corners = np.array(found["outline_a"])
-    np.testing.assert_allclose(np.array([corners.min(0), corners.max(0)]), np.array([[0, 0], [0.75, 0.75]]), atol=0.03)
-    np.testing.assert_allclose(np.ptp(found["outline_b"], axis=0), [1, 1], atol=0.03)
-    picture = served_.client.get("/api/v1/comparison/aligned", params={"a": whole, "b": crop, "side": 256})
-    assert picture.headers["content-type"] == "image/webp"
-    aligned = np.asarray(Image.open(io.BytesIO(picture.content)).convert("RGBA"))
-    assert (aligned[5, 5, 3], aligned[-5, -5, 3]) == (255, 0)
-    assert get(served_, "/comparison", a=whole, b=dated)["loses_b"] == ["date", "camera"]
+    assert found["done"] in found["words"]
+    x, y, w = np.array(found["transform"]).reshape(3, 3) @ [0.75, 0.75, 1]  # the corner where the crop ends
+    np.testing.assert_allclose((x / w, y / w), (1, 1), atol=0.03)
+    assert "resolution" in found["loses_a"]
+    assert found["loses_b"] == ["lossless quality"]
+    assert get(served_, "/comparison", a=whole, b=dated)["loses_b"] == ["date", "camera", "dated.xmp"]
     other = ids["cats/01.png"]
     assert get(served_, "/comparison", a=whole, b=other)["relation"] not in ("exact", "same-pixels", "edited")
-    assert served_.client.get("/api/v1/comparison/aligned", params={"a": whole, "b": other}).status_code == 404
     assert served_.client.get("/api/v1/comparison", params={"a": whole, "b": 4000}).status_code == 404

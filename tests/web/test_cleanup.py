@@ -51,7 +51,6 @@ def planned(client: httpx.Client, **wanted: Any) -> dict[str, Any]:
         assert time.monotonic() < end
         time.sleep(0.05)
     assert answer.status_code == 201, answer.text
-    assert not answer.json()["checked"]
     assert over(client, answer.json()["job"])["state"] == "done"
     plan: dict[str, Any] = client.get(f"/api/v1/plans/{answer.json()['id']}").json()
     assert plan["checked"]
@@ -91,6 +90,20 @@ def test_a_plan_is_carried_out_and_undone(cleaning: Served, folder: Path, tmp_pa
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     (run,) = client.get("/api/v1/runs").json()["items"]
     assert (run["state"], run["files"]) == ("undone", 0)
+
+
+def test_hidden_paths_are_in_no_plan_and_no_history(db: Path, tmp_path: Path, serve: Serve) -> None:
+    with serve(db, write=True, trash=tmp_path / "trash", hide_paths=True) as served:
+        plan = planned(served.client)
+        assert over(served.client, served.client.post(
+            f"/api/v1/plans/{plan['id']}/apply", json=confirmed(plan)
+        ).json()["id"])["state"] == "done"  # fmt: skip
+        shown = [
+            served.client.get(f"/api/v1/{path}").text for path in ("info", "runs", f"runs/{plan['id']}/files", "jobs")
+        ]
+        assert str(tmp_path) not in "".join(shown)
+        for path in ("/api/v1/plan", "/api/duplicates/plan", f"/api/v1/plans/{plan['id']}/file"):
+            assert served.client.get(path).status_code == 403
 
 
 def test_only_what_was_asked_for_is_removed(cleaning: Served) -> None:

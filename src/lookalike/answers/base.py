@@ -89,6 +89,7 @@ class Details(Image):
     software: str | None = said("The program that wrote it.", "Adobe Lightroom", default=None)
     depth: int | None = said("Bits a channel.", 8, default=None)
     frames: int | None = said("Number of frames.", 1, default=None)
+    lossless: bool | None = said("Whether its compression loses nothing.", False, default=None)
 
 
 @answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from lookalike.answers.base import Image, Page, Point, Relation, answer, said
+from lookalike.answers.base import Image, Page, Relation, answer, said
 
 
 @answer
@@ -91,6 +91,9 @@ class Info:
     without_thumbnail: int = said("Images that cannot be verified without their files.")
     out_of_reach: int = said("Images whose folder or drive could not be reached.")
     database: str = said("The database's name.", "photos.db")
+    database_id: str = said(
+        "Tells it from any other database, wherever it is moved.", "9c0220ec41d7a0ee9c0220ec41d7a0ee"
+    )
     write: bool = said("Whether anything can be changed.")
     trash: str | None = said("Where plans move files; null if they cannot be carried out.")
     roots_to_index: list[str] = said("Folders below which may be indexed.")
@@ -168,11 +171,13 @@ class Comparison:
     relation: Relation = said("What b is to a.", "edited")
     words: str = said("The relation and the edits in words.", "edited copy: cropped")
     edits: tuple[str, ...] = said("Edits that lead from a to b.", ["crop"])
+    done: str = said("These edits in words.", "cropped")
     agreement: float = said("Share of the detail that is the same.", 0.98)
     inliers: int = said("Keypoints that support the alignment.", 120)
     verified: bool = said("False if the images could not be compared.")
     transform: tuple[float, ...] | None = said("3 × 3, row by row: points in shares of the sides, from a to b.")
-    outline_a: list[Point] | None = said("The part of a that b shows too: corners in shares of the sides.")
-    outline_b: list[Point] | None = said("The part of b that a shows too.")
-    loses_a: list[str] = said("What is lost if a is removed: date, place, camera.", ["date"])
+    loses_a: list[str] = said(
+        "What is lost if a is removed, in words: metadata, resolution, colour depth, transparency, companion files …",
+        ["date", "resolution"],
+    )
     loses_b: list[str] = said("What is lost if b is removed.", [])

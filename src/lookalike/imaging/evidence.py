@@ -19,7 +19,7 @@ from lookalike.core.limits import MAX_PIXELS
 from lookalike.imaging import decode, detail, metadata
 from lookalike.imaging.formats import damage, raw, tones
 from lookalike.imaging.formats.kinds import STILL, is_raw
-from lookalike.imaging.formats.profiles import flatten
+from lookalike.imaging.formats.profiles import flatten, is_converted
 from lookalike.imaging.metadata import Metadata
 from lookalike.imaging.opening import Opened, errors_as_one, opened, with_limit
 
@@ -43,6 +43,7 @@ class Evidence:
     height: int
     format: str
     metadata: Metadata
+    extras: tuple[str, ...]  # in words: transparency, a colour profile, and what people wrote into it
     damage: str  # in words; empty if none is known
     depth: int  # bits a channel
     frames: int
@@ -77,7 +78,7 @@ def unpack(about: Mapping[str, Any], content: bytes) -> Evidence:
     saved = about["metadata"]
     place = saved["place"] and (float(saved["place"][0]), float(saved["place"][1]))
     values |= {"metadata": Metadata(**{**saved, "place": place})}
-    values |= {name: tuple(values[name]) for name in ("table", "bands")}
+    values |= {name: tuple(values[name]) for name in ("table", "bands", "extras")}
     start = 0
     for name in ARRAYS:
         shape = about["shapes"].get(name)
@@ -103,7 +104,12 @@ def taken(data: bytes, *, max_pixels: int = MAX_PIXELS) -> str:
 
 
 def _metadata(source: Opened, data: bytes) -> Metadata:
-    return metadata.read(raw.described(data, source.image) if is_raw(source.format) else source.image)
+    return metadata.read(_described(source, data))
+
+
+def _described(source: Opened, data: bytes) -> Image.Image:
+    """The image whose metadata are those of the file."""
+    return raw.described(data, source.image) if is_raw(source.format) else source.image
 
 
 def _inspect(data: bytes, max_pixels: int) -> Evidence:
@@ -126,6 +132,7 @@ def _of(source: Opened, data: bytes, small: Array, pixels: Image.Image) -> Evide
         height=width if is_turned else height,
         format=source.format,
         metadata=_metadata(source, data),
+        extras=(*_beyond_colours(pixels, image), *metadata.added(_described(source, data))),
         damage=cut_off or "; ".join(damage.find(data)),
         depth=8 if has_blocks else _depth(image, data),
         frames=_frames(image),
@@ -139,6 +146,13 @@ def _of(source: Opened, data: bytes, small: Array, pixels: Image.Image) -> Evide
         sample=np.asarray(flat.crop(box).convert("L")),
         plane=_plane(data, box) if source.format in JPEG and not cut_off else None,
     )
+
+
+def _beyond_colours(pixels: Image.Image, image: Image.Image) -> tuple[str, ...]:
+    """What an image has beyond colours of sRGB: of "transparency" and "colour profile"."""
+    alpha = pixels.convert("RGBA").getchannel("A") if pixels.has_transparency_data else None
+    is_clear = alpha is not None and np.asarray(alpha).min() < 255
+    return ("transparency",) * bool(is_clear) + ("colour profile",) * is_converted(image)
 
 
 def _plane(data: bytes, box: tuple[int, int, int, int]) -> Array | None:

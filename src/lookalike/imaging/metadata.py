@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from PIL import Image, ImageFile, IptcImagePlugin
@@ -26,6 +27,12 @@ _XMP_DATES = ("exif:DateTimeOriginal", "photoshop:DateCreated", "exif:DateTimeDi
 _DATE = re.compile(r"(\d{4})\D(\d{1,2})\D(\d{1,2})(?:\D+(\d{1,2})\D(\d{1,2})(?:\D(\d{1,2}))?)?")
 _IPTC_DATE, _IPTC_TIME, _IPTC_PROGRAM = (2, 55), (2, 60), (2, 65)
 _PNG_DATES = ("Creation Time", "creation_time", "exif:DateTimeOriginal", "exif:DateTime")
+_ADDED: dict[str, tuple[tuple[int, ...], str, tuple[int, int] | None]] = {  # EXIF tags, XMP property, IPTC record
+    "title": ((0x9C9B,), "dc:title", (2, 5)),
+    "caption": ((0x010E, 0x9C9C), "dc:description", (2, 120)),
+    "keywords": ((0x9C9E,), "dc:subject", (2, 25)),
+    "rating": ((0x4746,), "xmp:Rating", None),
+}
 
 Value = TypeVar("Value")
 Tags = Mapping[int, Any]
@@ -60,6 +67,20 @@ def read(image: Image.Image) -> Metadata:
         camera=_quiet(lambda: _camera(exif, xmp)) or "",
         software=_quiet(lambda: next(filter(None, _programs(exif, xmp, iptc, text)), "")) or "",
     )
+
+
+def added(image: Image.Image) -> tuple[str, ...]:
+    """The kinds of notes that people made in a file: of "title", "caption", "keywords" and "rating". Never raises."""
+    exif: Tags = _quiet(lambda: _exif(image)) or {}
+    xmp = _quiet(lambda: _xmp(image)) or ""
+    iptc: Records = _quiet(lambda: _iptc(image)) or {}
+
+    def has(kind: str) -> bool:
+        tags, name, record = _ADDED[kind]
+        written = [*(_text(exif.get(tag)) for tag in tags), _text(iptc.get(record)) if record else ""]
+        return any(text not in ("", "0") for text in written) or (name in xmp and _xmp_value(xmp, name) != "0")
+
+    return tuple(kind for kind in _ADDED if _quiet(partial(has, kind)))
 
 
 def _quiet(read: Callable[[], Value]) -> Value | None:

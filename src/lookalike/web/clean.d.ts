@@ -135,7 +135,7 @@ declare namespace api {
   }
 
   interface Info {
-    path: string;
+    database_id: string;
     trash: string | null;
     roots_to_index: string[];
   }

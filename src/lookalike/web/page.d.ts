@@ -16,9 +16,19 @@ declare namespace api {
     relation: string;
     distance: number;
     done: string;
+    edits: string[];
     transform: number[] | null;
     verified: boolean;
-    tier?: undefined;
+  }
+
+  interface Comparison {
+    relation: string;
+    done: string;
+    edits: string[];
+    transform: number[] | null;
+    verified: boolean;
+    loses_a: string[];
+    loses_b: string[];
   }
 
   interface Asked {
@@ -35,6 +45,7 @@ declare namespace api {
     images: number;
     unverified: number;
     seconds: number;
+    error?: string | null; // why a file could not be searched for
   }
 
   interface Details extends Image {
@@ -43,7 +54,11 @@ declare namespace api {
     format: string | null;
     taken?: string | null;
     camera?: string | null;
-    place?: string | null;
+    place?: number[] | null;
+    software?: string | null;
+    depth?: number | null;
+    frames?: number | null;
+    lossless?: boolean | null;
   }
 
   interface Progress {
@@ -128,7 +143,11 @@ interface Shown {
   size?: number;
   taken?: string | null;
   camera?: string | null;
-  place?: string | null;
+  place?: number[] | null; // degrees north and east
+  software?: string | null;
+  depth?: number | null; // bits a channel
+  frames?: number | null;
+  lossless?: boolean | null;
   loses?: string[]; // what only this copy has
 }
 
@@ -136,9 +155,9 @@ interface Shown {
 interface Compared extends api.Image {
   relation?: string;
   done?: string;
+  edits?: string[];
   verified?: boolean;
   transform?: number[] | null;
-  tier?: string; // of a member of a group
 }
 
 interface Box {

@@ -32,12 +32,12 @@ def flatten(pixels: Image.Image, image: Image.Image, mode: str) -> Image.Image:
     if pixels.has_transparency_data:
         pixels = pixels.convert("RGBA")
         pixels = Image.alpha_composite(Image.new("RGBA", pixels.size, WHITE), pixels)
-    if _is_converted(image):
+    if is_converted(image):
         pixels = _to_srgb(_as(pixels, mode_to_convert(image, mode)), image)
     return _as(pixels, mode)
 
 
-def _is_converted(image: Image.Image) -> bool:
+def is_converted(image: Image.Image) -> bool:
     """Whether an image's colours need conversion; it need not be decoded yet."""
     return _mode_of_profile(image) is not None or _gamma(image) is not None
 

@@ -84,6 +84,7 @@ def _info(database: Database, server: Server) -> answers.Info:
         roots=[rows.path(root) for root in info.roots],
         calibration=None if info.calibration is None else answers.Calibration(**asdict(info.calibration)),
         database=os.path.basename(str(info.path).rstrip("/")), write=settings.write,
+        database_id=database.store.get("database") or rows.path(info.path),
         trash=None if settings.trash is None else rows.path(str(settings.trash)),
         roots_to_index=[rows.path(root) for root in settings.roots] if settings.write else [],
         hide_paths=settings.hide_paths, max_body=settings.max_body, max_pixels=settings.max_pixels, version=__version__,

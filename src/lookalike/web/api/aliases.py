@@ -21,7 +21,7 @@ VALUES |= {("state", "later"): "skipped"}
 WORDS = {"not-duplicates": "different", "skip": "later", "skipped": "later"}  # in answers
 SINCE = {  # fields that old answers lack
     "folder", "copies", "action", "freed", "removable", "relations", "trash", "roots_to_index", "hide_paths",
-    "database", "taken", "camera", "place", "software", "depth", "frames",
+    "database", "database_id", "lossless", "taken", "camera", "place", "software", "depth", "frames",
 }  # fmt: skip
 
 

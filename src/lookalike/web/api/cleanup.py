@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,7 +21,7 @@ from lookalike.duplicates.cleanup.plan import Action, Plan, PlanOptions
 from lookalike.duplicates.request import Strictness
 from lookalike.web.api import paging
 from lookalike.web.api.failures import WORKING, failures
-from lookalike.web.api.groups import Known, plan_response, preferences, reviewed
+from lookalike.web.api.groups import Known, check_shown, plan_response, preferences, reviewed
 from lookalike.web.api.rows import Rows, moment
 from lookalike.web.api.schemas import Cursor, Id, Limit, described
 from lookalike.web.http.problems import JsonResponse, Problem
@@ -128,8 +129,7 @@ async def download_plan_file(
     ] = "json",
 ) -> Response:
     """A plan as a file for `lookalike apply`."""
-    if server.settings.hide_paths:
-        raise Problem(403, "this server hides paths, and a plan consists of them")
+    check_shown(server)
     plan = (await server.collection.read(_found, id_))[1]
     return await server.collection.run(plan_response, plan, format_)
 
@@ -165,7 +165,9 @@ async def list_runs(server: Shared, limit: Limit = 100, cursor: Cursor = None) -
     """The plans that were carried out, newest first, and what is in the trash now."""
 
     def work(database: Database) -> answers.Page[answers.Run]:
-        return paging.page(plans.runs(database, server.tasks.all()) if database.store.folder else [], cursor, limit)
+        found = plans.runs(database, server.tasks.all()) if database.store.folder else []
+        rows = Rows.of(server.settings, database)
+        return paging.page([replace(run, trash=rows.path(run.trash)) for run in found], cursor, limit)
 
     return JsonResponse(await server.collection.read(work))
 

@@ -195,6 +195,7 @@ async def download_plan(
     ] = "json",
 ) -> Response:
     """What to keep and what to remove of each group, as a file for `lookalike apply`. Changes nothing."""
+    check_shown(server)
     options = plans.PlanOptions(
         include_edited=include_edited, allow_metadata_loss=allow_metadata_loss, prefer=preferences(server, prefer)
     )
@@ -209,6 +210,12 @@ async def download_plan(
             )
         )  # fmt: skip
     return plan_response(plan, format_)
+
+
+def check_shown(server: Server) -> None:
+    """Raise `Problem` if paths, of which plans consist, are hidden."""
+    if server.settings.hide_paths:
+        raise Problem(403, "this server hides paths, and a plan consists of them")
 
 
 def plan_response(plan: plans.Plan, format_: str) -> Response:

@@ -148,6 +148,7 @@ async def _evidence(server: Server, database: Database, record: Record) -> dict[
         "software": said.software or None,
         "depth": found.depth,
         "frames": found.frames,
+        "lossless": found.lossless,
     }
 
 

@@ -38,7 +38,7 @@ def render(page: str, /, *, status: int = 200, languages: str = "", **values: st
     `languages` is the header Accept-Language.
     """
     text = (FOLDER / "templates" / page).read_text(encoding="utf-8")
-    known = {"version": __version__, "lang": _language(languages), "wrong": "", "next": "/", **values}
+    known = {"version": __version__, "lang": _language(languages), "wrong": "", "said": "", "next": "/", **values}
     filled = string.Template(text).substitute({key: html.escape(value) for key, value in known.items()})
     return HTMLResponse(filled, status, headers={"Cache-Control": "no-cache"})
 

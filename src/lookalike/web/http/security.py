@@ -31,7 +31,7 @@ from lookalike.web.http.throttle import Throttle
 
 OPEN = ("/status/live", "/static/")  # reveal nothing, and are open to anyone: the page to sign in needs its style
 SIGN_IN, LONGEST_FORM = "/sign-in", 8192  # bytes
-WRONG = "This token is wrong."
+WRONG = "Wrong token. Try again."
 COOKIE_SECONDS = 30 * 24 * 3600
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -271,7 +271,9 @@ def _refusal(error: Exception, scope: Scope, headers: Headers) -> Response:
 def _sign_in_page(headers: Headers, after: str, *, wrong: str) -> Response:
     """The page for a person, who can type the token."""
     languages = headers.get("accept-language", "")
-    page = pages.render("token.html", status=401, languages=languages, wrong=wrong, next=after)
+    page = pages.render(
+        "token.html", status=401, languages=languages, wrong=wrong, said="token.wrong" if wrong else "", next=after
+    )
     page.headers["Referrer-Policy"] = "same-origin"  # without it, browsers hide the origin of the form
     return page
 

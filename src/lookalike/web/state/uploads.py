@@ -85,10 +85,6 @@ class UploadDecoders:
         """A JPEG of an encoded image, at most `side` pixels a side."""
         return await self._ask(lambda: content, lambda image: image.thumbnail(side), max_pixels)
 
-    async def picture(self, content: bytes, side: int) -> Array:
-        """An encoded image for display, (H, W, 3), at most `side` pixels a side."""
-        return await self._ask(lambda: content, lambda image: image.picture(side))
-
     async def pixels(self, content: bytes) -> bytes:
         """A digest that is equal for images with the same pixels (`decode.pixel_digest`)."""
         return await self._ask(lambda: content, ImageFile.pixel_digest)

@@ -1,9 +1,9 @@
 // Decisions about many groups at once: accepting what is proposed, and rules for which copy stays.
 
 import { openDialog } from "./dialogs.js";
-import { alertLine, button, bytes, later, make, messageOf, number, present } from "./dom.js";
+import { alertLine, button, bytes, later, make, messageOf, present } from "./dom.js";
 import { accepted, allGroups, removals } from "./groups.js";
-import { t } from "./text.js";
+import { number, t } from "./text.js";
 import { thumbnail } from "./tiles.js";
 
 /** @typedef {import("./cleanup.js").CleanUp} CleanUp */

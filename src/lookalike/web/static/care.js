@@ -2,9 +2,9 @@
 
 import { href } from "./address.js";
 import { ask, info } from "./api.js";
-import { alertLine, button, make, messageOf, number } from "./dom.js";
+import { alertLine, button, make, messageOf } from "./dom.js";
 import { follow, isEnded, JobLine } from "./jobs.js";
-import { dateText, t } from "./text.js";
+import { dateText, number, t } from "./text.js";
 import { baseName, thumbnail } from "./tiles.js";
 
 /** @typedef {import("./address.js").State} State */
@@ -87,7 +87,7 @@ class Care {
 
   // How many images have come since this browser last looked.
   async showNews() {
-    const name = `seen ${this.known.path}`;
+    const name = `seen ${this.known.database_id}`;
     /** @type {{ items: api.Image[], total: number }} */
     const { items, total } = await ask("/api/v1/images", { values: { sort: "newest", limit: 1 } });
     const newest = items.length ? items[0].id : 0;

@@ -1,6 +1,7 @@
 // A row of buttons of which one is pressed, each with a place for a count.
 
-import { make, number } from "./dom.js";
+import { make } from "./dom.js";
+import { number } from "./text.js";
 
 /**
  * @template {string} N

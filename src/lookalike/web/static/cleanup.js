@@ -10,14 +10,14 @@ import { info } from "./api.js";
 import { ApplyDialog } from "./apply.js";
 import { acceptMenu, RulesDialog, ruleText } from "./bulk.js";
 import { choice, fill, press } from "./choice.js";
-import { bytes, button, later, make, messageOf, number, present, say } from "./dom.js";
+import { bytes, button, later, make, messageOf, present, say } from "./dom.js";
 import { AHEAD, Block, keyOf, Sight } from "./groupblocks.js";
 import { Walk } from "./groupkeys.js";
 import { groupsOf, Rules } from "./groups.js";
 import { LastDecisions, Saving } from "./lastdecisions.js";
 import { Queue } from "./queue.js";
 import { Runs } from "./runs.js";
-import { t } from "./text.js";
+import { number, t } from "./text.js";
 
 /** @typedef {import("./address.js").State} State */
 /** @typedef {import("./groupcard.js").Card} Card */
@@ -45,8 +45,8 @@ export class CleanUp {
     this.state = state;
     this.known = known;
     this.write = known.write;
-    this.queue = new Queue(known.path);
-    this.rules = new Rules(known.path);
+    this.queue = new Queue(known.database_id);
+    this.rules = new Rules(known.database_id);
     /** @type {string | null} */
     this.asked = null; // what is shown
     this.turn = 0; // counts questions

@@ -2,7 +2,7 @@
 
 import { ask, wait } from "./api.js";
 
-const MOST = 1000; // hits
+const MOST = 1000, FEW = 100; // hits of one search, and of each of several
 const KEPT = 20; // answers
 /** @type {Map<string, api.Answer>} */
 const answers = new Map(); // by the question
@@ -37,18 +37,31 @@ export async function searchFile(file, signal) {
   return answer;
 }
 
+/**
+ * The answers for several files, in one request, each with its nearest hits only; one that cannot be read has an `error`.
+ * @param {File[]} files
+ */
+export function searchFiles(files) {
+  return sendFiles({ top: FEW }, files);
+}
+
 /** @param {Values} asked @param {File} [file] @param {AbortSignal} [signal] @returns {Promise<api.Answer>} */
 async function sendSearch(asked, file, signal) {
   const values = { ...given(asked), top: MOST };
-  if (!file) return first(await ask("/api/v1/search", { json: values, signal }));
-  const form = new FormData();
-  form.append("image", file, file.name || "pasted.png");
-  for (const [name, value] of Object.entries(values)) if (name !== "code") form.append(name, String(value));
-  return first(await ask("/api/v1/search", { form, signal }));
+  const [answer] = file ? await sendFiles(values, [file], signal) : whole(await ask("/api/v1/search", { json: values, signal }));
+  return answer;
 }
 
-/** @param {{ answers: api.Answer[], images: number, seconds: number }} found @returns {api.Answer} */
-const first = ({ answers: [answer], images: total, seconds }) => ({ ...answer, images: total, seconds });
+/** @param {Values} values @param {File[]} files @param {AbortSignal} [signal] */
+async function sendFiles(values, files, signal) {
+  const form = new FormData();
+  for (const file of files) form.append("image", file, file.name || "pasted.png");
+  for (const [name, value] of Object.entries(values)) if (name !== "code") form.append(name, String(value));
+  return whole(await ask("/api/v1/search", { form, signal }));
+}
+
+/** @param {{ answers: api.Answer[], images: number, seconds: number }} found @returns {api.Answer[]} */
+const whole = ({ answers: some, images: total, seconds }) => some.map((answer) => ({ ...answer, images: total, seconds }));
 
 /** @param {string} key @param {api.Answer} answer */
 function keep(key, answer) {
@@ -134,12 +147,12 @@ export function setLabel(ids, label) {
 }
 
 /**
- * What removing either of two images would lose: a date, a place, a camera.
+ * What an image `b` of the collection is to another, `a`: how they are aligned, and what each has that the other lacks.
  * @param {number} a
  * @param {number} b
  * @param {AbortSignal} signal
- * @returns {Promise<{ loses_a: string[], loses_b: string[] }>}
+ * @returns {Promise<api.Comparison>}
  */
-export function losses(a, b, signal) {
+export function comparison(a, b, signal) {
   return ask("/api/v1/comparison", { values: { a, b }, signal });
 }

@@ -2,7 +2,7 @@
 
 import { cssPolygon, cssTransform, outlines } from "./alignment.js";
 import { href } from "./address.js";
-import { details, losses } from "./collection.js";
+import { comparison, details } from "./collection.js";
 import { openDialog } from "./dialogs.js";
 import { button, draw, icon, make, say, still } from "./dom.js";
 import { Stage } from "./stage.js";
@@ -84,17 +84,23 @@ export function compare(query, hits, at = 0, { names = [t("compare.yours"), t("c
   async function show(number) {
     const shown = hits[number];
     hit = shown;
-    verdict.textContent = sentence(said(hit));
+    verdict.textContent = hit.relation ? sentence(said(hit)) : t("compare.comparing");
     search.href = href("search", { id: hit.id });
     open.href = original(hit);
     stage.whole();
     pick(mode);
     say(`${hit.name}, ${said(hit)}`);
     facts.replaceChildren(compareTable(query, hit, names));
-    const known = await details(hit.id, stop.signal).catch(() => shown);
     const own = "id" in query ? Number(query.id) : 0;
-    const lost = own ? await losses(own, hit.id, stop.signal).catch(() => null) : null;
-    if (hit === shown && !stop.signal.aborted) facts.replaceChildren(compareTable({ ...query, loses: lost?.loses_a }, { ...known, loses: lost?.loses_b }, names));
+    const [known, both] = await Promise.all([
+      details(hit.id, stop.signal).catch(() => shown), own ? comparison(own, hit.id, stop.signal).catch(() => null) : null,
+    ]);
+    if (hit !== shown || stop.signal.aborted) return;
+    facts.replaceChildren(compareTable({ ...query, loses: both?.loses_a }, { ...known, loses: both?.loses_b }, names));
+    if (!both || hit.transform) return;
+    hit = { ...hit, relation: hit.relation || both.relation, done: hit.done || both.done, edits: both.edits, verified: both.verified, transform: both.transform };
+    verdict.textContent = sentence(said(hit));
+    pick(mode);
   }
 
   function beside() {

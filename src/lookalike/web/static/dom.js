@@ -151,24 +151,6 @@ export function alertLine(text) {
 export const messageOf = (error) => (error instanceof Error ? error.message : String(error));
 
 /**
- * 1234567 → 1,234,567, as this person writes numbers.
- * @param {number} value
- */
-export function number(value) {
-  return value.toLocaleString();
-}
-
-/**
- * 1 image, 2 images.
- * @param {number} value
- * @param {string} one
- * @param {string} many
- */
-export function count(value, one, many = `${one}s`) {
-  return `${number(value)} ${value === 1 ? one : many}`;
-}
-
-/**
  * Bytes for people: 12 kB, 3.4 MB.
  * @param {number} value
  */

@@ -2,7 +2,7 @@
 
 import { compare } from "./compare.js";
 import { ask } from "./api.js";
-import { alertLine, button, bytes, focused, make, number, present, say } from "./dom.js";
+import { alertLine, button, bytes, focused, make, present, say } from "./dom.js";
 import { t } from "./text.js";
 import { fileName, labels, sizeOf, thumbnail } from "./tiles.js";
 import { showImage } from "./viewer.js";

@@ -1,8 +1,8 @@
 // Work of the server that takes a while: followed by its events, shown with progress, pause and stop.
 
 import { ask, Failure } from "./api.js";
-import { button, make, messageOf, number } from "./dom.js";
-import { t } from "./text.js";
+import { button, make, messageOf } from "./dom.js";
+import { number, t } from "./text.js";
 
 const ENDED = ["done", "failed", "stopped", "interrupted"];
 const AGAIN = 2000; // milliseconds until a lost server is asked again

@@ -3,7 +3,7 @@
 import { wait } from "./api.js";
 import { details, imagesOf } from "./collection.js";
 import { keys } from "./dialogs.js";
-import { button, count, later, make, messageOf, number, say } from "./dom.js";
+import { button, later, make, messageOf, say } from "./dom.js";
 import { saveCsv } from "./download.js";
 import { Grid } from "./grid.js";
 import { Squares } from "./layouts.js";
@@ -39,19 +39,18 @@ class MapPage {
     this.working = make("div", { class: "working", role: "status" });
     this.canvas = make("canvas", { tabindex: "0", role: "application", "aria-describedby": "map-help" });
     this.card = make("div", { class: "card", hidden: true });
-    this.legend = make("ul", { class: "legend", "aria-label": "Colours" });
+    this.legend = make("ul", { class: "legend", "aria-label": t("map.colours") });
     this.told = make("p", { class: "told" });
     this.label = make("select", { id: "map-label" });
     this.label.addEventListener("change", () => this.highlight(Number(this.label.value)));
-    this.lasso = button("Lasso", { sign: "lasso", "aria-pressed": "false", title: "Draw around images to list them, or hold Shift and drag",
+    this.lasso = button(t("map.lasso"), { sign: "lasso", "aria-pressed": "false", title: t("map.lassoTitle"),
       on: { click: () => this.toggle() } });
     this.list = new List(() => this.choose([]));
-    this.help = make("p", { id: "map-help", class: "unseen", text: "Arrow keys move, plus and minus zoom, 0 shows all, Enter lists "
-      + "the visible images, Escape closes the list." });
+    this.help = make("p", { id: "map-help", class: "unseen", text: t("map.help") });
     this.stage = make(
       "div", { class: "stage-map", hidden: true },
-      make("div", { class: "bar" }, this.lasso, button("List visible images", { on: { click: () => this.listSight() } }),
-        make("span", { class: "field" }, make("label", { for: "map-label", text: "Label" }), this.label), make("span", { class: "grow" }), this.told),
+      make("div", { class: "bar" }, this.lasso, button(t("map.list"), { on: { click: () => this.listSight() } }),
+        make("span", { class: "field" }, make("label", { for: "map-label", text: t("fact.label") }), this.label), make("span", { class: "grow" }), this.told),
       make("div", { class: "map-and-list" }, make("div", { class: "plane" }, this.canvas, this.card, this.legend, this.zooms()), this.list.node),
       this.help,
     );
@@ -63,8 +62,8 @@ class MapPage {
     /** @param {string} name @param {import("./dom.js").Sign} sign @param {() => unknown} run */
     const one = (name, sign, run) => button(name, { sign, quiet: true, on: { click: run } });
     return make(
-      "div", { class: "zooms" }, one("Zoom in", "plus", () => this.view.zoom(CLOSER)),
-      one("Zoom out", "minus", () => this.view.zoom(1 / CLOSER)), one("Show all", "fit", () => this.view.fit()),
+      "div", { class: "zooms" }, one(t("zoom.in"), "plus", () => this.view.zoom(CLOSER)),
+      one(t("zoom.out"), "minus", () => this.view.zoom(1 / CLOSER)), one(t("map.all"), "fit", () => this.view.fit()),
     );
   }
 
@@ -94,8 +93,8 @@ class MapPage {
 
   /** @param {State} state */
   async load(state) {
-    const bar = make("progress", { "aria-label": "Drawing the map" });
-    const words = make("p", { text: "Placing similar images close together. This happens once per collection." });
+    const bar = make("progress", { "aria-label": t("map.drawing") });
+    const words = make("p", { text: t("map.placing") });
     this.working.replaceChildren(words, bar);
     /** @type {api.Map} */
     const answer = await wait("/api/v1/map", {
@@ -124,21 +123,21 @@ class MapPage {
     on("pick", (at) => this.pick(at));
     on("view", () => this.write());
     on("lasso", async (line) => this.choose(await points.inside(line)));
-    const some = answer.total > answer.ids.length ? `${number(answer.ids.length)} of ` : "";
-    const old = answer.fresh ? "" : "; placing newer images …";
-    this.told.textContent = `${some}${count(answer.total, "image")}${old}`;
-    this.canvas.setAttribute("aria-label", `Map of ${count(answer.ids.length, "image")}`);
+    const { total, ids: { length: shown } } = answer;
+    const words = total > shown ? t("map.some", { shown, count: total }) : t("shell.images", { count: total });
+    this.told.textContent = answer.fresh ? words : `${words}; ${t("map.stale")}`;
+    this.canvas.setAttribute("aria-label", t("map.of", { count: shown }));
     this.legend.append(...common.map((one, at) => this.swatch(one, COLOURS[at])));
     this.legend.hidden = !common.length;
     const names = answer.labels.map((name, at) => make("option", { value: at, text: name }));
-    this.label.replaceChildren(make("option", { value: -1, text: "all" }), ...names);
+    this.label.replaceChildren(make("option", { value: -1, text: t("map.anyLabel") }), ...names);
     const field = this.label.parentElement;
     if (field) field.hidden = !names.length;
   }
 
   /** @param {Common} common @param {string} colour */
   swatch({ name, label, count: many }, colour) {
-    const one = button(name, { title: `${name}: ${count(many, "image")}`, "aria-pressed": "false", data: { label } });
+    const one = button(name, { title: `${name}: ${t("shell.images", { count: many })}`, "aria-pressed": "false", data: { label } });
     one.prepend(make("span", { class: "swatch", style: { background: colour } }));
     one.addEventListener("click", () => this.highlight(this.view.only === label ? -1 : label));
     return make("li", {}, one);
@@ -170,13 +169,13 @@ class MapPage {
       else return;
       event.preventDefault();
     }, { signal });
-    keys("Map", {
-      "+": ["zoom in", () => view.zoom(CLOSER)],
-      "-": ["zoom out", () => view.zoom(1 / CLOSER)],
-      0: ["show all", () => view.fit()],
-      l: ["lasso on or off", () => this.toggle()],
-      "←↑→↓": ["move (when the map has the focus)"],
-      Enter: ["list the visible images (when the map has the focus)"],
+    keys(t("page.map"), {
+      "+": [t("map.keyIn"), () => view.zoom(CLOSER)],
+      "-": [t("map.keyOut"), () => view.zoom(1 / CLOSER)],
+      0: [t("map.keyAll"), () => view.fit()],
+      l: [t("map.keyLasso"), () => this.toggle()],
+      "←↑→↓": [t("map.keyMove")],
+      Enter: [t("map.keyList")],
     }, signal);
   }
 
@@ -195,7 +194,7 @@ class MapPage {
     this.toggle(false);
     this.view.select(chosen);
     this.list.show(chosen.map((at) => this.points.ids[at]));
-    say(chosen.length ? `${count(chosen.length, "image")} listed` : "List closed");
+    say(chosen.length ? t("map.listed", { count: chosen.length }) : t("map.closed"));
   }
 
   /** @param {number} at a point, or −1 */
@@ -205,7 +204,7 @@ class MapPage {
     if (at < 0) return;
     const id = this.points.ids[at];
     const label = this.points.labels[this.points.label[at]];
-    const name = make("p", { class: "name", text: label || `image ${id}` });
+    const name = make("p", { class: "name", text: label || t("map.image", { id: String(id) }) });
     this.card.replaceChildren(make("img", { src: thumbnail(id, 256), alt: "" }), name);
     this.name(id, at, name);
     const x = this.points.x[at] * this.view.scale + this.view.left, y = this.points.y[at] * this.view.scale + this.view.top;
@@ -251,15 +250,15 @@ class List {
     this.ids = [];
     this.heading = make("h2", { tabindex: "-1" });
     this.scroller = make("div", { class: "scroller", tabindex: "-1" });
-    this.wide = button("Wide", { sign: "fit", quiet: true, "aria-pressed": "false", on: { click: () => this.widen() } });
-    this.save = button("CSV", { sign: "download", title: "Save the paths as a CSV file", on: { click: () => this.export() } });
-    const close = button("Close the list", { sign: "close", quiet: true, class: "plain", on: { click: clear } });
+    this.wide = button(t("map.wide"), { sign: "fit", quiet: true, "aria-pressed": "false", on: { click: () => this.widen() } });
+    this.save = button("CSV", { sign: "download", title: t("map.csv"), on: { click: () => this.export() } });
+    const close = button(t("map.close"), { sign: "close", quiet: true, class: "plain", on: { click: clear } });
     this.node = make(
-      "aside", { class: "listed", "aria-label": "Listed images", hidden: true },
+      "aside", { class: "listed", "aria-label": t("map.images"), hidden: true },
       make("div", { class: "bar" }, this.heading, make("span", { class: "grow" }), this.save, this.wide, close), this.scroller,
     );
     this.grid = new Grid({
-      says: "Listed images", layout: new Squares(110), scroller: this.scroller, load: (start, top) => this.load(this.ids.slice(start, start + top)),
+      says: t("map.images"), layout: new Squares(110), scroller: this.scroller, load: (start, top) => this.load(this.ids.slice(start, start + top)),
       tile: (image) => tile(image, { pixels: 160, open: () => showImage([image]) }),
     });
     this.scroller.append(this.grid.node);
@@ -269,7 +268,7 @@ class List {
   show(ids) {
     this.ids = ids;
     this.node.hidden = !ids.length;
-    this.heading.textContent = count(ids.length, "image");
+    this.heading.textContent = t("shell.images", { count: ids.length });
     this.scroller.scrollTop = 0;
     this.grid.reset(ids.length);
   }
@@ -301,6 +300,6 @@ class List {
       this.save.disabled = false;
     }
     saveCsv(lines, "lookalike-list.csv");
-    say(`${count(this.ids.length, "path")} saved`);
+    say(t("select.saved", { count: this.ids.length }));
   }
 }

@@ -2,6 +2,6 @@
 
 import { t } from "./text.js";
 
-for (const node of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-t]"))) {
+for (const node of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-t]:not([data-t=''])"))) {
   node.textContent = t(/** @type {import("./text.js").Key} */ (node.dataset.t));
 }

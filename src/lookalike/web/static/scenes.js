@@ -2,8 +2,8 @@
 
 import { wait } from "./api.js";
 import { compare } from "./compare.js";
-import { button, make, messageOf, number } from "./dom.js";
-import { t } from "./text.js";
+import { button, make, messageOf } from "./dom.js";
+import { number, t } from "./text.js";
 import { thumbnail } from "./tiles.js";
 import { showImage } from "./viewer.js";
 

@@ -16,7 +16,7 @@ import { previewOf, recall, remember } from "./sent.js";
 import { Start } from "./start.js";
 import { Strictness, STOPS, stopOf } from "./strictness.js";
 import { listText, t } from "./text.js";
-import { folderOf, isCopy, relationName, said, shape, sizeOf, thumbnail, tile } from "./tiles.js";
+import { doneTo, folderOf, isCopy, relationName, said, shape, sizeOf, thumbnail, tile } from "./tiles.js";
 import { original, showImage } from "./viewer.js";
 
 /** @typedef {import("./address.js").State} State */
@@ -292,7 +292,7 @@ class Search {
   tile(hit, { name }) {
     const copies = name === "copies";
     const lines = copies ? [
-      make("span", { class: "done", text: hit.done || t("relation.unchanged"), title: hit.done }), make("span", { class: "where soft small", text: folderOf(hit), title: hit.path }),
+      make("span", { class: "done", text: doneTo(hit) || t("relation.unchanged"), title: doneTo(hit) }), make("span", { class: "where soft small", text: folderOf(hit), title: hit.path }),
     ] : [];
     return tile(hit, {
       badge: copies ? relationName(hit.relation) : undefined, accent: true, mark: hit.also ? t("tile.also", { count: hit.also }) : undefined,

@@ -1,7 +1,7 @@
 // Images that were selected, and what can be done with them: compare two, label them, save a list.
 
 import { info } from "./api.js";
-import { search, setLabel } from "./collection.js";
+import { setLabel } from "./collection.js";
 import { compare } from "./compare.js";
 import { saveCsv } from "./download.js";
 import { alertLine, button, make, messageOf, say } from "./dom.js";
@@ -70,15 +70,9 @@ export class Selection {
     this.onChange();
   }
 
-  async compare() {
+  compare() {
     const [one, other] = this.ids.values();
-    try {
-      const { hits } = await search({ id: one.id });
-      const hit = hits.find(({ id }) => id === other.id) || { ...other, relation: "different", done: "", transform: null };
-      compare({ ...one, url: thumbnail(one, 1024) }, [hit], 0, { names: [fileName(one), fileName(other)] });
-    } catch (error) {
-      this.problem.textContent = messageOf(error);
-    }
+    compare({ ...one, url: thumbnail(one, 1024) }, [other], 0, { names: [fileName(one), fileName(other)] });
   }
 
   async setLabel() {

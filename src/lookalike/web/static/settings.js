@@ -1,9 +1,9 @@
 // Settings: which model makes the codes, how strict the answers are here, and how sure that is.
 
 import { ask, info } from "./api.js";
-import { alertLine, bytes, button, make, messageOf, number } from "./dom.js";
+import { alertLine, bytes, button, make, messageOf } from "./dom.js";
 import { follow, JobLine } from "./jobs.js";
-import { dateText, t } from "./text.js";
+import { dateText, number, t } from "./text.js";
 
 /** @typedef {import("./address.js").State} State */
 /** @typedef {[name: string, value: string | null | undefined]} Row */

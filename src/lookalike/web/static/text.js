@@ -4,7 +4,7 @@ import { STRINGS } from "./strings.en.js";
 
 /** @typedef {keyof typeof STRINGS} Key */
 
-const LANGUAGE = document.documentElement.lang || "en";
+export const LANGUAGE = document.documentElement.lang || "en";
 /** @type {Record<string, string | Record<string, string>>} */
 const words = LANGUAGE === "en" ? STRINGS : { ...STRINGS, ...(await import(`./strings.${LANGUAGE}.js`)).STRINGS };
 const plural = new Intl.PluralRules(LANGUAGE);

@@ -2,7 +2,7 @@
 
 import { href } from "./address.js";
 import { make } from "./dom.js";
-import { t } from "./text.js";
+import { LANGUAGE, t } from "./text.js";
 
 /**
  * The URL of an image's thumbnail for a number of CSS pixels a side.
@@ -74,11 +74,19 @@ export function relationName(relation) {
 }
 
 /**
+ * What was done to a copy: "cropped to the middle 56 %, brighter".
+ * @param {{ done?: string, edits?: string[] }} image
+ */
+export function doneTo({ done = "", edits = [] }) {
+  return LANGUAGE === "en" ? done : edits.map((one) => t(/** @type {import("./text.js").Key} */ (`edit.${one}`))).join(", ");
+}
+
+/**
  * The same, with what was done: "edited copy: cropped".
- * @param {{ relation?: string, done?: string, verified?: boolean }} image
+ * @param {{ relation?: string, done?: string, edits?: string[], verified?: boolean }} image
  */
 export function said(image) {
-  const done = image.done || (image.verified === false && isCopy(image) ? t("relation.unverified") : "");
+  const done = doneTo(image) || (image.verified === false && isCopy(image) ? t("relation.unverified") : "");
   return done ? `${relationName(image.relation)}: ${done}` : relationName(image.relation);
 }
 

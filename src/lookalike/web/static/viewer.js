@@ -92,8 +92,11 @@ function rows(image) {
   return [
     [t("fact.name"), name.slice(name.lastIndexOf("/") + 1)], [t("fact.folder"), folder],
     [t("fact.taken"), image.taken ? dateText(new Date(image.taken.replace(" ", "T")), { dateStyle: "medium", timeStyle: "short" }) : null],
-    [t("fact.camera"), image.camera], [t("fact.place"), image.place], [t("fact.pixels"), sizeOf(image)],
-    [t("fact.size"), image.size ? bytes(image.size) : null], [t("fact.format"), image.format], [t("fact.label"), labels(image)],
+    [t("fact.camera"), image.camera], [t("fact.place"), image.place?.join(", ")], [t("fact.pixels"), sizeOf(image)],
+    [t("fact.size"), image.size ? bytes(image.size) : null], [t("fact.format"), image.format],
+    [t("fact.compression"), typeof image.lossless === "boolean" ? t(image.lossless ? "fact.lossless" : "fact.lossy") : null],
+    [t("fact.depth"), image.depth ? String(image.depth) : null], [t("fact.frames"), (image.frames || 1) > 1 ? String(image.frames) : null],
+    [t("fact.software"), image.software], [t("fact.label"), labels(image)],
     [t("fact.loses"), image.loses?.join(", ")],
   ];
 }
@@ -107,16 +110,16 @@ function table(pairs) {
 }
 
 /**
- * What is known of two images; what differs is bold.
+ * What is known of two images; what is known to differ is bold.
  * @param {Shown} left
  * @param {Partial<Shown>} right
  * @param {string[]} names
  */
 export function compareTable(left, right, names) {
-  const others = rows(right);
+  const others = rows(right), whole = "id" in left; // of a file that is searched for, little is known
   const body = rows(left).map(([name, value], at) => ({ name, value, other: others[at][1] })).filter(({ value, other }) => value || other);
   const head = make("tr", {}, make("td"), ...names.map((text) => make("th", { scope: "col", text })));
   return make("table", {}, make("thead", {}, head), make("tbody", {}, ...body.map(({ name, value, other }) => make(
-    "tr", { class: value === other ? "" : "differs" }, make("th", { scope: "row", text: name }), make("td", { text: value || "–" }), make("td", { text: other || "–" }),
+    "tr", { class: value === other || !(whole || (value && other)) ? "" : "differs" }, make("th", { scope: "row", text: name }), make("td", { text: value || "–" }), make("td", { text: other || "–" }),
   ))));
 }
