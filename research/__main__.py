@@ -62,6 +62,7 @@ def run(
     """Run experiments that have no result yet, and resume killed ones. Needs the data sets (see: datasets)."""
     from research import experiments as lists
     from research.datasets import DATASETS
+    from research.datasets.protocols import PROTOCOLS
     from research.results import Places
     from research.runner import MODELS, PIXELS, run_all
 
@@ -70,7 +71,7 @@ def run(
     named, sets, lengths = _names(models), _names(dataset), _numbers(bits, "bits")
     _check(named, MODELS, "--models")
     _check(sets, tuple(DATASETS), "--dataset")
-    _check(_names(protocol), sorted({one[1] for one in lists.SETUPS}), "--protocol")
+    _check(_names(protocol), sorted({*PROTOCOLS} - {"smoke"}), "--protocol")
     chosen_seeds = _numbers(seeds, "seeds") or (0,)
     autoencoders = tuple(name for name in named if name in PIXELS) or _models(table, figure)
     methods = tuple(name for name in named if name in lists.METHOD_NAMES)
@@ -85,7 +86,7 @@ def run(
         )
     if methods or table == Table.THREE or not (named or table or figure):
         runs += lists.comparisons(
-            setups=tuple(one for one in lists.SETUPS if (not sets or one[0] in sets) and protocol in ("", one[1])),
+            setups=lists.setups(sets, protocol),
             models=methods or lists.METHOD_NAMES,
             bits=lengths or lists.BITS,
             epochs=epochs or lists.METHOD_EPOCHS,

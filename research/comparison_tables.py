@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from research.experiments import BITS, LABEL_FREE, METHOD_EPOCHS, NESTED, SETUPS, SUPERVISED
+from research.experiments import BITS, LABEL_FREE, METHOD_EPOCHS, METHOD_NAMES, NESTED, SETUPS, SUPERVISED
 from research.hashing.methods import METHODS
 from research.results import Result, spread
 from research.tables import NOT_RUN, Table
@@ -16,13 +16,13 @@ PROTOCOLS = {"paper": "the paper's protocol", "cifar10-1": "protocol cifar10-1"}
 
 def tables(results: Sequence[Result]) -> list[Table]:
     """A table for each data set and protocol."""
-    return [_table(results, dataset, protocol) for dataset, protocol in SETUPS]
+    return [_table(results, dataset, protocol) for dataset, protocol in _setups(results)]
 
 
 def nested(results: Sequence[Result]) -> Table:
     """Nested codes, trained once for all lengths, compared with codes trained for one length."""
     rows = []
-    for dataset, protocol in SETUPS:
+    for dataset, protocol in _setups(results):
         here = [one for one in results if (one.dataset, one.protocol) == (dataset, protocol)]
         for name, alone in NESTED.items():
             for bits in BITS:
@@ -30,7 +30,7 @@ def nested(results: Sequence[Result]) -> Table:
                 if all(found):
                     means = [sum(values) / len(values) for values in found]
                     rows.append((
-                        dataset, PROTOCOLS[protocol], title(alone), str(bits), *map(spread, found),
+                        dataset, _by(protocol), title(alone), str(bits), *map(spread, found),
                         f"{means[0] - means[1]:+.3f}",
                     ))  # fmt: skip
     header = ("data set", "protocol", "method", "bits", "first bits of a nested code", "trained alone", "difference")
@@ -49,7 +49,7 @@ def nested_losses(results: Sequence[Result]) -> str:
 def shortfalls(results: Sequence[Result]) -> str:
     """Which supervised methods have a lower mAP than the codes of a linear classifier, and where."""
     found = []
-    for dataset, protocol in SETUPS:
+    for dataset, protocol in _setups(results):
         here = [one for one in results if (one.dataset, one.protocol) == (dataset, protocol)]
         for bits in BITS:
             reference = _map(here, REFERENCE, bits)
@@ -59,8 +59,18 @@ def shortfalls(results: Sequence[Result]) -> str:
                 if (values := _map(here, model, bits)) and reference and _mean(values) < _mean(reference)
             ]
             if below:
-                found.append(f"- {dataset}, {PROTOCOLS[protocol]}, {bits} bits: {', '.join(below)}")
+                found.append(f"- {dataset}, {_by(protocol)}, {bits} bits: {', '.join(below)}")
     return "\n".join(found) or "None."
+
+
+def _setups(results: Sequence[Result]) -> list[tuple[str, str]]:
+    """The usual data sets with their protocols, and others that were run."""
+    run = {(one.dataset, one.protocol) for one in results if one.model in METHOD_NAMES and one.protocol != "smoke"}
+    return [*SETUPS, *sorted(run - set(SETUPS))]
+
+
+def _by(protocol: str) -> str:
+    return PROTOCOLS.get(protocol, f"protocol {protocol}")
 
 
 def title(model: str) -> str:
@@ -97,7 +107,7 @@ def _table(results: Sequence[Result], dataset: str, protocol: str) -> Table:
     notes = [f"Features: {about}. mAP over the whole database, expected ties. {command}"]
     if left:
         notes.append(f"Not run here: {', '.join(left)}.")
-    return Table(f"{where}, {PROTOCOLS[protocol]}", head, tuple(rows), tuple(notes))
+    return Table(f"{where}, {_by(protocol)}", head, tuple(rows), tuple(notes))
 
 
 def _cell(results: Sequence[Result], model: str, bits: int) -> str:

@@ -29,6 +29,14 @@ BACKBONE = "efficientnet-lite0"
 SIDE = 160  # pixels
 LENGTHS = BITS  # of nested codes
 SETUPS = (("cifar10", "paper"), ("tiny_imagenet", "paper"), ("tagged_food", "paper"), ("cifar10", "cifar10-1"))
+OWN_PROTOCOLS = {  # of data sets that are not among `SETUPS`, or have further protocols
+    "imagenet": ("paper",),
+    "imagenet100": ("imagenet100",),
+    "imagenette": ("paper",),
+    "nuswide21": ("nuswide21",),
+    "nuswide81": ("paper", "nuswide81"),
+    "cifar10": ("cifar10-2", "cifar10-2-5000"),
+}
 METHOD_EPOCHS = 12
 METHOD_BATCH = 128
 FLOOR_AND_CEILING = ("cosine", "linear-classifier")  # ranking by the features themselves; codes of the predicted class
@@ -64,6 +72,23 @@ class Experiment:
     def is_explained(self) -> bool:
         """Whether explanations of the published figures are tried on its codes."""
         return (self.dataset, self.bits, self.seed) == ("cifar10", 64, 0) and self.model in EXPLAINED
+
+
+def setups(names: tuple[str, ...] = (), protocol: str = "") -> tuple[tuple[str, str], ...]:
+    """The data sets, each with its protocols, or with the one given; without names, those that the page shows.
+
+    Whether a data set fits a protocol is only found when it is split.
+    """
+    own = tuple((name, one) for name, several in OWN_PROTOCOLS.items() for one in several)
+    if not names:
+        shown = tuple(one for one in SETUPS if protocol in ("", one[1]))
+        return shown or tuple(one for one in own if one[1] == protocol)
+    if protocol:
+        return tuple((name, protocol) for name in names)
+    found: list[tuple[str, str]] = []
+    for name in names:
+        found += [one for one in SETUPS if one[0] == name] or [one for one in own if one[0] == name]
+    return tuple(found)
 
 
 def experiments(

@@ -25,7 +25,7 @@ from lookalike.core.errors import DataError
 from lookalike.metrics import labels as labelling
 from lookalike.metrics.counts import check as check_problem
 from lookalike.metrics.counts import count
-from lookalike.metrics.measure import measure
+from lookalike.metrics.measure import CUTOFF, measure
 from lookalike.metrics.ranking import chance
 from lookalike.models.hashing import HashingNetwork
 from lookalike.training import cache, loop, settings
@@ -253,7 +253,8 @@ def _write(
     history: list[dict[str, Any]], began: float, device: str,
 ) -> None:  # fmt: skip
     labels = [_labels(given, rows) for rows in (given.split.query, given.split.database)]
-    found = measure(codes.pack(query_QK), labels[0], codes.pack(database_NK), labels[1]).values()
+    cutoff = protocols.PROTOCOLS[experiment.protocol].cutoff or CUTOFF
+    found = measure(codes.pack(query_QK), labels[0], codes.pack(database_NK), labels[1], cutoff=cutoff).values()
     kept = {name: found[name] for name in KEPT}
     write_result(places.result(experiment), _result(experiment, given, kept, history, began, device))
 

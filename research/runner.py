@@ -22,6 +22,8 @@ def run_all(
     experiments: Sequence[Experiment], places: Places, *, device: str = "cpu", say: Callable[[str], None]
 ) -> int:
     """Run all experiments without a result, and return their number. Raises `Interrupted` on Ctrl-C."""
+    if not experiments:
+        raise ConfigError("there is nothing to run; name other data sets, models or a protocol of theirs")
     check(experiments)
     missing = [one for one in experiments if not places.result(one).exists()]
     prepared, key = None, None
