@@ -23,7 +23,7 @@ from lookalike.core.errors import ConfigError, Interrupted, LookalikeError
 GROUPS = {
     "Find": ("index", "search", "compare", "duplicates", "leakage", "neighbours"),
     "Clean up": ("plan", "apply", "undo", "remove", "prune"),
-    "Learn": ("models", "train", "truncate", "encode", "calibrate", "evaluate", "robustness", "demo"),
+    "Learn": ("models", "train", "truncate", "encode", "calibrate", "evaluate", "benchmark", "demo"),
     "Serve": ("serve",),
     "Maintain": ("info", "verify", "backup", "import", "export"),
 }

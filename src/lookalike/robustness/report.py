@@ -31,7 +31,7 @@ from lookalike.robustness.product import COPIES, UNCHANGED, Answers
 from lookalike.robustness.run import RATES, Method, RobustnessResult
 
 SUSPECTED = "suspected.tsv"  # pairs of images that may show the same picture
-FORMAT = 3  # of result.json
+FORMAT = 4  # of result.json
 DIGITS = 6  # kept of every number in it
 PACKAGES = ("lookalike", "numpy", "Pillow", "onnxruntime")
 THUMBNAIL = 150  # pixels of a small picture's longer side
@@ -270,6 +270,8 @@ def _method(outcome: RobustnessResult, method: Method) -> Values:
         "name": peer.name,
         "bits": peer.measure.bits,
         "note": peer.note,
+        "labels": method.labels
+        and {name: _rounded(value) for name, value in method.labels.map.items() if isinstance(value, int | float)},
         "recall": [_rounded(column.mean(outcome.variants)) for column in by_rate],
         "recall_by_kind": [
             {kind: _rounded(column.mean(outcome.variants, kind)) for kind in kinds_of(outcome)} for column in by_rate

@@ -24,11 +24,13 @@ from lookalike.data import Item
 from lookalike.imaging import decode
 from lookalike.imaging.decode import Array
 from lookalike.imaging.edits.catalogue import Variant, variants
+from lookalike.metrics import labels as labelling
 from lookalike.metrics import retrieval_stats
+from lookalike.metrics.measure import Evaluation, measure_among
 from lookalike.metrics.retrieval_stats import Share, Threshold
 from lookalike.robustness import originals, product
 from lookalike.robustness.originals import Originals, Pair, Two, copies_of
-from lookalike.robustness.peers import Distances, Peer
+from lookalike.robustness.peers import Distances, Peer, Row
 from lookalike.robustness.product import UNCHANGED, Answers
 
 RATES = (1e-4, 1e-5, 1e-6)
@@ -63,6 +65,7 @@ class Method:
     thresholds: tuple[Threshold, ...]  # of each rate
     closest: list[Pair]  # of different images
     own_QV: Distances  # each copy's distance from its original
+    labels: Evaluation | None = None  # how well its codes find images with the same label, if there are any
 
     def recall(self, rate: int) -> list[Share]:
         """The share of the copies of each variant within the threshold of a rate (its place in the list)."""
@@ -160,8 +163,9 @@ def _run(
                 thresholds=tuple(retrieval_stats.threshold(counts.counts_D, rate) for rate in RATES),
                 closest=counts.closest,
                 own_QV=own_QV,
+                labels=_by_labels(found, peer, rows_NX, settings),
             )
-            for peer, counts, own_QV in zip(peers, pairs, np.stack(own_QPV, axis=1), strict=True)
+            for peer, rows_NX, counts, own_QV in zip(peers, found.rows, pairs, np.stack(own_QPV, axis=1), strict=True)
         ],
         same=sorted(equal),
         suspected=[pair for pair in suspected if pair not in equal],
@@ -180,6 +184,16 @@ def _answers(
     count = min(len(edited), max(1, settings.verified // len(chosen)))
     some = [edited[at * len(edited) // count] for at in range(count)]
     return product.answers(peer.hasher, peer.name, found, some, chosen, settings=settings, same=same, progress=progress)
+
+
+def _by_labels(found: Originals, peer: Peer, rows_NX: Row, settings: RobustnessOptions) -> Evaluation | None:
+    """How well codes find images with the same label; None without two labels, or for what are no codes."""
+    names = [item.label for item in found.items]
+    rows = [row for row, name in enumerate(names) if name]
+    if peer.measure.unit != "bits" or len({names[row] for row in rows}) < 2:
+        return None
+    (labels,), _ = labelling.encode([names[row] for row in rows])
+    return measure_among(rows_NX[rows], labels, seed=settings.seed)
 
 
 def _rows_of(same: Sequence[tuple[str, str]], found: Originals) -> set[Two]:

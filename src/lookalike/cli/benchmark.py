@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,27 +11,33 @@ import typer
 from lookalike.cli import options, terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from lookalike.core.progress import Progress
     from lookalike.robustness.peers import Measure, Peer
     from lookalike.robustness.run import RobustnessResult
+    from lookalike.training import TrainConfig
+
+
+TRAINED = ("vae", "cvae", "csvae", "vte", "pca", "itq", "whitened-itq", "clusters", "copies")  # by `train`
 
 
 def command(
-    images: Annotated[
-        list[str],
-        typer.Option("--images", metavar="IMAGES", help="A folder, image file or Parquet file. Repeatable."),
-    ],
-    model: options.Model = None,
-    against: Annotated[
+    images: options.Images,
+    models: Annotated[
         str | None,
         typer.Option(
-            "--against",
+            "--models",
             metavar="NAMES",
-            help="Peers, comma-separated: phash, pdq (these two by default), phash-256, dhash, dhash-256, photodna, "
-            "iscc, iscc-256, efficientnet-lite0, hf:NAME, model files; or none.",
+            help="Comma-separated: built-in models, model files; names that `train --model` knows (csvae, itq, …), "
+            "which are trained on IMAGES; phash, phash-256, dhash, dhash-256, pdq, photodna, iscc, iscc-256; "
+            "efficientnet-lite0, hf:NAME.  [default: default,phash,pdq]",
         ),
     ] = None,
+    bits: options.Bits = 64,
+    epochs: Annotated[
+        int, typer.Option("--epochs", min=1, help="Passes over the images of models that are trained.")
+    ] = 20,
     edits: Annotated[
         str,
         typer.Option(
@@ -54,16 +63,17 @@ def command(
             "--same", metavar="FILE", help="Pairs that show the same picture: two names per line, tab-separated."
         ),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write into.")] = Path("robustness"),
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write into.")] = Path("benchmark"),
     seed: options.Seed = 0,
     limit: options.Limit = None,
     workers: options.Workers = 0,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
 ) -> None:
-    """Measure how well edited copies of IMAGES are found.
+    """Compare models and hashes on your own images.
 
-    Compares the answer of `duplicates` (codes propose, pixels decide) with codes alone and with other hashes, and
-    writes DIR/report.html.
+    Measures how well edited copies are found (by `duplicates`, whose candidates pixels verify, and by codes alone)
+    and, if sub-folders or a Parquet file give labels, how well images with the same label are. Models that need it are
+    trained first; DIR keeps them, and DIR/report.html has all results.
 
     Thresholds of codes alone allow 1 false match in 10,000, 100,000 and 1,000,000 pairs of different images. 500 images
     make 124,750 pairs, too few for the last.
@@ -72,15 +82,17 @@ def command(
     from lookalike.core.errors import ConfigError
     from lookalike.imaging.edits import catalogue
     from lookalike.robustness import report, run
+    from lookalike.training.settings import TrainConfig
 
     report.check(out)
     if same and same.resolve() == (out / report.SUSPECTED).resolve():
         raise ConfigError(f"{same} would be overwritten by this run; give --same a copy of it")
     names = _names(edits)
     list(catalogue.variants(names))  # refuses wrong ones before anything is read
-    items = data.find(images, limit=limit)
+    items = data.find(images, labels_from_folders=True, limit=limit)
     with terminal.quiet_decoders(), terminal.stages() as progress:
-        peers, left_out = _peers(model, against)
+        wanted = TrainConfig(bits=bits, epochs=epochs, seed=seed, limit=limit, max_pixels=max_pixels)
+        peers, left_out = _peers(models, lambda name: _train(images, replace(wanted, model=name), out, progress))
         if left_out:
             terminal.say(_missing(left_out))
         settings = run.RobustnessOptions(
@@ -100,22 +112,39 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _peers(model: str | None, against: str | None) -> tuple[list[Peer], list[tuple[str, str]]]:
-    """The model and its peers; of those nobody asked for, what cannot be had is left out, with the reason."""
-    from lookalike.core.errors import MissingExtra
+def _peers(models: str | None, train: Callable[[str], Path]) -> tuple[list[Peer], list[tuple[str, str]]]:
+    """The models and hashes; of those nobody asked for, what cannot be had is left out, with the reason."""
+    from lookalike.core.errors import ConfigError, MissingExtra
     from lookalike.hasher import DEFAULT
-    from lookalike.robustness.peers import USUAL, find, of_model
+    from lookalike.robustness.peers import USUAL, find
 
-    found, left_out = [of_model(model or DEFAULT)], []
-    named = USUAL if against is None else [name for name in _names(against) if name != "none"]
-    for name in named:
+    names = (DEFAULT, *USUAL) if models is None else _names(models)
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ConfigError(f"{twice} is named twice; name each once")
+    found, left_out = [], []
+    for name in [name for name in names if name not in TRAINED] + [name for name in names if name in TRAINED]:
         try:
-            found.append(find(name))
+            found.append(find(os.fspath(train(name))) if name in TRAINED else find(name))
         except MissingExtra as error:
-            if against is not None:
+            if models is not None:
                 raise
             left_out.append((name, str(error)))
-    return found, left_out
+    return sorted(found, key=lambda one: one.hasher is None), left_out  # what `duplicates` is measured with comes first
+
+
+def _train(images: list[str], config: TrainConfig, out: Path, progress: Progress) -> Path:
+    """The file of a model that is trained on the images, unless an earlier run has."""
+    from lookalike.training import train
+
+    path = out / f"{config.model}-{config.bits}.onnx"
+    if path.exists():
+        terminal.say(f"{terminal.shown(path)} was trained by an earlier run; delete it to train it again")
+        return path
+    out.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    train(images, config, out=path, resume=path.with_suffix(".run").exists(), progress=progress)
+    terminal.say(f"{terminal.shown(path)} trained in {time.monotonic() - began:.0f} s")
+    return path
 
 
 def _missing(left_out: Sequence[tuple[str, str]]) -> str:
@@ -146,18 +175,21 @@ def _pairs(path: Path) -> list[tuple[str, str]]:
 
 
 def _lines(outcome: RobustnessResult) -> Iterator[str]:
-    """A table of the product and the methods: recall by kind of edit, of codes alone at the first rate, and time."""
+    """A table of the product and the methods: recall by kind of edit, of codes alone at the first rate; mAP; time."""
     from lookalike.robustness.report import columns, kinds_of
 
     kinds, shown = kinds_of(outcome), columns(outcome)
     thresholds = {one.peer.name: _threshold(one.peer.measure, one.thresholds[0].distance) for one in outcome.methods}
+    labelled = {one.peer.name: one.labels for one in outcome.methods if one.labels is not None}
     width = max(len(column.name) for column in shown)
-    yield f"{'':{width}}  threshold  {''.join(f'{kind:>9}' for kind in [*kinds, 'all'])}      ms"
+    heads = "".join(f"{kind:>9}" for kind in [*kinds, "all"]) + "     mAP" * bool(labelled)
+    yield f"{'':{width}}  threshold  {heads}      ms"
     for column in shown:
         recalls = "".join(f"{column.mean(outcome.variants, kind):9.1%}" for kind in [*kinds, None])
-        milliseconds = outcome.milliseconds.get(column.name)
+        milliseconds, labels = outcome.milliseconds.get(column.name), labelled.get(column.name)
+        mean = f"{labels.map['expected']:8.3f}" if labels else " " * 8 * bool(labelled)
         yield (
-            f"{column.name:{width}} {thresholds.get(column.name, 'pixels'):>10}  {recalls} "
+            f"{column.name:{width}} {thresholds.get(column.name, 'pixels'):>10}  {recalls}{mean} "
             f"{'' if milliseconds is None else f'{milliseconds:7.2f}'}"
         ).rstrip()
 
@@ -181,6 +213,10 @@ def _notes(outcome: RobustnessResult, out: Path) -> Iterator[str]:
         f"codes alone: recall at {one_in(first.rate)} false pairs, measured on {first.pairs} pairs of "
         f"{len(found.items)} images; copies of {len(outcome.edited)} of them"
     )
+    labels = next((one.labels for one in outcome.methods if one.labels is not None), None)
+    if labels is not None:
+        chance = f"codes without meaning have {labels.map['chance']:.3f}"
+        yield f"mAP: of {labels.database} images with a label, each searched among the others; {chance}"
     if few(outcome):
         yield f"too few pairs to measure {' and '.join(few(outcome))}: more images are needed, not more --queries"
     if found.repeated:
