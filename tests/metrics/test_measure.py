@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -106,7 +107,7 @@ def test_a_file_without_the_arrays_names_those_it_needs(tmp_path: Path) -> None:
         measure_file(tmp_path / "b.npz")
 
 
-@pytest.mark.parametrize("codes", [np.uint8(3), np.zeros(4, np.uint8), np.zeros((4, 8))])
+@pytest.mark.parametrize("codes", [np.uint8(3), np.zeros(4, np.uint8), np.full((4, 8), 0.5)])
 def test_codes_that_are_none_are_one_clear_error(codes: npt.NDArray[np.uint8], tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", codes=codes, labels=np.zeros(4, np.int64))
     with pytest.raises(CodeError, match="must be packed codes"):
@@ -140,3 +141,23 @@ def test_labels_as_people_write_them() -> None:
     assert many.tolist() == [[True, True], [False, False], [False, True]]
     with pytest.raises(DataError, match="1 images have no label"):
         labelling.encode(["a", None])
+
+
+def test_codes_and_labels_of_other_programs_are_recognised(four: Arrays, tmp_path: Path) -> None:
+    expected = measure(*four, cutoff=20).values()
+    bits = [np.unpackbits(codes, axis=1) for codes in (four[0], four[2])]
+    names, hot = np.array(["cat", "dog", "eel", "fly"]), np.eye(4, dtype=np.float32)
+    types: list[Any] = [np.uint8, bool, np.int8, np.float32]
+    encodings = [*([one.astype(kind) for one in bits] for kind in types), [one * 2.0 - 1 for one in bits]]
+    for queries, database in encodings:
+        for label in (lambda one: one.astype(float), lambda one: names[one], lambda one: hot[one]):
+            arrays: dict[str, Any] = dict(zip(FOUR, (queries, label(four[1]), database, label(four[3])), strict=True))
+            np.savez(tmp_path / "codes.npz", **arrays)
+            assert measure_file(tmp_path / "codes.npz", cutoff=20).values() == expected
+    np.savez(tmp_path / "codes.npz", codes=bits[1][:, :12], labels=names[four[3]])
+    packed = np.packbits(bits[1][:, :12], axis=1)
+    assert measure_file(tmp_path / "codes.npz").map == measure_among(packed, four[3]).map
+    for codes, message in ((bits[1] - 0.5, "Threshold real values first"), (np.full((300, 16), 3), "values such as 3")):
+        np.savez(tmp_path / "codes.npz", codes=codes, labels=four[3])
+        with pytest.raises(CodeError, match=message):
+            measure_file(tmp_path / "codes.npz")

@@ -25,6 +25,9 @@ def command(
         list[str] | None,
         typer.Option("--queries", metavar="IMAGES", help="Labelled images to search for. Repeatable."),
     ] = None,
+    cutoff: Annotated[
+        int, typer.Option("--cutoff", min=1, help="Ranks of mAP@R; 5,000 for NUS-WIDE and ImageNet in many papers.")
+    ] = 1000,
     seed: options.Seed = 0,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
     report: Annotated[
@@ -37,8 +40,8 @@ def command(
     Reports mAP and other metrics, each with its chance level.
 
     Without --queries, each image of the database is searched among the others. FILE.npz has query_codes,
-    query_labels, database_codes and database_labels: packed codes, uint8 (N, K/8), and labels, integers (N,) or
-    booleans (N, C).
+    query_labels, database_codes and database_labels, or codes and labels of one collection. Codes are packed, uint8
+    (N, K/8), or bits (N, K): 0 and 1, or -1 and 1. Labels are numbers or names (N,), or 0 and 1 (N, C).
     """
     if (db is None) == (codes is None):
         raise typer.BadParameter("give a database with --db, or codes with --codes, but not both", param_hint="--db")
@@ -52,9 +55,9 @@ def command(
     if codes is not None:
         from lookalike.metrics.measure import measure_file
 
-        found, notes = measure_file(codes, seed=seed), list[str]()
+        found, notes = measure_file(codes, seed=seed, cutoff=cutoff), list[str]()
     else:
-        found, notes = _of_database(db, queries, seed, max_pixels)
+        found, notes = _of_database(db, queries, seed, cutoff, max_pixels)
     if json:
         terminal.echo_json(found.values())
     else:
@@ -68,13 +71,13 @@ def command(
 
 
 def _of_database(
-    db: Path | None, queries: list[str] | None, seed: int, max_pixels: int
+    db: Path | None, queries: list[str] | None, seed: int, cutoff: int, max_pixels: int
 ) -> tuple[Evaluation, list[str]]:
     """The metrics of a database, and in words what they exclude."""
     from lookalike.database import Database
 
     with Database.open(db or "") as database, terminal.quiet_decoders():
-        found = database.evaluate(queries or None, seed=seed, max_pixels=max_pixels)
+        found = database.evaluate(queries or None, seed=seed, cutoff=cutoff, max_pixels=max_pixels)
         model = f"model: {database.hasher.info.name}, trained on {database.hasher.info.origin}"
     left_out = {
         "have no label": found.unlabelled,

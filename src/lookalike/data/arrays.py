@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.core.errors import DataError
+from lookalike.core.errors import CodeError, DataError
 
 Array = npt.NDArray[Any]
 
+FEWEST_BITS = 8  # columns of unpacked codes; fewer columns of 0 and 1 may be packed codes
 ALWAYS_READ = 256 << 20  # bytes that any `.npz` file may unpack to
 TIMES_LARGER = 20  # times its size that a larger file may unpack to
 
@@ -44,6 +45,50 @@ def array_names(path: Path) -> list[str]:
     """Names of all arrays in a readable `.npz` file."""
     with zipfile.ZipFile(path) as archive:
         return sorted(name.removesuffix(".npy") for name in archive.namelist())
+
+
+def codes_of(array: Array, what: str) -> Array:
+    """Packed codes, uint8 (N, K/8), of codes as other programs store them, padded with zeros to whole bytes.
+
+    Besides packed codes these may be bits (N, K): 0 and 1, or -1 and 1, of any type. Raises `CodeError` for others.
+
+    >>> codes_of(np.array([[-1.0, 1.0] * 6]), "the").tolist()
+    [[85, 80]]
+    """
+    if array.ndim != 2 or array.dtype.kind not in "biuf":
+        return array  # refused later, by shape or type
+    is_packed = array.dtype == np.uint8 and (array.shape[1] < FEWEST_BITS or bool((array > 1).any()))
+    if is_packed or not array.size:
+        return array
+    if np.isin(array, (0, 1)).all() or np.isin(array, (-1, 1)).all():
+        return np.packbits(array > 0, axis=1)
+    raise CodeError(
+        f"{what} codes are {array.dtype} with values such as {array.ravel()[0]:g}; they must be packed codes, uint8, "
+        "or bits: 0 and 1, or -1 and 1. Threshold real values first"
+    )
+
+
+def labels_of(*groups: Array) -> list[Array]:
+    """Labels as integers (N,) or booleans (N, C), of labels as other programs store them: names, or floats, too.
+
+    >>> [one.tolist() for one in labels_of(np.array(["cat", "dog"]), np.array(["dog"]))]
+    [[0, 1], [1]]
+    >>> labels_of(np.array([[0.0, 1.0]]))[0].tolist()
+    [[False, True]]
+    """
+    if all(one.dtype.kind == "U" and one.ndim == 1 for one in groups):
+        numbers = np.unique(np.concatenate(groups), return_inverse=True)[1]
+        return np.split(numbers, np.cumsum([len(one) for one in groups])[:-1])
+    return [_whole(one) for one in groups]
+
+
+def _whole(labels: Array) -> Array:
+    """Floats as the integers or booleans that they stand for; others as they are, to be refused later."""
+    if labels.dtype.kind == "f" and labels.ndim == 2 and np.isin(labels, (0, 1)).all():
+        return labels.astype(bool)
+    if labels.dtype.kind == "f" and labels.ndim == 1 and (np.abs(labels) < 1 << 53).all() and (labels % 1 == 0).all():
+        return labels.astype(np.int64)
+    return labels
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:

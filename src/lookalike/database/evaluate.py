@@ -19,7 +19,7 @@ from lookalike.hasher import Hasher
 from lookalike.imaging.isolation import pool
 from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.metrics import labels as labelling
-from lookalike.metrics.measure import Evaluation, measure, measure_among
+from lookalike.metrics.measure import CUTOFF, Evaluation, measure, measure_among
 from lookalike.store.records import Record
 
 
@@ -70,13 +70,16 @@ def content(record: Record) -> bytes:
     return record.digest or record.id.to_bytes(8, "big")
 
 
-def among(images: _Labelled, *, seed: int) -> Measured:
+def among(images: _Labelled, *, seed: int, cutoff: int = CUTOFF) -> Measured:
     """Metrics of searching each image among the others."""
     (labels,), _ = labelling.encode([record.label for record in images.records])
-    return Measured(measure_among(images.codes, labels, seed=seed), images.unlabelled, images.copies)
+    evaluation = measure_among(images.codes, labels, seed=seed, cutoff=cutoff)
+    return Measured(evaluation, images.unlabelled, images.copies)
 
 
-def from_outside(images: _Labelled, queries: Sequence[data.Item], hasher: Hasher, *, max_pixels: int) -> Measured:
+def from_outside(
+    images: _Labelled, queries: Sequence[data.Item], hasher: Hasher, *, max_pixels: int, cutoff: int = CUTOFF
+) -> Measured:
     """Metrics of searching the database for labelled images that it does not contain."""
     known = {record.digest for record in images.records}
     codes, names, unreadable, copies = [], [], 0, 0
@@ -99,5 +102,5 @@ def from_outside(images: _Labelled, queries: Sequence[data.Item], hasher: Hasher
             f" {unreadable} are unreadable; name a folder with a sub-folder for each label, or a Parquet file"
         )
     (query_labels, labels), _ = labelling.encode(names, [record.label for record in images.records])
-    evaluation = measure(np.concatenate(codes), query_labels, images.codes, labels)
+    evaluation = measure(np.concatenate(codes), query_labels, images.codes, labels, cutoff=cutoff)
     return Measured(evaluation, images.unlabelled + unlabelled, images.copies + copies, unreadable)

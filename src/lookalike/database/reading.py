@@ -386,7 +386,9 @@ class Reading:
         except KeyboardInterrupt:
             raise Interrupted("Stopped. The same command resumes from here") from None
 
-    def evaluate(self, queries: data.Paths | None = None, *, seed: int = 0, max_pixels: int = MAX_PIXELS) -> Measured:
+    def evaluate(
+        self, queries: data.Paths | None = None, *, seed: int = 0, cutoff: int = 1000, max_pixels: int = MAX_PIXELS
+    ) -> Measured:
         """How well codes find images with the same label: each image among the others, or labelled `queries` among all.
 
         Raises `DatabaseError` if no image has a label, `DataError` if no query can be used.
@@ -396,6 +398,6 @@ class Reading:
 
         labelled = evaluate.labelled(self.records())
         if queries is None:
-            return evaluate.among(labelled, seed=seed)
+            return evaluate.among(labelled, seed=seed, cutoff=cutoff)
         items = data.find(queries, labels_from_folders=True)
-        return evaluate.from_outside(labelled, items, self.hasher, max_pixels=max_pixels)
+        return evaluate.from_outside(labelled, items, self.hasher, max_pixels=max_pixels, cutoff=cutoff)

@@ -76,25 +76,28 @@ def measure(
     return _of_problem(check(query_codes, query_labels, database_codes, database_labels), cutoff=cutoff)
 
 
-def measure_among(codes: npt.ArrayLike, labels: npt.ArrayLike, *, seed: int = 0) -> Evaluation:
+def measure_among(codes: npt.ArrayLike, labels: npt.ArrayLike, *, seed: int = 0, cutoff: int = CUTOFF) -> Evaluation:
     """All metrics of one collection, each image searched among the others; samples at most `QUERIES` queries."""
     count = len(check_codes(codes, "the"))
     queries = np.random.default_rng(seed).permutation(count)[:QUERIES] if count > QUERIES else np.arange(count)
-    return _of_problem(check_among(codes, labels, queries=np.sort(queries)))
+    return _of_problem(check_among(codes, labels, queries=np.sort(queries)), cutoff=cutoff)
 
 
-def measure_file(path: Path, *, seed: int = 0) -> Evaluation:
+def measure_file(path: Path, *, seed: int = 0, cutoff: int = CUTOFF) -> Evaluation:
     """All metrics of the codes in an `.npz` file.
 
     It must contain query_codes, query_labels, database_codes and database_labels, or codes and labels of one
-    collection. Raises `DataError` otherwise.
+    collection, as `arrays.codes_of` and `arrays.labels_of` take them. Raises `DataError` otherwise.
     """
     loaded = arrays.read_arrays(path, (*FOUR, "codes", "labels"))
     try:
         if set(FOUR) <= set(loaded):
-            return measure(*(loaded[name] for name in FOUR))
+            queries, database = (arrays.codes_of(loaded[f"{name}_codes"], name) for name in ("query", "database"))
+            query_labels, labels = arrays.labels_of(loaded["query_labels"], loaded["database_labels"])
+            return measure(queries, query_labels, database, labels, cutoff=cutoff)
         if {"codes", "labels"} <= set(loaded):
-            return measure_among(loaded["codes"], loaded["labels"], seed=seed)
+            (labels,) = arrays.labels_of(loaded["labels"])
+            return measure_among(arrays.codes_of(loaded["codes"], "the"), labels, seed=seed, cutoff=cutoff)
     except (CodeError, DataError) as error:
         raise type(error)(f"{path}: {error}") from error
     raise DataError(
