@@ -15,7 +15,7 @@ MILVUS_VERSION := 2.3.5
 TOOLS := .tools
 
 .PHONY: audit licences lock sbom versions
-.PHONY: demo reproduce test test-all coverage mutation check lint layers js node types wheel milvus clean
+.PHONY: demo reproduce test test-all coverage mutation check lint layers js node types docs api wheel milvus clean
 
 demo: $(VENV)/demo.done  ## the main job, end to end, on photographs; writes $(OUT)/report.html
 	$(BIN)/lookalike demo $(PHOTOS) --out $(OUT)
@@ -44,13 +44,21 @@ AREAS ?= codes engines metrics store duplicates
 mutation: $(VENV)/dev.done $(VENV)/mutation.done  ## whether the tests notice small changes of the code; hours
 	nice -n 19 $(BIN)/python benchmarks/mutation.py $(AREAS)
 
-check: $(VENV)/dev.done lint types test-all  ## all that must pass before a change is merged
+check: $(VENV)/dev.done lint types docs test-all  ## all that must pass before a change is merged
 
-SPELLED := src docs research tests benchmarks examples README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md CITATION.cff Makefile pyproject.toml .ci .github
+docs: $(VENV)/dev.done  ## the documentation as a website, in build/site; fails for a broken link
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+
+LAST = $(shell git describe --tags --abbrev=0 2>/dev/null)
+api: $(VENV)/dev.done  ## what calls of the public API would break since the last release (or: make api LAST=COMMIT)
+	$(if $(LAST),$(BIN)/griffe check lookalike --search src --against $(LAST),@echo "make api: no release yet to compare with")
+
+PYTHON_FILES := src tests benchmarks examples research hatch_build.py docs/hooks.py
+SPELLED := src docs deploy mkdocs.yml research tests benchmarks examples README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md CITATION.cff Makefile pyproject.toml .ci .github
 
 lint: $(VENV)/dev.done layers js  ## style of Python and JavaScript, layers, spelling
-	$(BIN)/ruff check src tests benchmarks examples research
-	$(BIN)/ruff format --check src tests benchmarks examples research
+	$(BIN)/ruff check $(PYTHON_FILES)
+	$(BIN)/ruff format --check $(PYTHON_FILES)
 	$(BIN)/codespell $(SPELLED)
 
 layers: $(VENV)/dev.done  ## which part may import which: the contracts in pyproject.toml
@@ -72,16 +80,23 @@ milvus:  ## the server, in a virtual environment of its own (60 MB)
 	@test -e $(MILVUS)/bin/milvus-server || { $(PYTHON) -m venv $(MILVUS) && $(MILVUS)/bin/python -m pip install --quiet \
 	  --disable-pip-version-check milvus==$(MILVUS_VERSION); } || echo "no Milvus server here; its tests are skipped"
 
-wheel: $(VENV)/dev.done
-	$(BIN)/python -m build --wheel
+wheel: $(VENV)/dev.done  ## sdist and wheel in dist/, checked
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lookalike needs Python 3.11 or newer; name one with: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip -c constraints.txt
 
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
+
+$(VENV)/demo.done: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) '.[demo]'
+	touch $@
+
 $(VENV)/%.done: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
+	$(INSTALL) . --group $*
 	touch $@
 
 $(TOOLS)/done:

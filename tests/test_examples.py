@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from lookalike.database import Database
 
@@ -55,6 +57,47 @@ def test_a_table_is_encoded_too(photo_bytes: list[bytes], model: Path, tmp_path:
         codes = {record.path: record.code for record in db.records()}
         expected_NW = db.hasher.encode(photo_bytes)
         assert [codes[path] for path in paths] == [bytes(code) for code in expected_NW]
+
+
+def run(script: str, *arguments: object, cwd: Path) -> str:
+    command = [sys.executable, str(EXAMPLES / script), *map(str, arguments)]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture
+def persons(photo_folder: Path, tmp_path: Path) -> Path:
+    """A folder `photos` with labels, in which an image is twice, and a folder `test` with an edited copy."""
+    images = sorted(photo_folder.rglob("*.png"))
+    shutil.copy(images[0], images[0].with_name("again.png"))
+    (tmp_path / "test").mkdir()
+    Image.open(images[1]).convert("RGB").save(tmp_path / "test/leaked.jpg", quality=60)
+    return tmp_path
+
+
+def test_a_photographer_gets_a_plan_and_keeps_all_files(persons: Path) -> None:
+    said = run("photographer.py", "db", "photos", "test", cwd=persons)
+    assert "1 files can go" in said
+    assert (persons / "db/plan.csv").read_text().count(",remove,") == 1
+    assert len(list(persons.glob("photos/*/again.png"))) == 1
+
+
+def test_an_engineer_gets_a_training_set_without_leaks_and_copies(persons: Path) -> None:
+    run("ml_engineer.py", "photos", "test", "out", cwd=persons)
+    count = sum(file.is_file() for file in (persons / "photos").rglob("*"))
+    assert (persons / "out/leaked.txt").read_text() == f"{persons / 'test/leaked.jpg'}\n"
+    assert len((persons / "out/train.txt").read_text().splitlines()) == count - 2
+
+
+def test_a_researcher_gets_a_table_beside_chance(persons: Path) -> None:
+    lines = run("researcher.py", "photos", cwd=persons).splitlines()
+    assert [line.split()[:2] for line in lines[2:]] == [["default", "64"], ["default-128", "128"], ["random", "64"]]
+
+
+@pytest.mark.parametrize("script", ["photographer.py", "ml_engineer.py", "researcher.py"])
+def test_scripts_of_people_are_short(script: str) -> None:
+    assert len((EXAMPLES / script).read_text().splitlines()) <= 40
 
 
 def test_wrong_arguments_are_reported_in_a_line(photo_folder: Path, tmp_path: Path) -> None:

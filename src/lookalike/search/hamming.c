@@ -9,6 +9,20 @@
 #include <stdint.h>
 #include <string.h>
 
+/* MSVC has other names for what GCC and Clang have; Windows exports only what is marked. */
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+#define __builtin_popcountll(x) ((int)__popcnt64(x))
+#define __builtin_popcount(x) ((int)__popcnt(x))
+#define __builtin_prefetch(at) ((void)(at))
+#define __attribute__(x)
+#endif
+#if defined(_WIN32)
+#define PUBLIC __declspec(dllexport)
+#else
+#define PUBLIC
+#endif
+
 /* Compiled for several kinds of processors at once; the loader chooses. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__)
 #define FAST __attribute__((target_clones("arch=icelake-server", "arch=haswell", "popcnt", "default")))
@@ -94,7 +108,7 @@ static inline __attribute__((always_inline)) void distances(const uint8_t *codes
 #define BLOCK 1024 /* codes that stay in the cache while all queries are compared with them */
 #define STEP 64    /* codes that are judged together, since hardly any are near */
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(_WIN32)
 #include <immintrin.h>
 
 /* Bits that are set in each 64 of 256, counted by looking up half bytes, as in Mula, Kurz & Lemire, "Faster population counts
@@ -166,7 +180,7 @@ static inline int any_within(const uint16_t *found, int64_t count, int32_t limit
 
 /* The `top` nearest codes of each query within `radius`. Rows are numbers of codes plus `first`. `heaps` has queries × top
  * places; `counts` says how many of them are taken, and is 0 at first: a second call with further codes goes on. */
-FAST void lookalike_scan(const uint8_t *codes, int64_t count, int64_t width, int64_t first, const uint8_t *allowed,
+PUBLIC FAST void lookalike_scan(const uint8_t *codes, int64_t count, int64_t width, int64_t first, const uint8_t *allowed,
                          const uint8_t *queries, int64_t query_count, int64_t top, int32_t radius, Hit *heaps,
                          int64_t *counts) {
     uint16_t found[STEP];
@@ -194,12 +208,12 @@ FAST void lookalike_scan(const uint8_t *codes, int64_t count, int64_t width, int
     }
 }
 
-void lookalike_sort(Hit *heaps, int64_t query_count, int64_t top, const int64_t *counts) {
+PUBLIC void lookalike_sort(Hit *heaps, int64_t query_count, int64_t top, const int64_t *counts) {
     for (int64_t q = 0; q < query_count; q++) sort_hits(heaps + q * top, counts[q]);
 }
 
 /* All codes within `radius` of a query; how many there are, of which the first `room` are written. */
-FAST int64_t lookalike_within(const uint8_t *codes, int64_t count, int64_t width, int64_t first, const uint8_t *allowed,
+PUBLIC FAST int64_t lookalike_within(const uint8_t *codes, int64_t count, int64_t width, int64_t first, const uint8_t *allowed,
                               const uint8_t *query, int32_t radius, Hit *out, int64_t room) {
     uint16_t found[STEP];
     int64_t total = 0;
@@ -232,7 +246,7 @@ static uint32_t key_of(const uint8_t *code, int32_t begin, int32_t bits) {
 }
 
 /* The rows of a table, by counting: `starts` has 2^bits + 1 places, `rows` as many as there are codes. */
-void lookalike_build(const uint8_t *codes, int64_t count, int64_t width, int32_t begin, int32_t bits, uint32_t *starts,
+PUBLIC void lookalike_build(const uint8_t *codes, int64_t count, int64_t width, int32_t begin, int32_t bits, uint32_t *starts,
                      uint32_t *rows) {
     int64_t values = (int64_t)1 << bits;
     memset(starts, 0, (size_t)(values + 1) * sizeof *starts);
@@ -344,7 +358,7 @@ static inline int64_t look_up(Search *s, const Table *table, int32_t number, int
 
 /* The `top` nearest codes within `radius`, or with `top` 0 all of them. Returns how many there are (with `top` 0 more than
  * `room` of which only so many are written), or -1 if it would cost more than `budget`. */
-FAST int64_t lookalike_multi(const uint8_t *codes, int64_t width, const uint8_t *allowed, const Table *tables,
+PUBLIC FAST int64_t lookalike_multi(const uint8_t *codes, int64_t width, const uint8_t *allowed, const Table *tables,
                              int32_t table_count, const uint8_t *masks, const uint8_t *query, int64_t top,
                              int32_t radius, int64_t budget, Hit *heap, int64_t room) {
     Search search = {codes, allowed, masks, query, width, top, room, 0, table_count, radius, heap};
@@ -375,7 +389,7 @@ typedef struct {
 
 /* `lookalike_multi` for several queries, each with `top` places in `heaps`, sorted at the end; `counts` is -1 where it would
  * cost too much. */
-void lookalike_multi_all(const uint8_t *codes, int64_t width, const uint8_t *allowed, const Table *tables,
+PUBLIC void lookalike_multi_all(const uint8_t *codes, int64_t width, const uint8_t *allowed, const Table *tables,
                          int32_t table_count, const uint8_t *masks, const uint8_t *queries, int64_t query_count,
                          int64_t top, int32_t radius, int64_t budget, Hit *heaps, int64_t *counts) {
     for (int64_t q = 0; q < query_count; q++) {
@@ -388,7 +402,7 @@ void lookalike_multi_all(const uint8_t *codes, int64_t width, const uint8_t *all
 /* All pairs within `radius` whose lower row is from `begin` up to `end`; how many, of which the first `room` are written.
  * `scratch` has `scratch_room` places for the hits of one row. A row with more hits, or one whose look-ups would cost more
  * than `budget`, is compared with all rows behind it, as many at a time as `scratch` has places. */
-int64_t lookalike_pairs(const uint8_t *codes, int64_t count, int64_t width, const Table *tables, int32_t table_count,
+PUBLIC int64_t lookalike_pairs(const uint8_t *codes, int64_t count, int64_t width, const Table *tables, int32_t table_count,
                         const uint8_t *masks, int32_t radius, int64_t budget, int64_t begin, int64_t end, Hit *scratch,
                         int64_t scratch_room, Pair *out, int64_t room) {
     int64_t total = 0;
