@@ -47,7 +47,7 @@ mutation: $(VENV)/dev.done $(VENV)/mutation.done  ## whether the tests notice sm
 check: $(VENV)/dev.done lint types docs test-all  ## all that must pass before a change is merged
 
 docs: $(VENV)/dev.done  ## the documentation as a website, in build/site; fails for a broken link
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 LAST = $(shell git describe --tags --abbrev=0 2>/dev/null)
 api: $(VENV)/dev.done  ## what calls of the public API would break since the last release (or: make api LAST=COMMIT)
