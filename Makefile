@@ -89,14 +89,18 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip -c constraints.txt
 
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
+# On Linux, PyPI's PyTorch is a CUDA build of several GB; make TORCH=https://download.pytorch.org/whl/cpu … takes the one for the CPU.
+TORCH ?=
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 $(VENV)/demo.done: $(BIN)/python pyproject.toml constraints.txt
-	$(INSTALL) '.[demo]'
+	$(if $(TORCH),$(INSTALL) --no-deps --index-url $(TORCH) torch)
+	$(INSTALL) -e '.[demo]'
 	touch $@
 
 $(VENV)/%.done: $(BIN)/python pyproject.toml constraints.txt
-	$(INSTALL) . --group $*
+	$(if $(TORCH),$(INSTALL) --no-deps --index-url $(TORCH) torch)
+	$(INSTALL) -e . --group $*
 	touch $@
 
 $(TOOLS)/done:
