@@ -13,14 +13,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 
 from lookalike.cli import train
+from lookalike.hasher import Hasher
 from tests.references.encoders import SENTENCE, write_encoder
 
 from .conftest import Run
 
 pytest.importorskip("torch")
+
+import torch
 
 from lookalike.training.run import TASKS
 
@@ -166,3 +170,36 @@ def test_a_stopped_index_is_one_line_and_goes_on(run: Run, photo_bytes: list[byt
     again = json.loads(run("index", folder, "--db", tmp_path / "db", "--json").out)
     assert again["indexed"] == again["total"] == 1000
     assert os.listdir(tmp_path / "db").count("codes.bin") == 1
+
+
+@pytest.mark.slow
+def test_the_built_in_model_is_adapted_and_kept_only_if_it_finds_more(
+    run: Run, photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapt = pytest.importorskip("lookalike.training.adapt")
+    options = (photo_folder, "--adapt", "--epochs", 1, "--out", tmp_path / "m.onnx")
+    refused = run("train", *options)
+    assert (refused.code, "40 images are too few to adapt a model to; 100 are the least" in refused.err) == (1, True)
+    assert run("train", *options, "--model", "vae").code == 2
+    monkeypatch.setattr(adapt, "FEWEST", 40)
+    monkeypatch.setattr(adapt, "HELD_OUT", 0.5)  # robustness needs twenty
+    monkeypatch.setattr(adapt, "EDITS", ("jpeg 20", "crop 0.25"))
+    for better in (True, False):
+        monkeypatch.setattr(adapt.AdaptReport, "helps", better)
+        assert run("train", *options, "--bits", 32).code == 1
+        result = run("train", *options)
+        assert result.code == 0, result.err
+        assert "20 held-out images, at 1 false match in 10,000 pairs: " in result.out
+        found = Hasher.load(tmp_path / "m.onnx")
+        assert found.bits == 64
+        assert (found.info.data_images == 18, "did not help" in result.out) == (better, not better)
+
+
+def test_the_built_in_weights_give_the_built_in_codes() -> None:
+    adapt = pytest.importorskip("lookalike.training.adapt")
+    network = adapt.start_network().eval()
+    hasher = Hasher.load(adapt.START)
+    images_NSS = np.random.default_rng(0).integers(0, 256, (4, *hasher.spec.shape), np.uint8)
+    with torch.inference_mode():
+        latents_NK = network(torch.from_numpy(images_NSS)).numpy()
+    np.testing.assert_allclose(latents_NK, hasher.latents(images_NSS), atol=2e-3)

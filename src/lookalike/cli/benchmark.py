@@ -36,7 +36,7 @@ def command(
     ] = None,
     bits: options.Bits = 64,
     epochs: Annotated[
-        int, typer.Option("--epochs", min=1, help="Passes over the images of models that are trained.")
+        int, typer.Option("--epochs", min=1, help="Training epochs, for models that need training.")
     ] = 20,
     edits: Annotated[
         str,
@@ -71,12 +71,12 @@ def command(
 ) -> None:
     """Compare models and hashes on your own images.
 
-    Measures how well edited copies are found (by `duplicates`, whose candidates pixels verify, and by codes alone)
-    and, if sub-folders or a Parquet file give labels, how well images with the same label are. Models that need it are
-    trained first; DIR keeps them, and DIR/report.html has all results.
+    Measures how many edited copies are found, by `duplicates` (which verifies pixels) and by codes alone. If
+    sub-folders or a Parquet file give labels, it also measures how well images with the same label are found. Models
+    that need training are trained first and kept in DIR; DIR/report.html has all results.
 
     Thresholds of codes alone allow 1 false match in 10,000, 100,000 and 1,000,000 pairs of different images. 500 images
-    make 124,750 pairs, too few for the last.
+    give 124,750 pairs, too few to measure 1 in 1,000,000.
     """
     from lookalike import data
     from lookalike.core.errors import ConfigError

@@ -16,10 +16,10 @@ def command(
     model: options.Model = None,
     labels_from_folders: options.LabelsFromFolders = False,
     keep_originals: Annotated[
-        bool, typer.Option("--keep-originals", help="Keep copies of the images in the database, too.")
+        bool, typer.Option("--keep-originals", help="Also store each original file in the database.")
     ] = False,
     reindex: Annotated[
-        bool, typer.Option("--reindex", help="Read unchanged images again; with --model, change the model.")
+        bool, typer.Option("--reindex", help="Read unchanged images again; with --model, switch to that model.")
     ] = False,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
     workers: options.Workers = 0,

@@ -78,9 +78,7 @@ NoIsolation = Annotated[
 IgnoreDecisions = Annotated[
     bool, typer.Option("--ignore-decisions", help="Include pairs that were marked as different.")
 ]
-IncludeBlank = Annotated[
-    bool, typer.Option("--include-blank", help="Compare images with hardly any content by code, too.")
-]
+IncludeBlank = Annotated[bool, typer.Option("--include-blank", help="Also compare nearly blank images by their codes.")]
 Turned = Annotated[bool, typer.Option("--orientations", hidden=True, callback=_not_needed)]
 ByRadius = Annotated[int | None, typer.Option("--radius", min=0, hidden=True, metavar="R")]  # for experts
 StrictnessName = Annotated[
@@ -98,7 +96,7 @@ SkipPixelCheck = Annotated[
 Reference = Annotated[
     list[str] | None,
     typer.Option(
-        "--reference", metavar="FOLDER", help="Find only copies of images in FOLDER, which are kept. Repeatable."
+        "--reference", metavar="FOLDER", help="Find only copies of images in FOLDER; these are always kept. Repeatable."
     ),
 ]
 NotSameFolder = Annotated[

@@ -39,7 +39,9 @@ def command(
     ] = False,
     thorough: Annotated[
         bool,
-        typer.Option("--thorough", help="Also find pictures that IMAGES are a small part of. Slow the first time."),
+        typer.Option(
+            "--thorough", help="Also find pictures of which an image shows a small part. Slow the first time."
+        ),
     ] = False,
     orientations: options.Turned = False,
     asymmetric: Annotated[
@@ -54,8 +56,8 @@ def command(
 ) -> None:
     """Find copies of IMAGES, also edited ones, and similar images.
 
-    Each is described as compared with yours: "cropped" shows a part of it. "Not verified" means that only codes were
-    compared, because the picture cannot be seen; it may still be a copy.
+    Each hit is described relative to your image: "cropped" means that it shows only part of it. "Not verified" means
+    that only codes were compared, because the picture is unavailable; it may still be a copy.
     """
     from lookalike import opening
     from lookalike.database import search

@@ -27,13 +27,15 @@ def command(
     ] = None,
     write: Annotated[bool, typer.Option("--write", help="Let clients change the database.")] = False,
     trash: Annotated[
-        Path | None, typer.Option("--trash", metavar="FOLDER", help="With --write: let plans move files here.")
+        Path | None, typer.Option("--trash", metavar="FOLDER", help="With --write: move removed files here.")
     ] = None,
     root: Annotated[
         list[Path] | None,
-        typer.Option("--root", metavar="FOLDER", help="With --write: let folders below be indexed; repeatable."),
+        typer.Option("--root", metavar="FOLDER", help="With --write: allow indexing below FOLDER; repeatable."),
     ] = None,
-    hide_paths: Annotated[bool, typer.Option("--hide-paths", help="Show no folders above the indexed ones.")] = False,
+    hide_paths: Annotated[
+        bool, typer.Option("--hide-paths", help="Hide the parent folders of indexed folders.")
+    ] = False,
     prefer: options.Prefer = None,
     cors: Annotated[
         list[str] | None,

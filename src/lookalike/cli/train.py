@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 Model = Literal["vae", "cvae", "csvae", "vte", "pca", "itq", "whitened-itq", "clusters", "copies"]
 PAPER = ("vae", "cvae", "csvae", "vte")
 EPOCHS = 20
+ADAPT_EPOCHS, ADAPT_MINUTES, ADAPT_RATE = 10, 20.0, 1e-4  # with --adapt; the rate is the largest
 SOLVED = ("pca", "itq", "whitened-itq")  # in closed form
 
 
@@ -47,6 +48,14 @@ def command(
             "copies learns to recognise edited copies. None needs labels.",
         ),
     ] = "csvae",
+    adapt: Annotated[
+        bool,
+        typer.Option(
+            "--adapt",
+            help="Train the built-in model further on edited copies of IMAGES, and keep it only if it then finds more "
+            "copies of held-out images.",
+        ),
+    ] = False,
     bits: options.Bits = 64,
     backbone: Annotated[
         str | None,
@@ -64,7 +73,8 @@ def command(
         bool, typer.Option("--matryoshka", help="Make the first 16, 32, 64, … bits codes, too; see truncate.")
     ] = False,
     epochs: Annotated[
-        int | None, typer.Option("--epochs", min=1, help=f"Passes over the images; {EPOCHS} by default.")
+        int | None,
+        typer.Option("--epochs", min=1, help=f"Passes over the images; {EPOCHS} by default, 10 with --adapt."),
     ] = None,
     seed: options.Seed = 0,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The model file to write.")] = Path("model.onnx"),
@@ -78,7 +88,8 @@ def command(
         ),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option("--minutes", callback=_check_minutes, help="Stop training after this time.")
+        float | None,
+        typer.Option("--minutes", callback=_check_minutes, help="Stop training after this time; 20 with --adapt."),
     ] = None,
     augment: Annotated[
         bool, typer.Option("--augment", help="Train the paper's models to reconstruct images from edited copies.")
@@ -95,6 +106,17 @@ def command(
     """
     from lookalike.training import TrainConfig, train
 
+    if adapt:
+        _refuse_with_adapt({
+            "--model": model != "csvae", "--backbone": backbone, "--side": side, "--matryoshka": matryoshka,
+            "--init-from": init_from, "--augment": augment,
+        })  # fmt: skip
+        config = TrainConfig(
+            bits=bits, epochs=epochs or ADAPT_EPOCHS, minutes=minutes or ADAPT_MINUTES, learning_rate=ADAPT_RATE,
+            seed=seed, limit=limit, device=device, max_pixels=max_pixels,
+        )  # fmt: skip
+        _adapt(images, config, out, resume=resume)
+        return
     _check_options(
         model,
         {
@@ -118,6 +140,29 @@ def command(
     with terminal.quiet_decoders(), terminal.stages() as progress:
         report = train(images, config, out=out, resume=resume, progress=progress)
     _print(report, config, seconds=time.monotonic() - began)
+
+
+def _refuse_with_adapt(given: dict[str, object]) -> None:
+    for name, value in given.items():
+        if value:
+            raise typer.BadParameter(
+                "it is for models that are trained anew; leave out --adapt, or this option", param_hint=name
+            )
+
+
+def _adapt(images: list[str], config: TrainConfig, out: Path, *, resume: bool) -> None:
+    from lookalike.training.adapt import adapt
+
+    began = time.monotonic()
+    with terminal.quiet_decoders(), terminal.stages() as progress:
+        found = adapt(images, config, out=out, resume=resume, progress=progress)
+    shown, seconds = terminal.shown(out), time.monotonic() - began
+    typer.echo(
+        f"{found.held_out} held-out images, at 1 false match in 10,000 pairs: {found.before:.1%} of edited copies are "
+        f"found before, {found.after:.1%} after {terminal.count(found.trained.info.epochs, 'epoch')} ({seconds:.0f} s)"
+    )
+    typer.echo(f"{shown}: the {'adapted model' if found.helps else 'built-in model; adapting it did not help'}")
+    typer.echo(f"next: lookalike index IMAGES --db DB --model {shown}")
 
 
 def _print(report: TrainReport, config: TrainConfig, *, seconds: float) -> None:

@@ -105,11 +105,17 @@ class CopyTask(_HashingTask):
         if asked.side is not None or (asked.backbone or EFFICIENTNET) != EFFICIENTNET:
             raise ConfigError(f"{asked.model} trains an encoder of its own; leave out --backbone and --side")
         config = {"bits": asked.bits, "nested": shorter_lengths(asked)}
-        weights = copy_encoder.first_weights(efficientnet.weights())
+        return cls.starting(request, config, copy_encoder.first_weights(efficientnet.weights()))
+
+    @classmethod
+    def starting(cls, request: TrainRequest, config: dict[str, Any], weights: dict[str, Tensor]) -> Self:
+        """The task with these weights to start from, and decoded images."""
         spec = ImageSpec(side=SIDE, colour=False, trim=True)
         read = replace(spec, side=round(LARGER * SIDE), colour=True)
         settings, found = request.settings(spec=read, config=config), request.decoded(read)
-        return cls(settings, found.arrays, spec=spec, skipped=found.skipped, device=asked.device, weights=weights)
+        return cls(
+            settings, found.arrays, spec=spec, skipped=found.skipped, device=request.config.device, weights=weights
+        )
 
     def network(self) -> HashingNetwork:
         encoder, bits = CopyEncoder(), self.settings.config["bits"]
