@@ -237,9 +237,11 @@ def test_odd_names_and_labels_are_kept_and_found(
     for only in wanted:
         found = [{hit.path for hit in one.search_codes(query_NW, top=100, only=only)[0]} for one in both]
         assert found[0] == found[1], only
-        assert {record.name for record in remote.records_of(remote.passing(only).tolist()).values()} == found[0]
+        assert {record.name for record in remote.records_of(remote.store.passing_ids(only).tolist()).values()} == found[
+            0
+        ]
     assert remote.labels() == local.labels()
-    assert len(remote.ids_by_name()) == 2 * len(ODD)
+    assert len(remote.store.ids_by_name()) == 2 * len(ODD)
 
 
 def test_codes_come_in_and_go_out(both: tuple[Database, Database], tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from lookalike.core.address import is_address
-from lookalike.core.errors import DatabaseError, DataError, Interrupted
+from lookalike.core.errors import DatabaseError, Interrupted
 from lookalike.core.limits import MAX_PIXELS
 from lookalike.core.progress import Progress, silent
 from lookalike.database.reading import Reading
@@ -88,18 +88,16 @@ class Database(Reading):
         """Update the database from folders, files or Parquet files; returns what became of each image.
 
         Images that are not in files (arrays, tensors, a data set and its labels; see `data.parquet.write`) are first
-        written to the Parquet file `table`, from which they are read again to be shown and compared.
-
-        Options may also be given by name: `index(folder, reindex=True)`. Unreachable images are reported and left as
-        they are. `model`, if given, must be the one that made the codes, unless `reindex` asks for all codes to be
-        recomputed. Raises `DatabaseError`, `DataError`, or `Interrupted` on Ctrl-C; everything recorded until then is
-        complete.
+        written to the Parquet file `table`, from which they are read again to be shown and compared. Options may be
+        given by name: `index(folder, reindex=True)`. Unreachable images are reported and left as they are. `model`, if
+        given, must be the one that made the codes, unless `reindex` asks for all codes to be recomputed. Raises
+        `DatabaseError`, `DataError`, or `Interrupted` on Ctrl-C; everything recorded until then is complete.
         """
         from lookalike.database import indexing, scopes
         from lookalike.hasher import Hasher
 
         options = dataclasses.replace(options or indexing.IndexOptions(), **changes)
-        sources = _in_files(sources, table)
+        sources = scopes.in_files(sources, table)
         if options.keep_originals:
             self.store.local("originals (--keep-originals)")
         with self._changing("the same command resumes there"):
@@ -400,20 +398,3 @@ def _folder(path: Paths) -> Path:
     if folder.is_file():
         raise DatabaseError(f"{folder} is a file, but a database is a folder; choose a new one, such as {folder}.db")
     return folder
-
-
-def _in_files(sources: data.Paths | Iterable[Any], table: Paths | None) -> data.Paths:
-    """Paths, or the table that images which are not in files are written to. Raises `DataError` without a table."""
-    from lookalike import data
-    from lookalike.data import parquet
-
-    if data.are_paths(sources):
-        return cast("data.Paths", sources)
-    images = cast("Iterable[Any]", sources)
-    if table is None:
-        raise DataError(
-            "these images are not files; name a Parquet file that they are kept in: index(images, "
-            'table="images.parquet")'
-        )
-    parquet.write(Path(table), images)
-    return table

@@ -121,14 +121,6 @@ class Reading:
         """Packed thumbnails (`imaging.thumbnails.unpack`) by id; images without any are omitted."""
         return self.store.thumbnails(ids)
 
-    def passing(self, only: Filter) -> Ids:
-        """Ids of findable images that pass a filter, ascending."""
-        return self.store.passing_ids(only)
-
-    def ids_by_name(self) -> Ids:
-        """Ids of all findable images, ordered by root and name."""
-        return self.store.ids_by_name()
-
     def labels(self) -> dict[str, int]:
         """Number of findable images by label."""
         return self.store.labels()

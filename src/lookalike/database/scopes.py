@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, cast
 
 from lookalike import data
 from lookalike.core.errors import DataError
-from lookalike.data import LeavingOut, Rule, Survey
+from lookalike.data import LeavingOut, Rule, Survey, parquet
 from lookalike.data.leaving_out import escaped
 from lookalike.database.indexing import IndexOptions
 from lookalike.store.protocol import Store
@@ -66,3 +68,17 @@ def _is_absent(scope: str) -> bool:
     except OSError:
         return False
     return False
+
+
+def in_files(sources: data.Paths | Iterable[Any], table: str | os.PathLike[str] | None) -> data.Paths:
+    """Paths, or the table that images which are not in files are written to. Raises `DataError` without a table."""
+    if data.are_paths(sources):
+        return cast("data.Paths", sources)
+    images = cast("Iterable[Any]", sources)
+    if table is None:
+        raise DataError(
+            "these images are not files; name a Parquet file that they are kept in: index(images, "
+            'table="images.parquet")'
+        )
+    parquet.write(Path(table), images)
+    return table

@@ -55,7 +55,7 @@ def parts_of(database: Database, reference: Sequence[str], others: str | None = 
 def _filter(database: Database, name: str) -> Filter:
     """The filter for a folder or label."""
     below = Filter(below=os.path.abspath(name))
-    if len(database.passing(below)):
+    if len(database.store.passing_ids(below)):
         return below
     if name in database.labels():
         return Filter(label=name)
@@ -64,7 +64,7 @@ def _filter(database: Database, name: str) -> Filter:
 
 def _ids(database: Database, only: Filter | None) -> frozenset[int]:
     """Ids of images that pass a filter, including media files that cannot be decoded."""
-    with_codes = database.codes()[0] if only is None else database.passing(only)
+    with_codes = database.codes()[0] if only is None else database.store.passing_ids(only)
     return frozenset([*with_codes.tolist(), *database.undecodable(only)])
 
 

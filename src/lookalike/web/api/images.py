@@ -115,9 +115,9 @@ def _sorted_ids(database: Database, listing: Listing, folder: str | None, dates:
 
 def _in_order(database: Database, listing: Listing, folder: str | None) -> Ids:
     is_filtered = listing.label is not None or folder is not None
-    passing_N = database.passing(Filter(label=listing.label, below=folder)) if is_filtered else None
+    passing_N = database.store.passing_ids(Filter(label=listing.label, below=folder)) if is_filtered else None
     if listing.sort is Sort.PATH:
-        ids_N = database.ids_by_name()
+        ids_N = database.store.ids_by_name()
         return ids_N if passing_N is None else ids_N[np.isin(ids_N, passing_N)]
     ids_N = np.asarray(database.codes()[0]) if passing_N is None else passing_N
     if listing.sort is Sort.NEWEST:
