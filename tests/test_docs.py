@@ -48,12 +48,17 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(snippet: Snippet, folder: Path) -> subprocess.CompletedProcess[str]:
-    scripts = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    command = ["sh", "-e", "-c", snippet.text] if snippet.kind == "console" else [sys.executable, "-c", snippet.text]
-    return subprocess.run(
-        command, cwd=folder, env={**os.environ, "PATH": scripts}, capture_output=True, text=True, timeout=300
+def run(
+    snippet: Snippet, folder: Path, *, scripts: Path = Path(sys.executable).parent
+) -> subprocess.CompletedProcess[str]:
+    """Run a snippet with the commands of an environment: this one, or another."""
+    environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+    if scripts != Path(sys.executable).parent:
+        environment.pop("PYTHONPATH", None)
+    command = (
+        ["sh", "-e", "-c", snippet.text] if snippet.kind == "console" else [scripts / "python", "-c", snippet.text]
     )
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if snippets(page)], ids=lambda page: page.name)

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 import lookalike
+from tests import test_docs
 
+folder = test_docs.folder
 ROOT = Path(__file__).resolve().parents[1]
 MOST_BYTES = 7_000_000
 
@@ -87,15 +89,17 @@ def test_nothing_of_cuda_is_installed(wheel: Path, extra: str, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_the_wheel_alone_indexes_and_searches(wheel: Path, photo_folder: Path, tmp_path: Path) -> None:
+def test_the_wheel_alone_does_what_the_readme_says(wheel: Path, folder: Path, tmp_path: Path) -> None:
     environment = tmp_path / "environment"
     call(sys.executable, "-m", "venv", environment)
     scripts = environment / ("Scripts" if os.name == "nt" else "bin")
-    call(scripts / "python", "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", wheel)
+    call(scripts / "python", "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", f"{wheel}[serve]")
     installed = {entry["name"].lower() for entry in json.loads(call(scripts / "pip", "list", "--format", "json"))}
     assert "lookalike" in installed
     assert not installed & {"torch", "onnx", "pyarrow", "scipy"}
-    call(scripts / "lookalike", "index", photo_folder, "--db", "db", cwd=tmp_path)
-    query = sorted(photo_folder.rglob("*.png"))[0]
-    found = call(scripts / "lookalike", "search", query, "--db", "db", "--top", 1, "--json", cwd=tmp_path)
-    assert json.loads(found)["distance"] == 0
+    for snippet in test_docs.snippets(ROOT / "README.md"):
+        if "lookalike train" not in snippet.text:
+            done = test_docs.run(snippet, folder, scripts=scripts)
+            assert done.returncode == 0, f"{snippet.text}\n{done.stdout}\n{done.stderr}"
+    said = call(scripts / "lookalike", "search", "PHOTOS/coffee.png", "--db", "photos.db", "--json", cwd=folder)
+    assert json.loads(said.splitlines()[0])["distance"] == 0
