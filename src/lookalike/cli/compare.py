@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,7 +83,6 @@ def _stored(first: str, second: str, db: str, picture: Path | None, *, max_pixel
     from lookalike.core.errors import ConfigError
     from lookalike.verification import edits
     from lookalike.verification.files import Compared
-    from lookalike.verification.verdict import Relation
 
     if picture is not None:
         raise ConfigError("--picture draws files; leave out --db, or --picture")
@@ -94,8 +92,7 @@ def _stored(first: str, second: str, db: str, picture: Path | None, *, max_pixel
     if not (one.width and one.height and other.width and other.height):
         return Compared(found, None)
     sizes = (one.width, one.height), (other.width, other.height)
-    is_edited = found.relation is Relation.EDITED
-    return Compared(replace(found, edits=edits.resized(found, sizes)) if is_edited else found, sizes)
+    return Compared(edits.with_sizes(found, sizes), sizes)
 
 
 def _record(database: Database, name: str) -> Record:

@@ -8,7 +8,6 @@ Shapes: N images, V variants of a query and itself, K bits, W bytes a code, T hi
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -226,17 +225,16 @@ def hit_of(
 
     `size`: that of the query, if it is known.
     """
-    relation, names, sizes = verdict.relation, verdict.edits, None
+    relation, sizes = verdict.relation, None
     if relation is Relation.EDITED and size is not None and record.width and record.height:
         sizes = size, (record.width, record.height)
-        names = edits.resized(verdict, sizes)
+        verdict = edits.with_sizes(verdict, sizes)
     if relation is Relation.DIFFERENT and distance <= similar:
         relation = Relation.SIMILAR
-    done = edits.words(dataclasses.replace(verdict, edits=names), sizes)
     return Hit(
         path=record.name, distance=distance, bits=bits, relation=relation, label=record.label, id=record.id,
-        edits=names, done=", ".join(done), inliers=verdict.inliers, agreement=verdict.agreement,
-        transform=verdict.transform, verified=verdict.verified,
+        edits=verdict.edits, done=", ".join(edits.words(verdict, sizes)), inliers=verdict.inliers,
+        agreement=verdict.agreement, transform=verdict.transform, verified=verdict.verified,
     )  # fmt: skip
 
 

@@ -9,13 +9,14 @@ Shapes: H, W pixels.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from lookalike.verification.agreement import Colours
 from lookalike.verification.alignment import Matrix
-from lookalike.verification.verdict import CLIPPED, OTHER_COLOURS, Aligned, Verdict
+from lookalike.verification.verdict import CLIPPED, OTHER_COLOURS, Aligned, Relation, Verdict
 
 Size = tuple[int, int]  # width and height, pixels
 
@@ -70,11 +71,11 @@ def words(verdict: Verdict, sizes: tuple[Size, Size] | None = None) -> list[str]
     return [text for name in verdict.edits if (text := said.get(name, WORDS[name]))]
 
 
-def resized(verdict: Verdict, sizes: tuple[Size, Size]) -> tuple[str, ...]:
-    """The edits of a verdict, with "resize" if the pictures' sizes show it."""
-    if not _scaled(verdict, sizes):
-        return verdict.edits
-    return (*(name for name in verdict.edits if name != "recompress"), "resize")
+def with_sizes(verdict: Verdict, sizes: tuple[Size, Size]) -> Verdict:
+    """The verdict, with the edit "resize" if the sizes of an edited copy and its original show it."""
+    if verdict.relation is not Relation.EDITED or not _scaled(verdict, sizes):
+        return verdict
+    return replace(verdict, edits=(*(name for name in verdict.edits if name != "recompress"), "resize"))
 
 
 def _cropped(matrix: Matrix, share: float) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,12 +18,10 @@ from lookalike.imaging.isolation.limits import DecodeLimits
 from lookalike.imaging.spec import ImageSpec
 from lookalike.verification import edits, looks
 from lookalike.verification.features import Array
-from lookalike.verification.verdict import Picture, Relation, Verdict
+from lookalike.verification.verdict import EXACT, SAME_PIXELS, Picture, Verdict
 
 if TYPE_CHECKING:
     from lookalike.verification.edits import Size
-
-UNMOVED = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
 class Compared(NamedTuple):
@@ -48,22 +45,17 @@ def examine(first: Source, second: Source, decoders: Decoders) -> Compared:
     with ExitStack() as stack:
         one, other = (_File(source, decoders, stack) for source in (first, second))
         if one.image.digest is not None and one.image.digest == other.image.digest:
-            return Compared(_same(Relation.EXACT), None)
+            return Compared(EXACT, None)
         seen, sizes = (one.seen(), other.seen()), (one.size(), other.size())
         if sizes[0] == sizes[1] and one.has_pixels_of(other):
-            return Compared(_same(Relation.SAME_PIXELS), None)
-        found = looks.verdict(*seen)
-        return Compared(replace(found, edits=edits.resized(found, sizes)) if found.relation.is_copy else found, sizes)
+            return Compared(SAME_PIXELS, None)
+        return Compared(edits.with_sizes(looks.verdict(*seen), sizes), sizes)
 
 
 def shown(source: Source, side: int, decoders: Decoders) -> Array:
     """An image as compared: RGB or RGBA, at most `side` pixels a side. Raises `ImageError`, naming the file."""
     with ExitStack() as stack:
         return _File(source, decoders, stack).frames(side)[0]
-
-
-def _same(relation: Relation) -> Verdict:
-    return Verdict(relation=relation, transform=UNMOVED, overlaps=(1.0, 1.0), agreement=1.0)
 
 
 class _File:

@@ -92,7 +92,9 @@ class Verdict:
 
 
 UNVERIFIED = Verdict(relation=Relation.SIMILAR, verified=False)
-EXACT = Verdict(relation=Relation.EXACT, agreement=1.0, overlaps=(1.0, 1.0))
+UNMOVED = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+EXACT = Verdict(relation=Relation.EXACT, transform=UNMOVED, agreement=1.0, overlaps=(1.0, 1.0))
+SAME_PIXELS = replace(EXACT, relation=Relation.SAME_PIXELS)
 
 
 class Outline(NamedTuple):

@@ -12,6 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
@@ -26,7 +27,7 @@ from lookalike.store.protocol import Store
 from lookalike.store.records import Record
 from lookalike.verification import looks
 from lookalike.verification.looks import Seen
-from lookalike.verification.verdict import EXACT, Outline, Picture, Relation, Verdict
+from lookalike.verification.verdict import EXACT, SAME_PIXELS, UNVERIFIED, Outline, Picture, Relation, Verdict
 
 if TYPE_CHECKING:
     from lookalike.imaging.isolation.decoders import Decoders, Source
@@ -131,12 +132,12 @@ class Verifier:
             return known
         one, other = self.seen(first), self.seen(second)
         if one is None or other is None:
-            return Verdict(relation=Relation.SIMILAR, verified=False)
+            return UNVERIFIED
         found = looks.verdict(one, other, mirrored=pair.mirrored, insist=pair.insist)
         for record, seen in ((first, one), (second, other)):
             self._outlines.get(record.id, partial(getattr, seen.frames[0], "outline"))
         if found.relation.is_copy and self._have_same_pixels(first, second):
-            found = _same_pixels(found)
+            found = replace(SAME_PIXELS, inliers=found.inliers)
         self._kept.add(first.digest, second.digest, found, mirrored=pair.mirrored)
         return found
 
@@ -158,7 +159,7 @@ class Verifier:
         """The verdict on a query and an image with different bytes."""
         seen = self.seen(record)
         if seen is None:
-            return Verdict(relation=Relation.SIMILAR, verified=False)
+            return UNVERIFIED
         return looks.verdict(query, seen, mirrored=mirrored, insist=insist)
 
     def same_pixels(self, found: Verdict, source: Source, record: Record) -> Verdict:
@@ -166,7 +167,7 @@ class Verifier:
         if (expected := self.pixel_digest(record)) is None or self._decoders is None:
             return found
         with suppress(LookalikeError, OSError), self._decoders.opened(source) as image:
-            return _same_pixels(found) if image.pixel_digest() == expected else found
+            return replace(SAME_PIXELS, inliers=found.inliers) if image.pixel_digest() == expected else found
         return found
 
     def seen(self, record: Record) -> Seen | None:
@@ -235,13 +236,6 @@ def verifying(store: Store, *, max_pixels: int = MAX_PIXELS) -> Iterator[Verifie
         Verifier(store, decoders) as verifier,
     ):
         yield verifier
-
-
-def _same_pixels(found: Verdict) -> Verdict:
-    return Verdict(
-        relation=Relation.SAME_PIXELS, overlaps=(1.0, 1.0), inliers=found.inliers, agreement=1.0,
-        transform=found.transform,
-    )  # fmt: skip
 
 
 class VerdictCache:

@@ -17,8 +17,6 @@ from lookalike.duplicates.review import words
 from lookalike.imaging.evidence import Evidence
 from lookalike.store.derived.verdicts import Pair
 from lookalike.store.records import Record
-from lookalike.verification.files import UNMOVED
-from lookalike.verification.verdict import Relation, Verdict
 from lookalike.web.api.failures import failures
 from lookalike.web.api.rows import Rows, named
 from lookalike.web.http.problems import JsonResponse, Problem
@@ -35,7 +33,7 @@ async def compare_images(server: Shared, a: First, b: Second) -> JsonResponse:
     """What the second image is to the first, where they match, and what each has that the other lacks."""
     with server.collection.use() as database:
         one, other = await server.record(database, a), await server.record(database, b)
-        found = await server.collection.run(_verdict, database, one, other)
+        found = await server.collection.run(database.verifier.between, Pair(one, other, mirrored=None))
         first, second = await _evidence(server, database, one), await _evidence(server, database, other)
         size = None if one.width is None or one.height is None else (one.width, one.height)
         hit = hit_of(other, database.bits, found, bits=database.bits, similar=-1, size=size)
@@ -50,13 +48,6 @@ async def compare_images(server: Shared, a: First, b: Second) -> JsonResponse:
                 loses_b=_lost(second, first) + _left(*beside[::-1]),
             )
         )  # fmt: skip
-
-
-def _verdict(database: Database, one: Record, other: Record) -> Verdict:
-    found = database.verifier.between(Pair(one, other, mirrored=None))
-    if found.transform is None and found.relation in (Relation.EXACT, Relation.SAME_PIXELS):
-        return Verdict(relation=found.relation, transform=UNMOVED, overlaps=(1.0, 1.0), agreement=1.0)
-    return found
 
 
 async def _evidence(server: Server, database: Database, record: Record) -> Evidence | None:
