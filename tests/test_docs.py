@@ -55,10 +55,10 @@ def run(
     environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
     if scripts != Path(sys.executable).parent:
         environment.pop("PYTHONPATH", None)
-    command = (
-        ["sh", "-e", "-c", snippet.text] if snippet.kind == "console" else [scripts / "python", "-c", snippet.text]
+    program = ["sh", "-e"] if snippet.kind == "console" else [str(scripts / "python")]
+    return subprocess.run(
+        [*program, "-c", snippet.text], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
     )
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if snippets(page)], ids=lambda page: page.name)
