@@ -80,8 +80,8 @@ def prepare(experiment: Experiment, places: Places, before: object = None) -> Pr
         dataset=dataset,
         split=split,
         near=protocols.near_duplicates(dataset, split, read=data.read_bytes),
-        query_NSS=_decode(dataset, split.query, folder / "query"),
-        database_NSS=_decode(dataset, split.database, folder / "database"),
+        query_NSS=decode(dataset, split.query, folder / "query"),
+        database_NSS=decode(dataset, split.database, folder / "database"),
         folder=folder / "train",
     )
 
@@ -97,14 +97,14 @@ def run(experiment: Experiment, prepared: Prepared, places: Places, *, device: s
     arrays = _encode(hasher, prepared)
     _write_arrays(path.with_name("codes.npz"), **arrays)
     if experiment.is_explained:
-        codes = hasher.encode_arrays(_decode(prepared.dataset, prepared.split.train, prepared.folder))
-        _write_arrays(path.with_name("train.npz"), train_codes=codes, train_labels=_labels(prepared)[2])
+        codes = hasher.encode_arrays(decode(prepared.dataset, prepared.split.train, prepared.folder))
+        _write_arrays(path.with_name("train.npz"), train_codes=codes, train_labels=labels(prepared)[2])
     errors = _reconstruct(model.with_suffix(".run"), prepared, path.with_name("pictures.png"))
     settings, history = read_log(model.with_suffix(".run") / "log.jsonl")
     cutoff = protocols.PROTOCOLS[experiment.protocol].cutoff or CUTOFF
     result = {
         "settings": asdict(experiment) | {"title": prepared.dataset.title, "side": SIDE, "device": device},
-        "split": _describe(prepared),
+        "split": describe(prepared),
         "environment": environment(),
         "model": {
             "settings": settings,
@@ -121,11 +121,16 @@ def run(experiment: Experiment, prepared: Prepared, places: Places, *, device: s
 
 def _reconstruct(run: Path, prepared: Prepared, pictures: Path) -> ReconstructionError:
     """Reconstruction error over some of the queries; draws a few of them to `pictures`."""
-    shown_NSS = prepared.query_NSS[_evenly(len(prepared.query_NSS), RECONSTRUCTED)]
-    images_NSS, restored_NSS = _scaled(shown_NSS), reconstruct(run, shown_NSS, models=PixelTask.models)
+    shown_NSS = shown(prepared)
+    images_NSS, restored_NSS = scaled(shown_NSS), reconstruct(run, shown_NSS, models=PixelTask.models)
     drawn = _evenly(len(shown_NSS), PICTURES)
     _write_pictures(pictures, images_NSS[drawn], restored_NSS[drawn])
     return reconstruction_error(images_NSS, restored_NSS)
+
+
+def shown(prepared: Prepared) -> Array:
+    """Those of the queries on which reconstruction is measured."""
+    return prepared.query_NSS[_evenly(len(prepared.query_NSS), RECONSTRUCTED)]
 
 
 def _is_trained(model: Path, prepared: Prepared) -> bool:
@@ -155,7 +160,7 @@ def _train(experiment: Experiment, prepared: Prepared, model: Path, *, device: s
     train(prepared.train, config, out=model, resume=resume, tasks=PIXEL_TASKS)
 
 
-def _decode(dataset: Dataset, rows: protocols.Rows, folder: Path) -> Array:
+def decode(dataset: Dataset, rows: protocols.Rows, folder: Path) -> Array:
     """Decoded images of these rows, cached for all runs."""
     items = [dataset.items[row] for row in rows]
     cache = cached_images(folder, items, SPEC)
@@ -166,7 +171,7 @@ def _decode(dataset: Dataset, rows: protocols.Rows, folder: Path) -> Array:
 
 def _encode(hasher: Hasher, prepared: Prepared) -> dict[str, npt.NDArray[Any]]:
     """Codes and labels of queries and database, encoded by the exported model, as for users."""
-    query_labels, database_labels, _ = _labels(prepared)
+    query_labels, database_labels, _ = labels(prepared)
     return {
         "query_codes": hasher.encode_arrays(prepared.query_NSS),
         "query_labels": query_labels,
@@ -175,14 +180,16 @@ def _encode(hasher: Hasher, prepared: Prepared) -> dict[str, npt.NDArray[Any]]:
     }
 
 
-def _labels(prepared: Prepared) -> list[labelling.Labels]:
+def labels(prepared: Prepared) -> list[labelling.Labels]:
+    """Labels of queries, database and training images."""
     items, split = prepared.dataset.items, prepared.split
     rows = (split.query, split.database, split.train)
     found, _ = labelling.encode(*([items[row].label for row in part] for part in rows))
     return found
 
 
-def _describe(prepared: Prepared) -> dict[str, Any]:
+def describe(prepared: Prepared) -> dict[str, Any]:
+    """The sizes of the parts, and a digest of their names."""
     split = prepared.split
     names = (prepared.dataset.items[row].path for rows in (split.train, split.query, split.database) for row in rows)
     return {
@@ -205,7 +212,7 @@ def _evenly(count: int, wanted: int) -> protocols.Rows:
     return np.unique(np.linspace(0, count - 1, min(count, wanted)).round().astype(np.int64))
 
 
-def _scaled(images_NSS: Array) -> npt.NDArray[np.float32]:
+def scaled(images_NSS: Array) -> npt.NDArray[np.float32]:
     """Images scaled to [0, 1] by their own minimum and maximum, the models' input (section III)."""
     x_NSS = np.asarray(images_NSS, np.float32)
     low, high = x_NSS.min(axis=(1, 2), keepdims=True), x_NSS.max(axis=(1, 2), keepdims=True)

@@ -20,6 +20,7 @@ from research.hashing.methods import METHODS
 
 AUTOENCODERS = ("vae", "cvae", "csvae", "vte")  # of the paper's tables
 OTHER_AUTOENCODERS = ("vit", "scae")
+PIXEL_BASELINES = ("pixel-pca", "pixel-itq", "pixel-lsh", "pixel-phash")  # see `pixels`
 EXPLAINED = AUTOENCODERS  # models on whose codes explanations of the published figures are tried
 BITS = (16, 32, 64, 128)
 DATASETS = ("cifar10", "tiny_imagenet", "tagged_food")  # the last two stand in for ImageNet and NUS-WIDE
@@ -137,6 +138,9 @@ def smoke() -> list[Experiment]:
     """One tiny run of every model and of each kind of method; shows only that all parts work."""
     methods = ("cosine", "linear-classifier", "itq", "clusters", "cibhash", "dhn", "transhash", "orthohash-nested")
     return [
-        *(Experiment(dataset="cifar10", model=model, bits=64, epochs=1, protocol="smoke") for model in AUTOENCODERS),
+        *(
+            Experiment(dataset="cifar10", model=model, bits=64, epochs=1, protocol="smoke")
+            for model in (*AUTOENCODERS, "pixel-pca", "pixel-phash")
+        ),
         *comparisons(setups=(("cifar10", "smoke"),), models=methods, bits=(64,), epochs=1),
     ]

@@ -17,7 +17,7 @@ from lookalike import reports
 from lookalike.core.errors import MissingExtra
 from lookalike.training.files import write_aside
 from research import claims, comparison_tables, explanations, figures, published, tables
-from research.experiments import EXPLAINED
+from research.experiments import EXPLAINED, METHOD_NAMES
 from research.results import Result, load, select
 from research.tables import Table
 
@@ -34,31 +34,36 @@ def write(results_folder: Path, page: Path, *, protocol: str = "paper") -> list[
     """
     everything = load(results_folder)
     results = [one for one in everything if one.model in published.MODELS and one.protocol == protocol]
-    methods = [one for one in everything if one.model not in published.MODELS]
+    pixels = [one for one in everything if one.model in tables.OTHERS and one.protocol == protocol]
+    methods = [one for one in everything if one.model in METHOD_NAMES]
     page.parent.mkdir(parents=True, exist_ok=True)
     captions = figures.draw_all(results, page.parent / FOLDER)
-    markdown = fill(results, captions, methods=methods)
+    markdown = fill(results, captions, methods=methods, pixels=pixels)
     write_aside(page, markdown.encode())
     twin = page.with_suffix(".html")
     write_aside(twin, to_html(markdown, page.parent / FOLDER).encode())
     return [page, twin, *(page.parent / FOLDER / name for name in captions)]
 
 
-def fill(results: Sequence[Result], captions: dict[str, str], *, methods: Sequence[Result] = ()) -> str:
-    """The text with every mark replaced: by `results` of the paper's models, and `methods` for comparison."""
+def fill(
+    results: Sequence[Result], captions: dict[str, str], *, methods: Sequence[Result] = (),
+    pixels: Sequence[Result] = (),
+) -> str:  # fmt: skip
+    """The text with every mark replaced: by `results` of the paper's models; `methods` and `pixels` for comparison."""
     by_paper = [one for one in methods if one.protocol == "paper"]
     made: dict[str, Callable[[], str]] = {
         "runs": lambda: _runs(results),
         "claims": lambda: claims.claims(results).markdown(),
         "hard_labels": lambda: claims.hard_labels().markdown(),
-        "table_1": lambda: _all(tables.table_1(results)),
-        "table_2": lambda: _all(tables.table_2(results)),
+        "table_1": lambda: _all(tables.table_1([*results, *pixels])),
+        "table_2": lambda: _all(tables.table_2([*results, *pixels])),
         "table_3": lambda: tables.table_3([*results, *by_paper]).markdown(),
         "compared": lambda: _all(comparison_tables.tables(methods)),
         "nested": lambda: comparison_tables.nested(methods).markdown(),
         "nested_losses": lambda: comparison_tables.nested_losses(methods),
         "shortfalls": lambda: comparison_tables.shortfalls(methods),
         "reconstruction": lambda: tables.reconstruction(results).markdown(),
+        "against_pca": lambda: tables.against_pca([*results, *pixels]).markdown(),
         "use_of_bits": lambda: tables.use_of_bits(results).markdown(),
         "convergence": lambda: tables.convergence(results),
         "why": lambda: _why(results),

@@ -1,4 +1,4 @@
-"""One resumable runner for all runs: the paper's models (`autoencoders`) and methods on features (`methods`).
+"""One resumable runner for all runs: autoencoders, codes of pixels (`pixels`), and methods on features (`methods`).
 
 Runs with a result are skipped. A killed run resumes from its last checkpoint and ends with the same result.
 """
@@ -10,11 +10,19 @@ from types import ModuleType
 
 from lookalike.core.codes import check_bits
 from lookalike.core.errors import ConfigError, Interrupted
-from research import autoencoders, datasets, methods
-from research.experiments import AUTOENCODERS, LENGTHS, METHOD_NAMES, NESTED, OTHER_AUTOENCODERS, Experiment
+from research import autoencoders, datasets, methods, pixels
+from research.experiments import (
+    AUTOENCODERS,
+    LENGTHS,
+    METHOD_NAMES,
+    NESTED,
+    OTHER_AUTOENCODERS,
+    PIXEL_BASELINES,
+    Experiment,
+)
 from research.results import Places
 
-PIXELS = (*AUTOENCODERS, *OTHER_AUTOENCODERS)
+PIXELS = (*AUTOENCODERS, *OTHER_AUTOENCODERS, *PIXEL_BASELINES)
 MODELS = (*PIXELS, *METHOD_NAMES)
 
 
@@ -56,4 +64,6 @@ def check(experiments: Sequence[Experiment]) -> None:
 
 def _kind(experiment: Experiment) -> ModuleType:
     """The module that runs an experiment."""
+    if experiment.model in PIXEL_BASELINES:
+        return pixels
     return autoencoders if experiment.model in PIXELS else methods

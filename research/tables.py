@@ -5,17 +5,24 @@ A row is a run, which gives all metrics of a model at a length; it ends with the
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lookalike.metrics.collisions import expected_repeated
 from research import published
+from research.experiments import OTHER_AUTOENCODERS, PIXEL_BASELINES
 from research.results import MEASURED_ON, Result, select, spread
 
 METRICS = ("f1", "precision", "recall", "map")
 NOT_RUN = "not run yet"
 CONVERGED = 0.2  # largest fall of the loss in the last epoch of a converged run, percent
 EVALUATED = 10_000  # images whose codes can collide
+OTHERS = (*OTHER_AUTOENCODERS, *PIXEL_BASELINES)  # of the same grey pixels
+TITLES = published.TITLES | {
+    "vit": "ViT", "scae": "SCAE", "pixel-pca": "PCA of the pixels", "pixel-itq": "ITQ of the pixels",
+    "pixel-lsh": "LSH of the pixels", "pixel-phash": "pHash",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,35 @@ def reconstruction(results: Sequence[Result]) -> Table:
     return Table("Errors of reconstruction (beneath Fig. 5)", header, tuple(rows), notes)
 
 
+def against_pca(results: Sequence[Result]) -> Table:
+    """Held-out errors of reconstruction compared with those of as many principal components; flags what is worse."""
+    rows, worse = [], []
+    for dataset in dict.fromkeys(name for several in MEASURED_ON.values() for name in several):
+        here = [one for one in results if one.dataset == dataset]
+        for model in (*published.MODELS, *OTHER_AUTOENCODERS):
+            for bits in published.bits_of("table_1"):
+                found, linear = (
+                    [
+                        1000 * one.number("reconstruction", "mse")
+                        for one in here
+                        if (one.model, one.bits) == (name, bits)
+                    ]
+                    for name in (model, "pixel-pca")
+                )
+                if not found:
+                    continue
+                ratio = statistics.fmean(found) / statistics.fmean(linear) if linear else None
+                if ratio is not None and ratio > 1:
+                    worse.append(f"{TITLES[model]} ({dataset}, {bits} bits, {ratio:.2f} ×)")
+                rows.append((
+                    dataset, TITLES[model], str(bits), spread(found, 2), spread(linear, 2) if linear else NOT_RUN,
+                    "–" if ratio is None else f"**{ratio:.2f}**" if ratio > 1 else f"{ratio:.2f}",
+                ))  # fmt: skip
+    header = ("data set", "model", "bits", "MSE × 1000", "of PCA, as many components", "ratio")
+    note = f"Worse than PCA: {', '.join(worse) or 'none'}. A model above 1 has not learnt what a linear one has."
+    return Table("Errors compared with PCA", header, tuple(rows), (note,))
+
+
 def use_of_bits(results: Sequence[Result]) -> Table:
     """Further properties of the codes: ties, bits, first hits."""
     rows = []
@@ -137,7 +173,12 @@ def _by_run(
         for bits in published.bits_of("table_1"):
             found = select(results, dataset=dataset, model=model, bits=bits)
             cells = [cell(found, shown, dataset, model, bits, column) for column in columns]
-            rows.append((published.TITLES[model], str(bits), *cells, _run(found, dataset, model, bits)))
+            rows.append((TITLES[model], str(bits), *cells, _run(found, dataset, model, bits)))
+    for model in OTHERS:
+        for bits in published.bits_of("table_1"):
+            if found := select(results, dataset=dataset, model=model, bits=bits):
+                cells = [cell(found, shown, dataset, model, bits, column) for column in columns]
+                rows.append((TITLES[model], str(bits), *cells, _run(found, dataset, model, bits)))
     where = "; measured on " + " and ".join(sorted({one.values["settings"]["title"] for one in shown})) if shown else ""
     names = {"map": "mAP", "f1": "F1", "ratio": "repeated, %", "sharing": "sharing, %", "shared": "shared, %"}
     header = ("model", "bits", *(names.get(column, column) for column in columns), "command, time")
@@ -147,7 +188,8 @@ def _by_run(
 def _metric_cell(
     found: Sequence[Result], others: Sequence[Result], dataset: str, model: str, bits: int, metric: str
 ) -> str:
-    printed = published.of("table_1", model, metric, dataset=dataset, bits=bits)
+    known = model in published.MODELS
+    printed = published.of("table_1", model, metric, dataset=dataset, bits=bits) if known else None
     if metric == "map":
         return _three(printed, found, _expected_map, _map_chance, others=others)
     return _three(
@@ -163,9 +205,9 @@ def _collision_cell(
     found: Sequence[Result], others: Sequence[Result], dataset: str, model: str, bits: int, reading: str
 ) -> str:
     if reading == "ratio":
-        printed = published.of("table_2", model, dataset=dataset, bits=bits)
+        printed = published.of("table_2", model, dataset=dataset, bits=bits) if model in published.MODELS else None
         if not found:
-            return f"{printed:.2f} / {NOT_RUN} / {100 * expected_repeated(EVALUATED, bits) / EVALUATED:.2f}"
+            return f"{printed or 0:.2f} / {NOT_RUN} / {100 * expected_repeated(EVALUATED, bits) / EVALUATED:.2f}"
         return _three(
             printed,
             found,

@@ -13,6 +13,7 @@ from lookalike.core.errors import ConfigError
 from lookalike.models import MODELS, HashModel, create
 from lookalike.models.blocks import MinMax, SimAM
 from lookalike.models.vae import VAEConfig
+from tests.references.batch_norms import settle
 
 SMALL: dict[str, dict[str, Any]] = {  # settings with which a test takes no time
     "vae": {"layers": (64, 32, 16, 8)},
@@ -112,7 +113,37 @@ def test_vte_tells_where_a_patch_is() -> None:
 
 
 def test_the_paper_s_own_widths_can_be_had() -> None:
-    assert VAEConfig(layers=(8192, 4096, 2048, 1024)).layers[0] == 8192
+    assert VAEConfig(layers=(8192, 4096, 2048, 1024)).widths[0] == 8192
+    assert VAEConfig(bits=512).widths == (8192, 4096, 2048, 1024)
+    assert [VAEConfig(bits=bits).widths[-1] for bits in (16, 64, 128)] == [128, 128, 256]
+
+
+def test_a_vae_starts_as_principal_components() -> None:
+    random = torch.Generator().manual_seed(0)
+    patterns = nn.functional.interpolate(torch.randn(12, 1, 8, 8, generator=random), size=128, mode="bilinear")
+    weights = torch.randn(100, 12, generator=random) * 0.8 ** torch.arange(12)
+    images = (0.5 + 0.02 * torch.tensordot(weights, patterns, dims=1)).clamp(0, 1)
+    centred = (images - images.mean(dim=0)).flatten(1)
+    expected = torch.linalg.svdvals(centred)[8:].square().sum() / centred.numel()
+    errors = {}
+    for start in (True, False):
+        model = create("vae", bits=8, layers=(256, 128, 64, 32))
+        if start:
+            model.start(images)  # type: ignore[operator]
+        settle(model.encoder, images)
+        h_ND = model.encoder(images)
+        settle(model.decoder, model.to_mean(h_ND))
+        with torch.inference_mode():
+            errors[start] = (model.reconstruct(images) - images).square().mean().item()
+    assert errors[True] < 1.2 * expected
+    assert errors[False] > 3 * expected
+
+
+def test_a_vae_starts_from_fewer_images_than_components() -> None:
+    model = create("vae", bits=64, layers=(64, 32, 16, 16))
+    model.start(torch.rand(3, 1, 128, 128, generator=torch.Generator().manual_seed(0)))  # type: ignore[operator]
+    assert all(torch.isfinite(weight).all() for weight in model.parameters())
+    assert all(row.abs().sum() > 0 for row in model.to_mean.weight)  # otherwise a bit would never be learnt
 
 
 def convolutions(module: nn.Module) -> list[nn.Conv2d]:

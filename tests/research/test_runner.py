@@ -54,7 +54,7 @@ def test_smoke_runs_every_part(smoke: tuple[Path, str]) -> None:
     assert page.count("](pictures/") == len(list((folder / "pictures").glob("*.svg"))) == 7
     html = (folder / "reproduction.html").read_text()
     assert html.count("<svg") == 7
-    assert html.count("<table>") == 18
+    assert html.count("<table>") == 19
     assert said.count("run ") == len(experiments.smoke())
 
 

@@ -80,15 +80,20 @@ def _whitened_itq(features_ND: Floats, bits: int, *, seed: int = 0, rounds: int 
 
 
 def _turned(projected: Linear, features_ND: Floats, seed: int, rounds: int) -> Linear:
-    bits = len(projected.bias_K)
-    v_NK = projected.latents(features_ND).astype(np.float64)
+    rotation_KK = rotation(projected.latents(features_ND).astype(np.float64), seed=seed, rounds=rounds)
+    weight_DK = projected.weight_DK.astype(np.float64) @ rotation_KK
+    return Linear(weight_DK.astype(np.float32), (projected.bias_K.astype(np.float64) @ rotation_KK).astype(np.float32))
+
+
+def rotation(v_NK: npt.NDArray[np.float64], *, seed: int = 0, rounds: int = ROUNDS) -> npt.NDArray[np.float64]:
+    """The rotation (K, K) that brings centred components close to their signs."""
+    bits = v_NK.shape[1]
     rotation_KK = np.linalg.qr(np.random.default_rng(seed).normal(size=(bits, bits)))[0]
     for _ in range(rounds):
         b_NK = np.where(v_NK @ rotation_KK < 0, -1.0, 1.0)  # fix R, update B (their section 2.2)
         left_KK, _, right_KK = np.linalg.svd(b_NK.T @ v_NK)
         rotation_KK = (left_KK @ right_KK).T  # fix B, update R: the orthogonal Procrustes problem
-    weight_DK = projected.weight_DK.astype(np.float64) @ rotation_KK
-    return Linear(weight_DK.astype(np.float32), (projected.bias_K.astype(np.float64) @ rotation_KK).astype(np.float32))
+    return rotation_KK
 
 
 TURNED = {"itq": _itq, "whitened-itq": _whitened_itq}  # methods whose first bits are not codes

@@ -113,6 +113,8 @@ def _begin(run: Run[Module]) -> State[Module]:
     state = _new_state(run)
     if run.init_from:
         checkpoint.start_from(run.init_from, state.model, run.settings)
+    else:
+        run.task.start(state.model, run.rows.train)
     write_log(run.log, run.settings.values(), [])
     checkpoint.save_checkpoint(run.checkpoint, state, run.settings)
     return state

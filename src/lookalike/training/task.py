@@ -24,6 +24,7 @@ from lookalike.imaging.decode import Array, ImageSpec
 from lookalike.models import MODELS, HashModel, Models, create
 from lookalike.models.base import SIDE, Losses
 from lookalike.models.blocks import MinMax
+from lookalike.models.vae import VAE
 from lookalike.training.cache import Cached, Skipped, cached_images, digest, remove_cache
 from lookalike.training.checkpoint import Module
 from lookalike.training.edits import edited
@@ -32,6 +33,7 @@ from lookalike.training.settings import Rows, Settings, TrainConfig
 
 SPEC = ImageSpec(side=SIDE)  # of the paper's models
 CHECKED = 64  # training images for comparing the exported model with the trained one
+STARTED = 2_048  # training images for the initial weights of a VAE
 EVALUATION_BATCH = 128
 VALIDATION_SEED = 0  # of the noise; fixed, so that epochs are comparable
 
@@ -91,6 +93,9 @@ class Task(ABC, Generic[Module]):
     def create(self) -> Module:
         """The module with its initial weights, reproducible; PyTorch's global random state is not changed."""
 
+    def start(self, module: Module, rows: Rows) -> None:
+        """Prepare the initial weights of a new run by the training images, for modules that do so."""
+
     @abstractmethod
     def loss(self, module: Module, rows: Rows, *, step: int, generator: torch.Generator) -> Losses:
         """The loss of a batch; `generator`, on the module's device, generates the noise."""
@@ -140,6 +145,11 @@ class AutoencoderTask(Task[HashModel[Any]]):
 
     def create(self) -> HashModel[Any]:
         return create(self.settings.model, seed=self.settings.seed, models=self.models, **self.settings.config)
+
+    def start(self, module: HashModel[Any], rows: Rows) -> None:
+        if isinstance(module, VAE):
+            some = rows[np.linspace(0, len(rows) - 1, min(STARTED, len(rows))).astype(np.int64)]
+            module.start(to_input(self.inputs[some], self.device))
 
     def loss(self, module: HashModel[Any], rows: Rows, *, step: int, generator: torch.Generator) -> Losses:
         images_NSS = self.inputs[rows]
