@@ -1,10 +1,11 @@
 """How often the product's answers are true, by its command line at its defaults: copies, other pictures, and time.
 
-    python benchmarks/verdicts.py FOLDER_OF_DATA_SETS [--only copies different uploads absent planted] [--quick]
+    python benchmarks/verdicts.py FOLDER_OF_DATA_SETS [--only copies different uploads match absent planted] [--quick]
 
     copies      edited copies of 500 photographs, 18 edits each: the share that `leakage` calls a copy of its original
     different   2,000 different photographs: the pairs that `duplicates` calls copies
     uploads     1,000 other photographs against a list of 300: those that `leakage` calls a copy
+    match       1,000 others and 150 edited copies against a bank of 300, and against lists of their hashes
     absent      150 photographs without a copy among 2,934 images: those that `search` calls a copy of anything
     planted     500 copies among 10,000 images: precision, recall, groups of several originals, and time, twice
 
@@ -36,6 +37,7 @@ from PIL import Image
 
 from lookalike.core.parallel import cores, in_order
 from lookalike.imaging.edits.catalogue import Variant, perturb
+from lookalike.robustness import peers
 
 EDITS = [
     Variant("jpeg", 20), Variant("resize", 0.25), Variant("grey", 1), Variant("border", 0.1),
@@ -95,7 +97,7 @@ def asked(*arguments: object) -> tuple[list[dict[str, Any]], float]:
     start = time.perf_counter()
     command = [sys.executable, "-m", "lookalike", *map(str, arguments)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
-    if run.returncode != 0 and (arguments[0] != "index" or run.returncode != 1):  # an image could not be read
+    if run.returncode != 0 and (arguments[0] not in ("index", "match") or run.returncode != 1):  # unread; no match
         raise SystemExit(f"{' '.join(command)}\n{run.stderr}")
     lines = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
     return lines, time.perf_counter() - start
@@ -150,6 +152,48 @@ def uploads(photos: Sequence[bytes], folder: Path, known: int, count: int) -> di
     return {"list": known, "uploads": min(count, len(photos) - known), "flagged": flagged, "seconds": seconds}
 
 
+def match(photos: Sequence[bytes], folder: Path, known: int, copied: int, count: int) -> dict[str, Any]:
+    """The edited copies that match their original in a bank, the innocent uploads that match anything, and the rates.
+
+    Besides verification, which has calibrated rates, hashes alone are compared: PDQ, pHash, and our codes.
+    """
+    write(folder / "list", photos[:known])
+    write(folder / "innocent", photos[known : known + count])
+    write(folder / "background", photos[known + count : known + count + 400])
+    write_edited(folder / "copies", photos[:copied], EDITS)
+    asked("index", folder / "list", "--db", folder / "db", "--bank", "image")
+    for kind, name in (("pdq", "pdq"), ("phash", "phash-64"), ("code", "default")):
+        encode, lines = peers.find(name).encode, []
+        for number in range(known):
+            with Image.open(io.BytesIO(photos[number])) as image:
+                lines.append(f"{encode(np.asarray(image.convert('RGB'))).tobytes().hex()} {number:05}\n")
+        (folder / f"{kind}.txt").write_text("".join(lines))
+        asked("import", folder / f"{kind}.txt", "--db", folder / "db", "--bank", kind, "--hash", kind)
+    asked("calibrate", "--db", folder / "db", "--background", folder / "background")
+    (stated, *_), _ = asked("match", folder / "innocent/00000.jpg", "--db", folder / "db", "--bank", "image", "--json")
+    found: dict[str, dict[str, Any]] = {}
+    answers, seconds = asked("match", folder / "copies", folder / "innocent", "--db", folder / "db", "--json")
+    for kind in ("image", "pdq", "phash", "code"):
+        pairs = {
+            (number_of(one["path"]) + (0 if "/copies/" in one["path"] else known), number_of(match["path"]))
+            for one in answers
+            for match in one["matches"]
+            if match["bank"] == kind
+        }
+        right = {upload for upload, entry in pairs if upload == entry}
+        found[kind] = {
+            "copies found": len(right), "missed": [at for at in range(copied) if at not in right],
+            "innocent flagged": len({upload for upload, _ in pairs if upload >= known}),
+            "innocent pairs": sorted(pair for pair in pairs if pair[0] >= known)[:50],
+            "pairs": len([pair for pair in pairs if pair[0] >= known]),
+        }  # fmt: skip
+        print(kind, found[kind], flush=True)
+    return {
+        "list": known, "copies": copied, "innocent": min(count, len(photos) - known), "stated rate": stated["rate"],
+        "found": found, "seconds": seconds,
+    }  # fmt: skip
+
+
 def absent(photos: Sequence[bytes], filling: Iterable[bytes], folder: Path, queries: int, count: int) -> dict[str, Any]:
     """The queries without a copy for which a copy is found."""
     write(folder / "queries", photos[:queries])
@@ -194,7 +238,7 @@ def main() -> None:
     """Measure, and write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--only", nargs="+", default=["different", "uploads", "copies", "absent", "planted"])
+    parser.add_argument("--only", nargs="+", default=["different", "uploads", "match", "copies", "absent", "planted"])
     parser.add_argument("--quick", action="store_true", help="a tenth of everything; writes no record")
     parser.add_argument("--keep", type=Path, help="a new folder for the images and databases, which are kept")
     given = parser.parse_args()
@@ -207,6 +251,7 @@ def main() -> None:
         "copies": lambda place: copies(photos, place, of(500)),
         "different": lambda place: different(photos, place, of(2000)),
         "uploads": lambda place: uploads(photos, place, of(300), of(1000)),
+        "match": lambda place: match(photos, place, of(300), of(150), of(1000)),
         "absent": lambda place: absent(photos, others(given.data), place, of(150), of(2934)),
         "planted": lambda place: planted(photos[: of(2000)], others(given.data), place, of(500), of(10_000)),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -95,7 +96,20 @@ def test_a_researcher_gets_a_table_beside_chance(persons: Path) -> None:
     assert [line.split()[:2] for line in lines[2:]] == [["default", "64"], ["default-128", "128"], ["random", "64"]]
 
 
-@pytest.mark.parametrize("script", ["photographer.py", "ml_engineer.py", "researcher.py"])
+def test_a_moderator_gets_an_answer_for_each_upload(persons: Path) -> None:
+    (persons / "bad.md5").write_text(f"{hashlib.md5(b'no image').hexdigest()}  bad.jpg\n")
+    for name, content in (("bad.jpg", b"no image"), ("worse.jpg", b"no image either")):
+        (persons / "test" / name).write_bytes(content)
+    said = run("moderator.py", "db", "photos", "bad.md5", "test", cwd=persons)
+    lines = {Path(line.split("\t")[1]).name: line for line in said.splitlines() if "\t" in line}
+    assert {name: line.split("\t")[0] for name, line in lines.items()} == {
+        "bad.jpg": "block", "leaked.jpg": "block", "worse.jpg": "unreadable",
+    }  # fmt: skip
+    assert "known: edited copy" in lines["leaked.jpg"]
+    assert len((persons / "db.audit.jsonl").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize("script", ["photographer.py", "ml_engineer.py", "researcher.py", "moderator.py"])
 def test_scripts_of_people_are_short(script: str) -> None:
     assert len((EXAMPLES / script).read_text().splitlines()) <= 40
 

@@ -21,7 +21,7 @@ from lookalike.cli.stopping import STOPPED, sigterm_as_ctrl_c
 from lookalike.core.errors import ConfigError, Interrupted, LookalikeError
 
 GROUPS = {
-    "Find": ("index", "search", "compare", "duplicates", "leakage", "neighbours"),
+    "Find": ("index", "search", "match", "compare", "duplicates", "leakage", "neighbours"),
     "Clean up": ("plan", "apply", "undo", "remove", "prune"),
     "Learn": ("models", "train", "truncate", "encode", "calibrate", "evaluate", "benchmark", "demo"),
     "Serve": ("serve",),

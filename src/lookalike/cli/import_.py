@@ -10,7 +10,10 @@ from lookalike.cli import options, terminal
 
 def command(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILES", help="Parquet or .npy files of codes, or folders of them.")
+        list[Path],
+        typer.Argument(
+            metavar="FILES", help="Parquet or .npy files of codes, or folders of them; with --bank, lists of hashes."
+        ),
     ],
     db: options.Db,
     model: Annotated[
@@ -19,8 +22,10 @@ def command(
     root: Annotated[
         Path, typer.Option("--root", metavar="DIR", help="The folder that paths are relative to.")
     ] = Path(),
+    bank: options.Bank = None,
+    hash_: options.HashKind = None,
 ) -> None:
-    """Import codes that were made elsewhere.
+    """Import codes made elsewhere, or lists of hashes into a bank.
 
     The database is created if needed. To finish an interrupted import, run the same command again; no row is lost or
     duplicated.
@@ -28,6 +33,16 @@ def command(
     from lookalike import opening
     from lookalike.data import codetable
 
+    if bank is not None:
+        with opening.open(db, create=True, model=model) as database:
+            for file in files:
+                found, added, poor = database.banks.import_list(bank, file, hash_)
+                left_out = f", {poor} left out for their low quality" if poor else ""
+                typer.echo(
+                    f"{terminal.shown(file)}: {terminal.count(found, 'hash', 'hashes')}, {added} new in the bank "
+                    f"{bank}{left_out}"
+                )
+        return
     shards = [shard for file in files for shard in codetable.shards(file)]
     for file in shards:  # before a database is created in vain
         codetable.check_name(file)

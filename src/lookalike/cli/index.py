@@ -33,6 +33,7 @@ def command(
         list[str] | None,
         typer.Option("--include", metavar="GLOB", help="Index matching paths that would be left out. Repeatable."),
     ] = None,
+    bank: options.Bank = None,
     json: options.Json = False,
 ) -> None:
     """Index images into a database, which is created if needed. Unchanged images are not read again."""
@@ -48,14 +49,22 @@ def command(
         rules = data.rules(data.scopes(images), exclude=given.exclude, include=given.include)
         data.survey(images, limit=1, leave_out=data.LeavingOut(rules))
     with opening.open(db, create=True, model=model or DEFAULT) as database:
+        if bank is not None:
+            database.banks.check(bank)  # before any work
         with terminal.quiet_decoders(), terminal.stages() as progress:
             report = database.index(images, given, model=model, progress=progress)
+        added = None if bank is None else database.banks.add(bank, images)
         total, network = len(database), _network(db)
     if json:
         unreachable = [place._asdict() for place in report.unreachable]
-        terminal.echo_json({**vars(report), "unreachable": unreachable, "indexed": report.indexed, "total": total})
+        banked = {} if added is None else {"bank": bank, "added": added}
+        terminal.echo_json(
+            {**vars(report), "unreachable": unreachable, "indexed": report.indexed, "total": total, **banked}
+        )
     else:
         _print_report(report, total, db)
+        if added is not None:
+            typer.echo(f"bank {bank}: {terminal.count(added, 'image')} added")
     if network:
         terminal.say(f"{db} is on a network file system ({network}): {NETWORK}")
     if report.unreachable:

@@ -36,8 +36,9 @@ def command(
                 _line(place.path, "error", f"out of reach: {place.reason}", json=json)
             return
         info, keeps_thumbnails = database.info(), database.store.keeps_thumbnails
+        banks = {} if database.store.folder is None else database.store.local().entries.counts()
     if json:
-        terminal.echo_json(_as_json(info))
+        terminal.echo_json(_as_json(info) | ({"banks": banks} if banks else {}))
         return
     for name, value in dataclasses.asdict(info).items():
         if name not in IN_WORDS:
@@ -48,6 +49,9 @@ def command(
         again = f"read the files with: lookalike index FOLDER --db {terminal.shown(db)}"
         remedy = again if keeps_thumbnails else "this version of database cannot store them, a new one can"
         typer.echo(f"no thumbnail: {images}, which cannot be verified without their files; {remedy}")
+    for bank, counts in banks.items():
+        entries = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+        typer.echo(f"bank:        {bank} ({entries})")
     _say_places(info)
     typer.echo(terminal.radii(duplicate=info.duplicate, similar=info.similar))
     if info.calibration is not None:

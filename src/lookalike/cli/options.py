@@ -109,6 +109,11 @@ Report = Annotated[
 ]
 Csv = Annotated[Path | None, typer.Option("--csv", metavar="FILE.csv", help="Also write a table, one image a row.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")]
+Bank = Annotated[str | None, typer.Option("--bank", metavar="NAME", help="A bank: a named set that `match` asks.")]
+HashKind = Annotated[
+    str | None,
+    typer.Option("--hash", metavar="HASH", help="What a list has: md5, sha1, sha256, pdq, phash, or code (ours)."),
+]
 Prefer = Annotated[
     list[str] | None,
     typer.Option(

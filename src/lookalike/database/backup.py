@@ -17,8 +17,8 @@ from lookalike.core import atomic
 from lookalike.core.errors import DatabaseError
 from lookalike.database import verify
 from lookalike.store import catalog as catalogs
-from lookalike.store import leftovers, model_file, originals
-from lookalike.store.derived import code_array, codefile
+from lookalike.store import model_file, originals
+from lookalike.store.derived import code_array, codefile, leftovers
 from lookalike.store.folder import FolderStore
 
 DERIVED = (codefile.FILE, leftovers.VARIANTS)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, overload
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from lookalike.calibration.stored import Calibration
     from lookalike.core.codes import Codes
     from lookalike.database import Paths
+    from lookalike.database.audit import AuditLog
+    from lookalike.database.banks import Banks, Match
     from lookalike.database.evaluate import Measured
     from lookalike.database.neighbour_graph import NeighbourReport
     from lookalike.database.search import Candidates, Found, Limits, QueryImage
@@ -47,7 +50,6 @@ class Reading:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._hasher: Hasher | None = None
-        self._decisions: Decisions | None = None
         self._verifier: Verifier | None = None
         self._decoders: Decoders | None = None
         self._variants: tuple[int, VariantSearch] | None = None  # of a revision
@@ -93,14 +95,19 @@ class Reading:
             self._hasher = self.store.load_model()
         return self._hasher
 
-    @property
+    @cached_property
     def decisions(self) -> Decisions:
         """Users' decisions about duplicates."""
-        if self._decisions is None:
-            from lookalike.duplicates.decisions import Decisions
+        from lookalike.duplicates.decisions import Decisions
 
-            self._decisions = Decisions(self.store)
-        return self._decisions
+        return Decisions(self.store)
+
+    @cached_property
+    def banks(self) -> Banks:
+        """Named sets of images and of foreign hashes."""
+        from lookalike.database.banks import Banks
+
+        return Banks(self)
 
     # Contents: see `Store`
 
@@ -136,25 +143,7 @@ class Reading:
 
     def info(self) -> Info:
         """A summary of the database."""
-        from lookalike.store import originals, scan_state
-
-        store, model = self.store, self.hasher.info
-        return Info(
-            path=self.path,
-            model=self.hasher.name,
-            bits=self.bits,
-            originals=0 if store.folder is None else sum(1 for _ in originals.digests(store.folder)),
-            roots=store.roots(),
-            trained_on=model.origin,
-            near=model.near,
-            duplicate=model.duplicate,
-            similar=self.similar,
-            calibration=self.calibration,
-            plain=len(store.low_information()),
-            places=scan_state.environment(store),
-            unreachable=self.unreachable(),
-            **store.counts(),
-        )
+        return Info.of(self.store, self.hasher, similar=self.similar, calibration=self.calibration)
 
     def unreachable(self) -> list[Unreachable]:
         """Folders and files that were unreachable or unreadable at the last scan."""
@@ -295,6 +284,12 @@ class Reading:
         similar = self.similar
         found = search.verified(query, proposed, others, self.store, self.verifier, similar=similar)
         return found._replace(hits=found.hits[:top])
+
+    def match(self, images: Any, *, banks: Iterable[str] = (), audit: AuditLog | None = None) -> Listing[Match]:
+        """What images, one or many as `search` takes them, match in these banks, or in all of them; see `Match`."""
+        from lookalike.imaging.listing import Listing
+
+        return Listing(self.banks.match(images, banks, audit))
 
     def search_codes(
         self, codes_NW: Codes, *, top: int | None = 10, radius: int | None = None, only: Filter | None = None

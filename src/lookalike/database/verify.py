@@ -23,8 +23,8 @@ from lookalike.calibration import stored
 from lookalike.core.errors import DatabaseError, LookalikeError, ModelError
 from lookalike.duplicates import variant_codes
 from lookalike.hasher import Hasher
-from lookalike.store import leftovers, model_file, originals
-from lookalike.store.derived import code_array, codefile, verdicts
+from lookalike.store import model_file, originals
+from lookalike.store.derived import code_array, codefile, leftovers, verdicts
 from lookalike.store.derived.results import Finding
 from lookalike.store.digests import Layout
 from lookalike.store.folder import LOST, FolderStore

@@ -31,7 +31,7 @@ from lookalike.hasher.variants import fitted, variants
 from lookalike.imaging import thumbnails
 from lookalike.search.hits import Hits
 from lookalike.search.scan import Scan
-from lookalike.store import leftovers
+from lookalike.store.derived import leftovers
 from lookalike.store.derived.code_array import CodeArray, Ids
 from lookalike.store.protocol import Store
 from lookalike.verification.verdict import Picture

@@ -11,7 +11,7 @@ import re
 import time
 from typing import Any, NamedTuple
 
-from lookalike.core.errors import DatabaseError, DataError
+from lookalike.core.errors import ConfigError, DatabaseError, DataError
 from lookalike.data import Label
 from lookalike.milvus import pictures
 from lookalike.milvus.client import TAGS, Row, quoted
@@ -134,6 +134,8 @@ def candidate_ids(name: str) -> tuple[int, int]:
 def passing(wanted: Filter | None) -> str:
     """The Milvus expression for findable images that pass a filter."""
     terms = [FINDABLE]
+    if wanted is not None and wanted.banks:
+        raise ConfigError("a database in Milvus has no banks; use a database in a folder")
     if wanted is not None and wanted.label is not None:
         terms.append(f"array_contains(labels, {quoted(to_text(wanted.label))})")
     if wanted is not None and wanted.since is not None:

@@ -33,6 +33,7 @@ from lookalike.store.session import Session
 
 if TYPE_CHECKING:
     from lookalike.data import Item, Label
+    from lookalike.store.banks import Entries
     from lookalike.store.decisions import Decisions
     from lookalike.store.filters import Passing
     from lookalike.store.integrity import Integrity
@@ -66,6 +67,13 @@ class Catalog:
         from lookalike.store.decisions import Decisions
 
         return Decisions(self._session)
+
+    @cached_property
+    def entries(self) -> Entries:
+        """The entries of banks."""
+        from lookalike.store.banks import Entries
+
+        return Entries(self._session)
 
     @property
     def folder(self) -> Path:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.store.banks import IMAGE
 from lookalike.store.paths import KEY_BITS, LAST_KEY, FolderIds
 from lookalike.store.records import FINDABLE, Filter, from_json
 from lookalike.store.session import Session
@@ -35,6 +36,8 @@ def passing(session: Session, folder_ids: FolderIds, wanted: Filter) -> Passing:
         passes_I &= _labelled(session, wanted.label, count)
     if wanted.since is not None:
         passes_I &= _since(session, int(wanted.since), count)
+    if wanted.banks:
+        passes_I &= _in_banks(session, wanted.banks, count)
     name = None if wanted.below is None else os.path.abspath(wanted.below)
     if name is not None and not _is_all(folder_ids, name):
         passes_I &= below(session, folder_ids, name)
@@ -98,6 +101,17 @@ def _since(session: Session, at: int, count: int) -> Passing:
         if then >= at:
             passes_I[first:behind] = True
     _mark(session, passes_I, "SELECT id FROM files WHERE indexed_at >= ?", (at,))
+    return passes_I
+
+
+def _in_banks(session: Session, banks: Iterable[str], count: int) -> Passing:
+    passes_I = np.zeros(count, bool)
+    for bank in banks:
+        sql = (
+            "SELECT files.id FROM entries CROSS JOIN files ON files.digest = entries.value"
+            " WHERE entries.bank = ? AND entries.kind = ?"
+        )
+        _mark(session, passes_I, sql, (bank, IMAGE))
     return passes_I
 
 

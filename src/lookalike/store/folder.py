@@ -59,7 +59,7 @@ class FolderStore(Catalog):
     @classmethod
     def create(cls, folder: Path, hasher: Hasher) -> None:
         """Create an empty store in a folder, creating the folder too. Raises `DatabaseError`."""
-        from lookalike.store import leftovers
+        from lookalike.store.derived import leftovers
 
         if (folder / FILE).exists():
             raise DatabaseError(f"there is already a database at {folder}; open it, or choose another folder")
@@ -127,7 +127,7 @@ class FolderStore(Catalog):
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        from lookalike.store import leftovers
+        from lookalike.store.derived import leftovers
 
         with self.lock():
             leftovers.delete(self.folder)
@@ -228,7 +228,7 @@ class FolderStore(Catalog):
 
 def _is_leftover(path: Path) -> bool:
     """Whether a file was left by an interrupted creation of a database."""
-    from lookalike.store import leftovers
+    from lookalike.store.derived import leftovers
 
     is_unfinished = path.name in (LOCK, model_file.FILE) or path.name.startswith(leftovers.UNFINISHED)
     return is_unfinished or is_temporary(path, model_file.FILE)

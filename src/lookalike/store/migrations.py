@@ -124,6 +124,18 @@ STEPS = (
     ) STRICT;
     CREATE INDEX thumbnails_by_id ON thumbnails (id);  -- without the thumbnails
     """,
+    """
+    CREATE TABLE entries (                      -- of banks: images by their content, and hashes of images elsewhere
+        id INTEGER PRIMARY KEY AUTOINCREMENT,   -- never used twice
+        bank TEXT NOT NULL,
+        kind TEXT NOT NULL,                     -- image, or the hash: md5, sha1, sha256, pdq, phash, code:MODEL
+        value BLOB NOT NULL,                    -- of an image: the digest as in files
+        name TEXT NOT NULL,                     -- what a list calls it
+        at INTEGER NOT NULL,                    -- added then, in seconds since 1970
+        UNIQUE (kind, value, bank)
+    ) STRICT;
+    CREATE INDEX entries_by_bank ON entries (bank);
+    """,
 )
 
 

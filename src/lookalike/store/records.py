@@ -78,6 +78,7 @@ class Filter:
     label: str | None = None  # the image's label, or one of its labels
     below: str | None = None  # a folder, or a file
     since: float | None = None  # seconds since 1970: indexed then or later
+    banks: tuple[str, ...] = ()  # banks that have the image, one of them at least; none given: any image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

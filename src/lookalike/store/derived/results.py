@@ -10,6 +10,8 @@ from lookalike.store.scan_state import Environment, Unreachable
 if TYPE_CHECKING:
     from lookalike.calibration.stored import Calibration
     from lookalike.data import Label
+    from lookalike.hasher import Hasher
+    from lookalike.store.protocol import Store
     from lookalike.verification.verdict import Relation
 
 
@@ -70,6 +72,20 @@ class Info:
     without_thumbnail: int = 0  # images that cannot be verified without their files
     places: Environment = field(default_factory=Environment)  # file systems and rules around the images
     unreachable: list[Unreachable] = field(default_factory=list)  # at the last scan
+
+    @classmethod
+    def of(cls, store: Store, hasher: Hasher, *, similar: int, calibration: Calibration | None) -> Info:
+        """The summary of a store whose codes a model made."""
+        from lookalike.store import originals, scan_state
+
+        kept = 0 if store.folder is None else sum(1 for _ in originals.digests(store.folder))
+        model = hasher.info
+        return cls(
+            path=store.location, model=hasher.name, bits=store.bits, originals=kept, roots=store.roots(),
+            trained_on=model.origin, near=model.near, duplicate=model.duplicate, similar=similar,
+            calibration=calibration, plain=len(store.low_information()), places=scan_state.environment(store),
+            unreachable=store.scan_state.unreachable(), **store.counts(),
+        )  # fmt: skip
 
     @property
     def out_of_reach(self) -> int:
