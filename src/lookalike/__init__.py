@@ -5,6 +5,7 @@ Names are loaded on first use: importing the package loads neither torch nor onn
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from lookalike.verification.verdict import Verdict as Verdict
 
 __version__ = "0.1.0"
+
+# ONNX Runtime 1.32 identifies the machine and sends usage data to its maker, unless told otherwise before it is loaded.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOMES = {
     "Client": "lookalike.client",

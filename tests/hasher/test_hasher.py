@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -283,3 +285,14 @@ def test_built_in_models_load(tiny_images: Images) -> None:
 def test_what_is_not_an_image_is_an_image_error(wrong: Any, model: Path) -> None:
     with pytest.raises(ImageError, match="give a path, encoded bytes, a file object"):
         Hasher.load(model).encode(wrong)
+
+
+def test_a_model_leaves_no_identity_of_the_machine_behind(photo_bytes: list[bytes], tmp_path: Path) -> None:
+    """ONNX Runtime stores one in the user's cache folder, for usage data that it sends, unless it is told not to."""
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    homes = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "LOOKALIKE_CACHE": str(tmp_path / "own")}
+    code = "import sys; from lookalike import Hasher; Hasher.load().encode(sys.stdin.buffer.read())"
+    subprocess.run(
+        [sys.executable, "-c", code], input=photo_bytes[0], env={**environment, **homes}, check=True, timeout=120
+    )
+    assert {path.name for path in tmp_path.iterdir()} <= {"own"}
