@@ -132,6 +132,7 @@ def test_several_files_at_once(visit: Visit, some_file: Path, tmp_path: Path) ->
     page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/search") else None)
     page.set_input_files("#file", [some_file, tmp_path / "broken.jpg", tmp_path / "noise.png"])
     expect(page.locator(".batch .sentence")).to_have_text("1 of 3 pictures is here.")
+    expect(page.locator(".start")).to_be_hidden()
     expect(page.locator(".strip li").first).to_contain_text("copies here")
     expect(page.locator(".strip li").last).to_contain_text("Not in this collection.")
     expect(page.locator(".strip li").nth(1)).to_contain_text("not an image")

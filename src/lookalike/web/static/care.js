@@ -91,9 +91,9 @@ class Care {
     /** @type {{ items: api.Image[], total: number }} */
     const { items, total } = await ask("/api/v1/images", { values: { sort: "newest", limit: 1 } });
     const newest = items.length ? items[0].id : 0;
-    const seen = Number(localStorage.getItem(name) || 0);
+    const seen = localStorage.getItem(name); // null: this browser has not looked yet
     const seenTotal = Number(localStorage.getItem(`${name} total`) || 0);
-    const fresh = seen && newest > seen ? Math.max(1, total - seenTotal) : 0;
+    const fresh = seen !== null && newest > Number(seen) ? Math.max(1, total - seenTotal) : 0;
     const remember = () => { localStorage.setItem(name, String(newest)); localStorage.setItem(`${name} total`, String(total)); };
     if (!fresh) {
       remember();

@@ -22,7 +22,7 @@ const BLINK = 700; // milliseconds
 export function compare(query, hits, at = 0, { names = [t("compare.yours"), t("compare.found")] } = {}) {
   const view = make("div", { class: "stage" });
   const stage = new Stage(view);
-  const facts = make("aside", { class: "facts", "aria-label": t("compare.facts") });
+  const facts = make("aside", { class: "facts", tabindex: "0", "aria-label": t("compare.facts") });
   const verdict = make("p", { class: "verdict", role: "status" });
   const tools = make("div", { class: "mode-tools" });
   const stop = new AbortController();
@@ -49,8 +49,8 @@ export function compare(query, hits, at = 0, { names = [t("compare.yours"), t("c
     "div", { class: "bar" }, make("div", { class: "choice", role: "group", "aria-label": t("compare.how") }, ...choices), outline, tools,
     make("span", { class: "grow" }), zooms,
   );
-  const search = make("a", { class: "button" }, icon("search"), make("span", { text: t("compare.search") }));
-  const open = make("a", { class: "button", target: "_blank", rel: "noopener" }, icon("open"), make("span", { text: t("compare.original") }));
+  const search = make("a", { class: "button", "aria-label": t("compare.search") }, icon("search"), make("span", { text: t("compare.search") }));
+  const open = make("a", { class: "button", target: "_blank", rel: "noopener", "aria-label": t("compare.original") }, icon("open"), make("span", { text: t("compare.original") }));
   const turn = turner(hits.length, at, show);
   const dialog = openDialog(t("compare.title"), [verdict, bar, make("div", { class: "stage-and-facts" }, view, facts)], {
     kind: "viewer compare", buttons: [search, open, ...turn.buttons], onClose: () => { leave(); stop.abort(); },

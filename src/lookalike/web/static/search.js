@@ -46,9 +46,11 @@ export async function show(container, state) {
  */
 export async function searchFiles(given) {
   if (given.length === 1) return searchFile(given[0]);
-  go("search", { several: 1 });
+  if (!page) go("search");
   page ||= await ready();
-  return page.batch.run(given);
+  const run = page.batch.run(given); // it has rows from now on, which the address leads to
+  go("search", { several: 1 });
+  return run;
 }
 
 /**

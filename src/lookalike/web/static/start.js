@@ -33,6 +33,7 @@ export class Start {
     this.tried = make("section", {}, make("div", { class: "bar" }, make("h3", { text: t("start.try") }), other), this.grid.node);
     this.node = make("div", { class: "start" }, this.title, this.problem, this.file, drop, this.steps, this.tried);
     this.drawn = false;
+    addEventListener("collectionchange", () => { this.drawn = false; }); // also while another page is shown
   }
 
   /** @param {string} wrong */

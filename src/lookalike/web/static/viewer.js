@@ -17,9 +17,9 @@ import { fileName, labels, sizeOf, thumbnail } from "./tiles.js";
 export function showImage(images, at = 0) {
   const view = make("div", { class: "stage" });
   const stage = new Stage(view);
-  const facts = make("aside", { class: "facts", "aria-label": t("compare.facts") });
-  const search = make("a", { class: "button main" }, icon("search"), make("span", { text: t("viewer.search") }));
-  const open = make("a", { class: "button", target: "_blank", rel: "noopener" }, icon("open"), make("span", { text: t("compare.original") }));
+  const facts = make("aside", { class: "facts", tabindex: "0", "aria-label": t("compare.facts") });
+  const search = make("a", { class: "button main", "aria-label": t("viewer.search") }, icon("search"), make("span", { text: t("viewer.search") }));
+  const open = make("a", { class: "button", target: "_blank", rel: "noopener", "aria-label": t("compare.original") }, icon("open"), make("span", { text: t("compare.original") }));
   const stop = new AbortController();
   const turn = turner(images.length, at, show);
   const dialog = openDialog("", [make("div", { class: "stage-and-facts" }, view, facts)], {
