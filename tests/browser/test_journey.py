@@ -219,6 +219,7 @@ def restore(journey: Journey, before: dict[str, bytes], folder: Path) -> None:
     expect(run.locator("h3")).to_contain_text(f"{planted} files in the trash")
     run.get_by_text("Files", exact=True).click()
     expect(run.locator("li")).to_have_count(min(planted, 100))
+    expect(journey.page.locator(".cleanup .sentence")).not_to_contain_text("can go")  # they are gone
     journey.step("history")
     run.get_by_role("button", name="Undo").click()
     expect(journey.dialog).to_contain_text(re.compile(rf"{planted} files \(.*B\) go back to where they were"))

@@ -93,7 +93,12 @@ def test_a_plan_is_carried_out_and_undone(cleaning: Served, folder: Path, tmp_pa
 
 
 def test_hidden_paths_are_in_no_plan_and_no_history(db: Path, tmp_path: Path, serve: Serve) -> None:
-    with serve(db, write=True, trash=tmp_path / "trash", hide_paths=True) as served:
+    roots = (str(tmp_path),)
+    with serve(db, write=True, trash=tmp_path / "trash", hide_paths=True, roots=roots) as served:
+        (root,) = served.client.get("/api/v1/info").json()["roots_to_index"]
+        assert served.client.post("/api/v1/index", json={"folder": f"{root}/none"}).status_code == 422
+        started = served.client.post("/api/v1/index", json={"folder": root})
+        assert over(served.client, started.json()["id"])["state"] == "done"
         plan = planned(served.client)
         assert over(served.client, served.client.post(
             f"/api/v1/plans/{plan['id']}/apply", json=confirmed(plan)

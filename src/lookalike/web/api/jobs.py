@@ -106,7 +106,7 @@ async def stop_job(server: Writable, id_: JobId) -> JsonResponse:
 @router.post("/index", tags=["care"], status_code=202, responses={**STARTED, **failures(422)})
 async def index_folder(server: Writable, new: NewIndex) -> JsonResponse:
     """Index a folder below one that the server was started with (`--root`)."""
-    folder = os.path.realpath(new.folder)
+    folder = os.path.realpath(await server.collection.read(_real, server, new.folder))
     roots = [os.path.realpath(root) for root in server.settings.roots]
     if not any(os.path.commonpath([root, folder]) == root for root in roots):
         raise Problem(403, "this folder is not below one that may be indexed; allow it with --write --root FOLDER")
@@ -118,6 +118,16 @@ async def index_folder(server: Writable, new: NewIndex) -> JsonResponse:
         return {name: value for name, value in values.items() if isinstance(value, int | float)}
 
     return await _started(server, "index", folder, work)
+
+
+def _real(database: Database, server: Server, shown: str) -> str:
+    """The path of a folder that is given as it is shown, which may hide what is above it."""
+    rows = Rows.of(server.settings, database)
+    for root in server.settings.roots:
+        name = rows.path(root)
+        if shown == name or shown.startswith(f"{name}/"):
+            return root + shown[len(name) :]
+    return shown
 
 
 @router.get("/calibration", tags=["care"], responses={200: {"model": answers.Calibration | None}, **failures()})

@@ -51,6 +51,7 @@ export class CleanUp {
     this.asked = null; // what is shown
     this.turn = 0; // counts questions
     this.loading = false;
+    this.moved = false; // files were moved, and the server has not counted again
     /** @type {string | null} */
     this.next = null;
     /** @type {api.Groups | null} */
@@ -167,6 +168,8 @@ export class CleanUp {
   // Files were moved: what is shown is of the past.
   changed() {
     this.asked = null;
+    this.moved = true;
+    this.sentence.textContent = t("cleanup.recounting");
     dispatchEvent(new Event("collectionchange"));
     this.count().then(() => this.follow());
   }
@@ -186,6 +189,7 @@ export class CleanUp {
     this.keys.hidden = !this.write || other;
     this.tools.hidden = other;
     this.many.hidden = other;
+    this.note.hidden = other;
     if (!other) this.add(found, null);
     this.counts(found);
     this.chips.replaceChildren(...this.rules.list.map((rule) => make(
@@ -226,7 +230,8 @@ export class CleanUp {
     this.found = found;
     const { states, removable, freed, relations } = found;
     const all = states.undecided + states.decided + states.skipped;
-    this.sentence.textContent = all ? [t("cleanup.groups", { count: all }), t("cleanup.canGo", { count: removable }), t("cleanup.frees", { bytes: bytes(freed) })].join(" · ")
+    this.moved &&= !found.fresh;
+    this.sentence.textContent = this.moved ? t("cleanup.recounting") : all ? [t("cleanup.groups", { count: all }), t("cleanup.canGo", { count: removable }), t("cleanup.frees", { bytes: bytes(freed) })].join(" · ")
       : t("cleanup.none.groups");
     for (const [name, total] of Object.entries(states)) fill(this.states, name, total);
     for (const name of RELATIONS) fill(this.kinds, name, relations[name] || 0);

@@ -252,6 +252,7 @@ export const STRINGS = {
   "cleanup.groups": { one: "{count} group", other: "{count} groups" },
   "cleanup.canGo": { one: "{count} file can go", other: "{count} files can go" },
   "cleanup.frees": "frees {bytes}",
+  "cleanup.recounting": "Counting again …",
   "cleanup.apply": "Apply …",
   "cleanup.which": "Which groups",
   "cleanup.tab.undecided": "To decide",
