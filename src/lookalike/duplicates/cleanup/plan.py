@@ -141,7 +141,7 @@ def _why(one: GroupImage, review: Review) -> str:
         return "reference"
     if review.state is State.DECIDED:
         return "as was decided"
-    return review.why if one.record.id == review.best else "only looks alike"
+    return review.why if one.record.id == review.best else one.words  # an edited copy, which only some plans remove
 
 
 def _kept(review: Review, options: PlanOptions) -> set[int]:
