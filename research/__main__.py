@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,9 @@ DATA = Path("data")
 Data = Annotated[Path, typer.Option("--data", metavar="DIR", envvar="LOOKALIKE_DATA", help="Folder of data sets.")]
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Folder of the results.")]
 Page = Annotated[Path, typer.Option("--page", metavar="FILE", help="The page to write.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting of a model of pixels: sigma=0.5.")
+]
 Device = Annotated[str, typer.Option("--device", help="Where to train: cpu, cuda, mps.")]
 
 app = typer.Typer(
@@ -55,6 +59,7 @@ def run(
     ] = "",
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs of each run.")] = None,
     seeds: Annotated[str, typer.Option("--seeds", metavar="NUMBERS", help="Seeds, separated by commas.")] = "0",
+    changes: Set = None,
     device: Device = "cpu",
     data: Data = DATA,
     results: Results = HOME / "results",
@@ -63,6 +68,7 @@ def run(
     from research import experiments as lists
     from research.datasets import DATASETS
     from research.datasets.protocols import PROTOCOLS
+    from research.hashing.pixels import changed
     from research.results import Places
     from research.runner import MODELS, PIXELS, run_all
 
@@ -72,6 +78,10 @@ def run(
     _check(named, MODELS, "--models")
     _check(sets, tuple(DATASETS), "--dataset")
     _check(_names(protocol), sorted({*PROTOCOLS} - {"smoke"}), "--protocol")
+    if changes and not named:
+        raise typer.BadParameter("name the models that have these settings with --models", param_hint="--set")
+    for name in named:
+        changed(name, changes or ())
     chosen_seeds = _numbers(seeds, "seeds") or (0,)
     autoencoders = tuple(name for name in named if name in PIXELS) or _models(table, figure)
     methods = tuple(name for name in named if name in lists.METHOD_NAMES)
@@ -83,6 +93,7 @@ def run(
             bits=lengths or _bits(table, figure),
             epochs=epochs or lists.EPOCHS,
             seeds=chosen_seeds,
+            changes=tuple(changes or ()),
         )
     if methods or table == Table.THREE or not (named or table or figure):
         runs += lists.comparisons(
@@ -116,15 +127,19 @@ def train(
     ] = None,
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="Number of passes over the images.")] = 20,
     seed: options.Seed = 0,
+    changes: Set = None,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The model file to write.")] = Path("model.onnx"),
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
     device: Device = "cpu",
 ) -> None:
     """Train a compared method on your own images; writes a model file for `lookalike index`."""
     from lookalike import data, training
-    from research.hashing.pixels import PIXEL_TASKS
+    from research.hashing.pixels import PIXEL_TASKS, PixelTask, changed
     from research.hashing.task import METHOD_TASKS
 
+    tasks = {**METHOD_TASKS, **PIXEL_TASKS}
+    if changes:
+        tasks[model] = partial(PixelTask.of, **changed(model, changes))
     config = training.TrainConfig(
         model=model, bits=bits, backbone=backbone, matryoshka=matryoshka, epochs=epochs, seed=seed, device=device,
         name=data.default_name(images),

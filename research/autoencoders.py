@@ -18,6 +18,7 @@ import hashlib
 import shutil
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,7 +43,7 @@ from research import datasets
 from research.datasets import Dataset, protocols
 from research.datasets.protocols import Split
 from research.experiments import Experiment
-from research.hashing.pixels import PIXEL_TASKS, PixelTask
+from research.hashing.pixels import PixelTask, changed
 from research.reconstruction import ReconstructionError, reconstruction_error
 from research.results import Places, environment, write_result
 
@@ -156,8 +157,9 @@ def _train(experiment: Experiment, prepared: Prepared, model: Path, *, device: s
         name=f"{prepared.dataset.title}, protocol {experiment.protocol}",
         cache=prepared.folder,
     )
+    make = partial(PixelTask.of, **changed(experiment.model, experiment.changes))
     resume = (model.with_suffix(".run") / CHECKPOINT).exists()
-    train(prepared.train, config, out=model, resume=resume, tasks=PIXEL_TASKS)
+    train(prepared.train, config, out=model, resume=resume, tasks={config.model: make})
 
 
 def decode(dataset: Dataset, rows: protocols.Rows, folder: Path) -> Array:

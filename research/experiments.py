@@ -59,6 +59,7 @@ class Experiment:
     protocol: str = "paper"
     batch: int = 64
     learning_rate: float = 1e-3
+    changes: tuple[str, ...] = ()  # settings of the model, such as `sigma=0.5`
 
     @property
     def name(self) -> str:
@@ -67,7 +68,8 @@ class Experiment:
         protocol = "" if self.protocol == usual.protocol else f"{self.protocol}-"
         batch = "" if self.batch == usual.batch else f"-b{self.batch}"
         rate = "" if self.learning_rate == usual.learning_rate else f"-r{self.learning_rate:g}"
-        return f"{self.dataset}/{protocol}{self.model}-{self.bits}-e{self.epochs}{batch}{rate}-s{self.seed}"
+        changes = "".join(f"-{one}" for one in self.changes)
+        return f"{self.dataset}/{protocol}{self.model}-{self.bits}-e{self.epochs}{batch}{rate}{changes}-s{self.seed}"
 
     @property
     def is_explained(self) -> bool:
@@ -99,13 +101,14 @@ def experiments(
     bits: tuple[int, ...] = (),
     epochs: int = EPOCHS,
     seeds: tuple[int, ...] = (0,),
+    changes: tuple[str, ...] = (),
 ) -> list[Experiment]:
     """The runs behind Tables I and II: all models, all lengths on CIFAR-10, 64 bits on the stand-ins.
 
     An explicit argument applies to every data set: `bits=(16,)` runs 16 bits everywhere.
     """
     return [
-        Experiment(dataset=dataset, model=model, bits=length, epochs=epochs, seed=seed)
+        Experiment(dataset=dataset, model=model, bits=length, epochs=epochs, seed=seed, changes=changes)
         for seed in seeds
         for dataset in datasets or DATASETS
         for length in bits or (BITS if dataset == "cifar10" else (64,))

@@ -124,8 +124,9 @@ def load(folder: Path, *, protocol: str | None = None) -> list[Result]:
 
 
 def select(results: Iterable[Result], *, dataset: str, model: str, bits: int) -> list[Result]:
-    """The longest runs for a cell, one per seed; of a stand-in if there are none on the data set itself."""
+    """The longest runs for a cell, one per seed, with the usual settings; of a stand-in if the data set has none."""
     fitting = [one for one in results if (one.model, one.bits) == (model, bits)]
+    fitting = [one for one in fitting if not one.values["settings"].get("changes")]
     for name in MEASURED_ON[dataset]:
         here = [one for one in fitting if one.dataset == name]
         if here:

@@ -20,6 +20,7 @@ from research.experiments import (
     PIXEL_BASELINES,
     Experiment,
 )
+from research.hashing.pixels import changed
 from research.results import Places
 
 PIXELS = (*AUTOENCODERS, *OTHER_AUTOENCODERS, *PIXEL_BASELINES)
@@ -58,6 +59,7 @@ def check(experiments: Sequence[Experiment]) -> None:
         if one.model in NESTED and one.bits not in LENGTHS:
             raise ConfigError(f"bits is {one.bits}; {one.model} has codes of {', '.join(map(str, LENGTHS))} bits")
         check_bits(one.bits)
+        changed(one.model, one.changes)
         if one.seed < 0 or one.epochs < 1:
             raise ConfigError(f"seed is {one.seed}, epochs {one.epochs}; they must be at least 0 and 1")
 

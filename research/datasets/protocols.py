@@ -10,6 +10,9 @@
     nuswide21       queries: 100 of each of the 21 most frequent concepts; database: all others; training: 500 of these
                     per concept
     nuswide81       queries: 5,000; database: all others; training: 10,000 of these
+    unseen          training: at most 20,000 images of three quarters of the classes; queries and database: half of the
+                    images of the other classes each, at most 5,000 (Sablayrolles, Douze, Usunier, Jégou, "How should we
+                    evaluate supervised hashing?", ICASSP 2017). For single labels
     smoke           256, 128 and 128 images drawn uniformly; shows only that all parts work
 
 Papers disagree on the meaning of "CIFAR-10 (I)" and "(II)"; ours is as above.
@@ -143,6 +146,20 @@ def _paper(dataset: Dataset, rows: Rows, random: Random) -> Split:
     return Split(order[:train], evaluation[database:], evaluation[:database])
 
 
+def _unseen(dataset: Dataset, rows: Rows, random: Random) -> Split:
+    labels = [dataset.items[row].label for row in rows]
+    if not all(isinstance(label, str) for label in labels):
+        raise DataError(f"protocol unseen divides classes, so each image of {dataset.title} must have a single label")
+    names = sorted({str(label) for label in labels})
+    if len(names) < 4:
+        raise DataError(f"protocol unseen leaves a quarter of the classes out; {dataset.title} has {len(names)}")
+    seen = set(random.permutation(names)[: -(len(names) // 4)].tolist())
+    is_seen_N = np.array([label in seen for label in labels])
+    others = random.permutation(rows[~is_seen_N])
+    half = min(5_000, len(others) // 2)
+    return Split(random.permutation(rows[is_seen_N])[:20_000], others[:half], others[half : 2 * half])
+
+
 def _smoke(dataset: Dataset, rows: Rows, random: Random) -> Split:
     order = random.permutation(rows)[:512]
     return Split(order[:256], order[256:384], order[384:])
@@ -206,6 +223,7 @@ PROTOCOLS = {
     protocol.name: protocol
     for protocol in (
         Protocol("paper", _paper, None, enough=60_000),
+        Protocol("unseen", _unseen, None, enough=60_000),
         Protocol("smoke", _smoke, None, enough=60_000),
         Protocol("cifar10-1", _cifar10_1, None),
         Protocol("cifar10-2", _cifar10_2, None, needs_parts=True),

@@ -5,13 +5,16 @@ Shapes: N images, S = 128 pixels a side, T tokens, E numbers a token, K bits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ast import literal_eval
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lookalike.core.errors import ConfigError
 from lookalike.models import MODELS, Models
 from lookalike.models.base import SIDE, Config, HashModel, Losses
 from lookalike.models.blocks import ConvDecoder, TransformerBlock
@@ -127,3 +130,20 @@ class PixelTask(AutoencoderTask):
 
 
 PIXEL_TASKS = dict.fromkeys(PixelTask.models, PixelTask.of)
+
+
+def changed(model: str, settings: Sequence[str]) -> dict[str, Any]:
+    """Settings of a model's configuration, of texts such as `sigma=0.5`. Raises `ConfigError`."""
+    if settings and model not in PixelTask.models:
+        raise ConfigError(f"--set is for models of pixels ({', '.join(PixelTask.models)}), not for {model}")
+    known = [one.name for one in fields(PixelTask.models[model][0]) if one.name != "bits"] if settings else []
+    found = {}
+    for text in settings:
+        name, _, value = text.partition("=")
+        if name not in known:
+            raise ConfigError(f"{model} has no setting {name!r}; it has {', '.join(known)}, as in --set {known[0]}=1")
+        try:
+            found[name] = literal_eval(value)
+        except (ValueError, SyntaxError) as error:
+            raise ConfigError(f"--set {text}: {value!r} is neither a number nor numbers such as (64,32)") from error
+    return found

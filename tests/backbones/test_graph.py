@@ -60,6 +60,15 @@ def test_without_pooling_all_numbers_of_an_output_are_features() -> None:
     assert np.allclose(positions_NDT.transpose(0, 2, 1), tokens_NTD, atol=1e-5)
 
 
+def test_positions_of_an_open_number_reach_a_network_unpooled() -> None:
+    encoder = exported(network("positions"))
+    for dim in encoder.graph.output[0].type.tensor_type.shape.dim[2:]:
+        dim.Clear()
+    backbone = Backbone(encoder, About(name="small", side=SIDE, pooling="none"))
+    _, latent_NK = run(with_head(backbone))
+    assert latent_NK.shape == (3, K)
+
+
 @pytest.mark.parametrize(
     ("output", "pooling", "said"), [("positions", "first", r'returns positions, which have no "first"')]
 )

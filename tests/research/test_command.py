@@ -153,6 +153,13 @@ def test_ctrl_c_stops_in_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.
         (["--dataset", "imagenet100", "--models", "dhn"], 1, "neither imagenet/train nor imagenet100/database.txt"),
         (["--dataset", "nuswide21", "--models", "dhn"], 1, "Imagelist.txt does not exist; unpack NUS-WIDE's archives"),
         (["--dataset", "nuswide81", "--models", "dhn"], 1, "Imagelist.txt does not exist; unpack NUS-WIDE's archives"),
+        (
+            ["--models", "vae,dhn", "--set", "sigma=1"],
+            1,
+            "--set is for models of pixels (vae, cvae, csvae, vte, vit, scae)",
+        ),
+        (["--models", "vae", "--set", "depth=1"], 1, "vae has no setting 'depth'; it has sigma, beta, layers"),
+        (["--set", "sigma=1"], 2, "name the models that have these settings"),
         (["--dataset", "cifar10"], 1, "holds neither cifar-10-batches-bin nor cifar10.parquet"),
     ],
 )

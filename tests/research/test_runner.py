@@ -141,8 +141,9 @@ def test_runs_of_other_settings_have_other_folders() -> None:
     assert usual.name == "cifar10/cvae-16-e5-s0"
     changes: list[dict[str, Any]] = [
         {"batch": 32}, {"learning_rate": 3e-3}, {"seed": 1}, {"protocol": "smoke"}, {"epochs": 6},
+        {"changes": ("sigma=1",)},
     ]  # fmt: skip
-    assert len({usual.name, *(dataclasses.replace(usual, **change).name for change in changes)}) == 6
+    assert len({usual.name, *(dataclasses.replace(usual, **change).name for change in changes)}) == 7
 
 
 def test_real_data_sets_take_the_places_of_stand_ins(smoke: tuple[Path, str]) -> None:

@@ -105,6 +105,9 @@ def to_features(encoder: onnx.ModelProto, about: About) -> onnx.ModelProto:
     before = _part(_Scaled(about), (blank,), "pixels", encoder, inputs=["images"], outputs=["scaled"])
     sizes = [dim.dim_value or 2 for dim in output.type.tensor_type.shape.dim]
     behind = _part(_Pooled(about.pooling), (torch.zeros(sizes),), "pooled", encoder, inputs=["y"], outputs=["features"])
+    if about.pooling == "none":  # sizes of positions that the encoder leaves open were guessed above
+        del behind.graph.value_info[:]
+        behind.graph.output[0].type.tensor_type.shape.dim[1].Clear()
     joined = _join(before, encoder, {"scaled": f"encoder/{entry.name}"})
     return _join(joined, behind, {f"encoder/{output.name}": "y"})
 

@@ -136,9 +136,9 @@ class AutoencoderTask(Task[HashModel[Any]]):
     models: ClassVar[Models] = MODELS
 
     @classmethod
-    def of(cls, request: TrainRequest) -> Self:
-        """The requested task, with decoded images."""
-        config = cls.models[request.config.model][0](bits=request.config.bits)
+    def of(cls, request: TrainRequest, **changes: Any) -> Self:
+        """The requested task, with decoded images; `changes` are settings of the model that are not the default."""
+        config = cls.models[request.config.model][0](bits=request.config.bits, **changes)
         settings = request.settings(spec=SPEC, config=asdict(config))
         found = request.decoded(SPEC)
         return cls(settings, found.arrays, skipped=found.skipped, device=request.config.device)

@@ -51,6 +51,7 @@ def nuswide(size: int) -> Dataset:
 
 MADE: dict[str, Callable[[], Dataset]] = {
     "paper": lambda: make([None] * 600),
+    "unseen": lambda: make(of_classes(8, 50)),
     "smoke": lambda: make([None] * 1000),
     "cifar10-1": lambda: cifar10(600, 100),
     "cifar10-2": lambda: cifar10(50, 20),
@@ -61,6 +62,7 @@ MADE: dict[str, Callable[[], Dataset]] = {
 }
 SIZES = {  # queries, database, training images
     "paper": (100, 100, 400),
+    "unseen": (50, 50, 300),
     "smoke": (128, 128, 256),
     "cifar10-1": (200, 1_200, 1_000),
     "cifar10-2": (40, 100, 100),
@@ -71,6 +73,7 @@ SIZES = {  # queries, database, training images
 }
 TOO_SMALL: dict[str, tuple[Dataset, str]] = {
     "paper": (make([None] * 5), "leaves no queries; the data set is too small"),
+    "unseen": (make(of_classes(3, 9)), "leaves a quarter of the classes out; made up has 3"),
     "smoke": (make([None] * 384), "leaves no database images; the data set is too small"),
     "cifar10-1": (cifar10(590, 0), "class class0 has 490 images to choose from; the protocol needs 500"),
     "cifar10-2": (cifar10(50, 0), "leaves no queries"),
@@ -112,7 +115,7 @@ def test_parts_have_their_sizes_and_no_query_is_known(protocol: str) -> None:
         assert part == sorted(set(part))
         assert set(part) <= set(range(len(dataset)))
     assert not set(query) & (set(database) | set(train))
-    if protocol in ("paper", "smoke"):
+    if protocol in ("paper", "unseen", "smoke"):
         assert not set(database) & set(train)
     else:
         assert set(train) <= set(database)
@@ -239,7 +242,7 @@ def test_of_a_huge_data_set_only_what_may_be_drawn_is_read() -> None:
 
 
 def test_an_unknown_protocol_is_named_with_those_there_are() -> None:
-    with pytest.raises(DataError, match=r"no protocol 'cifar'; there are paper, smoke, cifar10-1, "):
+    with pytest.raises(DataError, match=r"no protocol 'cifar'; there are paper, unseen, smoke, cifar10-1, "):
         protocols.split(make([None] * 9), "cifar", seed=0, read=read)
 
 
@@ -297,3 +300,16 @@ def test_the_papers_protocol_on_cifar10(shared_data: Path) -> None:
     assert (len(split.train), len(split.database), len(split.query)) == (20_000, 5_000, 5_000)
     assert Counter(dataset.parts) == {"train": 50_000, "test": 10_000}
     assert all(1_700 < count < 2_300 for count in labels(dataset, split.train).values())  # drawn evenly
+
+
+def test_classes_of_queries_are_unseen_in_training() -> None:
+    for seed in range(3):
+        dataset = make(of_classes(9, 20))
+        found = protocols.split(dataset, "unseen", seed=seed, read=read)
+        seen, query, database = (
+            {dataset.items[row].label for row in rows} for rows in (found.train, found.query, found.database)
+        )
+        assert (len(seen), len(query | database)) == (7, 2)
+        assert not seen & (query | database)
+    with pytest.raises(DataError, match="each image of made up must have a single label"):
+        protocols.split(nuswide(100), "unseen", seed=0, read=read)

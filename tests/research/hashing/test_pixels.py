@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import torch
 
+from lookalike.core.errors import ConfigError
 from lookalike.hasher import Hasher
 from lookalike.models import create
 from lookalike.models.base import SIDE
 from lookalike.training import TrainConfig, reconstruct, train
-from research.hashing.pixels import PIXEL_MODELS, PIXEL_TASKS, SCAE, PixelTask, SCAEConfig
+from research.hashing.pixels import PIXEL_MODELS, PIXEL_TASKS, SCAE, PixelTask, SCAEConfig, changed
 from tests.references.encoders import write_kinds
 
 N, K = 3, 16
@@ -95,3 +96,16 @@ def test_gradients_of_scae_are_those_of_its_penalties() -> None:
     z_NK = torch.randn(N, 8, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda z: torch.stack(list(model.penalties(z).values())).sum(), z_NK)
     assert PixelTask.models["scae"][0] is SCAEConfig
+
+
+def test_settings_are_set_by_name() -> None:
+    assert changed("vae", ["sigma=0.5", "layers=(8,4)"]) == {"sigma": 0.5, "layers": (8, 4)}
+    assert changed("dhn", []) == {}
+    for model, text, said in (
+        ("dhn", "sigma=1", "--set is for models of pixels .*, not for dhn"),
+        ("cvae", "depth=2", "cvae has no setting 'depth'; it has sigma, beta, channels"),
+        ("vte", "depth=two", "'two' is neither a number"),
+        ("scae", "bits=8", "scae has no setting 'bits'"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            changed(model, [text])
