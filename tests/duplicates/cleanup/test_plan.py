@@ -62,7 +62,7 @@ def test_entries_say_all_that_is_known_of_a_file() -> None:
     )  # fmt: skip
     assert third == Entry(
         action=Action.KEEP, path="/r/3.jpg", digest=b"3".hex(), size=1003, tier="kept", distance=4,
-        why="only looks alike",
+        why="similar, not verified",
     )  # fmt: skip
     assert plan.removals == [second]
 
@@ -124,7 +124,7 @@ def test_of_equal_pixels_the_reference_or_the_best_stays() -> None:
     others = image(4, content="4"), image(5, content="5")
     found = made(image(1), *others, same={b"4": b"q", b"5": b"q"}, prefer=(preference("newest"),))
     assert len(removed(found)) == 1
-    assert {entry.why for entry in found.values() if entry.action is Action.KEEP} == {"oldest file", "only looks alike"}
+    assert {entry.why for entry in found.values() if entry.action is Action.KEEP} == {"oldest file", "similar, not verified"}
 
 
 def test_preferences_choose_among_equals_that_only_look_like_the_best() -> None:
