@@ -29,7 +29,7 @@ def main(path: str, known: str, digests: str, uploads: str) -> None:
                 verdict = "block" if certain else "look at it"
             print(f"{verdict}\t{answer.path}", *(f"{one.bank}: {one.words}" for one in answer.matches), sep="\t")
         rate = database.banks.rate(["known", "listed"])
-        print(f"{sum(one.matched for one in answers)} matches; of others, at most {rate.high:.3%} match all the same")
+        print(f"{sum(one.matched for one in answers)} matches; of others, {rate.value:.3%} match all the same")
 
 
 if __name__ == "__main__":

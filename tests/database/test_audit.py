@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lookalike.database.audit import AuditLog
-from lookalike.database.banks import Match
+from lookalike.database.banks import Match, MatchRate
 
-ANSWER = Match(path="secret.jpg", sha256="ab" * 32, matches=(), rate=None)
+ANSWER = Match(path="secret.jpg", sha256="ab" * 32, matches=(), rate=MatchRate(0, 0, 0, "default"))
 
 
 def test_full_files_are_renamed_and_kept(tmp_path: Path) -> None:

@@ -3,6 +3,13 @@
 Standard library only, because clients need no other package.
 """
 
+from lookalike.answers.banks import Bank as Bank
+from lookalike.answers.banks import BankEntry as BankEntry
+from lookalike.answers.banks import Changed as Changed
+from lookalike.answers.banks import Match as Match
+from lookalike.answers.banks import Matched as Matched
+from lookalike.answers.banks import Matches as Matches
+from lookalike.answers.banks import MatchRate as MatchRate
 from lookalike.answers.base import Details as Details
 from lookalike.answers.base import Failure as Failure
 from lookalike.answers.base import Image as Image

@@ -101,18 +101,15 @@ def _print(found: Match, *, json: bool) -> None:
 def as_json(found: Match) -> dict[str, Any]:
     """An answer as a line of JSON."""
     values = dataclasses.asdict(found)
-    rate = None if found.rate is None else found.rate._asdict()
-    return {"path": values.pop("path"), "matched": found.matched, **values, "rate": rate}
+    return {"path": values.pop("path"), "matched": found.matched, **values, "rate": found.rate._asdict()}
 
 
-def _sum_up(matched: int, count: int, unverified: int, rate: MatchRate | None) -> None:
+def _sum_up(matched: int, count: int, unverified: int, rate: MatchRate) -> None:
     """Say on stderr how many images match, and how often that is wrong."""
     terminal.say(f"{matched} of {terminal.count(count, 'image')} {'matches' if matched == 1 else 'match'}")
-    if rate is None:
-        terminal.say("It was not measured how often these hashes match other pictures")
-    elif rate.high:
-        low, high = (f"{100 * bound:.3g} %" for bound in (rate.low, rate.high))
+    if rate.high:
+        value, low, high = (f"{100 * one:.3g}" for one in rate[:3])
         known = "measured here" if rate.measured == "here" else "by default; lookalike calibrate measures it here"
-        terminal.say(f"Of images that are in no bank, {low} to {high} match all the same ({known})")
+        terminal.say(f"Of images that are in no bank, {value} % ({low} to {high}) match all the same ({known})")
     if unverified:
         terminal.say(f"{terminal.count(unverified, 'entry', 'entries')} could not be compared: {terminal.UNSEEN}")

@@ -29,6 +29,9 @@ def command(
     trash: Annotated[
         Path | None, typer.Option("--trash", metavar="FOLDER", help="With --write: move removed files here.")
     ] = None,
+    audit: Annotated[
+        Path | None, typer.Option("--audit", metavar="FILE", help="Log every answer of /match, as a JSON line.")
+    ] = None,
     root: Annotated[
         list[Path] | None,
         typer.Option("--root", metavar="FOLDER", help="With --write: allow indexing below FOLDER; repeatable."),
@@ -78,6 +81,7 @@ def command(
     names = tuple(name.lower() for name in allow_host or ())
     settings = Settings(
         host=host, token=token or "", names=names, cors=tuple(cors or ()), write=write, prefer=tuple(prefer or ()),
+        audit=None if audit is None else audit.absolute(),
         trash=None if trash is None else trash.absolute(), roots=tuple(str(one.absolute()) for one in root or ()),
         hide_paths=hide_paths, max_pixels=max_pixels,
         max_body=max_upload * MEBIBYTE,

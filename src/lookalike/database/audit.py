@@ -68,5 +68,5 @@ def _about(answer: Match) -> dict[str, object]:
     ]  # fmt: skip
     return {
         "sha256": answer.sha256, "matched": answer.matched, "matches": matches, "unverified": answer.unverified,
-        "rate": None if answer.rate is None else answer.rate._asdict(), "error": answer.error,
+        "rate": answer.rate._asdict(), "error": answer.error,
     }  # fmt: skip

@@ -47,7 +47,12 @@ THRESHOLDS = {"pdq": 31, "phash": 8}  # bits up to which hashes match; PDQ's is 
 PEERS = {"pdq": "pdq", "phash": "phash-64"}  # who computes them
 SIDE = 2048  # pixels a side of the picture that they are computed of, at most: PDQ depends on the size
 # Pairs of an upload and an entry that match although they show different pictures, by kind; see docs/moderation.md.
-PER_PAIR = {IMAGE: Rate(0, 299_700, 0.0, 1.24e-5)}
+PER_PAIR = {
+    IMAGE: Rate(1, 300_000, 8.4e-8, 1.86e-5),
+    CODE: Rate(0, 300_000, 0.0, 1.23e-5),
+    "pdq": Rate(0, 300_000, 0.0, 1.23e-5),
+    "phash": Rate(6, 300_000, 4.1e-6, 6.76e-5),
+}
 
 
 class MatchRate(NamedTuple):
@@ -90,7 +95,7 @@ class Match:
     path: str  # empty for arrays and bytes
     sha256: str  # of the file
     matches: tuple[Matched, ...]  # the closest relation first
-    rate: MatchRate | None  # None if it was not measured for one of the hashes
+    rate: MatchRate
     unverified: int = 0  # images in the banks that could not be compared, for want of a thumbnail or file
     error: str = ""  # why the image could not be read; only its bytes were compared then
 
@@ -146,16 +151,16 @@ class Banks:
 
     # Changes
 
-    def add(self, bank: str, images: Iterable[Paths | int]) -> int:
-        """Add images of the database to a bank, by path, folder or id; returns how many contents are new there."""
-        digests = [digest for image in images for digest in self._digests(image)]
-        return self._add(bank, [(IMAGE, digest, "") for digest in dict.fromkeys(digests)])
-
-    def add_hashes(self, bank: str, hashes: Sequence[Listed]) -> int:
-        """Add foreign hashes to a bank; returns how many are new there."""
+    def add(self, bank: str, images: Iterable[Paths | int] = (), hashes: Sequence[Listed] = ()) -> int:
+        """Add images of the database, by path, folder or id, and foreign hashes to a bank; returns how many are new."""
+        self.check(bank)
         for kind in {one.kind for one in hashes} & PEERS.keys():
             peers.find(PEERS[kind])  # fails early if its package is missing
-        return self._add(bank, [(self._stored(one.kind), one.value, one.name) for one in hashes])
+        digests = dict.fromkeys(digest for image in images for digest in self._digests(image))
+        rows = [(IMAGE, digest, "") for digest in digests]
+        rows += [(self._stored(one.kind), one.value, one.name) for one in hashes]
+        with self._store.changing(), self._store.transaction():
+            return self._store.entries.add(bank, rows)
 
     def import_list(self, bank: str, path: Paths, kind: str | None = None) -> ImportedList:
         """Add the hashes of a list, all or none (see `data.hashlists`); `kind`: the hash, if the list does not say it.
@@ -163,7 +168,7 @@ class Banks:
         Raises `DataError` with the first line that is wrong.
         """
         found, poor = self._list(path, kind)
-        return ImportedList(len(found) + poor, self.add_hashes(bank, found), poor)
+        return ImportedList(len(found) + poor, self.add(bank, hashes=found), poor)
 
     def remove(self, bank: str, entries: Iterable[Paths | int], kind: str | None = None) -> int:
         """Remove entries from a bank; returns how many.
@@ -184,11 +189,6 @@ class Banks:
                 rows += [(self._stored(listed.kind), listed.value) for listed in self._list(one, kind)[0]]
         with self._store.changing(), self._store.transaction():
             return self._store.entries.remove(bank, rows)
-
-    def _add(self, bank: str, rows: Sequence[tuple[str, bytes, str]]) -> int:
-        self.check(bank)
-        with self._store.changing(), self._store.transaction():
-            return self._store.entries.add(bank, rows)
 
     def _digests(self, image: Paths | int) -> list[bytes]:
         ids = [image] if isinstance(image, int) else self._store.below(os.path.abspath(image))
@@ -290,14 +290,12 @@ class Banks:
         """The distance, in bits, up to which hashes of a kind match."""
         return THRESHOLDS[kind] if kind in THRESHOLDS else max(0, self._database.hasher.info.duplicate)
 
-    def rate(self, banks: Sequence[str]) -> MatchRate | None:
+    def rate(self, banks: Sequence[str]) -> MatchRate:
         """How many of the uploads that have no copy in some banks match all the same: measured pairs, times entries."""
         kinds, calibration = self._kinds(banks), self._database.calibration
         here = None if calibration is None else calibration.per_pair
         known = PER_PAIR if here is None else {**PER_PAIR, IMAGE: here}
         compared = {kind.partition(":")[0]: count for kind, count in kinds.items() if kind not in DIGESTS}
-        if not compared.keys() <= known.keys():
-            return None
         value, low, high = (
             1 - math.prod((1 - getattr(known[kind], bound)) ** count for kind, count in compared.items())
             for bound in ("value", "low", "high")

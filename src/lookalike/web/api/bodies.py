@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Request
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData
 
 from lookalike.web.api.schemas import MOST_QUERIES, FileQuery, IdOrCode
@@ -18,32 +18,32 @@ JSON, MULTIPART = "application/json", "multipart/form-data"
 IMAGES = ("image", "file")  # names of a file
 MAX_FIELDS = 20
 MAX_FIELD_BYTES = 1 << 16  # also the limit for a JSON body
+Files = TypeVar("Files", bound=BaseModel)
+Other = TypeVar("Other", bound=BaseModel)
 
-DESCRIPTION: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            MULTIPART: {
-                "schema": FileQuery.model_json_schema(),
-                "example": {"image": ["bytes of photo.jpg"], "top": 5},
-            },
-            JSON: {"schema": IdOrCode.model_json_schema(), "example": {"id": 1, "top": 5}},
-        },
-    }
-}
+
+def description(files: type[BaseModel], other: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
+    """Both forms of a body for the OpenAPI document; `example`: of the JSON."""
+    options = {name: value for name, value in example.items() if name in files.model_fields}
+    forms = {MULTIPART: (files, {"image": ["bytes of photo.jpg"], **options}), JSON: (other, example)}
+    content = {kind: {"schema": model.model_json_schema(), "example": one} for kind, (model, one) in forms.items()}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+DESCRIPTION = description(FileQuery, IdOrCode, {"id": 1, "top": 5})
 
 
 @asynccontextmanager
-async def parse(request: Request) -> AsyncIterator[FileQuery | IdOrCode]:
-    """The query of a request; its files are open until the end. Raises `Problem` for an invalid one."""
+async def parse(request: Request, files: type[Files], other: type[Other]) -> AsyncIterator[Files | Other]:
+    """The query of a request, with files, which are open until the end, or JSON. Raises `Problem` if it is invalid."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         if kind == JSON:
-            yield IdOrCode.model_validate(await _json(request))
+            yield other.model_validate(await _json(request))
         elif kind == MULTIPART:
             limits = {"max_files": MOST_QUERIES, "max_fields": MAX_FIELDS, "max_part_size": MAX_FIELD_BYTES}
             async with request.form(**limits) as form:
-                yield FileQuery.model_validate(_values(form))
+                yield files.model_validate(_values(form))
         else:
             type_ = f"the content type {kind}" if kind else "no content type"
             raise Problem(415, f"the body has {type_}; send {MULTIPART} with an `image`, or {JSON}")

@@ -37,7 +37,7 @@ BLOCK = 1 << 20  # codes whose distances are counted at once
 NAMED = 200  # characters of a file's name that are returned
 
 
-class _ParsedQuery(NamedTuple):
+class ParsedQuery(NamedTuple):
     """A query, and its source."""
 
     query: QueryImage
@@ -62,7 +62,7 @@ async def search(request: Request, server: Shared) -> JsonResponse:
     which cannot be verified.
     """
     began = time.perf_counter()
-    async with bodies.parse(request) as query:
+    async with bodies.parse(request, FileQuery, IdOrCode) as query:
         try:
             found = await _answers(server, query, began)
         except DatabaseError:
@@ -86,7 +86,7 @@ def fast_route(server: Server) -> Route:
 async def encode(file: Annotated[UploadFile, File(description="An image file.")], server: Shared) -> JsonResponse:
     """The code of an image file, which is not stored."""
     with server.collection.use() as database:
-        parsed = await _from_file(server, database, file, verify=False)
+        parsed = await from_file(server, database, file, verify=False)
         name, bits = database.hasher.name, database.bits
     about, image = parsed.describe(), cast("Decoded", parsed.image)
     return JsonResponse(
@@ -99,7 +99,7 @@ async def encode(file: Annotated[UploadFile, File(description="An image file.")]
 @router.post("/preview", response_class=Response, responses={**images.binary("image/jpeg"), **failures(413, 415, 422)})
 async def preview(image: Annotated[UploadFile, File(description="An image file.")], server: Shared) -> Response:
     """A JPEG of an image file as the server decodes it, at most 1,024 pixels a side, for formats no browser shows."""
-    content = await server.collection.run(_content, image.file)
+    content = await server.collection.run(content_of, image.file)
     jpeg = await server.decoders.thumbnail(content, PREVIEW, server.settings.max_pixels)
     return Response(jpeg, media_type="image/jpeg")
 
@@ -127,7 +127,13 @@ async def _answer(
         if is_alone or not isinstance(query, FileQuery):
             raise
         nothing = answers.Answer(
-            name=_name(source), query=None, counts=counts([]), hits=[], histogram=None, unverified=0, error=str(problem)
+            name=name_of(source),
+            query=None,
+            counts=counts([]),
+            hits=[],
+            histogram=None,
+            unverified=0,
+            error=str(problem),
         )
         return nothing, 0
     rows, only = Rows.of(server.settings, database), query.filter
@@ -188,28 +194,31 @@ def _histogram(database: Database, code_W: Codes) -> list[int]:
     return [int(count) for count in counts_K]
 
 
-async def _parsed(server: Server, database: Database, query: FileQuery | IdOrCode, source: Any) -> _ParsedQuery:
+async def _parsed(server: Server, database: Database, query: FileQuery | IdOrCode, source: Any) -> ParsedQuery:
     if isinstance(query, FileQuery):
-        return await _from_file(server, database, source, verify=query.verify)
+        return await from_file(server, database, source, verify=query.verify)
     if query.code is not None:
-        return _ParsedQuery(QueryImage(_from_hex(query.code, database.bits)))
+        return ParsedQuery(QueryImage(_from_hex(query.code, database.bits)))
     found = await _from_id(server, database, source, verify=query.verify)
-    return _ParsedQuery(found, clean(found.record.path) if found.record is not None else "")
+    return ParsedQuery(found, clean(found.record.path) if found.record is not None else "")
 
 
-async def _from_file(server: Server, database: Database, upload: UploadFile, *, verify: bool) -> _ParsedQuery:
+async def from_file(server: Server, database: Database, upload: UploadFile, *, verify: bool) -> ParsedQuery:
+    """An uploaded image as a query. Raises `Problem` if it cannot be decoded."""
     found, frames, digest = await server.decoders.decode(upload.file, database.hasher.spec, CLOSE if verify else 0)
     codes_NW = await server.collection.run(database.hasher.encode_arrays, found.array[None])
     size = (found.width, found.height)
-    source = await server.collection.run(_content, upload.file) if verify else None
-    return _ParsedQuery(QueryImage(codes_NW[0], found.array, frames, digest, size, source), _name(upload), found)
+    source = await server.collection.run(content_of, upload.file) if verify else None
+    return ParsedQuery(QueryImage(codes_NW[0], found.array, frames, digest, size, source), name_of(upload), found)
 
 
-def _name(upload: UploadFile) -> str:
+def name_of(upload: UploadFile) -> str:
+    """The name of an uploaded file, for display."""
     return clean(upload.filename or "")[:NAMED]
 
 
-def _content(file: BinaryIO) -> bytes:
+def content_of(file: BinaryIO) -> bytes:
+    """The bytes of an uploaded file."""
     file.seek(0)
     return file.read()
 

@@ -23,6 +23,7 @@ from lookalike.database import Database
 from lookalike.web.api import (
     about,
     aliases,
+    banks,
     care,
     cleanup,
     comparison,
@@ -44,6 +45,7 @@ ABOUT = (
 )
 TAGS = [
     {"name": "search", "description": "Which images of the collection show this picture."},
+    {"name": "banks", "description": "Named sets of known images and hashes, and what matches them."},
     {"name": "images", "description": "The collection."},
     {"name": "clean up", "description": "Groups of copies, decisions, plans, and what became of them."},
     {"name": "care", "description": "Indexing and calibration."},
@@ -93,7 +95,7 @@ def create_app(
     )  # fmt: skip
     app.state.server = server
     problems.install(app)
-    for part in (search, images, comparison, groups, decisions, cleanup, care, jobs, about):
+    for part in (search, banks, images, comparison, groups, decisions, cleanup, care, jobs, about):
         app.include_router(part.router)
     app.router.routes.insert(0, search.fast_route(server))
     pages.install(app)

@@ -30,6 +30,7 @@ class Settings:
     names: tuple[str, ...] = ()  # other host names
     cors: tuple[str, ...] = ()  # origins whose pages may use the API
     write: bool = False  # whether anything may be changed
+    audit: Path | None = None  # log of the answers of `match`
     trash: Path | None = None  # where plans may move files
     roots: tuple[str, ...] = ()  # folders below which may be indexed
     hide_paths: bool = False  # whether answers have paths from the indexed folders on only

@@ -85,6 +85,10 @@ class UploadDecoders:
         """A JPEG of an encoded image, at most `side` pixels a side."""
         return await self._ask(lambda: content, lambda image: image.thumbnail(side), max_pixels)
 
+    async def picture(self, content: bytes, side: int) -> Array:
+        """An encoded image, (H, W, 3), at most `side` pixels a side."""
+        return await self._ask(lambda: content, lambda image: image.picture(side), self._settings.max_pixels)
+
     async def pixels(self, content: bytes) -> bytes:
         """A digest that is equal for images with the same pixels (`decode.pixel_digest`)."""
         return await self._ask(lambda: content, ImageFile.pixel_digest)
