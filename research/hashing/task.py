@@ -69,7 +69,7 @@ class MethodTask(BackboneTask):
         """The task of a request, with labels checked and features computed."""
         asked, chosen = request.config, method(request.config.model)
         labels_NC, categories = None, 0
-        if chosen.target == "partial":
+        if chosen.target in ("partial", "tags"):
             labels_NC, categories = partial_labels(request.items, asked.model)
         elif chosen.needs_labels:
             labels_NC = label_matrix(request.items, asked.model)
@@ -121,7 +121,7 @@ class MethodTask(BackboneTask):
         if self.labels_NC is None:
             return found
         searched = self.train
-        if self.method.target == "partial":
+        if self.method.target in ("partial", "tags"):
             searched, rows = (part[self.labels_NC[part].any(axis=1)] for part in (searched, rows))
         searched = searched[np.linspace(0, len(searched) - 1, min(SEARCHED, len(searched))).astype(np.int64)]
         if len(rows) and len(searched):

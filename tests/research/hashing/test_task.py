@@ -199,6 +199,13 @@ def test_labels_that_teach_nothing_are_refused(
     assert not (tmp_path / "model.onnx").exists()
 
 
+def test_tags_teach_though_some_images_have_none(place: Path, learn: Learn, tmp_path: Path) -> None:
+    items = labelled(place, lambda number, item: (item.label, f"tag{number % 3}") if number % 4 else None)
+    made = learn("wdht", tmp_path / "model.onnx", images=items, epochs=1)
+    assert np.isfinite(made.history[-1].validation["total"])
+    assert 0 < made.history[-1].validation["map"] <= 1
+
+
 def test_a_single_label_is_a_category_and_a_list_may_name_one(place: Path) -> None:
     items = labelled(place, lambda number, item: [item.label, ("odd", "category=blue"), ("odd",), None][number % 4])
     labels_NC, categories = partial_labels(items, "dph")
@@ -213,6 +220,7 @@ def test_a_single_label_is_a_category_and_a_list_may_name_one(place: Path) -> No
     [
         ("dah", lambda item: item.label, "all 81 images have labels; dah also needs unlabelled ones"),
         ("dah", lambda item: None, "dah needs at least two different labels; 81 images have 0"),
+        ("wdht", lambda item: None, "wdht needs at least two different labels; 81 images have 0"),
         ("dph", lambda item: "cat", "dph needs at least two different labels; 81 images have 1"),
     ],
 )
