@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
 from urllib.parse import urlencode, urlsplit
 
-from lookalike.answers import Details, GroupImage, Hit, Image
+from lookalike.answers import Details, GroupImage, Hit, Image, Match, Matched
 from lookalike.core.errors import ImageError, ServerError
 
 T = TypeVar("T")
@@ -78,6 +78,11 @@ class Client:
         }  # fmt: skip
         (answer,) = self._send("/search", _without_none(values), image)["answers"]
         return [_record(Hit, hit) for hit in answer["hits"]]
+
+    def match(self, image: Content, *, banks: Sequence[str] = ()) -> Match:
+        """What an image matches in these banks, or in all of them."""
+        (answer,) = self._send("/match", _without_none({"banks": ",".join(banks) or None}), image)["answers"]
+        return _record(Match, {**answer, "matches": [_record(Matched, one) for one in answer["matches"]]})
 
     def encode(self, image: Content) -> str:
         """An image's code as hexadecimal digits; nothing is stored."""

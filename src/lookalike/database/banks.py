@@ -126,6 +126,7 @@ class Banks:
 
     def __init__(self, database: Reading) -> None:
         self._database, self._store = database, database.store.local("banks")
+        self._counts: tuple[object, dict[str, dict[str, int]]] | None = None  # with the catalog's state
         self._engines: dict[tuple[str, str], tuple[object, Ids, Scan]] = {}  # by kind and bank, with the state
 
     def check(self, bank: str) -> None:
@@ -135,7 +136,10 @@ class Banks:
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Number of entries by bank and kind."""
-        return self._store.entries.counts()
+        state, known = self._store.state, self._counts
+        if known is None or known[0] != state:  # counting reads all entries, and every answer needs the counts
+            known = self._counts = state, self._store.entries.counts()
+        return known[1]
 
     def entries(self, bank: str, *, after: int = 0, top: int = -1) -> list[Entry]:
         """At most `top` entries of a bank (−1: all), from the one after an id on."""

@@ -124,7 +124,10 @@ def test_of_equal_pixels_the_reference_or_the_best_stays() -> None:
     others = image(4, content="4"), image(5, content="5")
     found = made(image(1), *others, same={b"4": b"q", b"5": b"q"}, prefer=(preference("newest"),))
     assert len(removed(found)) == 1
-    assert {entry.why for entry in found.values() if entry.action is Action.KEEP} == {"oldest file", "similar, not verified"}
+    assert {entry.why for entry in found.values() if entry.action is Action.KEEP} == {
+        "oldest file",
+        "similar, not verified",
+    }
 
 
 def test_preferences_choose_among_equals_that_only_look_like_the_best() -> None:
