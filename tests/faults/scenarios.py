@@ -117,6 +117,7 @@ ALL = (
     Scenario(name="index, in threads", command=(*INDEX[: -len(ALONE)], "--workers", "3", "--no-isolation")),
     Scenario(name="index, in worker processes", command=(*INDEX[: -len(ALONE)], "--workers", "2"), weight=3),
     Scenario(name="index, keeping originals", command=(*INDEX, "--keep-originals")),
+    Scenario(name="index into a bank", command=(*INDEX, "--bank", "known")),
     Scenario(name="index again", prepare=(INDEX,), arrange=_lose_and_change, command=INDEX),
     Scenario(name="reindex with another model", prepare=(INDEX,), command=REINDEX),
     Scenario(name="remove", prepare=(INDEX,), command=REMOVE, again="is not in"),

@@ -34,6 +34,7 @@ def add(catalog: Catalog, bank: str, *rows: tuple[str, bytes, str]) -> int:
 def test_an_entry_is_stored_once_in_each_bank(catalog: Catalog) -> None:
     assert add(catalog, "one", (IMAGE, A, ""), ("md5", A, "x.jpg"), (IMAGE, A, "")) == 2
     assert add(catalog, "one", ("md5", A, "another name")) == 0
+    assert catalog.integrity.check({}) == []
     assert add(catalog, "two", (IMAGE, A, ""), (IMAGE, B, "")) == 2
     assert catalog.entries.counts() == {"one": {IMAGE: 1, "md5": 1}, "two": {IMAGE: 2}}
     assert [(one.bank, one.kind, one.name) for one in catalog.entries.find("md5", A)] == [("one", "md5", "x.jpg")]

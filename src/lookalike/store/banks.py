@@ -70,10 +70,12 @@ class Entries:
 
     def add(self, bank: str, rows: Iterable[tuple[str, bytes, str]]) -> int:
         """Add kinds, values and names to a bank; returns how many are new."""
-        now, before = int(time.time()), self._count()
-        sql = "INSERT OR IGNORE INTO entries (bank, kind, value, name, at) VALUES"
-        self._session.insert(sql, "(?, ?, ?, ?, ?)", ((bank, *row, now) for row in rows))
-        return self._count() - before
+        now, known = int(time.time()), "SELECT 1 FROM entries WHERE kind = ? AND value = ? AND bank = ?"
+        # not INSERT OR IGNORE: that uses up ids even if all rows are there, without a change that digests would notice
+        new = {row[:2]: row for row in rows if self._session.row(known, (*row[:2], bank)) is None}
+        sql = "INSERT INTO entries (bank, kind, value, name, at) VALUES"
+        self._session.insert(sql, "(?, ?, ?, ?, ?)", ((bank, *row, now) for row in new.values()))
+        return len(new)
 
     def remove(self, bank: str, rows: Iterable[tuple[str, bytes]]) -> int:
         """Remove kinds and values from a bank; returns how many were there."""
