@@ -139,7 +139,7 @@ METHODS: dict[str, Method] = {
 
 VTS = ("dsh", "hashnet", "greedyhash", "idhn", "csq", "dpn")  # objectives behind which its authors measured it
 METHODS |= {
-    f"vts-{name}": replace(METHODS[name], title=f"VTS, {METHODS[name].title}", head=_flat_tokens, dropout=0.5)
+    f"vts-{name}": replace(METHODS[name], title=f"VTS with {METHODS[name].title}", head=_flat_tokens, dropout=0.5)
     for name in VTS
 }
 
