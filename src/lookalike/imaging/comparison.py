@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from lookalike.imaging import detail
 from lookalike.imaging.borders import Box
 from lookalike.imaging.evidence import Evidence
 
@@ -33,7 +34,9 @@ ASPECT = 0.03  # by how much the aspect ratios may differ
 FOUND = 0.85  # correlation of a picture with the part of another that it shows
 LEAST_AREA = 0.25  # of a picture: the smallest part that is searched for
 COARSE, SCALE = 64, 1.04  # pixels of the longer side, and scale steps, of the coarse search
+ORIENTATIONS = ((1, False), (2, False), (3, False), (0, True), (1, True), (2, True), (3, True))  # but for upright
 FEW = (16, 16)  # pixels at which colours are compared, so that a shift of one pixel does not matter
+WHITE, VARIES = 253, 12.0  # shades: of a clipped pixel, and the deviation of what was lost there
 LINES = 2  # tolerance in the position of an edge, lines
 FLAT, FLAT_SHADES = 0.6, 14  # share of a margin that must have its colour, within so many shades
 EDGE = 12.0  # shades between a margin and the picture
@@ -59,6 +62,11 @@ def is_encoded_from(child: Evidence, parent: Evidence) -> bool:
         return child.lossless and back is not None and _has_pixels_of(child, parent, back)
     if back is None:
         return parent.lossless and forth >= MANY and not _has_pixels_of(parent, child, forth)
+    return _came_second(child, parent, forth, back)
+
+
+def _came_second(child: Evidence, parent: Evidence, forth: float, back: float) -> bool:
+    """Whether one JPEG comes from the other, by the shares of blocks that encoding reproduces in both directions."""
     if forth >= ALL and back >= ALL:
         return sum(parent.table) > sum(child.table)
     if forth >= ALL:
@@ -66,14 +74,55 @@ def is_encoded_from(child: Evidence, parent: Evidence) -> bool:
     return forth >= MANY and forth > back + CLEARLY_MORE
 
 
-def _share_encoded(child: Evidence, parent: Evidence) -> float | None:
-    """Share of a JPEG's blocks that are reproduced by encoding the other image's pixels with its table."""
-    if child.plane is None or not child.table or child.plane.shape != parent.sample.shape or not child.plane.size:
+def is_turned_from(child: Evidence, parent: Evidence) -> bool:
+    """Whether encoding one image's mirrored or turned pixels yields the other's, and not the other way round."""
+    small = _grey(child.picture)
+    for turns, mirrored in ORIENTATIONS:
+        other = _reoriented(_grey(parent.picture), turns, mirrored)
+        if other.shape != small.shape or _correlation(small, other) < ALIKE:
+            continue
+        forth = _share_encoded(child, parent, turns, mirrored)
+        back = _share_encoded(parent, child, turns if mirrored else -turns, mirrored)  # the inverse
+        if forth is not None and _came_second(child, parent, forth, back or 0.0):
+            return True
+    return False
+
+
+def _share_encoded(child: Evidence, parent: Evidence, turns: int = 0, mirrored: bool = False) -> float | None:
+    """Share of a JPEG's blocks that are reproduced by encoding the other image's pixels with its table.
+
+    The other image is first mirrored, and then turned by 90° anticlockwise as often as `turns` says.
+    """
+    if child.plane is None or not child.table:
+        return None
+    left, top, *_ = detail.sample_box(child.width, child.height)
+    x, y = _corner(parent, turns, mirrored)
+    plane, sample = child.plane, _reoriented(parent.sample, turns, mirrored)
+    column, row = (-(-max(one, other) // BLOCK) * BLOCK for one, other in ((left, x), (top, y)))  # a block's corner
+    sample, plane = sample[row - y :, column - x :], plane[row - top :, column - left :]
+    height, width = (min(lengths) // BLOCK * BLOCK for lengths in zip(sample.shape, plane.shape, strict=True))
+    if not (height and width):
         return None
     out = io.BytesIO()
-    Image.fromarray(parent.sample).save(out, "JPEG", qtables=[list(child.table)])
+    Image.fromarray(np.ascontiguousarray(sample[:height, :width])).save(out, "JPEG", qtables=[list(child.table)])
     made = np.asarray(Image.open(out), np.float32)
-    return _share_equal(made, np.asarray(child.plane, np.float32), EXACT)
+    return _share_equal(made, np.asarray(plane[:height, :width], np.float32), EXACT)
+
+
+def _corner(image: Evidence, turns: int, mirrored: bool) -> tuple[int, int]:
+    """Left and top of an image's sample in the image as it is mirrored and turned."""
+    (left, top, right, bottom), width, height = (
+        detail.sample_box(image.width, image.height), image.width, image.height,
+    )  # fmt: skip
+    if mirrored:
+        left, right = width - right, width - left
+    for _ in range(turns % 4):
+        left, top, right, bottom, width, height = top, width - right, bottom, width - left, height, width
+    return left, top
+
+
+def _reoriented(array: Array, turns: int, mirrored: bool) -> Array:
+    return np.rot90(array[:, ::-1] if mirrored else array, turns)
 
 
 def _has_pixels_of(copy: Evidence, original: Evidence, encoded: float) -> bool:
@@ -154,6 +203,25 @@ def colours_apart(one: Evidence, other: Evidence, frames: Frames) -> float:
     parts = _same_parts(one, other, frames)
     first, second = (np.asarray(_resized(part.astype(np.uint8), FEW), np.float32) for part in parts)
     return float(np.abs(first - second).mean())
+
+
+def burnt_out(one: Evidence, other: Evidence, frames: Frames) -> float:
+    """Share of the overlap in which the first picture is clipped where the other has shades, less the reverse.
+
+    Brightening loses shades, which no edit brings back; where a darkened copy is flat, its original was clipped. It
+    means nothing if only one of them is in grey.
+    """
+    first, second = _same_parts(one, other, frames)
+    return _clipped(first, second) - _clipped(second, first)
+
+
+def _clipped(part: Floats, other: Floats) -> float:
+    """Share of a picture's pixels that are at one end of a channel in which the other varies there, at most."""
+    shares = [0.0]
+    for channel, there in zip(np.moveaxis(part, 2, 0), np.moveaxis(other, 2, 0), strict=True):
+        ends = channel >= WHITE, channel <= 255 - WHITE
+        shares += [float(end.mean()) for end in ends if end.any() and float(there[end].std()) >= VARIES]
+    return max(shares)
 
 
 def writing(one: Evidence, other: Evidence, frames: Frames) -> float | None:

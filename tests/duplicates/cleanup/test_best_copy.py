@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -110,7 +111,7 @@ def test_reasons_are_reported() -> None:
         "most detail": {"large": jpeg, "small": encoded(scaled(picture, 0.4), "png")},
         "not enlarged": {"small": jpeg, "large": encoded(scaled(picture, 1.5), "jpg", quality=95)},
         "shows more of the picture": {"whole": jpeg, "part": encoded(picture.crop((12, 10, 228, 150)), "png")},
-        "nothing added, as borders or writing": {"plain": jpeg, "framed": encoded(ImageOps.expand(picture, 16), "png")},
+        "no border, writing or other colours added": {"plain": jpeg, "framed": encoded(ImageOps.expand(picture, 16), "png")},
         "has date and camera": {"knows": encoded(picture, "jpg", exif=exif()), "stripped": jpeg},
         "undamaged": {"whole": jpeg, "cut off": jpeg[: len(jpeg) * 97 // 100]},
     }  # fmt: skip
@@ -143,7 +144,33 @@ def test_colours_of_most_copies_are_the_original_ones() -> None:
 def test_without_metadata_an_edited_lossless_copy_of_a_jpeg_is_not_the_best() -> None:
     photo = encoded(textured(22), "jpg", quality=90)
     files = {"photo": photo, "filtered": encoded(recoloured(decoded(photo)), "png")}
-    assert chosen(files) == ("photo", "nothing added, as borders or writing")
+    assert chosen(files) == ("photo", "no border, writing or other colours added")
+
+
+@pytest.mark.parametrize("size", [(240, 160), (224, 224), (243, 167)])
+@pytest.mark.parametrize(
+    ("edit", "why"),
+    [
+        (ImageOps.mirror, "original encoding, not a conversion"),
+        (ImageOps.flip, "original encoding, not a conversion"),
+        (lambda picture: picture.rotate(90, expand=True), "original encoding, not a conversion"),
+        (lambda picture: picture.rotate(180), "original encoding, not a conversion"),
+        (lambda picture: ImageOps.mirror(picture).rotate(270, expand=True), "original encoding, not a conversion"),
+        (lambda picture: ImageEnhance.Brightness(picture).enhance(1.6), "no border, writing or other colours added"),
+    ],
+)
+def test_without_metadata_a_mirrored_turned_or_brightened_copy_of_finer_quality_is_not_the_best(
+    edit: Callable[[Image.Image], Image.Image], why: str, size: tuple[int, int]
+) -> None:
+    photo = encoded(textured(24, size), "jpg", quality=75)
+    copy = edit(decoded(photo))
+    assert chosen({"photo": photo, "copy": encoded(copy, "jpg", quality=90)}) == ("photo", why)
+
+
+def test_of_a_darkened_copy_the_clipped_original_is_the_best() -> None:
+    photo = encoded(ImageEnhance.Brightness(textured(24)).enhance(1.5), "jpg", quality=85)
+    darker = encoded(ImageEnhance.Brightness(decoded(photo)).enhance(0.8), "jpg", quality=80)
+    assert chosen({"photo": photo, "darker": darker})[0] == "photo"
 
 
 def test_without_files_the_catalog_decides() -> None:

@@ -246,7 +246,7 @@ RULES = (  # by facts from the files
     _Rule(_readable, lambda one: "can be read"),
     _Rule(_that(lambda facts: not facts.damage, at_least=TINY), lambda one: "undamaged"),
     _Rule(_most(lambda one: is_raw(one.record.format)), lambda one: f"raw file of a camera ({one.record.format})"),
-    _Rule(_that(lambda facts: not facts.added, at_least=TINY), lambda one: "nothing added, as borders or writing"),
+    _Rule(_that(lambda facts: not facts.added, at_least=TINY), lambda one: "no border, writing or other colours added"),
     _Rule(_in_colour, lambda one: "in colour"),
     _Rule(_deepest, lambda one: f"{_facts(one).depth} bits a channel"),
     _Rule(_that(lambda facts: not facts.shows_less, at_least=SMALL), lambda one: "shows more of the picture"),

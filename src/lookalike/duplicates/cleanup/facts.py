@@ -24,6 +24,7 @@ ENLARGED = 1.2  # times another's side; nobody enlarges by less
 CLEARLY = 0.2  # share of the difference by which one image clearly has more edges
 COMPARABLE = 0.5  # share of another's true pixels
 LEAST_COLOUR, GREY = 1.5, 0.25  # shades in a colourful picture; share of the most colourful one's in a grey picture
+BURNT_OUT = 0.02  # share of a picture, clipped where another has shades, above which it was brightened
 OTHER_COLOURS = 8.0  # mean difference in shades above which a copy was recoloured
 
 EDITORS = (
@@ -139,7 +140,9 @@ class _Relations:
             return
         self._note_frame(first, second, frames.first, own, one)
         self._note_frame(second, first, frames.second, own, other)
-        if comparison.is_whole(frames.first, one.picture) and comparison.is_whole(frames.second, other.picture):
+        if (worse := self._brightened(first, second, frames, evidence, own)) is not None:
+            self.added[worse].add("other colours")
+        elif comparison.is_whole(frames.first, one.picture) and comparison.is_whole(frames.second, other.picture):
             self._note_writing(first, second, child, frames, evidence, own)
             for larger, smaller in ((first, second), (second, first)):
                 self._note_detail(larger, smaller, own)
@@ -150,7 +153,8 @@ class _Relations:
         """Which of two images was encoded from the other; never a camera's own file."""
         for child, parent in ((first, second), (second, first)):
             is_older = own[child].claim > own[parent].claim
-            if not is_older and comparison.is_encoded_from(evidence[child], evidence[parent]):
+            one, other = evidence[child], evidence[parent]
+            if not is_older and (comparison.is_encoded_from(one, other) or comparison.is_turned_from(one, other)):
                 self.made.add(child)
                 most = min(own[child].sharpness, own[parent].sharpness)  # encoding adds noise, but no detail
                 self.sharpness[child] = min(self.sharpness.get(child, 1.0), most)
@@ -172,6 +176,17 @@ class _Relations:
             self.added[second if claims > 0 else first].add("writing")
         elif abs(written) >= CLEARLY:
             self.added[first if written > 0 else second].add("writing")
+
+    def _brightened(
+        self, first: bytes, second: bytes, frames: Frames, evidence: Mapping[bytes, Evidence], own: FactsOf
+    ) -> bytes | None:
+        """Which of two images was brightened until it clipped; never one with a better claim to be a camera's file."""
+        most = max(own[first].colourfulness, own[second].colourfulness)
+        if own[first].is_in_colour(most) != own[second].is_in_colour(most):
+            return None
+        burnt_out = comparison.burnt_out(evidence[first], evidence[second], frames)
+        worse, better = (first, second) if burnt_out > 0 else (second, first)
+        return worse if abs(burnt_out) > BURNT_OUT and own[worse].claim <= own[better].claim else None
 
     def _note_detail(self, larger: bytes, smaller: bytes, own: FactsOf) -> None:
         """Correct the sharpness of the larger image, if it has no more detail than the smaller one."""
