@@ -118,12 +118,12 @@ def test_only_what_may_be_the_same_is_read(copied: Database, tmp_path: Path) -> 
     assert len(inspection.read(groups).pixels) == 1
 
 
-def test_a_plan_keeps_what_only_looks_alike(copied: Database) -> None:
+def test_a_plan_keeps_edited_copies(copied: Database) -> None:
     found = reviews(copied)
     plan = plans.make(found)
     assert names(plan, Action.KEEP) == [{"c.bmp", "d.jpg", "e.png"}]
     assert names(plan, Action.REMOVE) == [{"a.png", "b.png"}]
-    assert {entry.why for entry in plan.groups[0].of(Action.KEEP)} == {found[0].why, "only looks alike"}
+    assert {entry.why for entry in plan.groups[0].of(Action.KEEP)} == {found[0].why, "edited copy: recompressed"}
     near = plans.make(found, plans.PlanOptions(include_edited=True))
     assert names(near, Action.KEEP) == [{"c.bmp"}]
     assert names(plans.make(reviews(copied, quick=True)), Action.REMOVE) == [{"b.png"}]
