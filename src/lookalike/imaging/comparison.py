@@ -29,6 +29,7 @@ MANY, CLEARLY_MORE = 0.35, 0.1  # shares of blocks
 ALL = 0.95  # share of blocks
 SAME_PIXELS = 0.05  # shades
 ALIKE = 0.9  # correlation of two pictures with the same frame
+ALIGNED = 0.95  # the same, if nothing is hidden and no edge is a pixel off
 HALF_ALIKE, HIDDEN = 0.4, 0.3  # or HALF_ALIKE, if ALIKE is reached without the most different HIDDEN share
 ASPECT = 0.03  # by how much the aspect ratios may differ
 FOUND = 0.85  # correlation of a picture with the part of another that it shows
@@ -36,7 +37,11 @@ LEAST_AREA = 0.25  # of a picture: the smallest part that is searched for
 COARSE, SCALE = 64, 1.04  # pixels of the longer side, and scale steps, of the coarse search
 ORIENTATIONS = ((1, False), (2, False), (3, False), (0, True), (1, True), (2, True), (3, True))  # but for upright
 FEW = (16, 16)  # pixels at which colours are compared, so that a shift of one pixel does not matter
-WHITE, VARIES = 253, 12.0  # shades: of a clipped pixel, and the deviation of what was lost there
+WHITE, BRIGHT, VARIES = (
+    253,
+    85,
+    20.0,
+)  # shades: of a clipped pixel; the least, and the span, of what it was
 LINES = 2  # tolerance in the position of an edge, lines
 FLAT, FLAT_SHADES = 0.6, 14  # share of a margin that must have its colour, within so many shades
 EDGE = 12.0  # shades between a margin and the picture
@@ -216,12 +221,19 @@ def burnt_out(one: Evidence, other: Evidence, frames: Frames) -> float:
 
 
 def _clipped(part: Floats, other: Floats) -> float:
-    """Share of a picture's pixels that are at one end of a channel in which the other varies there, at most."""
+    """Share of a picture's pixels that are white in a channel in which the other varies there, at most."""
     shares = [0.0]
-    for channel, there in zip(np.moveaxis(part, 2, 0), np.moveaxis(other, 2, 0), strict=True):
-        ends = channel >= WHITE, channel <= 255 - WHITE
-        shares += [float(end.mean()) for end in ends if end.any() and float(there[end].std()) >= VARIES]
+    for here, there in zip(np.moveaxis(part, 2, 0), np.moveaxis(other, 2, 0), strict=True):
+        white = here >= WHITE
+        if 0 < white.mean() < 1 and _were_bright(there[white]) and _correlation(here[~white], there[~white]) >= ALIGNED:
+            shares.append(float(white.mean()))
     return max(shares)
+
+
+def _were_bright(shades: Floats) -> bool:
+    """Whether pixels had several shades, all bright; edges that are a pixel off do not count."""
+    least, most = np.quantile(shades, (0.1, 0.9))
+    return bool(most - least >= VARIES and least >= BRIGHT)
 
 
 def writing(one: Evidence, other: Evidence, frames: Frames) -> float | None:
@@ -332,7 +344,7 @@ def _are_alike(first: Array, second: Array) -> bool:
     return _correlation(*parts) >= ALIKE
 
 
-def _correlation(first: Array, second: Array) -> float:
+def _correlation(first: Array | Floats, second: Array | Floats) -> float:
     one, other = (values - values.mean() for values in (first.astype(np.float32), second.astype(np.float32)))
     return float((one * other).mean() / max(float(one.std() * other.std()), 1e-6))
 

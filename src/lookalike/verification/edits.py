@@ -53,9 +53,10 @@ SAME_FRAME = 0.05  # maximum difference of the overlap shares, for a picture rot
 QUARTER = 3.0  # degrees; tolerance of quarter turns
 
 
-def of(best: Aligned, colours: Colours) -> tuple[str, ...]:
-    """Names (keys of `WORDS`) of the edits that lead from the first picture to the second."""
-    return (*_frame(best), *_content(best, colours)) or ("recompress",)
+def of(best: Aligned, colours: Colours, *, overlays: bool = True) -> tuple[str, ...]:
+    """Names (keys of `WORDS`) of the edits that lead from the first picture to the second; maybe none is an overlay."""
+    names = (name for name in (*_frame(best), *_content(best, colours)) if overlays or name != "overlay")
+    return tuple(names) or ("recompress",)
 
 
 def words(verdict: Verdict, sizes: tuple[Size, Size] | None = None) -> list[str]:

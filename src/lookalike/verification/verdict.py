@@ -200,16 +200,16 @@ def compare(
     if best.correlated.blocks < BLOCKS or best.correlated.same < RELATED:
         return evidence
     colours = measures.colours(best.first.pixels, best.second.pixels, best.matrix, best.measured.agreed)
-    relation = _relation(best, colours)
+    relation, overlays = _relation(best, colours), True
     if relation is Relation.SAME_SCENE and (toned := _in_tones(best)) is not None:
         relation = _relation(toned, colours, overlays=False)  # what a tone curve hides, an overlay must not excuse
         if relation.is_copy:
             best, evidence = toned, replace(evidence, agreement=round(toned.correlated.same, 4))
+            overlays = False
     if best.inliers < INLIERS and min(best.measured.overlaps) < FRAMED and relation.is_copy:
         relation = Relation.SAME_SCENE  # correlation alone aligns whole pictures, but drifts to parts of plain ones
-    return replace(
-        evidence, relation=relation, edits=edits.of(best, colours), transform=_in_shares(best, first, second)
-    )
+    done, transform = edits.of(best, colours, overlays=overlays), _in_shares(best, first, second)
+    return replace(evidence, relation=relation, edits=done, transform=transform)
 
 
 def align(
