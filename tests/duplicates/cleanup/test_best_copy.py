@@ -111,7 +111,9 @@ def test_reasons_are_reported() -> None:
         "most detail": {"large": jpeg, "small": encoded(scaled(picture, 0.4), "png")},
         "not enlarged": {"small": jpeg, "large": encoded(scaled(picture, 1.5), "jpg", quality=95)},
         "shows more of the picture": {"whole": jpeg, "part": encoded(picture.crop((12, 10, 228, 150)), "png")},
-        "no border, writing or other colours added": {"plain": jpeg, "framed": encoded(ImageOps.expand(picture, 16), "png")},
+        "no border, writing or other colours added": {
+            "plain": jpeg, "framed": encoded(ImageOps.expand(picture, 16), "png")
+        },
         "has date and camera": {"knows": encoded(picture, "jpg", exif=exif()), "stripped": jpeg},
         "undamaged": {"whole": jpeg, "cut off": jpeg[: len(jpeg) * 97 // 100]},
     }  # fmt: skip
