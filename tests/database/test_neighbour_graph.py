@@ -10,7 +10,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -205,6 +204,24 @@ def test_what_cannot_be_written_is_refused(indexed: Database, tmp_path: Path) ->
         indexed.neighbours(tmp_path / "g.npy")
 
 
+# A command that stands still in its third block, until it is killed there.
+PAUSED = """
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from lookalike.cli import main
+from lookalike.database import neighbour_graph
+block, calls = neighbour_graph._block, []
+def pausing(*arguments):
+    calls.append(1)
+    if len(calls) == 3:
+        print("here", flush=True)
+        time.sleep(600)
+    return block(*arguments)
+neighbour_graph._block = pausing
+main()
+"""
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_command_goes_on(how: signal.Signals, db: Database, tmp_path: Path) -> None:
     codes_NW = np.random.default_rng(0).integers(0, 256, (40_000, 8), np.uint8)
@@ -212,18 +229,16 @@ def test_a_killed_command_goes_on(how: signal.Signals, db: Database, tmp_path: P
     db.import_codes(tmp_path / "codes.npy", root=tmp_path)
     db.neighbours(tmp_path / "expected.npy", top=5)
     out = tmp_path / "g.npy"
-    command = [sys.executable, "-m", "lookalike", "neighbours", str(out), "--db", str(db.path), "--top", "5"]
-    for _ in range(15):  # on a busy machine a command may end before it is killed; then try another
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while process.poll() is None and not any(part.stat().st_size > 1000 for part in tmp_path.glob(".g.npy.*.part")):
-            time.sleep(0.01)
-        process.send_signal(how)
-        if process.wait() != 0:
-            break
-        out.unlink()
+    arguments = ["neighbours", str(out), "--db", str(db.path), "--top", "5"]
+    process = subprocess.Popen([sys.executable, "-c", PAUSED, *arguments], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "here\n"
+    process.send_signal(how)
+    process.communicate(timeout=120)
     assert process.returncode == (130 if how is signal.SIGINT else -signal.SIGKILL)
     assert not out.exists()
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert "the nearest 5 of 40000 images" in said
+    assert list(tmp_path.glob(".g.npy.*.part"))  # what is done is kept
+    again = subprocess.run([sys.executable, "-m", "lookalike", *arguments], check=True, capture_output=True, text=True)
+    assert "the nearest 5 of 40000 images" in again.stdout
     assert np.array_equal(np.load(out)[:, :, 1], np.load(tmp_path / "expected.npy")[:, :, 1])
     assert not list(tmp_path.glob(".g*"))
