@@ -4,11 +4,12 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from lookalike.cli import options, terminal
+from lookalike.cli.train import Model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from lookalike.training import TrainConfig
 
 
-TRAINED = ("vae", "cvae", "csvae", "vte", "pca", "itq", "whitened-itq", "clusters", "copies")  # by `train`
+TRAINED = get_args(Model)  # by `lookalike train`
 
 
 def command(
@@ -122,7 +123,7 @@ def _peers(models: str | None, train: Callable[[str], Path]) -> tuple[list[Peer]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ConfigError(f"{twice} is named twice; name each once")
     found, left_out = [], []
-    for name in [name for name in names if name not in TRAINED] + [name for name in names if name in TRAINED]:
+    for name in sorted(names, key=lambda name: name in TRAINED):  # training comes last
         try:
             found.append(find(os.fspath(train(name))) if name in TRAINED else find(name))
         except MissingExtra as error:
